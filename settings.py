@@ -1,0 +1,198 @@
+"""Perdure's settings: one typed model, read from the environment, `.env` and a running stack's env file.
+
+Every process reads its settings here and nowhere else. Sources, strongest first: the environment, the
+file `.env` of the working directory, and `$PERDURE_HOME/env`, which exists while `perdure up` runs, so
+that other shells find that stack. A secret may also be a mounted file, named by `<NAME>_FILE`.
+
+Temporal's connection is not here: `temporalio.envconfig` reads `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
+`TEMPORAL_API_KEY`, `TEMPORAL_TLS_*` and profiles by itself (see `starter.client`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+SECRETS = ("database_url", "stripe_api_key", "stripe_webhook_secret", "temporal_api_key")
+
+
+class SettingsError(Exception):
+    """A setting is missing or malformed; the message is one line that says which and what to do."""
+
+
+def home() -> Path:
+    """The data folder of the embedded stack: `PERDURE_HOME`, default `.perdure` in the working directory."""
+    return Path(os.environ.get("PERDURE_HOME") or ".perdure").absolute()
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """All settings of all processes; each process demands those it needs with `need`."""
+
+    model_config = SettingsConfigDict(
+        env_file=(".env",), extra="ignore", env_ignore_empty=True, validate_default=True, frozen=True
+    )
+
+    # Parts of the deployment
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL 14 or newer: postgresql://user:password@host:port/name"
+    )
+    database_pool_size: int = Field(
+        10, ge=1, le=200, description="connections that one process holds at most"
+    )
+    report_store_url: str | None = Field(
+        None, description="file:///path, s3://bucket/prefix, gs://... or az://..."
+    )
+
+    # Stripe
+    stripe_api_key: SecretStr | None = Field(None, description="only the Stripe worker needs it")
+    stripe_api_base: str | None = Field(
+        None, description="another address than Stripe's own, for the emulator"
+    )
+    stripe_webhook_secret: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)] = Field(
+        default=[],
+        description="the webhook's signing secret; two, separated by a comma, while one is rotated",
+    )
+    stripe_requests_per_second: float = Field(
+        20.0,
+        gt=0,
+        le=1000,
+        description="Stripe activities a second, for the whole queue (Stripe allows 25 on one endpoint)",
+    )
+    collection_method: Literal["charge_automatically", "send_invoice"] = "charge_automatically"
+    days_until_due: int = Field(30, ge=0, le=3650, description="for collection_method=send_invoice")
+
+    # Billing
+    rate_card: Path = Path("rates.toml")
+    billing_time_zone: str = Field("UTC", description="IANA name; calendar months are in this zone")
+    bill_after: AwareDatetime | None = Field(None, description="usage before this instant is never charged")
+    page_size: int = Field(250, ge=1, le=500, description="accounts that one batch claims and invoices")
+    finalization_poll_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="first wait before Stripe is asked, should its webhook not come; doubles up to 1 h",
+    )
+
+    # Processes
+    webhook_host: str = "127.0.0.1"
+    webhook_port: int = Field(8474, ge=0, le=65535)
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="Prometheus metrics of a worker; default none"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @field_validator("billing_time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin") from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The billing time zone."""
+        return ZoneInfo(self.billing_time_zone)
+
+    def need(self, name: str) -> str:
+        """The setting `name` as text.
+
+        Raises:
+            SettingsError: it is not set.
+        """
+        value = getattr(self, name)
+        if value is None:
+            raise SettingsError(
+                f"{name.upper()} is not set: set it in the environment or in .env, or start `perdure up` here"
+            )
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Add the mounted secrets and the running stack's file to the usual sources."""
+        return (
+            init_settings,
+            env_settings,
+            _MountedSecrets(settings_cls),
+            dotenv_settings,
+            _RunningStack(settings_cls),
+        )
+
+
+class _Source(PydanticBaseSettingsSource):
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+        return None, field_name, False
+
+
+class _MountedSecrets(_Source):
+    """`<NAME>_FILE` names a file whose content is the secret."""
+
+    def __call__(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name in SECRETS:
+            path = os.environ.get(f"{name.upper()}_FILE")
+            if path:
+                try:
+                    found[name] = Path(path).read_text().strip()
+                except OSError as error:
+                    raise SettingsError(
+                        f"{name.upper()}_FILE: cannot read {path}: {error.strerror}"
+                    ) from error
+        return {name: value for name, value in found.items() if name in self.settings_cls.model_fields}
+
+
+class _RunningStack(_Source):
+    def __call__(self) -> dict[str, Any]:
+        fields = self.settings_cls.model_fields
+        return {
+            name.lower(): value
+            for name, value in stack_environment().items()
+            if value and name.lower() in fields
+        }
+
+
+def stack_environment() -> dict[str, str]:
+    """What `$PERDURE_HOME/env` says while the embedded stack runs; empty when none does."""
+    path = home() / "env"
+    return {k: v for k, v in dotenv_values(path).items() if v is not None} if path.is_file() else {}
+
+
+def export_temporal_environment() -> None:
+    """Let `temporalio.envconfig`, which reads the process's environment alone, see the other sources too."""
+    dotenv = {k: v for k, v in dotenv_values(".env").items() if v} if Path(".env").is_file() else {}
+    for source in (dotenv, stack_environment()):
+        for name, value in source.items():
+            if name.startswith("TEMPORAL_"):
+                os.environ.setdefault(name, value)
+    if key_file := os.environ.get("TEMPORAL_API_KEY_FILE"):
+        os.environ.setdefault("TEMPORAL_API_KEY", Path(key_file).read_text().strip())
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: a setting is malformed; the message names it and says why, in one line.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = (f"{'.'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError("; ".join(faults)) from None
