@@ -1,0 +1,48 @@
+"""The one error tree. Its leaves say whether a person must act; the edges map it to Temporal's errors.
+
+PerdureError
+├── InputError            what a person gave us is wrong: one clear line, nothing changed
+│   └── RateCardError
+└── PermanentError        retrying cannot help: the invoice is blocked until an operator retries it
+    ├── PricingError          the rate card cannot price this usage
+    ├── ReportError           a usage report is missing, cut short or changed
+    ├── MismatchError         report, claims, our lines and Stripe's lines disagree
+    ├── StripeRefusedError    Stripe refuses the request and always will
+    └── IllegalTransitionError  an invoice cannot go from this state to that
+"""
+
+
+class PerdureError(Exception):
+    """Any error that Perdure itself raises; its message is one line for a person."""
+
+
+class InputError(PerdureError):
+    """What a person gave is wrong."""
+
+
+class RateCardError(InputError):
+    """The rate card is invalid."""
+
+
+class PermanentError(PerdureError):
+    """Retrying cannot help; an operator must act."""
+
+
+class PricingError(PermanentError):
+    """The rate card cannot price this usage."""
+
+
+class ReportError(PermanentError):
+    """A usage report is missing, cut short or changed."""
+
+
+class MismatchError(PermanentError):
+    """Report, claims, our lines and Stripe's lines disagree."""
+
+
+class StripeRefusedError(PermanentError):
+    """Stripe refuses the request and would refuse it again."""
+
+
+class IllegalTransitionError(PermanentError):
+    """An invoice cannot go from its state to the wanted one."""

@@ -1,0 +1,83 @@
+"""Invoices: their identity, their states and how states may move."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from billing.errors import IllegalTransitionError
+
+
+class InvoiceReason(StrEnum):
+    """Why an invoice was made."""
+
+    PERIOD = "period"
+    CANCELLATION = "cancellation"
+
+
+class InvoiceState(StrEnum):
+    """Where an invoice stands; its claims share this state."""
+
+    CLAIMED = "claimed"
+    """Its usage is claimed in Postgres; nothing is known to exist in Stripe."""
+    DRAFT = "draft"
+    """Stripe holds a draft with its lines."""
+    FINALIZED = "finalized"
+    """Stripe has finalized it; the books are not compared yet."""
+    BILLED = "billed"
+    """Report, claims, lines and Stripe agree; its usage is billed."""
+    PAID = "paid"
+    VOIDED = "voided"
+    DELETED = "deleted"
+    UNCOLLECTIBLE = "uncollectible"
+    BLOCKED = "blocked"
+    """A permanent error waits for an operator; `resume_state` says where it goes on."""
+
+
+_S = InvoiceState
+
+# Every state may also be blocked, and a blocked invoice goes back to where it was.
+TRANSITIONS: dict[InvoiceState, frozenset[InvoiceState]] = {
+    _S.CLAIMED: frozenset({_S.DRAFT, _S.FINALIZED, _S.DELETED}),
+    _S.DRAFT: frozenset({_S.FINALIZED, _S.DELETED, _S.VOIDED}),
+    _S.FINALIZED: frozenset({_S.BILLED, _S.VOIDED, _S.UNCOLLECTIBLE}),
+    _S.BILLED: frozenset({_S.PAID, _S.VOIDED, _S.UNCOLLECTIBLE}),
+    _S.UNCOLLECTIBLE: frozenset({_S.PAID, _S.VOIDED}),
+    _S.PAID: frozenset(),
+    _S.VOIDED: frozenset(),
+    _S.DELETED: frozenset(),
+}
+
+DEAD = frozenset({_S.VOIDED, _S.DELETED})
+"""Their claims are released: the usage is billable again."""
+
+OPEN = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED, _S.BLOCKED})
+"""Something is still to be done before the usage is billed."""
+
+
+def check_transition(current: InvoiceState, wanted: InvoiceState) -> bool:
+    """Whether `wanted` is a step from `current` (True) or already reached (False).
+
+    Raises:
+        IllegalTransitionError: there is no such step.
+    """
+    if current == wanted:
+        return False
+    if wanted not in TRANSITIONS.get(current, frozenset()):
+        raise IllegalTransitionError(f"an invoice that is {current} cannot become {wanted}")
+    return True
+
+
+def invoice_key(
+    period: str, attribution_id: str, reason: InvoiceReason, subject: str = "", *, ordinal: int = 1
+) -> str:
+    """The deterministic identity of an invoice, readable and safe in paths, workflow ids and shells.
+
+    `subject` says which one when an account can have several of a reason in a period (the cancelled Stripe
+    subscription's id). `ordinal` counts up when the invoice before it was voided or deleted.
+    """
+    parts = [period, attribution_id, str(reason)]
+    if subject:
+        parts.append(subject)
+    if ordinal > 1:
+        parts.append(str(ordinal))
+    return "/".join(parts)

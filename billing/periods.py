@@ -1,0 +1,69 @@
+"""Billing periods: calendar months in the deployment's billing time zone. Instants are aware and in UTC."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from billing.errors import InputError
+
+_PERIOD = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, order=True)
+class BillingPeriod:
+    """One calendar month; its text is `YYYY-MM`."""
+
+    year: int
+    month: int
+
+    @classmethod
+    def parse(cls, text: str) -> BillingPeriod:
+        """The period that `text` names.
+
+        Raises:
+            InputError: it is not `YYYY-MM`, from 1970 to 9998.
+        """
+        match = _PERIOD.fullmatch(text)
+        if match is None or not 1970 <= int(match[1]) <= 9998:
+            raise InputError(f"{text!r} is not a billing period: write YYYY-MM, for example 2022-05")
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def containing(cls, instant: datetime, zone: tzinfo) -> BillingPeriod:
+        """The period in which `instant` lies."""
+        local = instant.astimezone(zone)
+        return cls(local.year, local.month)
+
+    @classmethod
+    def of_cutoff(cls, cutoff: datetime, zone: tzinfo) -> BillingPeriod:
+        """The period that an invoice up to `cutoff` bills last; the cutoff itself is not billed, so that one on
+        a month's first instant belongs to the month before."""
+        return cls.containing(cutoff - _MICROSECOND, zone)
+
+    @classmethod
+    def last_ended(cls, instant: datetime, zone: tzinfo) -> BillingPeriod:
+        """The latest period that has ended at `instant`."""
+        return cls.containing(instant, zone).previous()
+
+    def previous(self) -> BillingPeriod:
+        """The month before."""
+        return BillingPeriod(self.year - (self.month == 1), (self.month - 2) % 12 + 1)
+
+    def next(self) -> BillingPeriod:
+        """The month after."""
+        return BillingPeriod(self.year + (self.month == 12), self.month % 12 + 1)
+
+    def start(self, zone: tzinfo) -> datetime:
+        """The first instant, in UTC: local midnight, or the first instant that exists after it."""
+        local = datetime(self.year, self.month, 1, tzinfo=zone)
+        return local.astimezone(UTC)
+
+    def end(self, zone: tzinfo) -> datetime:
+        """The first instant of the next period, in UTC."""
+        return self.next().start(zone)
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}-{self.month:02d}"
