@@ -8,7 +8,8 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from billing.errors import InputError
 
 _ZERO_DECIMAL = frozenset(
-    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga")
+    + ("pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
 )
 _THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 

@@ -39,8 +39,10 @@ class BillingPeriod:
 
     @classmethod
     def of_cutoff(cls, cutoff: datetime, zone: tzinfo) -> BillingPeriod:
-        """The period that an invoice up to `cutoff` bills last; the cutoff itself is not billed, so that one on
-        a month's first instant belongs to the month before."""
+        """The period that an invoice up to `cutoff` bills last.
+
+        The cutoff itself is not billed: one on a month's first instant belongs to the month before.
+        """
         return cls.containing(cutoff - _MICROSECOND, zone)
 
     @classmethod
