@@ -7,10 +7,12 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 
 from billing.errors import InputError
 
+# fmt: off
 _ZERO_DECIMAL = frozenset(
-    ("bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga")
-    + ("pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf")
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga",
+     "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
 )
+# fmt: on
 _THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 
 # Exact for every amount that fits a bigint with the precision that credits and prices have.

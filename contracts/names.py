@@ -1,0 +1,58 @@
+"""Registered names. A rename in Python must never change one: histories hold them."""
+
+BILLING_QUEUE = "billing"
+"""Workflows, Postgres, the report store."""
+STRIPE_QUEUE = "stripe"
+"""Stripe calls alone, rate-limited for the whole queue, served by the only process with the API key."""
+
+
+class Workflows:
+    """Workflow types."""
+
+    BILLING_PERIOD = "BillingPeriodWorkflow"
+    BILLING_BATCH = "BillingBatchWorkflow"
+    INVOICE = "InvoiceWorkflow"
+    SUBSCRIPTION = "SubscriptionWorkflow"
+    SCHEDULED_PERIOD = "ScheduledPeriodWorkflow"
+    ACCOUNTS_SYNC = "AccountsSyncWorkflow"
+
+
+class Signals:
+    """Signal names."""
+
+    STRIPE_EVENT = "stripe_event"
+    """Something happened to the invoice or the subscription in Stripe: look."""
+    RETRY = "retry"
+    """The operator wants a blocked invoice or subscription to go on."""
+    INVOICE_PARKED = "invoice_parked"
+    """An invoice tells its batch that it waits for a person or for Stripe, so that the batch need not."""
+    RECHECK = "recheck"
+    """An invoice that was waiting tells its period that it has moved."""
+
+
+class Activities:
+    """Activity types."""
+
+    PLAN_PAGES = "plan_pages"
+    CLAIM_PAGE = "claim_page"
+    PERIOD_PROGRESS = "period_progress"
+    WRITE_PERIOD_SUMMARY = "write_period_summary"
+    CLAIM_CANCELLATION = "claim_cancellation"
+
+    LOAD_INVOICE = "load_invoice"
+    PUBLISH_REPORT = "publish_report"
+    RECORD_CUSTOMER = "record_customer"
+    RECORD_DRAFT = "record_draft"
+    SETTLE_INVOICE = "settle_invoice"
+    BLOCK_INVOICE = "block_invoice"
+    RESUME_INVOICE = "resume_invoice"
+
+    APPLY_SUBSCRIPTION = "apply_subscription"
+    STORE_STRIPE_ACCOUNTS = "store_stripe_accounts"
+
+    ENSURE_CUSTOMER = "ensure_customer"
+    CREATE_STRIPE_INVOICE = "create_stripe_invoice"
+    FINALIZE_STRIPE_INVOICE = "finalize_stripe_invoice"
+    RETRIEVE_STRIPE_INVOICE = "retrieve_stripe_invoice"
+    RETRIEVE_SUBSCRIPTION = "retrieve_subscription"
+    LIST_STRIPE_ACCOUNTS = "list_stripe_accounts"

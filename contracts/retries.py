@@ -1,0 +1,22 @@
+"""Retry policies and timeouts. Transient faults are retried for as long as it takes."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+TRANSIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2.0, maximum_interval=timedelta(minutes=2)
+)
+"""Unlimited attempts; permanent errors are raised as non-retryable where they happen."""
+
+DATABASE_STEP = timedelta(seconds=60)
+"""One attempt of a short step on Postgres."""
+LONG_STEP = timedelta(minutes=30)
+"""One attempt of a step over a page or a report; it heartbeats."""
+HEARTBEAT = timedelta(seconds=60)
+STRIPE_STEP = timedelta(minutes=2)
+"""One attempt of a few Stripe calls: longer than the HTTP client's own timeout for each."""
+
+PROGRESS_POLL_FIRST = timedelta(seconds=2)
+PROGRESS_POLL_LONGEST = timedelta(minutes=1)
+FINALIZATION_POLL_LONGEST = timedelta(hours=1)

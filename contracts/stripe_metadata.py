@@ -1,0 +1,7 @@
+"""Metadata keys on Stripe's objects (design, section 5). At most 40 characters, no brackets."""
+
+INVOICE = "perdure_invoice"
+ATTRIBUTION_ID = "attribution_id"
+BILLING_PERIOD = "billing_period"
+REPORT_ID = "report_id"
+LINE = "perdure_line"
