@@ -1,0 +1,113 @@
+"""Messages of billing periods, their batches and schedules."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from contracts.message import Message
+
+
+class PeriodInput(Message):
+    """Starts `BillingPeriodWorkflow`; the later fields carry a run over continue-as-new."""
+
+    period: str
+    attribution_id: str | None = None
+    after: str = ""
+    batches: int = 0
+    invoices: int = 0
+    failed: list[str] = Field(default_factory=list)
+
+
+class Page(Message):
+    """The accounts with `after` < attribution id ≤ `through`, in byte order."""
+
+    after: str
+    through: str
+
+
+class PlanPages(Message):
+    """Asks for the next pages of accounts after `after`."""
+
+    period: str
+    attribution_id: str | None = None
+    after: str
+    most: int
+
+
+class PagePlan(Message):
+    """Pages in order; `more` when there are accounts after the last."""
+
+    pages: list[Page]
+    more: bool
+
+
+class BatchInput(Message):
+    """Starts `BillingBatchWorkflow` on one page of a period."""
+
+    period: str
+    number: int
+    page: Page
+    attribution_id: str | None = None
+
+
+class PageClaimed(Message):
+    """The invoices to drive: made now, or found unsettled from an earlier run."""
+
+    made: int
+    below_minimum: int
+    blocked: int
+    invoice_keys: list[str]
+
+
+class BatchOutcome(Message):
+    """What became of a batch's invoices."""
+
+    invoices: int
+    settled: int
+    parked: list[str]
+    elsewhere: int
+    """Invoices whose workflow was already running under another parent."""
+
+
+class PeriodRef(Message):
+    """Names a billing period, or one account of it."""
+
+    period: str
+    attribution_id: str | None = None
+
+
+class Blocked(Message):
+    """An invoice, or an account without one, that waits for an operator."""
+
+    subject: str
+    reason: str
+    since: datetime
+
+
+class PeriodProgress(Message):
+    """Counts and totals of a period's invoices by state."""
+
+    counts: dict[str, int]
+    totals: dict[str, dict[str, int]]
+    """By state, then currency: minor units."""
+    open: int
+    blocked: int
+    below_minimum: int
+    waiting: list[Blocked]
+    """At most 100 of the blocked."""
+    oldest_open_since: datetime | None = None
+
+
+class PeriodOutcome(Message):
+    """The result of a period's run."""
+
+    period: str
+    batches: int
+    invoices: int
+    progress: PeriodProgress
+
+
+class ScheduledPeriodInput(Message):
+    """Starts `ScheduledPeriodWorkflow`, the action of the monthly schedule."""
+
+    time_zone: str

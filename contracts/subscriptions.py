@@ -1,0 +1,119 @@
+"""Messages of subscriptions, cancellations and accounts."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from contracts.message import Message
+
+
+class SubscriptionRef(Message):
+    """Names a Stripe subscription."""
+
+    stripe_subscription_id: str
+
+
+class StripeSubscriptionSnapshot(Message):
+    """A Stripe subscription as last fetched; `attribution_id` from its metadata, else its customer's."""
+
+    stripe_subscription_id: str
+    stripe_customer_id: str
+    status: str
+    currency: str
+    attribution_id: str | None
+    started: datetime
+    ended: datetime | None
+
+
+class ApplySubscription(Message):
+    """Bring the account's windows in step."""
+
+    subscription: StripeSubscriptionSnapshot
+    seen_at_creation: bool
+    """Whether Stripe has just created it: then its own start bounds what a new account is charged for."""
+
+
+class SubscriptionApplied(Message):
+    """The account that the subscription belongs to; none when it is not ours."""
+
+    attribution_id: str | None
+    ended: datetime | None
+    note: str
+
+
+class ClaimCancellation(Message):
+    """Claim an account's usage up to its cancellation."""
+
+    attribution_id: str
+    stripe_subscription_id: str
+    cutoff: datetime
+
+
+class CancellationClaimed(Message):
+    """The settlement's invoice; none when there was nothing to bill, or too little."""
+
+    invoice_key: str | None
+    note: str
+
+
+class SubscriptionOutcome(Message):
+    """The result of `SubscriptionWorkflow` when it rests."""
+
+    stripe_subscription_id: str
+    note: str
+
+
+class StripeAccount(Message):
+    """A Stripe customer that names an attribution id, with its subscriptions."""
+
+    attribution_id: str
+    stripe_customer_id: str
+    currency: str
+    subscriptions: list[StripeSubscriptionSnapshot]
+
+
+class AccountsSyncInput(Message):
+    """Starts `AccountsSyncWorkflow`. `bill_after` is for accounts that are seen for the first time."""
+
+    bill_after: datetime
+    cursor: str | None = None
+    seen: int = 0
+    stored: int = 0
+    faults: list[str] = Field(default_factory=list)
+
+
+class ListStripeAccounts(Message):
+    """Asks for a page of Stripe's customers."""
+
+    cursor: str | None
+
+
+class StripeAccountsPage(Message):
+    """`accounts` with an attribution id among `seen` customers; `cursor` when there are more."""
+
+    accounts: list[StripeAccount]
+    seen: int
+    faults: list[str]
+    cursor: str | None
+
+
+class StoreStripeAccounts(Message):
+    """Store a page of accounts and their windows."""
+
+    accounts: list[StripeAccount]
+    bill_after: datetime
+
+
+class StripeAccountsStored(Message):
+    """How many were stored, and why others were not: one line each."""
+
+    stored: int
+    faults: list[str]
+
+
+class AccountsSyncOutcome(Message):
+    """The result of a sync."""
+
+    seen: int
+    stored: int
+    faults: list[str]
