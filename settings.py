@@ -31,6 +31,14 @@ def home() -> Path:
     return Path(os.environ.get("PERDURE_HOME") or ".perdure").absolute()
 
 
+def environment_only() -> bool:
+    """Whether this process reads its own environment alone, no `.env` and no stack's file.
+
+    The stack sets this for its children, so that each has the secrets it was given and no others.
+    """
+    return os.environ.get("PERDURE_ENVIRONMENT_ONLY") == "1"
+
+
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -62,11 +70,12 @@ class Settings(BaseSettings):
         default=[],
         description="the webhook's signing secret; two, separated by a comma, while one is rotated",
     )
-    stripe_requests_per_second: float = Field(
-        20.0,
+    stripe_activities_per_second: float = Field(
+        75.0,
         gt=0,
         le=1000,
-        description="Stripe activities a second, for the whole queue (Stripe allows 25 on one endpoint)",
+        description="for the whole queue; an invoice takes three, of four requests to four endpoints, and Stripe "
+        "allows 25 a second on one endpoint and 100 in all (25 in a sandbox)",
     )
     collection_method: Literal["charge_automatically", "send_invoice"] = "charge_automatically"
     days_until_due: int = Field(30, ge=0, le=3650, description="for collection_method=send_invoice")
@@ -127,13 +136,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Add the mounted secrets and the running stack's file to the usual sources."""
-        return (
-            init_settings,
-            env_settings,
-            _MountedSecrets(settings_cls),
-            dotenv_settings,
-            _RunningStack(settings_cls),
-        )
+        own = (init_settings, env_settings, _MountedSecrets(settings_cls))
+        return own if environment_only() else (*own, dotenv_settings, _RunningStack(settings_cls))
 
 
 class _Source(PydanticBaseSettingsSource):
@@ -168,16 +172,25 @@ class _RunningStack(_Source):
         }
 
 
+def dotenv_environment() -> dict[str, str]:
+    """What `.env` of the working directory says."""
+    path = Path(".env")
+    if environment_only() or not path.is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(path).items() if value}
+
+
 def stack_environment() -> dict[str, str]:
     """What `$PERDURE_HOME/env` says while the embedded stack runs; empty when none does."""
+    if environment_only():
+        return {}
     path = home() / "env"
     return {k: v for k, v in dotenv_values(path).items() if v is not None} if path.is_file() else {}
 
 
 def export_temporal_environment() -> None:
     """Let `temporalio.envconfig`, which reads the process's environment alone, see the other sources too."""
-    dotenv = {k: v for k, v in dotenv_values(".env").items() if v} if Path(".env").is_file() else {}
-    for source in (dotenv, stack_environment()):
+    for source in (dotenv_environment(), stack_environment()):
         for name, value in source.items():
             if name.startswith("TEMPORAL_"):
                 os.environ.setdefault(name, value)

@@ -1,0 +1,108 @@
+"""One page of accounts of a billing period."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair as Pair
+from temporalio.common import TypedSearchAttributes
+from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from billing.invoice import InvoiceState
+    from contracts import search_attributes, workflow_ids
+    from contracts.invoices import InvoiceOutcome, InvoiceRef
+    from contracts.names import BILLING_QUEUE, Activities, Signals, Workflows
+    from contracts.periods import BatchInput, BatchOutcome, PageClaimed
+    from workflows.steps import billing_step, clock
+
+
+@workflow.defn(name=Workflows.BILLING_BATCH)
+class BillingBatchWorkflow:
+    """Claims the page's usage set-wise, starts its invoices, waits until each is settled or parked.
+
+    A parked invoice waits for an operator or for Stripe; it goes on by itself, and the period waits for it.
+    """
+
+    @workflow.init
+    def __init__(self, batch: BatchInput) -> None:
+        self._batch = batch
+        self._keys: list[str] = []
+        self._fates: dict[str, str] = {}
+
+    @workflow.signal(name=Signals.INVOICE_PARKED, description="An invoice waits for a person or for Stripe.")
+    def invoice_parked(self, invoice: InvoiceRef) -> None:
+        """Stop waiting for this invoice."""
+        self._fates.setdefault(invoice.invoice_key, "parked")
+        self._report()
+
+    @workflow.run
+    async def run(self, batch: BatchInput) -> BatchOutcome:
+        """Bill the page; returns what became of its invoices."""
+        page = batch.page
+        workflow.set_current_details(
+            f"Claiming the usage of the accounts up to `{page.through}`, since {clock()}."
+        )
+        claimed = await billing_step(
+            Activities.CLAIM_PAGE, batch, PageClaimed, f"Claim the usage of accounts up to {page.through}"
+        )
+        self._keys = claimed.invoice_keys
+        self._report()
+        drives = [asyncio.create_task(self._drive(key)) for key in self._keys]
+        await workflow.wait_condition(lambda: len(self._fates) == len(self._keys))
+        for drive in drives:
+            if drive.done():
+                drive.result()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        fates = Counter(self._fates.values())
+        self._report()
+        return BatchOutcome(
+            invoices=len(self._keys),
+            settled=fates["settled"],
+            parked=sorted(key for key, fate in self._fates.items() if fate == "parked"),
+            elsewhere=fates["elsewhere"],
+        )
+
+    async def _drive(self, key: str) -> None:
+        period, attribution_id, *_ = key.split("/")
+        try:
+            invoice = await workflow.start_child_workflow(
+                Workflows.INVOICE,
+                InvoiceRef(invoice_key=key),
+                id=workflow_ids.invoice(key),
+                task_queue=BILLING_QUEUE,
+                result_type=InvoiceOutcome,
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                static_summary=f"Invoice of {attribution_id} for {period}",
+                static_details=f"`perdure invoices show '{key}'` shows its lines and state.",
+                search_attributes=TypedSearchAttributes(
+                    [
+                        Pair(search_attributes.ATTRIBUTION_ID, attribution_id),
+                        Pair(search_attributes.BILLING_PERIOD, period),
+                        Pair(search_attributes.INVOICE_STATE, str(InvoiceState.CLAIMED)),
+                    ]
+                ),
+            )
+            await invoice
+            fate = "settled"
+        except WorkflowAlreadyStartedError:
+            # Another run, an event or an operator drives it; the period waits for it through Postgres.
+            fate = "elsewhere"
+        except ChildWorkflowError:
+            workflow.logger.exception("the workflow of invoice %s was ended from outside", key)
+            fate = "parked"
+        self._fates[key] = fate
+        self._report()
+
+    def _report(self) -> None:
+        fates = Counter(self._fates.values())
+        waiting = len(self._keys) - len(self._fates)
+        parked = [f"- `{key}`" for key, fate in self._fates.items() if fate == "parked"][:20]
+        workflow.set_current_details(
+            f"{len(self._keys)} invoices: {fates['settled']} settled, {waiting} under way, "
+            f"{fates['parked']} waiting for a person or for Stripe, {fates['elsewhere']} driven elsewhere. "
+            f"As of {clock()}." + ("\n\nWaiting:\n" + "\n".join(parked) if parked else "")
+        )

@@ -1,0 +1,73 @@
+"""How workflows call activities: by registered name, typed, one retry policy, a summary for the UI."""
+
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from contracts import retries
+    from contracts.message import Message
+    from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
+
+R = TypeVar("R", bound=Message)
+
+
+async def database_step(name: str, arg: Message, result: type[R]) -> R:
+    """A short step on Postgres, run as a local activity: it costs no round trip through the server."""
+    outcome: R = await workflow.execute_local_activity(
+        name,
+        arg,
+        result_type=result,
+        start_to_close_timeout=retries.DATABASE_STEP,
+        retry_policy=retries.TRANSIENT,
+        local_retry_threshold=timedelta(seconds=5),
+    )
+    return outcome
+
+
+async def billing_step(name: str, arg: Message, result: type[R], summary: str) -> R:
+    """A step on Postgres and the report store that may be long, with heartbeats."""
+    outcome: R = await workflow.execute_activity(
+        name,
+        arg,
+        result_type=result,
+        task_queue=BILLING_QUEUE,
+        start_to_close_timeout=retries.LONG_STEP,
+        heartbeat_timeout=retries.HEARTBEAT,
+        retry_policy=retries.TRANSIENT,
+        summary=summary,
+    )
+    return outcome
+
+
+async def stripe_step(name: str, arg: Message, result: type[R], summary: str) -> R:
+    """A few Stripe calls, on the queue whose rate the server limits."""
+    outcome: R = await workflow.execute_activity(
+        name,
+        arg,
+        result_type=result,
+        task_queue=STRIPE_QUEUE,
+        start_to_close_timeout=retries.STRIPE_STEP,
+        retry_policy=retries.TRANSIENT,
+        summary=summary,
+    )
+    return outcome
+
+
+def permanent_reason(error: ActivityError) -> str:
+    """In one line, why a step failed for good.
+
+    Raises:
+        ActivityError: it did not fail for good; the step was cancelled, say.
+    """
+    cause = error.cause
+    if not isinstance(cause, ApplicationError) or not cause.non_retryable:
+        raise error
+    return f"{cause.type}: {cause.message}" if cause.type else cause.message
+
+
+def clock() -> str:
+    """The workflow's present, for people."""
+    return workflow.now().strftime("%Y-%m-%d %H:%M:%S UTC")
