@@ -1,0 +1,1 @@
+"""The embedded stack: one command brings up every part on one machine."""

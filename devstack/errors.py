@@ -1,0 +1,7 @@
+"""The one error of the embedded stack."""
+
+from __future__ import annotations
+
+
+class StackError(Exception):
+    """A part of the embedded stack cannot do its work; one line says why and what to do."""

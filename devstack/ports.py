@@ -1,0 +1,42 @@
+"""Ports of the embedded stack, all on 127.0.0.1: the wanted one when it is free, else another."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Collection
+
+from devstack.errors import StackError
+
+HOST = "127.0.0.1"
+# Below the range from which systems pick ports of outgoing connections, so none is taken in between.
+FREE_RANGE = range(18_000, 32_000)
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on the port and it can be bound."""
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        if probe.connect_ex((HOST, port)) == 0:
+            return False
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def choose(*wanted: int | None, taken: Collection[int] = ()) -> int:
+    """The first of the wanted ports that is free and not in `taken`, else some other free port.
+
+    Raises:
+        StackError: a hundred random ports were all in use.
+    """
+    candidates = [port for port in wanted if port]
+    candidates += [FREE_RANGE[secrets.randbelow(len(FREE_RANGE))] for _ in range(100)]
+    for port in candidates:
+        if port not in taken and is_free(port):
+            return port
+    raise StackError(f"no free port on {HOST} between {FREE_RANGE.start} and {FREE_RANGE.stop}")

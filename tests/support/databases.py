@@ -1,0 +1,88 @@
+"""Databases of a test server: made from templates in milliseconds, dropped after use."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg  # type: ignore[import-untyped]
+
+Prepare = Callable[[str], Awaitable[None]]
+
+
+class Databases:
+    """Makes and drops databases on one server, named by a URL whose role may create databases."""
+
+    def __init__(self, server_url: str) -> None:
+        self.server_url = server_url
+        self._prefix = f"perdure_test_{os.getpid()}_{secrets.token_hex(3)}"
+        self._numbers = itertools.count(1)
+        self._templates: dict[str, str] = {}
+        self._made: list[str] = []
+
+    async def create(self, template: str | None = None) -> str:
+        """The URL of a new database: empty, or a copy of the database that `template` (a URL) names."""
+        name = f"{self._prefix}_{next(self._numbers)}"
+        source = urlsplit(template).path.removeprefix("/") if template else "template0"
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+        self._made.append(name)
+        return urlunsplit(urlsplit(self.server_url)._replace(path=f"/{name}"))
+
+    async def drop(self, url: str) -> None:
+        """Drop it, with whatever connections are open to it."""
+        name = urlsplit(url).path.removeprefix("/")
+        await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self._made.remove(name)
+
+    async def template(self, name: str, prepare: Prepare) -> str:
+        """The URL of a database that `prepare` filled, once in this process; pass it to `create`.
+
+        `prepare` gets the new database's URL, and must leave no connection open.
+        """
+        if name not in self._templates:
+            url = await self.create()
+            await prepare(url)
+            self._templates[name] = url
+        return self._templates[name]
+
+    async def drop_all(self) -> None:
+        """Drop what is left."""
+        for name in list(self._made):
+            await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        self._made.clear()
+
+    @contextlib.asynccontextmanager
+    async def several(self) -> AsyncIterator[FreshDatabase]:
+        """A factory of databases that are dropped at the end of the block."""
+        fresh = FreshDatabase(self)
+        try:
+            yield fresh
+        finally:
+            for url in fresh.urls:
+                await self.drop(url)
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.server_url)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+class FreshDatabase:
+    """`url = await fresh_database()`; with `prepare`, a copy of a template that it filled once."""
+
+    def __init__(self, databases: Databases) -> None:
+        self.databases = databases
+        self.urls: list[str] = []
+
+    async def __call__(self, prepare: Prepare | None = None) -> str:
+        template = None
+        if prepare is not None:
+            template = await self.databases.template(f"{prepare.__module__}.{prepare.__qualname__}", prepare)
+        self.urls.append(await self.databases.create(template))
+        return self.urls[-1]

@@ -1,0 +1,32 @@
+"""Nothing of the developer's machine leaks into tests: no settings, no `.env`, no running stack."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from settings import Settings
+
+KEPT_PREFIX = "PERDURE_TEST_"
+PREFIXES = ("STRIPE_", "TEMPORAL_", "PERDURE_", "PG")
+
+
+def isolate() -> None:
+    """Clear every inherited setting, and let this process and its children read their environment alone.
+
+    A test about `.env` or a stack's env file deletes `PERDURE_ENVIRONMENT_ONLY` with monkeypatch.
+    """
+    fields = {name.upper() for name in Settings.model_fields}
+    for name in _leaking(os.environ, fields):
+        del os.environ[name]
+    os.environ["PERDURE_ENVIRONMENT_ONLY"] = "1"
+    os.environ["TEMPORAL_CONFIG_FILE"] = os.devnull  # no profile of the developer's
+
+
+def _leaking(names: Iterable[str], fields: set[str]) -> list[str]:
+    return [
+        name
+        for name in names
+        if not name.startswith(KEPT_PREFIX)
+        and (name.removesuffix("_FILE") in fields or name.startswith(PREFIXES))
+    ]
