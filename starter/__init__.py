@@ -1,0 +1,1 @@
+"""What starts and signals workflows: the webhook, schedules, the command line."""

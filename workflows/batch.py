@@ -43,9 +43,7 @@ class BillingBatchWorkflow:
     async def run(self, batch: BatchInput) -> BatchOutcome:
         """Bill the page; returns what became of its invoices."""
         page = batch.page
-        workflow.set_current_details(
-            f"Claiming the usage of the accounts up to `{page.through}`, since {clock()}."
-        )
+        workflow.set_current_details(f"Claiming the usage of the accounts up to `{page.through}`, since {clock()}.")
         claimed = await billing_step(
             Activities.CLAIM_PAGE, batch, PageClaimed, f"Claim the usage of accounts up to {page.through}"
         )

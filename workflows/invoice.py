@@ -46,16 +46,12 @@ class InvoiceWorkflow:
         self._retry = False
         self._parked = False
 
-    @workflow.signal(
-        name=Signals.STRIPE_EVENT, description="Stripe has news of this invoice: it is fetched anew."
-    )
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this invoice: it is fetched anew.")
     def stripe_event(self, event: StripeEvent) -> None:
         """Wake up; what the event says is not believed, only looked up."""
         self._news = True
 
-    @workflow.signal(
-        name=Signals.RETRY, description="Go on with a blocked invoice, after its cause was mended."
-    )
+    @workflow.signal(name=Signals.RETRY, description="Go on with a blocked invoice, after its cause was mended.")
     def retry(self) -> None:
         """Let a blocked invoice go on."""
         self._retry = True
@@ -104,9 +100,7 @@ class InvoiceWorkflow:
         """From claimed usage to a Stripe draft with its lines."""
         what = f"{format_amount(invoice.amount, invoice.currency)} for {invoice.attribution_id}"
         self._say(f"Publishing the usage report: {what}.")
-        order = await billing_step(
-            Activities.PUBLISH_REPORT, self._ref, StripeInvoiceOrder, "Publish the usage report"
-        )
+        order = await billing_step(Activities.PUBLISH_REPORT, self._ref, StripeInvoiceOrder, "Publish the usage report")
         if order.stripe_customer_id is None:
             self._say(f"Finding or creating the Stripe customer of {invoice.attribution_id}.")
             found = await stripe_step(

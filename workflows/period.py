@@ -135,9 +135,7 @@ class BillingPeriodWorkflow:
         self._report()
         self._awaiting.append(asyncio.create_task(self._await_batch(number, batch)))
 
-    async def _await_batch(
-        self, number: int, batch: workflow.ChildWorkflowHandle[object, BatchOutcome]
-    ) -> None:
+    async def _await_batch(self, number: int, batch: workflow.ChildWorkflowHandle[object, BatchOutcome]) -> None:
         try:
             outcome = await batch
             self._invoices += outcome.invoices
@@ -193,9 +191,7 @@ def _waiting_for(progress: PeriodProgress) -> str:
     since = f" since {progress.oldest_open_since:%Y-%m-%d %H:%M:%S UTC}" if progress.oldest_open_since else ""
     text = f"Waiting{since} for {progress.open} open invoices, {progress.blocked} of them blocked."
     if progress.waiting:
-        rows = [
-            f"- `{b.subject}` since {b.since:%Y-%m-%d %H:%M UTC}: {b.reason}" for b in progress.waiting[:20]
-        ]
+        rows = [f"- `{b.subject}` since {b.since:%Y-%m-%d %H:%M UTC}: {b.reason}" for b in progress.waiting[:20]]
         text += "\n\nBlocked, each goes on by `perdure invoices retry KEY`:\n" + "\n".join(rows)
     return text
 
@@ -203,9 +199,7 @@ def _waiting_for(progress: PeriodProgress) -> str:
 def _summary(outcome: PeriodOutcome, failed: list[str]) -> str:
     totals = [
         f"{count} {state}"
-        + "".join(
-            f", {format_amount(t, c)}" for c, t in sorted(outcome.progress.totals.get(state, {}).items())
-        )
+        + "".join(f", {format_amount(t, c)}" for c, t in sorted(outcome.progress.totals.get(state, {}).items()))
         for state, count in sorted(outcome.progress.counts.items())
     ]
     carried = f" {outcome.progress.below_minimum} accounts below the minimum are carried over."

@@ -81,9 +81,7 @@ class SubscriptionWorkflow:
         )
         if applied.attribution_id is None:
             return applied.note
-        workflow.upsert_search_attributes(
-            [search_attributes.ATTRIBUTION_ID.value_set(applied.attribution_id)]
-        )
+        workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(applied.attribution_id)])
         if applied.ended is None:
             return applied.note
         claimed = await billing_step(

@@ -1,0 +1,40 @@
+"""The one place that maps our errors to Temporal's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from billing.errors import PermanentError
+
+_HEARTBEAT_EVERY = 10.0
+
+
+@asynccontextmanager
+async def step() -> AsyncIterator[None]:
+    """Around an activity's body: heartbeats while it runs, and permanent errors become non-retryable.
+
+    Every other error is left as it is: Temporal retries it for as long as it takes.
+
+    Raises:
+        ApplicationError: non-retryable, its type the error's class name.
+    """
+    beat = asyncio.create_task(_beat())
+    try:
+        yield
+    except PermanentError as error:
+        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+    finally:
+        beat.cancel()
+        with suppress(asyncio.CancelledError):
+            await beat
+
+
+async def _beat() -> None:
+    while True:
+        await asyncio.sleep(_HEARTBEAT_EVERY)
+        activity.heartbeat()

@@ -1,0 +1,205 @@
+"""Invoices in Postgres and the report store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import datetime
+
+from storage.invoices import InvoiceLineRecord, InvoiceRecord
+from temporalio import activity
+
+from activities.errors import step
+from activities.settlement import check_books, states_to_reach
+from billing.errors import PermanentError
+from billing.invoice import InvoiceState
+from billing.money import format_amount
+from billing.periods import BillingPeriod
+from billing.report import ReportHeader, ReportLine, encode_claim, encode_header
+from contracts import stripe_metadata
+from contracts.invoices import (
+    BlockInvoice,
+    CustomerFound,
+    DraftMade,
+    InvoiceBrief,
+    InvoiceRef,
+    LoadedInvoice,
+    SettleInvoice,
+    StripeInvoiceOrder,
+    StripeLine,
+)
+from contracts.names import Activities
+from settings import Settings
+from storage import invoices as store
+from storage.database import Database
+from storage.reports import ReportStore
+
+
+class UnknownInvoiceError(PermanentError):
+    """Postgres does not know this invoice key."""
+
+
+class InvoiceActivities:
+    """Loads, publishes, records, settles and blocks invoices; keyed by invoice key, each may run again."""
+
+    def __init__(self, db: Database, reports: ReportStore, settings: Settings) -> None:
+        self._db = db
+        self._reports = reports
+        self._settings = settings
+
+    @activity.defn(name=Activities.LOAD_INVOICE)
+    async def load(self, ref: InvoiceRef) -> LoadedInvoice:
+        """The invoice as Postgres has it."""
+        record = await store.load_invoice(self._db, ref.invoice_key)
+        return LoadedInvoice(invoice=None if record is None else self._brief(record))
+
+    @activity.defn(name=Activities.PUBLISH_REPORT)
+    async def publish_report(self, ref: InvoiceRef) -> StripeInvoiceOrder:
+        """Publish the usage report and record its id; returns the order for Stripe that names it."""
+        async with step():
+            record = await self._record(ref.invoice_key)
+            if record.report_id is None:
+                published = await self._reports.publish(
+                    record.billing_period, record.attribution_id, self._report(record)
+                )
+                await store.record_report(self._db, record.key, published.report_id)
+                record = await self._record(ref.invoice_key)
+            return self._order(record)
+
+    @activity.defn(name=Activities.RECORD_CUSTOMER)
+    async def record_customer(self, found: CustomerFound) -> CustomerFound:
+        """Keep the account's customer; the one that was recorded first wins."""
+        async with step():
+            kept = await store.record_customer(self._db, found.attribution_id, found.stripe_customer_id)
+            return found.model_copy(update={"stripe_customer_id": kept})
+
+    @activity.defn(name=Activities.RECORD_DRAFT)
+    async def record_draft(self, draft: DraftMade) -> LoadedInvoice:
+        """Record that the Stripe invoice exists."""
+        async with step():
+            await store.record_draft(self._db, draft.invoice_key, draft.stripe_invoice_id, draft.stripe_customer_id)
+            return await self._loaded(draft.invoice_key)
+
+    @activity.defn(name=Activities.SETTLE_INVOICE)
+    async def settle(self, settle: SettleInvoice) -> LoadedInvoice:
+        """Compare report, claims, lines and Stripe; move the state to where Stripe's is.
+
+        Raises:
+            ApplicationError: non-retryable when the books differ; the invoice's state stays as it was.
+        """
+        async with step():
+            record = await self._record(settle.invoice_key)
+            reached = states_to_reach(record, settle.snapshot)
+            if InvoiceState.BILLED in (state for state, _ in reached):
+                await check_books(self._db, self._reports, record, settle.snapshot)
+            for state, at in reached:
+                await store.move_invoice(self._db, record.key, state, at)
+            return await self._loaded(record.key)
+
+    @activity.defn(name=Activities.BLOCK_INVOICE)
+    async def block(self, block: BlockInvoice) -> LoadedInvoice:
+        """Mark the invoice as waiting for an operator."""
+        async with step():
+            await store.block_invoice(self._db, block.invoice_key, block.reason)
+            return await self._loaded(block.invoice_key)
+
+    @activity.defn(name=Activities.RESUME_INVOICE)
+    async def resume(self, ref: InvoiceRef) -> LoadedInvoice:
+        """Let a blocked invoice go on from the state in which it was blocked."""
+        async with step():
+            await store.resume_invoice(self._db, ref.invoice_key)
+            return await self._loaded(ref.invoice_key)
+
+    async def _record(self, key: str) -> InvoiceRecord:
+        record = await store.load_invoice(self._db, key)
+        if record is None:
+            raise UnknownInvoiceError(f"no invoice {key} in this database")
+        return record
+
+    async def _loaded(self, key: str) -> LoadedInvoice:
+        return LoadedInvoice(invoice=self._brief(await self._record(key)))
+
+    def _brief(self, record: InvoiceRecord) -> InvoiceBrief:
+        return InvoiceBrief(
+            invoice_key=record.key,
+            attribution_id=record.attribution_id,
+            billing_period=record.billing_period,
+            reason=record.reason,
+            state=record.state,
+            currency=record.currency,
+            amount=record.amount,
+            report_id=record.report_id,
+            stripe_customer_id=record.stripe_customer_id,
+            stripe_invoice_id=record.stripe_invoice_id,
+            blocked_reason=record.blocked_reason,
+            blocked_since=record.blocked_since,
+            poll_seconds=self._settings.finalization_poll_seconds,
+        )
+
+    async def _report(self, record: InvoiceRecord) -> AsyncIterator[bytes]:
+        claims = sum(line.claims for line in await store.verify_against_claims(self._db, record.key))
+        yield encode_header(report_header(record, claims))
+        async with aclosing(store.claims_for_report(self._db, record.key)) as rows:
+            async for row in rows:
+                yield encode_claim(row)
+
+    def _order(self, record: InvoiceRecord) -> StripeInvoiceOrder:
+        assert record.report_id is not None
+        send = self._settings.collection_method == "send_invoice"
+        start = BillingPeriod.parse(record.billing_period).start(self._settings.zone)
+        return StripeInvoiceOrder(
+            invoice_key=record.key,
+            attribution_id=record.attribution_id,
+            stripe_customer_id=record.stripe_customer_id,
+            currency=record.currency,
+            amount=record.amount,
+            collection_method=self._settings.collection_method,
+            days_until_due=self._settings.days_until_due if send else None,
+            description=f"Workspace usage of {record.billing_period}, up to {record.cutoff:%F %T} UTC",
+            metadata={
+                stripe_metadata.INVOICE: record.key,
+                stripe_metadata.ATTRIBUTION_ID: record.attribution_id,
+                stripe_metadata.BILLING_PERIOD: record.billing_period,
+                stripe_metadata.REPORT_ID: record.report_id,
+            },
+            lines=[_stripe_line(record, line, start) for line in record.lines],
+            claimed_at=record.claimed_at,
+        )
+
+
+def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:
+    """The header of an invoice's usage report; `claims` is how many lines follow it."""
+    return ReportHeader(
+        invoice_key=record.key,
+        attribution_id=record.attribution_id,
+        billing_period=record.billing_period,
+        reason=record.reason,
+        cutoff=record.cutoff,
+        currency=record.currency,
+        rate_card=record.rate_card_digest,
+        amount=record.amount,
+        credits=record.credits,
+        claims=claims,
+        lines=tuple(ReportLine(line.line_no, line.rated) for line in record.lines),
+    )
+
+
+def line_id(record: InvoiceRecord, line: InvoiceLineRecord) -> str:
+    """Names a line in Stripe's metadata: `<invoice key>#<line number>`."""
+    return f"{record.key}#{line.line_no}"
+
+
+def _stripe_line(record: InvoiceRecord, line: InvoiceLineRecord, start: datetime) -> StripeLine:
+    rated = line.rated
+    hours = rated.duration_us / 3_600_000_000
+    as_default = " (rated as default)" if rated.rated_as_default else ""
+    return StripeLine(
+        line_id=line_id(record, line),
+        amount=rated.amount,
+        description=(
+            f"{rated.workspace_class}{as_default}: {hours:,.2f} h "
+            f"at {rated.credits_per_minute.normalize():f} credits/min = {rated.credits:,f} credits = {format_amount(rated.amount, record.currency)}"
+        ),
+        start=min(start, record.cutoff),
+        end=record.cutoff,
+    )

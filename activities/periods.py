@@ -1,0 +1,136 @@
+"""Billing periods in Postgres: pages of accounts, claims, progress."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from storage.claims import ClaimScope
+from temporalio import activity
+
+from activities.errors import step
+from billing.errors import PermanentError
+from billing.invoice import InvoiceReason
+from billing.periods import BillingPeriod
+from billing.rating import RateCard
+from contracts.names import Activities
+from contracts.periods import (
+    BatchInput,
+    Blocked,
+    Page,
+    PageClaimed,
+    PagePlan,
+    PeriodOutcome,
+    PeriodProgress,
+    PeriodRef,
+    PlanPages,
+)
+from contracts.subscriptions import CancellationClaimed, ClaimCancellation
+from settings import Settings
+from storage import claims, invoices, periods
+from storage.database import Database
+
+
+class PeriodNotEndedError(PermanentError):
+    """A period is billed only after it has ended."""
+
+
+class PeriodActivities:
+    """Plans, claims and counts; a page that is claimed again makes nothing new."""
+
+    def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
+        self._db = db
+        self._rate_card = rate_card
+        self._settings = settings
+
+    @activity.defn(name=Activities.PLAN_PAGES)
+    async def plan_pages(self, plan: PlanPages) -> PagePlan:
+        """The next pages of accounts.
+
+        Raises:
+            ApplicationError: non-retryable when the period has not ended.
+        """
+        async with step():
+            end = BillingPeriod.parse(plan.period).end(self._settings.zone)
+            if datetime.now(UTC) < end:
+                raise PeriodNotEndedError(f"{plan.period} ends at {end.isoformat()}: run it after that")
+            if plan.attribution_id is not None:
+                return PagePlan(pages=[Page(after="", through=plan.attribution_id)], more=False)
+            bounds = await periods.page_bounds(self._db, plan.after, self._settings.page_size, plan.most)
+            pages = [Page(after=after, through=through) for after, through in bounds]
+            return PagePlan(pages=pages, more=len(pages) == plan.most)
+
+    @activity.defn(name=Activities.CLAIM_PAGE)
+    async def claim_page(self, batch: BatchInput) -> PageClaimed:
+        """Claim the page's usage in one transaction; returns all of its invoices that are not settled."""
+        async with step():
+            page = batch.page
+            period = BillingPeriod.parse(batch.period)
+            scope = ClaimScope(
+                period=batch.period,
+                reason=InvoiceReason.PERIOD,
+                subject="",
+                cutoff=period.end(self._settings.zone),
+                period_start=period.start(self._settings.zone),
+                bill_after=self._settings.bill_after,
+                after=page.after,
+                through=page.through,
+                attribution_id=batch.attribution_id,
+            )
+            claimed = await claims.claim_page(self._db, scope, self._rate_card)
+            keys = await invoices.unsettled_keys(self._db, batch.period, page.after, page.through, batch.attribution_id)
+            return PageClaimed(
+                made=len(claimed.keys),
+                below_minimum=claimed.below_minimum,
+                blocked=claimed.blocked,
+                invoice_keys=keys,
+            )
+
+    @activity.defn(name=Activities.CLAIM_CANCELLATION)
+    async def claim_cancellation(self, cancelled: ClaimCancellation) -> CancellationClaimed:
+        """Claim an account's usage up to its cancellation, as an invoice of the period that it falls in."""
+        async with step():
+            zone = self._settings.zone
+            period = BillingPeriod.of_cutoff(cancelled.cutoff, zone)
+            scope = ClaimScope(
+                period=str(period),
+                reason=InvoiceReason.CANCELLATION,
+                subject=cancelled.stripe_subscription_id,
+                cutoff=cancelled.cutoff,
+                period_start=period.start(zone),
+                bill_after=self._settings.bill_after,
+                after="",
+                through=None,
+                attribution_id=cancelled.attribution_id,
+            )
+            claimed = await claims.claim_page(self._db, scope, self._rate_card)
+            if claimed.keys:
+                return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Settled by {claimed.keys[0]}.")
+            open_keys = await invoices.unsettled_keys(self._db, str(period), "", None, cancelled.attribution_id)
+            marker = f"/{InvoiceReason.CANCELLATION}/{cancelled.stripe_subscription_id}"
+            for key in open_keys:
+                if marker in key:
+                    return CancellationClaimed(invoice_key=key, note=f"Settled by {key}.")
+            return CancellationClaimed(
+                invoice_key=None,
+                note="Nothing more to settle up to the cancellation, or less than the minimum charge.",
+            )
+
+    @activity.defn(name=Activities.PERIOD_PROGRESS)
+    async def progress(self, ref: PeriodRef) -> PeriodProgress:
+        """Counts and totals of the period's invoices by state."""
+        found = await periods.period_progress(self._db, ref.period, ref.attribution_id)
+        return PeriodProgress(
+            counts=found.counts,
+            totals=found.totals,
+            open=found.open,
+            blocked=found.blocked_count,
+            below_minimum=found.below_minimum,
+            waiting=[Blocked(subject=b.subject, reason=b.reason, since=b.since) for b in found.blocked],
+            oldest_open_since=found.oldest_open_since,
+        )
+
+    @activity.defn(name=Activities.WRITE_PERIOD_SUMMARY)
+    async def write_summary(self, outcome: PeriodOutcome) -> PeriodOutcome:
+        """Keep the period's outcome in Postgres."""
+        await periods.write_summary(self._db, outcome.period, outcome.model_dump(mode="json"))
+        return outcome

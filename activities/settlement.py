@@ -1,0 +1,102 @@
+"""Settling: what Stripe's status means for an invoice's state, and the proof that all books agree."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from storage.invoices import InvoiceRecord
+
+from billing.errors import MismatchError
+from billing.invoice import DEAD, InvoiceState
+from billing.report import parse_report_id
+from billing.report_check import LineSum, ReportCheck
+from contracts import stripe_metadata
+from contracts.invoices import StripeInvoiceSnapshot
+from storage import invoices as store
+from storage.database import Database
+from storage.reports import ReportStore
+
+_S = InvoiceState
+_UNBILLED = (_S.CLAIMED, _S.DRAFT, _S.FINALIZED)
+
+
+def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> list[tuple[InvoiceState, datetime]]:
+    """The states, in order and each with its instant, through which the invoice goes to match Stripe's.
+
+    Empty when it is there already, or when Stripe's is older news. A blocked invoice only follows Stripe when
+    the invoice is gone there; else it waits for the operator.
+    """
+    now = datetime.now(UTC)
+    finalized_at = snapshot.finalized_at or now
+    if snapshot.status == "deleted":
+        path = [(_S.DELETED, now)]
+    elif snapshot.status == "void":
+        path = [(_S.VOIDED, snapshot.voided_at or now)]
+    elif snapshot.status in ("open", "paid", "uncollectible"):
+        path = [(_S.FINALIZED, finalized_at), (_S.BILLED, now)]
+        if snapshot.status == "paid":
+            path.append((_S.PAID, snapshot.paid_at or now))
+        elif snapshot.status == "uncollectible":
+            path.append((_S.UNCOLLECTIBLE, snapshot.marked_uncollectible_at or now))
+    else:
+        path = []
+    if record.state in DEAD or record.state is _S.PAID:
+        return []
+    if record.state is _S.BLOCKED:
+        return [(state, at) for state, at in path if state in DEAD]
+    if record.state in _UNBILLED:
+        return path
+    reached = {_S.FINALIZED, _S.BILLED, record.state}
+    return [(state, at) for state, at in path if state not in reached]
+
+
+async def check_books(
+    db: Database, reports: ReportStore, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot
+) -> None:
+    """Prove that report = claims = our lines = Stripe's lines, to the minor unit and the microsecond.
+
+    Raises:
+        MismatchError: two of them differ; both figures are given.
+        ReportError: the report that Stripe's metadata names is missing, cut short or changed.
+    """
+    _check_stripe(record, snapshot)
+    report_id = snapshot.metadata.get(stripe_metadata.REPORT_ID, "")
+    header, claims = await reports.read_claims(report_id)
+    check = ReportCheck(header, of=parse_report_id(report_id))
+    async for claim in claims:
+        check.add(claim)
+    reported = check.finish()
+    _same("invoice_key of the report", header.invoice_key, record.key)
+    _same("report's lines", [line.rated for line in header.lines], [line.rated for line in record.lines])
+    claimed = {
+        line.line_no: LineSum(line.duration_us, line.claims)
+        for line in await store.verify_against_claims(db, record.key)
+    }
+    _same("claims by line", claimed, reported)
+
+
+def _check_stripe(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> None:
+    stripe_id = snapshot.stripe_invoice_id
+    for key, ours in (
+        (stripe_metadata.INVOICE, record.key),
+        (stripe_metadata.REPORT_ID, record.report_id),
+        (stripe_metadata.ATTRIBUTION_ID, record.attribution_id),
+        (stripe_metadata.BILLING_PERIOD, record.billing_period),
+    ):
+        _same(f"metadata {key} of {stripe_id}", snapshot.metadata.get(key), ours)
+    _same(f"currency of {stripe_id}", snapshot.currency, record.currency)
+    _same(f"customer of {stripe_id}", snapshot.stripe_customer_id, record.stripe_customer_id)
+    theirs = sorted((line.line_id, line.amount, line.currency) for line in snapshot.lines)
+    ours_lines = sorted((f"{record.key}#{line.line_no}", line.rated.amount, record.currency) for line in record.lines)
+    _same(f"lines of {stripe_id}", theirs, ours_lines)
+    _same(f"subtotal of {stripe_id} in minor units", snapshot.subtotal, record.amount)
+
+
+def _same(what: str, theirs: object, ours: object) -> None:
+    if theirs != ours:
+        raise MismatchError(f"{what}: found {_short(theirs)}, expected {_short(ours)}")
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 400 else text[:400] + "..."

@@ -1,0 +1,44 @@
+"""How the Stripe SDK is set up: no retries of its own (Temporal retries), one HTTP client per event loop."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+from stripe import AIOHTTPClient, RequestOptions, StripeClient
+
+_REQUEST_TIMEOUT_SECONDS = 30.0
+
+
+def make_stripe_client(api_key: str, api_base: str | None = None) -> StripeClient:
+    """A client for the running event loop; end it with `close_stripe_client`."""
+    stripe.enable_telemetry = False
+    return StripeClient(
+        api_key,
+        http_client=AIOHTTPClient(timeout=_REQUEST_TIMEOUT_SECONDS),
+        base_addresses={"api": api_base} if api_base else {},
+        max_network_retries=0,
+    )
+
+
+async def close_stripe_client(client: StripeClient) -> None:
+    """Close the client's connections."""
+    http_client = client._requestor._client
+    if http_client is not None:
+        await http_client.close_async()  # type: ignore[no-untyped-call]
+
+
+def keyed(*parts: str) -> RequestOptions:
+    """Request options with an idempotency key from business identity alone: no run id, attempt or clock."""
+    return {"idempotency_key": "perdure:" + ":".join(parts)}
+
+
+def as_dict(found: stripe.StripeObject) -> dict[str, Any]:
+    """A Stripe object as plain data."""
+    return found.to_dict()
+
+
+def instant(seconds: int | None) -> datetime | None:
+    """A Unix time of Stripe's, aware and in UTC."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

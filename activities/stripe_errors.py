@@ -1,0 +1,57 @@
+"""The one place that maps the Stripe SDK's errors to Temporal's (facts: Stripe's error reference)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import stripe
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from billing.errors import PermanentError
+
+_RATE_LIMIT_PAUSE = timedelta(seconds=2)
+_CREDENTIALS_PAUSE = timedelta(minutes=1)
+_CONFLICT = 409
+_TOO_MANY = 429
+
+
+@contextmanager
+def stripe_step() -> Iterator[None]:
+    """Around Stripe calls.
+
+    A refusal that would be repeated is non-retryable. Rate limits, conflicts in flight, Stripe's own faults
+    and broken connections are retried. So are refused credentials: they are the deployment's fault, not the
+    invoice's, and a new key heals all at once.
+
+    Raises:
+        ApplicationError: with Stripe's message and code, for one clear line in the UI.
+    """
+    try:
+        yield
+    except PermanentError as error:
+        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+    except stripe.StripeError as error:
+        raise _mapped(error) from error
+
+
+def _mapped(error: stripe.StripeError) -> ApplicationError:
+    text = f"Stripe: {error.user_message or error}"
+    if error.code:
+        text += f" ({error.code})"
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return ApplicationError(
+            f"{text}: give the Stripe worker a valid STRIPE_API_KEY",
+            type="StripeCredentials",
+            next_retry_delay=_CREDENTIALS_PAUSE,
+        )
+    if error.http_status == _TOO_MANY or isinstance(error, stripe.RateLimitError):
+        # More callers than slots: spread them, the later the attempt the wider.
+        attempt = min(activity.info().attempt, 15)
+        return ApplicationError(text, type="StripeRateLimit", next_retry_delay=_RATE_LIMIT_PAUSE * attempt)
+    refused = isinstance(error, stripe.InvalidRequestError | stripe.IdempotencyError | stripe.CardError)
+    if refused and error.http_status != _CONFLICT:
+        return ApplicationError(text, type="StripeRefusedError", non_retryable=True)
+    return ApplicationError(text, type="StripeUnavailable")

@@ -1,0 +1,205 @@
+"""Stripe's invoices: created exactly once, finalized, fetched. See docs/adr for how."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import stripe
+from stripe import StripeClient
+from temporalio import activity
+
+from activities.stripe_client import as_dict, instant, keyed
+from activities.stripe_errors import stripe_step
+from billing.errors import MismatchError, StripeRefusedError
+from contracts import stripe_metadata
+from contracts.invoices import (
+    DraftMade,
+    StripeInvoiceLine,
+    StripeInvoiceOrder,
+    StripeInvoiceRef,
+    StripeInvoiceSnapshot,
+    StripeLine,
+)
+from contracts.names import Activities
+
+_MOST_LINES = 250
+_LINES_A_REQUEST = 100
+# Stripe keeps idempotency keys for at least 24 h; an older order looks before it posts.
+_KEYS_TRUSTED_FOR = timedelta(hours=20)
+_FINALIZED_FIRST = {"paid": 0, "open": 1, "uncollectible": 2, "draft": 3, "void": 4}
+_NOT_FOUND = 404
+
+
+class StripeInvoiceActivities:
+    """Holds the only client with the API key."""
+
+    def __init__(self, client: StripeClient) -> None:
+        self._invoices = client.v1.invoices
+
+    @activity.defn(name=Activities.CREATE_STRIPE_INVOICE)
+    async def create(self, order: StripeInvoiceOrder) -> DraftMade:
+        """Create the invoice with its lines, or find the one that an earlier attempt made.
+
+        Raises:
+            ApplicationError: non-retryable when Stripe refuses, or its subtotal or currency is not ours.
+        """
+        with stripe_step():
+            if len(order.lines) > _MOST_LINES:
+                raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {_MOST_LINES} an invoice")
+            found = None
+            if datetime.now(UTC) - order.claimed_at > _KEYS_TRUSTED_FOR:
+                found = await self._find(order)
+            invoice = found or await self._create(order)
+            if invoice["status"] == "draft":
+                present = await self._line_ids(invoice["id"]) if found else set()
+                invoice = await self._add_lines(order, invoice, present)
+            _check_totals(order, invoice)
+            return DraftMade(
+                invoice_key=order.invoice_key,
+                stripe_invoice_id=invoice["id"],
+                stripe_customer_id=invoice["customer"],
+            )
+
+    @activity.defn(name=Activities.FINALIZE_STRIPE_INVOICE)
+    async def finalize(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
+        """Finalize the draft; one that is no draft any more is left as it is."""
+        with stripe_step():
+            try:
+                invoice = await self._invoices.finalize_invoice_async(
+                    ref.stripe_invoice_id, {"auto_advance": True}, keyed(ref.invoice_key, "finalize")
+                )
+            except stripe.InvalidRequestError:
+                fetched = await self._fetch(ref.stripe_invoice_id)
+                if fetched.status == "draft":
+                    raise
+                return fetched
+            return _snapshot(as_dict(invoice), [])
+
+    @activity.defn(name=Activities.RETRIEVE_STRIPE_INVOICE)
+    async def retrieve(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
+        """The invoice with all its lines as Stripe has it now; status `deleted` when it is gone."""
+        with stripe_step():
+            return await self._fetch(ref.stripe_invoice_id)
+
+    async def _fetch(self, stripe_invoice_id: str) -> StripeInvoiceSnapshot:
+        try:
+            invoice = as_dict(await self._invoices.retrieve_async(stripe_invoice_id))
+        except stripe.InvalidRequestError as error:
+            if error.http_status == _NOT_FOUND:
+                return StripeInvoiceSnapshot(stripe_invoice_id=stripe_invoice_id, status="deleted")
+            raise
+        lines = invoice["lines"]["data"]
+        if invoice["lines"].get("has_more"):
+            lines = await self._all_lines(stripe_invoice_id)
+        return _snapshot(invoice, lines)
+
+    async def _create(self, order: StripeInvoiceOrder) -> dict[str, Any]:
+        params: dict[str, Any] = {
+            "customer": order.stripe_customer_id,
+            "auto_advance": False,
+            "collection_method": order.collection_method,
+            "currency": order.currency,
+            "description": order.description,
+            "metadata": order.metadata,
+            "pending_invoice_items_behavior": "exclude",
+        }
+        if order.days_until_due is not None:
+            params["days_until_due"] = order.days_until_due
+        try:
+            created = await self._invoices.create_async(
+                params,  # type: ignore[arg-type]  # checked against Stripe's spec by the contract test
+                keyed(order.invoice_key, "create"),
+            )
+        except stripe.IdempotencyError:
+            # The same key with other parameters: an invoice exists, or its settings were changed in between.
+            found = await self._find(order)
+            if found is None:
+                raise
+            return found
+        return as_dict(created)
+
+    async def _find(self, order: StripeInvoiceOrder) -> dict[str, Any] | None:
+        """Look, do not post: page through the customer's invoices, which is strongly consistent.
+
+        Of several, the finalized one is kept, then the oldest; other drafts are deleted, open ones voided.
+        """
+        assert order.stripe_customer_id is not None
+        matches: list[dict[str, Any]] = []
+        page = await self._invoices.list_async({"customer": order.stripe_customer_id, "limit": 100})
+        async for invoice in page.auto_paging_iter():
+            found = as_dict(invoice)
+            if (found.get("metadata") or {}).get(stripe_metadata.INVOICE) == order.invoice_key:
+                matches.append(found)
+        matches.sort(key=lambda found: (_FINALIZED_FIRST.get(found["status"], 9), found["created"]))
+        for superfluous in matches[1:]:
+            await self._remove(order.invoice_key, superfluous)
+        return matches[0] if matches else None
+
+    async def _remove(self, invoice_key: str, invoice: dict[str, Any]) -> None:
+        activity.logger.error("invoice %s exists twice in Stripe: removing %s", invoice_key, invoice["id"])
+        options = keyed(invoice_key, "remove", invoice["id"])
+        if invoice["status"] == "draft":
+            await self._invoices.delete_async(invoice["id"], options=options)
+        elif invoice["status"] in ("open", "uncollectible"):
+            await self._invoices.void_invoice_async(invoice["id"], options=options)
+
+    async def _add_lines(self, order: StripeInvoiceOrder, invoice: dict[str, Any], present: set[str]) -> dict[str, Any]:
+        missing = [line for line in order.lines if line.line_id not in present]
+        for start in range(0, len(missing), _LINES_A_REQUEST):
+            chunk = missing[start : start + _LINES_A_REQUEST]
+            # The chunk is part of the key: adding what a partly filled draft lacks is another request.
+            options = keyed(order.invoice_key, invoice["id"], "lines", chunk[0].line_id, chunk[-1].line_id)
+            lines: Any = [_line_params(line) for line in chunk]
+            invoice = as_dict(await self._invoices.add_lines_async(invoice["id"], {"lines": lines}, options))
+        return invoice
+
+    async def _line_ids(self, stripe_invoice_id: str) -> set[str]:
+        lines = await self._all_lines(stripe_invoice_id)
+        return {(line.get("metadata") or {}).get(stripe_metadata.LINE, "") for line in lines}
+
+    async def _all_lines(self, stripe_invoice_id: str) -> list[dict[str, Any]]:
+        page = await self._invoices.line_items.list_async(stripe_invoice_id, {"limit": 100})
+        return [as_dict(line) async for line in page.auto_paging_iter()]
+
+
+def _line_params(line: StripeLine) -> dict[str, Any]:
+    return {
+        "amount": line.amount,
+        "description": line.description,
+        "metadata": {stripe_metadata.LINE: line.line_id},
+        "period": {"start": int(line.start.timestamp()), "end": int(line.end.timestamp())},
+    }
+
+
+def _check_totals(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
+    if invoice["currency"] != order.currency or invoice["subtotal"] != order.amount:
+        raise MismatchError(
+            f"{invoice['id']} has a subtotal of {invoice['subtotal']} {invoice['currency']}, "
+            f"ours is {order.amount} {order.currency} (minor units)"
+        )
+
+
+def _snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvoiceSnapshot:
+    times = invoice["status_transitions"]
+    return StripeInvoiceSnapshot(
+        stripe_invoice_id=invoice["id"],
+        status=invoice["status"],
+        stripe_customer_id=invoice["customer"],
+        currency=invoice["currency"],
+        subtotal=invoice["subtotal"],
+        metadata=invoice.get("metadata") or {},
+        lines=[
+            StripeInvoiceLine(
+                line_id=(line.get("metadata") or {}).get(stripe_metadata.LINE, ""),
+                amount=line["amount"],
+                currency=line["currency"],
+            )
+            for line in lines
+        ],
+        livemode=invoice["livemode"],
+        finalized_at=instant(times.get("finalized_at")),
+        paid_at=instant(times.get("paid_at")),
+        voided_at=instant(times.get("voided_at")),
+        marked_uncollectible_at=instant(times.get("marked_uncollectible_at")),
+    )

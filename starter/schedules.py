@@ -1,0 +1,171 @@
+"""The monthly Temporal Schedule: fires in UTC, some hours after every period's end; missed months catch up."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleBackfill,
+    ScheduleCalendarSpec,
+    ScheduleDescription,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from billing.errors import InputError
+from contracts import workflow_ids
+from contracts.names import BILLING_QUEUE, Workflows
+from contracts.periods import ScheduledPeriodInput
+
+logger = logging.getLogger("perdure.schedules")
+
+_CATCH_UP = timedelta(days=400)
+_PAUSED_AT = "paused by perdure at "
+
+
+@dataclass(frozen=True)
+class ScheduleState:
+    """What the schedule is like now; instants in UTC."""
+
+    id: str
+    paused: bool
+    note: str
+    next_runs: list[datetime]
+    recent_runs: list[tuple[datetime, str]]
+    running: list[str]
+
+
+def fires_at(zone: ZoneInfo, delay: timedelta) -> tuple[int, int]:
+    """Day of month and hour, in UTC, at which every month of `zone` has ended for at least `delay`.
+
+    A local-time rule would fire twice or never where clocks change, so that the zone's latest offset of the
+    year is turned into UTC once. West of Greenwich a month ends on the first of the next in UTC.
+    """
+    offsets = [datetime(2024, month, 1, tzinfo=zone).utcoffset() or timedelta() for month in range(1, 13)]
+    latest_end = max(-min(offsets), timedelta())
+    hours = -(-(latest_end + delay) // timedelta(hours=1))
+    return 1 + hours // 24, hours % 24
+
+
+async def set_schedule(client: Client, time_zone: str, delay: timedelta) -> ScheduleState:
+    """Create the monthly schedule, or bring the existing one to these values."""
+    day, hour = fires_at(ZoneInfo(time_zone), delay)
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            Workflows.SCHEDULED_PERIOD,
+            ScheduledPeriodInput(time_zone=time_zone),
+            id="billing-period/scheduled",
+            task_queue=BILLING_QUEUE,
+            static_summary="Starts the billing period that has ended",
+        ),
+        spec=ScheduleSpec(
+            calendars=[
+                ScheduleCalendarSpec(
+                    day_of_month=[ScheduleRange(day)],
+                    hour=[ScheduleRange(hour)],
+                    comment=f"{delay} after a month of {time_zone} has ended at the latest",
+                )
+            ]
+        ),
+        # The default, SKIP, would drop a month while another is being started.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ALL, catchup_window=_CATCH_UP),
+    )
+    try:
+        await client.create_schedule(workflow_ids.MONTHLY_SCHEDULE, schedule)
+    except ScheduleAlreadyRunningError:
+
+        def update(found: ScheduleUpdateInput) -> ScheduleUpdate:
+            schedule.state = found.description.schedule.state
+            return ScheduleUpdate(schedule)
+
+        await client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE).update(update)
+    return await schedule_state(client)
+
+
+async def schedule_state(client: Client) -> ScheduleState:
+    """The monthly schedule.
+
+    Raises:
+        InputError: it was never set.
+    """
+    return _state(await _describe(client))
+
+
+async def list_schedules(client: Client) -> AsyncIterator[ScheduleState]:
+    """The schedules of Perdure that exist; none before `perdure schedule set`."""
+    try:
+        yield await schedule_state(client)
+    except InputError:
+        return
+
+
+async def pause_schedule(client: Client, note: str) -> ScheduleState:
+    """Pause it. The note keeps since when, so that `resume_schedule` can catch up."""
+    await schedule_state(client)
+    handle = client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
+    await handle.pause(note=f"{_PAUSED_AT}{datetime.now(UTC).isoformat()}" + (f": {note}" if note else ""))
+    return await schedule_state(client)
+
+
+async def resume_schedule(client: Client) -> ScheduleState:
+    """Resume it, and run the months that the pause has swallowed: Temporal does not catch those up itself."""
+    state = await schedule_state(client)
+    handle = client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
+    await handle.unpause(note="resumed by perdure")
+    paused_at = _paused_at(state) if state.paused else None
+    if paused_at is not None:
+        await handle.backfill(
+            ScheduleBackfill(start_at=paused_at, end_at=datetime.now(UTC), overlap=ScheduleOverlapPolicy.BUFFER_ALL)
+        )
+    return await schedule_state(client)
+
+
+async def trigger_schedule(client: Client) -> ScheduleState:
+    """Run it now: bills the period that ended last."""
+    await schedule_state(client)
+    handle = client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
+    await handle.trigger(overlap=ScheduleOverlapPolicy.BUFFER_ALL)
+    return await schedule_state(client)
+
+
+def _paused_at(state: ScheduleState) -> datetime | None:
+    if not state.note.startswith(_PAUSED_AT):
+        logger.warning("the schedule was paused elsewhere: run the months it has missed with `perdure period run`")
+        return None
+    return datetime.fromisoformat(state.note.removeprefix(_PAUSED_AT).split(": ")[0])
+
+
+async def _describe(client: Client) -> ScheduleDescription:
+    try:
+        return await client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE).describe()
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise InputError("there is no schedule yet: `perdure schedule set` creates it") from error
+        raise
+
+
+def _state(found: ScheduleDescription) -> ScheduleState:
+    info = found.info
+    return ScheduleState(
+        id=found.id,
+        paused=found.schedule.state.paused,
+        note=found.schedule.state.note or "",
+        next_runs=list(info.next_action_times),
+        recent_runs=[
+            (result.scheduled_at, getattr(result.action, "workflow_id", "")) for result in info.recent_actions
+        ],
+        running=[getattr(action, "workflow_id", "") for action in info.running_actions],
+    )

@@ -1,0 +1,146 @@
+"""The composition root of the worker processes: which queues this process serves, and with which clients.
+
+`billing` runs the workflows and what they do on Postgres and the report store; `stripe` makes the Stripe
+calls and is the only process that holds the API key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.accounts import AccountActivities
+from activities.invoices import InvoiceActivities
+from activities.periods import PeriodActivities
+from activities.stripe_client import close_stripe_client, make_stripe_client
+from activities.stripe_customers import StripeCustomerActivities
+from activities.stripe_invoices import StripeInvoiceActivities
+from billing.rating import load_rate_card
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
+from settings import Settings
+from starter.client import connect, register_search_attributes
+from storage.database import Database
+from storage.reports import ReportStore
+from workflows.accounts_sync import AccountsSyncWorkflow
+from workflows.batch import BillingBatchWorkflow
+from workflows.invoice import InvoiceWorkflow
+from workflows.period import BillingPeriodWorkflow, ScheduledPeriodWorkflow
+from workflows.subscription import SubscriptionWorkflow
+
+logger = logging.getLogger("perdure.worker")
+
+WORKFLOWS = [
+    BillingPeriodWorkflow,
+    BillingBatchWorkflow,
+    InvoiceWorkflow,
+    SubscriptionWorkflow,
+    ScheduledPeriodWorkflow,
+    AccountsSyncWorkflow,
+]
+QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
+_DRAIN = timedelta(seconds=25)
+_MOST_STRIPE_CALLS = 50
+# Pure code that every workflow shares; the workflows' own modules stay inside the sandbox.
+SANDBOX = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules("billing", "contracts", "pydantic")
+)
+
+
+@asynccontextmanager
+async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
+    """The worker of the queue `billing`; its database and report store answer when it is handed out.
+
+    Raises:
+        SettingsError: DATABASE_URL or REPORT_STORE_URL is not set.
+        InputError: the rate card or the report store's URL is invalid.
+        PerdureError: the database or the store cannot be reached.
+    """
+    rate_card = load_rate_card(settings.rate_card)
+    database = Database(settings.need("database_url"), settings.database_pool_size)
+    try:
+        await database.ping()
+        reports = ReportStore(settings.need("report_store_url"))
+        await reports.ping()
+        invoices = InvoiceActivities(database, reports, settings)
+        periods = PeriodActivities(database, rate_card, settings)
+        accounts = AccountActivities(database)
+        yield Worker(
+            client,
+            task_queue=BILLING_QUEUE,
+            workflows=WORKFLOWS,
+            activities=[
+                *(invoices.load, invoices.publish_report, invoices.record_customer, invoices.record_draft),
+                *(invoices.settle, invoices.block, invoices.resume),
+                *(periods.plan_pages, periods.claim_page, periods.claim_cancellation),
+                *(periods.progress, periods.write_summary),
+                *(accounts.apply_subscription, accounts.store_accounts),
+            ],
+            workflow_runner=SANDBOX,
+            max_concurrent_activities=2 * settings.database_pool_size,
+            max_concurrent_local_activities=2 * settings.database_pool_size,
+            graceful_shutdown_timeout=_DRAIN,
+        )
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
+    """The worker of the queue `stripe`. Its rate is limited by the server, for all processes together.
+
+    Raises:
+        SettingsError: STRIPE_API_KEY is not set.
+    """
+    stripe_client = make_stripe_client(settings.need("stripe_api_key"), settings.stripe_api_base)
+    try:
+        invoices = StripeInvoiceActivities(stripe_client)
+        customers = StripeCustomerActivities(stripe_client)
+        yield Worker(
+            client,
+            task_queue=STRIPE_QUEUE,
+            activities=[
+                *(invoices.create, invoices.finalize, invoices.retrieve),
+                *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
+            ],
+            max_concurrent_activities=_MOST_STRIPE_CALLS,
+            max_task_queue_activities_per_second=settings.stripe_activities_per_second,
+            disable_eager_activity_execution=True,
+            graceful_shutdown_timeout=_DRAIN,
+        )
+    finally:
+        await close_stripe_client(stripe_client)
+
+
+_MAKERS = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker}
+
+
+async def serve(settings: Settings, queues: Sequence[str] = QUEUES) -> None:
+    """Serve the queues until SIGTERM or SIGINT, then let running activities end.
+
+    Raises:
+        SettingsError: a setting that a queue needs is missing.
+        PerdureError: Temporal, the database or the report store cannot be reached.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    client = await connect(metrics_port=settings.metrics_port)
+    await register_search_attributes(client)
+    async with AsyncExitStack() as stack:
+        # First all of them are made, so that a missing setting is told before any work is taken on.
+        workers = [await stack.enter_async_context(_MAKERS[queue](client, settings)) for queue in queues]
+        for worker in workers:
+            await stack.enter_async_context(worker)
+        logger.info("serving %s; stop with SIGTERM", ", ".join(queues))
+        await stop.wait()
+        logger.info("draining: running activities have %s to end", _DRAIN)
+    logger.info("stopped")
