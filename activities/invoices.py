@@ -13,7 +13,6 @@ from activities.errors import step
 from activities.settlement import check_books, states_to_reach
 from billing.errors import PermanentError
 from billing.invoice import InvoiceState
-from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.report import ReportHeader, ReportLine, encode_claim, encode_header
 from contracts import stripe_metadata
@@ -191,15 +190,13 @@ def line_id(record: InvoiceRecord, line: InvoiceLineRecord) -> str:
 
 def _stripe_line(record: InvoiceRecord, line: InvoiceLineRecord, start: datetime) -> StripeLine:
     rated = line.rated
-    hours = rated.duration_us / 3_600_000_000
+    hours = f"{rated.duration_us / 3_600_000_000:,.2f} h"
     as_default = " (rated as default)" if rated.rated_as_default else ""
+    rate = f"{rated.credits_per_minute.normalize():f} credits/min"
     return StripeLine(
         line_id=line_id(record, line),
         amount=rated.amount,
-        description=(
-            f"{rated.workspace_class}{as_default}: {hours:,.2f} h "
-            f"at {rated.credits_per_minute.normalize():f} credits/min = {rated.credits:,f} credits = {format_amount(rated.amount, record.currency)}"
-        ),
+        description=f"{rated.workspace_class}{as_default}: {hours} at {rate} = {rated.credits:,f} credits",
         start=min(start, record.cutoff),
         end=record.cutoff,
     )
