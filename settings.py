@@ -10,6 +10,7 @@ Temporal's connection is not here: `temporalio.envconfig` reads `TEMPORAL_ADDRES
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -54,18 +55,12 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL 14 or newer: postgresql://user:password@host:port/name"
     )
-    database_pool_size: int = Field(
-        10, ge=1, le=200, description="connections that one process holds at most"
-    )
-    report_store_url: str | None = Field(
-        None, description="file:///path, s3://bucket/prefix, gs://... or az://..."
-    )
+    database_pool_size: int = Field(10, ge=1, le=200, description="connections that one process holds at most")
+    report_store_url: str | None = Field(None, description="file:///path, s3://bucket/prefix, gs://... or az://...")
 
     # Stripe
     stripe_api_key: SecretStr | None = Field(None, description="only the Stripe worker needs it")
-    stripe_api_base: str | None = Field(
-        None, description="another address than Stripe's own, for the emulator"
-    )
+    stripe_api_base: str | None = Field(None, description="another address than Stripe's own, for the emulator")
     stripe_webhook_secret: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)] = Field(
         default=[],
         description="the webhook's signing secret; two, separated by a comma, while one is rotated",
@@ -94,9 +89,7 @@ class Settings(BaseSettings):
     # Processes
     webhook_host: str = "127.0.0.1"
     webhook_port: int = Field(8474, ge=0, le=65535)
-    metrics_port: int | None = Field(
-        None, ge=1, le=65535, description="Prometheus metrics of a worker; default none"
-    )
+    metrics_port: int | None = Field(None, ge=1, le=65535, description="Prometheus metrics of a worker; default none")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("billing_time_zone")
@@ -156,20 +149,14 @@ class _MountedSecrets(_Source):
                 try:
                     found[name] = Path(path).read_text().strip()
                 except OSError as error:
-                    raise SettingsError(
-                        f"{name.upper()}_FILE: cannot read {path}: {error.strerror}"
-                    ) from error
+                    raise SettingsError(f"{name.upper()}_FILE: cannot read {path}: {error.strerror}") from error
         return {name: value for name, value in found.items() if name in self.settings_cls.model_fields}
 
 
 class _RunningStack(_Source):
     def __call__(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
-        return {
-            name.lower(): value
-            for name, value in stack_environment().items()
-            if value and name.lower() in fields
-        }
+        return {name.lower(): value for name, value in stack_environment().items() if value and name.lower() in fields}
 
 
 def dotenv_environment() -> dict[str, str]:
@@ -182,10 +169,20 @@ def dotenv_environment() -> dict[str, str]:
 
 def stack_environment() -> dict[str, str]:
     """What `$PERDURE_HOME/env` says while the embedded stack runs; empty when none does."""
-    if environment_only():
-        return {}
     path = home() / "env"
-    return {k: v for k, v in dotenv_values(path).items() if v is not None} if path.is_file() else {}
+    if environment_only() or not path.is_file() or not _stack_runs():
+        return {}
+    return {k: v for k, v in dotenv_values(path).items() if v is not None}
+
+
+def _stack_runs() -> bool:
+    """False when the stack that wrote the file was killed: a running one holds its lock."""
+    try:
+        with (home() / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:  # held; or there is no lock, so the file was written by something else
+        return True
+    return False
 
 
 def export_temporal_environment() -> None:

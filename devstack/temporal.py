@@ -72,6 +72,11 @@ class TemporalServer:
         return f"{ports.HOST}:{self.ports.grpc}"
 
     @property
+    def http_url(self) -> str:
+        """The HTTP API's address."""
+        return f"http://{ports.HOST}:{self.ports.http}"
+
+    @property
     def ui_url(self) -> str:
         """The web UI's address."""
         return f"http://{ports.HOST}:{self.ports.ui}"
@@ -93,7 +98,7 @@ class TemporalServer:
         await self.child.stop(grace_seconds=5)
 
     async def _serves(self, session: aiohttp.ClientSession) -> bool:
-        api = f"http://{ports.HOST}:{self.ports.http}/cluster/namespaces/{NAMESPACE}/search-attributes"
+        api = f"{self.http_url}/cluster/namespaces/{NAMESPACE}/search-attributes"
         try:
             async with session.get(api) as response:
                 known = (

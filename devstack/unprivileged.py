@@ -63,9 +63,7 @@ def run_as(
             **ids,
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise StackError(
-            f"cannot run {command[0]} as {user.name if user else 'this user'}: {error}"
-        ) from error
+        raise StackError(f"cannot run {command[0]} as {user.name if user else 'this user'}: {error}") from error
 
 
 def reachable(folder: Path, user: User) -> bool:
@@ -119,6 +117,4 @@ def _check_own(folder: Path) -> None:
     """Refuse what another user put into the shared folder under the expected name."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-        raise StackError(
-            f"{folder} was not made by Perdure: remove it, or set PERDURE_HOME to another folder"
-        )
+        raise StackError(f"{folder} was not made by Perdure: remove it, or set PERDURE_HOME to another folder")

@@ -1,0 +1,80 @@
+"""What each child process of the stack gets to see: its own secrets, and nobody else's.
+
+| child | database | reports | Stripe key | signing secret | Temporal |
+| --- | --- | --- | --- | --- | --- |
+| migrations | yes | | | | |
+| billing worker | yes | yes | | | yes |
+| Stripe worker | | | yes | | yes |
+| webhook | | | | yes | yes |
+
+Children read their environment alone (`PERDURE_ENVIRONMENT_ONLY`), so nothing reaches them by `.env`
+or by the stack's file for other shells.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import settings
+from devstack.home import exported_by
+
+SHARES: Mapping[str, tuple[str, ...]] = {
+    "migrations": ("DATABASE_URL",),
+    "billing": ("DATABASE_URL", "REPORT_STORE_URL", "TEMPORAL_*"),
+    "stripe": ("STRIPE_API_KEY", "STRIPE_API_BASE", "TEMPORAL_*"),
+    "webhook": ("STRIPE_WEBHOOK_SECRET", "TEMPORAL_*"),
+    "emulator": (),
+}
+# What is not for every child, whoever set it. The rest of the settings is harmless and goes to all.
+PARTICULAR = frozenset(
+    ("DATABASE_URL", "REPORT_STORE_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET")
+)
+
+
+def forget_inherited(home: Path) -> None:
+    """Drop from this process's environment what a stack told this shell (`. .perdure/env`).
+
+    Otherwise a stack that starts in such a shell would take its own last addresses for real servers.
+    """
+    other = os.environ.get("PERDURE_STACK")
+    for exported in (exported_by(home), exported_by(Path(other)) if other else {}):
+        for name, value in exported.items():
+            if name != "PERDURE_HOME" and os.environ.get(name) == value:
+                del os.environ[name]
+
+
+def own_environment() -> dict[str, str]:
+    """The environment and `.env` of the working directory, the former being stronger."""
+    given = {name: value for name, value in os.environ.items() if value}
+    return {**settings.dotenv_environment(), **given}
+
+
+def child_environment(child: str, parts: Mapping[str, str], *, embedded_temporal: bool) -> dict[str, str]:
+    """The environment of a child: `parts` is what the stack decided, by name, of which it gets its share.
+
+    With the embedded Temporal, no setting of another one gets through; with a real one all of them do, to
+    those who talk to it.
+    """
+    share = SHARES[child]
+    own = own_environment() if share else dict(os.environ)
+    result = {
+        name: value
+        for name, value in own.items()
+        if not _is_particular(name) and not (name.startswith("TEMPORAL_") and embedded_temporal)
+    }
+    result.update(parts)
+    result = {name: value for name, value in result.items() if _may_see(share, name)}
+    return {**result, "PERDURE_ENVIRONMENT_ONLY": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def _may_see(share: tuple[str, ...], name: str) -> bool:
+    if name.startswith("TEMPORAL_"):
+        return "TEMPORAL_*" in share
+    return name in share or name not in PARTICULAR
+
+
+def _is_particular(name: str) -> bool:
+    """Including the names of files that hold a secret."""
+    return name.removesuffix("_FILE") in PARTICULAR

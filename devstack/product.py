@@ -1,0 +1,89 @@
+"""The product's own processes as children of the stack, run as its command line would run them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urljoin
+
+import aiohttp
+
+from devstack.errors import StackError
+from devstack.processes import Child
+
+PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "billing": ("worker", "--queue", "billing"),
+    "stripe": ("worker", "--queue", "stripe"),
+    "webhook": ("webhook",),
+}
+NAMES: Mapping[str, str] = {
+    "billing": "the billing worker",
+    "stripe": "the Stripe worker",
+    "webhook": "the webhook",
+}
+POLLS_AS = {"billing": "TASK_QUEUE_TYPE_WORKFLOW", "stripe": "TASK_QUEUE_TYPE_ACTIVITY"}
+READY_SECONDS = 60.0
+
+
+def product_child(name: str, log: Path, env: Mapping[str, str]) -> Child:
+    """A worker (`billing`, `stripe`) or the `webhook`, not yet started."""
+    return Child(NAMES[name], [*PERDURE, *COMMANDS[name]], log, env=env)
+
+
+async def migrate(log: Path, env: Mapping[str, str]) -> None:
+    """Bring the database's tables up to date.
+
+    Raises:
+        StackError: the command failed.
+    """
+    child = Child("perdure db upgrade", [*PERDURE, "db", "upgrade"], log, env=env)
+    child.start()
+    try:
+        if await child.wait() != 0:
+            raise StackError(f"`perdure db upgrade` {child.ended()}: {child.tail()}")
+    finally:
+        child.kill()
+
+
+async def start_webhook(child: Child, url: str) -> None:
+    """Start it and wait until it answers.
+
+    Raises:
+        StackError: it did not come up.
+    """
+    child.start()
+    async with _session() as session:
+        await child.wait_ready(lambda: _answers(session, urljoin(url, "/readyz")), timeout_seconds=READY_SECONDS)
+
+
+async def start_worker(child: Child, queue: str, temporal_http: str | None) -> None:
+    """Start it and wait until Temporal sees it; with a Temporal that is not ours, only until it runs.
+
+    Raises:
+        StackError: it did not come up.
+    """
+    child.start()
+    if temporal_http is None:
+        return
+    address = f"{temporal_http}/api/v1/namespaces/default/task-queues/{queue}?taskQueueType={POLLS_AS[queue]}"
+    async with _session() as session:
+
+        async def polls() -> bool:
+            # The identity starts with the process id: a worker that ended is remembered for minutes.
+            return child.running and await _answers(session, address, f'"{child.pid}@')
+
+        await child.wait_ready(polls, timeout_seconds=READY_SECONDS)
+
+
+def _session() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2))
+
+
+async def _answers(session: aiohttp.ClientSession, address: str, containing: str = "") -> bool:
+    try:
+        async with session.get(address) as response:
+            return response.status == 200 and containing in await response.text()
+    except (aiohttp.ClientError, TimeoutError):
+        return False

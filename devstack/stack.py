@@ -1,0 +1,275 @@
+"""The whole stack: what is embedded and what is real, in which order it comes up and goes down."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import socket
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import settings
+from devstack import ports
+from devstack.emulator import StripeEmulator
+from devstack.environment import child_environment, forget_inherited, own_environment
+from devstack.errors import StackError
+from devstack.home import Home
+from devstack.postgres import Postgres
+from devstack.processes import Child
+from devstack.product import COMMANDS, migrate, product_child, start_webhook, start_worker
+from devstack.supervise import Part, supervise
+from devstack.temporal import NAMESPACE, TemporalServer, choose_ports
+from devstack.unprivileged import data_folder, drop_user
+
+PREFERRED_PORTS = {"temporal": 7233, "temporal_ui": 8233, "postgres": 5433, "webhook": 8474, "stripe": 12111}
+SAMPLE = Path(__file__).with_name("sample")
+PORT_TRIES = 3
+
+
+class Server(Protocol):
+    """What the embedded servers have in common."""
+
+    child: Child
+
+    async def start(self) -> None:
+        """Start it and wait until it serves."""
+
+    async def stop(self) -> None:
+        """Stop it in order."""
+
+
+S = TypeVar("S", bound=Server)
+
+
+class Stack:
+    """One stack on one data folder. `start` it, `run` it until told otherwise, `stop` it.
+
+    After `start`, `environment` holds what `$PERDURE_HOME/env` says, and `settings.load()` finds it all.
+    """
+
+    def __init__(self, home: Path | None = None, say: Callable[[str], None] = lambda _line: None) -> None:
+        self.home = Home(home or settings.home())
+        self.say = say
+        self.parts: list[Part] = []
+        self.environment: dict[str, str] = {}
+        self._values: dict[str, str] = {}  # what the children are given their shares of
+        self._emulator: StripeEmulator | None = None
+        self._temporal: TemporalServer | None = None
+        self._held: socket.socket | None = None  # keeps the webhook's port until it starts
+
+    @property
+    def emulated_stripe(self) -> bool:
+        """Whether the Stripe emulator runs, in place of Stripe."""
+        return self._emulator is not None
+
+    async def start(self) -> None:
+        """Bring everything up; what came up before a failure is stopped again.
+
+        Raises:
+            StackError: a part did not come up, or another stack holds the data folder.
+            settings.SettingsError: a setting is malformed.
+        """
+        self.home.acquire()
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def run(self) -> None:
+        """Keep every part running, starting again what ends; returns only by an error.
+
+        Raises:
+            StackError: a part ended again and again.
+        """
+        await _all(*(supervise(part, self.say) for part in self.parts))
+
+    async def stop(self) -> None:
+        """Stop everything, those who use others first."""
+        self.home.env_file.unlink(missing_ok=True)
+        try:
+            for serves in (False, True):
+                await asyncio.gather(*(part.stop() for part in self.parts if part.serves is serves))
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """Stop everything at once; what is kept is safe at any moment."""
+        for part in self.parts:
+            part.child.kill()
+        self.parts.clear()
+        self._release_port()
+        self.home.release()
+
+    async def _start(self) -> None:
+        forget_inherited(self.home.path)
+        given = settings.load()
+        self._values = {
+            "PERDURE_HOME": str(self.home.path),
+            "RATE_CARD": str(_rate_card(given)),
+            "REPORT_STORE_URL": given.report_store_url or self.home.folder("reports").as_uri(),
+            "WEBHOOK_PORT": str(self._hold_webhook_port(given)),
+        }
+        webhook_url = f"http://{_reached_at(given.webhook_host)}:{self._values['WEBHOOK_PORT']}/stripe/webhook"
+        await _all(self._start_database(given), self._start_temporal(), self._start_stripe(given, webhook_url))
+        await _all(*(self._start_product(name, webhook_url) for name in COMMANDS))
+        self._tell(webhook_url, given)
+
+    def _hold_webhook_port(self, given: settings.Settings) -> int:
+        wanted = [given.webhook_port] if "webhook_port" in given.model_fields_set else []
+        self._held = ports.hold(*wanted, *self._wanted("webhook"))
+        port: int = self._held.getsockname()[1]
+        self._remember_port("webhook", port)
+        return port
+
+    def _release_port(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+    async def _start_database(self, given: settings.Settings) -> None:
+        """PostgreSQL, then its tables: the longest way, so that it is walked beside the others."""
+        if given.database_url is not None:
+            self._values["DATABASE_URL"] = given.database_url.get_secret_value()
+        else:
+            user = drop_user()
+            folder = data_folder(self.home.path / "postgres", self.home.secret("home_id"), user)
+            password = self.home.secret("postgres_password")
+
+            def make(port: int) -> Postgres:
+                return Postgres(folder, port, password, self.home.log("postgres"), user=user)
+
+            server = await self._on_a_port("postgres", make)
+            self.home.remember("postgres_folder", str(folder))
+            self._values["DATABASE_URL"] = server.url()
+        await migrate(self.home.log("migrations"), self._env_of("migrations"))
+
+    async def _start_temporal(self) -> None:
+        own = own_environment()
+        if address := own.get("TEMPORAL_ADDRESS"):
+            self._values["TEMPORAL_ADDRESS"] = address
+            self._values["TEMPORAL_NAMESPACE"] = own.get("TEMPORAL_NAMESPACE") or NAMESPACE
+            return
+
+        def make(port: int) -> TemporalServer:
+            chosen = choose_ports(port, ports.choose(*self._wanted("temporal_ui"), taken=[port]))
+            database = self.home.folder("temporal") / "temporal.db"
+            return TemporalServer(chosen, self.home.log("temporal"), database)
+
+        self._temporal = server = await self._on_a_port("temporal", make)
+        self._remember_port("temporal_ui", server.ports.ui)
+        self._values["TEMPORAL_ADDRESS"] = server.address
+        self._values["TEMPORAL_NAMESPACE"] = NAMESPACE
+        self._values["TEMPORAL_CONFIG_FILE"] = os.devnull  # no profile of another server
+
+    async def _start_stripe(self, given: settings.Settings, webhook_url: str) -> None:
+        if given.stripe_api_key is not None:
+            self._values["STRIPE_API_KEY"] = given.stripe_api_key.get_secret_value()
+            if given.stripe_api_base:
+                self._values["STRIPE_API_BASE"] = given.stripe_api_base
+            if given.stripe_webhook_secret:
+                secrets = (secret.get_secret_value() for secret in given.stripe_webhook_secret)
+                self._values["STRIPE_WEBHOOK_SECRET"] = ",".join(secrets)
+            return
+        key = self.home.secret("stripe_api_key", "sk_test_")
+        env = child_environment("emulator", {}, embedded_temporal=True)
+
+        def make(port: int) -> StripeEmulator:
+            return StripeEmulator(self.home.folder("stripe"), port, self.home.log("stripe"), key, env)
+
+        self._emulator = await self._on_a_port("stripe", make)
+        self._values["STRIPE_API_KEY"] = key
+        self._values["STRIPE_API_BASE"] = self._emulator.url
+        known = self.home.get("webhook_endpoint") or {}
+        endpoint = await self._emulator.register_webhook(webhook_url, known)
+        self.home.remember("webhook_endpoint", endpoint)
+        self._values["STRIPE_WEBHOOK_SECRET"] = endpoint["secret"]
+
+    async def _start_product(self, name: str, webhook_url: str) -> None:
+        if name == "webhook" and "STRIPE_WEBHOOK_SECRET" not in self._values:
+            self.say(
+                "the webhook is not started, as STRIPE_WEBHOOK_SECRET is not set: get one by `perdure stripe "
+                f"register-webhook --url URL`, or by `stripe listen --forward-to {webhook_url}`; "
+                "without it Stripe is asked from time to time"
+            )
+            return
+        child = product_child(name, self.home.log(name), self._env_of(name))
+        if name == "webhook":
+            self._release_port()
+            start = functools.partial(start_webhook, child, webhook_url)
+        else:
+            temporal_http = self._temporal.http_url if self._temporal is not None else None
+            start = functools.partial(start_worker, child, name, temporal_http)
+        self.parts.append(Part(child, start, child.stop, serves=False))
+        await start()
+
+    def _env_of(self, child: str) -> dict[str, str]:
+        result = child_environment(child, self._values, embedded_temporal=self._temporal is not None)
+        if child == "stripe" and result.get("METRICS_PORT", "").isdecimal():
+            result["METRICS_PORT"] = str(int(result["METRICS_PORT"]) + 1)  # the billing worker has the other
+        return result
+
+    def _tell(self, webhook_url: str, given: settings.Settings) -> None:
+        """Write the file for other shells. A real Stripe key stays where the user put it."""
+        values = {name: value for name, value in self._values.items() if name != "TEMPORAL_CONFIG_FILE"}
+        if given.stripe_api_key is not None:
+            values = {name: value for name, value in values.items() if not name.startswith("STRIPE_")}
+        values |= {"WEBHOOK_URL": webhook_url, "PERDURE_STACK": str(self.home.path)}
+        if self._temporal is not None:
+            values["TEMPORAL_UI_URL"] = self._temporal.ui_url
+        if self._emulator is not None:
+            values["STRIPE_EMULATOR_URL"] = self._emulator.url
+            values["STRIPE_REQUEST_LOG"] = str(self._emulator.request_log)
+        self.environment = dict(sorted(values.items()))
+        self.home.write_env(self.environment)
+
+    async def _on_a_port(self, name: str, make: Callable[[int], S]) -> S:
+        """Start a server on the port it had last time, or the usual one, or another that is free."""
+        for attempt in range(PORT_TRIES):
+            port = ports.choose(*self._wanted(name))
+            server = make(port)
+            part = Part(server.child, server.start, server.stop)
+            self.parts.append(part)
+            try:
+                await server.start()
+            except StackError:
+                self.parts.remove(part)
+                await server.stop()
+                if attempt == PORT_TRIES - 1 or ports.is_free(port):
+                    raise
+                continue  # somebody took the port in between
+            self._remember_port(name, port)
+            return server
+        raise AssertionError("unreachable")
+
+    def _wanted(self, name: str) -> tuple[int | None, int]:
+        return (self.home.get("ports") or {}).get(name), PREFERRED_PORTS[name]
+
+    def _remember_port(self, name: str, port: int) -> None:
+        self.home.remember("ports", {**(self.home.get("ports") or {}), name: port})
+
+
+def _rate_card(given: settings.Settings) -> Path:
+    """The one that was asked for; without any in this folder, the sample one."""
+    if "rate_card" not in given.model_fields_set and not given.rate_card.exists():
+        return SAMPLE / "rates.toml"
+    return given.rate_card.absolute()
+
+
+def _reached_at(host: str) -> str:
+    """The host as others on this machine name it."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        return ports.HOST
+    return f"[{host}]" if ":" in host else host
+
+
+async def _all(*steps: Coroutine[Any, Any, None]) -> None:
+    """Run the steps side by side; the first that fails ends the others, and its error is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in steps:
+                group.create_task(step)
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None

@@ -1,0 +1,62 @@
+"""Keep the stack's parts running: one that ends is started again, visibly, and not for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from devstack.errors import StackError
+from devstack.processes import Child
+
+FIRST_WAIT_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 15.0
+TRIES = 5
+HEALTHY_SECONDS = 60.0
+
+
+@dataclass
+class Part:
+    """A process of the stack; `start` brings it up (again) and returns when it is ready.
+
+    `serves` False: it uses the others, so it goes first.
+    """
+
+    child: Child
+    start: Callable[[], Awaitable[None]]
+    stop: Callable[[], Awaitable[None]]
+    serves: bool = True
+
+    @property
+    def name(self) -> str:
+        """Its name in messages."""
+        return self.child.name
+
+
+async def supervise(part: Part, say: Callable[[str], None]) -> None:
+    """Watch one part for ever.
+
+    Raises:
+        StackError: it ended `TRIES` times in a row without having run for a minute in between.
+    """
+    failures = 0
+    started = time.monotonic()
+    while True:
+        await part.child.wait()
+        what = f"{part.name} {part.child.ended()}: {part.child.tail()}"
+        failures = 1 if time.monotonic() - started > HEALTHY_SECONDS else failures + 1
+        while True:
+            if failures > TRIES:
+                raise StackError(f"gave up on {what}")
+            wait = min(FIRST_WAIT_SECONDS * 2 ** (failures - 1), LONGEST_WAIT_SECONDS)
+            say(f"{what}; starting it again in {wait:g} s")
+            await asyncio.sleep(wait)
+            started = time.monotonic()
+            try:
+                await part.start()
+                break
+            except StackError as error:
+                what = str(error)
+                failures += 1
+        say(f"{part.name} runs again")

@@ -1,0 +1,86 @@
+"""`perdure up`: the stack in the foreground, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from devstack.stack import Stack
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130
+
+Say = Callable[[str], None]
+OnReady = Callable[[Stack], Awaitable[int | None]]
+
+
+async def run_up(
+    say: Say, on_ready: OnReady | None = None, *, exit_after: bool = False, home: Path | None = None
+) -> int:
+    """Bring the stack up, call `on_ready`, stay until SIGINT or SIGTERM, stop everything; the exit status.
+
+    `say` gets lines for the user: what happens to the parts. `on_ready` may return an exit status; with
+    `exit_after` the stack stops as soon as it returns. Interrupted before that, the status is 130; a second
+    signal stops the parts at once. Call it from the main thread: the children are tied to it.
+
+    Raises:
+        StackError: the stack does not come up, or a part of it ends again and again.
+        settings.SettingsError: a setting is malformed.
+    """
+    foreground = _Foreground(Stack(home, say), on_ready, exit_after=exit_after)
+    work = asyncio.create_task(foreground.work())
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, foreground.interrupt, work)
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not foreground.interrupted:
+            raise
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+    return foreground.status
+
+
+class _Foreground:
+    def __init__(self, stack: Stack, on_ready: OnReady | None, *, exit_after: bool) -> None:
+        self.stack = stack
+        self.on_ready = on_ready
+        self.exit_after = exit_after
+        self.status = INTERRUPTED
+        self.interrupted = False
+
+    def interrupt(self, work: asyncio.Task[None]) -> None:
+        """A signal came: stop in order; at the second one, at once."""
+        if self.interrupted:
+            self.stack.kill()
+            return
+        self.interrupted = True
+        self.stack.say("stopping")
+        work.cancel()
+
+    async def work(self) -> None:
+        """The stack's whole life."""
+        await self.stack.start()
+        watching = asyncio.create_task(self.stack.run())
+        showing = asyncio.create_task(self._show())
+        try:
+            await asyncio.wait((watching, showing), return_when=asyncio.FIRST_COMPLETED)
+            if not watching.done():
+                self.status = showing.result()
+                if self.exit_after:
+                    return
+            await watching
+        finally:
+            for task in (watching, showing):
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait((task,))
+            await self.stack.stop()
+
+    async def _show(self) -> int:
+        return (await self.on_ready(self.stack) or 0) if self.on_ready else 0
