@@ -1,0 +1,75 @@
+"""Stripe's error answers."""
+
+from __future__ import annotations
+
+import json
+
+INVALID = "invalid_request_error"
+
+
+class StripeError(Exception):
+    """An error answer. With `keeps`, what was done before it stays done (a declined card is noted)."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        status: int = 400,
+        type: str = INVALID,  # noqa: A002  Stripe's name
+        headers: dict[str, str] | None = None,
+        decline_code: str | None = None,
+        keeps: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message, self.code, self.param, self.status, self.type = message, code, param, status, type
+        self.headers = headers or {}
+        self.decline_code, self.keeps = decline_code, keeps
+
+    def body(self, request_id: str) -> str:
+        """The answer's JSON text."""
+        error = {"type": self.type, "message": self.message}
+        if self.code:
+            error["code"] = self.code
+            error["doc_url"] = f"https://stripe.com/docs/error-codes/{self.code.replace('_', '-')}"
+        if self.param:
+            error["param"] = self.param
+        if self.decline_code:
+            error["decline_code"] = self.decline_code
+        error["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
+        return json.dumps({"error": error}, indent=2)
+
+
+def missing_object(kind: str, object_id: str, param: str = "id") -> StripeError:
+    """No such object: 404 when the path names it (`param` is `id`), 400 when a parameter does, as in Stripe."""
+    return StripeError(
+        f"No such {kind}: '{object_id}'",
+        code="resource_missing",
+        param=param,
+        status=404 if param == "id" else 400,
+    )
+
+
+def missing_param(name: str) -> StripeError:
+    """A required parameter was not sent."""
+    return StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
+
+
+def unknown_param(name: str) -> StripeError:
+    """Stripe has no such parameter."""
+    return StripeError(f"Received unknown parameter: {name}", code="parameter_unknown", param=name)
+
+
+def unsupported_param(name: str) -> StripeError:
+    """Stripe has the parameter, the emulator does not."""
+    return StripeError(
+        f"The Stripe emulator does not support the parameter {name} (Stripe itself does).",
+        code="emulator_unsupported",
+        param=name,
+    )
+
+
+def not_editable(message: str) -> StripeError:
+    """The invoice is in no state for that."""
+    return StripeError(message, code="invoice_not_editable")

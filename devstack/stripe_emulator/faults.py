@@ -1,0 +1,147 @@
+"""Faults to order: what goes wrong with which API requests, and with which webhooks."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+ACTIONS = ("429", "500", "503", "lost_request", "lost_response", "slow", "slow_body", "truncated_body")
+WEBHOOK_ACTIONS = ("drop", "double", "delay", "reorder")
+
+
+class FaultError(ValueError):
+    """A rule that cannot be understood; the message says why."""
+
+
+@dataclass(slots=True)
+class Rule:
+    """One rule: it fits requests by method and path (or event types), lets `skip` pass, then acts `times` times."""
+
+    id: int
+    action: str
+    pattern: re.Pattern[str]
+    method: str | None = None
+    times: int | None = 1
+    skip: int = 0
+    probability: float = 1.0
+    seed: int | None = None
+    seconds: float = 1.0
+    stored: bool = True
+    committed: bool = False
+    hits: int = 0
+    _random: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(self.seed)  # noqa: S311  which request fails is no secret
+
+    def fires(self) -> bool:
+        """Count a fitting request and say whether the fault happens to it."""
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        if self.times is not None and self.hits >= self.times:
+            return False
+        if self.probability < 1 and self._random.random() >= self.probability:
+            return False
+        self.hits += 1
+        return True
+
+    def state(self) -> dict[str, Any]:
+        """The rule as the admin route shows it."""
+        names = ("id", "action", "times", "skip", "probability", "seed", "seconds", "stored", "committed", "hits")
+        shown = {name: getattr(self, name) for name in names}
+        return {**shown, "method": self.method, "pattern": self.pattern.pattern}
+
+
+def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str) -> Rule:
+    known = {"match", "action", "times", "skip", "probability", "seed", "seconds", "stored", "committed"}
+    if unknown := set(order) - known:
+        raise FaultError(f"unknown: {', '.join(sorted(unknown))}")
+    action = str(order.get("action"))
+    if action not in actions:
+        raise FaultError(f"action must be one of {', '.join(actions)}")
+    match = order.get("match") or {}
+    if not isinstance(match, dict) or set(match) - {key, "method"}:
+        raise FaultError(f"match is an object with {key} and, for requests, method")
+    try:
+        pattern = re.compile(str(match.get(key) or ""))
+    except re.error as error:
+        raise FaultError(f"match.{key}: {error}") from None
+    method = str(match["method"]).upper() if match.get("method") else None
+    times = order.get("times", 1)
+    try:
+        return Rule(
+            number,
+            action,
+            pattern,
+            method,
+            None if times is None else int(times),
+            int(order.get("skip", 0)),
+            float(order.get("probability", 1.0)),
+            order.get("seed"),
+            float(order.get("seconds", 1.0)),
+            bool(order.get("stored", True)),
+            bool(order.get("committed", False)),
+        )
+    except (TypeError, ValueError) as error:
+        raise FaultError(str(error)) from None
+
+
+class _Rules:
+    actions: tuple[str, ...]
+    key: str
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self.rules: list[Rule] = []
+
+    def add(self, order: dict[str, Any]) -> Rule:
+        """Add a rule.
+
+        Raises:
+            FaultError: the order is malformed.
+        """
+        rule = _rule(next(self._numbers), order, self.actions, self.key)
+        self.rules.append(rule)
+        return rule
+
+    def clear(self, number: int | None = None) -> int:
+        """Remove one rule or all; gives how many went."""
+        kept = [] if number is None else [rule for rule in self.rules if rule.id != number]
+        gone = len(self.rules) - len(kept)
+        self.rules = kept
+        return gone
+
+
+class Faults(_Rules):
+    """Rules for API requests."""
+
+    actions, key = ACTIONS, "path"
+
+    def pick(self, method: str, path: str) -> Rule | None:
+        """The first rule that fires for this request."""
+        for rule in self.rules:
+            if rule.method in (None, method) and rule.pattern.search(path) and rule.fires():
+                return rule
+        return None
+
+
+class WebhookFaults(_Rules):
+    """Rules for webhook deliveries."""
+
+    actions, key = WEBHOOK_ACTIONS, "type"
+
+    def plan(self, event_type: str) -> list[tuple[float, int]]:
+        """The deliveries to make of one event for one endpoint: (delay in seconds, held back or not)."""
+        for rule in self.rules:
+            if rule.pattern.search(event_type) and rule.fires():
+                return {
+                    "drop": [],
+                    "double": [(0.0, 0), (0.0, 0)],
+                    "delay": [(rule.seconds, 0)],
+                    "reorder": [(rule.seconds, 1)],
+                }[rule.action]
+        return [(0.0, 0)]

@@ -1,0 +1,36 @@
+"""The API's resources, one module each."""
+
+from __future__ import annotations
+
+from ..routing import Endpoint
+from . import (
+    account,
+    catalog,
+    credit_notes,
+    customers,
+    events,
+    invoice_items,
+    invoice_lifecycle,
+    invoice_lines,
+    invoices,
+    subscriptions,
+    webhook_endpoints,
+)
+
+ENDPOINTS: list[Endpoint] = [
+    endpoint
+    for module in (
+        account,
+        catalog,
+        credit_notes,
+        customers,
+        events,
+        invoice_items,
+        invoice_lifecycle,
+        invoice_lines,
+        invoices,
+        subscriptions,
+        webhook_endpoints,
+    )
+    for endpoint in module.ENDPOINTS
+]
