@@ -67,9 +67,7 @@ def check_transition(current: InvoiceState, wanted: InvoiceState) -> bool:
     return True
 
 
-def invoice_key(
-    period: str, attribution_id: str, reason: InvoiceReason, subject: str = "", *, ordinal: int = 1
-) -> str:
+def invoice_key(period: str, attribution_id: str, reason: InvoiceReason, subject: str = "", *, ordinal: int = 1) -> str:
     """The deterministic identity of an invoice, readable and safe in paths, workflow ids and shells.
 
     `subject` says which one when an account can have several of a reason in a period (the cancelled Stripe

@@ -25,10 +25,10 @@ def parse_currency(text: str) -> str:
     Raises:
         InputError: it is not three letters.
     """
-    code = text.strip().lower()
+    code = text.strip()
     if not (len(code) == 3 and code.isascii() and code.isalpha()):
         raise InputError(f"{text!r} is not a currency: write an ISO 4217 code such as usd")
-    return code
+    return code.lower()
 
 
 def exponent(currency: str) -> int:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from billing.errors import InputError
 
-_PERIOD = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+_PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -33,9 +33,11 @@ class BillingPeriod:
 
     @classmethod
     def containing(cls, instant: datetime, zone: tzinfo) -> BillingPeriod:
-        """The period in which `instant` lies."""
+        """The one period with `start <= instant < end`."""
         local = instant.astimezone(zone)
-        return cls(local.year, local.month)
+        period = cls(local.year, local.month)
+        # A clock that is set back across midnight shows the old month again after the new one began.
+        return period.next() if instant >= period.end(zone) else period
 
     @classmethod
     def of_cutoff(cls, cutoff: datetime, zone: tzinfo) -> BillingPeriod:

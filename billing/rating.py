@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from billing.errors import PricingError, RateCardError
+from billing.errors import InputError, PricingError, RateCardError
 from billing.money import EXACT, parse_currency, to_minor
 
 DEFAULT_CLASS = "default"
 _CREDIT = Decimal("0.000001")
 _MICROSECONDS_PER_MINUTE = Decimal(60_000_000)
+_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,7 @@ class RateCard:
                 return version
         raise PricingError(f"the rate card has no version effective from {effective_from.isoformat()}")
 
-    def rate_line(
-        self, workspace_class: str, rate_from: datetime, duration_us: int, currency: str
-    ) -> RatedLine:
+    def rate_line(self, workspace_class: str, rate_from: datetime, duration_us: int, currency: str) -> RatedLine:
         """Price `duration_us` microseconds of one class under the version effective from `rate_from`.
 
         Raises:
@@ -156,12 +156,14 @@ def load_rate_card(path: Path) -> RateCard:
         RateCardError: it cannot be read or is invalid; the message says where and why.
     """
     try:
-        return parse_rate_card(tomllib.loads(path.read_text()))
-    except (OSError, UnicodeDecodeError) as error:
+        return parse_rate_card(tomllib.loads(path.read_text(encoding="utf-8-sig")))
+    except OSError as error:
         raise RateCardError(
-            f"rate card {path}: cannot be read: {error}; set RATE_CARD to its path"
+            f"rate card {path}: cannot be read: {error.strerror or error}; set RATE_CARD to its path"
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except UnicodeDecodeError as error:
+        raise RateCardError(f"rate card {path}: not UTF-8 text; save it as UTF-8") from error
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise RateCardError(f"rate card {path}: not TOML: {error}") from error
     except RateCardError as error:
         raise RateCardError(f"rate card {path}: {error}") from None
@@ -186,9 +188,7 @@ def parse_rate_card(document: dict[str, Any]) -> RateCard:
 def _check_order(versions: Sequence[RateVersion]) -> None:
     for number, (older, newer) in enumerate(pairwise(versions), 2):
         if newer.effective_from <= older.effective_from:
-            raise RateCardError(
-                f"version {number}: effective_from is not after that of the version before it"
-            )
+            raise RateCardError(f"version {number}: effective_from is not after that of the version before it")
 
 
 def _parse_version(table: object, where: str) -> RateVersion:
@@ -199,45 +199,54 @@ def _parse_version(table: object, where: str) -> RateVersion:
         raise RateCardError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
     effective_from = table.get("effective_from")
     if not isinstance(effective_from, datetime) or effective_from.tzinfo is None:
-        raise RateCardError(
-            f"{where}: effective_from must be an instant with a zone, e.g. 2022-01-01T00:00:00Z"
-        )
+        raise RateCardError(f"{where}: effective_from must be an instant with a zone, e.g. 2022-01-01T00:00:00Z")
     rates = _numbers(table.get("credits_per_minute"), f"{where}: credits_per_minute")
     if DEFAULT_CLASS not in rates:
         raise RateCardError(f"{where}: credits_per_minute needs a rate for {DEFAULT_CLASS!r}")
+    try:
+        effective_from = effective_from.astimezone(UTC)
+    except OverflowError:
+        raise RateCardError(f"{where}: effective_from is out of range") from None
     return RateVersion(
-        effective_from=effective_from.astimezone(UTC),
+        effective_from=effective_from,
         credits_per_minute=rates,
         price_per_credit=_by_currency(table.get("price_per_credit"), f"{where}: price_per_credit"),
-        minimum_charge=_by_currency(
-            table.get("minimum_charge", {}), f"{where}: minimum_charge", may_be_empty=True
-        ),
+        minimum_charge=_by_currency(table.get("minimum_charge", {}), f"{where}: minimum_charge", may_be_empty=True),
     )
 
 
 def _by_currency(table: object, where: str, *, may_be_empty: bool = False) -> dict[str, Decimal]:
     numbers = _numbers(table, where, may_be_empty=may_be_empty)
     for name in numbers:
-        if parse_currency(name) != name:
-            raise RateCardError(f"{where}.{name}: currencies are in lower case")
+        try:
+            if parse_currency(name) != name:
+                raise InputError(f"{name!r}: currencies are in lower case")
+        except InputError as error:
+            raise RateCardError(f"{where}: {error}") from None
     return numbers
 
 
 def _numbers(table: object, where: str, *, may_be_empty: bool = False) -> dict[str, Decimal]:
     if not isinstance(table, dict) or not (table or may_be_empty):
         raise RateCardError(f"{where}: must be a table with at least one entry")
+    for name in table:
+        if not name or not name.isprintable() or name != name.strip():
+            raise RateCardError(f"{where}: {name!r} is not a name")
     return {name: _number(value, f"{where}.{name}") for name, value in table.items()}
 
 
 def _number(value: object, where: str) -> Decimal:
     if not isinstance(value, str):
         raise RateCardError(f'{where}: write the number as a string, e.g. "0.036", so that it stays exact')
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        raise RateCardError(f"{where}: {value!r} is not a number") from None
-    if not number.is_finite() or number < 0 or number >= 10**9:
-        raise RateCardError(f"{where}: {value!r} must be from 0 to 999999999")
-    if int(number.as_tuple().exponent) < -12:
-        raise RateCardError(f"{where}: {value!r} has more than 12 decimals")
-    return number
+    match = _NUMBER.fullmatch(value)
+    if match is None:
+        raise RateCardError(f"{where}: {_short(value)} is not a number: write digits, and a point if need be")
+    if len(match[1].lstrip("0")) > 9:
+        raise RateCardError(f"{where}: {_short(value)} must be from 0 to 999999999")
+    if len(match[2] or "") > 12:
+        raise RateCardError(f"{where}: {_short(value)} has more than 12 decimals")
+    return Decimal(value)
+
+
+def _short(value: str) -> str:
+    return repr(value if len(value) <= 60 else value[:57] + "...")
