@@ -30,6 +30,13 @@ class Signals:
     """An invoice that was waiting tells its period that it has moved."""
 
 
+class Queries:
+    """Query names."""
+
+    PHASE = "phase"
+    """Of a period: `billing` while batches run, `settling` while it only waits for open invoices."""
+
+
 class Activities:
     """Activity types."""
 

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.periods import BillingPeriod
     from contracts import retries, search_attributes, workflow_ids
     from contracts.invoices import InvoiceRef
-    from contracts.names import BILLING_QUEUE, Activities, Signals, Workflows
+    from contracts.names import BILLING_QUEUE, Activities, Queries, Signals, Workflows
     from contracts.periods import (
         BatchInput,
         BatchOutcome,
@@ -57,6 +57,12 @@ class BillingPeriodWorkflow:
         self._active: set[int] = set()
         self._awaiting: list[asyncio.Task[None]] = []
         self._recheck = False
+        self._phase = "billing"
+
+    @workflow.query(name=Queries.PHASE, description="`billing` while batches run, then `settling`.")
+    def phase(self) -> str:
+        """What the run is at."""
+        return self._phase
 
     @workflow.signal(name=Signals.RECHECK, description="An invoice that was waiting has moved: count again.")
     def recheck(self, invoice: InvoiceRef) -> None:
@@ -156,6 +162,7 @@ class BillingPeriodWorkflow:
 
     async def _settle(self) -> PeriodOutcome:
         """Wait, by asking Postgres, until nothing of the period is open."""
+        self._phase = "settling"
         ref = PeriodRef(period=self._period.period, attribution_id=self._period.attribution_id)
         wait = retries.PROGRESS_POLL_FIRST
         while True:

@@ -1,0 +1,119 @@
+"""What all commands share: one clear line per error, JSON on request, and a safe way to leave the process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Annotated, Any, NoReturn, ParamSpec
+
+import typer
+from rich.console import Console
+from temporalio.service import RPCError
+
+from billing.errors import PerdureError
+from settings import Settings, SettingsError, load
+from storage.database import Database
+
+P = ParamSpec("P")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable field names.")]
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class CommandError(PerdureError):
+    """A command cannot do what it was asked for; the message is the one line that says so."""
+
+
+def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
+    """Run an async command; its result is the exit status, none is 0."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        raise typer.Exit(asyncio.run(function(*args, **kwargs)) or 0)
+
+    return run
+
+
+def settings() -> Settings:
+    """This process's settings.
+
+    Raises:
+        SettingsError: one is malformed.
+    """
+    return load()
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database, checked to answer and to have its migrations.
+
+    Raises:
+        SettingsError: DATABASE_URL is not set.
+        DatabaseUnavailableError: it cannot be reached or lacks migrations.
+    """
+    db = Database(settings.need("database_url"), 2)
+    try:
+        await db.ping()
+        yield db
+    finally:
+        await db.close()
+
+
+def print_json(document: object) -> None:
+    """One JSON document on stdout."""
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def log_to_stderr(level: str) -> None:
+    """Plain log lines for the long-running processes."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+def leave(status: int) -> NoReturn:
+    """End the process at once, everything flushed.
+
+    Temporal's client may crash the interpreter while it shuts down (temporalio/sdk-python#300), which would
+    turn a success into status 134.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            status = status or 1
+    logging.shutdown()
+    os._exit(status)
+
+
+def run_app(app: typer.Typer) -> NoReturn:
+    """Run the command line and leave; every error of ours is one line on stderr and status 1."""
+    status = 0
+    try:
+        app()
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    except (PerdureError, SettingsError) as error:
+        status = _say_error(str(error))
+    except RPCError as error:
+        status = _say_error(f"Temporal: {error.message}")
+    except BrokenPipeError:
+        status = 1
+    except KeyboardInterrupt:
+        status = 130
+    except BaseException:
+        traceback.print_exc()
+        status = 70
+    leave(status)
+
+
+def _say_error(text: str) -> int:
+    err.print(f"perdure: {' '.join(text.split())}", markup=False)
+    return 1

@@ -1,0 +1,105 @@
+"""The long-running commands: `up`, `demo`, `worker`, `webhook`; and `db upgrade`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
+from settings import SettingsError
+from starter.cli import common
+
+db_app = typer.Typer(help="The database's migrations.", no_args_is_help=True)
+
+
+class Queue(StrEnum):
+    """A task queue that a worker serves."""
+
+    BILLING = BILLING_QUEUE
+    STRIPE = STRIPE_QUEUE
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("up")(up)
+    app.command("demo")(demo)
+    app.command("worker")(worker)
+    app.command("webhook")(webhook)
+    app.add_typer(db_app, name="db")
+
+
+@common.command
+async def up() -> int:
+    """Bring up the embedded stack in the foreground, until Ctrl-C: Temporal, Postgres, Stripe emulator, workers."""
+    from starter.cli.demo import run_stack  # noqa: PLC0415 - the stack is an extra that production lacks
+
+    return await run_stack(None, exit_after=False)
+
+
+@common.command
+async def demo(
+    exit_after: Annotated[bool, typer.Option("--exit", help="End when the period is billed.")] = False,
+) -> int:
+    """Bring up the stack, load sample data and bill a whole month before your eyes."""
+    from starter.cli.demo import bill_sample_month, run_stack  # noqa: PLC0415 - see above
+
+    return await run_stack(bill_sample_month, exit_after=exit_after)
+
+
+@common.command
+async def worker(
+    queue: Annotated[Queue | None, typer.Option(help="Serve this queue alone; default both.")] = None,
+) -> None:
+    """Serve task queues until SIGTERM. Only the queue `stripe` needs STRIPE_API_KEY."""
+    from worker import QUEUES, serve  # noqa: PLC0415 - it imports every client
+
+    settings = common.settings()
+    common.log_to_stderr(settings.log_level)
+    await serve(settings, QUEUES if queue is None else [str(queue)])
+
+
+@common.command
+async def webhook() -> None:
+    """Receive Stripe's events and wake the workflows, until SIGTERM."""
+    from aiohttp import web  # noqa: PLC0415 - heavy
+
+    from starter.client import connect  # noqa: PLC0415
+    from starter.webhook import PATH, Webhook  # noqa: PLC0415
+
+    settings = common.settings()
+    common.log_to_stderr(settings.log_level)
+    if not settings.stripe_webhook_secret:
+        raise SettingsError(
+            "STRIPE_WEBHOOK_SECRET is not set: `perdure stripe register-webhook --url URL` hands it out once"
+        )
+    secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secret]
+    runner = web.AppRunner(
+        Webhook(await connect(), secrets).application(), access_log=None, handle_signals=False, shutdown_timeout=10
+    )
+    await runner.setup()
+    host, port = settings.webhook_host, settings.webhook_port
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise SettingsError(f"cannot listen on {host}:{port} ({error.strerror}): set WEBHOOK_PORT") from error
+    common.err.print(f"webhook: listening on http://{host}:{port}{PATH}")
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
+    await runner.cleanup()
+
+
+@db_app.command("upgrade")
+@common.command
+async def db_upgrade() -> None:
+    """Bring the database's tables up to date; safe to run at any time, and twice at once."""
+    from storage.upgrade import upgrade  # noqa: PLC0415 - alembic is slow to import
+
+    revision = await upgrade(common.settings().need("database_url"))
+    common.out.print(f"The database is at revision {revision}.")
