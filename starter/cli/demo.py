@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from rich.table import Table
+from storage.invoices import list_invoices
 
 from billing.money import format_amount
 from devstack.errors import StackError
@@ -17,7 +18,6 @@ from settings import home, load, stack_environment
 from starter.cli import common
 from starter.cli.imports import import_accounts, import_instances
 from starter.cli.period_run import start_period, wait_for_period
-from storage.invoices import list_invoices
 
 PERIOD = "2022-05"
 _SAMPLE = Path(__file__).resolve().parents[2] / "devstack" / "sample"
@@ -55,7 +55,8 @@ async def bill_sample_month(_stack: Stack) -> int:
         accounts = await import_accounts(db, _SAMPLE / "accounts.csv")
         instances = await import_instances(db, _SAMPLE / "instances.csv")
         common.out.print(
-            f"\nSample data: {accounts.rows} account windows, {instances.rows} workspace instances. Billing {PERIOD} ..."
+            f"\nSample data: {accounts.rows} account windows, {instances.rows} workspace instances. "
+            f"Billing {PERIOD} ..."
         )
         handle = await start_period(PERIOD, None)
         status = await wait_for_period(handle, db, PERIOD, None)

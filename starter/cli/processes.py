@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 @common.command
 async def up() -> int:
     """Bring up the embedded stack in the foreground, until Ctrl-C: Temporal, Postgres, Stripe emulator, workers."""
-    from starter.cli.demo import run_stack  # noqa: PLC0415 - the stack is an extra that production lacks
+    from starter.cli.demo import run_stack
 
     return await run_stack(None, exit_after=False)
 
@@ -45,7 +45,7 @@ async def demo(
     exit_after: Annotated[bool, typer.Option("--exit", help="End when the period is billed.")] = False,
 ) -> int:
     """Bring up the stack, load sample data and bill a whole month before your eyes."""
-    from starter.cli.demo import bill_sample_month, run_stack  # noqa: PLC0415 - see above
+    from starter.cli.demo import bill_sample_month, run_stack
 
     return await run_stack(bill_sample_month, exit_after=exit_after)
 
@@ -55,7 +55,7 @@ async def worker(
     queue: Annotated[Queue | None, typer.Option(help="Serve this queue alone; default both.")] = None,
 ) -> None:
     """Serve task queues until SIGTERM. Only the queue `stripe` needs STRIPE_API_KEY."""
-    from worker import QUEUES, serve  # noqa: PLC0415 - it imports every client
+    from worker import QUEUES, serve
 
     settings = common.settings()
     common.log_to_stderr(settings.log_level)
@@ -65,10 +65,10 @@ async def worker(
 @common.command
 async def webhook() -> None:
     """Receive Stripe's events and wake the workflows, until SIGTERM."""
-    from aiohttp import web  # noqa: PLC0415 - heavy
+    from aiohttp import web
 
-    from starter.client import connect  # noqa: PLC0415
-    from starter.webhook import PATH, Webhook  # noqa: PLC0415
+    from starter.client import connect
+    from starter.webhook import PATH, Webhook
 
     settings = common.settings()
     common.log_to_stderr(settings.log_level)
@@ -99,7 +99,7 @@ async def webhook() -> None:
 @common.command
 async def db_upgrade() -> None:
     """Bring the database's tables up to date; safe to run at any time, and twice at once."""
-    from storage.upgrade import upgrade  # noqa: PLC0415 - alembic is slow to import
+    from storage.upgrade import upgrade
 
     revision = await upgrade(common.settings().need("database_url"))
     common.out.print(f"The database is at revision {revision}.")
