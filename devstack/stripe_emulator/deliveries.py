@@ -115,7 +115,7 @@ class Deliveries:
             if gone or await self._post(json.loads(target or "{}"), body or "", event):
                 self._store.run("DELETE FROM delivery WHERE id=?", (number,))
                 self.delivered += not gone
-                self._release(endpoint)
+                self._release(endpoint, number)
             else:
                 self._postpone(number, attempt, first_at)
         finally:
@@ -143,9 +143,11 @@ class Deliveries:
             log.debug("webhook %s to %s: %s", event, endpoint["url"], error)
             return False
 
-    def _release(self, endpoint: str) -> None:
-        """A delivery went out: those held back until another had overtaken them may go."""
-        self._store.run("UPDATE delivery SET held=0, next_at=0 WHERE held=1 AND endpoint=?", (endpoint,))
+    def _release(self, endpoint: str, number: int) -> None:
+        """A delivery went out: older ones, held back until a newer had overtaken them, may go."""
+        self._store.run(
+            "UPDATE delivery SET held=0, next_at=0 WHERE held=1 AND endpoint=? AND id<?", (endpoint, number)
+        )
 
     def _postpone(self, number: int, attempt: int, first_at: float) -> None:
         self.failed += 1

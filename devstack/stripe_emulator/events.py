@@ -26,7 +26,7 @@ class EventLog:
         self.reload()
 
     def reload(self) -> None:
-        """Read the enabled endpoints again, after one was changed or a transaction was rolled back."""
+        """Read the enabled endpoints again, after one was made, changed or deleted."""
         rows = self._store.run("SELECT body FROM object WHERE kind='webhook_endpoint' ORDER BY seq")
         endpoints: list[Obj] = [json.loads(row[0]) for row in rows]
         self._endpoints = [

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from .currencies import SUPPORTED
 from .errors import StripeError, missing_param, unknown_param, unsupported_param
 from .forms import Form
 
@@ -19,7 +20,6 @@ Spec: TypeAlias = "Callable[[Raw, str], Any]"
 
 _INTEGER = re.compile(r"-?\d{1,19}")
 _DECIMAL = re.compile(r"-?\d{1,18}(\.\d{1,12})?")
-_CURRENCY = re.compile(r"[A-Za-z]{3}")
 _MAX_INTEGER = 2**63 - 1
 
 
@@ -138,9 +138,23 @@ def currency() -> Spec:
 
     def parse(raw: Raw, at: str) -> str:
         text = _filled(raw, at)
-        if not _CURRENCY.fullmatch(text):
-            raise StripeError(f"Invalid currency: {text}. Use a three-letter ISO code.", param=at)
+        if text.lower() not in SUPPORTED:
+            raise StripeError(
+                f"Invalid currency: {text}. Stripe currently supports: {' '.join(sorted(SUPPORTED))}", param=at
+            )
         return text.lower()
+
+    return parse
+
+
+def payment_method() -> Spec:
+    """A payment method: any `pm_...`; some of Stripe's test cards are declined."""
+
+    def parse(raw: Raw, at: str) -> str:
+        text = _filled(raw, at)
+        if not text.startswith("pm_"):
+            raise StripeError(f"No such PaymentMethod: '{text}'", code="resource_missing", param=at)
+        return text
 
     return parse
 

@@ -17,6 +17,7 @@ from .config import API_VERSION, EmulatorConfig
 from .context import Account, Context, dumps
 from .errors import StripeError
 from .events import EventLog
+from .expand import expand
 from .faults import Faults, Rule
 from .forms import nest, pairs
 from .idempotency import Idempotency, Kept, fingerprint
@@ -132,7 +133,7 @@ class Pipeline:
             if exchange.method == "GET":
                 if fault is not None and fault.action == "500":
                     raise _server_error(500)
-                _succeeded(exchange, endpoint.handler(context))
+                _succeeded(exchange, _run(endpoint, context))
                 return
             self._change(exchange, endpoint, context, mark)
         finally:
@@ -147,7 +148,7 @@ class Pipeline:
             try:
                 with self.store.savepoint():
                     if not broken or (fault is not None and fault.committed):
-                        _succeeded(exchange, endpoint.handler(context))
+                        _succeeded(exchange, _run(endpoint, context))
                 if broken:
                     raise _server_error(500)
             except StripeError as error:
@@ -182,7 +183,7 @@ class Pipeline:
             {
                 "method": exchange.method,
                 "path": exchange.path,
-                "target": exchange.path + (f"?{exchange.query}" if exchange.query else ""),
+                "target": request.raw_path,
                 "headers": masked(request.headers),
                 "body": exchange.body,
                 "status": exchange.status,
@@ -194,9 +195,15 @@ class Pipeline:
         )
 
 
-def _succeeded(exchange: Exchange, answer: object) -> None:
-    exchange.status = 200
-    exchange.text = answer if isinstance(answer, str) else dumps(answer)
+def _run(endpoint: Endpoint, context: Context) -> str:
+    answer = endpoint.handler(context)
+    text = answer if isinstance(answer, str) else dumps(answer)
+    paths = context.params.get("expand")
+    return expand(context, text, paths) if paths else text
+
+
+def _succeeded(exchange: Exchange, text: str) -> None:
+    exchange.status, exchange.text = 200, text
 
 
 def _failed(exchange: Exchange, error: StripeError) -> None:

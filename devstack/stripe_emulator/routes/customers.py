@@ -14,6 +14,7 @@ from ..params import (
     listing,
     metadata,
     one_or_range,
+    payment_method,
     string,
 )
 from ..routing import Endpoint
@@ -24,7 +25,9 @@ _UNSUPPORTED = (
     "address business_name cash_balance individual_name payment_method preferred_locales shipping source tax "
     "tax_exempt tax_id_data test_clock default_source coupon promotion_code"
 )
-_SETTINGS = Params(default_payment_method=clearable(string()), unsupported="custom_fields footer rendering_options")
+_SETTINGS = Params(
+    default_payment_method=clearable(payment_method()), unsupported="custom_fields footer rendering_options"
+)
 _FIELDS: dict[str, Spec] = {
     "balance": integer(),
     "description": clearable(string()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..context import Context, Text
 from ..errors import StripeError
 from ..invoice_state import charge, finalize, mark_paid, transition
-from ..params import EXPAND, Params, boolean, string
+from ..params import EXPAND, Params, boolean, payment_method
 from ..routing import Endpoint
 from ..store import Obj
 
@@ -79,7 +79,7 @@ _BARE = Params(expand=EXPAND)
 _PAY = Params(
     expand=EXPAND,
     paid_out_of_band=boolean(),
-    payment_method=string(),
+    payment_method=payment_method(),
     unsupported="forgive mandate off_session source",
 )
 ENDPOINTS = [

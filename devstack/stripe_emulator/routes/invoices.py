@@ -17,6 +17,7 @@ from ..params import (
     listing,
     metadata,
     one_or_range,
+    payment_method,
     string,
     timestamp,
 )
@@ -184,7 +185,7 @@ _FIELDS: dict[str, Spec] = {
     "automatically_finalizes_at": timestamp(),
     "collection_method": choice("charge_automatically", "send_invoice"),
     "days_until_due": integer(0, 3650),
-    "default_payment_method": string(),
+    "default_payment_method": payment_method(),
     "description": clearable(string(1500)),
     "due_date": timestamp(),
     "effective_at": clearable(timestamp()),

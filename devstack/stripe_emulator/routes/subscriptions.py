@@ -18,6 +18,7 @@ from ..params import (
     listing,
     metadata,
     one_or_range,
+    payment_method,
     string,
     timestamp,
 )
@@ -45,7 +46,7 @@ _FIELDS: dict[str, Spec] = {
     "cancel_at_period_end": boolean(),
     "collection_method": choice("charge_automatically", "send_invoice"),
     "days_until_due": integer(0, 3650),
-    "default_payment_method": string(),
+    "default_payment_method": payment_method(),
     "description": clearable(string(500)),
     "expand": EXPAND,
     "metadata": metadata(),

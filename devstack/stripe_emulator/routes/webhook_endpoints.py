@@ -13,6 +13,8 @@ from ..params import EXPAND, Params, Raw, Spec, boolean, choice, clearable, list
 from ..routing import Endpoint
 from ..store import Obj, Query
 
+_MOST = 16
+
 
 def _event_type(raw: Raw, at: str) -> str:
     if raw not in EVENT_TYPES:
@@ -35,6 +37,8 @@ def create(ctx: Context) -> Obj:
     params = ctx.params
     if not params["enabled_events"]:
         raise StripeError("Invalid array: enabled_events is empty.", param="enabled_events")
+    if ctx.store.count("webhook_endpoint") >= _MOST:
+        raise StripeError(f"You have reached the maximum of {_MOST} test webhook endpoints.")
     endpoint: Obj = {
         "id": new_id("we_1"),
         "object": "webhook_endpoint",
