@@ -1,0 +1,69 @@
+"""Reports to test with: their claims, and a header that agrees with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import strategies as st
+
+from billing.invoice import InvoiceReason
+from billing.rating import RateCard, RateVersion
+from billing.report import ReportClaim, ReportHeader, ReportLine
+
+START = datetime(2022, 5, 1, tzinfo=UTC)
+CUTOFF = datetime(2022, 6, 1, tzinfo=UTC)
+RATES = {"default": Decimal("0.1666666667"), "xl": Decimal("0.3333333333")}
+CARD = RateCard((RateVersion(START, RATES, {"usd": Decimal("0.036")}, {}),))
+CLASSES = {1: "default", 2: "xl"}
+MICROSECOND = timedelta(microseconds=1)
+
+
+def claim(
+    instance: str = "i-1", begin: int = 0, end: int = 3_600_000_000, *, line_no: int = 1, workspace: str | None = "w-1"
+) -> ReportClaim:
+    """A claim from and to so many microseconds after the month's start."""
+    return ReportClaim(line_no, instance, workspace, None, START + begin * MICROSECOND, START + end * MICROSECOND)
+
+
+def header_of(claims: Iterable[ReportClaim], attribution_id: str = "team:a") -> ReportHeader:
+    """The header of a report with these claims."""
+    durations = dict.fromkeys(CLASSES, 0)
+    count = 0
+    for item in claims:
+        durations[item.line_no] += item.duration_us
+        count += 1
+    lines = tuple(
+        ReportLine(number, CARD.rate_line(CLASSES[number], START, duration_us, "usd"))
+        for number, duration_us in durations.items()
+    )
+    return ReportHeader(
+        invoice_key=f"2022-05/{attribution_id}/period",
+        attribution_id=attribution_id,
+        billing_period="2022-05",
+        reason=InvoiceReason.PERIOD,
+        cutoff=CUTOFF,
+        currency="usd",
+        rate_card=CARD.digest,
+        amount=sum(line.rated.amount for line in lines),
+        credits=sum((line.rated.credits for line in lines), Decimal(0)),
+        claims=count,
+        lines=lines,
+    )
+
+
+@st.composite
+def claim_lists(draw: st.DrawFn) -> list[ReportClaim]:
+    """Sorted claims; those of an instance are disjoint, though they may touch."""
+    names = draw(st.sets(st.text(min_size=1, max_size=12), max_size=5))
+    claims = []
+    for name in sorted(names):
+        cuts = draw(st.lists(st.integers(0, 31 * 24 * 3_600_000_000), min_size=2, max_size=6, unique=True))
+        cuts.sort()
+        keep = draw(st.lists(st.booleans(), min_size=len(cuts) - 1, max_size=len(cuts) - 1))
+        for begin, end, kept in zip(cuts, cuts[1:], keep, strict=False):
+            if kept:
+                line_no = draw(st.sampled_from([1, 2]))
+                claims.append(claim(name, begin, end, line_no=line_no, workspace=draw(st.none() | st.text(max_size=8))))
+    return claims
