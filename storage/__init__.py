@@ -1,0 +1,1 @@
+"""Postgres (tables, migrations, queries) and the report store. Imports of the product: `billing` alone."""

@@ -1,0 +1,127 @@
+"""The connection pool, and what an unreachable or unprepared database is called."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import asyncpg  # type: ignore[import-untyped]
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from billing.errors import InputError, PerdureError
+
+_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
+# libpq understands these, asyncpg would hand them to the server as settings.
+_LIBPQ_ONLY = frozenset(["channel_binding", "connect_timeout", "gssencmode", "keepalives"])
+_CONNECT_TIMEOUT_SECONDS = 15.0
+_NO_TABLE_OR_COLUMN = frozenset(["42P01", "42703"])
+_MIGRATE = "run `perdure db upgrade`"
+
+
+class DatabaseUnavailableError(PerdureError):
+    """The database cannot be reached or is not prepared; retrying later or `perdure db upgrade` helps."""
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database; it belongs to the event loop that first uses it."""
+
+    def __init__(self, url: str, pool_size: int = 10) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            url: `postgresql://user:password@host:port/name`, with libpq's parameters such as `sslmode`.
+            pool_size: how many connections are held at most.
+
+        Raises:
+            InputError: the URL is not PostgreSQL's.
+        """
+        self._dsn, self.place = _parse_url(url)
+        self.engine: AsyncEngine = create_async_engine(
+            "postgresql+asyncpg://",
+            async_creator=self._connect,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_pre_ping=True,
+            # Every statement after a lock must see what the lock waited for.
+            isolation_level="READ COMMITTED",
+        )
+
+    @asynccontextmanager
+    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction that commits at the end and rolls back on an error.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be reached, went away, or lacks the tables.
+        """
+        try:
+            async with self.engine.connect() as connection:
+                if read_only:
+                    await connection.execution_options(postgresql_readonly=True)
+                async with connection.begin():
+                    yield connection
+        except DBAPIError as error:
+            if reason := self._unavailable(error):
+                raise DatabaseUnavailableError(reason) from error
+            raise
+        except PoolTimeoutError as error:
+            raise DatabaseUnavailableError(
+                f"all database connections are in use ({self.place}): raise DATABASE_POOL_SIZE"
+            ) from error
+
+    async def ping(self) -> None:
+        """See whether the database answers and holds the tables.
+
+        Raises:
+            DatabaseUnavailableError: it does not; the message says what to do.
+        """
+        async with self.transaction() as connection:
+            prepared = await connection.execute(text("SELECT to_regclass('claim') IS NOT NULL"))
+            if not prepared.scalar_one():
+                raise DatabaseUnavailableError(f"the database lacks Perdure's tables: {_MIGRATE}")
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.engine.dispose()
+
+    async def _connect(self) -> Any:
+        try:
+            return await asyncpg.connect(self._dsn, timeout=_CONNECT_TIMEOUT_SECONDS)
+        except TimeoutError as error:
+            raise DatabaseUnavailableError(f"PostgreSQL at {self.place} does not answer: check DATABASE_URL") from error
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            raise DatabaseUnavailableError(
+                f"cannot connect to PostgreSQL at {self.place}: {_one_line(error)}; check DATABASE_URL"
+            ) from error
+
+    def _unavailable(self, error: DBAPIError) -> str | None:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        if state in _NO_TABLE_OR_COLUMN:
+            return f"the database lacks Perdure's tables, or has older ones: {_MIGRATE}"
+        # 57P01-03: the server stops or starts; 08: the connection broke.
+        if error.connection_invalidated or state.startswith("08") or state in ("57P01", "57P02", "57P03"):
+            return f"the connection to PostgreSQL at {self.place} was lost: {_one_line(error.orig)}"
+        return None
+
+
+def _parse_url(url: str) -> tuple[str, str]:
+    """The URL as asyncpg takes it, and the server's place without any secret."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise InputError(f"DATABASE_URL is not a URL: {error}") from None
+    if parts.scheme not in _SCHEMES:
+        raise InputError("DATABASE_URL: write postgresql://user:password@host:port/name")
+    query = [(name, value) for name, value in parse_qsl(parts.query) if name not in _LIBPQ_ONLY]
+    place = f"{parts.hostname or dict(query).get('host') or 'localhost'}:{port or 5432}{parts.path}"
+    return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), "")), place
+
+
+def _one_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

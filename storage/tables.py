@@ -1,0 +1,216 @@
+"""The schema as SQLAlchemy's metadata: what the migrations add up to (a test compares them).
+
+Statements are in `storage/sql`; this is the schema's reference, and what `alembic revision --autogenerate`
+compares a database with.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSTZRANGE, ExcludeConstraint
+
+METADATA = MetaData()
+
+_KEYED = Text(collation="C")
+"""A text that pages are keyed by: its order is the same on every server."""
+_INSTANT = TIMESTAMP(timezone=True)
+_NOW = text("now()")
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+ACCOUNT = Table(
+    "account",
+    METADATA,
+    Column("attribution_id", _KEYED, primary_key=True),
+    Column("stripe_customer_id", Text, unique=True),
+    Column("currency", Text, nullable=False),
+    Column("bill_after", _INSTANT),
+    Column("created_at", _INSTANT, nullable=False, server_default=_NOW),
+    CheckConstraint(
+        text(r"attribution_id ~ '^(team|user)\:[A-Za-z0-9][A-Za-z0-9._@+=~-]{0,127}$'"),
+        name="account_attribution_id_form",
+    ),
+    CheckConstraint("currency ~ '^[a-z]{3}$'", name="account_currency_form"),
+)
+
+SUBSCRIPTION = Table(
+    "subscription",
+    METADATA,
+    _id(),
+    Column("attribution_id", _KEYED, ForeignKey("account.attribution_id"), nullable=False),
+    Column("stripe_subscription_id", Text, unique=True),
+    Column("during", TSTZRANGE, nullable=False),
+    CheckConstraint(
+        "NOT isempty(during) AND NOT lower_inf(during) AND lower_inc(during) AND NOT upper_inc(during)",
+        name="subscription_during_form",
+    ),
+    ExcludeConstraint(("attribution_id", "="), ("during", "&&"), using="gist", name="subscription_never_two_at_once"),
+)
+
+WORKSPACE_INSTANCE = Table(
+    "workspace_instance",
+    METADATA,
+    Column("id", _KEYED, primary_key=True),
+    Column("attribution_id", _KEYED),
+    Column("workspace_id", Text),
+    Column("project_id", Text),
+    Column("owner_id", Text),
+    Column("workspace_class", _KEYED),
+    Column("workspace_type", Text),
+    Column("creation_time", _INSTANT),
+    Column("started_time", _INSTANT),
+    Column("stopping_time", _INSTANT),
+    Column("stopped_time", _INSTANT),
+    Column(
+        "lifetime",
+        TSTZRANGE,
+        Computed(
+            "CASE WHEN creation_time IS NOT NULL AND started_time IS NOT NULL "
+            "AND started_time <= coalesce(stopping_time, stopped_time, started_time) "
+            "THEN tstzrange(started_time, coalesce(stopping_time, stopped_time)) END",
+            persisted=True,
+        ),
+    ),
+    Index("workspace_instance_attribution_id", "attribution_id"),
+)
+
+INVOICE = Table(
+    "invoice",
+    METADATA,
+    _id(),
+    Column("key", _KEYED, nullable=False, unique=True),
+    Column("attribution_id", _KEYED, ForeignKey("account.attribution_id"), nullable=False),
+    Column("billing_period", _KEYED, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("ordinal", Integer, nullable=False, server_default=text("1")),
+    Column("state", Text, nullable=False),
+    Column("blocked_reason", Text),
+    Column("blocked_since", _INSTANT),
+    Column("resume_state", Text),
+    Column("cutoff", _INSTANT, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("credits", Numeric, nullable=False),
+    Column("rate_card_digest", Text, nullable=False),
+    Column("stripe_customer_id", Text),
+    Column("report_id", Text),
+    Column("stripe_invoice_id", Text, unique=True),
+    Column("claimed_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("drafted_at", _INSTANT),
+    Column("finalized_at", _INSTANT),
+    Column("billed_at", _INSTANT),
+    Column("paid_at", _INSTANT),
+    Column("uncollectible_at", _INSTANT),
+    Column("voided_at", _INSTANT),
+    Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+    CheckConstraint(
+        "state IN ('claimed', 'draft', 'finalized', 'billed', 'paid', 'voided', 'deleted', 'uncollectible', 'blocked')",
+        name="invoice_state_known",
+    ),
+    CheckConstraint(
+        "(state = 'blocked') = (blocked_reason IS NOT NULL) "
+        "AND (state = 'blocked') = (blocked_since IS NOT NULL) "
+        "AND (state = 'blocked') = (resume_state IS NOT NULL)",
+        name="invoice_blocked_says_why",
+    ),
+    Index(
+        "invoice_one_live",
+        "billing_period",
+        "attribution_id",
+        "reason",
+        "subject",
+        unique=True,
+        postgresql_where=text("state NOT IN ('voided', 'deleted')"),
+    ),
+    Index("invoice_attribution_id", "attribution_id"),
+)
+
+INVOICE_LINE = Table(
+    "invoice_line",
+    METADATA,
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    Column("line_no", SmallInteger, nullable=False),
+    Column("workspace_class", _KEYED, nullable=False),
+    Column("rate_from", _INSTANT, nullable=False),
+    Column("credits_per_minute", Numeric, nullable=False),
+    Column("rated_as_default", Boolean, nullable=False),
+    Column("price_per_credit", Numeric, nullable=False),
+    Column("duration_us", BigInteger, nullable=False),
+    Column("carried_us", BigInteger, nullable=False),
+    Column("credits", Numeric, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    PrimaryKeyConstraint("invoice_id", "line_no"),
+)
+
+CLAIM = Table(
+    "claim",
+    METADATA,
+    Column("invoice_id", BigInteger, nullable=False),
+    Column("line_no", SmallInteger, nullable=False),
+    Column("instance_id", _KEYED, nullable=False),
+    Column("during", TSTZRANGE, nullable=False),
+    CheckConstraint(
+        "NOT isempty(during) AND NOT lower_inf(during) AND NOT upper_inf(during) "
+        "AND lower_inc(during) AND NOT upper_inc(during)",
+        name="claim_during_form",
+    ),
+    ExcludeConstraint(("instance_id", "="), ("during", "&&"), using="gist", name="claim_never_twice"),
+    Index("claim_invoice_id", "invoice_id"),
+)
+
+CLAIM_HISTORY = Table(
+    "claim_history",
+    METADATA,
+    _id(),
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    Column("line_no", SmallInteger, nullable=False),
+    Column("instance_id", _KEYED, nullable=False),
+    Column("during", TSTZRANGE, nullable=False),
+    Column("released_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("reason", Text, nullable=False),
+    Index("claim_history_invoice_id", "invoice_id"),
+    Index("claim_history_instance_id", "instance_id"),
+)
+
+ACCOUNT_OUTCOME = Table(
+    "account_outcome",
+    METADATA,
+    Column("billing_period", _KEYED, nullable=False),
+    Column("attribution_id", _KEYED, ForeignKey("account.attribution_id"), nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+    PrimaryKeyConstraint("billing_period", "attribution_id"),
+    CheckConstraint("outcome IN ('below_minimum', 'blocked')", name="account_outcome_known"),
+)
+
+PERIOD_SUMMARY = Table(
+    "period_summary",
+    METADATA,
+    Column("billing_period", _KEYED, primary_key=True),
+    Column("summary", JSONB, nullable=False),
+    Column("settled_at", _INSTANT, nullable=False, server_default=_NOW),
+)
