@@ -17,12 +17,12 @@ from billing.rating import RateCard, RatedLine, RateVersion, is_billable_total, 
 START = datetime(2022, 1, 1, tzinfo=UTC)
 LATER = datetime(2022, 5, 10, 12, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-DECIMALS = {"usd": 2, "jpy": 0, "kwd": 3}
+MINOR_UNITS = {"usd": 100, "jpy": 1, "kwd": 1000}
 
 durations = st.integers(0, 10**18)
 rates = st.decimals(min_value=0, max_value=10**9 - 1, places=12)
 prices = st.decimals(min_value=0, max_value=10**4, places=12)
-currencies = st.sampled_from(sorted(DECIMALS))
+currencies = st.sampled_from(sorted(MINOR_UNITS))
 
 
 def half_even(number: Fraction) -> int:
@@ -34,7 +34,7 @@ def naive_credits(duration_us: int, rate: Decimal) -> Fraction:
 
 
 def naive_amount(credits: Fraction, price: Decimal, currency: str) -> int:
-    return floor(credits * Fraction(price) * 10 ** DECIMALS[currency] + Fraction(1, 2))
+    return floor(credits * Fraction(price) * MINOR_UNITS[currency] + Fraction(1, 2))
 
 
 def version(start: datetime = START, *, rate: str = "0.5", price: str = "1", minimum: str = "0.5") -> RateVersion:

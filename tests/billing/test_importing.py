@@ -1,0 +1,241 @@
+"""Imported rows: good ones are taken exactly, bad ones refused by line, column and reason."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing.errors import InputError
+from billing.importing import COLUMNS, check_columns, parse_account, parse_instance, parse_time, require_columns
+from billing.rows import AccountRow, InstanceRow, RowFault
+
+NOON = datetime(2022, 5, 1, 12, tzinfo=UTC)
+INSTANCE = {
+    "id": "i-1",
+    "attribution_id": "team:a",
+    "workspace_id": "w-1",
+    "project_id": "",
+    "owner_id": None,
+    "workspace_class": "xl",
+    "workspace_type": "regular",
+    "creation_time": "2022-05-01T12:00:00Z",
+    "started_time": "2022-05-01T14:00:00.123456+02:00",
+    "stopping_time": "",
+    "stopped_time": "2022-05-01 13:00:00+00",
+}
+ACCOUNT = {
+    "attribution_id": "team:a",
+    "stripe_customer_id": "",
+    "currency": "USD",
+    "bill_after": "",
+    "started": "2022-05-01T12:00:00Z",
+    "ended": "",
+}
+
+
+def refused(row: object, column: str) -> str:
+    """The reason of the only fault of a row, in one line for a person."""
+    assert isinstance(row, list)
+    (fault,) = row
+    assert isinstance(fault, RowFault)
+    assert (fault.line, fault.column) == (7, column)
+    assert fault.reason.isprintable()
+    assert len(fault.reason) < 250
+    return fault.reason
+
+
+def instance_with(column: str, value: object) -> InstanceRow | list[RowFault]:
+    return parse_instance(7, INSTANCE | {column: value})
+
+
+def account_with(column: str, value: object) -> AccountRow | list[RowFault]:
+    return parse_account(7, ACCOUNT | {column: value})
+
+
+def test_an_instance_is_taken_exactly() -> None:
+    assert parse_instance(7, INSTANCE) == InstanceRow(
+        line=7,
+        id="i-1",
+        attribution_id="team:a",
+        workspace_id="w-1",
+        workspace_class="xl",
+        workspace_type="regular",
+        creation_time=NOON,
+        started_time=NOON + timedelta(microseconds=123456),
+        stopped_time=NOON + timedelta(hours=1),
+    )
+
+
+def test_a_row_of_the_least() -> None:
+    assert parse_instance(7, {"id": "i-1"}) == InstanceRow(7, "i-1")
+    assert parse_account(7, {"attribution_id": "user:b", "currency": "jpy"}) == AccountRow(7, "user:b", None, "jpy")
+
+
+def test_an_account_is_taken_exactly() -> None:
+    assert parse_account(7, ACCOUNT) == AccountRow(7, "team:a", None, "usd", None, NOON, None)
+    row = ACCOUNT | {
+        "stripe_customer_id": " cus_1 ",
+        "bill_after": "2022-05-01T12:00:00Z",
+        "ended": "2022-06-01T00:00Z",
+    }
+    ended = datetime(2022, 6, 1, tzinfo=UTC)
+    assert parse_account(7, row) == AccountRow(7, "team:a", "cus_1", "usd", NOON, NOON, ended)
+
+
+@pytest.mark.parametrize("value", ["", None, "nobody", "team:", "org:a", "team:a/b"])
+def test_instances_without_a_sound_payer_are_imported_and_excluded_later(value: str | None) -> None:
+    row = instance_with("attribution_id", value)
+    assert isinstance(row, InstanceRow)
+    assert row.attribution_id == (value or None)
+
+
+def test_instances_that_stop_before_they_start_are_imported_and_excluded_later() -> None:
+    assert isinstance(instance_with("stopped_time", "2020-01-01T00:00:00Z"), InstanceRow)
+
+
+def test_columnar_files_have_their_own_types() -> None:
+    given_types = {
+        "id": 42,
+        "attribution_id": b"team:a",
+        "workspace_id": UUID(int=1),
+        "started_time": NOON.astimezone(timezone(timedelta(hours=5))),
+    }
+    row = parse_instance(7, given_types)
+    assert row == InstanceRow(7, "42", "team:a", "00000000-0000-0000-0000-000000000001", started_time=NOON)
+    assert isinstance(row, InstanceRow)
+    assert row.started_time is not None
+    assert row.started_time.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("", "is required, and empty"),
+        (None, "is required, and empty"),
+        ("  ", "is required, and empty"),
+        (b"", "is required, and empty"),
+        ("a" * 256, "has 256 characters; 255 are the most"),
+        ("a\x00b", "control or other invisible characters"),
+        ("a\nb", "control or other invisible characters"),
+        ("a\x1b[31mb", "control or other invisible characters"),
+        ("a\u202eb", "control or other invisible characters"),
+        ("a\ud800b", "control or other invisible characters"),
+        (b"\xff", "is not UTF-8 text"),
+        (1.5, "1.5 is not text"),
+        (True, "True is not text"),
+        (["a"], "['a'] is not text"),
+        ({"a": "b" * 500}, "is not text"),
+    ],
+)
+def test_ids_that_are_refused(value: object, reason: str) -> None:
+    assert reason in refused(instance_with("id", value), "id")
+
+
+TIMES = [
+    ("2022-05-01T12:00:00", "has no time zone; add one, such as Z for UTC"),
+    ("2022-05-01 12:00", "has no time zone; add one, such as Z for UTC"),
+    (datetime(2022, 5, 1, 12), "has no time zone; write it as 2022-05-01T12:00:00Z if it is UTC"),  # noqa: DTZ001
+    (date(2022, 5, 1), "is a date; write an instant such as"),
+    ("2022-05-01", "is not a time; write ISO 8601 with a zone, such as"),
+    ("2022-05-01T12:00:00.1234567Z", "more precise than microseconds"),
+    ("2022-05-01T12:00:00.123456001Z", "more precise than microseconds"),
+    ("2022-05-01T12:00.5Z", "is not a time"),
+    ("2022-02-29T12:00:00Z", "is not a time: day is out of range"),
+    ("2022-13-01T12:00:00Z", "is not a time"),
+    ("2022-05-01T24:00:00Z", "is not a time"),
+    ("2022-05-01T23:59:60Z", "is not a time"),
+    ("2022-05-01T12:00:00+25:00", "is not a time"),
+    ("2022-05-01T12:00:00 CET", "is not a time"),
+    ("01/05/2022 12:00", "is not a time"),
+    ("٢٠٢٢-05-01T12:00:00Z", "is not a time"),
+    ("NULL", "is not a time"),
+    (1651406400, "1651406400 is not a time"),
+    (1651406400.5, "is not a time"),
+    (True, "True is not a time"),
+    ("0001-01-01T00:00:00Z", "is not between 1970 and 9998; leave it empty"),
+    ("0001-01-01T00:00:00+05:00", "is not between 1970 and 9998"),
+    ("9999-12-31T23:59:59Z", "is not between 1970 and 9998"),
+    ("9999-12-31T23:59:59-05:00", "is not between 1970 and 9998"),
+    ("2022-05-01T12:00:00\n2", "is not a time"),
+]
+
+
+@pytest.mark.parametrize(("value", "reason"), TIMES)
+def test_times_that_are_refused(value: object, reason: str) -> None:
+    assert reason in refused(instance_with("started_time", value), "started_time")
+    assert reason in refused(account_with("started", value), "started")
+
+
+@given(st.datetimes(datetime(1970, 1, 2), datetime(9998, 12, 30)), st.integers(-839, 839))  # noqa: DTZ001
+def test_times_keep_every_microsecond_in_any_zone(naive: datetime, minutes: int) -> None:
+    instant = naive.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+    for text in (instant.isoformat(), instant.isoformat(" "), instant.isoformat().replace("T", "t"), instant):
+        found = parse_time(text)
+        assert found == instant
+        assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2022-05-01T12:00:00Z", "2022-05-01T12:00:00.000000000Z", "2022-05-01T12:00Z", "2022-05-01 12:00:00z",
+     "2022-05-01T17:30:00+0530", "2022-05-01T14:00+02", "2022-05-01T12:00:00.0-00:00"],
+)  # fmt: skip
+def test_ways_to_write_one_instant(text: str) -> None:
+    assert parse_time(text) == NOON
+
+
+def test_fractions_shorter_than_microseconds_are_fractions() -> None:
+    assert parse_time("2022-05-01T12:00:00.5Z") == NOON + timedelta(milliseconds=500)
+
+
+@given(st.text() | st.integers() | st.floats() | st.binary() | st.none() | st.lists(st.integers(), max_size=3))
+def test_whatever_a_field_holds_it_is_taken_or_refused(value: object) -> None:
+    for column in COLUMNS["instances"]:
+        row = instance_with(column, value)
+        assert isinstance(row, InstanceRow) or refused(row, column)
+    for column in COLUMNS["accounts"]:
+        account = account_with(column, value)
+        assert isinstance(account, AccountRow) or refused(account, column)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "reason"),
+    [
+        ("attribution_id", "", "is required, and empty"),
+        ("attribution_id", "acme", "'acme' is not an attribution id: write team:<id> or user:<id>"),
+        ("currency", "", "is required, and empty"),
+        ("currency", "dollars", "'dollars' is not a currency"),
+        ("ended", "2022-05-01T12:00:00Z", "is not after started"),
+        ("ended", "2022-05-01T11:59:59.999999Z", "is not after started"),
+    ],
+)
+def test_accounts_that_are_refused(column: str, value: str, reason: str) -> None:
+    assert reason in refused(account_with(column, value), column)
+
+
+def test_a_window_that_ended_must_have_started() -> None:
+    row = parse_account(7, ACCOUNT | {"started": "", "ended": "2022-06-01T00:00:00Z"})
+    assert "needs started as well" in refused(row, "ended")
+
+
+def test_all_faults_of_a_row_are_told_at_once() -> None:
+    row = parse_instance(7, INSTANCE | {"id": "", "started_time": "x", "stopped_time": "y", "memory": "3"})
+    assert isinstance(row, list)
+    assert [fault.column for fault in row] == ["memory", "id", "started_time", "stopped_time"]
+
+
+def test_columns_of_a_file() -> None:
+    assert check_columns("instances", COLUMNS["instances"]) == []
+    assert check_columns("accounts", COLUMNS["accounts"]) == []
+    assert check_columns("instances", ["id", "attribution_id", "creation_time", "started_time"]) == []
+    assert check_columns("accounts", ["currency"]) == ["column 'attribution_id' is missing"]
+    with pytest.raises(InputError) as caught:
+        require_columns("accounts", ["attributionId", "currency"])
+    assert str(caught.value) == (
+        "column 'attribution_id' is missing; column 'attributionId' is not known; the columns of accounts are "
+        "attribution_id, stripe_customer_id, currency, bill_after, started, ended"
+    )
