@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint install bench clean
+.PHONY: demo test lint install bench record-histories clean
 
 install: $(STAMP)
 
@@ -29,6 +29,10 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench $(ARGS)
+
+# Histories that the replay tests hold today's workflow code against; record after a release, never to hide a change.
+record-histories: $(STAMP)
+	@PERDURE_RECORD_HISTORIES=tests/replay/histories $(BIN)/python -m pytest -q tests/e2e -m history
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

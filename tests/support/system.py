@@ -1,0 +1,260 @@
+"""The whole product in one process: real workers, webhook, Postgres, Temporal, emulator; a namespace per test."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from google.protobuf.duration_pb2 import Duration
+from storage.invoices import InvoiceRecord
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
+
+import settings as product_settings
+from activities.stripe_client import close_stripe_client, make_stripe_client
+from billing.invoice import OPEN, InvoiceState
+from billing.rows import AccountRow, InstanceRow
+from contracts import workflow_ids
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
+from contracts.periods import PeriodInput, PeriodOutcome
+from devstack.emulator import StripeEmulator
+from starter.client import register_search_attributes
+from starter.stripe_events import ENABLED_EVENTS
+from starter.webhook import PATH, Webhook
+from storage import accounts, instances, invoices
+from storage.database import Database
+from storage.reports import ReportStore
+from worker import billing_worker, stripe_worker
+
+RATES = """
+[[version]]
+effective_from = 2020-01-01T00:00:00Z
+credits_per_minute = { default = "0.1666666667", xl = "0.3333333333" }
+price_per_credit = { usd = "0.036", eur = "0.034", jpy = "5" }
+minimum_charge = { usd = "0.50", eur = "0.50" }
+"""
+ZERO = datetime(2022, 5, 1, tzinfo=UTC)
+
+
+def at(text: str) -> datetime:
+    """`2022-05-03` or `2022-05-03T10:00:00.5`, in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@dataclass
+class System:
+    """One test's product. `stripe` is an SDK client of the emulator."""
+
+    client: Client
+    settings: product_settings.Settings
+    db: Database
+    reports: ReportStore
+    emulator: StripeEmulator
+    stripe: Any
+    webhook: Webhook
+    _parts: dict[str, AsyncExitStack] = field(default_factory=dict)
+
+    async def start(self, *queues: str) -> None:
+        """Start the workers of these queues, by default both."""
+        makers = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker}
+        for queue in queues or (BILLING_QUEUE, STRIPE_QUEUE):
+            stack = self._parts[queue] = AsyncExitStack()
+            worker = await stack.enter_async_context(makers[queue](self.client, self.settings))
+            await stack.enter_async_context(worker)
+
+    async def stop(self, *queues: str) -> None:
+        """Stop the workers of these queues, by default all that run."""
+        for queue in queues or tuple(self._parts):
+            await self._parts.pop(queue).aclose()
+
+    async def add_account(
+        self,
+        attribution_id: str,
+        *windows: tuple[str, str | None],
+        currency: str = "usd",
+        customer: str | None = None,
+        bill_after: datetime | None = None,
+    ) -> None:
+        """An account with its windows, as an import would make it."""
+        rows = [
+            AccountRow(
+                line=number,
+                attribution_id=attribution_id,
+                stripe_customer_id=customer,
+                currency=currency,
+                bill_after=bill_after,
+                started=at(window[0]) if window else None,
+                ended=at(window[1]) if window and window[1] else None,
+            )
+            for number, window in enumerate(windows or (None,), 2)
+        ]
+        assert await accounts.upsert_accounts(self.db, rows) == []
+
+    async def add_instance(
+        self, id: str, attribution_id: str | None, start: str, stop: str | None, workspace_class: str = "default"
+    ) -> None:
+        """One workspace instance; no `stop`: it still runs."""
+        row = InstanceRow(
+            line=2,
+            id=id,
+            attribution_id=attribution_id,
+            workspace_id=f"ws-{id}",
+            project_id="prj",
+            owner_id="owner",
+            workspace_class=workspace_class,
+            workspace_type="regular",
+            creation_time=at(start),
+            started_time=at(start),
+            stopping_time=at(stop) if stop else None,
+            stopped_time=None,
+        )
+        result = await instances.upsert_instances(self.db, [row])
+        assert not result.faults
+
+    async def start_period(self, period: str = "2022-05") -> Any:
+        """A handle of the period's workflow, started now."""
+        return await self.client.start_workflow(
+            Workflows.BILLING_PERIOD,
+            PeriodInput(period=period),
+            id=workflow_ids.billing_period(period),
+            task_queue=BILLING_QUEUE,
+            result_type=PeriodOutcome,
+        )
+
+    async def run_period(self, period: str = "2022-05") -> PeriodOutcome:
+        """Run a period to its end."""
+        handle = await self.start_period(period)
+        outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), 60)
+        return outcome
+
+    async def invoices(self, period: str | None = None) -> list[InvoiceRecord]:
+        """All invoices, by key."""
+        return sorted(await invoices.list_invoices(self.db, period=period), key=lambda invoice: invoice.key)
+
+    async def invoice(self, key: str) -> InvoiceRecord:
+        """One invoice."""
+        record = await invoices.load_invoice(self.db, key)
+        assert record is not None
+        return record
+
+    async def until_state(self, key: str, *states: InvoiceState) -> InvoiceRecord:
+        """Wait until the invoice is in one of the states."""
+
+        async def there() -> InvoiceRecord | None:
+            record = await invoices.load_invoice(self.db, key)
+            return record if record and record.state in states else None
+
+        return await until(there)
+
+    async def until_settled(self, count: int) -> list[InvoiceRecord]:
+        """Wait until there are `count` invoices and none is open."""
+
+        async def there() -> list[InvoiceRecord] | None:
+            found = await self.invoices()
+            return found if len(found) == count and not any(i.state in OPEN for i in found) else None
+
+        return await until(there)
+
+    async def admin(self, path: str, document: object = None, *, method: str = "POST") -> Any:
+        """Call an admin route of the emulator, `/_emulator/<path>`."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, f"{self.emulator.url}/_emulator/{path}", json=document) as response,
+        ):
+            assert response.status < 300, await response.text()
+            return await response.json()
+
+    async def stripe_invoices(self) -> list[dict[str, Any]]:
+        """All invoices of ours in Stripe, with this test's keys only when the accounts are the test's own."""
+        page = await self.stripe.v1.invoices.list_async({"limit": 100})
+        return [found.to_dict() async for found in page.auto_paging_iter()]
+
+
+async def until(check: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
+    """The first truthy result of `check`."""
+    end = asyncio.get_running_loop().time() + seconds
+    while True:
+        if found := await check():
+            return found
+        if asyncio.get_running_loop().time() > end:
+            raise AssertionError("it did not happen in time")
+        await asyncio.sleep(0.05)
+
+
+async def new_namespace(client: Client) -> Client:
+    """A client of a namespace of its own on the same server, with the search attributes."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=Duration(seconds=86400))
+    )
+    address = client.service_client.config.target_host
+    made = await Client.connect(address, namespace=name, data_converter=pydantic_data_converter)
+
+    async def ready() -> bool:
+        try:
+            await made.count_workflows("InvoiceState = 'x'")
+        except RPCError:
+            await register_search_attributes(made)
+            return False
+        return True
+
+    await until(ready)
+    return made
+
+
+@asynccontextmanager
+async def running_system(
+    client: Client,
+    database_url: str,
+    emulator: StripeEmulator,
+    folder: Path,
+    *,
+    queues: Iterable[str] = (BILLING_QUEUE, STRIPE_QUEUE),
+    **overrides: Any,
+) -> AsyncIterator[System]:
+    """Everything of one test, on an upgraded database."""
+    rates = folder / "rates.toml"
+    rates.write_text(RATES)
+    async with AsyncExitStack() as stack:
+        stripe: Any = make_stripe_client(emulator.api_key, emulator.url)
+        stack.push_async_callback(close_stripe_client, stripe)
+        namespace = await new_namespace(client)
+        secrets: list[str] = []
+        webhook = Webhook(namespace, secrets)
+        runner = web.AppRunner(webhook.application(), access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        port = runner.addresses[0][1]
+        endpoint = await stripe.v1.webhook_endpoints.create_async(
+            {"url": f"http://127.0.0.1:{port}{PATH}", "enabled_events": ENABLED_EVENTS}
+        )
+        webhook._secrets.append(endpoint.secret)
+        stack.push_async_callback(stripe.v1.webhook_endpoints.delete_async, endpoint.id)
+        settings = product_settings.load(
+            database_url=database_url,
+            report_store_url=(folder / "reports").as_uri(),
+            stripe_api_key=emulator.api_key,
+            stripe_api_base=emulator.url,
+            rate_card=rates,
+            **overrides,
+        )
+        db = Database(database_url, 5)
+        stack.push_async_callback(db.close)
+        system = System(
+            namespace, settings, db, ReportStore(settings.need("report_store_url")), emulator, stripe, webhook
+        )
+        await system.start(*queues)
+        stack.push_async_callback(system.stop)
+        yield system
