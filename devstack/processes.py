@@ -94,11 +94,18 @@ class Child:
             raise StackError(f"cannot start {self.name}: {error}") from error
 
     async def wait_ready(self, ready: Callable[[], Awaitable[bool]], *, timeout_seconds: float = 30) -> None:
-        """Wait until `ready` says so.
+        """Wait until `ready` says so; if it does not come to that, the process is ended.
 
         Raises:
             StackError: it ended, or was not ready in time; the message has the last lines of its log.
         """
+        try:
+            await self._wait_ready(ready, timeout_seconds)
+        except BaseException:
+            self.kill()
+            raise
+
+    async def _wait_ready(self, ready: Callable[[], Awaitable[bool]], timeout_seconds: float) -> None:
         give_up = time.monotonic() + timeout_seconds
         while not await ready():
             if not self.running:

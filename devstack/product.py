@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urljoin
@@ -12,7 +13,7 @@ import aiohttp
 from devstack.errors import StackError
 from devstack.processes import Child
 
-PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
+PERDURE: tuple[str, ...] = (sys.executable, "-P", "-m", "starter.cli.main")
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "billing": ("worker", "--queue", "billing"),
     "stripe": ("worker", "--queue", "stripe"),
@@ -25,6 +26,7 @@ NAMES: Mapping[str, str] = {
 }
 POLLS_AS = {"billing": "TASK_QUEUE_TYPE_WORKFLOW", "stripe": "TASK_QUEUE_TYPE_ACTIVITY"}
 READY_SECONDS = 60.0
+GLANCE_SECONDS = 1.0
 
 
 def product_child(name: str, log: Path, env: Mapping[str, str]) -> Child:
@@ -59,13 +61,19 @@ async def start_webhook(child: Child, url: str) -> None:
 
 
 async def start_worker(child: Child, queue: str, temporal_http: str | None) -> None:
-    """Start it and wait until Temporal sees it; with a Temporal that is not ours, only until it runs.
+    """Start it and wait until Temporal sees it; with a Temporal that is not ours, only for a moment.
 
     Raises:
         StackError: it did not come up.
     """
     child.start()
     if temporal_http is None:
+        enough = time.monotonic() + GLANCE_SECONDS
+
+        async def lives() -> bool:
+            return child.running and time.monotonic() > enough
+
+        await child.wait_ready(lives)
         return
     address = f"{temporal_http}/api/v1/namespaces/default/task-queues/{queue}?taskQueueType={POLLS_AS[queue]}"
     async with _session() as session:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devstack import ports
+from devstack.emulator import StripeEmulator
 from devstack.postgres import Postgres
 from devstack.temporal import TemporalServer, choose_ports
 from devstack.unprivileged import data_folder, drop_user
@@ -118,6 +119,18 @@ def time_skipper(temporal_client: Client) -> TimeSkipper:
     from temporalio.testing import TimeSkipper
 
     return TimeSkipper(temporal_client)
+
+
+@pytest.fixture(scope="module")
+async def stripe_emulator(scratch: Path, request: pytest.FixtureRequest) -> AsyncIterator[StripeEmulator]:
+    folder = scratch / f"stripe-{request.node.name}".replace("/", "-")
+    folder.mkdir()
+    emulator = StripeEmulator(folder, ports.choose(), folder / "log", "sk_test_for_tests_only")
+    try:
+        await emulator.start()
+        yield emulator
+    finally:
+        await emulator.stop()
 
 
 @pytest.fixture

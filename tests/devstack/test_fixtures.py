@@ -17,7 +17,8 @@ import settings
 from tests.support.databases import FreshDatabase
 
 
-@workflow.defn(name="Sleeper")
+# Not in the sandbox: that would import this module again, and asyncpg with it, which then crashes.
+@workflow.defn(name="Sleeper", sandboxed=False)
 class Sleeper:
     @workflow.run
     async def run(self, days: int) -> int:
@@ -36,9 +37,7 @@ async def test_databases_are_empty_or_copies(fresh_database: FreshDatabase) -> N
     assert len({empty, copy, other}) == 3
     for url, tables in ((empty, 0), (copy, 1), (other, 1)):
         connection = await asyncpg.connect(url)
-        assert (
-            await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == tables
-        )
+        assert await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == tables
         await connection.execute("CREATE TABLE mine (id int)")
         await connection.close()
 

@@ -34,7 +34,9 @@ class LeaveAtOnce:
         for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
             if stream is not None and not stream.closed:
                 stream.flush()
-        os._exit(int(self._session.exitstatus))
+        # Pytest itself failed after the session ended: the interpreter has shown the traceback.
+        failed = getattr(sys, "last_value", None) is not None
+        os._exit(int(self._session.exitstatus) or int(failed))
 
 
 def _pytest_is_the_program() -> bool:
