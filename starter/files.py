@@ -129,11 +129,14 @@ def _read_csv(path: Path, check_columns: CheckColumns) -> Iterator[Row | RowFaul
 
 def _header(reader: Iterator[list[str]], lines: _Lines) -> list[str]:
     try:
-        names = [name.strip() for name in next(reader, [])]
+        first = next(reader, None)
     except csv.Error as error:
         raise InputError(f"line 1 is not a CSV header: {error}") from error
+    if first is None:
+        raise InputError("the file is empty")
+    names = [name.strip() for name in first]
     if not any(names):
-        raise InputError("line 1 must name the columns" if names else "the file is empty")
+        raise InputError("line 1 must name the columns")
     if lines.garbled:
         raise InputError("line 1 is not UTF-8 text; save the file as UTF-8")
     for separator, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
@@ -188,10 +191,10 @@ def _read_parquet(path: Path, check_columns: CheckColumns) -> Iterator[Row | Row
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
-    if not path.stat().st_size:
+    if path.is_file() and not path.stat().st_size:
         raise InputError("the file is empty")
     try:
-        with ParquetFile(path) as file:
+        with path.open("rb") as raw, ParquetFile(raw) as file:
             names = _distinct(list(file.schema_arrow.names))
             check_columns(names)
             line = 0
@@ -200,8 +203,10 @@ def _read_parquet(path: Path, check_columns: CheckColumns) -> Iterator[Row | Row
                 for values in zip(*columns, strict=True):
                     line += 1
                     yield line, dict(zip(names, values, strict=True))
-    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"this is not a sound Parquet file: {str(error).splitlines()[0]}") from error
+    except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # of the system; Arrow's own have no number
+        raise InputError(f"this is not a sound Parquet file: {' '.join(str(error).split())[:200]}") from error
 
 
 def _values(column: Any) -> list[object]:
