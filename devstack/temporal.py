@@ -94,8 +94,8 @@ class TemporalServer:
             await self.child.wait_ready(lambda: self._serves(session), timeout_seconds=60)
 
     async def stop(self) -> None:
-        """Stop it; what it keeps is safe at any moment."""
-        await self.child.stop(grace_seconds=5)
+        """Stop it. Its orderly end takes more than a second, and what it keeps is safe at any moment."""
+        await self.child.stop(grace_seconds=0.2)
 
     async def _serves(self, session: aiohttp.ClientSession) -> bool:
         api = f"{self.http_url}/cluster/namespaces/{NAMESPACE}/search-attributes"

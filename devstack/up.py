@@ -33,7 +33,8 @@ async def run_up(
     foreground = _Foreground(Stack(home, say), on_ready, exit_after=exit_after)
     work = asyncio.create_task(foreground.work())
     loop = asyncio.get_running_loop()
-    for number in SIGNALS:
+    signals = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP]
+    for number in signals:  # under nohup, a hang-up stays ignored
         loop.add_signal_handler(number, foreground.interrupt, work)
     try:
         await work
@@ -41,7 +42,7 @@ async def run_up(
         if not foreground.interrupted:
             raise
     finally:
-        for number in SIGNALS:
+        for number in signals:
             loop.remove_signal_handler(number)
     return foreground.status
 

@@ -1,0 +1,39 @@
+"""The sample data: as generated, importable, and in use as the default rate card."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+
+from billing.importing import Kind, parse_account, parse_instance, require_columns
+from billing.rating import load_rate_card
+from devstack.sample.generate import files
+from devstack.stack import SAMPLE
+
+
+@pytest.mark.parametrize("name", ["accounts.csv", "instances.csv"])
+def test_the_files_are_what_the_generator_makes(name: str) -> None:
+    made = files()
+    assert (SAMPLE / name).read_text() == made[name], "run: python -m devstack.sample.generate"
+
+
+@pytest.mark.parametrize("kind", ["accounts", "instances"])
+def test_every_row_is_imported(kind: Kind) -> None:
+    rows = list(csv.DictReader(io.StringIO(files()[f"{kind}.csv"])))
+    require_columns(kind, rows[0])
+    parse = parse_account if kind == "accounts" else parse_instance
+    assert [fault for line, row in enumerate(rows, 2) if isinstance(fault := parse(line, row), list)] == []
+    assert len(rows) == {"accounts": 14, "instances": 158}[kind]
+
+
+def test_the_rate_card_is_valid_and_covers_the_month() -> None:
+    card = load_rate_card(SAMPLE / "rates.toml")
+    assert [version.effective_from for version in card.versions] == [
+        datetime(2022, 1, 1, tzinfo=UTC),
+        datetime(2022, 5, 16, tzinfo=UTC),
+    ]
+    accounts = csv.DictReader(io.StringIO(files()["accounts.csv"]))
+    assert {row["currency"] for row in accounts} == set(card.versions[0].price_per_credit)
