@@ -1,0 +1,32 @@
+# syntax=docker/dockerfile:1
+# One image for every process; the command says which: worker --queue billing | worker --queue stripe | webhook.
+FROM python:3.11-slim-bookworm AS build
+WORKDIR /src
+RUN python -m venv /opt/perdure
+COPY constraints.txt pyproject.toml README.md LICENSE settings.py worker.py ./
+COPY billing/ billing/
+COPY contracts/ contracts/
+COPY workflows/ workflows/
+COPY activities/ activities/
+COPY storage/ storage/
+COPY starter/ starter/
+COPY devstack/ devstack/
+RUN /opt/perdure/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+
+FROM python:3.11-slim-bookworm
+COPY --from=build /opt/perdure /opt/perdure
+COPY deploy/healthcheck.py /opt/perdure/healthcheck.py
+# The user is a number, so that a cluster can see that it is not root; it owns the local report folder alone.
+RUN groupadd --gid 10001 perdure \
+    && useradd --uid 10001 --gid 10001 --no-log-init --home-dir /var/lib/perdure --shell /usr/sbin/nologin perdure \
+    && install -d -o 10001 -g 10001 -m 0750 /var/lib/perdure /var/lib/perdure/reports
+ENV PATH=/opt/perdure/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PERDURE_ENVIRONMENT_ONLY=1 \
+    RATE_CARD=/etc/perdure/rates.toml \
+    WEBHOOK_HOST=0.0.0.0
+WORKDIR /var/lib/perdure
+USER 10001:10001
+ENTRYPOINT ["perdure"]
+CMD ["--help"]
