@@ -1,0 +1,206 @@
+"""Claiming: the billable usage of a page of accounts becomes invoices, their lines and claims, at once or not at all.
+
+PostgreSQL computes the usage with ranges and multiranges and keeps it in a temporary table; Python sees one row
+per invoice line and prices it. Rows of single instances never leave the database.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.rating import DEFAULT_CLASS, RateCard
+from storage.database import Database
+from storage.drafts import (
+    BillableAccount,
+    ClaimScope,
+    DraftInvoice,
+    InvoicePreview,
+    Outcome,
+    UsageLine,
+    assess,
+)
+from storage.queries import statement
+
+__all__ = ["ClaimScope", "DraftInvoice", "InvoicePreview", "Outcome", "PageResult", "claim_page", "preview_page"]
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """What a page came to. `keys`: the invoices made now; `amounts`: their total by currency, in minor units."""
+
+    keys: tuple[str, ...]
+    below_minimum: int
+    blocked: int
+    amounts: dict[str, int]
+
+
+async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> PageResult:
+    """Claim what a page of accounts owes and make its invoices, in one transaction.
+
+    Accounts with a live invoice of this period, reason and subject are left as they are, so that claiming a page
+    again makes nothing. Concurrent calls over the same accounts wait for each other.
+
+    Raises:
+        DatabaseUnavailableError: nothing was changed.
+    """
+    async with db.transaction() as connection:
+        await connection.execute(statement("claims", "tune"))
+        await connection.execute(statement("claims", "lock_accounts"), _page(scope))
+        accounts = await _billable_accounts(connection, scope)
+        if not accounts:
+            return PageResult((), 0, 0, {})
+        await connection.execute(statement("claims", "create_page_usage"))
+        await connection.execute(statement("claims", "fill_page_usage"), _usage(scope, rate_card, accounts))
+        await connection.execute(statement("claims", "analyze_page_usage"))
+        rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
+        assessed = _assess(scope, rate_card, accounts, rows.all())
+        await _write_outcomes(connection, scope, accounts, assessed)
+        await _write_invoices(connection, scope, rate_card, _of(assessed, Outcome.INVOICE))
+    return _result(assessed)
+
+
+async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> list[InvoicePreview]:
+    """What `claim_page` would do now, by account; changes nothing and waits for nothing.
+
+    Of a period that still runs, the caller gives the present as the cutoff.
+    """
+    async with db.transaction(read_only=True) as connection:
+        await connection.execute(statement("claims", "tune"))
+        accounts = await _billable_accounts(connection, scope)
+        parameters = {**_usage(scope, rate_card, accounts), "period_start": scope.period_start}
+        rows = await connection.execute(statement("claims", "preview_lines"), parameters)
+        return _assess(scope, rate_card, accounts, rows.all())
+
+
+def _page(scope: ClaimScope) -> dict[str, Any]:
+    return {"after": scope.after, "through": scope.through, "attribution_id": scope.attribution_id}
+
+
+async def _billable_accounts(connection: AsyncConnection, scope: ClaimScope) -> list[BillableAccount]:
+    identity = {"period": scope.period, "reason": str(scope.reason), "subject": scope.subject}
+    rows = await connection.execute(statement("claims", "accounts"), {**_page(scope), **identity})
+    return [BillableAccount(**row) for row in rows.mappings()]
+
+
+def _usage(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> dict[str, Any]:
+    starts = [version.effective_from for version in card.versions]
+    return {
+        "accounts": [account.attribution_id for account in accounts],
+        "bill_after": scope.bill_after,
+        "cutoff": scope.cutoff,
+        "default_class": DEFAULT_CLASS,
+        "rates_from": starts,
+        "rates_to": [*starts[1:], None],
+    }
+
+
+def _assess(
+    scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount], rows: Sequence[Any]
+) -> list[InvoicePreview]:
+    known = {account.attribution_id: account for account in accounts}
+    return [
+        assess(scope, card, known[attribution_id], [UsageLine(*row[1:]) for row in usage])
+        for attribution_id, usage in groupby(rows, key=lambda row: row.attribution_id)
+    ]
+
+
+def _of(assessed: Sequence[InvoicePreview], outcome: Outcome) -> list[DraftInvoice]:
+    return [each.draft for each in assessed if each.outcome == outcome]
+
+
+def _result(assessed: Sequence[InvoicePreview]) -> PageResult:
+    made = _of(assessed, Outcome.INVOICE)
+    amounts: Counter[str] = Counter()
+    for draft in made:
+        amounts[draft.currency] += draft.amount
+    return PageResult(
+        keys=tuple(draft.key for draft in made),
+        below_minimum=len(_of(assessed, Outcome.BELOW_MINIMUM)),
+        blocked=len(_of(assessed, Outcome.BLOCKED)),
+        amounts=dict(amounts),
+    )
+
+
+async def _write_outcomes(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    accounts: Sequence[BillableAccount],
+    assessed: Sequence[InvoicePreview],
+) -> None:
+    page = [account.attribution_id for account in accounts]
+    await connection.execute(statement("claims", "forget_outcomes"), {"period": scope.period, "accounts": page})
+    without = [each for each in assessed if each.outcome != Outcome.INVOICE]
+    if without:
+        await connection.execute(
+            statement("claims", "insert_outcomes"),
+            {
+                "period": scope.period,
+                "accounts": [each.draft.attribution_id for each in without],
+                "outcomes": [str(each.outcome) for each in without],
+                "reasons": [each.reason for each in without],
+                "amounts": [_recordable(each) for each in without],
+                "currencies": [each.draft.currency for each in without],
+            },
+        )
+
+
+def _recordable(each: InvoicePreview) -> int:
+    return each.draft.amount if each.outcome == Outcome.BELOW_MINIMUM else 0
+
+
+async def _write_invoices(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, drafts: Sequence[DraftInvoice]
+) -> None:
+    if not drafts:
+        return
+    inserted = await connection.execute(
+        statement("claims", "insert_invoices"),
+        {
+            "period": scope.period,
+            "reason": str(scope.reason),
+            "subject": scope.subject,
+            "cutoff": scope.cutoff,
+            "rate_card_digest": card.digest,
+            "keys": [draft.key for draft in drafts],
+            "attribution_ids": [draft.attribution_id for draft in drafts],
+            "ordinals": [draft.ordinal for draft in drafts],
+            "currencies": [draft.currency for draft in drafts],
+            "customers": [draft.stripe_customer_id for draft in drafts],
+            "amounts": [draft.amount for draft in drafts],
+            "credits": [draft.credits for draft in drafts],
+        },
+    )
+    ids: dict[str, int] = {row.key: row.id for row in inserted}
+    await _write_lines(connection, ids, drafts)
+    await connection.execute(statement("claims", "insert_claims"), {"invoice_ids": list(ids.values())})
+
+
+async def _write_lines(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
+    numbered = [
+        (ids[draft.key], number, line, carried)
+        for draft in drafts
+        for number, (line, carried) in enumerate(zip(draft.lines, draft.carried_us, strict=True), 1)
+    ]
+    lines = [line for _, _, line, _ in numbered]
+    await connection.execute(
+        statement("claims", "insert_lines"),
+        {
+            "invoice_ids": [invoice_id for invoice_id, _, _, _ in numbered],
+            "line_nos": [number for _, number, _, _ in numbered],
+            "classes": [line.workspace_class for line in lines],
+            "rates_from": [line.rate_from for line in lines],
+            "rates": [line.credits_per_minute for line in lines],
+            "defaulted": [line.rated_as_default for line in lines],
+            "prices": [line.price_per_credit for line in lines],
+            "durations": [line.duration_us for line in lines],
+            "carried": [carried for _, _, _, carried in numbered],
+            "credits": [line.credits for line in lines],
+            "amounts": [line.amount for line in lines],
+        },
+    )

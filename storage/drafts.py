@@ -1,0 +1,158 @@
+"""What the usage of one account comes to: an invoice, or the reason why none is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from billing.errors import PricingError
+from billing.invoice import InvoiceReason, invoice_key
+from billing.money import format_amount
+from billing.rating import RateCard, RatedLine, is_billable_total
+
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class ClaimScope:
+    """Whose usage up to when is billed by which invoice.
+
+    Usage in `[bill_after, cutoff)` counts, and that before `period_start` is counted as carried over. The page
+    of accounts is `after < attribution_id <= through`, to the end without `through`; `attribution_id` narrows
+    it to this account.
+    """
+
+    period: str
+    reason: InvoiceReason
+    subject: str
+    cutoff: datetime
+    period_start: datetime
+    bill_after: datetime | None
+    after: str = ""
+    through: str | None = None
+    attribution_id: str | None = None
+
+
+@dataclass(frozen=True)
+class BillableAccount:
+    """An account that has no live invoice of this scope. `ordinal` is that of its next one."""
+
+    attribution_id: str
+    currency: str
+    stripe_customer_id: str | None
+    ordinal: int
+
+
+@dataclass(frozen=True)
+class UsageLine:
+    """Billable microseconds of one (workspace class, rate version), those before the period's start too."""
+
+    workspace_class: str
+    rate_from: datetime
+    duration_us: int
+    carried_us: int
+
+
+@dataclass(frozen=True)
+class DraftInvoice:
+    """An invoice that would be, or was just, made. Amounts in minor units; `carried_us` is per line.
+
+    Of usage that the rate card cannot price there are no lines.
+    """
+
+    key: str
+    attribution_id: str
+    ordinal: int
+    currency: str
+    stripe_customer_id: str | None
+    minimum: int
+    amount: int
+    credits: Decimal
+    lines: tuple[RatedLine, ...]
+    carried_us: tuple[int, ...]
+
+
+class Outcome(StrEnum):
+    """What becomes of an account's usage in a run."""
+
+    INVOICE = "invoice"
+    BELOW_MINIMUM = "below_minimum"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True)
+class InvoicePreview:
+    """One account's usage, priced. `reason` says why no invoice is made; empty when one is.
+
+    `carried_us` is the part of `duration_us` from before the period's start, `carried_amount` that part
+    priced by itself.
+    """
+
+    outcome: Outcome
+    reason: str
+    draft: DraftInvoice
+    duration_us: int
+    carried_us: int
+    carried_amount: int
+
+
+def assess(scope: ClaimScope, card: RateCard, account: BillableAccount, usage: Sequence[UsageLine]) -> InvoicePreview:
+    """Price an account's usage and say what becomes of it."""
+    try:
+        lines = tuple(_rate(card, account.currency, line, line.duration_us) for line in usage)
+        carried = [_rate(card, account.currency, line, line.carried_us) for line in usage if line.carried_us]
+        reason = _out_of_range(lines)
+    except PricingError as error:
+        lines, carried, reason = (), [], str(error)
+    draft = _draft(scope, card, account, usage, lines)
+    outcome = Outcome.BLOCKED if reason else Outcome.INVOICE
+    if not reason and not is_billable_total(draft.amount, draft.minimum):
+        outcome, reason = Outcome.BELOW_MINIMUM, _below_minimum(draft)
+    return InvoicePreview(
+        outcome=outcome,
+        reason=reason,
+        draft=draft,
+        duration_us=sum(line.duration_us for line in usage),
+        carried_us=sum(line.carried_us for line in usage),
+        carried_amount=sum(line.amount for line in carried),
+    )
+
+
+def _rate(card: RateCard, currency: str, line: UsageLine, duration_us: int) -> RatedLine:
+    return card.rate_line(line.workspace_class, line.rate_from, duration_us, currency)
+
+
+def _draft(
+    scope: ClaimScope,
+    card: RateCard,
+    account: BillableAccount,
+    usage: Sequence[UsageLine],
+    lines: tuple[RatedLine, ...],
+) -> DraftInvoice:
+    return DraftInvoice(
+        key=invoice_key(scope.period, account.attribution_id, scope.reason, scope.subject, ordinal=account.ordinal),
+        attribution_id=account.attribution_id,
+        ordinal=account.ordinal,
+        currency=account.currency,
+        stripe_customer_id=account.stripe_customer_id,
+        minimum=card.minimum_charge(scope.cutoff, account.currency),
+        amount=sum(line.amount for line in lines),
+        credits=sum((line.credits for line in lines), Decimal(0)),
+        lines=lines,
+        carried_us=tuple(line.carried_us for line in usage),
+    )
+
+
+def _out_of_range(lines: Sequence[RatedLine]) -> str:
+    return "the amount is larger than any invoice can be" if sum(x.amount for x in lines) > _LARGEST else ""
+
+
+def _below_minimum(draft: DraftInvoice) -> str:
+    total = format_amount(draft.amount, draft.currency)
+    if draft.amount == 0:
+        return f"the total is {total}: carried to the next period"
+    minimum = format_amount(draft.minimum, draft.currency)
+    return f"{total} is below the minimum charge of {minimum}: carried to the next period"

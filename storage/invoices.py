@@ -1,0 +1,325 @@
+"""Invoices as Postgres holds them: reading, and moving through their states under a row lock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.errors import IllegalTransitionError, MismatchError, PermanentError
+from billing.invoice import DEAD, OPEN, InvoiceReason, InvoiceState, check_transition
+from billing.rating import RatedLine
+from billing.report import ReportClaim
+from storage.database import Database
+from storage.queries import statement
+
+_OPEN = [str(state) for state in OPEN]
+_ROWS_AT_ONCE = 1000
+_INSTANT_OF = {
+    InvoiceState.DRAFT: "drafted_at",
+    InvoiceState.FINALIZED: "finalized_at",
+    InvoiceState.BILLED: "billed_at",
+    InvoiceState.PAID: "paid_at",
+    InvoiceState.UNCOLLECTIBLE: "uncollectible_at",
+    InvoiceState.VOIDED: "voided_at",
+    InvoiceState.DELETED: "voided_at",
+}
+
+
+class UnknownInvoiceError(PermanentError):
+    """Postgres does not know this invoice key."""
+
+
+@dataclass(frozen=True)
+class InvoiceLineRecord:
+    """A line, numbered from 1. `carried_us` of its duration is from before the period's start."""
+
+    line_no: int
+    rated: RatedLine
+    carried_us: int
+
+
+@dataclass(frozen=True)
+class InvoiceRecord:
+    """An invoice with its lines. `amount` in minor units; `voided_at` also when it was deleted."""
+
+    id: int
+    key: str
+    attribution_id: str
+    billing_period: str
+    reason: InvoiceReason
+    subject: str
+    ordinal: int
+    state: InvoiceState
+    blocked_reason: str | None
+    blocked_since: datetime | None
+    resume_state: InvoiceState | None
+    cutoff: datetime
+    currency: str
+    amount: int
+    credits: Decimal
+    rate_card_digest: str
+    stripe_customer_id: str | None
+    report_id: str | None
+    stripe_invoice_id: str | None
+    claimed_at: datetime
+    drafted_at: datetime | None
+    finalized_at: datetime | None
+    billed_at: datetime | None
+    paid_at: datetime | None
+    uncollectible_at: datetime | None
+    voided_at: datetime | None
+    updated_at: datetime
+    lines: tuple[InvoiceLineRecord, ...]
+
+
+@dataclass(frozen=True)
+class LineClaims:
+    """What the live claims of one line come to."""
+
+    line_no: int
+    duration_us: int
+    claims: int
+
+
+async def load_invoice(db: Database, key: str) -> InvoiceRecord | None:
+    """The invoice of this key, if there is one."""
+    async with db.transaction() as connection:
+        found = await connection.execute(statement("invoices", "load"), {"key": key})
+        records = await _with_lines(connection, found.mappings().all())
+    return records[0] if records else None
+
+
+async def list_invoices(
+    db: Database,
+    *,
+    period: str | None = None,
+    attribution_id: str | None = None,
+    state: InvoiceState | None = None,
+    after: str = "",
+    limit: int = 100,
+) -> list[InvoiceRecord]:
+    """At most `limit` invoices in the order of their keys, from the first key after `after` on."""
+    async with db.transaction() as connection:
+        found = await connection.execute(
+            statement("invoices", "list"),
+            {
+                "period": period,
+                "attribution_id": attribution_id,
+                "state": None if state is None else str(state),
+                "after": after,
+                "limit": limit,
+            },
+        )
+        return await _with_lines(connection, found.mappings().all())
+
+
+async def unsettled_keys(
+    db: Database, period: str, after: str, through: str | None, attribution_id: str | None = None
+) -> list[str]:
+    """Keys of the period's invoices, of any reason, whose usage is not billed yet; `after` < account ≤ `through`."""
+    async with db.transaction() as connection:
+        found = await connection.execute(
+            statement("invoices", "unsettled_keys"),
+            {
+                "period": period,
+                "after": after,
+                "through": through,
+                "attribution_id": attribution_id,
+                "states": _OPEN,
+            },
+        )
+        return list(found.scalars())
+
+
+async def record_report(db: Database, key: str, report_id: str) -> None:
+    """Keep the id of the published report; again is nothing new. Until Stripe knows it, it may change.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+        MismatchError: the invoice already has another report, and a Stripe invoice that names it.
+    """
+    async with db.transaction() as connection:
+        row = await _lock(connection, key)
+        if row.report_id not in (None, report_id) and row.stripe_invoice_id is not None:
+            raise MismatchError(f"{key} already has the report {row.report_id}, not {report_id}")
+        await connection.execute(statement("invoices", "set_report"), {"id": row.id, "report_id": report_id})
+
+
+async def record_customer(db: Database, attribution_id: str, stripe_customer_id: str) -> str:
+    """Keep the account's Stripe customer, for its open invoices too, and say which one is kept: the first.
+
+    Raises:
+        PermanentError: there is no such account.
+        MismatchError: the customer is another account's.
+    """
+    account = {"attribution_id": attribution_id}
+    try:
+        async with db.transaction() as connection:
+            row = (await connection.execute(statement("invoices", "lock_account"), account)).one_or_none()
+            if row is None:
+                raise PermanentError(f"no account {attribution_id}")
+            kept: str = row.stripe_customer_id or stripe_customer_id
+            customer = {**account, "stripe_customer_id": kept}
+            if row.stripe_customer_id is None:
+                await connection.execute(statement("invoices", "set_customer"), customer)
+            await connection.execute(statement("invoices", "set_customer_of_invoices"), {**customer, "states": _OPEN})
+            return kept
+    except IntegrityError as error:
+        raise MismatchError(
+            f"Stripe customer {stripe_customer_id} belongs to another account than {attribution_id}"
+        ) from error
+
+
+async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_customer_id: str) -> None:
+    """Keep the Stripe invoice's id; an invoice that was `claimed` becomes `draft`. Again is nothing new.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+        MismatchError: it already has another Stripe invoice, or that one is another invoice's.
+        IllegalTransitionError: it is blocked, or voided or deleted.
+    """
+    try:
+        async with db.transaction() as connection:
+            row = await _lock(connection, key)
+            if row.stripe_invoice_id == stripe_invoice_id:
+                return
+            if row.stripe_invoice_id is not None:
+                raise MismatchError(
+                    f"{key} already has the Stripe invoice {row.stripe_invoice_id}, not {stripe_invoice_id}"
+                )
+            state = InvoiceState(row.state)
+            if state is InvoiceState.BLOCKED or state in DEAD:
+                raise IllegalTransitionError(f"an invoice that is {state} cannot become draft")
+            await connection.execute(
+                statement("invoices", "set_draft"),
+                {
+                    "id": row.id,
+                    "stripe_invoice_id": stripe_invoice_id,
+                    "stripe_customer_id": stripe_customer_id,
+                    "state": str(InvoiceState.DRAFT if state is InvoiceState.CLAIMED else state),
+                },
+            )
+    except IntegrityError as error:
+        raise MismatchError(f"Stripe invoice {stripe_invoice_id} belongs to another invoice than {key}") from error
+
+
+async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -> bool:
+    """Move an invoice to another state as of `at`; False when it is there already.
+
+    When it dies its claims are released, and its usage is billable again. A blocked invoice may die from the
+    state in which it was blocked; any other step waits until it is resumed.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+        IllegalTransitionError: there is no such step.
+    """
+    async with db.transaction() as connection:
+        row = await _lock(connection, key)
+        current = InvoiceState(row.state)
+        if current is InvoiceState.BLOCKED and to in DEAD:
+            current = InvoiceState(row.resume_state)
+        if not check_transition(current, to):
+            return False
+        await connection.execute(
+            statement("invoices", "set_state"),
+            {"id": row.id, "state": str(to), "column": _INSTANT_OF[to], "at": at},
+        )
+        if to in DEAD:
+            await connection.execute(statement("invoices", "release_claims"), {"id": row.id, "reason": str(to)})
+    return True
+
+
+async def block_invoice(db: Database, key: str, reason: str) -> None:
+    """Let an invoice wait for an operator. One that is blocked already keeps since when and gets the new reason.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+        IllegalTransitionError: it is voided or deleted.
+    """
+    async with db.transaction() as connection:
+        row = await _lock(connection, key)
+        if row.state in DEAD:
+            raise IllegalTransitionError(f"an invoice that is {row.state} cannot become blocked")
+        await connection.execute(statement("invoices", "block"), {"id": row.id, "reason": reason})
+
+
+async def resume_invoice(db: Database, key: str) -> InvoiceState:
+    """Let a blocked invoice go on, and say in which state it is now; one that is not blocked stays as it is.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+    """
+    async with db.transaction() as connection:
+        row = await _lock(connection, key)
+        if row.state != InvoiceState.BLOCKED:
+            return InvoiceState(row.state)
+        await connection.execute(statement("invoices", "resume"), {"id": row.id})
+        return InvoiceState(row.resume_state)
+
+
+async def verify_against_claims(db: Database, key: str) -> list[LineClaims]:
+    """What the live claims of each line of the invoice come to, in the order of the lines."""
+    async with db.transaction() as connection:
+        found = await connection.execute(statement("invoices", "claims_by_line"), {"key": key})
+        return [LineClaims(**row) for row in found.mappings()]
+
+
+async def claims_for_report(db: Database, key: str) -> AsyncGenerator[ReportClaim, None]:
+    """The invoice's live claims as its report itemises them, streamed in the report's order."""
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.stream(
+            statement("invoices", "claims_for_report"),
+            {"key": key},
+            execution_options={"yield_per": _ROWS_AT_ONCE},
+        )
+        async for partition in rows.partitions():
+            for row in partition:
+                yield ReportClaim(*row)
+
+
+async def _lock(connection: AsyncConnection, key: str) -> Any:
+    row = (await connection.execute(statement("invoices", "lock"), {"key": key})).one_or_none()
+    if row is None:
+        raise UnknownInvoiceError(f"no invoice {key} in this database")
+    return row
+
+
+async def _with_lines(connection: AsyncConnection, rows: Sequence[Any]) -> list[InvoiceRecord]:
+    if not rows:
+        return []
+    found = await connection.execute(statement("invoices", "lines"), {"ids": [row["id"] for row in rows]})
+    lines = {
+        invoice_id: tuple(_line(row) for row in group)
+        for invoice_id, group in groupby(found.all(), key=lambda row: row.invoice_id)
+    }
+    return [_record(row, lines.get(row["id"], ())) for row in rows]
+
+
+def _line(row: Any) -> InvoiceLineRecord:
+    rated = RatedLine(
+        workspace_class=row.workspace_class,
+        rate_from=row.rate_from,
+        credits_per_minute=row.credits_per_minute,
+        rated_as_default=row.rated_as_default,
+        price_per_credit=row.price_per_credit,
+        duration_us=row.duration_us,
+        credits=row.credits,
+        amount=row.amount,
+    )
+    return InvoiceLineRecord(line_no=row.line_no, rated=rated, carried_us=row.carried_us)
+
+
+def _record(row: Any, lines: tuple[InvoiceLineRecord, ...]) -> InvoiceRecord:
+    values = dict(row)
+    values["reason"] = InvoiceReason(values["reason"])
+    values["state"] = InvoiceState(values["state"])
+    if values["resume_state"] is not None:
+        values["resume_state"] = InvoiceState(values["resume_state"])
+    return InvoiceRecord(**values, lines=lines)

@@ -1,0 +1,152 @@
+-- name: tune
+-- Pages differ in size, so that plans are made for each; compiling them would cost more than running them.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+       set_config('jit', 'off', true),
+       set_config('work_mem', '64MB', true);
+
+-- name: lock_accounts
+-- In order, so that concurrent runs wait for each other and never deadlock.
+SELECT attribution_id
+FROM account
+WHERE attribution_id > :after
+  AND (CAST(:through AS text) IS NULL OR attribution_id <= :through)
+  AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
+ORDER BY attribution_id
+FOR UPDATE;
+
+-- name: accounts
+-- After the locks, in a statement of its own: it must see what the transaction that was waited for has done.
+SELECT a.attribution_id, a.currency, a.stripe_customer_id,
+       1 + count(i.id) AS ordinal
+FROM account AS a
+LEFT JOIN invoice AS i
+    ON (i.billing_period, i.attribution_id, i.reason, i.subject)
+     = (:period, a.attribution_id, :reason, :subject)
+WHERE a.attribution_id > :after
+  AND (CAST(:through AS text) IS NULL OR a.attribution_id <= :through)
+  AND (CAST(:attribution_id AS text) IS NULL OR a.attribution_id = :attribution_id)
+GROUP BY a.attribution_id
+HAVING coalesce(bool_and(i.state IN ('voided', 'deleted')), true)
+ORDER BY a.attribution_id;
+
+-- name: create_page_usage
+CREATE TEMPORARY TABLE page_usage (
+    attribution_id   text COLLATE "C" NOT NULL,
+    instance_id      text COLLATE "C" NOT NULL,
+    workspace_class  text COLLATE "C" NOT NULL,
+    rate_from        timestamptz NOT NULL,
+    during           tstzrange NOT NULL
+) ON COMMIT DROP;
+
+-- name: fill_page_usage
+INSERT INTO page_usage {usage};
+
+-- name: analyze_page_usage
+ANALYZE page_usage;
+
+-- name: usage
+-- billable = lifetime ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes.
+-- Claims are found by the account's invoices: an instance keeps its account once it is claimed, and the index of
+-- `claim.invoice_id` costs a tenth of looking each instance up in the exclusion constraint's index.
+WITH page AS MATERIALIZED (
+    SELECT a.attribution_id,
+           range_agg(s.during) * tstzmultirange(
+               tstzrange(greatest(a.bill_after, CAST(:bill_after AS timestamptz)), NULL)
+               * tstzrange(NULL, CAST(:cutoff AS timestamptz))
+           ) AS chargeable
+    FROM account AS a
+    JOIN subscription AS s USING (attribution_id)
+    WHERE a.attribution_id = ANY (CAST(:accounts AS text[]))
+    GROUP BY a.attribution_id
+),
+claimed AS MATERIALIZED (
+    SELECT c.instance_id, range_agg(c.during) AS during
+    FROM claim AS c
+    WHERE c.invoice_id = ANY (ARRAY(
+        SELECT id FROM invoice WHERE attribution_id = ANY (CAST(:accounts AS text[]))
+    ))
+    GROUP BY c.instance_id
+),
+rate AS MATERIALIZED (
+    SELECT v.rate_from, tstzrange(v.rate_from, v.rate_to) AS during
+    FROM unnest(CAST(:rates_from AS timestamptz[]), CAST(:rates_to AS timestamptz[])) AS v (rate_from, rate_to)
+)
+SELECT w.attribution_id,
+       w.id AS instance_id,
+       coalesce(nullif(w.workspace_class, ''), :default_class) AS workspace_class,
+       rate.rate_from,
+       piece.during * rate.during AS during
+FROM workspace_instance AS w
+JOIN page USING (attribution_id)
+LEFT JOIN claimed ON claimed.instance_id = w.id
+CROSS JOIN LATERAL unnest(
+    tstzmultirange(w.lifetime) * page.chargeable - coalesce(claimed.during, '{}'::tstzmultirange)
+) AS piece (during)
+JOIN rate ON rate.during && piece.during
+WHERE w.attribution_id = ANY (CAST(:accounts AS text[]))
+  AND w.lifetime IS NOT NULL
+  AND w.started_time < :cutoff;
+
+-- name: lines
+SELECT attribution_id, workspace_class, rate_from,
+       CAST(extract(epoch FROM sum(upper(during) - lower(during))) * 1000000 AS bigint) AS duration_us,
+       CAST(extract(epoch FROM coalesce(
+           sum(least(upper(during), CAST(:period_start AS timestamptz)) - lower(during))
+               FILTER (WHERE lower(during) < :period_start),
+           interval '0'
+       )) * 1000000 AS bigint) AS carried_us
+FROM page_usage
+GROUP BY attribution_id, workspace_class, rate_from
+ORDER BY attribution_id, workspace_class, rate_from;
+
+-- name: preview_lines
+WITH page_usage AS ({usage})
+{lines};
+
+-- name: insert_invoices
+INSERT INTO invoice (
+    billing_period, reason, subject, cutoff, rate_card_digest, state,
+    key, attribution_id, ordinal, currency, stripe_customer_id, amount, credits
+)
+SELECT :period, :reason, :subject, :cutoff, :rate_card_digest, 'claimed', draft.*
+FROM unnest(
+    CAST(:keys AS text[]), CAST(:attribution_ids AS text[]), CAST(:ordinals AS integer[]),
+    CAST(:currencies AS text[]), CAST(:customers AS text[]), CAST(:amounts AS bigint[]),
+    CAST(:credits AS numeric[])
+) AS draft
+RETURNING id, key;
+
+-- name: insert_lines
+INSERT INTO invoice_line (
+    invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default,
+    price_per_credit, duration_us, carried_us, credits, amount
+)
+SELECT *
+FROM unnest(
+    CAST(:invoice_ids AS bigint[]), CAST(:line_nos AS smallint[]), CAST(:classes AS text[]),
+    CAST(:rates_from AS timestamptz[]), CAST(:rates AS numeric[]), CAST(:defaulted AS boolean[]),
+    CAST(:prices AS numeric[]), CAST(:durations AS bigint[]), CAST(:carried AS bigint[]),
+    CAST(:credits AS numeric[]), CAST(:amounts AS bigint[])
+);
+
+-- name: insert_claims
+-- In the order in which a report reads them, so that an invoice's claims lie side by side.
+INSERT INTO claim (invoice_id, line_no, instance_id, during)
+SELECT l.invoice_id, l.line_no, u.instance_id, u.during
+FROM invoice AS i
+JOIN invoice_line AS l ON l.invoice_id = i.id
+JOIN page_usage AS u
+    ON (u.attribution_id, u.workspace_class, u.rate_from) = (i.attribution_id, l.workspace_class, l.rate_from)
+WHERE i.id = ANY (CAST(:invoice_ids AS bigint[]))
+ORDER BY l.invoice_id, u.instance_id, u.during;
+
+-- name: forget_outcomes
+DELETE FROM account_outcome WHERE billing_period = :period AND attribution_id = ANY (CAST(:accounts AS text[]));
+
+-- name: insert_outcomes
+INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency)
+SELECT :period, given.*
+FROM unnest(
+    CAST(:accounts AS text[]), CAST(:outcomes AS text[]), CAST(:reasons AS text[]),
+    CAST(:amounts AS bigint[]), CAST(:currencies AS text[])
+) AS given;

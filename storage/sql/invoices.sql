@@ -1,0 +1,119 @@
+-- name: columns
+id, key, attribution_id, billing_period, reason, subject, ordinal, state, blocked_reason, blocked_since,
+resume_state, cutoff, currency, amount, credits, rate_card_digest, stripe_customer_id, report_id,
+stripe_invoice_id, claimed_at, drafted_at, finalized_at, billed_at, paid_at, uncollectible_at, voided_at,
+updated_at
+
+-- name: load
+SELECT {columns} FROM invoice WHERE key = :key;
+
+-- name: list
+SELECT {columns}
+FROM invoice
+WHERE key > :after
+  AND (CAST(:period AS text) IS NULL OR billing_period = :period)
+  AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
+  AND (CAST(:state AS text) IS NULL OR state = :state)
+ORDER BY key
+LIMIT :limit;
+
+-- name: lines
+SELECT invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default, price_per_credit,
+       duration_us, carried_us, credits, amount
+FROM invoice_line
+WHERE invoice_id = ANY (CAST(:ids AS bigint[]))
+ORDER BY invoice_id, line_no;
+
+-- name: unsettled_keys
+SELECT key
+FROM invoice
+WHERE billing_period = :period
+  AND attribution_id > :after
+  AND (CAST(:through AS text) IS NULL OR attribution_id <= :through)
+  AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
+  AND state = ANY (CAST(:states AS text[]))
+ORDER BY key;
+
+-- name: lock
+SELECT id, state, resume_state, stripe_invoice_id, report_id FROM invoice WHERE key = :key FOR UPDATE;
+
+-- name: set_report
+UPDATE invoice SET report_id = :report_id, updated_at = now() WHERE id = :id;
+
+-- name: set_draft
+UPDATE invoice
+SET stripe_invoice_id = :stripe_invoice_id,
+    stripe_customer_id = :stripe_customer_id,
+    state = :state,
+    drafted_at = coalesce(drafted_at, now()),
+    updated_at = now()
+WHERE id = :id;
+
+-- name: set_state
+UPDATE invoice
+SET state = :state,
+    blocked_reason = NULL,
+    blocked_since = NULL,
+    resume_state = NULL,
+    drafted_at = CASE WHEN :column = 'drafted_at' THEN :at ELSE drafted_at END,
+    finalized_at = CASE WHEN :column = 'finalized_at' THEN :at ELSE finalized_at END,
+    billed_at = CASE WHEN :column = 'billed_at' THEN :at ELSE billed_at END,
+    paid_at = CASE WHEN :column = 'paid_at' THEN :at ELSE paid_at END,
+    uncollectible_at = CASE WHEN :column = 'uncollectible_at' THEN :at ELSE uncollectible_at END,
+    voided_at = CASE WHEN :column = 'voided_at' THEN :at ELSE voided_at END,
+    updated_at = now()
+WHERE id = :id;
+
+-- name: release_claims
+WITH released AS (
+    DELETE FROM claim WHERE invoice_id = :id RETURNING invoice_id, line_no, instance_id, during
+)
+INSERT INTO claim_history (invoice_id, line_no, instance_id, during, reason)
+SELECT invoice_id, line_no, instance_id, during, :reason FROM released;
+
+-- name: block
+UPDATE invoice
+SET resume_state = CASE WHEN state = 'blocked' THEN resume_state ELSE state END,
+    blocked_since = coalesce(blocked_since, now()),
+    blocked_reason = :reason,
+    state = 'blocked',
+    updated_at = now()
+WHERE id = :id;
+
+-- name: resume
+UPDATE invoice
+SET state = resume_state, resume_state = NULL, blocked_reason = NULL, blocked_since = NULL, updated_at = now()
+WHERE id = :id;
+
+-- name: lock_account
+SELECT stripe_customer_id FROM account WHERE attribution_id = :attribution_id FOR UPDATE;
+
+-- name: set_customer
+UPDATE account SET stripe_customer_id = :stripe_customer_id WHERE attribution_id = :attribution_id;
+
+-- name: set_customer_of_invoices
+UPDATE invoice
+SET stripe_customer_id = :stripe_customer_id, updated_at = now()
+WHERE attribution_id = :attribution_id
+  AND stripe_customer_id IS NULL
+  AND state = ANY (CAST(:states AS text[]));
+
+-- name: claims_by_line
+SELECT l.line_no,
+       CAST(extract(epoch FROM coalesce(sum(upper(c.during) - lower(c.during)), interval '0')) * 1000000
+            AS bigint) AS duration_us,
+       count(c.instance_id) AS claims
+FROM invoice AS i
+JOIN invoice_line AS l ON l.invoice_id = i.id
+LEFT JOIN claim AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no)
+WHERE i.key = :key
+GROUP BY l.line_no
+ORDER BY l.line_no;
+
+-- name: claims_for_report
+SELECT c.line_no, c.instance_id, w.workspace_id, w.project_id, lower(c.during), upper(c.during)
+FROM invoice AS i
+JOIN claim AS c ON c.invoice_id = i.id
+LEFT JOIN workspace_instance AS w ON w.id = c.instance_id
+WHERE i.key = :key
+ORDER BY c.instance_id, lower(c.during);
