@@ -6,6 +6,7 @@
   `prepare(url)` as argument: a copy of a database that it filled once |
 | `module_database` | module | the same factory, for a database that a module's tests share |
 | `postgres_url` | function | the URL of an empty database |
+| `migrated_database` | function | the URL of a database with all tables |
 | `databases` | session | the `Databases` behind them |
 | `temporal_server` | session | a development server with the search attributes (`.address`, `.ui_url`) |
 | `temporal_address` | session | its host:port |
@@ -84,6 +85,13 @@ async def module_database(databases: Databases) -> AsyncIterator[FreshDatabase]:
 @pytest.fixture
 async def postgres_url(fresh_database: FreshDatabase) -> str:
     return await fresh_database()
+
+
+@pytest.fixture
+async def migrated_database(fresh_database: FreshDatabase) -> str:
+    from storage.upgrade import upgrade
+
+    return await fresh_database(upgrade)
 
 
 @pytest.fixture(scope="session")

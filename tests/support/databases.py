@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import os
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg  # type: ignore[import-untyped]
 
-Prepare = Callable[[str], Awaitable[None]]
+Prepare = Callable[[str], Awaitable[object]]
 
 
 class Databases:
@@ -28,7 +29,14 @@ class Databases:
         """The URL of a new database: empty, or a copy of the database that `template` (a URL) names."""
         name = f"{self._prefix}_{next(self._numbers)}"
         source = urlsplit(template).path.removeprefix("/") if template else "template0"
-        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+        for attempt in range(20):
+            try:
+                await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+                break
+            except asyncpg.ObjectInUseError:  # the last connection to the template is still being closed
+                if attempt == 19:
+                    raise
+                await asyncio.sleep(0.1)
         self._made.append(name)
         return urlunsplit(urlsplit(self.server_url)._replace(path=f"/{name}"))
 
