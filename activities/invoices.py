@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
 
-from storage.invoices import InvoiceLineRecord, InvoiceRecord
+from storage.invoices import InvoiceLineRecord, InvoiceRecord, UnknownInvoiceError
 from temporalio import activity
 
 from activities.errors import step
 from activities.settlement import check_books, states_to_reach
-from billing.errors import PermanentError
 from billing.invoice import InvoiceState
 from billing.periods import BillingPeriod
 from billing.report import ReportHeader, ReportLine, encode_claim, encode_header
@@ -32,10 +31,6 @@ from settings import Settings
 from storage import invoices as store
 from storage.database import Database
 from storage.reports import ReportStore
-
-
-class UnknownInvoiceError(PermanentError):
-    """Postgres does not know this invoice key."""
 
 
 class InvoiceActivities:

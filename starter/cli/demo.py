@@ -63,7 +63,7 @@ async def bill_sample_month(_stack: Stack) -> int:
         table = Table(title=f"Invoices of {PERIOD}")
         for name in ("Account", "State", "Amount", "Credits", "Stripe invoice"):
             table.add_column(name, justify="right" if name in ("Amount", "Credits") else "left", overflow="fold")
-        invoices = await list_invoices(db, period=PERIOD)
+        invoices = await list_invoices(db, period=PERIOD, limit=1000)
         for invoice in invoices:
             amount = format_amount(invoice.amount, invoice.currency)
             stripe_id = invoice.stripe_invoice_id or "-"

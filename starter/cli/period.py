@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from storage.claims import ClaimScope, InvoicePreview
+from storage.claims import ClaimScope, InvoicePreview, Outcome
 
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
@@ -143,16 +143,18 @@ async def _preview(
 
 
 def _preview_document(preview: InvoicePreview) -> dict[str, object]:
+    draft = preview.draft
     return {
-        "key": preview.key,
-        "attribution_id": preview.attribution_id,
-        "currency": preview.currency,
-        "amount": preview.amount,
-        "credits": format(preview.credits, "f"),
+        "key": draft.key,
+        "attribution_id": draft.attribution_id,
+        "outcome": str(preview.outcome),
+        "reason": preview.reason,
+        "currency": draft.currency,
+        "amount": draft.amount,
+        "credits": format(draft.credits, "f"),
+        "duration_us": preview.duration_us,
         "carried_us": preview.carried_us,
         "carried_amount": preview.carried_amount,
-        "outcome": preview.outcome,
-        "reason": preview.reason,
         "lines": [
             {
                 "workspace_class": line.workspace_class,
@@ -162,7 +164,7 @@ def _preview_document(preview: InvoicePreview) -> dict[str, object]:
                 "credits": format(line.credits, "f"),
                 "amount": line.amount,
             }
-            for line in preview.lines
+            for line in draft.lines
         ],
     }
 
@@ -173,17 +175,17 @@ def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[Invoi
         table.add_column(name, justify="right" if name in ("Amount", "Credits") else "left", overflow="fold")
     totals: dict[str, int] = {}
     for preview in previews:
-        made = preview.outcome == "invoice"
+        draft = preview.draft
+        made = preview.outcome is Outcome.INVOICE
         if made:
-            totals[preview.currency] = totals.get(preview.currency, 0) + preview.amount
-        carried = format_amount(preview.carried_amount, preview.currency) if preview.carried_us else "-"
-        what = "invoice" if made else f"{preview.outcome}: {preview.reason}"
+            totals[draft.currency] = totals.get(draft.currency, 0) + draft.amount
+        carried = format_amount(preview.carried_amount, draft.currency) if preview.carried_us else "-"
         table.add_row(
-            preview.attribution_id,
-            format_amount(preview.amount, preview.currency),
-            f"{preview.credits:,f}",
+            draft.attribution_id,
+            format_amount(draft.amount, draft.currency),
+            f"{draft.credits:,f}",
             carried,
-            what,
+            "invoice" if made else f"{preview.outcome}: {preview.reason}",
         )
     common.out.print(table)
     text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))

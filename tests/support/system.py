@@ -139,7 +139,7 @@ class System:
 
     async def invoices(self, period: str | None = None) -> list[InvoiceRecord]:
         """All invoices, by key."""
-        return sorted(await invoices.list_invoices(self.db, period=period), key=lambda invoice: invoice.key)
+        return sorted(await invoices.list_invoices(self.db, period=period, limit=1000), key=lambda invoice: invoice.key)
 
     async def invoice(self, key: str) -> InvoiceRecord:
         """One invoice."""
