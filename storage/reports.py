@@ -43,6 +43,9 @@ _CHUNK = 128 * 1024  # uncompressed bytes handled at once
 _INLINE = 32 * 1024  # below this a thread costs more than the work
 _SPOOL = 1024 * 1024  # compressed bytes kept in memory, before a file takes over
 _ONE_PUT = 8 * 1024 * 1024  # compressed bytes put at once; above, a multipart upload
+# obstore raises Python's own exceptions where it has such.
+_MISSING = (NotFoundError, FileNotFoundError)
+_UNSUPPORTED = (NotSupportedError, NotImplementedError)
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -91,9 +94,7 @@ class ReportStore:
             async for _ in obstore.list(self._store, prefix="reports", chunk_size=1):
                 break
 
-    async def publish(
-        self, period: str, attribution_id: str, content: AsyncIterator[bytes]
-    ) -> PublishedReport:
+    async def publish(self, period: str, attribution_id: str, content: AsyncIterator[bytes]) -> PublishedReport:
         """Store a report: `content` is its lines, in pieces of any size.
 
         The same content again, or at the same time, is left as it is.
@@ -139,7 +140,7 @@ class ReportStore:
             if found != digest:
                 raise ReportError(f"report {report_id} was changed: its content's SHA-256 is {found}")
             file.seek(0)
-            with gzip.GzipFile(fileobj=file) as unpacked:
+            with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
                 while lines := await _compute(size * 4, unpacked.readlines, _CHUNK):
                     for line in lines:
                         yield line
@@ -168,17 +169,15 @@ class ReportStore:
                 return True
             except AlreadyExistsError:
                 return False
-            except NotSupportedError:
-                file.seek(0)  # a store without conditional puts
+            except _UNSUPPORTED:
+                file.seek(0)  # a store without conditional puts, with AWS_CONDITIONAL_PUT=disabled
         try:
             await obstore.head_async(self._store, path)
             return False
-        except NotFoundError:
+        except _MISSING:
             pass
         # Should two come here at once, both put the same content; either is whole when it appears.
-        await obstore.put_async(
-            self._store, path, file, use_multipart=True, chunk_size=_ONE_PUT, max_concurrency=2
-        )
+        await obstore.put_async(self._store, path, file, use_multipart=True, chunk_size=_ONE_PUT, max_concurrency=2)
         await self._settle(path)
         return True
 
@@ -193,7 +192,9 @@ class ReportStore:
         with self._store_errors():
             try:
                 result = await obstore.get_async(self._store, path)
-            except NotFoundError:
+            except _MISSING as error:
+                if "NoSuchBucket" in str(error):
+                    raise  # then the store is missing, and may come back
                 raise ReportError(f"report {path} is missing from the report store {self._url}") from None
             async for chunk in result.stream(min_chunk_size=_SPOOL):
                 await _compute(len(chunk), file.write, chunk)
@@ -223,9 +224,11 @@ class ReportStore:
 
     @contextmanager
     def _store_errors(self) -> Iterator[None]:
+        if self._folder is not None and not self._folder.is_dir():
+            raise ReportStoreError(f"report store {self._url}: the folder {self._folder} is gone")
         try:
             yield
-        except (BaseError, OSError) as error:
+        except (BaseError, OSError, *_UNSUPPORTED) as error:
             raise ReportStoreError(f"report store {self._url}: {_first_line(error)}") from error
 
 
@@ -265,7 +268,7 @@ def _digest(file: IO[bytes], name: str) -> str:
     file.seek(0)
     digest = hashlib.sha256()
     try:
-        with gzip.GzipFile(fileobj=file) as unpacked:
+        with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
             while chunk := unpacked.read(_CHUNK):
                 digest.update(chunk)
     except EOFError as error:
