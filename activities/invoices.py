@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
 
-from storage.invoices import InvoiceLineRecord, InvoiceRecord, UnknownInvoiceError
 from temporalio import activity
 
 from activities.errors import step
@@ -30,6 +29,7 @@ from contracts.names import Activities
 from settings import Settings
 from storage import invoices as store
 from storage.database import Database
+from storage.invoices import InvoiceLineRecord, InvoiceRecord, UnknownInvoiceError
 from storage.reports import ReportStore
 
 

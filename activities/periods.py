@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from storage.claims import ClaimScope
 from temporalio import activity
 
 from activities.errors import step
@@ -27,6 +26,7 @@ from contracts.periods import (
 from contracts.subscriptions import CancellationClaimed, ClaimCancellation
 from settings import Settings
 from storage import claims, invoices, periods
+from storage.claims import ClaimScope
 from storage.database import Database
 
 

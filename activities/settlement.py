@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from storage.invoices import InvoiceRecord
-
 from billing.errors import MismatchError
 from billing.invoice import DEAD, InvoiceState
 from billing.report import parse_report_id
@@ -14,6 +12,7 @@ from contracts import stripe_metadata
 from contracts.invoices import StripeInvoiceSnapshot
 from storage import invoices as store
 from storage.database import Database
+from storage.invoices import InvoiceRecord
 from storage.reports import ReportStore
 
 _S = InvoiceState

@@ -8,7 +8,6 @@ from pathlib import Path
 from time import monotonic
 
 from rich.table import Table
-from storage.invoices import list_invoices
 
 from billing.money import format_amount
 from devstack.errors import StackError
@@ -18,6 +17,7 @@ from settings import home, load, stack_environment
 from starter.cli import common
 from starter.cli.imports import import_accounts, import_instances
 from starter.cli.period_run import start_period, wait_for_period
+from storage.invoices import list_invoices
 
 PERIOD = "2022-05"
 _SAMPLE = Path(__file__).resolve().parents[2] / "devstack" / "sample"

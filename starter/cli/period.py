@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from storage.claims import ClaimScope, InvoicePreview, Outcome
 
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
@@ -19,6 +18,7 @@ from settings import Settings
 from starter.cli import common
 from starter.cli.period_run import start_period, wait_for_period
 from storage import accounts, claims, periods
+from storage.claims import ClaimScope, InvoicePreview, Outcome
 
 if TYPE_CHECKING:
     from storage.database import Database

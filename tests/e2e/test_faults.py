@@ -129,7 +129,7 @@ async def test_a_webhook_delivered_twice_and_late_finds_nothing_to_do(system: Sy
 
 
 async def _closed(handle: Any) -> bool:
-    return (await handle.describe()).status == WorkflowExecutionStatus.COMPLETED
+    return bool((await handle.describe()).status == WorkflowExecutionStatus.COMPLETED)
 
 
 @pytest.mark.parametrize("harm", ["missing", "cut", "changed"])

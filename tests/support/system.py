@@ -9,12 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp import web
 from google.protobuf.duration_pb2 import Duration
-from storage.invoices import InvoiceRecord
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -33,6 +32,7 @@ from starter.stripe_events import ENABLED_EVENTS
 from starter.webhook import PATH, Webhook
 from storage import accounts, instances, invoices
 from storage.database import Database
+from storage.invoices import InvoiceRecord
 from storage.reports import ReportStore
 from worker import billing_worker, stripe_worker
 
@@ -43,7 +43,7 @@ credits_per_minute = { default = "0.1666666667", xl = "0.3333333333" }
 price_per_credit = { usd = "0.036", eur = "0.034", jpy = "5" }
 minimum_charge = { usd = "0.50", eur = "0.50" }
 """
-ZERO = datetime(2022, 5, 1, tzinfo=UTC)
+T = TypeVar("T")
 
 
 def at(text: str) -> datetime:
@@ -180,7 +180,7 @@ class System:
         return [found.to_dict() async for found in page.auto_paging_iter()]
 
 
-async def until(check: Callable[[], Awaitable[Any]], seconds: float = 30) -> Any:
+async def until(check: Callable[[], Awaitable[T | None]], seconds: float = 30) -> T:
     """The first truthy result of `check`."""
     end = asyncio.get_running_loop().time() + seconds
     while True:
