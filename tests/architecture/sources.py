@@ -1,0 +1,30 @@
+"""The repository's Python files, read and not run."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("billing", "contracts", "workflows", "activities", "storage", "starter", "devstack")
+MODULES = ("settings", "worker")
+
+
+def files(room: str) -> Iterator[Path]:
+    """The Python files of a room, or of a single module."""
+    if room in MODULES:
+        yield ROOT / f"{room}.py"
+    else:
+        yield from sorted((ROOT / room).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names that a file imports, anywhere in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").split(".")[0])
+    return names

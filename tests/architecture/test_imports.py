@@ -1,0 +1,81 @@
+"""The arrows between the rooms: that the import linter sees each wrong one, and what it cannot see itself.
+
+That the repository keeps the rules is `make lint`'s to say (lint-imports).
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import MODULES, ROOMS, ROOT, files, imported
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LINTER = PYPROJECT["tool"]["importlinter"]
+
+# One wrong import for every contract: the file that it is planted in, and the import.
+WRONG = {
+    "core": ("billing/money.py", "import sqlalchemy"),
+    "contracts": ("contracts/names.py", "import settings"),
+    "workflows": ("workflows/steps.py", "import storage.database"),
+    "activities": ("activities/errors.py", "import starter.client"),
+    "storage": ("storage/queries.py", "import contracts.names"),
+    "starter": ("starter/webhook.py", "import worker"),
+    "command-line": ("starter/files.py", "import starter.cli.common"),
+    "devstack": ("devstack/ports.py", "import billing.money"),
+    "database-clients": ("starter/cli/common.py", "import asyncpg"),
+}
+
+
+def test_every_contract_has_a_wrong_import_here() -> None:
+    assert [contract["id"] for contract in LINTER["contracts"]] == list(WRONG)
+
+
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
+    """By contract, whether the linter finds the planted import; all are planted in one copy."""
+    folder = tmp_path_factory.mktemp("house")
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for name, statement in WRONG.values():
+        path = folder / name
+        path.write_text(path.read_text() + f"\n{statement}\n")
+    linter = Path(sys.executable).with_name("lint-imports")
+    ran = subprocess.run([linter, "--no-cache", "--no-logo"], cwd=folder, capture_output=True, text=True, check=False)
+    verdict = " ".join(ran.stdout.split())
+    return {contract["id"]: f"{contract['name']} BROKEN" in verdict for contract in LINTER["contracts"]}
+
+
+@pytest.mark.parametrize("contract", WRONG)
+def test_the_linter_sees(verdicts: dict[str, bool], contract: str) -> None:
+    assert verdicts[contract]
+
+
+def test_the_linter_and_the_package_know_all_rooms() -> None:
+    rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests", "bench"}
+    assert rooms == set(ROOMS) == set(LINTER["root_packages"])
+    assert {name.rstrip("*") for name in PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]} == rooms
+    assert {path.stem for path in ROOT.glob("*.py")} == set(MODULES)
+    assert PYPROJECT["tool"]["setuptools"]["py-modules"] == list(MODULES)
+
+
+def test_settings_import_nothing_of_ours() -> None:
+    assert not imported(ROOT / "settings.py") & {*ROOMS, *MODULES}
+
+
+def test_nobody_imports_the_tests() -> None:
+    for room in (*ROOMS, *MODULES):
+        for path in files(room):
+            assert not imported(path) & {"tests", "bench", "pytest", "hypothesis"}, path
+
+
+def test_the_core_needs_pydantic_at_most() -> None:
+    for path in files("billing"):
+        third_party = imported(path) - sys.stdlib_module_names - {"billing"}
+        assert third_party <= {"pydantic"}, path

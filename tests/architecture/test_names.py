@@ -1,0 +1,51 @@
+"""Registered names: histories hold them, so none may depend on how a class or function is called in Python."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+from contracts.names import Activities, Queries, Signals, Workflows
+from tests.architecture.sources import ROOT, files
+
+
+def _constants(holder: type) -> dict[str, str]:
+    return {name: value for name, value in vars(holder).items() if name.isupper()}
+
+
+def _definitions(room: str, attribute: str) -> list[tuple[Path, str | None]]:
+    """Of every `@<room's decorator>.<attribute>`, the file and the name's expression (`Activities.LOAD`), if given."""
+    found: list[tuple[Path, str | None]] = []
+    for path in files(room):
+        for node in ast.walk(ast.parse(path.read_text())):
+            for decorator in getattr(node, "decorator_list", []):
+                call = decorator if isinstance(decorator, ast.Call) else None
+                if ast.unparse(call.func if call else decorator) == attribute:
+                    names = [ast.unparse(word.value) for word in (call.keywords if call else []) if word.arg == "name"]
+                    found.append((path.relative_to(ROOT), names[0] if names else None))
+    return found
+
+
+def _named_by(found: list[tuple[Path, str | None]], holder: type) -> None:
+    expressions = Counter(expression for _, expression in found)
+    assert expressions == Counter(f"{holder.__name__}.{name}" for name in _constants(holder))
+
+
+def test_every_activity_is_registered_once_under_its_name() -> None:
+    _named_by(_definitions("activities", "activity.defn"), Activities)
+
+
+def test_every_workflow_is_registered_once_under_its_name() -> None:
+    _named_by(_definitions("workflows", "workflow.defn"), Workflows)
+
+
+def test_every_signal_and_query_has_a_name() -> None:
+    for attribute, holder in (("workflow.signal", Signals), ("workflow.query", Queries)):
+        found = _definitions("workflows", attribute)
+        assert {expression for _, expression in found} == {f"{holder.__name__}.{name}" for name in _constants(holder)}
+
+
+def test_names_are_unique() -> None:
+    for holder in (Activities, Workflows, Signals, Queries):
+        assert all(count == 1 for count in Counter(_constants(holder).values()).values())

@@ -1,0 +1,187 @@
+"""Every command of the compose file exists, starts with the environment it is given there, is well by its own
+health check, and stops on SIGTERM with status 0."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devstack import ports
+from tests.deployment import compose_spec
+
+ROOT = Path(__file__).resolve().parents[2]
+PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
+SERVICES: dict[str, dict[str, Any]] = compose_spec.interpolate(compose_spec.read(ROOT / "docker-compose.yml"), {})[
+    "services"
+]
+COMMANDS = {name: service["command"] for name, service in SERVICES.items() if service["image"].startswith("perdure:")}
+SERVES = ("worker-billing", "worker-stripe", "webhook")
+SECONDS = 45.0
+RATES = """
+[[version]]
+effective_from = 2022-01-01T00:00:00Z
+credits_per_minute = { default = "0.1666666667" }
+price_per_credit = { usd = "0.036" }
+"""
+
+
+class Containers:
+    """The services' environments, with what is mounted in a container put where it is here."""
+
+    def __init__(self, folder: Path, temporal_address: str, database_url: str) -> None:
+        self.folder = folder
+        self.secrets = {
+            "database_url": database_url,
+            "stripe_api_key": "sk_test_for_tests_only",
+            "stripe_webhook_secret": "whsec_for_tests_only",
+        }
+        self.temporal_address = temporal_address
+        self.port = ports.choose()
+        (folder / "rates.toml").write_text(RATES)
+        (folder / "reports").mkdir()
+        for name, secret in self.secrets.items():
+            (folder / name).write_text(secret + "\n")
+
+    def environment(self, service: str, **changed: str) -> dict[str, str]:
+        """What the compose file gives the service, and the image all of them."""
+        given = {"PERDURE_ENVIRONMENT_ONLY": "1", **SERVICES[service].get("environment", {})}
+        here = {
+            "TEMPORAL_ADDRESS": self.temporal_address,
+            "REPORT_STORE_URL": (self.folder / "reports").as_uri(),
+            "RATE_CARD": str(self.folder / "rates.toml"),
+            "WEBHOOK_HOST": "127.0.0.1",
+            "WEBHOOK_PORT": str(self.port),
+            "METRICS_PORT": str(self.port),
+        }
+        for name, value in given.items():
+            if value.startswith("/run/secrets/"):
+                given[name] = str(self.folder / value.removeprefix("/run/secrets/"))
+            elif name in here:
+                given[name] = here[name]
+        return {"PATH": os.environ["PATH"], "TEMPORAL_CONFIG_FILE": os.devnull, **given, **changed}
+
+
+@pytest.fixture
+def containers(tmp_path: Path, temporal_address: str, postgres_url: str) -> Containers:
+    return Containers(tmp_path, temporal_address, postgres_url)
+
+
+@asynccontextmanager
+async def started(*command: str, env: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=env,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def run(*command: str, env: Mapping[str, str]) -> tuple[int | None, str, str]:
+    async with started(*command, env=env) as process:
+        out, err = await asyncio.wait_for(process.communicate(), SECONDS)
+        return process.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.parametrize("service", COMMANDS)
+async def test_the_command_exists(service: str) -> None:
+    arguments = [argument for argument in COMMANDS[service] if argument != "--help"]
+    status, out, _ = await run(*PERDURE, *arguments, "--help", env={"PATH": os.environ["PATH"]})
+    assert status == 0
+    assert "Usage: perdure" in out
+
+
+async def _well(service: str, port: int) -> tuple[int | None, str]:
+    check = SERVICES[service]["healthcheck"]["test"]
+    assert check[:2] == ["CMD", "python"]
+    script, process, _ = check[2:]
+    status, out, err = await run(
+        sys.executable, str(ROOT / "deploy" / Path(script).name), process, str(port), env={"PATH": os.environ["PATH"]}
+    )
+    return status, out + err
+
+
+@pytest.mark.parametrize("service", SERVES)
+async def test_it_serves_until_it_is_told_to_stop(containers: Containers, service: str) -> None:
+    status, _, err = await run(*PERDURE, *COMMANDS["migrate"], env=containers.environment("migrate"))
+    assert status == 0, err
+    async with started(*PERDURE, *COMMANDS[service], env=containers.environment(service)) as process:
+        assert (await _well(service, containers.port))[0] == 1, "well before it can be"
+        give_up = asyncio.get_running_loop().time() + SECONDS
+        while (health := await _well(service, containers.port))[0] != 0:
+            assert process.returncode is None, (await process.communicate())[1].decode()
+            assert asyncio.get_running_loop().time() < give_up, health
+            await asyncio.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _, log = await asyncio.wait_for(process.communicate(), SECONDS)
+        assert process.returncode == 0, log.decode()
+        assert "Traceback" not in log.decode()
+
+
+async def test_the_schedule_is_set(containers: Containers, temporal_client: Any) -> None:
+    from contracts.workflow_ids import MONTHLY_SCHEDULE
+
+    status, out, err = await run(*PERDURE, *COMMANDS["schedule"], env=containers.environment("schedule"))
+    assert (status, err) == (0, "")
+    assert MONTHLY_SCHEDULE in out
+    await temporal_client.get_schedule_handle(MONTHLY_SCHEDULE).delete()
+
+
+@pytest.mark.parametrize(
+    ("service", "secret", "says"),
+    [
+        ("migrate", "database_url", "DATABASE_URL is not set"),
+        ("worker-billing", "database_url", "DATABASE_URL is not set"),
+        ("worker-stripe", "stripe_api_key", "STRIPE_API_KEY is not set"),
+        ("webhook", "stripe_webhook_secret", "STRIPE_WEBHOOK_SECRET is not set"),
+    ],
+)
+@pytest.mark.parametrize("how", ["empty", "absent"])
+async def test_without_its_secret_it_says_so_in_one_line(
+    containers: Containers, service: str, secret: str, says: str, how: str
+) -> None:
+    environment = containers.environment(service)
+    if how == "empty":  # as deploy/init-secrets leaves it
+        (containers.folder / secret).write_text("\n")
+    else:
+        del environment[f"{secret.upper()}_FILE"]
+    status, out, err = await run(*PERDURE, *COMMANDS[service], env=environment)
+    assert (status, out) == (1, "")
+    assert says in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("worker",), ("worker", "x"), ("database", "1"), ("worker", "1", "2")])
+async def test_the_health_check_refuses_to_check_nothing(arguments: tuple[str, ...]) -> None:
+    status, _, err = await run(
+        sys.executable, str(ROOT / "deploy/healthcheck.py"), *arguments, env={"PATH": os.environ["PATH"]}
+    )
+    assert status == 2
+    assert err.startswith("usage:")
+
+
+async def test_a_process_that_does_not_answer_is_not_well() -> None:
+    for process in ("worker", "webhook"):
+        status, out, _ = await run(
+            sys.executable,
+            str(ROOT / "deploy/healthcheck.py"),
+            process,
+            str(ports.choose()),
+            env={"PATH": os.environ["PATH"]},
+        )
+        assert status == 1
+        assert "does not answer" in out
