@@ -90,6 +90,8 @@ class Pipeline:
         return await send(request, exchange.status, exchange.text, exchange.headers, exchange.fault)
 
     async def _answer(self, request: web.Request, exchange: Exchange, raw: bytes) -> None:
+        if exchange.fault is not None and exchange.fault.action == "lost_request":
+            raise _server_error(500)  # the connection is dropped instead
         self._authenticate(request)
         version = request.headers.get("Stripe-Version")
         if version is not None and not _VERSION.fullmatch(version):

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from .faults import Rule
 
+_PIECES = 10
 _CUT = ("lost_request", "lost_response")
 
 
@@ -27,11 +28,11 @@ async def send(
     if fault.action == "truncated_body":
         await response.write(data[: len(data) // 2])
         return _lose(request, response)
-    pieces = 10
-    size = len(data) // pieces + 1
-    for start in range(0, len(data), size):
+    size = len(data) // _PIECES + 1
+    starts = range(0, len(data), size)
+    for start in starts:
         await response.write(data[start : start + size])
-        await asyncio.sleep(fault.seconds / pieces)
+        await asyncio.sleep(fault.seconds / len(starts))
     await response.write_eof()
     return response
 

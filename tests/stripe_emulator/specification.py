@@ -1,0 +1,61 @@
+"""Stripe's public OpenAPI specification, where the environment names it: never a part of this repository."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+MISSING = (
+    "set PERDURE_TEST_STRIPE_OPENAPI_SPEC and PERDURE_TEST_STRIPE_OPENAPI_VALIDATOR "
+    "to check against Stripe's specification"
+)
+# The specification's own limits are checked by the emulator with Stripe's messages, so a refusal is no violation.
+OK = 200
+
+
+class Specification:
+    """The specification with its validator (a module that has `Validator(path)` with `request` and `response`)."""
+
+    def __init__(self, spec: Path, validator: Path) -> None:
+        found = importlib.util.spec_from_file_location("stripe_openapi_validator", validator)
+        assert found is not None
+        assert found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(module)
+        self.validator: Any = module.Validator(str(spec))
+
+    def violations(self, request: web.Request, body: bytes, status: int, answer: Any) -> list[str]:
+        """What does not fit in a request that was accepted, and in any answer."""
+        target, found = request.raw_path, []
+        if status == OK:
+            found += self.validator.request(request.method, target, body.decode())
+        errors = self.validator.response(request.method, target, status, answer)
+        found += [one for one in errors if not (status != OK and "no such endpoint" in one)]
+        for event in _events(answer):
+            thing = event["data"]["object"]
+            found += self.validator.object(thing["object"], thing)
+        return [f"{request.method} {target} {status}: {one}" for one in found]
+
+
+def _events(answer: Any) -> list[Any]:
+    if answer.get("object") == "event":
+        return [answer]
+    return [one for one in answer.get("data", []) if one.get("object") == "event"]
+
+
+def _file(name: str) -> Path | None:
+    """The suite clears `STRIPE_...` from its environment, and keeps `PERDURE_TEST_...`."""
+    value = os.environ.get(f"PERDURE_TEST_{name}") or os.environ.get(name)
+    return Path(value) if value else None
+
+
+@cache
+def specification() -> Specification | None:
+    """The specification, or `None` without one."""
+    spec, validator = _file("STRIPE_OPENAPI_SPEC"), _file("STRIPE_OPENAPI_VALIDATOR")
+    return Specification(spec, validator) if spec and validator else None

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import stripe
+
+from .conftest import Running
+
+
+async def test_before_payment_it_lowers_what_is_due(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(600, 400)
+    with pytest.raises(stripe.InvalidRequestError):
+        await v1.credit_notes.create_async({"invoice": draft.id, "amount": 100})
+    final = await v1.invoices.finalize_invoice_async(draft.id)
+    line = final.lines.data[0].id
+    lines = [{"type": "invoice_line_item", "invoice_line_item": line, "amount": 300}]
+    note = await v1.credit_notes.create_async({"invoice": draft.id, "lines": lines, "reason": "order_change"})
+    assert (note.total, note.type, note.status, note.number) == (300, "pre_payment", "issued", f"{final.number}-CN-01")
+    after = await v1.invoices.retrieve_async(draft.id)
+    assert (after.total, after.amount_remaining, after.pre_payment_credit_notes_amount) == (1000, 700, 300)
+    assert (await v1.credit_notes.void_credit_note_async(note.id)).status == "void"
+    assert (await v1.invoices.retrieve_async(draft.id)).amount_remaining == 1000
+    await v1.credit_notes.create_async({"invoice": draft.id, "amount": 1000})
+    assert (await v1.invoices.retrieve_async(draft.id)).status == "paid"
+    listed = await v1.credit_notes.list_async({"invoice": draft.id})
+    assert [one.total for one in listed.data] == [1000, 300]
+    kinds = [event.type for event in await emulator.events(type="credit_note.*")]
+    assert kinds == ["credit_note.created", "credit_note.voided", "credit_note.created"]
+
+
+async def test_after_payment_it_credits_the_customer(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(1000)
+    await v1.invoices.pay_async(draft.id, {"paid_out_of_band": True})
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await v1.credit_notes.create_async({"invoice": draft.id, "amount": 300})
+    assert caught.value.param == "credit_amount"
+    note = await v1.credit_notes.create_async(
+        {"invoice": draft.id, "amount": 300, "credit_amount": 200, "out_of_band_amount": 100, "metadata": {"a": "b"}}
+    )
+    assert (note.type, note.post_payment_amount, note.metadata.a) == ("post_payment", 300, "b")
+    assert (await v1.customers.retrieve_async(draft.customer)).balance == -200
+    assert (await v1.invoices.retrieve_async(draft.id)).post_payment_credit_notes_amount == 300
+    with pytest.raises(stripe.InvalidRequestError, match="exceed"):
+        await v1.credit_notes.create_async({"invoice": draft.id, "amount": 701, "credit_amount": 701})
+    assert (await v1.credit_notes.update_async(note.id, {"memo": "sorry"})).memo == "sorry"

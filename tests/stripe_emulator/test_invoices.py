@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import stripe
+
+from .conftest import Running
+
+
+async def refused(call: Any) -> stripe.InvalidRequestError:
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await call
+    return caught.value
+
+
+async def test_from_draft_to_paid(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(1000, 234, metadata={"perdure_invoice": "k"}, description="May")
+    assert (draft.status, draft.auto_advance, draft.number, draft.billing_reason) == ("draft", False, None, "manual")
+    assert (draft.subtotal, draft.total, draft.amount_due, draft.amount_remaining) == (1234, 1234, 1234, 1234)
+    final = await v1.invoices.finalize_invoice_async(draft.id, {"auto_advance": False})
+    assert (final.status, final.status_transitions.finalized_at) == ("open", final.effective_at)
+    assert final.number.endswith("-0001")
+    assert final.hosted_invoice_url.startswith("https://")
+    error = await refused(v1.invoices.finalize_invoice_async(draft.id))
+    assert (error.code, error.http_status) == ("invoice_not_editable", 400)
+    paid = await v1.invoices.pay_async(draft.id, {"paid_out_of_band": True})
+    assert (paid.status, paid.amount_paid, paid.amount_remaining) == ("paid", 1234, 0)
+    assert paid.status_transitions.paid_at is not None
+    kinds = [event.type for event in await emulator.events() if event.type.startswith("invoice.")]
+    assert kinds == [
+        "invoice.created", "invoice.updated", "invoice.updated", "invoice.finalized", "invoice.updated",
+        "invoice.paid", "invoice.payment_succeeded",
+    ]  # fmt: skip
+
+
+async def test_events_carry_snapshots_and_who_asked(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(500)
+    await v1.invoices.finalize_invoice_async(draft.id, options={"idempotency_key": "finalize/1"})
+    event = (await emulator.events(type="invoice.finalized"))[0]
+    assert (event.api_version, event.request.idempotency_key) == ("2026-10-28.endive", "finalize/1")
+    assert event.request.id.startswith("req_")
+    await v1.invoices.void_invoice_async(draft.id)
+    again = await v1.events.retrieve_async(event.id)
+    assert again.data.object.status == "open"
+    updated = (await emulator.events(type="invoice.updated"))[1]
+    assert updated.data.previous_attributes.status == "draft"
+
+
+@pytest.mark.parametrize(("amount", "balance"), [(0, 0), (49, 49), (-300, -300)])
+async def test_too_little_to_charge_is_paid_at_once(emulator: Running, v1: Any, amount: int, balance: int) -> None:
+    draft = await emulator.draft(amount)
+    final = await v1.invoices.finalize_invoice_async(draft.id)
+    assert (final.status, final.amount_due, final.total) == ("paid", 0, amount)
+    assert final.status_transitions.finalized_at == final.status_transitions.paid_at
+    assert (await v1.customers.retrieve_async(draft.customer)).balance == balance
+    assert final.ending_balance == balance
+
+
+async def test_an_empty_invoice_is_zero(emulator: Running, v1: Any) -> None:
+    final = await v1.invoices.finalize_invoice_async((await emulator.draft()).id)
+    assert (final.status, final.total, final.lines.data) == ("paid", 0, [])
+
+
+async def test_the_customers_balance_counts(emulator: Running, v1: Any) -> None:
+    owner = await emulator.customer(balance=-400)
+    draft = await emulator.draft(1000, customer=owner.id)
+    final = await v1.invoices.finalize_invoice_async(draft.id)
+    assert (final.subtotal, final.total, final.amount_due) == (1000, 1000, 600)
+    assert (final.starting_balance, final.ending_balance) == (-400, 0)
+
+
+async def test_voided_and_uncollectible(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(1000)
+    assert (await refused(v1.invoices.void_invoice_async(draft.id))).code == "status_transition_invalid"
+    await v1.invoices.finalize_invoice_async(draft.id)
+    lost = await v1.invoices.mark_uncollectible_async(draft.id)
+    assert (lost.status, lost.status_transitions.marked_uncollectible_at is None) == ("uncollectible", False)
+    void = await v1.invoices.void_invoice_async(draft.id)
+    assert (void.status, void.status_transitions.voided_at is None) == ("void", False)
+    assert (await refused(v1.invoices.void_invoice_async(draft.id))).code == "status_transition_invalid"
+    assert (await refused(v1.invoices.pay_async(draft.id))).code == "status_transition_invalid"
+    kinds = {event.type for event in await emulator.events()}
+    assert {"invoice.voided", "invoice.marked_uncollectible"} <= kinds
+
+
+async def test_only_a_draft_can_be_deleted(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(1000)
+    assert (await v1.invoices.delete_async(draft.id)).deleted
+    error = await refused(v1.invoices.retrieve_async(draft.id))
+    assert (error.code, error.http_status) == ("resource_missing", 404)
+    assert (await emulator.events())[-1].type == "invoice.deleted"
+    other = await emulator.draft(1000)
+    await v1.invoices.finalize_invoice_async(other.id)
+    assert (await refused(v1.invoices.delete_async(other.id))).code == "invoice_not_editable"
+
+
+async def test_what_may_change_when(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(1000, metadata={"a": "1"})
+    changed = await v1.invoices.update_async(draft.id, {"description": "new", "metadata": {"b": "2"}})
+    assert (changed.description, changed.metadata.to_dict()) == ("new", {"a": "1", "b": "2"})
+    await v1.invoices.finalize_invoice_async(draft.id)
+    later = await v1.invoices.update_async(draft.id, {"metadata": {"c": "3"}})
+    assert later.metadata.to_dict() == {"a": "1", "b": "2", "c": "3"}
+    assert (await refused(v1.invoices.update_async(draft.id, {"description": "x"}))).code == "invoice_not_editable"
+
+
+async def test_due_dates_belong_to_invoices_that_are_sent(emulator: Running, v1: Any) -> None:
+    owner = await emulator.customer()
+    for wrong, param in (
+        ({"days_until_due": 30}, "days_until_due"),
+        ({"due_date": 4_000_000_000}, "due_date"),
+        ({"collection_method": "send_invoice"}, "days_until_due"),
+        ({"collection_method": "send_invoice", "days_until_due": 3, "due_date": 4_000_000_000}, "due_date"),
+        ({"automatically_finalizes_at": 4_000_000_000}, "automatically_finalizes_at"),
+        ({"description": "x" * 1501}, "description"),
+    ):
+        assert (await refused(v1.invoices.create_async({"customer": owner.id, **wrong}))).param == param
+    draft = await emulator.draft(900, collection_method="send_invoice", days_until_due=30)
+    assert draft.due_date == draft.created + 30 * 86400
+    await emulator.admin("POST", "clock", {"advance_seconds": 86400})
+    final = await v1.invoices.finalize_invoice_async(draft.id)
+    assert final.due_date == final.status_transitions.finalized_at + 30 * 86400
+    await v1.invoices.send_invoice_async(draft.id)
+    assert (await emulator.events())[-1].type == "invoice.sent"
+
+
+async def test_an_advancing_draft_finalizes_an_hour_later_on_the_clock(emulator: Running, v1: Any) -> None:
+    advancing, resting = await emulator.draft(1000, auto_advance=True), await emulator.draft(1000)
+    assert advancing.automatically_finalizes_at == advancing.created + 3600
+    await emulator.admin("POST", "clock", {"advance_seconds": 3500})
+    assert (await v1.invoices.retrieve_async(advancing.id)).status == "draft"
+    moved = await emulator.admin("POST", "clock", {"advance_seconds": 101})
+    assert moved["timers_fired"] == 1
+    assert (await v1.invoices.retrieve_async(advancing.id)).status == "open"
+    assert (await v1.invoices.retrieve_async(resting.id)).status == "draft"
+    event = (await emulator.events(type="invoice.finalized"))[0]
+    assert (event.request.id, event.request.idempotency_key) == (None, None)
+
+
+async def test_an_advancing_invoice_is_charged(emulator: Running, v1: Any) -> None:
+    rich = await emulator.customer(invoice_settings={"default_payment_method": "pm_card_visa"})
+    poor = await emulator.customer(invoice_settings={"default_payment_method": "pm_card_chargeCustomerFail"})
+    one, two = await emulator.draft(900, customer=rich.id), await emulator.draft(900, customer=poor.id)
+    paid = await v1.invoices.finalize_invoice_async(one.id, {"auto_advance": True})
+    assert (paid.status, paid.attempt_count) == ("paid", 1)
+    unpaid = await v1.invoices.finalize_invoice_async(two.id, {"auto_advance": True})
+    assert (unpaid.status, unpaid.attempt_count) == ("open", 1)
+    with pytest.raises(stripe.CardError) as caught:
+        await v1.invoices.pay_async(two.id)
+    assert (caught.value.code, caught.value.http_status) == ("card_declined", 402)
+    assert (await v1.invoices.retrieve_async(two.id)).attempt_count == 2
+    assert len(await emulator.events(type="invoice.payment_failed")) == 2
+    assert (await v1.invoices.pay_async(two.id, {"payment_method": "pm_card_visa"})).status == "paid"
+    bare = await emulator.draft(900)
+    assert (await refused(v1.invoices.pay_async(bare.id))).code == "resource_missing"
+    assert (await v1.invoices.retrieve_async(bare.id)).status == "draft"
+
+
+async def test_an_invoice_names_its_subscription(emulator: Running, v1: Any) -> None:
+    owner = await emulator.customer()
+    data = {"currency": "usd", "unit_amount": 0, "recurring": {"interval": "month"}, "product_data": {"name": "P"}}
+    price = await v1.prices.create_async(data)
+    subscription = await v1.subscriptions.create_async(
+        {"customer": owner.id, "items": [{"price": price.id}], "metadata": {"plan": "x"}}
+    )
+    made = await v1.invoices.create_async({"subscription": subscription.id})
+    details = made.parent.subscription_details
+    assert (made.customer, details.subscription, details.metadata.plan) == (owner.id, subscription.id, "x")
+    listed = await v1.invoices.list_async({"subscription": subscription.id})
+    assert [one.id for one in listed.data] == [made.id]
+    stranger = await emulator.customer()
+    error = await refused(v1.invoices.create_async({"customer": stranger.id, "subscription": subscription.id}))
+    assert error.param == "subscription"
+
+
+async def test_pending_items_wait_until_they_are_asked_for(emulator: Running, v1: Any) -> None:
+    owner = await emulator.customer()
+    item = await v1.invoice_items.create_async({"customer": owner.id, "amount": 700, "currency": "usd"})
+    assert (await v1.invoices.create_async({"customer": owner.id, "currency": "usd"})).total == 0
+    taken = await v1.invoices.create_async(
+        {"customer": owner.id, "currency": "usd", "pending_invoice_items_behavior": "include"}
+    )
+    assert taken.total == 700
+    assert taken.lines.data[0].parent.invoice_item_details.invoice_item == item.id
+    assert (await v1.invoice_items.list_async({"customer": owner.id, "pending": True})).data == []
+    await v1.invoice_items.update_async(item.id, {"amount": 800, "description": "more"})
+    assert (await v1.invoices.retrieve_async(taken.id)).total == 800
+    await v1.invoices.delete_async(taken.id)
+    assert [one.id for one in (await v1.invoice_items.list_async({"pending": True})).data] == [item.id]
+    await v1.invoice_items.delete_async(item.id)
+    direct = await v1.invoices.create_async({"customer": owner.id, "currency": "usd"})
+    made = await v1.invoice_items.create_async({"customer": owner.id, "invoice": direct.id, "amount": 5})
+    assert (await v1.invoices.retrieve_async(direct.id)).total == 5
+    await v1.invoice_items.delete_async(made.id)
+    assert (await v1.invoices.retrieve_async(direct.id)).total == 0

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import stripe
+
+from .conftest import Running
+
+
+async def test_pages_go_both_ways_newest_first(emulator: Running, v1: Any) -> None:
+    owner = await emulator.customer()
+    made = [(await emulator.draft(customer=owner.id, metadata={"n": str(i)})).id for i in range(25)]
+    other = await emulator.draft()
+    page = await v1.invoices.list_async({"customer": owner.id, "limit": 10})
+    assert page.has_more
+    assert [one.id async for one in page.auto_paging_iter()] == made[::-1]
+    middle = await v1.invoices.list_async({"customer": owner.id, "limit": 3, "starting_after": made[10]})
+    assert ([one.id for one in middle.data], middle.has_more) == ([made[9], made[8], made[7]], True)
+    back = await v1.invoices.list_async({"customer": owner.id, "limit": 3, "ending_before": made[7]})
+    assert ([one.id for one in back.data], back.has_more) == ([made[10], made[9], made[8]], True)
+    last = await v1.invoices.list_async({"customer": owner.id, "limit": 3, "starting_after": made[2]})
+    assert ([one.id for one in last.data], last.has_more) == ([made[1], made[0]], False)
+    assert [one.id for one in (await v1.invoices.list_async({"limit": 1})).data] == [other.id]
+
+
+async def test_filters_combine(emulator: Running, v1: Any) -> None:
+    await emulator.admin("POST", "clock", {"now": "2022-05-01T00:00:00Z", "frozen": True})
+    owner = await emulator.customer()
+    early = await emulator.draft(900, customer=owner.id)
+    await emulator.admin("POST", "clock", {"advance_seconds": 100})
+    late = await emulator.draft(900, customer=owner.id)
+    await v1.invoices.finalize_invoice_async(late.id)
+
+    async def found(**params: Any) -> list[str]:
+        return [one.id for one in (await v1.invoices.list_async(params)).data]
+
+    assert await found(created={"gte": late.created}) == [late.id]
+    assert await found(created={"gt": late.created}) == []
+    assert await found(created={"gte": early.created, "lt": late.created}) == [early.id]
+    assert await found(created=early.created) == [early.id]
+    assert await found(status="draft") == [early.id]
+    assert await found(customer=owner.id, status="open", created={"gte": early.created}) == [late.id]
+    assert await found(customer="cus_none") == []
+    assert await found(collection_method="send_invoice") == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "param"),
+    [
+        ({"limit": 0}, "limit"),
+        ({"limit": 101}, "limit"),
+        ({"starting_after": "in_none"}, "starting_after"),
+        ({"created": {"since": 1}}, "created[since]"),
+        ({"status": "lost"}, "status"),
+        ({"due_date": 1_700_000_000}, "due_date"),
+    ],
+)
+async def test_wrong_paging_is_refused(v1: Any, wrong: dict[str, Any], param: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await v1.invoices.list_async(wrong)
+    assert (caught.value.param, caught.value.http_status) == (param, 400)
+
+
+async def test_events_by_type_and_age(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(900)
+    await v1.invoices.finalize_invoice_async(draft.id)
+    assert [event.type for event in await emulator.events(type="invoice.finalized")] == ["invoice.finalized"]
+    both = await emulator.events(types=["invoice.created", "invoice.finalized"])
+    assert [event.type for event in both] == ["invoice.created", "invoice.finalized"]
+    every = await v1.events.list_async({"limit": 1})
+    assert len([one async for one in every.auto_paging_iter()]) == len(await emulator.events())
+    with pytest.raises(stripe.InvalidRequestError):
+        await emulator.events(type="x' OR 'a'='a")
+    await emulator.admin("POST", "clock", {"advance_seconds": 31 * 86400})
+    assert await emulator.events() == []
+    assert (await v1.events.retrieve_async(both[0].id)).id == both[0].id
+
+
+async def test_paging_is_stable_while_objects_are_made(emulator: Running, v1: Any) -> None:
+    owner = await emulator.customer()
+    made = [(await emulator.draft(customer=owner.id)).id for _ in range(6)]
+    page = await v1.invoices.list_async({"customer": owner.id, "limit": 2})
+    seen = []
+    async for one in page.auto_paging_iter():
+        seen.append(one.id)
+        await emulator.draft(customer=owner.id)
+    assert seen == made[::-1]

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+import stripe
+
+from .conftest import Receiver, Running
+
+
+async def flushed(emulator: Running, **order: Any) -> None:
+    assert await emulator.admin("POST", "flush_webhooks", {"timeout_seconds": 5, **order}) == {"pending": 0}
+
+
+async def test_events_are_delivered_signed(emulator: Running, receiver: Receiver, v1: Any) -> None:
+    await receiver.register(emulator)
+    draft = await emulator.draft(900)
+    await v1.invoices.finalize_invoice_async(draft.id)
+    await flushed(emulator)
+    assert sorted(receiver.types) == sorted(event.type for event in await emulator.events())
+    final = next(body for body in receiver.bodies if b'"invoice.finalized"' in body)
+    event = stripe.Webhook.construct_event(
+        final, receiver.headers[receiver.bodies.index(final)]["Stripe-Signature"], receiver.secret
+    )
+    assert (event.data.object["id"], event.data.object["status"]) == (draft.id, "open")
+    assert (await v1.events.retrieve_async(event.id)).pending_webhooks == 0
+
+
+async def test_the_signature_is_of_real_time_wherever_the_clock_is(emulator: Running, receiver: Receiver) -> None:
+    await receiver.register(emulator)
+    await emulator.admin("POST", "clock", {"now": "2022-06-01T00:00:00Z"})
+    await emulator.customer()
+    await flushed(emulator)
+    assert abs(int(receiver.headers[0]["Stripe-Signature"].split(",")[0][2:]) - time.time()) < 30
+    assert json.loads(receiver.bodies[0])["created"] < 1_700_000_000
+
+
+async def test_an_endpoint_gets_what_it_asked_for(emulator: Running, receiver: Receiver, v1: Any) -> None:
+    endpoint = await receiver.register(emulator, "invoice.finalized", "customer.deleted")
+    draft = await emulator.draft(900)
+    await v1.invoices.finalize_invoice_async(draft.id)
+    await flushed(emulator)
+    assert receiver.types == ["invoice.finalized"]
+    await v1.webhook_endpoints.update_async(endpoint.id, {"enabled_events": ["customer.created"]})
+    await emulator.customer()
+    await flushed(emulator)
+    await v1.webhook_endpoints.update_async(endpoint.id, {"disabled": True})
+    await emulator.customer()
+    await flushed(emulator)
+    assert receiver.types == ["invoice.finalized", "customer.created"]
+
+
+async def test_the_secret_is_told_once(emulator: Running, receiver: Receiver, v1: Any) -> None:
+    made = await receiver.register(emulator)
+    assert made.secret.startswith("whsec_")
+    assert not hasattr(await v1.webhook_endpoints.retrieve_async(made.id), "secret")
+    assert [hasattr(one, "secret") for one in (await v1.webhook_endpoints.list_async()).data] == [False]
+    assert (await v1.webhook_endpoints.delete_async(made.id)).deleted
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await v1.webhook_endpoints.retrieve_async(made.id)
+    assert caught.value.http_status == 404
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"url": "nowhere"}, {"enabled_events": ["invoice.exploded"]}, {"enabled_events": []}]
+)
+async def test_wrong_endpoints_are_refused(v1: Any, wrong: dict[str, Any]) -> None:
+    with pytest.raises(stripe.InvalidRequestError):
+        await v1.webhook_endpoints.create_async({"url": "http://127.0.0.1:9/", "enabled_events": ["*"], **wrong})
+
+
+async def test_refused_deliveries_come_again(emulator: Running, receiver: Receiver, v1: Any) -> None:
+    await receiver.register(emulator)
+    receiver.statuses = [500, 302, 404]
+    await emulator.customer()
+    await flushed(emulator)
+    assert receiver.types == ["customer.created"] * 4
+    assert len(set(receiver.bodies)) == 1
+    state = (await emulator.admin("GET", "state"))["webhooks"]
+    assert state == {"pending": 0, "delivered": 1, "failed_attempts": 3, "given_up": 0}
+
+
+async def test_a_receiver_that_is_down_gets_everything_later(emulator: Running, receiver: Receiver, v1: Any) -> None:
+    endpoint = await receiver.register(emulator)
+    await v1.webhook_endpoints.update_async(endpoint.id, {"url": "http://127.0.0.1:9/hook"})
+    await emulator.customer()
+    event = (await emulator.events())[0]
+    await asyncio.sleep(0.1)
+    assert event.pending_webhooks == 1
+    assert receiver.types == []
+    await v1.webhook_endpoints.update_async(endpoint.id, {"url": receiver.url})
+    await flushed(emulator, retry_now=True)
+    assert receiver.types == ["customer.created"]
+
+
+async def test_deliveries_at_a_time_are_bounded(emulator: Running, receiver: Receiver) -> None:
+    await receiver.register(emulator)
+    receiver.pause = 0.02
+    await asyncio.gather(*(emulator.customer() for _ in range(60)))
+    await flushed(emulator)
+    assert len(receiver.types) == 60
+    assert 1 < receiver.most_busy <= 16
+
+
+async def test_a_slow_receiver_does_not_slow_the_api(emulator: Running, receiver: Receiver) -> None:
+    await receiver.register(emulator)
+    receiver.pause = 1
+    start = time.monotonic()
+    await emulator.customer()
+    assert time.monotonic() - start < 0.8
+
+
+async def test_deliveries_are_dropped_doubled_and_delayed_by_rule(emulator: Running, receiver: Receiver) -> None:
+    await receiver.register(emulator)
+
+    async def rule(action: str, **more: Any) -> None:
+        order = {"match": {"type": "^customer\\."}, "action": action, **more}
+        await emulator.admin("POST", "webhook_faults", order)
+
+    await rule("drop")
+    await emulator.customer(name="dropped")
+    await flushed(emulator)
+    assert receiver.bodies == []
+    await rule("double")
+    await emulator.customer(name="doubled")
+    await flushed(emulator)
+    assert len(receiver.bodies) == 2
+    assert receiver.bodies[0] == receiver.bodies[1]
+    await rule("delay", seconds=0.3)
+    start = time.monotonic()
+    await emulator.customer(name="delayed")
+    await flushed(emulator)
+    assert len(receiver.bodies) == 3
+    assert time.monotonic() - start >= 0.3
+
+
+async def test_a_delivery_is_overtaken_by_rule(emulator: Running, receiver: Receiver, v1: Any) -> None:
+    await receiver.register(emulator)
+    await emulator.admin(
+        "POST", "webhook_faults", {"match": {"type": "customer.created"}, "action": "reorder", "seconds": 5}
+    )
+    made = await emulator.customer()
+    await v1.customers.update_async(made.id, {"name": "new"})
+    await flushed(emulator)
+    assert receiver.types == ["customer.updated", "customer.created"]
