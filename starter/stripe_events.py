@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -39,7 +41,14 @@ SUBSCRIPTION_EVENTS = frozenset(
 ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS)
 """What the endpoint is registered for in Stripe."""
 
-_LONGEST_ID = 255
+# Stripe's own ids are letters, digits and underscores; nothing else may get into workflow ids and logs.
+_STRIPE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_KEY_TAIL = re.compile(r"[a-z_]{1,32}(/[A-Za-z0-9][A-Za-z0-9._-]{0,254}){0,2}")
+"""Of an invoice key, what follows period and attribution id: reason, subject, ordinal."""
+_LONGEST_KEY = 500  # a metadata value's length in Stripe
+
+
+_THIN = "v2."  # objects of Stripe's thin events, which have no snapshot; none of them is known here
 
 
 class MalformedEventError(Exception):
@@ -59,12 +68,30 @@ class WakeUp:
     billing_period: str | None = None
 
 
+def parse(body: bytes) -> Any:
+    """The JSON value that a verified body is.
+
+    Raises:
+        MalformedEventError: it is none, or one that no event of Stripe's can be: NaN, absurd numbers or nesting.
+    """
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise MalformedEventError(f"not JSON: {type(error).__name__} {str(error)[:80]}") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
 def wake_up(payload: Any) -> WakeUp | None:
     """The workflow that this event is for; none when the event is not ours or of a type that is not known.
 
     Raises:
         MalformedEventError: the payload is not an event object.
     """
+    if isinstance(payload, dict) and str(payload.get("object")).startswith(_THIN):
+        return None
     event, subject = _event(payload)
     if event.type in INVOICE_EVENTS:
         return _invoice(event, subject)
@@ -76,10 +103,10 @@ def wake_up(payload: Any) -> WakeUp | None:
 def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
     try:
         if payload["object"] != "event":
-            raise MalformedEventError(f"object is {str(payload['object'])[:40]!r}, not 'event'")
+            raise MalformedEventError("its object is not 'event'")
         subject = payload["data"]["object"]
         event_id, kind, created = payload["id"], payload["type"], payload["created"]
-        texts = isinstance(event_id, str) and isinstance(kind, str) and 0 < len(event_id) <= _LONGEST_ID
+        texts = _matches(_STRIPE_ID, event_id) and isinstance(kind, str)
         if not (texts and type(created) is int and isinstance(subject, dict)):
             raise MalformedEventError("id, type, created or data.object is of a wrong type")
         return StripeEvent(event_id=event_id, type=kind, created=datetime.fromtimestamp(created, UTC)), subject
@@ -106,7 +133,7 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
 
 def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | None:
     subscription_id = subscription.get("id")
-    if not isinstance(subscription_id, str) or not 0 < len(subscription_id) <= _LONGEST_ID:
+    if not isinstance(subscription_id, str) or not _matches(_STRIPE_ID, subscription_id):
         return None
     return WakeUp(
         workflow=Workflows.SUBSCRIPTION,
@@ -118,11 +145,15 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
 
 
 def _is_key(key: str) -> bool:
-    parts = key.split("/")
-    if len(parts) < 3 or len(key) > _LONGEST_ID or not is_attribution_id(parts[1]):
+    period, attribution_id, tail = [*key.split("/", 2), "", ""][:3]
+    if len(key) > _LONGEST_KEY or not is_attribution_id(attribution_id) or not _matches(_KEY_TAIL, tail):
         return False
     try:
-        BillingPeriod.parse(parts[0])
+        BillingPeriod.parse(period)
     except InputError:
         return False
     return True
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None

@@ -1,0 +1,146 @@
+"""A running webhook, and how Stripe talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import stripe
+from aiohttp import ClientSession, web
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+from devstack import ports
+from starter.webhook import PATH, Webhook
+
+OLD_SECRET = "whsec_old_for_tests_only"
+NEW_SECRET = "whsec_new_for_tests_only"
+_NUMBERS = itertools.count(1)
+
+
+def signature(body: str, secret: str = NEW_SECRET, *, age: float = 0) -> str:
+    """What Stripe's SDK puts into the `Stripe-Signature` header, `age` seconds ago."""
+    header: str = stripe.WebhookSignature.generate_signature_header(body, secret, int(time.time() - age))
+    return header
+
+
+def event(kind: str, subject: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """An event as Stripe sends it, with an id of its own."""
+    return {
+        "id": f"evt_{next(_NUMBERS)}",
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": 1654041600,
+        "data": {"object": subject},
+        "livemode": False,
+        "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None},
+        "type": kind,
+    } | changes
+
+
+def invoice_event(key: str, kind: str = "invoice.finalized", **changes: Any) -> dict[str, Any]:
+    """An event of the invoice that has our key in its metadata."""
+    return event(kind, {"id": "in_1", "object": "invoice", "metadata": {"perdure_invoice": key}}, **changes)
+
+
+def new_key() -> str:
+    """The key of an invoice that no other test knows."""
+    return f"2022-05/team:t{next(_NUMBERS)}/period"
+
+
+@dataclass
+class Receiver:
+    """A running webhook; `client` sees what it does in Temporal."""
+
+    host: str
+    port: int
+    session: ClientSession
+    client: Client
+
+    @property
+    def url(self) -> str:
+        """Where Stripe delivers."""
+        return f"http://{self.host}:{self.port}{PATH}"
+
+    async def post(self, body: str | bytes, headers: Any = None) -> int:
+        """Post the bytes; signed with the new secret unless other headers are given."""
+        if headers is None:
+            headers = {"Stripe-Signature": signature(body if isinstance(body, str) else body.decode())}
+        async with self.session.post(self.url, data=body, headers=headers) as response:
+            await response.read()
+            return response.status
+
+    async def deliver(self, payload: object) -> int:
+        """Post what Stripe would, well signed."""
+        return await self.post(json.dumps(payload))
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Status and text of a page."""
+        async with self.session.get(f"http://{self.host}:{self.port}{path}") as response:
+            return response.status, await response.text()
+
+    async def count(self, outcome: str) -> float:
+        """How many deliveries had this outcome."""
+        _, text = await self.get("/metrics")
+        wanted = f'perdure_webhook_events_total{{outcome="{outcome}"}} '
+        return sum(float(line.removeprefix(wanted)) for line in text.splitlines() if line.startswith(wanted))
+
+    async def started(self) -> float:
+        """How many workflows were signalled."""
+        return await self.count("signalled")
+
+    async def raw(self, *chunks: bytes, pause: float = 0.0) -> bytes:
+        """Write chunks to a connection of its own and read what comes until the server closes it."""
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        try:
+            for chunk in chunks:
+                writer.write(chunk)
+                await writer.drain()
+                await asyncio.sleep(pause)
+            return await asyncio.wait_for(reader.read(), 15)
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(webhook: Webhook, session: ClientSession, client: Client) -> AsyncIterator[Receiver]:
+    """The webhook's application on a free port."""
+    runner = web.AppRunner(webhook.application(), access_log=None, handle_signals=False)
+    await runner.setup()
+    port = ports.choose()
+    try:
+        await web.TCPSite(runner, ports.HOST, port).start()
+        yield Receiver(ports.HOST, port, session, client)
+    finally:
+        await runner.cleanup()
+
+
+async def signals(handle: WorkflowHandle[Any, Any]) -> list[dict[str, Any]]:
+    """The messages that came with the workflow's signals, in order."""
+    history = await handle.fetch_history()
+    return [
+        json.loads(found.workflow_execution_signaled_event_attributes.input.payloads[0].data)
+        for found in history.events
+        if found.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+    ]
+
+
+async def exists(client: Client, workflow_id: str) -> bool:
+    """Whether a workflow of this id was ever started."""
+    try:
+        await client.get_workflow_handle(workflow_id).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
