@@ -53,6 +53,7 @@ def card_of(rate: Decimal, price: Decimal, currency: str) -> RateCard:
 @example(1, Decimal("29.999999999999"))
 @example(1, Decimal("30.000000000001"))
 @example(10**18, Decimal("999999999.000000000001"))
+@example(3_000_000_001 * 60_000_000, Decimal("999999999.000000500001"))  # a hair above a tie, in 31 digits
 def test_credits_are_those_of_the_reference(duration_us: int, rate: Decimal) -> None:
     credits = rate_credits(duration_us, rate)
     assert Fraction(credits) == naive_credits(duration_us, rate)
