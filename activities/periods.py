@@ -125,6 +125,7 @@ class PeriodActivities:
             open=found.open,
             blocked=found.blocked_count,
             below_minimum=found.below_minimum,
+            blocked_accounts=found.blocked_accounts,
             waiting=[Blocked(subject=b.subject, reason=b.reason, since=b.since) for b in found.blocked],
             oldest_open_since=found.oldest_open_since,
         )

@@ -93,6 +93,8 @@ class PeriodProgress(Message):
     open: int
     blocked: int
     below_minimum: int
+    blocked_accounts: int = 0
+    """Accounts without an invoice, because their usage cannot be priced."""
     waiting: list[Blocked]
     """At most 100 of the blocked."""
     oldest_open_since: datetime | None = None

@@ -209,12 +209,16 @@ def _summary(outcome: PeriodOutcome, failed: list[str]) -> str:
         + "".join(f", {format_amount(t, c)}" for c, t in sorted(outcome.progress.totals.get(state, {}).items()))
         for state, count in sorted(outcome.progress.counts.items())
     ]
-    carried = f" {outcome.progress.below_minimum} accounts below the minimum are carried over."
-    return (
-        f"Settled at {clock()}: {'; '.join(totals) or 'no invoices'}."
-        + (carried if outcome.progress.below_minimum else "")
-        + ("\n\n**Not finished:** " + "; ".join(failed) if failed else "")
-    )
+    text = f"Settled at {clock()}: {'; '.join(totals) or 'no invoices'}."
+    if outcome.progress.below_minimum:
+        text += f" {outcome.progress.below_minimum} accounts below the minimum charge are carried over."
+    if outcome.progress.blocked_accounts:
+        rows = [f"- `{b.subject}`: {b.reason}" for b in outcome.progress.waiting[:20]]
+        text += (
+            f"\n\n**{outcome.progress.blocked_accounts} accounts could not be priced**; mend the rate card and run "
+            "the period again:\n" + "\n".join(rows)
+        )
+    return text + ("\n\n**Not finished:** " + "; ".join(failed) if failed else "")
 
 
 @workflow.defn(name=Workflows.SCHEDULED_PERIOD)

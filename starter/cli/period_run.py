@@ -78,6 +78,12 @@ async def wait_for_period(
     except WorkflowFailureError as error:
         raise common.CommandError(f"{handle.id} failed: {error.cause}") from error
     _report(period, progress, as_json=as_json)
+    if progress.blocked_accounts:
+        common.err.print(
+            f"perdure: {progress.blocked_accounts} accounts could not be priced: mend the rate card, restart the "
+            "billing worker, and run the period again"
+        )
+        return 1
     return 0
 
 
@@ -85,9 +91,10 @@ async def _only_people_awaited(handle: WorkflowHandle[Any, PeriodOutcome], progr
     if not progress.open or progress.open != progress.blocked_count:
         return False
     try:
-        return await handle.query(Queries.PHASE, result_type=str) == "settling"
+        phase: str = await handle.query(Queries.PHASE, result_type=str)
     except RPCError:
         return False
+    return phase == "settling"
 
 
 def _states(progress: PeriodProgress) -> str:
