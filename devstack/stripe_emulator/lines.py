@@ -48,7 +48,7 @@ LINE_FIELDS: dict[str, Spec] = {
     "quantity": integer(0, 10**12),
     "quantity_decimal": decimal(),
 }
-LINE_UNSUPPORTED = "discounts tax_amounts tax_rates tax_code tax_behavior"
+LINE_UNSUPPORTED = "discounts tax_amounts tax_rates"
 
 
 def check_period(given: Obj, at: str) -> Obj:

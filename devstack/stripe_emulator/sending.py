@@ -31,8 +31,8 @@ async def send(
     size = len(data) // _PIECES + 1
     starts = range(0, len(data), size)
     for start in starts:
-        await response.write(data[start : start + size])
         await asyncio.sleep(fault.seconds / len(starts))
+        await response.write(data[start : start + size])
     await response.write_eof()
     return response
 

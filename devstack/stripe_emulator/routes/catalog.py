@@ -200,8 +200,7 @@ _PRODUCT: dict[str, Spec] = {
     "name": string(),
 }
 _PRODUCT_UNSUPPORTED = (
-    "default_price default_price_data images marketing_features package_dimensions shippable statement_descriptor "
-    "tax_code unit_label url type"
+    "images marketing_features package_dimensions shippable statement_descriptor tax_code unit_label url"
 )
 _PRICE: dict[str, Spec] = {
     "active": boolean(),
@@ -237,14 +236,16 @@ ENDPOINTS = [
     Endpoint(
         "POST",
         "/v1/products",
-        Params(_PRODUCT, id=string(), required=["name"], unsupported=_PRODUCT_UNSUPPORTED),
+        Params(_PRODUCT, id=string(), required=["name"], unsupported=_PRODUCT_UNSUPPORTED + " default_price_data"),
         create_product,
     ),
     Endpoint(
         "GET", "/v1/products", listing("ids shippable url", active=boolean(), created=one_or_range()), list_products
     ),
     Endpoint("GET", "/v1/products/{}", Params(expand=EXPAND), retrieve_product),
-    Endpoint("POST", "/v1/products/{}", Params(_PRODUCT, unsupported=_PRODUCT_UNSUPPORTED), update_product),
+    Endpoint(
+        "POST", "/v1/products/{}", Params(_PRODUCT, unsupported=_PRODUCT_UNSUPPORTED + " default_price"), update_product
+    ),
     Endpoint("POST", "/v1/prices", _NEW_PRICE, create_price),
     Endpoint("GET", "/v1/prices", _PRICE_LIST, list_prices),
     Endpoint("GET", "/v1/prices/{}", Params(expand=EXPAND), retrieve_price),

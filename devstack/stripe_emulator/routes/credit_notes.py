@@ -248,7 +248,12 @@ ENDPOINTS = [
     Endpoint("POST", "/v1/credit_notes", _CREATE, create),
     Endpoint("GET", "/v1/credit_notes", _LIST, list_all),
     Endpoint("GET", "/v1/credit_notes/{}", Params(expand=EXPAND), retrieve),
-    Endpoint("GET", "/v1/credit_notes/{}/lines", Params(limit=integer(1, 100), expand=EXPAND), list_lines),
+    Endpoint(
+        "GET",
+        "/v1/credit_notes/{}/lines",
+        Params(limit=integer(1, 100), expand=EXPAND, unsupported="ending_before starting_after"),
+        list_lines,
+    ),
     Endpoint("POST", "/v1/credit_notes/{}", Params(expand=EXPAND, memo=string(), metadata=metadata()), update),
     Endpoint("POST", "/v1/credit_notes/{}/void", Params(expand=EXPAND), void),
 ]

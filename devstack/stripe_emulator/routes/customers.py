@@ -21,9 +21,10 @@ from ..routing import Endpoint
 from ..store import Obj, Query
 from .subscriptions import end_subscription
 
-_UNSUPPORTED = (
-    "address business_name cash_balance individual_name payment_method preferred_locales shipping source tax "
-    "tax_exempt tax_id_data test_clock default_source coupon promotion_code"
+_UNSUPPORTED = "address business_name cash_balance individual_name preferred_locales shipping source tax tax_exempt "
+_UNSUPPORTED_FIRST = _UNSUPPORTED + "payment_method tax_id_data test_clock"
+_UNSUPPORTED_LATER = _UNSUPPORTED + (
+    "bank_account card default_alipay_account default_bank_account default_card default_source"
 )
 _SETTINGS = Params(
     default_payment_method=clearable(payment_method()), unsupported="custom_fields footer rendering_options"
@@ -131,10 +132,10 @@ def search(ctx: Context) -> Text:
 
 SEARCH = Params(query=string(), limit=integer(1, 100), page=string(), expand=EXPAND, required=["query"])
 ENDPOINTS = [
-    Endpoint("POST", "/v1/customers", Params(_FIELDS, unsupported=_UNSUPPORTED), create),
+    Endpoint("POST", "/v1/customers", Params(_FIELDS, unsupported=_UNSUPPORTED_FIRST), create),
     Endpoint("GET", "/v1/customers", listing("test_clock", created=one_or_range(), email=string(512)), list_all),
     Endpoint("GET", "/v1/customers/search", SEARCH, search),
     Endpoint("GET", "/v1/customers/{}", Params(expand=EXPAND), retrieve),
-    Endpoint("POST", "/v1/customers/{}", Params(_FIELDS, unsupported=_UNSUPPORTED), update),
+    Endpoint("POST", "/v1/customers/{}", Params(_FIELDS, unsupported=_UNSUPPORTED_LATER), update),
     Endpoint("DELETE", "/v1/customers/{}", Params(), delete),
 ]

@@ -9,7 +9,6 @@ from ..errors import StripeError
 from ..invoice_state import require_draft
 from ..lines import (
     LINE_FIELDS,
-    LINE_UNSUPPORTED,
     add_lines,
     change_line,
     check_period,
@@ -170,7 +169,7 @@ def list_all(ctx: Context) -> Text:
     return ctx.listing("/v1/invoiceitems", query, {"customer": "customer", "invoice": "parent"})
 
 
-_UNSUPPORTED = f"{LINE_UNSUPPORTED} customer_account unit_amount_decimal"
+_UNSUPPORTED = "discounts tax_rates tax_behavior tax_code unit_amount_decimal"
 ENDPOINTS = [
     Endpoint(
         "POST",
@@ -182,7 +181,7 @@ ENDPOINTS = [
             invoice=string(),
             expand=EXPAND,
             required=["customer"],
-            unsupported=_UNSUPPORTED + " subscription",
+            unsupported=_UNSUPPORTED + " customer_account subscription",
         ),
         create,
     ),

@@ -194,9 +194,9 @@ _FIELDS: dict[str, Spec] = {
     "metadata": metadata(),
 }
 _UNSUPPORTED = (
-    "account_tax_ids application_fee_amount automatic_tax custom_fields customer_account default_source "
-    "default_tax_rates discounts from_invoice issuer number on_behalf_of payment_settings rendering shipping_cost "
-    "shipping_details statement_descriptor transfer_data"
+    "account_tax_ids application_fee_amount automatic_tax custom_fields default_source default_tax_rates discounts "
+    "issuer number on_behalf_of payment_settings rendering shipping_cost shipping_details statement_descriptor "
+    "transfer_data"
 )
 _CREATE = Params(
     _FIELDS,
@@ -204,7 +204,7 @@ _CREATE = Params(
     customer=string(),
     pending_invoice_items_behavior=choice("exclude", "include"),
     subscription=string(),
-    unsupported=_UNSUPPORTED,
+    unsupported=_UNSUPPORTED + " customer_account from_invoice",
 )
 _LIST = listing(
     "customer_account due_date",

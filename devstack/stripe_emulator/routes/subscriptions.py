@@ -54,8 +54,8 @@ _FIELDS: dict[str, Spec] = {
     "trial_end": _trial_end,
 }
 _UNSUPPORTED = (
-    "add_invoice_items application_fee_percent automatic_tax billing_cycle_anchor_config billing_mode "
-    "billing_schedules billing_thresholds customer_account default_source default_tax_rates discounts "
+    "add_invoice_items application_fee_percent automatic_tax "
+    "billing_schedules billing_thresholds default_source default_tax_rates discounts "
     "invoice_settings off_session on_behalf_of payment_behavior payment_settings pending_invoice_item_interval "
     "transfer_data trial_from_plan trial_settings"
 )
@@ -169,7 +169,7 @@ _CREATE = Params(
     items=list_of(NEW_ITEM, most=20),
     trial_period_days=integer(1, 730),
     required=["customer", "items"],
-    unsupported=_UNSUPPORTED + " test_clock",
+    unsupported=_UNSUPPORTED + " billing_cycle_anchor_config billing_mode customer_account",
 )
 _UPDATE = Params(
     _FIELDS,
