@@ -144,6 +144,7 @@ INVOICE = Table(
         postgresql_where=text("state NOT IN ('voided', 'deleted')"),
     ),
     Index("invoice_attribution_id", "attribution_id"),
+    Index("invoice_billing_period", "billing_period", "attribution_id"),
 )
 
 INVOICE_LINE = Table(

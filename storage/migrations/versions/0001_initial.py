@@ -96,6 +96,7 @@ CREATE TABLE invoice (
 CREATE UNIQUE INDEX invoice_one_live ON invoice (billing_period, attribution_id, reason, subject)
     WHERE state NOT IN ('voided', 'deleted');
 CREATE INDEX invoice_attribution_id ON invoice (attribution_id);
+CREATE INDEX invoice_billing_period ON invoice (billing_period, attribution_id);
 
 CREATE TABLE invoice_line (
     invoice_id          bigint NOT NULL REFERENCES invoice,

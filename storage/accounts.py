@@ -1,0 +1,177 @@
+"""Accounts and their subscription windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.errors import PermanentError
+from billing.invoice import OPEN
+from billing.rows import AccountRow, RowFault
+from storage.account_plan import AccountPlan, AccountRecord, Known, WindowRecord, plan_accounts
+from storage.database import Database
+from storage.queries import statement
+
+__all__ = [
+    "AccountConflictError",
+    "AccountRecord",
+    "WindowRecord",
+    "account_for_customer",
+    "apply_subscription_window",
+    "get_account",
+    "list_accounts",
+    "upsert_accounts",
+]
+
+_OPEN = [str(state) for state in OPEN]
+
+
+class AccountConflictError(PermanentError):
+    """What is to be stored contradicts the account, its windows or another account."""
+
+
+async def get_account(db: Database, attribution_id: str) -> AccountRecord | None:
+    """The account with its windows, if there is one."""
+    return await _one(db, "get", {"attribution_id": attribution_id})
+
+
+async def account_for_customer(db: Database, stripe_customer_id: str) -> AccountRecord | None:
+    """The account that this Stripe customer pays for, if there is one."""
+    return await _one(db, "of_customer", {"stripe_customer_id": stripe_customer_id})
+
+
+async def list_accounts(db: Database, after: str = "", limit: int = 1000) -> list[AccountRecord]:
+    """At most `limit` accounts with their windows, in order, from the first after `after` on."""
+    async with db.transaction() as connection:
+        return await _read(connection, "list", {"after": after, "limit": limit})
+
+
+async def upsert_accounts(db: Database, rows: Sequence[AccountRow]) -> list[RowFault]:
+    """Store a batch of accounts and windows in one transaction; returns why rows were refused, the others are in.
+
+    A window is known by its account and start: the same start again moves its end, of several rows with the
+    same start the last counts. Rows of one account must not contradict each other. What a row leaves empty
+    (customer, `bill_after`) stays as it is known. A row is refused when its window overlaps another one, when
+    its customer is another account's, and when it changes currency or customer while invoices are open.
+
+    Raises:
+        AccountConflictError: another process changed the same accounts meanwhile; nothing was stored.
+    """
+    try:
+        async with db.transaction() as connection:
+            plan = plan_accounts(rows, await _known(connection, rows))
+            await _write(connection, plan)
+            return plan.faults
+    except IntegrityError as error:
+        raise AccountConflictError("the same accounts were changed meanwhile: import them again") from error
+
+
+async def apply_subscription_window(
+    db: Database, attribution_id: str, stripe_subscription_id: str, started: datetime, ended: datetime | None
+) -> None:
+    """Make the account's window for this Stripe subscription `[started, ended)`; again is nothing new.
+
+    A window with the same start that a file gave becomes the subscription's. One that ended when it started is
+    none: it is removed.
+
+    Raises:
+        AccountConflictError: there is no such account, the window ends before its start or overlaps another
+            one, or the subscription is another account's.
+    """
+    if ended is not None and ended < started:
+        raise AccountConflictError(f"{stripe_subscription_id} ends before it starts")
+    window = {
+        "attribution_id": attribution_id,
+        "stripe_subscription_id": stripe_subscription_id,
+        "started": started,
+        "ended": ended,
+    }
+    async with db.transaction() as connection:
+        if not await _read(connection, "lock", {"accounts": [attribution_id]}):
+            raise AccountConflictError(f"no account {attribution_id}")
+        found = (await connection.execute(statement("accounts", "find_subscription"), window)).one_or_none()
+        if found is not None and found.attribution_id != attribution_id:
+            raise AccountConflictError(f"{stripe_subscription_id} belongs to {found.attribution_id}")
+        window["id"] = found.id if found else 0
+        if started == ended:
+            await connection.execute(statement("accounts", "delete_subscription"), window)
+            return
+        await _refuse_overlap(connection, window)
+        name = "update_subscription" if found else "insert_subscription"
+        await connection.execute(statement("accounts", name), window)
+
+
+async def _refuse_overlap(connection: AsyncConnection, window: dict[str, Any]) -> None:
+    other = (await connection.execute(statement("accounts", "overlapping"), window)).one_or_none()
+    if other is not None:
+        until = other.ended.isoformat() if other.ended else "its end, which is open"
+        raise AccountConflictError(
+            f"{window['attribution_id']} cannot have two windows at once: {window['stripe_subscription_id']} "
+            f"from {window['started'].isoformat()} overlaps the one from {other.started.isoformat()} to {until}"
+        )
+
+
+async def _one(db: Database, name: str, parameters: dict[str, Any]) -> AccountRecord | None:
+    async with db.transaction() as connection:
+        found = await _read(connection, name, parameters)
+    return found[0] if found else None
+
+
+async def _read(connection: AsyncConnection, name: str, parameters: dict[str, Any]) -> list[AccountRecord]:
+    rows = (await connection.execute(statement("accounts", name), parameters)).mappings().all()
+    accounts = [row["attribution_id"] for row in rows]
+    found = await connection.execute(statement("accounts", "windows"), {"accounts": accounts})
+    windows = {
+        attribution_id: tuple(group)
+        for attribution_id, group in groupby(
+            (WindowRecord(**row) for row in found.mappings()), key=lambda window: window.attribution_id
+        )
+    }
+    return [AccountRecord(**row, windows=windows.get(row["attribution_id"], ())) for row in rows]
+
+
+async def _known(connection: AsyncConnection, rows: Sequence[AccountRow]) -> Known:
+    accounts = sorted({row.attribution_id for row in rows})
+    customers = sorted({row.stripe_customer_id for row in rows if row.stripe_customer_id})
+    locked = await _read(connection, "lock", {"accounts": accounts})
+    billing = await connection.execute(
+        statement("accounts", "with_open_invoices"), {"accounts": accounts, "open": _OPEN}
+    )
+    owners = await connection.execute(statement("accounts", "customers"), {"customers": customers})
+    return Known(
+        accounts={account.attribution_id: account for account in locked},
+        billing=frozenset(billing.scalars()),
+        owners={row.stripe_customer_id: row.attribution_id for row in owners},
+    )
+
+
+async def _write(connection: AsyncConnection, plan: AccountPlan) -> None:
+    if plan.accounts:
+        await connection.execute(
+            statement("accounts", "upsert"),
+            {
+                "accounts": [row.attribution_id for row in plan.accounts],
+                "customers": [row.stripe_customer_id or None for row in plan.accounts],
+                "currencies": [row.currency for row in plan.accounts],
+                "bill_afters": [row.bill_after for row in plan.accounts],
+            },
+        )
+    if plan.moved:
+        await connection.execute(
+            statement("accounts", "move_windows"),
+            {"ids": list(plan.moved), "ended": list(plan.moved.values())},
+        )
+    if plan.inserted:
+        await connection.execute(
+            statement("accounts", "insert_windows"),
+            {
+                "accounts": [row.attribution_id for row in plan.inserted],
+                "started": [row.started for row in plan.inserted],
+                "ended": [row.ended for row in plan.inserted],
+            },
+        )

@@ -1,0 +1,93 @@
+-- name: columns
+attribution_id, stripe_customer_id, currency, bill_after, created_at
+
+-- name: get
+SELECT {columns} FROM account WHERE attribution_id = :attribution_id;
+
+-- name: of_customer
+SELECT {columns} FROM account WHERE stripe_customer_id = :stripe_customer_id;
+
+-- name: list
+SELECT {columns} FROM account WHERE attribution_id > :after ORDER BY attribution_id LIMIT :limit;
+
+-- name: windows
+SELECT id, attribution_id, stripe_subscription_id, lower(during) AS started, upper(during) AS ended
+FROM subscription
+WHERE attribution_id = ANY (CAST(:accounts AS text[]))
+ORDER BY attribution_id, lower(during);
+
+-- name: lock
+SELECT {columns}
+FROM account
+WHERE attribution_id = ANY (CAST(:accounts AS text[]))
+ORDER BY attribution_id
+FOR UPDATE;
+
+-- name: with_open_invoices
+SELECT DISTINCT attribution_id
+FROM invoice
+WHERE attribution_id = ANY (CAST(:accounts AS text[])) AND state = ANY (CAST(:open AS text[]));
+
+-- name: customers
+SELECT stripe_customer_id, attribution_id
+FROM account
+WHERE stripe_customer_id = ANY (CAST(:customers AS text[]));
+
+-- name: upsert
+INSERT INTO account (attribution_id, stripe_customer_id, currency, bill_after)
+SELECT *
+FROM unnest(
+    CAST(:accounts AS text[]), CAST(:customers AS text[]), CAST(:currencies AS text[]),
+    CAST(:bill_afters AS timestamptz[])
+)
+ON CONFLICT (attribution_id) DO UPDATE
+SET stripe_customer_id = coalesce(excluded.stripe_customer_id, account.stripe_customer_id),
+    currency = excluded.currency,
+    bill_after = coalesce(excluded.bill_after, account.bill_after);
+
+-- name: move_windows
+UPDATE subscription AS s
+SET during = tstzrange(lower(s.during), given.ended)
+FROM unnest(CAST(:ids AS bigint[]), CAST(:ended AS timestamptz[])) AS given (id, ended)
+WHERE s.id = given.id;
+
+-- name: insert_windows
+INSERT INTO subscription (attribution_id, during)
+SELECT given.attribution_id, tstzrange(given.started, given.ended)
+FROM unnest(
+    CAST(:accounts AS text[]), CAST(:started AS timestamptz[]), CAST(:ended AS timestamptz[])
+) AS given (attribution_id, started, ended);
+
+-- name: find_subscription
+-- The subscription's own window, else one that a file gave with the same start.
+SELECT id, attribution_id
+FROM subscription
+WHERE stripe_subscription_id = :stripe_subscription_id
+   OR (stripe_subscription_id IS NULL AND attribution_id = :attribution_id AND lower(during) = :started)
+ORDER BY stripe_subscription_id NULLS LAST
+LIMIT 1;
+
+-- name: update_subscription
+UPDATE subscription
+SET during = tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz)),
+    stripe_subscription_id = :stripe_subscription_id
+WHERE id = :id;
+
+-- name: insert_subscription
+INSERT INTO subscription (attribution_id, stripe_subscription_id, during)
+VALUES (
+    :attribution_id, :stripe_subscription_id,
+    tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz))
+);
+
+-- name: delete_subscription
+DELETE FROM subscription WHERE id = :id;
+
+-- name: overlapping
+SELECT lower(during) AS started, upper(during) AS ended
+FROM subscription
+WHERE attribution_id = :attribution_id
+  AND id <> :id
+  AND during && tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz))
+ORDER BY during
+LIMIT 1;
