@@ -63,14 +63,15 @@ class InvoiceWorkflow:
             try:
                 invoice = await self._advance()
             except ActivityError as error:
-                await self._block(permanent_reason(error))
-                continue
+                invoice = await self._block(permanent_reason(error))
             if invoice is not None and invoice.state is InvoiceState.BLOCKED:
                 await self._await_operator(invoice)
                 continue
+            await self._tell_period(invoice)
             await workflow.wait_condition(workflow.all_handlers_finished)
+            # Nothing may be awaited between this check and the end: a signal in between would be lost.
             if not self._news:
-                return await self._rest(invoice)
+                return self._rest(invoice)
 
     async def _advance(self) -> InvoiceBrief | None:
         """Every step that the invoice's state lacks. None when Postgres does not know the invoice."""
@@ -129,15 +130,12 @@ class InvoiceWorkflow:
         """Finalize the draft, and await Stripe's word that it is."""
         assert invoice.stripe_invoice_id is not None
         ref = StripeInvoiceRef(invoice_key=invoice.invoice_key, stripe_invoice_id=invoice.stripe_invoice_id)
-        self._say(f"Finalizing {ref.stripe_invoice_id}.")
-        await stripe_step(
-            Activities.FINALIZE_STRIPE_INVOICE,
-            ref,
-            StripeInvoiceSnapshot,
-            f"Finalize {ref.stripe_invoice_id}",
-        )
         wait = timedelta(seconds=invoice.poll_seconds)
         while True:
+            self._say(f"Finalizing {ref.stripe_invoice_id}.")
+            await stripe_step(
+                Activities.FINALIZE_STRIPE_INVOICE, ref, StripeInvoiceSnapshot, f"Finalize {ref.stripe_invoice_id}"
+            )
             self._say(
                 f"Waiting since {clock()} for Stripe's `invoice.finalized` of {ref.stripe_invoice_id}; "
                 f"if it does not come, Stripe is asked after {wait}."
@@ -178,12 +176,20 @@ class InvoiceWorkflow:
         assert loaded.invoice is not None
         return loaded.invoice
 
-    async def _block(self, reason: str) -> None:
-        await database_step(
-            Activities.BLOCK_INVOICE,
-            BlockInvoice(invoice_key=self._ref.invoice_key, reason=reason),
-            LoadedInvoice,
-        )
+    async def _block(self, reason: str) -> InvoiceBrief | None:
+        """Let the invoice wait for an operator, unless it is gone by now.
+
+        Raises:
+            ActivityError: it cannot be blocked though it is alive.
+        """
+        block = BlockInvoice(invoice_key=self._ref.invoice_key, reason=reason)
+        try:
+            return (await database_step(Activities.BLOCK_INVOICE, block, LoadedInvoice)).invoice
+        except ActivityError:
+            invoice = await self._load()
+            if invoice is not None and invoice.state not in DEAD:
+                raise
+            return invoice
 
     async def _await_operator(self, invoice: InvoiceBrief) -> None:
         """Blocked: wait, visibly, for a retry or for news."""
@@ -208,15 +214,19 @@ class InvoiceWorkflow:
         self._parked = True
         await self._tell(parent.workflow_id, Signals.INVOICE_PARKED)
 
-    async def _rest(self, invoice: InvoiceBrief | None) -> InvoiceOutcome:
+    async def _tell_period(self, invoice: InvoiceBrief | None) -> None:
+        """A period that waits for this invoice through Postgres may look now."""
+        if invoice is not None and self._parked:
+            self._parked = False
+            await self._tell(workflow_ids.billing_period(invoice.billing_period), Signals.RECHECK)
+
+    def _rest(self, invoice: InvoiceBrief | None) -> InvoiceOutcome:
         if invoice is None:
             self._say("Postgres does not know this invoice: there is nothing to do.")
             return InvoiceOutcome(invoice_key=self._ref.invoice_key, state=None)
         workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
         released = " Its usage is billable again." if invoice.state in DEAD else ""
         self._say(f"The invoice is **{invoice.state}** since {clock()}.{released} Nothing is awaited.")
-        if self._parked:
-            await self._tell(workflow_ids.billing_period(invoice.billing_period), Signals.RECHECK)
         return InvoiceOutcome(invoice_key=invoice.invoice_key, state=invoice.state)
 
     async def _tell(self, workflow_id: str, signal: str) -> None:
