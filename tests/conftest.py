@@ -22,6 +22,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +68,7 @@ async def databases(scratch: Path) -> AsyncIterator[Databases]:
         await server.start()
         yield Databases(server.url("postgres"))
     finally:
+        server.child.stop_signal = signal.SIGQUIT  # no checkpoint: it keeps nothing
         await server.stop()
 
 
