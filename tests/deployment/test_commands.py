@@ -102,7 +102,7 @@ async def test_the_command_exists(service: str) -> None:
     arguments = [argument for argument in COMMANDS[service] if argument != "--help"]
     status, out, _ = await run(*PERDURE, *arguments, "--help", env={"PATH": os.environ["PATH"]})
     assert status == 0
-    assert "Usage: perdure" in out
+    assert "Usage: " in out
 
 
 async def _well(service: str, port: int) -> tuple[int | None, str]:
@@ -157,6 +157,7 @@ async def test_without_its_secret_it_says_so_in_one_line(
     environment = containers.environment(service)
     if how == "empty":  # as deploy/init-secrets leaves it
         (containers.folder / secret).write_text("\n")
+        says = f"{secret.upper()}_FILE: {containers.folder / secret} is empty"
     else:
         del environment[f"{secret.upper()}_FILE"]
     status, out, err = await run(*PERDURE, *COMMANDS[service], env=environment)
