@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import typer
 
-from starter.cli import common, period, processes
+from starter.cli import accounts, common, imports, invoices, period, processes, rates, reports, schedules, stripe
 
 app = typer.Typer(
     name="perdure",
@@ -17,7 +17,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 processes.register(app)
+app.add_typer(imports.app, name="instances")
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(rates.app, name="rates")
 app.add_typer(period.app, name="period")
+app.add_typer(invoices.app, name="invoices")
+app.add_typer(reports.app, name="report")
+app.add_typer(schedules.app, name="schedule")
+app.add_typer(stripe.app, name="stripe")
 
 
 def run() -> NoReturn:

@@ -1,0 +1,172 @@
+"""`perdure invoices`: list, show, retry."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncIterator
+from textwrap import indent
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from billing.attribution import parse_attribution_id
+from billing.errors import InputError
+from billing.invoice import DEAD, InvoiceState
+from billing.money import format_amount
+from billing.periods import BillingPeriod
+from starter.cli import common, tables
+from starter.cli.invoice_document import invoice_document, print_invoice
+
+if TYPE_CHECKING:
+    from storage.database import Database
+    from storage.invoices import InvoiceRecord
+
+app = typer.Typer(help="Invoices: list, show, retry.", no_args_is_help=True)
+
+_PAGE = 500
+PeriodOption = Annotated[str | None, typer.Option(metavar="PERIOD", help="Of this period alone, YYYY-MM.")]
+
+
+@app.command("list")
+@common.command
+async def list_(
+    period: PeriodOption = None,
+    account: Annotated[str | None, typer.Option(metavar="ID", help="Of this attribution id alone.")] = None,
+    state: Annotated[str | None, typer.Option(metavar="|".join(InvoiceState), help="In this state alone.")] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """All invoices, or some of them."""
+    month, wanted = _period(period), _state(state)
+    if account is not None:
+        parse_attribution_id(account)
+    async with common.database(common.settings()) as db:
+        found = every_invoice(db, period=month, attribution_id=account, state=wanted)
+        if as_json:
+            await _print_json(found)
+        else:
+            _print_list([record async for record in found])
+
+
+@app.command("show")
+@common.command
+async def show(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")],
+    as_json: common.AsJson = False,
+) -> None:
+    """One invoice: its state, lines, report and Stripe invoice."""
+    async with common.database(common.settings()) as db:
+        record = await find_invoice(db, key)
+    if as_json:
+        common.print_json(invoice_document(record))
+    else:
+        print_invoice(record)
+
+
+@app.command("retry")
+@common.command
+async def retry(
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY...", help="Invoice keys.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every blocked invoice.")] = False,
+    period: PeriodOption = None,
+    as_json: common.AsJson = False,
+) -> int:
+    """Let blocked invoices go on, after the cause was mended; says what became of them.
+
+    The status is 1 when one is still, or again, blocked.
+    """
+    from starter.cli import invoice_retry
+
+    month = _period(period)
+    if bool(keys) == all_:
+        raise InputError("name the invoices to retry, or all that are blocked with --all")
+    if keys and month:
+        raise InputError("--period goes with --all: a key names its period itself")
+    async with common.database(common.settings()) as db:
+        if keys:
+            records = [await find_invoice(db, key) for key in dict.fromkeys(keys)]
+        else:
+            blocked = every_invoice(db, period=month, attribution_id=None, state=InvoiceState.BLOCKED)
+            records = [record async for record in blocked]
+        return await invoice_retry.retry(db, records, as_json=as_json)
+
+
+async def every_invoice(
+    db: Database, *, period: str | None, attribution_id: str | None, state: InvoiceState | None
+) -> AsyncIterator[InvoiceRecord]:
+    """All invoices that match, in the order of their keys, a page of the database at a time."""
+    from storage import invoices
+
+    after = ""
+    while page := await invoices.list_invoices(
+        db, period=period, attribution_id=attribution_id, state=state, after=after, limit=_PAGE
+    ):
+        for record in page:
+            yield record
+        after = page[-1].key
+
+
+async def find_invoice(db: Database, key: str) -> InvoiceRecord:
+    """The invoice of this key.
+
+    Raises:
+        InputError: there is none.
+    """
+    from storage import invoices
+
+    record = await invoices.load_invoice(db, key)
+    if record is None:
+        raise InputError(f"there is no invoice {key!r}: `perdure invoices list` shows their keys")
+    return record
+
+
+def _period(text: str | None) -> str | None:
+    return None if text is None else str(BillingPeriod.parse(text))
+
+
+def _state(text: str | None) -> InvoiceState | None:
+    if text is None:
+        return None
+    if text not in list(InvoiceState):
+        raise InputError(f"--state {text!r}: write one of {', '.join(InvoiceState)}")
+    return InvoiceState(text)
+
+
+async def _print_json(records: AsyncIterator[InvoiceRecord]) -> None:
+    """One JSON list, written as it is read: memory does not grow with it."""
+    separator = "[\n"
+    async for record in records:
+        text = json.dumps(invoice_document(record), indent=2, ensure_ascii=False)
+        sys.stdout.write(separator + indent(text, "  "))
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+def _print_list(records: list[InvoiceRecord]) -> None:
+    if not records:
+        tables.say("No invoices.")
+        return
+    table = tables.make_table(
+        "", "Key", "State", "Amount", "Credits", "Cutoff (UTC)", "Stripe invoice", right=("Amount", "Credits")
+    )
+    totals: dict[str, int] = {}
+    for record in records:
+        if record.state not in DEAD:
+            totals[record.currency] = totals.get(record.currency, 0) + record.amount
+        tables.add_row(
+            table,
+            record.key,
+            record.state,
+            format_amount(record.amount, record.currency),
+            f"{record.credits:,f}",
+            f"{record.cutoff:%Y-%m-%d %H:%M:%S}",
+            record.stripe_invoice_id,
+        )
+    tables.print_table(table)
+    for record in records:
+        if record.state is InvoiceState.BLOCKED:
+            tables.say(
+                f"blocked since {record.blocked_since:%Y-%m-%d %H:%M} UTC: {record.key}: {record.blocked_reason}"
+            )
+    text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))
+    tables.say(f"{len(records)} invoices; those not voided or deleted come to {text or 'nothing'}.")

@@ -1,0 +1,149 @@
+"""`perdure schedule`: the monthly Temporal Schedule."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from billing.canonical import format_instant
+from billing.errors import InputError
+from billing.periods import BillingPeriod
+from starter.cli import common, tables
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from starter.schedules import ScheduleState
+
+app = typer.Typer(help="The monthly schedule: set, list, pause, resume, trigger.", no_args_is_help=True)
+
+_LONGEST_DELAY_HOURS = 600  # the day of the month on which it fires must exist in every month
+_PATIENCE_SECONDS = 5.0
+
+
+@app.command("set")
+@common.command
+async def set_(
+    delay_hours: Annotated[
+        int, typer.Option(help="How long after a period's end it is billed, so that late stops arrive.")
+    ] = 6,
+    as_json: common.AsJson = False,
+) -> None:
+    """Create the monthly schedule, or bring the existing one to these values."""
+    from starter import client, schedules
+
+    if not 0 <= delay_hours <= _LONGEST_DELAY_HOURS:
+        raise InputError(f"--delay-hours {delay_hours}: write 0 to {_LONGEST_DELAY_HOURS}")
+    zone = common.settings().billing_time_zone
+    temporal = await client.connect()
+    _show(await schedules.set_schedule(temporal, zone, timedelta(hours=delay_hours)), as_json=as_json)
+
+
+@app.command("list")
+@common.command
+async def list_(as_json: common.AsJson = False) -> None:
+    """The schedules that exist."""
+    from starter import client, schedules
+
+    temporal = await client.connect()
+    found = [state async for state in schedules.list_schedules(temporal)]
+    if as_json:
+        common.print_json([_document(state) for state in found])
+    for state in [] if as_json else found:
+        _print(state)
+    if not found and not as_json:
+        tables.say("There is no schedule yet: `perdure schedule set` creates it.")
+
+
+@app.command("pause")
+@common.command
+async def pause(
+    note: Annotated[str, typer.Option(help="Why, for others to read.")] = "",
+    as_json: common.AsJson = False,
+) -> None:
+    """Pause the schedule; `resume` runs the months that pass meanwhile."""
+    from starter import client, schedules
+
+    temporal = await client.connect()
+    await schedules.pause_schedule(temporal, note)
+    _show(await _until(temporal, lambda state: state.paused), as_json=as_json)
+
+
+@app.command("resume")
+@common.command
+async def resume(as_json: common.AsJson = False) -> None:
+    """Resume the schedule, and run the months that it has missed."""
+    from starter import client, schedules
+
+    temporal = await client.connect()
+    await schedules.resume_schedule(temporal)
+    _show(await _until(temporal, lambda state: not state.paused), as_json=as_json)
+
+
+@app.command("trigger")
+@common.command
+async def trigger(as_json: common.AsJson = False) -> None:
+    """Run it now: bills the period that ended last."""
+    from starter import client, schedules
+
+    temporal = await client.connect()
+    before = await schedules.schedule_state(temporal)
+    await schedules.trigger_schedule(temporal)
+    _show(await _until(temporal, lambda state: state.recent_runs != before.recent_runs), as_json=as_json)
+    if not as_json:
+        period = BillingPeriod.last_ended(datetime.now(UTC), common.settings().zone)
+        tables.say(f"Triggered: look at it with `perdure period status {period}`.")
+
+
+async def _until(client: Client, reached: Callable[[ScheduleState], bool]) -> ScheduleState:
+    """The schedule as soon as it shows a change: Temporal takes one over a moment after it has accepted it."""
+    from starter import schedules
+
+    give_up = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+    while True:
+        state = await schedules.schedule_state(client)
+        if reached(state) or asyncio.get_running_loop().time() > give_up:
+            return state
+        await asyncio.sleep(0.1)
+
+
+def _show(state: ScheduleState, *, as_json: bool) -> None:
+    if as_json:
+        common.print_json(_document(state))
+    else:
+        _print(state)
+
+
+def _document(state: ScheduleState) -> dict[str, Any]:
+    return {
+        "id": state.id,
+        "paused": state.paused,
+        "note": state.note,
+        "next_runs": [format_instant(at) for at in state.next_runs],
+        "recent_runs": [
+            {"scheduled_at": format_instant(at), "workflow_id": workflow_id} for at, workflow_id in state.recent_runs
+        ],
+        "running": state.running,
+    }
+
+
+def _print(state: ScheduleState) -> None:
+    note = f" ({state.note})" if state.note else ""
+    tables.say(f"Schedule {state.id}: {'paused' if state.paused else 'active'}{note}")
+    table = tables.make_table("", "When", "At", "Workflow")
+    for at, workflow_id in state.recent_runs:
+        tables.add_row(table, "ran", _time(at), workflow_id)
+    for workflow_id in state.running:
+        tables.add_row(table, "runs", None, workflow_id)
+    for at in [] if state.paused else state.next_runs[:3]:
+        tables.add_row(table, "next", _time(at), None)
+    if table.row_count:
+        tables.print_table(table)
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

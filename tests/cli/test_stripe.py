@@ -1,0 +1,64 @@
+"""`perdure stripe register-webhook`, against the Stripe emulator."""
+
+from __future__ import annotations
+
+import asyncio
+
+import stripe
+
+from activities.stripe_client import close_stripe_client, make_stripe_client
+from devstack.emulator import StripeEmulator
+from starter.stripe_events import ENABLED_EVENTS
+from tests.cli.conftest import Perdure
+
+COMMAND = ("stripe", "register-webhook", "--url")
+URL = "https://billing.example.com/stripe/webhook"
+
+
+async def registered(emulator: StripeEmulator) -> list[str]:
+    client = make_stripe_client(emulator.api_key, emulator.url)
+    try:
+        return [found.id for found in (await client.v1.webhook_endpoints.list_async()).data if found.url == URL]
+    finally:
+        await close_stripe_client(client)
+
+
+async def test_the_webhook_is_registered_once_and_its_secret_told_once(
+    perdure: Perdure, stripe_emulator: StripeEmulator
+) -> None:
+    perdure.settings |= {"STRIPE_API_KEY": stripe_emulator.api_key, "STRIPE_API_BASE": stripe_emulator.url}
+    made = (await perdure(*COMMAND, URL, "--json")).document
+    assert made["secret"].startswith("whsec_")
+    assert made["enabled_events"] == ENABLED_EVENTS
+    assert made["api_version"] == stripe.api_version
+    assert await registered(stripe_emulator) == [made["id"]]
+
+    again = await perdure(*COMMAND, URL)
+    assert again.error.startswith(f"Stripe has an endpoint for {URL} already, {made['id']},")
+    assert await registered(stripe_emulator) == [made["id"]]
+
+    replaced = await perdure(*COMMAND, URL, "--replace")
+    assert replaced.status == 0, replaced.err
+    assert f"It replaces {made['id']}." in replaced.out
+    [secret] = [line for line in replaced.out.splitlines() if line.startswith("STRIPE_WEBHOOK_SECRET=whsec_")]
+    assert made["secret"] not in secret
+    [endpoint] = await registered(stripe_emulator)
+    assert endpoint != made["id"]
+
+
+async def test_what_cannot_be_registered_is_refused_in_a_line(
+    perdure: Perdure, stripe_emulator: StripeEmulator
+) -> None:
+    perdure.settings["STRIPE_API_BASE"] = stripe_emulator.url
+    no_key, bad_key, plain, not_url, unreachable = await asyncio.gather(
+        perdure(*COMMAND, URL),
+        perdure(*COMMAND, URL, STRIPE_API_KEY="nonsense"),
+        perdure(*COMMAND, "http://billing.example.com/", STRIPE_API_KEY="sk_test_x", STRIPE_API_BASE=""),
+        perdure(*COMMAND, "billing.example.com", STRIPE_API_KEY="sk_test_x"),
+        perdure(*COMMAND, URL, STRIPE_API_KEY="sk_test_x", STRIPE_API_BASE="http://127.0.0.1:1"),
+    )
+    assert no_key.error.startswith("STRIPE_API_KEY is not set")
+    assert bad_key.error.startswith("Stripe refuses STRIPE_API_KEY: ")
+    assert plain.error.endswith("Stripe delivers events over https only")
+    assert not_url.error == "--url 'billing.example.com' is not a URL: write https://host/path"
+    assert unreachable.error.startswith("Stripe")
