@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -47,9 +48,7 @@ def _split(value: object) -> object:
 class Settings(BaseSettings):
     """All settings of all processes; each process demands those it needs with `need`."""
 
-    model_config = SettingsConfigDict(
-        env_file=(".env",), extra="ignore", env_ignore_empty=True, validate_default=True, frozen=True
-    )
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, validate_default=True, frozen=True)
 
     # Parts of the deployment
     database_url: SecretStr | None = Field(
@@ -83,6 +82,7 @@ class Settings(BaseSettings):
     finalization_poll_seconds: float = Field(
         60.0,
         gt=0,
+        le=86_400,
         description="first wait before Stripe is asked, should its webhook not come; doubles up to 1 h",
     )
 
@@ -97,9 +97,21 @@ class Settings(BaseSettings):
     def _zone_exists(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin") from error
         return value
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^/\s?#]+/?", value):
+            raise ValueError(f"{value!r} is not an address such as http://127.0.0.1:12111")
+        return value.rstrip("/") if value else value
+
+    @field_validator("database_url", "stripe_api_key", mode="before")
+    @classmethod
+    def _without_line_end(cls, value: object) -> object:
+        return value.strip() if isinstance(value, str) else value
 
     @property
     def zone(self) -> ZoneInfo:
@@ -107,17 +119,18 @@ class Settings(BaseSettings):
         return ZoneInfo(self.billing_time_zone)
 
     def need(self, name: str) -> str:
-        """The setting `name` as text.
+        """The setting `name` as text; several values are separated by commas.
 
         Raises:
             SettingsError: it is not set.
         """
         value = getattr(self, name)
-        if value is None:
+        if value is None or value == []:
             raise SettingsError(
                 f"{name.upper()} is not set: set it in the environment or in .env, or start `perdure up` here"
             )
-        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        values = value if isinstance(value, list) else [value]
+        return ",".join(v.get_secret_value() if isinstance(v, SecretStr) else str(v) for v in values)
 
     @classmethod
     def settings_customise_sources(
@@ -125,12 +138,12 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Add the mounted secrets and the running stack's file to the usual sources."""
         own = (init_settings, env_settings, _MountedSecrets(settings_cls))
-        return own if environment_only() else (*own, dotenv_settings, _RunningStack(settings_cls))
+        return (*own, _File(settings_cls, dotenv_environment()), _File(settings_cls, stack_environment()))
 
 
 class _Source(PydanticBaseSettingsSource):
@@ -142,21 +155,46 @@ class _MountedSecrets(_Source):
     """`<NAME>_FILE` names a file whose content is the secret."""
 
     def __call__(self) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name in SECRETS:
-            path = os.environ.get(f"{name.upper()}_FILE")
-            if path:
-                try:
-                    found[name] = Path(path).read_text().strip()
-                except OSError as error:
-                    raise SettingsError(f"{name.upper()}_FILE: cannot read {path}: {error.strerror}") from error
-        return {name: value for name, value in found.items() if name in self.settings_cls.model_fields}
+        found = {name: _mounted(name.upper()) for name in SECRETS if name in self.settings_cls.model_fields}
+        return {name: value for name, value in found.items() if value is not None}
 
 
-class _RunningStack(_Source):
+class _File(_Source):
+    """What a file in shell syntax says."""
+
+    def __init__(self, settings_cls: type[BaseSettings], values: dict[str, str]) -> None:
+        super().__init__(settings_cls)
+        self._values = values
+
     def __call__(self) -> dict[str, Any]:
         fields = self.settings_cls.model_fields
-        return {name.lower(): value for name, value in stack_environment().items() if value and name.lower() in fields}
+        return {name.lower(): value for name, value in self._values.items() if name.lower() in fields}
+
+
+def _mounted(name: str) -> str | None:
+    """The secret in the file that the environment variable `<name>_FILE` names; none without that variable."""
+    path = os.environ.get(f"{name}_FILE")
+    if not path:
+        return None
+    try:
+        secret = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{name}_FILE: cannot read {path}: {_why(error)}") from error
+    if not secret:
+        raise SettingsError(f"{name}_FILE: {path} is empty")
+    return secret
+
+
+def _variables(path: Path, *, interpolate: bool) -> dict[str, str]:
+    """The variables that a file sets, without empty ones."""
+    try:
+        return {name: value for name, value in dotenv_values(path, interpolate=interpolate).items() if value}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"cannot read {path}: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or "it is not UTF-8 text"
 
 
 def dotenv_environment() -> dict[str, str]:
@@ -164,7 +202,7 @@ def dotenv_environment() -> dict[str, str]:
     path = Path(".env")
     if environment_only() or not path.is_file():
         return {}
-    return {name: value for name, value in dotenv_values(path).items() if value}
+    return _variables(path, interpolate=True)
 
 
 def stack_environment() -> dict[str, str]:
@@ -172,7 +210,7 @@ def stack_environment() -> dict[str, str]:
     path = home() / "env"
     if environment_only() or not path.is_file() or not _stack_runs():
         return {}
-    return {k: v for k, v in dotenv_values(path).items() if v is not None}
+    return _variables(path, interpolate=False)  # it quotes every value
 
 
 def _stack_runs() -> bool:
@@ -186,13 +224,17 @@ def _stack_runs() -> bool:
 
 
 def export_temporal_environment() -> None:
-    """Let `temporalio.envconfig`, which reads the process's environment alone, see the other sources too."""
-    for source in (dotenv_environment(), stack_environment()):
+    """Let `temporalio.envconfig`, which reads the process's environment alone, see the other sources too.
+
+    Raises:
+        SettingsError: TEMPORAL_API_KEY_FILE, `.env` or the stack's file cannot be read.
+    """
+    mounted = _mounted("TEMPORAL_API_KEY")
+    sources = ({"TEMPORAL_API_KEY": mounted} if mounted else {}, dotenv_environment(), stack_environment())
+    for source in sources:
         for name, value in source.items():
-            if name.startswith("TEMPORAL_"):
-                os.environ.setdefault(name, value)
-    if key_file := os.environ.get("TEMPORAL_API_KEY_FILE"):
-        os.environ.setdefault("TEMPORAL_API_KEY", Path(key_file).read_text().strip())
+            if name.startswith("TEMPORAL_") and not os.environ.get(name):
+                os.environ[name] = value
 
 
 def load(**overrides: Any) -> Settings:

@@ -1,0 +1,142 @@
+"""A setting that is missing or malformed is one clear line that names it; no secret is ever shown."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+import settings
+
+SECRET = "s3cr3t-that-nobody-may-see"
+
+
+def _refusal() -> str:
+    with pytest.raises(settings.SettingsError) as refused:
+        settings.load()
+    line = str(refused.value)
+    assert "\n" not in line
+    assert len(line) < 300
+    return line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("DATABASE_POOL_SIZE", "many", "valid integer"),
+        ("DATABASE_POOL_SIZE", "0", "greater than or equal to 1"),
+        ("PAGE_SIZE", "501", "less than or equal to 500"),
+        ("PAGE_SIZE", "1.5", "valid integer"),
+        ("PAGE_SIZE", "-1", "greater than or equal to 1"),
+        ("WEBHOOK_PORT", "65536", "less than or equal to 65535"),
+        ("METRICS_PORT", "0", "greater than or equal to 1"),
+        ("STRIPE_ACTIVITIES_PER_SECOND", "0", "greater than 0"),
+        ("STRIPE_ACTIVITIES_PER_SECOND", "nan", "Input should be"),
+        ("STRIPE_ACTIVITIES_PER_SECOND", "inf", "less than or equal to 1000"),
+        ("FINALIZATION_POLL_SECONDS", "inf", "less than or equal to 86400"),
+        ("FINALIZATION_POLL_SECONDS", "nan", "Input should be"),
+        ("FINALIZATION_POLL_SECONDS", "soon", "valid number"),
+        ("COLLECTION_METHOD", "cash", "'charge_automatically' or 'send_invoice'"),
+        ("DAYS_UNTIL_DUE", "-3", "greater than or equal to 0"),
+        ("BILLING_TIME_ZONE", "Mars/Olympus", "not an IANA time zone"),
+        ("BILLING_TIME_ZONE", "../../etc/passwd", "not an IANA time zone"),
+        ("BILLING_TIME_ZONE", "Europe", "not an IANA time zone"),
+        ("BILL_AFTER", "yesterday", "valid datetime"),
+        ("BILL_AFTER", "2022-05-01T00:00:00", "timezone"),
+        ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("STRIPE_API_BASE", "localhost:12111", "not an address such as"),
+        ("STRIPE_API_BASE", "ftp://localhost", "not an address such as"),
+    ],
+)
+def test_a_malformed_setting_is_one_clear_line(env: dict[str, str], name: str, value: str, reason: str) -> None:
+    env[name] = value
+    line = _refusal()
+    assert line.startswith(f"{name}: ")
+    assert reason in line
+
+
+@pytest.mark.parametrize("source", ["environment", ".env", "stack"])
+def test_wherever_it_comes_from(env: dict[str, str], stack_file: Path, tmp_path: Path, source: str) -> None:
+    if source == "environment":
+        env["PAGE_SIZE"] = "x"
+    else:
+        (stack_file if source == "stack" else tmp_path / ".env").write_text("PAGE_SIZE=x\n")
+    assert _refusal().startswith("PAGE_SIZE: ")
+
+
+def test_all_faults_are_told_at_once(env: dict[str, str]) -> None:
+    env.update(PAGE_SIZE="x", WEBHOOK_PORT="y")
+    assert [part.split(":")[0] for part in _refusal().split("; ")] == ["PAGE_SIZE", "WEBHOOK_PORT"]
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET"])
+def test_a_mounted_secret_that_cannot_be_read(env: dict[str, str], tmp_path: Path, name: str) -> None:
+    path = tmp_path / "secret"
+    env[f"{name}_FILE"] = str(path)
+    assert _refusal() == f"{name}_FILE: cannot read {path}: No such file or directory"
+    path.write_text(" \n")
+    assert _refusal() == f"{name}_FILE: {path} is empty"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert _refusal() == f"{name}_FILE: cannot read {path}: it is not UTF-8 text"
+    env[f"{name}_FILE"] = str(tmp_path)
+    assert _refusal() == f"{name}_FILE: cannot read {tmp_path}: Is a directory"
+
+
+def test_temporals_key_that_cannot_be_read(env: dict[str, str], tmp_path: Path) -> None:
+    env["TEMPORAL_API_KEY_FILE"] = str(tmp_path / "none")
+    with pytest.raises(settings.SettingsError, match=r"^TEMPORAL_API_KEY_FILE: cannot read"):
+        settings.export_temporal_environment()
+
+
+def test_files_that_are_no_text(env: dict[str, str], stack_file: Path, tmp_path: Path) -> None:
+    stack_file.write_bytes(b"PAGE_SIZE='\xff'\n")
+    assert _refusal() == f"cannot read {stack_file}: it is not UTF-8 text"
+    (tmp_path / ".env").write_bytes(b"\xff")
+    assert _refusal() == "cannot read .env: it is not UTF-8 text"
+
+
+@pytest.mark.parametrize("name", ["database_url", "stripe_api_key", "stripe_webhook_secret", "report_store_url"])
+def test_what_is_needed_and_missing(env: dict[str, str], name: str) -> None:
+    with pytest.raises(settings.SettingsError) as refused:
+        settings.load().need(name)
+    line = f"{name.upper()} is not set: set it in the environment or in .env, or start `perdure up` here"
+    assert str(refused.value) == line
+
+
+def test_what_is_needed_and_there(env: dict[str, str]) -> None:
+    env.update(REPORT_STORE_URL="file:///r", DATABASE_URL="postgresql://h/d", PAGE_SIZE="7")
+    found = settings.load()
+    needed = [found.need(name) for name in ("report_store_url", "database_url", "page_size")]
+    assert needed == ["file:///r", "postgresql://h/d", "7"]
+
+
+def test_the_emulators_address_has_no_slash_at_the_end(env: dict[str, str]) -> None:
+    env["STRIPE_API_BASE"] = "http://127.0.0.1:12111/"
+    assert settings.load().stripe_api_base == "http://127.0.0.1:12111"
+
+
+def test_no_secret_is_shown(env: dict[str, str]) -> None:
+    env.update(
+        DATABASE_URL=f"postgresql://u:{SECRET}@h/d", STRIPE_API_KEY=SECRET, STRIPE_WEBHOOK_SECRET=f"{SECRET},{SECRET}2"
+    )
+    found = settings.load()
+    assert set(settings.SECRETS) - {"temporal_api_key"} <= found.model_fields_set
+    for shown in (repr(found), str(found), str(found.model_dump()), found.model_dump_json(), f"{found!r}"):
+        assert SECRET not in shown
+
+
+def test_no_fault_shows_a_secret(env: dict[str, str]) -> None:
+    env.update(STRIPE_API_KEY=SECRET, DATABASE_URL=SECRET, STRIPE_WEBHOOK_SECRET=SECRET, PAGE_SIZE="x")
+    with pytest.raises(settings.SettingsError) as refused:
+        settings.load()
+    assert SECRET not in str(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
+def test_settings_do_not_change(env: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        settings.load().page_size = 3  # type: ignore[misc]
+    assert pickle.loads(pickle.dumps(settings.load())) == settings.load()
