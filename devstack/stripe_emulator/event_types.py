@@ -1,4 +1,4 @@
-"""The event types that a webhook endpoint may ask for; the emulator makes those marked as its own."""
+"""The event types that a webhook endpoint may ask for; `EMITTED` are made here."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ EMITTED = frozenset(
         "invoice.created",
         "invoice.updated",
         "invoice.deleted",
+        "invoice.finalization_failed",
         "invoice.finalized",
         "invoice.sent",
         "invoice.paid",
@@ -29,7 +30,6 @@ EMITTED = frozenset(
         "price.updated",
         "product.created",
         "product.updated",
-        "product.deleted",
     ]
 )
 
@@ -63,7 +63,6 @@ SILENT = frozenset(
         "customer.tax_id.created",
         "customer.tax_id.deleted",
         "customer.tax_id.updated",
-        "invoice.finalization_failed",
         "invoice.overdue",
         "invoice.overpaid",
         "invoice.payment_action_required",
@@ -80,6 +79,7 @@ SILENT = frozenset(
         "payment_method.detached",
         "payment_method.updated",
         "price.deleted",
+        "product.deleted",
         "refund.created",
         "refund.failed",
         "refund.updated",

@@ -24,6 +24,7 @@ class Rule:
     action: str
     pattern: re.Pattern[str]
     method: str | None = None
+    body: re.Pattern[str] | None = None
     times: int | None = 1
     skip: int = 0
     probability: float = 1.0
@@ -53,7 +54,8 @@ class Rule:
         """The rule as the admin route shows it."""
         names = ("id", "action", "times", "skip", "probability", "seed", "seconds", "stored", "committed", "hits")
         shown = {name: getattr(self, name) for name in names}
-        return {**shown, "method": self.method, "pattern": self.pattern.pattern}
+        body = self.body.pattern if self.body is not None else None
+        return {**shown, "method": self.method, "pattern": self.pattern.pattern, "body": body}
 
 
 def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str) -> Rule:
@@ -64,12 +66,13 @@ def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str
     if action not in actions:
         raise FaultError(f"action must be one of {', '.join(actions)}")
     match = order.get("match") or {}
-    if not isinstance(match, dict) or set(match) - {key, "method"}:
-        raise FaultError(f"match is an object with {key} and, for requests, method")
+    if not isinstance(match, dict) or set(match) - {key, *({"method", "body"} if key == "path" else ())}:
+        raise FaultError(f"match is an object with {key} and, for requests, method and body")
     try:
         pattern = re.compile(str(match.get(key) or ""))
+        body = re.compile(str(match["body"])) if match.get("body") else None
     except re.error as error:
-        raise FaultError(f"match.{key}: {error}") from None
+        raise FaultError(f"match: {error}") from None
     method = str(match["method"]).upper() if match.get("method") else None
     times = order.get("times", 1)
     try:
@@ -78,6 +81,7 @@ def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str
             action,
             pattern,
             method,
+            body,
             None if times is None else int(times),
             int(order.get("skip", 0)),
             float(order.get("probability", 1.0)),
@@ -121,10 +125,11 @@ class Faults(_Rules):
 
     actions, key = ACTIONS, "path"
 
-    def pick(self, method: str, path: str) -> Rule | None:
-        """The first rule that fires for this request."""
+    def pick(self, method: str, path: str, body: str) -> Rule | None:
+        """The first rule that fires for this request; `body` is the raw form."""
         for rule in self.rules:
-            if rule.method in (None, method) and rule.pattern.search(path) and rule.fires():
+            fits = rule.method in (None, method) and rule.pattern.search(path)
+            if fits and (rule.body is None or rule.body.search(body)) and rule.fires():
                 return rule
         return None
 

@@ -250,7 +250,7 @@ def charge(ctx: Context, invoice: Obj, method: str | None) -> Text:
 
 
 def clock_passed(ctx: Context, invoice_id: str) -> None:
-    """Finalize an advancing draft whose hour has passed."""
+    """Finalize an advancing draft whose hour has passed; without its customer that fails."""
     ctx.store.set_timer("invoice", invoice_id, None)
     invoice = ctx.store.get("invoice", invoice_id)
     if invoice is None or invoice["status"] != "draft" or not invoice["auto_advance"]:
@@ -258,7 +258,13 @@ def clock_passed(ctx: Context, invoice_id: str) -> None:
     if ctx.store.text("customer", invoice["customer"]) is None:
         before = dict(invoice)
         invoice["auto_advance"] = False
-        ctx.save("invoice", invoice, "invoice.updated", before=before)
+        invoice["automatically_finalizes_at"] = invoice["next_payment_attempt"] = None
+        invoice["last_finalization_error"] = {
+            "type": "invalid_request_error",
+            "code": "resource_missing",
+            "message": f"No such customer: '{invoice['customer']}'",
+        }
+        ctx.save("invoice", invoice, "invoice.updated", "invoice.finalization_failed", before=before)
         return
     finalize(ctx, invoice)
 

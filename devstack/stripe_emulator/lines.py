@@ -12,7 +12,6 @@ from .params import (
     Params,
     Spec,
     boolean,
-    choice,
     clearable,
     currency,
     decimal,
@@ -21,33 +20,33 @@ from .params import (
     string,
     timestamp,
 )
-from .routes.catalog import PRODUCT_DATA, new_price, plain, product_of, unit_amount
+from .routes.catalog import LINE_PRODUCT_DATA, new_price, plain, product_of, unit_amount
 from .store import Obj, Query
 
 MAX_LINES = 250
 EMBEDDED = 10
 
 PERIOD = Params(start=timestamp(), end=timestamp(), required=["start", "end"])
-PRICE_DATA = Params(
-    currency=currency(),
-    product=string(),
-    product_data=PRODUCT_DATA,
-    tax_behavior=choice("exclusive", "inclusive", "unspecified"),
-    unit_amount=integer(),
-    unit_amount_decimal=decimal(),
-    required=["currency"],
-)
+_PRICE_DATA: dict[str, Spec] = {
+    "currency": currency(),
+    "product": string(),
+    "unit_amount": integer(),
+    "unit_amount_decimal": decimal(),
+}
+_LINE_PRICE = Params(_PRICE_DATA, product_data=LINE_PRODUCT_DATA, required=["currency"], unsupported="tax_behavior")
+_ITEM_PRICE = Params(_PRICE_DATA, required=["currency", "product"], unsupported="tax_behavior")
 LINE_FIELDS: dict[str, Spec] = {
     "amount": integer(-99_999_999_999, 99_999_999_999),
     "description": clearable(string()),
     "discountable": boolean(),
     "metadata": metadata(),
     "period": PERIOD,
-    "price_data": PRICE_DATA,
+    "price_data": _LINE_PRICE,
     "pricing": Params(price=string()),
     "quantity": integer(0, 10**12),
     "quantity_decimal": decimal(),
 }
+ITEM_FIELDS: dict[str, Spec] = {**LINE_FIELDS, "price_data": _ITEM_PRICE}
 LINE_UNSUPPORTED = "discounts tax_amounts tax_rates"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -191,19 +192,31 @@ def _check_metadata(key: str, value: Raw, at: str) -> None:
         raise StripeError(f"{text} {len(value)} characters. Invalid value: {value[:50]}...", param=where)
 
 
-def list_of(spec: Spec, most: int | None = None) -> Spec:
-    """A list whose indexes are 0, 1, 2 ... without holes."""
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """A list of at most `most` elements, whose indexes are 0, 1, 2 ... without holes."""
 
-    def parse(raw: Raw, at: str) -> list[Any]:
+    spec: Spec
+    most: int
+
+    def __call__(self, raw: Raw, at: str) -> list[Any]:
+        """The typed elements.
+
+        Raises:
+            StripeError: 400, it is no list, or too long, or an element is malformed.
+        """
         if isinstance(raw, str):
             raise StripeError("Invalid array", param=at)
         if any(str(i) not in raw for i in range(len(raw))):
             raise StripeError(f"Invalid array: the indexes are not 0 to {len(raw) - 1}.", param=at)
-        if most is not None and len(raw) > most:
-            raise StripeError(f"Array {at} exceeded maximum {most} allowed elements.", param=at)
-        return [spec(raw[str(i)], f"{at}[{i}]") for i in range(len(raw))]
+        if len(raw) > self.most:
+            raise StripeError(f"Array {at} exceeded maximum {self.most} allowed elements.", param=at)
+        return [self.spec(raw[str(i)], f"{at}[{i}]") for i in range(len(raw))]
 
-    return parse
+
+def list_of(spec: Spec, most: int = 1000) -> ListOf:
+    """A list of `spec`."""
+    return ListOf(spec, most)
 
 
 class Params:
@@ -254,6 +267,7 @@ def one_or_range() -> Spec:
 
 
 EXPAND = list_of(string(), most=20)
+SEARCH = Params(query=string(), limit=integer(1, 100), page=string(), expand=EXPAND, required=["query"])
 
 
 def listing(unsupported: str = "", **filters: Spec) -> Params:

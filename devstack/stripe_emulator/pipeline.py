@@ -77,7 +77,7 @@ class Pipeline:
             request.headers.get("Idempotency-Key") if request.method == "POST" else None,
             f"req_{secrets.token_hex(7)}",
         )
-        exchange.fault = self.faults.pick(exchange.method, exchange.path)
+        exchange.fault = self.faults.pick(exchange.method, exchange.path, exchange.body)
         try:
             await self._answer(request, exchange, raw)
         except StripeError as error:
@@ -93,6 +93,7 @@ class Pipeline:
         if exchange.fault is not None and exchange.fault.action == "lost_request":
             raise _server_error(500)  # the connection is dropped instead
         self._authenticate(request)
+        self._refuse_connect(request)
         version = request.headers.get("Stripe-Version")
         if version is not None and not _VERSION.fullmatch(version):
             raise StripeError(f"Invalid Stripe API version: {version}")
@@ -171,6 +172,15 @@ class Pipeline:
         good = given.startswith(("sk_test_", "rk_test_")) if wanted is None else given == wanted
         if not good:
             raise StripeError(f"Invalid API Key provided: {given[:8]}{'*' * 12}{given[-4:]}", status=401)
+
+    def _refuse_connect(self, request: web.Request) -> None:
+        for name in ("Stripe-Account", "Stripe-Context"):
+            if request.headers.get(name, self.account.id) != self.account.id:
+                raise StripeError(
+                    f"The Stripe emulator has one account, {self.account.id}; the header {name} names another.",
+                    code="account_invalid",
+                    status=403,
+                )
 
     def _headers(self, request: web.Request, exchange: Exchange) -> None:
         exchange.headers["Request-Id"] = exchange.request_id

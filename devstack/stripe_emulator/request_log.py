@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-REMEMBERED = 5000
+REMEMBERED = 1000
 
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:

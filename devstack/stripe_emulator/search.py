@@ -60,7 +60,7 @@ class SearchIndex:
             for name, value in json.loads(fields):
                 self._store.run("INSERT INTO search_entry VALUES (?,?,?,?)", (kind, name, value, object_id))
         if rows:
-            self._store.run("DELETE FROM search_pending WHERE seq<=? AND due<=?", (rows[-1][0], now))
+            self._store.run("DELETE FROM search_pending WHERE kind=? AND due<=?", (kind, now))
 
     def find(self, context: Context, kind: str, url: str) -> Text:
         """The answer to a search request, newest first.
@@ -69,7 +69,7 @@ class SearchIndex:
             StripeError: the query is malformed or names a field that cannot be searched.
         """
         with self._store.transaction():
-            self._catch_up()
+            self._catch_up(kind)
         found = self._evaluate(kind, context.params["query"])
         places = sorted(
             ((place, one) for one in found if (place := self._store.place(kind, one)) is not None), reverse=True

@@ -99,12 +99,14 @@ class StripeEmulator:
         app.router.add_route("*", "/{path:.*}", self._dispatch)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
         await runner.setup()
-        tasks = []
+        tasks: list[asyncio.Task[None]] = []
         try:
             listening = socket.create_server((self.config.host, self.config.port), backlog=512)
             await web.SockSite(runner, listening).start()
             port = listening.getsockname()[1]
-            tasks = [asyncio.create_task(work()) for work in (self.deliveries.run, self.timers.run, self._prune)]
+            for work in (self.deliveries.run, self.timers.run, self._prune):
+                tasks.append(asyncio.create_task(work(), name=work.__qualname__))
+                tasks[-1].add_done_callback(_complain)
             yield f"http://{self.config.host}:{port}"
         finally:
             await runner.cleanup()
@@ -113,3 +115,9 @@ class StripeEmulator:
             await asyncio.gather(*tasks, return_exceptions=True)
             self.requests.close()
             self.store.close()
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """Work in the background ends only when it is told to."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.critical("%s died; restart the emulator", task.get_name(), exc_info=error)

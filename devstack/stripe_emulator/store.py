@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS timer (
     kind TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS timer_at ON timer (at);
 CREATE TABLE IF NOT EXISTS search_pending (seq INTEGER PRIMARY KEY, kind TEXT, id TEXT, due REAL, fields TEXT);
+CREATE INDEX IF NOT EXISTS search_due ON search_pending (kind, due);
 CREATE TABLE IF NOT EXISTS search_entry (kind TEXT, field TEXT, value TEXT COLLATE NOCASE, id TEXT);
 CREATE INDEX IF NOT EXISTS search_value ON search_entry (kind, field, value);
 CREATE INDEX IF NOT EXISTS search_id ON search_entry (kind, id);
@@ -108,10 +109,11 @@ class Store:
         self._db.execute("BEGIN")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # not so when SQLite gave up by itself
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -120,6 +120,13 @@ async def test_versions_are_echoed(emulator: Running) -> None:
     assert (await version("latest"))[0] == 400
 
 
+async def test_another_account_is_refused(emulator: Running, v1: Any) -> None:
+    own = (await v1.accounts.retrieve_current_async()).id
+    assert (await emulator.raw("GET", "/v1/customers", headers={"Stripe-Account": own}))[0] == 200
+    status, _, answer = await emulator.raw("GET", "/v1/customers", headers={"Stripe-Account": "acct_other"})
+    assert (status, answer["error"]["code"]) == (403, "account_invalid")
+
+
 async def test_large_requests_are_taken(emulator: Running, v1: Any) -> None:
     draft = await emulator.draft()
     metadata = {f"key {i}": "v" * 100 for i in range(50)}

@@ -35,6 +35,13 @@ async def test_a_request_that_never_arrives(emulator: Running, v1: Any) -> None:
     assert (await v1.customers.list_async()).data == []
 
 
+async def test_a_rule_may_look_at_the_form(emulator: Running) -> None:
+    await emulator.admin("POST", "faults", {"match": {"body": "name=Bob"}, "action": "503"})
+    await emulator.customer(name="Ann")
+    with pytest.raises(stripe.APIError):
+        await emulator.customer(name="Bob")
+
+
 async def test_chance_is_repeatable(emulator: Running) -> None:
     async def run() -> list[bool]:
         order = {"match": {"path": "customers"}, "action": "503", "times": None, "probability": 0.5, "seed": 7}

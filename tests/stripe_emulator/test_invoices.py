@@ -138,6 +138,18 @@ async def test_an_advancing_draft_finalizes_an_hour_later_on_the_clock(emulator:
     assert (event.request.id, event.request.idempotency_key) == (None, None)
 
 
+async def test_without_its_customer_it_cannot_be_finalized(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(1000, auto_advance=True)
+    await v1.customers.delete_async(draft.customer)
+    await emulator.admin("POST", "clock", {"advance_seconds": 3700})
+    stuck = await v1.invoices.retrieve_async(draft.id)
+    assert (stuck.status, stuck.auto_advance, stuck.last_finalization_error.code) == (
+        "draft", False, "resource_missing",
+    )  # fmt: skip
+    assert (await emulator.events())[-1].type == "invoice.finalization_failed"
+    assert (await refused(v1.invoices.finalize_invoice_async(draft.id))).param == "customer"
+
+
 async def test_an_advancing_invoice_is_charged(emulator: Running, v1: Any) -> None:
     rich = await emulator.customer(invoice_settings={"default_payment_method": "pm_card_visa"})
     poor = await emulator.customer(invoice_settings={"default_payment_method": "pm_card_chargeCustomerFail"})

@@ -29,12 +29,21 @@ RECURRING = Params(
     interval_count=integer(1, 1095),
     usage_type=choice("licensed", "metered"),
     required=["interval"],
-    unsupported="meter trial_period_days",
+    unsupported="meter",
+)
+INTERVAL = Params(
+    interval=choice("day", "week", "month", "year"), interval_count=integer(1, 1095), required=["interval"]
 )
 PRODUCT_DATA = Params(
     name=string(),
     metadata=metadata(),
-    description=string(),
+    required=["name"],
+    unsupported="active id statement_descriptor tax_code unit_label",
+)
+LINE_PRODUCT_DATA = Params(
+    name=string(),
+    description=string(40000),
+    metadata=metadata(),
     required=["name"],
     unsupported="images tax_code unit_label",
 )

@@ -7,6 +7,7 @@ import secrets
 from ..context import Context, Text, dumps, merge_metadata, new_id
 from ..params import (
     EXPAND,
+    SEARCH,
     Params,
     Spec,
     clearable,
@@ -130,7 +131,6 @@ def search(ctx: Context) -> Text:
     return ctx.search.find(ctx, "customer", "/v1/customers/search")
 
 
-SEARCH = Params(query=string(), limit=integer(1, 100), page=string(), expand=EXPAND, required=["query"])
 ENDPOINTS = [
     Endpoint("POST", "/v1/customers", Params(_FIELDS, unsupported=_UNSUPPORTED_FIRST), create),
     Endpoint("GET", "/v1/customers", listing("test_clock", created=one_or_range(), email=string(512)), list_all),

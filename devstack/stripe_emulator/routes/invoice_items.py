@@ -8,7 +8,7 @@ from ..context import Context, Text, dumps, merge_metadata, new_id
 from ..errors import StripeError
 from ..invoice_state import require_draft
 from ..lines import (
-    LINE_FIELDS,
+    ITEM_FIELDS,
     add_lines,
     change_line,
     check_period,
@@ -175,7 +175,7 @@ ENDPOINTS = [
         "POST",
         "/v1/invoiceitems",
         Params(
-            LINE_FIELDS,
+            ITEM_FIELDS,
             currency=currency(),
             customer=string(),
             invoice=string(),
@@ -192,6 +192,6 @@ ENDPOINTS = [
         list_all,
     ),
     Endpoint("GET", "/v1/invoiceitems/{}", Params(expand=EXPAND), retrieve),
-    Endpoint("POST", "/v1/invoiceitems/{}", Params(LINE_FIELDS, expand=EXPAND, unsupported=_UNSUPPORTED), update),
+    Endpoint("POST", "/v1/invoiceitems/{}", Params(ITEM_FIELDS, expand=EXPAND, unsupported=_UNSUPPORTED), update),
     Endpoint("DELETE", "/v1/invoiceitems/{}", Params(), delete),
 ]

@@ -7,6 +7,7 @@ from ..errors import StripeError
 from ..invoice_state import delete_draft, new_invoice, require_draft, set_schedule
 from ..params import (
     EXPAND,
+    SEARCH,
     Params,
     Spec,
     boolean,
@@ -23,7 +24,6 @@ from ..params import (
 )
 from ..routing import Endpoint
 from ..store import Obj, Query
-from .customers import SEARCH
 from .invoice_items import take_in_pending
 
 _EDITABLE_LATER = {"metadata", "auto_advance", "default_payment_method", "expand"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..params import Params, Spec, boolean, choice, clearable, currency, decimal, integer, metadata, string
-from .catalog import RECURRING
+from .catalog import INTERVAL
 
 CANCELLATION_DETAILS = Params(
     comment=clearable(string()),
@@ -18,7 +18,7 @@ CANCELLATION_DETAILS = Params(
 _PRICE_DATA = Params(
     currency=currency(),
     product=string(),
-    recurring=RECURRING,
+    recurring=INTERVAL,
     tax_behavior=choice("exclusive", "inclusive", "unspecified"),
     unit_amount=integer(),
     unit_amount_decimal=decimal(),
@@ -30,7 +30,7 @@ _ITEM: dict[str, Spec] = {
     "price_data": _PRICE_DATA,
     "quantity": integer(0, 10**9),
 }
-NEW_ITEM = Params(_ITEM, unsupported="billing_thresholds discounts tax_rates plan trial")
+NEW_ITEM = Params(_ITEM, unsupported="billing_thresholds discounts tax_rates")
 CHANGED_ITEM = Params(
     _ITEM, id=string(), deleted=boolean(), unsupported="billing_thresholds clear_usage discounts tax_rates"
 )

@@ -6,6 +6,7 @@ from ..context import Context, Text, merge_metadata
 from ..errors import StripeError, missing_object
 from ..params import (
     EXPAND,
+    SEARCH,
     Params,
     Raw,
     Spec,
@@ -143,6 +144,11 @@ def cancel(ctx: Context) -> Text:
     return end_subscription(ctx, subscription, "cancellation_requested")
 
 
+def search(ctx: Context) -> Text:
+    """Subscriptions by a search query; lags behind writes."""
+    return ctx.search.find(ctx, "subscription", "/v1/subscriptions/search")
+
+
 def list_all(ctx: Context) -> Text:
     """Subscriptions, newest first; without `status` those that are not canceled."""
     query = Query("subscription")
@@ -188,6 +194,7 @@ _CANCEL = Params(cancellation_details=CANCELLATION_DETAILS, expand=EXPAND, unsup
 ENDPOINTS = [
     Endpoint("POST", "/v1/subscriptions", _CREATE, create),
     Endpoint("GET", "/v1/subscriptions", _LIST, list_all),
+    Endpoint("GET", "/v1/subscriptions/search", SEARCH, search),
     Endpoint("GET", "/v1/subscriptions/{}", Params(expand=EXPAND), retrieve),
     Endpoint("POST", "/v1/subscriptions/{}", _UPDATE, update),
     Endpoint("DELETE", "/v1/subscriptions/{}", _CANCEL, cancel),
