@@ -51,11 +51,12 @@ class SearchIndex:
         """Take a deleted object out, after the same lag."""
         self.note(kind, {"id": object_id, "deleted": True})
 
-    def _catch_up(self) -> None:
+    def _catch_up(self, kind: str) -> None:
         now = time.time()
-        rows = self._store.run("SELECT seq, kind, id, fields FROM search_pending WHERE due<=? ORDER BY seq", (now,))
-        latest = {(kind, object_id): fields for _, kind, object_id, fields in rows}
-        for (kind, object_id), fields in latest.items():
+        rows = self._store.run(
+            "SELECT id, fields FROM search_pending WHERE kind=? AND due<=? ORDER BY seq", (kind, now)
+        )
+        for object_id, fields in dict(rows).items():  # the latest of each
             self._store.run("DELETE FROM search_entry WHERE kind=? AND id=?", (kind, object_id))
             for name, value in json.loads(fields):
                 self._store.run("INSERT INTO search_entry VALUES (?,?,?,?)", (kind, name, value, object_id))
