@@ -1,0 +1,120 @@
+"""Accounts, windows and instances to bill, in few words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from billing.invoice import InvoiceReason
+from billing.rating import RateCard, parse_rate_card
+from billing.rows import AccountRow, InstanceRow
+from storage.accounts import upsert_accounts
+from storage.claims import ClaimScope
+from storage.database import Database
+from storage.instances import upsert_instances
+
+US = timedelta(microseconds=1)
+HOUR_US = 3_600_000_000
+
+
+def may(day: float = 1, *, us: int = 0) -> datetime:
+    """An instant of May 2022; day 1 is its start, day 32 its end, day 0.5 noon of the last of April."""
+    return datetime(2022, 5, 1, tzinfo=UTC) + timedelta(days=day - 1) + us * US
+
+
+def card(**version: Any) -> RateCard:
+    """One version from 2022 on, one credit a minute, a cent a credit."""
+    first = {
+        "effective_from": datetime(2022, 1, 1, tzinfo=UTC),
+        "credits_per_minute": {"default": "1", "xl": "2"},
+        "price_per_credit": {"usd": "0.01", "jpy": "1", "kwd": "0.01"},
+        "minimum_charge": {"usd": "0.50"},
+    }
+    return parse_rate_card({"version": [{**first, **version}]})
+
+
+def scope(**changes: Any) -> ClaimScope:
+    """The period's run of May 2022 over all accounts."""
+    values: dict[str, Any] = {
+        "period": "2022-05",
+        "reason": InvoiceReason.PERIOD,
+        "subject": "",
+        "cutoff": may(32),
+        "period_start": may(1),
+        "bill_after": None,
+    }
+    return ClaimScope(**{**values, **changes})
+
+
+def june(**changes: Any) -> ClaimScope:
+    """The run of June 2022."""
+    return scope(**{"period": "2022-06", "cutoff": may(62), "period_start": may(32), **changes})
+
+
+def cancellation(subject: str, cutoff: datetime, **changes: Any) -> ClaimScope:
+    """The settlement of a cancelled subscription."""
+    return scope(reason=InvoiceReason.CANCELLATION, subject=subject, cutoff=cutoff, **changes)
+
+
+async def add_account(
+    db: Database,
+    attribution_id: str = "team:a",
+    *windows: tuple[datetime, datetime | None],
+    currency: str = "usd",
+    bill_after: datetime | None = None,
+    customer: str | None = None,
+) -> None:
+    """An account; without windows it has one that is open since April."""
+    rows = [
+        AccountRow(
+            line=line,
+            attribution_id=attribution_id,
+            stripe_customer_id=customer,
+            currency=currency,
+            bill_after=bill_after,
+            started=started,
+            ended=ended,
+        )
+        for line, (started, ended) in enumerate(windows or [(may(-29), None)], 1)
+    ]
+    assert await upsert_accounts(db, rows) == []
+
+
+def instance(instance_id: str, started: datetime | None, ended: datetime | None = None, **changes: Any) -> InstanceRow:
+    """A workspace instance of team:a that was created when it started."""
+    values: dict[str, Any] = {
+        "line": 1,
+        "attribution_id": "team:a",
+        "workspace_id": f"ws-{instance_id}",
+        "project_id": "p",
+        "workspace_class": "default",
+        "creation_time": started,
+        "started_time": started,
+        "stopping_time": ended,
+    }
+    return InstanceRow(id=instance_id, **{**values, **changes})
+
+
+async def add_instances(db: Database, *rows: InstanceRow) -> None:
+    """Import them; none may be refused."""
+    assert (await upsert_instances(db, rows)).faults == []
+
+
+async def fetch(db: Database, query: str, **parameters: Any) -> list[Any]:
+    """All rows of a query."""
+    async with db.transaction() as connection:
+        return list((await connection.execute(text(query), parameters)).all())
+
+
+async def execute(db: Database, command: str, **parameters: Any) -> None:
+    """Run one statement and commit it."""
+    async with db.transaction() as connection:
+        await connection.execute(text(command), parameters)
+
+
+async def claimed(db: Database) -> list[tuple[str, datetime, datetime]]:
+    """All live claims: instance, start, end."""
+    rows = await fetch(db, "SELECT instance_id, lower(during), upper(during) FROM claim ORDER BY instance_id, during")
+    return [tuple(row) for row in rows]
