@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
     from storage.database import Database
 
-_PATIENCE_SECONDS = 15.0
 _POLL_SECONDS = 0.3
 _AT_ONCE = 16
 
 
-async def retry(db: Database, records: Sequence[InvoiceRecord], *, as_json: bool) -> int:
+async def retry(db: Database, records: Sequence[InvoiceRecord], *, patience_seconds: float, as_json: bool) -> int:
     """Signal the invoices' workflows, starting those that rest; wait a moment and tell what became of them.
 
     Returns:
@@ -42,7 +41,7 @@ async def retry(db: Database, records: Sequence[InvoiceRecord], *, as_json: bool
             raise common.CommandError(f"invoice {record.key} is {record.state}: there is nothing to retry")
     if records:
         await _signal(await connect(), records)
-    after = await _settled(db, records)
+    after = await _settled(db, records, patience_seconds)
     outcomes = [_outcome(before, after[before.key]) for before in records]
     if as_json:
         common.print_json(outcomes)
@@ -83,14 +82,14 @@ async def _wake(client: Client, record: InvoiceRecord) -> None:
     )
 
 
-async def _settled(db: Database, records: Sequence[InvoiceRecord]) -> dict[str, InvoiceRecord]:
+async def _settled(db: Database, records: Sequence[InvoiceRecord], patience_seconds: float) -> dict[str, InvoiceRecord]:
     """The invoices as they are when none has anything left to do, or when patience ends."""
     after = {record.key: record for record in records}
     pending = {record.key: record for record in records}
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=common.err, transient=True, disable=not common.err.is_terminal) as bar:
         task = bar.add_task("", total=None)
-        give_up = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        give_up = asyncio.get_running_loop().time() + patience_seconds
         while pending and asyncio.get_running_loop().time() < give_up:
             bar.update(task, description=f"{len(records) - len(pending)} of {len(records)} settled")
             await asyncio.sleep(_POLL_SECONDS)
@@ -131,8 +130,7 @@ def _print(outcomes: list[dict[str, Any]]) -> None:
             tables.complain(f"{key}: blocked again: {outcome['blocked_reason']}")
         else:
             tables.complain(
-                f"{key}: blocked still: no worker has taken it up within {_PATIENCE_SECONDS:.0f} s; "
-                "it goes on as soon as `perdure worker` runs"
+                f"{key}: blocked still: no worker has taken it up yet; it goes on as soon as `perdure worker` runs"
             )
     if not outcomes:
         tables.say("No invoice is blocked.")

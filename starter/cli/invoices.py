@@ -69,6 +69,7 @@ async def retry(
     keys: Annotated[list[str] | None, typer.Argument(metavar="KEY...", help="Invoice keys.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every blocked invoice.")] = False,
     period: PeriodOption = None,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for what becomes of them.")] = 15.0,
     as_json: common.AsJson = False,
 ) -> int:
     """Let blocked invoices go on, after the cause was mended; says what became of them.
@@ -88,7 +89,7 @@ async def retry(
         else:
             blocked = every_invoice(db, period=month, attribution_id=None, state=InvoiceState.BLOCKED)
             records = [record async for record in blocked]
-        return await invoice_retry.retry(db, records, as_json=as_json)
+        return await invoice_retry.retry(db, records, patience_seconds=wait, as_json=as_json)
 
 
 async def every_invoice(

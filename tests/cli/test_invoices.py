@@ -1,0 +1,142 @@
+"""`perdure invoices list`, `show` and `retry`, and `accounts sync`, on the whole product."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from billing.invoice import InvoiceState
+from devstack.emulator import StripeEmulator
+from storage import accounts, invoices
+from tests.cli.conftest import Perdure
+from tests.support.system import System, running_system
+
+GOOD, BAD = "2022-05/team:good/period", "2022-05/team:bad/period"
+
+
+@pytest.fixture
+async def system(
+    temporal_client: Client, database_url: str, stripe_emulator: StripeEmulator, tmp_path: Path, perdure: Perdure
+) -> AsyncIterator[System]:
+    async with running_system(temporal_client, database_url, stripe_emulator, tmp_path) as running:
+        perdure.settings |= {
+            "DATABASE_URL": database_url,
+            "TEMPORAL_ADDRESS": temporal_client.service_client.config.target_host,
+            "TEMPORAL_NAMESPACE": running.client.namespace,
+        }
+        yield running
+
+
+async def test_invoices_are_listed_shown_and_retried(system: System, perdure: Perdure) -> None:
+    await system.add_account("team:good", ("2022-05-01", None))
+    await system.add_account("team:bad", ("2022-05-01", None), customer="cus_that_stripe_does_not_know")
+    await system.add_instance("i-1", "team:good", "2022-05-03", "2022-05-04")
+    await system.add_instance("i-2", "team:bad", "2022-05-03", "2022-05-05", "xl")
+    await system.start_period()
+    good = await system.until_state(GOOD, InvoiceState.BILLED, InvoiceState.PAID)
+    bad = await system.until_state(BAD, InvoiceState.BLOCKED)
+
+    listed, of_one, none, table, shown = await asyncio.gather(
+        perdure("invoices", "list", "--json"),
+        perdure("invoices", "list", "--json", "--period", "2022-05", "--account", "team:bad", "--state", "blocked"),
+        perdure("invoices", "list", "--json", "--period", "2022-06"),
+        perdure("invoices", "list"),
+        perdure("invoices", "show", BAD),
+    )
+    assert [document["key"] for document in listed.document] == [BAD, GOOD]
+    document = listed.document[1]
+    [line] = document.pop("lines")
+    assert document.pop("state") in ("billed", "paid")
+    assert (
+        document.items()
+        >= {
+            "key": GOOD,
+            "attribution_id": "team:good",
+            "billing_period": "2022-05",
+            "reason": "period",
+            "currency": "usd",
+            "amount": 864,
+            "credits": "240.000000",
+            "cutoff": "2022-06-01T00:00:00.000000Z",
+            "report_id": good.report_id,
+            "stripe_invoice_id": good.stripe_invoice_id,
+            "stripe_customer_id": good.stripe_customer_id,
+            "blocked_reason": None,
+            "blocked_since": None,
+        }.items()
+    )
+    assert line == {
+        "line_no": 1,
+        "workspace_class": "default",
+        "rate": "0.1666666667",
+        "rate_from": "2020-01-01T00:00:00.000000Z",
+        "rated_as_default": False,
+        "price_per_credit": "0.036",
+        "duration_us": 86_400_000_000,
+        "carried_us": 0,
+        "credits": "240.000000",
+        "amount": 864,
+    }
+    assert [found["blocked_reason"] for found in of_one.document] == [bad.blocked_reason]
+    assert none.document == []
+    assert good.stripe_invoice_id is not None
+    assert good.stripe_invoice_id in table.out
+    assert "2 invoices; those not voided or deleted come to 43.20 USD." in table.out
+    assert f"{BAD}: blocked, 34.56 USD" in shown.out
+    assert f"`perdure invoices retry '{BAD}'`" in shown.out
+
+    again, settled = await asyncio.gather(perdure("invoices", "retry", BAD), perdure("invoices", "retry", GOOD))
+    assert again.status == 1
+    assert again.err.startswith(f"{BAD}: blocked again: ")
+    assert settled.error.endswith(": there is nothing to retry")
+    await invoices.block_invoice(system.db, GOOD, "for the test")
+    every = await perdure("invoices", "retry", "--all", "--period", "2022-05", "--json")
+    assert every.status == 1
+    bad_again, resumed = json.loads(every.out)
+    assert (bad_again["key"], bad_again["state"], bad_again["taken_up"]) == (BAD, "blocked", True)
+    assert (resumed["key"], resumed["state_before"], resumed["blocked_reason"]) == (GOOD, "blocked", None)
+    assert resumed["state"] in ("billed", "paid")
+
+    await system.stop()
+    await invoices.block_invoice(system.db, GOOD, "for the test")
+    unserved, unknown, neither, no_period, no_state, shown_none = await asyncio.gather(
+        perdure("invoices", "retry", GOOD, "--wait", "0.1"),
+        perdure("invoices", "retry", "nonsense"),
+        perdure("invoices", "retry"),
+        perdure("invoices", "list", "--period", "May"),
+        perdure("invoices", "list", "--state", "open"),
+        perdure("invoices", "show", "2022-05/team:none/period"),
+    )
+    assert (unserved.status, unserved.out) == (1, "")
+    assert unserved.err.startswith(f"{GOOD}: blocked still: no worker has taken it up yet")
+    assert unknown.error.startswith("there is no invoice 'nonsense'")
+    assert neither.error.startswith("name the invoices to retry, or all")
+    assert no_period.error == "'May' is not a billing period: write YYYY-MM, for example 2022-05"
+    assert no_state.error.startswith("--state 'open': write one of claimed, draft, ")
+    assert shown_none.error.startswith("there is no invoice '2022-05/team:none/period'")
+
+
+async def test_accounts_come_from_stripe(system: System, perdure: Perdure) -> None:
+    for name in ("team:ours", "not one of ours"):
+        await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": name}})
+    ran, wrong = await asyncio.gather(
+        perdure("accounts", "sync", "--bill-after", "2022-05-01T02:00:00+02:00", "--json"),
+        perdure("accounts", "sync", "--bill-after", "yesterday"),
+    )
+    assert ran.status == 1
+    document = json.loads(ran.out)
+    assert document.pop("seen") >= 2
+    [fault] = document.pop("faults")
+    assert "'not one of ours' is malformed" in fault
+    assert document.pop("stored") >= 1
+    assert document == {"workflow_id": "accounts-sync"}
+    account = await accounts.get_account(system.db, "team:ours")
+    assert account is not None
+    assert account.bill_after is not None
+    assert account.bill_after.isoformat() == "2022-05-01T00:00:00+00:00"
+    assert wrong.error.startswith("--bill-after: 'yesterday' is not a time")
