@@ -59,6 +59,7 @@ class Admin:
 
     def _routes(self) -> dict[tuple[str, str], Action]:
         return {
+            ("GET", ""): self._index,
             ("GET", "health"): self._health,
             ("GET", "state"): self._state,
             ("GET", "clock"): self._clock,
@@ -75,6 +76,9 @@ class Admin:
             ("GET", "settings"): self._settings,
             ("POST", "settings"): self._set,
         }
+
+    async def _index(self, _order: Answer, _id: str | None) -> Answer:
+        return {"routes": [f"{method} /_emulator/{name}" for method, name in self._routes() if name]}
 
     async def _health(self, _order: Answer, _id: str | None) -> Answer:
         return {"status": "ok"}

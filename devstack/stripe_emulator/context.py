@@ -106,6 +106,9 @@ class Context:
         `equal` maps parameters to indexed columns or JSON paths (`$.collection_method`).
         """
         params = self.params
+        owner = params.get("customer")
+        if owner is not None and not any(self.store.text(kind, owner) for kind in ("customer", "deleted_customer")):
+            raise missing_object("customer", owner, "customer")
         for name, column in (equal or {}).items():
             if params.get(name) is not None:
                 query.where.append(_equal(column, params[name]))

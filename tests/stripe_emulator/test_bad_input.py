@@ -134,6 +134,19 @@ async def test_large_requests_are_taken(emulator: Running, v1: Any) -> None:
     assert (await v1.invoices.add_lines_async(draft.id, {"lines": lines})).subtotal == 100
 
 
+async def test_products_have_plain_ids(v1: Any) -> None:
+    made = await v1.products.create_async({"name": "Plan", "id": "plan-1"})
+    assert (await v1.products.retrieve_async("plan-1")).name == made.name
+    for wrong, code in (("a/b", None), ("plan-1", "resource_already_exists")):
+        with pytest.raises(stripe.InvalidRequestError) as caught:
+            await v1.products.create_async({"name": "Plan", "id": wrong})
+        assert caught.value.code == code
+
+
+async def test_the_admin_routes_are_listed(emulator: Running) -> None:
+    assert "POST /_emulator/clock" in (await emulator.admin("GET", ""))["routes"]
+
+
 async def test_admin_requests_that_make_no_sense(emulator: Running) -> None:
     for path, order in (
         ("clock", {"now": "yesterday"}),

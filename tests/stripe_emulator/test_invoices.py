@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -136,6 +137,15 @@ async def test_an_advancing_draft_finalizes_an_hour_later_on_the_clock(emulator:
     assert (await v1.invoices.retrieve_async(resting.id)).status == "draft"
     event = (await emulator.events(type="invoice.finalized"))[0]
     assert (event.request.id, event.request.idempotency_key) == (None, None)
+
+
+async def test_an_advancing_draft_finalizes_when_real_time_passes(emulator: Running, v1: Any) -> None:
+    soon = (await emulator.customer()).created + 2
+    draft = await emulator.draft(1000, auto_advance=True, automatically_finalizes_at=soon)
+    assert draft.automatically_finalizes_at == soon
+    async with asyncio.timeout(5):
+        while (await v1.invoices.retrieve_async(draft.id)).status == "draft":  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_without_its_customer_it_cannot_be_finalized(emulator: Running, v1: Any) -> None:

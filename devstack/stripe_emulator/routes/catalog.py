@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 from ..context import Context, Text, merge_metadata, new_id
@@ -134,6 +135,8 @@ def new_price(ctx: Context, data: Obj, product: str, amount: Decimal) -> Obj:
 def create_product(ctx: Context) -> Text:
     """Create a product, also with an id of one's own."""
     wanted = ctx.params.get("id")
+    if wanted is not None and not re.fullmatch(r"[\w-]{1,250}", wanted):
+        raise StripeError("Invalid id: use letters, digits, - and _ only.", param="id")
     if wanted is not None and ctx.store.text("product", wanted) is not None:
         raise StripeError("Product already exists.", code="resource_already_exists", param="id")
     product = new_product(ctx, ctx.params["name"], wanted)
