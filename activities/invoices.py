@@ -125,6 +125,7 @@ class InvoiceActivities:
             report_id=record.report_id,
             stripe_customer_id=record.stripe_customer_id,
             stripe_invoice_id=record.stripe_invoice_id,
+            generation=record.generation,
             blocked_reason=record.blocked_reason,
             blocked_since=record.blocked_since,
             poll_seconds=self._settings.finalization_poll_seconds,
@@ -158,6 +159,7 @@ class InvoiceActivities:
             },
             lines=[_stripe_line(record, line, start) for line in record.lines],
             claimed_at=record.claimed_at,
+            generation=record.generation,
         )
 
 

@@ -65,7 +65,14 @@ async def check_books(
     async for claim in claims:
         check.add(claim)
     reported = check.finish()
-    _same("invoice_key of the report", header.invoice_key, record.key)
+    for field, theirs, ours in (
+        ("invoice_key", header.invoice_key, record.key),
+        ("cutoff", header.cutoff, record.cutoff),
+        ("currency", header.currency, record.currency),
+        ("amount", header.amount, record.amount),
+        ("credits", header.credits, record.credits),
+    ):
+        _same(f"{field} of the report", theirs, ours)
     _same("report's lines", [line.rated for line in header.lines], [line.rated for line in record.lines])
     claimed = {
         line.line_no: LineSum(line.duration_us, line.claims)

@@ -48,7 +48,7 @@ class StripeInvoiceActivities:
             if len(order.lines) > _MOST_LINES:
                 raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {_MOST_LINES} an invoice")
             found = None
-            if datetime.now(UTC) - order.claimed_at > _KEYS_TRUSTED_FOR:
+            if order.generation > 1 or datetime.now(UTC) - order.claimed_at > _KEYS_TRUSTED_FOR:
                 found = await self._find(order)
             invoice = found or await self._create(order)
             if invoice["status"] == "draft":
@@ -67,7 +67,9 @@ class StripeInvoiceActivities:
         with stripe_step():
             try:
                 invoice = await self._invoices.finalize_invoice_async(
-                    ref.stripe_invoice_id, {"auto_advance": True}, keyed(ref.invoice_key, "finalize")
+                    ref.stripe_invoice_id,
+                    {"auto_advance": True},
+                    keyed(ref.invoice_key, str(ref.generation), "finalize"),
                 )
             except stripe.InvalidRequestError:
                 fetched = await self._fetch(ref.stripe_invoice_id)
@@ -109,7 +111,7 @@ class StripeInvoiceActivities:
         try:
             created = await self._invoices.create_async(
                 params,  # type: ignore[arg-type]  # checked against Stripe's spec by the contract test
-                keyed(order.invoice_key, "create"),
+                keyed(order.invoice_key, str(order.generation), "create"),
             )
         except stripe.IdempotencyError:
             # The same key with other parameters: an invoice exists, or its settings were changed in between.
@@ -149,7 +151,8 @@ class StripeInvoiceActivities:
         for start in range(0, len(missing), _LINES_A_REQUEST):
             chunk = missing[start : start + _LINES_A_REQUEST]
             # The chunk is part of the key: adding what a partly filled draft lacks is another request.
-            options = keyed(order.invoice_key, invoice["id"], "lines", chunk[0].line_id, chunk[-1].line_id)
+            which = "lines " + " ".join(line.line_id.rpartition("#")[2] for line in (chunk[0], chunk[-1]))
+            options = keyed(order.invoice_key, str(order.generation), invoice["id"], which)
             lines: Any = [_line_params(line) for line in chunk]
             invoice = as_dict(await self._invoices.add_lines_async(invoice["id"], {"lines": lines}, options))
         return invoice

@@ -27,6 +27,8 @@ class InvoiceBrief(Message):
     report_id: str | None
     stripe_customer_id: str | None
     stripe_invoice_id: str | None
+    generation: int = 1
+    """Part of Stripe's idempotency keys: counts up when an operator resumes a blocked invoice."""
     blocked_reason: str | None
     blocked_since: datetime | None
     poll_seconds: float
@@ -63,6 +65,7 @@ class StripeInvoiceOrder(Message):
     metadata: dict[str, str]
     lines: list[StripeLine]
     claimed_at: datetime
+    generation: int = 1
 
 
 class CustomerOrder(Message):
@@ -83,6 +86,7 @@ class StripeInvoiceRef(Message):
 
     invoice_key: str
     stripe_invoice_id: str
+    generation: int = 1
 
 
 class StripeInvoiceLine(Message):

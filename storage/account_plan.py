@@ -45,10 +45,12 @@ class AccountPlan:
 
 @dataclass(frozen=True)
 class Known:
-    """What the database holds of a batch's accounts. `billing`: those with open invoices; `owners` by customer."""
+    """What the database holds of a batch's accounts. `billing`: those with open invoices, `in_stripe`: with
+    open invoices that Stripe has; `owners` by customer."""
 
     accounts: Mapping[str, AccountRecord]
     billing: frozenset[str]
+    in_stripe: frozenset[str]
     owners: Mapping[str, str]
 
 
@@ -86,8 +88,8 @@ def _fault(row: AccountRow, earlier: Sequence[AccountRow], known: Known, owners:
     if owner not in (None, row.attribution_id):
         return RowFault(row.line, "stripe_customer_id", f"{row.stripe_customer_id} belongs to {owner}")
     account = known.accounts.get(row.attribution_id)
-    if account is not None and row.attribution_id in known.billing:
-        for column in ("currency", "stripe_customer_id"):
+    for column, frozen in (("currency", known.billing), ("stripe_customer_id", known.in_stripe)):
+        if account is not None and row.attribution_id in frozen:
             value, current = getattr(row, column), getattr(account, column)
             if value and current and value != current:
                 return RowFault(row.line, column, f"cannot change from {current} to {value} while invoices are open")

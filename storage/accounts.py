@@ -57,7 +57,8 @@ async def upsert_accounts(db: Database, rows: Sequence[AccountRow]) -> list[RowF
     A window is known by its account and start: the same start again moves its end, of several rows with the
     same start the last counts. Rows of one account must not contradict each other. What a row leaves empty
     (customer, `bill_after`) stays as it is known. A row is refused when its window overlaps another one, when
-    its customer is another account's, and when it changes currency or customer while invoices are open.
+    its customer is another account's, when it changes the currency while invoices are open, and when it changes
+    the customer while invoices are open that Stripe has.
 
     Raises:
         AccountConflictError: another process changed the same accounts meanwhile; nothing was stored.
@@ -139,13 +140,13 @@ async def _known(connection: AsyncConnection, rows: Sequence[AccountRow]) -> Kno
     accounts = sorted({row.attribution_id for row in rows})
     customers = sorted({row.stripe_customer_id for row in rows if row.stripe_customer_id})
     locked = await _read(connection, "lock", {"accounts": accounts})
-    billing = await connection.execute(
-        statement("accounts", "with_open_invoices"), {"accounts": accounts, "open": _OPEN}
-    )
+    found = await connection.execute(statement("accounts", "with_open_invoices"), {"accounts": accounts, "open": _OPEN})
+    billing = found.all()
     owners = await connection.execute(statement("accounts", "customers"), {"customers": customers})
     return Known(
         accounts={account.attribution_id: account for account in locked},
-        billing=frozenset(billing.scalars()),
+        billing=frozenset(row.attribution_id for row in billing),
+        in_stripe=frozenset(row.attribution_id for row in billing if row.in_stripe),
         owners={row.stripe_customer_id: row.attribution_id for row in owners},
     )
 
@@ -160,6 +161,10 @@ async def _write(connection: AsyncConnection, plan: AccountPlan) -> None:
                 "currencies": [row.currency for row in plan.accounts],
                 "bill_afters": [row.bill_after for row in plan.accounts],
             },
+        )
+        await connection.execute(
+            statement("accounts", "set_customer_of_invoices"),
+            {"accounts": [row.attribution_id for row in plan.accounts], "open": _OPEN},
         )
     if plan.moved:
         await connection.execute(

@@ -47,7 +47,11 @@ class InvoiceLineRecord:
 
 @dataclass(frozen=True)
 class InvoiceRecord:
-    """An invoice with its lines. `amount` in minor units; `voided_at` also when it was deleted."""
+    """An invoice with its lines. `amount` in minor units; `voided_at` also when it was deleted.
+
+    `ordinal` counts invoices of the same identity, each after the death of the one before; `generation` counts how
+    often this one was resumed, and is part of its idempotency keys.
+    """
 
     id: int
     key: str
@@ -56,6 +60,7 @@ class InvoiceRecord:
     reason: InvoiceReason
     subject: str
     ordinal: int
+    generation: int
     state: InvoiceState
     blocked_reason: str | None
     blocked_since: datetime | None

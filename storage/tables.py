@@ -104,6 +104,7 @@ INVOICE = Table(
     Column("reason", Text, nullable=False),
     Column("subject", Text, nullable=False, server_default=""),
     Column("ordinal", Integer, nullable=False, server_default=text("1")),
+    Column("generation", Integer, nullable=False, server_default=text("1")),
     Column("state", Text, nullable=False),
     Column("blocked_reason", Text),
     Column("blocked_since", _INSTANT),

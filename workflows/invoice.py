@@ -85,6 +85,8 @@ class InvoiceWorkflow:
             await database_step(Activities.RESUME_INVOICE, self._ref, LoadedInvoice)
             invoice = await self._load()
             assert invoice is not None
+            # Stripe's word may have come before it was blocked: ask, rather than wait for it to come again.
+            self._news = invoice.stripe_invoice_id is not None
         if invoice.state is InvoiceState.CLAIMED:
             invoice = await self._create(invoice)
         if invoice.state is InvoiceState.DRAFT:
@@ -129,7 +131,11 @@ class InvoiceWorkflow:
     async def _finalize(self, invoice: InvoiceBrief) -> InvoiceBrief:
         """Finalize the draft, and await Stripe's word that it is."""
         assert invoice.stripe_invoice_id is not None
-        ref = StripeInvoiceRef(invoice_key=invoice.invoice_key, stripe_invoice_id=invoice.stripe_invoice_id)
+        ref = StripeInvoiceRef(
+            invoice_key=invoice.invoice_key,
+            stripe_invoice_id=invoice.stripe_invoice_id,
+            generation=invoice.generation,
+        )
         wait = timedelta(seconds=invoice.poll_seconds)
         while True:
             self._say(f"Finalizing {ref.stripe_invoice_id}.")

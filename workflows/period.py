@@ -147,9 +147,9 @@ class BillingPeriodWorkflow:
             self._invoices += outcome.invoices
         except ChildWorkflowError as error:
             self._failed.append(f"batch {number}: {error.cause or error}")
-        finally:
-            self._active.discard(number)
-            self._report()
+        # No `finally`: it would also run when the workflow is evicted from memory, outside of its event loop.
+        self._active.discard(number)
+        self._report()
 
     def _report(self) -> None:
         done = self._batches - len(self._active)

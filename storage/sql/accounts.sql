@@ -24,9 +24,21 @@ ORDER BY attribution_id
 FOR UPDATE;
 
 -- name: with_open_invoices
-SELECT DISTINCT attribution_id
+SELECT attribution_id, bool_or(stripe_invoice_id IS NOT NULL) AS in_stripe
 FROM invoice
-WHERE attribution_id = ANY (CAST(:accounts AS text[])) AND state = ANY (CAST(:open AS text[]));
+WHERE attribution_id = ANY (CAST(:accounts AS text[])) AND state = ANY (CAST(:open AS text[]))
+GROUP BY attribution_id;
+
+-- name: set_customer_of_invoices
+-- Those that Stripe does not know yet follow the account, so that a wrong customer can be mended.
+UPDATE invoice AS i
+SET stripe_customer_id = a.stripe_customer_id, updated_at = now()
+FROM account AS a
+WHERE a.attribution_id = ANY (CAST(:accounts AS text[]))
+  AND i.attribution_id = a.attribution_id
+  AND i.stripe_invoice_id IS NULL
+  AND i.state = ANY (CAST(:open AS text[]))
+  AND i.stripe_customer_id IS DISTINCT FROM a.stripe_customer_id;
 
 -- name: customers
 SELECT stripe_customer_id, attribution_id

@@ -1,5 +1,5 @@
 -- name: columns
-id, key, attribution_id, billing_period, reason, subject, ordinal, state, blocked_reason, blocked_since,
+id, key, attribution_id, billing_period, reason, subject, ordinal, generation, state, blocked_reason, blocked_since,
 resume_state, cutoff, currency, amount, credits, rate_card_digest, stripe_customer_id, report_id,
 stripe_invoice_id, claimed_at, drafted_at, finalized_at, billed_at, paid_at, uncollectible_at, voided_at,
 updated_at
@@ -81,8 +81,9 @@ SET resume_state = CASE WHEN state = 'blocked' THEN resume_state ELSE state END,
 WHERE id = :id;
 
 -- name: resume
+-- What Stripe refused is kept under its idempotency keys: the next generation asks under new ones.
 UPDATE invoice
-SET state = resume_state, resume_state = NULL, blocked_reason = NULL, blocked_since = NULL, updated_at = now()
+SET generation = generation + 1, state = resume_state, resume_state = NULL, blocked_reason = NULL, blocked_since = NULL, updated_at = now()
 WHERE id = :id;
 
 -- name: lock_account

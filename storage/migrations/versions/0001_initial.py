@@ -64,6 +64,7 @@ CREATE TABLE invoice (
     reason              text NOT NULL,
     subject             text NOT NULL DEFAULT '',
     ordinal             integer NOT NULL DEFAULT 1,
+    generation          integer NOT NULL DEFAULT 1,
     state               text NOT NULL,
     blocked_reason      text,
     blocked_since       timestamptz,
