@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import json
 import logging
+import sqlite3
 import time
 from hashlib import sha256
 from typing import Any
@@ -118,6 +119,9 @@ class Deliveries:
                 self._release(endpoint, number)
             else:
                 self._postpone(number, attempt, first_at)
+        except sqlite3.Error:  # a full disk, say: it stays due, and must not come at full speed
+            log.exception("the delivery of %s could not be noted", event)
+            await asyncio.sleep(1)
         finally:
             del self._sending[number]
             self.wake()
@@ -137,7 +141,7 @@ class Deliveries:
             async with self._session.post(
                 endpoint["url"], data=body, headers=headers, allow_redirects=False
             ) as response:
-                await response.read()
+                await response.content.read(65536)
                 return 200 <= response.status < 300
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             log.debug("webhook %s to %s: %s", event, endpoint["url"], error)
