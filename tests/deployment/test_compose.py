@@ -207,7 +207,8 @@ def test_the_secret_files_are_those_that_the_script_makes(tmp_path: Path) -> Non
     folder = tmp_path / "secrets"
     for _ in range(2):
         made = subprocess.run([ROOT / "deploy/init-secrets", folder], capture_output=True, text=True, check=True)
-    assert {path.name for path in folder.iterdir()} == set(COMPOSE["secrets"])
+    assert (folder / ".gitignore").read_text() == "*\n"
+    assert {path.name for path in folder.iterdir()} == {*COMPOSE["secrets"], ".gitignore"}
     assert {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()} == set(COMPOSE["secrets"])
     assert folder.stat().st_mode & 0o777 == 0o700
     password = (folder / "perdure_db_password").read_text().strip()
