@@ -35,7 +35,7 @@ async def register_webhook(
     from activities.stripe_client import close_stripe_client, make_stripe_client
 
     settings = common.settings()
-    _check_url(url, emulator=settings.stripe_api_base is not None)
+    check_url(url, emulator=settings.stripe_api_base is not None)
     client = make_stripe_client(settings.need("stripe_api_key"), settings.stripe_api_base)
     try:
         with _stripe_errors():
@@ -88,7 +88,7 @@ async def _register(client: StripeClient, url: str) -> dict[str, Any]:
     return as_dict(made)
 
 
-def _check_url(url: str, *, emulator: bool) -> None:
+def check_url(url: str, *, emulator: bool) -> None:
     """Refuse what Stripe could not, or should not, send events to.
 
     Raises:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 import stripe
 
 from activities.stripe_client import close_stripe_client, make_stripe_client
+from billing.errors import InputError
 from devstack.emulator import StripeEmulator
+from starter.cli.stripe import check_url
 from starter.stripe_events import ENABLED_EVENTS
 from tests.cli.conftest import Perdure
 
@@ -50,15 +53,35 @@ async def test_what_cannot_be_registered_is_refused_in_a_line(
     perdure: Perdure, stripe_emulator: StripeEmulator
 ) -> None:
     perdure.settings["STRIPE_API_BASE"] = stripe_emulator.url
-    no_key, bad_key, plain, not_url, unreachable = await asyncio.gather(
+    no_key, bad_key, plain, unreachable = await asyncio.gather(
         perdure(*COMMAND, URL),
         perdure(*COMMAND, URL, STRIPE_API_KEY="nonsense"),
         perdure(*COMMAND, "http://billing.example.com/", STRIPE_API_KEY="sk_test_x", STRIPE_API_BASE=""),
-        perdure(*COMMAND, "billing.example.com", STRIPE_API_KEY="sk_test_x"),
         perdure(*COMMAND, URL, STRIPE_API_KEY="sk_test_x", STRIPE_API_BASE="http://127.0.0.1:1"),
     )
     assert no_key.error.startswith("STRIPE_API_KEY is not set")
     assert bad_key.error.startswith("Stripe refuses STRIPE_API_KEY: ")
     assert plain.error.endswith("Stripe delivers events over https only")
-    assert not_url.error == "--url 'billing.example.com' is not a URL: write https://host/path"
     assert unreachable.error.startswith("Stripe")
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("billing.example.com/webhook", "is not a URL"),
+        ("ftp://billing.example.com", "is not a URL"),
+        ("https:///webhook", "is not a URL"),
+        ("https://billing.example.com:99999/", "Port out of range"),
+        ("https://user:secret@billing.example.com/", "leave out user"),
+        ("http://10.0.0.1/", "https only"),
+        ("http://localhost.example.com/", "https only"),
+    ],
+)
+def test_which_urls_are_refused(url: str, fault: str) -> None:
+    with pytest.raises(InputError, match=fault):
+        check_url(url, emulator=False)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8474/x", "http://[::1]:8474/", "http://localhost/", URL])
+def test_which_urls_are_taken(url: str) -> None:
+    check_url(url, emulator=False)
