@@ -11,7 +11,9 @@ COPY activities/ activities/
 COPY storage/ storage/
 COPY starter/ starter/
 COPY devstack/ devstack/
-RUN /opt/perdure/bin/pip install --no-cache-dir --disable-pip-version-check -c constraints.txt .
+# Nothing is installed into the image later, so that pip stays behind.
+RUN /opt/perdure/bin/python -m pip install --no-cache-dir --disable-pip-version-check -c constraints.txt . \
+    && /opt/perdure/bin/python -m pip uninstall --yes --quiet setuptools pip
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/perdure /opt/perdure
