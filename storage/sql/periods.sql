@@ -96,7 +96,7 @@ judged AS (
               period.during @> w.creation_time
               OR period.during @> w.started_time
               OR period.during @> coalesce(w.stopping_time, w.stopped_time)
-              OR (w.started_time < :end AND coalesce(w.stopping_time, w.stopped_time) >= :end)
+              OR (w.started_time < :end AND coalesce(coalesce(w.stopping_time, w.stopped_time) > :start, true))
               OR coalesce(w.creation_time, w.started_time, w.stopping_time, w.stopped_time) IS NULL
           ))
       )
@@ -138,4 +138,4 @@ VALUES (:period, CAST(:summary AS jsonb))
 ON CONFLICT (billing_period) DO UPDATE SET summary = excluded.summary, settled_at = now();
 
 -- name: read_summary
-SELECT summary, settled_at FROM period_summary WHERE billing_period = :period;
+SELECT CAST(summary AS text) AS summary, settled_at FROM period_summary WHERE billing_period = :period;

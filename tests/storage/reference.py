@@ -1,0 +1,169 @@
+"""A naive reference of what is billable: time is cut into cells, and everything is a set of cells.
+
+It shares no code with the product: no ranges, no Decimal, one loop per rule of the design's section 3.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from math import floor
+from typing import Any
+
+US = timedelta(microseconds=1)
+MAY, JUNE = datetime(2022, 5, 1, tzinfo=UTC), datetime(2022, 6, 1, tzinfo=UTC)
+FIRST, LAST = datetime(2022, 4, 20, tzinfo=UTC), datetime(2022, 7, 1, tzinfo=UTC)
+MINOR_UNITS = {"usd": 100, "jpy": 1, "kwd": 1000}
+
+
+@dataclass
+class Account:
+    attribution_id: str
+    currency: str
+    bill_after: datetime | None
+    windows: list[tuple[datetime, datetime | None]]
+
+
+@dataclass
+class Instance:
+    id: str
+    attribution_id: str
+    workspace_class: str | None
+    creation_time: datetime | None
+    started: datetime
+    ended: datetime | None
+
+
+@dataclass
+class World:
+    """Random accounts, instances and rates, and the claims that were made, by (instance, cell)."""
+
+    rng: random.Random
+    edges: list[datetime]
+    accounts: list[Account] = field(default_factory=list)
+    instances: list[Instance] = field(default_factory=list)
+    rates: list[dict[str, Any]] = field(default_factory=list)
+    claims: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, seed: int) -> World:
+        rng = random.Random(seed)
+        span = (LAST - FIRST) // US
+        edges = {FIRST + rng.randrange(span) * US for _ in range(14)} | {FIRST, MAY, JUNE, LAST}
+        edges |= {rng.choice(sorted(edges)) + rng.choice([-1, 1]) * US for _ in range(4)}
+        world = cls(rng, sorted(edge for edge in edges if FIRST <= edge <= LAST))
+        world.accounts = [world._account(f"team:{number}") for number in range(4)]
+        world.rates = world._rates()
+        return world
+
+    def _account(self, attribution_id: str) -> Account:
+        bounds = sorted(self.rng.sample(self.edges, 6))
+        windows: list[tuple[datetime, datetime | None]] = [
+            (start, end) for start, end in zip(bounds[::2], bounds[1::2], strict=True) if self.rng.random() < 0.8
+        ]
+        if windows and self.rng.random() < 0.5:
+            windows[-1] = (windows[-1][0], None)
+        bill_after = self.rng.choice([None, None, self.rng.choice(self.edges)])
+        return Account(attribution_id, self.rng.choice(list(MINOR_UNITS)), bill_after, windows)
+
+    def _rates(self) -> list[dict[str, Any]]:
+        starts = sorted(self.rng.sample(self.edges, 2))
+        starts[0] = self.rng.choice([starts[0], FIRST - 900 * US])
+        return [
+            {
+                "effective_from": start,
+                "credits_per_minute": {"default": self._number(), "xl": self._number()},
+                "price_per_credit": {currency: self._number() for currency in MINOR_UNITS},
+                "minimum_charge": {"usd": str(self.rng.randrange(400)), "jpy": "7"},
+            }
+            for start in starts
+        ]
+
+    def _number(self) -> str:
+        return f"0.{self.rng.randrange(1, 10**8):09d}"
+
+    def add_instances(self, count: int) -> list[Instance]:
+        """More instances of the accounts."""
+        added = [self._instance(f"i{len(self.instances) + n:03d}") for n in range(count)]
+        self.instances += added
+        return added
+
+    def _instance(self, instance_id: str) -> Instance:
+        start, end = sorted(self.rng.choices(self.edges, k=2))
+        return Instance(
+            id=instance_id,
+            attribution_id=self.rng.choice(self.accounts).attribution_id,
+            workspace_class=self.rng.choice(["default", "xl", "gpu", None]),
+            creation_time=None if self.rng.random() < 0.1 else start,
+            started=start,
+            ended=None if self.rng.random() < 0.2 else end,
+        )
+
+    def length(self, cell: int) -> int:
+        """Microseconds of a cell; cell n is from edge n to the next."""
+        return (self.edges[cell + 1] - self.edges[cell]) // US
+
+    def cells(self, start: datetime | None, end: datetime | None) -> set[int]:
+        return {
+            cell
+            for cell, edge in enumerate(self.edges[:-1])
+            if (start is None or edge >= start) and (end is None or edge < end)
+        }
+
+    def covered(self, account: Account) -> set[int]:
+        """The cells in the account's windows."""
+        return set[int]().union(*(self.cells(start, end) for start, end in account.windows))
+
+    def floor_of(self, account: Account, bill_after: datetime | None) -> datetime | None:
+        return max((bound for bound in (account.bill_after, bill_after) if bound), default=None)
+
+    def billable(self, instance: Instance, cutoff: datetime, bill_after: datetime | None) -> set[int]:
+        """Section 3, cell by cell, of usage for which there is a rate."""
+        account = next(a for a in self.accounts if a.attribution_id == instance.attribution_id)
+        if instance.creation_time is None:
+            return set()
+        cells = self.cells(instance.started, instance.ended) & self.covered(account)
+        cells &= self.cells(self.floor_of(account, bill_after), cutoff)
+        cells &= self.cells(self.rates[0]["effective_from"], None)
+        return {cell for cell in cells if (instance.id, cell) not in self.claims}
+
+    def rate_of(self, cell: int) -> dict[str, Any]:
+        return [rate for rate in self.rates if rate["effective_from"] <= self.edges[cell]][-1]
+
+    def price(self, rate: dict[str, Any], workspace_class: str, currency: str, us: int) -> int:
+        """The line's amount in minor units."""
+        per_minute = rate["credits_per_minute"].get(workspace_class, rate["credits_per_minute"]["default"])
+        credits = Fraction(round(Fraction(us) * Fraction(per_minute) / 60), 10**6)  # half-even
+        major = credits * Fraction(rate["price_per_credit"][currency])
+        return floor(major * MINOR_UNITS[currency] + Fraction(1, 2))
+
+    def minimum(self, cutoff: datetime, currency: str) -> int:
+        before = [rate for rate in self.rates if rate["effective_from"] < cutoff]
+        text: str = before[-1]["minimum_charge"].get(currency, "0") if before else "0"
+        return int(text) * MINOR_UNITS[currency]
+
+    def excluded(self, bill_after: datetime | None) -> dict[tuple[str, str], int]:
+        """Microseconds of May that are excluded, by instance and reason."""
+        may = self.cells(MAY, JUNE)
+        found: dict[tuple[str, str], int] = {}
+        for instance in self.instances:
+            account = next(a for a in self.accounts if a.attribution_id == instance.attribution_id)
+            early = self.floor_of(account, bill_after)
+            for cell in self.cells(instance.started, instance.ended) & may:
+                if (instance.id, cell) in self.claims:
+                    continue
+                if instance.creation_time is None:
+                    reason = "no_creation_time"
+                elif cell not in self.covered(account):
+                    reason = "uncovered"
+                elif early is not None and self.edges[cell] < early:
+                    reason = "before_bill_after"
+                elif self.edges[cell] < self.rates[0]["effective_from"]:
+                    reason = "before_first_rate"
+                else:
+                    continue
+                key = (instance.id, reason)
+                found[key] = found.get(key, 0) + self.length(cell)
+        return found

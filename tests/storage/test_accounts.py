@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from billing.invoice import InvoiceState
+from billing.rows import AccountRow, RowFault
+from storage.accounts import (
+    AccountConflictError,
+    AccountRecord,
+    account_for_customer,
+    apply_subscription_window,
+    get_account,
+    list_accounts,
+    upsert_accounts,
+)
+from storage.claims import claim_page
+from storage.database import Database
+from storage.invoices import load_invoice, move_invoice, record_draft
+from tests.storage.usage import add_account, add_instances, card, fetch, instance, may, scope
+
+Window = tuple[datetime, datetime | None]
+
+
+def row(line: int, attribution_id: str = "team:a", **changes: Any) -> AccountRow:
+    values: dict[str, Any] = {"stripe_customer_id": None, "currency": "usd"}
+    return AccountRow(line=line, attribution_id=attribution_id, **{**values, **changes})
+
+
+async def _get(db: Database, attribution_id: str = "team:a") -> AccountRecord:
+    account = await get_account(db, attribution_id)
+    assert account is not None
+    return account
+
+
+async def _windows(db: Database, attribution_id: str = "team:a") -> list[Window]:
+    return [(window.started, window.ended) for window in (await _get(db, attribution_id)).windows]
+
+
+def _faults(faults: list[RowFault]) -> list[tuple[int, str]]:
+    return [(fault.line, fault.column) for fault in faults]
+
+
+async def test_accounts_with_many_windows(db: Database) -> None:
+    rows = [
+        row(2, stripe_customer_id="cus_1", bill_after=may(2), started=may(10), ended=may(12)),
+        row(3, started=may(1), ended=may(5)),
+        row(4, started=may(12)),
+        row(5, "team:b", currency="jpy"),
+    ]
+    for _ in range(2):
+        assert await upsert_accounts(db, rows) == []
+        account = await _get(db)
+        assert (account.stripe_customer_id, account.currency, account.bill_after) == ("cus_1", "usd", may(2))
+        assert await _windows(db) == [(may(1), may(5)), (may(10), may(12)), (may(12), None)]
+        assert await _windows(db, "team:b") == []
+    assert [account.attribution_id for account in await list_accounts(db)] == ["team:a", "team:b"]
+    assert [a.attribution_id for a in await list_accounts(db, "team:a", 5)] == ["team:b"]
+    found = await account_for_customer(db, "cus_1")
+    assert found == await _get(db)
+    assert await account_for_customer(db, "cus_2") is None
+    assert await get_account(db, "team:c") is None
+
+
+async def test_what_a_row_leaves_empty_stays(db: Database) -> None:
+    await upsert_accounts(db, [row(2, stripe_customer_id="cus_1", bill_after=may(2))])
+    assert await upsert_accounts(db, [row(2, stripe_customer_id="", bill_after=None)]) == []
+    account = await _get(db)
+    assert (account.stripe_customer_id, account.bill_after) == ("cus_1", may(2))
+    assert await upsert_accounts(db, [row(2, stripe_customer_id="cus_2", bill_after=may(3))]) == []
+    account = await _get(db)
+    assert (account.stripe_customer_id, account.bill_after) == ("cus_2", may(3))
+
+
+async def test_the_same_start_moves_the_end_and_makes_room(db: Database) -> None:
+    await upsert_accounts(db, [row(2, started=may(1))])
+    later_first = [row(2, started=may(5)), row(3, started=may(1), ended=may(5))]
+    assert await upsert_accounts(db, later_first) == []
+    assert await _windows(db) == [(may(1), may(5)), (may(5), None)]
+    assert await upsert_accounts(db, [row(2, started=may(5), ended=may(6)), row(3, started=may(5))]) == []
+    assert await _windows(db) == [(may(1), may(5)), (may(5), None)]
+
+
+async def test_overlapping_windows_are_refused_and_the_rest_is_kept(db: Database) -> None:
+    await upsert_accounts(db, [row(2, started=may(1), ended=may(5)), row(3, started=may(8), ended=may(9))])
+    faults = await upsert_accounts(
+        db,
+        [
+            row(2, started=may(4), ended=may(6), bill_after=may(3)),
+            row(3, started=may(1), ended=may(9)),
+            row(4, started=may(20)),
+            row(5, started=may(21)),
+            row(6, started=may(5), ended=may(8)),
+            row(7, started=may(15), ended=may(14)),
+            row(8, "team:b", started=may(1)),
+        ],
+    )
+    assert _faults(faults) == [(2, "started"), (3, "ended"), (5, "started"), (7, "ended")]
+    assert "overlaps the one from 2022-05-01" in faults[0].reason
+    assert await _windows(db) == [
+        (may(1), may(5)),
+        (may(5), may(8)),
+        (may(8), may(9)),
+        (may(20), None),
+    ]
+    assert (await _get(db)).bill_after is None
+    assert await _windows(db, "team:b") == [(may(1), None)]
+
+
+async def test_rows_that_contradict_are_refused(db: Database) -> None:
+    await upsert_accounts(db, [row(2, "team:z", stripe_customer_id="cus_z")])
+    faults = await upsert_accounts(
+        db,
+        [
+            row(2, stripe_customer_id="cus_1"),
+            row(3, currency="eur", started=may(1)),
+            row(4, stripe_customer_id="cus_2"),
+            row(5, "team:b", stripe_customer_id="cus_1"),
+            row(6, "team:c", stripe_customer_id="cus_z"),
+            row(7, bill_after=may(1)),
+            row(8, bill_after=may(2)),
+            row(9, "team:c"),
+        ],
+    )
+    assert _faults(faults) == [
+        (3, "currency"),
+        (4, "stripe_customer_id"),
+        (5, "stripe_customer_id"),
+        (6, "stripe_customer_id"),
+        (8, "bill_after"),
+    ]
+    assert [a.attribution_id for a in await list_accounts(db)] == ["team:a", "team:c", "team:z"]
+    assert await _windows(db) == []
+
+
+async def test_the_currency_is_fixed_while_invoices_are_open(db: Database) -> None:
+    await add_account(db, customer="cus_1")
+    await add_instances(db, instance("i", may(2), may(3)))
+    assert await upsert_accounts(db, [row(2, currency="jpy")]) == []
+    (key,) = (await claim_page(db, scope(), card())).keys
+    faults = await upsert_accounts(db, [row(2), row(3, currency="jpy")])
+    assert _faults(faults) == [(2, "currency")]
+    assert "while invoices are open" in faults[0].reason
+    await move_invoice(db, key, InvoiceState.DELETED, may(33))
+    assert await upsert_accounts(db, [row(2)]) == []
+
+
+async def test_a_wrong_customer_is_mended_until_stripe_has_the_invoice(db: Database) -> None:
+    await add_account(db, customer="cus_1")
+    await add_instances(db, instance("i", may(2), may(3)))
+    (key,) = (await claim_page(db, scope(), card())).keys
+    assert await upsert_accounts(db, [row(2, stripe_customer_id="cus_2")]) == []
+    record = await load_invoice(db, key)
+    assert record is not None
+    assert record.stripe_customer_id == "cus_2"
+    await record_draft(db, key, "in_1", "cus_2")
+    faults = await upsert_accounts(db, [row(2, stripe_customer_id="cus_3")])
+    assert _faults(faults) == [(2, "stripe_customer_id")]
+
+
+async def test_imports_at_once_do_not_mix(db: Database) -> None:
+    await upsert_accounts(db, [row(2)])
+    results = await asyncio.gather(
+        *(upsert_accounts(db, [row(2, started=may(day), ended=may(day + 2))]) for day in range(1, 8))
+    )
+    windows = await _windows(db)
+    assert len(windows) == sum(1 for faults in results if not faults)
+    assert all(one[1] <= other[0] for one, other in pairwise(windows) if one[1])
+
+
+async def test_a_subscription_becomes_a_window_once(db: Database) -> None:
+    await upsert_accounts(db, [row(2)])
+    for _ in range(2):
+        await apply_subscription_window(db, "team:a", "sub_1", may(1), None)
+    await apply_subscription_window(db, "team:a", "sub_1", may(1), may(5))
+    await apply_subscription_window(db, "team:a", "sub_2", may(5), None)
+    assert await _windows(db) == [(may(1), may(5)), (may(5), None)]
+    ids = [window.stripe_subscription_id for window in (await _get(db)).windows]
+    assert ids == ["sub_1", "sub_2"]
+
+
+async def test_a_window_of_a_file_becomes_the_subscriptions(db: Database) -> None:
+    await upsert_accounts(db, [row(2, started=may(1))])
+    await apply_subscription_window(db, "team:a", "sub_1", may(1), may(4))
+    assert await upsert_accounts(db, [row(2, started=may(1), ended=may(4))]) == []
+    (window,) = (await _get(db)).windows
+    assert (window.stripe_subscription_id, window.ended) == ("sub_1", may(4))
+
+
+async def test_a_subscription_cancelled_at_once_has_no_window(db: Database) -> None:
+    await upsert_accounts(db, [row(2)])
+    await apply_subscription_window(db, "team:a", "sub_1", may(1), may(1))
+    await apply_subscription_window(db, "team:a", "sub_2", may(1), None)
+    await apply_subscription_window(db, "team:a", "sub_2", may(1), may(1))
+    assert await fetch(db, "SELECT 1 FROM subscription") == []
+
+
+async def test_subscriptions_that_cannot_be(db: Database) -> None:
+    await upsert_accounts(db, [row(2), row(3, "team:b")])
+    await apply_subscription_window(db, "team:a", "sub_1", may(1), None)
+    with pytest.raises(AccountConflictError, match=r"sub_2 from 2022-05-03.* overlaps the one from 2022-05-01"):
+        await apply_subscription_window(db, "team:a", "sub_2", may(3), may(4))
+    with pytest.raises(AccountConflictError, match="sub_1 belongs to team:a"):
+        await apply_subscription_window(db, "team:b", "sub_1", may(1), None)
+    with pytest.raises(AccountConflictError, match="no account team:c"):
+        await apply_subscription_window(db, "team:c", "sub_3", may(1), None)
+    with pytest.raises(AccountConflictError, match="ends before"):
+        await apply_subscription_window(db, "team:a", "sub_3", may(2), may(1))
+    assert await _windows(db) == [(may(1), None)]

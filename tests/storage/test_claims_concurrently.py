@@ -1,0 +1,152 @@
+"""Two runs at once over the same accounts: they wait for each other, and nothing is claimed twice."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from billing.rows import RowFault
+from storage import claims, queries
+from storage.accounts import apply_subscription_window
+from storage.claims import claim_page
+from storage.database import Database
+from storage.instances import upsert_instances
+from tests.storage.usage import (
+    add_account,
+    add_instances,
+    cancellation,
+    card,
+    claimed,
+    fetch,
+    instance,
+    june,
+    may,
+    scope,
+)
+
+ACCOUNTS = [f"team:{number:02d}" for number in range(12)]
+WAITING = """
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+
+async def _use(db: Database) -> None:
+    for name in ACCOUNTS:
+        await add_account(db, name)
+        await add_instances(
+            db, *(instance(f"{name}-{n}", may(n), may(n + 3), attribution_id=name) for n in range(1, 9))
+        )
+
+
+async def _wait_for_a_waiter(db: Database) -> None:
+    for _ in range(500):
+        ((waiting,),) = await fetch(db, WAITING)
+        if waiting:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+async def test_runs_of_one_period_make_each_invoice_once(db: Database) -> None:
+    await _use(db)
+    results = await asyncio.gather(*(claim_page(db, scope(), card()) for _ in range(4)))
+    assert sorted(len(result.keys) for result in results) == [0, 0, 0, len(ACCOUNTS)]
+    assert len(await claimed(db)) == 8 * len(ACCOUNTS)
+
+
+async def test_different_runs_share_the_usage_out(db: Database) -> None:
+    """Cancellations, two periods and overlapping pages at once: each takes what the others left."""
+    await _use(db)
+    await asyncio.gather(
+        claim_page(db, scope(), card()),
+        claim_page(db, june(), card()),
+        claim_page(db, scope(after=ACCOUNTS[3]), card()),
+        *(claim_page(db, cancellation(f"sub_{name}", may(6), attribution_id=name), card()) for name in ACCOUNTS[::-1]),
+    )
+    ((us,),) = await fetch(db, "SELECT sum(extract(epoch FROM upper(during) - lower(during)) * 1000000) FROM claim")
+    assert us == len(ACCOUNTS) * 8 * 3 * 86_400_000_000
+    ((mismatched,),) = await fetch(
+        db,
+        """
+        SELECT count(*) FROM invoice_line AS l
+        WHERE duration_us <> (
+            SELECT sum(extract(epoch FROM upper(during) - lower(during)) * 1000000)
+            FROM claim AS c WHERE (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no)
+        )
+        """,
+    )
+    assert mismatched == 0
+
+
+async def test_a_run_waits_for_the_one_that_holds_the_accounts(db: Database) -> None:
+    await _use(db)
+    async with db.transaction() as connection:
+        await connection.execute(text("SELECT FROM account WHERE attribution_id = :id FOR UPDATE"), {"id": ACCOUNTS[5]})
+        run = asyncio.create_task(claim_page(db, scope(), card()))
+        await _wait_for_a_waiter(db)
+        assert not run.done()
+    assert len((await run).keys) == len(ACCOUNTS)
+
+
+async def test_without_the_lock_the_constraint_still_refuses(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await _use(db)
+    held = asyncio.Event()
+    release = asyncio.Event()
+
+    def unlocked(topic: str, name: str) -> object:
+        found = queries.statement(topic, name)
+        return text(found.text.replace("FOR UPDATE", "")) if name == "lock_accounts" else found
+
+    write = claims._write_invoices
+
+    async def write_and_hold(*arguments: object) -> None:
+        await write(*arguments)  # type: ignore[arg-type]
+        held.set()
+        await release.wait()
+
+    monkeypatch.setattr(claims, "statement", unlocked)
+    monkeypatch.setattr(claims, "_write_invoices", write_and_hold)
+    first = asyncio.create_task(claim_page(db, scope(), card()))
+    await held.wait()
+    monkeypatch.setattr(claims, "_write_invoices", write)
+    second = asyncio.create_task(claim_page(db, cancellation("sub", may(20)), card()))
+    await _wait_for_a_waiter(db)
+    release.set()
+    assert len((await first).keys) == len(ACCOUNTS)
+    with pytest.raises(IntegrityError, match="claim_never_twice"):
+        await second
+    assert len(await claimed(db)) == 8 * len(ACCOUNTS)
+
+
+async def test_an_import_that_moves_an_instance_waits_for_the_claim(db: Database) -> None:
+    """Else the instance would be billed to one account and belong to another."""
+    await add_account(db, "team:a")
+    await add_account(db, "team:b")
+    await add_instances(db, instance("i", may(2), may(3)))
+    async with db.transaction() as connection:
+        await connection.execute(text("SELECT FROM account WHERE attribution_id = 'team:a' FOR UPDATE"))
+        run = asyncio.create_task(claim_page(db, scope(), card()))
+        await _wait_for_a_waiter(db)
+        move = asyncio.create_task(upsert_instances(db, [instance("i", may(2), may(3), attribution_id="team:b")]))
+        await asyncio.sleep(0.05)
+    assert len((await run).keys) == 1
+    result = await move
+    assert result.faults == [RowFault(1, "attribution_id", "cannot change: invoiced as team:a")]
+    assert (await claim_page(db, june(), card())).keys == ()
+
+
+async def test_a_window_that_moves_waits_for_the_claim(db: Database) -> None:
+    await add_account(db, "team:a", (may(2), None))
+    await add_instances(db, instance("i", may(1), None))
+    async with db.transaction() as connection:
+        await connection.execute(text("SELECT FROM account WHERE attribution_id = 'team:a' FOR UPDATE"))
+        end = asyncio.create_task(apply_subscription_window(db, "team:a", "sub_1", may(2), may(9)))
+        await _wait_for_a_waiter(db)
+        run = asyncio.create_task(claim_page(db, scope(), card()))
+        await asyncio.sleep(0.05)
+    await end
+    await run
+    assert await claimed(db) == [("i", may(2), may(9))]

@@ -1,0 +1,195 @@
+"""Claiming in random worlds, round after round, compared with the naive reference."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from billing.invoice import InvoiceReason, InvoiceState
+from billing.rating import RateCard, parse_rate_card
+from storage.claims import ClaimScope, claim_page, preview_page
+from storage.database import Database
+from storage.drafts import Outcome
+from storage.invoices import list_invoices, load_invoice, move_invoice, verify_against_claims
+from storage.periods import excluded_instances
+from tests.storage.reference import JUNE, LAST, MAY, World
+from tests.storage.usage import add_account, add_instances, execute, fetch, instance
+
+Line = tuple[str, datetime, int, int, int]
+"""workspace class, rate from, microseconds, those before the period, amount"""
+
+
+async def _store(db: Database, world: World) -> None:
+    for account in world.accounts:
+        await add_account(
+            db,
+            account.attribution_id,
+            *account.windows,
+            currency=account.currency,
+            bill_after=account.bill_after,
+        )
+        if not account.windows:
+            await execute(db, "DELETE FROM subscription WHERE attribution_id = :id", id=account.attribution_id)
+
+
+async def _import(db: Database, world: World, count: int) -> None:
+    rows = [
+        instance(
+            each.id,
+            each.started,
+            each.ended,
+            line=line,
+            attribution_id=each.attribution_id,
+            workspace_class=each.workspace_class,
+            creation_time=each.creation_time,
+        )
+        for line, each in enumerate(world.add_instances(count), 1)
+    ]
+    await add_instances(db, *rows)
+
+
+def _expected(world: World, scope: ClaimScope, attribution_id: str) -> tuple[list[Line], set[tuple[str, int]]]:
+    """The lines of the account's invoice, and the (instance, cell)s that they bill."""
+    account = next(a for a in world.accounts if a.attribution_id == attribution_id)
+    sums: dict[tuple[str, datetime], list[int]] = defaultdict(lambda: [0, 0])
+    taken = set()
+    for each in world.instances:
+        if each.attribution_id != attribution_id:
+            continue
+        for cell in world.billable(each, scope.cutoff, scope.bill_after):
+            taken.add((each.id, cell))
+            line = sums[(each.workspace_class or "default", world.rate_of(cell)["effective_from"])]
+            line[0] += world.length(cell)
+            line[1] += world.length(cell) if world.edges[cell] < scope.period_start else 0
+    rates = {rate["effective_from"]: rate for rate in world.rates}
+    lines = [
+        (name, start, us, carried, world.price(rates[start], name, account.currency, us))
+        for (name, start), (us, carried) in sorted(sums.items())
+    ]
+    return lines, taken
+
+
+async def _claim_and_compare(db: Database, world: World, scope: ClaimScope, card: RateCard) -> None:
+    billed_before = {
+        row.attribution_id
+        for row in await fetch(
+            db,
+            "SELECT attribution_id FROM invoice WHERE billing_period = :period AND reason = :reason"
+            " AND subject = :subject AND state NOT IN ('voided', 'deleted')",
+            period=scope.period,
+            reason=str(scope.reason),
+            subject=scope.subject,
+        )
+    }
+    previews = {each.draft.attribution_id: each for each in await preview_page(db, scope, card)}
+    result = await claim_page(db, scope, card)
+    made = {key.split("/")[1]: key for key in result.keys}
+    for account in world.accounts:
+        name = account.attribution_id
+        if name in billed_before or scope.attribution_id not in (None, name):
+            assert name not in previews
+            assert name not in made
+            continue
+        lines, taken = _expected(world, scope, name)
+        total = sum(line[4] for line in lines)
+        wanted = total > 0 and total >= world.minimum(scope.cutoff, account.currency)
+        assert (name in made) == wanted
+        assert (name in previews) == bool(lines)
+        if lines:
+            assert previews[name].outcome == (Outcome.INVOICE if wanted else Outcome.BELOW_MINIMUM)
+            assert previews[name].draft.amount == total
+        if wanted:
+            await _compare_invoice(db, made[name], lines, total)
+            world.claims.update(dict.fromkeys(taken, made[name]))
+
+
+async def _compare_invoice(db: Database, key: str, lines: list[Line], total: int) -> None:
+    record = await load_invoice(db, key)
+    assert record is not None
+    assert record.amount == total
+    assert [
+        (
+            line.rated.workspace_class,
+            line.rated.rate_from,
+            line.rated.duration_us,
+            line.carried_us,
+            line.rated.amount,
+        )
+        for line in record.lines
+    ] == lines
+    sums = await verify_against_claims(db, key)
+    assert [line.duration_us for line in sums] == [line[2] for line in lines]
+
+
+async def _compare_claims(db: Database, world: World) -> None:
+    found: dict[tuple[str, int], str] = {}
+    for row in await fetch(
+        db,
+        "SELECT c.instance_id, lower(c.during) AS start, upper(c.during) AS end, i.key"
+        " FROM claim c JOIN invoice i ON i.id = c.invoice_id",
+    ):
+        assert {row.start, row.end} <= set(world.edges)
+        for cell in world.cells(row.start, row.end):
+            assert (row.instance_id, cell) not in found
+            found[(row.instance_id, cell)] = row.key
+    assert found == world.claims
+
+
+async def _compare_excluded(db: Database, world: World, bill_after: datetime | None, card: RateCard) -> None:
+    rows = [row async for row in excluded_instances(db, start=MAY, end=JUNE, bill_after=bill_after, rate_card=card)]
+    keys = [(row.instance_id, row.reason) for row in rows]
+    assert keys == sorted(set(keys))
+    found = {key: row.duration_us for key, row in zip(keys, rows, strict=True) if row.duration_us}
+    assert found == world.excluded(bill_after)
+
+
+async def _void_one(db: Database, world: World) -> None:
+    live = [invoice.key for invoice in await list_invoices(db) if invoice.state is InvoiceState.CLAIMED]
+    if live:
+        key = world.rng.choice(live)
+        await move_invoice(db, key, InvoiceState.DELETED, LAST)
+        world.claims = {claim: invoice for claim, invoice in world.claims.items() if invoice != key}
+
+
+def _random_scope(world: World, number: int, bill_after: datetime | None) -> ClaimScope:
+    common: dict[str, Any] = {"bill_after": bill_after}
+    chosen = world.rng.choice(["may", "june", "cancellation", "cancellation"])
+    if chosen == "cancellation":
+        cutoff = world.rng.choice(world.edges[1:])
+        return ClaimScope(
+            period="2022-05",
+            reason=InvoiceReason.CANCELLATION,
+            subject=f"sub_{number}",
+            cutoff=cutoff,
+            period_start=MAY,
+            attribution_id=world.rng.choice(world.accounts).attribution_id,
+            **common,
+        )
+    period, start, cutoff = ("2022-05", MAY, JUNE) if chosen == "may" else ("2022-06", JUNE, LAST)
+    return ClaimScope(
+        period=period,
+        reason=InvoiceReason.PERIOD,
+        subject="",
+        cutoff=cutoff,
+        period_start=start,
+        **common,
+    )
+
+
+@pytest.mark.parametrize("seed", range(16))
+async def test_claims_are_what_the_reference_says(db: Database, seed: int) -> None:
+    world = World.make(seed)
+    bill_after = world.rng.choice([None, None, world.rng.choice(world.edges)])
+    card = parse_rate_card({"version": world.rates})
+    await _store(db, world)
+    for number in range(6):
+        await _import(db, world, 6)
+        await _claim_and_compare(db, world, _random_scope(world, number, bill_after), card)
+        await _compare_claims(db, world)
+        if world.rng.random() < 0.3:
+            await _void_one(db, world)
+    await _compare_claims(db, world)
+    await _compare_excluded(db, world, bill_after, card)

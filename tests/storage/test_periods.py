@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from billing.invoice import InvoiceState
+from storage.claims import claim_page
+from storage.database import Database
+from storage.invoices import block_invoice, move_invoice
+from storage.periods import (
+    ExcludedUsage,
+    excluded_instances,
+    page_bounds,
+    period_progress,
+    read_summary,
+    write_summary,
+)
+from tests.storage.usage import (
+    HOUR_US,
+    add_account,
+    add_instances,
+    cancellation,
+    card,
+    execute,
+    instance,
+    may,
+    scope,
+)
+
+DAY_US = 24 * HOUR_US
+
+
+async def test_pages_cover_all_accounts_once(db: Database) -> None:
+    names = sorted(["team:A", "team:B", "team:0", "team:a", "team:a-b", "user:a", "user:z"])
+    assert await page_bounds(db, "", 3, 10) == []
+    for name in names:
+        await add_account(db, name)
+    assert await page_bounds(db, "", 3, 10) == [
+        ("", names[2]),
+        (names[2], names[5]),
+        (names[5], names[6]),
+    ]
+    assert await page_bounds(db, "", 3, 2) == [("", names[2]), (names[2], names[5])]
+    assert await page_bounds(db, names[5], 3, 2) == [(names[5], names[6])]
+    assert await page_bounds(db, names[6], 3, 2) == []
+    assert await page_bounds(db, "", 7, 1) == [("", names[6])]
+    after, seen = "", 0
+    while bounds := await page_bounds(db, after, 1, 2):
+        seen, after = seen + len(bounds), bounds[-1][1]
+    assert seen == len(names)
+
+
+async def test_progress_counts_totals_and_what_waits(db: Database) -> None:
+    assert (await period_progress(db, "2022-05")).counts == {}
+    for name, currency in (("a", "usd"), ("b", "usd"), ("c", "jpy"), ("d", "eur"), ("e", "usd")):
+        await add_account(db, f"team:{name}", currency=currency)
+        length = may(2, us=7) if name == "e" else may(3)
+        await add_instances(db, instance(name, may(2), length, attribution_id=f"team:{name}"))
+    await claim_page(db, scope(), card())
+    await block_invoice(db, "2022-05/team:b/period", "no customer")
+    await move_invoice(db, "2022-05/team:c/period", InvoiceState.FINALIZED, may(33))
+    await move_invoice(db, "2022-05/team:c/period", InvoiceState.BILLED, may(33))
+    found = await period_progress(db, "2022-05")
+    assert found.counts == {"claimed": 1, "blocked": 1, "billed": 1}
+    assert found.totals == {"claimed": {"usd": 1440}, "blocked": {"usd": 1440}, "billed": {"jpy": 1440}}
+    assert (found.open, found.blocked_count, found.below_minimum, found.blocked_accounts) == (2, 1, 1, 1)
+    assert found.blocked[0].reason == "no customer"
+    assert [waits.subject for waits in found.blocked] == ["2022-05/team:b/period", "team:d"]
+    assert found.oldest_open_since is not None
+    of_c = await period_progress(db, "2022-05", "team:c")
+    assert (of_c.counts, of_c.open, of_c.blocked, of_c.oldest_open_since) == ({"billed": 1}, 0, (), None)
+
+
+async def test_at_most_a_hundred_of_the_blocked_are_named(db: Database) -> None:
+    for number in range(105):
+        await add_account(db, f"team:{number:03d}", currency="eur")
+    await execute(
+        db,
+        """
+        INSERT INTO account_outcome
+        SELECT '2022-05', attribution_id, 'blocked', 'why', 0, 'eur' FROM account
+        """,
+    )
+    found = await period_progress(db, "2022-05")
+    assert (len(found.blocked), found.blocked_accounts, found.blocked_count) == (100, 105, 0)
+
+
+async def _excluded(db: Database, **changes: Any) -> list[ExcludedUsage]:
+    arguments: dict[str, Any] = {"start": may(1), "end": may(32), "bill_after": None, "rate_card": card()}
+    return [row async for row in excluded_instances(db, **{**arguments, **changes})]
+
+
+async def test_each_invalid_instance_has_one_reason(db: Database) -> None:
+    await add_account(db)
+    await add_instances(
+        db,
+        instance("a good one", may(2), may(3)),
+        instance("b no times", None, None),
+        instance("c not started", None, None, creation_time=may(2)),
+        instance("d not created", may(-2), may(3), creation_time=None),
+        instance("e backwards", may(3), may(2)),
+        instance("f nobody", may(2), may(3), attribution_id=None),
+        instance("g malformed", may(2), may(3), attribution_id="team/x"),
+        instance("h unknown", may(31), None, attribution_id="team:x"),
+        instance("i all wrong", may(3), may(2), attribution_id="", creation_time=None),
+        instance("j april's", may(-3), may(-2), attribution_id=None),
+        instance("k april's", may(-3), may(-2), creation_time=None),
+        instance("l june's", None, None, creation_time=may(32)),
+        instance("m runs on", may(-3), None, creation_time=None),
+    )
+    assert [(row.instance_id, row.reason, row.duration_us) for row in await _excluded(db)] == [
+        ("b no times", "no_creation_time", 0),
+        ("c not started", "no_started_time", 0),
+        ("d not created", "no_creation_time", 2 * DAY_US),
+        ("e backwards", "ends_before_start", 0),
+        ("f nobody", "no_attribution_id", DAY_US),
+        ("g malformed", "malformed_attribution_id", DAY_US),
+        ("h unknown", "no_such_account", DAY_US),
+        ("i all wrong", "no_creation_time", 0),
+        ("m runs on", "no_creation_time", 31 * DAY_US),
+    ]
+
+
+async def test_usage_that_is_not_charged_adds_up(db: Database) -> None:
+    await add_account(db, "team:a", (may(5), may(20)), (may(25), None), bill_after=may(10))
+    await add_instances(db, instance("i", may(-3), None), instance("x", may(40), None))
+    rates = card(effective_from=may(12))
+    rows = await _excluded(db, rate_card=rates)
+    assert [(row.reason, row.duration_us) for row in rows] == [
+        ("before_bill_after", 5 * DAY_US),
+        ("before_first_rate", 2 * DAY_US),
+        ("uncovered", (4 + 5) * DAY_US),
+    ]
+    billed = (await claim_page(db, scope(), rates)).amounts["usd"] // 1440
+    assert sum(row.duration_us for row in rows) + billed * DAY_US == 31 * DAY_US
+    deployment = await _excluded(db, rate_card=rates, bill_after=may(11))
+    assert deployment[0] == ExcludedUsage("i", "team:a", "before_bill_after", 6 * DAY_US)
+    until_now = await _excluded(db, rate_card=rates, end=may(6))
+    assert [(row.reason, row.duration_us) for row in until_now] == [
+        ("before_bill_after", DAY_US),
+        ("uncovered", 4 * DAY_US),
+    ]
+
+
+async def test_what_was_billed_is_not_excluded_when_its_window_is_cut_later(db: Database) -> None:
+    await add_account(db, "team:a", (may(2), None))
+    await add_instances(db, instance("i", may(2), may(10)))
+    await claim_page(db, cancellation("sub", may(6)), card())
+    await add_account(db, "team:a", (may(2), may(4)))
+    assert await _excluded(db) == [ExcludedUsage("i", "team:a", "uncovered", 4 * DAY_US)]
+
+
+async def test_excluded_pages_and_accounts(db: Database) -> None:
+    await add_account(db, "team:a", (may(20), None), bill_after=may(25))
+    await add_account(db, "team:b", (may(20), None))
+    for number in range(30):
+        name = "team:a" if number % 2 else "team:b"
+        await add_instances(db, instance(f"{number:02d}", may(2), may(30), attribution_id=name))
+    every = await _excluded(db)
+    assert len(every) == 15 * 2 + 15
+    pages: list[ExcludedUsage] = []
+    after = ("", "")
+    while page := await _excluded(db, after=after, limit=4):
+        pages += page
+        after = (page[-1].instance_id, page[-1].reason)
+    assert pages == every
+    assert len(await _excluded(db, attribution_id="team:b")) == 15
+
+
+async def test_the_latest_summary_is_kept(db: Database) -> None:
+    assert await read_summary(db, "2022-05") is None
+    await write_summary(db, "2022-05", {"invoices": 1})
+    await write_summary(db, "2022-05", {"invoices": 2, "by_state": {"paid": [1, None]}})
+    found = await read_summary(db, "2022-05")
+    assert found is not None
+    assert found.summary == {"invoices": 2, "by_state": {"paid": [1, None]}}
+    assert found.settled_at > datetime(2022, 1, 1, tzinfo=UTC)
