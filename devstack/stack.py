@@ -18,7 +18,7 @@ from devstack.errors import StackError
 from devstack.home import Home
 from devstack.postgres import Postgres
 from devstack.processes import Child
-from devstack.product import COMMANDS, migrate, product_child, start_webhook, start_worker
+from devstack.product import migrate, product_child, start_webhook, start_worker
 from devstack.supervise import Part, supervise
 from devstack.temporal import NAMESPACE, TemporalServer, choose_ports
 from devstack.unprivileged import data_folder, drop_user
@@ -84,7 +84,12 @@ class Stack:
         Raises:
             StackError: a part ended again and again.
         """
-        await _all(*(supervise(part, self.say) for part in self.parts))
+        await _first_error(self._supervise())
+
+    async def _supervise(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for part in self.parts:
+                group.create_task(supervise(part, self.say))
 
     async def stop(self) -> None:
         """Stop everything, those who use others first."""
@@ -113,9 +118,18 @@ class Stack:
             "WEBHOOK_PORT": str(self._hold_webhook_port(given)),
         }
         webhook_url = f"http://{_reached_at(given.webhook_host)}:{self._values['WEBHOOK_PORT']}/stripe/webhook"
-        await _all(self._start_database(given), self._start_temporal(), self._start_stripe(given, webhook_url))
-        await _all(*(self._start_product(name, webhook_url) for name in COMMANDS))
+        await _first_error(self._bring_up(given, webhook_url))
         self._tell(webhook_url, given)
+
+    async def _bring_up(self, given: settings.Settings, webhook_url: str) -> None:
+        """Everything beside each other, each process of the product as soon as what it needs is there."""
+        async with asyncio.TaskGroup() as group:
+            database = group.create_task(self._start_database(given))
+            temporal = group.create_task(self._start_temporal())
+            stripe = group.create_task(self._start_stripe(given, webhook_url))
+            group.create_task(self._start_product("billing", webhook_url, database, temporal))
+            group.create_task(self._start_product("stripe", webhook_url, stripe, temporal))
+            group.create_task(self._start_product("webhook", webhook_url, stripe, temporal))
 
     def _hold_webhook_port(self, given: settings.Settings) -> int:
         wanted = [given.webhook_port] if "webhook_port" in given.model_fields_set else []
@@ -177,7 +191,7 @@ class Stack:
         env = child_environment("emulator", {}, embedded_temporal=True)
 
         def make(port: int) -> StripeEmulator:
-            return StripeEmulator(self.home.folder("stripe"), port, self.home.log("stripe"), key, env)
+            return StripeEmulator(self.home.folder("stripe"), port, self.home.log("stripe-emulator"), key, env)
 
         self._emulator = await self._on_a_port("stripe", make)
         self._values["STRIPE_API_KEY"] = key
@@ -187,7 +201,9 @@ class Stack:
         self.home.remember("webhook_endpoint", endpoint)
         self._values["STRIPE_WEBHOOK_SECRET"] = endpoint["secret"]
 
-    async def _start_product(self, name: str, webhook_url: str) -> None:
+    async def _start_product(self, name: str, webhook_url: str, *needed: asyncio.Task[None]) -> None:
+        for task in needed:
+            await task
         if name == "webhook" and "STRIPE_WEBHOOK_SECRET" not in self._values:
             self.say(
                 "the webhook is not started, as STRIPE_WEBHOOK_SECRET is not set: get one by `perdure stripe "
@@ -195,7 +211,7 @@ class Stack:
                 "without it Stripe is asked from time to time"
             )
             return
-        child = product_child(name, self.home.log(name), self._env_of(name))
+        child = product_child(name, self.home.log(name if name == "webhook" else f"{name}-worker"), self._env_of(name))
         if name == "webhook":
             self._release_port()
             start = functools.partial(start_webhook, child, webhook_url)
@@ -265,11 +281,9 @@ def _reached_at(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-async def _all(*steps: Coroutine[Any, Any, None]) -> None:
-    """Run the steps side by side; the first that fails ends the others, and its error is raised."""
+async def _first_error(group: Coroutine[Any, Any, None]) -> None:
+    """Of tasks that belong together, the error of the one that failed first, rather than a group of errors."""
     try:
-        async with asyncio.TaskGroup() as group:
-            for step in steps:
-                group.create_task(step)
+        await group
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None

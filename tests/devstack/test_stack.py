@@ -46,8 +46,9 @@ def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pyt
     # As if chosen earlier: nobody else on this machine wants these, so they are still free after the kill.
     chosen = {name: ports.choose() for name in PREFERRED_PORTS}
     Home(home).remember("ports", chosen)
-    first = up(home)
+    first, beside = up(home), up(home.with_name("beside"))
     first.wait_ready()
+    beside.wait_ready()
     env = sourced(first.env_file)
     assert env["TEMPORAL_UI_URL"] == f"http://127.0.0.1:{chosen['temporal_ui']}"
     _is_complete(env, home)
@@ -76,8 +77,6 @@ def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pyt
     second = up(home)
     second.wait_ready()
     assert sourced(second.env_file) == env
-    beside = up(home.with_name("beside"))
-    beside.wait_ready()
     assert not {
         value for name, value in sourced(beside.env_file).items() if name.endswith(("PORT", "URL", "ADDRESS"))
     } & set(env.values())
