@@ -6,14 +6,17 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+from temporalio.api.enums.v1 import ScheduleOverlapPolicy as OverlapPolicy
+from temporalio.api.schedule.v1 import BackfillRequest, SchedulePatch
+from temporalio.api.workflowservice.v1 import PatchScheduleRequest
 from temporalio.client import (
     Client,
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
-    ScheduleBackfill,
     ScheduleCalendarSpec,
     ScheduleDescription,
     ScheduleOverlapPolicy,
@@ -34,6 +37,8 @@ logger = logging.getLogger("perdure.schedules")
 
 _CATCH_UP = timedelta(days=400)
 _PAUSED_AT = "paused by perdure at "
+_YEARS = range(2024, 2038)  # what is known of the future of all zones
+_LAST_DAY_OF_EVERY_MONTH = 28
 
 
 @dataclass(frozen=True)
@@ -51,17 +56,27 @@ class ScheduleState:
 def fires_at(zone: ZoneInfo, delay: timedelta) -> tuple[int, int]:
     """Day of month and hour, in UTC, at which every month of `zone` has ended for at least `delay`.
 
-    A local-time rule would fire twice or never where clocks change, so that the zone's latest offset of the
-    year is turned into UTC once. West of Greenwich a month ends on the first of the next in UTC.
+    A local-time rule would fire twice or never where clocks change, so that the zone's latest month end is
+    turned into UTC once. West of Greenwich a month ends on the first of the next in UTC.
+
+    Raises:
+        InputError: the delay is negative, or so long that the day does not exist in every month.
     """
-    offsets = [datetime(2024, month, 1, tzinfo=zone).utcoffset() or timedelta() for month in range(1, 13)]
-    latest_end = max(-min(offsets), timedelta())
+    firsts = (datetime(year, month, 1, tzinfo=zone) for year in _YEARS for month in range(1, 13))
+    latest_end = max(timedelta(), *(-(first.utcoffset() or timedelta()) for first in firsts))
     hours = -(-(latest_end + delay) // timedelta(hours=1))
-    return 1 + hours // 24, hours % 24
+    day = 1 + hours // 24
+    if delay < timedelta() or day > _LAST_DAY_OF_EVERY_MONTH:
+        raise InputError(f"a delay of {delay} is not possible: take one of 0 hours up to 26 days")
+    return day, hours % 24
 
 
 async def set_schedule(client: Client, time_zone: str, delay: timedelta) -> ScheduleState:
-    """Create the monthly schedule, or bring the existing one to these values."""
+    """Create the monthly schedule, or bring the existing one to these values; one that is paused stays so.
+
+    Raises:
+        InputError: the delay is not possible.
+    """
     day, hour = fires_at(ZoneInfo(time_zone), delay)
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
@@ -113,23 +128,32 @@ async def list_schedules(client: Client) -> AsyncIterator[ScheduleState]:
 
 
 async def pause_schedule(client: Client, note: str) -> ScheduleState:
-    """Pause it. The note keeps since when, so that `resume_schedule` can catch up."""
-    await schedule_state(client)
-    handle = client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
-    await handle.pause(note=f"{_PAUSED_AT}{datetime.now(UTC).isoformat()}" + (f": {note}" if note else ""))
+    """Pause it. The note keeps since when, so that `resume_schedule` can catch up; pausing again changes nothing."""
+    if not (await schedule_state(client)).paused:
+        handle = client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
+        await handle.pause(note=f"{_PAUSED_AT}{datetime.now(UTC).isoformat()}" + (f": {note}" if note else ""))
     return await schedule_state(client)
 
 
 async def resume_schedule(client: Client) -> ScheduleState:
     """Resume it, and run the months that the pause has swallowed: Temporal does not catch those up itself."""
     state = await schedule_state(client)
-    handle = client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
-    await handle.unpause(note="resumed by perdure")
-    paused_at = _paused_at(state) if state.paused else None
-    if paused_at is not None:
-        await handle.backfill(
-            ScheduleBackfill(start_at=paused_at, end_at=datetime.now(UTC), overlap=ScheduleOverlapPolicy.BUFFER_ALL)
+    # One request for both: of two that come at once the server keeps the later, so that months would be lost.
+    patch = SchedulePatch(unpause="resumed by perdure")
+    if state.paused and (paused_at := _paused_at(state)) is not None:
+        backfill = BackfillRequest(overlap_policy=OverlapPolicy.SCHEDULE_OVERLAP_POLICY_BUFFER_ALL)
+        backfill.start_time.FromDatetime(paused_at)
+        backfill.end_time.FromDatetime(datetime.now(UTC))
+        patch.backfill_request.append(backfill)
+    await client.workflow_service.patch_schedule(
+        PatchScheduleRequest(
+            namespace=client.namespace,
+            schedule_id=workflow_ids.MONTHLY_SCHEDULE,
+            patch=patch,
+            identity=client.identity,
+            request_id=str(uuid4()),
         )
+    )
     return await schedule_state(client)
 
 

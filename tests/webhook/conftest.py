@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import ClientSession, ClientTimeout
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from starter.webhook import Limits, Webhook
 from tests.webhook.receiver import NEW_SECRET, OLD_SECRET, Receiver, serving
@@ -16,6 +19,24 @@ from tests.webhook.receiver import NEW_SECRET, OLD_SECRET, Receiver, serving
 async def session() -> AsyncIterator[ClientSession]:
     async with ClientSession(timeout=ClientTimeout(total=30)) as client:
         yield client
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def leave_no_workflow(temporal_client: Client) -> AsyncIterator[None]:
+    """What was signalled here must not be found by workers of other tests."""
+    yield
+    query = (
+        'ExecutionStatus = "Running" AND (WorkflowId STARTS_WITH "invoice/" OR WorkflowId STARTS_WITH "subscription/")'
+    )
+    empty = 0
+    while empty < 2:  # what has just been started is listed a little later
+        found = [workflow async for workflow in temporal_client.list_workflows(query)]
+        for workflow in found:
+            with contextlib.suppress(RPCError):
+                handle = temporal_client.get_workflow_handle(workflow.id, run_id=workflow.run_id)
+                await handle.terminate("the test is over")
+        empty = 0 if found else empty + 1
+        await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

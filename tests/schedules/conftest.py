@@ -1,0 +1,61 @@
+"""The monthly schedule on the real server, and a worker that carries out its action."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client, ScheduleHandle
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from contracts import workflow_ids
+from contracts.names import BILLING_QUEUE
+from workflows.period import BillingPeriodWorkflow, ScheduledPeriodWorkflow
+
+RUNNER = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules("billing", "contracts", "pydantic")
+)
+
+
+@pytest.fixture
+async def schedule(temporal_client: Client) -> AsyncIterator[ScheduleHandle]:
+    """The monthly schedule's handle; whatever a test made is gone afterwards."""
+    handle = temporal_client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
+    try:
+        yield handle
+    finally:
+        with contextlib.suppress(RPCError):
+            await handle.delete()
+
+
+@pytest.fixture
+async def worker(temporal_client: Client) -> AsyncIterator[Worker]:
+    """Runs the schedule's action and the period's workflow, which waits for activities that nobody runs."""
+    running = Worker(
+        temporal_client,
+        task_queue=BILLING_QUEUE,
+        workflows=[ScheduledPeriodWorkflow, BillingPeriodWorkflow],
+        workflow_runner=RUNNER,
+    )
+    async with running:
+        try:
+            yield running
+        finally:
+            await _terminate_periods(temporal_client)
+
+
+async def _terminate_periods(client: Client) -> None:
+    """Until none is listed, as what has just been started is listed a little later."""
+    query = 'ExecutionStatus = "Running" AND WorkflowId STARTS_WITH "billing-period/"'
+    empty = 0
+    while empty < 2:
+        found = [workflow async for workflow in client.list_workflows(query)]
+        for workflow in found:
+            with contextlib.suppress(RPCError):
+                await client.get_workflow_handle(workflow.id, run_id=workflow.run_id).terminate("the test is over")
+        empty = 0 if found else empty + 1
+        await asyncio.sleep(0.05)
