@@ -79,9 +79,10 @@ judged AS (
            CASE WHEN w.creation_time IS NULL THEN 'no_creation_time'
                 WHEN w.started_time IS NULL THEN 'no_started_time'
                 WHEN w.lifetime IS NULL THEN 'ends_before_start'
+                WHEN payer.attribution_id IS NOT NULL THEN NULL
                 WHEN coalesce(w.attribution_id, '') = '' THEN 'no_attribution_id'
                 WHEN w.attribution_id !~ :attribution_id_pattern THEN 'malformed_attribution_id'
-                WHEN payer.attribution_id IS NULL THEN 'no_such_account'
+                ELSE 'no_such_account'
            END AS invalid
     FROM workspace_instance AS w
     CROSS JOIN (
@@ -100,6 +101,7 @@ judged AS (
               OR coalesce(w.creation_time, w.started_time, w.stopping_time, w.stopped_time) IS NULL
           ))
       )
+    OFFSET 0  -- judge each instance once, not anew for each reason
 ),
 reasons AS (
     SELECT judged.id, judged.attribution_id, found.reason, found.during, judged.invalid IS NOT NULL AS always
