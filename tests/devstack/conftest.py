@@ -44,7 +44,7 @@ class Up:
         return self.output.read_text()
 
     def wait_ready(self) -> None:
-        wait_until(lambda: self.env_file.exists() or self.process.poll() is not None, 30)
+        wait_until(lambda: "ready" in self.text() or self.process.poll() is not None, 60)
         assert self.process.poll() is None, self.text()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
