@@ -27,6 +27,5 @@ def _leaking(names: Iterable[str], fields: set[str]) -> list[str]:
     return [
         name
         for name in names
-        if not name.startswith(KEPT_PREFIX)
-        and (name.removesuffix("_FILE") in fields or name.startswith(PREFIXES))
+        if not name.startswith(KEPT_PREFIX) and (name.removesuffix("_FILE") in fields or name.startswith(PREFIXES))
     ]
