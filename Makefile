@@ -32,7 +32,7 @@ bench: $(STAMP)
 
 # Histories that the replay tests hold today's workflow code against; record after a release, never to hide a change.
 record-histories: $(STAMP)
-	@PERDURE_RECORD_HISTORIES=tests/replay/histories $(BIN)/python -m pytest -q tests/e2e -m history
+	@RECORD_HISTORIES=tests/replay/histories $(BIN)/python -m pytest -q tests/e2e -m history
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

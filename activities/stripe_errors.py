@@ -16,6 +16,7 @@ _RATE_LIMIT_PAUSE = timedelta(seconds=2)
 _CREDENTIALS_PAUSE = timedelta(minutes=1)
 _CONFLICT = 409
 _TOO_MANY = 429
+_SERVER_FAULT = 500
 
 
 @contextmanager
@@ -37,10 +38,23 @@ def stripe_step() -> Iterator[None]:
         raise _mapped(error) from error
 
 
+def stored_failure(error: stripe.StripeError) -> str | None:
+    """The id of the request that failed in Stripe (500) and whose failure is kept under its idempotency key.
+
+    As long as the key is kept, each retry gets that answer again. The request has ended, so that looking shows
+    whether it did anything; if it did not, another key, made from this id, is safe.
+    https://docs.stripe.com/api/idempotent_requests
+    """
+    headers = {name.lower(): value for name, value in dict(error.headers or {}).items()}
+    failed = (error.http_status or 0) >= _SERVER_FAULT and headers.get("idempotent-replayed") == "true"
+    return headers.get("original-request") if failed else None
+
+
 def _mapped(error: stripe.StripeError) -> ApplicationError:
     text = f"Stripe: {error.user_message or error}"
-    if error.code:
-        text += f" ({error.code})"
+    # Of some errors the SDK keeps the code in the body alone.
+    if code := error.code or (error.error.code if error.error else None):
+        text += f" ({code})"
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
         return ApplicationError(
             f"{text}: give the Stripe worker a valid STRIPE_API_KEY",

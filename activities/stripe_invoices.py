@@ -10,7 +10,7 @@ from stripe import StripeClient
 from temporalio import activity
 
 from activities.stripe_client import as_dict, instant, keyed
-from activities.stripe_errors import stripe_step
+from activities.stripe_errors import stored_failure, stripe_step
 from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
 from contracts.invoices import (
@@ -65,24 +65,29 @@ class StripeInvoiceActivities:
     async def finalize(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
         """Finalize the draft; one that is no draft any more is left as it is."""
         with stripe_step():
-            try:
-                invoice = await self._invoices.finalize_invoice_async(
-                    ref.stripe_invoice_id,
-                    {"auto_advance": True},
-                    keyed(ref.invoice_key, str(ref.generation), "finalize"),
-                )
-            except stripe.InvalidRequestError:
-                fetched = await self._fetch(ref.stripe_invoice_id)
-                if fetched.status == "draft":
-                    raise
-                return fetched
-            return _snapshot(as_dict(invoice), [])
+            return await self._finalize(ref, ())
 
     @activity.defn(name=Activities.RETRIEVE_STRIPE_INVOICE)
     async def retrieve(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
         """The invoice with all its lines as Stripe has it now; status `deleted` when it is gone."""
         with stripe_step():
             return await self._fetch(ref.stripe_invoice_id)
+
+    async def _finalize(self, ref: StripeInvoiceRef, after: tuple[str, ...]) -> StripeInvoiceSnapshot:
+        key = keyed(ref.invoice_key, str(ref.generation), "finalize", *after)
+        try:
+            invoice = await self._invoices.finalize_invoice_async(ref.stripe_invoice_id, {"auto_advance": True}, key)
+        except (stripe.InvalidRequestError, stripe.APIError) as error:
+            failed = stored_failure(error)
+            if not (failed or isinstance(error, stripe.InvalidRequestError)):
+                raise
+            fetched = await self._fetch(ref.stripe_invoice_id)
+            if fetched.status != "draft":
+                return fetched
+            if not failed:
+                raise
+            return await self._finalize(ref, (failed,))
+        return _snapshot(as_dict(invoice), [])
 
     async def _fetch(self, stripe_invoice_id: str) -> StripeInvoiceSnapshot:
         try:
@@ -96,7 +101,7 @@ class StripeInvoiceActivities:
             lines = await self._all_lines(stripe_invoice_id)
         return _snapshot(invoice, lines)
 
-    async def _create(self, order: StripeInvoiceOrder) -> dict[str, Any]:
+    async def _create(self, order: StripeInvoiceOrder, after: tuple[str, ...] = ()) -> dict[str, Any]:
         params: dict[str, Any] = {
             "customer": order.stripe_customer_id,
             "auto_advance": False,
@@ -108,18 +113,20 @@ class StripeInvoiceActivities:
         }
         if order.days_until_due is not None:
             params["days_until_due"] = order.days_until_due
+        key = keyed(order.invoice_key, str(order.generation), "create", *after)
         try:
-            created = await self._invoices.create_async(
-                params,  # type: ignore[arg-type]  # checked against Stripe's spec by the contract test
-                keyed(order.invoice_key, str(order.generation), "create"),
-            )
-        except stripe.IdempotencyError:
-            # The same key with other parameters: an invoice exists, or its settings were changed in between.
-            found = await self._find(order)
-            if found is None:
+            return as_dict(await self._invoices.create_async(params, key))  # type: ignore[arg-type]
+        except (stripe.IdempotencyError, stripe.APIError) as error:
+            # The key's first use had other parameters, or failed in Stripe: either may have made an invoice.
+            failed = stored_failure(error)
+            if not (failed or isinstance(error, stripe.IdempotencyError)):
                 raise
-            return found
-        return as_dict(created)
+            found = await self._find(order)
+            if found is not None:
+                return found
+            if not failed:
+                raise
+            return await self._create(order, (failed,))
 
     async def _find(self, order: StripeInvoiceOrder) -> dict[str, Any] | None:
         """Look, do not post: page through the customer's invoices, which is strongly consistent.
@@ -146,15 +153,25 @@ class StripeInvoiceActivities:
         elif invoice["status"] in ("open", "uncollectible"):
             await self._invoices.void_invoice_async(invoice["id"], options=options)
 
-    async def _add_lines(self, order: StripeInvoiceOrder, invoice: dict[str, Any], present: set[str]) -> dict[str, Any]:
+    async def _add_lines(
+        self, order: StripeInvoiceOrder, invoice: dict[str, Any], present: set[str], after: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
         missing = [line for line in order.lines if line.line_id not in present]
+        if not missing:
+            return as_dict(await self._invoices.retrieve_async(invoice["id"]))
         for start in range(0, len(missing), _LINES_A_REQUEST):
             chunk = missing[start : start + _LINES_A_REQUEST]
             # The chunk is part of the key: adding what a partly filled draft lacks is another request.
             which = "lines " + " ".join(line.line_id.rpartition("#")[2] for line in (chunk[0], chunk[-1]))
-            options = keyed(order.invoice_key, str(order.generation), invoice["id"], which)
+            options = keyed(order.invoice_key, str(order.generation), invoice["id"], which, *after)
             lines: Any = [_line_params(line) for line in chunk]
-            invoice = as_dict(await self._invoices.add_lines_async(invoice["id"], {"lines": lines}, options))
+            try:
+                invoice = as_dict(await self._invoices.add_lines_async(invoice["id"], {"lines": lines}, options))
+            except stripe.APIError as error:
+                failed = stored_failure(error)
+                if not failed:
+                    raise
+                return await self._add_lines(order, invoice, await self._line_ids(invoice["id"]), (failed,))
         return invoice
 
     async def _line_ids(self, stripe_invoice_id: str) -> set[str]:

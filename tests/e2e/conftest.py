@@ -30,6 +30,6 @@ async def system(
     async with running_system(temporal_client, url, stripe_emulator, tmp_path) as running:
         yield running
         shape = request.node.get_closest_marker("history")
-        folder = os.environ.get("PERDURE_RECORD_HISTORIES")
+        folder = os.environ.get("RECORD_HISTORIES")
         if shape and folder:
             await record_histories(running.client, Path(folder), shape.args[0])

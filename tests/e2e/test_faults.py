@@ -48,7 +48,15 @@ async def stripe_ids(system: System, key: str) -> list[str]:
         ("customer-lost", {"match": {"method": "POST", "path": "^/v1/customers$"}, "action": "lost_response"}),
         ("retrieve-cut", {"match": {"method": "GET", "path": "^/v1/invoices/in_"}, "action": "truncated_body"}),
         ("create-429", {"match": {"method": "POST", "path": "^/v1/invoices$"}, "action": "429"}),
-        ("create-500", {"match": {"method": "POST", "path": "^/v1/invoices$"}, "action": "503", "stored": False}),
+        ("create-500", {"match": {"method": "POST", "path": "^/v1/invoices$"}, "action": "500"}),
+        (
+            "create-500-done",
+            {"match": {"method": "POST", "path": "^/v1/invoices$"}, "action": "500", "committed": True},
+        ),
+        ("lines-500-done", {"match": {"method": "POST", "path": "add_lines"}, "action": "500", "committed": True}),
+        ("lines-500", {"match": {"method": "POST", "path": "add_lines"}, "action": "500"}),
+        ("finalize-500", {"match": {"method": "POST", "path": "finalize"}, "action": "500"}),
+        ("create-503", {"match": {"method": "POST", "path": "^/v1/invoices$"}, "action": "503", "stored": False}),
     ],
 )
 async def test_a_fault_at_stripe_makes_neither_a_second_invoice_nor_none(

@@ -1,17 +1,28 @@
-"""Recording workflow histories: one JSON file for each workflow, named by shape and workflow id."""
+"""Recording workflow histories: one JSON file for each workflow run, named by shape and workflow id."""
 
 from __future__ import annotations
 
 import re
+import socket
+import sys
 from pathlib import Path
 
 from temporalio.client import Client
 
+_ROOT = Path(__file__).resolve().parents[2]
+# Stack traces and worker identities must not say whose machine recorded them.
+_PRIVATE = ((f"{_ROOT}/", ""), (sys.prefix, "python"), (sys.base_prefix, "python"), (socket.gethostname(), "recorder"))
+
 
 async def record_histories(client: Client, folder: Path, shape: str) -> None:
-    """Write the history of each workflow of the client's namespace, the latest run of each."""
+    """Write the history of each workflow run of the client's namespace; a shape's earlier files are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
-    async for found in client.list_workflows():
-        history = await client.get_workflow_handle(found.id, run_id=found.run_id).fetch_history()
-        name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{shape}.{found.id}.{found.run_id[:4]}")
-        (folder / f"{name}.json").write_text(history.to_json())
+    for old in folder.glob(f"{shape}.*.json"):
+        old.unlink()
+    runs = sorted([(run.id, run.start_time, run.run_id) async for run in client.list_workflows()])
+    for number, (workflow_id, _, run_id) in enumerate(runs, 1):
+        text = (await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()).to_json()
+        for private, public in _PRIVATE:
+            text = text.replace(private, public)
+        name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{shape}.{number:02d}.{workflow_id}")
+        (folder / f"{name}.json").write_text(text)
