@@ -65,6 +65,7 @@ SUBSCRIPTION = Table(
         name="subscription_during_form",
     ),
     ExcludeConstraint(("attribution_id", "="), ("during", "&&"), using="gist", name="subscription_never_two_at_once"),
+    Index("subscription_attribution_id", "attribution_id"),
 )
 
 WORKSPACE_INSTANCE = Table(

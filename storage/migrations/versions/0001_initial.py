@@ -34,6 +34,7 @@ CREATE TABLE subscription (
     ),
     CONSTRAINT subscription_never_two_at_once EXCLUDE USING gist (attribution_id WITH =, during WITH &&)
 );
+CREATE INDEX subscription_attribution_id ON subscription (attribution_id);
 
 CREATE TABLE workspace_instance (
     id              text COLLATE "C" PRIMARY KEY,
