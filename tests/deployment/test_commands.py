@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from devstack import ports
+from devstack.temporal import TemporalServer, choose_ports
 from tests.deployment import compose_spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -69,9 +70,20 @@ class Containers:
         return {"PATH": os.environ["PATH"], "TEMPORAL_CONFIG_FILE": os.devnull, **given, **changed}
 
 
+@pytest.fixture(scope="module")
+async def own_temporal(scratch: Path) -> AsyncIterator[TemporalServer]:
+    """A server of its own: on the shared one these workers would take up what other tests have left."""
+    server = TemporalServer(choose_ports(), scratch / "temporal-deployment.log", headless=True)
+    try:
+        await server.start()
+        yield server
+    finally:
+        server.child.kill()  # it keeps nothing
+
+
 @pytest.fixture
-def containers(tmp_path: Path, temporal_address: str, postgres_url: str) -> Containers:
-    return Containers(tmp_path, temporal_address, postgres_url)
+def containers(tmp_path: Path, own_temporal: TemporalServer, postgres_url: str) -> Containers:
+    return Containers(tmp_path, own_temporal.address, postgres_url)
 
 
 @asynccontextmanager
@@ -132,13 +144,12 @@ async def test_it_serves_until_it_is_told_to_stop(containers: Containers, servic
         assert "Traceback" not in log.decode()
 
 
-async def test_the_schedule_is_set(containers: Containers, temporal_client: Any) -> None:
+async def test_the_schedule_is_set(containers: Containers) -> None:
     from contracts.workflow_ids import MONTHLY_SCHEDULE
 
     status, out, err = await run(*PERDURE, *COMMANDS["schedule"], env=containers.environment("schedule"))
     assert (status, err) == (0, "")
     assert MONTHLY_SCHEDULE in out
-    await temporal_client.get_schedule_handle(MONTHLY_SCHEDULE).delete()
 
 
 @pytest.mark.parametrize(
