@@ -57,7 +57,6 @@ async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> Pa
             return PageResult((), 0, 0, {})
         await connection.execute(statement("claims", "create_page_usage"))
         await connection.execute(statement("claims", "fill_page_usage"), _usage(scope, rate_card, accounts))
-        await connection.execute(statement("claims", "analyze_page_usage"))
         rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
         assessed = _assess(scope, rate_card, accounts, rows.all())
         await _write_outcomes(connection, scope, accounts, assessed)

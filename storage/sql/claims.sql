@@ -41,9 +41,6 @@ CREATE TEMPORARY TABLE page_usage (
 -- name: fill_page_usage
 INSERT INTO page_usage {usage};
 
--- name: analyze_page_usage
-ANALYZE page_usage;
-
 -- name: usage
 -- billable = lifetime ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes.
 -- Claims are found by the account's invoices: an instance keeps its account once it is claimed, and the index of
