@@ -119,6 +119,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         await close_stripe_client(stripe_client)
 
 
+_NEEDS = {BILLING_QUEUE: ("database_url", "report_store_url"), STRIPE_QUEUE: ("stripe_api_key",)}
 _MAKERS = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker}
 
 
@@ -133,10 +134,13 @@ async def serve(settings: Settings, queues: Sequence[str] = QUEUES) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    for queue in queues:
+        for name in _NEEDS[queue]:
+            settings.need(name)
     client = await connect(metrics_port=settings.metrics_port)
     await register_search_attributes(client)
     async with AsyncExitStack() as stack:
-        # First all of them are made, so that a missing setting is told before any work is taken on.
+        # First all of them are made, so that what is unreachable is told before any work is taken on.
         workers = [await stack.enter_async_context(_MAKERS[queue](client, settings)) for queue in queues]
         for worker in workers:
             await stack.enter_async_context(worker)

@@ -158,7 +158,7 @@ class InvoiceActivities:
                 stripe_metadata.REPORT_ID: record.report_id,
             },
             lines=[_stripe_line(record, line, start) for line in record.lines],
-            claimed_at=record.claimed_at,
+            cutoff=record.cutoff,
             generation=record.generation,
         )
 

@@ -25,7 +25,8 @@ from contracts.names import Activities
 
 _MOST_LINES = 250
 _LINES_A_REQUEST = 100
-# Stripe keeps idempotency keys for at least 24 h; an older order looks before it posts.
+# Stripe keeps idempotency keys for at least 24 h. No invoice can be older than its cutoff: when that is longer ago,
+# it may exist though its key is gone, even though Postgres, restored from a backup, has never heard of it.
 _KEYS_TRUSTED_FOR = timedelta(hours=20)
 _FINALIZED_FIRST = {"paid": 0, "open": 1, "uncollectible": 2, "draft": 3, "void": 4}
 _NOT_FOUND = 404
@@ -48,7 +49,7 @@ class StripeInvoiceActivities:
             if len(order.lines) > _MOST_LINES:
                 raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {_MOST_LINES} an invoice")
             found = None
-            if order.generation > 1 or datetime.now(UTC) - order.claimed_at > _KEYS_TRUSTED_FOR:
+            if order.generation > 1 or datetime.now(UTC) - order.cutoff > _KEYS_TRUSTED_FOR:
                 found = await self._find(order)
             invoice = found or await self._create(order)
             if invoice["status"] == "draft":

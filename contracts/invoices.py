@@ -64,7 +64,7 @@ class StripeInvoiceOrder(Message):
     description: str
     metadata: dict[str, str]
     lines: list[StripeLine]
-    claimed_at: datetime
+    cutoff: datetime
     generation: int = 1
 
 

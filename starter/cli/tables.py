@@ -37,7 +37,7 @@ def print_table(table: Table) -> None:
     console = Console(width=_WIDEST, highlight=False)
     with console.capture() as captured:
         console.print(table, width=Measurement.get(console, console.options, table).maximum)
-    say("\n".join(line.rstrip() for line in captured.get().strip("\n").splitlines()))
+    say("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))
 
 
 def say(line: str) -> None:

@@ -120,7 +120,6 @@ def test_the_migrations_are_found(unpacked: Path) -> None:
     assert ran.stderr.startswith("perdure: DATABASE_URL is not set")
 
 
-@pytest.mark.xfail(strict=True, reason="`up` and `demo` do not say yet that they need perdure[devstack]")
 def test_without_the_embedded_stack_it_says_how_to_get_it(unpacked: Path) -> None:
     ran = _run(unpacked, "up")
     assert ran.returncode == 1
