@@ -107,7 +107,11 @@ async def test_times_that_contradict_a_claim_are_taken_and_listed(db: Database) 
 
 
 async def test_imports_at_once_do_not_deadlock(db: Database) -> None:
-    rows = [instance(f"{number:03d}", may(1)) for number in range(300)]
-    orders = [rows, rows[::-1], rows[100:] + rows[:100]]
-    results = await asyncio.gather(*(upsert_instances(db, order) for order in orders))
-    assert sum(result.inserted for result in results) == 300
+    ids = [f"{number:04d}" for number in range(2000)]
+    batches = [
+        [instance(name, may(1), may(2 + owner), owner_id=str(owner)) for name in ids[:: -1 if owner % 2 else 1]]
+        for owner in range(4)
+    ]
+    results = await asyncio.gather(*(upsert_instances(db, batch) for batch in batches))
+    assert sum(result.inserted for result in results) == len(ids)
+    assert sum(result.updated for result in results) == 3 * len(ids)
