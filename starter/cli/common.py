@@ -11,15 +11,16 @@ import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
 
 import typer
 from rich.console import Console
-from temporalio.service import RPCError
 
 from billing.errors import PerdureError
 from settings import Settings, SettingsError, load
-from storage.database import Database
+
+if TYPE_CHECKING:
+    from storage.database import Database
 
 P = ParamSpec("P")
 
@@ -60,6 +61,8 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         SettingsError: DATABASE_URL is not set.
         DatabaseUnavailableError: it cannot be reached or lacks migrations.
     """
+    from storage.database import Database
+
     db = Database(settings.need("database_url"), 2)
     try:
         await db.ping()
@@ -102,16 +105,23 @@ def run_app(app: typer.Typer) -> NoReturn:
         status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
     except (PerdureError, SettingsError) as error:
         status = _say_error(str(error))
-    except RPCError as error:
-        status = _say_error(f"Temporal: {error.message}")
     except BrokenPipeError:
         status = 1
     except KeyboardInterrupt:
         status = 130
-    except BaseException:
-        traceback.print_exc()
-        status = 70
+    except BaseException as error:
+        status = _unexpected(error)
     leave(status)
+
+
+def _unexpected(error: BaseException) -> int:
+    # Only here, since importing Temporal's client takes longer than most commands.
+    from temporalio.service import RPCError
+
+    if isinstance(error, RPCError):
+        return _say_error(f"Temporal: {error.message}")
+    traceback.print_exception(error)
+    return 70
 
 
 def _say_error(text: str) -> int:

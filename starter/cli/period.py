@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from billing.attribution import parse_attribution_id
+from billing.canonical import format_instant
 from billing.errors import InputError
 from billing.invoice import InvoiceReason
 from billing.money import format_amount
@@ -16,11 +17,9 @@ from billing.periods import BillingPeriod
 from billing.rating import load_rate_card
 from settings import Settings
 from starter.cli import common
-from starter.cli.period_run import start_period, wait_for_period
-from storage import accounts, claims, periods
-from storage.claims import ClaimScope, InvoicePreview, Outcome
 
 if TYPE_CHECKING:
+    from storage.claims import InvoicePreview
     from storage.database import Database
 
 app = typer.Typer(help="Billing periods: run, preview, status.", no_args_is_help=True)
@@ -43,6 +42,9 @@ async def run(
 
     With --wait the status is 1 when invoices are left that wait for an operator.
     """
+    from starter.cli.period_run import start_period, wait_for_period
+    from storage import accounts
+
     settings = common.settings()
     month = BillingPeriod.parse(period)
     end = month.end(settings.zone)
@@ -84,6 +86,8 @@ async def status(
 
 async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
     """What `period status --json` prints; its fields are described in docs/command-line.md."""
+    from storage import periods
+
     progress = await periods.period_progress(db, str(month), None)
     excluded = [
         {
@@ -105,7 +109,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "open": progress.open,
         "counts": progress.counts,
         "totals": progress.totals,
-        "blocked": [{"key": b.subject, "reason": b.reason, "since": b.since.isoformat()} for b in progress.blocked],
+        "blocked": [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked],
         "carried_over": {"below_minimum": progress.below_minimum},
         "excluded": excluded,
     }
@@ -114,13 +118,15 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
 async def _preview(
     db: Database, settings: Settings, month: BillingPeriod, account: str | None, *, as_json: bool
 ) -> int:
+    from storage import claims, periods
+
     rate_card = load_rate_card(settings.rate_card)
     cutoff = min(month.end(settings.zone), datetime.now(UTC))
-    after, previews = "", list[InvoicePreview]()
+    after, previews = "", list["InvoicePreview"]()
     while True:
         bounds = [("", account)] if account else await periods.page_bounds(db, after, settings.page_size, 20)
         for low, through in bounds:
-            scope = ClaimScope(
+            scope = claims.ClaimScope(
                 period=str(month),
                 reason=InvoiceReason.PERIOD,
                 subject="",
@@ -176,7 +182,7 @@ def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[Invoi
     totals: dict[str, int] = {}
     for preview in previews:
         draft = preview.draft
-        made = preview.outcome is Outcome.INVOICE
+        made = preview.outcome == "invoice"
         if made:
             totals[draft.currency] = totals.get(draft.currency, 0) + draft.amount
         carried = format_amount(preview.carried_amount, draft.currency) if preview.carried_us else "-"
@@ -210,12 +216,12 @@ def _print_status(document: dict[str, object]) -> None:
     for row in blocked:
         common.out.print(f"blocked since {row['since']}: {row['key']}: {row['reason']}", markup=False)
     if carried["below_minimum"]:
-        common.out.print(f"{carried['below_minimum']} accounts below the minimum charge are carried over.")
+        common.out.print(f"{carried['below_minimum']} account(s) below the minimum charge are carried over.")
     reasons: dict[str, list[int]] = {}
     for row in excluded:
         reasons.setdefault(row["reason"], []).append(row["duration_us"] or 0)
     for reason, durations in sorted(reasons.items()):
         hours = sum(durations) / 3_600_000_000
-        common.out.print(f"excluded, {reason}: {len(durations)} instances, {hours:,.2f} h (--json lists them)")
+        common.out.print(f"excluded, {reason}: {len(durations)} instance(s), {hours:,.2f} h (--json lists them)")
     if not counts and not excluded:
         common.out.print("Nothing was billed or excluded in this period yet.")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Any
 
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
+from billing.canonical import format_instant
 from billing.money import format_amount
 from contracts import search_attributes, workflow_ids
 from contracts.names import BILLING_QUEUE, Queries, Workflows
@@ -21,6 +23,7 @@ from storage.database import Database
 from storage.periods import Progress as PeriodProgress
 
 _POLL_SECONDS = 0.5
+_STILL_SECONDS = 30.0
 
 
 async def start_period(period: str, attribution_id: str | None) -> WorkflowHandle[Any, PeriodOutcome]:
@@ -55,12 +58,10 @@ async def wait_for_period(
     """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=common.err, transient=True) as bar:
-        task = bar.add_task(f"{period}: claiming usage", total=None)
+        watch = _Watch(bar, bar.add_task(f"{period}: claiming usage", total=None), period)
         while True:
             progress = await periods.period_progress(db, period, attribution_id)
-            total = sum(progress.counts.values())
-            done = total - progress.open
-            bar.update(task, total=total or None, completed=done, description=f"{period}: {_states(progress)}")
+            watch.show(progress)
             running = (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
             if not running or await _only_people_awaited(handle, progress):
                 break
@@ -87,6 +88,38 @@ async def wait_for_period(
     return 0
 
 
+class _Watch:
+    """Shows progress as a bar, or as lines where there is no terminal, and says when nothing moves."""
+
+    def __init__(self, bar: Progress, task: TaskID, period: str) -> None:
+        self._bar, self._task, self._period = bar, task, period
+        self._seen = ""
+        self._moved_at = monotonic()
+        self._hinted = False
+
+    def show(self, progress: PeriodProgress) -> None:
+        """Show how far the period is now."""
+        states = _states(progress)
+        total = sum(progress.counts.values())
+        self._bar.update(
+            self._task,
+            total=total or None,
+            completed=total - progress.open,
+            description=f"{self._period}: {states}",
+        )
+        if states != self._seen:
+            self._seen, self._moved_at, self._hinted = states, monotonic(), False
+            if not common.err.is_terminal:
+                common.err.print(f"{self._period}: {states}", markup=False)
+        elif monotonic() - self._moved_at > _STILL_SECONDS and not self._hinted:
+            self._hinted = True
+            common.err.print(
+                f"{self._period}: nothing has moved for {_STILL_SECONDS:.0f} s; the workers' logs and the Temporal UI "
+                "(pending activities) say what is being retried",
+                markup=False,
+            )
+
+
 async def _only_people_awaited(handle: WorkflowHandle[Any, PeriodOutcome], progress: PeriodProgress) -> bool:
     if not progress.open or progress.open != progress.blocked_count:
         return False
@@ -110,7 +143,7 @@ def _report(period: str, progress: PeriodProgress, *, as_json: bool) -> None:
                 "counts": progress.counts,
                 "totals": progress.totals,
                 "blocked": [
-                    {"key": b.subject, "reason": b.reason, "since": b.since.isoformat()} for b in progress.blocked
+                    {"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked
                 ],
             }
         )
