@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m bench`. See docs/benchmarks.md for what each measures."""

@@ -1,0 +1,44 @@
+"""`python -m bench`: measure, print a table, and with `--json` keep the figures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import claims, invoices
+from bench.figures import Figure, print_table, write_json
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", default="claims,invoices,webhook", help="parts, separated by commas")
+    parser.add_argument("--instances", type=int, default=100_000, help="for claims; a hundredth as many accounts")
+    parser.add_argument("--rounds", type=int, default=3, help="for claims: runs of each kind, interleaved")
+    parser.add_argument("--invoices", type=int, default=500)
+    parser.add_argument("--deliveries", type=int, default=3000, help="for the webhook")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures there")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the parts that are asked for."""
+    arguments = _arguments()
+    console = Console(stderr=True)
+    parts: dict[str, Callable[[], list[Figure]]] = {
+        "claims": lambda: claims.measure(arguments.instances, arguments.rounds),
+        "invoices": lambda: invoices.measure(arguments.invoices),
+    }
+    figures: list[Figure] = []
+    for name in arguments.only.split(","):
+        console.print(f"measuring {name} ...")
+        figures += parts[name]()
+    print_table(figures, Console(width=None))
+    if arguments.json:
+        write_json(figures, arguments.json)
+
+
+if __name__ == "__main__":
+    main()

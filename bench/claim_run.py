@@ -1,0 +1,124 @@
+"""One run in a process of its own, so that its memory and time are nobody else's: `python -m bench.claim_run`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from temporalio.testing import ActivityEnvironment
+
+from activities.invoices import InvoiceActivities
+from bench import floor
+from bench.usage import PERIOD
+from billing.invoice import InvoiceReason
+from billing.periods import BillingPeriod
+from billing.rating import RateCard, load_rate_card
+from contracts.invoices import InvoiceRef
+from settings import Settings
+from storage.claims import ClaimScope, claim_page
+from storage.database import Database
+from storage.periods import page_bounds
+from storage.reports import ReportStore
+
+RATES = Path(__file__).parents[1] / "devstack" / "sample" / "rates.toml"
+_PARALLEL_REPORTS = 4
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run took: seconds, of CPU without PostgreSQL's; MiB of resident memory at its highest."""
+
+    claim_seconds: float
+    publish_seconds: float
+    claim_cpu: float
+    publish_cpu: float
+    peak_mib: float
+    invoices: int
+
+
+async def perdure(url: str, reports: str, *, publish: bool) -> Run:
+    """Claim the period page by page and publish its reports, with the product's own code, one page at a time."""
+    settings = Settings(report_store_url=reports)
+    database = Database(url)
+    try:
+        started = _now()
+        keys = await _claim(database, settings, load_rate_card(RATES))
+        claimed = _now()
+        if publish:
+            await _publish(InvoiceActivities(database, ReportStore(reports), settings), keys)
+        return _run(started, claimed, _now(), len(keys))
+    finally:
+        await database.close()
+
+
+async def bare(url: str) -> Run:
+    """The floor."""
+    started = _now()
+    await floor.claim(url)
+    done = _now()
+    return _run(started, done, done, 0)
+
+
+def _now() -> tuple[float, float]:
+    """Seconds by the clock, and of CPU."""
+    return time.perf_counter(), time.process_time()
+
+
+def _run(started: tuple[float, float], claimed: tuple[float, float], done: tuple[float, float], invoices: int) -> Run:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Run(
+        claim_seconds=claimed[0] - started[0],
+        publish_seconds=done[0] - claimed[0],
+        claim_cpu=claimed[1] - started[1],
+        publish_cpu=done[1] - claimed[1],
+        peak_mib=peak,
+        invoices=invoices,
+    )
+
+
+async def _claim(database: Database, settings: Settings, card: RateCard) -> list[str]:
+    period = BillingPeriod.parse(PERIOD)
+    keys: list[str] = []
+    after = ""
+    while bounds := await page_bounds(database, after, settings.page_size, 20):
+        for low, high in bounds:
+            scope = ClaimScope(
+                period=PERIOD,
+                reason=InvoiceReason.PERIOD,
+                subject="",
+                cutoff=period.end(settings.zone),
+                period_start=period.start(settings.zone),
+                bill_after=None,
+                after=low,
+                through=high,
+            )
+            keys += (await claim_page(database, scope, card)).keys
+            after = high
+    return keys
+
+
+async def _publish(invoices: InvoiceActivities, keys: list[str]) -> None:
+    environment = ActivityEnvironment()
+    waiting = iter(keys)
+
+    async def worker() -> None:
+        for key in waiting:
+            await environment.run(invoices.publish_report, InvoiceRef(invoice_key=key))
+
+    await asyncio.gather(*(worker() for _ in range(_PARALLEL_REPORTS)))
+
+
+def main() -> None:
+    """MODE URL REPORTS: `claim`, `publish` (both) or `floor`; prints the run as JSON."""
+    mode, url, reports = sys.argv[1:]
+    run = asyncio.run(bare(url) if mode == "floor" else perdure(url, reports, publish=mode == "publish"))
+    print(json.dumps(asdict(run)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Claiming a period, and publishing its reports, against the floor in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+
+from bench import floor, usage
+from bench.claim_run import Run
+from bench.figures import Figure, at_most
+from bench.processes import Watch
+from bench.scratch import folder
+from devstack import ports
+from devstack.postgres import DATABASE, Postgres
+from devstack.unprivileged import data_folder, drop_user
+from storage.upgrade import upgrade
+
+PART = "claims"
+_TIMES_THE_FLOOR = 2
+_MOST_MIB = 400
+_GROWTH = 11.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A run, with what PostgreSQL spent on it."""
+
+    run: Run
+    postgres_cpu: float
+
+    @property
+    def cpu(self) -> float:
+        """CPU seconds of both."""
+        return self.run.claim_cpu + self.run.publish_cpu + self.postgres_cpu
+
+
+def measure(instances: int, rounds: int) -> list[Figure]:
+    """Several interleaved runs of each kind, and the growth from a fifth to twice the instances."""
+    return asyncio.run(_measure(instances, rounds))
+
+
+async def _measure(instances: int, rounds: int) -> list[Figure]:
+    with folder() as scratch:
+        user = drop_user()
+        server = Postgres(data_folder(scratch / "postgres", "bench", user), ports.choose(), "bench", scratch / "pg.log")
+        await server.start()
+        try:
+            bench = _Bench(server, scratch)
+            figures = await _against_floor(bench, instances, rounds)
+            return figures + await _growth(bench, instances)
+        finally:
+            await server.stop()
+
+
+async def _against_floor(bench: _Bench, instances: int, rounds: int) -> list[Figure]:
+    template = await bench.template(instances)
+    floors, ours = [], []
+    for _ in range(rounds):
+        bare, bare_total = await bench.run("floor", template)
+        cost, total = await bench.run("publish", template)
+        if total != bare_total:
+            raise RuntimeError(f"claims and microseconds differ: {total}, by the floor {bare_total}")
+        floors.append(bare)
+        ours.append(cost)
+    base = median(each.run.claim_seconds for each in floors)
+    claim = median(each.run.claim_seconds for each in ours)
+    both = median(each.run.claim_seconds + each.run.publish_seconds for each in ours)
+    peak = max(each.run.peak_mib for each in ours)
+    note = f"{instances:,} instances, {ours[0].run.invoices:,} invoices, median of {rounds}"
+    return [
+        Figure(PART, "the floor: bare SQL", base, "s", note=note),
+        Figure(PART, "claim: compute, price, write", claim, "s"),
+        Figure(PART, "claim and publish the reports", both, "s"),
+        Figure(PART, "claim / floor", claim / base, "×", note="one page after another"),
+        Figure(PART, "claim and reports / floor", both / base, "×", **_limits(_TIMES_THE_FLOOR, both / base)),
+        Figure(PART, "CPU of the floor", median(each.cpu for each in floors), "s", note="with PostgreSQL"),
+        Figure(PART, "CPU of claim and reports", median(each.cpu for each in ours), "s", note="with PostgreSQL"),
+        Figure(PART, "peak memory of the process", peak, "MiB", **_limits(_MOST_MIB, peak)),
+    ]
+
+
+async def _growth(bench: _Bench, instances: int) -> list[Figure]:
+    """Ten times the instances; each size is run twice and the faster counts, as whatever disturbs only slows down."""
+    seconds = []
+    for size in (instances // 5, instances * 2):
+        template = await bench.template(size)
+        runs = [(await bench.run("claim", template))[0].run.claim_seconds for _ in range(2)]
+        seconds.append(min(runs))
+        await bench.drop(template)
+    growth = seconds[1] / seconds[0]
+    note = f"{instances // 5:,} in {seconds[0]:.2f} s, {instances * 2:,} in {seconds[1]:.2f} s"
+    return [Figure(PART, "10 times the instances", growth, "× the time", note=note, **_limits(_GROWTH, growth))]
+
+
+def _limits(limit: float, value: float) -> Any:
+    return at_most(limit, value)
+
+
+class _Bench:
+    """Databases that are copies of a filled one, so that every run starts from the same."""
+
+    def __init__(self, server: Postgres, scratch: Path) -> None:
+        self._server = server
+        self._scratch = scratch
+        self._runs = 0
+
+    async def template(self, instances: int) -> str:
+        """The name of a filled database."""
+        name = f"filled_{instances}"
+        await self._execute(f'CREATE DATABASE "{name}"')
+        await upgrade(self._server.url(name))
+        await usage.fill(self._server.url(name), instances)
+        return name
+
+    async def run(self, mode: str, template: str) -> tuple[Cost, tuple[int, int]]:
+        """One run on a fresh copy; what it cost, and how many claims of how many microseconds there are then."""
+        self._runs += 1
+        name = f"run_{self._runs}"
+        await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await self._execute("CHECKPOINT")
+        reports = (self._scratch / name).as_uri()
+        watch = Watch(self._server.child.pid)
+        with watch.watching():
+            command = [sys.executable, "-m", "bench.claim_run", mode, self._server.url(name), reports]
+            done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{mode}: {done.stderr[-2000:]}")
+        total = await floor.total(self._server.url(name))
+        await self.drop(name)
+        return Cost(Run(**json.loads(done.stdout)), watch.costs()["postgres"].cpu_seconds), total
+
+    async def drop(self, name: str) -> None:
+        """Drop a database."""
+        await self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._server.url(DATABASE))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()

@@ -1,0 +1,97 @@
+"""What processes cost: CPU seconds and peak memory, by name, sampled while something runs."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psutil  # type: ignore[import-untyped]
+
+_SAMPLE_SECONDS = 0.1
+_MIB = 1024 * 1024
+# The first word that a command line contains names the process.
+_NAMES = {
+    "--queue billing": "billing worker",
+    "--queue stripe": "stripe worker",
+    "starter.cli.main webhook": "webhook",
+    "stripe_emulator": "emulator",
+    "start-dev": "temporal server",
+    "postgres": "postgres",
+    "starter.cli.main up": "perdure up",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """CPU seconds spent while it was watched; the peak of the resident memory in MiB (for PostgreSQL without what
+    its processes share)."""
+
+    cpu_seconds: float
+    peak_mib: float
+
+
+class Watch:
+    """Watches the tree of processes below one."""
+
+    def __init__(self, root: int) -> None:
+        self._root = psutil.Process(root)
+        self._peaks: dict[str, float] = {}
+        self._start: dict[str, float] = {}
+        self._end: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch while the block runs."""
+        stop = threading.Event()
+        thread = threading.Thread(target=self._sample, args=(stop,), daemon=True)
+        self._start = self._cpu()
+        thread.start()
+        try:
+            yield
+        finally:
+            self._end = self._cpu()
+            stop.set()
+            thread.join()
+
+    def costs(self) -> dict[str, Cost]:
+        """What each kind of process has cost, the dearest first."""
+        spent = {name: seconds - self._start.get(name, 0) for name, seconds in self._end.items()}
+        ordered = sorted(spent.items(), key=lambda item: -item[1])
+        return {name: Cost(seconds, self._peaks.get(name, 0)) for name, seconds in ordered}
+
+    def _tree(self) -> list[tuple[str, psutil.Process]]:
+        found = []
+        for process in [self._root, *self._root.children(recursive=True)]:
+            with contextlib.suppress(psutil.Error):
+                found.append((_name(process), process))
+        return found
+
+    def _cpu(self) -> dict[str, float]:
+        """CPU seconds since their start, by name; ended children of PostgreSQL's are in its own account."""
+        total: dict[str, float] = {}
+        for name, process in self._tree():
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                seconds = times.user + times.system
+                if name == "postgres":
+                    seconds += times.children_user + times.children_system
+                total[name] = total.get(name, 0) + seconds
+        return total
+
+    def _sample(self, stop: threading.Event) -> None:
+        while not stop.wait(_SAMPLE_SECONDS):
+            now: dict[str, float] = {}
+            for name, process in self._tree():
+                with contextlib.suppress(psutil.Error):
+                    memory = process.memory_info()
+                    shared = memory.shared if name == "postgres" else 0
+                    now[name] = now.get(name, 0) + (memory.rss - shared) / _MIB
+            for name, mib in now.items():
+                self._peaks[name] = max(mib, self._peaks.get(name, 0))
+
+
+def _name(process: psutil.Process) -> str:
+    command = " ".join(process.cmdline())
+    return next((name for part, name in _NAMES.items() if part in command), process.name())

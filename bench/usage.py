@@ -1,0 +1,81 @@
+"""A month of usage, made inside PostgreSQL: the same at every run."""
+
+from __future__ import annotations
+
+import asyncpg  # type: ignore[import-untyped]
+
+INSTANCES_AN_ACCOUNT = 100
+PERIOD = "2022-05"
+
+# Windows: every fifth account was cancelled on the 10th and came back on the 12th.
+_ACCOUNTS = """
+INSERT INTO account (attribution_id, stripe_customer_id, currency)
+SELECT 'team:' || lpad(n::text, 7, '0'), 'cus_' || n, 'usd' FROM generate_series(1, $1::int) AS n
+"""
+_WINDOWS = """
+INSERT INTO subscription (attribution_id, during)
+SELECT 'team:' || lpad(n::text, 7, '0'), during
+FROM generate_series(1, $1::int) AS n
+CROSS JOIN LATERAL unnest(CASE
+    WHEN n % 5 = 0 THEN '{["2022-04-01Z","2022-05-10Z"), ["2022-05-12Z",)}'::tstzmultirange
+    ELSE '{["2022-04-01Z",)}'::tstzmultirange END) AS during
+"""
+# As they are collected: in the order of their start, all accounts mixed; some run on into June, a few still run.
+_INSTANCES = """
+INSERT INTO workspace_instance (
+    id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
+    creation_time, started_time, stopping_time, stopped_time
+)
+SELECT md5(n::text)::uuid::text, 'team:' || lpad((1 + n % $2::int)::text, 7, '0'), 'w-' || n % 1000, 'p-' || n % 50,
+       'user:' || n % 7, (ARRAY['default', 'xl', 'gpu'])[1 + n % 3], 'regular',
+       start, start, stop, stop + interval '20 seconds'
+FROM (
+    SELECT n, start,
+           CASE WHEN n % 200 <> 0
+                THEN start + (n * 7919 % 43200) * interval '1 second' + interval '0.123456 s' END AS stop
+    FROM (
+        SELECT n, '2022-04-30Z'::timestamptz + n * (interval '31 days' / $1::int) AS start
+        FROM generate_series(1, $1::int) AS n
+    ) AS started
+) AS run
+"""
+# Every fifth instance of each account was billed by an earlier invoice.
+_BILLED_INVOICES = """
+INSERT INTO invoice (key, attribution_id, billing_period, reason, subject, state, cutoff, currency, amount, credits,
+                     rate_card_digest, billed_at)
+SELECT '2022-05/' || attribution_id || '/cancellation/sub_1', attribution_id, '2022-05', 'cancellation', 'sub_1',
+       'billed', '2022-06-01Z', 'usd', 1, 1, '', now()
+FROM account
+"""
+_BILLED_LINES = """
+INSERT INTO invoice_line (invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default,
+                          price_per_credit, duration_us, carried_us, credits, amount)
+SELECT id, 1, 'default', '2022-01-01Z', 1, false, 1, 1, 0, 1, 1 FROM invoice
+"""
+_BILLED_CLAIMS = """
+INSERT INTO claim (invoice_id, line_no, instance_id, during)
+SELECT i.id, 1, w.id, piece
+FROM (SELECT *, row_number() OVER (ORDER BY started_time) AS n FROM workspace_instance) AS w
+JOIN invoice AS i USING (attribution_id)
+JOIN (SELECT attribution_id, range_agg(during) AS windows FROM subscription GROUP BY 1) AS s USING (attribution_id)
+CROSS JOIN LATERAL unnest(
+    tstzmultirange(w.lifetime * tstzrange(NULL, '2022-06-01Z')) * s.windows
+) AS piece
+WHERE w.n / $1 % 5 = 0
+"""
+
+
+async def fill(url: str, instances: int) -> None:
+    """Fill a migrated, empty database: a hundredth as many accounts, a fifth of the usage already billed."""
+    accounts = max(1, instances // INSTANCES_AN_ACCOUNT)
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(_ACCOUNTS, accounts)
+        await connection.execute(_WINDOWS, accounts)
+        await connection.execute(_INSTANCES, instances, accounts)
+        await connection.execute(_BILLED_INVOICES)
+        await connection.execute(_BILLED_LINES)
+        await connection.execute(_BILLED_CLAIMS, accounts)
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()
