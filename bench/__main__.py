@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import claims, invoices
+from bench import claims, invoices, webhooks
 from bench.figures import Figure, print_table, write_json
 
 
@@ -30,9 +30,13 @@ def main() -> None:
     parts: dict[str, Callable[[], list[Figure]]] = {
         "claims": lambda: claims.measure(arguments.instances, arguments.rounds),
         "invoices": lambda: invoices.measure(arguments.invoices),
+        "webhook": lambda: webhooks.measure(arguments.deliveries),
     }
     figures: list[Figure] = []
-    for name in arguments.only.split(","):
+    wanted = [name.strip() for name in arguments.only.split(",")]
+    if unknown := sorted(set(wanted) - set(parts)):
+        raise SystemExit(f"python -m bench: no part {', '.join(unknown)}: there are {', '.join(parts)}")
+    for name in wanted:
         console.print(f"measuring {name} ...")
         figures += parts[name]()
     print_table(figures, Console(width=None))

@@ -9,7 +9,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
@@ -80,10 +79,10 @@ async def _against_floor(bench: _Bench, instances: int, rounds: int) -> list[Fig
         Figure(PART, "claim: compute, price, write", claim, "s"),
         Figure(PART, "claim and publish the reports", both, "s"),
         Figure(PART, "claim / floor", claim / base, "×", note="one page after another"),
-        Figure(PART, "claim and reports / floor", both / base, "×", **_limits(_TIMES_THE_FLOOR, both / base)),
+        Figure(PART, "claim and reports / floor", both / base, "×", *at_most(_TIMES_THE_FLOOR, both / base)),
         Figure(PART, "CPU of the floor", median(each.cpu for each in floors), "s", note="with PostgreSQL"),
         Figure(PART, "CPU of claim and reports", median(each.cpu for each in ours), "s", note="with PostgreSQL"),
-        Figure(PART, "peak memory of the process", peak, "MiB", **_limits(_MOST_MIB, peak)),
+        Figure(PART, "peak memory of the process", peak, "MiB", *at_most(_MOST_MIB, peak)),
     ]
 
 
@@ -97,11 +96,7 @@ async def _growth(bench: _Bench, instances: int) -> list[Figure]:
         await bench.drop(template)
     growth = seconds[1] / seconds[0]
     note = f"{instances // 5:,} in {seconds[0]:.2f} s, {instances * 2:,} in {seconds[1]:.2f} s"
-    return [Figure(PART, "10 times the instances", growth, "× the time", note=note, **_limits(_GROWTH, growth))]
-
-
-def _limits(limit: float, value: float) -> Any:
-    return at_most(limit, value)
+    return [Figure(PART, "10 times the instances", growth, "× the time", *at_most(_GROWTH, growth), note=note)]
 
 
 class _Bench:

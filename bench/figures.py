@@ -26,14 +26,14 @@ class Figure:
     note: str = ""
 
 
-def at_most(limit: float, value: float, unit: str = "") -> dict[str, object]:
-    """The two fields of a figure that is to stay below a limit."""
-    return {"reach": f"≤ {limit:g}{unit}", "met": value <= limit}
+def at_most(limit: float, value: float) -> tuple[str, bool]:
+    """`reach` and `met` of a figure that is to stay below a limit."""
+    return f"≤ {limit:g}", value <= limit
 
 
-def at_least(limit: float, value: float, unit: str = "") -> dict[str, object]:
-    """The two fields of a figure that is to reach a limit."""
-    return {"reach": f"≥ {limit:g}{unit}", "met": value >= limit}
+def at_least(limit: float, value: float) -> tuple[str, bool]:
+    """`reach` and `met` of a figure that is to reach a limit."""
+    return f"≥ {limit:g}", value >= limit
 
 
 def print_table(figures: list[Figure], console: Console) -> None:

@@ -53,7 +53,7 @@ def _figures(watch: Watch, invoices: int, wall: float, seconds: float) -> list[F
     rate = invoices / seconds
     possible = (os.cpu_count() or 1) * invoices / cpu
     result = [
-        Figure(PART, "claimed to billed", rate, "a second", **at_least(25, rate), note=f"{invoices} invoices"),  # type: ignore[arg-type]
+        Figure(PART, "claimed to billed", rate, "a second", *at_least(25, rate), note=f"{invoices} invoices"),
         Figure(PART, "the cores are good for", possible, "a second", note="if nobody else used them"),
         Figure(PART, "the command `period run --wait`", wall, "s"),
         Figure(PART, "CPU of an invoice, all processes", 1000 * cpu / invoices, "ms"),
@@ -61,8 +61,8 @@ def _figures(watch: Watch, invoices: int, wall: float, seconds: float) -> list[F
     for name, cost in costs.items():
         result.append(Figure(PART, f"CPU of an invoice, {name}", 1000 * cost.cpu_seconds / invoices, "ms"))
     for name, cost in costs.items():
-        limit = at_most(400, cost.peak_mib) if name.endswith("worker") else {}
-        result.append(Figure(PART, f"peak memory, {name}", cost.peak_mib, "MiB", **limit))  # type: ignore[arg-type]
+        limit = at_most(400, cost.peak_mib) if name.endswith("worker") else ("", None)
+        result.append(Figure(PART, f"peak memory, {name}", cost.peak_mib, "MiB", *limit))
     return result
 
 
