@@ -18,5 +18,6 @@ STRIPE_STEP = timedelta(minutes=2)
 """One attempt of a few Stripe calls: longer than the HTTP client's own timeout for each."""
 
 PROGRESS_POLL_FIRST = timedelta(seconds=2)
-PROGRESS_POLL_LONGEST = timedelta(minutes=1)
+PROGRESS_POLL_LONGEST = timedelta(minutes=15)
+"""Who waits for a person for days is woken by a signal; asking is for what the signal misses."""
 FINALIZATION_POLL_LONGEST = timedelta(hours=1)

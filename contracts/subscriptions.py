@@ -11,6 +11,8 @@ class SubscriptionRef(Message):
     """Names a Stripe subscription."""
 
     stripe_subscription_id: str
+    seen_at_creation: bool = False
+    """Carried over continue-as-new."""
 
 
 class StripeSubscriptionSnapshot(Message):
@@ -23,6 +25,7 @@ class StripeSubscriptionSnapshot(Message):
     attribution_id: str | None
     started: datetime
     ended: datetime | None
+    created: datetime | None = None
 
 
 class ApplySubscription(Message):
@@ -31,14 +34,18 @@ class ApplySubscription(Message):
     subscription: StripeSubscriptionSnapshot
     seen_at_creation: bool
     """Whether Stripe has just created it: then its own start bounds what a new account is charged for."""
+    looked_at: list[str] = Field(default_factory=list)
+    """Other subscriptions of the account whose windows are known to be in step."""
 
 
 class SubscriptionApplied(Message):
-    """The account that the subscription belongs to; none when it is not ours."""
+    """The account that the subscription belongs to; none when it is not ours. `ended`: to be settled up to then."""
 
     attribution_id: str | None
     ended: datetime | None
     note: str
+    overlaps: str | None = None
+    """Nothing was changed: this other subscription is open in Postgres, and to be looked at first."""
 
 
 class ClaimCancellation(Message):
@@ -64,9 +71,10 @@ class SubscriptionOutcome(Message):
 
 
 class StripeAccount(Message):
-    """A Stripe customer that names an attribution id, with its subscriptions."""
+    """A Stripe customer with its subscriptions, as far as a page holds them."""
 
     attribution_id: str
+    """As its metadata, or its subscriptions', name it; empty when none does: it may be known by its customer."""
     stripe_customer_id: str
     currency: str
     subscriptions: list[StripeSubscriptionSnapshot]

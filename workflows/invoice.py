@@ -213,12 +213,13 @@ class InvoiceWorkflow:
         await workflow.wait_condition(lambda: self._retry or self._news)
 
     async def _park(self) -> None:
-        """Tell the batch, once, that it need not wait for this invoice."""
-        parent = workflow.info().parent
-        if parent is None or self._parked:
+        """Tell the batch, once, that it need not wait for this invoice; the period is told when it settles."""
+        if self._parked:
             return
         self._parked = True
-        await self._tell(parent.workflow_id, Signals.INVOICE_PARKED)
+        parent = workflow.info().parent
+        if parent is not None:
+            await self._tell(parent.workflow_id, Signals.INVOICE_PARKED)
 
     async def _tell_period(self, invoice: InvoiceBrief | None) -> None:
         """A period that waits for this invoice through Postgres may look now."""

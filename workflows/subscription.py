@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from temporalio import workflow
 from temporalio.common import SearchAttributePair as Pair
 from temporalio.common import TypedSearchAttributes
@@ -24,6 +26,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import billing_step, clock, permanent_reason, stripe_step
 
 _CREATED = "customer.subscription.created"
+# Stripe often makes a subscription and changes it at once, and the second event may come first.
+_NEWS_OF_CREATION = timedelta(hours=1)
+_RETRY_FIRST, _RETRY_LONGEST = timedelta(hours=1), timedelta(days=1)
 
 
 @workflow.defn(name=Workflows.SUBSCRIPTION)
@@ -38,13 +43,16 @@ class SubscriptionWorkflow:
         self._ref = ref
         self._news = True
         self._retry = False
-        self._seen_at_creation = False
+        self._seen_at_creation = ref.seen_at_creation
+        self._heard: datetime | None = None
+        self._wait = _RETRY_FIRST
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this subscription.")
     def stripe_event(self, event: StripeEvent) -> None:
         """Wake up; what the event says is not believed, only looked up."""
         self._news = True
         self._seen_at_creation |= event.type == _CREATED
+        self._heard = min(self._heard or event.created, event.created)
 
     @workflow.signal(name=Signals.RETRY, description="Go on, after the cause of the failure was mended.")
     def retry(self) -> None:
@@ -66,29 +74,53 @@ class SubscriptionWorkflow:
         return SubscriptionOutcome(stripe_subscription_id=ref.stripe_subscription_id, note=note)
 
     async def _apply(self) -> str:
-        workflow.set_current_details(f"Fetching the subscription from Stripe, since {clock()}.")
-        subscription = await stripe_step(
+        ref = self._ref.stripe_subscription_id
+        subscription = await self._fetch(ref)
+        looked_at: list[str] = []
+        applied = await self._bring_in_step(subscription, looked_at)
+        while applied.overlaps is not None:
+            # The other one may have ended without word so far: events come in any order, or never.
+            other = await self._bring_in_step(await self._fetch(applied.overlaps), [ref])
+            await self._settle(applied.overlaps, other)
+            looked_at.append(applied.overlaps)
+            applied = await self._bring_in_step(subscription, looked_at)
+        if applied.attribution_id is not None:
+            workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(applied.attribution_id)])
+        return f"{applied.note} {await self._settle(ref, applied)}".strip()
+
+    async def _fetch(self, stripe_subscription_id: str) -> StripeSubscriptionSnapshot:
+        workflow.set_current_details(f"Fetching {stripe_subscription_id} from Stripe, since {clock()}.")
+        return await stripe_step(
             Activities.RETRIEVE_SUBSCRIPTION,
-            self._ref,
+            SubscriptionRef(stripe_subscription_id=stripe_subscription_id),
             StripeSubscriptionSnapshot,
-            "Retrieve the subscription",
+            f"Retrieve {stripe_subscription_id}",
         )
-        applied = await billing_step(
+
+    async def _bring_in_step(
+        self, subscription: StripeSubscriptionSnapshot, looked_at: list[str]
+    ) -> SubscriptionApplied:
+        own = subscription.stripe_subscription_id == self._ref.stripe_subscription_id
+        if own and self._heard is not None and subscription.created is not None:
+            self._seen_at_creation |= self._heard - subscription.created < _NEWS_OF_CREATION
+        return await billing_step(
             Activities.APPLY_SUBSCRIPTION,
-            ApplySubscription(subscription=subscription, seen_at_creation=self._seen_at_creation),
+            ApplySubscription(
+                subscription=subscription, seen_at_creation=own and self._seen_at_creation, looked_at=looked_at
+            ),
             SubscriptionApplied,
-            f"Bring the account's windows in step: {subscription.status}",
+            f"Bring the account's windows in step: {subscription.stripe_subscription_id} is {subscription.status}",
         )
-        if applied.attribution_id is None:
-            return applied.note
-        workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(applied.attribution_id)])
-        if applied.ended is None:
-            return applied.note
+
+    async def _settle(self, stripe_subscription_id: str, applied: SubscriptionApplied) -> str:
+        """After its end: claim what is not billed yet up to then."""
+        if applied.attribution_id is None or applied.ended is None:
+            return ""
         claimed = await billing_step(
             Activities.CLAIM_CANCELLATION,
             ClaimCancellation(
                 attribution_id=applied.attribution_id,
-                stripe_subscription_id=self._ref.stripe_subscription_id,
+                stripe_subscription_id=stripe_subscription_id,
                 cutoff=applied.ended,
             ),
             CancellationClaimed,
@@ -96,7 +128,7 @@ class SubscriptionWorkflow:
         )
         if claimed.invoice_key is not None:
             await self._start_invoice(claimed.invoice_key, applied.attribution_id)
-        return f"{applied.note} {claimed.note}"
+        return claimed.note
 
     async def _start_invoice(self, key: str, attribution_id: str) -> None:
         try:
@@ -120,8 +152,17 @@ class SubscriptionWorkflow:
 
     async def _await_operator(self, reason: str) -> None:
         workflow.set_current_details(
-            f"**Blocked** since {clock()}: {reason}\n\nMend the cause, then send the "
-            f"signal `{Signals.RETRY}`; news from Stripe tries again too."
+            f"**Blocked** since {clock()}: {reason}\n\nMend the cause, then send the signal `{Signals.RETRY}`. "
+            f"News from Stripe tries again too, and so does time: after {self._wait}."
         )
-        await workflow.wait_condition(lambda: self._retry or self._news)
+        if workflow.info().is_continue_as_new_suggested():
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            if not (self._retry or self._news):
+                workflow.continue_as_new(self._ref.model_copy(update={"seen_at_creation": self._seen_at_creation}))
+        try:
+            await workflow.wait_condition(
+                lambda: self._retry or self._news, timeout=self._wait, timeout_summary="Try again without news"
+            )
+        except TimeoutError:
+            self._wait = min(self._wait * 2, _RETRY_LONGEST)
         self._news, self._retry = True, False
