@@ -7,17 +7,21 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.errors import step
+from billing.attribution import is_attribution_id
 from billing.errors import PermanentError
 from billing.rows import AccountRow
+from billing.windows import Clash, Window, place
 from contracts.names import Activities
 from contracts.subscriptions import (
     ApplySubscription,
     StoreStripeAccounts,
+    StripeAccount,
     StripeAccountsStored,
     StripeSubscriptionSnapshot,
     SubscriptionApplied,
 )
 from storage import accounts
+from storage.accounts import AccountConflictError, AccountRecord, NewAccount
 from storage.database import Database
 
 # Before its first payment Stripe serves nothing, and may never.
@@ -35,30 +39,49 @@ class AccountActivities:
         """Open or end the account's window for this subscription.
 
         An account is found by its customer, else by the attribution id in metadata, else made from that. A
-        subscription that names none is not ours.
+        subscription that names none is not ours. A new account is charged from its subscription's start when
+        Stripe has just made that, else from now on: adopting Perdure never bills the past by surprise.
 
         Raises:
-            ApplicationError: non-retryable when the account would have two windows at once.
+            ApplicationError: non-retryable when two windows would be open at once, or the attribution id is
+                malformed.
         """
         async with step():
             found = apply.subscription
-            account = await accounts.account_for_customer(self._db, found.stripe_customer_id)
+            account = await self._account(found.stripe_customer_id, found.attribution_id)
             attribution_id = account.attribution_id if account else found.attribution_id
-            if attribution_id is None:
+            if not attribution_id:
                 return SubscriptionApplied(attribution_id=None, ended=None, note="No account of ours: ignored.")
-            if found.status in _NOT_STARTED:
-                return SubscriptionApplied(
-                    attribution_id=attribution_id, ended=None, note=f"Not started: {found.status}."
-                )
-            if account is None:
-                await self._first_seen(attribution_id, apply)
-            await self._apply_window(attribution_id, found)
-            until = f"until {found.ended.isoformat()}" if found.ended else "and open"
-            return SubscriptionApplied(
-                attribution_id=attribution_id,
-                ended=found.ended,
-                note=f"Window of {attribution_id} from {found.started.isoformat()} {until}.",
+            _check_form(attribution_id)
+            new = NewAccount(
+                stripe_customer_id=found.stripe_customer_id,
+                currency=found.currency,
+                bill_after=found.started if apply.seen_at_creation else datetime.now(UTC),
             )
+            if found.status in _NOT_STARTED:
+                if found.status == "incomplete" and apply.seen_at_creation:
+                    # Once it is paid for, it is charged from its start, whatever news comes first then.
+                    await accounts.add_account(self._db, attribution_id, new)
+                return _applied(attribution_id, f"Not started: {found.status}.")
+            return await self._apply(apply, account, attribution_id, new)
+
+    async def _apply(
+        self, apply: ApplySubscription, account: AccountRecord | None, attribution_id: str, new: NewAccount
+    ) -> SubscriptionApplied:
+        found = apply.subscription
+        for other in _open_beside(account, found):
+            # Its end may not have come through yet: events come in any order, or never.
+            if other.name and other.name not in apply.looked_at:
+                return SubscriptionApplied(
+                    attribution_id=attribution_id, ended=None, note=f"{other.name} is open.", overlaps=other.name
+                )
+        window = await self._place(attribution_id, account, found, new)
+        await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
+        if window is None:
+            return _applied(attribution_id, f"Another window of {attribution_id} covers it, or it is empty.")
+        until = f"until {window.ended.isoformat()}" if window.ended else "and open"
+        note = f"Window of {attribution_id} from {window.started.isoformat()} {until}."
+        return _applied(attribution_id, note, ended=found.ended)
 
     @activity.defn(name=Activities.STORE_STRIPE_ACCOUNTS)
     async def store_accounts(self, store: StoreStripeAccounts) -> StripeAccountsStored:
@@ -66,49 +89,155 @@ class AccountActivities:
         stored, faults = 0, []
         async with step():
             for found in store.accounts:
-                try:
-                    known = await accounts.get_account(self._db, found.attribution_id)
-                    await self._upsert(
-                        found.attribution_id,
-                        found.stripe_customer_id,
-                        known.currency if known else found.currency,
-                        known.bill_after if known else store.bill_after,
-                    )
-                    for subscription in sorted(found.subscriptions, key=lambda s: s.started):
-                        await self._apply_window(found.attribution_id, subscription)
-                    stored += 1
-                except PermanentError as error:
-                    faults.append(f"{found.attribution_id} ({found.stripe_customer_id}): {error}")
+                account = await self._account(found.stripe_customer_id, found.attribution_id)
+                if account is None and not found.attribution_id:
+                    continue
+                faulty = await self._store(found, account, store.bill_after)
+                faults += faulty
+                stored += not faulty
         return StripeAccountsStored(stored=stored, faults=faults)
 
-    async def _first_seen(self, attribution_id: str, apply: ApplySubscription) -> None:
-        """Make the account, or give it its customer.
+    async def _store(self, found: StripeAccount, account: AccountRecord | None, bill_after: datetime) -> list[str]:
+        """Store one account with its windows; gives what could not be taken over."""
+        attribution_id = account.attribution_id if account else found.attribution_id
+        faults = []
+        try:
+            _check_form(attribution_id)
+            if found.attribution_id not in ("", attribution_id):
+                raise AccountConflictError(f"its metadata names {found.attribution_id}")
+            if account is None:
+                new = NewAccount(found.stripe_customer_id, found.currency, bill_after)
+                await accounts.add_account(self._db, attribution_id, new)
+        except PermanentError as error:
+            return [f"{attribution_id} ({found.stripe_customer_id}): {error}"]
+        for subscription in sorted(found.subscriptions, key=lambda each: each.started):
+            try:
+                known = await accounts.get_account(self._db, attribution_id)
+                await self._place(attribution_id, known, subscription, None)
+            except PermanentError as error:
+                faults.append(f"{attribution_id} ({found.stripe_customer_id}): {error}")
+        return faults or await self._take_customer(attribution_id, found)
 
-        A new one is charged from its subscription's start when Stripe has just made that, else from now on:
-        adopting Perdure never bills the past by surprise.
-        """
-        found = apply.subscription
+    async def _take_customer(self, attribution_id: str, found: StripeAccount) -> list[str]:
+        live = next((each for each in found.subscriptions if each.ended is None), None)
         known = await accounts.get_account(self._db, attribution_id)
-        if known is not None:
-            await self._upsert(attribution_id, found.stripe_customer_id, known.currency, known.bill_after)
-            return
-        bill_after = found.started if apply.seen_at_creation else datetime.now(UTC)
-        await self._upsert(attribution_id, found.stripe_customer_id, found.currency, bill_after)
+        try:
+            if live is not None:
+                await self._follow(attribution_id, live, live=True, seen_at_creation=False)
+            elif known is not None and known.stripe_customer_id is None:
+                await self._upsert(known, customer=found.stripe_customer_id)
+            elif known is not None and known.stripe_customer_id != found.stripe_customer_id:
+                raise AccountConflictError(f"the account is paid by {known.stripe_customer_id}, which was kept")
+        except PermanentError as error:
+            return [f"{attribution_id} ({found.stripe_customer_id}): {error}"]
+        return []
 
-    async def _upsert(self, attribution_id: str, customer: str, currency: str, bill_after: datetime | None) -> None:
+    async def _account(self, customer: str, attribution_id: str | None) -> AccountRecord | None:
+        account = await accounts.account_for_customer(self._db, customer)
+        if account is None and attribution_id:
+            account = await accounts.get_account(self._db, attribution_id)
+        return account
+
+    async def _place(
+        self,
+        attribution_id: str,
+        account: AccountRecord | None,
+        found: StripeSubscriptionSnapshot,
+        new: NewAccount | None,
+    ) -> Window | None:
+        """Store the subscription's window beside the account's others; none when nothing is left of it.
+
+        Raises:
+            AccountConflictError: two windows would be open at once, or one would be in two pieces.
+        """
+        asked = Window(found.started, found.ended, found.stripe_subscription_id)
+        placed = place(asked, _others(account, found)) if found.started != found.ended else None
+        # Of two that clash, storage says which.
+        window = asked if isinstance(placed, Clash) else placed or Window(found.started, found.started)
+        await accounts.apply_subscription_window(
+            self._db, attribution_id, found.stripe_subscription_id, window.started, window.ended, new
+        )
+        return window if placed else None
+
+    async def _follow(
+        self, attribution_id: str, found: StripeSubscriptionSnapshot, *, live: bool, seen_at_creation: bool
+    ) -> None:
+        """What else an account takes over from its subscription, once it has the window.
+
+        A live subscription says who pays; an ended one, of an earlier customer perhaps, does not. The first one says in
+        which currency. Several that were all seen at their creation, in whatever order, are all charged from
+        their start: a `bill_after` that is a subscription's start came from there.
+        """
+        account = await accounts.get_account(self._db, attribution_id)
+        assert account is not None
+        starts = {window.started for window in account.windows if window.stripe_subscription_id}
+        first = starts == {found.started}
+        known = account.bill_after
+        too_late = seen_at_creation and known is not None and known in starts and known > found.started
+        await self._upsert(
+            account,
+            customer=found.stripe_customer_id if live or account.stripe_customer_id is None else None,
+            currency=found.currency if first else None,
+            bill_after=found.started if too_late else None,
+        )
+
+    async def _upsert(
+        self,
+        account: AccountRecord,
+        *,
+        customer: str | None = None,
+        currency: str | None = None,
+        bill_after: datetime | None = None,
+    ) -> None:
+        """Change what is given and differs.
+
+        Raises:
+            AccountConflictError: it cannot be changed now, while invoices are open.
+        """
         row = AccountRow(
             line=1,
-            attribution_id=attribution_id,
-            stripe_customer_id=customer,
-            currency=currency,
-            bill_after=bill_after,
+            attribution_id=account.attribution_id,
+            stripe_customer_id=customer or account.stripe_customer_id,
+            currency=currency or account.currency,
+            bill_after=bill_after or account.bill_after,
             started=None,
             ended=None,
         )
+        if (row.stripe_customer_id, row.currency, row.bill_after) == (
+            account.stripe_customer_id,
+            account.currency,
+            account.bill_after,
+        ):
+            return
         for fault in await accounts.upsert_accounts(self._db, [row]):
-            raise accounts.AccountConflictError(f"{fault.column}: {fault.reason}")
+            raise AccountConflictError(f"{fault.column}: {fault.reason}")
 
-    async def _apply_window(self, attribution_id: str, found: StripeSubscriptionSnapshot) -> None:
-        await accounts.apply_subscription_window(
-            self._db, attribution_id, found.stripe_subscription_id, found.started, found.ended
+
+def _check_form(attribution_id: str) -> None:
+    if not is_attribution_id(attribution_id):
+        raise AccountConflictError(
+            f"metadata attribution_id {attribution_id!r} is malformed: write team:<id> or user:<id>"
         )
+
+
+def _applied(attribution_id: str, note: str, ended: datetime | None = None) -> SubscriptionApplied:
+    return SubscriptionApplied(attribution_id=attribution_id, ended=ended, note=note)
+
+
+def _others(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
+    """The account's windows but the subscription's own, and but one from a file that is going to be its own."""
+    return [
+        Window(window.started, window.ended, window.stripe_subscription_id)
+        for window in (account.windows if account else ())
+        if window.stripe_subscription_id != found.stripe_subscription_id
+        and not (window.stripe_subscription_id is None and window.started == found.started)
+    ]
+
+
+def _open_beside(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
+    """The account's other open windows that this subscription would overlap."""
+    return [
+        other
+        for other in _others(account, found)
+        if other.ended is None and (found.ended is None or found.ended > other.started)
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -20,8 +21,10 @@ from storage.queries import statement
 __all__ = [
     "AccountConflictError",
     "AccountRecord",
+    "NewAccount",
     "WindowRecord",
     "account_for_customer",
+    "add_account",
     "apply_subscription_window",
     "get_account",
     "list_accounts",
@@ -33,6 +36,15 @@ _OPEN = [str(state) for state in OPEN]
 
 class AccountConflictError(PermanentError):
     """What is to be stored contradicts the account, its windows or another account."""
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """What an account begins with when nobody knows it yet."""
+
+    stripe_customer_id: str
+    currency: str
+    bill_after: datetime
 
 
 async def get_account(db: Database, attribution_id: str) -> AccountRecord | None:
@@ -72,13 +84,41 @@ async def upsert_accounts(db: Database, rows: Sequence[AccountRow]) -> list[RowF
         raise AccountConflictError("the same accounts were changed meanwhile: import them again") from error
 
 
+async def add_account(db: Database, attribution_id: str, new: NewAccount) -> None:
+    """Store an account unless it is known already.
+
+    Raises:
+        AccountConflictError: the customer is another account's.
+    """
+    async with db.transaction() as connection:
+        await _add(connection, attribution_id, new)
+
+
+async def _add(connection: AsyncConnection, attribution_id: str, new: NewAccount) -> None:
+    account = {
+        "attribution_id": attribution_id,
+        "stripe_customer_id": new.stripe_customer_id,
+        "currency": new.currency,
+        "bill_after": new.bill_after,
+    }
+    try:
+        await connection.execute(statement("accounts", "add"), account)
+    except IntegrityError as error:
+        raise AccountConflictError(f"{new.stripe_customer_id} belongs to another account") from error
+
+
 async def apply_subscription_window(
-    db: Database, attribution_id: str, stripe_subscription_id: str, started: datetime, ended: datetime | None
+    db: Database,
+    attribution_id: str,
+    stripe_subscription_id: str,
+    started: datetime,
+    ended: datetime | None,
+    new: NewAccount | None = None,
 ) -> None:
     """Make the account's window for this Stripe subscription `[started, ended)`; again is nothing new.
 
     A window with the same start that a file gave becomes the subscription's. One that ended when it started is
-    none: it is removed.
+    none: it is removed. With `new` the account is made in the same transaction, unless it is known.
 
     Raises:
         AccountConflictError: there is no such account, the window ends before its start or overlaps another
@@ -93,6 +133,8 @@ async def apply_subscription_window(
         "ended": ended,
     }
     async with db.transaction() as connection:
+        if new is not None:
+            await _add(connection, attribution_id, new)
         if not await _read(connection, "lock", {"accounts": [attribution_id]}):
             raise AccountConflictError(f"no account {attribution_id}")
         found = (await connection.execute(statement("accounts", "find_subscription"), window)).one_or_none()

@@ -45,6 +45,11 @@ SELECT stripe_customer_id, attribution_id
 FROM account
 WHERE stripe_customer_id = ANY (CAST(:customers AS text[]));
 
+-- name: add
+INSERT INTO account (attribution_id, stripe_customer_id, currency, bill_after)
+VALUES (:attribution_id, :stripe_customer_id, :currency, CAST(:bill_after AS timestamptz))
+ON CONFLICT (attribution_id) DO NOTHING;
+
 -- name: upsert
 INSERT INTO account (attribution_id, stripe_customer_id, currency, bill_after)
 SELECT *
