@@ -1,0 +1,114 @@
+"""Customers of the emulator that subscribe, cancel and come back, on its clock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from contracts import workflow_ids
+from storage import accounts
+from storage.accounts import AccountRecord
+from tests.support.system import System, at, until
+
+Window = tuple[datetime, datetime | None]
+
+
+@dataclass
+class Subscribers:
+    """Makes subscriptions in the emulator and watches what becomes of them."""
+
+    system: System
+    made: list[str] = field(default_factory=list)
+
+    async def clock(self, now: str) -> None:
+        """Move Stripe's clock."""
+        await self.system.admin("clock", {"now": at(now).isoformat()})
+
+    async def customer(self, **metadata: str) -> str:
+        made = await self.system.stripe.v1.customers.create_async({"metadata": metadata})
+        return str(made.id)
+
+    async def subscribe(self, customer: str, currency: str = "usd", **params: Any) -> str:
+        product = await self.system.stripe.v1.products.create_async({"name": "Workspaces"})
+        price = {"currency": currency, "product": product.id, "unit_amount": 900, "recurring": {"interval": "month"}}
+        subscription = await self.system.stripe.v1.subscriptions.create_async(
+            {"customer": customer, "items": [{"price_data": price}], **params}
+        )
+        self.made.append(subscription.id)
+        return str(subscription.id)
+
+    async def cancel(self, subscription: str) -> None:
+        await self.system.stripe.v1.subscriptions.cancel_async(subscription)
+
+    async def touch(self, subscription: str) -> None:
+        """Let Stripe have news of it."""
+        await self.system.stripe.v1.subscriptions.update_async(subscription, {"metadata": {"touched": "yes"}})
+
+    async def account(self, attribution_id: str) -> AccountRecord | None:
+        return await accounts.get_account(self.system.db, attribution_id)
+
+    async def windows(self, attribution_id: str) -> list[Window]:
+        account = await self.account(attribution_id)
+        return [(window.started, window.ended) for window in account.windows] if account else []
+
+    async def until_windows(self, attribution_id: str, *wanted: tuple[str, str | None]) -> None:
+        """Wait until the account has exactly these windows."""
+        expected = [(at(started), at(ended) if ended else None) for started, ended in wanted]
+        seen: list[Window] = []
+
+        async def there() -> bool:
+            seen[:] = await self.windows(attribution_id)
+            return seen == expected
+
+        try:
+            await until(there, 15)
+        except AssertionError:
+            raise AssertionError(f"{attribution_id} has the windows {seen}, not {expected}") from None
+
+    def workflow(self, subscription: str) -> Any:
+        return self.system.client.get_workflow_handle(workflow_ids.subscription(subscription))
+
+    async def until_rested(self, subscription: str) -> None:
+        """All its events are delivered, and its workflow is complete."""
+        await self.system.admin("flush_webhooks", {})
+
+        async def completed() -> bool:
+            description = await self.workflow(subscription).describe()
+            return bool(description.status == WorkflowExecutionStatus.COMPLETED)
+
+        await until(completed)
+
+    async def until_says(self, subscription: str, *words: str) -> str:
+        """Wait until the running workflow's details hold these words; gives the details."""
+
+        async def says() -> str | None:
+            try:
+                details = str(await self.workflow(subscription).query("__temporal_workflow_metadata"))
+            except RPCError:  # its event is still under way
+                return None
+            return details if all(word in details for word in words) else None
+
+        found = await until(says)
+        assert (await self.workflow(subscription).describe()).status == WorkflowExecutionStatus.RUNNING
+        return found
+
+
+@asynccontextmanager
+async def subscribing(system: System) -> AsyncIterator[Subscribers]:
+    """Subscribers whose subscriptions are gone afterwards: they would renew under the next test's clock."""
+    found = Subscribers(system)
+    try:
+        yield found
+    finally:
+        await system.admin("webhook_faults", method="DELETE")
+        await system.admin("webhook_faults", {"match": {"type": ""}, "action": "drop", "times": None})
+        for subscription in found.made:
+            if (await system.stripe.v1.subscriptions.retrieve_async(subscription)).status != "canceled":
+                await found.cancel(subscription)
+        await system.admin("webhook_faults", method="DELETE")
