@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.errors import step
 from billing.errors import PermanentError
-from billing.invoice import InvoiceReason
+from billing.invoice import InvoiceReason, invoice_key
 from billing.periods import BillingPeriod
 from billing.rating import RateCard
 from contracts.names import Activities
@@ -106,9 +106,11 @@ class PeriodActivities:
             if claimed.keys:
                 return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Settled by {claimed.keys[0]}.")
             open_keys = await invoices.unsettled_keys(self._db, str(period), "", None, cancelled.attribution_id)
-            marker = f"/{InvoiceReason.CANCELLATION}/{cancelled.stripe_subscription_id}"
+            own = invoice_key(
+                str(period), cancelled.attribution_id, InvoiceReason.CANCELLATION, cancelled.stripe_subscription_id
+            )
             for key in open_keys:
-                if marker in key:
+                if key == own or key.startswith(f"{own}/"):
                     return CancellationClaimed(invoice_key=key, note=f"Settled by {key}.")
             return CancellationClaimed(
                 invoice_key=None,
