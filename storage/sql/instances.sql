@@ -29,15 +29,19 @@ FROM unnest(
 ANALYZE batch;
 
 -- name: lock_accounts_of_changed
--- A claim freezes what the invoice says of the instance. Whoever claims holds the account's lock.
+-- A claim freezes what the invoice says of the instance, and bills the times that it has read. Whoever claims holds
+-- the account's lock: with it, an import of these is either seen by the claim, or sees what was claimed.
 SELECT a.attribution_id
 FROM account AS a
 WHERE a.attribution_id IN (
     SELECT w.attribution_id
     FROM batch AS b
     JOIN workspace_instance AS w ON w.id = b.id
-    WHERE (w.attribution_id, w.workspace_id, w.project_id, w.workspace_class)
-        IS DISTINCT FROM (b.attribution_id, b.workspace_id, b.project_id, b.workspace_class)
+    WHERE (w.attribution_id, w.workspace_id, w.project_id, w.workspace_class,
+           w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
+        IS DISTINCT FROM
+          (b.attribution_id, b.workspace_id, b.project_id, b.workspace_class,
+           b.creation_time, b.started_time, b.stopping_time, b.stopped_time)
 )
 ORDER BY a.attribution_id
 FOR UPDATE;

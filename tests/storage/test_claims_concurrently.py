@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from billing.rows import RowFault
-from storage import claims, queries
+from storage import claims, instances, queries
 from storage.accounts import apply_subscription_window
 from storage.claims import claim_page
 from storage.database import Database
@@ -136,6 +136,56 @@ async def test_an_import_that_moves_an_instance_waits_for_the_claim(db: Database
     result = await move
     assert result.faults == [RowFault(1, "attribution_id", "cannot change: invoiced as team:a")]
     assert (await claim_page(db, june(), card())).keys == ()
+
+
+async def test_an_import_that_moves_a_time_waits_for_the_claim(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would not see what is being claimed, and not tell that it is too much."""
+    await add_account(db)
+    await add_instances(db, instance("i", may(2), may(4)))
+    held, release = asyncio.Event(), asyncio.Event()
+    write = claims._write_invoices
+
+    async def write_and_hold(*arguments: object) -> None:
+        await write(*arguments)  # type: ignore[arg-type]
+        held.set()
+        await release.wait()
+
+    monkeypatch.setattr(claims, "_write_invoices", write_and_hold)
+    run = asyncio.create_task(claim_page(db, scope(), card()))
+    await held.wait()
+    stop = asyncio.create_task(upsert_instances(db, [instance("i", may(2), may(3))]))
+    try:
+        await _wait_for_a_waiter(db)
+    finally:
+        release.set()
+        await asyncio.gather(run, stop)
+    assert (await stop).overbilled == ["i"]
+    assert await claimed(db) == [("i", may(2), may(4))]
+
+
+async def test_a_claim_waits_for_the_import_that_moves_a_time(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    await add_account(db)
+    await add_instances(db, instance("i", may(2), may(4)))
+    held, release = asyncio.Event(), asyncio.Event()
+    look = instances._overbilled
+
+    async def look_and_hold(*arguments: object) -> list[str]:
+        found = await look(*arguments)  # type: ignore[arg-type]
+        held.set()
+        await release.wait()
+        return found
+
+    monkeypatch.setattr(instances, "_overbilled", look_and_hold)
+    stop = asyncio.create_task(upsert_instances(db, [instance("i", may(2), may(3))]))
+    await held.wait()
+    run = asyncio.create_task(claim_page(db, scope(), card()))
+    try:
+        await _wait_for_a_waiter(db)
+    finally:
+        release.set()
+        await asyncio.gather(run, stop)
+    assert (await stop).overbilled == []
+    assert await claimed(db) == [("i", may(2), may(3))]
 
 
 async def test_a_window_that_moves_waits_for_the_claim(db: Database) -> None:
