@@ -88,7 +88,8 @@ class AccountActivities:
         """Store a page of Stripe's accounts; `bill_after` bounds those that are seen for the first time."""
         stored, faults = 0, []
         async with step():
-            for found in store.accounts:
+            # Of several customers that name one account, the one with a live subscription pays.
+            for found in sorted(store.accounts, key=lambda each: _live(each) is None):
                 account = await self._account(found.stripe_customer_id, found.attribution_id)
                 if account is None and not found.attribution_id:
                     continue
@@ -119,7 +120,7 @@ class AccountActivities:
         return faults or await self._take_customer(attribution_id, found)
 
     async def _take_customer(self, attribution_id: str, found: StripeAccount) -> list[str]:
-        live = next((each for each in found.subscriptions if each.ended is None), None)
+        live = _live(found)
         known = await accounts.get_account(self._db, attribution_id)
         try:
             if live is not None:
@@ -211,6 +212,10 @@ class AccountActivities:
             return
         for fault in await accounts.upsert_accounts(self._db, [row]):
             raise AccountConflictError(f"{fault.column}: {fault.reason}")
+
+
+def _live(found: StripeAccount) -> StripeSubscriptionSnapshot | None:
+    return next((each for each in found.subscriptions if each.ended is None), None)
 
 
 def _check_form(attribution_id: str) -> None:

@@ -1,0 +1,165 @@
+"""Accounts and windows from Stripe alone: for first use, and after a database was lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from billing.invoice import InvoiceState
+from contracts import workflow_ids
+from contracts.names import BILLING_QUEUE, Workflows
+from contracts.subscriptions import AccountsSyncInput, AccountsSyncOutcome
+from storage.accounts import AccountRecord, list_accounts
+from tests.e2e.subscribers import Subscribers, subscribing
+from tests.support.system import System, at
+
+LONG_AGO = at("2022-01-01")
+
+
+@pytest.fixture
+async def they(system: System) -> AsyncIterator[Subscribers]:
+    """Of what happens in Stripe no event comes: only the sync tells."""
+    await system.admin("webhook_faults", {"match": {"type": "^customer"}, "action": "drop", "times": None})
+    async with subscribing(system) as found:
+        yield found
+    page = await system.stripe.v1.customers.list_async({"limit": 100})
+    customers = [customer.id async for customer in page.auto_paging_iter()]
+    for start in range(0, len(customers), 20):
+        chunk = customers[start : start + 20]
+        await asyncio.gather(*(system.stripe.v1.customers.delete_async(customer) for customer in chunk))
+
+
+async def sync(system: System, bill_after: datetime | None = None) -> AccountsSyncOutcome:
+    """What `perdure accounts sync [--bill-after]` does."""
+    outcome: AccountsSyncOutcome = await system.client.execute_workflow(
+        Workflows.ACCOUNTS_SYNC,
+        AccountsSyncInput(bill_after=bill_after or datetime.now(UTC)),
+        id=workflow_ids.ACCOUNTS_SYNC,
+        task_queue=BILLING_QUEUE,
+        result_type=AccountsSyncOutcome,
+    )
+    return outcome
+
+
+async def known(they: Subscribers, attribution_id: str) -> AccountRecord:
+    account = await they.account(attribution_id)
+    assert account is not None
+    return account
+
+
+async def test_more_customers_than_a_page_holds_and_again_is_nothing_new(system: System, they: Subscribers) -> None:
+    await they.clock("2022-05-01")
+    for start in range(0, 230, 23):
+        await asyncio.gather(*(they.customer(attribution_id=f"team:m{n}") for n in range(start, start + 23)))
+    await asyncio.gather(*(they.customer() for _ in range(5)))
+
+    first = await sync(system, LONG_AGO)
+    stored = await list_accounts(system.db)
+    again = await sync(system)
+
+    assert (first.seen, first.stored, first.faults) == (235, 230, [])
+    assert again == first
+    assert {account.attribution_id for account in stored} == {f"team:m{n}" for n in range(230)}
+    assert {account.bill_after for account in stored} == {LONG_AGO}
+    assert await list_accounts(system.db) == stored
+
+
+async def test_windows_of_customers_that_came_and_went(system: System, they: Subscribers) -> None:
+    await they.clock("2022-05-03")
+    customer = await they.customer(attribution_id="team:went")
+    first = await they.subscribe(customer, currency="eur")
+    await they.clock("2022-05-05")
+    await they.cancel(first)
+    await they.clock("2022-05-10")
+    await they.subscribe(customer, currency="eur")
+
+    before = datetime.now(UTC)
+    await sync(system)
+
+    await they.until_windows("team:went", ("2022-05-03", "2022-05-05"), ("2022-05-10", None))
+    account = await known(they, "team:went")
+    assert (account.stripe_customer_id, account.currency) == (customer, "eur")
+    assert account.bill_after is not None
+    # Adopting never bills the past by surprise.
+    assert before - timedelta(seconds=1) <= account.bill_after <= datetime.now(UTC)
+
+
+async def test_known_accounts_keep_what_they_have(system: System, they: Subscribers) -> None:
+    await they.clock("2022-05-03")
+    customer = await they.customer(attribution_id="team:kept")
+    await they.subscribe(customer)
+    by_file = await they.customer()
+    await they.subscribe(by_file)
+    await system.add_account("team:kept", currency="usd", bill_after=at("2022-05-04"))
+    await system.add_account("team:by-file", customer=by_file, bill_after=at("2022-05-06"))
+
+    assert (await sync(system)).faults == []
+
+    assert [(await known(they, team)).bill_after for team in ("team:kept", "team:by-file")] == [
+        at("2022-05-04"),
+        at("2022-05-06"),
+    ]
+    assert (await known(they, "team:kept")).stripe_customer_id == customer
+    # A customer that names nobody is known by its account.
+    for team in ("team:kept", "team:by-file"):
+        await they.until_windows(team, ("2022-05-03", None))
+
+
+async def test_a_subscription_names_the_account_when_its_customer_does_not(system: System, they: Subscribers) -> None:
+    await they.clock("2022-05-03")
+    customer = await they.customer()
+    await they.subscribe(customer, metadata={"attribution_id": "team:by-sub"})
+    await they.subscribe(await they.customer(), metadata={"attribution_id": "by sub"})
+    await they.subscribe(await they.customer())
+
+    outcome = await sync(system, LONG_AGO)
+
+    assert (outcome.seen, outcome.stored) == (3, 1)
+    assert ["by sub" in fault and "malformed" in fault for fault in outcome.faults] == [True]
+    assert (await known(they, "team:by-sub")).stripe_customer_id == customer
+    await they.until_windows("team:by-sub", ("2022-05-03", None))
+
+
+async def test_what_cannot_be_taken_over_is_reported_and_stops_nothing_else(system: System, they: Subscribers) -> None:
+    await they.clock("2022-05-03")
+    malformed = await they.customer(attribution_id="blue")
+    twice = await they.customer(attribution_id="team:twice")
+    await they.subscribe(twice)
+    other = await they.customer(attribution_id="team:twice")
+    both = await they.customer(attribution_id="team:both")
+    await they.subscribe(both)
+    await they.clock("2022-05-05")
+    second = await they.subscribe(both)
+    await they.customer(attribution_id="team:fine")
+
+    outcome = await sync(system)
+    again = await sync(system)
+
+    assert again.faults == outcome.faults
+    told = {subject: [fault for fault in outcome.faults if subject in fault] for subject in (malformed, second)}
+    assert len(outcome.faults) == 3
+    assert [("'blue' is malformed" in fault) for fault in told[malformed]] == [True]
+    assert [("two windows at once" in fault) for fault in told[second]] == [True]
+    (paid,) = [fault for fault in outcome.faults if "team:twice" in fault]
+    assert f"{other}): the account is paid by {twice}" in paid
+    assert (await known(they, "team:twice")).stripe_customer_id == twice
+    await they.until_windows("team:both", ("2022-05-03", None))
+    await they.until_windows("team:fine")
+
+
+async def test_a_lost_database_is_filled_again_and_billed(system: System, they: Subscribers) -> None:
+    await they.clock("2022-05-01")
+    customer = await they.customer(attribution_id="team:filled")
+    subscription = await they.subscribe(customer)
+    await they.clock("2022-05-20")
+    await they.cancel(subscription)
+    await sync(system, LONG_AGO)
+    await system.add_instance("filled", "team:filled", "2022-05-19", None)
+
+    await system.run_period("2022-05")
+
+    (invoice,) = await system.invoices()
+    assert (invoice.state, invoice.amount, invoice.stripe_customer_id) == (InvoiceState.BILLED, 864, customer)
