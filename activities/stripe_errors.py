@@ -50,6 +50,19 @@ def stored_failure(error: stripe.StripeError) -> str | None:
     return headers.get("original-request") if failed else None
 
 
+def foreign_key(stripe_invoice_id: str, stripe_customer_id: str | None) -> ApplicationError:
+    """Stripe knows neither our invoice nor its customer: that is no proof that the invoice is gone.
+
+    To take it as deleted would release its usage, and bill it again in another account. It is retried.
+    """
+    return ApplicationError(
+        f"Stripe: this STRIPE_API_KEY sees neither {stripe_invoice_id} nor its customer "
+        f"{stripe_customer_id or '(unknown)'}: is it of another account or mode?",
+        type="StripeCredentials",
+        next_retry_delay=_CREDENTIALS_PAUSE,
+    )
+
+
 def _mapped(error: stripe.StripeError) -> ApplicationError:
     text = f"Stripe: {error.user_message or error}"
     # Of some errors the SDK keeps the code in the body alone.

@@ -10,7 +10,7 @@ from stripe import StripeClient
 from temporalio import activity
 
 from activities.stripe_client import as_dict, instant, keyed
-from activities.stripe_errors import stored_failure, stripe_step
+from activities.stripe_errors import foreign_key, stored_failure, stripe_step
 from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
 from contracts.invoices import (
@@ -37,6 +37,7 @@ class StripeInvoiceActivities:
 
     def __init__(self, client: StripeClient) -> None:
         self._invoices = client.v1.invoices
+        self._customers = client.v1.customers
 
     @activity.defn(name=Activities.CREATE_STRIPE_INVOICE)
     async def create(self, order: StripeInvoiceOrder) -> DraftMade:
@@ -70,9 +71,13 @@ class StripeInvoiceActivities:
 
     @activity.defn(name=Activities.RETRIEVE_STRIPE_INVOICE)
     async def retrieve(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
-        """The invoice with all its lines as Stripe has it now; status `deleted` when it is gone."""
+        """The invoice with all its lines as Stripe has it now; status `deleted` when it is gone.
+
+        Raises:
+            ApplicationError: retryable, of type StripeCredentials, when the key sees not even its customer.
+        """
         with stripe_step():
-            return await self._fetch(ref.stripe_invoice_id)
+            return await self._fetch(ref)
 
     async def _finalize(self, ref: StripeInvoiceRef, after: tuple[str, ...]) -> StripeInvoiceSnapshot:
         key = keyed(ref.invoice_key, str(ref.generation), "finalize", *after)
@@ -82,7 +87,7 @@ class StripeInvoiceActivities:
             failed = stored_failure(error)
             if not (failed or isinstance(error, stripe.InvalidRequestError)):
                 raise
-            fetched = await self._fetch(ref.stripe_invoice_id)
+            fetched = await self._fetch(ref)
             if fetched.status != "draft":
                 return fetched
             if not failed:
@@ -90,17 +95,31 @@ class StripeInvoiceActivities:
             return await self._finalize(ref, (failed,))
         return _snapshot(as_dict(invoice), [])
 
-    async def _fetch(self, stripe_invoice_id: str) -> StripeInvoiceSnapshot:
+    async def _fetch(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
         try:
-            invoice = as_dict(await self._invoices.retrieve_async(stripe_invoice_id))
+            invoice = as_dict(await self._invoices.retrieve_async(ref.stripe_invoice_id))
         except stripe.InvalidRequestError as error:
-            if error.http_status == _NOT_FOUND:
-                return StripeInvoiceSnapshot(stripe_invoice_id=stripe_invoice_id, status="deleted")
-            raise
+            if error.http_status != _NOT_FOUND:
+                raise
+            if not await self._sees_customer(ref.stripe_customer_id):
+                raise foreign_key(ref.stripe_invoice_id, ref.stripe_customer_id) from error
+            return StripeInvoiceSnapshot(stripe_invoice_id=ref.stripe_invoice_id, status="deleted")
         lines = invoice["lines"]["data"]
         if invoice["lines"].get("has_more"):
-            lines = await self._all_lines(stripe_invoice_id)
+            lines = await self._all_lines(ref.stripe_invoice_id)
         return _snapshot(invoice, lines)
+
+    async def _sees_customer(self, stripe_customer_id: str | None) -> bool:
+        """Whether this key is one of the customer's account and mode: Stripe shows even a deleted customer."""
+        if stripe_customer_id is None:
+            return False
+        try:
+            await self._customers.retrieve_async(stripe_customer_id)
+        except stripe.InvalidRequestError as error:
+            if error.http_status == _NOT_FOUND:
+                return False
+            raise
+        return True
 
     async def _create(self, order: StripeInvoiceOrder, after: tuple[str, ...] = ()) -> dict[str, Any]:
         params: dict[str, Any] = {

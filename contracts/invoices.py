@@ -87,6 +87,8 @@ class StripeInvoiceRef(Message):
     invoice_key: str
     stripe_invoice_id: str
     generation: int = 1
+    stripe_customer_id: str | None = None
+    """Its customer, by whom a key that cannot see the invoice is told from an invoice that is gone."""
 
 
 class StripeInvoiceLine(Message):

@@ -130,12 +130,7 @@ class InvoiceWorkflow:
 
     async def _finalize(self, invoice: InvoiceBrief) -> InvoiceBrief:
         """Finalize the draft, and await Stripe's word that it is."""
-        assert invoice.stripe_invoice_id is not None
-        ref = StripeInvoiceRef(
-            invoice_key=invoice.invoice_key,
-            stripe_invoice_id=invoice.stripe_invoice_id,
-            generation=invoice.generation,
-        )
+        ref = _stripe_ref(invoice)
         wait = timedelta(seconds=invoice.poll_seconds)
         while True:
             self._say(f"Finalizing {ref.stripe_invoice_id}.")
@@ -169,7 +164,7 @@ class InvoiceWorkflow:
         self._say(f"Comparing report, claims and lines with {invoice.stripe_invoice_id} in Stripe.")
         snapshot = await stripe_step(
             Activities.RETRIEVE_STRIPE_INVOICE,
-            StripeInvoiceRef(invoice_key=invoice.invoice_key, stripe_invoice_id=invoice.stripe_invoice_id),
+            _stripe_ref(invoice),
             StripeInvoiceSnapshot,
             f"Retrieve {invoice.stripe_invoice_id}",
         )
@@ -246,3 +241,13 @@ class InvoiceWorkflow:
     @staticmethod
     def _say(details: str) -> None:
         workflow.set_current_details(details)
+
+
+def _stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
+    assert invoice.stripe_invoice_id is not None
+    return StripeInvoiceRef(
+        invoice_key=invoice.invoice_key,
+        stripe_invoice_id=invoice.stripe_invoice_id,
+        generation=invoice.generation,
+        stripe_customer_id=invoice.stripe_customer_id,
+    )

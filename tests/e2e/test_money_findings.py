@@ -1,0 +1,111 @@
+"""What a review found that could charge a customer twice or wrongly, each with what protects from it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.stripe_invoices import StripeInvoiceActivities
+from billing.invoice import InvoiceState
+from contracts import workflow_ids
+from contracts.invoices import InvoiceRef, StripeEvent, StripeInvoiceRef, StripeInvoiceSnapshot
+from contracts.names import BILLING_QUEUE, Signals, Workflows
+from tests.support.system import System, until
+
+MAY = "2022-05"
+DAY_CENTS = 864
+
+
+@pytest.fixture(autouse=True)
+async def _no_faults_left(system: System) -> AsyncIterator[None]:
+    yield
+    await system.admin("faults", method="DELETE")
+
+
+async def one_day(system: System, team: str, customer: str | None = None) -> str:
+    """An account with a day of usage; its invoice's key to be."""
+    await system.add_account(team, ("2022-05-01", None), customer=customer)
+    await system.add_instance(f"{team.split(':')[1]}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
+    return f"{MAY}/{team}/period"
+
+
+async def stripe_ids(system: System, key: str) -> list[str]:
+    return [i["id"] for i in await system.stripe_invoices() if i["metadata"].get("perdure_invoice") == key]
+
+
+async def wake(system: System, key: str) -> Any:
+    """What the webhook does: signal the invoice's workflow, starting it when it rests."""
+    return await system.client.start_workflow(
+        Workflows.INVOICE,
+        InvoiceRef(invoice_key=key),
+        id=workflow_ids.invoice(key),
+        task_queue=BILLING_QUEUE,
+        start_signal=Signals.STRIPE_EVENT,
+        start_signal_args=[StripeEvent(event_id="evt", type="invoice.deleted", created=datetime.now(UTC))],
+    )
+
+
+async def pending_failure(handle: Any) -> str | None:
+    """The last failure of an activity that is being retried: its type and message."""
+    for activity in (await handle.describe()).raw_description.pending_activities:
+        failure = activity.last_failure
+        if failure.message:
+            return f"{failure.application_failure_info.type}: {failure.message}"
+    return None
+
+
+async def retrieve(system: System, invoice: str, customer: str | None) -> StripeInvoiceSnapshot:
+    ref = StripeInvoiceRef(invoice_key="2022-05/team:x/period", stripe_invoice_id=invoice, stripe_customer_id=customer)
+    return await ActivityEnvironment().run(StripeInvoiceActivities(system.stripe).retrieve, ref)
+
+
+async def test_an_invoice_is_deleted_only_when_the_key_sees_its_customer(system: System) -> None:
+    customer = (await system.stripe.v1.customers.create_async({})).id
+    assert (await retrieve(system, "in_gone", customer)).status == "deleted"
+
+    await system.stripe.v1.customers.delete_async(customer)
+    assert (await retrieve(system, "in_gone", customer)).status == "deleted"
+
+    for unseen in ("cus_of_another_account", None):
+        with pytest.raises(ApplicationError, match="of another account or mode") as raised:
+            await retrieve(system, "in_gone", unseen)
+        assert (raised.value.type, raised.value.non_retryable) == ("StripeCredentials", False)
+        assert raised.value.next_retry_delay == timedelta(minutes=1)
+
+
+async def test_a_key_of_another_account_releases_no_claims(system: System) -> None:
+    key = await one_day(system, "team:foreign")
+    await system.run_period(MAY)
+    # As the workers see it whose key is another account's: Stripe knows neither of the two.
+    async with system.db.transaction() as connection:
+        await connection.execute(
+            text("UPDATE invoice SET stripe_invoice_id = 'in_theirs', stripe_customer_id = 'cus_theirs'")
+        )
+
+    handle = await wake(system, key)
+    failure = await until(lambda: pending_failure(handle))
+
+    assert failure.startswith("StripeCredentials")
+    assert "in_theirs" in failure
+    assert (await system.invoice(key)).state is InvoiceState.BILLED
+    await handle.terminate()
+
+
+async def test_a_draft_deleted_in_stripe_is_deleted_here(system: System) -> None:
+    key = await one_day(system, "team:deleted")
+    await system.admin("faults", {"match": {"path": "finalize"}, "action": "503", "times": None, "stored": False})
+    handle = await system.start_period(MAY)
+    draft = await system.until_state(key, InvoiceState.DRAFT)
+
+    await system.stripe.v1.invoices.delete_async(draft.stripe_invoice_id)
+    await system.admin("faults", method="DELETE")
+
+    await asyncio.wait_for(handle.result(), 30)
+    assert (await system.invoice(key)).state is InvoiceState.DELETED
