@@ -65,6 +65,20 @@ class ExcludedUsage:
 
 
 @dataclass(frozen=True)
+class OverbilledUsage:
+    """Usage of one instance, in microseconds, that a live invoice bills and that should not be charged, and why.
+
+    Reasons, each instant has one: `outside_windows` (of the account), `outside_runtime` (of the instance).
+    """
+
+    instance_id: str
+    attribution_id: str
+    invoice_key: str
+    reason: str
+    duration_us: int
+
+
+@dataclass(frozen=True)
 class PeriodSummary:
     """What was kept of a settled period."""
 
@@ -151,6 +165,22 @@ async def excluded_instances(
         async for partition in rows.partitions():
             for row in partition:
                 yield ExcludedUsage(*row)
+
+
+async def overbilled_usage(
+    db: Database, *, period: str | None = None, accounts: Sequence[str] | None = None
+) -> list[OverbilledUsage]:
+    """What live invoices, of this billing period or these accounts, bill beyond windows and runtimes known now.
+
+    A window or a stop that is corrected after its usage was claimed leaves such claims: the customer is owed a credit.
+    """
+    async with db.transaction(read_only=True) as connection:
+        await connection.execute(statement("claims", "tune"))
+        rows = await connection.execute(
+            statement("periods", "overbilled"),
+            {"period": period, "accounts": None if accounts is None else list(accounts)},
+        )
+        return [OverbilledUsage(**row) for row in rows.mappings()]
 
 
 async def write_summary(db: Database, period: str, summary: dict[str, Any]) -> None:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from billing.rows import RowFault
-from starter.cli import common, tables
+from starter.cli import common, overbilling, tables
+
+if TYPE_CHECKING:
+    from storage.periods import OverbilledUsage
 
 _MOST_SHOWN = 100
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of one batch in Postgres. `overbilled`: instances that were billed for longer than they ran."""
+    """What became of one batch in Postgres.
+
+    `overbilled`: instances that were billed for longer than they ran; `outside`: for each account of
+    the batch, its usage that is billed outside its windows.
+    """
 
     counts: Mapping[str, int]
     faults: Sequence[RowFault] = ()
     overbilled: Sequence[str] = ()
+    outside: Mapping[str, Sequence[OverbilledUsage]] = field(default_factory=dict)
 
 
 @dataclass
@@ -31,10 +39,10 @@ class ImportReport:
 
     counts: dict[str, int]
     as_json: bool
-    overbilling: bool
     refused: int = 0
     _faults: list[RowFault] = field(default_factory=list)
     _overbilled: list[str] = field(default_factory=list)
+    _outside: dict[str, Sequence[OverbilledUsage]] = field(default_factory=dict)
     _shown: int = 0
 
     @property
@@ -58,6 +66,8 @@ class ImportReport:
         else:
             self._show(faults)
         self._overbilled += stored.overbilled
+        # An account whose rows are spread over batches is looked at with each of them: the last look counts.
+        self._outside |= stored.outside
 
     def finish(self) -> None:
         """Print the result: JSON or a summary on stdout, what is left to say on stderr."""
@@ -74,8 +84,11 @@ class ImportReport:
 
     def _document(self) -> dict[str, Any]:
         refused = [{"line": fault.line, "column": fault.column, "reason": fault.reason} for fault in self._faults]
-        overbilled = {"overbilled": self._overbilled} if self.overbilling else {}
-        return {**self.counts, "refused": refused, **overbilled}
+        overbilled = [*self._overbilled, *self._billed_outside()]
+        return {**self.counts, "refused": refused, "overbilled": overbilled}
+
+    def _billed_outside(self) -> list[dict[str, Any]]:
+        return [row for _, usage in sorted(self._outside.items()) for row in overbilling.documents(usage)]
 
     def _show(self, faults: Sequence[RowFault]) -> None:
         shown = None
@@ -87,6 +100,11 @@ class ImportReport:
             tables.complain(f"line {fault.line}, column {fault.column}: {fault.reason}")
 
     def _warn_of_overbilled(self) -> None:
+        if outside := self._billed_outside():
+            tables.complain(
+                f"perdure: {overbilling.sentence(outside)}; it lies outside the windows that the accounts now have, "
+                "and stays billed"
+            )
         if not self._overbilled:
             return
         ids = ", ".join(self._overbilled[:_MOST_SHOWN])

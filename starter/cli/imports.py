@@ -24,6 +24,7 @@ from starter.cli.import_report import ImportReport, Stored
 if TYPE_CHECKING:
     from starter.files import Row
     from storage.database import Database
+    from storage.periods import OverbilledUsage
 
 app = typer.Typer(help="Workspace instances: import.", no_args_is_help=True)
 
@@ -65,10 +66,15 @@ async def _store_instances(db: Database, rows: Sequence[InstanceRow]) -> Stored:
 
 
 async def _store_accounts(db: Database, rows: Sequence[AccountRow]) -> Stored:
-    from storage import accounts
+    from storage import accounts, periods
 
     faults = await accounts.upsert_accounts(db, rows)
-    return Stored({"stored": len(rows) - len({fault.line for fault in faults})}, faults)
+    # Whoever claimed before holds the accounts no more, whoever claims from now on goes by the new windows.
+    outside: dict[str, list[OverbilledUsage]] = {row.attribution_id: [] for row in rows}
+    for usage in await periods.overbilled_usage(db, accounts=list(outside)):
+        if usage.reason == "outside_windows":
+            outside[usage.attribution_id].append(usage)
+    return Stored({"stored": len(rows) - len({fault.line for fault in faults})}, faults, outside=outside)
 
 
 INSTANCES = Importer(
@@ -104,7 +110,7 @@ async def import_command(importer: Importer[T], path: Path, *, as_json: bool) ->
     """
     rows = _read(importer, path)
     first = next(rows, None)  # a wrong file is told before the database is asked
-    report = ImportReport(dict.fromkeys(importer.counts, 0), as_json, overbilling=importer.kind == "instances")
+    report = ImportReport(dict.fromkeys(importer.counts, 0), as_json)
     async with common.database(common.settings()) as db:
         try:
             await _import_rows(importer, db, chain([] if first is None else [first], rows), report)
@@ -120,7 +126,7 @@ async def import_command(importer: Importer[T], path: Path, *, as_json: bool) ->
 
 
 async def _import_silently(importer: Importer[T], db: Database, path: Path) -> ImportReport:
-    report = ImportReport(dict.fromkeys(importer.counts, 0), as_json=True, overbilling=importer.kind == "instances")
+    report = ImportReport(dict.fromkeys(importer.counts, 0), as_json=True)
     for good, bad in _batches(importer, _read(importer, path)):
         report.add(await importer.store(db, good) if good else Stored({}), bad)
     return report

@@ -16,7 +16,7 @@ from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.rating import load_rate_card
 from settings import Settings
-from starter.cli import common
+from starter.cli import common, overbilling
 
 if TYPE_CHECKING:
     from storage.claims import InvoicePreview
@@ -112,6 +112,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "blocked": [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked],
         "carried_over": {"below_minimum": progress.below_minimum},
         "excluded": excluded,
+        "overbilled": overbilling.documents(await periods.overbilled_usage(db, period=str(month))),
     }
 
 
@@ -223,5 +224,9 @@ def _print_status(document: dict[str, object]) -> None:
     for reason, durations in sorted(reasons.items()):
         hours = sum(durations) / 3_600_000_000
         common.out.print(f"excluded, {reason}: {len(durations)} instance(s), {hours:,.2f} h (--json lists them)")
+    overbilled = document["overbilled"]
+    assert isinstance(overbilled, list)
+    if overbilled:
+        common.out.print(overbilling.sentence(overbilled), markup=False)
     if not counts and not excluded:
         common.out.print("Nothing was billed or excluded in this period yet.")

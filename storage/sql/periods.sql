@@ -141,3 +141,37 @@ ON CONFLICT (billing_period) DO UPDATE SET summary = excluded.summary, settled_a
 
 -- name: read_summary
 SELECT CAST(summary AS text) AS summary, settled_at FROM period_summary WHERE billing_period = :period;
+
+-- name: overbilled
+-- What is on invoices although it lies outside the account's windows, else outside the instance's runtime, as both
+-- are known now: a window or a stop was corrected after the usage had been claimed.
+WITH of_invoice AS MATERIALIZED (
+    SELECT i.id, i.key, i.attribution_id, coalesce(payer.windows, '{}'::tstzmultirange) AS windows
+    FROM invoice AS i
+    LEFT JOIN (
+        SELECT attribution_id, range_agg(during) AS windows FROM subscription GROUP BY attribution_id
+    ) AS payer USING (attribution_id)
+    WHERE (CAST(:period AS text) IS NULL OR i.billing_period = :period)
+      AND (CAST(:accounts AS text[]) IS NULL OR i.attribution_id = ANY (CAST(:accounts AS text[])))
+      AND i.state NOT IN ('voided', 'deleted')
+),
+beyond AS (
+    SELECT c.instance_id, i.attribution_id, i.key, c.during, i.windows,
+           tstzmultirange(coalesce(w.lifetime, 'empty')) AS runtime
+    FROM of_invoice AS i
+    JOIN claim AS c ON c.invoice_id = i.id
+    LEFT JOIN workspace_instance AS w ON w.id = c.instance_id
+    WHERE NOT c.during <@ i.windows
+       OR (c.during <@ w.lifetime) IS NOT TRUE
+)
+SELECT beyond.instance_id, beyond.attribution_id, beyond.key AS invoice_key, found.reason,
+       CAST(extract(epoch FROM sum(upper(piece) - lower(piece))) * 1000000 AS bigint) AS duration_us
+FROM beyond
+CROSS JOIN LATERAL (
+    SELECT 'outside_windows' AS reason, tstzmultirange(beyond.during) - beyond.windows AS during
+    UNION ALL
+    SELECT 'outside_runtime', tstzmultirange(beyond.during) * beyond.windows - beyond.runtime
+) AS found
+CROSS JOIN LATERAL unnest(found.during) AS piece
+GROUP BY beyond.instance_id, beyond.attribution_id, beyond.key, found.reason
+ORDER BY beyond.instance_id, beyond.key, found.reason;

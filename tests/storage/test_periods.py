@@ -9,7 +9,9 @@ from storage.database import Database
 from storage.invoices import block_invoice, move_invoice
 from storage.periods import (
     ExcludedUsage,
+    OverbilledUsage,
     excluded_instances,
+    overbilled_usage,
     page_bounds,
     period_progress,
     read_summary,
@@ -23,6 +25,7 @@ from tests.storage.usage import (
     card,
     execute,
     instance,
+    june,
     may,
     scope,
 )
@@ -148,6 +151,40 @@ async def test_what_was_billed_is_not_excluded_when_its_window_is_cut_later(db: 
     await claim_page(db, cancellation("sub", may(6)), card())
     await add_account(db, "team:a", (may(2), may(4)))
     assert await _excluded(db) == [ExcludedUsage("i", "team:a", "uncovered", 4 * DAY_US)]
+
+
+async def test_what_is_billed_outside_of_windows_and_runtimes_is_overbilled(db: Database) -> None:
+    await add_account(db, "team:a", (may(2), may(10)), (may(12), None))
+    await add_account(db, "team:b")
+    await add_instances(
+        db,
+        instance("across", may(1), may(14)),
+        instance("cut", may(3), may(8)),
+        instance("gone", may(4), may(5), attribution_id="team:b"),
+        instance("kept", may(3), may(4)),
+        instance("running", may(30), None, attribution_id="team:b"),
+    )
+    await claim_page(db, scope(), card())
+    await claim_page(db, june(), card())
+    assert await overbilled_usage(db) == []
+    await add_account(db, "team:a", (may(2), may(6)))
+    await add_instances(db, instance("cut", may(3), may(5)))
+    await execute(db, "DELETE FROM workspace_instance WHERE id = 'gone'")
+    key, of_b = "2022-05/team:a/period", "2022-05/team:b/period"
+    of_a = [
+        OverbilledUsage("across", "team:a", key, "outside_windows", 4 * DAY_US),
+        OverbilledUsage("cut", "team:a", key, "outside_runtime", 1 * DAY_US),
+        OverbilledUsage("cut", "team:a", key, "outside_windows", 2 * DAY_US),
+    ]
+    gone = OverbilledUsage("gone", "team:b", of_b, "outside_runtime", DAY_US)
+    assert await overbilled_usage(db, period="2022-05") == [*of_a, gone]
+    assert await overbilled_usage(db, period="2022-06") == []
+    assert await overbilled_usage(db, accounts=["team:a"]) == of_a
+    assert await overbilled_usage(db, accounts=[]) == []
+    await execute(db, "DELETE FROM subscription WHERE attribution_id = 'team:b'")
+    assert [row.duration_us for row in await overbilled_usage(db, period="2022-06")] == [30 * DAY_US]
+    await move_invoice(db, key, InvoiceState.DELETED, may(33))
+    assert await overbilled_usage(db, accounts=["team:a"]) == []
 
 
 async def test_excluded_pages_and_accounts(db: Database) -> None:

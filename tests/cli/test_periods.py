@@ -1,0 +1,85 @@
+"""`perdure period status`, and what imports tell of usage that was billed before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from storage.accounts import apply_subscription_window
+from storage.claims import claim_page
+from storage.database import Database
+from tests.cli.conftest import Perdure
+from tests.storage.usage import HOUR_US, add_account, add_instances, card, instance, may, scope
+
+RATES = """\
+[[version]]
+effective_from = 2022-01-01T00:00:00Z
+credits_per_minute = { default = "1" }
+price_per_credit = { usd = "0.01" }
+"""
+
+
+@pytest.fixture
+def perdure(perdure: Perdure, database_url: str) -> Perdure:
+    perdure.settings["DATABASE_URL"] = database_url
+    Path(perdure.cwd / "rates.toml").write_text(RATES)
+    return perdure
+
+
+async def test_usage_that_a_corrected_window_leaves_outside_is_overbilled(perdure: Perdure, db: Database) -> None:
+    await add_account(db, "team:a", (may(2), None))
+    await add_account(db, "team:b", (may(2), None))
+    await add_instances(
+        db,
+        instance("i", may(2), may(4)),
+        instance("j", may(2), may(4), attribution_id="team:b"),
+    )
+    await claim_page(db, scope(), card())
+    assert (await perdure("period", "status", "2022-05", "--json")).document["overbilled"] == []
+    file = "attribution_id,currency,started,ended\nteam:a,usd,2022-05-02T00:00:00Z,2022-05-03T00:00:00Z\n"
+    beyond = {
+        "instance_id": "i",
+        "invoice_key": "2022-05/team:a/period",
+        "duration_us": 24 * HOUR_US,
+        "reason": "outside_windows",
+    }
+    imported = await perdure("accounts", "import", "-", "--json", stdin=file.encode())
+    assert imported.document == {"stored": 1, "refused": [], "overbilled": [beyond]}
+    told = await perdure("accounts", "import", "-", stdin=file.encode())
+    assert (told.status, told.out) == (0, "1 stored, 0 refused.\n")
+    line = "overbilled: 1 claims, 24.00 h: credit the customer: 2022-05/team:a/period"
+    assert told.err.startswith(f"perdure: {line}; it lies outside the windows")
+
+    await apply_subscription_window(db, "team:b", "sub_b", may(2), may(3.5))
+    status = await perdure("period", "status", "2022-05", "--json")
+    other = {**beyond, "instance_id": "j", "invoice_key": "2022-05/team:b/period", "duration_us": 12 * HOUR_US}
+    assert status.document["overbilled"] == [beyond, other]
+    human = await perdure("period", "status", "2022-05")
+    assert (
+        "overbilled: 2 claims, 36.00 h: credit the customer: 2022-05/team:a/period, 2022-05/team:b/period"
+        in " ".join(human.out.split())
+    )
+
+
+async def test_instances_that_ran_shorter_are_named_in_the_status_too(perdure: Perdure, db: Database) -> None:
+    await add_account(db)
+    await add_instances(db, instance("i", may(2), may(4)))
+    await claim_page(db, scope(), card())
+    file = json.dumps(
+        {
+            "id": "i",
+            "attribution_id": "team:a",
+            "workspace_id": "ws-i",
+            "project_id": "p",
+            "workspace_class": "default",
+            "creation_time": "2022-05-02T00:00:00Z",
+            "started_time": "2022-05-02T00:00:00Z",
+            "stopping_time": "2022-05-03T00:00:00Z",
+        }
+    )
+    (perdure.cwd / "usage.jsonl").write_text(file)
+    assert (await perdure("instances", "import", "usage.jsonl", "--json")).document["overbilled"] == ["i"]
+    (row,) = (await perdure("period", "status", "2022-05", "--json")).document["overbilled"]
+    assert (row["instance_id"], row["reason"], row["duration_us"]) == ("i", "outside_runtime", 24 * HOUR_US)
