@@ -11,6 +11,8 @@ from rich.console import Console
 from bench import claims, invoices, webhooks
 from bench.figures import Figure, print_table, write_json
 
+_WIDTH = 130
+
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
@@ -39,7 +41,7 @@ def main() -> None:
     for name in wanted:
         console.print(f"measuring {name} ...")
         figures += parts[name]()
-    print_table(figures, Console(width=None))
+    print_table(figures, Console(width=_WIDTH))
     if arguments.json:
         write_json(figures, arguments.json)
 

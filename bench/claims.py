@@ -72,6 +72,7 @@ async def _against_floor(bench: _Bench, instances: int, rounds: int) -> list[Fig
     base = median(each.run.claim_seconds for each in floors)
     claim = median(each.run.claim_seconds for each in ours)
     both = median(each.run.claim_seconds + each.run.publish_seconds for each in ours)
+    report = median(1000 * each.run.publish_cpu / each.run.invoices for each in ours)
     peak = max(each.run.peak_mib for each in ours)
     note = f"{instances:,} instances, {ours[0].run.invoices:,} invoices, median of {rounds}"
     return [
@@ -82,21 +83,26 @@ async def _against_floor(bench: _Bench, instances: int, rounds: int) -> list[Fig
         Figure(PART, "claim and reports / floor", both / base, "×", *at_most(_TIMES_THE_FLOOR, both / base)),
         Figure(PART, "CPU of the floor", median(each.cpu for each in floors), "s", note="with PostgreSQL"),
         Figure(PART, "CPU of claim and reports", median(each.cpu for each in ours), "s", note="with PostgreSQL"),
+        Figure(PART, "CPU of a report", report, "ms", note="without PostgreSQL; 100 instances"),
         Figure(PART, "peak memory of the process", peak, "MiB", *at_most(_MOST_MIB, peak)),
     ]
 
 
 async def _growth(bench: _Bench, instances: int) -> list[Figure]:
-    """Ten times the instances; each size is run twice and the faster counts, as whatever disturbs only slows down."""
-    seconds = []
+    """Ten times the instances; each size is run twice and the better counts, as whatever disturbs only slows down."""
+    seconds, cpu = [], []
     for size in (instances // 5, instances * 2):
         template = await bench.template(size)
-        runs = [(await bench.run("claim", template))[0].run.claim_seconds for _ in range(2)]
-        seconds.append(min(runs))
+        costs = [(await bench.run("claim", template))[0] for _ in range(2)]
+        seconds.append(min(cost.run.claim_seconds for cost in costs))
+        cpu.append(min(cost.cpu for cost in costs))
         await bench.drop(template)
-    growth = seconds[1] / seconds[0]
+    growth, of_cpu = seconds[1] / seconds[0], cpu[1] / cpu[0]
     note = f"{instances // 5:,} in {seconds[0]:.2f} s, {instances * 2:,} in {seconds[1]:.2f} s"
-    return [Figure(PART, "10 times the instances", growth, "× the time", *at_most(_GROWTH, growth), note=note)]
+    return [
+        Figure(PART, "10 times the instances", growth, "× the time", *at_most(_GROWTH, growth), note=note),
+        Figure(PART, "10 times the instances", of_cpu, "× the CPU", note="with PostgreSQL"),
+    ]
 
 
 class _Bench:

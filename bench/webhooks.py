@@ -38,15 +38,15 @@ def measure(deliveries: int) -> list[Figure]:
 
 
 async def _measure(deliveries: int) -> list[Figure]:
+    connector = aiohttp.TCPConnector(limit=0)
     with folder() as scratch:
-        async with _server(scratch) as url:
-            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-                stripes = _Stripe(session, url)
-                await stripes.flood(_WORKFLOWS)  # starts the workflows; the others find them running
-                watch = Watch(os.getpid())
-                with watch.watching():
-                    seconds, busy = await stripes.flood(deliveries)
-                steady = await stripes.stream(_STEADY_A_SECOND, _STEADY_SECONDS)
+        async with _server(scratch) as url, aiohttp.ClientSession(connector=connector) as session:
+            stripes = _Stripe(session, url)
+            await stripes.flood(_WORKFLOWS)  # starts the workflows; the others find them running
+            watch = Watch(os.getpid())
+            with watch.watching():
+                seconds, busy = await stripes.flood(deliveries)
+            steady = await stripes.stream(_STEADY_A_SECOND, _STEADY_SECONDS)
     cost = watch.costs()
     rate = deliveries / seconds
     stream = f"at {_STEADY_A_SECOND} a second"
