@@ -132,8 +132,14 @@ async def _write_outcomes(
     accounts: Sequence[BillableAccount],
     assessed: Sequence[InvoicePreview],
 ) -> None:
-    page = [account.attribution_id for account in accounts]
-    await connection.execute(statement("claims", "forget_outcomes"), {"period": scope.period, "accounts": page})
+    await connection.execute(
+        statement("claims", "forget_outcomes"),
+        {
+            "period": scope.period,
+            "accounts": [account.attribution_id for account in accounts],
+            "invoiced": [draft.attribution_id for draft in _of(assessed, Outcome.INVOICE)],
+        },
+    )
     without = [each for each in assessed if each.outcome != Outcome.INVOICE]
     if without:
         await connection.execute(

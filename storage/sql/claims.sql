@@ -138,7 +138,10 @@ WHERE i.id = ANY (CAST(:invoice_ids AS bigint[]))
 ORDER BY l.invoice_id, u.instance_id, u.during;
 
 -- name: forget_outcomes
-DELETE FROM account_outcome WHERE billing_period = :period AND attribution_id = ANY (CAST(:accounts AS text[]));
+-- An invoice bills what earlier periods left over as well: what they said of it is over.
+DELETE FROM account_outcome
+WHERE billing_period = :period AND attribution_id = ANY (CAST(:accounts AS text[]))
+   OR billing_period < :period AND attribution_id = ANY (CAST(:invoiced AS text[]));
 
 -- name: insert_outcomes
 INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency)

@@ -76,6 +76,28 @@ async def test_a_second_run_makes_nothing(db: Database) -> None:
     assert [row[0] for row in await claimed(db)] == ["i"]
 
 
+async def test_what_a_later_period_bills_is_forgotten_as_left_over(db: Database) -> None:
+    """Else May would say for ever that its usage waits, though June has billed it."""
+    for name in ("a", "b"):
+        await add_account(db, f"team:{name}")
+        await add_instances(db, instance(name, may(2), may(2, us=7), attribution_id=f"team:{name}"))
+    assert (await claim_page(db, scope(), card())).below_minimum == 2
+    await add_instances(db, instance("more", may(40), may(41)))
+    result = await claim_page(db, june(), card())
+    assert (result.keys, result.below_minimum) == (("2022-06/team:a/period",), 1)
+    left = await fetch(db, "SELECT billing_period, attribution_id FROM account_outcome ORDER BY billing_period")
+    assert left == [("2022-05", "team:b"), ("2022-06", "team:b")]
+
+
+async def test_what_a_later_period_left_over_stays_when_an_earlier_one_bills(db: Database) -> None:
+    await add_account(db)
+    await add_instances(db, instance("june", may(40), may(40, us=7)))
+    assert (await claim_page(db, june(), card())).below_minimum == 1
+    await add_instances(db, instance("late", may(2), may(3)))
+    assert (await claim_page(db, scope(), card())).keys == ("2022-05/team:a/period",)
+    assert await fetch(db, "SELECT billing_period FROM account_outcome") == [("2022-06",)]
+
+
 async def test_late_usage_is_carried_into_the_next_period(db: Database) -> None:
     await add_account(db)
     await add_instances(db, instance("straddles", may(31), may(33)))
