@@ -54,6 +54,10 @@ OPEN = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED, _S.BLOCKED})
 """Something is still to be done before the usage is billed."""
 
 
+MOST_LINES = 250
+"""Stripe takes no more items on an invoice."""
+
+
 def check_transition(current: InvoiceState, wanted: InvoiceState) -> bool:
     """Whether `wanted` is a step from `current` (True) or already reached (False).
 

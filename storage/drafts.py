@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from billing.errors import PricingError
-from billing.invoice import InvoiceReason, invoice_key
+from billing.invoice import MOST_LINES, InvoiceReason, invoice_key
 from billing.money import format_amount
 from billing.rating import RateCard, RatedLine, is_billable_total
 
@@ -104,7 +104,7 @@ def assess(scope: ClaimScope, card: RateCard, account: BillableAccount, usage: S
     try:
         lines = tuple(_rate(card, account.currency, line, line.duration_us) for line in usage)
         carried = [_rate(card, account.currency, line, line.carried_us) for line in usage if line.carried_us]
-        reason = _out_of_range(lines)
+        reason = _out_of_range(lines) or _too_many(lines)
     except PricingError as error:
         lines, carried, reason = (), [], str(error)
     draft = _draft(scope, card, account, usage, lines)
@@ -148,6 +148,15 @@ def _draft(
 
 def _out_of_range(lines: Sequence[RatedLine]) -> str:
     return "the amount is larger than any invoice can be" if sum(x.amount for x in lines) > _LARGEST else ""
+
+
+def _too_many(lines: Sequence[RatedLine]) -> str:
+    if len(lines) <= MOST_LINES:
+        return ""
+    return (
+        f"the usage comes to {len(lines)} lines (one for each workspace class and rate version), "
+        f"Stripe takes at most {MOST_LINES} on an invoice: use fewer workspace classes or rate versions"
+    )
 
 
 def _below_minimum(draft: DraftInvoice) -> str:
