@@ -32,7 +32,8 @@ from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
 from workflows.batch import BillingBatchWorkflow
 from workflows.invoice import InvoiceWorkflow
-from workflows.period import BillingPeriodWorkflow, ScheduledPeriodWorkflow
+from workflows.period import BillingPeriodWorkflow
+from workflows.schedule import ScheduledPeriodWorkflow
 from workflows.subscription import SubscriptionWorkflow
 
 logger = logging.getLogger("perdure.worker")

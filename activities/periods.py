@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.errors import step
-from billing.errors import PermanentError
 from billing.invoice import InvoiceReason, invoice_key
 from billing.periods import BillingPeriod
 from billing.rating import RateCard
@@ -30,10 +30,6 @@ from storage.claims import ClaimScope
 from storage.database import Database
 
 
-class PeriodNotEndedError(PermanentError):
-    """A period is billed only after it has ended."""
-
-
 class PeriodActivities:
     """Plans, claims and counts; a page that is claimed again makes nothing new."""
 
@@ -47,12 +43,18 @@ class PeriodActivities:
         """The next pages of accounts.
 
         Raises:
-            ApplicationError: non-retryable when the period has not ended.
+            ApplicationError: the period has not ended; it is tried again when it has.
         """
         async with step():
             end = BillingPeriod.parse(plan.period).end(self._settings.zone)
-            if datetime.now(UTC) < end:
-                raise PeriodNotEndedError(f"{plan.period} ends at {end.isoformat()}: run it after that")
+            early = end - datetime.now(UTC)
+            if early > timedelta(0):
+                # Retried when it has ended: a schedule that fires early must not lose the month.
+                raise ApplicationError(
+                    f"{plan.period} ends at {end.isoformat()} only: waiting for that",
+                    type="PeriodNotEnded",
+                    next_retry_delay=early,
+                )
             if plan.attribution_id is not None:
                 return PagePlan(pages=[Page(after="", through=plan.attribution_id)], more=False)
             bounds = await periods.page_bounds(self._db, plan.after, self._settings.page_size, plan.most)
@@ -112,6 +114,12 @@ class PeriodActivities:
             for key in open_keys:
                 if key == own or key.startswith(f"{own}/"):
                     return CancellationClaimed(invoice_key=key, note=f"Settled by {key}.")
+            if claimed.blocked:
+                return CancellationClaimed(
+                    invoice_key=None,
+                    note=f"**Its usage could not be priced**: `perdure period status {period}` says why; "
+                    "mend the rate card, then the period's run bills it.",
+                )
             return CancellationClaimed(
                 invoice_key=None,
                 note="Nothing more to settle up to the cancellation, or less than the minimum charge.",

@@ -1,11 +1,19 @@
 """Messages of invoices, and of Stripe's side of them."""
 
+import hashlib
+import json
+from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import Field
 
 from billing.invoice import InvoiceReason, InvoiceState
 from contracts.message import Message
+
+
+def lines_digest(lines: Iterable[tuple[str, int]]) -> str:
+    """Of a multiset of (line id, amount in minor units), whatever their order."""
+    return hashlib.sha256(json.dumps(sorted(lines)).encode()).hexdigest()
 
 
 class InvoiceRef(Message):
@@ -33,6 +41,8 @@ class InvoiceBrief(Message):
     blocked_since: datetime | None
     poll_seconds: float
     """The first wait for Stripe's finalization before it is asked."""
+    lines_digest: str = ""
+    """`lines_digest` of its lines, to compare them with Stripe's."""
 
 
 class LoadedInvoice(Message):
@@ -89,6 +99,12 @@ class StripeInvoiceRef(Message):
     generation: int = 1
     stripe_customer_id: str | None = None
     """Its customer, by whom a key that cannot see the invoice is told from an invoice that is gone."""
+    currency: str = ""
+    amount: int = 0
+    lines_digest: str = ""
+    """What the draft must hold to be finalized; empty: not known."""
+    verified_at: datetime | None = None
+    """When its creation, in this run, has compared the same draft."""
 
 
 class StripeInvoiceLine(Message):

@@ -26,6 +26,10 @@ class Signals:
     """The operator wants a blocked invoice or subscription to go on."""
     INVOICE_PARKED = "invoice_parked"
     """An invoice tells its batch that it waits for a person or for Stripe, so that the batch need not."""
+    RUN_AGAIN = "run_again"
+    """The operator or the schedule asks a period that only waits to bill what is unbilled by now."""
+    PERIOD_CLAIMED = "period_claimed"
+    """A period tells the schedule's action that its usage is claimed: the next month may be claimed."""
     RECHECK = "recheck"
     """An invoice that was waiting tells its period that it has moved."""
 

@@ -17,6 +17,9 @@ HEARTBEAT = timedelta(seconds=60)
 STRIPE_STEP = timedelta(minutes=2)
 """One attempt of a few Stripe calls: longer than the HTTP client's own timeout for each."""
 
+BATCH_PATIENCE = timedelta(minutes=5)
+"""After it, what a batch still waits for is left to itself, so that it holds up nobody else's batch."""
+
 PROGRESS_POLL_FIRST = timedelta(seconds=2)
 PROGRESS_POLL_LONGEST = timedelta(minutes=15)
 """Who waits for a person for days is woken by a signal; asking is for what the signal misses."""

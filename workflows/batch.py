@@ -13,7 +13,7 @@ from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from billing.invoice import InvoiceState
-    from contracts import search_attributes, workflow_ids
+    from contracts import retries, search_attributes, workflow_ids
     from contracts.invoices import InvoiceOutcome, InvoiceRef
     from contracts.names import BILLING_QUEUE, Activities, Signals, Workflows
     from contracts.periods import BatchInput, BatchOutcome, PageClaimed
@@ -32,12 +32,14 @@ class BillingBatchWorkflow:
         self._batch = batch
         self._keys: list[str] = []
         self._fates: dict[str, str] = {}
+        self._started = 0
 
     @workflow.signal(name=Signals.INVOICE_PARKED, description="An invoice waits for a person or for Stripe.")
     def invoice_parked(self, invoice: InvoiceRef) -> None:
-        """Stop waiting for this invoice."""
-        self._fates.setdefault(invoice.invoice_key, "parked")
-        self._report()
+        """Stop waiting for this invoice. An invoice of an earlier run's batch of this id may say so too."""
+        if invoice.invoice_key in self._keys:
+            self._fates.setdefault(invoice.invoice_key, "parked")
+            self._report()
 
     @workflow.run
     async def run(self, batch: BatchInput) -> BatchOutcome:
@@ -50,7 +52,9 @@ class BillingBatchWorkflow:
         self._keys = claimed.invoice_keys
         self._report()
         drives = [asyncio.create_task(self._drive(key)) for key in self._keys]
-        await workflow.wait_condition(lambda: len(self._fates) == len(self._keys))
+        # A child that is not known to have started would be abandoned with its batch.
+        await workflow.wait_condition(lambda: self._started == len(self._keys))
+        await self._await_fates()
         for drive in drives:
             if drive.done():
                 drive.result()
@@ -63,6 +67,18 @@ class BillingBatchWorkflow:
             parked=sorted(key for key, fate in self._fates.items() if fate == "parked"),
             elsewhere=fates["elsewhere"],
         )
+
+    async def _await_fates(self) -> None:
+        """Wait for every invoice, but not for ever: one that keeps failing must not hold up the next batch."""
+        try:
+            await workflow.wait_condition(
+                lambda: len(self._fates) == len(self._keys),
+                timeout=retries.BATCH_PATIENCE,
+                timeout_summary="Leave what is still under way to itself",
+            )
+        except TimeoutError:
+            for key in self._keys:
+                self._fates.setdefault(key, "parked")
 
     async def _drive(self, key: str) -> None:
         period, attribution_id, *_ = key.split("/")
@@ -84,11 +100,16 @@ class BillingBatchWorkflow:
                     ]
                 ),
             )
-            await invoice
-            fate = "settled"
         except WorkflowAlreadyStartedError:
             # Another run, an event or an operator drives it; the period waits for it through Postgres.
-            fate = "elsewhere"
+            self._started += 1
+            self._fates[key] = "elsewhere"
+            self._report()
+            return
+        self._started += 1
+        try:
+            await invoice
+            fate = "settled"
         except ChildWorkflowError:
             workflow.logger.exception("the workflow of invoice %s was ended from outside", key)
             fate = "parked"

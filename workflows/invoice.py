@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from billing.invoice import DEAD, InvoiceState
+    from billing.invoice import DEAD, OPEN, InvoiceState
     from billing.money import format_amount
     from contracts import retries, search_attributes, workflow_ids
     from contracts.invoices import (
@@ -45,6 +45,7 @@ class InvoiceWorkflow:
         self._news = False
         self._retry = False
         self._parked = False
+        self._was_open = False
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this invoice: it is fetched anew.")
     def stripe_event(self, event: StripeEvent) -> None:
@@ -53,8 +54,8 @@ class InvoiceWorkflow:
 
     @workflow.signal(name=Signals.RETRY, description="Go on with a blocked invoice, after its cause was mended.")
     def retry(self) -> None:
-        """Let a blocked invoice go on."""
-        self._retry = True
+        """Let a blocked invoice go on; of any other, look what Stripe has."""
+        self._retry = self._news = True
 
     @workflow.run
     async def run(self, ref: InvoiceRef) -> InvoiceOutcome:
@@ -78,6 +79,7 @@ class InvoiceWorkflow:
         invoice = await self._load()
         if invoice is None:
             return None
+        self._was_open |= invoice.state in OPEN
         if invoice.state is InvoiceState.BLOCKED and not self._retry:
             return await self._look(invoice) if self._news else invoice
         self._retry = False
@@ -85,12 +87,15 @@ class InvoiceWorkflow:
             await database_step(Activities.RESUME_INVOICE, self._ref, LoadedInvoice)
             invoice = await self._load()
             assert invoice is not None
+            workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
             # Stripe's word may have come before it was blocked: ask, rather than wait for it to come again.
             self._news = invoice.stripe_invoice_id is not None
+        verified_at = None
         if invoice.state is InvoiceState.CLAIMED:
             invoice = await self._create(invoice)
+            verified_at = workflow.now()
         if invoice.state is InvoiceState.DRAFT:
-            return await self._finalize(invoice)
+            return await self._finalize(invoice, verified_at)
         if invoice.state is InvoiceState.FINALIZED or (self._news and invoice.stripe_invoice_id):
             return await self._look(invoice)
         self._news = False
@@ -128,9 +133,9 @@ class InvoiceWorkflow:
         )
         return loaded.invoice
 
-    async def _finalize(self, invoice: InvoiceBrief) -> InvoiceBrief:
-        """Finalize the draft, and await Stripe's word that it is."""
-        ref = _stripe_ref(invoice)
+    async def _finalize(self, invoice: InvoiceBrief, verified_at: datetime | None) -> InvoiceBrief:
+        """Finalize the draft, and await Stripe's word that it is. `verified_at`: when its creation compared it."""
+        ref = _stripe_ref(invoice).model_copy(update={"verified_at": verified_at})
         wait = timedelta(seconds=invoice.poll_seconds)
         while True:
             self._say(f"Finalizing {ref.stripe_invoice_id}.")
@@ -146,6 +151,9 @@ class InvoiceWorkflow:
             if invoice.state is not InvoiceState.DRAFT:
                 return invoice
             await self._park()
+            if workflow.info().is_continue_as_new_suggested() and not (self._news or self._retry):
+                workflow.continue_as_new(self._ref)
+            ref = _stripe_ref(invoice)
             wait = min(wait * 2, retries.FINALIZATION_POLL_LONGEST)
 
     async def _await_news(self, wait: timedelta) -> None:
@@ -217,10 +225,13 @@ class InvoiceWorkflow:
             await self._tell(parent.workflow_id, Signals.INVOICE_PARKED)
 
     async def _tell_period(self, invoice: InvoiceBrief | None) -> None:
-        """A period that waits for this invoice through Postgres may look now."""
-        if invoice is not None and self._parked:
-            self._parked = False
-            await self._tell(workflow_ids.billing_period(invoice.billing_period), Signals.RECHECK)
+        """A period that waits for this invoice through Postgres may look now; a batch awaits its child itself."""
+        moved = self._was_open and invoice is not None and invoice.state not in OPEN
+        if invoice is None or not moved or not (self._parked or workflow.info().parent is None):
+            return
+        self._was_open = self._parked = False
+        for whose in (None, invoice.attribution_id):
+            await self._tell(workflow_ids.billing_period(invoice.billing_period, whose), Signals.RECHECK)
 
     def _rest(self, invoice: InvoiceBrief | None) -> InvoiceOutcome:
         if invoice is None:
@@ -250,4 +261,7 @@ def _stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
         stripe_invoice_id=invoice.stripe_invoice_id,
         generation=invoice.generation,
         stripe_customer_id=invoice.stripe_customer_id,
+        currency=invoice.currency,
+        amount=invoice.amount,
+        lines_digest=invoice.lines_digest,
     )

@@ -1,19 +1,21 @@
-"""One billing period, and the schedule's action that starts it."""
+"""One billing period."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.exceptions import (
+    ApplicationError,
+    ChildWorkflowError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+)
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from billing.money import format_amount
-    from billing.periods import BillingPeriod, time_zone
-    from contracts import retries, search_attributes, workflow_ids
+    from contracts import retries, workflow_ids
     from contracts.invoices import InvoiceRef
     from contracts.names import BILLING_QUEUE, Activities, Queries, Signals, Workflows
     from contracts.periods import (
@@ -26,18 +28,12 @@ with workflow.unsafe.imports_passed_through():
         PeriodProgress,
         PeriodRef,
         PlanPages,
-        ScheduledPeriodInput,
     )
-    from workflows.steps import billing_step, clock, database_step
+    from workflows.steps import billing_step, clock, database_step, period_search_attributes
 
 _PARALLEL_BATCHES = 2
 _PAGES_A_PLAN = 20
-_SCHEDULED_START = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
-
-
-def period_search_attributes(period: str) -> TypedSearchAttributes:
-    """What the workflows of a period are found by."""
-    return TypedSearchAttributes([SearchAttributePair(search_attributes.BILLING_PERIOD, period)])
+_PAST_THE_LAST = "\U0010ffff"  # after every attribution id: nothing is claimed, only awaited
 
 
 @workflow.defn(name=Workflows.BILLING_PERIOD)
@@ -56,39 +52,57 @@ class BillingPeriodWorkflow:
         self._active: set[int] = set()
         self._awaiting: list[asyncio.Task[None]] = []
         self._recheck = False
-        self._phase = "billing"
+        self._again = False
+        self._phase = ""
 
     @workflow.query(name=Queries.PHASE, description="`billing` while batches run, then `settling`.")
     def phase(self) -> str:
         """What the run is at."""
-        return self._phase
+        return self._phase or "billing"
 
     @workflow.signal(name=Signals.RECHECK, description="An invoice that was waiting has moved: count again.")
     def recheck(self, invoice: InvoiceRef) -> None:
         """Count again before the timer says so."""
         self._recheck = True
 
+    @workflow.signal(name=Signals.RUN_AGAIN, description="Bill what is unbilled by now, then wait again.")
+    def run_again(self) -> None:
+        """Go over the accounts once more. Before the first page was planned there is nothing to repeat."""
+        self._again = self._phase != ""
+
     @workflow.run
     async def run(self, period: PeriodInput) -> PeriodOutcome:
         """Bill the period; returns the totals when every invoice is settled.
 
         Raises:
-            ApplicationError: the period has not ended, or a batch was ended from outside.
+            ApplicationError: a batch was ended from outside.
         """
-        after, more = period.after, True
+        after = period.after
+        while True:
+            self._again = False
+            await self._run_batches(after)
+            outcome = await self._settle()
+            # Nothing may be awaited between this check and the end: a signal in between would be lost.
+            if outcome is not None and not self._again:
+                return self._finish(outcome)
+            after = ""
+
+    async def _run_batches(self, after: str) -> None:
+        more = True
         while more:
             workflow.set_current_details(f"Reading the accounts after `{after}`, since {clock()}.")
             plan = await billing_step(
                 Activities.PLAN_PAGES,
                 PlanPages(
-                    period=period.period,
-                    attribution_id=period.attribution_id,
+                    period=self._period.period,
+                    attribution_id=self._period.attribution_id,
                     after=after,
                     most=_PAGES_A_PLAN,
                 ),
                 PagePlan,
                 "Read the next pages of accounts",
             )
+            self._phase = "billing"
             for page in plan.pages:
                 await workflow.wait_condition(lambda: len(self._active) < _PARALLEL_BATCHES)
                 await self._start_batch(page)
@@ -97,7 +111,6 @@ class BillingPeriodWorkflow:
             if more and workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new(after)
         await workflow.wait_condition(lambda: not self._active)
-        return await self._settle()
 
     async def _continue_as_new(self, after: str) -> None:
         await workflow.wait_condition(lambda: not self._active)
@@ -105,7 +118,7 @@ class BillingPeriodWorkflow:
         workflow.continue_as_new(
             self._period.model_copy(
                 update={
-                    "after": after,
+                    "after": "" if self._again else after,
                     "batches": self._batches,
                     "invoices": self._invoices,
                     "failed": self._failed,
@@ -159,22 +172,25 @@ class BillingPeriodWorkflow:
             + f"As of {clock()}."
         )
 
-    async def _settle(self) -> PeriodOutcome:
-        """Wait, by asking Postgres, until nothing of the period is open."""
+    async def _settle(self) -> PeriodOutcome | None:
+        """Wait, by asking Postgres, until nothing of the period is open; none when it is to run again."""
         self._phase = "settling"
-        ref = PeriodRef(period=self._period.period, attribution_id=self._period.attribution_id)
+        await self._tell_schedule()
         wait = retries.PROGRESS_POLL_FIRST
         while True:
             self._recheck = False
+            ref = PeriodRef(period=self._period.period, attribution_id=self._period.attribution_id)
             progress = await database_step(Activities.PERIOD_PROGRESS, ref, PeriodProgress)
             if not progress.open:
                 break
             workflow.set_current_details(_waiting_for(progress))
+            if self._again:
+                return None
             if workflow.info().is_continue_as_new_suggested():
-                await self._continue_as_new("\U0010ffff")
+                await self._continue_as_new(_PAST_THE_LAST)
             try:
                 await workflow.wait_condition(
-                    lambda: self._recheck, timeout=wait, timeout_summary="Count the open invoices again"
+                    lambda: self._recheck or self._again, timeout=wait, timeout_summary="Count the open invoices again"
                 )
                 wait = retries.PROGRESS_POLL_FIRST
             except TimeoutError:
@@ -182,13 +198,26 @@ class BillingPeriodWorkflow:
         outcome = PeriodOutcome(
             period=self._period.period, batches=self._batches, invoices=self._invoices, progress=progress
         )
-        await database_step(Activities.WRITE_PERIOD_SUMMARY, outcome, PeriodOutcome)
+        if self._period.attribution_id is None:
+            await database_step(Activities.WRITE_PERIOD_SUMMARY, outcome, PeriodOutcome)
         await workflow.wait_condition(workflow.all_handlers_finished)
+        return outcome
+
+    async def _tell_schedule(self) -> None:
+        """The schedule's action, when it started this, may now start the next month."""
+        parent = workflow.info().parent
+        if parent is None:
+            return
+        try:
+            await workflow.get_external_workflow_handle(parent.workflow_id).signal(Signals.PERIOD_CLAIMED)
+        except FailureError:
+            workflow.logger.info("%s does not wait any more", parent.workflow_id)
+
+    def _finish(self, outcome: PeriodOutcome) -> PeriodOutcome:
         workflow.set_current_details(_summary(outcome, self._failed))
         if self._failed:
             raise ApplicationError(
-                f"run the period again, some batches did not finish: {'; '.join(self._failed)}",
-                type="BatchFailed",
+                f"run the period again, some batches did not finish: {'; '.join(self._failed)}", type="BatchFailed"
             )
         return outcome
 
@@ -218,35 +247,3 @@ def _summary(outcome: PeriodOutcome, failed: list[str]) -> str:
             "the period again:\n" + "\n".join(rows)
         )
     return text + ("\n\n**Not finished:** " + "; ".join(failed) if failed else "")
-
-
-@workflow.defn(name=Workflows.SCHEDULED_PERIOD)
-class ScheduledPeriodWorkflow:
-    """The monthly schedule's action: starts the period that had ended at the *scheduled* time.
-
-    It exists because Temporal appends the time to the id of a scheduled workflow, while a period's id must be
-    the same whoever starts it.
-    """
-
-    @workflow.run
-    async def run(self, schedule: ScheduledPeriodInput) -> str:
-        """Start `billing-period/<period>` unless it runs; returns the period."""
-        scheduled = workflow.info().typed_search_attributes.get(_SCHEDULED_START)
-        at: datetime = scheduled or workflow.info().start_time
-        period = str(BillingPeriod.last_ended(at, time_zone(schedule.time_zone)))
-        workflow.upsert_search_attributes([search_attributes.BILLING_PERIOD.value_set(period)])
-        workflow.set_current_details(f"Scheduled for {at:%Y-%m-%d %H:%M UTC}: bills {period}.")
-        try:
-            await workflow.start_child_workflow(
-                Workflows.BILLING_PERIOD,
-                PeriodInput(period=period),
-                id=workflow_ids.billing_period(period),
-                task_queue=BILLING_QUEUE,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=f"Billing period {period}",
-                static_details=f"Started by the monthly schedule. `perdure period status {period}`",
-                search_attributes=period_search_attributes(period),
-            )
-        except WorkflowAlreadyStartedError:
-            workflow.logger.info("the period %s is being billed already", period)
-        return period

@@ -4,10 +4,11 @@ from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from contracts import retries
+    from contracts import retries, search_attributes
     from contracts.message import Message
     from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 
@@ -71,3 +72,8 @@ def permanent_reason(error: ActivityError) -> str:
 def clock() -> str:
     """The workflow's present, for people."""
     return workflow.now().strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def period_search_attributes(period: str) -> TypedSearchAttributes:
+    """What the workflows of a period are found by."""
+    return TypedSearchAttributes([SearchAttributePair(search_attributes.BILLING_PERIOD, period)])

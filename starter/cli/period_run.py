@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from billing.canonical import format_instant
 from billing.money import format_amount
 from contracts import search_attributes, workflow_ids
-from contracts.names import BILLING_QUEUE, Queries, Workflows
+from contracts.names import BILLING_QUEUE, Queries, Signals, Workflows
 from contracts.periods import PeriodInput, PeriodOutcome
 from starter.cli import common
 from starter.client import connect
@@ -36,7 +36,9 @@ async def start_period(period: str, attribution_id: str | None) -> WorkflowHandl
         id=workflow_ids.billing_period(period, attribution_id),
         task_queue=BILLING_QUEUE,
         result_type=PeriodOutcome,
+        # A run that only waits for open invoices goes over the accounts once more.
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=Signals.RUN_AGAIN,
         static_summary=f"Billing period {period}{whose}",
         static_details=f"`perdure period status {period}` shows its invoices, what is blocked and what is excluded.",
         search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.BILLING_PERIOD, period)]),

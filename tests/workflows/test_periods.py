@@ -1,0 +1,143 @@
+"""A period's run among others: slots, second runs, strangers' signals, a period that has not ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from billing.invoice import InvoiceState
+from billing.periods import BillingPeriod
+from contracts import retries, workflow_ids
+from contracts.invoices import InvoiceRef
+from contracts.names import BILLING_QUEUE, Signals, Workflows
+from contracts.periods import BatchInput, BatchOutcome, Page, PeriodOutcome
+from devstack.emulator import StripeEmulator
+from starter.cli.period_run import start_period
+from storage import invoices
+from tests.support.system import System, running_system, until
+
+MAY = "2022-05"
+
+
+@pytest.fixture
+async def system(
+    temporal_client: Client,
+    migrated_database: str,
+    stripe_emulator: StripeEmulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[System]:
+    async with running_system(temporal_client, migrated_database, stripe_emulator, tmp_path, page_size=1) as running:
+        monkeypatch.setenv("TEMPORAL_ADDRESS", running.client.service_client.config.target_host)
+        monkeypatch.setenv("TEMPORAL_NAMESPACE", running.client.namespace)
+        yield running
+        await running.admin("faults", method="DELETE")
+
+
+async def one_day(system: System, team: str, customer: str | None = None) -> str:
+    await system.add_account(team, ("2022-05-01", None), customer=customer)
+    await system.add_instance(f"{team}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
+    return f"{MAY}/{team}/period"
+
+
+async def state_of(system: System, key: str) -> InvoiceState | None:
+    record = await invoices.load_invoice(system.db, key)
+    return record.state if record else None
+
+
+async def test_invoices_that_keep_failing_do_not_hold_up_the_batches_behind_them(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await one_day(system, "team:slot-a")
+    await one_day(system, "team:slot-b")
+    customer = await system.stripe.v1.customers.create_async({})
+    free = await one_day(system, "team:slot-c", customer.id)
+    monkeypatch.setattr(retries, "BATCH_PATIENCE", retries.PROGRESS_POLL_FIRST)
+    await system.admin("faults", {"match": {"path": "customers"}, "action": "503", "times": None, "stored": False})
+
+    handle = await system.start_period(MAY)
+    await system.until_state(free, InvoiceState.BILLED)
+
+    await system.admin("faults", method="DELETE")
+    outcome = await asyncio.wait_for(handle.result(), 60)
+    assert outcome.progress.counts == {"billed": 3}
+
+
+async def test_a_second_run_bills_what_came_while_the_first_waits_for_an_operator(system: System) -> None:
+    bad = await one_day(system, "team:again-bad", "cus_nobody")
+    await system.start_period(MAY)
+    await system.until_state(bad, InvoiceState.BLOCKED)
+    late = await one_day(system, "team:again-late")
+
+    async def billed() -> bool:
+        # As an operator would: `perdure period run`, until the run that is there has taken it up.
+        await start_period(MAY, None)
+        return await state_of(system, late) is InvoiceState.BILLED
+
+    await until(billed)
+    assert await state_of(system, bad) is InvoiceState.BLOCKED
+
+
+async def test_a_second_run_takes_up_an_invoice_whose_workflow_was_ended(system: System) -> None:
+    bad = await one_day(system, "team:ended-bad", "cus_nobody")
+    key = await one_day(system, "team:ended")
+    await system.admin("faults", {"match": {"path": "finalize"}, "action": "503", "times": None, "stored": False})
+    await system.start_period(MAY)
+    await system.until_state(key, InvoiceState.DRAFT)
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).terminate()
+    await system.admin("faults", method="DELETE")
+    await system.until_state(bad, InvoiceState.BLOCKED)
+
+    async def billed() -> bool:
+        await start_period(MAY, None)
+        return await state_of(system, key) is InvoiceState.BILLED
+
+    await until(billed)
+
+
+async def test_a_batch_is_not_ended_by_the_word_of_a_strangers_invoice(system: System) -> None:
+    key = await one_day(system, "team:stranger")
+    handle = await system.client.start_workflow(
+        Workflows.BILLING_BATCH,
+        BatchInput(period=MAY, number=1, page=Page(after="", through="team:stranger")),
+        id=workflow_ids.billing_batch(workflow_ids.billing_period(MAY), 1),
+        task_queue=BILLING_QUEUE,
+        result_type=BatchOutcome,
+        start_signal=Signals.INVOICE_PARKED,
+        start_signal_args=[InvoiceRef(invoice_key=f"{MAY}/team:other/period")],
+    )
+    outcome = await asyncio.wait_for(handle.result(), 30)
+    assert (outcome.invoices, outcome.settled, outcome.parked) == (1, 1, [])
+    assert await state_of(system, key) is InvoiceState.BILLED
+
+
+async def test_a_period_that_is_started_too_early_waits_for_its_end(system: System) -> None:
+    await one_day(system, "team:early")
+    handle = await system.start_period(str(BillingPeriod.containing(datetime.now(UTC), UTC)))
+
+    async def waits() -> bool:
+        pending = (await handle.describe()).raw_description.pending_activities
+        return any("waiting for that" in activity.last_failure.message for activity in pending)
+
+    await until(waits)
+    assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+    await handle.terminate()
+
+
+async def test_a_run_for_one_account_leaves_the_periods_summary_alone(system: System) -> None:
+    from storage.periods import read_summary
+
+    await one_day(system, "team:summary-a")
+    await system.run_period(MAY)
+    before = await read_summary(system.db, MAY)
+    await one_day(system, "team:summary-b")
+    handle = await start_period(MAY, "team:summary-b")
+    outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), 30)
+
+    assert outcome.progress.counts == {"billed": 1}
+    assert await read_summary(system.db, MAY) == before
