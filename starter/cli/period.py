@@ -89,6 +89,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
     from storage import periods
 
     progress = await periods.period_progress(db, str(month), None)
+    settled = await periods.read_summary(db, str(month))
     excluded = [
         {
             "instance_id": row.instance_id,
@@ -106,6 +107,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
     ]
     return {
         "billing_period": str(month),
+        "settled_at": format_instant(settled.settled_at) if settled else None,
         "open": progress.open,
         "counts": progress.counts,
         "totals": progress.totals,
@@ -210,6 +212,8 @@ def _print_status(document: dict[str, object]) -> None:
         amounts = ", ".join(format_amount(t, c) for c, t in sorted(totals.get(state, {}).items()))
         table.add_row(state, str(count), amounts)
     common.out.print(table)
+    if document["settled_at"]:
+        common.out.print(f"The whole period was last settled at {document['settled_at']}.", markup=False)
     blocked, excluded, carried = document["blocked"], document["excluded"], document["carried_over"]
     assert isinstance(blocked, list)
     assert isinstance(excluded, list)

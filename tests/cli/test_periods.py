@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from billing.canonical import format_instant
 from storage.accounts import apply_subscription_window
 from storage.claims import claim_page
 from storage.database import Database
+from storage.periods import read_summary, write_summary
 from tests.cli.conftest import Perdure
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, instance, may, scope
 
@@ -83,3 +85,16 @@ async def test_instances_that_ran_shorter_are_named_in_the_status_too(perdure: P
     assert (await perdure("instances", "import", "usage.jsonl", "--json")).document["overbilled"] == ["i"]
     (row,) = (await perdure("period", "status", "2022-05", "--json")).document["overbilled"]
     assert (row["instance_id"], row["reason"], row["duration_us"]) == ("i", "outside_runtime", 24 * HOUR_US)
+
+
+async def test_the_status_says_when_the_period_was_last_settled(perdure: Perdure, db: Database) -> None:
+    assert (await perdure("period", "status", "2022-05", "--json")).document["settled_at"] is None
+    assert "settled" not in (await perdure("period", "status", "2022-05")).out
+    await write_summary(db, "2022-05", {})
+    summary = await read_summary(db, "2022-05")
+    assert summary is not None
+    settled_at = format_instant(summary.settled_at)
+    assert (await perdure("period", "status", "2022-05", "--json")).document["settled_at"] == settled_at
+    human = " ".join((await perdure("period", "status", "2022-05")).out.split())
+    assert f"The whole period was last settled at {settled_at}." in human
+    assert (await perdure("period", "status", "2022-06", "--json")).document["settled_at"] is None
