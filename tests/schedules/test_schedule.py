@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -23,7 +25,7 @@ from temporalio.worker import Worker
 from billing.errors import InputError
 from billing.periods import BillingPeriod
 from contracts import search_attributes
-from contracts.names import BILLING_QUEUE, Workflows
+from contracts.names import BILLING_QUEUE, Signals, Workflows
 from starter import schedules
 from starter.schedules import fires_at, set_schedule
 
@@ -113,7 +115,9 @@ async def test_a_trigger_bills_the_month_that_ended_last(
     assert found.parent_id is not None
     assert found.parent_id.startswith("billing-period/scheduled-")
     parent = temporal_client.get_workflow_handle(found.parent_id)
-    assert await parent.result() == expected  # it does not wait for the period, which outlives it
+    assert (await parent.describe()).close_time is None  # it waits until the usage is claimed ...
+    await _tell_claimed(temporal_client, found)
+    assert await parent.result() == expected  # ... not for the period, which outlives it
     again = await temporal_client.get_workflow_handle(f"billing-period/{expected}").describe()
     assert again.close_time is None
 
@@ -125,8 +129,11 @@ async def test_the_period_is_that_of_the_scheduled_time(
     await set_schedule(temporal_client, "America/Los_Angeles", DELAY)
     start, end = datetime(2022, 1, 2, tzinfo=UTC), datetime(2022, 5, 1, 14, tzinfo=UTC)
     await schedule.backfill(ScheduleBackfill(start, end, overlap=ScheduleOverlapPolicy.BUFFER_ALL))
-    for period in ("2022-01", "2022-02", "2022-03", "2022-04"):
-        await _period_run(temporal_client, period)
+    for period, later in pairwise(("2022-01", "2022-02", "2022-03", "2022-04")):
+        found = await _period_run(temporal_client, period)
+        assert await _is_absent(temporal_client, later)  # until this month's usage is claimed
+        await _tell_claimed(temporal_client, found)
+    await _tell_claimed(temporal_client, await _period_run(temporal_client, "2022-04"))
     assert await _is_absent(temporal_client, "2021-12")
     assert await _is_absent(temporal_client, "2022-05")
 
@@ -139,9 +146,18 @@ async def test_a_period_that_is_being_billed_is_left_alone(
     runs = set()
     for _ in range(2):
         await schedule.backfill(ScheduleBackfill(moment - timedelta(hours=1), moment))
-        runs.add((await _period_run(temporal_client, "2021-06")).run_id)
+        found = await _period_run(temporal_client, "2021-06")
+        runs.add(found.run_id)
+        await _tell_claimed(temporal_client, found)
         await _all_actions_done(temporal_client, schedule)
     assert len(runs) == 1
+
+
+async def _tell_claimed(client: Client, period: WorkflowExecutionDescription) -> None:
+    """As the period does when its batches are done; here nobody runs its activities."""
+    assert period.parent_id is not None
+    with contextlib.suppress(RPCError):  # it has ended already
+        await client.get_workflow_handle(period.parent_id).signal(Signals.PERIOD_CLAIMED)
 
 
 async def _all_actions_done(client: Client, schedule: ScheduleHandle) -> None:
@@ -175,7 +191,7 @@ async def test_a_pause_is_made_up_for(temporal_client: Client, schedule: Schedul
     state = await schedules.resume_schedule(temporal_client)
     assert (state.paused, state.note) == (False, "resumed by perdure")
     for period in missed:
-        await _period_run(temporal_client, period)
+        await _tell_claimed(temporal_client, await _period_run(temporal_client, period))
     assert await _is_absent(temporal_client, str(BillingPeriod.parse(missed[0]).previous()))
 
 
