@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.canonical import format_instant
 from billing.rating import DEFAULT_CLASS, RateCard
 from storage.database import Database
 from storage.drafts import (
@@ -28,6 +30,8 @@ from storage.drafts import (
 from storage.queries import statement
 
 __all__ = ["ClaimScope", "DraftInvoice", "InvoicePreview", "Outcome", "PageResult", "claim_page", "preview_page"]
+
+_EXCLUSION_VIOLATION = "23P01"
 
 
 @dataclass(frozen=True)
@@ -44,24 +48,88 @@ async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> Pa
     """Claim what a page of accounts owes and make its invoices, in one transaction.
 
     Accounts with a live invoice of this period, reason and subject are left as they are, so that claiming a page
-    again makes nothing. Concurrent calls over the same accounts wait for each other.
+    again makes nothing. Concurrent calls over the same accounts wait for each other. When usage is on another
+    account's invoice already (an attribution that was changed by hand), the accounts are claimed one by one, each in
+    a transaction, and the account that it stops is blocked.
 
     Raises:
-        DatabaseUnavailableError: nothing was changed.
+        DatabaseUnavailableError: call again; what was made stays.
     """
-    async with db.transaction() as connection:
-        await connection.execute(statement("claims", "tune"))
-        await connection.execute(statement("claims", "lock_accounts"), _page(scope))
-        accounts = await _billable_accounts(connection, scope)
-        if not accounts:
-            return PageResult((), 0, 0, {})
-        await connection.execute(statement("claims", "create_page_usage"))
-        await connection.execute(statement("claims", "fill_page_usage"), _usage(scope, rate_card, accounts))
-        rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
-        assessed = _assess(scope, rate_card, accounts, rows.all())
-        await _write_outcomes(connection, scope, accounts, assessed)
-        await _write_invoices(connection, scope, rate_card, _of(assessed, Outcome.INVOICE))
+    try:
+        async with db.transaction() as connection:
+            accounts, assessed = await _assess_page(connection, scope, rate_card)
+            await _write(connection, scope, rate_card, accounts, assessed)
+    except IntegrityError as error:
+        if not _is_conflict(error):
+            raise
+        return await _claim_one_by_one(db, scope, rate_card)
     return _result(assessed)
+
+
+async def _claim_one_by_one(db: Database, scope: ClaimScope, card: RateCard) -> PageResult:
+    """Claim each account of the page by itself, so that the one whose usage is claimed already stops no other."""
+    async with db.transaction(read_only=True) as connection:
+        accounts = await _billable_accounts(connection, scope)
+    assessed: list[InvoicePreview] = []
+    for account in accounts:
+        assessed += await _claim_or_block(db, replace(scope, attribution_id=account.attribution_id), card)
+    return _result(assessed)
+
+
+async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> list[InvoicePreview]:
+    """Claim what the scope's only account owes; what another claim holds of it blocks the account."""
+    async with db.transaction() as connection:
+        accounts, assessed = await _assess_page(connection, scope, card)
+        try:
+            async with connection.begin_nested():
+                await _write(connection, scope, card, accounts, assessed)
+        except IntegrityError as error:
+            conflict = (await connection.execute(statement("claims", "conflict"))).one_or_none()
+            if conflict is None or not _is_conflict(error):
+                raise
+            reason = _conflict_reason(conflict)
+            assessed = [replace(each, outcome=Outcome.BLOCKED, reason=reason) for each in assessed]
+            await _write(connection, scope, card, accounts, assessed)
+    return assessed
+
+
+def _is_conflict(error: IntegrityError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == _EXCLUSION_VIOLATION
+
+
+def _conflict_reason(conflict: Any) -> str:
+    return (
+        f"usage of instance {conflict.instance_id} from {format_instant(conflict.since)} to "
+        f"{format_instant(conflict.until)} is on invoice {conflict.key} already: void that invoice, or give the "
+        "instance back to the account that pays it"
+    )
+
+
+async def _assess_page(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard
+) -> tuple[list[BillableAccount], list[InvoicePreview]]:
+    """Lock the page's accounts, gather their usage in `page_usage` and price it."""
+    await connection.execute(statement("claims", "tune"))
+    await connection.execute(statement("claims", "lock_accounts"), _page(scope))
+    accounts = await _billable_accounts(connection, scope)
+    if not accounts:
+        return [], []
+    await connection.execute(statement("claims", "create_page_usage"))
+    await connection.execute(statement("claims", "fill_page_usage"), _usage(scope, card, accounts))
+    rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
+    return accounts, _assess(scope, card, accounts, rows.all())
+
+
+async def _write(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    card: RateCard,
+    accounts: Sequence[BillableAccount],
+    assessed: Sequence[InvoicePreview],
+) -> None:
+    if accounts:
+        await _write_outcomes(connection, scope, accounts, assessed)
+        await _write_invoices(connection, scope, card, _of(assessed, Outcome.INVOICE))
 
 
 async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> list[InvoicePreview]:

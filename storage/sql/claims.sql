@@ -137,6 +137,14 @@ JOIN page_usage AS u
 WHERE i.id = ANY (CAST(:invoice_ids AS bigint[]))
 ORDER BY l.invoice_id, u.instance_id, u.during;
 
+-- name: conflict
+SELECT u.instance_id, lower(u.during * c.during) AS since, upper(u.during * c.during) AS until, i.key
+FROM page_usage AS u
+JOIN claim AS c ON c.instance_id = u.instance_id AND c.during && u.during
+JOIN invoice AS i ON i.id = c.invoice_id
+ORDER BY u.instance_id, c.during
+LIMIT 1;
+
 -- name: forget_outcomes
 -- An invoice bills what earlier periods left over as well: what they said of it is over.
 DELETE FROM account_outcome
