@@ -24,6 +24,7 @@ from contracts.invoices import (
     SettleInvoice,
     StripeInvoiceOrder,
     StripeLine,
+    lines_digest,
 )
 from contracts.names import Activities
 from settings import Settings
@@ -129,6 +130,7 @@ class InvoiceActivities:
             blocked_reason=record.blocked_reason,
             blocked_since=record.blocked_since,
             poll_seconds=self._settings.finalization_poll_seconds,
+            lines_digest=lines_digest((line_id(record, line), line.rated.amount) for line in record.lines),
         )
 
     async def _report(self, record: InvoiceRecord) -> AsyncIterator[bytes]:

@@ -20,6 +20,7 @@ from contracts.invoices import (
     StripeInvoiceRef,
     StripeInvoiceSnapshot,
     StripeLine,
+    lines_digest,
 )
 from contracts.names import Activities
 
@@ -30,6 +31,8 @@ _LINES_A_REQUEST = 100
 _KEYS_TRUSTED_FOR = timedelta(hours=20)
 _FINALIZED_FIRST = {"paid": 0, "open": 1, "uncollectible": 2, "draft": 3, "void": 4}
 _NOT_FOUND = 404
+# A draft that was compared longer ago than this is compared again before the customer is charged.
+_VERIFIED_FOR = timedelta(minutes=5)
 
 
 class StripeInvoiceActivities:
@@ -54,6 +57,7 @@ class StripeInvoiceActivities:
                 found = await self._find(order)
             invoice = found or await self._create(order)
             if invoice["status"] == "draft":
+                await self._correct_metadata(order, invoice)
                 present = await self._line_ids(invoice["id"]) if found else set()
                 invoice = await self._add_lines(order, invoice, present)
             _check_totals(order, invoice)
@@ -65,8 +69,17 @@ class StripeInvoiceActivities:
 
     @activity.defn(name=Activities.FINALIZE_STRIPE_INVOICE)
     async def finalize(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
-        """Finalize the draft; one that is no draft any more is left as it is."""
+        """Finalize the draft, which charges the customer; one that is no draft any more is left as it is.
+
+        Raises:
+            ApplicationError: non-retryable when somebody edited the draft: it holds other than our lines.
+        """
         with stripe_step():
+            if not _just_verified(ref):
+                fetched = await self._fetch(ref)
+                if fetched.status != "draft":
+                    return fetched
+                _check_draft(ref, fetched)
             return await self._finalize(ref, ())
 
     @activity.defn(name=Activities.RETRIEVE_STRIPE_INVOICE)
@@ -92,6 +105,7 @@ class StripeInvoiceActivities:
                 return fetched
             if not failed:
                 raise
+            _check_draft(ref, fetched)
             return await self._finalize(ref, (failed,))
         return _snapshot(as_dict(invoice), [])
 
@@ -173,6 +187,23 @@ class StripeInvoiceActivities:
         elif invoice["status"] in ("open", "uncollectible"):
             await self._invoices.void_invoice_async(invoice["id"], options=options)
 
+    async def _correct_metadata(
+        self, order: StripeInvoiceOrder, invoice: dict[str, Any], after: tuple[str, ...] = ()
+    ) -> None:
+        """A draft that was found may name an older report: of before Postgres was restored, say."""
+        present = invoice.get("metadata") or {}
+        if all(present.get(key) == value for key, value in order.metadata.items()):
+            return
+        which = order.metadata.get(stripe_metadata.REPORT_ID, "").rpartition("/")[2]
+        options = keyed(order.invoice_key, str(order.generation), invoice["id"], "metadata", which, *after)
+        try:
+            await self._invoices.update_async(invoice["id"], {"metadata": order.metadata}, options)
+        except stripe.APIError as error:
+            failed = stored_failure(error)
+            if not failed:
+                raise
+            await self._correct_metadata(order, invoice, (failed,))
+
     async def _add_lines(
         self, order: StripeInvoiceOrder, invoice: dict[str, Any], present: set[str], after: tuple[str, ...] = ()
     ) -> dict[str, Any]:
@@ -217,6 +248,25 @@ def _check_totals(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
         raise MismatchError(
             f"{invoice['id']} has a subtotal of {invoice['subtotal']} {invoice['currency']}, "
             f"ours is {order.amount} {order.currency} (minor units)"
+        )
+
+
+def _just_verified(ref: StripeInvoiceRef) -> bool:
+    """Whether the draft was compared so lately, with nothing gone wrong since, that asking again is a waste."""
+    if ref.verified_at is None or activity.info().attempt > 1:
+        return False
+    return abs(datetime.now(UTC) - ref.verified_at) < _VERIFIED_FOR
+
+
+def _check_draft(ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
+    lines = sorted((line.line_id, line.amount) for line in draft.lines)
+    foreign = [line.currency for line in draft.lines if line.currency != ref.currency]
+    same = (draft.currency, draft.subtotal, lines_digest(lines)) == (ref.currency, ref.amount, ref.lines_digest)
+    if ref.lines_digest and (foreign or not same):
+        shown = ", ".join(f"{line_id or '(not ours)'} = {amount}" for line_id, amount in lines)
+        raise MismatchError(
+            f"the draft {ref.stripe_invoice_id} was edited, it is not finalized: {draft.subtotal} {draft.currency}, "
+            f"ours is {ref.amount} {ref.currency} (minor units); its lines: {shown[:400]}"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +16,15 @@ from temporalio.testing import ActivityEnvironment
 from activities.stripe_invoices import StripeInvoiceActivities
 from billing.invoice import InvoiceState
 from contracts import workflow_ids
-from contracts.invoices import InvoiceRef, StripeEvent, StripeInvoiceRef, StripeInvoiceSnapshot
+from contracts.invoices import (
+    InvoiceRef,
+    StripeEvent,
+    StripeInvoiceOrder,
+    StripeInvoiceRef,
+    StripeInvoiceSnapshot,
+    StripeLine,
+    lines_digest,
+)
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from tests.support.system import System, until
 
@@ -109,3 +118,114 @@ async def test_a_draft_deleted_in_stripe_is_deleted_here(system: System) -> None
 
     await asyncio.wait_for(handle.result(), 30)
     assert (await system.invoice(key)).state is InvoiceState.DELETED
+
+
+async def add_line(system: System, invoice: str | None, *amounts: int) -> list[str]:
+    """What a person does in the dashboard; the lines' ids."""
+    made = await system.stripe.v1.invoices.add_lines_async(
+        invoice, {"lines": [{"amount": amount, "description": "goodwill"} for amount in amounts]}
+    )
+    return [line.id for line in made.lines.data if line.description == "goodwill"]
+
+
+@pytest.mark.parametrize("amounts", [(-100,), (100, -100)], ids=["other-subtotal", "same-subtotal"])
+async def test_an_edited_draft_is_not_finalized(system: System, amounts: tuple[int, ...]) -> None:
+    key = await one_day(system, f"team:edited-{len(amounts)}")
+    await system.admin("faults", {"match": {"path": "finalize"}, "action": "503", "times": None, "stored": False})
+    handle = await system.start_period(MAY)
+    draft = await system.until_state(key, InvoiceState.DRAFT)
+    await until(lambda: pending_failure(system.client.get_workflow_handle(workflow_ids.invoice(key))))
+
+    added = await add_line(system, draft.stripe_invoice_id, *amounts)
+    await system.admin("faults", method="DELETE")
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+
+    assert (blocked.blocked_reason or "").startswith("MismatchError")
+    assert (await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)).status == "draft"
+
+    await system.stripe.v1.invoices.remove_lines_async(
+        draft.stripe_invoice_id, {"lines": [{"id": line, "behavior": "delete"} for line in added]}
+    )
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
+    await asyncio.wait_for(handle.result(), 30)
+    assert (await system.invoice(key)).state is InvoiceState.BILLED
+
+
+async def test_a_draft_verified_just_now_is_not_fetched_again(system: System) -> None:
+    key = await one_day(system, "team:swift")
+    await system.run_period(MAY)
+    stripe_id = (await system.invoice(key)).stripe_invoice_id
+    log = [json.loads(line) for line in system.emulator.request_log.read_text().splitlines()]
+    asked = [f"{entry['method']} {entry['path'].rpartition('/')[2]}" for entry in log if stripe_id in entry["path"]]
+
+    assert asked == ["POST add_lines", "POST finalize", f"GET {stripe_id}"]
+
+
+def order_of(customer: str, key: str, report: str = "sha-1", **changes: Any) -> StripeInvoiceOrder:
+    """An order of two lines, of usage long ago."""
+    may = datetime(2022, 5, 1, tzinfo=UTC)
+    lines = [
+        StripeLine(line_id=f"{key}#{n}", amount=100 * n, description=f"line {n}", start=may, end=may) for n in (1, 2)
+    ]
+    values: dict[str, Any] = {
+        "invoice_key": key,
+        "attribution_id": "team:x",
+        "stripe_customer_id": customer,
+        "currency": "usd",
+        "amount": 300,
+        "collection_method": "send_invoice",
+        "days_until_due": 30,
+        "description": "Workspace usage",
+        "metadata": {"perdure_invoice": key, "report_id": f"reports/2022-05/team:x/{report}.jsonl.gz"},
+        "lines": lines,
+        "cutoff": datetime(2022, 6, 1, tzinfo=UTC),
+    }
+    return StripeInvoiceOrder(**{**values, **changes})
+
+
+async def create(system: System, order: StripeInvoiceOrder) -> str:
+    made = await ActivityEnvironment().run(StripeInvoiceActivities(system.stripe).create, order)
+    return made.stripe_invoice_id
+
+
+async def test_a_verification_long_ago_does_not_count(system: System) -> None:
+    customer = (await system.stripe.v1.customers.create_async({})).id
+    order = order_of(customer, "2022-05/team:stale/period")
+    made = await create(system, order)
+    await add_line(system, made, 5)
+    ref = StripeInvoiceRef(
+        invoice_key=order.invoice_key,
+        stripe_invoice_id=made,
+        stripe_customer_id=customer,
+        currency="usd",
+        amount=300,
+        lines_digest=lines_digest((line.line_id, line.amount) for line in order.lines),
+        verified_at=datetime.now(UTC) - timedelta(hours=1),
+    )
+
+    with pytest.raises(ApplicationError, match="was edited") as raised:
+        await ActivityEnvironment().run(StripeInvoiceActivities(system.stripe).finalize, ref)
+    assert (raised.value.type, raised.value.non_retryable) == ("MismatchError", True)
+
+
+async def test_a_draft_found_after_a_restore_names_the_present_report(system: System) -> None:
+    customer = (await system.stripe.v1.customers.create_async({})).id
+    key = "2022-05/team:restored/period"
+    made = await create(system, order_of(customer, key))
+    await system.admin("faults", {"match": {"method": "POST", "path": f"/{made}$"}, "action": "500"})
+
+    order = order_of(customer, key, "sha-2")
+    assert await until(lambda: _created(system, order)) == made
+    found = await system.stripe.v1.invoices.retrieve_async(made)
+    assert found.metadata["report_id"].endswith("sha-2.jsonl.gz")
+    assert found.subtotal == 300
+
+
+async def _created(system: System, order: StripeInvoiceOrder) -> str | None:
+    """As Temporal does: again after a failure that is not for good."""
+    try:
+        return await create(system, order)
+    except ApplicationError as error:
+        if error.non_retryable:
+            raise
+        return None
