@@ -9,8 +9,6 @@ TRANSIENT = RetryPolicy(
 )
 """Unlimited attempts; permanent errors are raised as non-retryable where they happen."""
 
-DATABASE_STEP = timedelta(seconds=60)
-"""One attempt of a short step on Postgres."""
 LONG_STEP = timedelta(minutes=30)
 """One attempt of a step over a page or a report; it heartbeats."""
 HEARTBEAT = timedelta(seconds=60)

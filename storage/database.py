@@ -46,7 +46,6 @@ class Database:
             async_creator=self._connect,
             pool_size=pool_size,
             max_overflow=0,
-            pool_pre_ping=True,
             # Every statement after a lock must see what the lock waited for.
             isolation_level="READ COMMITTED",
         )

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         StripeInvoiceSnapshot,
     )
     from contracts.names import Activities, Signals, Workflows
-    from workflows.steps import billing_step, clock, database_step, permanent_reason, stripe_step
+    from workflows.steps import clock, local_step, permanent_reason, stripe_step
 
 
 @workflow.defn(name=Workflows.INVOICE)
@@ -84,7 +84,7 @@ class InvoiceWorkflow:
             return await self._look(invoice) if self._news else invoice
         self._retry = False
         if invoice.state is InvoiceState.BLOCKED:
-            await database_step(Activities.RESUME_INVOICE, self._ref, LoadedInvoice)
+            await local_step(Activities.RESUME_INVOICE, self._ref, LoadedInvoice)
             invoice = await self._load()
             assert invoice is not None
             workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
@@ -102,13 +102,13 @@ class InvoiceWorkflow:
         return invoice
 
     async def _load(self) -> InvoiceBrief | None:
-        return (await database_step(Activities.LOAD_INVOICE, self._ref, LoadedInvoice)).invoice
+        return (await local_step(Activities.LOAD_INVOICE, self._ref, LoadedInvoice)).invoice
 
     async def _create(self, invoice: InvoiceBrief) -> InvoiceBrief:
         """From claimed usage to a Stripe draft with its lines."""
         what = f"{format_amount(invoice.amount, invoice.currency)} for {invoice.attribution_id}"
         self._say(f"Publishing the usage report: {what}.")
-        order = await billing_step(Activities.PUBLISH_REPORT, self._ref, StripeInvoiceOrder, "Publish the usage report")
+        order = await local_step(Activities.PUBLISH_REPORT, self._ref, StripeInvoiceOrder, "Publish the usage report")
         if order.stripe_customer_id is None:
             self._say(f"Finding or creating the Stripe customer of {invoice.attribution_id}.")
             found = await stripe_step(
@@ -117,13 +117,13 @@ class InvoiceWorkflow:
                 CustomerFound,
                 f"Find or create the customer of {invoice.attribution_id}",
             )
-            found = await database_step(Activities.RECORD_CUSTOMER, found, CustomerFound)
+            found = await local_step(Activities.RECORD_CUSTOMER, found, CustomerFound)
             order = order.model_copy(update={"stripe_customer_id": found.stripe_customer_id})
         self._say(f"Creating the Stripe invoice: {what}.")
         draft = await stripe_step(
             Activities.CREATE_STRIPE_INVOICE, order, DraftMade, f"Create the Stripe invoice: {what}"
         )
-        loaded = await database_step(Activities.RECORD_DRAFT, draft, LoadedInvoice)
+        loaded = await local_step(Activities.RECORD_DRAFT, draft, LoadedInvoice)
         assert loaded.invoice is not None
         workflow.upsert_search_attributes(
             [
@@ -176,7 +176,7 @@ class InvoiceWorkflow:
             StripeInvoiceSnapshot,
             f"Retrieve {invoice.stripe_invoice_id}",
         )
-        loaded = await billing_step(
+        loaded = await local_step(
             Activities.SETTLE_INVOICE,
             SettleInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot),
             LoadedInvoice,
@@ -193,7 +193,7 @@ class InvoiceWorkflow:
         """
         block = BlockInvoice(invoice_key=self._ref.invoice_key, reason=reason)
         try:
-            return (await database_step(Activities.BLOCK_INVOICE, block, LoadedInvoice)).invoice
+            return (await local_step(Activities.BLOCK_INVOICE, block, LoadedInvoice)).invoice
         except ActivityError:
             invoice = await self._load()
             if invoice is not None and invoice.state not in DEAD:

@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
         PeriodRef,
         PlanPages,
     )
-    from workflows.steps import billing_step, clock, database_step, period_search_attributes
+    from workflows.steps import billing_step, clock, local_step, period_search_attributes
 
 _PARALLEL_BATCHES = 2
 _PAGES_A_PLAN = 20
@@ -180,7 +180,7 @@ class BillingPeriodWorkflow:
         while True:
             self._recheck = False
             ref = PeriodRef(period=self._period.period, attribution_id=self._period.attribution_id)
-            progress = await database_step(Activities.PERIOD_PROGRESS, ref, PeriodProgress)
+            progress = await local_step(Activities.PERIOD_PROGRESS, ref, PeriodProgress)
             if not progress.open:
                 break
             workflow.set_current_details(_waiting_for(progress))
@@ -199,7 +199,7 @@ class BillingPeriodWorkflow:
             period=self._period.period, batches=self._batches, invoices=self._invoices, progress=progress
         )
         if self._period.attribution_id is None:
-            await database_step(Activities.WRITE_PERIOD_SUMMARY, outcome, PeriodOutcome)
+            await local_step(Activities.WRITE_PERIOD_SUMMARY, outcome, PeriodOutcome)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return outcome
 

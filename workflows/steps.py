@@ -15,21 +15,26 @@ with workflow.unsafe.imports_passed_through():
 R = TypeVar("R", bound=Message)
 
 
-async def database_step(name: str, arg: Message, result: type[R]) -> R:
-    """A short step on Postgres, run as a local activity: it costs no round trip through the server."""
+async def local_step(name: str, arg: Message, result: type[R], summary: str | None = None) -> R:
+    """A step on Postgres and the report store of one invoice, as a local activity.
+
+    It costs no round trip through the server; there are several for each invoice. A report of millions of
+    claims takes minutes, in which the SDK keeps the workflow task alive.
+    """
     outcome: R = await workflow.execute_local_activity(
         name,
         arg,
         result_type=result,
-        start_to_close_timeout=retries.DATABASE_STEP,
+        start_to_close_timeout=retries.LONG_STEP,
         retry_policy=retries.TRANSIENT,
         local_retry_threshold=timedelta(seconds=5),
+        summary=summary,
     )
     return outcome
 
 
 async def billing_step(name: str, arg: Message, result: type[R], summary: str) -> R:
-    """A step on Postgres and the report store that may be long, with heartbeats."""
+    """A step on Postgres over a whole page or account, with heartbeats."""
     outcome: R = await workflow.execute_activity(
         name,
         arg,
