@@ -117,8 +117,8 @@ class PeriodActivities:
             if claimed.blocked:
                 return CancellationClaimed(
                     invoice_key=None,
-                    note=f"**Its usage could not be priced**: `perdure period status {period}` says why; "
-                    "mend the rate card, then the period's run bills it.",
+                    note=f"**Blocked**: `perdure period status {period}` says why; once that is mended, the period's run "
+                    "bills its usage.",
                 )
             return CancellationClaimed(
                 invoice_key=None,
