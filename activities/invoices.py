@@ -95,7 +95,9 @@ class InvoiceActivities:
     async def block(self, block: BlockInvoice) -> LoadedInvoice:
         """Mark the invoice as waiting for an operator."""
         async with step():
-            await store.block_invoice(self._db, block.invoice_key, block.reason)
+            await store.block_invoice(
+                self._db, block.invoice_key, block.reason, block.stripe_invoice_id, block.stripe_customer_id
+            )
             return await self._loaded(block.invoice_key)
 
     @activity.defn(name=Activities.RESUME_INVOICE)

@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from billing.errors import PermanentError
+from contracts.invoices import DraftMade
 
 _RATE_LIMIT_PAUSE = timedelta(seconds=2)
 _CREDENTIALS_PAUSE = timedelta(minutes=1)
@@ -20,22 +21,24 @@ _SERVER_FAULT = 500
 
 
 @contextmanager
-def stripe_step() -> Iterator[None]:
+def stripe_step() -> Iterator[list[DraftMade]]:
     """Around Stripe calls.
 
     A refusal that would be repeated is non-retryable. Rate limits, conflicts in flight, Stripe's own faults
     and broken connections are retried. So are refused credentials: they are the deployment's fault, not the
-    invoice's, and a new key heals all at once.
+    invoice's, and a new key heals all at once. What the step puts in the list is in Stripe though the step fails:
+    the error carries it as details.
 
     Raises:
         ApplicationError: with Stripe's message and code, for one clear line in the UI.
     """
+    made: list[DraftMade] = []
     try:
-        yield
+        yield made
     except PermanentError as error:
-        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+        raise ApplicationError(str(error), *made, type=type(error).__name__, non_retryable=True) from error
     except stripe.StripeError as error:
-        raise _mapped(error) from error
+        raise _mapped(error, made) from error
 
 
 def stored_failure(error: stripe.StripeError) -> str | None:
@@ -63,7 +66,7 @@ def foreign_key(stripe_invoice_id: str, stripe_customer_id: str | None) -> Appli
     )
 
 
-def _mapped(error: stripe.StripeError) -> ApplicationError:
+def _mapped(error: stripe.StripeError, made: list[DraftMade]) -> ApplicationError:
     text = f"Stripe: {error.user_message or error}"
     # Of some errors the SDK keeps the code in the body alone.
     if code := error.code or (error.error.code if error.error else None):
@@ -80,5 +83,5 @@ def _mapped(error: stripe.StripeError) -> ApplicationError:
         return ApplicationError(text, type="StripeRateLimit", next_retry_delay=_RATE_LIMIT_PAUSE * attempt)
     refused = isinstance(error, stripe.InvalidRequestError | stripe.IdempotencyError | stripe.CardError)
     if refused and error.http_status != _CONFLICT:
-        return ApplicationError(text, type="StripeRefusedError", non_retryable=True)
+        return ApplicationError(text, *made, type="StripeRefusedError", non_retryable=True)
     return ApplicationError(text, type="StripeUnavailable")

@@ -9,18 +9,16 @@ import stripe
 from stripe import StripeClient
 from temporalio import activity
 
-from activities.stripe_client import as_dict, instant, keyed
+from activities.stripe_client import as_dict, keyed
 from activities.stripe_errors import foreign_key, stored_failure, stripe_step
-from billing.errors import MismatchError, StripeRefusedError
+from activities.stripe_invoice_data import check_draft, check_totals, draft_made, line_params, snapshot
+from billing.errors import StripeRefusedError
 from contracts import stripe_metadata
 from contracts.invoices import (
     DraftMade,
-    StripeInvoiceLine,
     StripeInvoiceOrder,
     StripeInvoiceRef,
     StripeInvoiceSnapshot,
-    StripeLine,
-    lines_digest,
 )
 from contracts.names import Activities
 
@@ -47,25 +45,23 @@ class StripeInvoiceActivities:
         """Create the invoice with its lines, or find the one that an earlier attempt made.
 
         Raises:
-            ApplicationError: non-retryable when Stripe refuses, or its subtotal or currency is not ours.
+            ApplicationError: non-retryable when Stripe refuses, or its subtotal or currency is not ours; its
+                detail is a `DraftMade` when the Stripe invoice exists all the same.
         """
-        with stripe_step():
+        with stripe_step() as made:
             if len(order.lines) > _MOST_LINES:
                 raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {_MOST_LINES} an invoice")
             found = None
             if order.generation > 1 or datetime.now(UTC) - order.cutoff > _KEYS_TRUSTED_FOR:
                 found = await self._find(order)
-            invoice = found or await self._create(order)
+            invoice, new = (found, False) if found else await self._create(order)
+            made.append(draft_made(order, invoice))
             if invoice["status"] == "draft":
                 await self._correct_metadata(order, invoice)
-                present = await self._line_ids(invoice["id"]) if found else set()
+                present = set() if new else await self._line_ids(invoice["id"])
                 invoice = await self._add_lines(order, invoice, present)
-            _check_totals(order, invoice)
-            return DraftMade(
-                invoice_key=order.invoice_key,
-                stripe_invoice_id=invoice["id"],
-                stripe_customer_id=invoice["customer"],
-            )
+            check_totals(order, invoice)
+            return made[0]
 
     @activity.defn(name=Activities.FINALIZE_STRIPE_INVOICE)
     async def finalize(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
@@ -79,7 +75,7 @@ class StripeInvoiceActivities:
                 fetched = await self._fetch(ref)
                 if fetched.status != "draft":
                     return fetched
-                _check_draft(ref, fetched)
+                check_draft(ref, fetched)
             return await self._finalize(ref, ())
 
     @activity.defn(name=Activities.RETRIEVE_STRIPE_INVOICE)
@@ -105,9 +101,9 @@ class StripeInvoiceActivities:
                 return fetched
             if not failed:
                 raise
-            _check_draft(ref, fetched)
+            check_draft(ref, fetched)
             return await self._finalize(ref, (failed,))
-        return _snapshot(as_dict(invoice), [])
+        return snapshot(as_dict(invoice), [])
 
     async def _fetch(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
         try:
@@ -121,7 +117,7 @@ class StripeInvoiceActivities:
         lines = invoice["lines"]["data"]
         if invoice["lines"].get("has_more"):
             lines = await self._all_lines(ref.stripe_invoice_id)
-        return _snapshot(invoice, lines)
+        return snapshot(invoice, lines)
 
     async def _sees_customer(self, stripe_customer_id: str | None) -> bool:
         """Whether this key is one of the customer's account and mode: Stripe shows even a deleted customer."""
@@ -135,7 +131,8 @@ class StripeInvoiceActivities:
             raise
         return True
 
-    async def _create(self, order: StripeInvoiceOrder, after: tuple[str, ...] = ()) -> dict[str, Any]:
+    async def _create(self, order: StripeInvoiceOrder, after: tuple[str, ...] = ()) -> tuple[dict[str, Any], bool]:
+        """The invoice, and whether this request has made it: then it has no lines yet but ours."""
         params: dict[str, Any] = {
             "customer": order.stripe_customer_id,
             "auto_advance": False,
@@ -149,7 +146,7 @@ class StripeInvoiceActivities:
             params["days_until_due"] = order.days_until_due
         key = keyed(order.invoice_key, str(order.generation), "create", *after)
         try:
-            return as_dict(await self._invoices.create_async(params, key))  # type: ignore[arg-type]
+            return as_dict(await self._invoices.create_async(params, key)), True  # type: ignore[arg-type]
         except (stripe.IdempotencyError, stripe.APIError) as error:
             # The key's first use had other parameters, or failed in Stripe: either may have made an invoice.
             failed = stored_failure(error)
@@ -157,7 +154,7 @@ class StripeInvoiceActivities:
                 raise
             found = await self._find(order)
             if found is not None:
-                return found
+                return found, False
             if not failed:
                 raise
             return await self._create(order, (failed,))
@@ -215,7 +212,7 @@ class StripeInvoiceActivities:
             # The chunk is part of the key: adding what a partly filled draft lacks is another request.
             which = "lines " + " ".join(line.line_id.rpartition("#")[2] for line in (chunk[0], chunk[-1]))
             options = keyed(order.invoice_key, str(order.generation), invoice["id"], which, *after)
-            lines: Any = [_line_params(line) for line in chunk]
+            lines: Any = [line_params(line) for line in chunk]
             try:
                 invoice = as_dict(await self._invoices.add_lines_async(invoice["id"], {"lines": lines}, options))
             except stripe.APIError as error:
@@ -234,62 +231,8 @@ class StripeInvoiceActivities:
         return [as_dict(line) async for line in page.auto_paging_iter()]
 
 
-def _line_params(line: StripeLine) -> dict[str, Any]:
-    return {
-        "amount": line.amount,
-        "description": line.description,
-        "metadata": {stripe_metadata.LINE: line.line_id},
-        "period": {"start": int(line.start.timestamp()), "end": int(line.end.timestamp())},
-    }
-
-
-def _check_totals(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
-    if invoice["currency"] != order.currency or invoice["subtotal"] != order.amount:
-        raise MismatchError(
-            f"{invoice['id']} has a subtotal of {invoice['subtotal']} {invoice['currency']}, "
-            f"ours is {order.amount} {order.currency} (minor units)"
-        )
-
-
 def _just_verified(ref: StripeInvoiceRef) -> bool:
     """Whether the draft was compared so lately, with nothing gone wrong since, that asking again is a waste."""
     if ref.verified_at is None or activity.info().attempt > 1:
         return False
     return abs(datetime.now(UTC) - ref.verified_at) < _VERIFIED_FOR
-
-
-def _check_draft(ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
-    lines = sorted((line.line_id, line.amount) for line in draft.lines)
-    foreign = [line.currency for line in draft.lines if line.currency != ref.currency]
-    same = (draft.currency, draft.subtotal, lines_digest(lines)) == (ref.currency, ref.amount, ref.lines_digest)
-    if ref.lines_digest and (foreign or not same):
-        shown = ", ".join(f"{line_id or '(not ours)'} = {amount}" for line_id, amount in lines)
-        raise MismatchError(
-            f"the draft {ref.stripe_invoice_id} was edited, it is not finalized: {draft.subtotal} {draft.currency}, "
-            f"ours is {ref.amount} {ref.currency} (minor units); its lines: {shown[:400]}"
-        )
-
-
-def _snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvoiceSnapshot:
-    times = invoice["status_transitions"]
-    return StripeInvoiceSnapshot(
-        stripe_invoice_id=invoice["id"],
-        status=invoice["status"],
-        stripe_customer_id=invoice["customer"],
-        currency=invoice["currency"],
-        subtotal=invoice["subtotal"],
-        metadata=invoice.get("metadata") or {},
-        lines=[
-            StripeInvoiceLine(
-                line_id=(line.get("metadata") or {}).get(stripe_metadata.LINE, ""),
-                amount=line["amount"],
-                currency=line["currency"],
-            )
-            for line in lines
-        ],
-        livemode=invoice["livemode"],
-        finalized_at=instant(times.get("finalized_at")),
-        paid_at=instant(times.get("paid_at")),
-        voided_at=instant(times.get("voided_at")),
-        marked_uncollectible_at=instant(times.get("marked_uncollectible_at")),
-    )

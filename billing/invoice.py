@@ -18,7 +18,7 @@ class InvoiceState(StrEnum):
     """Where an invoice stands; its claims share this state."""
 
     CLAIMED = "claimed"
-    """Its usage is claimed in Postgres; nothing is known to exist in Stripe."""
+    """Its usage is claimed in Postgres; Stripe has nothing of it, or what a creation left that failed half-way."""
     DRAFT = "draft"
     """Stripe holds a draft with its lines."""
     FINALIZED = "finalized"
@@ -37,7 +37,7 @@ _S = InvoiceState
 
 # Every state may also be blocked, and a blocked invoice goes back to where it was.
 TRANSITIONS: dict[InvoiceState, frozenset[InvoiceState]] = {
-    _S.CLAIMED: frozenset({_S.DRAFT, _S.FINALIZED, _S.DELETED}),
+    _S.CLAIMED: frozenset({_S.DRAFT, _S.FINALIZED, _S.DELETED, _S.VOIDED}),
     _S.DRAFT: frozenset({_S.FINALIZED, _S.DELETED, _S.VOIDED}),
     _S.FINALIZED: frozenset({_S.BILLED, _S.VOIDED, _S.UNCOLLECTIBLE}),
     _S.BILLED: frozenset({_S.PAID, _S.VOIDED, _S.UNCOLLECTIBLE}),

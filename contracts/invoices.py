@@ -152,6 +152,9 @@ class BlockInvoice(Message):
 
     invoice_key: str
     reason: str
+    stripe_invoice_id: str | None = None
+    stripe_customer_id: str | None = None
+    """What its creation had made in Stripe before it failed."""
 
 
 class InvoiceOutcome(Message):

@@ -193,13 +193,14 @@ async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_cu
     try:
         async with db.transaction() as connection:
             row = await _lock(connection, key)
-            if row.stripe_invoice_id == stripe_invoice_id:
+            state = InvoiceState(row.state)
+            claimed = state is InvoiceState.CLAIMED  # then its id, if any, is of a creation that failed half-way
+            if row.stripe_invoice_id == stripe_invoice_id and not claimed:
                 return
-            if row.stripe_invoice_id is not None:
+            if row.stripe_invoice_id is not None and not claimed:
                 raise MismatchError(
                     f"{key} already has the Stripe invoice {row.stripe_invoice_id}, not {stripe_invoice_id}"
                 )
-            state = InvoiceState(row.state)
             if state is InvoiceState.BLOCKED or state in DEAD:
                 raise IllegalTransitionError(f"an invoice that is {state} cannot become draft")
             await connection.execute(
@@ -208,7 +209,7 @@ async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_cu
                     "id": row.id,
                     "stripe_invoice_id": stripe_invoice_id,
                     "stripe_customer_id": stripe_customer_id,
-                    "state": str(InvoiceState.DRAFT if state is InvoiceState.CLAIMED else state),
+                    "state": str(InvoiceState.DRAFT if claimed else state),
                 },
             )
     except IntegrityError as error:
@@ -241,8 +242,13 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
     return True
 
 
-async def block_invoice(db: Database, key: str, reason: str) -> None:
+async def block_invoice(
+    db: Database, key: str, reason: str, stripe_invoice_id: str | None = None, stripe_customer_id: str | None = None
+) -> None:
     """Let an invoice wait for an operator. One that is blocked already keeps since when and gets the new reason.
+
+    `stripe_invoice_id`: what its creation had made before it failed. It is kept, with its customer, so that the
+    account keeps that customer, under whom the next try finds it.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -253,6 +259,9 @@ async def block_invoice(db: Database, key: str, reason: str) -> None:
         if row.state in DEAD:
             raise IllegalTransitionError(f"an invoice that is {row.state} cannot become blocked")
         await connection.execute(statement("invoices", "block"), {"id": row.id, "reason": reason})
+        if stripe_invoice_id is not None and row.stripe_invoice_id != stripe_invoice_id:
+            made = {"stripe_invoice_id": stripe_invoice_id, "stripe_customer_id": stripe_customer_id}
+            await connection.execute(statement("invoices", "set_stripe_invoice"), {"id": row.id, **made})
 
 
 async def resume_invoice(db: Database, key: str) -> InvoiceState:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, FailureError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from billing.invoice import DEAD, OPEN, InvoiceState
@@ -64,7 +64,7 @@ class InvoiceWorkflow:
             try:
                 invoice = await self._advance()
             except ActivityError as error:
-                invoice = await self._block(permanent_reason(error))
+                invoice = await self._block(permanent_reason(error), _made(error))
             if invoice is not None and invoice.state is InvoiceState.BLOCKED:
                 await self._await_operator(invoice)
                 continue
@@ -185,13 +185,18 @@ class InvoiceWorkflow:
         assert loaded.invoice is not None
         return loaded.invoice
 
-    async def _block(self, reason: str) -> InvoiceBrief | None:
+    async def _block(self, reason: str, made: DraftMade | None) -> InvoiceBrief | None:
         """Let the invoice wait for an operator, unless it is gone by now.
 
         Raises:
             ActivityError: it cannot be blocked though it is alive.
         """
-        block = BlockInvoice(invoice_key=self._ref.invoice_key, reason=reason)
+        block = BlockInvoice(
+            invoice_key=self._ref.invoice_key,
+            reason=reason,
+            stripe_invoice_id=made.stripe_invoice_id if made else None,
+            stripe_customer_id=made.stripe_customer_id if made else None,
+        )
         try:
             return (await local_step(Activities.BLOCK_INVOICE, block, LoadedInvoice)).invoice
         except ActivityError:
@@ -265,3 +270,9 @@ def _stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
         amount=invoice.amount,
         lines_digest=invoice.lines_digest,
     )
+
+
+def _made(error: ActivityError) -> DraftMade | None:
+    """What the step that failed for good had made in Stripe before."""
+    details = error.cause.details if isinstance(error.cause, ApplicationError) else ()
+    return DraftMade.model_validate(details[0]) if details else None

@@ -80,6 +80,11 @@ SET resume_state = CASE WHEN state = 'blocked' THEN resume_state ELSE state END,
     updated_at = now()
 WHERE id = :id;
 
+-- name: set_stripe_invoice
+UPDATE invoice
+SET stripe_invoice_id = :stripe_invoice_id, stripe_customer_id = coalesce(:stripe_customer_id, stripe_customer_id)
+WHERE id = :id AND 'claimed' IN (state, resume_state);
+
 -- name: resume
 -- What Stripe refused is kept under its idempotency keys: the next generation asks under new ones.
 UPDATE invoice

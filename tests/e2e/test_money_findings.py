@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.stripe_invoices import StripeInvoiceActivities
 from billing.invoice import InvoiceState
+from billing.rows import AccountRow
 from contracts import workflow_ids
 from contracts.invoices import (
     InvoiceRef,
@@ -25,7 +27,8 @@ from contracts.invoices import (
     StripeLine,
     lines_digest,
 )
-from contracts.names import BILLING_QUEUE, Signals, Workflows
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
+from storage import accounts
 from tests.support.system import System, until
 
 MAY = "2022-05"
@@ -229,3 +232,88 @@ async def _created(system: System, order: StripeInvoiceOrder) -> str | None:
         if error.non_retryable:
             raise
         return None
+
+
+@dataclass
+class HalfMade:
+    """A blocked invoice whose Stripe draft holds a line that is not ours; its period still runs."""
+
+    key: str
+    customer: str
+    draft: str
+    added: list[str]
+    period: Any
+
+
+async def half_made(system: System, team: str) -> HalfMade:
+    """Creation fails for good: it finds a draft of its key whose total cannot be ours."""
+    key = await one_day(system, team)
+    await system.stop(STRIPE_QUEUE)
+    period = await system.start_period(MAY)
+    await system.until_state(key, InvoiceState.CLAIMED)
+    customer = (await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": team}})).id
+    await system.add_account(team, customer=customer)
+    draft = await system.stripe.v1.invoices.create_async(
+        {"customer": customer, "currency": "usd", "metadata": {"perdure_invoice": key}}
+    )
+    added = await add_line(system, draft.id, 7)
+    await system.start(STRIPE_QUEUE)
+    await system.until_state(key, InvoiceState.BLOCKED)
+    return HalfMade(key, customer, draft.id, added, period)
+
+
+async def test_an_invoice_that_creation_left_half_made_keeps_its_customer_and_is_used(system: System) -> None:
+    half = await half_made(system, "team:half")
+    blocked = await system.invoice(half.key)
+    assert (blocked.blocked_reason or "").startswith("MismatchError")
+    assert (blocked.stripe_invoice_id, blocked.stripe_customer_id) == (half.draft, half.customer)
+    assert blocked.resume_state is InvoiceState.CLAIMED
+    other = (await system.stripe.v1.customers.create_async({})).id
+    row = AccountRow(
+        line=2,
+        attribution_id="team:half",
+        stripe_customer_id=other,
+        currency="usd",
+        bill_after=None,
+        started=None,
+        ended=None,
+    )
+    (fault,) = await accounts.upsert_accounts(system.db, [row])
+    assert "while invoices are open" in fault.reason
+
+    await system.stripe.v1.invoices.remove_lines_async(
+        half.draft, {"lines": [{"id": line, "behavior": "delete"} for line in half.added]}
+    )
+    await system.client.get_workflow_handle(workflow_ids.invoice(half.key)).signal(Signals.RETRY)
+    await asyncio.wait_for(half.period.result(), 30)
+    invoice = await system.invoice(half.key)
+    assert (invoice.state, invoice.stripe_invoice_id) == (InvoiceState.BILLED, half.draft)
+    assert await stripe_ids(system, half.key) == [half.draft]
+
+
+@pytest.mark.parametrize("end", [InvoiceState.DELETED, InvoiceState.VOIDED], ids=str)
+async def test_a_half_made_invoice_that_is_gone_in_stripe_gives_its_usage_back(
+    system: System, end: InvoiceState
+) -> None:
+    half = await half_made(system, f"team:half-{end}")
+
+    if end is InvoiceState.DELETED:
+        await system.stripe.v1.invoices.delete_async(half.draft)
+    else:
+        await system.stripe.v1.invoices.finalize_invoice_async(half.draft)
+        await system.stripe.v1.invoices.void_invoice_async(half.draft)
+    await asyncio.wait_for(half.period.result(), 30)
+
+    assert (await system.invoice(half.key)).state is end
+
+
+async def test_a_draft_found_under_a_used_key_gets_no_line_twice(system: System) -> None:
+    customer = (await system.stripe.v1.customers.create_async({})).id
+    key = "2022-05/team:found/period"
+    order = order_of(customer, key, cutoff=datetime.now(UTC))
+    made = await create(system, order)
+
+    # A newer release words its requests otherwise: the old keys refuse them.
+    lines = [line.model_copy(update={"description": "reworded"}) for line in order.lines]
+    assert await create(system, order.model_copy(update={"description": "reworded", "lines": lines})) == made
+    assert (await system.stripe.v1.invoices.retrieve_async(made)).subtotal == 300
