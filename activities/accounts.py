@@ -172,7 +172,7 @@ class AccountActivities:
         account = await accounts.get_account(self._db, attribution_id)
         assert account is not None
         starts = {window.started for window in account.windows if window.stripe_subscription_id}
-        first = starts == {found.started}
+        first = all(window.stripe_subscription_id == found.stripe_subscription_id for window in account.windows)
         known = account.bill_after
         too_late = seen_at_creation and known is not None and known in starts and known > found.started
         await self._upsert(

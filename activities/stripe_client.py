@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import stripe
 from stripe import AIOHTTPClient, RequestOptions, StripeClient
 
 _REQUEST_TIMEOUT_SECONDS = 30.0
+_LONGEST_KEY = 255
 
 
 def make_stripe_client(api_key: str, api_base: str | None = None) -> StripeClient:
@@ -30,8 +32,15 @@ async def close_stripe_client(client: StripeClient) -> None:
 
 
 def keyed(*parts: str) -> RequestOptions:
-    """Request options with an idempotency key from business identity alone: no run id, attempt or clock."""
-    return {"idempotency_key": "perdure:" + ":".join(parts)}
+    """Request options with an idempotency key from business identity alone: no run id, attempt or clock.
+
+    A key that is longer than Stripe takes (long ids, several failures in a row) ends in its digest.
+    """
+    key = "perdure:" + ":".join(parts)
+    if len(key) > _LONGEST_KEY:
+        digest = hashlib.sha256(key.encode()).hexdigest()
+        key = f"{key[: _LONGEST_KEY - len(digest) - 1]}~{digest}"
+    return {"idempotency_key": key}
 
 
 def as_dict(found: stripe.StripeObject) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""Subscriptions that Stripe has not started to serve, and errors that must not be mistaken for another kind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.accounts import AccountActivities
+from contracts.subscriptions import ApplySubscription, StripeSubscriptionSnapshot, SubscriptionApplied
+from storage.accounts import get_account
+from storage.database import Database
+from tests.storage.usage import add_account, may
+
+
+def subscription(status: str = "active", ended: datetime | None = None, **changes: Any) -> StripeSubscriptionSnapshot:
+    values: dict[str, Any] = {
+        "stripe_subscription_id": "sub_1",
+        "stripe_customer_id": "cus_1",
+        "currency": "usd",
+        "attribution_id": "team:a",
+        "started": may(3),
+        "created": may(3),
+    }
+    return StripeSubscriptionSnapshot(status=status, ended=ended, **{**values, **changes})
+
+
+class Applied:
+    """Applies what Stripe says, and shows the account."""
+
+    def __init__(self, db: Database) -> None:
+        self.db, self.activities, self.env = db, AccountActivities(db), ActivityEnvironment()
+
+    async def __call__(self, found: StripeSubscriptionSnapshot, created: bool = True) -> SubscriptionApplied:
+        apply = ApplySubscription(subscription=found, seen_at_creation=created)
+        applied: SubscriptionApplied = await self.env.run(self.activities.apply_subscription, apply)
+        assert await self.env.run(self.activities.apply_subscription, apply) == applied, "again is nothing new"
+        return applied
+
+    async def windows(self) -> list[tuple[datetime, datetime | None]]:
+        account = await get_account(self.db, "team:a")
+        return [(window.started, window.ended) for window in account.windows] if account else []
+
+
+@pytest.fixture
+def apply(db: Database) -> Applied:
+    return Applied(db)
+
+
+async def test_one_that_is_paid_for_later_is_charged_from_its_start(apply: Applied) -> None:
+    """Stripe makes it `incomplete`; that it became active is no news of its creation any more."""
+    assert "Not started" in (await apply(subscription("incomplete"))).note
+    assert await apply.windows() == []
+    await apply(subscription("active"), created=False)
+    account = await get_account(apply.db, "team:a")
+    assert account is not None
+    assert account.bill_after == may(3)
+    assert await apply.windows() == [(may(3), None)]
+
+
+async def test_one_that_is_never_paid_for_makes_nothing(apply: Applied) -> None:
+    applied = await apply(subscription("incomplete_expired"))
+    assert applied.ended is None
+    assert await get_account(apply.db, "team:a") is None
+
+
+@pytest.mark.parametrize("status", ["trialing", "active", "past_due", "unpaid", "paused"])
+async def test_whatever_stripe_serves_opens_a_window(apply: Applied, status: str) -> None:
+    await apply(subscription(status))
+    assert await apply.windows() == [(may(3), None)]
+
+
+async def test_one_that_ended_as_it_began_is_no_window(apply: Applied) -> None:
+    await apply(subscription())
+    applied = await apply(subscription("canceled", ended=may(3)))
+    assert (applied.ended, await apply.windows()) == (None, [])
+
+
+async def test_another_open_one_is_looked_at_before_a_second_is_refused(apply: Applied) -> None:
+    await apply(subscription())
+    second = subscription(stripe_subscription_id="sub_2", started=may(5))
+    assert (await apply(second)).overlaps == "sub_1"
+    assert await apply.windows() == [(may(3), None)]
+    looked = ApplySubscription(subscription=second, seen_at_creation=True, looked_at=["sub_1"])
+    with pytest.raises(ApplicationError, match="two windows at once") as error:
+        await apply.env.run(apply.activities.apply_subscription, looked)
+    assert error.value.non_retryable
+
+
+async def test_a_customer_without_currency_gets_that_of_its_first_subscription(apply: Applied, db: Database) -> None:
+    await add_account(db, "team:b", customer="cus_b", currency="usd")  # it has a window: its currency stays
+    await apply(subscription(stripe_customer_id="cus_b", started=may(-30), ended=may(-29), currency="eur"))
+    known = await get_account(db, "team:b")
+    assert known is not None
+    assert known.currency == "usd"
+    await apply(subscription(stripe_subscription_id="sub_2", currency="eur"))
+    fresh = await get_account(db, "team:a")
+    assert fresh is not None
+    assert fresh.currency == "eur"
+
+
+async def test_an_unreachable_database_is_no_permanent_error() -> None:
+    gone = Database("postgresql://u:p@127.0.0.1:1/none")
+    with pytest.raises(Exception, match="cannot connect") as error:
+        await Applied(gone)(subscription())
+    assert not isinstance(error.value, ApplicationError)

@@ -1,0 +1,68 @@
+"""A customer is found, or made once: whatever search lags, Stripe loses or Stripe fails at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from stripe import StripeClient
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.stripe_customers import StripeCustomerActivities
+from contracts.invoices import CustomerFound, CustomerOrder
+from tests.activities.conftest import Admin
+
+CREATE = {"method": "POST", "path": "^/v1/customers$"}
+
+
+@pytest.fixture
+def ours(stripe_client: StripeClient) -> StripeCustomerActivities:
+    return StripeCustomerActivities(stripe_client)
+
+
+async def ensure(env: ActivityEnvironment, ours: StripeCustomerActivities, team: str) -> str:
+    found: CustomerFound = await env.run(ours.ensure_customer, CustomerOrder(attribution_id=team))
+    return found.stripe_customer_id
+
+
+async def all_of(client: StripeClient, team: str) -> list[str]:
+    page: Any = await client.v1.customers.list_async({"limit": 100})
+    return [c.id for c in page.data if c.metadata and c.metadata.to_dict().get("attribution_id") == team]
+
+
+async def test_one_that_search_does_not_show_yet_is_not_made_again(
+    env: ActivityEnvironment, ours: StripeCustomerActivities, stripe_client: StripeClient, admin: Admin
+) -> None:
+    await admin("settings", {"search_lag_seconds": 3600})
+    first = await ensure(env, ours, "team:lag")
+    assert await ensure(env, ours, "team:lag") == first
+    assert await all_of(stripe_client, "team:lag") == [first]
+
+
+async def test_the_oldest_of_several_is_taken(
+    env: ActivityEnvironment, ours: StripeCustomerActivities, stripe_client: StripeClient, admin: Admin
+) -> None:
+    await admin("settings", {"search_lag_seconds": 0})
+    made = []
+    for _ in range(2):
+        customer = await stripe_client.v1.customers.create_async({"metadata": {"attribution_id": "team:several"}})
+        made.append(customer.id)
+        await admin("clock", {"advance_seconds": 5})
+    assert await ensure(env, ours, "team:several") == made[0]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_a_failure_that_stripe_keeps_makes_neither_two_nor_none(
+    env: ActivityEnvironment, ours: StripeCustomerActivities, stripe_client: StripeClient, admin: Admin, committed: bool
+) -> None:
+    team = f"team:kept-{committed}".lower()
+    await admin("settings", {"search_lag_seconds": 3600})
+    await admin("faults", {"match": CREATE, "action": "500", "committed": committed})
+    with pytest.raises(ApplicationError) as error:
+        await ensure(env, ours, team)
+    assert not error.value.non_retryable
+
+    found = await ensure(env, ours, team)
+    assert await ensure(env, ours, team) == found
+    assert await all_of(stripe_client, team) == [found]
