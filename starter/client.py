@@ -48,6 +48,8 @@ async def connect(*, metrics_port: int | None = None) -> Client:
         )
     except (RuntimeError, ValueError, TimeoutError) as error:
         text = str(error).splitlines()[0] if str(error) else "no answer"
+        if "ConnectError" in text:
+            text = "cannot be reached"
         raise TemporalUnavailableError(f"Temporal at {address}: {text[:200]}; {hint}") from error
 
 
