@@ -12,7 +12,7 @@ from temporalio import activity
 from activities.stripe_client import as_dict, keyed
 from activities.stripe_errors import foreign_key, stored_failure, stripe_step
 from activities.stripe_invoice_data import check_draft, check_totals, draft_made, line_params, snapshot
-from billing.errors import StripeRefusedError
+from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
 from contracts.invoices import (
     DraftMade,
@@ -53,8 +53,8 @@ class StripeInvoiceActivities:
                 raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {_MOST_LINES} an invoice")
             found = None
             if order.generation > 1 or datetime.now(UTC) - order.cutoff > _KEYS_TRUSTED_FOR:
-                found = await self._find(order)
-            invoice, new = (found, False) if found else await self._create(order)
+                found = await self._find(order, made)
+            invoice, new = (found, False) if found else await self._create(order, made)
             made.append(draft_made(order, invoice))
             if invoice["status"] == "draft":
                 await self._correct_metadata(order, invoice)
@@ -131,7 +131,9 @@ class StripeInvoiceActivities:
             raise
         return True
 
-    async def _create(self, order: StripeInvoiceOrder, after: tuple[str, ...] = ()) -> tuple[dict[str, Any], bool]:
+    async def _create(
+        self, order: StripeInvoiceOrder, made: list[DraftMade], after: tuple[str, ...] = ()
+    ) -> tuple[dict[str, Any], bool]:
         """The invoice, and whether this request has made it: then it has no lines yet but ours."""
         params: dict[str, Any] = {
             "customer": order.stripe_customer_id,
@@ -152,17 +154,20 @@ class StripeInvoiceActivities:
             failed = stored_failure(error)
             if not (failed or isinstance(error, stripe.IdempotencyError)):
                 raise
-            found = await self._find(order)
+            found = await self._find(order, made)
             if found is not None:
                 return found, False
             if not failed:
                 raise
-            return await self._create(order, (failed,))
+            return await self._create(order, made, (failed,))
 
-    async def _find(self, order: StripeInvoiceOrder) -> dict[str, Any] | None:
+    async def _find(self, order: StripeInvoiceOrder, made: list[DraftMade]) -> dict[str, Any] | None:
         """Look, do not post: page through the customer's invoices, which is strongly consistent.
 
         Of several, the finalized one is kept, then the oldest; other drafts are deleted, open ones voided.
+
+        Raises:
+            MismatchError: more than one was paid. The customer paid twice: a person must decide what is paid back.
         """
         assert order.stripe_customer_id is not None
         matches: list[dict[str, Any]] = []
@@ -172,6 +177,13 @@ class StripeInvoiceActivities:
             if (found.get("metadata") or {}).get(stripe_metadata.INVOICE) == order.invoice_key:
                 matches.append(found)
         matches.sort(key=lambda found: (_FINALIZED_FIRST.get(found["status"], 9), found["created"]))
+        paid = [found["id"] for found in matches if found["status"] == "paid"]
+        if len(paid) > 1:
+            made.append(draft_made(order, matches[0]))
+            raise MismatchError(
+                f"{order.invoice_key} is paid more than once in Stripe, by {', '.join(paid)}: pay back all but one, "
+                f"and remove the metadata {stripe_metadata.INVOICE} of those"
+            )
         for superfluous in matches[1:]:
             await self._remove(order.invoice_key, superfluous)
         return matches[0] if matches else None

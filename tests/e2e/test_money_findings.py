@@ -317,3 +317,25 @@ async def test_a_draft_found_under_a_used_key_gets_no_line_twice(system: System)
     lines = [line.model_copy(update={"description": "reworded"}) for line in order.lines]
     assert await create(system, order.model_copy(update={"description": "reworded", "lines": lines})) == made
     assert (await system.stripe.v1.invoices.retrieve_async(made)).subtotal == 300
+
+
+async def test_an_invoice_paid_twice_waits_for_a_person(system: System) -> None:
+    customer = (await system.stripe.v1.customers.create_async({})).id
+    key = "2022-05/team:twice/period"
+    order = order_of(customer, key)
+    ids: list[str] = []
+    for _ in range(2):
+        # Each without knowledge of the other, as before a look-up existed.
+        made = await create(system, order_of(customer, f"{key}/{len(ids)}", metadata={"perdure_invoice": key}))
+        await system.stripe.v1.invoices.finalize_invoice_async(made)
+        await system.stripe.v1.invoices.pay_async(made, {"paid_out_of_band": True})
+        ids.append(made)
+    draft = await system.stripe.v1.invoices.create_async({"customer": customer, "metadata": {"perdure_invoice": key}})
+
+    with pytest.raises(ApplicationError, match="paid more than once") as raised:
+        await create(system, order)
+
+    assert (raised.value.type, raised.value.non_retryable) == ("MismatchError", True)
+    assert all(made in raised.value.message for made in ids)
+    assert raised.value.details[0].stripe_invoice_id in ids
+    assert (await system.stripe.v1.invoices.retrieve_async(draft.id)).status == "draft"
