@@ -50,10 +50,14 @@ class InvoiceActivities:
 
     @activity.defn(name=Activities.PUBLISH_REPORT)
     async def publish_report(self, ref: InvoiceRef) -> StripeInvoiceOrder:
-        """Publish the usage report and record its id; returns the order for Stripe that names it."""
+        """Publish the usage report and record its id; returns the order for Stripe that names it.
+
+        Again until Stripe has the invoice: a report that the store has lost since is restored, one that it still has
+        is left as it is.
+        """
         async with step():
             record = await self._record(ref.invoice_key)
-            if record.report_id is None:
+            if record.report_id is None or record.stripe_invoice_id is None:
                 published = await self._reports.publish(
                     record.billing_period, record.attribution_id, self._report(record)
                 )

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -339,3 +340,19 @@ async def test_an_invoice_paid_twice_waits_for_a_person(system: System) -> None:
     assert all(made in raised.value.message for made in ids)
     assert raised.value.details[0].stripe_invoice_id in ids
     assert (await system.stripe.v1.invoices.retrieve_async(draft.id)).status == "draft"
+
+
+async def test_a_report_lost_before_stripe_is_asked_is_published_again(system: System, tmp_path: Path) -> None:
+    key = await one_day(system, "team:lostreport", customer="cus_nobody")
+    handle = await system.start_period(MAY)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert blocked.report_id is not None
+    (tmp_path / "reports" / blocked.report_id).unlink()
+
+    customer = await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": "team:lostreport"}})
+    await system.add_account("team:lostreport", customer=customer.id)
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
+
+    await asyncio.wait_for(handle.result(), 30)
+    invoice = await system.invoice(key)
+    assert (invoice.state, invoice.report_id) == (InvoiceState.BILLED, blocked.report_id)
