@@ -27,11 +27,12 @@ class TemporalUnavailableError(PerdureError):
     """Temporal cannot be reached, or refuses."""
 
 
-async def connect(*, metrics_port: int | None = None) -> Client:
+async def connect(*, metrics_port: int | None = None, lazy: bool = False) -> Client:
     """A client with the one data converter, connected within seconds or not at all.
 
     Args:
         metrics_port: when set, the SDK's metrics are served there for Prometheus.
+        lazy: connect at the first call only, for a process that is to start while Temporal is down.
 
     Raises:
         TemporalUnavailableError: the server cannot be reached or the configuration is malformed.
@@ -43,7 +44,7 @@ async def connect(*, metrics_port: int | None = None) -> Client:
         config = ClientConfig.load_client_connect_config()
         config.setdefault("target_host", address)
         return await asyncio.wait_for(
-            Client.connect(**config, data_converter=pydantic_data_converter, runtime=_runtime(metrics_port)),
+            Client.connect(**config, data_converter=pydantic_data_converter, runtime=_runtime(metrics_port), lazy=lazy),
             _CONNECT_SECONDS,
         )
     except (RuntimeError, ValueError, TimeoutError) as error:

@@ -77,7 +77,8 @@ def print_json(document: object) -> None:
 
 
 def log_to_stderr(level: str) -> None:
-    """Plain log lines for the long-running processes."""
+    """Plain log lines for the long-running processes; Stripe's SDK would write two for each request."""
+    logging.getLogger("stripe").setLevel(logging.WARNING)
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
 
 

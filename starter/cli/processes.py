@@ -93,7 +93,10 @@ async def webhook() -> None:
         )
     secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secret]
     runner = web.AppRunner(
-        Webhook(await connect(), secrets).application(), access_log=None, handle_signals=False, shutdown_timeout=10
+        Webhook(await connect(lazy=True), secrets).application(),
+        access_log=None,
+        handle_signals=False,
+        shutdown_timeout=10,
     )
     await runner.setup()
     host, port = settings.webhook_host, settings.webhook_port
