@@ -146,6 +146,7 @@ async def refused(system: System, team: str) -> bytes:
 
 
 async def break_connections(system: System) -> None:
+    await system.db.close()  # this test's own: they are made anew
     admin = await asyncpg.connect(system.settings.need("database_url"))
     await admin.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
