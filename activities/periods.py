@@ -117,8 +117,8 @@ class PeriodActivities:
             if claimed.blocked:
                 return CancellationClaimed(
                     invoice_key=None,
-                    note=f"**Blocked**: `perdure period status {period}` says why; once that is mended, the period's run "
-                    "bills its usage.",
+                    note=f"**Blocked**: `perdure period status {period}` says why; once that is mended, "
+                    "the period's run bills its usage.",
                 )
             return CancellationClaimed(
                 invoice_key=None,
