@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
         StripeInvoiceSnapshot,
     )
     from contracts.names import Activities, Signals, Workflows
-    from workflows.steps import clock, local_step, permanent_reason, stripe_step
+    from workflows.steps import STEP_FAILED, clock, failure_of, local_step, permanent_reason, stripe_step
 
 
 @workflow.defn(name=Workflows.INVOICE)
@@ -63,7 +63,7 @@ class InvoiceWorkflow:
         while True:
             try:
                 invoice = await self._advance()
-            except ActivityError as error:
+            except STEP_FAILED as error:
                 invoice = await self._block(permanent_reason(error), _made(error))
             if invoice is not None and invoice.state is InvoiceState.BLOCKED:
                 await self._await_operator(invoice)
@@ -189,7 +189,7 @@ class InvoiceWorkflow:
         """Let the invoice wait for an operator, unless it is gone by now.
 
         Raises:
-            ActivityError: it cannot be blocked though it is alive.
+            ActivityError, ApplicationError: it cannot be blocked though it is alive.
         """
         block = BlockInvoice(
             invoice_key=self._ref.invoice_key,
@@ -199,7 +199,7 @@ class InvoiceWorkflow:
         )
         try:
             return (await local_step(Activities.BLOCK_INVOICE, block, LoadedInvoice)).invoice
-        except ActivityError:
+        except STEP_FAILED:
             invoice = await self._load()
             if invoice is not None and invoice.state not in DEAD:
                 raise
@@ -272,7 +272,7 @@ def _stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
     )
 
 
-def _made(error: ActivityError) -> DraftMade | None:
+def _made(error: ActivityError | ApplicationError) -> DraftMade | None:
     """What the step that failed for good had made in Stripe before."""
-    details = error.cause.details if isinstance(error.cause, ApplicationError) else ()
+    details = failure_of(error).details
     return DraftMade.model_validate(details[0]) if details else None

@@ -62,15 +62,29 @@ async def stripe_step(name: str, arg: Message, result: type[R], summary: str) ->
     return outcome
 
 
-def permanent_reason(error: ActivityError) -> str:
+STEP_FAILED = (ActivityError, ApplicationError)
+"""What a step that failed for good raises: an activity the first, a local activity the second, bare."""
+
+
+def failure_of(error: ActivityError | ApplicationError) -> ApplicationError:
+    """Why a step failed for good.
+
+    Raises:
+        ActivityError, ApplicationError: it did not fail for good; the step was cancelled, say.
+    """
+    cause = error if isinstance(error, ApplicationError) else error.cause
+    if not isinstance(cause, ApplicationError) or not cause.non_retryable:
+        raise error
+    return cause
+
+
+def permanent_reason(error: ActivityError | ApplicationError) -> str:
     """In one line, why a step failed for good.
 
     Raises:
-        ActivityError: it did not fail for good; the step was cancelled, say.
+        ActivityError, ApplicationError: it did not.
     """
-    cause = error.cause
-    if not isinstance(cause, ApplicationError) or not cause.non_retryable:
-        raise error
+    cause = failure_of(error)
     return f"{cause.type}: {cause.message}" if cause.type else cause.message
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 from temporalio.common import SearchAttributePair as Pair
 from temporalio.common import TypedSearchAttributes
-from temporalio.exceptions import ActivityError, WorkflowAlreadyStartedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionOutcome,
         SubscriptionRef,
     )
-    from workflows.steps import billing_step, clock, permanent_reason, stripe_step
+    from workflows.steps import STEP_FAILED, billing_step, clock, permanent_reason, stripe_step
 
 _CREATED = "customer.subscription.created"
 # Stripe often makes a subscription and changes it at once, and the second event may come first.
@@ -67,7 +67,7 @@ class SubscriptionWorkflow:
             self._news = False
             try:
                 note = await self._apply()
-            except ActivityError as error:
+            except STEP_FAILED as error:
                 await self._await_operator(permanent_reason(error))
             await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.set_current_details(f"{note} Nothing is awaited, since {clock()}.")
