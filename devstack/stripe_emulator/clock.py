@@ -29,7 +29,8 @@ class Clock:
         if instant is not None:
             self.offset = instant.timestamp() - time.time()
         if frozen:
-            self.frozen_at, self.offset = self.time(), 0.0
+            # Not by way of the offset: rounding could stop it a second early.
+            self.frozen_at, self.offset = instant.timestamp() if instant is not None else self.time(), 0.0
 
     def advance(self, seconds: float) -> None:
         """Move by `seconds`, also backwards."""
