@@ -27,8 +27,8 @@ class Subscribers:
     made: list[str] = field(default_factory=list)
 
     async def clock(self, now: str) -> None:
-        """Move Stripe's clock."""
-        await self.system.admin("clock", {"now": at(now).isoformat()})
+        """Stop Stripe's clock at an instant: on a busy machine a second passes between two requests."""
+        await self.system.admin("clock", {"now": at(now).isoformat(), "frozen": True})
 
     async def customer(self, **metadata: str) -> str:
         made = await self.system.stripe.v1.customers.create_async({"metadata": metadata})
@@ -112,3 +112,4 @@ async def subscribing(system: System) -> AsyncIterator[Subscribers]:
             if (await system.stripe.v1.subscriptions.retrieve_async(subscription)).status != "canceled":
                 await found.cancel(subscription)
         await system.admin("webhook_faults", method="DELETE")
+        await system.admin("clock", {"frozen": False})

@@ -46,7 +46,7 @@ def reference_cents(duration_us: int) -> int:
 
 
 async def move_clock(system: System, to: str) -> None:
-    await system.admin("clock", {"now": at(to).isoformat()})
+    await system.admin("clock", {"now": at(to).isoformat(), "frozen": True})
 
 
 async def subscribe(system: System, customer: str) -> Any:
