@@ -78,6 +78,7 @@ class InvoiceWorkflow:
         """Every step that the invoice's state lacks. None when Postgres does not know the invoice."""
         invoice = await self._load()
         if invoice is None:
+            self._news = self._retry = False
             return None
         self._was_open |= invoice.state in OPEN
         if invoice.state is InvoiceState.BLOCKED and not self._retry:

@@ -240,3 +240,20 @@ async def test_a_paid_invoice_is_paid_and_stays_paid(system: System) -> None:
     await system.stripe.v1.invoices.pay_async(invoice.stripe_invoice_id, {"paid_out_of_band": True})
 
     assert (await system.until_state(key, InvoiceState.PAID)).paid_at is not None
+
+
+async def test_news_of_an_invoice_that_postgres_does_not_know_is_looked_up_once(system: System) -> None:
+    customer = await system.stripe.v1.customers.create_async({})
+    key = f"{MAY}/team:unknown/period"
+    stripe_invoice = await system.stripe.v1.invoices.create_async(
+        {"customer": customer.id, "currency": "usd", "metadata": {"perdure_invoice": key}}
+    )
+    await system.stripe.v1.invoices.finalize_invoice_async(stripe_invoice.id)
+    handle = system.client.get_workflow_handle(workflow_ids.invoice(key))
+
+    async def rests() -> bool:
+        found = [w.status async for w in system.client.list_workflows(f"WorkflowId = '{handle.id}'")]
+        return bool(found) and all(status == WorkflowExecutionStatus.COMPLETED for status in found)
+
+    await until(rests)
+    assert (await handle.describe()).history_length < 20
