@@ -7,6 +7,7 @@ PerdureError
     ├── PricingError          the rate card cannot price this usage
     ├── ReportError           a usage report is missing, cut short or changed
     ├── MismatchError         report, claims, our lines and Stripe's lines disagree
+    │   └── EditedInvoiceError    Stripe's figures are not ours: a person changed them
     ├── StripeRefusedError    Stripe refuses the request and always will
     └── IllegalTransitionError  an invoice cannot go from this state to that
 """
@@ -38,6 +39,16 @@ class ReportError(PermanentError):
 
 class MismatchError(PermanentError):
     """Report, claims, our lines and Stripe's lines disagree."""
+
+
+class EditedInvoiceError(MismatchError):
+    """What Stripe has is not what we put there: a person accepts it, or has it made anew."""
+
+    def __init__(self, message: str, subtotal: int, digest: str) -> None:
+        """`subtotal` in minor units and `digest` of the lines are what Stripe has."""
+        super().__init__(message)
+        self.subtotal = subtotal
+        self.digest = digest
 
 
 class StripeRefusedError(PermanentError):

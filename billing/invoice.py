@@ -12,6 +12,8 @@ class InvoiceReason(StrEnum):
 
     PERIOD = "period"
     CANCELLATION = "cancellation"
+    SUBSCRIPTION = "subscription"
+    """On the draft that Stripe made for the subscription's cycle; the subject is that Stripe invoice's id."""
 
 
 class InvoiceState(StrEnum):

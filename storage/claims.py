@@ -27,6 +27,7 @@ from storage.drafts import (
     UsageLine,
     assess,
 )
+from storage.policies import account_policy
 from storage.queries import statement
 
 __all__ = ["ClaimScope", "DraftInvoice", "InvoicePreview", "Outcome", "PageResult", "claim_page", "preview_page"]
@@ -120,6 +121,20 @@ async def _assess_page(
     return accounts, _assess(scope, card, accounts, rows.all())
 
 
+async def assess_account(connection: AsyncConnection, scope: ClaimScope, card: RateCard) -> InvoicePreview | None:
+    """What the scope's only account owes now, whether it has a live invoice of this scope or not; none: nothing.
+
+    Its usage is left in `page_usage`, for `insert_claims`.
+    """
+    identity = {"period": scope.period, "attribution_id": scope.attribution_id}
+    row = (await connection.execute(statement("claims", "account"), identity)).mappings().one()
+    accounts = [_billable(dict(row))]
+    await connection.execute(statement("claims", "create_page_usage"))
+    await connection.execute(statement("claims", "fill_page_usage"), _usage(scope, card, accounts))
+    rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
+    return next(iter(_assess(scope, card, accounts, rows.all())), None)
+
+
 async def _write(
     connection: AsyncConnection,
     scope: ClaimScope,
@@ -129,7 +144,7 @@ async def _write(
 ) -> None:
     if accounts:
         await _write_outcomes(connection, scope, accounts, assessed)
-        await _write_invoices(connection, scope, card, _of(assessed, Outcome.INVOICE))
+        await _write_invoices(connection, scope, card, [each for each in assessed if each.outcome == Outcome.INVOICE])
 
 
 async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> list[InvoicePreview]:
@@ -151,8 +166,15 @@ def _page(scope: ClaimScope) -> dict[str, Any]:
 
 async def _billable_accounts(connection: AsyncConnection, scope: ClaimScope) -> list[BillableAccount]:
     identity = {"period": scope.period, "reason": str(scope.reason), "subject": scope.subject}
-    rows = await connection.execute(statement("claims", "accounts"), {**_page(scope), **identity})
-    return [BillableAccount(**row) for row in rows.mappings()]
+    rows = await connection.execute(
+        statement("claims", "accounts"),
+        {**_page(scope), **identity, "charge_on": str(scope.policy.charge_on)},
+    )
+    return [_billable(dict(row)) for row in rows.mappings()]
+
+
+def _billable(row: dict[str, Any]) -> BillableAccount:
+    return BillableAccount(policy=account_policy(row), **row)
 
 
 def _usage(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> dict[str, Any]:
@@ -228,10 +250,11 @@ def _recordable(each: InvoicePreview) -> int:
 
 
 async def _write_invoices(
-    connection: AsyncConnection, scope: ClaimScope, card: RateCard, drafts: Sequence[DraftInvoice]
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, made: Sequence[InvoicePreview]
 ) -> None:
-    if not drafts:
+    if not made:
         return
+    drafts = [each.draft for each in made]
     inserted = await connection.execute(
         statement("claims", "insert_invoices"),
         {
@@ -247,14 +270,19 @@ async def _write_invoices(
             "customers": [draft.stripe_customer_id for draft in drafts],
             "amounts": [draft.amount for draft in drafts],
             "credits": [draft.credits for draft in drafts],
+            "brakes": [each.brake for each in made],
+            "finalizations": [str(each.policy.finalization) for each in made],
+            "grace": scope.policy.grace,
+            "stripe_invoice_id": scope.stripe_invoice_id,
         },
     )
     ids: dict[str, int] = {row.key: row.id for row in inserted}
-    await _write_lines(connection, ids, drafts)
+    await write_lines(connection, ids, drafts)
     await connection.execute(statement("claims", "insert_claims"), {"invoice_ids": list(ids.values())})
 
 
-async def _write_lines(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
+async def write_lines(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
+    """Write the drafts' lines, numbered from 1; `ids` are the invoices' by key."""
     numbered = [
         (ids[draft.key], number, line, carried)
         for draft in drafts

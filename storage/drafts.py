@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +11,7 @@ from enum import StrEnum
 from billing.errors import PricingError
 from billing.invoice import MOST_LINES, InvoiceReason, invoice_key
 from billing.money import format_amount
+from billing.policy import AccountPolicy, Policy
 from billing.rating import RateCard, RatedLine, is_billable_total
 
 _LARGEST = 2**63 - 1
@@ -22,7 +23,8 @@ class ClaimScope:
 
     Usage in `[bill_after, cutoff)` counts, and that before `period_start` is counted as carried over. The page
     of accounts is `after < attribution_id <= through`, to the end without `through`; `attribution_id` narrows
-    it to this account.
+    it to this account. `policy` is the deployment's. Usage that goes on a draft of Stripe's names it and its
+    subscription.
     """
 
     period: str
@@ -34,16 +36,23 @@ class ClaimScope:
     after: str = ""
     through: str | None = None
     attribution_id: str | None = None
+    policy: Policy = Policy()
+    stripe_invoice_id: str | None = None
 
 
 @dataclass(frozen=True)
 class BillableAccount:
-    """An account that has no live invoice of this scope. `ordinal` is that of its next one."""
+    """An account that has no live invoice of this scope. `ordinal` is that of its next one.
+
+    `previous_amount`: the total, in minor units, of its latest earlier period; none when it has none.
+    """
 
     attribution_id: str
     currency: str
     stripe_customer_id: str | None
     ordinal: int
+    policy: AccountPolicy = AccountPolicy()
+    previous_amount: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class InvoicePreview:
     """One account's usage, priced. `reason` says why no invoice is made; empty when one is.
 
     `carried_us` is the part of `duration_us` from before the period's start, `carried_amount` that part
-    priced by itself.
+    priced by itself. `brake` says why the invoice waits for a person; empty when it need not.
     """
 
     outcome: Outcome
@@ -97,6 +106,8 @@ class InvoicePreview:
     duration_us: int
     carried_us: int
     carried_amount: int
+    brake: str = ""
+    policy: Policy = field(default=Policy())
 
 
 def assess(scope: ClaimScope, card: RateCard, account: BillableAccount, usage: Sequence[UsageLine]) -> InvoicePreview:
@@ -111,13 +122,22 @@ def assess(scope: ClaimScope, card: RateCard, account: BillableAccount, usage: S
     outcome = Outcome.BLOCKED if reason else Outcome.INVOICE
     if not reason and not is_billable_total(draft.amount, draft.minimum):
         outcome, reason = Outcome.BELOW_MINIMUM, _below_minimum(draft)
+    policy = account.policy.over(scope.policy, account.currency)
+    carried_amount = sum(line.amount for line in carried)
+    brake = ""
+    if outcome == Outcome.INVOICE:
+        brake = policy.limits.exceeded(
+            "the invoice", draft.currency, draft.amount, carried_amount, account.previous_amount
+        )
     return InvoicePreview(
         outcome=outcome,
         reason=reason,
         draft=draft,
         duration_us=sum(line.duration_us for line in usage),
         carried_us=sum(line.carried_us for line in usage),
-        carried_amount=sum(line.amount for line in carried),
+        carried_amount=carried_amount,
+        brake=brake,
+        policy=policy,
     )
 
 

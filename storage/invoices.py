@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import IllegalTransitionError, MismatchError, PermanentError
 from billing.invoice import DEAD, OPEN, InvoiceReason, InvoiceState, check_transition
+from billing.policy import BlockedKind, ChargeOn, Finalization
 from billing.rating import RatedLine
 from billing.report import ReportClaim
 from storage.database import Database
@@ -50,7 +51,10 @@ class InvoiceRecord:
     """An invoice with its lines. `amount` in minor units; `voided_at` also when it was deleted.
 
     `ordinal` counts invoices of the same identity, each after the death of the one before; `generation` counts how
-    often this one was resumed, and is part of its idempotency keys.
+    often this one was resumed, `revision` how often its usage was claimed anew; both are part of its idempotency
+    keys. `approved_amount`: what a person approved. `found_subtotal`: Stripe's, that blocks it; `accepted_subtotal`:
+    Stripe's, that a person accepted in place of ours. All in minor units. `written_off`: dead, and its usage is not
+    billed again.
     """
 
     id: int
@@ -81,7 +85,32 @@ class InvoiceRecord:
     uncollectible_at: datetime | None
     voided_at: datetime | None
     updated_at: datetime
+    charge_on: ChargeOn
+    finalization: Finalization
+    finalize_at: datetime | None
+    revision: int
+    blocked_kind: BlockedKind | None
+    approved_amount: int | None
+    approved_at: datetime | None
+    approved_by: str | None
+    found_subtotal: int | None
+    found_digest: str | None
+    accepted_subtotal: int | None
+    accepted_digest: str | None
+    replaces_stripe_invoice_id: str | None
+    void_requested_at: datetime | None
+    void_requested_by: str | None
+    void_reason: str | None
+    written_off: bool
+    payment_attempts: int
+    payment_failed_at: datetime | None
     lines: tuple[InvoiceLineRecord, ...]
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether it is a draft that a person has to approve first."""
+        waits = self.state is InvoiceState.DRAFT and self.finalization is Finalization.APPROVAL
+        return waits and self.approved_amount is None
 
 
 @dataclass(frozen=True)
@@ -151,7 +180,7 @@ async def record_report(db: Database, key: str, report_id: str) -> None:
         MismatchError: the invoice already has another report, and a Stripe invoice that names it.
     """
     async with db.transaction() as connection:
-        row = await _lock(connection, key)
+        row = await lock_invoice(connection, key)
         if row.report_id not in (None, report_id) and row.stripe_invoice_id is not None:
             raise MismatchError(f"{key} already has the report {row.report_id}, not {report_id}")
         await connection.execute(statement("invoices", "set_report"), {"id": row.id, "report_id": report_id})
@@ -192,7 +221,7 @@ async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_cu
     """
     try:
         async with db.transaction() as connection:
-            row = await _lock(connection, key)
+            row = await lock_invoice(connection, key)
             state = InvoiceState(row.state)
             claimed = state is InvoiceState.CLAIMED  # then its id, if any, is of a creation that failed half-way
             if row.stripe_invoice_id == stripe_invoice_id and not claimed:
@@ -219,7 +248,7 @@ async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_cu
 async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -> bool:
     """Move an invoice to another state as of `at`; False when it is there already.
 
-    When it dies its claims are released, and its usage is billable again. A blocked invoice may die from the
+    When it dies its claims are released, and its usage is billable again, unless it is to be written off. A blocked invoice may die from the
     state in which it was blocked; any other step waits until it is resumed.
 
     Raises:
@@ -227,7 +256,7 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
         IllegalTransitionError: there is no such step.
     """
     async with db.transaction() as connection:
-        row = await _lock(connection, key)
+        row = await lock_invoice(connection, key)
         current = InvoiceState(row.state)
         if current is InvoiceState.BLOCKED and to in DEAD:
             current = InvoiceState(row.resume_state)
@@ -237,28 +266,42 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
             statement("invoices", "set_state"),
             {"id": row.id, "state": str(to), "column": _INSTANT_OF[to], "at": at},
         )
-        if to in DEAD:
+        if to in DEAD and not row.written_off:
             await connection.execute(statement("invoices", "release_claims"), {"id": row.id, "reason": str(to)})
     return True
 
 
 async def block_invoice(
-    db: Database, key: str, reason: str, stripe_invoice_id: str | None = None, stripe_customer_id: str | None = None
+    db: Database,
+    key: str,
+    reason: str,
+    stripe_invoice_id: str | None = None,
+    stripe_customer_id: str | None = None,
+    *,
+    found: tuple[int, str] | None = None,
 ) -> None:
     """Let an invoice wait for an operator. One that is blocked already keeps since when and gets the new reason.
 
     `stripe_invoice_id`: what its creation had made before it failed. It is kept, with its customer, so that the
-    account keeps that customer, under whom the next try finds it.
+    account keeps that customer, under whom the next try finds it. `found`: subtotal, in minor units, and digest of
+    the lines that Stripe has in place of ours; a person may accept them.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
         IllegalTransitionError: it is voided or deleted.
     """
     async with db.transaction() as connection:
-        row = await _lock(connection, key)
+        row = await lock_invoice(connection, key)
         if row.state in DEAD:
             raise IllegalTransitionError(f"an invoice that is {row.state} cannot become blocked")
-        await connection.execute(statement("invoices", "block"), {"id": row.id, "reason": reason})
+        if row.state == InvoiceState.BLOCKED and row.blocked_kind == BlockedKind.LIMIT and found is None:
+            return  # what a brake stops is let go by an approval alone
+        subtotal, digest = found or (None, None)
+        kind = BlockedKind.ERROR if found is None else BlockedKind.EDITED
+        await connection.execute(
+            statement("invoices", "block"),
+            {"id": row.id, "reason": reason, "kind": str(kind), "found_subtotal": subtotal, "found_digest": digest},
+        )
         if stripe_invoice_id is not None and row.stripe_invoice_id != stripe_invoice_id:
             made = {"stripe_invoice_id": stripe_invoice_id, "stripe_customer_id": stripe_customer_id}
             await connection.execute(statement("invoices", "set_stripe_invoice"), {"id": row.id, **made})
@@ -267,12 +310,15 @@ async def block_invoice(
 async def resume_invoice(db: Database, key: str) -> InvoiceState:
     """Let a blocked invoice go on, and say in which state it is now; one that is not blocked stays as it is.
 
+    So does one that a brake stops, until it is approved.
+
     Raises:
         UnknownInvoiceError: there is no such invoice.
     """
     async with db.transaction() as connection:
-        row = await _lock(connection, key)
-        if row.state != InvoiceState.BLOCKED:
+        row = await lock_invoice(connection, key)
+        stopped = row.blocked_kind == BlockedKind.LIMIT and row.approved_amount != row.amount
+        if row.state != InvoiceState.BLOCKED or stopped:
             return InvoiceState(row.state)
         await connection.execute(statement("invoices", "resume"), {"id": row.id})
         return InvoiceState(row.resume_state)
@@ -298,7 +344,12 @@ async def claims_for_report(db: Database, key: str) -> AsyncGenerator[ReportClai
                 yield ReportClaim(*row)
 
 
-async def _lock(connection: AsyncConnection, key: str) -> Any:
+async def lock_invoice(connection: AsyncConnection, key: str) -> Any:
+    """The invoice's row, locked until the transaction ends.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+    """
     row = (await connection.execute(statement("invoices", "lock"), {"key": key})).one_or_none()
     if row is None:
         raise UnknownInvoiceError(f"no invoice {key} in this database")
@@ -334,6 +385,10 @@ def _record(row: Any, lines: tuple[InvoiceLineRecord, ...]) -> InvoiceRecord:
     values = dict(row)
     values["reason"] = InvoiceReason(values["reason"])
     values["state"] = InvoiceState(values["state"])
+    values["charge_on"] = ChargeOn(values["charge_on"])
+    values["finalization"] = Finalization(values["finalization"])
+    if values["blocked_kind"] is not None:
+        values["blocked_kind"] = BlockedKind(values["blocked_kind"])
     if values["resume_state"] is not None:
         values["resume_state"] = InvoiceState(values["resume_state"])
     return InvoiceRecord(**values, lines=lines)

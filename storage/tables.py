@@ -22,6 +22,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSTZRANGE, ExcludeConstraint
@@ -58,8 +59,10 @@ SUBSCRIPTION = Table(
     METADATA,
     _id(),
     Column("attribution_id", _KEYED, ForeignKey("account.attribution_id"), nullable=False),
-    Column("stripe_subscription_id", Text, unique=True),
+    Column("stripe_subscription_id", Text),
+    Column("part", SmallInteger, nullable=False, server_default=text("1")),
     Column("during", TSTZRANGE, nullable=False),
+    UniqueConstraint("stripe_subscription_id", "part", name="subscription_parts"),
     CheckConstraint(
         "NOT isempty(during) AND NOT lower_inf(during) AND lower_inc(during) AND NOT upper_inc(during)",
         name="subscription_during_form",
@@ -126,6 +129,30 @@ INVOICE = Table(
     Column("uncollectible_at", _INSTANT),
     Column("voided_at", _INSTANT),
     Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("charge_on", Text, nullable=False, server_default="own"),
+    Column("finalization", Text, nullable=False, server_default="at_once"),
+    Column("finalize_at", _INSTANT),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
+    Column("blocked_kind", Text),
+    Column("approved_amount", BigInteger),
+    Column("approved_at", _INSTANT),
+    Column("approved_by", Text),
+    Column("found_subtotal", BigInteger),
+    Column("found_digest", Text),
+    Column("accepted_subtotal", BigInteger),
+    Column("accepted_digest", Text),
+    Column("replaces_stripe_invoice_id", Text),
+    Column("void_requested_at", _INSTANT),
+    Column("void_requested_by", Text),
+    Column("void_reason", Text),
+    Column("written_off", Boolean, nullable=False, server_default=text("false")),
+    Column("payment_attempts", Integer, nullable=False, server_default=text("0")),
+    Column("payment_failed_at", _INSTANT),
+    CheckConstraint("charge_on IN ('own', 'subscription')", name="invoice_charge_on"),
+    CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="invoice_finalization"),
+    CheckConstraint("blocked_kind IN ('error', 'limit', 'edited')", name="invoice_blocked_kind"),
+    CheckConstraint("(approved_amount IS NULL) = (approved_at IS NULL)", name="invoice_approval"),
+    CheckConstraint("(accepted_subtotal IS NULL) = (accepted_digest IS NULL)", name="invoice_accepted"),
     CheckConstraint(
         "state IN ('claimed', 'draft', 'finalized', 'billed', 'paid', 'voided', 'deleted', 'uncollectible', 'blocked')",
         name="invoice_state_known",
@@ -216,4 +243,42 @@ PERIOD_SUMMARY = Table(
     Column("billing_period", _KEYED, primary_key=True),
     Column("summary", JSONB, nullable=False),
     Column("settled_at", _INSTANT, nullable=False, server_default=_NOW),
+)
+
+ACCOUNT_POLICY = Table(
+    "account_policy",
+    METADATA,
+    Column("attribution_id", _KEYED, ForeignKey("account.attribution_id"), primary_key=True),
+    Column("charge_on", Text),
+    Column("finalization", Text),
+    Column("limit_amount", BigInteger),
+    Column("limit_multiple", Numeric),
+    Column("limit_carried_share", Numeric),
+    Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+    CheckConstraint("charge_on IN ('own', 'subscription')", name="account_policy_charge_on"),
+    CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="account_policy_finalization"),
+    CheckConstraint(
+        "limit_amount >= 0 AND limit_multiple > 0 AND limit_carried_share >= 0", name="account_policy_limits"
+    ),
+)
+
+SUBSCRIPTION_FAULT = Table(
+    "subscription_fault",
+    METADATA,
+    Column("stripe_subscription_id", Text, primary_key=True),
+    Column("attribution_id", _KEYED),
+    Column("reason", Text, nullable=False),
+    Column("since", _INSTANT, nullable=False, server_default=_NOW),
+)
+
+PERIOD_HOLD = Table(
+    "period_hold",
+    METADATA,
+    Column("billing_period", _KEYED, primary_key=True),
+    Column("reason", Text),
+    Column("since", _INSTANT),
+    Column("totals", JSONB, nullable=False),
+    Column("approved", JSONB),
+    Column("approved_at", _INSTANT),
+    Column("approved_by", Text),
 )

@@ -14,20 +14,57 @@ WHERE attribution_id > :after
 ORDER BY attribution_id
 FOR UPDATE;
 
+-- name: lock_account
+SELECT attribution_id FROM account WHERE attribution_id = :attribution_id FOR UPDATE;
+
 -- name: accounts
 -- After the locks, in a statement of its own: it must see what the transaction that was waited for has done.
+-- A period leaves out who is charged on the invoices of a subscription that goes on.
 SELECT a.attribution_id, a.currency, a.stripe_customer_id,
-       1 + count(i.id) AS ordinal
+       1 + count(i.id) AS ordinal,
+       {policy_columns}
 FROM account AS a
+LEFT JOIN account_policy AS p USING (attribution_id)
 LEFT JOIN invoice AS i
     ON (i.billing_period, i.attribution_id, i.reason, i.subject)
      = (:period, a.attribution_id, :reason, :subject)
 WHERE a.attribution_id > :after
   AND (CAST(:through AS text) IS NULL OR a.attribution_id <= :through)
   AND (CAST(:attribution_id AS text) IS NULL OR a.attribution_id = :attribution_id)
-GROUP BY a.attribution_id
+  AND NOT (
+      :reason = 'period'
+      AND coalesce(p.charge_on, CAST(:charge_on AS text)) = 'subscription'
+      AND EXISTS (
+          SELECT FROM subscription AS s
+          WHERE s.attribution_id = a.attribution_id
+            AND s.stripe_subscription_id IS NOT NULL
+            AND upper_inf(s.during)
+      )
+  )
+GROUP BY a.attribution_id, p.attribution_id
 HAVING coalesce(bool_and(i.state IN ('voided', 'deleted')), true)
 ORDER BY a.attribution_id;
+
+-- name: policy_columns
+p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_share,
+       (
+           SELECT CAST(sum(b.amount) AS bigint)
+           FROM invoice AS b
+           WHERE b.attribution_id = a.attribution_id
+             AND b.currency = a.currency
+             AND b.billing_period < :period
+             AND b.state NOT IN ('voided', 'deleted')
+           GROUP BY b.billing_period
+           ORDER BY b.billing_period DESC
+           LIMIT 1
+       ) AS previous_amount
+
+-- name: account
+SELECT a.attribution_id, a.currency, a.stripe_customer_id, 1 AS ordinal,
+       {policy_columns}
+FROM account AS a
+LEFT JOIN account_policy AS p USING (attribution_id)
+WHERE a.attribution_id = :attribution_id;
 
 -- name: create_page_usage
 CREATE TEMPORARY TABLE page_usage (
@@ -102,15 +139,26 @@ WITH page_usage AS ({usage})
 
 -- name: insert_invoices
 INSERT INTO invoice (
-    billing_period, reason, subject, cutoff, rate_card_digest, state,
+    billing_period, reason, subject, cutoff, rate_card_digest, stripe_invoice_id, charge_on,
+    state, resume_state, blocked_kind, blocked_reason, blocked_since, finalization, finalize_at,
     key, attribution_id, ordinal, currency, stripe_customer_id, amount, credits
 )
-SELECT :period, :reason, :subject, :cutoff, :rate_card_digest, 'claimed', draft.*
+SELECT :period, :reason, :subject, :cutoff, :rate_card_digest, CAST(:stripe_invoice_id AS text),
+       CASE WHEN CAST(:stripe_invoice_id AS text) IS NULL THEN 'own' ELSE 'subscription' END,
+       CASE WHEN draft.brake = '' THEN 'claimed' ELSE 'blocked' END,
+       CASE WHEN draft.brake <> '' THEN 'claimed' END,
+       CASE WHEN draft.brake <> '' THEN 'limit' END,
+       nullif(draft.brake, ''),
+       CASE WHEN draft.brake <> '' THEN now() END,
+       draft.finalization,
+       CASE WHEN draft.finalization = 'grace' THEN now() + CAST(:grace AS interval) END,
+       draft.key, draft.attribution_id, draft.ordinal, draft.currency, draft.stripe_customer_id, draft.amount,
+       draft.credits
 FROM unnest(
     CAST(:keys AS text[]), CAST(:attribution_ids AS text[]), CAST(:ordinals AS integer[]),
     CAST(:currencies AS text[]), CAST(:customers AS text[]), CAST(:amounts AS bigint[]),
-    CAST(:credits AS numeric[])
-) AS draft
+    CAST(:credits AS numeric[]), CAST(:brakes AS text[]), CAST(:finalizations AS text[])
+) AS draft (key, attribution_id, ordinal, currency, stripe_customer_id, amount, credits, brake, finalization)
 RETURNING id, key;
 
 -- name: insert_lines

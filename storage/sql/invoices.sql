@@ -2,7 +2,9 @@
 id, key, attribution_id, billing_period, reason, subject, ordinal, generation, state, blocked_reason, blocked_since,
 resume_state, cutoff, currency, amount, credits, rate_card_digest, stripe_customer_id, report_id,
 stripe_invoice_id, claimed_at, drafted_at, finalized_at, billed_at, paid_at, uncollectible_at, voided_at,
-updated_at
+updated_at, charge_on, finalization, finalize_at, revision, blocked_kind, approved_amount, approved_at, approved_by,
+found_subtotal, found_digest, accepted_subtotal, accepted_digest, replaces_stripe_invoice_id, void_requested_at,
+void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at
 
 -- name: load
 SELECT {columns} FROM invoice WHERE key = :key;
@@ -35,7 +37,9 @@ WHERE billing_period = :period
 ORDER BY key;
 
 -- name: lock
-SELECT id, state, resume_state, stripe_invoice_id, report_id FROM invoice WHERE key = :key FOR UPDATE;
+SELECT id, state, resume_state, stripe_invoice_id, report_id, amount, charge_on, finalization, blocked_kind,
+       approved_amount, found_subtotal, written_off, attribution_id, void_requested_at
+FROM invoice WHERE key = :key FOR UPDATE;
 
 -- name: set_report
 UPDATE invoice SET report_id = :report_id, updated_at = now() WHERE id = :id;
@@ -54,6 +58,7 @@ UPDATE invoice
 SET state = :state,
     blocked_reason = NULL,
     blocked_since = NULL,
+    blocked_kind = NULL,
     resume_state = NULL,
     drafted_at = CASE WHEN :column = 'drafted_at' THEN :at ELSE drafted_at END,
     finalized_at = CASE WHEN :column = 'finalized_at' THEN :at ELSE finalized_at END,
@@ -76,6 +81,9 @@ UPDATE invoice
 SET resume_state = CASE WHEN state = 'blocked' THEN resume_state ELSE state END,
     blocked_since = coalesce(blocked_since, now()),
     blocked_reason = :reason,
+    blocked_kind = :kind,
+    found_subtotal = CAST(:found_subtotal AS bigint),
+    found_digest = CAST(:found_digest AS text),
     state = 'blocked',
     updated_at = now()
 WHERE id = :id;
@@ -88,7 +96,8 @@ WHERE id = :id AND 'claimed' IN (state, resume_state);
 -- name: resume
 -- What Stripe refused is kept under its idempotency keys: the next generation asks under new ones.
 UPDATE invoice
-SET generation = generation + 1, state = resume_state, resume_state = NULL, blocked_reason = NULL, blocked_since = NULL, updated_at = now()
+SET generation = generation + 1, state = resume_state, resume_state = NULL, blocked_reason = NULL,
+    blocked_since = NULL, blocked_kind = NULL, updated_at = now()
 WHERE id = :id;
 
 -- name: lock_account

@@ -1,0 +1,70 @@
+"""Amending: an invoice that still waits as a draft claims its usage anew, late usage with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.invoice import InvoiceState
+from billing.policy import Finalization
+from billing.rating import RateCard
+from storage import claims
+from storage.database import Database
+from storage.drafts import ClaimScope, InvoicePreview, Outcome
+from storage.invoices import lock_invoice
+from storage.queries import statement
+
+
+async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: RateCard) -> bool:
+    """Claim the invoice's usage anew; False, and nothing changed, when it comes to the same.
+
+    It is `claimed` again then, as its next revision, or `blocked` when a brake stops the new amount. One that is
+    no draft, is finalized at once, or is approved already, is left as it is; so is one whose usage would come to no
+    invoice any more. `scope` names the invoice's account.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+    """
+    async with db.transaction() as connection:
+        await connection.execute(statement("claims", "tune"))
+        await connection.execute(statement("claims", "lock_account"), {"attribution_id": scope.attribution_id})
+        row = await lock_invoice(connection, key)
+        waits = row.state == InvoiceState.DRAFT and row.finalization != Finalization.AT_ONCE
+        if not waits or row.approved_amount is not None or row.void_requested_at is not None:
+            return False
+        undo = await connection.begin_nested()
+        await connection.execute(statement("decisions", "drop_claims"), {"id": row.id})
+        assessed = await claims.assess_account(connection, scope, rate_card)
+        if assessed is None or await _same(connection, row.id, assessed):
+            await undo.rollback()
+            return False
+        await _rewrite(connection, row.id, key, assessed, rate_card)
+        await undo.commit()
+    return True
+
+
+async def _same(connection: AsyncConnection, invoice_id: int, assessed: InvoicePreview) -> bool:
+    found = await connection.execute(statement("invoices", "lines"), {"ids": [invoice_id]})
+    ours = [(line.workspace_class, line.rate_from, line.duration_us, line.amount) for line in found]
+    now = [(line.workspace_class, line.rate_from, line.duration_us, line.amount) for line in assessed.draft.lines]
+    return ours == now or assessed.outcome != Outcome.INVOICE
+
+
+async def _rewrite(
+    connection: AsyncConnection, invoice_id: int, key: str, assessed: InvoicePreview, card: RateCard
+) -> None:
+    draft = replace(assessed.draft, key=key)
+    await connection.execute(statement("decisions", "drop_lines"), {"id": invoice_id})
+    await claims.write_lines(connection, {key: invoice_id}, [draft])
+    await connection.execute(statement("claims", "insert_claims"), {"invoice_ids": [invoice_id]})
+    await connection.execute(
+        statement("decisions", "amend"),
+        {
+            "id": invoice_id,
+            "amount": draft.amount,
+            "credits": draft.credits,
+            "rate_card_digest": card.digest,
+            "brake": assessed.brake,
+        },
+    )

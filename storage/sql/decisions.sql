@@ -1,0 +1,98 @@
+-- name: approve
+UPDATE invoice
+SET approved_amount = :amount, approved_at = now(), approved_by = :by, updated_at = now()
+WHERE id = :id;
+
+-- name: accept
+UPDATE invoice
+SET accepted_subtotal = found_subtotal, accepted_digest = found_digest, found_subtotal = NULL, found_digest = NULL
+WHERE id = :id;
+
+-- name: rebuild_own
+-- The draft is left behind, and removed when its successor is made under the next generation's keys.
+UPDATE invoice
+SET state = 'claimed', resume_state = NULL, blocked_reason = NULL, blocked_since = NULL, blocked_kind = NULL,
+    found_subtotal = NULL, found_digest = NULL, accepted_subtotal = NULL, accepted_digest = NULL,
+    approved_amount = NULL, approved_at = NULL, approved_by = NULL,
+    replaces_stripe_invoice_id = coalesce(stripe_invoice_id, replaces_stripe_invoice_id),
+    stripe_invoice_id = NULL, generation = generation + 1, updated_at = now()
+WHERE id = :id;
+
+-- name: rebuild_on_subscription
+-- Its draft is Stripe's own: only our lines on it are made anew.
+UPDATE invoice
+SET state = 'claimed', resume_state = NULL, blocked_reason = NULL, blocked_since = NULL, blocked_kind = NULL,
+    found_subtotal = NULL, found_digest = NULL, accepted_subtotal = NULL, accepted_digest = NULL,
+    approved_amount = NULL, approved_at = NULL, approved_by = NULL,
+    revision = revision + 1, generation = generation + 1, updated_at = now()
+WHERE id = :id;
+
+-- name: request_void
+UPDATE invoice
+SET void_requested_at = coalesce(void_requested_at, now()), void_requested_by = :by, void_reason = :reason,
+    written_off = :write_off, updated_at = now()
+WHERE id = :id;
+
+-- name: write_off
+-- What was released and is not billed otherwise by now is claimed again, by the dead invoice.
+WITH history AS (
+    SELECT invoice_id, line_no, instance_id, during FROM claim_history WHERE invoice_id = :id
+),
+free AS (
+    SELECT h.invoice_id, h.line_no, h.instance_id, piece.during
+    FROM history AS h
+    CROSS JOIN LATERAL unnest(
+        tstzmultirange(h.during)
+        - coalesce((SELECT range_agg(c.during) FROM claim AS c WHERE c.instance_id = h.instance_id),
+                   '{}'::tstzmultirange)
+    ) AS piece (during)
+),
+again AS (
+    INSERT INTO claim (invoice_id, line_no, instance_id, during)
+    SELECT invoice_id, line_no, instance_id, during FROM free ORDER BY instance_id, during
+    RETURNING instance_id
+)
+UPDATE invoice SET written_off = true, updated_at = now() WHERE id = :id
+RETURNING (SELECT count(*) FROM again) AS claims;
+
+-- name: forget_history
+DELETE FROM claim_history WHERE invoice_id = :id;
+
+-- name: payment_failed
+UPDATE invoice
+SET payment_attempts = :attempts,
+    payment_failed_at = CASE WHEN CAST(:failed AS boolean) THEN coalesce(payment_failed_at, now()) END,
+    updated_at = now()
+WHERE id = :id
+  AND (payment_attempts, payment_failed_at IS NOT NULL) IS DISTINCT FROM (:attempts, CAST(:failed AS boolean));
+
+-- name: amendable
+-- Drafts that wait by their policy: usage that has come since can still be put on them.
+SELECT key
+FROM invoice
+WHERE billing_period = :period
+  AND attribution_id > :after
+  AND (CAST(:through AS text) IS NULL OR attribution_id <= :through)
+  AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
+  AND state = 'draft'
+  AND finalization <> 'at_once'
+  AND approved_amount IS NULL
+ORDER BY key;
+
+-- name: drop_claims
+DELETE FROM claim WHERE invoice_id = :id;
+
+-- name: drop_lines
+DELETE FROM invoice_line WHERE invoice_id = :id;
+
+-- name: amend
+UPDATE invoice
+SET amount = :amount, credits = :credits, rate_card_digest = :rate_card_digest,
+    revision = revision + 1, report_id = NULL,
+    state = CASE WHEN :brake = '' THEN 'claimed' ELSE 'blocked' END,
+    resume_state = CASE WHEN :brake <> '' THEN 'claimed' END,
+    blocked_kind = CASE WHEN :brake <> '' THEN 'limit' END,
+    blocked_reason = nullif(:brake, ''),
+    blocked_since = CASE WHEN :brake <> '' THEN now() END,
+    updated_at = now()
+WHERE id = :id;
