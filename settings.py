@@ -98,7 +98,8 @@ class Settings(BaseSettings):
         ChargeOn.OWN, description="an invoice of our own, or the draft that Stripe makes for the subscription's cycle"
     )
     finalization: Finalization = Field(
-        Finalization.AT_ONCE, description="at_once; grace: Stripe does it hours later; approval: a person approves first"
+        Finalization.AT_ONCE,
+        description="at_once; grace: Stripe does it hours later; approval: a person approves first",
     )
     finalization_grace_hours: float = Field(
         24.0, gt=0, le=720, description="for finalization=grace; until then late usage is added to the draft"

@@ -18,10 +18,12 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.accounts import AccountActivities
+from activities.decisions import DecisionActivities
 from activities.invoices import InvoiceActivities
 from activities.periods import PeriodActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_customers import StripeCustomerActivities
+from activities.stripe_drafts import StripeDraftActivities
 from activities.stripe_invoices import StripeInvoiceActivities
 from billing.rating import load_rate_card
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
@@ -73,6 +75,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         invoices = InvoiceActivities(database, reports, settings)
         periods = PeriodActivities(database, rate_card, settings)
         accounts = AccountActivities(database)
+        decisions = DecisionActivities(database, rate_card, settings)
         yield Worker(
             client,
             task_queue=BILLING_QUEUE,
@@ -83,6 +86,8 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(periods.plan_pages, periods.claim_page, periods.claim_cancellation),
                 *(periods.progress, periods.write_summary),
                 *(accounts.apply_subscription, accounts.store_accounts),
+                *(decisions.approve, decisions.rebuild, decisions.request_void),
+                *(decisions.amend, decisions.give_up_draft),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -103,12 +108,14 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
     stripe_client = make_stripe_client(settings.need("stripe_api_key"), settings.stripe_api_base)
     try:
         invoices = StripeInvoiceActivities(stripe_client)
+        drafts = StripeDraftActivities(stripe_client)
         customers = StripeCustomerActivities(stripe_client)
         yield Worker(
             client,
             task_queue=STRIPE_QUEUE,
             activities=[
                 *(invoices.create, invoices.finalize, invoices.retrieve),
+                *(drafts.fill, drafts.hold, drafts.void),
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,

@@ -9,7 +9,9 @@ from contextlib import asynccontextmanager, suppress
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from billing.errors import PermanentError
+from billing.errors import EditedInvoiceError, PermanentError
+from contracts.invoices import EditedFigures
+from contracts.message import Message
 
 _HEARTBEAT_EVERY = 10.0
 
@@ -27,11 +29,18 @@ async def step() -> AsyncIterator[None]:
     try:
         yield
     except PermanentError as error:
-        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+        raise ApplicationError(str(error), *details_of(error), type=type(error).__name__, non_retryable=True) from error
     finally:
         beat.cancel()
         with suppress(asyncio.CancelledError):
             await beat
+
+
+def details_of(error: PermanentError) -> list[Message]:
+    """What a person needs to decide on the error, beside its text."""
+    if isinstance(error, EditedInvoiceError):
+        return [EditedFigures(subtotal=error.subtotal, digest=error.digest)]
+    return []
 
 
 async def _beat() -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio import activity
 
 from activities.errors import step
-from activities.settlement import check_books, states_to_reach
+from activities.settlement import check_books, expected_lines, states_to_reach
 from billing.invoice import InvoiceState
 from billing.periods import BillingPeriod
+from billing.policy import ChargeOn, Finalization
 from billing.report import ReportHeader, ReportLine, encode_claim, encode_header
 from contracts import stripe_metadata
 from contracts.invoices import (
@@ -30,8 +31,11 @@ from contracts.names import Activities
 from settings import Settings
 from storage import invoices as store
 from storage.database import Database
+from storage.decisions import record_payment_attempts
 from storage.invoices import InvoiceLineRecord, InvoiceRecord, UnknownInvoiceError
 from storage.reports import ReportStore
+
+_LAST_CHECK = timedelta(minutes=10)
 
 
 class InvoiceActivities:
@@ -57,7 +61,11 @@ class InvoiceActivities:
         """
         async with step():
             record = await self._record(ref.invoice_key)
-            if record.report_id is None or record.stripe_invoice_id is None:
+            if (
+                record.report_id is None
+                or record.stripe_invoice_id is None
+                or record.charge_on is ChargeOn.SUBSCRIPTION
+            ):
                 published = await self._reports.publish(
                     record.billing_period, record.attribution_id, self._report(record)
                 )
@@ -93,6 +101,12 @@ class InvoiceActivities:
                 await check_books(self._db, self._reports, record, settle.snapshot)
             for state, at in reached:
                 await store.move_invoice(self._db, record.key, state, at)
+            failed = settle.snapshot.status == "open" and settle.snapshot.attempt_count > 0
+            if (settle.snapshot.attempt_count, failed) != (
+                record.payment_attempts,
+                record.payment_failed_at is not None,
+            ):
+                await record_payment_attempts(self._db, record.key, settle.snapshot.attempt_count, failed=failed)
             return await self._loaded(record.key)
 
     @activity.defn(name=Activities.BLOCK_INVOICE)
@@ -100,7 +114,12 @@ class InvoiceActivities:
         """Mark the invoice as waiting for an operator."""
         async with step():
             await store.block_invoice(
-                self._db, block.invoice_key, block.reason, block.stripe_invoice_id, block.stripe_customer_id
+                self._db,
+                block.invoice_key,
+                block.reason,
+                block.stripe_invoice_id,
+                block.stripe_customer_id,
+                found=(block.found.subtotal, block.found.digest) if block.found else None,
             )
             return await self._loaded(block.invoice_key)
 
@@ -136,7 +155,15 @@ class InvoiceActivities:
             blocked_reason=record.blocked_reason,
             blocked_since=record.blocked_since,
             poll_seconds=self._settings.finalization_poll_seconds,
-            lines_digest=lines_digest((line_id(record, line), line.rated.amount) for line in record.lines),
+            lines_digest=record.accepted_digest or lines_digest(expected_lines(record)),
+            stripe_amount=record.accepted_subtotal,
+            charge_on=record.charge_on,
+            finalization=record.finalization,
+            awaits_approval=record.awaits_approval,
+            waits_until=waits_until(record, self._settings.policy.grace),
+            revision=record.revision,
+            blocked_kind=record.blocked_kind,
+            void_requested=record.void_requested_at is not None,
         )
 
     async def _report(self, record: InvoiceRecord) -> AsyncIterator[bytes]:
@@ -168,7 +195,26 @@ class InvoiceActivities:
             lines=[_stripe_line(record, line, start) for line in record.lines],
             cutoff=record.cutoff,
             generation=record.generation,
+            revision=record.revision,
+            charge_on=record.charge_on,
+            stripe_invoice_id=_draft_to_fill(record),
+            replaces=record.replaces_stripe_invoice_id,
+            auto_advance=record.finalization is Finalization.GRACE,
+            finalizes_at=record.finalize_at,
         )
+
+
+def _draft_to_fill(record: InvoiceRecord) -> str | None:
+    """The draft that exists already: the subscription's, or the one whose usage was claimed anew."""
+    filled = record.charge_on is ChargeOn.SUBSCRIPTION or record.revision > 1
+    return record.stripe_invoice_id if filled else None
+
+
+def waits_until(record: InvoiceRecord, grace: timedelta) -> datetime | None:
+    """When a draft in its grace is finalized: shortly before Stripe does it if nobody else has."""
+    if record.finalization is not Finalization.GRACE or record.finalize_at is None:
+        return None
+    return record.finalize_at - min(_LAST_CHECK, grace / 10)
 
 
 def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:

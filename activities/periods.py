@@ -28,6 +28,7 @@ from settings import Settings
 from storage import claims, invoices, periods
 from storage.claims import ClaimScope
 from storage.database import Database
+from storage.decisions import amendable_keys
 
 
 class PeriodActivities:
@@ -77,6 +78,7 @@ class PeriodActivities:
                 after=page.after,
                 through=page.through,
                 attribution_id=batch.attribution_id,
+                policy=self._settings.policy,
             )
             claimed = await claims.claim_page(self._db, scope, self._rate_card)
             keys = await invoices.unsettled_keys(self._db, batch.period, page.after, page.through, batch.attribution_id)
@@ -85,6 +87,7 @@ class PeriodActivities:
                 below_minimum=claimed.below_minimum,
                 blocked=claimed.blocked,
                 invoice_keys=keys,
+                amendable=await amendable_keys(self._db, batch.period, page.after, page.through, batch.attribution_id),
             )
 
     @activity.defn(name=Activities.CLAIM_CANCELLATION)
@@ -103,6 +106,7 @@ class PeriodActivities:
                 after="",
                 through=None,
                 attribution_id=cancelled.attribution_id,
+                policy=self._settings.policy,
             )
             claimed = await claims.claim_page(self._db, scope, self._rate_card)
             if claimed.keys:

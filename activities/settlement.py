@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from billing.errors import MismatchError
+from billing.errors import EditedInvoiceError, MismatchError
 from billing.invoice import DEAD, InvoiceState
 from billing.report import parse_report_id
 from billing.report_check import LineSum, ReportCheck
 from contracts import stripe_metadata
-from contracts.invoices import StripeInvoiceSnapshot
+from contracts.invoices import StripeInvoiceSnapshot, lines_digest, stripe_figures
 from storage import invoices as store
 from storage.database import Database
 from storage.invoices import InvoiceRecord
@@ -92,10 +92,25 @@ def _check_stripe(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> Non
         _same(f"metadata {key} of {stripe_id}", snapshot.metadata.get(key), ours)
     _same(f"currency of {stripe_id}", snapshot.currency, record.currency)
     _same(f"customer of {stripe_id}", snapshot.stripe_customer_id, record.stripe_customer_id)
-    theirs = sorted((line.line_id, line.amount, line.currency) for line in snapshot.lines)
-    ours_lines = sorted((f"{record.key}#{line.line_no}", line.rated.amount, record.currency) for line in record.lines)
-    _same(f"lines of {stripe_id}", theirs, ours_lines)
-    _same(f"subtotal of {stripe_id} in minor units", snapshot.subtotal, record.amount)
+    subtotal, theirs = stripe_figures(record.key, record.charge_on, snapshot)
+    found: object
+    wanted: object
+    if record.accepted_digest is not None:
+        found, wanted = (subtotal, lines_digest(theirs)), (record.accepted_subtotal, record.accepted_digest)
+        what = f"what a person accepted of {stripe_id}"
+    else:
+        found, wanted = (subtotal, theirs), (record.amount, expected_lines(record))
+        what = f"subtotal, in minor units, and lines of {stripe_id}"
+    if found != wanted:
+        message = f"{what}: found {_short(found)}, expected {_short(wanted)}"
+        raise EditedInvoiceError(message, subtotal, lines_digest(theirs))
+    foreign = [line.currency for line in snapshot.lines if line.currency != record.currency]
+    _same(f"currencies of the lines of {stripe_id} other than {record.currency}", foreign, [])
+
+
+def expected_lines(record: InvoiceRecord) -> list[tuple[str, int]]:
+    """The lines that Stripe is to have: (line id, amount in minor units), sorted."""
+    return sorted((f"{record.key}#{line.line_no}", line.rated.amount) for line in record.lines)
 
 
 def _same(what: str, theirs: object, ours: object) -> None:

@@ -10,6 +10,7 @@ import stripe
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.errors import details_of
 from billing.errors import PermanentError
 from contracts.invoices import DraftMade
 
@@ -36,7 +37,9 @@ def stripe_step() -> Iterator[list[DraftMade]]:
     try:
         yield made
     except PermanentError as error:
-        raise ApplicationError(str(error), *made, type=type(error).__name__, non_retryable=True) from error
+        raise ApplicationError(
+            str(error), *made, *details_of(error), type=type(error).__name__, non_retryable=True
+        ) from error
     except stripe.StripeError as error:
         raise _mapped(error, made) from error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from activities.stripe_client import instant
-from billing.errors import MismatchError
+from billing.errors import EditedInvoiceError
 from contracts import stripe_metadata
 from contracts.invoices import (
     DraftMade,
@@ -15,6 +15,7 @@ from contracts.invoices import (
     StripeInvoiceSnapshot,
     StripeLine,
     lines_digest,
+    stripe_figures,
 )
 
 
@@ -35,33 +36,23 @@ def line_params(line: StripeLine) -> dict[str, Any]:
     }
 
 
-def check_totals(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
-    """Compare subtotal and currency.
-
-    Raises:
-        MismatchError: they differ; both are given.
-    """
-    if invoice["currency"] != order.currency or invoice["subtotal"] != order.amount:
-        raise MismatchError(
-            f"{invoice['id']} has a subtotal of {invoice['subtotal']} {invoice['currency']}, "
-            f"ours is {order.amount} {order.currency} (minor units)"
-        )
-
-
 def check_draft(ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
-    """Compare a draft with what it must hold.
+    """Compare a draft with what it must hold. On a subscription's draft the lines of others are not ours to judge.
 
     Raises:
-        MismatchError: somebody edited it; its lines are given.
+        EditedInvoiceError: somebody edited it; its lines are given.
     """
-    lines = sorted((line.line_id, line.amount) for line in draft.lines)
+    subtotal, lines = stripe_figures(ref.invoice_key, ref.charge_on, draft)
     foreign = [line.currency for line in draft.lines if line.currency != ref.currency]
-    same = (draft.currency, draft.subtotal, lines_digest(lines)) == (ref.currency, ref.amount, ref.lines_digest)
+    digest = lines_digest(lines)
+    same = (draft.currency, subtotal, digest) == (ref.currency, ref.amount, ref.lines_digest)
     if ref.lines_digest and (foreign or not same):
         shown = ", ".join(f"{line_id or '(not ours)'} = {amount}" for line_id, amount in lines)
-        raise MismatchError(
-            f"the draft {ref.stripe_invoice_id} was edited, it is not finalized: {draft.subtotal} {draft.currency}, "
-            f"ours is {ref.amount} {ref.currency} (minor units); its lines: {shown[:400]}"
+        raise EditedInvoiceError(
+            f"the {draft.status} invoice {ref.stripe_invoice_id} was edited in Stripe: {subtotal} {draft.currency}, "
+            f"ours is {ref.amount} {ref.currency} (minor units); its lines: {shown[:400]}",
+            subtotal,
+            digest,
         )
 
 
@@ -80,10 +71,12 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
                 line_id=(line.get("metadata") or {}).get(stripe_metadata.LINE, ""),
                 amount=line["amount"],
                 currency=line["currency"],
+                stripe_line_id=line["id"],
             )
             for line in lines
         ],
         livemode=invoice["livemode"],
+        attempt_count=invoice.get("attempt_count") or 0,
         finalized_at=instant(times.get("finalized_at")),
         paid_at=instant(times.get("paid_at")),
         voided_at=instant(times.get("voided_at")),

@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.stripe_client import as_dict, keyed
 from activities.stripe_errors import foreign_key, stored_failure, stripe_step
-from activities.stripe_invoice_data import check_draft, check_totals, draft_made, line_params, snapshot
+from activities.stripe_invoice_data import check_draft, draft_made, line_params, snapshot
 from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
 from contracts.invoices import (
@@ -19,6 +19,7 @@ from contracts.invoices import (
     StripeInvoiceOrder,
     StripeInvoiceRef,
     StripeInvoiceSnapshot,
+    lines_digest,
 )
 from contracts.names import Activities
 
@@ -52,6 +53,8 @@ class StripeInvoiceActivities:
             if len(order.lines) > _MOST_LINES:
                 raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {_MOST_LINES} an invoice")
             found = None
+            if order.replaces is not None:
+                await self._discard(order)
             if order.generation > 1 or datetime.now(UTC) - order.cutoff > _KEYS_TRUSTED_FOR:
                 found = await self._find(order, made)
             invoice, new = (found, False) if found else await self._create(order, made)
@@ -60,8 +63,35 @@ class StripeInvoiceActivities:
                 await self._correct_metadata(order, invoice)
                 present = set() if new else await self._line_ids(invoice["id"])
                 invoice = await self._add_lines(order, invoice, present)
-            check_totals(order, invoice)
+            await self._check(order, invoice)
             return made[0]
+
+    async def _check(self, order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
+        if (invoice["currency"], invoice["subtotal"]) == (order.currency, order.amount):
+            return
+        lines = lines_digest((line.line_id, line.amount) for line in order.lines)
+        ref = StripeInvoiceRef(
+            invoice_key=order.invoice_key,
+            stripe_invoice_id=invoice["id"],
+            currency=order.currency,
+            amount=order.amount,
+            lines_digest=lines,
+        )
+        check_draft(ref, snapshot(invoice, await self._all_lines(invoice["id"])))
+
+    async def _discard(self, order: StripeInvoiceOrder) -> None:
+        """Remove the predecessor that a person edited."""
+        assert order.replaces is not None
+        ref = StripeInvoiceRef(
+            invoice_key=order.invoice_key,
+            stripe_invoice_id=order.replaces,
+            stripe_customer_id=order.stripe_customer_id,
+        )
+        found = await self.fetch(ref)
+        if found.status == "paid":
+            raise StripeRefusedError(f"{order.replaces} is paid, it cannot be made anew: void or credit it in Stripe")
+        if found.status not in ("deleted", "void"):
+            await self._remove(order.invoice_key, {"id": order.replaces, "status": found.status})
 
     @activity.defn(name=Activities.FINALIZE_STRIPE_INVOICE)
     async def finalize(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
@@ -72,7 +102,7 @@ class StripeInvoiceActivities:
         """
         with stripe_step():
             if not _just_verified(ref):
-                fetched = await self._fetch(ref)
+                fetched = await self.fetch(ref)
                 if fetched.status != "draft":
                     return fetched
                 check_draft(ref, fetched)
@@ -86,7 +116,7 @@ class StripeInvoiceActivities:
             ApplicationError: retryable, of type StripeCredentials, when the key sees not even its customer.
         """
         with stripe_step():
-            return await self._fetch(ref)
+            return await self.fetch(ref)
 
     async def _finalize(self, ref: StripeInvoiceRef, after: tuple[str, ...]) -> StripeInvoiceSnapshot:
         key = keyed(ref.invoice_key, str(ref.generation), "finalize", *after)
@@ -96,7 +126,7 @@ class StripeInvoiceActivities:
             failed = stored_failure(error)
             if not (failed or isinstance(error, stripe.InvalidRequestError)):
                 raise
-            fetched = await self._fetch(ref)
+            fetched = await self.fetch(ref)
             if fetched.status != "draft":
                 return fetched
             if not failed:
@@ -105,7 +135,8 @@ class StripeInvoiceActivities:
             return await self._finalize(ref, (failed,))
         return snapshot(as_dict(invoice), [])
 
-    async def _fetch(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
+    async def fetch(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
+        """The invoice with all its lines; within a `stripe_step`."""
         try:
             invoice = as_dict(await self._invoices.retrieve_async(ref.stripe_invoice_id))
         except stripe.InvalidRequestError as error:
@@ -137,13 +168,15 @@ class StripeInvoiceActivities:
         """The invoice, and whether this request has made it: then it has no lines yet but ours."""
         params: dict[str, Any] = {
             "customer": order.stripe_customer_id,
-            "auto_advance": False,
+            "auto_advance": order.auto_advance,
             "collection_method": order.collection_method,
             "currency": order.currency,
             "description": order.description,
             "metadata": order.metadata,
             "pending_invoice_items_behavior": "exclude",
         }
+        if order.auto_advance and order.finalizes_at is not None:
+            params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
         if order.days_until_due is not None:
             params["days_until_due"] = order.days_until_due
         key = keyed(order.invoice_key, str(order.generation), "create", *after)
@@ -174,6 +207,8 @@ class StripeInvoiceActivities:
         page = await self._invoices.list_async({"customer": order.stripe_customer_id, "limit": 100})
         async for invoice in page.auto_paging_iter():
             found = as_dict(invoice)
+            if found["id"] == order.replaces:
+                continue
             if (found.get("metadata") or {}).get(stripe_metadata.INVOICE) == order.invoice_key:
                 matches.append(found)
         matches.sort(key=lambda found: (_FINALIZED_FIRST.get(found["status"], 9), found["created"]))

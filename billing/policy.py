@@ -82,13 +82,16 @@ class Limits:
         return "; ".join(reasons)
 
 
+NO_LIMITS = Limits()
+
+
 @dataclass(frozen=True)
 class Policy:
     """The policies in force for an account, or those of the deployment."""
 
     charge_on: ChargeOn = ChargeOn.OWN
     finalization: Finalization = Finalization.AT_ONCE
-    limits: Limits = Limits()
+    limits: Limits = NO_LIMITS
     grace: timedelta = timedelta(hours=24)
     """How long after its creation Stripe finalizes a draft of `Finalization.GRACE`."""
 
@@ -119,6 +122,10 @@ class AccountPolicy:
                 carried_share=limits.carried_share if self.limit_carried_share is None else self.limit_carried_share,
             ),
         )
+
+
+DEFAULT_POLICY = Policy()
+NO_POLICY = AccountPolicy()
 
 
 def parse_amounts(text: str) -> dict[str, int]:

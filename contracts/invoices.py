@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import Field
 
 from billing.invoice import InvoiceReason, InvoiceState
+from billing.policy import BlockedKind, ChargeOn, Finalization
 from contracts.message import Message
 
 
@@ -42,7 +43,18 @@ class InvoiceBrief(Message):
     poll_seconds: float
     """The first wait for Stripe's finalization before it is asked."""
     lines_digest: str = ""
-    """`lines_digest` of its lines, to compare them with Stripe's."""
+    """`lines_digest` of the lines that Stripe is to have: ours, or those that a person accepted."""
+    stripe_amount: int | None = None
+    """What they come to, in minor units; none: `amount`."""
+    charge_on: ChargeOn = ChargeOn.OWN
+    finalization: Finalization = Finalization.AT_ONCE
+    awaits_approval: bool = False
+    """A draft that a person has to approve first."""
+    waits_until: datetime | None = None
+    """Of a draft in its grace: when, shortly before Stripe would, late usage is added and it is finalized."""
+    revision: int = 1
+    blocked_kind: BlockedKind | None = None
+    void_requested: bool = False
 
 
 class LoadedInvoice(Message):
@@ -76,6 +88,15 @@ class StripeInvoiceOrder(Message):
     lines: list[StripeLine]
     cutoff: datetime
     generation: int = 1
+    revision: int = 1
+    charge_on: ChargeOn = ChargeOn.OWN
+    stripe_invoice_id: str | None = None
+    """A draft that exists, to be filled; none: it is to be created."""
+    replaces: str | None = None
+    """Its predecessor that a person edited, to be removed."""
+    auto_advance: bool = False
+    finalizes_at: datetime | None = None
+    """When Stripe finalizes it by itself."""
 
 
 class CustomerOrder(Message):
@@ -105,6 +126,7 @@ class StripeInvoiceRef(Message):
     """What the draft must hold to be finalized; empty: not known."""
     verified_at: datetime | None = None
     """When its creation, in this run, has compared the same draft."""
+    charge_on: ChargeOn = ChargeOn.OWN
 
 
 class StripeInvoiceLine(Message):
@@ -113,6 +135,7 @@ class StripeInvoiceLine(Message):
     line_id: str
     amount: int
     currency: str
+    stripe_line_id: str = ""
 
 
 class StripeInvoiceSnapshot(Message):
@@ -126,6 +149,8 @@ class StripeInvoiceSnapshot(Message):
     metadata: dict[str, str] = Field(default_factory=dict)
     lines: list[StripeInvoiceLine] = Field(default_factory=list)
     livemode: bool = False
+    attempt_count: int = 0
+    """How often Stripe has tried to charge it."""
     finalized_at: datetime | None = None
     paid_at: datetime | None = None
     voided_at: datetime | None = None
@@ -138,6 +163,15 @@ class DraftMade(Message):
     invoice_key: str
     stripe_invoice_id: str
     stripe_customer_id: str
+    too_late: bool = False
+    """Stripe's own draft was finalized, or is gone, before our lines were on it."""
+
+
+class EditedFigures(Message):
+    """What Stripe has in place of ours: subtotal in minor units, `lines_digest` of its lines."""
+
+    subtotal: int
+    digest: str
 
 
 class SettleInvoice(Message):
@@ -155,6 +189,51 @@ class BlockInvoice(Message):
     stripe_invoice_id: str | None = None
     stripe_customer_id: str | None = None
     """What its creation had made in Stripe before it failed."""
+    found: EditedFigures | None = None
+
+
+class ApproveInvoice(Message):
+    """A person approves the invoice at this amount, in minor units: ours, or the one found in Stripe."""
+
+    amount: int
+    by: str
+    invoice_key: str = ""
+
+
+class RebuildInvoice(Message):
+    """A person wants Stripe's side made anew from our lines."""
+
+    by: str
+    invoice_key: str = ""
+
+
+class VoidInvoice(Message):
+    """A person wants the invoice voided; `write_off`: its usage is never billed again."""
+
+    by: str
+    reason: str
+    write_off: bool
+    invoice_key: str = ""
+
+
+class Amended(Message):
+    """Whether the invoice claimed other usage than before."""
+
+    changed: bool
+
+
+def stripe_figures(
+    invoice_key: str, charge_on: ChargeOn, snapshot: StripeInvoiceSnapshot
+) -> tuple[int, list[tuple[str, int]]]:
+    """What of a Stripe invoice is ours to compare: subtotal in minor units, and (line id, amount), sorted.
+
+    Of an invoice of our own that is all of it; of a subscription's, our lines alone.
+    """
+    lines = sorted((line.line_id, line.amount) for line in snapshot.lines)
+    if charge_on is ChargeOn.OWN:
+        return snapshot.subtotal, lines
+    ours = [(line_id, amount) for line_id, amount in lines if line_id.startswith(f"{invoice_key}#")]
+    return sum(amount for _, amount in ours), ours
 
 
 class InvoiceOutcome(Message):

@@ -32,6 +32,18 @@ class Signals:
     """A period tells the schedule's action that its usage is claimed: the next month may be claimed."""
     RECHECK = "recheck"
     """An invoice that was waiting tells its period that it has moved."""
+    AMEND = "amend"
+    """Usage may have come since a draft was made that still waits: claim it anew."""
+
+
+class Updates:
+    """Update names: what a person decides. Each is validated, and answered."""
+
+    APPROVE = "approve"
+    """Of an invoice that waits for an approval, a brake, or with an edited draft; of a period that a brake holds."""
+    REBUILD = "rebuild"
+    """Of an invoice whose Stripe side a person edited."""
+    VOID = "void"
 
 
 class Queries:
@@ -57,6 +69,13 @@ class Activities:
     SETTLE_INVOICE = "settle_invoice"
     BLOCK_INVOICE = "block_invoice"
     RESUME_INVOICE = "resume_invoice"
+    APPROVE_INVOICE = "approve_invoice"
+    REBUILD_INVOICE = "rebuild_invoice"
+    REQUEST_VOID = "request_void"
+    AMEND_INVOICE = "amend_invoice"
+    GIVE_UP_DRAFT = "give_up_draft"
+    APPROVE_PERIOD = "approve_period"
+    CLAIM_SUBSCRIPTION_DRAFT = "claim_subscription_draft"
 
     APPLY_SUBSCRIPTION = "apply_subscription"
     STORE_STRIPE_ACCOUNTS = "store_stripe_accounts"
@@ -64,6 +83,9 @@ class Activities:
     ENSURE_CUSTOMER = "ensure_customer"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"
     FINALIZE_STRIPE_INVOICE = "finalize_stripe_invoice"
+    FILL_STRIPE_DRAFT = "fill_stripe_draft"
+    HOLD_STRIPE_DRAFT = "hold_stripe_draft"
+    VOID_STRIPE_INVOICE = "void_stripe_invoice"
     RETRIEVE_STRIPE_INVOICE = "retrieve_stripe_invoice"
     RETRIEVE_SUBSCRIPTION = "retrieve_subscription"
     LIST_STRIPE_ACCOUNTS = "list_stripe_accounts"

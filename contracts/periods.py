@@ -39,6 +39,8 @@ class PagePlan(Message):
 
     pages: list[Page]
     more: bool
+    held: str | None = None
+    """Why the whole period waits for a person; then no page is given."""
 
 
 class BatchInput(Message):
@@ -57,6 +59,8 @@ class PageClaimed(Message):
     below_minimum: int
     blocked: int
     invoice_keys: list[str]
+    amendable: list[str] = Field(default_factory=list)
+    """Of these, drafts that wait by their policy: they are told to claim late usage."""
 
 
 class BatchOutcome(Message):

@@ -85,7 +85,7 @@ async def request_void(db: Database, key: str, *, by: str, reason: str, write_of
             raise DecisionRefusedError(f"{key} is paid: `perdure invoices credit` gives money back")
         if row.charge_on == ChargeOn.SUBSCRIPTION and state not in (InvoiceState.CLAIMED, InvoiceState.DRAFT):
             raise DecisionRefusedError(
-                f"{key} is on a subscription's invoice that is finalized: `perdure invoices credit` takes our lines back"
+                f"{key} is on a subscription's invoice that is finalized: `perdure invoices credit` credits our lines"
             )
         await connection.execute(
             statement("decisions", "request_void"), {"id": row.id, "by": by, "reason": reason, "write_off": write_off}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,7 +11,7 @@ from enum import StrEnum
 from billing.errors import PricingError
 from billing.invoice import MOST_LINES, InvoiceReason, invoice_key
 from billing.money import format_amount
-from billing.policy import AccountPolicy, Policy
+from billing.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy
 from billing.rating import RateCard, RatedLine, is_billable_total
 
 _LARGEST = 2**63 - 1
@@ -36,7 +36,7 @@ class ClaimScope:
     after: str = ""
     through: str | None = None
     attribution_id: str | None = None
-    policy: Policy = Policy()
+    policy: Policy = DEFAULT_POLICY
     stripe_invoice_id: str | None = None
 
 
@@ -51,7 +51,7 @@ class BillableAccount:
     currency: str
     stripe_customer_id: str | None
     ordinal: int
-    policy: AccountPolicy = AccountPolicy()
+    policy: AccountPolicy = NO_POLICY
     previous_amount: int | None = None
 
 
@@ -107,7 +107,7 @@ class InvoicePreview:
     carried_us: int
     carried_amount: int
     brake: str = ""
-    policy: Policy = field(default=Policy())
+    policy: Policy = DEFAULT_POLICY
 
 
 def assess(scope: ClaimScope, card: RateCard, account: BillableAccount, usage: Sequence[UsageLine]) -> InvoicePreview:

@@ -248,8 +248,8 @@ async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_cu
 async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -> bool:
     """Move an invoice to another state as of `at`; False when it is there already.
 
-    When it dies its claims are released, and its usage is billable again, unless it is to be written off. A blocked invoice may die from the
-    state in which it was blocked; any other step waits until it is resumed.
+    When it dies its claims are released, and its usage is billable again, unless it is to be written off. A blocked
+    invoice may die from the state in which it was blocked; any other step waits until it is resumed.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.

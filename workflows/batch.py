@@ -8,7 +8,7 @@ from collections import Counter
 from temporalio import workflow
 from temporalio.common import SearchAttributePair as Pair
 from temporalio.common import TypedSearchAttributes
-from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -51,6 +51,8 @@ class BillingBatchWorkflow:
         )
         self._keys = claimed.invoice_keys
         self._report()
+        for key in claimed.amendable:
+            await self._amend(key)
         drives = [asyncio.create_task(self._drive(key)) for key in self._keys]
         # A child that is not known to have started would be abandoned with its batch.
         await workflow.wait_condition(lambda: self._started == len(self._keys))
@@ -115,6 +117,13 @@ class BillingBatchWorkflow:
             fate = "parked"
         self._fates[key] = fate
         self._report()
+
+    async def _amend(self, key: str) -> None:
+        """Late usage may belong on a draft that waits by its policy; its own workflow claims it."""
+        try:
+            await workflow.get_external_workflow_handle(workflow_ids.invoice(key)).signal(Signals.AMEND)
+        except FailureError:
+            workflow.logger.info("invoice %s is not under way: it is driven now", key)
 
     def _report(self) -> None:
         fates = Counter(self._fates.values())

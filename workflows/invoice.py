@@ -10,28 +10,27 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 with workflow.unsafe.imports_passed_through():
     from billing.invoice import DEAD, OPEN, InvoiceState
     from billing.money import format_amount
+    from billing.policy import BlockedKind
     from contracts import retries, search_attributes, workflow_ids
     from contracts.invoices import (
         BlockInvoice,
-        CustomerFound,
-        CustomerOrder,
         DraftMade,
+        EditedFigures,
         InvoiceBrief,
         InvoiceOutcome,
         InvoiceRef,
         LoadedInvoice,
-        SettleInvoice,
-        StripeEvent,
-        StripeInvoiceOrder,
-        StripeInvoiceRef,
         StripeInvoiceSnapshot,
     )
     from contracts.names import Activities, Signals, Workflows
+    from workflows.invoice_steps import InvoiceSteps, stripe_ref
     from workflows.steps import STEP_FAILED, clock, failure_of, local_step, permanent_reason, stripe_step
+
+_SETTLED_FOR_GOOD = DEAD | {InvoiceState.PAID}
 
 
 @workflow.defn(name=Workflows.INVOICE)
-class InvoiceWorkflow:
+class InvoiceWorkflow(InvoiceSteps):
     """Publishes the report, creates and finalizes the Stripe invoice, awaits Stripe, compares the books.
 
     It begins by loading the invoice's state and does what that state lacks, so that it may be started at any
@@ -41,21 +40,9 @@ class InvoiceWorkflow:
 
     @workflow.init
     def __init__(self, ref: InvoiceRef) -> None:
-        self._ref = ref
-        self._news = False
-        self._retry = False
+        super().__init__(ref)
         self._parked = False
         self._was_open = False
-
-    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this invoice: it is fetched anew.")
-    def stripe_event(self, event: StripeEvent) -> None:
-        """Wake up; what the event says is not believed, only looked up."""
-        self._news = True
-
-    @workflow.signal(name=Signals.RETRY, description="Go on with a blocked invoice, after its cause was mended.")
-    def retry(self) -> None:
-        """Let a blocked invoice go on; of any other, look what Stripe has."""
-        self._retry = self._news = True
 
     @workflow.run
     async def run(self, ref: InvoiceRef) -> InvoiceOutcome:
@@ -64,14 +51,17 @@ class InvoiceWorkflow:
             try:
                 invoice = await self._advance()
             except STEP_FAILED as error:
-                invoice = await self._block(permanent_reason(error), _made(error))
+                invoice = await self._block(error)
             if invoice is not None and invoice.state is InvoiceState.BLOCKED:
                 await self._await_operator(invoice)
+                continue
+            if invoice is not None and self._waits(invoice):
+                await self._await_policy(invoice)
                 continue
             await self._tell_period(invoice)
             await workflow.wait_condition(workflow.all_handlers_finished)
             # Nothing may be awaited between this check and the end: a signal in between would be lost.
-            if not self._news:
+            if not (self._news or self._retry):
                 return self._rest(invoice)
 
     async def _advance(self) -> InvoiceBrief | None:
@@ -84,17 +74,35 @@ class InvoiceWorkflow:
         if invoice.state is InvoiceState.BLOCKED and not self._retry:
             return await self._look(invoice) if self._news else invoice
         self._retry = False
+        if invoice.void_requested and invoice.state not in _SETTLED_FOR_GOOD:
+            return await self._void(invoice)
         if invoice.state is InvoiceState.BLOCKED:
-            await local_step(Activities.RESUME_INVOICE, self._ref, LoadedInvoice)
-            invoice = await self._load()
-            assert invoice is not None
-            workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
-            # Stripe's word may have come before it was blocked: ask, rather than wait for it to come again.
-            self._news = invoice.stripe_invoice_id is not None
+            invoice = await self._resume()
+        return await self._go_on(invoice)
+
+    async def _resume(self) -> InvoiceBrief:
+        """Let a blocked invoice go on; one that a brake stops stays blocked: that takes an approval."""
+        await local_step(Activities.RESUME_INVOICE, self._ref, LoadedInvoice)
+        invoice = await self._reload()
+        if invoice.state is InvoiceState.BLOCKED:
+            self._news = False
+            return invoice
+        workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
+        # Stripe's word may have come before it was blocked: ask, rather than wait for it to come again.
+        self._news = invoice.stripe_invoice_id is not None
+        return invoice
+
+    async def _go_on(self, invoice: InvoiceBrief) -> InvoiceBrief:
+        """From the state in which it is to where something is awaited."""
         verified_at = None
+        if invoice.state is InvoiceState.DRAFT and self._amend:
+            invoice = await self._amend_draft(invoice)
+        self._amend = False
         if invoice.state is InvoiceState.CLAIMED:
             invoice = await self._create(invoice)
             verified_at = workflow.now()
+        if self._waits(invoice):
+            return await self._look(invoice) if self._news else invoice
         if invoice.state is InvoiceState.DRAFT:
             return await self._finalize(invoice, verified_at)
         if invoice.state is InvoiceState.FINALIZED or (self._news and invoice.stripe_invoice_id):
@@ -102,41 +110,9 @@ class InvoiceWorkflow:
         self._news = False
         return invoice
 
-    async def _load(self) -> InvoiceBrief | None:
-        return (await local_step(Activities.LOAD_INVOICE, self._ref, LoadedInvoice)).invoice
-
-    async def _create(self, invoice: InvoiceBrief) -> InvoiceBrief:
-        """From claimed usage to a Stripe draft with its lines."""
-        what = f"{format_amount(invoice.amount, invoice.currency)} for {invoice.attribution_id}"
-        self._say(f"Publishing the usage report: {what}.")
-        order = await local_step(Activities.PUBLISH_REPORT, self._ref, StripeInvoiceOrder, "Publish the usage report")
-        if order.stripe_customer_id is None:
-            self._say(f"Finding or creating the Stripe customer of {invoice.attribution_id}.")
-            found = await stripe_step(
-                Activities.ENSURE_CUSTOMER,
-                CustomerOrder(attribution_id=invoice.attribution_id),
-                CustomerFound,
-                f"Find or create the customer of {invoice.attribution_id}",
-            )
-            found = await local_step(Activities.RECORD_CUSTOMER, found, CustomerFound)
-            order = order.model_copy(update={"stripe_customer_id": found.stripe_customer_id})
-        self._say(f"Creating the Stripe invoice: {what}.")
-        draft = await stripe_step(
-            Activities.CREATE_STRIPE_INVOICE, order, DraftMade, f"Create the Stripe invoice: {what}"
-        )
-        loaded = await local_step(Activities.RECORD_DRAFT, draft, LoadedInvoice)
-        assert loaded.invoice is not None
-        workflow.upsert_search_attributes(
-            [
-                search_attributes.STRIPE_INVOICE_ID.value_set(draft.stripe_invoice_id),
-                search_attributes.INVOICE_STATE.value_set(str(loaded.invoice.state)),
-            ]
-        )
-        return loaded.invoice
-
     async def _finalize(self, invoice: InvoiceBrief, verified_at: datetime | None) -> InvoiceBrief:
         """Finalize the draft, and await Stripe's word that it is. `verified_at`: when its creation compared it."""
-        ref = _stripe_ref(invoice).model_copy(update={"verified_at": verified_at})
+        ref = stripe_ref(invoice).model_copy(update={"verified_at": verified_at})
         wait = timedelta(seconds=invoice.poll_seconds)
         while True:
             self._say(f"Finalizing {ref.stripe_invoice_id}.")
@@ -149,12 +125,12 @@ class InvoiceWorkflow:
             )
             await self._await_news(wait)
             invoice = await self._look(invoice)
-            if invoice.state is not InvoiceState.DRAFT:
+            if invoice.state is not InvoiceState.DRAFT or self._retry:
                 return invoice
             await self._park()
             if workflow.info().is_continue_as_new_suggested() and not (self._news or self._retry):
                 workflow.continue_as_new(self._ref)
-            ref = _stripe_ref(invoice)
+            ref = stripe_ref(invoice)
             wait = min(wait * 2, retries.FINALIZATION_POLL_LONGEST)
 
     async def _await_news(self, wait: timedelta) -> None:
@@ -165,38 +141,48 @@ class InvoiceWorkflow:
         except TimeoutError:
             workflow.logger.warning("no webhook for %s within %s: asking Stripe", self._ref.invoice_key, wait)
 
-    async def _look(self, invoice: InvoiceBrief) -> InvoiceBrief:
-        """Fetch the Stripe invoice, compare the books, and take over its state."""
-        self._news = False
-        if invoice.stripe_invoice_id is None:
-            return invoice
-        self._say(f"Comparing report, claims and lines with {invoice.stripe_invoice_id} in Stripe.")
-        snapshot = await stripe_step(
-            Activities.RETRIEVE_STRIPE_INVOICE,
-            _stripe_ref(invoice),
-            StripeInvoiceSnapshot,
-            f"Retrieve {invoice.stripe_invoice_id}",
-        )
-        loaded = await local_step(
-            Activities.SETTLE_INVOICE,
-            SettleInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot),
-            LoadedInvoice,
-            f"Read the report back, compare the books, take over Stripe's state {snapshot.status!r}",
-        )
-        assert loaded.invoice is not None
-        return loaded.invoice
+    async def _await_policy(self, invoice: InvoiceBrief) -> None:
+        """Wait for the approval, or until shortly before Stripe finalizes it; then late usage is added once more."""
+        what = f"{format_amount(invoice.amount, invoice.currency)} for {invoice.attribution_id}"
+        timeout = None
+        if invoice.awaits_approval:
+            self._say(
+                f"Waiting since {clock()} for a person: {what}.\n\n"
+                f"`perdure invoices approve '{invoice.invoice_key}'` finalizes it."
+            )
+        else:
+            assert invoice.waits_until is not None
+            timeout = invoice.waits_until - workflow.now()
+            self._say(
+                f"{what}: {invoice.stripe_invoice_id} is finalized at {invoice.waits_until:%Y-%m-%d %H:%M:%S UTC}. "
+                "Late usage is added then, or before by running the period again."
+            )
+        workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
+        await self._park()
+        if workflow.info().is_continue_as_new_suggested():
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            if not self._woken:
+                workflow.continue_as_new(self._ref)
+        try:
+            await workflow.wait_condition(
+                lambda: self._woken, timeout=timeout, timeout_summary="Add late usage, compare for the last time"
+            )
+        except TimeoutError:
+            self._amend = True
 
-    async def _block(self, reason: str, made: DraftMade | None) -> InvoiceBrief | None:
+    async def _block(self, error: ActivityError | ApplicationError) -> InvoiceBrief | None:
         """Let the invoice wait for an operator, unless it is gone by now.
 
         Raises:
             ActivityError, ApplicationError: it cannot be blocked though it is alive.
         """
+        made, found = _details(error)
         block = BlockInvoice(
             invoice_key=self._ref.invoice_key,
-            reason=reason,
+            reason=permanent_reason(error),
             stripe_invoice_id=made.stripe_invoice_id if made else None,
             stripe_customer_id=made.stripe_customer_id if made else None,
+            found=found,
         )
         try:
             return (await local_step(Activities.BLOCK_INVOICE, block, LoadedInvoice)).invoice
@@ -209,10 +195,7 @@ class InvoiceWorkflow:
     async def _await_operator(self, invoice: InvoiceBrief) -> None:
         """Blocked: wait, visibly, for a retry or for news."""
         since = f"{invoice.blocked_since:%Y-%m-%d %H:%M:%S UTC}" if invoice.blocked_since else clock()
-        self._say(
-            f"**Blocked** since {since}: {invoice.blocked_reason}\n\n"
-            f"Mend the cause, then `perdure invoices retry '{invoice.invoice_key}'`."
-        )
+        self._say(f"**Blocked** since {since}: {invoice.blocked_reason}\n\n{_way_out(invoice)}")
         workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
         await self._park()
         if workflow.info().is_continue_as_new_suggested():
@@ -255,25 +238,25 @@ class InvoiceWorkflow:
             # Whoever is no longer there does not wait either; Postgres has the state.
             workflow.logger.info("%s is not running: %s not delivered", workflow_id, signal)
 
-    @staticmethod
-    def _say(details: str) -> None:
-        workflow.set_current_details(details)
+
+def _details(error: ActivityError | ApplicationError) -> tuple[DraftMade | None, EditedFigures | None]:
+    """What the step that failed for good had made in Stripe before, and what it found there in place of ours."""
+    made = found = None
+    for detail in failure_of(error).details:
+        if "stripe_invoice_id" in detail:
+            made = DraftMade.model_validate(detail)
+        elif "digest" in detail:
+            found = EditedFigures.model_validate(detail)
+    return made, found
 
 
-def _stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
-    assert invoice.stripe_invoice_id is not None
-    return StripeInvoiceRef(
-        invoice_key=invoice.invoice_key,
-        stripe_invoice_id=invoice.stripe_invoice_id,
-        generation=invoice.generation,
-        stripe_customer_id=invoice.stripe_customer_id,
-        currency=invoice.currency,
-        amount=invoice.amount,
-        lines_digest=invoice.lines_digest,
-    )
-
-
-def _made(error: ActivityError | ApplicationError) -> DraftMade | None:
-    """What the step that failed for good had made in Stripe before."""
-    details = failure_of(error).details
-    return DraftMade.model_validate(details[0]) if details else None
+def _way_out(invoice: InvoiceBrief) -> str:
+    key = invoice.invoice_key
+    if invoice.blocked_kind is BlockedKind.LIMIT:
+        return f"`perdure invoices approve '{key}'` lets it go; `perdure invoices void '{key}'` gives it up."
+    if invoice.blocked_kind is BlockedKind.EDITED:
+        return (
+            f"`perdure invoices approve '{key}'` accepts what is in Stripe; `perdure invoices rebuild '{key}'` makes "
+            "it anew from our lines."
+        )
+    return f"Mend the cause, then `perdure invoices retry '{key}'`."

@@ -110,7 +110,7 @@ STRIPE: dict[str, Callable[[Books], dict[str, Any]]] = {
     },
     "currency of in_1": lambda _: {"currency": "eur"},
     "customer of in_1": lambda _: {"stripe_customer_id": "cus_2"},
-    "subtotal of in_1": lambda books: {"subtotal": books.snapshot.subtotal + 1},
+    "subtotal, in minor units, and lines of in_1": lambda books: {"subtotal": books.snapshot.subtotal + 1},
 }
 LINES: dict[str, Callable[[list[StripeInvoiceLine]], list[StripeInvoiceLine]]] = {
     "missing": lambda lines: lines[:1],

@@ -1,0 +1,195 @@
+"""Drafts that exist in Stripe: filled, held, compared, voided."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import stripe
+from stripe import StripeClient
+from temporalio import activity
+
+from activities.stripe_client import keyed
+from activities.stripe_errors import stored_failure, stripe_step
+from activities.stripe_invoice_data import check_draft, line_params
+from activities.stripe_invoices import StripeInvoiceActivities
+from billing.errors import StripeRefusedError
+from billing.policy import ChargeOn
+from contracts import stripe_metadata
+from contracts.invoices import (
+    DraftMade,
+    StripeInvoiceOrder,
+    StripeInvoiceRef,
+    StripeInvoiceSnapshot,
+    lines_digest,
+)
+from contracts.names import Activities
+
+_LINES_A_REQUEST = 100
+# Stripe refuses a finalization that is not in the future; one that is this near is left to us.
+_SOON = timedelta(minutes=1)
+_OURS = (
+    stripe_metadata.INVOICE,
+    stripe_metadata.ATTRIBUTION_ID,
+    stripe_metadata.BILLING_PERIOD,
+    stripe_metadata.REPORT_ID,
+)
+
+
+class StripeDraftActivities:
+    """What becomes of a draft between its creation and its finalization."""
+
+    def __init__(self, client: StripeClient) -> None:
+        self._invoices = client.v1.invoices
+        self._lookup = StripeInvoiceActivities(client)
+
+    @activity.defn(name=Activities.FILL_STRIPE_DRAFT)
+    async def fill(self, order: StripeInvoiceOrder) -> DraftMade:
+        """Make a draft that exists hold exactly our lines and metadata, beside what is not ours on it.
+
+        `too_late` when Stripe's own draft was finalized, or is gone, before any line of ours was on it.
+
+        Raises:
+            ApplicationError: non-retryable when it was finalized with other lines of ours.
+        """
+        ref = _ref(order)
+        with stripe_step() as made:
+            found = await self._lookup.fetch(ref)
+            made.append(_made(order, found))
+            if found.status == "draft":
+                await self._announce(order, ref)
+                await self._remove_stale(order, found)
+                await self._add_missing(order, found)
+                found = await self._lookup.fetch(ref)
+            elif not any(line.line_id.startswith(f"{order.invoice_key}#") for line in found.lines):
+                return made[0].model_copy(update={"too_late": True})
+            check_draft(ref, found)
+            return made[0]
+
+    async def _announce(self, order: StripeInvoiceOrder, ref: StripeInvoiceRef) -> None:
+        """Metadata, and when it is finalized."""
+        params: Any = {"metadata": order.metadata, "auto_advance": order.auto_advance}
+        if order.auto_advance and order.finalizes_at is not None:
+            if order.finalizes_at - datetime.now(UTC) > _SOON:
+                params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
+            else:
+                params["auto_advance"] = False
+        which = hashlib.sha256(repr(sorted(params.items())).encode()).hexdigest()[:16]
+
+        async def send(options: Any) -> None:
+            await self._invoices.update_async(ref.stripe_invoice_id, params, options)
+
+        await self._post(order, f"announce {which}", send)
+
+    async def _remove_stale(self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot) -> None:
+        wanted = {(line.line_id, line.amount) for line in order.lines}
+        stale = [
+            line.stripe_line_id
+            for line in found.lines
+            if line.line_id.startswith(f"{order.invoice_key}#") and (line.line_id, line.amount) not in wanted
+        ]
+        await self._remove(order.invoice_key, found.stripe_invoice_id, stale)
+
+    async def _remove(self, invoice_key: str, stripe_invoice_id: str, line_ids: list[str]) -> None:
+        for start in range(0, len(line_ids), _LINES_A_REQUEST):
+            chunk = sorted(line_ids)[start : start + _LINES_A_REQUEST]
+            which = hashlib.sha256(" ".join(chunk).encode()).hexdigest()[:16]
+            lines: Any = [{"id": line_id, "behavior": "delete"} for line_id in chunk]
+            options = keyed(invoice_key, stripe_invoice_id, f"remove {which}")
+            await self._invoices.remove_lines_async(stripe_invoice_id, {"lines": lines}, options)
+
+    async def _add_missing(self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot) -> None:
+        present = {(line.line_id, line.amount) for line in found.lines}
+        missing = [line for line in order.lines if (line.line_id, line.amount) not in present]
+        for start in range(0, len(missing), _LINES_A_REQUEST):
+            chunk = missing[start : start + _LINES_A_REQUEST]
+            which = hashlib.sha256(repr([(line.line_id, line.amount) for line in chunk]).encode()).hexdigest()[:16]
+            lines: Any = [line_params(line) for line in chunk]
+            await self._post(
+                order,
+                f"lines {which}",
+                lambda options, lines=lines: self._invoices.add_lines_async(
+                    found.stripe_invoice_id, {"lines": lines}, options
+                ),
+            )
+
+    async def _post(self, order: StripeInvoiceOrder, what: str, send: Any) -> None:
+        """Send under a key of this revision; a failure that Stripe keeps under it makes the step look anew."""
+        parts = (order.invoice_key, str(order.generation), str(order.revision), order.stripe_invoice_id or "", what)
+        # The attempts of a step look before each post, so that a key may be spent with a failure.
+        failures: tuple[str, ...] = ()
+        while True:
+            try:
+                await send(keyed(*parts, *failures))
+                return
+            except stripe.APIError as error:
+                failed = stored_failure(error)
+                if not failed or failures:
+                    raise
+                failures = (failed,)
+
+    @activity.defn(name=Activities.HOLD_STRIPE_DRAFT)
+    async def hold(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
+        """Keep Stripe from finalizing the draft by itself; one that is no draft any more is left as it is."""
+        with stripe_step():
+            found = await self._lookup.fetch(ref)
+            if found.status == "draft":
+                # No key: it is the same however often it is done, and may have to be done again after a release.
+                await self._invoices.update_async(ref.stripe_invoice_id, {"auto_advance": False})
+                found = await self._lookup.fetch(ref)
+            return found
+
+    @activity.defn(name=Activities.VOID_STRIPE_INVOICE)
+    async def void(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
+        """Delete the draft or void the invoice; of a subscription's draft take only our lines away.
+
+        Raises:
+            ApplicationError: non-retryable when it was paid meanwhile.
+        """
+        with stripe_step():
+            found = await self._lookup.fetch(ref)
+            if found.status == "paid":
+                raise StripeRefusedError(
+                    f"{ref.stripe_invoice_id} was paid meanwhile: `perdure invoices credit` gives money back"
+                )
+            if ref.charge_on is ChargeOn.SUBSCRIPTION:
+                return await self._take_away(ref, found)
+            options = keyed(ref.invoice_key, str(ref.generation), "void", ref.stripe_invoice_id)
+            if found.status == "draft":
+                await self._invoices.delete_async(ref.stripe_invoice_id, options=options)
+            elif found.status in ("open", "uncollectible"):
+                await self._invoices.void_invoice_async(ref.stripe_invoice_id, options=options)
+            return await self._lookup.fetch(ref)
+
+    async def _take_away(self, ref: StripeInvoiceRef, found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
+        if found.status == "draft":
+            ours = [line.stripe_line_id for line in found.lines if line.line_id.startswith(f"{ref.invoice_key}#")]
+            await self._remove(ref.invoice_key, ref.stripe_invoice_id, ours)
+            metadata: Any = dict.fromkeys(_OURS, "")
+            await self._invoices.update_async(ref.stripe_invoice_id, {"metadata": metadata})
+        elif found.status not in ("deleted", "void"):
+            raise StripeRefusedError(f"{ref.stripe_invoice_id} was finalized meanwhile: credit our lines instead")
+        return found.model_copy(update={"status": "deleted"})
+
+
+def _ref(order: StripeInvoiceOrder) -> StripeInvoiceRef:
+    assert order.stripe_invoice_id is not None
+    return StripeInvoiceRef(
+        invoice_key=order.invoice_key,
+        stripe_invoice_id=order.stripe_invoice_id,
+        stripe_customer_id=order.stripe_customer_id,
+        generation=order.generation,
+        currency=order.currency,
+        amount=order.amount,
+        lines_digest=lines_digest((line.line_id, line.amount) for line in order.lines),
+        charge_on=order.charge_on,
+    )
+
+
+def _made(order: StripeInvoiceOrder, found: StripeInvoiceSnapshot) -> DraftMade:
+    return DraftMade(
+        invoice_key=order.invoice_key,
+        stripe_invoice_id=found.stripe_invoice_id,
+        stripe_customer_id=found.stripe_customer_id or order.stripe_customer_id or "",
+    )
