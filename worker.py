@@ -20,6 +20,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.accounts import AccountActivities
 from activities.decisions import DecisionActivities
 from activities.invoices import InvoiceActivities
+from activities.period_limits import PeriodLimitActivities
 from activities.periods import PeriodActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_customers import StripeCustomerActivities
@@ -87,6 +88,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(periods.progress, periods.write_summary),
                 *(accounts.apply_subscription, accounts.store_accounts),
                 *(decisions.approve, decisions.rebuild, decisions.request_void),
+                PeriodLimitActivities(database, rate_card, settings).approve,
                 *(decisions.amend, decisions.give_up_draft),
             ],
             workflow_runner=SANDBOX,

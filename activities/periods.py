@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import step
+from activities.period_limits import PeriodLimitActivities
 from billing.invoice import InvoiceReason, invoice_key
 from billing.periods import BillingPeriod
 from billing.rating import RateCard
@@ -38,6 +39,7 @@ class PeriodActivities:
         self._db = db
         self._rate_card = rate_card
         self._settings = settings
+        self._limits = PeriodLimitActivities(db, rate_card, settings)
 
     @activity.defn(name=Activities.PLAN_PAGES)
     async def plan_pages(self, plan: PlanPages) -> PagePlan:
@@ -56,6 +58,8 @@ class PeriodActivities:
                     type="PeriodNotEnded",
                     next_retry_delay=early,
                 )
+            if plan.after == "" and plan.attribution_id is None and (held := await self._limits.held(plan.period)):
+                return PagePlan(pages=[], more=False, held=held)
             if plan.attribution_id is not None:
                 return PagePlan(pages=[Page(after="", through=plan.attribution_id)], more=False)
             bounds = await periods.page_bounds(self._db, plan.after, self._settings.page_size, plan.most)

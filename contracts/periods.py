@@ -80,6 +80,14 @@ class PeriodRef(Message):
     attribution_id: str | None = None
 
 
+class ApprovePeriod(Message):
+    """A person lets a period go that a brake holds, at these totals: minor units by currency."""
+
+    period: str
+    totals: dict[str, int]
+    by: str
+
+
 class Blocked(Message):
     """An invoice, or an account without one, that waits for an operator."""
 

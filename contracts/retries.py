@@ -18,6 +18,9 @@ STRIPE_STEP = timedelta(minutes=2)
 BATCH_PATIENCE = timedelta(minutes=5)
 """After it, what a batch still waits for is left to itself, so that it holds up nobody else's batch."""
 
+HELD_PERIOD_LOOKED_AT = timedelta(hours=1)
+"""A period that a brake holds is weighed anew: usage was added or removed, or a limit was changed."""
+
 PROGRESS_POLL_FIRST = timedelta(seconds=2)
 PROGRESS_POLL_LONGEST = timedelta(minutes=15)
 """Who waits for a person for days is woken by a signal; asking is for what the signal misses."""

@@ -17,8 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from billing.money import format_amount
     from contracts import retries, workflow_ids
     from contracts.invoices import InvoiceRef
-    from contracts.names import BILLING_QUEUE, Activities, Queries, Signals, Workflows
+    from contracts.names import BILLING_QUEUE, Activities, Queries, Signals, Updates, Workflows
     from contracts.periods import (
+        ApprovePeriod,
         BatchInput,
         BatchOutcome,
         Page,
@@ -53,6 +54,7 @@ class BillingPeriodWorkflow:
         self._awaiting: list[asyncio.Task[None]] = []
         self._recheck = False
         self._again = False
+        self._approved = False
         self._phase = ""
 
     @workflow.query(name=Queries.PHASE, description="`billing` while batches run, then `settling`.")
@@ -69,6 +71,22 @@ class BillingPeriodWorkflow:
     def run_again(self) -> None:
         """Go over the accounts once more. Before the first page was planned there is nothing to repeat."""
         self._again = self._phase != ""
+
+    @workflow.update(name=Updates.APPROVE, description="Let a period go that a brake holds.")
+    async def approve(self, approval: ApprovePeriod) -> PeriodRef:
+        """Let the period go, at the totals that a person has seen.
+
+        Raises:
+            ApplicationError: it does not wait, or comes to other totals by now.
+        """
+        approved = await local_step(Activities.APPROVE_PERIOD, approval, PeriodRef, f"Approved by {approval.by}")
+        self._approved = True
+        return approved
+
+    @approve.validator
+    def _validate_approval(self, approval: ApprovePeriod) -> None:
+        if approval.period != self._period.period or not approval.by.strip():
+            raise ValueError("say who approves which period")
 
     @workflow.run
     async def run(self, period: PeriodInput) -> PeriodOutcome:
@@ -102,6 +120,9 @@ class BillingPeriodWorkflow:
                 PagePlan,
                 "Read the next pages of accounts",
             )
+            if plan.held is not None:
+                await self._await_approval(plan.held)
+                continue
             self._phase = "billing"
             for page in plan.pages:
                 await workflow.wait_condition(lambda: len(self._active) < _PARALLEL_BATCHES)
@@ -111,6 +132,26 @@ class BillingPeriodWorkflow:
             if more and workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new(after)
         await workflow.wait_condition(lambda: not self._active)
+
+    async def _await_approval(self, reason: str) -> None:
+        """A brake holds the whole period, before any of it is claimed."""
+        workflow.set_current_details(
+            f"**Held** since {clock()}: {reason}\n\nNothing is claimed yet. `perdure period approve "
+            f"{self._period.period}` lets it go."
+        )
+        self._phase = "held"
+        self._approved = False
+        if workflow.info().is_continue_as_new_suggested():
+            await self._continue_as_new("")
+        try:
+            await workflow.wait_condition(
+                lambda: self._approved or self._again,
+                timeout=retries.HELD_PERIOD_LOOKED_AT,
+                timeout_summary="Weigh the period anew",
+            )
+        except TimeoutError:
+            workflow.logger.info("%s is held: weighed anew", self._period.period)
+        self._again = False
 
     async def _continue_as_new(self, after: str) -> None:
         await workflow.wait_condition(lambda: not self._active)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from contracts.subscriptions import AccountsSyncOutcome
 
-app = typer.Typer(help="Accounts and their subscription windows: import, sync.", no_args_is_help=True)
+app = typer.Typer(help="Accounts and their subscription windows: import, sync, policy.", no_args_is_help=True)
 
 _POLL_SECONDS = 0.5
 _WORKER_SHOULD_ANSWER_SECONDS = 10.0
@@ -30,6 +30,46 @@ _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 async def import_(file: imports.FileArgument, as_json: common.AsJson = False) -> int:
     """Upsert accounts and windows from CSV, JSON Lines or Parquet; good rows are kept, bad ones reported."""
     return await imports.import_command(imports.ACCOUNTS, file, as_json=as_json)
+
+
+@app.command("policy")
+@common.command
+async def policy(
+    account: Annotated[str, typer.Argument(metavar="ID", help="The attribution id.")],
+    charge_on: Annotated[str | None, typer.Option(metavar="own|subscription|default")] = None,
+    finalization: Annotated[str | None, typer.Option(metavar="at_once|grace|approval|default")] = None,
+    limit_amount: Annotated[
+        str | None, typer.Option(metavar="AMOUNT|default", help="In major units of its currency.")
+    ] = None,
+    limit_multiple: Annotated[
+        str | None, typer.Option(metavar="NUMBER|default", help="Times its period before.")
+    ] = None,
+    limit_carried_share: Annotated[
+        str | None, typer.Option(metavar="SHARE|default", help="Of older usage, from 0 to 1.")
+    ] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Show or set how one account is charged and what stops its bills; `default` goes back to the deployment's.
+
+    What is changed holds for invoices that are made from now on.
+    """
+    from starter.cli.account_policy import change_policy
+
+    changes = {
+        "charge_on": charge_on,
+        "finalization": finalization,
+        "limit_amount": limit_amount,
+        "limit_multiple": limit_multiple,
+        "limit_carried_share": limit_carried_share,
+    }
+    settings = common.settings()
+    async with common.database(settings) as db:
+        document = await change_policy(db, settings, account, changes)
+    if as_json:
+        common.print_json(document)
+        return
+    for name, value in document.items():
+        tables.say(f"{name}: {value}")
 
 
 @app.command("sync")

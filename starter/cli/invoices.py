@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from storage.database import Database
     from storage.invoices import InvoiceRecord
 
-app = typer.Typer(help="Invoices: list, show, retry.", no_args_is_help=True)
+app = typer.Typer(help="Invoices: list, show, retry, approve, rebuild, void.", no_args_is_help=True)
 
 _PAGE = 500
 PeriodOption = Annotated[str | None, typer.Option(metavar="PERIOD", help="Of this period alone, YYYY-MM.")]

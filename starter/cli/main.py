@@ -6,7 +6,19 @@ from typing import NoReturn
 
 import typer
 
-from starter.cli import accounts, common, imports, invoices, period, processes, rates, reports, schedules, stripe
+from starter.cli import (
+    accounts,
+    common,
+    imports,
+    invoice_decisions,
+    invoices,
+    period,
+    processes,
+    rates,
+    reports,
+    schedules,
+    stripe,
+)
 
 app = typer.Typer(
     name="perdure",
@@ -22,6 +34,7 @@ app.add_typer(imports.app, name="instances")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(rates.app, name="rates")
 app.add_typer(period.app, name="period")
+invoice_decisions.register(invoices.app)
 app.add_typer(invoices.app, name="invoices")
 app.add_typer(reports.app, name="report")
 app.add_typer(schedules.app, name="schedule")

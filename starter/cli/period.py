@@ -21,6 +21,7 @@ from starter.cli import common, overbilling
 if TYPE_CHECKING:
     from storage.claims import InvoicePreview
     from storage.database import Database
+    from storage.policies import PeriodHold
 
 app = typer.Typer(help="Billing periods: run, preview, status.", no_args_is_help=True)
 
@@ -86,7 +87,7 @@ async def status(
 
 async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
     """What `period status --json` prints; its fields are described in docs/command-line.md."""
-    from storage import periods
+    from storage import periods, policies
 
     progress = await periods.period_progress(db, str(month), None)
     settled = await periods.read_summary(db, str(month))
@@ -105,8 +106,10 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
             rate_card=load_rate_card(settings.rate_card),
         )
     ]
+    hold = await policies.read_hold(db, str(month))
     return {
         "billing_period": str(month),
+        "held": _held(hold),
         "settled_at": format_instant(settled.settled_at) if settled else None,
         "open": progress.open,
         "counts": progress.counts,
@@ -116,6 +119,41 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "excluded": excluded,
         "overbilled": overbilling.documents(await periods.overbilled_usage(db, period=str(month))),
     }
+
+
+def _held(hold: PeriodHold | None) -> dict[str, object] | None:
+    if hold is None or hold.reason is None or hold.since is None:
+        return None
+    return {"reason": hold.reason, "since": format_instant(hold.since), "totals": hold.totals}
+
+
+@app.command("approve")
+@common.command
+async def approve(
+    period: PeriodArgument,
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who approves; default: the user of this shell.")
+    ] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Let a period go that a brake holds, at its totals of now."""
+    import getpass
+
+    from starter.client import connect
+    from starter.decisions import approve_period
+    from storage import policies
+
+    month = str(BillingPeriod.parse(period))
+    async with common.database(common.settings()) as db:
+        hold = await policies.read_hold(db, month)
+    if hold is None or hold.reason is None:
+        raise InputError(f"{month} does not wait for an approval")
+    await approve_period(await connect(), month, hold.totals, by or getpass.getuser())
+    if as_json:
+        common.print_json({"billing_period": month, "approved": hold.totals})
+        return
+    totals = ", ".join(format_amount(amount, currency) for currency, amount in sorted(hold.totals.items()))
+    common.out.print(f"{month} is approved at {totals}; it goes on by itself.", markup=False)
 
 
 async def _preview(
@@ -139,6 +177,7 @@ async def _preview(
                 after=low,
                 through=through,
                 attribution_id=account,
+                policy=settings.policy,
             )
             previews += await claims.preview_page(db, scope, rate_card)
             after = through
@@ -158,6 +197,7 @@ def _preview_document(preview: InvoicePreview) -> dict[str, object]:
         "attribution_id": draft.attribution_id,
         "outcome": str(preview.outcome),
         "reason": preview.reason,
+        "brake": preview.brake,
         "currency": draft.currency,
         "amount": draft.amount,
         "credits": format(draft.credits, "f"),
@@ -194,11 +234,17 @@ def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[Invoi
             format_amount(draft.amount, draft.currency),
             f"{draft.credits:,f}",
             carried,
-            "invoice" if made else f"{preview.outcome}: {preview.reason}",
+            _fate(preview),
         )
     common.out.print(table)
     text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))
     common.out.print(f"Total of the invoices: {text or 'nothing to bill'}.")
+
+
+def _fate(preview: InvoicePreview) -> str:
+    if preview.outcome != "invoice":
+        return f"{preview.outcome}: {preview.reason}"
+    return f"invoice, blocked until it is approved: {preview.brake}" if preview.brake else "invoice"
 
 
 def _print_status(document: dict[str, object]) -> None:
@@ -214,6 +260,12 @@ def _print_status(document: dict[str, object]) -> None:
     common.out.print(table)
     if document["settled_at"]:
         common.out.print(f"The whole period was last settled at {document['settled_at']}.", markup=False)
+    held = document["held"]
+    if isinstance(held, dict):
+        common.out.print(f"held since {held['since']}: {held['reason']}", markup=False)
+        common.out.print(
+            f"Nothing is claimed yet; `perdure period approve {document['billing_period']}` lets it go.", markup=False
+        )
     blocked, excluded, carried = document["blocked"], document["excluded"], document["carried_over"]
     assert isinstance(blocked, list)
     assert isinstance(excluded, list)

@@ -18,7 +18,7 @@ from contracts.names import BILLING_QUEUE, Queries, Signals, Workflows
 from contracts.periods import PeriodInput, PeriodOutcome
 from starter.cli import common
 from starter.client import connect
-from storage import periods
+from storage import periods, policies
 from storage.database import Database
 from storage.periods import Progress as PeriodProgress
 
@@ -64,6 +64,11 @@ async def wait_for_period(
         while True:
             progress = await periods.period_progress(db, period, attribution_id)
             watch.show(progress)
+            hold = await policies.read_hold(db, period)
+            if hold is not None and hold.reason is not None:
+                raise common.CommandError(
+                    f"{period} is held: {hold.reason}; `perdure period approve {period}` lets it go"
+                )
             running = (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
             if not running or await _only_people_awaited(handle, progress):
                 break

@@ -16,6 +16,7 @@ from aiohttp import web
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
@@ -24,7 +25,7 @@ from activities.stripe_client import close_stripe_client, make_stripe_client
 from billing.invoice import OPEN, InvoiceState
 from billing.rows import AccountRow, InstanceRow
 from contracts import workflow_ids
-from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
 from contracts.periods import PeriodInput, PeriodOutcome
 from devstack.emulator import StripeEmulator
 from starter.client import register_search_attributes
@@ -136,6 +137,18 @@ class System:
         handle = await self.start_period(period)
         outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), 60)
         return outcome
+
+    async def run_period_until_blocked(self, period: str) -> None:
+        """Have a period go over its accounts, though it may not end while something waits for a person."""
+        handle = await self.client.start_workflow(
+            Workflows.BILLING_PERIOD,
+            PeriodInput(period=period),
+            id=workflow_ids.billing_period(period),
+            task_queue=BILLING_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            start_signal=Signals.RUN_AGAIN,
+        )
+        assert handle.id
 
     async def invoices(self, period: str | None = None) -> list[InvoiceRecord]:
         """All invoices, by key."""

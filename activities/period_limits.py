@@ -1,0 +1,87 @@
+"""Whether a whole period must wait for a person before any of it is claimed."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.errors import step
+from billing.invoice import InvoiceReason
+from billing.periods import BillingPeriod
+from billing.rating import RateCard
+from contracts.names import Activities
+from contracts.periods import ApprovePeriod, PeriodRef
+from settings import Settings
+from storage import claims, periods, policies
+from storage.database import Database
+from storage.drafts import ClaimScope, Outcome
+
+_PAGES = 20
+
+
+class PeriodLimitActivities:
+    """Weighs a period as a dry run does, against the period's limits."""
+
+    def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
+        self._db = db
+        self._rate_card = rate_card
+        self._settings = settings
+
+    @activity.defn(name=Activities.APPROVE_PERIOD)
+    async def approve(self, approval: ApprovePeriod) -> PeriodRef:
+        """Let a period go that is held, at the totals that a person has seen.
+
+        Raises:
+            ApplicationError: non-retryable when it is not held, or comes to other totals by now.
+        """
+        async with step():
+            await policies.approve_period(self._db, approval.period, approval.totals, approval.by)
+            return PeriodRef(period=approval.period)
+
+    async def held(self, period: str) -> str | None:
+        """Why the period waits for a person, with the figures; none when it need not, or was approved at these."""
+        limits = self._settings.period_limits
+        if not limits:
+            return None
+        totals, carried, previous = await self._weigh(BillingPeriod.parse(period))
+        hold = await policies.read_hold(self._db, period)
+        approved = hold.approved if hold else {}
+        reasons = [
+            limits.exceeded(f"the period in {currency.upper()}", currency, amount, carried.get(currency, 0), before)
+            for currency, amount in sorted(totals.items())
+            if amount > approved.get(currency, -1)
+            for before in [previous.get(currency)]
+        ]
+        reason = "; ".join(filter(None, reasons)) or None
+        if reason is not None or hold is not None:
+            await policies.hold_period(self._db, period, reason, totals)
+        return reason
+
+    async def _weigh(self, period: BillingPeriod) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+        """Live invoices and what a run would make: totals, the part of older usage, and the period before; by currency."""
+        zone = self._settings.zone
+        before = BillingPeriod.of_cutoff(period.start(zone), zone)
+        found = await policies.period_totals(self._db, str(period), str(before))
+        totals = {row.currency: row.amount for row in found}
+        previous = {row.currency: row.previous for row in found if row.previous is not None}
+        carried: dict[str, int] = {}
+        after = ""
+        while bounds := await periods.page_bounds(self._db, after, self._settings.page_size, _PAGES):
+            for low, through in bounds:
+                scope = ClaimScope(
+                    period=str(period),
+                    reason=InvoiceReason.PERIOD,
+                    subject="",
+                    cutoff=period.end(zone),
+                    period_start=period.start(zone),
+                    bill_after=self._settings.bill_after,
+                    after=low,
+                    through=through,
+                    policy=self._settings.policy,
+                )
+                for preview in await claims.preview_page(self._db, scope, self._rate_card):
+                    if preview.outcome == Outcome.INVOICE:
+                        currency = preview.draft.currency
+                        totals[currency] = totals.get(currency, 0) + preview.draft.amount
+                        carried[currency] = carried.get(currency, 0) + preview.carried_amount
+                after = through
+        return totals, carried, previous

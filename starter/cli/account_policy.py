@@ -1,0 +1,84 @@
+"""One account's policies: what a person gives, checked, and what is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from billing.attribution import parse_attribution_id
+from billing.errors import InputError
+from billing.policy import ChargeOn, Finalization, parse_amount
+from settings import Settings
+from storage import accounts, policies
+
+if TYPE_CHECKING:
+    from storage.database import Database
+
+_DEFAULT = "default"
+_E = TypeVar("_E", bound=StrEnum)
+
+
+async def change_policy(
+    db: Database, settings: Settings, attribution_id: str, changes: Mapping[str, str | None]
+) -> dict[str, object]:
+    """Set what is given, and tell what is in force for the account.
+
+    Raises:
+        InputError: there is no such account, or a value is malformed; nothing was changed.
+    """
+    account = await accounts.get_account(db, parse_attribution_id(attribution_id))
+    if account is None:
+        raise InputError(f"there is no account {attribution_id}: see `perdure accounts import` or `accounts sync`")
+    own = await policies.read_policy(db, attribution_id)
+    given = {name: value for name, value in changes.items() if value is not None}
+    if given:
+        parsed: dict[str, Any] = {
+            name: None if value == _DEFAULT else _parse(name, value, account.currency) for name, value in given.items()
+        }
+        own = replace(own, **parsed)
+        await policies.write_policy(db, attribution_id, own)
+    now = own.over(settings.policy, account.currency)
+    return {
+        "attribution_id": attribution_id,
+        "currency": account.currency,
+        "charge_on": str(now.charge_on),
+        "finalization": str(now.finalization),
+        "limit_amount": now.limits.amount.get(account.currency),
+        "limit_multiple": _text(now.limits.multiple),
+        "limit_carried_share": _text(now.limits.carried_share),
+        "own": sorted(name for name in changes if getattr(own, name) is not None),
+    }
+
+
+def _parse(name: str, value: str, currency: str) -> object:
+    option = f"--{name.replace('_', '-')}"
+    try:
+        if name == "charge_on":
+            return _one_of(ChargeOn, value)
+        if name == "finalization":
+            return _one_of(Finalization, value)
+        if name == "limit_amount":
+            return parse_amount(value, currency)
+        number = Decimal(value)
+    except InvalidOperation:
+        raise InputError(f"{option} {value!r}: write a number, such as 3 or 0.5") from None
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from None
+    most = Decimal(1) if name == "limit_carried_share" else Decimal(10**9)
+    least = Decimal(0)
+    if not number.is_finite() or not least <= number <= most or (name == "limit_multiple" and number == 0):
+        raise InputError(f"{option} {value!r}: must be {'more than 0' if name == 'limit_multiple' else 'from 0 to 1'}")
+    return number
+
+
+def _one_of(kind: type[_E], value: str) -> _E:
+    if value not in list(kind):
+        raise InputError(f"{value!r}: write one of {', '.join(kind)}, or {_DEFAULT}")
+    return kind(value)
+
+
+def _text(number: Decimal | None) -> str | None:
+    return None if number is None else format(number, "f")

@@ -1,0 +1,293 @@
+"""Invoices that wait for a person or for the grace to end, brakes, edited drafts, voids and write-offs."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from billing.invoice import InvoiceState
+from billing.policy import AccountPolicy, BlockedKind, Finalization
+from contracts import workflow_ids
+from contracts.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.names import Signals, Updates
+from starter.decisions import DecisionError, approve_period, decide
+from storage import policies
+from storage.invoices import InvoiceRecord
+from tests.support.system import System, until
+
+MAY, JUNE = "2022-05", "2022-06"
+DAY = 864  # cents of 24 h of the default class
+
+
+async def account(system: System, team: str, **policy: Any) -> str:
+    """An account with a day of usage in May, and its own policy; its invoice's key to be."""
+    await system.add_account(team, ("2022-05-01", None))
+    await policies.write_policy(system.db, team, AccountPolicy(**policy))
+    await system.add_instance(f"{team}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
+    return f"{MAY}/{team}/period"
+
+
+async def approve(system: System, key: str, amount: int) -> None:
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=amount, by="ann"))
+
+
+async def void(system: System, key: str, *, write_off: bool = False) -> None:
+    decision = VoidInvoice(by="ann", reason="a test", write_off=write_off)
+    await decide(system.client, key, Updates.VOID, decision)
+
+
+async def drafted(system: System, key: str) -> InvoiceRecord:
+    return await system.until_state(key, InvoiceState.DRAFT)
+
+
+async def live_in_stripe(system: System, key: str) -> list[Any]:
+    found = [i for i in await system.stripe_invoices() if i["metadata"].get("perdure_invoice") == key]
+    return [i for i in found if i["status"] != "void"]
+
+
+async def details(client: Client, key: str) -> str:
+    from temporalio.api.sdk.v1 import WorkflowMetadata
+
+    handle = client.get_workflow_handle(workflow_ids.invoice(key))
+    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return str(metadata.current_details)
+
+
+@pytest.mark.history("approved")
+async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(system: System) -> None:
+    key = await account(system, "team:approval", finalization=Finalization.APPROVAL)
+    period = await system.start_period(MAY)
+    invoice = await drafted(system, key)
+    stripe = await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)
+    assert (stripe.status, stripe.auto_advance) == ("draft", False)
+
+    with pytest.raises(DecisionError, match="comes to 864 minor units by now, not 1"):
+        await approve(system, key, 1)
+    with pytest.raises(DecisionError, match="say who decides"):
+        await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by=" "))
+    assert "invoices approve" in await details(system.client, key)
+    assert (await system.invoice(key)).state is InvoiceState.DRAFT
+
+    await approve(system, key, DAY)
+    await asyncio.wait_for(period.result(), 30)
+    billed = await system.invoice(key)
+    assert (billed.state, billed.approved_by, billed.approved_amount) == (InvoiceState.BILLED, "ann", DAY)
+    with pytest.raises(DecisionError, match="does not wait for an approval"):
+        await approve(system, key, DAY + 1)
+
+
+async def test_late_usage_is_put_on_a_draft_that_waits(system: System) -> None:
+    key = await account(system, "team:amended", finalization=Finalization.APPROVAL)
+    await system.start_period(MAY)
+    first = await drafted(system, key)
+    await system.add_instance("late", "team:amended", "2022-05-05T10:00", "2022-05-06T10:00")
+    await system.add_instance("late-xl", "team:amended", "2022-05-05T10:00", "2022-05-06T10:00", "xl")
+    period = await system.client.get_workflow_handle(workflow_ids.billing_period(MAY)).describe()
+    await system.client.get_workflow_handle(period.id).signal(Signals.RUN_AGAIN)
+
+    async def amended() -> InvoiceRecord | None:
+        found = await system.invoice(key)
+        return found if found.state is InvoiceState.DRAFT and found.amount == 4 * DAY else None
+
+    second = await until(amended)
+    assert (second.revision, second.stripe_invoice_id) == (2, first.stripe_invoice_id)
+    assert second.report_id != first.report_id
+    stripe = await system.stripe.v1.invoices.retrieve_async(second.stripe_invoice_id)
+    assert (stripe.status, stripe.subtotal, len(stripe.lines.data)) == ("draft", 4 * DAY, 2)
+    assert stripe.metadata["report_id"] == second.report_id
+    await approve(system, key, 4 * DAY)
+    assert (await system.until_state(key, InvoiceState.BILLED)).amount == 4 * DAY
+
+
+async def test_stripes_grace_ends_by_itself_with_the_late_usage_on_it(system: System) -> None:
+    await system.stop()
+    system.settings = system.settings.model_copy(update={"finalization_grace_hours": 12 / 3600})
+    await system.start()
+    key = await account(system, "team:grace", finalization=Finalization.GRACE)
+    period = await system.start_period(MAY)
+    draft = await drafted(system, key)
+    assert draft.finalize_at is not None
+    assert timedelta(0) < draft.finalize_at - draft.claimed_at <= timedelta(seconds=12)
+    await system.add_instance("grace-late", "team:grace", "2022-05-05T10:00", "2022-05-06T10:00")
+
+    await asyncio.wait_for(period.result(), 60)
+    billed = await system.invoice(key)
+    assert (billed.state, billed.amount, billed.revision) == (InvoiceState.BILLED, 2 * DAY, 2)
+    assert [i["subtotal"] for i in await live_in_stripe(system, key)] == [2 * DAY]
+
+
+async def test_a_brake_stops_an_invoice_before_stripe_hears_of_it(system: System) -> None:
+    key = await account(system, "team:limit", limit_amount=DAY - 1)
+    other = await account(system, "team:small", limit_amount=DAY)
+    await system.start_period(MAY)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert blocked.blocked_kind is BlockedKind.LIMIT
+    assert blocked.blocked_reason == "the invoice comes to 8.64 USD, above the limit of 8.63 USD"
+    await system.until_state(other, InvoiceState.BILLED)
+    assert await live_in_stripe(system, key) == []
+
+    # A retry is no approval.
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
+    await asyncio.sleep(1)
+    assert (await system.invoice(key)).state is InvoiceState.BLOCKED
+
+    await approve(system, key, DAY)
+    assert (await system.until_state(key, InvoiceState.BILLED)).approved_amount == DAY
+
+
+async def test_brakes_compare_with_the_period_before_and_with_what_is_carried_over(system: System) -> None:
+    may = await account(system, "team:double", limit_multiple=Decimal("1.5"))
+    await system.run_period(MAY)
+    await policies.write_policy(system.db, "team:double", AccountPolicy(limit_carried_share=Decimal("0.4")))
+    await system.add_instance("double-late", "team:double", "2022-05-05T10:00", "2022-05-06T10:00")
+    await system.add_instance("double-june", "team:double", "2022-06-05T10:00", "2022-06-06T10:00")
+    await system.start_period(JUNE)
+    june = f"{JUNE}/team:double/period"
+    blocked = await system.until_state(june, InvoiceState.BLOCKED)
+    assert blocked.blocked_reason == (
+        "8.64 USD of 17.28 USD is usage carried over from earlier periods, more than 40.0 %"
+    )
+    assert (await system.invoice(may)).state is InvoiceState.BILLED
+    await void(system, june)
+    await system.until_state(june, InvoiceState.DELETED)
+    await policies.write_policy(system.db, "team:double", AccountPolicy(limit_multiple=Decimal("1.5")))
+    await system.run_period_until_blocked(JUNE)
+    again = await system.until_state(f"{june}/2", InvoiceState.BLOCKED)
+    assert again.blocked_reason == (
+        "the invoice comes to 17.28 USD, more than 1.5 times the 8.64 USD of the one before"
+    )
+    await approve(system, again.key, 2 * DAY)
+    await system.until_state(again.key, InvoiceState.BILLED)
+
+
+async def edited(system: System, team: str) -> InvoiceRecord:
+    """An invoice that is blocked, because a person added a line to its draft."""
+    key = await account(system, team, finalization=Finalization.APPROVAL)
+    await system.start_period(MAY)
+    draft = await drafted(system, key)
+    extra = {"amount": -64, "description": "a favour"}
+    await system.stripe.v1.invoices.add_lines_async(draft.stripe_invoice_id, {"lines": [extra]})
+    await approve(system, key, DAY)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert blocked.blocked_kind is BlockedKind.EDITED
+    assert "edited in Stripe: 800 usd, ours is 864 usd" in (blocked.blocked_reason or "")
+    assert blocked.found_subtotal == 800
+    return blocked
+
+
+@pytest.mark.history("edited-and-accepted")
+async def test_an_edited_draft_is_accepted_at_stripes_figure(system: System) -> None:
+    blocked = await edited(system, "team:accept")
+    with pytest.raises(DecisionError, match="comes to 800 minor units"):
+        await approve(system, blocked.key, DAY)
+    await approve(system, blocked.key, 800)
+    billed = await system.until_state(blocked.key, InvoiceState.BILLED)
+    assert (billed.amount, billed.accepted_subtotal) == (DAY, 800)
+    stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
+    assert (stripe.status, stripe.subtotal) == ("open", 800)
+
+
+@pytest.mark.history("edited-and-rebuilt")
+async def test_an_edited_draft_is_rebuilt_from_our_lines(system: System) -> None:
+    blocked = await edited(system, "team:rebuild")
+    await decide(system.client, blocked.key, Updates.REBUILD, RebuildInvoice(by="ann"))
+    again = await system.until_state(blocked.key, InvoiceState.DRAFT)
+    assert again.stripe_invoice_id != blocked.stripe_invoice_id
+    assert [i["id"] for i in await live_in_stripe(system, again.key)] == [again.stripe_invoice_id]
+    await approve(system, again.key, DAY)
+    billed = await system.until_state(again.key, InvoiceState.BILLED)
+    stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
+    assert (stripe.status, stripe.subtotal) == ("open", DAY)
+
+
+async def test_voiding_makes_the_usage_billable_again(system: System) -> None:
+    key = await account(system, "team:voided")
+    await system.run_period(MAY)
+    await void(system, key)
+    voided = await system.until_state(key, InvoiceState.VOIDED)
+    assert (voided.void_requested_by, voided.void_reason) == ("ann", "a test")
+    await system.run_period(MAY)
+    assert (await system.invoice(f"{key}/2")).amount == DAY
+
+
+async def test_a_write_off_is_never_billed_again(system: System) -> None:
+    key = await account(system, "team:off")
+    await system.run_period(MAY)
+    await void(system, key, write_off=True)
+    assert (await system.until_state(key, InvoiceState.VOIDED)).written_off
+    await system.run_period(MAY)
+    await system.run_period(JUNE)
+    assert [i.key for i in await system.invoices()] == [key]
+
+
+async def test_a_voided_invoice_is_written_off_afterwards(system: System) -> None:
+    key = await account(system, "team:later")
+    await system.run_period(MAY)
+    await void(system, key)
+    await system.until_state(key, InvoiceState.VOIDED)
+    with pytest.raises(DecisionError, match="voided already, and its usage billable again"):
+        await void(system, key)
+    await void(system, key, write_off=True)
+    await system.run_period(JUNE)
+    assert [i.key for i in await system.invoices()] == [key]
+
+
+async def test_a_paid_invoice_is_not_voided(system: System) -> None:
+    key = await account(system, "team:paid")
+    await system.run_period(MAY)
+    invoice = await system.invoice(key)
+    await system.stripe.v1.invoices.pay_async(invoice.stripe_invoice_id, {"paid_out_of_band": True})
+    await system.until_state(key, InvoiceState.PAID)
+    with pytest.raises(DecisionError, match="is paid: `perdure invoices credit` gives money back"):
+        await void(system, key)
+
+
+async def test_a_payment_that_fails_is_kept(system: System) -> None:
+    key = await account(system, "team:broke")
+    await system.run_period(MAY)
+    invoice = await system.invoice(key)
+    with pytest.raises(Exception, match="declined"):
+        await system.stripe.v1.invoices.pay_async(
+            invoice.stripe_invoice_id, {"payment_method": "pm_card_chargeDeclined"}
+        )
+
+    async def failed() -> InvoiceRecord | None:
+        found = await system.invoice(key)
+        return found if found.payment_failed_at else None
+
+    assert (await until(failed)).payment_attempts >= 1
+
+
+@pytest.mark.history("held")
+async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System) -> None:
+    await system.stop()
+    system.settings = system.settings.model_copy(update={"limit_period_amount": {"usd": 2 * DAY - 1}})
+    await system.start()
+    await account(system, "team:one")
+    await account(system, "team:two")
+    period = await system.start_period(MAY)
+
+    async def held() -> policies.PeriodHold | None:
+        found = await policies.read_hold(system.db, MAY)
+        return found if found and found.reason else None
+
+    hold = await until(held)
+    assert hold.reason == "the period in USD comes to 17.28 USD, above the limit of 17.27 USD"
+    assert hold.totals == {"usd": 2 * DAY}
+    assert await system.invoices() == []
+    with pytest.raises(DecisionError, match="totals of 2022-05 have changed"):
+        await approve_period(system.client, MAY, {"usd": 1}, "ann")
+
+    # What comes after the approval was not approved: the run is held again.
+    await approve_period(system.client, MAY, hold.totals, "ann")
+    await asyncio.wait_for(period.result(), 60)
+    assert [i.amount for i in await system.invoices()] == [DAY, DAY]
+    await system.add_account("team:three", ("2022-05-01", None))
+    await system.add_instance("three", "team:three", "2022-05-03T10:00", "2022-05-04T10:00")
+    await system.start_period(MAY)
+    assert (await until(held)).totals == {"usd": 3 * DAY}
