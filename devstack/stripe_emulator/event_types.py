@@ -4,6 +4,9 @@ from __future__ import annotations
 
 EMITTED = frozenset(
     [
+        "charge.dispute.closed",
+        "charge.dispute.created",
+        "charge.dispute.updated",
         "credit_note.created",
         "credit_note.updated",
         "credit_note.voided",
@@ -38,9 +41,6 @@ SILENT = frozenset(
     [
         "account.updated",
         "charge.captured",
-        "charge.dispute.closed",
-        "charge.dispute.created",
-        "charge.dispute.updated",
         "charge.expired",
         "charge.failed",
         "charge.pending",
