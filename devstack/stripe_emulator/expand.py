@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from .context import Context, dumps
@@ -78,7 +79,10 @@ def _listed(context: Context, query: Query, url: str) -> Obj:
 
 
 # Lists that an answer has only when they are expanded.
-_LISTS = {("customer", "subscriptions"): _subscriptions, ("invoice", "payments"): _payments}
+_LISTS: dict[tuple[Any, str], Callable[[Context, str], Obj]] = {
+    ("customer", "subscriptions"): _subscriptions,
+    ("invoice", "payments"): _payments,
+}
 
 
 def _impossible(path: str) -> StripeError:

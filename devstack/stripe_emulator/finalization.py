@@ -5,7 +5,7 @@ from __future__ import annotations
 from .context import Context, Text
 from .currencies import minimum_charge
 from .invoice_state import require_draft, set_total, transition
-from .payments import collect
+from .payments import collect, retry
 from .store import Obj
 
 
@@ -65,9 +65,12 @@ def _number(ctx: Context, invoice: Obj, customer: Obj) -> None:
 
 
 def clock_passed(ctx: Context, invoice_id: str) -> None:
-    """Finalize an advancing draft whose hour has passed; without its customer that fails."""
+    """Finalize an advancing draft whose hour has passed; without its customer that fails. Charge an open one again."""
     ctx.store.set_timer("invoice", invoice_id, None)
     invoice = ctx.store.get("invoice", invoice_id)
+    if invoice is not None and invoice["status"] == "open":
+        retry(ctx, invoice)
+        return
     if invoice is None or invoice["status"] != "draft" or not invoice["auto_advance"]:
         return
     if ctx.store.text("customer", invoice["customer"]) is None:

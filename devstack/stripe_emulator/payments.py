@@ -7,6 +7,7 @@ import json
 from .context import Context, Text, new_id
 from .errors import StripeError
 from .invoice_state import transition
+from .nonpayment import after_failure, after_payment, collection_is_over, plan_retry
 from .store import Obj
 
 CARDS_THAT_FAIL = ("pm_card_chargeCustomerFail", "pm_card_chargeDeclined", "pm_card_visa_chargeDeclined")
@@ -31,7 +32,23 @@ def payment_failed(ctx: Context, invoice: Obj) -> Text:
     before = dict(invoice)
     invoice["attempted"] = True
     invoice["attempt_count"] += 1
-    return ctx.save("invoice", invoice, "invoice.updated", "invoice.payment_failed", before=before)
+    plan_retry(ctx, invoice)
+    text = ctx.save("invoice", invoice, "invoice.updated", "invoice.payment_failed", before=before)
+    after_failure(ctx, invoice)
+    return text
+
+
+def retry(ctx: Context, invoice: Obj) -> None:
+    """Charge an open invoice again, as planned; nothing more is collected for a subscription that has ended."""
+    if not (invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"):
+        return
+    customer = ctx.store.get("customer", invoice["customer"])
+    if customer is not None and not collection_is_over(ctx, invoice):
+        collect(ctx, invoice, customer)
+        return
+    before = dict(invoice)
+    invoice["auto_advance"], invoice["next_payment_attempt"] = False, None
+    ctx.save("invoice", invoice, "invoice.updated", before=before)
 
 
 def mark_paid(ctx: Context, invoice: Obj, method: str | None) -> Text:
@@ -49,7 +66,10 @@ def mark_paid(ctx: Context, invoice: Obj, method: str | None) -> Text:
     invoice["attempted"] = True
     invoice["auto_advance"] = False
     invoice["next_payment_attempt"] = None
-    return ctx.save("invoice", invoice, "invoice.updated", "invoice.paid", "invoice.payment_succeeded", before=before)
+    ctx.store.set_timer("invoice", invoice["id"], None)
+    text = ctx.save("invoice", invoice, "invoice.updated", "invoice.paid", "invoice.payment_succeeded", before=before)
+    after_payment(ctx, invoice)
+    return text
 
 
 def charge(ctx: Context, invoice: Obj, method: str | None) -> Text:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from . import finalization, subscription_state
+from . import finalization, subscription_cycles
 from .clock import Clock
 from .config import Behaviour
 from .context import Context
@@ -14,7 +14,7 @@ from .errors import StripeError
 from .store import Store
 
 log = logging.getLogger(__name__)
-_PASSED = {"invoice": finalization.clock_passed, "subscription": subscription_state.clock_passed}
+_PASSED = {"invoice": finalization.clock_passed, "subscription": subscription_cycles.clock_passed}
 _AT_ONCE = 200
 
 
