@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 from .config import EmulatorConfig, RateLimits
@@ -28,6 +29,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--webhook-retry-base", type=float, default=1.0, help="first pause in seconds; doubles to 1 h")
     parser.add_argument("--webhook-timeout", type=float, default=10.0, help="seconds for one delivery")
     parser.add_argument("--webhook-concurrency", type=int, default=16, help="deliveries at a time")
+    parser.add_argument(
+        "--subscription-invoices", action="store_true", help="subscriptions make invoices, as in Stripe"
+    )
+    parser.add_argument("--unpaid-after-attempts", type=int, help="failed payments until a subscription is canceled")
+    parser.add_argument("--tax-percent", type=Decimal, default=Decimal(0), help="of invoices with automatic tax")
     return parser
 
 
@@ -43,6 +49,9 @@ def _config(args: argparse.Namespace) -> EmulatorConfig:
         webhook_retry_base=args.webhook_retry_base,
         webhook_timeout=args.webhook_timeout,
         webhook_concurrency=args.webhook_concurrency,
+        subscription_invoices=args.subscription_invoices,
+        unpaid_after_attempts=args.unpaid_after_attempts,
+        tax_percent=args.tax_percent,
     )
 
 

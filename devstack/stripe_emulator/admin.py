@@ -6,14 +6,28 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from aiohttp import web
 
+from .admin_orders import (
+    AdminError,
+    Answer,
+    changed_behaviour,
+    instant_of,
+    limits_of,
+    number,
+    only,
+    read_order,
+    rule_id,
+    whole,
+)
 from .clock import Clock
-from .config import RateLimits
+from .config import Behaviour
+from .context import Context
 from .deliveries import Deliveries
+from .disputes import close_dispute, open_dispute
+from .errors import StripeError
 from .faults import FaultError, Faults, WebhookFaults
 from .idempotency import Idempotency
 from .rate_limits import RateLimiter
@@ -22,12 +36,7 @@ from .search import SearchIndex
 from .store import Store
 from .timers import Timers
 
-Answer: TypeAlias = "dict[str, Any]"
-Action: TypeAlias = "Callable[[dict[str, Any], str | None], Awaitable[Answer]]"
-
-
-class AdminError(ValueError):
-    """A malformed admin request; the message says why."""
+Action: TypeAlias = "Callable[[Answer, str | None], Awaitable[Answer]]"
 
 
 @dataclass(slots=True)
@@ -44,17 +53,19 @@ class Admin:
     limiter: RateLimiter
     requests: RequestLog
     search: SearchIndex
+    behaviour: Behaviour
+    context: Callable[[int | None], Context]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer an admin request: JSON in, JSON out."""
-        parts = request.path.removeprefix("/_emulator").strip("/").split("/")
-        action = self._routes().get((request.method, parts[0]))
-        if action is None or len(parts) > 2:
+        name, _, rest = request.path.removeprefix("/_emulator").strip("/").partition("/")
+        one, _, verb = rest.partition("/")
+        action = self._routes().get((request.method, f"{name}/{verb}" if verb else name))
+        if action is None:
             return web.json_response({"error": f"no admin route {request.method} {request.path}"}, status=404)
         try:
-            order = await _order(request)
-            return web.json_response(await action(order, parts[1] if len(parts) == 2 else None))
-        except (AdminError, FaultError) as error:
+            return web.json_response(await action(await read_order(request), one or None))
+        except (AdminError, FaultError, StripeError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
     def _routes(self) -> dict[tuple[str, str], Action]:
@@ -73,12 +84,15 @@ class Admin:
             ("GET", "requests"): self._requests,
             ("POST", "flush_webhooks"): self._flush,
             ("POST", "expire_idempotency_keys"): self._expire,
+            ("POST", "disputes"): self._open_dispute,
+            ("POST", "disputes/close"): self._close_dispute,
             ("GET", "settings"): self._settings,
             ("POST", "settings"): self._set,
         }
 
     async def _index(self, _order: Answer, _id: str | None) -> Answer:
-        return {"routes": [f"{method} /_emulator/{name}" for method, name in self._routes() if name]}
+        names = [(method, name.replace("/", "/ID/")) for method, name in self._routes() if name]
+        return {"routes": [f"{method} /_emulator/{name}" for method, name in names]}
 
     async def _health(self, _order: Answer, _id: str | None) -> Answer:
         return {"status": "ok"}
@@ -97,12 +111,12 @@ class Admin:
         return self.clock.state()
 
     async def _move_clock(self, order: Answer, _id: str | None) -> Answer:
-        _only(order, "now", "advance_seconds", "frozen")
+        only(order, "now", "advance_seconds", "frozen")
         if "now" in order or "frozen" in order:
-            instant = _instant(order["now"]) if order.get("now") is not None else None
+            instant = instant_of(order["now"]) if order.get("now") is not None else None
             self.clock.set(instant, bool(order.get("frozen")))
         if "advance_seconds" in order:
-            self.clock.advance(_number(order["advance_seconds"], "advance_seconds"))
+            self.clock.advance(number(order["advance_seconds"], "advance_seconds"))
         self.store.set_meta("clock", self.clock.state())
         done = await self.timers.fire()
         return {**self.clock.state(), "timers_fired": done}
@@ -114,7 +128,7 @@ class Admin:
         return self.faults.add(order).state()
 
     async def _clear_faults(self, _order: Answer, rule: str | None) -> Answer:
-        return {"removed": self.faults.clear(_rule_id(rule))}
+        return {"removed": self.faults.clear(rule_id(rule))}
 
     async def _show_webhook_faults(self, _order: Answer, _id: str | None) -> Answer:
         return {"webhook_faults": [rule.state() for rule in self.webhook_faults.rules]}
@@ -123,78 +137,53 @@ class Admin:
         return self.webhook_faults.add(order).state()
 
     async def _clear_webhook_faults(self, _order: Answer, rule: str | None) -> Answer:
-        return {"removed": self.webhook_faults.clear(_rule_id(rule))}
+        return {"removed": self.webhook_faults.clear(rule_id(rule))}
 
     async def _requests(self, order: Answer, _id: str | None) -> Answer:
-        _only(order, "limit", "path")
+        only(order, "limit", "path")
         found = [one for one in self.requests.recent if order.get("path", "") in one["path"]]
-        limit = int(_number(order.get("limit", 100), "limit"))
+        limit = int(number(order.get("limit", 100), "limit"))
         return {"count": self.requests.count, "requests": found[-limit:] if limit else []}
 
     async def _flush(self, order: Answer, _id: str | None) -> Answer:
-        _only(order, "timeout_seconds", "retry_now")
-        seconds = _number(order.get("timeout_seconds", 30), "timeout_seconds")
+        only(order, "timeout_seconds", "retry_now")
+        seconds = number(order.get("timeout_seconds", 30), "timeout_seconds")
         return {"pending": await self.deliveries.flush(seconds, bool(order.get("retry_now")))}
 
     async def _expire(self, order: Answer, _id: str | None) -> Answer:
-        _only(order, "key")
+        only(order, "key")
         key = order.get("key")
         return {"removed": self.idempotency.expire(self.clock.now(), key, everything=key is None)}
 
+    async def _open_dispute(self, order: Answer, _id: str | None) -> Answer:
+        only(order, "invoice", "amount", "reason")
+        amount = None if order.get("amount") is None else whole(order["amount"], "amount")
+        with self.store.transaction():
+            reason = str(order.get("reason", "fraudulent"))
+            made = open_dispute(self.context(None), str(order.get("invoice")), amount, reason)
+        return dict(json.loads(made))
+
+    async def _close_dispute(self, order: Answer, dispute: str | None) -> Answer:
+        only(order, "status")
+        with self.store.transaction():
+            return dict(json.loads(close_dispute(self.context(None), str(dispute), str(order.get("status")))))
+
     async def _settings(self, _order: Answer, _id: str | None) -> Answer:
-        return {"search_lag_seconds": self.search.lag, "rate_limits": asdict(self.limiter.limits)}
+        return {
+            "search_lag_seconds": self.search.lag,
+            "rate_limits": asdict(self.limiter.limits),
+            "subscription_invoices": self.behaviour.subscription_invoices,
+            "unpaid_after_attempts": self.behaviour.unpaid_after_attempts,
+            "tax_percent": str(self.behaviour.tax_percent),
+        }
 
     async def _set(self, order: Answer, _id: str | None) -> Answer:
-        _only(order, "search_lag_seconds", "rate_limits")
-        if "search_lag_seconds" in order:
-            self.search.lag = _number(order["search_lag_seconds"], "search_lag_seconds")
-        if "rate_limits" in order:
-            self.limiter.limits = _limits(order["rate_limits"])
+        only(order, *await self._settings({}, None))
+        lag = number(order.get("search_lag_seconds", self.search.lag), "search_lag_seconds")
+        limits = limits_of(order["rate_limits"]) if "rate_limits" in order else self.limiter.limits
+        changed = changed_behaviour(self.behaviour, order)
+        self.search.lag, self.limiter.limits = lag, limits
+        for name in asdict(changed):
+            setattr(self.behaviour, name, getattr(changed, name))
         await asyncio.sleep(0)
         return await self._settings({}, None)
-
-
-async def _order(request: web.Request) -> Answer:
-    if request.method != "POST":
-        return dict(request.query)
-    raw = await request.read()
-    try:
-        order = json.loads(raw) if raw else {}
-    except ValueError as error:
-        raise AdminError(f"the body is not JSON: {error}") from None
-    if not isinstance(order, dict):
-        raise AdminError("the body is not a JSON object")
-    return order
-
-
-def _only(order: Answer, *known: str) -> None:
-    if unknown := set(order) - set(known):
-        raise AdminError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
-
-
-def _number(value: Any, name: str) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise AdminError(f"{name}: {value!r} is not a number") from None
-
-
-def _instant(value: Any) -> datetime:
-    try:
-        instant = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise AdminError(f"now: {value!r} is not an ISO 8601 time") from None
-    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
-
-
-def _rule_id(text: str | None) -> int | None:
-    if text is not None and not text.isdigit():
-        raise AdminError(f"{text!r} is not the number of a rule")
-    return None if text is None else int(text)
-
-
-def _limits(value: Any) -> RateLimits:
-    try:
-        return RateLimits.named(value) if isinstance(value, str) else RateLimits(**(value or {}))
-    except (KeyError, TypeError):
-        raise AdminError("rate_limits is off, live, sandbox, or {overall, endpoint, search}") from None

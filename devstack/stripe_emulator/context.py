@@ -7,6 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .config import Behaviour
 from .errors import StripeError, missing_object
 from .params import Params
 from .store import Obj, Query, Store
@@ -51,6 +52,7 @@ class Context:
     events: EventLog
     search: SearchIndex
     account: Account
+    behaviour: Behaviour
     now: int
     request_id: str | None = None
     idempotency_key: str | None = None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 EMITTED = frozenset(
     [
+        "charge.dispute.closed",
+        "charge.dispute.created",
+        "charge.dispute.updated",
         "credit_note.created",
         "credit_note.updated",
         "credit_note.voided",
@@ -13,6 +16,8 @@ EMITTED = frozenset(
         "customer.subscription.created",
         "customer.subscription.updated",
         "customer.subscription.deleted",
+        "customer.subscription.resumed",
+        "customer.subscription.paused",
         "invoice.created",
         "invoice.updated",
         "invoice.deleted",
@@ -38,9 +43,6 @@ SILENT = frozenset(
     [
         "account.updated",
         "charge.captured",
-        "charge.dispute.closed",
-        "charge.dispute.created",
-        "charge.dispute.updated",
         "charge.expired",
         "charge.failed",
         "charge.pending",
@@ -55,10 +57,8 @@ SILENT = frozenset(
         "customer.source.deleted",
         "customer.source.expiring",
         "customer.source.updated",
-        "customer.subscription.paused",
         "customer.subscription.pending_update_applied",
         "customer.subscription.pending_update_expired",
-        "customer.subscription.resumed",
         "customer.subscription.trial_will_end",
         "customer.tax_id.created",
         "customer.tax_id.deleted",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from .context import Context, dumps
@@ -10,6 +11,7 @@ from .errors import StripeError
 from .store import Obj, Query
 
 _KINDS = {
+    "charge": "charge",
     "customer": "customer",
     "default_price": "price",
     "invoice": "invoice",
@@ -44,8 +46,9 @@ def _walk(context: Context, node: Any, segments: list[str], path: str) -> None:
     if not segments or not isinstance(node, dict):
         return
     name, rest = segments[0], segments[1:]
-    if name == "subscriptions" and node.get("object") == "customer":
-        node[name] = _subscriptions(context, node["id"])
+    listed = _LISTS.get((node.get("object"), name))
+    if listed is not None:
+        node[name] = listed(context, node["id"])
     elif name not in node:
         raise _impossible(path)
     value = node[name]
@@ -63,13 +66,23 @@ def _walk(context: Context, node: Any, segments: list[str], path: str) -> None:
 
 def _subscriptions(context: Context, customer: str) -> Obj:
     query = Query("subscription", [("customer = ?", customer), ("status <> 'canceled'", None)])
+    return _listed(context, query, f"/v1/customers/{customer}/subscriptions")
+
+
+def _payments(context: Context, invoice: str) -> Obj:
+    return _listed(context, Query("invoice_payment", [("parent = ?", invoice)]), "/v1/invoice_payments")
+
+
+def _listed(context: Context, query: Query, url: str) -> Obj:
     texts, more = context.store.page(query)
-    return {
-        "object": "list",
-        "data": [json.loads(text) for text in texts],
-        "has_more": more,
-        "url": f"/v1/customers/{customer}/subscriptions",
-    }
+    return {"object": "list", "data": [json.loads(text) for text in texts], "has_more": more, "url": url}
+
+
+# Lists that an answer has only when they are expanded.
+_LISTS: dict[tuple[Any, str], Callable[[Context, str], Obj]] = {
+    ("customer", "subscriptions"): _subscriptions,
+    ("invoice", "payments"): _payments,
+}
 
 
 def _impossible(path: str) -> StripeError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from .clock import Clock
-from .config import API_VERSION, EmulatorConfig
+from .config import API_VERSION, Behaviour, EmulatorConfig
 from .context import Account, Context, dumps
 from .errors import StripeError
 from .events import EventLog
@@ -64,6 +64,7 @@ class Pipeline:
     limiter: RateLimiter
     faults: Faults
     requests: RequestLog
+    behaviour: Behaviour
     router: Router = field(default_factory=lambda: Router(ENDPOINTS))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -118,6 +119,7 @@ class Pipeline:
             self.events,
             self.search,
             self.account,
+            self.behaviour,
             self.clock.now(),
             exchange.request_id,
             exchange.key,

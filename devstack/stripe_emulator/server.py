@@ -46,6 +46,7 @@ class StripeEmulator:
         if self.store.meta("account") is None:
             self.store.set_meta("account", f"acct_1{secrets.token_hex(7)}")
         self.account = Account(self.store.meta("account"))
+        self.behaviour = self.config.behaviour()
         self.requests = RequestLog(self.config.request_log)
         self.faults, self.webhook_faults = Faults(), WebhookFaults()
         self.deliveries = Deliveries(self.store, self.config)
@@ -53,7 +54,7 @@ class StripeEmulator:
         self.search = SearchIndex(self.store, self.config.search_lag)
         self.idempotency = Idempotency(self.store, self.config.idempotency_ttl)
         self.limiter = RateLimiter(self.config.rate_limits)
-        self.timers = Timers(self.store, self.clock, self._context)
+        self.timers = Timers(self.store, self.clock, self.behaviour, self._context)
         self._pipeline = Pipeline(
             self.config,
             self.store,
@@ -65,6 +66,7 @@ class StripeEmulator:
             self.limiter,
             self.faults,
             self.requests,
+            self.behaviour,
         )
         self._admin = Admin(
             self.store,
@@ -77,10 +79,13 @@ class StripeEmulator:
             self.limiter,
             self.requests,
             self.search,
+            self.behaviour,
+            self._context,
         )
 
-    def _context(self) -> Context:
-        return Context(self.store, self.events, self.search, self.account, self.clock.now())
+    def _context(self, now: int | None = None) -> Context:
+        instant = self.clock.now() if now is None else now
+        return Context(self.store, self.events, self.search, self.account, self.behaviour, instant)
 
     async def _dispatch(self, request: web.Request) -> web.StreamResponse:
         if request.path.startswith("/_emulator"):

@@ -7,6 +7,9 @@ from .context import Context, Text, merge_metadata, new_id
 from .errors import StripeError
 from .store import Obj
 
+ENDED = ("canceled", "incomplete_expired")
+_INCOMPLETE_FOR = 23 * 3600
+
 
 def _price(ctx: Context, item: Obj, at: str) -> Obj:
     from .routes.catalog import new_price, product_of, unit_amount  # routes import this module
@@ -93,7 +96,7 @@ def new_subscription(ctx: Context, customer: Obj) -> Obj:
     first = items[0].get("price_data") or ctx.load("price", items[0].get("price", ""), "items[0][price]")
     code = params.get("currency", first["currency"])
     subscription = _blank(ctx, customer["id"], code, start)
-    for name in ("collection_method", "days_until_due", "default_payment_method", "description"):
+    for name in ("collection_method", "days_until_due", "default_payment_method", "description", "trial_settings"):
         if params.get(name) is not None:
             subscription[name] = params[name]
     subscription["metadata"] = merge_metadata({}, params.get("metadata") or {})
@@ -242,27 +245,9 @@ def end_subscription(ctx: Context, subscription: Obj, reason: str, at: int | Non
 
 def schedule(ctx: Context, subscription: Obj) -> None:
     """Wake up at the next thing that the clock does to it: end, end of trial, next period."""
-    due = [item["current_period_end"] for item in subscription["items"]["data"]]
-    due += [at for at in (subscription["cancel_at"], subscription["trial_end"]) if at is not None and at > ctx.now]
-    ctx.store.set_timer("subscription", subscription["id"], min(due))
-
-
-def clock_passed(ctx: Context, subscription_id: str) -> None:
-    """Do what is due: end it, end its trial, or go on to the present period."""
-    subscription = ctx.store.get("subscription", subscription_id)
-    if subscription is None or subscription["status"] == "canceled":
-        ctx.store.set_timer("subscription", subscription_id, None)
-        return
-    cancel_at = subscription["cancel_at"]
-    if cancel_at is not None and cancel_at <= ctx.now:
-        end_subscription(ctx, subscription, "cancellation_requested", cancel_at)
-        return
-    before = dict(subscription)
-    if subscription["status"] == "trialing" and subscription["trial_end"] <= ctx.now:
-        subscription["status"] = "active"
-    set_periods(subscription, ctx.now)
-    ctx.save("subscription", subscription)
-    if before["items"] != subscription["items"] or before["status"] != subscription["status"]:
-        previous = {"status": before["status"]} if before["status"] != subscription["status"] else None
-        ctx.emit("customer.subscription.updated", Text(ctx.store.text("subscription", subscription_id) or ""), previous)
-    schedule(ctx, subscription)
+    due = [at for at in (subscription["cancel_at"], subscription["trial_end"]) if at is not None and at > ctx.now]
+    if subscription["status"] == "incomplete":
+        due.append(subscription["created"] + _INCOMPLETE_FOR)
+    elif subscription["status"] != "paused":
+        due += [item["current_period_end"] for item in subscription["items"]["data"]]
+    ctx.store.set_timer("subscription", subscription["id"], min(due) if due else None)

@@ -6,22 +6,25 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from . import invoice_state, subscription_state
+from . import finalization, subscription_cycles
 from .clock import Clock
+from .config import Behaviour
 from .context import Context
 from .errors import StripeError
 from .store import Store
 
 log = logging.getLogger(__name__)
-_PASSED = {"invoice": invoice_state.clock_passed, "subscription": subscription_state.clock_passed}
+_PASSED = {"invoice": finalization.clock_passed, "subscription": subscription_cycles.clock_passed}
 _AT_ONCE = 200
 
 
 class Timers:
     """Runs what is due, whether real time passed or the clock was moved."""
 
-    def __init__(self, store: Store, clock: Clock, context: Callable[[], Context]) -> None:
-        self._store, self._clock, self._context = store, clock, context
+    def __init__(
+        self, store: Store, clock: Clock, behaviour: Behaviour, context: Callable[[int | None], Context]
+    ) -> None:
+        self._store, self._clock, self._behaviour, self._context = store, clock, behaviour, context
 
     async def run(self) -> None:
         """Look every half second, for ever."""
@@ -33,18 +36,20 @@ class Timers:
         """Do all that is due now; gives how many objects that were. Lets requests in between."""
         done = 0
         while True:
+            # Stepwise, what one does may be due before the next: it is looked for anew each time.
+            limit = 1 if self._behaviour.stepwise else _AT_ONCE
             due = self._store.run(
-                "SELECT kind, id FROM timer WHERE at<=? ORDER BY at LIMIT ?", (self._clock.now(), _AT_ONCE)
+                "SELECT kind, id, at FROM timer WHERE at<=? ORDER BY at, kind, id LIMIT ?", (self._clock.now(), limit)
             )
             if not due:
                 return done
-            for kind, object_id in due:
-                self._one(kind, object_id)
+            for kind, object_id, at in due:
+                self._one(kind, object_id, at)
                 await asyncio.sleep(0)
             done += len(due)
 
-    def _one(self, kind: str, object_id: str) -> None:
-        context = self._context()
+    def _one(self, kind: str, object_id: str, at: int) -> None:
+        context = self._context(at if self._behaviour.stepwise else None)
         try:
             with self._store.transaction():
                 _PASSED[kind](context, object_id)

@@ -33,13 +33,19 @@ class Specification:
         """What does not fit in a request that was accepted, and in any answer."""
         target, found = request.raw_path, []
         if status == OK:
-            found += self.validator.request(request.method, target, body.decode())
+            found += self._request(request.method, target, body.decode())
         errors = self.validator.response(request.method, target, status, answer)
         found += [one for one in errors if not (status != OK and "no such endpoint" in one)]
         for event in _events(answer):
             thing = event["data"]["object"]
             found += self.validator.object(thing["object"], thing)
         return [f"{request.method} {target} {status}: {one}" for one in found]
+
+    def _request(self, method: str, target: str, body: str) -> list[str]:
+        if method == "DELETE":  # the specification has its parameters in a body; the SDK sends them as a query
+            target, _, body = target.partition("?")
+        found = self.validator.request(method, target, body)
+        return [one for one in found if method != "DELETE" or one != "body on a non-POST request"]
 
 
 def _events(answer: Any) -> list[Any]:

@@ -110,7 +110,11 @@ async def test_wrong_terms_are_refused(emulator: Running, v1: Any, price: str) -
         ({"items": []}, "items"),
         ({"cancel_at": 1_000_000_000}, "cancel_at"),
         ({"currency": "eur"}, "items[0][price]"),
-        ({"trial_settings": {"end_behavior": {"missing_payment_method": "pause"}}}, "trial_settings"),
+        (
+            {"trial_settings": {"end_behavior": {"missing_payment_method": "hope"}}},
+            "trial_settings[end_behavior][missing_payment_method]",
+        ),
+        ({"off_session": True}, "off_session"),
     ):
         with pytest.raises(stripe.InvalidRequestError) as caught:
             await v1.subscriptions.create_async({**base, **wrong})

@@ -13,6 +13,7 @@ from . import (
     invoice_lifecycle,
     invoice_lines,
     invoices,
+    payments,
     subscriptions,
     webhook_endpoints,
 )
@@ -29,6 +30,7 @@ ENDPOINTS: list[Endpoint] = [
         invoice_lifecycle,
         invoice_lines,
         invoices,
+        payments,
         subscriptions,
         webhook_endpoints,
     )

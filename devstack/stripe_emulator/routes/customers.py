@@ -20,7 +20,7 @@ from ..params import (
 )
 from ..routing import Endpoint
 from ..store import Obj, Query
-from .subscriptions import end_subscription
+from ..subscription_state import ENDED, end_subscription
 
 _UNSUPPORTED = "address business_name cash_balance individual_name preferred_locales shipping source tax tax_exempt "
 _UNSUPPORTED_FIRST = _UNSUPPORTED + "payment_method tax_id_data test_clock"
@@ -107,11 +107,10 @@ def update(ctx: Context) -> Text:
 def delete(ctx: Context) -> Obj:
     """Delete a customer and end its subscriptions; its invoices stay."""
     customer = ctx.load("customer", ctx.ids[0])
-    ended = ("canceled", "incomplete_expired")
     for object_id, status in ctx.store.run(
         "SELECT id, status FROM object WHERE kind='subscription' AND customer=?", (customer["id"],)
     ):
-        if status not in ended:
+        if status not in ENDED:
             end_subscription(ctx, ctx.load("subscription", object_id), "cancellation_requested")
     gone: Obj = {"id": customer["id"], "object": "customer", "deleted": True}
     ctx.store.delete("customer", customer["id"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ..context import Context, Text
 from ..errors import StripeError
-from ..invoice_state import charge, finalize, mark_paid, transition
+from ..finalization import finalize
+from ..invoice_state import transition
 from ..params import EXPAND, Params, boolean, payment_method
+from ..payments import charge, mark_paid
 from ..routing import Endpoint
 from ..store import Obj
 
@@ -34,7 +36,7 @@ def pay(ctx: Context) -> Text:
         if invoice["status"] == "paid":
             return text
     if ctx.params.get("paid_out_of_band"):
-        return mark_paid(ctx, invoice, out_of_band=True)
+        return mark_paid(ctx, invoice, method=None)
     return charge(ctx, invoice, ctx.params.get("payment_method"))
 
 

@@ -78,7 +78,8 @@ def remove(ctx: Context) -> Text:
     for i, given in enumerate(ctx.params["lines"]):
         line = line_of(ctx, invoice, given["id"], f"lines[{i}][id]")
         ctx.store.delete("line_item", line["id"])
-        item = ctx.store.get("invoiceitem", line["parent"]["invoice_item_details"]["invoice_item"])
+        details = line["parent"]["invoice_item_details"]  # a subscription's base fee has none
+        item = ctx.store.get("invoiceitem", details["invoice_item"]) if details else None
         if item is not None and given["behavior"] == "delete":
             ctx.store.delete("invoiceitem", item["id"])
         elif item is not None:

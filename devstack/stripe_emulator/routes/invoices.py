@@ -24,6 +24,7 @@ from ..params import (
 )
 from ..routing import Endpoint
 from ..store import Obj, Query
+from ..subscription_invoices import parent_of
 from .invoice_items import take_in_pending
 
 _EDITABLE_LATER = {"metadata", "auto_advance", "default_payment_method", "expand"}
@@ -112,10 +113,7 @@ def create(ctx: Context) -> Text:
     invoice = new_invoice(ctx, customer, code)
     if "subscription" in params:
         subscription = ctx.load("subscription", params["subscription"])
-        details = {"metadata": subscription["metadata"], "subscription": subscription["id"]}
-        invoice["parent"] = {
-            "type": "subscription_details", "quote_details": None, "subscription_details": details,
-        }  # fmt: skip
+        invoice["parent"] = parent_of(subscription)
     _apply(ctx, invoice)
     check_collection(invoice, params)
     _remember_days(ctx, invoice)

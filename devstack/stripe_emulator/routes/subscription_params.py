@@ -34,3 +34,7 @@ NEW_ITEM = Params(_ITEM, unsupported="billing_thresholds discounts tax_rates")
 CHANGED_ITEM = Params(
     _ITEM, id=string(), deleted=boolean(), unsupported="billing_thresholds clear_usage discounts tax_rates"
 )
+_END_BEHAVIOR = Params(
+    missing_payment_method=choice("cancel", "create_invoice", "pause"), required=["missing_payment_method"]
+)
+TRIAL_SETTINGS = Params(end_behavior=_END_BEHAVIOR, required=["end_behavior"])

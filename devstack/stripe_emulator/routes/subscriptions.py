@@ -1,9 +1,11 @@
-"""`/v1/subscriptions`: their life and events. They make no invoices of their own (see docs/stripe-emulator.md)."""
+"""`/v1/subscriptions`: their life and events, and their invoices if the emulator is told so."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from ..context import Context, Text, merge_metadata
-from ..errors import StripeError, missing_object
+from ..errors import StripeError, missing_object, unsupported_param
 from ..params import (
     EXPAND,
     SEARCH,
@@ -25,17 +27,18 @@ from ..params import (
 )
 from ..routing import Endpoint
 from ..store import Obj, Query
+from ..subscription_invoices import bill_end, bill_now, first_share, rest, whole
 from ..subscription_state import (
+    ENDED,
     change_items,
     end_subscription,
     new_subscription,
     schedule,
     set_cancellation,
+    set_periods,
     set_trial_end,
 )
-from .subscription_params import CANCELLATION_DETAILS, CHANGED_ITEM, NEW_ITEM
-
-__all__ = ["ENDPOINTS", "end_subscription"]
+from .subscription_params import CANCELLATION_DETAILS, CHANGED_ITEM, NEW_ITEM, TRIAL_SETTINGS
 
 
 def _trial_end(raw: Raw, at: str) -> int | str:
@@ -53,12 +56,13 @@ _FIELDS: dict[str, Spec] = {
     "metadata": metadata(),
     "proration_behavior": choice("none", "create_prorations"),
     "trial_end": _trial_end,
+    "trial_settings": TRIAL_SETTINGS,
 }
 _UNSUPPORTED = (
     "add_invoice_items application_fee_percent automatic_tax "
     "billing_schedules billing_thresholds default_source default_tax_rates discounts "
     "invoice_settings off_session on_behalf_of payment_behavior payment_settings pending_invoice_item_interval "
-    "transfer_data trial_from_plan trial_settings"
+    "transfer_data trial_from_plan"
 )
 
 
@@ -81,6 +85,9 @@ def create(ctx: Context) -> Text:
     if params.get("cancel_at") is not None and params.get("cancel_at_period_end"):
         raise StripeError("You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
     subscription = new_subscription(ctx, customer)
+    if ctx.behaviour.subscription_invoices:
+        _bill_creation(ctx, subscription)
+        customer = ctx.load("customer", customer["id"])  # the invoice took a number
     text = ctx.save("subscription", subscription, "customer.subscription.created")
     schedule(ctx, subscription)
     if customer["currency"] is None:
@@ -90,6 +97,16 @@ def create(ctx: Context) -> Text:
     return text
 
 
+def _bill_creation(ctx: Context, subscription: Obj) -> None:
+    """Its first invoice; what cannot be charged leaves the subscription incomplete."""
+    free = ctx.params.get("proration_behavior") == "none" and subscription["billing_cycle_anchor"] > ctx.now
+    invoice = bill_now(
+        ctx, subscription, "subscription_create", lambda item: Decimal(0) if free else first_share(subscription, item)
+    )
+    if invoice["status"] == "open" and invoice["collection_method"] == "charge_automatically":
+        subscription["status"] = "incomplete"
+
+
 def retrieve(ctx: Context) -> Text:
     """A subscription."""
     return ctx.text("subscription", ctx.ids[0])
@@ -97,7 +114,7 @@ def retrieve(ctx: Context) -> Text:
 
 def _apply(ctx: Context, subscription: Obj) -> None:
     params = ctx.params
-    for name in ("collection_method", "days_until_due", "default_payment_method", "description"):
+    for name in ("collection_method", "days_until_due", "default_payment_method", "description", "trial_settings"):
         if name in params:
             subscription[name] = params[name]
     if subscription["collection_method"] == "charge_automatically" and "days_until_due" not in params:
@@ -116,7 +133,7 @@ def update(ctx: Context) -> Text:
     subscription = ctx.load("subscription", ctx.ids[0])
     before = dict(subscription)
     params = ctx.params
-    if subscription["status"] == "canceled" and set(params) - {"metadata", "cancellation_details", "expand"}:
+    if subscription["status"] in ENDED and set(params) - {"metadata", "cancellation_details", "expand"}:
         raise StripeError(
             "A canceled subscription can only update its cancellation_details and metadata.",
             param=min(set(params) - {"metadata", "cancellation_details", "expand"}),
@@ -128,20 +145,48 @@ def update(ctx: Context) -> Text:
             **subscription["cancellation_details"],
             **params["cancellation_details"],
         }
-    if subscription["status"] != "canceled":
+    if subscription["status"] not in ENDED:
         _apply(ctx, subscription)
+        ended_trial = before["status"] == "trialing" and subscription["status"] == "active"
+        if ctx.behaviour.subscription_invoices and ended_trial:
+            bill_now(ctx, subscription, "subscription_update", whole)
         schedule(ctx, subscription)
     return ctx.save("subscription", subscription, "customer.subscription.updated", before=before)
 
 
 def cancel(ctx: Context) -> Text:
-    """Cancel at once."""
+    """Cancel at once; with `invoice_now` a final draft comes first."""
     subscription = ctx.load("subscription", ctx.ids[0])
-    if subscription["status"] == "canceled":
+    if subscription["status"] in ENDED:
         raise missing_object("subscription", subscription["id"])
+    if ctx.params.get("prorate"):
+        raise unsupported_param("prorate")
+    if ctx.params.get("invoice_now"):
+        if not ctx.behaviour.subscription_invoices:
+            raise unsupported_param("invoice_now")
+        bill_end(ctx, subscription, ctx.now)
     details = ctx.params.get("cancellation_details") or {}
     subscription["cancellation_details"] = {**subscription["cancellation_details"], **details}
     return end_subscription(ctx, subscription, "cancellation_requested")
+
+
+def resume(ctx: Context) -> Text:
+    """Go on with a paused subscription, by default in a period of its own that begins now."""
+    subscription = ctx.load("subscription", ctx.ids[0])
+    if subscription["status"] != "paused":
+        message = f"You can only resume paused subscriptions. This subscription is {subscription['status']}."
+        raise StripeError(message)
+    before = dict(subscription)
+    anew = ctx.params.get("billing_cycle_anchor", "now") == "now"
+    subscription["status"] = "active"
+    if anew:
+        subscription["billing_cycle_anchor"] = ctx.now
+    set_periods(subscription, ctx.now)
+    if ctx.behaviour.subscription_invoices and (anew or ctx.params.get("proration_behavior") != "none"):
+        bill_now(ctx, subscription, "subscription_update", whole if anew else lambda item: rest(item, ctx.now))
+    schedule(ctx, subscription)
+    events = ("customer.subscription.updated", "customer.subscription.resumed")
+    return ctx.save("subscription", subscription, *events, before=before)
 
 
 def search(ctx: Context) -> Text:
@@ -190,7 +235,13 @@ _LIST = listing(
     customer=string(),
     status=choice(*_STATUSES),
 )
-_CANCEL = Params(cancellation_details=CANCELLATION_DETAILS, expand=EXPAND, unsupported="invoice_now prorate")
+_CANCEL = Params(cancellation_details=CANCELLATION_DETAILS, expand=EXPAND, invoice_now=boolean(), prorate=boolean())
+_RESUME = Params(
+    billing_cycle_anchor=choice("now", "unchanged"),
+    expand=EXPAND,
+    proration_behavior=choice("none", "create_prorations"),
+    unsupported="proration_date",
+)
 ENDPOINTS = [
     Endpoint("POST", "/v1/subscriptions", _CREATE, create),
     Endpoint("GET", "/v1/subscriptions", _LIST, list_all),
@@ -198,4 +249,5 @@ ENDPOINTS = [
     Endpoint("GET", "/v1/subscriptions/{}", Params(expand=EXPAND), retrieve),
     Endpoint("POST", "/v1/subscriptions/{}", _UPDATE, update),
     Endpoint("DELETE", "/v1/subscriptions/{}", _CANCEL, cancel),
+    Endpoint("POST", "/v1/subscriptions/{}/resume", _RESUME, resume),
 ]

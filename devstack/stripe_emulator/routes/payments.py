@@ -1,0 +1,65 @@
+"""What paid invoices, to read: `/v1/charges`, `/v1/invoice_payments`, `/v1/disputes`."""
+
+from __future__ import annotations
+
+from ..context import Context, Text
+from ..params import EXPAND, Params, choice, listing, one_or_range, string
+from ..routing import Endpoint
+from ..store import Query
+
+
+def retrieve_charge(ctx: Context) -> Text:
+    """A charge."""
+    return ctx.text("charge", ctx.ids[0])
+
+
+def retrieve_payment(ctx: Context) -> Text:
+    """An invoice's payment."""
+    return ctx.text("invoice_payment", ctx.ids[0])
+
+
+def list_payments(ctx: Context) -> Text:
+    """Invoices' payments, newest first."""
+    query = Query("invoice_payment")
+    payment = ctx.params.get("payment") or {}
+    if payment:
+        query.where.append(("json_extract(body, '$.payment.type') = ?", payment["type"]))
+    if "payment_intent" in payment:
+        query.where.append(("label = ?", payment["payment_intent"]))
+    return ctx.listing("/v1/invoice_payments", query, {"invoice": "parent", "status": "status"})
+
+
+def retrieve_dispute(ctx: Context) -> Text:
+    """A dispute."""
+    return ctx.text("dispute", ctx.ids[0])
+
+
+def list_disputes(ctx: Context) -> Text:
+    """Disputes, newest first."""
+    return ctx.listing("/v1/disputes", Query("dispute"), {"charge": "label", "payment_intent": "parent"})
+
+
+_PAYMENT = Params(
+    payment_intent=string(),
+    type=choice("payment_intent", "payment_record"),
+    required=["type"],
+    unsupported="payment_record",
+)
+_ONE = Params(expand=EXPAND)
+ENDPOINTS = [
+    Endpoint("GET", "/v1/charges/{}", _ONE, retrieve_charge),
+    Endpoint(
+        "GET",
+        "/v1/invoice_payments",
+        listing(created=one_or_range(), invoice=string(), payment=_PAYMENT, status=choice("canceled", "open", "paid")),
+        list_payments,
+    ),
+    Endpoint("GET", "/v1/invoice_payments/{}", _ONE, retrieve_payment),
+    Endpoint(
+        "GET",
+        "/v1/disputes",
+        listing(charge=string(), created=one_or_range(), payment_intent=string()),
+        list_disputes,
+    ),
+    Endpoint("GET", "/v1/disputes/{}", _ONE, retrieve_dispute),
+]
