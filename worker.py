@@ -75,7 +75,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         await reports.ping()
         invoices = InvoiceActivities(database, reports, settings)
         periods = PeriodActivities(database, rate_card, settings)
-        accounts = AccountActivities(database)
+        accounts = AccountActivities(database, settings)
         decisions = DecisionActivities(database, rate_card, settings)
         yield Worker(
             client,
@@ -85,8 +85,9 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(invoices.load, invoices.publish_report, invoices.record_customer, invoices.record_draft),
                 *(invoices.settle, invoices.block, invoices.resume),
                 *(periods.plan_pages, periods.claim_page, periods.claim_cancellation),
+                periods.claim_subscription_draft,
                 *(periods.progress, periods.write_summary),
-                *(accounts.apply_subscription, accounts.store_accounts),
+                *(accounts.apply_subscription, accounts.store_accounts, accounts.record_fault),
                 *(decisions.approve, decisions.rebuild, decisions.request_void),
                 PeriodLimitActivities(database, rate_card, settings).approve,
                 *(decisions.amend, decisions.give_up_draft),

@@ -9,6 +9,7 @@ from temporalio import activity
 from activities.errors import step
 from billing.attribution import is_attribution_id
 from billing.errors import PermanentError
+from billing.policy import ChargeOn
 from billing.rows import AccountRow
 from billing.windows import Clash, Window, place
 from contracts.names import Activities
@@ -19,20 +20,25 @@ from contracts.subscriptions import (
     StripeAccountsStored,
     StripeSubscriptionSnapshot,
     SubscriptionApplied,
+    SubscriptionFault,
 )
-from storage import accounts
+from settings import Settings
+from storage import accounts, policies
 from storage.accounts import AccountConflictError, AccountRecord, NewAccount
 from storage.database import Database
+from storage.subscription_faults import forget_fault, record_fault
 
 # Before its first payment Stripe serves nothing, and may never.
+_PAUSED = "paused"
 _NOT_STARTED = frozenset({"incomplete", "incomplete_expired"})
 
 
 class AccountActivities:
     """Takes over what Stripe says of customers and subscriptions."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
+        self._settings = settings
 
     @activity.defn(name=Activities.APPLY_SUBSCRIPTION)
     async def apply_subscription(self, apply: ApplySubscription) -> SubscriptionApplied:
@@ -68,20 +74,43 @@ class AccountActivities:
     async def _apply(
         self, apply: ApplySubscription, account: AccountRecord | None, attribution_id: str, new: NewAccount
     ) -> SubscriptionApplied:
-        found = apply.subscription
-        for other in _open_beside(account, found):
-            # Its end may not have come through yet: events come in any order, or never.
-            if other.name and other.name not in apply.looked_at:
-                return SubscriptionApplied(
-                    attribution_id=attribution_id, ended=None, note=f"{other.name} is open.", overlaps=other.name
-                )
-        window = await self._place(attribution_id, account, found, new)
+        parts = parts_of(apply.subscription)
+        window = None
+        for found in parts:
+            for other in _open_beside(account, found):
+                # Its end may not have come through yet: events come in any order, or never.
+                if other.name and other.name not in apply.looked_at:
+                    return SubscriptionApplied(
+                        attribution_id=attribution_id, ended=None, note=f"{other.name} is open.", overlaps=other.name
+                    )
+            window = await self._place(attribution_id, account, found, new)
+            account = await accounts.get_account(self._db, attribution_id)
+        found = parts[-1]
         await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
+        await forget_fault(self._db, found.stripe_subscription_id)
         if window is None:
             return _applied(attribution_id, f"Another window of {attribution_id} covers it, or it is empty.")
         until = f"until {window.ended.isoformat()}" if window.ended else "and open"
         note = f"Window of {attribution_id} from {window.started.isoformat()} {until}."
-        return _applied(attribution_id, note, ended=found.ended)
+        applied = _applied(attribution_id, note, ended=found.ended)
+        draft = await self._final_draft(attribution_id, found)
+        return applied.model_copy(update={"final_draft": draft, "paused": found.status == _PAUSED})
+
+    async def _final_draft(self, attribution_id: str, found: StripeSubscriptionSnapshot) -> str | None:
+        """The draft that Stripe made when it was cancelled, if the account is charged on that."""
+        since = found.latest_invoice_draft_since
+        if found.ended is None or since is None or since < found.ended.replace(microsecond=0):
+            return None
+        own = await policies.read_policy(self._db, attribution_id)
+        charge_on = own.charge_on or self._settings.charge_on
+        return found.latest_invoice if charge_on is ChargeOn.SUBSCRIPTION else None
+
+    @activity.defn(name=Activities.RECORD_SUBSCRIPTION_FAULT)
+    async def record_fault(self, fault: SubscriptionFault) -> SubscriptionFault:
+        """Show beside what is billed that a subscription waits for a person."""
+        async with step():
+            await record_fault(self._db, fault.stripe_subscription_id, fault.reason)
+            return fault
 
     @activity.defn(name=Activities.STORE_STRIPE_ACCOUNTS)
     async def store_accounts(self, store: StoreStripeAccounts) -> StripeAccountsStored:
@@ -113,8 +142,9 @@ class AccountActivities:
             return [f"{attribution_id} ({found.stripe_customer_id}): {error}"]
         for subscription in sorted(found.subscriptions, key=lambda each: each.started):
             try:
-                known = await accounts.get_account(self._db, attribution_id)
-                await self._place(attribution_id, known, subscription, None)
+                for part in parts_of(subscription):
+                    known = await accounts.get_account(self._db, attribution_id)
+                    await self._place(attribution_id, known, part, None)
             except PermanentError as error:
                 faults.append(f"{attribution_id} ({found.stripe_customer_id}): {error}")
         return faults or await self._take_customer(attribution_id, found)
@@ -156,7 +186,7 @@ class AccountActivities:
         # Of two that clash, storage says which.
         window = asked if isinstance(placed, Clash) else placed or Window(found.started, found.started)
         await accounts.apply_subscription_window(
-            self._db, attribution_id, found.stripe_subscription_id, window.started, window.ended, new
+            self._db, attribution_id, found.stripe_subscription_id, window.started, window.ended, new, found.part
         )
         return window if placed else None
 
@@ -214,6 +244,23 @@ class AccountActivities:
             raise AccountConflictError(f"{fault.column}: {fault.reason}")
 
 
+def parts_of(found: StripeSubscriptionSnapshot) -> list[StripeSubscriptionSnapshot]:
+    """A subscription's windows: one, or two around a pause.
+
+    Stripe pauses only at the end of a trial without a payment method, and resuming sets the billing cycle's anchor:
+    https://docs.stripe.com/billing/subscriptions/trials#create-free-trials-without-payment
+    """
+    pause, anchor = found.trial_end, found.billing_cycle_anchor
+    if not found.pauses_without_payment or pause is None:
+        return [found]
+    before = found.model_copy(update={"ended": pause})
+    if found.status == _PAUSED:
+        return [before]
+    if anchor is None or anchor <= pause or (found.ended is not None and found.ended <= anchor):
+        return [found]
+    return [before, found.model_copy(update={"started": anchor, "part": 2})]
+
+
 def _live(found: StripeAccount) -> StripeSubscriptionSnapshot | None:
     return next((each for each in found.subscriptions if each.ended is None), None)
 
@@ -234,7 +281,7 @@ def _others(account: AccountRecord | None, found: StripeSubscriptionSnapshot) ->
     return [
         Window(window.started, window.ended, window.stripe_subscription_id)
         for window in (account.windows if account else ())
-        if window.stripe_subscription_id != found.stripe_subscription_id
+        if (window.stripe_subscription_id, window.part) != (found.stripe_subscription_id, found.part)
         and not (window.stripe_subscription_id is None and window.started == found.started)
     ]
 

@@ -57,7 +57,7 @@ class PeriodLimitActivities:
         return reason
 
     async def _weigh(self, period: BillingPeriod) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-        """Live invoices and what a run would make: totals, the part of older usage, and the period before; by currency."""
+        """Live invoices and what a run would make: totals, their older usage, the period before; each by currency."""
         zone = self._settings.zone
         before = BillingPeriod.of_cutoff(period.start(zone), zone)
         found = await policies.period_totals(self._db, str(period), str(before))

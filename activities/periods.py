@@ -11,6 +11,7 @@ from activities.errors import step
 from activities.period_limits import PeriodLimitActivities
 from billing.invoice import InvoiceReason, invoice_key
 from billing.periods import BillingPeriod
+from billing.policy import ChargeOn
 from billing.rating import RateCard
 from contracts.names import Activities
 from contracts.periods import (
@@ -24,9 +25,9 @@ from contracts.periods import (
     PeriodRef,
     PlanPages,
 )
-from contracts.subscriptions import CancellationClaimed, ClaimCancellation
+from contracts.subscriptions import CancellationClaimed, ClaimCancellation, SubscriptionDraft
 from settings import Settings
-from storage import claims, invoices, periods
+from storage import claims, invoices, periods, policies
 from storage.claims import ClaimScope
 from storage.database import Database
 from storage.decisions import amendable_keys
@@ -100,10 +101,11 @@ class PeriodActivities:
         async with step():
             zone = self._settings.zone
             period = BillingPeriod.of_cutoff(cancelled.cutoff, zone)
+            subject = cancelled.stripe_subscription_id + ("-paused" if cancelled.paused else "")
             scope = ClaimScope(
                 period=str(period),
                 reason=InvoiceReason.CANCELLATION,
-                subject=cancelled.stripe_subscription_id,
+                subject=subject,
                 cutoff=cancelled.cutoff,
                 period_start=period.start(zone),
                 bill_after=self._settings.bill_after,
@@ -116,9 +118,7 @@ class PeriodActivities:
             if claimed.keys:
                 return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Settled by {claimed.keys[0]}.")
             open_keys = await invoices.unsettled_keys(self._db, str(period), "", None, cancelled.attribution_id)
-            own = invoice_key(
-                str(period), cancelled.attribution_id, InvoiceReason.CANCELLATION, cancelled.stripe_subscription_id
-            )
+            own = invoice_key(str(period), cancelled.attribution_id, InvoiceReason.CANCELLATION, subject)
             for key in open_keys:
                 if key == own or key.startswith(f"{own}/"):
                     return CancellationClaimed(invoice_key=key, note=f"Settled by {key}.")
@@ -132,6 +132,38 @@ class PeriodActivities:
                 invoice_key=None,
                 note="Nothing more to settle up to the cancellation, or less than the minimum charge.",
             )
+
+    @activity.defn(name=Activities.CLAIM_SUBSCRIPTION_DRAFT)
+    async def claim_subscription_draft(self, draft: SubscriptionDraft) -> CancellationClaimed:
+        """Claim an account's usage for the draft that Stripe made for its subscription.
+
+        Nothing is claimed for an account that is charged on invoices of its own, nor twice for the same draft.
+        """
+        async with step():
+            own = await policies.read_policy(self._db, draft.attribution_id)
+            if (own.charge_on or self._settings.charge_on) is not ChargeOn.SUBSCRIPTION:
+                return CancellationClaimed(invoice_key=None, note="The account is charged on invoices of its own.")
+            known = await invoices.key_of_stripe_invoice(self._db, draft.stripe_invoice_id)
+            if known is not None:
+                return CancellationClaimed(invoice_key=known, note=f"{known} is on it.")
+            zone = self._settings.zone
+            period = BillingPeriod.of_cutoff(draft.cutoff, zone)
+            scope = ClaimScope(
+                period=str(period),
+                reason=InvoiceReason.SUBSCRIPTION,
+                subject=draft.stripe_invoice_id,
+                cutoff=draft.cutoff,
+                period_start=period.start(zone),
+                bill_after=self._settings.bill_after,
+                attribution_id=draft.attribution_id,
+                policy=self._settings.policy,
+                stripe_invoice_id=draft.stripe_invoice_id,
+            )
+            claimed = await claims.claim_page(self._db, scope, self._rate_card)
+            if claimed.keys:
+                return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Charged by {claimed.keys[0]}.")
+            why = f"`perdure period status {period}` says why" if claimed.blocked else "there is too little to bill"
+            return CancellationClaimed(invoice_key=None, note=f"No usage is put on it: {why}.")
 
     @activity.defn(name=Activities.PERIOD_PROGRESS)
     async def progress(self, ref: PeriodRef) -> PeriodProgress:

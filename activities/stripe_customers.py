@@ -87,7 +87,9 @@ class StripeCustomerActivities:
     async def retrieve_subscription(self, ref: SubscriptionRef) -> StripeSubscriptionSnapshot:
         """The subscription as Stripe has it now."""
         with stripe_step():
-            found = await self._subscriptions.retrieve_async(ref.stripe_subscription_id, {"expand": ["customer"]})
+            found = await self._subscriptions.retrieve_async(
+                ref.stripe_subscription_id, {"expand": ["customer", "latest_invoice"]}
+            )
             subscription = as_dict(found)
             return _subscription(subscription, subscription["customer"])
 
@@ -190,4 +192,20 @@ def _subscription(subscription: dict[str, Any], customer: dict[str, Any]) -> Str
         started=started,
         ended=instant(subscription.get("ended_at")),
         created=instant(subscription.get("created")),
+        trial_end=instant(subscription.get("trial_end")),
+        billing_cycle_anchor=instant(subscription.get("billing_cycle_anchor")),
+        pauses_without_payment=_pauses(subscription),
+        **_latest_invoice(subscription.get("latest_invoice")),
     )
+
+
+def _pauses(subscription: dict[str, Any]) -> bool:
+    behavior = (subscription.get("trial_settings") or {}).get("end_behavior") or {}
+    return bool(behavior.get("missing_payment_method") == "pause")
+
+
+def _latest_invoice(invoice: dict[str, Any] | str | None) -> dict[str, Any]:
+    if not isinstance(invoice, dict):
+        return {"latest_invoice": invoice}
+    draft_since = instant(invoice["created"]) if invoice["status"] == "draft" else None
+    return {"latest_invoice": invoice["id"], "latest_invoice_draft_since": draft_since}

@@ -77,6 +77,7 @@ class Activities:
     APPROVE_PERIOD = "approve_period"
     CLAIM_SUBSCRIPTION_DRAFT = "claim_subscription_draft"
 
+    RECORD_SUBSCRIPTION_FAULT = "record_subscription_fault"
     APPLY_SUBSCRIPTION = "apply_subscription"
     STORE_STRIPE_ACCOUNTS = "store_stripe_accounts"
 

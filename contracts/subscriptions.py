@@ -26,6 +26,15 @@ class StripeSubscriptionSnapshot(Message):
     started: datetime
     ended: datetime | None
     created: datetime | None = None
+    part: int = 1
+    """Before and after a pause a subscription has a window each: 1, 2."""
+    trial_end: datetime | None = None
+    billing_cycle_anchor: datetime | None = None
+    pauses_without_payment: bool = False
+    """At the end of its trial it is paused when there is no payment method."""
+    latest_invoice: str | None = None
+    latest_invoice_draft_since: datetime | None = None
+    """When Stripe made it, if it is still a draft."""
 
 
 class ApplySubscription(Message):
@@ -46,6 +55,10 @@ class SubscriptionApplied(Message):
     note: str
     overlaps: str | None = None
     """Nothing was changed: this other subscription is open in Postgres, and to be looked at first."""
+    final_draft: str | None = None
+    """Stripe's draft of the cancellation, on which the usage up to `ended` is charged."""
+    paused: bool = False
+    """`ended` is where a pause begins, not a cancellation."""
 
 
 class ClaimCancellation(Message):
@@ -54,6 +67,22 @@ class ClaimCancellation(Message):
     attribution_id: str
     stripe_subscription_id: str
     cutoff: datetime
+    paused: bool = False
+
+
+class SubscriptionDraft(Message):
+    """A draft that Stripe made for a subscription, and up to when usage belongs on it."""
+
+    attribution_id: str
+    stripe_invoice_id: str
+    cutoff: datetime
+
+
+class SubscriptionFault(Message):
+    """Why a subscription waits for a person."""
+
+    stripe_subscription_id: str
+    reason: str
 
 
 class CancellationClaimed(Message):

@@ -19,6 +19,7 @@ class WindowRecord:
     stripe_subscription_id: str | None
     started: datetime
     ended: datetime | None
+    part: int = 1
 
 
 @dataclass(frozen=True)

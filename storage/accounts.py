@@ -114,8 +114,11 @@ async def apply_subscription_window(
     started: datetime,
     ended: datetime | None,
     new: NewAccount | None = None,
+    part: int = 1,
 ) -> None:
     """Make the account's window for this Stripe subscription `[started, ended)`; again is nothing new.
+
+    One that was paused has a window for each of its parts.
 
     A window with the same start that a file gave becomes the subscription's. One that ended when it started is
     none: it is removed. With `new` the account is made in the same transaction, unless it is known.
@@ -131,6 +134,7 @@ async def apply_subscription_window(
         "stripe_subscription_id": stripe_subscription_id,
         "started": started,
         "ended": ended,
+        "part": part,
     }
     async with db.transaction() as connection:
         if new is not None:

@@ -130,6 +130,15 @@ async def load_invoice(db: Database, key: str) -> InvoiceRecord | None:
     return records[0] if records else None
 
 
+async def key_of_stripe_invoice(db: Database, stripe_invoice_id: str) -> str | None:
+    """The key of the invoice, dead or alive, that this Stripe invoice is, or was replaced of; none: not ours."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("invoices", "key_of_stripe_invoice"), {"stripe_invoice_id": stripe_invoice_id}
+        )
+        return found.scalars().first()
+
+
 async def list_invoices(
     db: Database,
     *,

@@ -20,10 +20,12 @@ with workflow.unsafe.imports_passed_through():
         ClaimCancellation,
         StripeSubscriptionSnapshot,
         SubscriptionApplied,
+        SubscriptionDraft,
+        SubscriptionFault,
         SubscriptionOutcome,
         SubscriptionRef,
     )
-    from workflows.steps import STEP_FAILED, billing_step, clock, permanent_reason, stripe_step
+    from workflows.steps import STEP_FAILED, billing_step, clock, local_step, permanent_reason, stripe_step
 
 _CREATED = "customer.subscription.created"
 # Stripe often makes a subscription and changes it at once, and the second event may come first.
@@ -116,12 +118,18 @@ class SubscriptionWorkflow:
         """After its end: claim what is not billed yet up to then."""
         if applied.attribution_id is None or applied.ended is None:
             return ""
+        if applied.final_draft is not None:
+            claimed = await self._claim_draft(applied.attribution_id, applied.final_draft, applied.ended)
+            if claimed.invoice_key is not None:
+                await self._start_invoice(claimed.invoice_key, applied.attribution_id)
+            return claimed.note
         claimed = await billing_step(
             Activities.CLAIM_CANCELLATION,
             ClaimCancellation(
                 attribution_id=applied.attribution_id,
                 stripe_subscription_id=stripe_subscription_id,
                 cutoff=applied.ended,
+                paused=applied.paused,
             ),
             CancellationClaimed,
             f"Claim the usage up to the cancellation at {applied.ended:%Y-%m-%d %H:%M:%S UTC}",
@@ -129,6 +137,14 @@ class SubscriptionWorkflow:
         if claimed.invoice_key is not None:
             await self._start_invoice(claimed.invoice_key, applied.attribution_id)
         return claimed.note
+
+    async def _claim_draft(self, attribution_id: str, draft: str, cutoff: datetime) -> CancellationClaimed:
+        return await billing_step(
+            Activities.CLAIM_SUBSCRIPTION_DRAFT,
+            SubscriptionDraft(attribution_id=attribution_id, stripe_invoice_id=draft, cutoff=cutoff),
+            CancellationClaimed,
+            f"Claim the usage for {draft}, up to {cutoff:%Y-%m-%d %H:%M:%S UTC}",
+        )
 
     async def _start_invoice(self, key: str, attribution_id: str) -> None:
         try:
@@ -155,6 +171,9 @@ class SubscriptionWorkflow:
             f"**Blocked** since {clock()}: {reason}\n\nMend the cause, then send the signal `{Signals.RETRY}`. "
             f"News from Stripe tries again too, and so does time: after {self._wait}."
         )
+        if workflow.patched("subscription-faults"):
+            fault = SubscriptionFault(stripe_subscription_id=self._ref.stripe_subscription_id, reason=reason)
+            await local_step(Activities.RECORD_SUBSCRIPTION_FAULT, fault, SubscriptionFault)
         if workflow.info().is_continue_as_new_suggested():
             await workflow.wait_condition(workflow.all_handlers_finished)
             if not (self._retry or self._news):

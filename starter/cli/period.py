@@ -88,6 +88,7 @@ async def status(
 async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
     """What `period status --json` prints; its fields are described in docs/command-line.md."""
     from storage import periods, policies
+    from storage.subscription_faults import list_faults
 
     progress = await periods.period_progress(db, str(month), None)
     settled = await periods.read_summary(db, str(month))
@@ -116,6 +117,15 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "totals": progress.totals,
         "blocked": [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked],
         "carried_over": {"below_minimum": progress.below_minimum},
+        "subscriptions": [
+            {
+                "stripe_subscription_id": fault.stripe_subscription_id,
+                "attribution_id": fault.attribution_id,
+                "reason": fault.reason,
+                "since": format_instant(fault.since),
+            }
+            for fault in await list_faults(db)
+        ],
         "excluded": excluded,
         "overbilled": overbilling.documents(await periods.overbilled_usage(db, period=str(month))),
     }
@@ -260,12 +270,7 @@ def _print_status(document: dict[str, object]) -> None:
     common.out.print(table)
     if document["settled_at"]:
         common.out.print(f"The whole period was last settled at {document['settled_at']}.", markup=False)
-    held = document["held"]
-    if isinstance(held, dict):
-        common.out.print(f"held since {held['since']}: {held['reason']}", markup=False)
-        common.out.print(
-            f"Nothing is claimed yet; `perdure period approve {document['billing_period']}` lets it go.", markup=False
-        )
+    _print_waiting(document)
     blocked, excluded, carried = document["blocked"], document["excluded"], document["carried_over"]
     assert isinstance(blocked, list)
     assert isinstance(excluded, list)
@@ -286,3 +291,19 @@ def _print_status(document: dict[str, object]) -> None:
         common.out.print(overbilling.sentence(overbilled), markup=False)
     if not counts and not excluded:
         common.out.print("Nothing was billed or excluded in this period yet.")
+
+
+def _print_waiting(document: dict[str, object]) -> None:
+    """What a person has to decide, beside blocked invoices."""
+    held = document["held"]
+    if isinstance(held, dict):
+        common.out.print(f"held since {held['since']}: {held['reason']}", markup=False)
+        common.out.print(
+            f"Nothing is claimed yet; `perdure period approve {document['billing_period']}` lets it go.", markup=False
+        )
+    subscriptions = document["subscriptions"]
+    assert isinstance(subscriptions, list)
+    for row in subscriptions:
+        common.out.print(
+            f"subscription blocked since {row['since']}: {row['stripe_subscription_id']}: {row['reason']}", markup=False
+        )

@@ -11,7 +11,7 @@ SELECT {columns} FROM account WHERE stripe_customer_id = :stripe_customer_id;
 SELECT {columns} FROM account WHERE attribution_id > :after ORDER BY attribution_id LIMIT :limit;
 
 -- name: windows
-SELECT id, attribution_id, stripe_subscription_id, lower(during) AS started, upper(during) AS ended
+SELECT id, attribution_id, stripe_subscription_id, lower(during) AS started, upper(during) AS ended, part
 FROM subscription
 WHERE attribution_id = ANY (CAST(:accounts AS text[]))
 ORDER BY attribution_id, lower(during);
@@ -79,7 +79,7 @@ FROM unnest(
 -- The subscription's own window, else one that a file gave with the same start.
 SELECT id, attribution_id
 FROM subscription
-WHERE stripe_subscription_id = :stripe_subscription_id
+WHERE (stripe_subscription_id = :stripe_subscription_id AND part = :part)
    OR (stripe_subscription_id IS NULL AND attribution_id = :attribution_id AND lower(during) = :started)
 ORDER BY stripe_subscription_id NULLS LAST
 LIMIT 1;
@@ -87,13 +87,14 @@ LIMIT 1;
 -- name: update_subscription
 UPDATE subscription
 SET during = tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz)),
-    stripe_subscription_id = :stripe_subscription_id
+    stripe_subscription_id = :stripe_subscription_id,
+    part = :part
 WHERE id = :id;
 
 -- name: insert_subscription
-INSERT INTO subscription (attribution_id, stripe_subscription_id, during)
+INSERT INTO subscription (attribution_id, stripe_subscription_id, part, during)
 VALUES (
-    :attribution_id, :stripe_subscription_id,
+    :attribution_id, :stripe_subscription_id, :part,
     tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz))
 );
 
@@ -108,3 +109,21 @@ WHERE attribution_id = :attribution_id
   AND during && tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz))
 ORDER BY during
 LIMIT 1;
+
+-- name: record_fault
+INSERT INTO subscription_fault AS f (stripe_subscription_id, attribution_id, reason)
+VALUES (
+    :stripe_subscription_id,
+    (SELECT attribution_id FROM subscription WHERE stripe_subscription_id = :stripe_subscription_id LIMIT 1),
+    :reason
+)
+ON CONFLICT (stripe_subscription_id) DO UPDATE SET reason = excluded.reason;
+
+-- name: forget_fault
+DELETE FROM subscription_fault WHERE stripe_subscription_id = :stripe_subscription_id;
+
+-- name: faults
+SELECT stripe_subscription_id, attribution_id, reason, since
+FROM subscription_fault
+ORDER BY since, stripe_subscription_id
+LIMIT :limit;

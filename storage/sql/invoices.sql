@@ -9,6 +9,13 @@ void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at
 -- name: load
 SELECT {columns} FROM invoice WHERE key = :key;
 
+-- name: key_of_stripe_invoice
+SELECT key
+FROM invoice
+WHERE stripe_invoice_id = :stripe_invoice_id OR replaces_stripe_invoice_id = :stripe_invoice_id
+ORDER BY stripe_invoice_id = :stripe_invoice_id DESC NULLS LAST
+LIMIT 1;
+
 -- name: list
 SELECT {columns}
 FROM invoice

@@ -9,6 +9,7 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+import settings
 from activities.accounts import AccountActivities
 from contracts.subscriptions import ApplySubscription, StripeSubscriptionSnapshot, SubscriptionApplied
 from storage.accounts import get_account
@@ -32,7 +33,7 @@ class Applied:
     """Applies what Stripe says, and shows the account."""
 
     def __init__(self, db: Database) -> None:
-        self.db, self.activities, self.env = db, AccountActivities(db), ActivityEnvironment()
+        self.db, self.activities, self.env = db, AccountActivities(db, settings.load()), ActivityEnvironment()
 
     async def __call__(self, found: StripeSubscriptionSnapshot, created: bool = True) -> SubscriptionApplied:
         apply = ApplySubscription(subscription=found, seen_at_creation=created)

@@ -1,0 +1,99 @@
+"""Pauses, final drafts, two subscriptions at once: what beside cancellation a subscription's life brings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from billing.invoice import InvoiceReason, InvoiceState
+from billing.policy import AccountPolicy, ChargeOn
+from storage import policies
+from storage.subscription_faults import list_faults
+from tests.e2e.subscribers import Subscribers, subscribing
+from tests.support.system import System, at, until
+
+DAY = 864
+
+
+@pytest.fixture
+async def they(system: System) -> AsyncIterator[Subscribers]:
+    async with subscribing(system) as found:
+        yield found
+
+
+async def test_a_pause_closes_the_window_and_resuming_opens_another(system: System, they: Subscribers) -> None:
+    await they.clock("2022-05-01")
+    customer = await they.customer(attribution_id="team:pause")
+    subscription = await they.subscribe(
+        customer,
+        trial_end=int(at("2022-05-10").timestamp()),
+        trial_settings={"end_behavior": {"missing_payment_method": "pause"}},
+    )
+    await they.until_windows("team:pause", ("2022-05-01", None))
+    await system.add_instance("pause-1", "team:pause", "2022-05-09", "2022-05-25")
+    await they.clock("2022-05-12")
+    await they.until_windows("team:pause", ("2022-05-01", "2022-05-10"))
+    (settled,) = await system.until_settled(1)
+    assert settled.key == f"2022-05/team:pause/cancellation/{subscription}-paused"
+    assert (settled.cutoff, settled.amount) == (at("2022-05-10"), DAY)
+
+    await they.clock("2022-05-20")
+    await system.stripe.v1.subscriptions.resume_async(subscription, {"billing_cycle_anchor": "now"})
+    await they.until_windows("team:pause", ("2022-05-01", "2022-05-10"), ("2022-05-20", None))
+    await they.until_rested(subscription)
+    await system.run_period("2022-05")
+    period = next(i for i in await system.invoices() if i.reason is InvoiceReason.PERIOD)
+    assert period.amount == 5 * DAY
+
+
+async def test_two_subscriptions_at_once_wait_visibly_and_bill_once(system: System, they: Subscribers) -> None:
+    await they.clock("2022-05-01")
+    customer = await they.customer(attribution_id="team:two")
+    await they.subscribe(customer)
+    await they.until_windows("team:two", ("2022-05-01", None))
+    await they.clock("2022-05-02")
+    second = await they.subscribe(customer)
+    await they.until_says(second, "Blocked", "two windows at once")
+
+    async def told() -> bool:
+        return [fault.stripe_subscription_id for fault in await list_faults(system.db)] == [second]
+
+    await until(told)
+    await system.add_instance("two-1", "team:two", "2022-05-03", "2022-05-04")
+    await system.run_period("2022-05")
+    assert [i.amount for i in await system.invoices()] == [DAY]
+
+    await they.cancel(second)
+    await they.until_rested(second)
+    assert await list_faults(system.db) == []
+
+
+async def test_the_usage_up_to_a_cancellation_is_put_on_its_final_draft(system: System, they: Subscribers) -> None:
+    await system.admin("settings", {"subscription_invoices": True})
+    try:
+        await they.clock("2022-05-01")
+        customer = await they.customer(attribution_id="team:final")
+        card = {"default_payment_method": "pm_card_visa"}
+        await system.stripe.v1.customers.update_async(customer, {"invoice_settings": card})
+        subscription = await they.subscribe(customer)
+        await they.until_windows("team:final", ("2022-05-01", None))
+        await policies.write_policy(system.db, "team:final", AccountPolicy(charge_on=ChargeOn.SUBSCRIPTION))
+        await system.add_instance("final-1", "team:final", "2022-05-03", None)
+        await they.clock("2022-05-05")
+        await system.stripe.v1.subscriptions.cancel_async(subscription, {"invoice_now": True, "prorate": False})
+        (settled,) = await system.until_settled(1)
+        stripe = await system.stripe.v1.invoices.retrieve_async(settled.stripe_invoice_id)
+        assert stripe.parent.subscription_details.subscription == subscription
+        assert settled.key == f"2022-05/team:final/subscription/{stripe.id}"
+        assert (settled.state, settled.amount, settled.charge_on) == (
+            InvoiceState.BILLED,
+            2 * DAY,
+            ChargeOn.SUBSCRIPTION,
+        )
+        assert stripe.status in ("open", "paid")
+        assert stripe.metadata["report_id"] == settled.report_id
+        await system.run_period("2022-05")
+        assert len(await system.invoices()) == 1
+    finally:
+        await system.admin("settings", {"subscription_invoices": False})
