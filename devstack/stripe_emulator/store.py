@@ -61,6 +61,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "price": {"parent": "product"},
     "charge": {"customer": "customer", "parent": "payment_intent"},
     "invoice_payment": {"parent": "invoice", "status": "status", "label": "payment.payment_intent"},
+    "refund": {"parent": "payment_intent", "label": "charge"},
     "dispute": {"parent": "payment_intent", "status": "status", "label": "charge"},
     "event": {"label": "type"},
     "product": {},
