@@ -29,6 +29,7 @@ from ..taxes import AUTOMATIC_TAX, enable
 from .invoice_items import take_in_pending
 
 _EDITABLE_LATER = {"metadata", "auto_advance", "default_payment_method", "expand"}
+_FURTHEST = 5 * 366 * 86400
 
 
 def check_collection(invoice: Obj, params: Obj) -> None:
@@ -103,8 +104,9 @@ def _apply(ctx: Context, invoice: Obj) -> None:
             "`automatically_finalizes_at` can only be set when `auto_advance` is true.",
             param="automatically_finalizes_at",
         )
-    if at is not None and at <= ctx.now:
-        raise StripeError("`automatically_finalizes_at` must be in the future.", param="automatically_finalizes_at")
+    if at is not None and not ctx.now < at <= ctx.now + _FURTHEST:
+        message = "`automatically_finalizes_at` must be in the future, at most 5 years ahead."
+        raise StripeError(message, param="automatically_finalizes_at")
 
 
 def create(ctx: Context) -> Text:
@@ -171,6 +173,8 @@ def update(ctx: Context) -> Text:
         check_collection(invoice, ctx.params)
         _remember_days(ctx, invoice)
         set_schedule(ctx, invoice, ctx.params.get("automatically_finalizes_at"))
+    elif not invoice["auto_advance"]:
+        invoice["next_payment_attempt"] = None
     return ctx.save("invoice", invoice, "invoice.updated", before=before)
 
 
