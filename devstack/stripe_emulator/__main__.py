@@ -11,6 +11,7 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+from .admin_orders import percent
 from .config import EmulatorConfig, RateLimits
 from .server import StripeEmulator
 from .store import StoreBusyError
@@ -32,9 +33,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--subscription-invoices", action="store_true", help="subscriptions make invoices, as in Stripe"
     )
-    parser.add_argument("--unpaid-after-attempts", type=int, help="failed payments until a subscription is canceled")
-    parser.add_argument("--tax-percent", type=Decimal, default=Decimal(0), help="of invoices with automatic tax")
+    parser.add_argument(
+        "--unpaid-after-attempts", type=_attempts, help="failed payments until a subscription is canceled"
+    )
+    parser.add_argument("--tax-percent", type=percent, default=Decimal(0), help="of invoices with automatic tax")
     return parser
+
+
+def _attempts(text: str) -> int:
+    attempts = int(text)
+    if attempts < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return attempts
 
 
 def _config(args: argparse.Namespace) -> EmulatorConfig:

@@ -86,14 +86,19 @@ def whole(value: Any, name: str, least: int = 1) -> int:
     return value
 
 
-def _percent(value: Any) -> Decimal:
+def percent(value: Any) -> Decimal:
+    """A percentage, for `tax_percent`.
+
+    Raises:
+        AdminError: it is none.
+    """
     try:
-        percent = Decimal(str(value))
+        found = Decimal(str(value))
     except InvalidOperation:
-        percent = Decimal("NaN")
-    if not (percent.is_finite() and 0 <= percent <= 100):
+        found = Decimal("NaN")
+    if not (found.is_finite() and 0 <= found <= 100):
         raise AdminError(f"tax_percent: {value!r} is not a number from 0 to 100")
-    return percent
+    return found
 
 
 def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
@@ -111,5 +116,5 @@ def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
         attempts = order["unpaid_after_attempts"]
         changes["unpaid_after_attempts"] = None if attempts is None else whole(attempts, "unpaid_after_attempts")
     if "tax_percent" in order:
-        changes["tax_percent"] = _percent(order["tax_percent"])
+        changes["tax_percent"] = percent(order["tax_percent"])
     return replace(behaviour, **changes)

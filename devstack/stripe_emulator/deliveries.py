@@ -111,7 +111,8 @@ class Deliveries:
     async def _deliver(self, number: int, event: str, endpoint: str, attempt: int, first_at: float) -> None:
         try:
             target = self._store.text("webhook_endpoint", endpoint)
-            body = self._store.text("event", event)
+            lies = self._store.run("SELECT body FROM delivery WHERE id=?", (number,))
+            body = (lies[0][0] if lies else None) or self._store.text("event", event)
             gone = target is None or body is None or json.loads(target)["status"] != "enabled"
             if gone or await self._post(json.loads(target or "{}"), body or "", event):
                 self._store.run("DELETE FROM delivery WHERE id=?", (number,))

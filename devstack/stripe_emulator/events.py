@@ -46,14 +46,14 @@ class EventLog:
         )
         self._store.add("event", event_id, context.now, kind, body)
         for endpoint in targets:
-            self._queue(event_id, kind, endpoint)
+            self._queue(event_id, kind, endpoint, body)
         if targets:
             self._wake()
 
-    def _queue(self, event_id: str, kind: str, endpoint: str) -> None:
+    def _queue(self, event_id: str, kind: str, endpoint: str, body: str) -> None:
         now = time.time()
-        for delay, held in self._faults.plan(kind):
+        for plan in self._faults.plan(kind, body):
             self._store.run(
-                "INSERT INTO delivery (event, endpoint, attempt, first_at, next_at, held) VALUES (?,?,0,?,?,?)",
-                (event_id, endpoint, now, now + delay, held),
+                "INSERT INTO delivery (event, endpoint, attempt, first_at, next_at, held, body) VALUES (?,?,0,?,?,?,?)",
+                (event_id, endpoint, now, now + plan.delay, plan.held, plan.body),
             )

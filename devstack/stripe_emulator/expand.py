@@ -18,6 +18,7 @@ _KINDS = {
     "latest_invoice": "invoice",
     "price": "price",
     "product": "product",
+    "refund": "refund",
     "subscription": "subscription",
 }
 _DEEPEST = 6

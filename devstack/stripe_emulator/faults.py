@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
 ACTIONS = ("429", "500", "503", "lost_request", "lost_response", "slow", "slow_body", "truncated_body")
-WEBHOOK_ACTIONS = ("drop", "double", "delay", "reorder")
+WEBHOOK_ACTIONS = ("drop", "double", "delay", "reorder", "alter", "strip")
 
 
 class FaultError(ValueError):
@@ -32,6 +33,7 @@ class Rule:
     seconds: float = 1.0
     stored: bool = True
     committed: bool = False
+    changes: dict[str, Any] | None = None
     hits: int = 0
     _random: random.Random = field(init=False)
 
@@ -55,11 +57,11 @@ class Rule:
         names = ("id", "action", "times", "skip", "probability", "seed", "seconds", "stored", "committed", "hits")
         shown = {name: getattr(self, name) for name in names}
         body = self.body.pattern if self.body is not None else None
-        return {**shown, "method": self.method, "pattern": self.pattern.pattern, "body": body}
+        return {**shown, "method": self.method, "pattern": self.pattern.pattern, "body": body, "set": self.changes}
 
 
 def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str) -> Rule:
-    known = {"match", "action", "times", "skip", "probability", "seed", "seconds", "stored", "committed"}
+    known = {"match", "action", "times", "skip", "probability", "seed", "seconds", "stored", "committed", "set"}
     if unknown := set(order) - known:
         raise FaultError(f"unknown: {', '.join(sorted(unknown))}")
     action = str(order.get("action"))
@@ -89,9 +91,50 @@ def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str
             float(order.get("seconds", 1.0)),
             bool(order.get("stored", True)),
             bool(order.get("committed", False)),
+            _changes(action, order.get("set")),
         )
     except (TypeError, ValueError) as error:
         raise FaultError(str(error)) from None
+
+
+def _changes(action: str, given: Any) -> dict[str, Any] | None:
+    """What an `alter` sets: names of the event (`data.object.livemode` goes deeper) and values."""
+    if (action == "alter") != (given is not None):
+        raise FaultError("`set` belongs to the action alter, and that needs it")
+    if given is not None and not (isinstance(given, dict) and given):
+        raise FaultError('set is an object, such as {"livemode": true}')
+    return given
+
+
+def altered(body: str, changes: dict[str, Any]) -> str:
+    """An event's JSON text with other values; what is on the way and no object becomes one."""
+    event = json.loads(body)
+    for path, value in changes.items():
+        *way, last = path.split(".")
+        node = event
+        for name in way:
+            if not isinstance(node.get(name), dict):
+                node[name] = {}
+            node = node[name]
+        node[last] = value
+    return json.dumps(event, separators=(",", ":"))
+
+
+def stripped(body: str) -> str:
+    """An event's JSON text with nothing of its object but what it is."""
+    event = json.loads(body)
+    thing = event["data"]["object"]
+    event["data"] = {"object": {"id": thing["id"], "object": thing["object"]}}
+    return json.dumps(event, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One delivery to make: after `delay` seconds, held back or not, with another body than the event's or not."""
+
+    delay: float = 0.0
+    held: int = 0
+    body: str | None = None
 
 
 class _Rules:
@@ -139,14 +182,25 @@ class WebhookFaults(_Rules):
 
     actions, key = WEBHOOK_ACTIONS, "type"
 
-    def plan(self, event_type: str) -> list[tuple[float, int]]:
-        """The deliveries to make of one event for one endpoint: (delay in seconds, held back or not)."""
+    def plan(self, event_type: str, body: str) -> list[Plan]:
+        """The deliveries to make of one event (`body` is its JSON text) for one endpoint."""
         for rule in self.rules:
             if rule.pattern.search(event_type) and rule.fires():
-                return {
-                    "drop": [],
-                    "double": [(0.0, 0), (0.0, 0)],
-                    "delay": [(rule.seconds, 0)],
-                    "reorder": [(rule.seconds, 1)],
-                }[rule.action]
-        return [(0.0, 0)]
+                return _planned(rule, body)
+        return [Plan()]
+
+
+def _planned(rule: Rule, body: str) -> list[Plan]:
+    match rule.action:
+        case "drop":
+            return []
+        case "double":
+            return [Plan(), Plan()]
+        case "delay":
+            return [Plan(rule.seconds)]
+        case "reorder":
+            return [Plan(rule.seconds, 1)]
+        case "strip":
+            return [Plan(body=stripped(body))]
+        case _:
+            return [Plan(body=altered(body, rule.changes or {}))]

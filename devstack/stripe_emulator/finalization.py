@@ -7,6 +7,7 @@ from .currencies import minimum_charge
 from .invoice_state import require_draft, set_total, transition
 from .payments import collect, retry
 from .store import Obj
+from .taxes import add_tax
 
 
 def finalize(ctx: Context, invoice: Obj, auto_advance: bool | None = None) -> Text:
@@ -53,6 +54,8 @@ def _number(ctx: Context, invoice: Obj, customer: Obj) -> None:
     customer["next_invoice_sequence"] = sequence + 1
     invoice["starting_balance"] = customer["balance"]
     set_total(invoice, invoice["subtotal"])
+    add_tax(invoice, ctx.behaviour.tax_percent)
+    invoice["amount_due"] = invoice["amount_remaining"] = max(0, invoice["total"] + customer["balance"])
     owed = invoice["total"] + customer["balance"]
     if 0 < owed < minimum_charge(invoice["currency"]):
         invoice["amount_due"] = invoice["amount_remaining"] = 0

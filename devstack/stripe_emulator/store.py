@@ -21,6 +21,7 @@ CREATE TABLE IF NOT EXISTS object (
     seq INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, created INTEGER NOT NULL,
     customer TEXT, parent TEXT, status TEXT, label TEXT, body TEXT NOT NULL, UNIQUE (kind, id));
 CREATE INDEX IF NOT EXISTS object_created ON object (kind, created, seq);
+CREATE INDEX IF NOT EXISTS object_place ON object (kind, seq);
 CREATE INDEX IF NOT EXISTS object_customer ON object (kind, customer, created, seq) WHERE customer IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_parent ON object (kind, parent, created, seq) WHERE parent IS NOT NULL;
 CREATE INDEX IF NOT EXISTS object_status ON object (kind, status, created, seq) WHERE status IS NOT NULL;
@@ -32,7 +33,7 @@ CREATE TABLE IF NOT EXISTS idempotency (
 CREATE INDEX IF NOT EXISTS idempotency_created ON idempotency (created);
 CREATE TABLE IF NOT EXISTS delivery (
     id INTEGER PRIMARY KEY, event TEXT NOT NULL, endpoint TEXT NOT NULL, attempt INTEGER NOT NULL,
-    first_at REAL NOT NULL, next_at REAL NOT NULL, held INTEGER NOT NULL);
+    first_at REAL NOT NULL, next_at REAL NOT NULL, held INTEGER NOT NULL, body TEXT);
 CREATE INDEX IF NOT EXISTS delivery_next ON delivery (next_at, id);
 CREATE INDEX IF NOT EXISTS delivery_event ON delivery (event);
 CREATE TABLE IF NOT EXISTS timer (
@@ -61,6 +62,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "price": {"parent": "product"},
     "charge": {"customer": "customer", "parent": "payment_intent"},
     "invoice_payment": {"parent": "invoice", "status": "status", "label": "payment.payment_intent"},
+    "refund": {"parent": "payment_intent", "label": "charge"},
     "dispute": {"parent": "payment_intent", "status": "status", "label": "charge"},
     "event": {"label": "type"},
     "product": {},
@@ -74,12 +76,16 @@ class StoreBusyError(Exception):
 
 @dataclass(slots=True)
 class Query:
-    """What a list selects: `where` are SQL conditions, newest first unless `oldest_first`."""
+    """What a list selects: `where` are SQL conditions, newest first unless `oldest_first`.
+
+    `by_place` orders by nothing but the order of creation, whatever the clock said.
+    """
 
     kind: str
     where: list[tuple[str, Any]] = field(default_factory=list)
     limit: int = 10
     oldest_first: bool = False
+    by_place: bool = False
 
 
 class Store:
@@ -96,6 +102,8 @@ class Store:
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("PRAGMA wal_autocheckpoint=4000")
             self._db.executescript(_SCHEMA)
+            if "body" not in {row[1] for row in self._db.execute("PRAGMA table_info(delivery)")}:
+                self._db.execute("ALTER TABLE delivery ADD COLUMN body TEXT")  # a file of an earlier version
         except sqlite3.OperationalError as error:
             self._db.close()
             if "locked" in str(error):
@@ -197,18 +205,20 @@ class Store:
     ) -> tuple[list[str], bool]:
         """One page of texts and whether there is more beyond it, in the direction of paging."""
         ascending = query.oldest_first != (before is not None)
-        clauses, values = ["kind=?"], [query.kind]
+        clauses: list[str] = ["kind=?"]
+        values: list[Any] = [query.kind]
         for clause, value in query.where:
             clauses.append(clause)
             if value is not None:
                 values.append(value)
         edge = after or before
         if edge is not None:
-            clauses.append(f"(created, seq) {'>' if ascending else '<'} (?, ?)")
-            values.extend(edge)  # type: ignore[arg-type]
+            place, values = ("seq", [*values, edge[1]]) if query.by_place else ("(created, seq)", [*values, *edge])
+            clauses.append(f"{place} {'>' if ascending else '<'} {'?' if query.by_place else '(?, ?)'}")
         way = "ASC" if ascending else "DESC"
+        order = f"seq {way}" if query.by_place else f"created {way}, seq {way}"
         rows = self._db.execute(
-            f"SELECT body FROM object WHERE {' AND '.join(clauses)} ORDER BY created {way}, seq {way} LIMIT ?",  # noqa: S608
+            f"SELECT body FROM object WHERE {' AND '.join(clauses)} ORDER BY {order} LIMIT ?",  # noqa: S608
             (*values, query.limit + 1),
         ).fetchall()
         texts = [row[0] for row in rows[: query.limit]]

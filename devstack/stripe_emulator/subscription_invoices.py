@@ -14,6 +14,7 @@ from .context import Context
 from .finalization import finalize
 from .invoice_state import new_invoice, set_schedule
 from .store import Obj
+from .taxes import enable
 
 CYCLE = "subscription_cycle"
 
@@ -96,6 +97,7 @@ def _draft(
     invoice["period_start"], invoice["period_end"] = period
     for name in ("collection_method", "default_payment_method"):
         invoice[name] = subscription[name]
+    enable(invoice, subscription["automatic_tax"])
     if subscription["days_until_due"] is not None:
         invoice["due_date"] = ctx.now + subscription["days_until_due"] * 86400
         ctx.store.set_meta(f"days/{invoice['id']}", subscription["days_until_due"])

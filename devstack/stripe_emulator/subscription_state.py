@@ -6,6 +6,7 @@ from .billing_periods import period_at
 from .context import Context, Text, merge_metadata, new_id
 from .errors import StripeError
 from .store import Obj
+from .taxes import enable
 
 ENDED = ("canceled", "incomplete_expired")
 _INCOMPLETE_FOR = 23 * 3600
@@ -99,6 +100,8 @@ def new_subscription(ctx: Context, customer: Obj) -> Obj:
     for name in ("collection_method", "days_until_due", "default_payment_method", "description", "trial_settings"):
         if params.get(name) is not None:
             subscription[name] = params[name]
+    if "automatic_tax" in params:
+        enable(subscription, params["automatic_tax"])
     subscription["metadata"] = merge_metadata({}, params.get("metadata") or {})
     subscription["billing_cycle_anchor"] = params.get("billing_cycle_anchor", start)
     made = [_item(ctx, subscription, given, f"items[{i}]") for i, given in enumerate(items)]

@@ -44,3 +44,33 @@ async def test_after_payment_it_credits_the_customer(emulator: Running, v1: Any)
     with pytest.raises(stripe.InvalidRequestError, match="exceed"):
         await v1.credit_notes.create_async({"invoice": draft.id, "amount": 701, "credit_amount": 701})
     assert (await v1.credit_notes.update_async(note.id, {"memo": "sorry"})).memo == "sorry"
+
+
+async def test_what_was_charged_can_be_refunded(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(1000)
+    await v1.invoices.pay_async(draft.id, {"payment_method": "pm_card_visa"})
+    params = {"invoice": draft.id, "amount": 700, "refund_amount": 400, "credit_amount": 200, "out_of_band_amount": 100}
+    seen = await v1.credit_notes.preview_async(params)
+    assert (seen.total, (await v1.credit_notes.list_async()).data) == (700, [])
+    note = await v1.credit_notes.create_async(params)
+    assert (note.type, note.post_payment_amount, note.refunds[0].amount_refunded) == ("post_payment", 700, 400)
+    refund = await v1.refunds.retrieve_async(note.refunds[0].refund)
+    assert (refund.amount, refund.status) == (400, "succeeded")
+    charge = await v1.charges.retrieve_async(refund.charge)
+    assert (charge.amount_refunded, charge.refunded) == (400, False)
+    assert (await v1.refunds.list_async({"charge": charge.id})).data[0].id == refund.id
+    after = await v1.invoices.retrieve_async(draft.id)
+    assert (after.status, after.amount_paid, after.post_payment_credit_notes_amount) == ("paid", 1000, 700)
+    assert (await v1.customers.retrieve_async(draft.customer)).balance == -200
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await v1.credit_notes.create_async({"invoice": draft.id, "amount": 300, "refund_amount": 200})
+    assert caught.value.param == "credit_amount"
+
+
+async def test_what_was_not_charged_cannot_be_refunded(emulator: Running, v1: Any) -> None:
+    draft = await emulator.draft(1000)
+    await v1.invoices.pay_async(draft.id, {"paid_out_of_band": True})
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await v1.credit_notes.create_async({"invoice": draft.id, "amount": 300, "refund_amount": 300})
+    assert caught.value.param == "refund_amount"
+    assert (await v1.invoices.retrieve_async(draft.id)).post_payment_credit_notes_amount == 0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -137,6 +138,37 @@ async def test_an_advancing_draft_finalizes_an_hour_later_on_the_clock(emulator:
     assert (await v1.invoices.retrieve_async(resting.id)).status == "draft"
     event = (await emulator.events(type="invoice.finalized"))[0]
     assert (event.request.id, event.request.idempotency_key) == (None, None)
+
+
+async def test_the_hour_of_a_draft_can_be_moved_stopped_and_begun_again(emulator: Running, v1: Any) -> None:
+    await emulator.admin("POST", "clock", {"now": "2022-05-01T00:00:00Z", "frozen": True})
+    draft = await emulator.draft(1000, auto_advance=True)
+    start = draft.created
+
+    async def update(**params: Any) -> int | None:
+        changed = await v1.invoices.update_async(draft.id, params)
+        assert changed.next_payment_attempt == changed.automatically_finalizes_at
+        return changed.automatically_finalizes_at  # type: ignore[no-any-return]
+
+    async def status_at(seconds: int) -> str:
+        frozen = datetime.fromtimestamp(start + seconds, UTC).isoformat()
+        await emulator.admin("POST", "clock", {"now": frozen, "frozen": True})
+        return str((await v1.invoices.retrieve_async(draft.id)).status)
+
+    assert await update(automatically_finalizes_at=start + 72 * 3600) == start + 72 * 3600
+    assert await update(metadata={"a": "b"}) == start + 72 * 3600
+    assert await status_at(7200) == "draft"
+    assert await update(auto_advance=False) is None
+    assert await status_at(100 * 3600) == "draft"
+    for wrong in (start + 100 * 3600, start + 99 * 3600, start + 6 * 366 * 86400):
+        order = {"auto_advance": True, "automatically_finalizes_at": wrong}
+        assert (await refused(v1.invoices.update_async(draft.id, order))).param == "automatically_finalizes_at"
+    alone = {"automatically_finalizes_at": start + 101 * 3600}
+    assert (await refused(v1.invoices.update_async(draft.id, alone))).param == "automatically_finalizes_at"
+    assert await update(auto_advance=True) == start + 101 * 3600
+    assert await update(auto_advance=True, automatically_finalizes_at=start + 105 * 3600) == start + 105 * 3600
+    assert await status_at(102 * 3600) == "draft"
+    assert await status_at(105 * 3600) == "open"
 
 
 async def test_an_advancing_draft_finalizes_when_real_time_passes(emulator: Running, v1: Any) -> None:

@@ -124,6 +124,15 @@ async def test_a_payment_in_time_makes_it_active_again(emulator: Running, v1: An
     assert [one.status for one in await invoices(v1, made.id)] == ["paid"] * 3
 
 
+async def test_nothing_more_is_collected_for_what_was_canceled(emulator: Running, v1: Any) -> None:
+    made = await unpaid(emulator, v1, 5)
+    await clock(emulator, "2022-06-01T02:00:00Z")
+    await v1.subscriptions.cancel_async(made.id)
+    await clock(emulator, "2022-06-10T00:00:00Z")
+    late = (await invoices(v1, made.id))[-1]
+    assert (late.status, late.attempt_count, late.auto_advance, late.next_payment_attempt) == ("open", 1, False, None)
+
+
 async def test_without_the_setting_nothing_is_tried_again(emulator: Running, v1: Any) -> None:
     made = await unpaid(emulator, v1, None)
     await clock(emulator, "2022-06-20T00:00:00Z")

@@ -87,3 +87,49 @@ async def test_paging_is_stable_while_objects_are_made(emulator: Running, v1: An
         seen.append(one.id)
         await emulator.draft(customer=owner.id)
     assert seen == made[::-1]
+
+
+async def forward(v1: Any, cursor: str, limit: int) -> list[str]:
+    """The ids of all events after a cursor, oldest first, as a catch-up reads them."""
+    seen: list[str] = []
+    while True:
+        page = await v1.events.list_async({"ending_before": cursor, "limit": limit, "types": ["customer.*"]})
+        seen += [event.id for event in page.data][::-1]
+        if not page.has_more:
+            return seen
+        cursor = seen[-1]
+
+
+async def test_events_page_forward_from_a_cursor_within_one_second(emulator: Running, v1: Any) -> None:
+    await emulator.admin("POST", "clock", {"now": "2022-05-01T00:00:00Z", "frozen": True})
+    for i in range(23):
+        await emulator.customer(name=str(i))
+    events = await emulator.events(type="customer.created")
+    assert [event.data.object.name for event in events] == [str(i) for i in range(23)]
+    assert len({event.created for event in events}) == 1
+    ids = [event.id for event in events]
+    first = await v1.events.list_async({"ending_before": ids[2], "limit": 5})
+    assert ([event.id for event in first.data][::-1], first.has_more) == (ids[3:8], True)
+    for limit in (1, 5, 10, 20, 100):
+        assert await forward(v1, ids[2], limit) == ids[3:]
+    assert await forward(v1, ids[-1], 10) == []
+    newest = await v1.events.list_async({"created": {"gte": events[0].created}, "limit": 1})
+    assert [event.id for event in newest.data] == [ids[-1]]
+
+
+async def test_a_cursor_misses_no_event_when_the_clock_goes_back(emulator: Running, v1: Any) -> None:
+    await emulator.admin("POST", "clock", {"now": "2022-05-10T00:00:00Z", "frozen": True})
+    await emulator.customer()
+    cursor = (await emulator.events())[-1].id
+    await emulator.admin("POST", "clock", {"advance_seconds": -3600})
+    await emulator.customer()
+    newer = (await v1.events.list_async({"limit": 1})).data[0].id
+    assert newer != cursor
+    assert await forward(v1, cursor, 10) == [newer]
+
+
+@pytest.mark.parametrize("param", ["starting_after", "ending_before"])
+async def test_a_cursor_that_nobody_knows_is_refused(v1: Any, param: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await v1.events.list_async({param: "evt_none"})
+    assert (caught.value.http_status, caught.value.code, caught.value.param) == (400, "resource_missing", param)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,12 @@ from .conftest import Receiver, Running, log_lines, sdk
 
 
 @asynccontextmanager
-async def process(folder: Path, end: signal.Signals = signal.SIGTERM) -> AsyncIterator[Running]:
+async def process(folder: Path, end: signal.Signals = signal.SIGTERM, *more: str) -> AsyncIterator[Running]:
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
     args = ["--port-file", str(port_file), "--data", str(folder / "data.db"), "--request-log", str(folder / "log")]
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "devstack.stripe_emulator", *args, "--webhook-retry-base", "0.05",
+        sys.executable, "-m", "devstack.stripe_emulator", *args, *more, "--webhook-retry-base", "0.05",
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -61,6 +63,33 @@ async def test_nothing_answered_is_lost_by_a_kill(tmp_path: Path, receiver: Rece
     assert receiver.types == ["invoice.finalized"]
     logged = log_lines(tmp_path / "log")
     assert [entry["replayed"] for entry in logged if entry["path"].endswith("/finalize")] == [False, True]
+
+
+async def test_options_say_how_it_behaves(tmp_path: Path) -> None:
+    options = ("--subscription-invoices", "--unpaid-after-attempts", "4", "--tax-percent", "8.25")
+    async with process(tmp_path, signal.SIGTERM, *options) as one:
+        settings = await one.admin("GET", "settings")
+    wanted = {"subscription_invoices": True, "unpaid_after_attempts": 4, "tax_percent": "8.25"}
+    assert settings == {**settings, **wanted}
+    async with process(tmp_path) as two:
+        settings = await two.admin("GET", "settings")
+    assert settings == {**settings, "subscription_invoices": False, "unpaid_after_attempts": None, "tax_percent": "0"}
+
+
+async def test_a_lie_outlives_a_kill_also_in_an_older_file(tmp_path: Path, receiver: Receiver) -> None:
+    async with process(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "data.db")) as older:
+        older.execute("ALTER TABLE delivery DROP COLUMN body")
+    async with process(tmp_path, signal.SIGKILL) as one:
+        endpoint = await receiver.register(one, "customer.created")
+        await one.v1.webhook_endpoints.update_async(endpoint.id, {"url": "http://127.0.0.1:9/"})
+        await one.admin("POST", "webhook_faults", {"action": "alter", "set": {"livemode": True}})
+        await one.customer()
+    async with process(tmp_path) as two:
+        await two.v1.webhook_endpoints.update_async(endpoint.id, {"url": receiver.url})
+        await two.admin("POST", "flush_webhooks", {"timeout_seconds": 5, "retry_now": True})
+    assert [json.loads(body)["livemode"] for body in receiver.bodies] == [True]
 
 
 async def test_one_file_has_one_emulator(tmp_path: Path) -> None:

@@ -146,3 +146,42 @@ async def test_a_delivery_is_overtaken_by_rule(emulator: Running, receiver: Rece
     await v1.customers.update_async(made.id, {"name": "new"})
     await flushed(emulator)
     assert receiver.types == ["customer.updated", "customer.created"]
+
+
+async def test_a_delivery_lies_by_rule_and_is_signed_all_the_same(
+    emulator: Running, receiver: Receiver, v1: Any
+) -> None:
+    """The receiver checks every signature."""
+    await receiver.register(emulator)
+    receiver.statuses = [500]
+    lie = {"livemode": True, "api_version": "2099-01-01.future", "account": "acct_other", "data.object.livemode": True}
+    rule = {"match": {"type": "customer.created"}, "action": "alter", "set": lie}
+    assert (await emulator.admin("POST", "webhook_faults", rule))["set"] == lie
+    made = await emulator.customer()
+    await flushed(emulator)
+    assert receiver.bodies[0] == receiver.bodies[1]
+    event = json.loads(receiver.bodies[1])
+    assert (event["livemode"], event["api_version"], event["account"]) == (True, "2099-01-01.future", "acct_other")
+    assert (event["data"]["object"]["id"], event["data"]["object"]["livemode"]) == (made.id, True)
+    assert (await v1.events.retrieve_async(event["id"])).livemode is False
+    await emulator.customer()
+    await flushed(emulator)
+    assert json.loads(receiver.bodies[2])["livemode"] is False
+
+
+async def test_a_delivery_says_only_which_object_by_rule(emulator: Running, receiver: Receiver, v1: Any) -> None:
+    await receiver.register(emulator, "customer.updated")
+    await emulator.admin("POST", "webhook_faults", {"match": {"type": "^customer"}, "action": "strip", "times": None})
+    made = await emulator.customer()
+    await v1.customers.update_async(made.id, {"name": "new"})
+    await flushed(emulator)
+    event = json.loads(receiver.bodies[0])
+    assert event["type"] == "customer.updated"
+    assert event["data"] == {"object": {"id": made.id, "object": "customer"}}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"action": "alter"}, {"action": "alter", "set": {}}, {"action": "drop", "set": {"livemode": True}}]
+)
+async def test_wrong_lies_are_refused(emulator: Running, wrong: dict[str, Any]) -> None:
+    assert "set" in (await emulator.admin("POST", "webhook_faults", wrong, status=400))["error"]

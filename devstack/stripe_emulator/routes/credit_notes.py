@@ -1,6 +1,9 @@
-"""`/v1/credit_notes`: less to pay on an open invoice, or credit (never a refund) for a paid one."""
+"""`/v1/credit_notes`: less to pay on an open invoice; credit, or a refund, for a paid one."""
 
 from __future__ import annotations
+
+import json
+from decimal import ROUND_HALF_UP, Decimal
 
 from ..context import Context, Text, dumps, listed, merge_metadata, new_id
 from ..errors import StripeError
@@ -17,8 +20,10 @@ from ..params import (
     string,
     timestamp,
 )
+from ..refunds import refund
 from ..routing import Endpoint
 from ..store import Obj, Query
+from ..taxes import tax_of, taxes
 
 _REASONS = ("duplicate", "fraudulent", "order_change", "product_unsatisfactory")
 
@@ -60,28 +65,37 @@ def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
     return {**line, "invoice_line_item": given["invoice_line_item"]} if of_invoice else line
 
 
-def _amount(ctx: Context, lines: list[Obj]) -> int:
+def _amount(ctx: Context, invoice: Obj, lines: list[Obj]) -> tuple[int, int]:
+    """The amount before tax and the tax. `amount` alone is a total, in which no tax is shown."""
     params = ctx.params
+    subtotal, tax = params.get("amount", 0), 0
     if "lines" in params:
-        total = sum(line["amount"] for line in lines)
-        if params.get("amount", total) != total:
-            raise StripeError("`amount` must be the sum of the lines.", param="amount")
-    elif "amount" in params:
-        total = params["amount"]
-    else:
+        subtotal, tax = sum(line["amount"] for line in lines), _tax(ctx, invoice, lines)
+        if params.get("amount", subtotal + tax) != subtotal + tax:
+            raise StripeError(
+                f"`amount` must be the sum of the lines with their tax, {subtotal + tax}.", param="amount"
+            )
+    elif "amount" not in params:
         raise StripeError("You must specify `amount` or `lines`.", code="parameter_missing", param="amount")
-    if total <= 0:
+    if subtotal + tax <= 0:
         raise StripeError("The amount of a credit note must be positive.", param="amount")
-    return int(total)
+    return int(subtotal), tax
 
 
-def _credited(ctx: Context, invoice: Obj) -> int:
-    rows = ctx.store.run(
-        "SELECT coalesce(sum(json_extract(body, '$.total')), 0), count(*) FROM object"
-        " WHERE kind='credit_note' AND parent=? AND json_extract(body, '$.status')='issued'",
-        (invoice["id"],),
-    )
-    return int(rows[0][0])
+def _tax(ctx: Context, invoice: Obj, lines: list[Obj]) -> int:
+    """The tax of what is credited of the invoice's own lines; all of them together never more than its tax."""
+    whole = tax_of(invoice["total_taxes"])
+    if not whole:
+        return 0
+    amount = sum(line["amount"] for line in lines if line["type"] == "invoice_line_item")
+    part = (Decimal(whole) * amount / invoice["subtotal"]).quantize(Decimal(1), ROUND_HALF_UP)
+    before = sum(tax_of(note["total_taxes"]) for note in _issued(ctx, invoice))
+    return min(int(part), whole - before)
+
+
+def _issued(ctx: Context, invoice: Obj) -> list[Obj]:
+    rows = ctx.store.run("SELECT body FROM object WHERE kind='credit_note' AND parent=?", (invoice["id"],))
+    return [note for (text,) in rows if (note := json.loads(text))["status"] == "issued"]
 
 
 def _split(ctx: Context, invoice: Obj, total: int) -> tuple[int, int]:
@@ -89,14 +103,14 @@ def _split(ctx: Context, invoice: Obj, total: int) -> tuple[int, int]:
     if invoice["status"] not in ("open", "paid", "uncollectible"):
         message = f"You can only credit open or paid invoices. This invoice is {invoice['status']}."
         raise StripeError(message, code="status_transition_invalid", param="invoice")
-    if total + _credited(ctx, invoice) > invoice["total"]:
+    if total + sum(note["total"] for note in _issued(ctx, invoice)) > invoice["total"]:
         raise StripeError("The credit notes would exceed the invoice's total.", param="amount")
     before_payment = min(total, invoice["amount_remaining"]) if invoice["status"] != "paid" else 0
     after_payment = total - before_payment
-    given = ctx.params.get("credit_amount", 0) + ctx.params.get("out_of_band_amount", 0)
+    given = sum(ctx.params.get(name, 0) for name in ("credit_amount", "out_of_band_amount", "refund_amount"))
     if given != after_payment:
         raise StripeError(
-            "The sum of `credit_amount` and `out_of_band_amount` must equal the post payment amount "
+            "The sum of `credit_amount`, `out_of_band_amount` and `refund_amount` must equal the post payment amount "
             f"{after_payment}, got {given}.",
             param="credit_amount",
         )
@@ -123,12 +137,12 @@ def _settle(ctx: Context, invoice: Obj, before_payment: int, after_payment: int)
         ctx.save("customer", customer, "customer.updated", before=old)
 
 
-def create(ctx: Context) -> Text:
-    """Issue a credit note."""
+def _new_note(ctx: Context, invoice: Obj) -> Obj:
+    """A credit note by the request's parameters, not stored yet."""
     params = ctx.params
-    invoice = ctx.load("invoice", params["invoice"], "invoice")
     lines = [_line(ctx, invoice, given, f"lines[{i}]") for i, given in enumerate(params.get("lines", []))]
-    total = _amount(ctx, lines)
+    subtotal, tax = _amount(ctx, invoice, lines)
+    total = subtotal + tax
     if not lines:
         whole = {"type": "custom_line_item", "amount": total, "description": f"Credit for {invoice['number']}"}
         lines = [_line(ctx, invoice, whole, "lines[0]")]
@@ -136,7 +150,7 @@ def create(ctx: Context) -> Text:
     number = ctx.store.count("credit_note", parent=invoice["id"]) + 1
     note_id = new_id("cn_1")
     kind = "mixed" if before_payment and after_payment else "pre_payment" if before_payment else "post_payment"
-    note: Obj = {
+    return {
         "id": note_id,
         "object": "credit_note",
         "amount": total,
@@ -163,16 +177,29 @@ def create(ctx: Context) -> Text:
         "refunds": [],
         "shipping_cost": None,
         "status": "issued",
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": subtotal,
         "total": total,
-        "total_excluding_tax": total,
-        "total_taxes": [],
+        "total_excluding_tax": subtotal,
+        "total_taxes": taxes(tax, subtotal),
         "type": kind,
         "voided_at": None,
     }
-    _settle(ctx, invoice, before_payment, after_payment)
+
+
+def create(ctx: Context) -> Text:
+    """Issue a credit note."""
+    invoice = ctx.load("invoice", ctx.params["invoice"], "invoice")
+    note = _new_note(ctx, invoice)
+    if ctx.params.get("refund_amount"):
+        note["refunds"] = [refund(ctx, invoice, ctx.params["refund_amount"])]
+    _settle(ctx, invoice, note["pre_payment_amount"], note["post_payment_amount"])
     return ctx.save("credit_note", note, "credit_note.created")
+
+
+def preview(ctx: Context) -> Obj:
+    """What a credit note would be."""
+    return _new_note(ctx, ctx.load("invoice", ctx.params["invoice"], "invoice"))
 
 
 def retrieve(ctx: Context) -> Text:
@@ -240,13 +267,15 @@ _CREATE = Params(
     metadata=metadata(),
     out_of_band_amount=integer(0),
     reason=choice(*_REASONS),
+    refund_amount=integer(0),
     required=["invoice"],
-    unsupported="email_type refund_amount refunds shipping_cost",
+    unsupported="email_type refunds shipping_cost",
 )
 _LIST = listing("customer_account", created=one_or_range(), customer=string(), invoice=string())
 ENDPOINTS = [
     Endpoint("POST", "/v1/credit_notes", _CREATE, create),
     Endpoint("GET", "/v1/credit_notes", _LIST, list_all),
+    Endpoint("GET", "/v1/credit_notes/preview", _CREATE, preview),
     Endpoint("GET", "/v1/credit_notes/{}", Params(expand=EXPAND), retrieve),
     Endpoint(
         "GET",

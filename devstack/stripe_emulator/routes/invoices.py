@@ -25,9 +25,11 @@ from ..params import (
 from ..routing import Endpoint
 from ..store import Obj, Query
 from ..subscription_invoices import parent_of
+from ..taxes import AUTOMATIC_TAX, enable
 from .invoice_items import take_in_pending
 
 _EDITABLE_LATER = {"metadata", "auto_advance", "default_payment_method", "expand"}
+_FURTHEST = 5 * 366 * 86400
 
 
 def check_collection(invoice: Obj, params: Obj) -> None:
@@ -94,14 +96,17 @@ def _apply(ctx: Context, invoice: Obj) -> None:
             invoice[name] = params[name]
     if "metadata" in params:
         invoice["metadata"] = merge_metadata(invoice["metadata"], params["metadata"])
+    if "automatic_tax" in params:
+        enable(invoice, params["automatic_tax"])
     at = params.get("automatically_finalizes_at")
     if at is not None and not invoice["auto_advance"]:
         raise StripeError(
             "`automatically_finalizes_at` can only be set when `auto_advance` is true.",
             param="automatically_finalizes_at",
         )
-    if at is not None and at <= ctx.now:
-        raise StripeError("`automatically_finalizes_at` must be in the future.", param="automatically_finalizes_at")
+    if at is not None and not ctx.now < at <= ctx.now + _FURTHEST:
+        message = "`automatically_finalizes_at` must be in the future, at most 5 years ahead."
+        raise StripeError(message, param="automatically_finalizes_at")
 
 
 def create(ctx: Context) -> Text:
@@ -168,6 +173,8 @@ def update(ctx: Context) -> Text:
         check_collection(invoice, ctx.params)
         _remember_days(ctx, invoice)
         set_schedule(ctx, invoice, ctx.params.get("automatically_finalizes_at"))
+    elif not invoice["auto_advance"]:
+        invoice["next_payment_attempt"] = None
     return ctx.save("invoice", invoice, "invoice.updated", before=before)
 
 
@@ -180,6 +187,7 @@ def delete(ctx: Context) -> Obj:
 
 _FIELDS: dict[str, Spec] = {
     "auto_advance": boolean(),
+    "automatic_tax": AUTOMATIC_TAX,
     "automatically_finalizes_at": timestamp(),
     "collection_method": choice("charge_automatically", "send_invoice"),
     "days_until_due": integer(0, 3650),
@@ -192,7 +200,7 @@ _FIELDS: dict[str, Spec] = {
     "metadata": metadata(),
 }
 _UNSUPPORTED = (
-    "account_tax_ids application_fee_amount automatic_tax custom_fields default_source default_tax_rates discounts "
+    "account_tax_ids application_fee_amount custom_fields default_source default_tax_rates discounts "
     "issuer number on_behalf_of payment_settings rendering shipping_cost shipping_details statement_descriptor "
     "transfer_data"
 )

@@ -1,4 +1,4 @@
-"""What paid invoices, to read: `/v1/charges`, `/v1/invoice_payments`, `/v1/disputes`."""
+"""What paid invoices, to read: `/v1/charges`, `/v1/invoice_payments`, `/v1/disputes`, `/v1/refunds`."""
 
 from __future__ import annotations
 
@@ -39,12 +39,23 @@ def list_disputes(ctx: Context) -> Text:
     return ctx.listing("/v1/disputes", Query("dispute"), {"charge": "label", "payment_intent": "parent"})
 
 
+def retrieve_refund(ctx: Context) -> Text:
+    """A refund."""
+    return ctx.text("refund", ctx.ids[0])
+
+
+def list_refunds(ctx: Context) -> Text:
+    """Refunds, newest first."""
+    return ctx.listing("/v1/refunds", Query("refund"), {"charge": "label", "payment_intent": "parent"})
+
+
 _PAYMENT = Params(
     payment_intent=string(),
     type=choice("payment_intent", "payment_record"),
     required=["type"],
     unsupported="payment_record",
 )
+_OF_CHARGE = listing(charge=string(), created=one_or_range(), payment_intent=string())
 _ONE = Params(expand=EXPAND)
 ENDPOINTS = [
     Endpoint("GET", "/v1/charges/{}", _ONE, retrieve_charge),
@@ -55,11 +66,8 @@ ENDPOINTS = [
         list_payments,
     ),
     Endpoint("GET", "/v1/invoice_payments/{}", _ONE, retrieve_payment),
-    Endpoint(
-        "GET",
-        "/v1/disputes",
-        listing(charge=string(), created=one_or_range(), payment_intent=string()),
-        list_disputes,
-    ),
+    Endpoint("GET", "/v1/disputes", _OF_CHARGE, list_disputes),
     Endpoint("GET", "/v1/disputes/{}", _ONE, retrieve_dispute),
+    Endpoint("GET", "/v1/refunds", _OF_CHARGE, list_refunds),
+    Endpoint("GET", "/v1/refunds/{}", _ONE, retrieve_refund),
 ]

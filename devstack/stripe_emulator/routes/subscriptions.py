@@ -38,6 +38,7 @@ from ..subscription_state import (
     set_periods,
     set_trial_end,
 )
+from ..taxes import AUTOMATIC_TAX, enable
 from .subscription_params import CANCELLATION_DETAILS, CHANGED_ITEM, NEW_ITEM, TRIAL_SETTINGS
 
 
@@ -46,6 +47,7 @@ def _trial_end(raw: Raw, at: str) -> int | str:
 
 
 _FIELDS: dict[str, Spec] = {
+    "automatic_tax": AUTOMATIC_TAX,
     "cancel_at": clearable(timestamp()),
     "cancel_at_period_end": boolean(),
     "collection_method": choice("charge_automatically", "send_invoice"),
@@ -59,7 +61,7 @@ _FIELDS: dict[str, Spec] = {
     "trial_settings": TRIAL_SETTINGS,
 }
 _UNSUPPORTED = (
-    "add_invoice_items application_fee_percent automatic_tax "
+    "add_invoice_items application_fee_percent "
     "billing_schedules billing_thresholds default_source default_tax_rates discounts "
     "invoice_settings off_session on_behalf_of payment_behavior payment_settings pending_invoice_item_interval "
     "transfer_data trial_from_plan"
@@ -120,6 +122,8 @@ def _apply(ctx: Context, subscription: Obj) -> None:
     if subscription["collection_method"] == "charge_automatically" and "days_until_due" not in params:
         subscription["days_until_due"] = None
     _check_collection(subscription["collection_method"], subscription["days_until_due"])
+    if "automatic_tax" in params:
+        enable(subscription, params["automatic_tax"])
     if "trial_end" in params:
         set_trial_end(ctx, subscription, params["trial_end"])
     if "items" in params:
