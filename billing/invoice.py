@@ -37,11 +37,12 @@ class InvoiceState(StrEnum):
 
 _S = InvoiceState
 
+# Back to claimed: late usage is claimed anew, or a person has the Stripe side rebuilt.
 # Every state may also be blocked, and a blocked invoice goes back to where it was.
 TRANSITIONS: dict[InvoiceState, frozenset[InvoiceState]] = {
     _S.CLAIMED: frozenset({_S.DRAFT, _S.FINALIZED, _S.DELETED, _S.VOIDED}),
-    _S.DRAFT: frozenset({_S.FINALIZED, _S.DELETED, _S.VOIDED}),
-    _S.FINALIZED: frozenset({_S.BILLED, _S.VOIDED, _S.UNCOLLECTIBLE}),
+    _S.DRAFT: frozenset({_S.CLAIMED, _S.FINALIZED, _S.DELETED, _S.VOIDED}),
+    _S.FINALIZED: frozenset({_S.CLAIMED, _S.BILLED, _S.VOIDED, _S.UNCOLLECTIBLE}),
     _S.BILLED: frozenset({_S.PAID, _S.VOIDED, _S.UNCOLLECTIBLE}),
     _S.UNCOLLECTIBLE: frozenset({_S.PAID, _S.VOIDED}),
     _S.PAID: frozenset(),

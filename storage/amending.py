@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.invoice import InvoiceState
+from billing.invoice import InvoiceState, check_transition
 from billing.policy import Finalization
 from billing.rating import RateCard
 from storage import claims
@@ -33,6 +33,7 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
         waits = row.state == InvoiceState.DRAFT and row.finalization != Finalization.AT_ONCE
         if not waits or row.approved_amount is not None or row.void_requested_at is not None:
             return False
+        check_transition(InvoiceState(row.state), InvoiceState.CLAIMED)
         undo = await connection.begin_nested()
         await connection.execute(statement("decisions", "drop_claims"), {"id": row.id})
         assessed = await claims.assess_account(connection, scope, rate_card)

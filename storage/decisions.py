@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import PermanentError
-from billing.invoice import DEAD, InvoiceState
+from billing.invoice import DEAD, InvoiceState, check_transition
 from billing.policy import BlockedKind, ChargeOn, Finalization
 from storage.database import Database
 from storage.invoices import lock_invoice
@@ -60,6 +60,7 @@ async def rebuild_invoice(db: Database, key: str) -> None:
             raise DecisionRefusedError(
                 f"{key} is on a subscription's invoice that is finalized: accept it, or credit what is too much"
             )
+        check_transition(InvoiceState(row.resume_state), InvoiceState.CLAIMED)
         name = "rebuild_own" if own else "rebuild_on_subscription"
         await connection.execute(statement("decisions", name), {"id": row.id})
 

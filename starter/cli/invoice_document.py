@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from billing.canonical import format_credits, format_decimal, format_instant
 from billing.invoice import InvoiceState
 from billing.money import format_amount
+from billing.policy import BlockedKind
 from starter.cli import tables
 
 if TYPE_CHECKING:
@@ -40,8 +41,22 @@ def invoice_document(record: InvoiceRecord) -> dict[str, Any]:
         "report_id": record.report_id,
         "stripe_customer_id": record.stripe_customer_id,
         "stripe_invoice_id": record.stripe_invoice_id,
+        "blocked_kind": None if record.blocked_kind is None else str(record.blocked_kind),
         "blocked_reason": record.blocked_reason,
         "blocked_since": _instant(record.blocked_since),
+        "found_amount": record.found_subtotal,
+        "accepted_amount": record.accepted_subtotal,
+        "charge_on": str(record.charge_on),
+        "finalization": str(record.finalization),
+        "finalize_at": _instant(record.finalize_at),
+        "awaits_approval": record.awaits_approval,
+        "approved_amount": record.approved_amount,
+        "approved_at": _instant(record.approved_at),
+        "approved_by": record.approved_by,
+        "void_reason": record.void_reason,
+        "written_off": record.written_off,
+        "payment_attempts": record.payment_attempts,
+        "payment_failed_at": _instant(record.payment_failed_at),
         "rate_card": record.rate_card_digest,
         **{name: _instant(getattr(record, name)) for name in _TIMES},
         "lines": [_line(line) for line in record.lines],
@@ -53,7 +68,18 @@ def print_invoice(record: InvoiceRecord) -> None:
     tables.say(f"{record.key}: {record.state}, {format_amount(record.amount, record.currency)}")
     if record.state is InvoiceState.BLOCKED:
         tables.say(f"Blocked since {record.blocked_since:%Y-%m-%d %H:%M:%S} UTC: {record.blocked_reason}")
-        tables.say(f"Mend the cause, then `perdure invoices retry '{record.key}'`.")
+        tables.say(_way_out(record))
+    if record.awaits_approval:
+        tables.say(f"Waits for a person: `perdure invoices approve '{record.key}'` finalizes it.")
+    if record.accepted_subtotal is not None:
+        accepted = format_amount(record.accepted_subtotal, record.currency)
+        tables.say(f"Edited in Stripe, and accepted at {accepted} by {record.approved_by}.")
+    if record.payment_failed_at is not None:
+        tables.say(
+            f"{record.payment_attempts} attempts to charge it failed, the first at {record.payment_failed_at:%F %T} UTC."
+        )
+    if record.written_off:
+        tables.say(f"Its usage is written off, and never billed again: {record.void_reason or 'no reason kept'}.")
     facts = {
         "Account": record.attribution_id,
         "Period": f"{record.billing_period}, up to {record.cutoff:%Y-%m-%d %H:%M:%S} UTC ({record.reason})",
@@ -119,3 +145,14 @@ def _instant(at: datetime | None) -> str | None:
 
 def _word(name: str) -> str:
     return name.removesuffix("_at").capitalize()
+
+
+def _way_out(record: InvoiceRecord) -> str:
+    if record.blocked_kind is BlockedKind.LIMIT:
+        return f"`perdure invoices approve '{record.key}'` lets it go."
+    if record.blocked_kind is BlockedKind.EDITED:
+        return (
+            f"`perdure invoices approve '{record.key}'` accepts what is in Stripe, `perdure invoices rebuild "
+            f"'{record.key}'` makes it anew from our lines."
+        )
+    return f"Mend the cause, then `perdure invoices retry '{record.key}'`."

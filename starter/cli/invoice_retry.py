@@ -10,6 +10,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from billing.canonical import format_instant
 from billing.invoice import OPEN, InvoiceState
+from billing.policy import BlockedKind
 from contracts import search_attributes, workflow_ids
 from contracts.invoices import InvoiceRef
 from contracts.names import BILLING_QUEUE, Signals, Workflows
@@ -39,6 +40,10 @@ async def retry(db: Database, records: Sequence[InvoiceRecord], *, patience_seco
     for record in records:
         if record.state not in OPEN:
             raise common.CommandError(f"invoice {record.key} is {record.state}: there is nothing to retry")
+        if record.blocked_kind is BlockedKind.LIMIT:
+            raise common.CommandError(
+                f"invoice {record.key} is stopped by a brake: `perdure invoices approve '{record.key}'` lets it go"
+            )
     if records:
         await _signal(await connect(), records)
     after = await _settled(db, records, patience_seconds)

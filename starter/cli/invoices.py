@@ -15,6 +15,7 @@ from billing.errors import InputError
 from billing.invoice import DEAD, InvoiceState
 from billing.money import format_amount
 from billing.periods import BillingPeriod
+from billing.policy import BlockedKind
 from starter.cli import common, tables
 from starter.cli.invoice_document import invoice_document, print_invoice
 
@@ -88,7 +89,7 @@ async def retry(
             records = [await find_invoice(db, key) for key in dict.fromkeys(keys)]
         else:
             blocked = every_invoice(db, period=month, attribution_id=None, state=InvoiceState.BLOCKED)
-            records = [record async for record in blocked]
+            records = [record async for record in blocked if record.blocked_kind is not BlockedKind.LIMIT]
         return await invoice_retry.retry(db, records, patience_seconds=wait, as_json=as_json)
 
 

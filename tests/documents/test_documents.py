@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import typer
 
+from billing.invoice import TRANSITIONS
 from settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ FENCED = re.compile(r"^```(?:sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:    )?\s*(?:docker compose run --rm (?:-T )?)?(perdure|worker-stripe|schedule)( .*)$")
 INLINE = re.compile(r"`perdure ([^`]*)`")
 # Said to come later, in the changelog alone.
-PLANNED = {"audit", "explain INSTANCE_ID", "invoices approve"}
+PLANNED = {"audit", "explain INSTANCE_ID"}
 
 
 def _slug(heading: str) -> str:
@@ -109,6 +110,12 @@ def test_every_command_is_on_the_command_lines_page() -> None:
         *group, name = command.split()
         mentioned = f"`perdure {command}" in page or (group == ["schedule"] and f"`{name}`" in page)
         assert mentioned, f"perdure {command}"
+
+
+def test_the_diagram_of_states_is_the_table() -> None:
+    page = (ROOT / "docs/invoices.md").read_text()
+    drawn = set(re.findall(r"^    (\w+) --> (\w+)", page, re.MULTILINE))
+    assert drawn == {(str(state), str(to)) for state, wanted in TRANSITIONS.items() for to in wanted}
 
 
 def test_settings_that_the_documents_name_exist() -> None:

@@ -87,7 +87,7 @@ async def test_the_usage_up_to_a_cancellation_is_put_on_its_final_draft(system: 
         assert stripe.parent.subscription_details.subscription == subscription
         assert settled.key == f"2022-05/team:final/subscription/{stripe.id}"
         assert (settled.state, settled.amount, settled.charge_on) == (
-            InvoiceState.BILLED,
+            InvoiceState.PAID,
             2 * DAY,
             ChargeOn.SUBSCRIPTION,
         )
