@@ -35,7 +35,7 @@ class Progress:
     """A period's invoices and accounts.
 
     `counts` by state; `totals` by state, then currency, in minor units. `open`: invoices whose usage is not
-    billed yet, `blocked_count` of them blocked. `blocked`: the invoices, then the accounts, that wait for an
+    billed yet, `blocked_count` of them blocked, `awaiting_approval` drafts that a person has to approve. `blocked`: the invoices, then the accounts, that wait for an
     operator, at most 100. Accounts without an invoice: `below_minimum` and `blocked_accounts`.
     """
 
@@ -47,6 +47,7 @@ class Progress:
     blocked_count: int
     below_minimum: int
     blocked_accounts: int
+    awaiting_approval: int = 0
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def _progress(rows: Sequence[Any], outcomes: dict[str, int], blocked: tuple[Bloc
         oldest_open_since=min((row.oldest_open_since for row in rows if row.oldest_open_since), default=None),
         blocked=blocked,
         blocked_count=counts.get("blocked", 0),
+        awaiting_approval=sum(row.awaiting_approval for row in rows),
         below_minimum=outcomes.get(Outcome.BELOW_MINIMUM, 0),
         blocked_accounts=outcomes.get(Outcome.BLOCKED, 0),
     )

@@ -75,9 +75,8 @@ def print_invoice(record: InvoiceRecord) -> None:
         accepted = format_amount(record.accepted_subtotal, record.currency)
         tables.say(f"Edited in Stripe, and accepted at {accepted} by {record.approved_by}.")
     if record.payment_failed_at is not None:
-        tables.say(
-            f"{record.payment_attempts} attempts to charge it failed, the first at {record.payment_failed_at:%F %T} UTC."
-        )
+        since = f"{record.payment_failed_at:%Y-%m-%d %H:%M:%S} UTC"
+        tables.say(f"{record.payment_attempts} attempts to charge it failed, the first before {since}.")
     if record.written_off:
         tables.say(f"Its usage is written off, and never billed again: {record.void_reason or 'no reason kept'}.")
     facts = {

@@ -113,6 +113,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "held": _held(hold),
         "settled_at": format_instant(settled.settled_at) if settled else None,
         "open": progress.open,
+        "awaiting_approval": progress.awaiting_approval,
         "counts": progress.counts,
         "totals": progress.totals,
         "blocked": [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked],

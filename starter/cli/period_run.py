@@ -76,8 +76,8 @@ async def wait_for_period(
     if running:
         _report(period, progress, as_json=as_json)
         common.err.print(
-            f"perdure: {progress.blocked_count} invoices wait for an operator: mend the cause, then "
-            "`perdure invoices retry KEY`; the run goes on by itself",
+            f"perdure: {progress.blocked_count + progress.awaiting_approval} invoices wait for an operator: mend the cause, "
+            "then `perdure invoices retry KEY`, or `perdure invoices approve KEY`; the run goes on by itself",
             markup=False,
         )
         return 1
@@ -128,7 +128,7 @@ class _Watch:
 
 
 async def _only_people_awaited(handle: WorkflowHandle[Any, PeriodOutcome], progress: PeriodProgress) -> bool:
-    if not progress.open or progress.open != progress.blocked_count:
+    if not progress.open or progress.open != progress.blocked_count + progress.awaiting_approval:
         return False
     try:
         phase: str = await handle.query(Queries.PHASE, result_type=str)
@@ -159,6 +159,6 @@ def _report(period: str, progress: PeriodProgress, *, as_json: bool) -> None:
         amounts = ", ".join(format_amount(t, c) for c, t in sorted(progress.totals.get(state, {}).items()))
         common.out.print(f"{count} {state}: {amounts}")
     for blocked in progress.blocked:
-        common.out.print(f"blocked: {blocked.subject}: {blocked.reason}", markup=False)
+        common.out.print(f"waiting: {blocked.subject}: {blocked.reason}", markup=False)
     if not progress.counts:
         common.out.print(f"{period}: nothing to bill.")

@@ -13,7 +13,10 @@ ORDER BY attribution_id;
 
 -- name: invoices_by_state
 SELECT state, currency, count(*) AS invoices, sum(amount) AS amount,
-       min(claimed_at) FILTER (WHERE state = ANY (CAST(:open AS text[]))) AS oldest_open_since
+       min(claimed_at) FILTER (WHERE state = ANY (CAST(:open AS text[]))) AS oldest_open_since,
+       count(*) FILTER (
+           WHERE state = 'draft' AND finalization = 'approval' AND approved_amount IS NULL
+       ) AS awaiting_approval
 FROM invoice
 WHERE billing_period = :period
   AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
@@ -36,6 +39,16 @@ GROUP BY outcome;
       AND state = 'blocked'
       AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
     ORDER BY blocked_since, key
+    LIMIT :limit
+)
+UNION ALL
+(
+    SELECT key, 'waits for `perdure invoices approve`', drafted_at, 0
+    FROM invoice
+    WHERE billing_period = :period
+      AND state = 'draft' AND finalization = 'approval' AND approved_amount IS NULL
+      AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
+    ORDER BY drafted_at, key
     LIMIT :limit
 )
 UNION ALL
