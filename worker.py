@@ -18,9 +18,11 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.accounts import AccountActivities
+from activities.credit_notes import CreditNoteActivities
 from activities.invoices import InvoiceActivities
 from activities.periods import PeriodActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
+from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
 from activities.stripe_invoices import StripeInvoiceActivities
 from billing.rating import load_rate_card
@@ -31,6 +33,7 @@ from storage.database import Database
 from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
 from workflows.batch import BillingBatchWorkflow
+from workflows.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.period import BillingPeriodWorkflow
 from workflows.schedule import ScheduledPeriodWorkflow
@@ -45,6 +48,8 @@ WORKFLOWS = [
     SubscriptionWorkflow,
     ScheduledPeriodWorkflow,
     AccountsSyncWorkflow,
+    CreditNoteWorkflow,
+    CreditNotesSyncWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -73,6 +78,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         invoices = InvoiceActivities(database, reports, settings)
         periods = PeriodActivities(database, rate_card, settings)
         accounts = AccountActivities(database)
+        credit_notes = CreditNoteActivities(database)
         yield Worker(
             client,
             task_queue=BILLING_QUEUE,
@@ -83,6 +89,8 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(periods.plan_pages, periods.claim_page, periods.claim_cancellation),
                 *(periods.progress, periods.write_summary),
                 *(accounts.apply_subscription, accounts.store_accounts),
+                *(credit_notes.load, credit_notes.record, credit_notes.block, credit_notes.resume),
+                *(credit_notes.find_invoice, credit_notes.store),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -104,12 +112,14 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
     try:
         invoices = StripeInvoiceActivities(stripe_client)
         customers = StripeCustomerActivities(stripe_client)
+        credit_notes = StripeCreditNoteActivities(stripe_client)
         yield Worker(
             client,
             task_queue=STRIPE_QUEUE,
             activities=[
                 *(invoices.create, invoices.finalize, invoices.retrieve),
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
+                *(credit_notes.create, credit_notes.list_all),
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

@@ -9,8 +9,10 @@ from billing.canonical import format_credits, format_decimal, format_instant
 from billing.invoice import InvoiceState
 from billing.money import format_amount
 from starter.cli import tables
+from starter.cli.invoice_credit import credit_note_document, credited, sentence
 
 if TYPE_CHECKING:
+    from storage.credit_notes import CreditNoteRecord
     from storage.invoices import InvoiceLineRecord, InvoiceRecord
 
 _TIMES = (
@@ -25,8 +27,8 @@ _TIMES = (
 )
 
 
-def invoice_document(record: InvoiceRecord) -> dict[str, Any]:
-    """The invoice as `invoices list --json` and `invoices show --json` print it."""
+def invoice_document(record: InvoiceRecord, notes: list[CreditNoteRecord]) -> dict[str, Any]:
+    """The invoice, with its credit notes, as `invoices list --json` and `invoices show --json` print it."""
     return {
         "key": record.key,
         "attribution_id": record.attribution_id,
@@ -45,10 +47,12 @@ def invoice_document(record: InvoiceRecord) -> dict[str, Any]:
         "rate_card": record.rate_card_digest,
         **{name: _instant(getattr(record, name)) for name in _TIMES},
         "lines": [_line(line) for line in record.lines],
+        "credited": credited(notes),
+        "credit_notes": [credit_note_document(note) for note in notes],
     }
 
 
-def print_invoice(record: InvoiceRecord) -> None:
+def print_invoice(record: InvoiceRecord, notes: list[CreditNoteRecord]) -> None:
     """The invoice for people."""
     tables.say(f"{record.key}: {record.state}, {format_amount(record.amount, record.currency)}")
     if record.state is InvoiceState.BLOCKED:
@@ -95,6 +99,11 @@ def print_invoice(record: InvoiceRecord) -> None:
             format_amount(rated.amount, record.currency),
         )
     tables.print_table(table)
+    for note in notes:
+        tables.say(f"Credit note {note.key.rpartition('/')[2]}: {sentence(note)}")
+    if off := credited(notes):
+        net = format_amount(record.amount - off, record.currency)
+        tables.say(f"Credited {format_amount(off, record.currency)}, which leaves {net}.")
 
 
 def _line(line: InvoiceLineRecord) -> dict[str, Any]:

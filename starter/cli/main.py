@@ -6,7 +6,20 @@ from typing import NoReturn
 
 import typer
 
-from starter.cli import accounts, common, imports, invoices, period, processes, rates, reports, schedules, stripe
+from starter.cli import (
+    accounts,
+    common,
+    explain,
+    imports,
+    invoice_credit,
+    invoices,
+    period,
+    processes,
+    rates,
+    reports,
+    schedules,
+    stripe,
+)
 
 app = typer.Typer(
     name="perdure",
@@ -18,6 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 processes.register(app)
+explain.register(app)
+invoice_credit.register(invoices.app)
 app.add_typer(imports.app, name="instances")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(rates.app, name="rates")

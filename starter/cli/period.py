@@ -86,7 +86,7 @@ async def status(
 
 async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
     """What `period status --json` prints; its fields are described in docs/command-line.md."""
-    from storage import periods
+    from storage import credit_notes, periods
 
     progress = await periods.period_progress(db, str(month), None)
     settled = await periods.read_summary(db, str(month))
@@ -112,6 +112,11 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "counts": progress.counts,
         "totals": progress.totals,
         "blocked": [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked],
+        "credited": await credit_notes.credited_of_period(db, str(month)),
+        "blocked_credit_notes": [
+            {"key": note.key, "reason": note.blocked_reason}
+            for note in await credit_notes.blocked_of_period(db, str(month))
+        ],
         "carried_over": {"below_minimum": progress.below_minimum},
         "excluded": excluded,
         "overbilled": overbilling.documents(await periods.overbilled_usage(db, period=str(month))),
@@ -220,6 +225,7 @@ def _print_status(document: dict[str, object]) -> None:
     assert isinstance(carried, dict)
     for row in blocked:
         common.out.print(f"blocked since {row['since']}: {row['key']}: {row['reason']}", markup=False)
+    _print_credits(document)
     if carried["below_minimum"]:
         common.out.print(f"{carried['below_minimum']} account(s) below the minimum charge are carried over.")
     reasons: dict[str, list[int]] = {}
@@ -234,3 +240,13 @@ def _print_status(document: dict[str, object]) -> None:
         common.out.print(overbilling.sentence(overbilled), markup=False)
     if not counts and not excluded:
         common.out.print("Nothing was billed or excluded in this period yet.")
+
+
+def _print_credits(document: dict[str, object]) -> None:
+    credited, blocked = document["credited"], document["blocked_credit_notes"]
+    assert isinstance(credited, dict)
+    assert isinstance(blocked, list)
+    if credited:
+        common.out.print("Credited: " + ", ".join(format_amount(a, c) for c, a in sorted(credited.items())) + ".")
+    for row in blocked:
+        common.out.print(f"blocked credit note: {row['key']}: {row['reason']}", markup=False)
