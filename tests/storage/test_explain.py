@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -126,7 +127,9 @@ async def test_a_stop_that_was_corrected_is_told_apart(db: Database) -> None:
         ({"attribution_id": "team:unknown"}, "no_such_account", 2),
     ],
 )
-async def test_an_invalid_instance_says_why(db: Database, changes: dict[str, object], reason: str, days: float) -> None:
+async def test_an_invalid_instance_says_why(
+    db: Database, changes: dict[str, Any], reason: str, days: float | None
+) -> None:
     await add_account(db)
     await add_instances(db, instance("a", may(3), **{"stopping_time": may(5), "creation_time": may(3), **changes}))
     found = await explain(db)
@@ -162,8 +165,10 @@ async def test_the_intervals_add_up_whatever_happened(
     for low, high in sorted(windows):
         if not kept or kept[-1][1] <= low:
             kept.append((low, high))
-    placed = [(may(low), may(high)) for low, high in kept] or [(may(50), None)]
-    await add_account(db, "team:a", *placed, bill_after=None if bill_after is None else may(bill_after))
+    placed: list[tuple[datetime, datetime | None]] = [(may(low), may(high)) for low, high in kept]
+    await add_account(
+        db, "team:a", *(placed or [(may(50), None)]), bill_after=None if bill_after is None else may(bill_after)
+    )
     start, stop = span
     await add_instances(db, instance("a", may(start), None if stop is None else may(stop)))
     for number, cutoff in enumerate(sorted(cutoffs)):
