@@ -18,11 +18,13 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.accounts import AccountActivities
+from activities.credit_notes import CreditNoteActivities
 from activities.decisions import DecisionActivities
 from activities.invoices import InvoiceActivities
 from activities.period_limits import PeriodLimitActivities
 from activities.periods import PeriodActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
+from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
 from activities.stripe_drafts import StripeDraftActivities
 from activities.stripe_invoices import StripeInvoiceActivities
@@ -34,6 +36,7 @@ from storage.database import Database
 from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
 from workflows.batch import BillingBatchWorkflow
+from workflows.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.period import BillingPeriodWorkflow
 from workflows.schedule import ScheduledPeriodWorkflow
@@ -48,6 +51,8 @@ WORKFLOWS = [
     SubscriptionWorkflow,
     ScheduledPeriodWorkflow,
     AccountsSyncWorkflow,
+    CreditNoteWorkflow,
+    CreditNotesSyncWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -77,6 +82,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         periods = PeriodActivities(database, rate_card, settings)
         accounts = AccountActivities(database, settings)
         decisions = DecisionActivities(database, rate_card, settings)
+        credit_notes = CreditNoteActivities(database)
         yield Worker(
             client,
             task_queue=BILLING_QUEUE,
@@ -91,6 +97,8 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(decisions.approve, decisions.rebuild, decisions.request_void),
                 PeriodLimitActivities(database, rate_card, settings).approve,
                 *(decisions.amend, decisions.give_up_draft),
+                *(credit_notes.load, credit_notes.record, credit_notes.block, credit_notes.resume),
+                *(credit_notes.find_invoice, credit_notes.store),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -113,6 +121,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         invoices = StripeInvoiceActivities(stripe_client)
         drafts = StripeDraftActivities(stripe_client)
         customers = StripeCustomerActivities(stripe_client)
+        credit_notes = StripeCreditNoteActivities(stripe_client)
         yield Worker(
             client,
             task_queue=STRIPE_QUEUE,
@@ -120,6 +129,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
                 *(invoices.create, invoices.finalize, invoices.retrieve),
                 *(drafts.fill, drafts.hold, drafts.void),
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
+                *(credit_notes.create, credit_notes.list_all),
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

@@ -15,6 +15,8 @@ class Workflows:
     SUBSCRIPTION = "SubscriptionWorkflow"
     SCHEDULED_PERIOD = "ScheduledPeriodWorkflow"
     ACCOUNTS_SYNC = "AccountsSyncWorkflow"
+    CREDIT_NOTE = "CreditNoteWorkflow"
+    CREDIT_NOTES_SYNC = "CreditNotesSyncWorkflow"
 
 
 class Signals:
@@ -23,7 +25,7 @@ class Signals:
     STRIPE_EVENT = "stripe_event"
     """Something happened to the invoice or the subscription in Stripe: look."""
     RETRY = "retry"
-    """The operator wants a blocked invoice or subscription to go on."""
+    """The operator wants a blocked invoice, subscription or credit note to go on."""
     INVOICE_PARKED = "invoice_parked"
     """An invoice tells its batch that it waits for a person or for Stripe, so that the batch need not."""
     RUN_AGAIN = "run_again"
@@ -90,3 +92,13 @@ class Activities:
     RETRIEVE_STRIPE_INVOICE = "retrieve_stripe_invoice"
     RETRIEVE_SUBSCRIPTION = "retrieve_subscription"
     LIST_STRIPE_ACCOUNTS = "list_stripe_accounts"
+
+    LOAD_CREDIT_NOTE = "load_credit_note"
+    RECORD_CREDIT_NOTE = "record_credit_note"
+    BLOCK_CREDIT_NOTE = "block_credit_note"
+    RESUME_CREDIT_NOTE = "resume_credit_note"
+    FIND_CREDITED_INVOICE = "find_credited_invoice"
+    STORE_CREDIT_NOTES = "store_credit_notes"
+
+    CREATE_STRIPE_CREDIT_NOTE = "create_stripe_credit_note"
+    LIST_STRIPE_CREDIT_NOTES = "list_stripe_credit_notes"

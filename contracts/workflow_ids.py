@@ -23,3 +23,13 @@ def invoice(invoice_key: str) -> str:
 def subscription(stripe_subscription_id: str) -> str:
     """`subscription/<stripe id>`."""
     return f"subscription/{stripe_subscription_id}"
+
+
+def credit_note(key: str) -> str:
+    """`credit-note/<credit note key>`."""
+    return f"credit-note/{key}"
+
+
+def credit_notes_sync(stripe_invoice_id: str) -> str:
+    """`credit-notes/<in_...>`."""
+    return f"credit-notes/{stripe_invoice_id}"

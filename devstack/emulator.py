@@ -17,6 +17,9 @@ from devstack.processes import Child
 DESCRIPTION = "perdure up"
 # What `perdure stripe register-webhook` asks of Stripe too; a test compares the two lists.
 EVENTS = (
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
     "customer.subscription.created",
     "customer.subscription.deleted",
     "customer.subscription.paused",

@@ -12,6 +12,7 @@ from billing.attribution import is_attribution_id
 from billing.errors import InputError
 from billing.periods import BillingPeriod
 from contracts import stripe_metadata, workflow_ids
+from contracts.credit_notes import StripeInvoiceNotes
 from contracts.invoices import InvoiceRef, StripeEvent
 from contracts.message import Message
 from contracts.names import Workflows
@@ -38,7 +39,8 @@ SUBSCRIPTION_EVENTS = frozenset(
         "customer.subscription.resumed",
     ]
 )
-ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS)
+CREDIT_NOTE_EVENTS = frozenset(["credit_note.created", "credit_note.updated", "credit_note.voided"])
+ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS)
 """What the endpoint is registered for in Stripe."""
 
 # Stripe's own ids are letters, digits and underscores; nothing else may get into workflow ids and logs.
@@ -97,6 +99,8 @@ def wake_up(payload: Any) -> WakeUp | None:
         return _invoice(event, subject)
     if event.type in SUBSCRIPTION_EVENTS:
         return _subscription(event, subject)
+    if event.type in CREDIT_NOTE_EVENTS:
+        return _credit_note(event, subject)
     return None
 
 
@@ -141,6 +145,20 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
         input=SubscriptionRef(stripe_subscription_id=subscription_id),
         event=event,
         summary=f"Subscription {subscription_id}",
+    )
+
+
+def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | None:
+    # Whether the invoice is ours only Postgres knows: a person's credit note has no metadata of ours.
+    invoice_id = note.get("invoice")
+    if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
+        return None
+    return WakeUp(
+        workflow=Workflows.CREDIT_NOTES_SYNC,
+        workflow_id=workflow_ids.credit_notes_sync(invoice_id),
+        input=StripeInvoiceNotes(stripe_invoice_id=invoice_id),
+        event=event,
+        summary=f"Credit notes of {invoice_id}, woken by {event.type}",
     )
 
 

@@ -35,8 +35,9 @@ class Progress:
     """A period's invoices and accounts.
 
     `counts` by state; `totals` by state, then currency, in minor units. `open`: invoices whose usage is not
-    billed yet, `blocked_count` of them blocked, `awaiting_approval` drafts that a person has to approve. `blocked`: the invoices, then the accounts, that wait for an
-    operator, at most 100. Accounts without an invoice: `below_minimum` and `blocked_accounts`.
+    billed yet, `blocked_count` of them blocked, `awaiting_approval` drafts that a person has to approve.
+    `blocked`: these invoices, then the accounts, that wait for an operator, at most 100 of each. Accounts without an
+    invoice: `below_minimum` and `blocked_accounts`.
     """
 
     counts: dict[str, int]

@@ -223,6 +223,50 @@ CLAIM_HISTORY = Table(
     Index("claim_history_instance_id", "instance_id"),
 )
 
+CREDIT_NOTE = Table(
+    "credit_note",
+    METADATA,
+    _id(),
+    Column("key", _KEYED, nullable=False, unique=True),
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("line_no", SmallInteger),
+    Column("instance_id", _KEYED),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("settle_to", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("blocked_reason", Text),
+    Column("stripe_credit_note_id", Text, unique=True),
+    Column("generation", Integer, nullable=False, server_default=text("1")),
+    Column("requested_at", _INSTANT, nullable=False, server_default=_NOW),
+    Column("issued_at", _INSTANT),
+    Column("voided_at", _INSTANT),
+    CheckConstraint("amount > 0", name="credit_note_amount_positive"),
+    CheckConstraint(
+        "kind IN ('amount', 'line', 'instance') "
+        "AND (kind = 'line') = (line_no IS NOT NULL) "
+        "AND (kind = 'instance') = (instance_id IS NOT NULL)",
+        name="credit_note_kind_names_its_target",
+    ),
+    CheckConstraint("settle_to IN ('balance', 'refund', 'out-of-band')", name="credit_note_settle_to_known"),
+    CheckConstraint("state IN ('requested', 'issued', 'voided', 'blocked')", name="credit_note_state_known"),
+    CheckConstraint("(state = 'blocked') = (blocked_reason IS NOT NULL)", name="credit_note_blocked_says_why"),
+    CheckConstraint("state <> 'issued' OR stripe_credit_note_id IS NOT NULL", name="credit_note_issued_in_stripe"),
+    Index("credit_note_invoice_id", "invoice_id"),
+)
+
+CREDIT_NOTE_LINE = Table(
+    "credit_note_line",
+    METADATA,
+    Column("credit_note_id", BigInteger, ForeignKey("credit_note.id"), nullable=False),
+    Column("line_no", SmallInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    PrimaryKeyConstraint("credit_note_id", "line_no"),
+    CheckConstraint("amount > 0", name="credit_note_line_amount_positive"),
+)
+
 ACCOUNT_OUTCOME = Table(
     "account_outcome",
     METADATA,

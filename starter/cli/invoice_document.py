@@ -10,8 +10,10 @@ from billing.invoice import InvoiceState
 from billing.money import format_amount
 from billing.policy import BlockedKind
 from starter.cli import tables
+from starter.cli.invoice_credit import credit_note_document, credited, sentence
 
 if TYPE_CHECKING:
+    from storage.credit_notes import CreditNoteRecord
     from storage.invoices import InvoiceLineRecord, InvoiceRecord
 
 _TIMES = (
@@ -26,8 +28,8 @@ _TIMES = (
 )
 
 
-def invoice_document(record: InvoiceRecord) -> dict[str, Any]:
-    """The invoice as `invoices list --json` and `invoices show --json` print it."""
+def invoice_document(record: InvoiceRecord, notes: list[CreditNoteRecord]) -> dict[str, Any]:
+    """The invoice, with its credit notes, as `invoices list --json` and `invoices show --json` print it."""
     return {
         "key": record.key,
         "attribution_id": record.attribution_id,
@@ -60,25 +62,15 @@ def invoice_document(record: InvoiceRecord) -> dict[str, Any]:
         "rate_card": record.rate_card_digest,
         **{name: _instant(getattr(record, name)) for name in _TIMES},
         "lines": [_line(line) for line in record.lines],
+        "credited": credited(notes),
+        "credit_notes": [credit_note_document(note) for note in notes],
     }
 
 
-def print_invoice(record: InvoiceRecord) -> None:
+def print_invoice(record: InvoiceRecord, notes: list[CreditNoteRecord]) -> None:
     """The invoice for people."""
     tables.say(f"{record.key}: {record.state}, {format_amount(record.amount, record.currency)}")
-    if record.state is InvoiceState.BLOCKED:
-        tables.say(f"Blocked since {record.blocked_since:%Y-%m-%d %H:%M:%S} UTC: {record.blocked_reason}")
-        tables.say(_way_out(record))
-    if record.awaits_approval:
-        tables.say(f"Waits for a person: `perdure invoices approve '{record.key}'` finalizes it.")
-    if record.accepted_subtotal is not None:
-        accepted = format_amount(record.accepted_subtotal, record.currency)
-        tables.say(f"Edited in Stripe, and accepted at {accepted} by {record.approved_by}.")
-    if record.payment_failed_at is not None:
-        since = f"{record.payment_failed_at:%Y-%m-%d %H:%M:%S} UTC"
-        tables.say(f"{record.payment_attempts} attempts to charge it failed, the first before {since}.")
-    if record.written_off:
-        tables.say(f"Its usage is written off, and never billed again: {record.void_reason or 'no reason kept'}.")
+    _print_standing(record)
     facts = {
         "Account": record.attribution_id,
         "Period": f"{record.billing_period}, up to {record.cutoff:%Y-%m-%d %H:%M:%S} UTC ({record.reason})",
@@ -120,6 +112,11 @@ def print_invoice(record: InvoiceRecord) -> None:
             format_amount(rated.amount, record.currency),
         )
     tables.print_table(table)
+    for note in notes:
+        tables.say(f"Credit note {note.key.rpartition('/')[2]}: {sentence(note)}")
+    if off := credited(notes):
+        net = format_amount(record.amount - off, record.currency)
+        tables.say(f"Credited {format_amount(off, record.currency)}, which leaves {net}.")
 
 
 def _line(line: InvoiceLineRecord) -> dict[str, Any]:
@@ -144,6 +141,23 @@ def _instant(at: datetime | None) -> str | None:
 
 def _word(name: str) -> str:
     return name.removesuffix("_at").capitalize()
+
+
+def _print_standing(record: InvoiceRecord) -> None:
+    """What it waits for, and what people decided of it."""
+    if record.state is InvoiceState.BLOCKED:
+        tables.say(f"Blocked since {record.blocked_since:%Y-%m-%d %H:%M:%S} UTC: {record.blocked_reason}")
+        tables.say(_way_out(record))
+    if record.awaits_approval:
+        tables.say(f"Waits for a person: `perdure invoices approve '{record.key}'` finalizes it.")
+    if record.accepted_subtotal is not None:
+        accepted = format_amount(record.accepted_subtotal, record.currency)
+        tables.say(f"Edited in Stripe, and accepted at {accepted} by {record.approved_by}.")
+    if record.payment_failed_at is not None:
+        since = f"{record.payment_failed_at:%Y-%m-%d %H:%M:%S} UTC"
+        tables.say(f"{record.payment_attempts} attempts to charge it failed, the first before {since}.")
+    if record.written_off:
+        tables.say(f"Its usage is written off, and never billed again: {record.void_reason or 'no reason kept'}.")
 
 
 def _way_out(record: InvoiceRecord) -> str:

@@ -1,4 +1,4 @@
-"""`perdure invoices`: list, show, retry."""
+"""`perdure invoices`: list, show, retry; `credit` is in a file of its own."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from billing.attribution import parse_attribution_id
+from billing.credit_notes import CreditNoteState
 from billing.errors import InputError
 from billing.invoice import DEAD, InvoiceState
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.policy import BlockedKind
 from starter.cli import common, tables
+from starter.cli.invoice_credit import credited
 from starter.cli.invoice_document import invoice_document, print_invoice
 
 if TYPE_CHECKING:
+    from storage.credit_notes import CreditNoteRecord
     from storage.database import Database
     from storage.invoices import InvoiceRecord
 
-app = typer.Typer(help="Invoices: list, show, retry, approve, rebuild, void.", no_args_is_help=True)
+    Credited = tuple[InvoiceRecord, list[CreditNoteRecord]]
+
+app = typer.Typer(help="Invoices: list, show, retry, approve, rebuild, void, credit.", no_args_is_help=True)
 
 _PAGE = 500
 PeriodOption = Annotated[str | None, typer.Option(metavar="PERIOD", help="Of this period alone, YYYY-MM.")]
@@ -42,7 +47,7 @@ async def list_(
     if account is not None:
         parse_attribution_id(account)
     async with common.database(common.settings()) as db:
-        found = every_invoice(db, period=month, attribution_id=account, state=wanted)
+        found = every_invoice_with_credits(db, period=month, attribution_id=account, state=wanted)
         if as_json:
             await _print_json(found)
         else:
@@ -56,12 +61,15 @@ async def show(
     as_json: common.AsJson = False,
 ) -> None:
     """One invoice: its state, lines, report and Stripe invoice."""
+    from storage import credit_notes
+
     async with common.database(common.settings()) as db:
         record = await find_invoice(db, key)
+        notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])
     if as_json:
-        common.print_json(invoice_document(record))
+        common.print_json(invoice_document(record, notes))
     else:
-        print_invoice(record)
+        print_invoice(record, notes)
 
 
 @app.command("retry")
@@ -97,14 +105,33 @@ async def every_invoice(
     db: Database, *, period: str | None, attribution_id: str | None, state: InvoiceState | None
 ) -> AsyncIterator[InvoiceRecord]:
     """All invoices that match, in the order of their keys, a page of the database at a time."""
+    async for page in _pages(db, period, attribution_id, state):
+        for record in page:
+            yield record
+
+
+async def every_invoice_with_credits(
+    db: Database, *, period: str | None, attribution_id: str | None, state: InvoiceState | None
+) -> AsyncIterator[Credited]:
+    """`every_invoice`, each with its credit notes."""
+    from storage import credit_notes
+
+    async for page in _pages(db, period, attribution_id, state):
+        notes = await credit_notes.credit_notes_of(db, [record.id for record in page])
+        for record in page:
+            yield record, notes.get(record.id, [])
+
+
+async def _pages(
+    db: Database, period: str | None, attribution_id: str | None, state: InvoiceState | None
+) -> AsyncIterator[list[InvoiceRecord]]:
     from storage import invoices
 
     after = ""
     while page := await invoices.list_invoices(
         db, period=period, attribution_id=attribution_id, state=state, after=after, limit=_PAGE
     ):
-        for record in page:
-            yield record
+        yield page
         after = page[-1].key
 
 
@@ -134,41 +161,51 @@ def _state(text: str | None) -> InvoiceState | None:
     return InvoiceState(text)
 
 
-async def _print_json(records: AsyncIterator[InvoiceRecord]) -> None:
+async def _print_json(records: AsyncIterator[Credited]) -> None:
     """One JSON list, written as it is read: memory does not grow with it."""
     separator = "[\n"
-    async for record in records:
-        text = json.dumps(invoice_document(record), indent=2, ensure_ascii=False)
+    async for record, notes in records:
+        text = json.dumps(invoice_document(record, notes), indent=2, ensure_ascii=False)
         sys.stdout.write(separator + indent(text, "  "))
         separator = ",\n"
     sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
-def _print_list(records: list[InvoiceRecord]) -> None:
+def _print_list(records: list[Credited]) -> None:
     if not records:
         tables.say("No invoices.")
         return
-    table = tables.make_table(
-        "", "Key", "State", "Amount", "Credits", "Cutoff (UTC)", "Stripe invoice", right=("Amount", "Credits")
-    )
+    right = ("Amount", "Credited", "Net", "Credits")
+    table = tables.make_table("", "Key", "State", *right[:3], right[3], "Cutoff (UTC)", "Stripe invoice", right=right)
     totals: dict[str, int] = {}
-    for record in records:
+    less: dict[str, int] = {}
+    for record, notes in records:
+        off = credited(notes)
         if record.state not in DEAD:
             totals[record.currency] = totals.get(record.currency, 0) + record.amount
+            less[record.currency] = less.get(record.currency, 0) + off
         tables.add_row(
             table,
             record.key,
             record.state,
             format_amount(record.amount, record.currency),
+            format_amount(off, record.currency) if off else None,
+            format_amount(record.amount - off, record.currency),
             f"{record.credits:,f}",
             f"{record.cutoff:%Y-%m-%d %H:%M:%S}",
             record.stripe_invoice_id,
         )
     tables.print_table(table)
-    for record in records:
+    for record, notes in records:
         if record.state is InvoiceState.BLOCKED:
             tables.say(
                 f"blocked since {record.blocked_since:%Y-%m-%d %H:%M} UTC: {record.key}: {record.blocked_reason}"
             )
+        for note in notes:
+            if note.state is CreditNoteState.BLOCKED:
+                tables.say(f"blocked credit note: {note.key}: {note.blocked_reason}")
     text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))
     tables.say(f"{len(records)} invoices; those not voided or deleted come to {text or 'nothing'}.")
+    if any(less.values()):
+        net = ", ".join(format_amount(totals[currency] - off, currency) for currency, off in sorted(less.items()))
+        tables.say(f"Less what is credited: {net}.")

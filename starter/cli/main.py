@@ -9,7 +9,9 @@ import typer
 from starter.cli import (
     accounts,
     common,
+    explain,
     imports,
+    invoice_credit,
     invoice_decisions,
     invoices,
     period,
@@ -30,6 +32,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 processes.register(app)
+explain.register(app)
+invoice_credit.register(invoices.app)
 app.add_typer(imports.app, name="instances")
 app.add_typer(accounts.app, name="accounts")
 app.add_typer(rates.app, name="rates")

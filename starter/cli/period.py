@@ -87,7 +87,7 @@ async def status(
 
 async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
     """What `period status --json` prints; its fields are described in docs/command-line.md."""
-    from storage import periods, policies
+    from storage import credit_notes, periods, policies
     from storage.subscription_faults import list_faults
 
     progress = await periods.period_progress(db, str(month), None)
@@ -117,6 +117,11 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "counts": progress.counts,
         "totals": progress.totals,
         "blocked": [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked],
+        "credited": await credit_notes.credited_of_period(db, str(month)),
+        "blocked_credit_notes": [
+            {"key": note.key, "reason": note.blocked_reason}
+            for note in await credit_notes.blocked_of_period(db, str(month))
+        ],
         "carried_over": {"below_minimum": progress.below_minimum},
         "subscriptions": [
             {
@@ -278,6 +283,7 @@ def _print_status(document: dict[str, object]) -> None:
     assert isinstance(carried, dict)
     for row in blocked:
         common.out.print(f"blocked since {row['since']}: {row['key']}: {row['reason']}", markup=False)
+    _print_credits(document)
     if carried["below_minimum"]:
         common.out.print(f"{carried['below_minimum']} account(s) below the minimum charge are carried over.")
     reasons: dict[str, list[int]] = {}
@@ -308,3 +314,13 @@ def _print_waiting(document: dict[str, object]) -> None:
         common.out.print(
             f"subscription blocked since {row['since']}: {row['stripe_subscription_id']}: {row['reason']}", markup=False
         )
+
+
+def _print_credits(document: dict[str, object]) -> None:
+    credited, blocked = document["credited"], document["blocked_credit_notes"]
+    assert isinstance(credited, dict)
+    assert isinstance(blocked, list)
+    if credited:
+        common.out.print("Credited: " + ", ".join(format_amount(a, c) for c, a in sorted(credited.items())) + ".")
+    for row in blocked:
+        common.out.print(f"blocked credit note: {row['key']}: {row['reason']}", markup=False)

@@ -76,8 +76,9 @@ async def wait_for_period(
     if running:
         _report(period, progress, as_json=as_json)
         common.err.print(
-            f"perdure: {progress.blocked_count + progress.awaiting_approval} invoices wait for an operator: mend the cause, "
-            "then `perdure invoices retry KEY`, or `perdure invoices approve KEY`; the run goes on by itself",
+            f"perdure: {progress.blocked_count + progress.awaiting_approval} invoices wait for an operator: "
+            "mend the cause, then `perdure invoices retry KEY`, or `perdure invoices approve KEY`; the run goes on by "
+            "itself",
             markup=False,
         )
         return 1

@@ -70,6 +70,21 @@ async def test_an_invoice_of_a_cancellation(receiver: Receiver) -> None:
     assert await exists(receiver.client, f"invoice/{key}")
 
 
+@pytest.mark.parametrize("kind", ["created", "updated", "voided"])
+async def test_a_credit_note_wakes_its_invoices_sync(receiver: Receiver, kind: str) -> None:
+    subject = {"id": "cn_1", "object": "credit_note", "invoice": f"in_{kind}", "metadata": {}}
+    assert await receiver.deliver(event(f"credit_note.{kind}", subject)) == 200
+    handle = receiver.client.get_workflow_handle(f"credit-notes/in_{kind}")
+    assert (await handle.describe()).workflow_type == Workflows.CREDIT_NOTES_SYNC
+    assert [signal["type"] for signal in await signals(handle)] == [f"credit_note.{kind}"]
+
+
+@pytest.mark.parametrize("invoice", [None, 7, "in_1/../x", {"id": "in_1"}])
+async def test_a_credit_note_that_names_no_invoice_is_ignored(receiver: Receiver, invoice: object) -> None:
+    assert await receiver.deliver(event("credit_note.created", {"id": "cn_1", "invoice": invoice})) == 200
+    assert not await exists(receiver.client, "credit-notes/in_1/../x")
+
+
 async def test_a_subscription_wakes_its_workflow(receiver: Receiver) -> None:
     subject = {"id": "sub_events", "object": "subscription", "status": "canceled"}
     assert await receiver.deliver(event("customer.subscription.deleted", subject)) == 200

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from billing.credit_notes import (
+    CREDITABLE,
+    CreditKind,
+    CreditOrder,
+    LineShare,
+    check_creditable,
+    check_left,
+    credit_note_key,
+    instance_parts,
+    parse_amount,
+    post_payment_part,
+)
+from billing.errors import InputError
+from billing.invoice import InvoiceState
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("12.34", "usd", 1234),
+        ("5", "usd", 500),
+        ("0.1", "usd", 10),
+        ("100", "jpy", 100),
+        ("1.234", "kwd", 1234),
+        ("1.230", "usd", 123),
+    ],
+)
+def test_amounts_are_exact(text: str, currency: str, minor: int) -> None:
+    assert parse_amount(text, currency) == minor
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("12.345", "usd"),
+        ("1.5", "jpy"),
+        ("1.2345", "kwd"),
+        ("-1", "usd"),
+        ("0", "usd"),
+        ("1e3", "usd"),
+        ("1,5", "usd"),
+        ("", "usd"),
+        ("٣", "usd"),
+    ],
+)
+def test_what_is_no_amount_is_refused(text: str, currency: str) -> None:
+    with pytest.raises(InputError, match="--amount"):
+        parse_amount(text, currency)
+
+
+def amount(minor: int = 5, reason: str = "outage", reference: str | None = None) -> CreditOrder:
+    return CreditOrder(CreditKind.AMOUNT, reason, amount=minor, reference=reference)
+
+
+def test_the_same_wish_has_the_same_name_and_another_another() -> None:
+    line = CreditOrder(CreditKind.LINE, "outage", line_no=5)
+    instance = CreditOrder(CreditKind.INSTANCE, "outage", instance_id="5")
+    names = [order.named() for order in (amount(), amount(6), amount(reason="late"), line, instance)]
+    assert len(set(names)) == len(names)
+    assert amount().named() == amount().named() == "amount-5-" + names[0].rpartition("-")[2]
+    assert amount(reference="case-7").named() == "case-7"
+    assert credit_note_key("2022-05/team:a/period", "case-7") == "2022-05/team:a/period/credit/case-7"
+
+
+@pytest.mark.parametrize("reference", ["", "a/b", "cn_1", "-x", "x" * 65, "a b"])
+def test_references_are_safe_in_ids_and_never_stripes(reference: str) -> None:
+    with pytest.raises(InputError, match="--reference"):
+        amount(reference=reference).named()
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])
+def test_a_reason_is_said(reason: str) -> None:
+    with pytest.raises(InputError, match="--reason"):
+        amount(reason=reason).named()
+
+
+@pytest.mark.parametrize("state", InvoiceState)
+def test_only_finalized_invoices_are_credited(state: InvoiceState) -> None:
+    if state in CREDITABLE:
+        check_creditable("key", state)
+        return
+    with pytest.raises(InputError, match=f"invoice key is {state}"):
+        check_creditable("key", state)
+
+
+def test_an_instances_share_is_rounded_once_and_never_more_than_is_left() -> None:
+    minute = 60_000_000
+    shares = [LineShare(n, 10 * minute, Decimal("0.1666666667"), Decimal("0.036")) for n in (1, 2, 3, 4)]
+    # 1.666667 credits x 0.036 = 0.060000012
+    parts = instance_parts(shares, "usd", credited={2: 2, 4: 6}, left={1: 100, 2: 100, 3: 1, 4: 100})
+    assert parts == {1: 6, 2: 4, 3: 1}
+
+
+def test_nothing_and_too_much_are_refused() -> None:
+    check_left(5, 5, "usd", "it")
+    with pytest.raises(InputError, match=r"0\.06 USD is more than what is left of it: 0\.05 USD"):
+        check_left(6, 5, "usd", "it")
+    with pytest.raises(InputError, match="nothing is left to credit of it"):
+        check_left(0, 5, "usd", "it")
+
+
+@pytest.mark.parametrize(
+    ("status", "remaining", "paid"),
+    [("open", 100, 0), ("open", 10, 20), ("open", 0, 30), ("paid", 0, 30), ("uncollectible", 30, 0)],
+)
+def test_what_was_paid_already_goes_somewhere(status: str, remaining: int, paid: int) -> None:
+    assert post_payment_part(30, status, remaining) == paid

@@ -1,0 +1,174 @@
+"""`perdure invoices credit` and `perdure explain`, on the whole product."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing.invoice import InvoiceState
+from contracts.names import STRIPE_QUEUE
+from tests.cli.conftest import Perdure
+from tests.cli.test_invoices import system
+from tests.support.system import RATES, System
+
+__all__ = ["system"]
+
+
+@pytest.fixture
+async def key(system: System, perdure: Perdure, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """Of an invoice of 10.80 USD: 8.64 of i-1, 2.16 of i-2 on line 1 (default); i-2 still runs.
+
+    Each test has an account of its own: they share one emulator.
+    """
+    team = f"team:{request.node.name}"
+    (tmp_path / "cwd" / "rates.toml").write_text(RATES)
+    await system.add_account(team, ("2022-05-01", None))
+    await system.add_instance("i-1", team, "2022-05-03", "2022-05-04")
+    await system.add_instance("i-2", team, "2022-05-31T18:00", None)
+    await system.start_period()
+    invoice = await system.until_state(f"2022-05/{team}/period", InvoiceState.BILLED, InvoiceState.PAID)
+    assert invoice.amount == 1080
+    return invoice.key
+
+
+async def test_an_invoice_is_credited_and_everything_says_so(system: System, perdure: Perdure, key: str) -> None:
+    order = ("invoices", "credit", key, "--amount", "1.50", "--reason", "outage of 3 May")
+    first, second = await asyncio.gather(perdure(*order, "--json"), perdure(*order, "--json"))
+    made, known = sorted((first.document, second.document), key=lambda document: not document["made"])
+    assert (made.pop("made"), known.pop("made"), made) == (True, False, known)
+    assert (made["amount"], made["state"], made["kind"], made["to"]) == (150, "issued", "amount", "balance")
+    again = await perdure(*order)
+    assert "1.50 USD of the invoice, issued: outage of 3 May, as cn_" in again.out
+    assert "asked for before" in again.out
+    another = await perdure("invoices", "credit", key, "--instance", "i-1", "--reason", "slow", "--to", "out-of-band")
+    assert another.status == 0, another.err
+    assert "8.64 USD of instance i-1, issued: slow" in another.out
+
+    listed, table, shown, status, told = await asyncio.gather(
+        perdure("invoices", "list", "--json"),
+        perdure("invoices", "list"),
+        perdure("invoices", "show", key),
+        perdure("period", "status", "2022-05", "--json"),
+        perdure("period", "status", "2022-05"),
+    )
+    [document] = listed.document
+    assert document["credited"] == 1014
+    assert [(note["amount"], note["reason"], note["state"]) for note in document["credit_notes"]] == [
+        (150, "outage of 3 May", "issued"),
+        (864, "slow", "issued"),
+    ]
+    assert document["credit_notes"][0] == made
+    assert document["credit_notes"][1]["lines"] == [{"line_no": 1, "amount": 864}]
+    assert "Less what is credited: 0.66 USD." in table.out
+    assert "10.14 USD" in table.out
+    assert "Credited 10.14 USD, which leaves 0.66 USD." in shown.out
+    assert (status.document["credited"], status.document["blocked_credit_notes"]) == ({"usd": 1014}, [])
+    assert "Credited: 10.14 USD." in told.out
+
+
+async def test_one_clear_line_for_what_cannot_be_credited(system: System, perdure: Perdure, key: str) -> None:
+    async def refused(*words: str, of: str = key) -> str:
+        return (await perdure("invoices", "credit", of, *words)).error
+
+    why = ("--reason", "x")
+    assert (await refused("--amount", "10.81", *why)).startswith("10.81 USD is more than what is left of invoice")
+    assert "has more decimals than USD has, 2" in await refused("--amount", "1.001", *why)
+    assert (await refused("--amount", "1")).startswith("--reason: say why")
+    assert (await refused(*why)).startswith("say what to credit, one of")
+    assert (await refused("--amount", "1", "--line", "1", *why)).startswith("say what to credit, one of")
+    assert (await refused("--line", "7", *why)).startswith(f"invoice {key} has no line 7")
+    assert (await refused("--amount", "1", *why, "--to", "me")).startswith("--to 'me': write one of balance, refund")
+    assert (await refused("--retry", "nothing")).startswith(f"invoice {key} has no credit note 'nothing'")
+    assert (await refused("--amount", "1", *why, of="none")).startswith("there is no invoice 'none'")
+    invoice = await system.invoice(key)
+    await system.stripe.v1.invoices.void_invoice_async(invoice.stripe_invoice_id)
+    await system.until_state(key, InvoiceState.VOIDED)
+    assert (await refused("--amount", "1", *why)).endswith(
+        "is voided: nothing is owed for it, so there is nothing to credit"
+    )
+
+
+async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: System, perdure: Perdure, key: str) -> None:
+    invoice = await system.invoice(key)
+    await system.admin("webhook_faults", {"match": {"type": "credit_note"}, "action": "drop", "times": None})
+    by_hand = await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 1000})
+    ran = await perdure("invoices", "credit", key, "--amount", "1", "--reason", "x", "--reference", "case-7", "--json")
+    assert ran.status == 1
+    assert json.loads(ran.out)["state"] == "blocked"
+    retried, shown, status = await asyncio.gather(
+        perdure("invoices", "credit", key, "--retry", "case-7"),
+        perdure("invoices", "show", key),
+        perdure("period", "status", "2022-05", "--json"),
+    )
+    assert (retried.status, "blocked: StripeRefusedError: Stripe: " in retried.err) == (1, True)
+    assert "blocked: StripeRefusedError: Stripe: " in shown.out
+    assert [row["key"] for row in status.document["blocked_credit_notes"]] == [f"{key}/credit/case-7"]
+    await system.stripe.v1.credit_notes.void_credit_note_async(by_hand.id)
+    done = await perdure("invoices", "credit", key, "--retry", "case-7")
+    assert (done.status, "1.00 USD of the invoice, issued: x" in done.out) == (0, True), done
+    over = await perdure("invoices", "credit", key, "--retry", "case-7")
+    assert over.error.endswith("is issued: there is nothing to retry")
+    await system.admin("webhook_faults", method="DELETE")
+
+    await system.stop(STRIPE_QUEUE)
+    too_much = await perdure("invoices", "credit", key, "--line", "1", "--reason", "x")
+    assert too_much.error.startswith("10.80 USD is more than what is left of invoice")
+    later = await perdure("invoices", "credit", key, "--amount", "2", "--reason", "x", "--wait", "0.5")
+    assert later.status == 0
+    assert "2.00 USD of the invoice, requested: x; it goes on as soon as" in later.out
+
+
+async def test_explain_accounts_for_every_second(system: System, perdure: Perdure, key: str) -> None:
+    for wish in (("--instance", "i-1"), ("--amount", "0.10")):
+        ran = await perdure("invoices", "credit", key, *wish, "--reason", "x")
+        assert ran.status == 0, ran.err
+    ended, running, words, unknown = await asyncio.gather(
+        perdure("explain", "i-1", "--json"),
+        perdure("explain", "i-2", "--json"),
+        perdure("explain", "i-2"),
+        perdure("explain", "nothing"),
+    )
+    document: dict[str, Any] = ended.document
+    [interval] = document["intervals"]
+    invoice = await system.invoice(key)
+    keys = {note["instance_id"]: note["key"] for note in document["credit_notes"]}
+    assert set(keys) == {"i-1", None}
+    assert interval == {
+        "from": "2022-05-03T00:00:00.000000Z",
+        "to": "2022-05-04T00:00:00.000000Z",
+        "duration_us": 86_400_000_000,
+        "fate": "billed",
+        "reason": None,
+        "invoice_key": key,
+        "invoice_state": "billed",
+        "stripe_invoice_id": invoice.stripe_invoice_id,
+        "line_no": 1,
+        "workspace_class": "default",
+        "rate": "0.1666666667",
+        "rate_from": "2020-01-01T00:00:00.000000Z",
+        "rated_as_default": False,
+        "price_per_credit": "0.036",
+        "currency": "usd",
+        "credits": "240.000000",
+        "credit_notes": [keys["i-1"], keys[None]],
+    }
+    assert {name: document[name] for name in ("instance_id", "attribution_id", "workspace_class", "runtime_us")} == {
+        "instance_id": "i-1",
+        "attribution_id": key.split("/")[1],
+        "workspace_class": "default",
+        "runtime_us": 86_400_000_000,
+    }
+    assert (document["started"], document["ended"]) == (interval["from"], interval["to"])
+    document = running.document
+    assert document["ended"] is None
+    assert [each["fate"] for each in document["intervals"]] == ["billed", "unbilled"]
+    assert sum(each["duration_us"] for each in document["intervals"]) == document["runtime_us"] > 0
+    assert "6.00 h billed." in words.out
+    assert "and still runs" in words.out
+    assert f"Credit note {key}/credit/amount-10-" in words.out
+    assert f"Credit note {key}/credit/instance-" not in words.out
+    assert unknown.error.startswith("there is no instance 'nothing'")

@@ -1,0 +1,265 @@
+"""Credit notes: made once whatever Stripe and the network do, and in step with what people do in Stripe."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.common import WorkflowIDConflictPolicy
+
+from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo
+from billing.errors import InputError
+from billing.invoice import InvoiceState
+from contracts import workflow_ids
+from contracts.credit_notes import CreditNoteOutcome, CreditNoteRef
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
+from storage import credit_notes as store
+from storage.credit_notes import CreditNoteRecord
+from storage.invoices import InvoiceRecord
+from tests.support.system import System, until
+
+MAY = "2022-05"
+S = CreditNoteState
+
+
+@pytest.fixture(autouse=True)
+async def _no_faults_left(system: System) -> AsyncIterator[None]:
+    yield
+    await system.admin("faults", method="DELETE")
+
+
+async def billed(system: System, team: str) -> InvoiceRecord:
+    """An open invoice of 8.64 (two instances of half a day each, default) and 8.64 USD (half a day, xl)."""
+    await system.add_account(team, ("2022-05-01", None))
+    name = team.split(":")[1]
+    for n in (1, 2):
+        await system.add_instance(f"{name}-{n}", team, "2022-05-03T00:00", "2022-05-03T12:00")
+    await system.add_instance(f"{name}-xl", team, "2022-05-03T00:00", "2022-05-03T12:00", "xl")
+    await system.run_period(MAY)
+    invoice = await system.invoice(f"{MAY}/{team}/period")
+    assert (invoice.state, [line.rated.amount for line in invoice.lines]) == (InvoiceState.BILLED, [864, 864])
+    return invoice
+
+
+def amount(minor: int, reference: str | None = None, **changes: Any) -> CreditOrder:
+    return CreditOrder(CreditKind.AMOUNT, "outage", amount=minor, reference=reference, **changes)
+
+
+async def credit(system: System, invoice: InvoiceRecord, order: CreditOrder) -> CreditNoteRecord:
+    """What the command does, until Stripe has it or refuses it."""
+    note, _ = await store.request_credit(system.db, invoice.key, order)
+    await start(system, note)
+    return await until_state(system, note.key, S.ISSUED, S.BLOCKED, S.VOIDED)
+
+
+async def start(system: System, note: CreditNoteRecord) -> Any:
+    return await system.client.start_workflow(
+        Workflows.CREDIT_NOTE,
+        CreditNoteRef(credit_note_key=note.key),
+        id=workflow_ids.credit_note(note.key),
+        task_queue=BILLING_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        result_type=CreditNoteOutcome,
+    )
+
+
+async def until_state(system: System, key: str, *states: CreditNoteState) -> CreditNoteRecord:
+    async def there() -> CreditNoteRecord | None:
+        found = await store.load_credit_note(system.db, key)
+        return found if found and found.state in states else None
+
+    return await until(there)
+
+
+async def in_stripe(system: System, invoice: InvoiceRecord) -> list[dict[str, Any]]:
+    """Oldest first."""
+    page = await system.stripe.v1.credit_notes.list_async({"invoice": invoice.stripe_invoice_id, "limit": 100})
+    return [note.to_dict() async for note in page.auto_paging_iter()][::-1]
+
+
+async def notes(system: System, invoice: InvoiceRecord) -> list[CreditNoteRecord]:
+    return (await store.credit_notes_of(system.db, [invoice.id])).get(invoice.id, [])
+
+
+async def remaining(system: System, invoice: InvoiceRecord) -> int:
+    return int((await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)).amount_remaining)
+
+
+@pytest.mark.history("credited")
+async def test_an_open_invoice_is_credited_by_amount_line_and_instance(system: System) -> None:
+    invoice = await billed(system, "team:open")
+    made = [
+        await credit(system, invoice, amount(100)),
+        await credit(system, invoice, CreditOrder(CreditKind.INSTANCE, "slow", instance_id="open-1")),
+        await credit(system, invoice, CreditOrder(CreditKind.LINE, "slow", line_no=1)),
+    ]
+    assert [(note.state, note.amount) for note in made] == [(S.ISSUED, 100), (S.ISSUED, 432), (S.ISSUED, 432)]
+    found = await in_stripe(system, invoice)
+    lines = await system.stripe.v1.invoices.line_items.list_async(invoice.stripe_invoice_id)
+    line = next(line.id for line in lines.data if line.metadata["perdure_line"] == f"{invoice.key}#1")
+    assert [(note["total"], note["memo"], note["post_payment_amount"]) for note in found] == [
+        (100, "outage", 0),
+        (432, "slow", 0),
+        (432, "slow", 0),
+    ]
+    assert [note["lines"]["data"][0].get("invoice_line_item") for note in found] == [None, line, line]
+    for note, ours in zip(found, made, strict=True):
+        assert note["metadata"] == {"perdure_credit_note": ours.key, "perdure_invoice": invoice.key}
+        assert (ours.stripe_credit_note_id, ours.stripe_invoice_id) == (note["id"], invoice.stripe_invoice_id)
+    assert await remaining(system, invoice) == 1728 - 964
+    assert await store.credited_of_period(system.db, MAY) == {"usd": 964}
+    with pytest.raises(InputError, match=r"7\.65 USD is more than what is left of invoice .*: 7\.64 USD"):
+        await credit(system, invoice, amount(765))
+
+
+async def test_what_was_paid_goes_to_the_balance_or_out_of_band(system: System) -> None:
+    invoice = await billed(system, "team:paid")
+    await system.stripe.v1.invoices.pay_async(invoice.stripe_invoice_id, {"paid_out_of_band": True})
+    await system.until_state(invoice.key, InvoiceState.PAID)
+    await credit(system, invoice, amount(200))
+    await credit(system, invoice, amount(300, "cash", settle_to=SettleTo.OUT_OF_BAND))
+    found = await in_stripe(system, invoice)
+    assert [(note["post_payment_amount"], note["out_of_band_amount"]) for note in found] == [(200, None), (300, 300)]
+    assert (await system.stripe.v1.customers.retrieve_async(invoice.stripe_customer_id)).balance == -200
+
+
+async def test_a_line_that_is_not_one_to_one_in_stripe_is_credited_by_its_amount(system: System) -> None:
+    invoice = await billed(system, "team:folded")
+    async with system.db.transaction() as connection:
+        await connection.execute(text("UPDATE invoice SET key = key || '/2' WHERE id = :id"), {"id": invoice.id})
+    invoice = await system.invoice(f"{invoice.key}/2")  # no line there names this one's
+    await credit(system, invoice, CreditOrder(CreditKind.LINE, "slow", line_no=2))
+    [note] = await in_stripe(system, invoice)
+    assert (note["total"], [line["type"] for line in note["lines"]["data"]]) == (864, ["custom_line_item"])
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("lost", {"action": "lost_response"}),
+        ("failed", {"action": "500"}),
+        ("failed-done", {"action": "500", "committed": True}),
+        ("busy", {"action": "429"}),
+        ("down", {"action": "503", "stored": False}),
+        ("cut", {"action": "truncated_body"}),
+    ],
+)
+@pytest.mark.parametrize("minor", [100, 1728])
+async def test_a_fault_at_stripe_makes_neither_a_second_credit_note_nor_none(
+    system: System, name: str, fault: dict[str, Any], minor: int
+) -> None:
+    """Of the whole amount: once it is made the invoice is paid, so that the same request would be refused."""
+    invoice = await billed(system, f"team:{name}-{minor}")
+    await system.admin("faults", {"match": {"method": "POST", "path": "^/v1/credit_notes$"}, **fault})
+    note = await credit(system, invoice, amount(minor))
+    assert note.state is S.ISSUED, note.blocked_reason
+    assert [(found["id"], found["total"]) for found in await in_stripe(system, invoice)] == [
+        (note.stripe_credit_note_id, minor)
+    ]
+    assert len(await notes(system, invoice)) == 1
+
+
+async def test_what_stripe_has_forgotten_the_key_of_is_looked_for(system: System) -> None:
+    """The invoice was finalized days ago; Stripe keeps no idempotency key, and Postgres was restored."""
+    invoice = await billed(system, "team:forgotten")
+    first = await credit(system, invoice, amount(100))
+    await system.admin("expire_idempotency_keys", {})
+    async with system.db.transaction() as connection:
+        await connection.execute(text("DELETE FROM credit_note"))
+        old = {"id": invoice.id}
+        await connection.execute(
+            text("UPDATE invoice SET finalized_at = now() - interval '21 hours' WHERE id = :id"), old
+        )
+    again = await credit(system, invoice, amount(100))
+    assert (again.state, again.stripe_credit_note_id) == (S.ISSUED, first.stripe_credit_note_id)
+    assert len(await in_stripe(system, invoice)) == 1
+
+
+async def test_twice_and_at_once_is_one(system: System) -> None:
+    invoice = await billed(system, "team:race")
+    made = await asyncio.gather(*(credit(system, invoice, amount(1000)) for _ in range(4)))
+    assert {note.stripe_credit_note_id for note in made} == {made[0].stripe_credit_note_id}
+    others = [credit(system, invoice, amount(400, f"other-{n}")) for n in range(4)]
+    outcomes = await asyncio.gather(*others, return_exceptions=True)
+    assert sum(isinstance(outcome, CreditNoteRecord) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, InputError) for outcome in outcomes) == 3
+    assert [note["total"] for note in await in_stripe(system, invoice)] == [1000, 400]
+
+
+async def test_a_killed_stripe_worker_goes_on(system: System) -> None:
+    invoice = await billed(system, "team:killed")
+    await system.stop(STRIPE_QUEUE)
+    note, _ = await store.request_credit(system.db, invoice.key, amount(100))
+    handle = await start(system, note)
+    assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+    await system.start(STRIPE_QUEUE)
+    assert await asyncio.wait_for(handle.result(), 30) == CreditNoteOutcome(credit_note_key=note.key, state=S.ISSUED)
+
+
+async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> None:
+    """A person has credited most of the invoice in Stripe, which nobody has told us."""
+    invoice = await billed(system, "team:refused")
+    await system.admin("webhook_faults", {"match": {"type": "credit_note"}, "action": "drop", "times": None})
+    by_hand = await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 1700})
+    note = await credit(system, invoice, amount(100))
+    assert note.state is S.BLOCKED
+    assert note.blocked_reason is not None
+    assert note.blocked_reason.startswith("StripeRefusedError: Stripe: ")
+    handle = system.client.get_workflow_handle(workflow_ids.credit_note(note.key))
+
+    async def says_why() -> bool:
+        return "exceed" in str(await handle.query("__temporal_workflow_metadata"))
+
+    await until(says_why)
+    await handle.signal(Signals.RETRY)
+
+    async def refused_again() -> bool:
+        found = await store.load_credit_note(system.db, note.key)
+        return found is not None and (found.state, found.generation) == (S.BLOCKED, 2)
+
+    await until(refused_again)
+    await system.stripe.v1.credit_notes.void_credit_note_async(by_hand.id)
+    await handle.signal(Signals.RETRY)
+    assert (await until_state(system, note.key, S.ISSUED)).generation == 3
+    await system.admin("webhook_faults", method="DELETE")
+
+
+async def test_what_people_do_in_stripe_comes_in_step(system: System) -> None:
+    invoice = await billed(system, "team:hand")
+    ours = await credit(system, invoice, amount(100))
+    by_hand = await system.stripe.v1.credit_notes.create_async(
+        {"invoice": invoice.stripe_invoice_id, "amount": 250, "memo": "goodwill"}
+    )
+    theirs = await until_state(system, f"{invoice.key}/credit/{by_hand.id}", S.ISSUED)
+    assert (theirs.kind, theirs.amount, theirs.reason) == (CreditKind.AMOUNT, 250, "goodwill")
+    for note in (ours, theirs):
+        await system.stripe.v1.credit_notes.void_credit_note_async(note.stripe_credit_note_id)
+        assert (await until_state(system, note.key, S.VOIDED)).voided_at is not None
+    assert len(await notes(system, invoice)) == 2
+    assert await store.credited_of_period(system.db, MAY) == {}
+    assert (await credit(system, invoice, amount(1728))).state is S.ISSUED
+    assert (await credit(system, invoice, amount(100))).state is S.VOIDED
+
+
+async def test_a_foreign_invoice_is_left_alone(system: System) -> None:
+    customer = await system.stripe.v1.customers.create_async({})
+    draft = await system.stripe.v1.invoices.create_async({"customer": customer.id, "currency": "usd"})
+    line = {"amount": 500, "description": "not ours"}
+    await system.stripe.v1.invoices.add_lines_async(draft.id, {"lines": [line]})
+    await system.stripe.v1.invoices.finalize_invoice_async(draft.id)
+    begun = len(system.emulator.request_log.read_text().splitlines())
+    await system.stripe.v1.credit_notes.create_async({"invoice": draft.id, "amount": 100})
+    handle = system.client.get_workflow_handle(workflow_ids.credit_notes_sync(draft.id))
+
+    async def rests() -> bool:
+        found = [w.status async for w in system.client.list_workflows(f"WorkflowId = '{handle.id}'")]
+        return bool(found) and all(status == WorkflowExecutionStatus.COMPLETED for status in found)
+
+    await until(rests)
+    sent = [json.loads(each) for each in system.emulator.request_log.read_text().splitlines()[begun:]]
+    assert [one["path"] for one in sent if one["method"] == "GET"] == []

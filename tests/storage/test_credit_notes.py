@@ -1,0 +1,207 @@
+"""Credit notes in Postgres: never more than the invoice or the line, whoever races; in step with Stripe."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo
+from billing.errors import InputError, MismatchError
+from billing.invoice import InvoiceState
+from storage import credit_notes as store
+from storage.claims import claim_page
+from storage.credit_notes import CreditNoteRecord, StripeCreditNote
+from storage.database import Database
+from storage.invoices import load_invoice, move_invoice, record_draft
+from tests.storage.usage import add_account, add_instances, card, instance, may, scope
+
+KEY = "2022-05/team:a/period"
+S = CreditNoteState
+
+
+@pytest.fixture
+async def invoice(db: Database) -> str:
+    """Finalized: line 1 (default) has a and b with 60.00 each, line 2 (xl) has x with 28.80 USD."""
+    await add_account(db)
+    await add_instances(
+        db,
+        instance("a", may(1), may(1 + 100 / 24)),
+        instance("b", may(1), may(1 + 100 / 24)),
+        instance("x", may(1), may(2), workspace_class="xl"),
+    )
+    await claim_page(db, scope(), card())
+    await record_draft(db, KEY, "in_1", "cus_1")
+    await move_invoice(db, KEY, InvoiceState.FINALIZED, may(32))
+    record = await load_invoice(db, KEY)
+    assert record is not None
+    assert [line.rated.amount for line in record.lines] == [12000, 2880]
+    return KEY
+
+
+def of_amount(minor: int, reference: str | None = None, reason: str = "outage") -> CreditOrder:
+    return CreditOrder(CreditKind.AMOUNT, reason, amount=minor, reference=reference)
+
+
+def of_line(line_no: int, reference: str | None = None) -> CreditOrder:
+    return CreditOrder(CreditKind.LINE, "outage", line_no=line_no, reference=reference)
+
+
+def of_instance(instance_id: str, reference: str | None = None) -> CreditOrder:
+    return CreditOrder(CreditKind.INSTANCE, "outage", instance_id=instance_id, reference=reference)
+
+
+async def credit(db: Database, order: CreditOrder) -> CreditNoteRecord:
+    note, made = await store.request_credit(db, KEY, order)
+    assert made
+    return note
+
+
+async def notes(db: Database) -> list[CreditNoteRecord]:
+    record = await load_invoice(db, KEY)
+    assert record is not None
+    return (await store.credit_notes_of(db, [record.id])).get(record.id, [])
+
+
+async def test_the_same_wish_twice_is_one(db: Database, invoice: str) -> None:
+    first = await credit(db, of_amount(500))
+    assert (first.amount, first.state, first.parts) == (500, S.REQUESTED, {})
+    assert await store.request_credit(db, KEY, of_amount(500)) == (first, False)
+    await credit(db, of_amount(500, "again"))
+    assert [note.amount for note in await notes(db)] == [500, 500]
+    with pytest.raises(InputError, match="another credit note already"):
+        await store.request_credit(db, KEY, of_amount(501, "again"))
+    line = await credit(db, of_line(2))
+    assert await store.request_credit(db, KEY, of_line(2)) == (line, False)
+
+
+async def test_a_line_and_an_instance_credit_what_is_theirs(db: Database, invoice: str) -> None:
+    share = await credit(db, of_instance("a"))
+    assert (share.amount, share.parts) == (6000, {1: 6000})
+    with pytest.raises(InputError, match="nothing is left to credit of the share of instance a"):
+        await store.request_credit(db, KEY, of_instance("a", "again"))
+    rest = await credit(db, of_line(1))
+    assert (rest.amount, rest.parts) == (6000, {1: 6000})
+    for order in (of_line(1, "again"), of_instance("b")):
+        with pytest.raises(InputError, match="nothing is left to credit"):
+            await store.request_credit(db, KEY, order)
+    assert (await credit(db, of_line(2))).amount == 2880
+    with pytest.raises(InputError, match="has no line 3: it has 2"):
+        await store.request_credit(db, KEY, of_line(3))
+    with pytest.raises(InputError, match="instance c is not on invoice"):
+        await store.request_credit(db, KEY, of_instance("c"))
+
+
+async def test_never_more_than_the_invoice(db: Database, invoice: str) -> None:
+    await credit(db, of_amount(14000))
+    with pytest.raises(InputError, match=r"8\.81 USD is more than what is left of invoice .*: 8\.80 USD"):
+        await store.request_credit(db, KEY, of_amount(881))
+    with pytest.raises(InputError, match=r"28\.80 USD is more than what is left"):
+        await store.request_credit(db, KEY, of_line(2))
+    await credit(db, of_amount(880))
+    with pytest.raises(InputError, match=r"0\.01 USD is more than .*: 0\.00 USD"):
+        await store.request_credit(db, KEY, of_amount(1))
+
+
+async def test_racing_wishes_see_each_other(db: Database, invoice: str) -> None:
+    wishes = [store.request_credit(db, KEY, of_amount(5000, f"race-{n}")) for n in range(6)]
+    wishes += [store.request_credit(db, KEY, of_line(1, f"line-{n}")) for n in range(3)]
+    wishes += [store.request_credit(db, KEY, of_instance("x", "same")) for _ in range(3)]
+    outcomes = await asyncio.gather(*wishes, return_exceptions=True)
+    made = await notes(db)
+    assert sum(note.amount for note in made) <= 14880
+    assert sum(note.parts.get(1, 0) for note in made) <= 12000
+    assert sum(note.parts.get(2, 0) for note in made) <= 2880
+    assert sum(isinstance(outcome, tuple) and outcome[1] for outcome in outcomes) == len(made) >= 1
+    assert all(isinstance(outcome, tuple | InputError) for outcome in outcomes)
+
+
+@pytest.mark.parametrize("state", [InvoiceState.DRAFT, InvoiceState.DELETED])
+async def test_an_invoice_that_is_not_finalized_is_not_credited(db: Database, state: InvoiceState) -> None:
+    await add_account(db)
+    await add_instances(db, instance("a", may(1), may(2)))
+    await claim_page(db, scope(), card())
+    await record_draft(db, KEY, "in_1", "cus_1")
+    await move_invoice(db, KEY, state, may(32))
+    with pytest.raises(InputError, match=f"is {state}"):
+        await store.request_credit(db, KEY, of_amount(1))
+    with pytest.raises(InputError, match="there is no invoice 'nonsense'"):
+        await store.request_credit(db, "nonsense", of_amount(1))
+
+
+async def test_a_refused_one_is_blocked_and_goes_on_under_a_new_generation(db: Database, invoice: str) -> None:
+    key = (await credit(db, of_amount(14880))).key
+    await store.block_credit_note(db, key, "StripeRefusedError: no")
+    [blocked] = await notes(db)
+    assert (blocked.state, blocked.blocked_reason, blocked.generation) == (S.BLOCKED, "StripeRefusedError: no", 1)
+    assert await store.blocked_of_period(db, "2022-05") == [blocked]
+    with pytest.raises(InputError, match="more than what is left"):
+        await store.request_credit(db, KEY, of_amount(1))
+    await store.resume_credit_note(db, key)
+    await store.resume_credit_note(db, key)
+    [resumed] = await notes(db)
+    assert (resumed.state, resumed.blocked_reason, resumed.generation) == (S.REQUESTED, None, 2)
+    await store.record_issued(db, key, "cn_1", may(33))
+    await store.record_issued(db, key, "cn_1", may(34))
+    await store.block_credit_note(db, key, "an old answer")
+    [issued] = await notes(db)
+    assert (issued.state, issued.stripe_credit_note_id, issued.issued_at) == (S.ISSUED, "cn_1", may(33))
+    with pytest.raises(MismatchError, match="is cn_1 in Stripe, not cn_2"):
+        await store.record_issued(db, key, "cn_2", may(34))
+    assert await store.credited_of_period(db, "2022-05") == {"usd": 14880}
+
+
+def of_stripe(
+    stripe_id: str, amount: int = 100, key: str | None = None, voided_at: datetime | None = None, day: float = 33
+) -> StripeCreditNote:
+    return StripeCreditNote(stripe_id, key, amount, SettleTo.BALANCE, "by hand", may(day), voided_at)
+
+
+async def seen(db: Database) -> dict[str, tuple[str, str | None, int]]:
+    return {
+        note.key.split("/credit/")[1]: (note.state, note.stripe_credit_note_id, note.amount) for note in await notes(db)
+    }
+
+
+async def test_what_people_do_in_stripe_is_taken_over(db: Database, invoice: str) -> None:
+    ours = await credit(db, of_amount(500, "ours"))
+    await store.block_credit_note(db, ours.key, "an answer that was lost")
+    listed = [of_stripe("cn_ours", 500, ours.key), of_stripe("cn_hand"), of_stripe("cn_gone", voided_at=may(34))]
+    for _ in range(2):
+        assert await store.bring_in_step(db, "in_1", listed) == KEY
+        assert await seen(db) == {
+            "ours": (S.ISSUED, "cn_ours", 500),
+            "cn_hand": (S.ISSUED, "cn_hand", 100),
+            "cn_gone": (S.VOIDED, "cn_gone", 100),
+        }
+    voided = [of_stripe("cn_ours", 500, ours.key, may(35)), of_stripe("cn_hand", voided_at=may(35))]
+    await store.bring_in_step(db, "in_1", voided)
+    await store.bring_in_step(db, "in_1", listed)  # an older list
+    assert {state for state, *_ in (await seen(db)).values()} == {S.VOIDED}
+    await credit(db, of_amount(14880))
+    again, made = await store.request_credit(db, KEY, of_amount(500, "ours"))
+    assert (again.state, made) == (S.VOIDED, False)
+
+
+async def test_a_foreign_invoice_is_ignored(db: Database, invoice: str) -> None:
+    assert await store.invoice_of_stripe(db, "in_1") == KEY
+    assert await store.invoice_of_stripe(db, "in_other") is None
+    assert await store.bring_in_step(db, "in_other", [of_stripe("cn_1")]) is None
+    assert await notes(db) == []
+
+
+async def test_two_in_stripe_of_one_key_are_both_told_and_a_lost_row_comes_back(db: Database, invoice: str) -> None:
+    key = f"{KEY}/credit/once"
+    listed = [
+        of_stripe("cn_2", 7, key, day=34),
+        of_stripe("cn_1", 7, key, day=33),
+        of_stripe("cn_3", 7, "elsewhere/credit/x"),
+    ]
+    for _ in range(2):
+        await store.bring_in_step(db, "in_1", listed)
+        assert {name: stripe_id for name, (_, stripe_id, _) in (await seen(db)).items()} == {
+            "once": "cn_1",
+            "cn_2": "cn_2",
+            "cn_3": "cn_3",
+        }
