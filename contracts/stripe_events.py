@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +11,9 @@ from billing.attribution import is_attribution_id
 from billing.errors import InputError
 from billing.periods import BillingPeriod
 from contracts import stripe_metadata, workflow_ids
-from contracts.invoices import InvoiceRef, StripeEvent
-from contracts.message import Message
+from contracts.invoices import StripeEvent
 from contracts.names import Workflows
-from contracts.subscriptions import SubscriptionRef
+from contracts.wake_up import WakeUp
 
 INVOICE_EVENTS = frozenset(
     [
@@ -53,19 +51,6 @@ _THIN = "v2."  # objects of Stripe's thin events, which have no snapshot; none o
 
 class MalformedEventError(Exception):
     """Signed, but not an event."""
-
-
-@dataclass(frozen=True)
-class WakeUp:
-    """A workflow to signal, and to start when it rests."""
-
-    workflow: str
-    workflow_id: str
-    input: Message
-    event: StripeEvent
-    summary: str
-    attribution_id: str | None = None
-    billing_period: str | None = None
 
 
 def parse(body: bytes) -> Any:
@@ -123,7 +108,7 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
     return WakeUp(
         workflow=Workflows.INVOICE,
         workflow_id=workflow_ids.invoice(key),
-        input=InvoiceRef(invoice_key=key),
+        input={"invoice_key": key},
         event=event,
         summary=f"Invoice of {attribution_id} for {period}, woken by {event.type}",
         attribution_id=attribution_id,
@@ -138,7 +123,7 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
     return WakeUp(
         workflow=Workflows.SUBSCRIPTION,
         workflow_id=workflow_ids.subscription(subscription_id),
-        input=SubscriptionRef(stripe_subscription_id=subscription_id),
+        input={"stripe_subscription_id": subscription_id},
         event=event,
         summary=f"Subscription {subscription_id}",
     )
