@@ -21,6 +21,7 @@ from activities.accounts import AccountActivities
 from activities.credit_notes import CreditNoteActivities
 from activities.decisions import DecisionActivities
 from activities.invoices import InvoiceActivities
+from activities.links import LinkActivities
 from activities.period_limits import PeriodLimitActivities
 from activities.periods import PeriodActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
@@ -40,6 +41,7 @@ from workflows.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.period import BillingPeriodWorkflow
 from workflows.schedule import ScheduledPeriodWorkflow
+from workflows.stripe_invoice import StripeInvoiceWorkflow
 from workflows.subscription import SubscriptionWorkflow
 
 logger = logging.getLogger("perdure.worker")
@@ -48,6 +50,7 @@ WORKFLOWS = [
     BillingPeriodWorkflow,
     BillingBatchWorkflow,
     InvoiceWorkflow,
+    StripeInvoiceWorkflow,
     SubscriptionWorkflow,
     ScheduledPeriodWorkflow,
     AccountsSyncWorkflow,
@@ -95,6 +98,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(periods.progress, periods.write_summary),
                 *(accounts.apply_subscription, accounts.store_accounts, accounts.record_fault),
                 *(decisions.approve, decisions.rebuild, decisions.request_void),
+                LinkActivities(database).link,
                 PeriodLimitActivities(database, rate_card, settings).approve,
                 *(decisions.amend, decisions.give_up_draft),
                 *(credit_notes.load, credit_notes.record, credit_notes.block, credit_notes.resume),
@@ -127,7 +131,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
             task_queue=STRIPE_QUEUE,
             activities=[
                 *(invoices.create, invoices.finalize, invoices.retrieve),
-                *(drafts.fill, drafts.hold, drafts.void),
+                *(drafts.fill, drafts.hold, drafts.void, drafts.look_up),
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
                 *(credit_notes.create, credit_notes.list_all),
             ],

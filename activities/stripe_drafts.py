@@ -10,15 +10,16 @@ import stripe
 from stripe import StripeClient
 from temporalio import activity
 
-from activities.stripe_client import keyed
+from activities.stripe_client import as_dict, keyed
 from activities.stripe_errors import stored_failure, stripe_step
-from activities.stripe_invoice_data import check_draft, line_params
+from activities.stripe_invoice_data import check_draft, line_params, snapshot
 from activities.stripe_invoices import StripeInvoiceActivities
 from billing.errors import StripeRefusedError
 from billing.policy import ChargeOn
 from contracts import stripe_metadata
 from contracts.invoices import (
     DraftMade,
+    StripeInvoiceLookup,
     StripeInvoiceOrder,
     StripeInvoiceRef,
     StripeInvoiceSnapshot,
@@ -27,6 +28,7 @@ from contracts.invoices import (
 from contracts.names import Activities
 
 _LINES_A_REQUEST = 100
+_NOT_FOUND = 404
 # Stripe refuses a finalization that is not in the future; one that is this near is left to us.
 _SOON = timedelta(minutes=1)
 _OURS = (
@@ -139,6 +141,18 @@ class StripeDraftActivities:
                 await self._invoices.update_async(ref.stripe_invoice_id, {"auto_advance": False})
                 found = await self._lookup.fetch(ref)
             return found
+
+    @activity.defn(name=Activities.LOOK_UP_STRIPE_INVOICE)
+    async def look_up(self, lookup: StripeInvoiceLookup) -> StripeInvoiceSnapshot:
+        """Any invoice, ours or not; status `deleted` when Stripe does not have it."""
+        with stripe_step():
+            try:
+                found = as_dict(await self._invoices.retrieve_async(lookup.stripe_invoice_id))
+            except stripe.InvalidRequestError as error:
+                if error.http_status != _NOT_FOUND:
+                    raise
+                return StripeInvoiceSnapshot(stripe_invoice_id=lookup.stripe_invoice_id, status="deleted")
+            return snapshot(found, [])
 
     @activity.defn(name=Activities.VOID_STRIPE_INVOICE)
     async def void(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:

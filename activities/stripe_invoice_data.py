@@ -56,6 +56,12 @@ def check_draft(ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
         )
 
 
+def _subscription_of(invoice: dict[str, Any]) -> str | None:
+    details = (invoice.get("parent") or {}).get("subscription_details") or {}
+    found = details.get("subscription")
+    return found["id"] if isinstance(found, dict) else found
+
+
 def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvoiceSnapshot:
     """Stripe's invoice with these lines as our message."""
     times = invoice["status_transitions"]
@@ -76,6 +82,9 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
             for line in lines
         ],
         livemode=invoice["livemode"],
+        billing_reason=invoice.get("billing_reason") or "",
+        stripe_subscription_id=_subscription_of(invoice),
+        period_end=instant(invoice.get("period_end")),
         attempt_count=invoice.get("attempt_count") or 0,
         finalized_at=instant(times.get("finalized_at")),
         paid_at=instant(times.get("paid_at")),

@@ -21,6 +21,27 @@ class InvoiceRef(Message):
     """Names an invoice."""
 
     invoice_key: str
+    look: bool = False
+    """Look what Stripe has of it, as if it had news."""
+
+
+class StripeInvoiceLookup(Message):
+    """Names an invoice of Stripe's, ours or not."""
+
+    stripe_invoice_id: str
+
+
+class LinkedInvoice(Message):
+    """Whose an invoice of Stripe's is: ours by its key, else an account's, else nobody's."""
+
+    invoice_key: str | None = None
+    attribution_id: str | None = None
+
+
+class LookupOutcome(Message):
+    """The result of `StripeInvoiceWorkflow`."""
+
+    note: str
 
 
 class InvoiceBrief(Message):
@@ -149,6 +170,10 @@ class StripeInvoiceSnapshot(Message):
     metadata: dict[str, str] = Field(default_factory=dict)
     lines: list[StripeInvoiceLine] = Field(default_factory=list)
     livemode: bool = False
+    billing_reason: str = ""
+    stripe_subscription_id: str | None = None
+    period_end: datetime | None = None
+    """Of a subscription's cycle: when it ended."""
     attempt_count: int = 0
     """How often Stripe has tried to charge it."""
     finalized_at: datetime | None = None

@@ -13,6 +13,7 @@ class Workflows:
     BILLING_BATCH = "BillingBatchWorkflow"
     INVOICE = "InvoiceWorkflow"
     SUBSCRIPTION = "SubscriptionWorkflow"
+    STRIPE_INVOICE = "StripeInvoiceWorkflow"
     SCHEDULED_PERIOD = "ScheduledPeriodWorkflow"
     ACCOUNTS_SYNC = "AccountsSyncWorkflow"
     CREDIT_NOTE = "CreditNoteWorkflow"
@@ -77,6 +78,8 @@ class Activities:
     AMEND_INVOICE = "amend_invoice"
     GIVE_UP_DRAFT = "give_up_draft"
     APPROVE_PERIOD = "approve_period"
+    LOOK_UP_STRIPE_INVOICE = "look_up_stripe_invoice"
+    LINK_STRIPE_INVOICE = "link_stripe_invoice"
     CLAIM_SUBSCRIPTION_DRAFT = "claim_subscription_draft"
 
     RECORD_SUBSCRIPTION_FAULT = "record_subscription_fault"

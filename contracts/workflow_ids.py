@@ -20,6 +20,11 @@ def invoice(invoice_key: str) -> str:
     return f"invoice/{invoice_key}"
 
 
+def stripe_invoice(stripe_invoice_id: str) -> str:
+    """`stripe-invoice/<Stripe id>`: an invoice of Stripe's whose account is looked up."""
+    return f"stripe-invoice/{stripe_invoice_id}"
+
+
 def subscription(stripe_subscription_id: str) -> str:
     """`subscription/<stripe id>`."""
     return f"subscription/{stripe_subscription_id}"

@@ -22,13 +22,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from temporalio.client import Client
-from temporalio.common import SearchAttributePair as Pair
-from temporalio.common import TypedSearchAttributes
 from temporalio.service import RPCError
 
-from contracts import search_attributes
-from contracts.names import BILLING_QUEUE, Signals
-from starter.stripe_events import MalformedEventError, WakeUp, parse, wake_up
+from contracts.stripe_events import MalformedEventError, parse, wake_up
+from contracts.wake_up import WakeUp, signal_with_start
 from starter.stripe_signature import SignatureError, verify_signature
 
 logger = logging.getLogger("perdure.webhook")
@@ -172,27 +169,3 @@ def _http_logger() -> logging.Logger:
     if not http.filters:
         http.addFilter(_Noise())
     return http
-
-
-async def signal_with_start(client: Client, target: WakeUp) -> None:
-    """Signal the workflow, starting it when it rests.
-
-    Raises:
-        RPCError: Temporal did not take it.
-    """
-    pairs = []
-    if target.attribution_id is not None and target.billing_period is not None:
-        pairs = [
-            Pair(search_attributes.ATTRIBUTION_ID, target.attribution_id),
-            Pair(search_attributes.BILLING_PERIOD, target.billing_period),
-        ]
-    await client.start_workflow(
-        target.workflow,
-        target.input,
-        id=target.workflow_id,
-        task_queue=BILLING_QUEUE,
-        start_signal=Signals.STRIPE_EVENT,
-        start_signal_args=[target.event],
-        search_attributes=TypedSearchAttributes(pairs),
-        static_summary=target.summary,
-    )

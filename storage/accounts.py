@@ -24,6 +24,7 @@ __all__ = [
     "NewAccount",
     "WindowRecord",
     "account_for_customer",
+    "account_of_subscription",
     "add_account",
     "apply_subscription_window",
     "get_account",
@@ -55,6 +56,11 @@ async def get_account(db: Database, attribution_id: str) -> AccountRecord | None
 async def account_for_customer(db: Database, stripe_customer_id: str) -> AccountRecord | None:
     """The account that this Stripe customer pays for, if there is one."""
     return await _one(db, "of_customer", {"stripe_customer_id": stripe_customer_id})
+
+
+async def account_of_subscription(db: Database, stripe_subscription_id: str) -> AccountRecord | None:
+    """The account that this Stripe subscription gives a window, if there is one."""
+    return await _one(db, "of_subscription", {"stripe_subscription_id": stripe_subscription_id})
 
 
 async def list_accounts(db: Database, after: str = "", limit: int = 1000) -> list[AccountRecord]:

@@ -20,7 +20,7 @@ class InvoiceInbox:
 
     def __init__(self, ref: InvoiceRef) -> None:
         self._ref = ref
-        self._news = False
+        self._news = ref.look
         self._retry = False
         self._amend = False
 

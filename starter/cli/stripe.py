@@ -75,7 +75,7 @@ async def _register(client: StripeClient, url: str) -> dict[str, Any]:
     import stripe
 
     from activities.stripe_client import as_dict
-    from starter.stripe_events import ENABLED_EVENTS
+    from contracts.stripe_events import ENABLED_EVENTS
 
     made = await client.v1.webhook_endpoints.create_async(
         {

@@ -7,6 +7,13 @@ SELECT {columns} FROM account WHERE attribution_id = :attribution_id;
 -- name: of_customer
 SELECT {columns} FROM account WHERE stripe_customer_id = :stripe_customer_id;
 
+-- name: of_subscription
+SELECT {columns}
+FROM account
+WHERE attribution_id = (
+    SELECT attribution_id FROM subscription WHERE stripe_subscription_id = :stripe_subscription_id LIMIT 1
+);
+
 -- name: list
 SELECT {columns} FROM account WHERE attribution_id > :after ORDER BY attribution_id LIMIT :limit;
 

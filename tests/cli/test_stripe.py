@@ -9,9 +9,9 @@ import stripe
 
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from billing.errors import InputError
+from contracts.stripe_events import ENABLED_EVENTS
 from devstack.emulator import StripeEmulator
 from starter.cli.stripe import check_url
-from starter.stripe_events import ENABLED_EVENTS
 from tests.cli.conftest import Perdure
 
 COMMAND = ("stripe", "register-webhook", "--url")

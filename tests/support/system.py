@@ -27,9 +27,9 @@ from billing.rows import AccountRow, InstanceRow
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
 from contracts.periods import PeriodInput, PeriodOutcome
+from contracts.stripe_events import ENABLED_EVENTS
 from devstack.emulator import StripeEmulator
 from starter.client import register_search_attributes
-from starter.stripe_events import ENABLED_EVENTS
 from starter.webhook import PATH, Webhook
 from storage import accounts, instances, invoices
 from storage.database import Database

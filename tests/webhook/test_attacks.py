@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from starter.stripe_events import MalformedEventError, WakeUp, parse, wake_up
+from contracts.stripe_events import MalformedEventError, parse, wake_up
+from contracts.wake_up import WakeUp
 from tests.webhook.receiver import Receiver, event, invoice_event, signature
 
 ATTACK = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

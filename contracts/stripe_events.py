@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,11 +11,9 @@ from billing.attribution import is_attribution_id
 from billing.errors import InputError
 from billing.periods import BillingPeriod
 from contracts import stripe_metadata, workflow_ids
-from contracts.credit_notes import StripeInvoiceNotes
-from contracts.invoices import InvoiceRef, StripeEvent
-from contracts.message import Message
+from contracts.invoices import StripeEvent
 from contracts.names import Workflows
-from contracts.subscriptions import SubscriptionRef
+from contracts.wake_up import WakeUp
 
 INVOICE_EVENTS = frozenset(
     [
@@ -30,6 +27,8 @@ INVOICE_EVENTS = frozenset(
         "invoice.deleted",
     ]
 )
+INVOICE_CREATED = "invoice.created"
+"""Of interest only when Stripe made it: usage may be put on a subscription's draft."""
 SUBSCRIPTION_EVENTS = frozenset(
     [
         "customer.subscription.created",
@@ -40,7 +39,7 @@ SUBSCRIPTION_EVENTS = frozenset(
     ]
 )
 CREDIT_NOTE_EVENTS = frozenset(["credit_note.created", "credit_note.updated", "credit_note.voided"])
-ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS)
+ENABLED_EVENTS = sorted(INVOICE_EVENTS | {INVOICE_CREATED} | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS)
 """What the endpoint is registered for in Stripe."""
 
 # Stripe's own ids are letters, digits and underscores; nothing else may get into workflow ids and logs.
@@ -55,19 +54,6 @@ _THIN = "v2."  # objects of Stripe's thin events, which have no snapshot; none o
 
 class MalformedEventError(Exception):
     """Signed, but not an event."""
-
-
-@dataclass(frozen=True)
-class WakeUp:
-    """A workflow to signal, and to start when it rests."""
-
-    workflow: str
-    workflow_id: str
-    input: Message
-    event: StripeEvent
-    summary: str
-    attribution_id: str | None = None
-    billing_period: str | None = None
 
 
 def parse(body: bytes) -> Any:
@@ -95,7 +81,7 @@ def wake_up(payload: Any) -> WakeUp | None:
     if isinstance(payload, dict) and str(payload.get("object")).startswith(_THIN):
         return None
     event, subject = _event(payload)
-    if event.type in INVOICE_EVENTS:
+    if event.type == INVOICE_CREATED or event.type in INVOICE_EVENTS:
         return _invoice(event, subject)
     if event.type in SUBSCRIPTION_EVENTS:
         return _subscription(event, subject)
@@ -122,16 +108,36 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
     metadata = invoice.get("metadata")
     key = metadata.get(stripe_metadata.INVOICE) if isinstance(metadata, dict) else None
     if not isinstance(key, str) or not _is_key(key):
-        return None
+        return _unlinked(event, invoice)
+    if event.type == INVOICE_CREATED:
+        return None  # we made it ourselves
     period, attribution_id, *_ = key.split("/")
     return WakeUp(
         workflow=Workflows.INVOICE,
         workflow_id=workflow_ids.invoice(key),
-        input=InvoiceRef(invoice_key=key),
+        input={"invoice_key": key},
         event=event,
         summary=f"Invoice of {attribution_id} for {period}, woken by {event.type}",
         attribution_id=attribution_id,
         billing_period=period,
+    )
+
+
+def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
+    """Without our metadata: a subscription's new draft, or an event that gives only the invoice's id, is looked up."""
+    parent = invoice.get("parent")
+    of_subscription = isinstance(parent, dict) and parent.get("type") == "subscription_details"
+    if "customer" in invoice and not (of_subscription and event.type == INVOICE_CREATED):
+        return None
+    invoice_id = invoice.get("id")
+    if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
+        return None
+    return WakeUp(
+        workflow=Workflows.STRIPE_INVOICE,
+        workflow_id=workflow_ids.stripe_invoice(invoice_id),
+        input={"stripe_invoice_id": invoice_id},
+        event=event,
+        summary=f"Whose is {invoice_id}? Woken by {event.type}",
     )
 
 
@@ -142,7 +148,7 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
     return WakeUp(
         workflow=Workflows.SUBSCRIPTION,
         workflow_id=workflow_ids.subscription(subscription_id),
-        input=SubscriptionRef(stripe_subscription_id=subscription_id),
+        input={"stripe_subscription_id": subscription_id},
         event=event,
         summary=f"Subscription {subscription_id}",
     )
@@ -156,7 +162,7 @@ def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | None:
     return WakeUp(
         workflow=Workflows.CREDIT_NOTES_SYNC,
         workflow_id=workflow_ids.credit_notes_sync(invoice_id),
-        input=StripeInvoiceNotes(stripe_invoice_id=invoice_id),
+        input={"stripe_invoice_id": invoice_id},
         event=event,
         summary=f"Credit notes of {invoice_id}, woken by {event.type}",
     )

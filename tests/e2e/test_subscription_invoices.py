@@ -1,0 +1,137 @@
+"""Usage on the subscription's own invoice, and invoices that do not say whose they are."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from billing.invoice import InvoiceState
+from billing.policy import AccountPolicy, BlockedKind, ChargeOn, Finalization
+from contracts.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.names import Updates
+from starter.decisions import decide
+from storage import policies
+from storage.invoices import InvoiceRecord
+from tests.e2e.subscribers import Subscribers, subscribing
+from tests.support.system import System, until
+
+DAY, FEE = 864, 900
+
+
+@pytest.fixture
+async def they(system: System) -> AsyncIterator[Subscribers]:
+    await system.admin("settings", {"subscription_invoices": True})
+    async with subscribing(system) as found:
+        yield found
+    await system.admin("settings", {"subscription_invoices": False})
+
+
+async def subscribed(system: System, they: Subscribers, team: str, **policy: Any) -> str:
+    """A paying subscriber since May 10, with a day of usage in the first cycle; the subscription."""
+    await they.clock("2022-05-10")
+    customer = await they.customer(attribution_id=team)
+    card = {"default_payment_method": "pm_card_visa"}
+    await system.stripe.v1.customers.update_async(customer, {"invoice_settings": card})
+    subscription = await they.subscribe(customer)
+    await they.until_windows(team, ("2022-05-10", None))
+    await policies.write_policy(system.db, team, AccountPolicy(charge_on=ChargeOn.SUBSCRIPTION, **policy))
+    await system.add_instance(f"{team}-1", team, "2022-05-20", "2022-05-21")
+    return subscription
+
+
+async def only(system: System, *states: InvoiceState) -> InvoiceRecord:
+    async def there() -> InvoiceRecord | None:
+        found = await system.invoices()
+        return found[0] if len(found) == 1 and found[0].state in states else None
+
+    return await until(there)
+
+
+async def test_base_fee_and_usage_are_one_invoice(system: System, they: Subscribers) -> None:
+    subscription = await subscribed(system, they, "team:cycle")
+    await system.run_period("2022-05")
+    assert await system.invoices() == []  # its usage is not the period's
+
+    await they.clock("2022-06-10T00:10")
+    invoice = await only(system, InvoiceState.PAID)
+    stripe = await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)
+    assert invoice.key == f"2022-06/team:cycle/subscription/{stripe.id}"
+    assert stripe.billing_reason == "subscription_cycle"
+    assert stripe.parent.subscription_details.subscription == subscription
+    assert (invoice.amount, stripe.subtotal) == (DAY, DAY + FEE)
+    assert stripe.metadata["perdure_invoice"] == invoice.key
+
+    # The next cycle has its own draft, and usage of its own.
+    await system.add_instance("cycle-2", "team:cycle", "2022-06-20", "2022-06-22")
+    await they.clock("2022-07-10T00:10")
+
+    async def second() -> list[InvoiceRecord] | None:
+        found = [i for i in await system.invoices() if i.state is InvoiceState.PAID]
+        return found if len(found) == 2 else None
+
+    assert [i.amount for i in await until(second)] == [DAY, 2 * DAY]
+
+
+async def test_a_draft_that_was_finalized_before_leaves_the_usage_to_the_next(
+    system: System, they: Subscribers
+) -> None:
+    await subscribed(system, they, "team:late")
+    await system.admin(
+        "faults", {"match": {"method": "POST", "path": "^/v1/invoices/in_"}, "action": "429", "times": 4}
+    )
+    await they.clock("2022-06-10T00:10")
+    claimed = await only(system, InvoiceState.CLAIMED)
+    await they.clock("2022-06-10T02:00")  # Stripe's hour is over
+    await system.until_state(claimed.key, InvoiceState.DELETED)
+    stripe = await system.stripe.v1.invoices.retrieve_async(claimed.stripe_invoice_id)
+    assert stripe.subtotal == FEE
+    await they.clock("2022-07-10T00:10")
+
+    async def billed() -> list[InvoiceRecord] | None:
+        found = [i for i in await system.invoices() if i.state is InvoiceState.PAID]
+        return found or None
+
+    (invoice,) = await until(billed)
+    assert (invoice.amount, invoice.billing_period) == (DAY, "2022-07")
+
+
+async def test_an_event_that_only_gives_the_id_is_looked_up(system: System, they: Subscribers) -> None:
+    await system.admin("webhook_faults", {"match": {"type": "^invoice"}, "action": "strip", "times": None})
+    try:
+        await subscribed(system, they, "team:stripped")
+        await they.clock("2022-06-10T00:10")
+        assert (await only(system, InvoiceState.PAID)).amount == DAY
+    finally:
+        await system.admin("webhook_faults", method="DELETE")
+
+
+async def test_our_lines_are_edited_and_rebuilt_on_the_subscriptions_draft(system: System, they: Subscribers) -> None:
+    await subscribed(system, they, "team:mended", finalization=Finalization.APPROVAL)
+    await they.clock("2022-06-10T00:10")
+    draft = await only(system, InvoiceState.DRAFT)
+    stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
+    assert stripe.auto_advance is False
+    ours = next(line for line in stripe.lines.data if "perdure_line" in line.metadata)
+    await system.stripe.v1.invoices.line_items.update_async(draft.stripe_invoice_id, ours.id, {"amount": 1})
+    await decide(system.client, draft.key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    blocked = await system.until_state(draft.key, InvoiceState.BLOCKED)
+    assert (blocked.blocked_kind, blocked.found_subtotal) == (BlockedKind.EDITED, 1)
+
+    await decide(system.client, draft.key, Updates.REBUILD, RebuildInvoice(by="ann"))
+    await system.until_state(draft.key, InvoiceState.DRAFT)
+    await decide(system.client, draft.key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    await system.until_state(draft.key, InvoiceState.BILLED, InvoiceState.PAID)
+    after = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
+    assert (after.id, after.subtotal) == (stripe.id, DAY + FEE)
+
+
+async def test_voiding_takes_only_our_lines_from_the_subscriptions_draft(system: System, they: Subscribers) -> None:
+    await subscribed(system, they, "team:taken", finalization=Finalization.APPROVAL)
+    await they.clock("2022-06-10T00:10")
+    draft = await only(system, InvoiceState.DRAFT)
+    await decide(system.client, draft.key, Updates.VOID, VoidInvoice(by="ann", reason="a test", write_off=False))
+    await system.until_state(draft.key, InvoiceState.DELETED)
+    stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
+    assert (stripe.status, stripe.subtotal, stripe.metadata.to_dict()) == ("draft", FEE, {})
