@@ -127,7 +127,8 @@ def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
     """Without our metadata: a subscription's new draft, or an event that gives only the invoice's id, is looked up."""
     parent = invoice.get("parent")
     of_subscription = isinstance(parent, dict) and parent.get("type") == "subscription_details"
-    if "customer" in invoice and not (of_subscription and event.type == INVOICE_CREATED):
+    gives_more = "customer" in invoice or "metadata" in invoice
+    if gives_more and not (of_subscription and event.type == INVOICE_CREATED):
         return None
     invoice_id = invoice.get("id")
     if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):

@@ -97,7 +97,7 @@ async def test_a_subscription_wakes_its_workflow(receiver: Receiver) -> None:
     "payload",
     [
         pytest.param(event("invoice.finalized", {"id": "in_1", "metadata": {}}), id="no metadata of ours"),
-        pytest.param(event("invoice.finalized", {"id": "in_1"}), id="no metadata"),
+        pytest.param(event("invoice.finalized", {"id": "in_1", "customer": "cus_1"}), id="no metadata"),
         pytest.param(event("invoice.finalized", {"id": "in_1", "metadata": None}), id="null metadata"),
         pytest.param(event("invoice.finalized", {"metadata": {"perdure_invoice": 5}}), id="a number for a key"),
         pytest.param(event("invoice.finalized", {"metadata": ["perdure_invoice"]}), id="a list for metadata"),
