@@ -89,6 +89,9 @@ class Settings(BaseSettings):
     )
     collection_method: Literal["charge_automatically", "send_invoice"] = "charge_automatically"
     days_until_due: int = Field(30, ge=0, le=3650, description="for collection_method=send_invoice")
+    automatic_tax: bool = Field(
+        False, description="Stripe Tax reckons the tax of invoices of our own and adds it; ours are amounts before tax"
+    )
 
     # Billing
     rate_card: Path = Path("rates.toml")

@@ -201,6 +201,7 @@ class InvoiceActivities:
             replaces=record.replaces_stripe_invoice_id,
             auto_advance=record.finalization is Finalization.GRACE,
             finalizes_at=record.finalize_at,
+            automatic_tax=self._settings.automatic_tax,
         )
 
 

@@ -177,6 +177,8 @@ class StripeInvoiceActivities:
         }
         if order.auto_advance and order.finalizes_at is not None:
             params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
+        if order.automatic_tax:
+            params["automatic_tax"] = {"enabled": True}
         if order.days_until_due is not None:
             params["days_until_due"] = order.days_until_due
         key = keyed(order.invoice_key, str(order.generation), "create", *after)

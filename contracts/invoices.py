@@ -118,6 +118,7 @@ class StripeInvoiceOrder(Message):
     auto_advance: bool = False
     finalizes_at: datetime | None = None
     """When Stripe finalizes it by itself."""
+    automatic_tax: bool = False
 
 
 class CustomerOrder(Message):

@@ -78,9 +78,8 @@ async def test_a_draft_that_was_finalized_before_leaves_the_usage_to_the_next(
     system: System, they: Subscribers
 ) -> None:
     await subscribed(system, they, "team:late")
-    await system.admin(
-        "faults", {"match": {"method": "POST", "path": "^/v1/invoices/in_"}, "action": "429", "times": 4}
-    )
+    busy = {"match": {"method": "POST", "path": "^/v1/invoices/in_"}, "action": "429", "times": 4}
+    await system.admin("faults", busy)
     await they.clock("2022-06-10T00:10")
     claimed = await only(system, InvoiceState.CLAIMED)
     await they.clock("2022-06-10T02:00")  # Stripe's hour is over

@@ -1,0 +1,131 @@
+"""What else Stripe may say of an invoice: in another order, with tax or a balance, of a customer that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from billing.invoice import InvoiceState
+from tests.support.system import System
+
+MAY = "2022-05"
+DAY = 864
+
+
+@pytest.fixture(autouse=True)
+async def _no_faults_left(system: System) -> AsyncIterator[None]:
+    yield
+    await system.admin("faults", method="DELETE")
+    await system.admin("webhook_faults", method="DELETE")
+
+
+async def one_day(system: System, team: str, customer: str | None = None, currency: str = "usd") -> str:
+    """An account with a day of usage; its invoice's key to be."""
+    await system.add_account(team, ("2022-05-01", None), customer=customer, currency=currency)
+    await system.add_instance(f"{team}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
+    return f"{MAY}/{team}/period"
+
+
+async def customer(system: System, team: str, **params: object) -> str:
+    made = await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": team}, **params})
+    return str(made.id)
+
+
+async def test_paid_before_finalized_moves_nothing_back(system: System) -> None:
+    card = {"default_payment_method": "pm_card_visa"}
+    payer = await customer(system, "team:order", invoice_settings=card)
+    await system.admin(
+        "webhook_faults",
+        {"match": {"type": r"^invoice\.finalized$"}, "action": "delay", "seconds": 3, "times": None},
+    )
+    key = await one_day(system, "team:order", customer=payer)
+    await system.run_period(MAY)
+    paid = await system.until_state(key, InvoiceState.PAID)
+    await system.admin("flush_webhooks", {})
+    assert await system.invoice(key) == paid
+    assert paid.finalized_at is not None
+    assert paid.paid_at is not None
+    assert paid.finalized_at <= paid.paid_at
+
+
+async def test_voided_before_finalized_releases_once_and_for_good(system: System) -> None:
+    await system.admin(
+        "webhook_faults",
+        {"match": {"type": r"^invoice\.finalized$"}, "action": "delay", "seconds": 3, "times": None},
+    )
+    key = await one_day(system, "team:early-void")
+    await system.start_period(MAY)
+    draft = await system.until_state(key, InvoiceState.DRAFT, InvoiceState.FINALIZED, InvoiceState.BILLED)
+
+    async def voided() -> None:
+        found = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
+        if found.status == "open":
+            await system.stripe.v1.invoices.void_invoice_async(draft.stripe_invoice_id)
+
+    while (await system.invoice(key)).state is not InvoiceState.VOIDED:
+        await voided()
+    await system.admin("flush_webhooks", {})
+    assert (await system.invoice(key)).state is InvoiceState.VOIDED
+    await system.run_period(MAY)
+    assert (await system.invoice(f"{key}/2")).amount == DAY
+
+
+async def test_finalization_does_not_give_up_after_three_attempts(system: System) -> None:
+    fault = {"match": {"method": "POST", "path": "/finalize$"}, "action": "503", "stored": False, "times": 4}
+    await system.admin("faults", fault)
+    key = await one_day(system, "team:patient")
+    await system.run_period(MAY)
+    assert (await system.invoice(key)).state is InvoiceState.BILLED
+
+
+async def test_a_customer_that_was_deleted_blocks_its_invoice_alone(system: System) -> None:
+    gone = await customer(system, "team:gone")
+    key = await one_day(system, "team:gone", customer=gone)
+    other = await one_day(system, "team:there")
+    await system.stripe.v1.customers.delete_async(gone)
+    await system.start_period(MAY)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert "customer" in (blocked.blocked_reason or "").lower()
+    await system.until_state(other, InvoiceState.BILLED)
+
+
+async def test_a_currency_that_the_customer_cannot_be_charged_in_blocks_its_invoice(system: System) -> None:
+    payer = await customer(system, "team:euro")
+    product = await system.stripe.v1.products.create_async({"name": "Base"})
+    price = {"currency": "usd", "product": product.id, "unit_amount": 900, "recurring": {"interval": "month"}}
+    subscription = await system.stripe.v1.subscriptions.create_async(
+        {"customer": payer, "items": [{"price_data": price}]}
+    )
+    key = await one_day(system, "team:euro", customer=payer, currency="eur")
+    await system.start_period(MAY)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert "currenc" in (blocked.blocked_reason or "").lower()
+    await system.stripe.v1.subscriptions.cancel_async(subscription.id)
+
+
+async def test_a_customers_balance_alters_what_is_due_and_not_what_is_billed(system: System) -> None:
+    payer = await customer(system, "team:balance", balance=-500)
+    key = await one_day(system, "team:balance", customer=payer)
+    await system.run_period(MAY)
+    billed = await system.invoice(key)
+    stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
+    assert (billed.state, billed.amount) == (InvoiceState.BILLED, DAY)
+    assert (stripe.subtotal, stripe.amount_due) == (DAY, DAY - 500)
+
+
+async def test_automatic_tax_passes_through(system: System) -> None:
+    await system.stop()
+    system.settings = system.settings.model_copy(update={"automatic_tax": True})
+    await system.start()
+    await system.admin("settings", {"tax_percent": 20})
+    try:
+        key = await one_day(system, "team:tax")
+        await system.run_period(MAY)
+    finally:
+        await system.admin("settings", {"tax_percent": 0})
+    billed = await system.invoice(key)
+    stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
+    assert (billed.state, billed.amount) == (InvoiceState.BILLED, DAY)
+    assert (stripe.subtotal, stripe.total) == (DAY, DAY + 173)
+    assert stripe.automatic_tax.enabled
