@@ -59,8 +59,7 @@ def mark_paid(ctx: Context, invoice: Obj, method: str | None) -> Text:
         invoice["amount_paid_off_stripe"] = invoice["amount_remaining"]
     else:
         invoice["attempt_count"] += 1
-        if invoice["amount_remaining"] > 0:
-            _take_payment(ctx, invoice, method)
+        _take_payment(ctx, invoice, method)
     invoice["amount_paid"] += invoice["amount_remaining"]
     invoice["amount_remaining"] = 0
     invoice["attempted"] = True

@@ -74,3 +74,16 @@ async def test_what_was_not_charged_cannot_be_refunded(emulator: Running, v1: An
         await v1.credit_notes.create_async({"invoice": draft.id, "amount": 300, "refund_amount": 300})
     assert caught.value.param == "refund_amount"
     assert (await v1.invoices.retrieve_async(draft.id)).post_payment_credit_notes_amount == 0
+
+
+async def test_no_more_is_refunded_than_was_charged(emulator: Running, v1: Any) -> None:
+    owner = await emulator.customer(balance=-300)
+    draft = await emulator.draft(1000, customer=owner.id)
+    await v1.invoices.pay_async(draft.id, {"payment_method": "pm_card_visa"})
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await v1.credit_notes.create_async({"invoice": draft.id, "amount": 701, "refund_amount": 701})
+    assert caught.value.param == "refund_amount"
+    await v1.credit_notes.create_async({"invoice": draft.id, "amount": 700, "refund_amount": 700})
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await v1.credit_notes.create_async({"invoice": draft.id, "amount": 1, "refund_amount": 1})
+    assert caught.value.code == "charge_already_refunded"

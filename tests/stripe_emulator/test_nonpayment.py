@@ -78,6 +78,14 @@ async def test_the_end_of_a_trial(emulator: Running, v1: Any, how: str, with_met
     assert (after.status, after.ended_at) == (status, at("2022-05-15") if status == "canceled" else None)
 
 
+async def test_a_subscription_may_have_a_payment_method_of_its_own(emulator: Running, v1: Any) -> None:
+    await clock(emulator, "2022-05-01T00:00:00Z")
+    made = await trial(emulator, v1, (await emulator.customer()).id)
+    await v1.subscriptions.update_async(made.id, {"default_payment_method": "pm_card_visa"})
+    await clock(emulator, "2022-05-15T00:00:00Z")
+    assert (await v1.subscriptions.retrieve_async(made.id)).status == "active"
+
+
 async def unpaid(emulator: Running, v1: Any, attempts: int | None) -> Any:
     """A subscription whose customer's card is declined from the first cycle's end (2022-06-01) on."""
     order = {"subscription_invoices": True, "unpaid_after_attempts": attempts}

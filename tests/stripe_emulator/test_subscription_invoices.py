@@ -132,6 +132,8 @@ async def test_two_subscriptions_take_their_turns(emulator: Running, v1: Any) ->
     wanted = [at(f"2022-01-{day:02d}") for day in (8, 10, 15, 17)]
     assert [event.created for event in made] == wanted
     assert [event.data.object.created for event in made] == wanted
+    times = [event.created for event in await emulator.events()]
+    assert times == sorted(times)
 
 
 async def test_nothing_to_pay_stays_a_draft_for_its_hour_too(emulator: Running, v1: Any) -> None:
