@@ -12,10 +12,9 @@ from enum import StrEnum
 
 from billing.errors import InputError
 from billing.invoice import InvoiceState
-from billing.money import EXACT, exponent, format_amount, to_minor
+from billing.money import EXACT, format_amount, parse_amount, to_minor
 from billing.rating import rate_credits
 
-_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?")
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OF_STRIPE = "cn_"
 _LONGEST_REASON = 1000
@@ -107,21 +106,19 @@ def credit_note_key(invoice_key: str, reference: str) -> str:
     return f"{invoice_key}/credit/{reference}"
 
 
-def parse_amount(text: str, currency: str) -> int:
+def parse_credit(text: str, currency: str) -> int:
     """Major units as a person writes them, as minor units, exactly.
 
     Raises:
         InputError: it is no positive number, or has more decimals than the currency.
     """
-    if not _NUMBER.fullmatch(text):
-        raise InputError(f"--amount {text!r} is not an amount: write digits, and a point if need be")
-    major, decimals = Decimal(text), exponent(currency)
-    minor = major.scaleb(decimals, context=EXACT)
-    if minor != minor.to_integral_value():
-        raise InputError(f"--amount {text!r} has more decimals than {currency.upper()} has, {decimals}")
+    try:
+        minor = parse_amount(text, currency)
+    except InputError as error:
+        raise InputError(f"--amount {error}") from None
     if minor <= 0:
         raise InputError(f"--amount {text!r}: a credit is more than nothing")
-    return int(minor)
+    return minor
 
 
 def check_creditable(key: str, state: InvoiceState) -> None:

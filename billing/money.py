@@ -3,6 +3,7 @@
 Stripe's list of zero-decimal and three-decimal currencies: https://docs.stripe.com/currencies
 """
 
+import re
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from billing.errors import InputError
@@ -14,6 +15,8 @@ _ZERO_DECIMAL = frozenset(
 )
 # fmt: on
 _THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
+
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?")
 
 # Exact for every amount that fits a bigint with the precision that credits and prices have.
 EXACT = Context(prec=60)
@@ -42,6 +45,20 @@ def to_minor(major: Decimal, currency: str) -> int:
     """Major units as integer minor units, rounded once, half-up."""
     scaled = major.scaleb(exponent(currency), context=EXACT)
     return int(scaled.quantize(Decimal(1), rounding=ROUND_HALF_UP, context=EXACT))
+
+
+def parse_amount(text: str, currency: str) -> int:
+    """Major units as a person writes them, as minor units, exactly.
+
+    Raises:
+        InputError: it is no number, or more exact than the currency.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise InputError(f"{text!r} is not an amount: write digits, and a point if need be")
+    minor = Decimal(text).scaleb(exponent(currency), context=EXACT)
+    if minor != minor.to_integral_value():
+        raise InputError(f"{text!r} has more decimals than {currency.upper()} has, {exponent(currency)}")
+    return int(minor)
 
 
 def to_major(minor: int, currency: str) -> Decimal:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from billing.errors import InputError
-from billing.money import EXACT, exponent, format_amount, parse_currency, to_minor
+from billing.money import EXACT, format_amount, parse_amount, parse_currency
 
 
 class ChargeOn(StrEnum):
@@ -142,19 +142,3 @@ def parse_amounts(text: str) -> dict[str, int]:
         currency = parse_currency(code)
         amounts[currency] = parse_amount(figure, currency)
     return amounts
-
-
-def parse_amount(text: str, currency: str) -> int:
-    """Major units, as a person writes them, in minor units.
-
-    Raises:
-        InputError: it is no number, negative, or more exact than the currency.
-    """
-    whole, _, fraction = text.partition(".")
-    if not (whole.isascii() and whole.isdigit() and (not fraction or (fraction.isascii() and fraction.isdigit()))):
-        raise InputError(f"{text!r} is not an amount: write digits, and a point if need be")
-    if len(fraction.rstrip("0")) > exponent(currency):
-        raise InputError(f"{text!r} is more exact than {currency.upper()}, which has {exponent(currency)} decimals")
-    if len(whole.lstrip("0")) > 15:
-        raise InputError(f"{text!r} is too large")
-    return to_minor(Decimal(text), currency)

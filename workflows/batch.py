@@ -6,17 +6,15 @@ import asyncio
 from collections import Counter
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair as Pair
-from temporalio.common import TypedSearchAttributes
 from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from billing.invoice import InvoiceState
-    from contracts import retries, search_attributes, workflow_ids
-    from contracts.invoices import InvoiceOutcome, InvoiceRef
-    from contracts.names import BILLING_QUEUE, Activities, Signals, Workflows
+    from contracts import retries, workflow_ids
+    from contracts.invoices import InvoiceRef
+    from contracts.names import Activities, Signals, Workflows
     from contracts.periods import BatchInput, BatchOutcome, PageClaimed
+    from workflows.invoice_start import start_invoice
     from workflows.steps import billing_step, clock
 
 
@@ -83,25 +81,8 @@ class BillingBatchWorkflow:
                 self._fates.setdefault(key, "parked")
 
     async def _drive(self, key: str) -> None:
-        period, attribution_id, *_ = key.split("/")
         try:
-            invoice = await workflow.start_child_workflow(
-                Workflows.INVOICE,
-                InvoiceRef(invoice_key=key),
-                id=workflow_ids.invoice(key),
-                task_queue=BILLING_QUEUE,
-                result_type=InvoiceOutcome,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=f"Invoice of {attribution_id} for {period}",
-                static_details=f"`perdure invoices show '{key}'` shows its lines and state.",
-                search_attributes=TypedSearchAttributes(
-                    [
-                        Pair(search_attributes.ATTRIBUTION_ID, attribution_id),
-                        Pair(search_attributes.BILLING_PERIOD, period),
-                        Pair(search_attributes.INVOICE_STATE, str(InvoiceState.CLAIMED)),
-                    ]
-                ),
-            )
+            invoice = await start_invoice(key, state=InvoiceState.CLAIMED)
         except WorkflowAlreadyStartedError:
             # Another run, an event or an operator drives it; the period waits for it through Postgres.
             self._started += 1

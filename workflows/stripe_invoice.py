@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair as Pair
-from temporalio.common import TypedSearchAttributes
 from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from contracts import search_attributes, workflow_ids
     from contracts.invoices import (
-        InvoiceRef,
         LinkedInvoice,
         LookupOutcome,
         StripeEvent,
         StripeInvoiceLookup,
         StripeInvoiceSnapshot,
     )
-    from contracts.names import BILLING_QUEUE, Activities, Signals, Workflows
+    from contracts.names import Activities, Signals, Workflows
     from contracts.subscriptions import CancellationClaimed, SubscriptionDraft
+    from workflows.invoice_start import start_invoice
     from workflows.steps import billing_step, clock, stripe_step
 
 _CYCLE = "subscription_cycle"
@@ -83,23 +80,8 @@ class StripeInvoiceWorkflow:
         return claimed.note
 
     async def _wake(self, key: str) -> None:
-        period, attribution_id, *_ = key.split("/")
         try:
-            await workflow.start_child_workflow(
-                Workflows.INVOICE,
-                InvoiceRef(invoice_key=key, look=True),
-                id=workflow_ids.invoice(key),
-                task_queue=BILLING_QUEUE,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=f"Invoice of {attribution_id} for {period}",
-                static_details=f"`perdure invoices show '{key}'` shows its lines and state.",
-                search_attributes=TypedSearchAttributes(
-                    [
-                        Pair(search_attributes.ATTRIBUTION_ID, attribution_id),
-                        Pair(search_attributes.BILLING_PERIOD, period),
-                    ]
-                ),
-            )
+            await start_invoice(key, look=True)
         except WorkflowAlreadyStartedError:
             await self._tell(key)
 

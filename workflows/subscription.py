@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair as Pair
-from temporalio.common import TypedSearchAttributes
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from contracts import search_attributes, workflow_ids
-    from contracts.invoices import InvoiceRef, StripeEvent
-    from contracts.names import BILLING_QUEUE, Activities, Signals, Workflows
+    from contracts import search_attributes
+    from contracts.invoices import StripeEvent
+    from contracts.names import Activities, Signals, Workflows
     from contracts.subscriptions import (
         ApplySubscription,
         CancellationClaimed,
@@ -25,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionOutcome,
         SubscriptionRef,
     )
+    from workflows.invoice_start import start_invoice
     from workflows.steps import STEP_FAILED, billing_step, clock, local_step, permanent_reason, stripe_step
 
 _CREATED = "customer.subscription.created"
@@ -121,7 +119,7 @@ class SubscriptionWorkflow:
         if applied.final_draft is not None:
             claimed = await self._claim_draft(applied.attribution_id, applied.final_draft, applied.ended)
             if claimed.invoice_key is not None:
-                await self._start_invoice(claimed.invoice_key, applied.attribution_id)
+                await self._start_invoice(claimed.invoice_key)
             return claimed.note
         claimed = await billing_step(
             Activities.CLAIM_CANCELLATION,
@@ -135,7 +133,7 @@ class SubscriptionWorkflow:
             f"Claim the usage up to the cancellation at {applied.ended:%Y-%m-%d %H:%M:%S UTC}",
         )
         if claimed.invoice_key is not None:
-            await self._start_invoice(claimed.invoice_key, applied.attribution_id)
+            await self._start_invoice(claimed.invoice_key)
         return claimed.note
 
     async def _claim_draft(self, attribution_id: str, draft: str, cutoff: datetime) -> CancellationClaimed:
@@ -146,23 +144,9 @@ class SubscriptionWorkflow:
             f"Claim the usage for {draft}, up to {cutoff:%Y-%m-%d %H:%M:%S UTC}",
         )
 
-    async def _start_invoice(self, key: str, attribution_id: str) -> None:
+    async def _start_invoice(self, key: str) -> None:
         try:
-            await workflow.start_child_workflow(
-                Workflows.INVOICE,
-                InvoiceRef(invoice_key=key),
-                id=workflow_ids.invoice(key),
-                task_queue=BILLING_QUEUE,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=f"Cancellation invoice of {attribution_id}",
-                static_details=f"`perdure invoices show '{key}'` shows its lines and state.",
-                search_attributes=TypedSearchAttributes(
-                    [
-                        Pair(search_attributes.ATTRIBUTION_ID, attribution_id),
-                        Pair(search_attributes.BILLING_PERIOD, key.split("/")[0]),
-                    ]
-                ),
-            )
+            await start_invoice(key)
         except WorkflowAlreadyStartedError:
             workflow.logger.info("invoice %s is under way already", key)
 

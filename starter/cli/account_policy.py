@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
-from billing.policy import ChargeOn, Finalization, parse_amount
+from billing.money import parse_amount
+from billing.policy import ChargeOn, Finalization
 from settings import Settings
 from storage import accounts, policies
 

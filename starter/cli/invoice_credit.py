@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from billing.canonical import format_instant
-from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo, credit_note_key, parse_amount
+from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo, credit_note_key, parse_credit
 from billing.errors import InputError
 from billing.money import format_amount
 from contracts import search_attributes, workflow_ids
@@ -134,7 +134,7 @@ def _order(
         reason=reason,
         settle_to=SettleTo(to),
         reference=name,
-        amount=None if amount is None else parse_amount(amount, invoice.currency),
+        amount=None if amount is None else parse_credit(amount, invoice.currency),
         line_no=line,
         instance_id=instance,
     )

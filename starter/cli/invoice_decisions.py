@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from billing.invoice import DEAD
-from billing.money import format_amount
-from billing.policy import BlockedKind, parse_amount
+from billing.money import format_amount, parse_amount
+from billing.policy import BlockedKind
 from contracts.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
 from starter.cli import common, tables

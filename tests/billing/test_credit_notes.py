@@ -13,7 +13,7 @@ from billing.credit_notes import (
     check_left,
     credit_note_key,
     instance_parts,
-    parse_amount,
+    parse_credit,
     post_payment_part,
 )
 from billing.errors import InputError
@@ -32,7 +32,7 @@ from billing.invoice import InvoiceState
     ],
 )
 def test_amounts_are_exact(text: str, currency: str, minor: int) -> None:
-    assert parse_amount(text, currency) == minor
+    assert parse_credit(text, currency) == minor
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_amounts_are_exact(text: str, currency: str, minor: int) -> None:
 )
 def test_what_is_no_amount_is_refused(text: str, currency: str) -> None:
     with pytest.raises(InputError, match="--amount"):
-        parse_amount(text, currency)
+        parse_credit(text, currency)
 
 
 def amount(minor: int = 5, reason: str = "outage", reference: str | None = None) -> CreditOrder:

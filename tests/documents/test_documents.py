@@ -118,6 +118,17 @@ def test_the_diagram_of_states_is_the_table() -> None:
     assert drawn == {(str(state), str(to)) for state, wanted in TRANSITIONS.items() for to in wanted}
 
 
+def test_the_table_of_failures_names_tests_that_exist() -> None:
+    page = (ROOT / "docs/failures.md").read_text()
+    rows = re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
+    assert rows == [str(number) for number in range(1, 41)]
+    named = re.findall(r"`([a-z_0-9/]+\.py)(?:::(\w+))?`", page)
+    assert len(named) >= len(rows)
+    for path, test in named:
+        source = (ROOT / "tests" / path).read_text()
+        assert f"def {test}(" in source if test else "def test_" in source, f"{path}::{test}"
+
+
 def test_settings_that_the_documents_name_exist() -> None:
     known = {name.upper() for name in Settings.model_fields}
     known |= {f"{name}_FILE" for name in known}

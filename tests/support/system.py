@@ -154,6 +154,10 @@ class System:
         """All invoices, by key."""
         return sorted(await invoices.list_invoices(self.db, period=period, limit=1000), key=lambda invoice: invoice.key)
 
+    async def books(self) -> list[tuple[str, InvoiceState, int, str | None]]:
+        """What is billed, by key: attempts to charge it may still come and go."""
+        return [(i.key, i.state, i.amount, i.stripe_invoice_id) for i in await self.invoices()]
+
     async def invoice(self, key: str) -> InvoiceRecord:
         """One invoice."""
         record = await invoices.load_invoice(self.db, key)
