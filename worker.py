@@ -102,7 +102,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 PeriodLimitActivities(database, rate_card, settings).approve,
                 *(decisions.amend, decisions.give_up_draft),
                 *(credit_notes.load, credit_notes.record, credit_notes.block, credit_notes.resume),
-                *(credit_notes.find_invoice, credit_notes.store),
+                *(credit_notes.withdraw, credit_notes.find_invoice, credit_notes.store),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,

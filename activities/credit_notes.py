@@ -58,6 +58,13 @@ class CreditNoteActivities:
             await store.resume_credit_note(self._db, ref.credit_note_key)
             return await self._loaded(ref.credit_note_key)
 
+    @activity.defn(name=Activities.WITHDRAW_CREDIT_NOTE)
+    async def withdraw(self, ref: CreditNoteRef) -> LoadedCreditNote:
+        """Give a blocked credit note up."""
+        async with step():
+            await store.withdraw_credit_note(self._db, ref.credit_note_key)
+            return await self._loaded(ref.credit_note_key)
+
     @activity.defn(name=Activities.FIND_CREDITED_INVOICE)
     async def find_invoice(self, notes: StripeInvoiceNotes) -> CreditedInvoice:
         """Whose credit notes these are; none when the invoice is not ours."""

@@ -27,6 +27,8 @@ class Signals:
     """Something happened to the invoice or the subscription in Stripe: look."""
     RETRY = "retry"
     """The operator wants a blocked invoice, subscription or credit note to go on."""
+    WITHDRAW = "withdraw"
+    """The operator gives a blocked credit note up."""
     INVOICE_PARKED = "invoice_parked"
     """An invoice tells its batch that it waits for a person or for Stripe, so that the batch need not."""
     RUN_AGAIN = "run_again"
@@ -100,6 +102,7 @@ class Activities:
     RECORD_CREDIT_NOTE = "record_credit_note"
     BLOCK_CREDIT_NOTE = "block_credit_note"
     RESUME_CREDIT_NOTE = "resume_credit_note"
+    WITHDRAW_CREDIT_NOTE = "withdraw_credit_note"
     FIND_CREDITED_INVOICE = "find_credited_invoice"
     STORE_CREDIT_NOTES = "store_credit_notes"
 

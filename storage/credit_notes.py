@@ -166,6 +166,12 @@ async def resume_credit_note(db: Database, key: str) -> None:
         await connection.execute(statement("credit_notes", "resume"), {"key": key})
 
 
+async def withdraw_credit_note(db: Database, key: str) -> None:
+    """Give a blocked credit note up, which Stripe does not have; any other is left as it is."""
+    async with db.transaction() as connection:
+        await connection.execute(statement("credit_notes", "withdraw"), {"key": key})
+
+
 async def invoice_of_stripe(db: Database, stripe_invoice_id: str) -> str | None:
     """The key of the invoice that is this one in Stripe; none: it is not ours."""
     async with db.transaction() as connection:

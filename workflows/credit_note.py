@@ -35,11 +35,17 @@ class CreditNoteWorkflow:
     def __init__(self, ref: CreditNoteRef) -> None:
         self._ref = ref
         self._retry = False
+        self._withdraw = False
 
     @workflow.signal(name=Signals.RETRY, description="Go on with a blocked credit note, after its cause was mended.")
     def retry(self) -> None:
         """Try again what Stripe refused."""
         self._retry = True
+
+    @workflow.signal(name=Signals.WITHDRAW, description="Give a blocked credit note up, unless Stripe has it.")
+    def withdraw(self) -> None:
+        """Give up what Stripe refused: what it would have credited is free again."""
+        self._withdraw = True
 
     @workflow.run
     async def run(self, ref: CreditNoteRef) -> CreditNoteOutcome:
@@ -50,14 +56,19 @@ class CreditNoteWorkflow:
                 await self._await_operator(note)
                 continue
             await workflow.wait_condition(workflow.all_handlers_finished)
-            if not self._retry:
+            if not (self._retry or self._withdraw):
                 return self._rest(note)
 
     async def _advance(self) -> CreditNoteBrief | None:
         note = await self._load(Activities.LOAD_CREDIT_NOTE)
         retry, self._retry = self._retry, False
+        withdraw, self._withdraw = self._withdraw, False
         if note is None:
             return None
+        if note.state is CreditNoteState.BLOCKED and withdraw:
+            # Stripe has the last word on whether there is none.
+            await bring_credit_notes_in_step(note.order.stripe_invoice_id)
+            return await self._load(Activities.WITHDRAW_CREDIT_NOTE)
         if note.state is CreditNoteState.BLOCKED and retry:
             note = await self._load(Activities.RESUME_CREDIT_NOTE)
             assert note is not None
@@ -80,19 +91,20 @@ class CreditNoteWorkflow:
         reference = note.credit_note_key.rpartition("/")[2]
         self._say(
             f"**Blocked** since {clock()}: {note.blocked_reason}\n\nMend the cause, then "
-            f"`perdure invoices credit '{note.invoice_key}' --retry {reference}`."
+            f"`perdure invoices credit '{note.invoice_key}' --retry {reference}`; `--withdraw {reference}` gives it up."
         )
         if workflow.info().is_continue_as_new_suggested():
             await workflow.wait_condition(workflow.all_handlers_finished)
-            if not self._retry:
+            if not (self._retry or self._withdraw):
                 workflow.continue_as_new(self._ref)
-        await workflow.wait_condition(lambda: self._retry)
+        await workflow.wait_condition(lambda: self._retry or self._withdraw)
 
     def _rest(self, note: CreditNoteBrief | None) -> CreditNoteOutcome:
         if note is None:
             self._say("Postgres does not know this credit note: there is nothing to do.")
             return CreditNoteOutcome(credit_note_key=self._ref.credit_note_key, state=None)
-        self._say(f"The credit note is **{note.state}** as {note.stripe_credit_note_id}. Nothing is awaited.")
+        which = note.stripe_credit_note_id or "nothing: it was withdrawn"
+        self._say(f"The credit note is **{note.state}**, in Stripe {which}. Nothing is awaited.")
         return CreditNoteOutcome(credit_note_key=note.credit_note_key, state=note.state)
 
     @staticmethod

@@ -45,33 +45,41 @@ async def credit(
     retry: Annotated[
         str | None, typer.Option(metavar="REFERENCE", help="Let this blocked credit note go on instead.")
     ] = None,
+    withdraw: Annotated[
+        str | None, typer.Option(metavar="REFERENCE", help="Give this blocked credit note up instead.")
+    ] = None,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for what becomes of it.")] = 15.0,
     as_json: common.AsJson = False,
 ) -> int:
     """Credit a finalized invoice by a credit note in Stripe; the same command twice makes one.
 
-    The status is 1 when the credit note is blocked, or was voided.
+    The status is 1 when the credit note is blocked, or was voided before.
     """
     from starter.cli.invoices import find_invoice
 
-    asked = [value for value in (amount, line, instance, retry) if value is not None]
+    asked = [value for value in (amount, line, instance, retry, withdraw) if value is not None]
     if len(asked) != 1:
-        raise InputError("say what to credit, one of --amount, --line, --instance; or --retry a blocked one")
+        raise InputError(
+            "say what to credit, one of --amount, --line, --instance; or --retry, --withdraw a blocked one"
+        )
+    known = retry if withdraw is None else withdraw
     async with common.database(common.settings()) as db:
         invoice = await find_invoice(db, key)
-        if retry is not None:
-            note, made = await _blocked(db, key, retry), False
+        if known is not None:
+            note, made = await _blocked(db, key, known), False
         else:
             order = _order(invoice, amount=amount, line=line, instance=instance, reason=reason, to=to, name=reference)
             note, made = await _request(db, invoice, order)
-        if retry is not None or note.state is CreditNoteState.REQUESTED:
-            await _wake(invoice, note, retry=retry is not None)
-            note = await _settled(db, note, wait, retried=retry is not None)
+        if known is not None or note.state is CreditNoteState.REQUESTED:
+            signal = Signals.WITHDRAW if withdraw is not None else Signals.RETRY if retry is not None else None
+            await _wake(invoice, note, signal)
+            note = await _settled(db, note, wait)
     if as_json:
         common.print_json({**credit_note_document(note), "made": made})
     else:
         _print(note, made=made)
-    return int(note.state in (CreditNoteState.BLOCKED, CreditNoteState.VOIDED))
+    dead = note.state is CreditNoteState.VOIDED and withdraw is None
+    return int(dead or note.state is CreditNoteState.BLOCKED)
 
 
 def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
@@ -152,12 +160,12 @@ async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:
     note = await credit_notes.load_credit_note(db, credit_note_key(key, reference))
     if note is None:
         raise InputError(f"invoice {key} has no credit note {reference!r}: `perdure invoices show` shows them")
-    if note.state not in (CreditNoteState.BLOCKED, CreditNoteState.REQUESTED):
-        raise common.CommandError(f"credit note {note.key} is {note.state}: there is nothing to retry")
+    if note.state is not CreditNoteState.BLOCKED:
+        raise common.CommandError(f"credit note {note.key} is {note.state}, not blocked: there is nothing to do")
     return note
 
 
-async def _wake(invoice: InvoiceRecord, note: CreditNoteRecord, *, retry: bool) -> None:
+async def _wake(invoice: InvoiceRecord, note: CreditNoteRecord, signal: str | None) -> None:
     from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 
     from starter.client import connect
@@ -169,7 +177,7 @@ async def _wake(invoice: InvoiceRecord, note: CreditNoteRecord, *, retry: bool) 
         id=workflow_ids.credit_note(note.key),
         task_queue=BILLING_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal=Signals.RETRY if retry else None,
+        start_signal=signal,
         static_summary=f"Credit of {format_amount(note.amount, note.currency)} for {invoice.attribution_id}",
         static_details=f"`perdure invoices show '{invoice.key}'` shows the invoice and its credit notes.",
         search_attributes=TypedSearchAttributes(
@@ -181,18 +189,20 @@ async def _wake(invoice: InvoiceRecord, note: CreditNoteRecord, *, retry: bool) 
     )
 
 
-async def _settled(db: Database, note: CreditNoteRecord, patience_seconds: float, *, retried: bool) -> CreditNoteRecord:
-    """The credit note when Stripe has it or has refused it, or as it is when patience ends."""
+async def _settled(db: Database, before: CreditNoteRecord, patience_seconds: float) -> CreditNoteRecord:
+    """The credit note when Stripe has it or has refused it (again), or as it is when patience ends."""
     from storage import credit_notes
 
-    before = note.generation if retried and note.state is CreditNoteState.BLOCKED else 0
+    note = before
     give_up = asyncio.get_running_loop().time() + patience_seconds
     while asyncio.get_running_loop().time() < give_up:
-        found = await credit_notes.load_credit_note(db, note.key)
+        found = await credit_notes.load_credit_note(db, before.key)
         assert found is not None  # credit notes are never removed
         note = found
-        taken_up = note.generation > before
-        if note.state is not CreditNoteState.REQUESTED and (taken_up or note.state is not CreditNoteState.BLOCKED):
+        if note.state is not CreditNoteState.REQUESTED and (note.state, note.generation) != (
+            before.state,
+            before.generation,
+        ):
             break
         await asyncio.sleep(_POLL_SECONDS)
     return note
@@ -205,8 +215,7 @@ def _print(note: CreditNoteRecord, *, made: bool) -> None:
     elif note.state is CreditNoteState.REQUESTED:
         tables.say(f"{note.key}: {sentence(note)}; it goes on as soon as `perdure worker` and Stripe do")
     elif note.state is CreditNoteState.VOIDED:
-        tables.complain(
-            f"{note.key}: {sentence(note)}; it was voided in Stripe: name a new --reference to credit again"
-        )
+        how = "withdrawn" if note.stripe_credit_note_id is None else "voided in Stripe"
+        tables.complain(f"{note.key}: {sentence(note)}; it was {how}: name a new --reference to credit again")
     else:
         tables.complain(f"{note.key}: {sentence(note)}; mend the cause, then --retry {note.key.rpartition('/')[2]}")

@@ -96,8 +96,12 @@ UPDATE credit_note
 SET state = 'requested', blocked_reason = NULL, generation = generation + 1
 WHERE key = :key AND state = 'blocked';
 
+-- name: withdraw
+UPDATE credit_note SET state = 'voided', blocked_reason = NULL, voided_at = now() WHERE key = :key AND state = 'blocked';
+
 -- name: take_over
--- Ours, as their metadata says, in step with Stripe: issued though nobody said so yet, or voided since.
+-- Ours, as their metadata says, in step with Stripe: issued though nobody said so yet (or it was even withdrawn), or
+-- voided since.
 UPDATE credit_note AS n
 SET stripe_credit_note_id = given.stripe_credit_note_id,
     issued_at = coalesce(n.issued_at, given.issued_at),
@@ -106,12 +110,11 @@ SET stripe_credit_note_id = given.stripe_credit_note_id,
     state = CASE WHEN given.voided_at IS NULL THEN 'issued' ELSE 'voided' END
 FROM ({given}) AS given
 WHERE n.invoice_id = :invoice_id
-  AND n.state <> 'voided'
+  AND (n.state <> 'voided' OR n.stripe_credit_note_id IS NULL)
   AND (
       n.stripe_credit_note_id = given.stripe_credit_note_id
       OR n.stripe_credit_note_id IS NULL AND n.key = given.key
-  )
-  AND (n.stripe_credit_note_id IS NULL OR given.voided_at IS NOT NULL);
+  );
 
 -- name: add_unknown
 -- One that names a key of ours which this database has lost keeps it, so that the same wish is not granted again.

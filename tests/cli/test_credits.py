@@ -99,8 +99,8 @@ async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: Syst
     ran = await perdure("invoices", "credit", key, "--amount", "1", "--reason", "x", "--reference", "case-7", "--json")
     assert ran.status == 1
     assert json.loads(ran.out)["state"] == "blocked"
-    retried, shown, status = await asyncio.gather(
-        perdure("invoices", "credit", key, "--retry", "case-7"),
+    retried = await perdure("invoices", "credit", key, "--retry", "case-7")
+    shown, status = await asyncio.gather(
         perdure("invoices", "show", key),
         perdure("period", "status", "2022-05", "--json"),
     )
@@ -111,15 +111,25 @@ async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: Syst
     done = await perdure("invoices", "credit", key, "--retry", "case-7")
     assert (done.status, "1.00 USD of the invoice, issued: x" in done.out) == (0, True), done
     over = await perdure("invoices", "credit", key, "--retry", "case-7")
-    assert over.error.endswith("is issued: there is nothing to retry")
+    assert over.error.endswith("is issued, not blocked: there is nothing to do")
+
+    by_hand = await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 900})
+    refused = await perdure("invoices", "credit", key, "--amount", "9.80", "--reason", "x", "--reference", "too-much")
+    assert refused.status == 1
+    withdrawn = await perdure("invoices", "credit", key, "--withdraw", "too-much", "--json")
+    assert (withdrawn.document["state"], withdrawn.document["stripe_credit_note_id"]) == ("voided", None)
+    again = await perdure("invoices", "credit", key, "--amount", "9.80", "--reason", "x", "--reference", "too-much")
+    assert (again.status, "it was withdrawn: name a new --reference" in again.err) == (1, True)
+    assert (await perdure("invoices", "show", key, "--json")).document["credited"] == 1000  # withdrawing has looked
+    await system.stripe.v1.credit_notes.void_credit_note_async(by_hand.id)
     await system.admin("webhook_faults", method="DELETE")
 
     await system.stop(STRIPE_QUEUE)
     too_much = await perdure("invoices", "credit", key, "--line", "1", "--reason", "x")
     assert too_much.error.startswith("10.80 USD is more than what is left of invoice")
-    later = await perdure("invoices", "credit", key, "--amount", "2", "--reason", "x", "--wait", "0.5")
+    later = await perdure("invoices", "credit", key, "--amount", "0.80", "--reason", "x", "--wait", "0.5")
     assert later.status == 0
-    assert "2.00 USD of the invoice, requested: x; it goes on as soon as" in later.out
+    assert "0.80 USD of the invoice, requested: x; it goes on as soon as" in later.out
 
 
 async def test_explain_accounts_for_every_second(system: System, perdure: Perdure, key: str) -> None:

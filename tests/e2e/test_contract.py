@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from billing.credit_notes import CreditKind, CreditOrder
 from billing.invoice import InvoiceState
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from contracts.subscriptions import AccountsSyncInput
 from tests.e2e.subscribers import subscribing
+from tests.e2e.test_credit_notes import amount, credit
 from tests.stripe_emulator.specification import MISSING, specification
 from tests.support.system import System, at, until
 
@@ -152,7 +154,9 @@ async def test_all_that_the_product_sends_fits_stripes_specification(system: Sys
         pytest.skip(MISSING)
     begun = len(requests(system))
     await whole_life(system, "spec")
-    await _forgotten(system, "team:spec-found")
+    found = await system.invoice(await _forgotten(system, "team:spec-found"))
+    await credit(system, found, amount(100))
+    await credit(system, found, CreditOrder(CreditKind.LINE, "slow", line_no=1))
     async with subscribing(system) as they:
         await they.clock("2022-05-03")
         subscription = await they.subscribe(await they.customer(attribution_id="team:cancels"))
@@ -181,6 +185,8 @@ async def test_all_that_the_product_sends_fits_stripes_specification(system: Sys
         "GET /v1/invoices/{}/lines",
         "POST /v1/invoices/{}/add_lines",
         "POST /v1/invoices/{}/finalize",
+        "POST /v1/credit_notes",
+        "GET /v1/credit_notes",
     }
     violations = [
         f"{one['method']} {one['target']}: {violation}"

@@ -20,7 +20,7 @@ from contracts.names import Workflows
 from worker import SANDBOX, WORKFLOWS
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
-SHAPES = {"happy", "cancelled", "blocked-and-retried", "polled", "voided", "driven-elsewhere"}
+SHAPES = {"happy", "cancelled", "blocked-and-retried", "polled", "voided", "driven-elsewhere", "credited"}
 
 
 def replayer(workflows: list[type] = WORKFLOWS) -> Replayer:

@@ -184,6 +184,18 @@ async def test_what_people_do_in_stripe_is_taken_over(db: Database, invoice: str
     assert (again.state, made) == (S.VOIDED, False)
 
 
+async def test_a_blocked_one_is_withdrawn_and_comes_back_if_stripe_has_it_after_all(db: Database, invoice: str) -> None:
+    key = (await credit(db, of_amount(14880, "big"))).key
+    await store.withdraw_credit_note(db, key)
+    assert (await seen(db))["big"][0] == S.REQUESTED
+    await store.block_credit_note(db, key, "refused")
+    await store.withdraw_credit_note(db, key)
+    assert await seen(db) == {"big": (S.VOIDED, None, 14880)}
+    await credit(db, of_amount(1))
+    await store.bring_in_step(db, "in_1", [of_stripe("cn_late", 14880, key)])
+    assert (await seen(db))["big"] == (S.ISSUED, "cn_late", 14880)
+
+
 async def test_a_foreign_invoice_is_ignored(db: Database, invoice: str) -> None:
     assert await store.invoice_of_stripe(db, "in_1") == KEY
     assert await store.invoice_of_stripe(db, "in_other") is None
