@@ -29,7 +29,7 @@ from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
 from activities.stripe_drafts import StripeDraftActivities
 from activities.stripe_invoices import StripeInvoiceActivities
-from billing.rating import load_rate_card
+from billing.rate_card import load_rate_card
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 from settings import Settings
 from starter.client import connect, register_search_attributes

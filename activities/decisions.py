@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.errors import step
+from activities.scopes import claim_scope
 from billing.invoice import InvoiceState
 from billing.periods import BillingPeriod
 from billing.rating import RateCard
@@ -16,7 +17,6 @@ from settings import Settings
 from storage import decisions, invoices
 from storage.amending import amend_invoice
 from storage.database import Database
-from storage.drafts import ClaimScope
 from storage.invoices import UnknownInvoiceError
 
 
@@ -70,15 +70,13 @@ class DecisionActivities:
             record = await invoices.load_invoice(self._db, ref.invoice_key)
             if record is None:
                 raise UnknownInvoiceError(f"no invoice {ref.invoice_key} in this database")
-            scope = ClaimScope(
-                period=record.billing_period,
-                reason=record.reason,
-                subject=record.subject,
+            scope = claim_scope(
+                self._settings,
+                BillingPeriod.parse(record.billing_period),
+                record.reason,
+                record.subject,
                 cutoff=record.cutoff,
-                period_start=BillingPeriod.parse(record.billing_period).start(self._settings.zone),
-                bill_after=self._settings.bill_after,
                 attribution_id=record.attribution_id,
-                policy=self._settings.policy,
             )
             return Amended(changed=await amend_invoice(self._db, record.key, scope, self._rate_card))
 

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from temporalio import activity
 
 from activities.errors import step
-from activities.settlement import check_books, expected_lines, states_to_reach
+from activities.settlement import check_books, states_to_reach
+from activities.stripe_lines import expected_lines, stripe_lines
 from billing.invoice import InvoiceState
 from billing.periods import BillingPeriod
 from billing.policy import ChargeOn, Finalization
@@ -32,7 +33,7 @@ from settings import Settings
 from storage import invoices as store
 from storage.database import Database
 from storage.decisions import record_payment_attempts
-from storage.invoices import InvoiceLineRecord, InvoiceRecord, UnknownInvoiceError
+from storage.invoices import InvoiceRecord, UnknownInvoiceError
 from storage.reports import ReportStore
 
 _LAST_CHECK = timedelta(minutes=10)
@@ -192,7 +193,16 @@ class InvoiceActivities:
                 stripe_metadata.BILLING_PERIOD: record.billing_period,
                 stripe_metadata.REPORT_ID: record.report_id,
             },
-            lines=[_stripe_line(record, line, start) for line in record.lines],
+            lines=[
+                StripeLine(
+                    line_id=item.line_id,
+                    amount=item.amount,
+                    description=item.description,
+                    start=min(start, record.cutoff),
+                    end=record.cutoff,
+                )
+                for item in stripe_lines(record)
+            ],
             cutoff=record.cutoff,
             generation=record.generation,
             revision=record.revision,
@@ -232,23 +242,4 @@ def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:
         credits=record.credits,
         claims=claims,
         lines=tuple(ReportLine(line.line_no, line.rated) for line in record.lines),
-    )
-
-
-def line_id(record: InvoiceRecord, line: InvoiceLineRecord) -> str:
-    """Names a line in Stripe's metadata: `<invoice key>#<line number>`."""
-    return f"{record.key}#{line.line_no}"
-
-
-def _stripe_line(record: InvoiceRecord, line: InvoiceLineRecord, start: datetime) -> StripeLine:
-    rated = line.rated
-    hours = f"{rated.duration_us / 3_600_000_000:,.2f} h"
-    as_default = " (rated as default)" if rated.rated_as_default else ""
-    rate = f"{rated.credits_per_minute.normalize():f} credits/min"
-    return StripeLine(
-        line_id=line_id(record, line),
-        amount=rated.amount,
-        description=f"{rated.workspace_class}{as_default}: {hours} at {rate} = {rated.credits:,f} credits",
-        start=min(start, record.cutoff),
-        end=record.cutoff,
     )

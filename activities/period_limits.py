@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.errors import step
-from billing.invoice import InvoiceReason
+from activities.scopes import claim_scope
 from billing.periods import BillingPeriod
 from billing.rating import RateCard
 from contracts.names import Activities
@@ -13,7 +13,7 @@ from contracts.periods import ApprovePeriod, PeriodRef
 from settings import Settings
 from storage import claims, periods, policies
 from storage.database import Database
-from storage.drafts import ClaimScope, Outcome
+from storage.drafts import Outcome
 
 _PAGES = 20
 
@@ -67,17 +67,7 @@ class PeriodLimitActivities:
         after = ""
         while bounds := await periods.page_bounds(self._db, after, self._settings.page_size, _PAGES):
             for low, through in bounds:
-                scope = ClaimScope(
-                    period=str(period),
-                    reason=InvoiceReason.PERIOD,
-                    subject="",
-                    cutoff=period.end(zone),
-                    period_start=period.start(zone),
-                    bill_after=self._settings.bill_after,
-                    after=low,
-                    through=through,
-                    policy=self._settings.policy,
-                )
+                scope = claim_scope(self._settings, period, after=low, through=through)
                 for preview in await claims.preview_page(self._db, scope, self._rate_card):
                     if preview.outcome == Outcome.INVOICE:
                         currency = preview.draft.currency

@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import step
 from activities.period_limits import PeriodLimitActivities
+from activities.scopes import claim_scope
 from billing.invoice import InvoiceReason, invoice_key
 from billing.periods import BillingPeriod
 from billing.policy import ChargeOn
@@ -28,7 +29,6 @@ from contracts.periods import (
 from contracts.subscriptions import CancellationClaimed, ClaimCancellation, SubscriptionDraft
 from settings import Settings
 from storage import claims, invoices, periods, policies
-from storage.claims import ClaimScope
 from storage.database import Database
 from storage.decisions import amendable_keys
 
@@ -72,18 +72,12 @@ class PeriodActivities:
         """Claim the page's usage in one transaction; returns all of its invoices that are not settled."""
         async with step():
             page = batch.page
-            period = BillingPeriod.parse(batch.period)
-            scope = ClaimScope(
-                period=batch.period,
-                reason=InvoiceReason.PERIOD,
-                subject="",
-                cutoff=period.end(self._settings.zone),
-                period_start=period.start(self._settings.zone),
-                bill_after=self._settings.bill_after,
+            scope = claim_scope(
+                self._settings,
+                BillingPeriod.parse(batch.period),
                 after=page.after,
                 through=page.through,
                 attribution_id=batch.attribution_id,
-                policy=self._settings.policy,
             )
             claimed = await claims.claim_page(self._db, scope, self._rate_card)
             keys = await invoices.unsettled_keys(self._db, batch.period, page.after, page.through, batch.attribution_id)
@@ -102,17 +96,13 @@ class PeriodActivities:
             zone = self._settings.zone
             period = BillingPeriod.of_cutoff(cancelled.cutoff, zone)
             subject = cancelled.stripe_subscription_id + ("-paused" if cancelled.paused else "")
-            scope = ClaimScope(
-                period=str(period),
-                reason=InvoiceReason.CANCELLATION,
-                subject=subject,
+            scope = claim_scope(
+                self._settings,
+                period,
+                InvoiceReason.CANCELLATION,
+                subject,
                 cutoff=cancelled.cutoff,
-                period_start=period.start(zone),
-                bill_after=self._settings.bill_after,
-                after="",
-                through=None,
                 attribution_id=cancelled.attribution_id,
-                policy=self._settings.policy,
             )
             claimed = await claims.claim_page(self._db, scope, self._rate_card)
             if claimed.keys:
@@ -148,15 +138,13 @@ class PeriodActivities:
                 return CancellationClaimed(invoice_key=known, note=f"{known} is on it.")
             zone = self._settings.zone
             period = BillingPeriod.of_cutoff(draft.cutoff, zone)
-            scope = ClaimScope(
-                period=str(period),
-                reason=InvoiceReason.SUBSCRIPTION,
-                subject=draft.stripe_invoice_id,
+            scope = claim_scope(
+                self._settings,
+                period,
+                InvoiceReason.SUBSCRIPTION,
+                draft.stripe_invoice_id,
                 cutoff=draft.cutoff,
-                period_start=period.start(zone),
-                bill_after=self._settings.bill_after,
                 attribution_id=draft.attribution_id,
-                policy=self._settings.policy,
                 stripe_invoice_id=draft.stripe_invoice_id,
             )
             claimed = await claims.claim_page(self._db, scope, self._rate_card)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from activities.stripe_lines import expected_lines
 from billing.errors import EditedInvoiceError, MismatchError
 from billing.invoice import DEAD, InvoiceState
 from billing.report import parse_report_id
@@ -106,11 +107,6 @@ def _check_stripe(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> Non
         raise EditedInvoiceError(message, subtotal, lines_digest(theirs))
     foreign = [line.currency for line in snapshot.lines if line.currency != record.currency]
     _same(f"currencies of the lines of {stripe_id} other than {record.currency}", foreign, [])
-
-
-def expected_lines(record: InvoiceRecord) -> list[tuple[str, int]]:
-    """The lines that Stripe is to have: (line id, amount in minor units), sorted."""
-    return sorted((f"{record.key}#{line.line_no}", line.rated.amount) for line in record.lines)
 
 
 def _same(what: str, theirs: object, ours: object) -> None:

@@ -17,7 +17,8 @@ from bench import floor
 from bench.usage import PERIOD
 from billing.invoice import InvoiceReason
 from billing.periods import BillingPeriod
-from billing.rating import RateCard, load_rate_card
+from billing.rate_card import load_rate_card
+from billing.rating import RateCard
 from contracts.invoices import InvoiceRef
 from settings import Settings
 from storage.claims import ClaimScope, claim_page

@@ -87,6 +87,10 @@ class Fields:
             raise self._fault(name, f"is not of type {kind.__name__}")
         return value
 
+    def take_or(self, name: str, kind: type[_T], default: _T) -> _T:
+        """The field, of exactly this type, or the default when it is not there."""
+        return self.take(name, kind) if name in self._fields else default
+
     def text_or_none(self, name: str) -> str | None:
         """The field, a text or null."""
         value = self._any(name)

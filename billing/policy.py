@@ -105,6 +105,8 @@ class AccountPolicy:
     limit_amount: int | None = None
     limit_multiple: Decimal | None = None
     limit_carried_share: Decimal | None = None
+    included_credits: Decimal | None = None
+    """Free credits of each month, in place of the rate card's."""
 
     def over(self, default: Policy, currency: str) -> Policy:
         """The account's policy, with the deployment's for what it leaves open."""

@@ -8,23 +8,43 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
-import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from itertools import pairwise
-from pathlib import Path
+from enum import StrEnum
 from typing import Any
 
-from billing.errors import InputError, PricingError, RateCardError
-from billing.money import EXACT, parse_currency, to_minor
+from billing.errors import PricingError
+from billing.money import EXACT, to_minor
 
 DEFAULT_CLASS = "default"
 _CREDIT = Decimal("0.000001")
 _MICROSECONDS_PER_MINUTE = Decimal(60_000_000)
-_NUMBER = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
+
+
+class LineKind(StrEnum):
+    """What an invoice line is."""
+
+    USAGE = "usage"
+    """Time of one (workspace class, rate version), at the base price. It has claims."""
+    TIERS = "tiers"
+    """What included credits and graduated prices alter of a rate version's usage lines. It has none."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A price, in major units, of the credits of a month up to `up_to`, counted after the included ones; none: all."""
+
+    up_to: Decimal | None
+    price: Decimal
+
+
+@dataclass(frozen=True)
+class TierShare:
+    """Credits at one price, in major units."""
+
+    credits: Decimal
+    price: Decimal
 
 
 @dataclass(frozen=True)
@@ -32,13 +52,21 @@ class RateVersion:
     """The rates in force from one instant until the next version's.
 
     `credits_per_minute` by workspace class, with a `default`; `price_per_credit` and `minimum_charge` in
-    major units by currency.
+    major units by currency. `included_credits`: of each account and month, free. `tiers`: by currency, graduated
+    prices, of which the first is the `price_per_credit`.
     """
 
     effective_from: datetime
     credits_per_minute: dict[str, Decimal]
     price_per_credit: dict[str, Decimal]
     minimum_charge: dict[str, Decimal]
+    included_credits: Decimal = Decimal(0)
+    tiers: dict[str, tuple[Tier, ...]] = field(default_factory=dict)
+
+    @property
+    def is_graduated(self) -> bool:
+        """Whether a price depends on what the month has used before."""
+        return bool(self.included_credits or self.tiers)
 
     def rate(self, workspace_class: str) -> tuple[Decimal, bool]:
         """Credits per minute of a class, and whether the class is unknown and so rated as `default`."""
@@ -62,6 +90,9 @@ class RatedLine:
     duration_us: int
     credits: Decimal
     amount: int
+    kind: LineKind = LineKind.USAGE
+    tiers: tuple[TierShare, ...] = ()
+    """Of a line of tiers: how its version's credits are priced in the end."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +118,15 @@ class RateCard:
                 "credits_per_minute": texts(version.credits_per_minute),
                 "price_per_credit": texts(version.price_per_credit),
                 "minimum_charge": texts(version.minimum_charge),
+                **_describe_graduation(version),
             }
             for version in self.versions
         ]
+
+    @property
+    def is_graduated(self) -> bool:
+        """Whether any version is."""
+        return any(version.is_graduated for version in self.versions)
 
     def in_force(self, instant: datetime) -> RateVersion | None:
         """The version in force at `instant`; none before the first."""
@@ -106,6 +143,10 @@ class RateCard:
             if version.effective_from == effective_from:
                 return version
         raise PricingError(f"the rate card has no version effective from {effective_from.isoformat()}")
+
+    def included_credits(self, start: datetime) -> Decimal:
+        """The free credits of the month that starts then: those of the version in force, else of the first."""
+        return (self.in_force(start) or self.versions[0]).included_credits
 
     def rate_line(self, workspace_class: str, rate_from: datetime, duration_us: int, currency: str) -> RatedLine:
         """Price `duration_us` microseconds of one class under the version effective from `rate_from`.
@@ -138,6 +179,22 @@ class RateCard:
         return before[-1].minimum(currency) if before else 0
 
 
+def _describe_graduation(version: RateVersion) -> dict[str, Any]:
+    """Only when there is any, so that the digests of other cards stay."""
+    described: dict[str, Any] = {}
+    if version.included_credits:
+        described["included_credits"] = format(version.included_credits, "f")
+    if version.tiers:
+        described["tiers"] = {
+            currency: [
+                {"up_to": None if tier.up_to is None else format(tier.up_to, "f"), "price": format(tier.price, "f")}
+                for tier in tiers
+            ]
+            for currency, tiers in sorted(version.tiers.items())
+        }
+    return described
+
+
 def rate_credits(duration_us: int, credits_per_minute: Decimal) -> Decimal:
     """Credits of a duration in microseconds: one multiplication, one rounding to 6 decimals, half-even."""
     exact = EXACT.divide(EXACT.multiply(Decimal(duration_us), credits_per_minute), _MICROSECONDS_PER_MINUTE)
@@ -147,106 +204,3 @@ def rate_credits(duration_us: int, credits_per_minute: Decimal) -> Decimal:
 def is_billable_total(total: int, minimum: int) -> bool:
     """Whether an invoice of this total (minor units) is made at all; else its usage is carried over."""
     return total > 0 and total >= minimum
-
-
-def load_rate_card(path: Path) -> RateCard:
-    """Read and validate a rate card file.
-
-    Raises:
-        RateCardError: it cannot be read or is invalid; the message says where and why.
-    """
-    try:
-        return parse_rate_card(tomllib.loads(path.read_text(encoding="utf-8-sig")))
-    except OSError as error:
-        raise RateCardError(
-            f"rate card {path}: cannot be read: {error.strerror or error}; set RATE_CARD to its path"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise RateCardError(f"rate card {path}: not UTF-8 text; save it as UTF-8") from error
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
-        raise RateCardError(f"rate card {path}: not TOML: {error}") from error
-    except RateCardError as error:
-        raise RateCardError(f"rate card {path}: {error}") from None
-
-
-def parse_rate_card(document: dict[str, Any]) -> RateCard:
-    """Validate a rate card's content.
-
-    Raises:
-        RateCardError: something is missing, unknown, of the wrong type, or out of order.
-    """
-    if unknown := sorted(set(document) - {"version"}):
-        raise RateCardError(f"unknown key {unknown[0]!r}: a rate card is a list of [[version]] tables")
-    tables = document.get("version")
-    if not isinstance(tables, list) or not tables:
-        raise RateCardError("no [[version]]: write at least one")
-    versions = [_parse_version(table, f"version {number}") for number, table in enumerate(tables, 1)]
-    _check_order(versions)
-    return RateCard(tuple(versions))
-
-
-def _check_order(versions: Sequence[RateVersion]) -> None:
-    for number, (older, newer) in enumerate(pairwise(versions), 2):
-        if newer.effective_from <= older.effective_from:
-            raise RateCardError(f"version {number}: effective_from is not after that of the version before it")
-
-
-def _parse_version(table: object, where: str) -> RateVersion:
-    if not isinstance(table, dict):
-        raise RateCardError(f"{where}: not a table")
-    known = {"effective_from", "credits_per_minute", "price_per_credit", "minimum_charge"}
-    if unknown := sorted(set(table) - known):
-        raise RateCardError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
-    effective_from = table.get("effective_from")
-    if not isinstance(effective_from, datetime) or effective_from.tzinfo is None:
-        raise RateCardError(f"{where}: effective_from must be an instant with a zone, e.g. 2022-01-01T00:00:00Z")
-    rates = _numbers(table.get("credits_per_minute"), f"{where}: credits_per_minute")
-    if DEFAULT_CLASS not in rates:
-        raise RateCardError(f"{where}: credits_per_minute needs a rate for {DEFAULT_CLASS!r}")
-    try:
-        effective_from = effective_from.astimezone(UTC)
-    except OverflowError:
-        raise RateCardError(f"{where}: effective_from is out of range") from None
-    return RateVersion(
-        effective_from=effective_from,
-        credits_per_minute=rates,
-        price_per_credit=_by_currency(table.get("price_per_credit"), f"{where}: price_per_credit"),
-        minimum_charge=_by_currency(table.get("minimum_charge", {}), f"{where}: minimum_charge", may_be_empty=True),
-    )
-
-
-def _by_currency(table: object, where: str, *, may_be_empty: bool = False) -> dict[str, Decimal]:
-    numbers = _numbers(table, where, may_be_empty=may_be_empty)
-    for name in numbers:
-        try:
-            if parse_currency(name) != name:
-                raise InputError(f"{name!r}: currencies are in lower case")
-        except InputError as error:
-            raise RateCardError(f"{where}: {error}") from None
-    return numbers
-
-
-def _numbers(table: object, where: str, *, may_be_empty: bool = False) -> dict[str, Decimal]:
-    if not isinstance(table, dict) or not (table or may_be_empty):
-        raise RateCardError(f"{where}: must be a table with at least one entry")
-    for name in table:
-        if not name or not name.isprintable() or name != name.strip():
-            raise RateCardError(f"{where}: {name!r} is not a name")
-    return {name: _number(value, f"{where}.{name}") for name, value in table.items()}
-
-
-def _number(value: object, where: str) -> Decimal:
-    if not isinstance(value, str):
-        raise RateCardError(f'{where}: write the number as a string, e.g. "0.036", so that it stays exact')
-    match = _NUMBER.fullmatch(value)
-    if match is None:
-        raise RateCardError(f"{where}: {_short(value)} is not a number: write digits, and a point if need be")
-    if len(match[1].lstrip("0")) > 9:
-        raise RateCardError(f"{where}: {_short(value)} must be from 0 to 999999999")
-    if len(match[2] or "") > 12:
-        raise RateCardError(f"{where}: {_short(value)} has more than 12 decimals")
-    return Decimal(value)
-
-
-def _short(value: str) -> str:
-    return repr(value if len(value) <= 60 else value[:57] + "...")

@@ -20,7 +20,7 @@ from billing.canonical import Fields, format_credits, format_decimal, format_ins
 from billing.errors import InputError, ReportError
 from billing.invoice import InvoiceReason
 from billing.periods import BillingPeriod
-from billing.rating import RatedLine
+from billing.rating import LineKind, RatedLine, TierShare
 
 VERSION = 1
 _REPORT_ID = re.compile(r"reports/([0-9]{4}-[0-9]{2})/([^/]+)/([0-9a-f]{64})\.jsonl\.gz")
@@ -217,7 +217,23 @@ def _line_document(line: ReportLine) -> dict[str, Any]:
         "duration_us": rated.duration_us,
         "credits": format_credits(rated.credits),
         "amount": rated.amount,
+        **_tiers_document(rated),
     }
+
+
+def _tiers_document(rated: RatedLine) -> dict[str, Any]:
+    """Only of a line of tiers, so that the bytes of other reports stay."""
+    if rated.kind is LineKind.USAGE:
+        return {}
+    shares = [{"credits": format_credits(s.credits), "price": format_decimal(s.price)} for s in rated.tiers]
+    return {"kind": str(rated.kind), "tiers": shares}
+
+
+def _decode_share(document: object) -> TierShare:
+    fields = Fields(document, "a share of a line of tiers")
+    share = TierShare(credits=fields.decimal("credits"), price=fields.decimal("price"))
+    fields.finish()
+    return share
 
 
 def _decode_line(document: object) -> ReportLine:
@@ -232,6 +248,14 @@ def _decode_line(document: object) -> ReportLine:
         duration_us=fields.take("duration_us", int),
         credits=fields.decimal("credits"),
         amount=fields.take("amount", int),
+        kind=_kind(fields.take_or("kind", str, "usage")),
+        tiers=tuple(_decode_share(share) for share in fields.take_or("tiers", list, [])),
     )
     fields.finish()
     return ReportLine(line_no, rated)
+
+
+def _kind(text: str) -> LineKind:
+    if text not in list(LineKind):
+        raise ReportError(f"a line of the header: kind {text[:40]!r} is not known")
+    return LineKind(text)

@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from billing.canonical import format_instant
 from billing.errors import MismatchError, ReportError
+from billing.graduation import tiers_amount
 from billing.money import EXACT, to_minor
-from billing.rating import rate_credits
+from billing.rating import LineKind, rate_credits
 from billing.report import ReportClaim, ReportHeader, ReportId, ReportLine
 
 
@@ -46,7 +47,10 @@ class ReportCheck:
         if numbers != list(range(1, len(numbers) + 1)):
             raise ReportError(f"the header's lines are numbered {numbers}, not 1, 2, 3 ...")
         for line in header.lines:
-            _check_price(line, header.currency)
+            if line.rated.kind is LineKind.TIERS:
+                _check_tiers(line, header)
+            else:
+                _check_price(line, header.currency)
         _figures("amount of all lines", header.amount, sum(line.rated.amount for line in header.lines))
         credits = sum((line.rated.credits for line in header.lines), Decimal(0))
         _figures("credits of all lines", header.credits, credits)
@@ -61,6 +65,8 @@ class ReportCheck:
         line = self._lines.get(claim.line_no)
         if line is None:
             raise self._fault(claim, f"belongs to line {claim.line_no}, which the header lacks")
+        if line.rated.kind is not LineKind.USAGE:
+            raise self._fault(claim, f"belongs to line {claim.line_no}, which is not of usage")
         if claim.start >= claim.end:
             raise self._fault(claim, "is not after its start")
         if claim.end > self._header.cutoff:
@@ -106,6 +112,23 @@ def _check_price(line: ReportLine, currency: str) -> None:
     _figures(f"credits of line {line.line_no}", rated.credits, credits, "its duration comes to")
     amount = to_minor(EXACT.multiply(rated.credits, rated.price_per_credit), currency)
     _figures(f"amount of line {line.line_no}", rated.amount, amount, "its credits come to")
+
+
+def _check_tiers(line: ReportLine, header: ReportHeader) -> None:
+    """Its shares are the credits of its version's usage lines, and with these it comes to what they cost."""
+    tiers = line.rated
+    usage = [
+        each.rated
+        for each in header.lines
+        if each.rated.kind is LineKind.USAGE and each.rated.rate_from == tiers.rate_from
+    ]
+    what = f"line {line.line_no}"
+    _figures(f"duration_us of {what}", tiers.duration_us, 0, "a line of tiers has")
+    _figures(f"credits of {what}", tiers.credits, Decimal(0), "a line of tiers has")
+    shared = sum((share.credits for share in tiers.tiers), Decimal(0))
+    _figures(f"credits of the shares of {what}", shared, sum((each.credits for each in usage), Decimal(0)))
+    amount = tiers_amount(tiers.tiers, header.currency) - sum(each.amount for each in usage)
+    _figures(f"amount of {what}", tiers.amount, amount, "its shares come to")
 
 
 def _figures(what: str, said: int | Decimal, found: int | Decimal, come_to: str = "they come to") -> None:

@@ -36,7 +36,7 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
         check_transition(InvoiceState(row.state), InvoiceState.CLAIMED)
         undo = await connection.begin_nested()
         await connection.execute(statement("decisions", "drop_claims"), {"id": row.id})
-        assessed = await claims.assess_account(connection, scope, rate_card)
+        assessed = await claims.assess_account(connection, scope, rate_card, row.id)
         if assessed is None or await _same(connection, row.id, assessed):
             await undo.rollback()
             return False
@@ -57,7 +57,9 @@ async def _rewrite(
 ) -> None:
     draft = replace(assessed.draft, key=key)
     await connection.execute(statement("decisions", "drop_lines"), {"id": invoice_id})
+    await connection.execute(statement("claims", "drop_months"), {"id": invoice_id})
     await claims.write_lines(connection, {key: invoice_id}, [draft])
+    await claims.write_months(connection, {key: invoice_id}, [draft])
     await connection.execute(statement("claims", "insert_claims"), {"invoice_ids": [invoice_id]})
     await connection.execute(
         statement("decisions", "amend"),

@@ -6,9 +6,12 @@ per invoice line and prices it. Rows of single instances never leave the databas
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +19,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.canonical import format_instant
-from billing.rating import DEFAULT_CLASS, RateCard
+from billing.periods import BillingPeriod
+from billing.rating import DEFAULT_CLASS, LineKind, RateCard, RatedLine
 from storage.database import Database
 from storage.drafts import (
     BillableAccount,
@@ -118,11 +122,13 @@ async def _assess_page(
     await connection.execute(statement("claims", "create_page_usage"))
     await connection.execute(statement("claims", "fill_page_usage"), _usage(scope, card, accounts))
     rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
-    return accounts, _assess(scope, card, accounts, rows.all())
+    return accounts, await _assess(connection, scope, card, accounts, rows.all())
 
 
-async def assess_account(connection: AsyncConnection, scope: ClaimScope, card: RateCard) -> InvoicePreview | None:
-    """What the scope's only account owes now, whether it has a live invoice of this scope or not; none: nothing.
+async def assess_account(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, anew: int
+) -> InvoicePreview | None:
+    """What the scope's only account owes now on its invoice `anew`, whose claims are dropped; none: nothing.
 
     Its usage is left in `page_usage`, for `insert_claims`.
     """
@@ -132,7 +138,7 @@ async def assess_account(connection: AsyncConnection, scope: ClaimScope, card: R
     await connection.execute(statement("claims", "create_page_usage"))
     await connection.execute(statement("claims", "fill_page_usage"), _usage(scope, card, accounts))
     rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
-    return next(iter(_assess(scope, card, accounts, rows.all())), None)
+    return next(iter(await _assess(connection, scope, card, accounts, rows.all(), anew)), None)
 
 
 async def _write(
@@ -157,7 +163,7 @@ async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> 
         accounts = await _billable_accounts(connection, scope)
         parameters = {**_usage(scope, rate_card, accounts), "period_start": scope.period_start}
         rows = await connection.execute(statement("claims", "preview_lines"), parameters)
-        return _assess(scope, rate_card, accounts, rows.all())
+        return await _assess(connection, scope, rate_card, accounts, rows.all())
 
 
 def _page(scope: ClaimScope) -> dict[str, Any]:
@@ -177,26 +183,76 @@ def _billable(row: dict[str, Any]) -> BillableAccount:
     return BillableAccount(policy=account_policy(row), **row)
 
 
-def _usage(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Slice:
+    """When one rate version is in force, within one month where prices depend on that; else `month` is empty."""
+
+    rate_from: datetime
+    month: str
+    since: datetime
+    until: datetime | None
+
+
+def _slices(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> list[_Slice]:
     starts = [version.effective_from for version in card.versions]
+    versions = [_Slice(since, "", since, until) for since, until in zip(starts, [*starts[1:], None], strict=True)]
+    if not card.is_graduated and all(account.policy.included_credits is None for account in accounts):
+        return versions
+    return [part for version in versions for part in _by_month(version, scope)]
+
+
+def _by_month(version: _Slice, scope: ClaimScope) -> Iterator[_Slice]:
+    end = scope.cutoff if version.until is None else min(version.until, scope.cutoff)
+    since = version.since
+    while since < end:
+        month = BillingPeriod.containing(since, scope.zone)
+        until = min(month.end(scope.zone), end)
+        yield _Slice(version.rate_from, str(month), since, until)
+        since = until
+
+
+def _usage(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> dict[str, Any]:
+    slices = _slices(scope, card, accounts)
     return {
         "accounts": [account.attribution_id for account in accounts],
         "bill_after": scope.bill_after,
         "cutoff": scope.cutoff,
         "default_class": DEFAULT_CLASS,
-        "rates_from": starts,
-        "rates_to": [*starts[1:], None],
+        "rates_from": [each.rate_from for each in slices],
+        "months": [each.month for each in slices],
+        "slices_from": [each.since for each in slices],
+        "slices_to": [each.until for each in slices],
     }
 
 
-def _assess(
-    scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount], rows: Sequence[Any]
+async def _assess(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    card: RateCard,
+    accounts: Sequence[BillableAccount],
+    rows: Sequence[Any],
+    anew: int | None = None,
 ) -> list[InvoicePreview]:
     known = {account.attribution_id: account for account in accounts}
+    used = await _months_used(connection, [row.attribution_id for row in rows if row.month], anew)
     return [
-        assess(scope, card, known[attribution_id], [UsageLine(*row[1:]) for row in usage])
+        assess(scope, card, known[attribution_id], [UsageLine(*row[1:]) for row in usage], used.get(attribution_id, {}))
         for attribution_id, usage in groupby(rows, key=lambda row: row.attribution_id)
     ]
+
+
+async def _months_used(
+    connection: AsyncConnection, accounts: Sequence[str], anew: int | None
+) -> dict[str, dict[str, Decimal]]:
+    """Credits by account and month on their live invoices, but for the one that is claimed anew."""
+    used: dict[str, dict[str, Decimal]] = {}
+    if accounts:
+        rows = await connection.execute(
+            statement("claims", "months_used"), {"accounts": sorted(set(accounts)), "except": anew}
+        )
+        for row in rows:
+            used.setdefault(row.attribution_id, {})[row.month] = row.credits
+    return used
 
 
 def _of(assessed: Sequence[InvoicePreview], outcome: Outcome) -> list[DraftInvoice]:
@@ -278,6 +334,7 @@ async def _write_invoices(
     )
     ids: dict[str, int] = {row.key: row.id for row in inserted}
     await write_lines(connection, ids, drafts)
+    await write_months(connection, ids, drafts)
     await connection.execute(statement("claims", "insert_claims"), {"invoice_ids": list(ids.values())})
 
 
@@ -303,5 +360,27 @@ async def write_lines(connection: AsyncConnection, ids: dict[str, int], drafts: 
             "carried": [carried for _, _, _, carried in numbered],
             "credits": [line.credits for line in lines],
             "amounts": [line.amount for line in lines],
+            "kinds": [str(line.kind) for line in lines],
+            "tiers": [_tiers(line) for line in lines],
         },
     )
+
+
+def _tiers(line: RatedLine) -> str | None:
+    if line.kind is LineKind.USAGE:
+        return None
+    return json.dumps([{"credits": format(s.credits, "f"), "price": format(s.price, "f")} for s in line.tiers])
+
+
+async def write_months(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
+    """Keep what the drafts use of each month, where prices depend on it."""
+    used = [(ids[draft.key], month, credits) for draft in drafts for month, credits in draft.months.items()]
+    if used:
+        await connection.execute(
+            statement("claims", "insert_months"),
+            {
+                "invoice_ids": [invoice_id for invoice_id, _, _ in used],
+                "months": [month for _, month, _ in used],
+                "credits": [credits for _, _, credits in used],
+            },
+        )

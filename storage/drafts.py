@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 
 from billing.errors import PricingError
-from billing.invoice import MOST_LINES, InvoiceReason, invoice_key
+from billing.graduation import Graduated, MonthlyUsage, graduate
+from billing.invoice import InvoiceReason, invoice_key
 from billing.money import format_amount
+from billing.periods import BillingPeriod
 from billing.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy
 from billing.rating import RateCard, RatedLine, is_billable_total
 
 _LARGEST = 2**63 - 1
+_MOST_LINES = 2**15 - 1
+"""Line numbers are small integers; Stripe's own limit is met by folding them there."""
+NOTHING_USED: Mapping[str, Decimal] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,8 @@ class ClaimScope:
     through: str | None = None
     attribution_id: str | None = None
     policy: Policy = DEFAULT_POLICY
+    zone: tzinfo = UTC
+    """Of the months in which usage counts."""
     stripe_invoice_id: str | None = None
 
 
@@ -57,19 +65,24 @@ class BillableAccount:
 
 @dataclass(frozen=True)
 class UsageLine:
-    """Billable microseconds of one (workspace class, rate version), those before the period's start too."""
+    """Billable microseconds of one (workspace class, rate version), those before the period's start too.
+
+    `month`, `YYYY-MM`: of the billing zone, where prices depend on it; else empty.
+    """
 
     workspace_class: str
     rate_from: datetime
     duration_us: int
     carried_us: int
+    month: str = ""
 
 
 @dataclass(frozen=True)
 class DraftInvoice:
     """An invoice that would be, or was just, made. Amounts in minor units; `carried_us` is per line.
 
-    Of usage that the rate card cannot price there are no lines.
+    Of usage that the rate card cannot price there are no lines. `months`: credits used by month, where prices depend
+    on it.
     """
 
     key: str
@@ -82,6 +95,7 @@ class DraftInvoice:
     credits: Decimal
     lines: tuple[RatedLine, ...]
     carried_us: tuple[int, ...]
+    months: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 class Outcome(StrEnum):
@@ -110,15 +124,26 @@ class InvoicePreview:
     policy: Policy = DEFAULT_POLICY
 
 
-def assess(scope: ClaimScope, card: RateCard, account: BillableAccount, usage: Sequence[UsageLine]) -> InvoicePreview:
-    """Price an account's usage and say what becomes of it."""
+def assess(
+    scope: ClaimScope,
+    card: RateCard,
+    account: BillableAccount,
+    by_month: Sequence[UsageLine],
+    used: Mapping[str, Decimal] = NOTHING_USED,
+) -> InvoicePreview:
+    """Price an account's usage and say what becomes of it. `used`: credits by month on its other invoices."""
+    usage = _by_version(by_month)
+    months: dict[str, Decimal] = {}
     try:
         lines = tuple(_rate(card, account.currency, line, line.duration_us) for line in usage)
         carried = [_rate(card, account.currency, line, line.carried_us) for line in usage if line.carried_us]
+        if any(line.month for line in by_month):
+            graduated = _graduate(scope, card, account, by_month, lines, used)
+            lines, months = lines + graduated.lines, graduated.months
         reason = _out_of_range(lines) or _too_many(lines)
     except PricingError as error:
         lines, carried, reason = (), [], str(error)
-    draft = _draft(scope, card, account, usage, lines)
+    draft = _draft(scope, card, account, usage, lines, months)
     outcome = Outcome.BLOCKED if reason else Outcome.INVOICE
     if not reason and not is_billable_total(draft.amount, draft.minimum):
         outcome, reason = Outcome.BELOW_MINIMUM, _below_minimum(draft)
@@ -141,6 +166,35 @@ def assess(scope: ClaimScope, card: RateCard, account: BillableAccount, usage: S
     )
 
 
+def _by_version(usage: Sequence[UsageLine]) -> list[UsageLine]:
+    """Without months: a line for each (workspace class, rate version), in the order in which they come."""
+    lines: dict[tuple[str, datetime], UsageLine] = {}
+    for each in usage:
+        key = (each.workspace_class, each.rate_from)
+        before = lines.get(key)
+        duration_us = each.duration_us + (before.duration_us if before else 0)
+        carried_us = each.carried_us + (before.carried_us if before else 0)
+        lines[key] = UsageLine(*key, duration_us, carried_us)
+    return list(lines.values())
+
+
+def _graduate(
+    scope: ClaimScope,
+    card: RateCard,
+    account: BillableAccount,
+    usage: Sequence[UsageLine],
+    lines: Sequence[RatedLine],
+    used: Mapping[str, Decimal],
+) -> Graduated:
+    own = account.policy.included_credits
+
+    def included(month: str) -> Decimal:
+        return card.included_credits(BillingPeriod.parse(month).start(scope.zone)) if own is None else own
+
+    monthly = [MonthlyUsage(each.workspace_class, each.rate_from, each.month, each.duration_us) for each in usage]
+    return graduate(card, account.currency, monthly, lines, used=used, included=included)
+
+
 def _rate(card: RateCard, currency: str, line: UsageLine, duration_us: int) -> RatedLine:
     return card.rate_line(line.workspace_class, line.rate_from, duration_us, currency)
 
@@ -151,6 +205,7 @@ def _draft(
     account: BillableAccount,
     usage: Sequence[UsageLine],
     lines: tuple[RatedLine, ...],
+    months: Mapping[str, Decimal],
 ) -> DraftInvoice:
     return DraftInvoice(
         key=invoice_key(scope.period, account.attribution_id, scope.reason, scope.subject, ordinal=account.ordinal),
@@ -162,7 +217,8 @@ def _draft(
         amount=sum(line.amount for line in lines),
         credits=sum((line.credits for line in lines), Decimal(0)),
         lines=lines,
-        carried_us=tuple(line.carried_us for line in usage),
+        carried_us=tuple(line.carried_us for line in usage) + (0,) * (len(lines) - len(usage)),
+        months=months,
     )
 
 
@@ -171,11 +227,11 @@ def _out_of_range(lines: Sequence[RatedLine]) -> str:
 
 
 def _too_many(lines: Sequence[RatedLine]) -> str:
-    if len(lines) <= MOST_LINES:
+    if len(lines) <= _MOST_LINES:
         return ""
     return (
         f"the usage comes to {len(lines)} lines (one for each workspace class and rate version), "
-        f"Stripe takes at most {MOST_LINES} on an invoice: use fewer workspace classes or rate versions"
+        f"at most {_MOST_LINES} are kept: use fewer workspace classes or rate versions"
     )
 
 

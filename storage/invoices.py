@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.errors import IllegalTransitionError, MismatchError, PermanentError
 from billing.invoice import DEAD, OPEN, InvoiceReason, InvoiceState, check_transition
 from billing.policy import BlockedKind, ChargeOn, Finalization
-from billing.rating import RatedLine
+from billing.rating import LineKind, RatedLine, TierShare
 from billing.report import ReportClaim
 from storage.database import Database
 from storage.queries import statement
@@ -386,6 +387,10 @@ def _line(row: Any) -> InvoiceLineRecord:
         duration_us=row.duration_us,
         credits=row.credits,
         amount=row.amount,
+        kind=LineKind(row.kind),
+        tiers=tuple(
+            TierShare(Decimal(share["credits"]), Decimal(share["price"])) for share in json.loads(row.tiers or "[]")
+        ),
     )
     return InvoiceLineRecord(line_no=row.line_no, rated=rated, carried_us=row.carried_us)
 

@@ -59,6 +59,7 @@ def account_policy(row: dict[str, Any]) -> AccountPolicy:
         limit_amount=row.pop("limit_amount"),
         limit_multiple=limit,
         limit_carried_share=row.pop("limit_carried_share"),
+        included_credits=row.pop("included_credits"),
     )
 
 
@@ -87,6 +88,7 @@ async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy)
                     "limit_amount": policy.limit_amount,
                     "limit_multiple": policy.limit_multiple,
                     "limit_carried_share": policy.limit_carried_share,
+                    "included_credits": policy.included_credits,
                 },
             )
     except IntegrityError as error:

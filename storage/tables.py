@@ -190,7 +190,20 @@ INVOICE_LINE = Table(
     Column("carried_us", BigInteger, nullable=False),
     Column("credits", Numeric, nullable=False),
     Column("amount", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False, server_default="usage"),
+    Column("tiers", JSONB),
     PrimaryKeyConstraint("invoice_id", "line_no"),
+    CheckConstraint("kind IN ('usage', 'tiers')", name="invoice_line_kind"),
+    CheckConstraint("(kind = 'tiers') = (tiers IS NOT NULL)", name="invoice_line_tiers"),
+)
+
+INVOICE_MONTH = Table(
+    "invoice_month",
+    METADATA,
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    Column("month", _KEYED, nullable=False),
+    Column("credits", Numeric, nullable=False),
+    PrimaryKeyConstraint("invoice_id", "month"),
 )
 
 CLAIM = Table(
@@ -298,11 +311,13 @@ ACCOUNT_POLICY = Table(
     Column("limit_amount", BigInteger),
     Column("limit_multiple", Numeric),
     Column("limit_carried_share", Numeric),
+    Column("included_credits", Numeric),
     Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
     CheckConstraint("charge_on IN ('own', 'subscription')", name="account_policy_charge_on"),
     CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="account_policy_finalization"),
     CheckConstraint(
-        "limit_amount >= 0 AND limit_multiple > 0 AND limit_carried_share >= 0", name="account_policy_limits"
+        "limit_amount >= 0 AND limit_multiple > 0 AND limit_carried_share >= 0 AND included_credits >= 0",
+        name="account_policy_limits",
     ),
 )
 

@@ -50,6 +50,7 @@ async def change_policy(
         "limit_amount": now.limits.amount.get(account.currency),
         "limit_multiple": _text(now.limits.multiple),
         "limit_carried_share": _text(now.limits.carried_share),
+        "included_credits": _text(own.included_credits),
         "own": sorted(name for name in changes if getattr(own, name) is not None),
     }
 
@@ -68,6 +69,8 @@ def _parse(name: str, value: str, currency: str) -> object:
         raise InputError(f"{option} {value!r}: write a number, such as 3 or 0.5") from None
     except InputError as error:
         raise InputError(f"{option}: {error}") from None
+    if name == "included_credits" and number.is_finite() and 0 <= number <= 10**9 and number == round(number, 6):
+        return number
     most = Decimal(1) if name == "limit_carried_share" else Decimal(10**9)
     least = Decimal(0)
     if not number.is_finite() or not least <= number <= most or (name == "limit_multiple" and number == 0):

@@ -47,6 +47,9 @@ async def policy(
     limit_carried_share: Annotated[
         str | None, typer.Option(metavar="SHARE|default", help="Of older usage, from 0 to 1.")
     ] = None,
+    included_credits: Annotated[
+        str | None, typer.Option(metavar="CREDITS|default", help="Free credits of each month, in place of the card's.")
+    ] = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Show or set how one account is charged and what stops its bills; `default` goes back to the deployment's.
@@ -61,6 +64,7 @@ async def policy(
         "limit_amount": limit_amount,
         "limit_multiple": limit_multiple,
         "limit_carried_share": limit_carried_share,
+        "included_credits": included_credits,
     }
     settings = common.settings()
     async with common.database(settings) as db:

@@ -10,7 +10,7 @@ import typer
 from billing.canonical import format_credits, format_decimal, format_instant
 from billing.credit_notes import CreditKind, CreditNoteState
 from billing.errors import InputError
-from billing.rating import load_rate_card
+from billing.rate_card import load_rate_card
 from starter.cli import common, tables
 from starter.cli.invoice_credit import credit_note_document, sentence
 

@@ -102,7 +102,7 @@ def print_invoice(record: InvoiceRecord, notes: list[CreditNoteRecord]) -> None:
         tables.add_row(
             table,
             line.line_no,
-            rated.workspace_class + (" (as default)" if rated.rated_as_default else ""),
+            tables.line_name(rated),
             f"{rated.rate_from:%Y-%m-%d %H:%M} UTC",
             format_decimal(rated.credits_per_minute),
             format_decimal(rated.price_per_credit),
@@ -132,6 +132,7 @@ def _line(line: InvoiceLineRecord) -> dict[str, Any]:
         "carried_us": line.carried_us,
         "credits": format_credits(rated.credits),
         "amount": rated.amount,
+        **tables.tiers_document(rated),
     }
 
 

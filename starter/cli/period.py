@@ -11,12 +11,11 @@ from rich.table import Table
 from billing.attribution import parse_attribution_id
 from billing.canonical import format_instant
 from billing.errors import InputError
-from billing.invoice import InvoiceReason
 from billing.money import format_amount
 from billing.periods import BillingPeriod
-from billing.rating import load_rate_card
+from billing.rate_card import load_rate_card
 from settings import Settings
-from starter.cli import common, overbilling
+from starter.cli import common, overbilling, tables
 
 if TYPE_CHECKING:
     from storage.claims import InvoicePreview
@@ -175,6 +174,7 @@ async def approve(
 async def _preview(
     db: Database, settings: Settings, month: BillingPeriod, account: str | None, *, as_json: bool
 ) -> int:
+    from activities.scopes import claim_scope
     from storage import claims, periods
 
     rate_card = load_rate_card(settings.rate_card)
@@ -183,18 +183,7 @@ async def _preview(
     while True:
         bounds = [("", account)] if account else await periods.page_bounds(db, after, settings.page_size, 20)
         for low, through in bounds:
-            scope = claims.ClaimScope(
-                period=str(month),
-                reason=InvoiceReason.PERIOD,
-                subject="",
-                cutoff=cutoff,
-                period_start=month.start(settings.zone),
-                bill_after=settings.bill_after,
-                after=low,
-                through=through,
-                attribution_id=account,
-                policy=settings.policy,
-            )
+            scope = claim_scope(settings, month, cutoff=cutoff, after=low, through=through, attribution_id=account)
             previews += await claims.preview_page(db, scope, rate_card)
             after = through
         if account or not bounds:
@@ -228,6 +217,7 @@ def _preview_document(preview: InvoicePreview) -> dict[str, object]:
                 "duration_us": line.duration_us,
                 "credits": format(line.credits, "f"),
                 "amount": line.amount,
+                **tables.tiers_document(line),
             }
             for line in draft.lines
         ],

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from billing.rating import RateCard, load_rate_card
+from billing.rate_card import load_rate_card
+from billing.rating import RateCard, RateVersion
 from starter.cli import common, tables
 
 app = typer.Typer(help="The rate card: check it.", no_args_is_help=True)
@@ -33,7 +34,7 @@ async def check(
 
 def _print(path: Path, card: RateCard) -> None:
     table = tables.make_table(
-        f"Rate card {path}", "Effective from", "Credits per minute", "Price per credit", "Minimum charge"
+        f"Rate card {path}", "Effective from", "Credits per minute", "Price per credit", "Minimum charge", "Graduated"
     )
     for version in card.versions:
         tables.add_row(
@@ -42,9 +43,19 @@ def _print(path: Path, card: RateCard) -> None:
             _lines(version.credits_per_minute),
             _lines(version.price_per_credit),
             _lines(version.minimum_charge),
+            _graduation(version),
         )
     tables.print_table(table)
     tables.say(f"The rate card is valid: {len(card.versions)} version(s), digest {card.digest}.")
+
+
+def _graduation(version: RateVersion) -> str | None:
+    lines = [f"{version.included_credits:f} credits a month are included"] if version.included_credits else []
+    for currency, tiers in sorted(version.tiers.items()):
+        for tier in tiers:
+            reach = "what follows" if tier.up_to is None else f"up to {tier.up_to:f}"
+            lines.append(f"{currency}: {reach} at {tier.price:f}")
+    return "\n".join(lines) or None
 
 
 def _lines(numbers: dict[str, Decimal]) -> str:

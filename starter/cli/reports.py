@@ -114,6 +114,7 @@ def _line_document(line: ReportLine, claims: int) -> dict[str, Any]:
         "duration_us": rated.duration_us,
         "credits": format_credits(rated.credits),
         "amount": rated.amount,
+        **tables.tiers_document(rated),
         "claims": claims,
     }
 
@@ -130,7 +131,7 @@ def _print(report_id: str, header: ReportHeader, sums: dict[int, LineSum], first
         tables.add_row(
             table,
             line.line_no,
-            rated.workspace_class + (" (as default)" if rated.rated_as_default else ""),
+            tables.line_name(rated),
             f"{rated.rate_from:%Y-%m-%d %H:%M} UTC",
             format_decimal(rated.credits_per_minute),
             sums[line.line_no].claims,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -11,6 +12,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from billing.canonical import format_credits, format_decimal
+from billing.graduation import tiers_in_words
+from billing.rating import LineKind, RatedLine
 from starter.cli import common
 
 _WIDEST = 100_000
@@ -53,3 +57,16 @@ def complain(line: str) -> None:
 def hours(duration_us: int) -> str:
     """A duration in microseconds, for people: `1,234.56 h`."""
     return f"{Decimal(duration_us) / 3_600_000_000:,.2f} h"
+
+
+def line_name(rated: RatedLine) -> str:
+    """What an invoice line is, in a table."""
+    if rated.kind is LineKind.TIERS:
+        return tiers_in_words(rated.tiers)
+    return rated.workspace_class + (" (as default)" if rated.rated_as_default else "")
+
+
+def tiers_document(rated: RatedLine) -> dict[str, Any]:
+    """What JSON says of a line beside its figures."""
+    tiers = [{"credits": format_credits(s.credits), "price": format_decimal(s.price)} for s in rated.tiers]
+    return {"kind": str(rated.kind), "tiers": tiers}

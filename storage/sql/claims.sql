@@ -46,7 +46,7 @@ HAVING coalesce(bool_and(i.state IN ('voided', 'deleted')), true)
 ORDER BY a.attribution_id;
 
 -- name: policy_columns
-p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_share,
+p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_share, p.included_credits,
        (
            SELECT CAST(sum(b.amount) AS bigint)
            FROM invoice AS b
@@ -72,6 +72,7 @@ CREATE TEMPORARY TABLE page_usage (
     instance_id      text COLLATE "C" NOT NULL,
     workspace_class  text COLLATE "C" NOT NULL,
     rate_from        timestamptz NOT NULL,
+    month            text COLLATE "C" NOT NULL,
     during           tstzrange NOT NULL
 ) ON COMMIT DROP;
 
@@ -79,7 +80,8 @@ CREATE TEMPORARY TABLE page_usage (
 INSERT INTO page_usage {usage};
 
 -- name: usage
--- billable = lifetime ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes.
+-- billable = lifetime ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes; where
+-- prices depend on the month, at the months' ends too.
 -- Claims are found by the account's invoices: an instance keeps its account once it is claimed, and the index of
 -- `claim.invoice_id` costs a tenth of looking each instance up in the exclusion constraint's index.
 WITH page AS MATERIALIZED (
@@ -102,13 +104,17 @@ claimed AS MATERIALIZED (
     GROUP BY c.instance_id
 ),
 rate AS MATERIALIZED (
-    SELECT v.rate_from, tstzrange(v.rate_from, v.rate_to) AS during
-    FROM unnest(CAST(:rates_from AS timestamptz[]), CAST(:rates_to AS timestamptz[])) AS v (rate_from, rate_to)
+    SELECT v.rate_from, v.month, tstzrange(v.since, v.until) AS during
+    FROM unnest(
+        CAST(:rates_from AS timestamptz[]), CAST(:months AS text[]), CAST(:slices_from AS timestamptz[]),
+        CAST(:slices_to AS timestamptz[])
+    ) AS v (rate_from, month, since, until)
 )
 SELECT w.attribution_id,
        w.id AS instance_id,
        coalesce(nullif(w.workspace_class, ''), :default_class) AS workspace_class,
        rate.rate_from,
+       rate.month,
        piece.during * rate.during AS during
 FROM workspace_instance AS w
 JOIN page USING (attribution_id)
@@ -128,10 +134,28 @@ SELECT attribution_id, workspace_class, rate_from,
            sum(least(upper(during), CAST(:period_start AS timestamptz)) - lower(during))
                FILTER (WHERE lower(during) < :period_start),
            interval '0'
-       )) * 1000000 AS bigint) AS carried_us
+       )) * 1000000 AS bigint) AS carried_us,
+       month
 FROM page_usage
-GROUP BY attribution_id, workspace_class, rate_from
-ORDER BY attribution_id, workspace_class, rate_from;
+GROUP BY attribution_id, workspace_class, rate_from, month
+ORDER BY attribution_id, workspace_class, rate_from, month;
+
+-- name: months_used
+-- What the accounts' live invoices have used of each month, but for one that is claimed anew.
+SELECT i.attribution_id, m.month, sum(m.credits) AS credits
+FROM invoice AS i
+JOIN invoice_month AS m ON m.invoice_id = i.id
+WHERE i.attribution_id = ANY (CAST(:accounts AS text[]))
+  AND i.state NOT IN ('voided', 'deleted')
+  AND i.id IS DISTINCT FROM CAST(:except AS bigint)
+GROUP BY i.attribution_id, m.month;
+
+-- name: insert_months
+INSERT INTO invoice_month (invoice_id, month, credits)
+SELECT * FROM unnest(CAST(:invoice_ids AS bigint[]), CAST(:months AS text[]), CAST(:credits AS numeric[]));
+
+-- name: drop_months
+DELETE FROM invoice_month WHERE invoice_id = :id;
 
 -- name: preview_lines
 WITH page_usage AS ({usage})
@@ -164,14 +188,14 @@ RETURNING id, key;
 -- name: insert_lines
 INSERT INTO invoice_line (
     invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default,
-    price_per_credit, duration_us, carried_us, credits, amount
+    price_per_credit, duration_us, carried_us, credits, amount, kind, tiers
 )
 SELECT *
 FROM unnest(
     CAST(:invoice_ids AS bigint[]), CAST(:line_nos AS smallint[]), CAST(:classes AS text[]),
     CAST(:rates_from AS timestamptz[]), CAST(:rates AS numeric[]), CAST(:defaulted AS boolean[]),
     CAST(:prices AS numeric[]), CAST(:durations AS bigint[]), CAST(:carried AS bigint[]),
-    CAST(:credits AS numeric[]), CAST(:amounts AS bigint[])
+    CAST(:credits AS numeric[]), CAST(:amounts AS bigint[]), CAST(:kinds AS text[]), CAST(:tiers AS jsonb[])
 );
 
 -- name: insert_claims

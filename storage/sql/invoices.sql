@@ -28,7 +28,7 @@ LIMIT :limit;
 
 -- name: lines
 SELECT invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default, price_per_credit,
-       duration_us, carried_us, credits, amount
+       duration_us, carried_us, credits, amount, kind, CAST(tiers AS text) AS tiers
 FROM invoice_line
 WHERE invoice_id = ANY (CAST(:ids AS bigint[]))
 ORDER BY invoice_id, line_no;

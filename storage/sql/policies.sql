@@ -1,15 +1,16 @@
 -- name: read
-SELECT charge_on, finalization, limit_amount, limit_multiple, limit_carried_share
+SELECT charge_on, finalization, limit_amount, limit_multiple, limit_carried_share, included_credits
 FROM account_policy
 WHERE attribution_id = :attribution_id;
 
 -- name: write
 INSERT INTO account_policy (
-    attribution_id, charge_on, finalization, limit_amount, limit_multiple, limit_carried_share
+    attribution_id, charge_on, finalization, limit_amount, limit_multiple, limit_carried_share, included_credits
 )
 VALUES (
     :attribution_id, CAST(:charge_on AS text), CAST(:finalization AS text), CAST(:limit_amount AS bigint),
-    CAST(:limit_multiple AS numeric), CAST(:limit_carried_share AS numeric)
+    CAST(:limit_multiple AS numeric), CAST(:limit_carried_share AS numeric),
+    CAST(:included_credits AS numeric)
 )
 ON CONFLICT (attribution_id) DO UPDATE
 SET charge_on = excluded.charge_on,
@@ -17,6 +18,7 @@ SET charge_on = excluded.charge_on,
     limit_amount = excluded.limit_amount,
     limit_multiple = excluded.limit_multiple,
     limit_carried_share = excluded.limit_carried_share,
+    included_credits = excluded.included_credits,
     updated_at = now();
 
 -- name: period_totals

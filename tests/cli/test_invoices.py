@@ -70,6 +70,8 @@ async def test_invoices_are_listed_shown_and_retried(system: System, perdure: Pe
         }.items()
     )
     assert line == {
+        "kind": "usage",
+        "tiers": [],
         "line_no": 1,
         "workspace_class": "default",
         "rate": "0.1666666667",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from billing.importing import Kind, parse_account, parse_instance, require_columns
-from billing.rating import load_rate_card
+from billing.rate_card import load_rate_card
 from devstack.sample.generate import files
 from devstack.stack import SAMPLE
 

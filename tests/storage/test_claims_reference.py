@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from billing.invoice import InvoiceReason, InvoiceState
-from billing.rating import RateCard, parse_rate_card
+from billing.rate_card import parse_rate_card
+from billing.rating import RateCard
 from storage.claims import ClaimScope, claim_page, preview_page
 from storage.database import Database
 from storage.drafts import Outcome

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import text
 
 from billing.invoice import InvoiceReason
-from billing.rating import RateCard, parse_rate_card
+from billing.rate_card import parse_rate_card
+from billing.rating import RateCard
 from billing.rows import AccountRow, InstanceRow
 from storage.accounts import upsert_accounts
 from storage.claims import ClaimScope

@@ -1,4 +1,4 @@
-"""Policies of accounts, brakes, approvals, edited drafts, write-offs, paused subscriptions."""
+"""Policies of accounts, brakes, approvals, edited drafts, write-offs, paused subscriptions, graduated prices."""
 
 from alembic import op
 
@@ -15,10 +15,12 @@ CREATE TABLE account_policy (
     limit_amount         bigint,
     limit_multiple       numeric,
     limit_carried_share  numeric,
+    included_credits     numeric,
     updated_at           timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT account_policy_charge_on CHECK (charge_on IN ('own', 'subscription')),
     CONSTRAINT account_policy_finalization CHECK (finalization IN ('at_once', 'grace', 'approval')),
-    CONSTRAINT account_policy_limits CHECK (limit_amount >= 0 AND limit_multiple > 0 AND limit_carried_share >= 0)
+    CONSTRAINT account_policy_limits
+        CHECK (limit_amount >= 0 AND limit_multiple > 0 AND limit_carried_share >= 0 AND included_credits >= 0)
 );
 
 ALTER TABLE subscription ADD COLUMN part smallint NOT NULL DEFAULT 1;
@@ -59,6 +61,19 @@ ALTER TABLE invoice
     ADD CONSTRAINT invoice_accepted CHECK ((accepted_subtotal IS NULL) = (accepted_digest IS NULL));
 
 UPDATE invoice SET blocked_kind = 'error' WHERE state = 'blocked';
+
+ALTER TABLE invoice_line
+    ADD COLUMN kind   text NOT NULL DEFAULT 'usage',
+    ADD COLUMN tiers  jsonb,
+    ADD CONSTRAINT invoice_line_kind CHECK (kind IN ('usage', 'tiers')),
+    ADD CONSTRAINT invoice_line_tiers CHECK ((kind = 'tiers') = (tiers IS NOT NULL));
+
+CREATE TABLE invoice_month (
+    invoice_id  bigint NOT NULL REFERENCES invoice,
+    month       text COLLATE "C" NOT NULL,
+    credits     numeric NOT NULL,
+    PRIMARY KEY (invoice_id, month)
+);
 
 CREATE TABLE period_hold (
     billing_period  text COLLATE "C" PRIMARY KEY,
