@@ -8,6 +8,7 @@ PerdureError
     ├── ReportError           a usage report is missing, cut short or changed
     ├── MismatchError         report, claims, our lines and Stripe's lines disagree
     ├── StripeRefusedError    Stripe refuses the request and always will
+    ├── WrongModeError        Stripe's object is of test mode in a live deployment, or the reverse
     └── IllegalTransitionError  an invoice cannot go from this state to that
 """
 
@@ -42,6 +43,10 @@ class MismatchError(PermanentError):
 
 class StripeRefusedError(PermanentError):
     """Stripe refuses the request and would refuse it again."""
+
+
+class WrongModeError(PermanentError):
+    """Stripe's object is of test mode in a live deployment, or the reverse."""
 
 
 class IllegalTransitionError(PermanentError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from billing.attribution import is_attribution_id
@@ -53,6 +54,15 @@ class MalformedEventError(Exception):
     """Signed, but not an event."""
 
 
+class Unheeded(StrEnum):
+    """Why an event wakes nobody; the webhook counts it under this name."""
+
+    FOREIGN = "foreign"
+    """Of a type that is heeded, but its subject does not say that it is ours."""
+    IGNORED = "ignored"
+    """Of a type that nobody waits for, or without a usable id."""
+
+
 def parse(body: bytes) -> Any:
     """The JSON value that a verified body is.
 
@@ -69,20 +79,20 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def wake_up(payload: Any) -> WakeUp | None:
-    """The workflow that this event is for; none when the event is not ours or of a type that is not known.
+def wake_up(payload: Any) -> WakeUp | Unheeded:
+    """The workflow that this event is for, or why it is for none.
 
     Raises:
         MalformedEventError: the payload is not an event object.
     """
     if isinstance(payload, dict) and str(payload.get("object")).startswith(_THIN):
-        return None
+        return Unheeded.IGNORED
     event, subject = _event(payload)
     if event.type in INVOICE_EVENTS:
         return _invoice(event, subject)
     if event.type in SUBSCRIPTION_EVENTS:
         return _subscription(event, subject)
-    return None
+    return Unheeded.IGNORED
 
 
 def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
@@ -99,11 +109,11 @@ def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
         raise MalformedEventError(f"not an event: {type(error).__name__} {str(error)[:80]}") from error
 
 
-def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
+def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
     metadata = invoice.get("metadata")
     key = metadata.get(stripe_metadata.INVOICE) if isinstance(metadata, dict) else None
     if not isinstance(key, str) or not _is_key(key):
-        return None
+        return Unheeded.FOREIGN
     period, attribution_id, *_ = key.split("/")
     return WakeUp(
         workflow=Workflows.INVOICE,
@@ -116,10 +126,10 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
     )
 
 
-def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | None:
+def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | Unheeded:
     subscription_id = subscription.get("id")
     if not isinstance(subscription_id, str) or not _matches(_STRIPE_ID, subscription_id):
-        return None
+        return Unheeded.IGNORED
     return WakeUp(
         workflow=Workflows.SUBSCRIPTION,
         workflow_id=workflow_ids.subscription(subscription_id),
