@@ -80,6 +80,12 @@ class Settings(BaseSettings):
         default=[],
         description="the webhook's signing secret; two, separated by a comma, while one is rotated",
     )
+    stripe_mode: Literal["live", "test"] | None = Field(
+        None, description="what the key and all events must be of; not set: neither is checked"
+    )
+    stripe_account: str | None = Field(
+        None, pattern=r"^acct_[A-Za-z0-9]+$", description="events of another account (Connect) are ignored"
+    )
     stripe_activities_per_second: float = Field(
         75.0,
         gt=0,

@@ -29,9 +29,10 @@ from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
 from activities.stripe_drafts import StripeDraftActivities
 from activities.stripe_invoices import StripeInvoiceActivities
+from activities.stripe_mode import mode_of_key
 from billing.rate_card import load_rate_card
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
-from settings import Settings
+from settings import Settings, SettingsError
 from starter.client import connect, register_search_attributes
 from storage.database import Database
 from storage.reports import ReportStore
@@ -118,12 +119,12 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
     """The worker of the queue `stripe`. Its rate is limited by the server, for all processes together.
 
     Raises:
-        SettingsError: STRIPE_API_KEY is not set.
+        SettingsError: STRIPE_API_KEY is not set, or is of the other mode than STRIPE_MODE.
     """
-    stripe_client = make_stripe_client(settings.need("stripe_api_key"), settings.stripe_api_base)
+    stripe_client = make_stripe_client(stripe_api_key(settings), settings.stripe_api_base)
     try:
-        invoices = StripeInvoiceActivities(stripe_client)
-        drafts = StripeDraftActivities(stripe_client)
+        invoices = StripeInvoiceActivities(stripe_client, settings.stripe_mode)
+        drafts = StripeDraftActivities(stripe_client, settings.stripe_mode)
         customers = StripeCustomerActivities(stripe_client)
         credit_notes = StripeCreditNoteActivities(stripe_client)
         yield Worker(
@@ -144,6 +145,22 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         await close_stripe_client(stripe_client)
 
 
+def stripe_api_key(settings: Settings) -> str:
+    """The API key, of the mode that this deployment is for.
+
+    Raises:
+        SettingsError: it is not set, or of the other mode.
+    """
+    key = settings.need("stripe_api_key")
+    mode = mode_of_key(key)
+    if settings.stripe_mode is not None and mode not in (None, settings.stripe_mode):
+        raise SettingsError(
+            f"STRIPE_API_KEY is a {mode} key ({key[:8]}...), but STRIPE_MODE is {settings.stripe_mode}: "
+            "give the Stripe worker the right key, or correct STRIPE_MODE"
+        )
+    return key
+
+
 _NEEDS = {BILLING_QUEUE: ("database_url", "report_store_url"), STRIPE_QUEUE: ("stripe_api_key",)}
 _MAKERS = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker}
 
@@ -162,6 +179,8 @@ async def serve(settings: Settings, queues: Sequence[str] = QUEUES) -> None:
     for queue in queues:
         for name in _NEEDS[queue]:
             settings.need(name)
+    if STRIPE_QUEUE in queues:
+        stripe_api_key(settings)
     client = await connect(metrics_port=settings.metrics_port)
     await register_search_attributes(client)
     async with AsyncExitStack() as stack:

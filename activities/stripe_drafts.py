@@ -14,6 +14,7 @@ from activities.stripe_client import as_dict, keyed
 from activities.stripe_errors import stored_failure, stripe_step
 from activities.stripe_invoice_data import check_draft, line_params, snapshot
 from activities.stripe_invoices import StripeInvoiceActivities
+from activities.stripe_mode import Mode, check_mode
 from billing.errors import StripeRefusedError
 from billing.policy import ChargeOn
 from contracts import stripe_metadata
@@ -42,9 +43,10 @@ _OURS = (
 class StripeDraftActivities:
     """What becomes of a draft between its creation and its finalization."""
 
-    def __init__(self, client: StripeClient) -> None:
+    def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
         self._invoices = client.v1.invoices
-        self._lookup = StripeInvoiceActivities(client)
+        self._mode: Mode | None = mode
+        self._lookup = StripeInvoiceActivities(client, mode)
 
     @activity.defn(name=Activities.FILL_STRIPE_DRAFT)
     async def fill(self, order: StripeInvoiceOrder) -> DraftMade:
@@ -152,6 +154,7 @@ class StripeDraftActivities:
                 if error.http_status != _NOT_FOUND:
                     raise
                 return StripeInvoiceSnapshot(stripe_invoice_id=lookup.stripe_invoice_id, status="deleted")
+            check_mode(self._mode, found)
             return snapshot(found, [])
 
     @activity.defn(name=Activities.VOID_STRIPE_INVOICE)

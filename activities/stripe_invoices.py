@@ -12,6 +12,7 @@ from temporalio import activity
 from activities.stripe_client import as_dict, keyed
 from activities.stripe_errors import foreign_key, stored_failure, stripe_step
 from activities.stripe_invoice_data import check_draft, draft_made, line_params, snapshot
+from activities.stripe_mode import Mode, check_mode
 from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
 from contracts.invoices import (
@@ -37,7 +38,8 @@ _VERIFIED_FOR = timedelta(minutes=5)
 class StripeInvoiceActivities:
     """Holds the only client with the API key."""
 
-    def __init__(self, client: StripeClient) -> None:
+    def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
+        self._mode = mode
         self._invoices = client.v1.invoices
         self._customers = client.v1.customers
 
@@ -113,7 +115,8 @@ class StripeInvoiceActivities:
         """The invoice with all its lines as Stripe has it now; status `deleted` when it is gone.
 
         Raises:
-            ApplicationError: retryable, of type StripeCredentials, when the key sees not even its customer.
+            ApplicationError: retryable, of type StripeCredentials, when the key sees not even its customer;
+                non-retryable when it is of the other mode than STRIPE_MODE.
         """
         with stripe_step():
             return await self.fetch(ref)
@@ -145,6 +148,7 @@ class StripeInvoiceActivities:
             if not await self._sees_customer(ref.stripe_customer_id):
                 raise foreign_key(ref.stripe_invoice_id, ref.stripe_customer_id) from error
             return StripeInvoiceSnapshot(stripe_invoice_id=ref.stripe_invoice_id, status="deleted")
+        check_mode(self._mode, invoice)
         lines = invoice["lines"]["data"]
         if invoice["lines"].get("has_more"):
             lines = await self._all_lines(ref.stripe_invoice_id)

@@ -9,6 +9,7 @@ PerdureError
     ├── MismatchError         report, claims, our lines and Stripe's lines disagree
     │   └── EditedInvoiceError    Stripe's figures are not ours: a person changed them
     ├── StripeRefusedError    Stripe refuses the request and always will
+    ├── WrongModeError        Stripe's object is of test mode in a live deployment, or the reverse
     └── IllegalTransitionError  an invoice cannot go from this state to that
 """
 
@@ -53,6 +54,10 @@ class EditedInvoiceError(MismatchError):
 
 class StripeRefusedError(PermanentError):
     """Stripe refuses the request and would refuse it again."""
+
+
+class WrongModeError(PermanentError):
+    """Stripe's object is of test mode in a live deployment, or the reverse."""
 
 
 class IllegalTransitionError(PermanentError):

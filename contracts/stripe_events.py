@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from billing.attribution import is_attribution_id
@@ -56,6 +57,15 @@ class MalformedEventError(Exception):
     """Signed, but not an event."""
 
 
+class Unheeded(StrEnum):
+    """Why an event wakes nobody; the webhook counts it under this name."""
+
+    FOREIGN = "foreign"
+    """Of a type that is heeded, but its subject does not say that it is ours."""
+    IGNORED = "ignored"
+    """Of a type that nobody waits for, or without a usable id."""
+
+
 def parse(body: bytes) -> Any:
     """The JSON value that a verified body is.
 
@@ -72,14 +82,14 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def wake_up(payload: Any) -> WakeUp | None:
-    """The workflow that this event is for; none when the event is not ours or of a type that is not known.
+def wake_up(payload: Any) -> WakeUp | Unheeded:
+    """The workflow that this event is for, or why it is for none.
 
     Raises:
         MalformedEventError: the payload is not an event object.
     """
     if isinstance(payload, dict) and str(payload.get("object")).startswith(_THIN):
-        return None
+        return Unheeded.IGNORED
     event, subject = _event(payload)
     if event.type == INVOICE_CREATED or event.type in INVOICE_EVENTS:
         return _invoice(event, subject)
@@ -87,7 +97,7 @@ def wake_up(payload: Any) -> WakeUp | None:
         return _subscription(event, subject)
     if event.type in CREDIT_NOTE_EVENTS:
         return _credit_note(event, subject)
-    return None
+    return Unheeded.IGNORED
 
 
 def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
@@ -104,13 +114,13 @@ def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
         raise MalformedEventError(f"not an event: {type(error).__name__} {str(error)[:80]}") from error
 
 
-def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
+def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
     metadata = invoice.get("metadata")
     key = metadata.get(stripe_metadata.INVOICE) if isinstance(metadata, dict) else None
     if not isinstance(key, str) or not _is_key(key):
         return _unlinked(event, invoice)
     if event.type == INVOICE_CREATED:
-        return None  # we made it ourselves
+        return Unheeded.IGNORED  # we made it ourselves
     period, attribution_id, *_ = key.split("/")
     return WakeUp(
         workflow=Workflows.INVOICE,
@@ -123,16 +133,16 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
     )
 
 
-def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
+def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
     """Without our metadata: a subscription's new draft, or an event that gives only the invoice's id, is looked up."""
     parent = invoice.get("parent")
     of_subscription = isinstance(parent, dict) and parent.get("type") == "subscription_details"
     gives_more = "customer" in invoice or "metadata" in invoice
     if gives_more and not (of_subscription and event.type == INVOICE_CREATED):
-        return None
+        return Unheeded.IGNORED if event.type == INVOICE_CREATED else Unheeded.FOREIGN
     invoice_id = invoice.get("id")
     if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
-        return None
+        return Unheeded.IGNORED
     return WakeUp(
         workflow=Workflows.STRIPE_INVOICE,
         workflow_id=workflow_ids.stripe_invoice(invoice_id),
@@ -142,10 +152,10 @@ def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | None:
     )
 
 
-def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | None:
+def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | Unheeded:
     subscription_id = subscription.get("id")
     if not isinstance(subscription_id, str) or not _matches(_STRIPE_ID, subscription_id):
-        return None
+        return Unheeded.IGNORED
     return WakeUp(
         workflow=Workflows.SUBSCRIPTION,
         workflow_id=workflow_ids.subscription(subscription_id),
@@ -155,11 +165,11 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
     )
 
 
-def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | None:
+def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | Unheeded:
     # Whether the invoice is ours only Postgres knows: a person's credit note has no metadata of ours.
     invoice_id = note.get("invoice")
     if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
-        return None
+        return Unheeded.IGNORED
     return WakeUp(
         workflow=Workflows.CREDIT_NOTES_SYNC,
         workflow_id=workflow_ids.credit_notes_sync(invoice_id),

@@ -2,7 +2,8 @@
 
 It holds no API key and no database address; its answer says only whether the event was taken.
 
-200: taken, or not ours (Stripe must not come again). 400: not signed by Stripe. 405, 408, 413: not a delivery.
+200: taken, or not ours, or of another mode or account (Stripe must not come again). 400: not signed by
+Stripe. 405, 408, 413: not a delivery.
 503: Temporal did not take it, so Stripe must come again.
 
 It stands on the internet: bodies are capped, never decompressed and must arrive within seconds, idle
@@ -24,14 +25,26 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from contracts.stripe_events import MalformedEventError, parse, wake_up
+from contracts.stripe_events import MalformedEventError, Unheeded, parse, wake_up
 from contracts.wake_up import WakeUp, signal_with_start
 from starter.stripe_signature import SignatureError, verify_signature
+from starter.stripe_trust import ANY, WRONG_ACCOUNT, WRONG_MODE, Trust, is_other_version
 
 logger = logging.getLogger("perdure.webhook")
 
 PATH = "/stripe/webhook"
 MOST_BYTES = 512 * 1024
+OUTCOMES = (
+    "signalled",
+    Unheeded.IGNORED,
+    Unheeded.FOREIGN,
+    WRONG_MODE,
+    WRONG_ACCOUNT,
+    "refused",
+    "malformed",
+    "unavailable",
+)
+"""How a delivery is counted."""
 _LINGER_SECONDS = 2.0  # for a client that is refused while it still sends, to read the answer
 _READY_TIMEOUT = timedelta(seconds=3)
 
@@ -52,16 +65,24 @@ class Limits:
 class Webhook:
     """The aiohttp application's handlers, over one Temporal client."""
 
-    def __init__(self, client: Client, secrets: Sequence[str], limits: Limits = Limits()) -> None:
+    def __init__(self, client: Client, secrets: Sequence[str], limits: Limits = Limits(), trust: Trust = ANY) -> None:
         """Events are verified with any of the signing secrets, two while one is rotated."""
         self._client = client
+        self._trust = trust
         self._limits = limits
         self._secrets = list(secrets)
         self._registry = CollectorRegistry()
         self._events = Counter(
             "perdure_webhook_events",
-            "Deliveries by outcome: signalled, ignored, refused, malformed, unavailable",
+            f"Deliveries by outcome: {', '.join(OUTCOMES)}",
             ["outcome"],
+            registry=self._registry,
+        )
+        for outcome in OUTCOMES:  # at 0 from the start, so that the first one is seen as an increase
+            self._events.labels(outcome)
+        self._other_versions = Counter(
+            "perdure_webhook_other_api_versions",
+            "Events of another API version than the SDK's; they are heeded all the same",
             registry=self._registry,
         )
         self._seconds = Histogram(
@@ -104,12 +125,17 @@ class Webhook:
             logger.warning("refused a delivery: %s", error)
             return "refused", web.Response(status=400, text="signature refused\n")
         try:
-            target = wake_up(parse(body))
+            payload = parse(body)
+            target = wake_up(payload)
         except MalformedEventError as error:
             logger.error("a signed delivery is no event: %s", error)
             return "malformed", web.Response(status=400, text="not an event\n")
-        if target is None:
-            return "ignored", web.Response(text="ignored\n")
+        if (distrusted := self._trust.check(payload)) is not None:
+            return distrusted, web.Response(text="ignored\n")
+        if is_other_version(payload):
+            self._other_versions.inc()
+        if isinstance(target, Unheeded):
+            return target, web.Response(text="ignored\n")
         return await self._signal(target)
 
     async def _body(self, request: web.Request) -> bytes | web.Response:

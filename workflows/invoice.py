@@ -224,6 +224,9 @@ class InvoiceWorkflow(InvoiceSteps):
 
     def _rest(self, invoice: InvoiceBrief | None) -> InvoiceOutcome:
         if invoice is None:
+            workflow.metric_meter().create_counter(
+                "perdure_unknown_invoices", "Wake-ups for invoice keys that Postgres does not know"
+            ).add(1)
             self._say("Postgres does not know this invoice: there is nothing to do.")
             return InvoiceOutcome(invoice_key=self._ref.invoice_key, state=None)
         workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])

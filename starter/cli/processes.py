@@ -83,7 +83,8 @@ async def webhook() -> None:
     from aiohttp import web
 
     from starter.client import connect
-    from starter.webhook import PATH, Webhook
+    from starter.stripe_trust import Trust
+    from starter.webhook import PATH, Limits, Webhook
 
     settings = common.settings()
     common.log_to_stderr(settings.log_level)
@@ -92,8 +93,9 @@ async def webhook() -> None:
             "STRIPE_WEBHOOK_SECRET is not set: `perdure stripe register-webhook --url URL` hands it out once"
         )
     secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secret]
+    trust = Trust(settings.stripe_mode, settings.stripe_account)
     runner = web.AppRunner(
-        Webhook(await connect(lazy=True), secrets).application(),
+        Webhook(await connect(lazy=True), secrets, Limits(), trust).application(),
         access_log=None,
         handle_signals=False,
         shutdown_timeout=10,

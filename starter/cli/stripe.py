@@ -138,5 +138,7 @@ def _print(document: dict[str, Any]) -> None:
     tables.say(f"for {len(document['enabled_events'])} events: {', '.join(document['enabled_events'])}.")
     for endpoint_id in document["replaced"]:
         tables.say(f"It replaces {endpoint_id}.")
+    tables.say("For the webhook and the workers, so that nothing of the other mode is heeded:")
+    tables.say(f"STRIPE_MODE={'live' if document['livemode'] else 'test'}")
     tables.say("Give the webhook, and nothing else, this secret; Stripe does not show it again:")
     tables.say(f"STRIPE_WEBHOOK_SECRET={document['secret']}")

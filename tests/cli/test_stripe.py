@@ -45,6 +45,7 @@ async def test_the_webhook_is_registered_once_and_its_secret_told_once(
     assert f"It replaces {made['id']}." in replaced.out
     [secret] = [line for line in replaced.out.splitlines() if line.startswith("STRIPE_WEBHOOK_SECRET=whsec_")]
     assert made["secret"] not in secret
+    assert "STRIPE_MODE=test" in replaced.out.splitlines()
     [endpoint] = await registered(stripe_emulator)
     assert endpoint != made["id"]
 

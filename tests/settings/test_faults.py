@@ -46,6 +46,8 @@ def _refusal() -> str:
         ("BILL_AFTER", "yesterday", "valid datetime"),
         ("BILL_AFTER", "2022-05-01T00:00:00", "timezone"),
         ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("STRIPE_MODE", "sandbox", "'live' or 'test'"),
+        ("STRIPE_ACCOUNT", "mine", "should match pattern"),
         ("STRIPE_API_BASE", "localhost:12111", "not an address such as"),
         ("STRIPE_API_BASE", "ftp://localhost", "not an address such as"),
     ],

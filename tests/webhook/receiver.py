@@ -48,7 +48,8 @@ def event(kind: str, subject: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 def invoice_event(key: str, kind: str = "invoice.finalized", **changes: Any) -> dict[str, Any]:
     """An event of the invoice that has our key in its metadata."""
-    return event(kind, {"id": "in_1", "object": "invoice", "metadata": {"perdure_invoice": key}}, **changes)
+    metadata = {"perdure_invoice": key}
+    return event(kind, {"id": "in_1", "object": "invoice", "customer": "cus_1", "metadata": metadata}, **changes)
 
 
 def new_key() -> str:
@@ -89,8 +90,12 @@ class Receiver:
 
     async def count(self, outcome: str) -> float:
         """How many deliveries had this outcome."""
+        return await self.metric(f'perdure_webhook_events_total{{outcome="{outcome}"}}')
+
+    async def metric(self, name: str) -> float:
+        """A metric's value; 0 when there is none."""
         _, text = await self.get("/metrics")
-        wanted = f'perdure_webhook_events_total{{outcome="{outcome}"}} '
+        wanted = f"{name} "
         return sum(float(line.removeprefix(wanted)) for line in text.splitlines() if line.startswith(wanted))
 
     async def started(self) -> float:

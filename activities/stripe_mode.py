@@ -1,0 +1,39 @@
+"""Live or test: a deployment is for one of Stripe's modes, and takes nothing over from the other."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from temporalio import activity
+
+from billing.errors import WrongModeError
+
+Mode = Literal["live", "test"]
+WRONG_MODE_METRIC = "perdure_stripe_wrong_mode"
+
+_PREFIXES: dict[str, Mode] = {"sk_live_": "live", "rk_live_": "live", "sk_test_": "test", "rk_test_": "test"}
+
+
+def mode_of_key(api_key: str) -> Mode | None:
+    """The mode that an API key is for, as its prefix tells; none when it has another form.
+
+    https://docs.stripe.com/keys
+    """
+    return next((mode for prefix, mode in _PREFIXES.items() if api_key.startswith(prefix)), None)
+
+
+def check_mode(mode: Mode | None, found: dict[str, Any]) -> None:
+    """Refuse a fetched object of the other mode; `mode` none: it is not checked.
+
+    Raises:
+        WrongModeError: it is of the other mode. It is counted.
+    """
+    if mode is None or found.get("livemode") is (mode == "live"):
+        return
+    if activity.in_activity():
+        activity.metric_meter().create_counter(
+            WRONG_MODE_METRIC, "Fetched objects of the other mode than STRIPE_MODE, which were not taken over"
+        ).add(1)
+    raise WrongModeError(
+        f"{found.get('id')} has livemode {found.get('livemode')}, while STRIPE_MODE is {mode}: it is not taken over"
+    )

@@ -1,0 +1,43 @@
+"""What a worker counts, as Prometheus sees it."""
+
+from __future__ import annotations
+
+import aiohttp
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+
+from devstack import ports
+from tests.support.system import System
+
+
+class Meter:
+    """Reads the metrics of what runs on `client`."""
+
+    def __init__(self, client: Client, port: int) -> None:
+        self.client = client
+        self._port = port
+
+    async def count(self, name: str) -> float:
+        """The sum of a counter over its labels; 0 when there is none."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{ports.HOST}:{self._port}/metrics") as response,
+        ):
+            lines = (await response.text()).splitlines()
+
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
+
+
+async def metered(system: System) -> Meter:
+    """Let the system's workers, which must not run yet, be counted."""
+    port = ports.choose()
+    telemetry = TelemetryConfig(metrics=PrometheusConfig(bind_address=f"{ports.HOST}:{port}"))
+    address = system.client.service_client.config.target_host
+    system.client = await Client.connect(
+        address,
+        namespace=system.client.namespace,
+        data_converter=pydantic_data_converter,
+        runtime=Runtime(telemetry=telemetry),
+    )
+    return Meter(system.client, port)
