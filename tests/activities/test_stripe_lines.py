@@ -16,14 +16,8 @@ from storage.invoices import InvoiceLineRecord, InvoiceRecord
 
 START = datetime(2022, 1, 1, tzinfo=UTC)
 LINE = RatedLine("c", START, Decimal("0.5"), False, Decimal("0.01"), 3_600_000_000, Decimal(30), 30)
-TIERS = replace(
-    LINE,
-    workspace_class="",
-    credits=Decimal(0),
-    amount=-7,
-    kind=LineKind.TIERS,
-    tiers=(TierShare(Decimal(9), Decimal(0)),),
-)
+INCLUDED = (TierShare(Decimal(9), Decimal(0)),)
+TIERS = replace(LINE, workspace_class="", credits=Decimal(0), amount=-7, kind=LineKind.TIERS, tiers=INCLUDED)
 
 
 def record(*lines: RatedLine) -> InvoiceRecord:

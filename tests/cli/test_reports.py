@@ -57,6 +57,8 @@ async def test_a_report_is_shown(perdure: Perdure, report_id: str) -> None:
         "claims": 12,
     }
     assert document["lines"][1] == {
+        "kind": "usage",
+        "tiers": [],
         "line_no": 2,
         "workspace_class": "xl",
         "rate": "0.3333333333",

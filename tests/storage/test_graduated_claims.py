@@ -1,4 +1,4 @@
-"""Included credits and tiers through claiming: months, carried usage, several invoices, voids, accounts of their own."""
+"""Included credits and tiers through claiming: months, carried usage, several invoices, voids."""
 
 from __future__ import annotations
 
@@ -36,11 +36,8 @@ async def invoiced(db: Database, key: str) -> InvoiceRecord:
 
 
 async def months(db: Database, key: str) -> dict[str, Decimal]:
-    rows = await fetch(
-        db,
-        "SELECT m.month, m.credits FROM invoice_month m JOIN invoice i ON i.id = m.invoice_id WHERE key = :key",
-        key=key,
-    )
+    query = "SELECT m.month, m.credits FROM invoice_month m JOIN invoice i ON i.id = m.invoice_id WHERE key = :key"
+    rows = await fetch(db, query, key=key)
     return {row.month: row.credits for row in rows}
 
 
