@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,9 +21,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
-
-from billing.errors import InputError
-from billing.policy import ChargeOn, Finalization, Limits, Policy, parse_amounts
 
 SECRETS = ("database_url", "stripe_api_key", "stripe_webhook_secret", "temporal_api_key")
 
@@ -50,15 +46,7 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _amounts(value: object) -> object:
-    try:
-        return parse_amounts(value) if isinstance(value, str) else value
-    except InputError as error:
-        raise ValueError(str(error)) from error
-
-
-Amounts = Annotated[dict[str, int], NoDecode, BeforeValidator(_amounts)]
-"""Minor units by currency, written `usd=10000 eur=9000` in major units."""
+_AMOUNTS = r"^([a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)([ ,]+[a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)*$"
 
 
 class Settings(BaseSettings):
@@ -103,18 +91,20 @@ class Settings(BaseSettings):
     rate_card: Path = Path("rates.toml")
     billing_time_zone: str = Field("UTC", description="IANA name; calendar months are in this zone")
     bill_after: AwareDatetime | None = Field(None, description="usage before this instant is never charged")
-    charge_on: ChargeOn = Field(
-        ChargeOn.OWN, description="an invoice of our own, or the draft that Stripe makes for the subscription's cycle"
+    charge_on: Literal["own", "subscription"] = Field(
+        "own", description="an invoice of our own, or the draft that Stripe makes for the subscription's cycle"
     )
-    finalization: Finalization = Field(
-        Finalization.AT_ONCE,
+    finalization: Literal["at_once", "grace", "approval"] = Field(
+        "at_once",
         description="at_once; grace: Stripe does it hours later; approval: a person approves first",
     )
     finalization_grace_hours: float = Field(
         24.0, gt=0, le=720, description="for finalization=grace; until then late usage is added to the draft"
     )
-    limit_invoice_amount: Amounts = Field(
-        default={}, description="an invoice above it waits for a person: usd=10000 eur=9000, in major units"
+    limit_invoice_amount: str | None = Field(
+        None,
+        pattern=_AMOUNTS,
+        description="an invoice above it waits for a person: usd=10000 eur=9000, in major units",
     )
     limit_invoice_multiple: Decimal | None = Field(
         None, gt=0, description="an invoice above so many times the account's period before waits for a person"
@@ -122,7 +112,9 @@ class Settings(BaseSettings):
     limit_invoice_carried_share: Decimal | None = Field(
         None, ge=0, le=1, description="an invoice with more than this share of older usage waits for a person"
     )
-    limit_period_amount: Amounts = Field(default={}, description="the same for all invoices of a period together")
+    limit_period_amount: str | None = Field(
+        None, pattern=_AMOUNTS, description="the same for all invoices of a period together"
+    )
     limit_period_multiple: Decimal | None = Field(None, gt=0)
     limit_period_carried_share: Decimal | None = Field(None, ge=0, le=1)
     page_size: int = Field(250, ge=1, le=500, description="accounts that one batch claims and invoices")
@@ -159,18 +151,6 @@ class Settings(BaseSettings):
     @classmethod
     def _without_line_end(cls, value: object) -> object:
         return value.strip() if isinstance(value, str) else value
-
-    @property
-    def policy(self) -> Policy:
-        """What holds for accounts that have no policy of their own."""
-        limits = Limits(self.limit_invoice_amount, self.limit_invoice_multiple, self.limit_invoice_carried_share)
-        grace = timedelta(hours=self.finalization_grace_hours)
-        return Policy(self.charge_on, self.finalization, limits, grace)
-
-    @property
-    def period_limits(self) -> Limits:
-        """What stops a whole period."""
-        return Limits(self.limit_period_amount, self.limit_period_multiple, self.limit_period_carried_share)
 
     @property
     def zone(self) -> ZoneInfo:

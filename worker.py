@@ -24,6 +24,7 @@ from activities.invoices import InvoiceActivities
 from activities.links import LinkActivities
 from activities.period_limits import PeriodLimitActivities
 from activities.periods import PeriodActivities
+from activities.scopes import period_limits, policy_of
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
@@ -77,6 +78,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         PerdureError: the database or the store cannot be reached.
     """
     rate_card = load_rate_card(settings.rate_card)
+    policy_of(settings), period_limits(settings)  # told at the start, not in the middle of a period
     database = Database(settings.need("database_url"), settings.database_pool_size)
     try:
         await database.ping()

@@ -103,7 +103,7 @@ class AccountActivities:
             return None
         own = await policies.read_policy(self._db, attribution_id)
         charge_on = own.charge_on or self._settings.charge_on
-        return found.latest_invoice if charge_on is ChargeOn.SUBSCRIPTION else None
+        return found.latest_invoice if charge_on == ChargeOn.SUBSCRIPTION else None
 
     @activity.defn(name=Activities.RECORD_SUBSCRIPTION_FAULT)
     async def record_fault(self, fault: SubscriptionFault) -> SubscriptionFault:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from temporalio import activity
 
 from activities.errors import step
+from activities.scopes import policy_of
 from activities.settlement import check_books, states_to_reach
 from activities.stripe_lines import expected_lines, stripe_lines
 from billing.invoice import InvoiceState
@@ -161,7 +162,7 @@ class InvoiceActivities:
             charge_on=record.charge_on,
             finalization=record.finalization,
             awaits_approval=record.awaits_approval,
-            waits_until=waits_until(record, self._settings.policy.grace),
+            waits_until=waits_until(record, policy_of(self._settings).grace),
             revision=record.revision,
             blocked_kind=record.blocked_kind,
             void_requested=record.void_requested_at is not None,

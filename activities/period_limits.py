@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.errors import step
-from activities.scopes import claim_scope
+from activities.scopes import claim_scope, period_limits
 from billing.periods import BillingPeriod
 from billing.rating import RateCard
 from contracts.names import Activities
@@ -39,7 +39,7 @@ class PeriodLimitActivities:
 
     async def held(self, period: str) -> str | None:
         """Why the period waits for a person, with the figures; none when it need not, or was approved at these."""
-        limits = self._settings.period_limits
+        limits = period_limits(self._settings)
         if not limits:
             return None
         totals, carried, previous = await self._weigh(BillingPeriod.parse(period))

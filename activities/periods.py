@@ -131,7 +131,7 @@ class PeriodActivities:
         """
         async with step():
             own = await policies.read_policy(self._db, draft.attribution_id)
-            if (own.charge_on or self._settings.charge_on) is not ChargeOn.SUBSCRIPTION:
+            if (own.charge_on or self._settings.charge_on) != ChargeOn.SUBSCRIPTION:
                 return CancellationClaimed(invoice_key=None, note="The account is charged on invoices of its own.")
             known = await invoices.key_of_stripe_invoice(self._db, draft.stripe_invoice_id)
             if known is not None:

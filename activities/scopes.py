@@ -1,13 +1,45 @@
-"""Claim scopes as the deployment's settings have them."""
+"""Policies and claim scopes as the deployment's settings have them."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.invoice import InvoiceReason
 from billing.periods import BillingPeriod
+from billing.policy import ChargeOn, Finalization, Limits, Policy, parse_amounts
 from settings import Settings
 from storage.drafts import ClaimScope
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What holds for accounts that have no policy of their own.
+
+    Raises:
+        InputError: an amount is more exact than its currency.
+    """
+    return Policy(
+        charge_on=ChargeOn(settings.charge_on),
+        finalization=Finalization(settings.finalization),
+        limits=Limits(
+            amount=parse_amounts(settings.limit_invoice_amount or ""),
+            multiple=settings.limit_invoice_multiple,
+            carried_share=settings.limit_invoice_carried_share,
+        ),
+        grace=timedelta(hours=settings.finalization_grace_hours),
+    )
+
+
+def period_limits(settings: Settings) -> Limits:
+    """What stops a whole period.
+
+    Raises:
+        InputError: an amount is more exact than its currency.
+    """
+    return Limits(
+        amount=parse_amounts(settings.limit_period_amount or ""),
+        multiple=settings.limit_period_multiple,
+        carried_share=settings.limit_period_carried_share,
+    )
 
 
 def claim_scope(
@@ -33,7 +65,7 @@ def claim_scope(
         after=after,
         through=through,
         attribution_id=attribution_id,
-        policy=settings.policy,
+        policy=policy_of(settings),
         zone=settings.zone,
         stripe_invoice_id=stripe_invoice_id,
     )

@@ -25,6 +25,7 @@ EVENTS = (
     "customer.subscription.paused",
     "customer.subscription.resumed",
     "customer.subscription.updated",
+    "invoice.created",
     "invoice.deleted",
     "invoice.finalization_failed",
     "invoice.finalized",

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from activities.scopes import policy_of
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.money import parse_amount
@@ -41,7 +42,7 @@ async def change_policy(
         }
         own = replace(own, **parsed)
         await policies.write_policy(db, attribution_id, own)
-    now = own.over(settings.policy, account.currency)
+    now = own.over(policy_of(settings), account.currency)
     return {
         "attribution_id": attribution_id,
         "currency": account.currency,

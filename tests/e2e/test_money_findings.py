@@ -145,7 +145,7 @@ async def test_an_edited_draft_is_not_finalized(system: System, amounts: tuple[i
     await system.admin("faults", method="DELETE")
     blocked = await system.until_state(key, InvoiceState.BLOCKED)
 
-    assert (blocked.blocked_reason or "").startswith("MismatchError")
+    assert (blocked.blocked_reason or "").startswith("EditedInvoiceError")
     assert (await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)).status == "draft"
 
     await system.stripe.v1.invoices.remove_lines_async(
@@ -210,7 +210,7 @@ async def test_a_verification_long_ago_does_not_count(system: System) -> None:
 
     with pytest.raises(ApplicationError, match="was edited") as raised:
         await ActivityEnvironment().run(StripeInvoiceActivities(system.stripe).finalize, ref)
-    assert (raised.value.type, raised.value.non_retryable) == ("MismatchError", True)
+    assert (raised.value.type, raised.value.non_retryable) == ("EditedInvoiceError", True)
 
 
 async def test_a_draft_found_after_a_restore_names_the_present_report(system: System) -> None:
@@ -267,7 +267,7 @@ async def half_made(system: System, team: str) -> HalfMade:
 async def test_an_invoice_that_creation_left_half_made_keeps_its_customer_and_is_used(system: System) -> None:
     half = await half_made(system, "team:half")
     blocked = await system.invoice(half.key)
-    assert (blocked.blocked_reason or "").startswith("MismatchError")
+    assert (blocked.blocked_reason or "").startswith("EditedInvoiceError")
     assert (blocked.stripe_invoice_id, blocked.stripe_customer_id) == (half.draft, half.customer)
     assert blocked.resume_state is InvoiceState.CLAIMED
     other = (await system.stripe.v1.customers.create_async({})).id

@@ -266,7 +266,7 @@ async def test_a_payment_that_fails_is_kept(system: System) -> None:
 @pytest.mark.history("held")
 async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System) -> None:
     await system.stop()
-    system.settings = system.settings.model_copy(update={"limit_period_amount": {"usd": 2 * DAY - 1}})
+    system.settings = system.settings.model_copy(update={"limit_period_amount": "usd=17.27"})
     await system.start()
     await account(system, "team:one")
     await account(system, "team:two")
