@@ -18,10 +18,12 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.accounts import AccountActivities
+from activities.events import EventActivities
 from activities.invoices import InvoiceActivities
 from activities.periods import PeriodActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_customers import StripeCustomerActivities
+from activities.stripe_events import StripeEventActivities
 from activities.stripe_invoices import StripeInvoiceActivities
 from activities.stripe_mode import mode_of_key
 from billing.rating import load_rate_card
@@ -32,6 +34,7 @@ from storage.database import Database
 from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
 from workflows.batch import BillingBatchWorkflow
+from workflows.events import EventsCatchUpWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.period import BillingPeriodWorkflow
 from workflows.schedule import ScheduledPeriodWorkflow
@@ -46,6 +49,7 @@ WORKFLOWS = [
     SubscriptionWorkflow,
     ScheduledPeriodWorkflow,
     AccountsSyncWorkflow,
+    EventsCatchUpWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -74,6 +78,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         invoices = InvoiceActivities(database, reports, settings)
         periods = PeriodActivities(database, rate_card, settings)
         accounts = AccountActivities(database)
+        events = EventActivities(database, client, settings.events_wake_ups_per_second)
         yield Worker(
             client,
             task_queue=BILLING_QUEUE,
@@ -84,6 +89,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(periods.plan_pages, periods.claim_page, periods.claim_cancellation),
                 *(periods.progress, periods.write_summary),
                 *(accounts.apply_subscription, accounts.store_accounts),
+                *(events.load, events.deliver, events.move),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -105,12 +111,14 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
     try:
         invoices = StripeInvoiceActivities(stripe_client, settings.stripe_mode)
         customers = StripeCustomerActivities(stripe_client)
+        events = StripeEventActivities(stripe_client, settings.events_settle_seconds)
         yield Worker(
             client,
             task_queue=STRIPE_QUEUE,
             activities=[
                 *(invoices.create, invoices.finalize, invoices.retrieve),
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
+                events.list_events,
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

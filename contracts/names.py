@@ -15,6 +15,7 @@ class Workflows:
     SUBSCRIPTION = "SubscriptionWorkflow"
     SCHEDULED_PERIOD = "ScheduledPeriodWorkflow"
     ACCOUNTS_SYNC = "AccountsSyncWorkflow"
+    EVENTS_CATCH_UP = "EventsCatchUpWorkflow"
 
 
 class Signals:
@@ -60,6 +61,11 @@ class Activities:
 
     APPLY_SUBSCRIPTION = "apply_subscription"
     STORE_STRIPE_ACCOUNTS = "store_stripe_accounts"
+
+    LOAD_EVENT_CURSOR = "load_event_cursor"
+    DELIVER_WAKE_UPS = "deliver_wake_ups"
+    MOVE_EVENT_CURSOR = "move_event_cursor"
+    LIST_STRIPE_EVENTS = "list_stripe_events"
 
     ENSURE_CUSTOMER = "ensure_customer"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"
