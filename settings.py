@@ -81,6 +81,15 @@ class Settings(BaseSettings):
         description="for the whole queue; an invoice takes three, of four requests to four endpoints, and Stripe "
         "allows 25 a second on one endpoint and 100 in all (25 in a sandbox)",
     )
+    events_catch_up_minutes: int = Field(
+        15, ge=1, le=1440, description="how often Stripe's events are read, for what the webhook was not told"
+    )
+    events_settle_seconds: float = Field(
+        120.0, ge=0, le=86_400, description="younger events are left to the webhook and to the next catch-up"
+    )
+    events_wake_ups_per_second: float = Field(
+        20.0, gt=0, le=1000, description="at most, by a catch-up; most of them ask Stripe once"
+    )
     collection_method: Literal["charge_automatically", "send_invoice"] = "charge_automatically"
     days_until_due: int = Field(30, ge=0, le=3650, description="for collection_method=send_invoice")
     automatic_tax: bool = Field(

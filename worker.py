@@ -20,6 +20,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.accounts import AccountActivities
 from activities.credit_notes import CreditNoteActivities
 from activities.decisions import DecisionActivities
+from activities.events import EventActivities
 from activities.invoices import InvoiceActivities
 from activities.links import LinkActivities
 from activities.period_limits import PeriodLimitActivities
@@ -29,6 +30,7 @@ from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
 from activities.stripe_drafts import StripeDraftActivities
+from activities.stripe_events import StripeEventActivities
 from activities.stripe_invoices import StripeInvoiceActivities
 from activities.stripe_mode import mode_of_key
 from billing.rate_card import load_rate_card
@@ -40,6 +42,7 @@ from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
 from workflows.batch import BillingBatchWorkflow
 from workflows.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
+from workflows.events import EventsCatchUpWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.period import BillingPeriodWorkflow
 from workflows.schedule import ScheduledPeriodWorkflow
@@ -58,6 +61,7 @@ WORKFLOWS = [
     AccountsSyncWorkflow,
     CreditNoteWorkflow,
     CreditNotesSyncWorkflow,
+    EventsCatchUpWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -89,6 +93,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         accounts = AccountActivities(database, settings)
         decisions = DecisionActivities(database, rate_card, settings)
         credit_notes = CreditNoteActivities(database)
+        events = EventActivities(database, client, settings.events_wake_ups_per_second)
         yield Worker(
             client,
             task_queue=BILLING_QUEUE,
@@ -106,6 +111,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(decisions.amend, decisions.give_up_draft),
                 *(credit_notes.load, credit_notes.record, credit_notes.block, credit_notes.resume),
                 *(credit_notes.withdraw, credit_notes.find_invoice, credit_notes.store),
+                *(events.load, events.deliver, events.move),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -129,6 +135,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         drafts = StripeDraftActivities(stripe_client, settings.stripe_mode)
         customers = StripeCustomerActivities(stripe_client)
         credit_notes = StripeCreditNoteActivities(stripe_client)
+        events = StripeEventActivities(stripe_client, settings.events_settle_seconds)
         yield Worker(
             client,
             task_queue=STRIPE_QUEUE,
@@ -137,6 +144,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
                 *(drafts.fill, drafts.hold, drafts.void, drafts.look_up),
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
                 *(credit_notes.create, credit_notes.list_all),
+                events.list_events,
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

@@ -18,6 +18,7 @@ class Workflows:
     ACCOUNTS_SYNC = "AccountsSyncWorkflow"
     CREDIT_NOTE = "CreditNoteWorkflow"
     CREDIT_NOTES_SYNC = "CreditNotesSyncWorkflow"
+    EVENTS_CATCH_UP = "EventsCatchUpWorkflow"
 
 
 class Signals:
@@ -87,6 +88,11 @@ class Activities:
     RECORD_SUBSCRIPTION_FAULT = "record_subscription_fault"
     APPLY_SUBSCRIPTION = "apply_subscription"
     STORE_STRIPE_ACCOUNTS = "store_stripe_accounts"
+
+    LOAD_EVENT_CURSOR = "load_event_cursor"
+    DELIVER_WAKE_UPS = "deliver_wake_ups"
+    MOVE_EVENT_CURSOR = "move_event_cursor"
+    LIST_STRIPE_EVENTS = "list_stripe_events"
 
     ENSURE_CUSTOMER = "ensure_customer"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"

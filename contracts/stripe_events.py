@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from billing.attribution import is_attribution_id
 from billing.errors import InputError
+from billing.invoice import DEAD, InvoiceState
 from billing.periods import BillingPeriod
 from contracts import stripe_metadata, workflow_ids
 from contracts.invoices import StripeEvent
@@ -42,6 +44,32 @@ SUBSCRIPTION_EVENTS = frozenset(
 CREDIT_NOTE_EVENTS = frozenset(["credit_note.created", "credit_note.updated", "credit_note.voided"])
 ENABLED_EVENTS = sorted(INVOICE_EVENTS | {INVOICE_CREATED} | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS)
 """What the endpoint is registered for in Stripe."""
+CAUGHT_UP_EVENTS = sorted(
+    frozenset(ENABLED_EVENTS)
+    - {
+        "invoice.payment_succeeded",  # comes with `invoice.paid`, which comes without it too
+    }
+)
+"""What the catch-up reads. At most 20, for Stripe to choose them."""
+
+_BILLED = frozenset({InvoiceState.BILLED, InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD
+_SATISFIED_IN = {
+    "invoice.finalized": _BILLED,
+    "invoice.finalization_failed": _BILLED,
+    "invoice.marked_uncollectible": frozenset({InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD,
+    "invoice.payment_failed": frozenset({InvoiceState.PAID}) | DEAD,
+    "invoice.paid": frozenset({InvoiceState.PAID}) | DEAD,
+    "invoice.payment_succeeded": frozenset({InvoiceState.PAID}) | DEAD,
+    "invoice.voided": DEAD,
+    "invoice.deleted": DEAD,
+}
+"""By type, the states in which an invoice has nothing to learn from such an event."""
+
+
+def is_satisfied(types: Iterable[str], state: InvoiceState | None) -> bool:
+    """Whether an invoice in this state has nothing to learn from events of these types; of a type not listed it has."""
+    return state is not None and all(state in _SATISFIED_IN.get(each, frozenset()) for each in types)
+
 
 # Stripe's own ids are letters, digits and underscores; nothing else may get into workflow ids and logs.
 _STRIPE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")

@@ -2,6 +2,10 @@
 
 ACCOUNTS_SYNC = "accounts-sync"
 MONTHLY_SCHEDULE = "billing-monthly"
+EVENTS_CATCH_UP = "stripe-events"
+"""By hand; the schedule's runs are `stripe-events-<time>`."""
+CATCH_UP_SCHEDULE = "stripe-events-catch-up"
+SCHEDULES = (MONTHLY_SCHEDULE, CATCH_UP_SCHEDULE)
 
 
 def billing_period(period: str, attribution_id: str | None = None) -> str:

@@ -1,4 +1,5 @@
-"""The monthly Temporal Schedule: fires in UTC, some hours after every period's end; missed months catch up."""
+"""The Temporal Schedules: the monthly one, which fires in UTC some hours after every period's end and makes up for
+missed months; and the catch-up with Stripe's events, every few minutes."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from temporalio.client import (
     ScheduleAlreadyRunningError,
     ScheduleCalendarSpec,
     ScheduleDescription,
+    ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleRange,
@@ -30,6 +32,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from billing.errors import InputError
 from contracts import workflow_ids
+from contracts.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
 from contracts.periods import ScheduledPeriodInput
 
@@ -98,46 +101,77 @@ async def set_schedule(client: Client, time_zone: str, delay: timedelta) -> Sche
         # The default, SKIP, would drop a month while another is being started.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ALL, catchup_window=_CATCH_UP),
     )
+    await _put(client, workflow_ids.MONTHLY_SCHEDULE, schedule)
+    return await schedule_state(client)
+
+
+async def set_catch_up_schedule(client: Client, every: timedelta) -> ScheduleState:
+    """Create the schedule of the catch-up with Stripe's events, or bring it to this interval."""
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            Workflows.EVENTS_CATCH_UP,
+            CatchUpInput(),
+            id=workflow_ids.EVENTS_CATCH_UP,
+            task_queue=BILLING_QUEUE,
+            static_summary="Reads Stripe's events, for what the webhook was not told",
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        # A run reads all there is from the cursor on, so that one that is left out is made up for by the next; nor is
+        # there anything in two at once, or in one for each quarter of an hour of an outage.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
+    )
+    await _put(client, workflow_ids.CATCH_UP_SCHEDULE, schedule)
+    return await schedule_state(client, workflow_ids.CATCH_UP_SCHEDULE)
+
+
+async def _put(client: Client, name: str, schedule: Schedule) -> None:
+    """Create the schedule, or change the one that exists; one that is paused stays so."""
     try:
-        await client.create_schedule(workflow_ids.MONTHLY_SCHEDULE, schedule)
+        await client.create_schedule(name, schedule)
     except ScheduleAlreadyRunningError:
 
         def update(found: ScheduleUpdateInput) -> ScheduleUpdate:
             schedule.state = found.description.schedule.state
             return ScheduleUpdate(schedule)
 
-        await client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE).update(update)
-    return await schedule_state(client)
+        await client.get_schedule_handle(name).update(update)
 
 
-async def schedule_state(client: Client) -> ScheduleState:
-    """The monthly schedule.
+async def schedule_state(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
+    """A schedule, by default the monthly one.
 
     Raises:
         InputError: it was never set.
     """
-    return _state(await _describe(client))
+    return _state(await _describe(client, name))
 
 
 async def list_schedules(client: Client) -> AsyncIterator[ScheduleState]:
-    """The schedules of Perdure that exist; none before `perdure schedule set`."""
-    try:
-        yield await schedule_state(client)
-    except InputError:
-        return
+    """The schedules of Perdure that exist, the monthly one first; none before `perdure schedule set`."""
+    for name in workflow_ids.SCHEDULES:
+        try:
+            yield await schedule_state(client, name)
+        except InputError:
+            continue
 
 
-async def pause_schedule(client: Client, note: str) -> ScheduleState:
+async def pause_schedule(client: Client, note: str, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
     """Pause it. The note keeps since when, so that `resume_schedule` can catch up; pausing again changes nothing."""
-    if not (await schedule_state(client)).paused:
-        handle = client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
+    if not (await schedule_state(client, name)).paused:
+        handle = client.get_schedule_handle(name)
         await handle.pause(note=f"{_PAUSED_AT}{datetime.now(UTC).isoformat()}" + (f": {note}" if note else ""))
-    return await schedule_state(client)
+    return await schedule_state(client, name)
 
 
-async def resume_schedule(client: Client) -> ScheduleState:
-    """Resume it, and run the months that the pause has swallowed: Temporal does not catch those up itself."""
-    state = await schedule_state(client)
+async def resume_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
+    """Resume it, and run the months that the pause has swallowed: Temporal does not catch those up itself.
+
+    The catch-up's next run reads by itself what came meanwhile.
+    """
+    state = await schedule_state(client, name)
+    if name != workflow_ids.MONTHLY_SCHEDULE:
+        await client.get_schedule_handle(name).unpause(note="resumed by perdure")
+        return await schedule_state(client, name)
     # One request for both: of two that come at once the server keeps the later, so that months would be lost.
     patch = SchedulePatch(unpause="resumed by perdure")
     if state.paused and (paused_at := _paused_at(state)) is not None:
@@ -157,12 +191,13 @@ async def resume_schedule(client: Client) -> ScheduleState:
     return await schedule_state(client)
 
 
-async def trigger_schedule(client: Client) -> ScheduleState:
-    """Run it now: bills the period that ended last."""
-    await schedule_state(client)
-    handle = client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
-    await handle.trigger(overlap=ScheduleOverlapPolicy.BUFFER_ALL)
-    return await schedule_state(client)
+async def trigger_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
+    """Run it now: the monthly one bills the period that ended last."""
+    await schedule_state(client, name)
+    monthly = name == workflow_ids.MONTHLY_SCHEDULE
+    overlap = ScheduleOverlapPolicy.BUFFER_ALL if monthly else ScheduleOverlapPolicy.SKIP
+    await client.get_schedule_handle(name).trigger(overlap=overlap)
+    return await schedule_state(client, name)
 
 
 def _paused_at(state: ScheduleState) -> datetime | None:
@@ -172,9 +207,9 @@ def _paused_at(state: ScheduleState) -> datetime | None:
     return datetime.fromisoformat(state.note.removeprefix(_PAUSED_AT).split(": ")[0])
 
 
-async def _describe(client: Client) -> ScheduleDescription:
+async def _describe(client: Client, name: str) -> ScheduleDescription:
     try:
-        return await client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE).describe()
+        return await client.get_schedule_handle(name).describe()
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             raise InputError("there is no schedule yet: `perdure schedule set` creates it") from error

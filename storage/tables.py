@@ -341,3 +341,28 @@ PERIOD_HOLD = Table(
     Column("approved_at", _INSTANT),
     Column("approved_by", Text),
 )
+
+STRIPE_EVENT_CURSOR = Table(
+    "stripe_event_cursor",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("event_created", _INSTANT, nullable=False),
+    Column("adopted_until", _INSTANT),
+    Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+)
+
+DISPUTE = Table(
+    "dispute",
+    METADATA,
+    Column("stripe_dispute_id", Text, primary_key=True),
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("opened_at", _INSTANT, nullable=False),
+    Column("closed_at", _INSTANT),
+    Column("updated_at", _INSTANT, nullable=False, server_default=_NOW),
+    Index("dispute_invoice_id", "invoice_id"),
+)

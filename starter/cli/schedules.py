@@ -1,4 +1,4 @@
-"""`perdure schedule`: the monthly Temporal Schedule."""
+"""`perdure schedule`: the Temporal Schedules, of the monthly run and of the catch-up with Stripe's events."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 from billing.canonical import format_instant
 from billing.errors import InputError
 from billing.periods import BillingPeriod
+from contracts import workflow_ids
 from starter.cli import common, tables
 
 if TYPE_CHECKING:
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
 
     from starter.schedules import ScheduleState
 
-app = typer.Typer(help="The monthly schedule: set, list, pause, resume, trigger.", no_args_is_help=True)
+app = typer.Typer(
+    help="The schedules, of the monthly run and of the catch-up with Stripe: set, list, pause, resume, trigger.",
+    no_args_is_help=True,
+)
+
+MONTHLY = workflow_ids.MONTHLY_SCHEDULE
+Name = Annotated[str, typer.Argument(metavar="[NAME]", help=f"Which: {' or '.join(workflow_ids.SCHEDULES)}.")]
 
 _LONGEST_DELAY_HOURS = 600  # the day of the month on which it fires must exist in every month
 _PATIENCE_SECONDS = 5.0
@@ -33,14 +40,21 @@ async def set_(
     ] = 6,
     as_json: common.AsJson = False,
 ) -> None:
-    """Create the monthly schedule, or bring the existing one to these values."""
+    """Create the schedules, or bring the existing ones to these values: every month, and Stripe's events."""
     from starter import client, schedules
 
     if not 0 <= delay_hours <= _LONGEST_DELAY_HOURS:
         raise InputError(f"--delay-hours {delay_hours}: write 0 to {_LONGEST_DELAY_HOURS}")
-    zone = common.settings().billing_time_zone
+    settings = common.settings()
     temporal = await client.connect()
-    _show(await schedules.set_schedule(temporal, zone, timedelta(hours=delay_hours)), as_json=as_json)
+    monthly = await schedules.set_schedule(temporal, settings.billing_time_zone, timedelta(hours=delay_hours))
+    every = timedelta(minutes=settings.events_catch_up_minutes)
+    catch_up = await schedules.set_catch_up_schedule(temporal, every)
+    if as_json:
+        common.print_json(_document(monthly) | {"catch_up": _document(catch_up)})
+    else:
+        _print(monthly)
+        _print(catch_up)
 
 
 @app.command("list")
@@ -62,50 +76,59 @@ async def list_(as_json: common.AsJson = False) -> None:
 @app.command("pause")
 @common.command
 async def pause(
+    name: Name = MONTHLY,
     note: Annotated[str, typer.Option(help="Why, for others to read.")] = "",
     as_json: common.AsJson = False,
 ) -> None:
-    """Pause the schedule; `resume` runs the months that pass meanwhile."""
+    """Pause a schedule; `resume` runs the months that pass meanwhile."""
     from starter import client, schedules
 
+    _check(name)
     temporal = await client.connect()
-    await schedules.pause_schedule(temporal, note)
-    _show(await _until(temporal, lambda state: state.paused), as_json=as_json)
+    await schedules.pause_schedule(temporal, note, name)
+    _show(await _until(temporal, name, lambda state: state.paused), as_json=as_json)
 
 
 @app.command("resume")
 @common.command
-async def resume(as_json: common.AsJson = False) -> None:
-    """Resume the schedule, and run the months that it has missed."""
+async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
+    """Resume a schedule; the monthly one runs the months that it has missed."""
     from starter import client, schedules
 
+    _check(name)
     temporal = await client.connect()
-    await schedules.resume_schedule(temporal)
-    _show(await _until(temporal, lambda state: not state.paused), as_json=as_json)
+    await schedules.resume_schedule(temporal, name)
+    _show(await _until(temporal, name, lambda state: not state.paused), as_json=as_json)
 
 
 @app.command("trigger")
 @common.command
-async def trigger(as_json: common.AsJson = False) -> None:
-    """Run it now: bills the period that ended last."""
+async def trigger(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
+    """Run it now: the monthly one bills the period that ended last."""
     from starter import client, schedules
 
+    _check(name)
     temporal = await client.connect()
-    before = await schedules.schedule_state(temporal)
-    await schedules.trigger_schedule(temporal)
-    _show(await _until(temporal, lambda state: state.recent_runs != before.recent_runs), as_json=as_json)
-    if not as_json:
+    before = await schedules.schedule_state(temporal, name)
+    await schedules.trigger_schedule(temporal, name)
+    _show(await _until(temporal, name, lambda state: state.recent_runs != before.recent_runs), as_json=as_json)
+    if not as_json and name == MONTHLY:
         period = BillingPeriod.last_ended(datetime.now(UTC), common.settings().zone)
         tables.say(f"Triggered: look at it with `perdure period status {period}`.")
 
 
-async def _until(client: Client, reached: Callable[[ScheduleState], bool]) -> ScheduleState:
+def _check(name: str) -> None:
+    if name not in workflow_ids.SCHEDULES:
+        raise InputError(f"there is no schedule {name!r}: {' and '.join(workflow_ids.SCHEDULES)} are there")
+
+
+async def _until(client: Client, name: str, reached: Callable[[ScheduleState], bool]) -> ScheduleState:
     """The schedule as soon as it shows a change: Temporal takes one over a moment after it has accepted it."""
     from starter import schedules
 
     give_up = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
     while True:
-        state = await schedules.schedule_state(client)
+        state = await schedules.schedule_state(client, name)
         if reached(state) or asyncio.get_running_loop().time() > give_up:
             return state
         await asyncio.sleep(0.1)

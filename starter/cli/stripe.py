@@ -1,4 +1,7 @@
-"""`perdure stripe`: what is set up once in the Stripe account. Run it where the Stripe worker runs."""
+"""`perdure stripe`: what is set up once in the Stripe account. Run it where the Stripe worker runs.
+
+`catch-up` alone needs no key: the workers do it.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,14 @@ import typer
 
 from billing.errors import InputError
 from starter.cli import common, tables
+from starter.cli.catch_up import catch_up
 
 if TYPE_CHECKING:
     from stripe import StripeClient
 
-app = typer.Typer(help="The Stripe account: register the webhook.", no_args_is_help=True)
+app = typer.Typer(help="The Stripe account: register the webhook, catch up with its events.", no_args_is_help=True)
+
+app.command("catch-up")(catch_up)
 
 _DESCRIPTION = "Perdure"
 _SHOWN = ("id", "url", "api_version", "livemode", "enabled_events", "secret")

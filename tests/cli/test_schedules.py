@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 
 from temporalio.client import Client
 
@@ -37,3 +38,25 @@ async def test_the_monthly_schedule(perdure: Perdure, temporal_client: Client) -
     assert "`perdure period status " in triggered.out
     [run] = listed.document[0]["recent_runs"]
     assert run["workflow_id"].startswith("billing-period/scheduled-")
+
+
+async def test_the_catch_up_with_stripe(perdure: Perdure, temporal_client: Client) -> None:
+    perdure.settings |= {
+        "TEMPORAL_ADDRESS": temporal_client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": (await new_namespace(temporal_client)).namespace,
+    }
+    made = (await perdure("schedule", "set", "--json", EVENTS_CATCH_UP_MINUTES="7")).document["catch_up"]
+    assert (made["id"], made["paused"]) == ("stripe-events-catch-up", False)
+    first, second = (datetime.fromisoformat(at) for at in made["next_runs"][:2])
+    assert second - first == timedelta(minutes=7)
+    listed = (await perdure("schedule", "list", "--json")).document
+    assert [each["id"] for each in listed] == ["billing-monthly", "stripe-events-catch-up"]
+
+    paused = (await perdure("schedule", "pause", made["id"], "--note", "Stripe is down", "--json")).document
+    assert (paused["id"], paused["paused"]) == (made["id"], True)
+    assert not (await perdure("schedule", "list", "--json")).document[0]["paused"]
+    assert not (await perdure("schedule", "resume", made["id"], "--json")).document["paused"]
+    triggered = (await perdure("schedule", "trigger", made["id"], "--json")).document
+    assert triggered["recent_runs"][0]["workflow_id"].startswith("stripe-events-")
+    unknown = await perdure("schedule", "trigger", "nightly")
+    assert unknown.error == "there is no schedule 'nightly': billing-monthly and stripe-events-catch-up are there"

@@ -34,6 +34,18 @@ async def schedule(temporal_client: Client) -> AsyncIterator[ScheduleHandle]:
 
 
 @pytest.fixture
+async def catch_up(temporal_client: Client) -> AsyncIterator[ScheduleHandle]:
+    """The handle of the catch-up's schedule, which is gone afterwards, with what it has started."""
+    handle = temporal_client.get_schedule_handle(workflow_ids.CATCH_UP_SCHEDULE)
+    try:
+        yield handle
+    finally:
+        with contextlib.suppress(RPCError):
+            await handle.delete()
+        await _terminate(temporal_client, workflow_ids.EVENTS_CATCH_UP)
+
+
+@pytest.fixture
 async def worker(temporal_client: Client) -> AsyncIterator[Worker]:
     """Runs the schedule's action and the period's workflow, which waits for activities that nobody runs."""
     running = Worker(
@@ -46,12 +58,12 @@ async def worker(temporal_client: Client) -> AsyncIterator[Worker]:
         try:
             yield running
         finally:
-            await _terminate_periods(temporal_client)
+            await _terminate(temporal_client, "billing-period/")
 
 
-async def _terminate_periods(client: Client) -> None:
+async def _terminate(client: Client, prefix: str) -> None:
     """Until none is listed, as what has just been started is listed a little later."""
-    query = 'ExecutionStatus = "Running" AND WorkflowId STARTS_WITH "billing-period/"'
+    query = f'ExecutionStatus = "Running" AND WorkflowId STARTS_WITH "{prefix}"'
     empty = 0
     while empty < 2:
         found = [workflow async for workflow in client.list_workflows(query)]
