@@ -20,11 +20,13 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.accounts import AccountActivities
 from activities.events import EventActivities
 from activities.invoices import InvoiceActivities
+from activities.links import LinkActivities
 from activities.periods import PeriodActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_customers import StripeCustomerActivities
 from activities.stripe_events import StripeEventActivities
 from activities.stripe_invoices import StripeInvoiceActivities
+from activities.stripe_links import StripeLinkActivities
 from activities.stripe_mode import mode_of_key
 from billing.rating import load_rate_card
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
@@ -38,6 +40,7 @@ from workflows.events import EventsCatchUpWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.period import BillingPeriodWorkflow
 from workflows.schedule import ScheduledPeriodWorkflow
+from workflows.stripe_invoice import StripeInvoiceWorkflow
 from workflows.subscription import SubscriptionWorkflow
 
 logger = logging.getLogger("perdure.worker")
@@ -50,6 +53,7 @@ WORKFLOWS = [
     ScheduledPeriodWorkflow,
     AccountsSyncWorkflow,
     EventsCatchUpWorkflow,
+    StripeInvoiceWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -78,6 +82,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         invoices = InvoiceActivities(database, reports, settings)
         periods = PeriodActivities(database, rate_card, settings)
         accounts = AccountActivities(database)
+        links = LinkActivities(database)
         events = EventActivities(database, client, settings.events_wake_ups_per_second)
         yield Worker(
             client,
@@ -90,6 +95,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(periods.progress, periods.write_summary),
                 *(accounts.apply_subscription, accounts.store_accounts),
                 *(events.load, events.deliver, events.move),
+                links.link,
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -111,6 +117,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
     try:
         invoices = StripeInvoiceActivities(stripe_client, settings.stripe_mode)
         customers = StripeCustomerActivities(stripe_client)
+        links = StripeLinkActivities(stripe_client, settings.stripe_mode)
         events = StripeEventActivities(stripe_client, settings.events_settle_seconds)
         yield Worker(
             client,
@@ -118,7 +125,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
             activities=[
                 *(invoices.create, invoices.finalize, invoices.retrieve),
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
-                events.list_events,
+                *(events.list_events, links.find),
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

@@ -88,4 +88,17 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
         paid_at=instant(times.get("paid_at")),
         voided_at=instant(times.get("voided_at")),
         marked_uncollectible_at=instant(times.get("marked_uncollectible_at")),
+        billing_reason=invoice.get("billing_reason"),
+        stripe_subscription_id=_subscription(invoice),
+        period_end=instant(invoice.get("period_end")),
+        created=instant(invoice.get("created")),
+        attempt_count=invoice.get("attempt_count") or 0,
+        credited=sum(invoice.get(f"{when}_payment_credit_notes_amount") or 0 for when in ("pre", "post")),
     )
+
+
+def _subscription(invoice: dict[str, Any]) -> str | None:
+    """The subscription that Stripe made it for."""
+    details = (invoice.get("parent") or {}).get("subscription_details") or {}
+    found = details.get("subscription")
+    return found["id"] if isinstance(found, dict) else found

@@ -130,6 +130,16 @@ class StripeInvoiceSnapshot(Message):
     paid_at: datetime | None = None
     voided_at: datetime | None = None
     marked_uncollectible_at: datetime | None = None
+    billing_reason: str | None = None
+    """Stripe's: `manual`, `subscription_cycle` ..."""
+    stripe_subscription_id: str | None = None
+    """Of an invoice that Stripe made for a subscription."""
+    period_end: datetime | None = None
+    created: datetime | None = None
+    attempt_count: int = 0
+    """How often Stripe has tried to charge the customer."""
+    credited: int = 0
+    """What credit notes come to, before and after payment, in minor units."""
 
 
 class DraftMade(Message):

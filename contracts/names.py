@@ -16,6 +16,7 @@ class Workflows:
     SCHEDULED_PERIOD = "ScheduledPeriodWorkflow"
     ACCOUNTS_SYNC = "AccountsSyncWorkflow"
     EVENTS_CATCH_UP = "EventsCatchUpWorkflow"
+    STRIPE_INVOICE = "StripeInvoiceWorkflow"
 
 
 class Signals:
@@ -66,6 +67,9 @@ class Activities:
     DELIVER_WAKE_UPS = "deliver_wake_ups"
     MOVE_EVENT_CURSOR = "move_event_cursor"
     LIST_STRIPE_EVENTS = "list_stripe_events"
+
+    FIND_STRIPE_INVOICE = "find_stripe_invoice"
+    LINK_STRIPE_INVOICE = "link_stripe_invoice"
 
     ENSURE_CUSTOMER = "ensure_customer"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"

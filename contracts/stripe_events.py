@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -39,7 +39,10 @@ SUBSCRIPTION_EVENTS = frozenset(
         "customer.subscription.resumed",
     ]
 )
-ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS)
+INVOICE_CREATED = "invoice.created"
+"""Of an invoice that Stripe makes itself, for a subscription's cycle; of ours nobody waits for it."""
+CREDIT_NOTE_EVENTS = frozenset(["credit_note.created", "credit_note.updated", "credit_note.voided"])
+ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS | {INVOICE_CREATED})
 """What the endpoint is registered for in Stripe."""
 CAUGHT_UP_EVENTS = sorted(
     frozenset(ENABLED_EVENTS)
@@ -63,9 +66,9 @@ _SATISFIED_IN = {
 """By type, the states in which an invoice has nothing to learn from such an event."""
 
 
-def is_satisfied(types: Iterable[str], state: InvoiceState | None) -> bool:
+def is_satisfied(types: Sequence[str], state: InvoiceState | None) -> bool:
     """Whether an invoice in this state has nothing to learn from events of these types; of a type not listed it has."""
-    return state is not None and all(state in _SATISFIED_IN.get(each, frozenset()) for each in types)
+    return state is not None and len(types) > 0 and all(state in _SATISFIED_IN.get(each, frozenset()) for each in types)
 
 
 # Stripe's own ids are letters, digits and underscores; nothing else may get into workflow ids and logs.
@@ -116,8 +119,10 @@ def wake_up(payload: Any) -> WakeUp | Unheeded:
     if isinstance(payload, dict) and str(payload.get("object")).startswith(_THIN):
         return Unheeded.IGNORED
     event, subject = _event(payload)
-    if event.type in INVOICE_EVENTS:
+    if event.type in INVOICE_EVENTS or event.type == INVOICE_CREATED:
         return _invoice(event, subject)
+    if event.type in CREDIT_NOTE_EVENTS:
+        return _credit_note(event, subject)
     if event.type in SUBSCRIPTION_EVENTS:
         return _subscription(event, subject)
     return Unheeded.IGNORED
@@ -138,10 +143,27 @@ def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
 
 
 def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
-    metadata = invoice.get("metadata")
-    key = metadata.get(stripe_metadata.INVOICE) if isinstance(metadata, dict) else None
-    if not isinstance(key, str) or not _is_key(key):
+    key = _key(invoice)
+    created = event.type == INVOICE_CREATED
+    if key is not None:
+        return Unheeded.IGNORED if created else invoice_wake_up(event, key)
+    if (created and _names_subscription(invoice)) or _only_id(invoice):
+        return _stripe_invoice(event, invoice.get("id"))
+    return Unheeded.FOREIGN
+
+
+def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | Unheeded:
+    """Its subject is the invoice that it credits; one that gives only its own id is looked up by that."""
+    key = _key(note)
+    if key is not None:
+        return invoice_wake_up(event, key)
+    if note.get("invoice") is None and not _only_id(note):
         return Unheeded.FOREIGN
+    return _stripe_invoice(event, note.get("invoice") or note.get("id"))
+
+
+def invoice_wake_up(event: StripeEvent, key: str) -> WakeUp:
+    """The workflow of our invoice of this key."""
     period, attribution_id, *_ = key.split("/")
     return WakeUp(
         workflow=Workflows.INVOICE,
@@ -152,6 +174,38 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
         attribution_id=attribution_id,
         billing_period=period,
     )
+
+
+def _stripe_invoice(event: StripeEvent, stripe_id: object) -> WakeUp | Unheeded:
+    """The workflow that finds out whose a Stripe invoice is which does not tell itself."""
+    if not isinstance(stripe_id, str) or not _matches(_STRIPE_ID, stripe_id):
+        return Unheeded.IGNORED
+    return WakeUp(
+        workflow=Workflows.STRIPE_INVOICE,
+        workflow_id=workflow_ids.stripe_invoice(stripe_id),
+        input={"stripe_id": stripe_id},
+        event=event,
+        summary=f"Whose is {stripe_id}? Woken by {event.type}",
+    )
+
+
+def _key(subject: dict[str, Any]) -> str | None:
+    """Our invoice key in its metadata, if there is a good one."""
+    metadata = subject.get("metadata")
+    key = metadata.get(stripe_metadata.INVOICE) if isinstance(metadata, dict) else None
+    return key if isinstance(key, str) and is_key(key) else None
+
+
+def _only_id(subject: dict[str, Any]) -> bool:
+    """Whether it says nothing of itself, so that the absence of our metadata says nothing either."""
+    return subject.get("customer") is None and not isinstance(subject.get("metadata"), dict)
+
+
+def _names_subscription(invoice: dict[str, Any]) -> bool:
+    parent = invoice.get("parent")
+    details = parent.get("subscription_details") if isinstance(parent, dict) else None
+    named = details.get("subscription") if isinstance(details, dict) else None
+    return isinstance(named or invoice.get("subscription"), str)  # the latter until API version 2025-03-31
 
 
 def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | Unheeded:
@@ -167,7 +221,8 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
     )
 
 
-def _is_key(key: str) -> bool:
+def is_key(key: str) -> bool:
+    """Whether this is the form of an invoice key: nothing else may get into workflow ids."""
     period, attribution_id, tail = [*key.split("/", 2), "", ""][:3]
     if len(key) > _LONGEST_KEY or not is_attribution_id(attribution_id) or not _matches(_KEY_TAIL, tail):
         return False

@@ -27,3 +27,8 @@ def invoice(invoice_key: str) -> str:
 def subscription(stripe_subscription_id: str) -> str:
     """`subscription/<stripe id>`."""
     return f"subscription/{stripe_subscription_id}"
+
+
+def stripe_invoice(stripe_id: str) -> str:
+    """`stripe-invoice/<in_...>`, or `<cn_...>` of a credit note that does not name its invoice."""
+    return f"stripe-invoice/{stripe_id}"

@@ -25,9 +25,9 @@ async def session() -> AsyncIterator[ClientSession]:
 async def leave_no_workflow(temporal_client: Client) -> AsyncIterator[None]:
     """What was signalled here must not be found by workers of other tests."""
     yield
-    query = (
-        'ExecutionStatus = "Running" AND (WorkflowId STARTS_WITH "invoice/" OR WorkflowId STARTS_WITH "subscription/")'
-    )
+    prefixes = ("invoice/", "subscription/", "stripe-invoice/", "dispute/")
+    ours = " OR ".join(f'WorkflowId STARTS_WITH "{prefix}"' for prefix in prefixes)
+    query = f'ExecutionStatus = "Running" AND ({ours})'
     empty = 0
     while empty < 2:  # what has just been started is listed a little later
         found = [workflow async for workflow in temporal_client.list_workflows(query)]

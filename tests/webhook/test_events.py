@@ -151,6 +151,66 @@ async def test_the_longest_ids_fit(receiver: Receiver) -> None:
     assert await exists(receiver.client, f"invoice/{key}")
 
 
+def _of_cycle(**more: Any) -> dict[str, Any]:
+    return {"id": "in_cycle", "customer": "cus_1", "metadata": {}, **more}
+
+
+_PARENT = {"type": "subscription_details", "subscription_details": {"subscription": "sub_1", "metadata": {}}}
+
+
+@pytest.mark.parametrize(
+    ("payload", "workflow_id"),
+    [
+        pytest.param(event("invoice.created", _of_cycle(parent=_PARENT)), "stripe-invoice/in_cycle", id="a cycle's"),
+        pytest.param(
+            event("invoice.created", _of_cycle(subscription="sub_1")), "stripe-invoice/in_cycle", id="of an old version"
+        ),
+        pytest.param(event("invoice.paid", {"id": "in_bare"}), "stripe-invoice/in_bare", id="bare"),
+        pytest.param(
+            event("credit_note.created", {"id": "cn_1", "invoice": "in_credited", "customer": "cus_1", "metadata": {}}),
+            "stripe-invoice/in_credited",
+            id="a credit note",
+        ),
+        pytest.param(
+            event("credit_note.created", {"id": "cn_bare", "object": "credit_note"}),
+            "stripe-invoice/cn_bare",
+            id="a bare credit note",
+        ),
+    ],
+)
+async def test_what_does_not_tell_whose_it_is_is_looked_up(
+    receiver: Receiver, payload: dict[str, Any], workflow_id: str
+) -> None:
+    assert await receiver.deliver(payload) == 200
+    handle = receiver.client.get_workflow_handle(workflow_id)
+    assert (await handle.describe()).workflow_type == Workflows.STRIPE_INVOICE
+    await handle.terminate()
+
+
+@pytest.mark.parametrize(
+    ("payload", "outcome"),
+    [
+        pytest.param(event("invoice.created", _of_cycle()), "foreign", id="by hand"),
+        pytest.param(event("invoice.created", _of_cycle(parent={"type": "quote_details"})), "foreign", id="a quote's"),
+        pytest.param(event("invoice.paid", _of_cycle(parent=_PARENT)), "foreign", id="later in a cycle's life"),
+        pytest.param(event("credit_note.created", {"id": "cn_1", "customer": "cus_1"}), "foreign", id="of no invoice"),
+        pytest.param(event("invoice.paid", {"id": "in 1\n"}), "ignored", id="an odd id"),
+        pytest.param(event("credit_note.created", {"id": "cn_1", "invoice": ["in_1"]}), "ignored", id="an odd invoice"),
+    ],
+)
+async def test_what_need_not_be_looked_up(receiver: Receiver, payload: dict[str, Any], outcome: str) -> None:
+    signalled, before = await receiver.count("signalled"), await receiver.count(outcome)
+    assert await receiver.deliver(payload) == 200
+    assert (await receiver.count("signalled"), await receiver.count(outcome)) == (signalled, before + 1)
+
+
+async def test_a_credit_note_with_our_metadata_wakes_our_invoice(receiver: Receiver) -> None:
+    key = new_key()
+    note = {"id": "cn_1", "invoice": "in_1", "customer": "cus_1", "metadata": {"perdure_invoice": key}}
+    assert await receiver.deliver(event("credit_note.created", note)) == 200
+    assert await exists(receiver.client, f"invoice/{key}")
+
+
 def test_the_endpoint_is_registered_for_what_is_handled() -> None:
     assert "invoice.finalized" in ENABLED_EVENTS
     assert "customer.subscription.deleted" in ENABLED_EVENTS
