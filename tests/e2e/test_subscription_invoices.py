@@ -6,15 +6,18 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from temporalio.service import RPCError
 
 from billing.invoice import InvoiceState
 from billing.policy import AccountPolicy, BlockedKind, ChargeOn, Finalization
-from contracts.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts import workflow_ids
+from contracts.invoices import ApproveInvoice, LookupOutcome, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
 from starter.decisions import decide
 from storage import policies
 from storage.invoices import InvoiceRecord
 from tests.e2e.subscribers import Subscribers, subscribing
+from tests.support.metrics import metered
 from tests.support.system import System, until
 
 DAY, FEE = 864, 900
@@ -134,3 +137,35 @@ async def test_voiding_takes_only_our_lines_from_the_subscriptions_draft(system:
     await system.until_state(draft.key, InvoiceState.DELETED)
     stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
     assert (stripe.status, stripe.subtotal, stripe.metadata.to_dict()) == ("draft", FEE, {})
+
+
+async def test_an_invoice_whose_metadata_somebody_removed_is_found_by_its_id(system: System, they: Subscribers) -> None:
+    await they.clock("2022-06-01")
+    await system.add_account("team:removed", ("2022-05-01", None))
+    await system.add_instance("removed", "team:removed", "2022-05-03", "2022-05-04")
+    await system.run_period("2022-05")
+    (invoice,) = await system.invoices()
+    await system.admin("flush_webhooks", {})
+    await system.stripe.v1.invoices.update_async(invoice.stripe_invoice_id, {"metadata": {"perdure_invoice": ""}})
+    await system.admin("webhook_faults", {"match": {"type": "^invoice"}, "action": "strip", "times": None})
+    await system.stripe.v1.invoices.void_invoice_async(invoice.stripe_invoice_id)
+    await system.until_state(invoice.key, InvoiceState.VOIDED)
+
+
+async def test_an_invoice_of_no_account_is_left_alone_and_counted(system: System, they: Subscribers) -> None:
+    await system.stop()
+    meter = await metered(system)
+    await system.start()
+    await they.clock("2022-05-10")
+    subscription = await they.subscribe(await they.customer(other="yes"))
+    first = (await system.stripe.v1.invoices.list_async({"subscription": subscription})).data[0]
+    handle = system.client.get_workflow_handle(workflow_ids.stripe_invoice(first.id), result_type=LookupOutcome)
+
+    async def ended() -> LookupOutcome | None:
+        try:
+            return await handle.result()
+        except RPCError:  # its event is still under way
+            return None
+
+    assert (await until(ended)).note == "No account of ours: ignored."
+    assert await meter.count("perdure_foreign_invoices") == 1
