@@ -62,9 +62,7 @@ class StripeInvoiceWorkflow:
             await self._wake(linked.invoice_key)
             return f"It is {linked.invoice_key}."
         if linked.attribution_id is None:
-            workflow.metric_meter().create_counter(_FOREIGN, "Invoices of Stripe's that are no account's of ours").add(
-                1
-            )
+            workflow.metric_meter().create_counter(_FOREIGN, "Invoices of no account of ours").add(1)
             return "No account of ours: ignored."
         workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(linked.attribution_id)])
         if found.status != "draft" or found.billing_reason != _CYCLE or found.period_end is None:

@@ -163,7 +163,8 @@ async def test_an_invoice_of_no_account_is_left_alone_and_counted(system: System
 
     async def ended() -> LookupOutcome | None:
         try:
-            return await handle.result()
+            outcome: LookupOutcome = await handle.result()
+            return outcome
         except RPCError:  # its event is still under way
             return None
 

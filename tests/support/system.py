@@ -237,11 +237,12 @@ async def running_system(
     folder: Path,
     *,
     queues: Iterable[str] = (BILLING_QUEUE, STRIPE_QUEUE),
+    rate_card: str = RATES,
     **overrides: Any,
 ) -> AsyncIterator[System]:
     """Everything of one test, on an upgraded database."""
     rates = folder / "rates.toml"
-    rates.write_text(RATES)
+    rates.write_text(rate_card)
     async with AsyncExitStack() as stack:
         stripe: Any = make_stripe_client(emulator.api_key, emulator.url)
         stack.push_async_callback(close_stripe_client, stripe)

@@ -1,0 +1,286 @@
+"""A year of one account's life, on Stripe's clock: invoices less credits are what its events come to, to the cent.
+
+The reference shares no code with the product.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from storage.disputes import DisputeRecord
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy
+
+from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice import DEAD, InvoiceState
+from contracts import workflow_ids
+from contracts.credit_notes import CreditNoteRef
+from contracts.events import CatchUpInput
+from contracts.invoices import VoidInvoice
+from contracts.names import BILLING_QUEUE, Updates, Workflows
+from devstack.emulator import StripeEmulator
+from starter.decisions import decide
+from storage import credit_notes, disputes
+from storage.credit_notes import CreditNoteRecord
+from storage.invoices import InvoiceRecord
+from tests.e2e.conftest import migrated
+from tests.e2e.subscribers import Subscribers, subscribing
+from tests.e2e.year_reference import Year
+from tests.support.databases import FreshDatabase
+from tests.support.system import System, running_system, until
+
+TEAM = "team:year"
+RATES = [
+    ("2022-01-01", {"default": "0.1666666667", "xl": "0.3333333333"}, "0.036"),
+    ("2022-04-10", {"default": "0.2", "xl": "0.4"}, "0.033"),
+]
+CARD = "".join(
+    f"""
+[[version]]
+effective_from = {start}T00:00:00Z
+credits_per_minute = {{ default = "{rates["default"]}", xl = "{rates["xl"]}" }}
+price_per_credit = {{ usd = "{price}" }}
+minimum_charge = {{ usd = "0.50" }}
+"""
+    for start, rates, price in RATES
+)
+DROP_ALL = {"match": {"type": ""}, "action": "drop", "times": None}
+
+
+@pytest.fixture
+async def life(
+    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+) -> AsyncIterator[Life]:
+    url = await fresh_database(migrated)
+    async with (
+        running_system(
+            temporal_client,
+            url,
+            stripe_emulator,
+            tmp_path,
+            rate_card=CARD,
+            events_settle_seconds=0.0,
+            finalization_poll_seconds=1.0,
+        ) as system,
+        subscribing(system) as they,
+    ):
+        yield Life(system, they, Year(RATES, minimum=50))
+
+
+@dataclass
+class Life:
+    """The account in the product and in the reference, side by side."""
+
+    system: System
+    they: Subscribers
+    year: Year
+
+    async def runs(self, name: str, start: str, end: str, workspace_class: str = "default") -> None:
+        await self.system.add_instance(name, TEAM, start, end, workspace_class)
+        self.year.runs(name, start, end, workspace_class)
+
+    async def month(self, month: str, end: str) -> None:
+        """Its run, some hours after its end."""
+        await self.they.clock(f"{end}T06:00")
+        await self.system.run_period(month)
+        amount = self.year.settle(month, end)
+        if amount:
+            assert (await self.latest(month)).amount == amount
+        await self.agree()
+
+    async def latest(self, month: str) -> InvoiceRecord:
+        """The live invoice of the month's run."""
+        found = [i for i in await self.system.invoices(month) if i.reason == "period" and i.state not in DEAD]
+        assert len(found) == 1
+        return found[0]
+
+    async def cancelled(self, subscription: str, at: str) -> None:
+        """Wait for the settlement of a cancellation."""
+        amount = self.year.settle(f"cancellation {at}", at)
+        if amount:
+            key = f"{at[:7]}/{TEAM}/cancellation/{subscription}"
+            found = await self.system.until_state(key, InvoiceState.BILLED, InvoiceState.PAID)
+            assert found.amount == amount
+        await self.agree()
+
+    async def credit(self, invoice: InvoiceRecord, order: CreditOrder) -> CreditNoteRecord:
+        note, _ = await credit_notes.request_credit(self.system.db, invoice.key, order)
+        await self.system.client.start_workflow(
+            Workflows.CREDIT_NOTE,
+            CreditNoteRef(credit_note_key=note.key),
+            id=workflow_ids.credit_note(note.key),
+            task_queue=BILLING_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+
+        async def issued() -> CreditNoteRecord | None:
+            found = await credit_notes.load_credit_note(self.system.db, note.key)
+            return found if found and found.state is CreditNoteState.ISSUED else None
+
+        made = await until(issued)
+        self.year.credit(made.amount)
+        return made
+
+    async def catch_up(self) -> None:
+        handle = await self.system.client.start_workflow(
+            Workflows.EVENTS_CATCH_UP, CatchUpInput(), id=workflow_ids.EVENTS_CATCH_UP, task_queue=BILLING_QUEUE
+        )
+        await asyncio.wait_for(handle.result(), 60)
+
+    async def agree(self) -> None:
+        """Our books, Stripe's, and the reference."""
+
+        async def settled() -> bool:
+            live = [i for i in await self.system.invoices() if i.state not in DEAD]
+            return all(i.state in (InvoiceState.BILLED, InvoiceState.PAID) for i in live)
+
+        await until(settled)
+        live = [i for i in await self.system.invoices() if i.state not in DEAD]
+        notes = await credit_notes.credit_notes_of(self.system.db, [i.id for i in live])
+        credited = sum(n.amount for of in notes.values() for n in of if n.state is CreditNoteState.ISSUED)
+        assert sum(i.amount for i in live) - credited == self.year.total
+        ours = {i.stripe_invoice_id for i in live}
+        stripe = [i for i in await self.system.stripe_invoices() if i["id"] in ours]
+        assert len(stripe) == len(live)
+        back = sum(i["pre_payment_credit_notes_amount"] + i["post_payment_credit_notes_amount"] for i in stripe)
+        assert sum(i["subtotal"] for i in stripe) - back == self.year.total
+
+
+async def first_quarter(life: Life, customer: str) -> str:
+    """Subscribe, use, cancel, return within the quarter; what runs on between is nobody's."""
+    await life.they.clock("2022-01-10T09:30")
+    first = await life.they.subscribe(customer)
+    life.year.subscribe("2022-01-10T09:30")
+    await life.they.until_windows(TEAM, ("2022-01-10T09:30", None))
+    await life.runs("early", "2022-01-09", "2022-01-12T07:13:11")
+    await life.runs("long", "2022-01-20T22:00", "2022-03-09T04:05:06", "xl")
+    await life.month("2022-01", "2022-02-01")
+
+    await life.they.clock("2022-02-14T12:00")
+    await life.they.cancel(first)
+    life.year.cancel("2022-02-14T12:00")
+    await life.cancelled(first, "2022-02-14T12:00")
+    await life.month("2022-02", "2022-03-01")
+
+    await life.they.clock("2022-03-05")
+    second = await life.they.subscribe(customer)
+    life.year.subscribe("2022-03-05")
+    await life.they.until_windows(TEAM, ("2022-01-10T09:30", "2022-02-14T12:00"), ("2022-03-05", None))
+    await life.runs("across", "2022-03-30T10:00", "2022-04-12T10:00:01")
+    await life.month("2022-03", "2022-04-01")
+    return second
+
+
+async def second_quarter(life: Life) -> InvoiceRecord:
+    """A rate change in the middle of an instance, a void by a person in Stripe, credit notes; a paid invoice."""
+    await life.month("2022-04", "2022-05-01")
+    await life.runs("may", "2022-05-03T01:02:03", "2022-05-20T04:05:06", "xl")
+    await life.runs("may-2", "2022-05-03", "2022-05-04")
+    await life.month("2022-05", "2022-06-01")
+    may = await life.latest("2022-05")
+    await life.system.stripe.v1.invoices.void_invoice_async(may.stripe_invoice_id)
+    await life.system.until_state(may.key, InvoiceState.VOIDED)
+    life.year.void("2022-05")
+    await life.runs("may-late", "2022-05-28", "2022-05-29T12:00")
+    await life.month("2022-05", "2022-06-01")
+
+    again = await life.latest("2022-05")
+    await life.credit(again, CreditOrder(CreditKind.INSTANCE, "it was down", instance_id="may-2"))
+    await life.credit(again, CreditOrder(CreditKind.AMOUNT, "goodwill", amount=123))
+    await life.agree()
+    await life.runs("june", "2022-06-05", "2022-06-09T17:45")
+    await life.month("2022-06", "2022-07-01")
+    june = await life.latest("2022-06")
+    await life.system.stripe.v1.invoices.pay_async(june.stripe_invoice_id, {"payment_method": "pm_card_visa"})
+    return await life.system.until_state(june.key, InvoiceState.PAID)
+
+
+async def disputed(life: Life, june: InvoiceRecord) -> None:
+    """Opened and lost: recorded, and nothing of it alters what was billed; a credit of a paid invoice does."""
+    opened: Any = await life.system.admin("disputes", {"invoice": june.stripe_invoice_id, "reason": "fraudulent"})
+
+    async def status(wanted: str) -> DisputeRecord:
+        async def there() -> DisputeRecord | None:
+            found = (await disputes.of_invoices(life.system.db, [june.id])).get(june.id, [])
+            return found[0] if found and found[0].status == wanted else None
+
+        return await until(there)
+
+    assert (await status("needs_response")).amount == june.amount
+    await life.system.admin(f"disputes/{opened['id']}/close", {"status": "lost"})
+    assert (await status("lost")).closed_at is not None
+    await life.credit(june, CreditOrder(CreditKind.LINE, "settled with them", line_no=1))
+    await life.agree()
+
+
+async def silence(life: Life, customer: str, second: str) -> str:
+    """Two months in which Stripe's webhooks never come: cancelled, back, a void; healed by polling and the catch-up."""
+    await life.catch_up()
+    await life.system.admin("webhook_faults", DROP_ALL)
+    await life.runs("silent", "2022-07-10", "2022-08-20", "xl")
+    await life.they.clock("2022-07-25")
+    await life.catch_up()
+    await life.they.clock("2022-08-04")
+    await life.they.cancel(second)
+    life.year.cancel("2022-08-04")
+    await life.system.run_period("2022-07")
+    life.year.settle("2022-07", "2022-08-01")
+    await life.catch_up()
+    await life.cancelled(second, "2022-08-04")
+    await life.they.clock("2022-08-11")
+    third = await life.they.subscribe(customer)
+    life.year.subscribe("2022-08-11")
+    july = await life.latest("2022-07")
+    await life.system.stripe.v1.invoices.void_invoice_async(july.stripe_invoice_id)
+    await life.catch_up()
+    await life.system.until_state(july.key, InvoiceState.VOIDED)
+    life.year.void("2022-07")
+    await life.they.until_windows(
+        TEAM,
+        ("2022-01-10T09:30", "2022-02-14T12:00"),
+        ("2022-03-05", "2022-08-04"),
+        ("2022-08-11", None),
+    )
+    await life.month("2022-08", "2022-09-01")
+    await life.catch_up()
+    await life.system.admin("webhook_faults", method="DELETE")
+    return third
+
+
+async def test_a_year_of_one_accounts_life_comes_to_the_cent(life: Life) -> None:
+    customer = await life.they.customer(attribution_id=TEAM)
+    second = await first_quarter(life, customer)
+    june = await second_quarter(life)
+    await disputed(life, june)
+    third = await silence(life, customer, second)
+
+    # Late usage, and an invoice that a person gives up: its usage is on the next one.
+    await life.runs("late", "2022-06-20T00:00:01", "2022-06-21T00:00:02")
+    await life.runs("september", "2022-09-01", "2022-09-02")
+    await life.month("2022-09", "2022-10-01")
+    september = await life.latest("2022-09")
+    decision = VoidInvoice(by="ann", reason="not yet", write_off=False)
+    await decide(life.system.client, september.key, Updates.VOID, decision)
+    await life.system.until_state(september.key, InvoiceState.VOIDED)
+    life.year.void("2022-09")
+    await life.runs("october", "2022-10-30", "2022-11-02", "xl")
+    await life.month("2022-10", "2022-11-01")
+    await life.month("2022-11", "2022-12-01")
+
+    # Cancelled at the period's end: Stripe ends it in the following year.
+    await life.runs("december", "2022-12-30", "2023-01-03")
+    await life.they.clock("2022-12-15")
+    await life.system.stripe.v1.subscriptions.update_async(third, {"cancel_at_period_end": True})
+    ends = (await life.system.stripe.v1.subscriptions.retrieve_async(third)).cancel_at
+    await life.month("2022-12", "2023-01-01")
+    await life.they.clock("2023-01-20")
+    assert ends is not None
+    life.year.cancel("2023-01-11")
+    await life.cancelled(third, "2023-01-11")
+    assert life.year.total == sum(bill.amount for bill in life.year.bills.values()) - life.year.credits > 0
+    assert len(life.year.bills) >= 10
