@@ -18,12 +18,14 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.accounts import AccountActivities
+from activities.disputes import DisputeActivities
 from activities.events import EventActivities
 from activities.invoices import InvoiceActivities
 from activities.links import LinkActivities
 from activities.periods import PeriodActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_customers import StripeCustomerActivities
+from activities.stripe_disputes import StripeDisputeActivities
 from activities.stripe_events import StripeEventActivities
 from activities.stripe_invoices import StripeInvoiceActivities
 from activities.stripe_links import StripeLinkActivities
@@ -36,6 +38,7 @@ from storage.database import Database
 from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
 from workflows.batch import BillingBatchWorkflow
+from workflows.dispute import DisputeWorkflow
 from workflows.events import EventsCatchUpWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.period import BillingPeriodWorkflow
@@ -54,6 +57,7 @@ WORKFLOWS = [
     AccountsSyncWorkflow,
     EventsCatchUpWorkflow,
     StripeInvoiceWorkflow,
+    DisputeWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -83,6 +87,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         periods = PeriodActivities(database, rate_card, settings)
         accounts = AccountActivities(database)
         links = LinkActivities(database)
+        disputes = DisputeActivities(database)
         events = EventActivities(database, client, settings.events_wake_ups_per_second)
         yield Worker(
             client,
@@ -95,7 +100,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(periods.progress, periods.write_summary),
                 *(accounts.apply_subscription, accounts.store_accounts),
                 *(events.load, events.deliver, events.move),
-                links.link,
+                *(links.link, disputes.record),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -117,6 +122,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
     try:
         invoices = StripeInvoiceActivities(stripe_client, settings.stripe_mode)
         customers = StripeCustomerActivities(stripe_client)
+        disputes = StripeDisputeActivities(stripe_client, settings.stripe_mode)
         links = StripeLinkActivities(stripe_client, settings.stripe_mode)
         events = StripeEventActivities(stripe_client, settings.events_settle_seconds)
         yield Worker(
@@ -125,7 +131,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
             activities=[
                 *(invoices.create, invoices.finalize, invoices.retrieve),
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
-                *(events.list_events, links.find),
+                *(events.list_events, links.find, disputes.retrieve),
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

@@ -17,6 +17,7 @@ class Workflows:
     ACCOUNTS_SYNC = "AccountsSyncWorkflow"
     EVENTS_CATCH_UP = "EventsCatchUpWorkflow"
     STRIPE_INVOICE = "StripeInvoiceWorkflow"
+    DISPUTE = "DisputeWorkflow"
 
 
 class Signals:
@@ -70,6 +71,8 @@ class Activities:
 
     FIND_STRIPE_INVOICE = "find_stripe_invoice"
     LINK_STRIPE_INVOICE = "link_stripe_invoice"
+    RETRIEVE_DISPUTE = "retrieve_dispute"
+    RECORD_DISPUTE = "record_dispute"
 
     ENSURE_CUSTOMER = "ensure_customer"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"

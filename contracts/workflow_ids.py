@@ -32,3 +32,8 @@ def subscription(stripe_subscription_id: str) -> str:
 def stripe_invoice(stripe_id: str) -> str:
     """`stripe-invoice/<in_...>`, or `<cn_...>` of a credit note that does not name its invoice."""
     return f"stripe-invoice/{stripe_id}"
+
+
+def dispute(stripe_dispute_id: str) -> str:
+    """`dispute/<Stripe id>`."""
+    return f"dispute/{stripe_dispute_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from billing.money import format_amount
 from starter.cli import tables
 
 if TYPE_CHECKING:
+    from storage.disputes import DisputeRecord
     from storage.invoices import InvoiceLineRecord, InvoiceRecord
 
 _TIMES = (
@@ -25,7 +27,7 @@ _TIMES = (
 )
 
 
-def invoice_document(record: InvoiceRecord) -> dict[str, Any]:
+def invoice_document(record: InvoiceRecord, disputes: Sequence[DisputeRecord] = ()) -> dict[str, Any]:
     """The invoice as `invoices list --json` and `invoices show --json` print it."""
     return {
         "key": record.key,
@@ -45,10 +47,11 @@ def invoice_document(record: InvoiceRecord) -> dict[str, Any]:
         "rate_card": record.rate_card_digest,
         **{name: _instant(getattr(record, name)) for name in _TIMES},
         "lines": [_line(line) for line in record.lines],
+        "disputes": [_dispute(dispute) for dispute in disputes],
     }
 
 
-def print_invoice(record: InvoiceRecord) -> None:
+def print_invoice(record: InvoiceRecord, disputes: Sequence[DisputeRecord] = ()) -> None:
     """The invoice for people."""
     tables.say(f"{record.key}: {record.state}, {format_amount(record.amount, record.currency)}")
     if record.state is InvoiceState.BLOCKED:
@@ -95,6 +98,24 @@ def print_invoice(record: InvoiceRecord) -> None:
             format_amount(rated.amount, record.currency),
         )
     tables.print_table(table)
+    for dispute in disputes:
+        closed = f", closed at {dispute.closed_at:%Y-%m-%d %H:%M:%S} UTC" if dispute.closed_at else ""
+        tables.say(
+            f"Disputed, {dispute.reason}: {format_amount(dispute.amount, dispute.currency)}, {dispute.status} "
+            f"({dispute.stripe_dispute_id}, opened at {dispute.opened_at:%Y-%m-%d %H:%M:%S} UTC{closed})"
+        )
+
+
+def _dispute(dispute: DisputeRecord) -> dict[str, Any]:
+    return {
+        "stripe_dispute_id": dispute.stripe_dispute_id,
+        "amount": dispute.amount,
+        "currency": dispute.currency,
+        "reason": dispute.reason,
+        "status": dispute.status,
+        "opened_at": format_instant(dispute.opened_at),
+        "closed_at": _instant(dispute.closed_at),
+    }
 
 
 def _line(line: InvoiceLineRecord) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ from starter.cli.invoice_document import invoice_document, print_invoice
 
 if TYPE_CHECKING:
     from storage.database import Database
+    from storage.disputes import DisputeRecord
     from storage.invoices import InvoiceRecord
 
 app = typer.Typer(help="Invoices: list, show, retry.", no_args_is_help=True)
@@ -43,9 +44,10 @@ async def list_(
     async with common.database(common.settings()) as db:
         found = every_invoice(db, period=month, attribution_id=account, state=wanted)
         if as_json:
-            await _print_json(found)
+            await _print_json(db, found)
         else:
-            _print_list([record async for record in found])
+            records = [record async for record in found]
+            _print_list(records, await _disputes(db, records))
 
 
 @app.command("show")
@@ -57,10 +59,11 @@ async def show(
     """One invoice: its state, lines, report and Stripe invoice."""
     async with common.database(common.settings()) as db:
         record = await find_invoice(db, key)
+        disputes = (await _disputes(db, [record])).get(record.id, [])
     if as_json:
-        common.print_json(invoice_document(record))
+        common.print_json(invoice_document(record, disputes))
     else:
-        print_invoice(record)
+        print_invoice(record, disputes)
 
 
 @app.command("retry")
@@ -133,17 +136,41 @@ def _state(text: str | None) -> InvoiceState | None:
     return InvoiceState(text)
 
 
-async def _print_json(records: AsyncIterator[InvoiceRecord]) -> None:
+async def _disputes(db: Database, records: Sequence[InvoiceRecord]) -> dict[int, list[DisputeRecord]]:
+    from storage import disputes
+
+    return await disputes.of_invoices(db, [record.id for record in records]) if records else {}
+
+
+async def _print_json(db: Database, records: AsyncIterator[InvoiceRecord]) -> None:
     """One JSON list, written as it is read: memory does not grow with it."""
     separator = "[\n"
+    page: list[InvoiceRecord] = []
+
+    async def write() -> None:
+        nonlocal separator
+        disputes = await _disputes(db, page)
+        for record in page:
+            text = json.dumps(invoice_document(record, disputes.get(record.id, [])), indent=2, ensure_ascii=False)
+            sys.stdout.write(separator + indent(text, "  "))
+            separator = ",\n"
+        page.clear()
+
     async for record in records:
-        text = json.dumps(invoice_document(record), indent=2, ensure_ascii=False)
-        sys.stdout.write(separator + indent(text, "  "))
-        separator = ",\n"
+        page.append(record)
+        if len(page) == _PAGE:
+            await write()
+    await write()
     sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
-def _print_list(records: list[InvoiceRecord]) -> None:
+def _disputed(disputes: list[DisputeRecord]) -> str:
+    """That it is, or was: `disputed`, `dispute won`."""
+    is_open = any(dispute.closed_at is None for dispute in disputes)
+    return "disputed" if is_open else f"dispute {disputes[-1].status}"
+
+
+def _print_list(records: list[InvoiceRecord], disputes: dict[int, list[DisputeRecord]]) -> None:
     if not records:
         tables.say("No invoices.")
         return
@@ -157,7 +184,7 @@ def _print_list(records: list[InvoiceRecord]) -> None:
         tables.add_row(
             table,
             record.key,
-            record.state,
+            f"{record.state}, {_disputed(disputes[record.id])}" if record.id in disputes else record.state,
             format_amount(record.amount, record.currency),
             f"{record.credits:,f}",
             f"{record.cutoff:%Y-%m-%d %H:%M:%S}",
