@@ -20,6 +20,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.accounts import AccountActivities
 from activities.credit_notes import CreditNoteActivities
 from activities.decisions import DecisionActivities
+from activities.disputes import DisputeActivities
 from activities.events import EventActivities
 from activities.invoices import InvoiceActivities
 from activities.links import LinkActivities
@@ -29,6 +30,7 @@ from activities.scopes import period_limits, policy_of
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
+from activities.stripe_disputes import StripeDisputeActivities
 from activities.stripe_drafts import StripeDraftActivities
 from activities.stripe_events import StripeEventActivities
 from activities.stripe_invoices import StripeInvoiceActivities
@@ -42,6 +44,7 @@ from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
 from workflows.batch import BillingBatchWorkflow
 from workflows.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
+from workflows.dispute import DisputeWorkflow
 from workflows.events import EventsCatchUpWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.period import BillingPeriodWorkflow
@@ -62,6 +65,7 @@ WORKFLOWS = [
     CreditNoteWorkflow,
     CreditNotesSyncWorkflow,
     EventsCatchUpWorkflow,
+    DisputeWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -112,6 +116,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(credit_notes.load, credit_notes.record, credit_notes.block, credit_notes.resume),
                 *(credit_notes.withdraw, credit_notes.find_invoice, credit_notes.store),
                 *(events.load, events.deliver, events.move),
+                DisputeActivities(database).record,
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -135,6 +140,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         drafts = StripeDraftActivities(stripe_client, settings.stripe_mode)
         customers = StripeCustomerActivities(stripe_client)
         credit_notes = StripeCreditNoteActivities(stripe_client)
+        disputes = StripeDisputeActivities(stripe_client, settings.stripe_mode)
         events = StripeEventActivities(stripe_client, settings.events_settle_seconds)
         yield Worker(
             client,
@@ -144,7 +150,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
                 *(drafts.fill, drafts.hold, drafts.void, drafts.look_up),
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
                 *(credit_notes.create, credit_notes.list_all),
-                events.list_events,
+                *(events.list_events, disputes.retrieve),
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

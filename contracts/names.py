@@ -19,6 +19,7 @@ class Workflows:
     CREDIT_NOTE = "CreditNoteWorkflow"
     CREDIT_NOTES_SYNC = "CreditNotesSyncWorkflow"
     EVENTS_CATCH_UP = "EventsCatchUpWorkflow"
+    DISPUTE = "DisputeWorkflow"
 
 
 class Signals:
@@ -93,6 +94,9 @@ class Activities:
     DELIVER_WAKE_UPS = "deliver_wake_ups"
     MOVE_EVENT_CURSOR = "move_event_cursor"
     LIST_STRIPE_EVENTS = "list_stripe_events"
+
+    RETRIEVE_DISPUTE = "retrieve_dispute"
+    RECORD_DISPUTE = "record_dispute"
 
     ENSURE_CUSTOMER = "ensure_customer"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"

@@ -42,12 +42,24 @@ SUBSCRIPTION_EVENTS = frozenset(
     ]
 )
 CREDIT_NOTE_EVENTS = frozenset(["credit_note.created", "credit_note.updated", "credit_note.voided"])
-ENABLED_EVENTS = sorted(INVOICE_EVENTS | {INVOICE_CREATED} | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS)
+DISPUTE_CLOSED = "charge.dispute.closed"
+DISPUTE_EVENTS = frozenset(
+    [
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        DISPUTE_CLOSED,
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+    ]
+)
+ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS | DISPUTE_EVENTS | {INVOICE_CREATED})
 """What the endpoint is registered for in Stripe."""
 CAUGHT_UP_EVENTS = sorted(
     frozenset(ENABLED_EVENTS)
     - {
         "invoice.payment_succeeded",  # comes with `invoice.paid`, which comes without it too
+        "charge.dispute.funds_withdrawn",  # of these two only the status is kept, and its changes come by themselves
+        "charge.dispute.funds_reinstated",
     }
 )
 """What the catch-up reads. At most 20, for Stripe to choose them."""
@@ -125,6 +137,8 @@ def wake_up(payload: Any) -> WakeUp | Unheeded:
         return _subscription(event, subject)
     if event.type in CREDIT_NOTE_EVENTS:
         return _credit_note(event, subject)
+    if event.type in DISPUTE_EVENTS:
+        return _dispute(event, subject)
     return Unheeded.IGNORED
 
 
@@ -204,6 +218,20 @@ def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | Unheeded:
         input={"stripe_invoice_id": invoice_id},
         event=event,
         summary=f"Credit notes of {invoice_id}, woken by {event.type}",
+    )
+
+
+def _dispute(event: StripeEvent, dispute: dict[str, Any]) -> WakeUp | Unheeded:
+    """It names a charge alone: whether that paid for an invoice of ours is looked up."""
+    dispute_id = dispute.get("id")
+    if not isinstance(dispute_id, str) or not _matches(_STRIPE_ID, dispute_id):
+        return Unheeded.IGNORED
+    return WakeUp(
+        workflow=Workflows.DISPUTE,
+        workflow_id=workflow_ids.dispute(dispute_id),
+        input={"stripe_dispute_id": dispute_id},
+        event=event,
+        summary=f"Dispute {dispute_id}",
     )
 
 

@@ -42,3 +42,8 @@ def credit_note(key: str) -> str:
 def credit_notes_sync(stripe_invoice_id: str) -> str:
     """`credit-notes/<in_...>`."""
     return f"credit-notes/{stripe_invoice_id}"
+
+
+def dispute(stripe_dispute_id: str) -> str:
+    """`dispute/<Stripe id>`."""
+    return f"dispute/{stripe_dispute_id}"

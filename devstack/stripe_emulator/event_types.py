@@ -43,6 +43,8 @@ SILENT = frozenset(
     [
         "account.updated",
         "charge.captured",
+        "charge.dispute.funds_reinstated",
+        "charge.dispute.funds_withdrawn",
         "charge.expired",
         "charge.failed",
         "charge.pending",

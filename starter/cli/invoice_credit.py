@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -104,7 +105,7 @@ def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
     }
 
 
-def credited(notes: list[CreditNoteRecord]) -> int:
+def credited(notes: Sequence[CreditNoteRecord]) -> int:
     """What is credited, in minor units: the issued ones."""
     return sum(note.amount for note in notes if note.state is CreditNoteState.ISSUED)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from starter.cli.invoice_credit import credit_note_document, credited, sentence
 
 if TYPE_CHECKING:
     from storage.credit_notes import CreditNoteRecord
+    from storage.disputes import DisputeRecord
     from storage.invoices import InvoiceLineRecord, InvoiceRecord
 
 _TIMES = (
@@ -28,8 +30,10 @@ _TIMES = (
 )
 
 
-def invoice_document(record: InvoiceRecord, notes: list[CreditNoteRecord]) -> dict[str, Any]:
-    """The invoice, with its credit notes, as `invoices list --json` and `invoices show --json` print it."""
+def invoice_document(
+    record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disputes: Sequence[DisputeRecord]
+) -> dict[str, Any]:
+    """The invoice with its credit notes and disputes, as `invoices list` and `show` print it as JSON."""
     return {
         "key": record.key,
         "attribution_id": record.attribution_id,
@@ -64,10 +68,11 @@ def invoice_document(record: InvoiceRecord, notes: list[CreditNoteRecord]) -> di
         "lines": [_line(line) for line in record.lines],
         "credited": credited(notes),
         "credit_notes": [credit_note_document(note) for note in notes],
+        "disputes": [_dispute(dispute) for dispute in disputes],
     }
 
 
-def print_invoice(record: InvoiceRecord, notes: list[CreditNoteRecord]) -> None:
+def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disputes: Sequence[DisputeRecord]) -> None:
     """The invoice for people."""
     tables.say(f"{record.key}: {record.state}, {format_amount(record.amount, record.currency)}")
     _print_standing(record)
@@ -117,6 +122,24 @@ def print_invoice(record: InvoiceRecord, notes: list[CreditNoteRecord]) -> None:
     if off := credited(notes):
         net = format_amount(record.amount - off, record.currency)
         tables.say(f"Credited {format_amount(off, record.currency)}, which leaves {net}.")
+    for dispute in disputes:
+        closed = f", closed at {dispute.closed_at:%Y-%m-%d %H:%M:%S} UTC" if dispute.closed_at else ""
+        tables.say(
+            f"Disputed, {dispute.reason}: {format_amount(dispute.amount, dispute.currency)}, {dispute.status} "
+            f"({dispute.stripe_dispute_id}, opened at {dispute.opened_at:%Y-%m-%d %H:%M:%S} UTC{closed})"
+        )
+
+
+def _dispute(dispute: DisputeRecord) -> dict[str, Any]:
+    return {
+        "stripe_dispute_id": dispute.stripe_dispute_id,
+        "amount": dispute.amount,
+        "currency": dispute.currency,
+        "reason": dispute.reason,
+        "status": dispute.status,
+        "opened_at": format_instant(dispute.opened_at),
+        "closed_at": _instant(dispute.closed_at),
+    }
 
 
 def _line(line: InvoiceLineRecord) -> dict[str, Any]:

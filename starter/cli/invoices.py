@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from textwrap import indent
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,9 +24,10 @@ from starter.cli.invoice_document import invoice_document, print_invoice
 if TYPE_CHECKING:
     from storage.credit_notes import CreditNoteRecord
     from storage.database import Database
+    from storage.disputes import DisputeRecord
     from storage.invoices import InvoiceRecord
 
-    Credited = tuple[InvoiceRecord, list[CreditNoteRecord]]
+    Listed = tuple[InvoiceRecord, list[CreditNoteRecord], list[DisputeRecord]]
 
 app = typer.Typer(help="Invoices: list, show, retry, approve, rebuild, void, credit.", no_args_is_help=True)
 
@@ -47,11 +48,11 @@ async def list_(
     if account is not None:
         parse_attribution_id(account)
     async with common.database(common.settings()) as db:
-        found = every_invoice_with_credits(db, period=month, attribution_id=account, state=wanted)
+        found = every_listed_invoice(db, period=month, attribution_id=account, state=wanted)
         if as_json:
             await _print_json(found)
         else:
-            _print_list([record async for record in found])
+            _print_list([each async for each in found])
 
 
 @app.command("show")
@@ -66,10 +67,11 @@ async def show(
     async with common.database(common.settings()) as db:
         record = await find_invoice(db, key)
         notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])
+        disputes = (await _disputes(db, [record])).get(record.id, [])
     if as_json:
-        common.print_json(invoice_document(record, notes))
+        common.print_json(invoice_document(record, notes, disputes))
     else:
-        print_invoice(record, notes)
+        print_invoice(record, notes, disputes)
 
 
 @app.command("retry")
@@ -110,16 +112,17 @@ async def every_invoice(
             yield record
 
 
-async def every_invoice_with_credits(
+async def every_listed_invoice(
     db: Database, *, period: str | None, attribution_id: str | None, state: InvoiceState | None
-) -> AsyncIterator[Credited]:
-    """`every_invoice`, each with its credit notes."""
+) -> AsyncIterator[Listed]:
+    """`every_invoice`, each with its credit notes and disputes."""
     from storage import credit_notes
 
     async for page in _pages(db, period, attribution_id, state):
         notes = await credit_notes.credit_notes_of(db, [record.id for record in page])
+        disputes = await _disputes(db, page)
         for record in page:
-            yield record, notes.get(record.id, [])
+            yield record, notes.get(record.id, []), disputes.get(record.id, [])
 
 
 async def _pages(
@@ -161,17 +164,29 @@ def _state(text: str | None) -> InvoiceState | None:
     return InvoiceState(text)
 
 
-async def _print_json(records: AsyncIterator[Credited]) -> None:
+async def _disputes(db: Database, records: Sequence[InvoiceRecord]) -> dict[int, list[DisputeRecord]]:
+    from storage import disputes
+
+    return await disputes.of_invoices(db, [record.id for record in records]) if records else {}
+
+
+async def _print_json(records: AsyncIterator[Listed]) -> None:
     """One JSON list, written as it is read: memory does not grow with it."""
     separator = "[\n"
-    async for record, notes in records:
-        text = json.dumps(invoice_document(record, notes), indent=2, ensure_ascii=False)
+    async for record, notes, disputes in records:
+        text = json.dumps(invoice_document(record, notes, disputes), indent=2, ensure_ascii=False)
         sys.stdout.write(separator + indent(text, "  "))
         separator = ",\n"
     sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
-def _print_list(records: list[Credited]) -> None:
+def _disputed(disputes: list[DisputeRecord]) -> str:
+    """That it is, or was: `disputed`, `dispute won`."""
+    is_open = any(dispute.closed_at is None for dispute in disputes)
+    return "disputed" if is_open else f"dispute {disputes[-1].status}"
+
+
+def _print_list(records: list[Listed]) -> None:
     if not records:
         tables.say("No invoices.")
         return
@@ -179,7 +194,7 @@ def _print_list(records: list[Credited]) -> None:
     table = tables.make_table("", "Key", "State", *right[:3], right[3], "Cutoff (UTC)", "Stripe invoice", right=right)
     totals: dict[str, int] = {}
     less: dict[str, int] = {}
-    for record, notes in records:
+    for record, notes, disputes in records:
         off = credited(notes)
         if record.state not in DEAD:
             totals[record.currency] = totals.get(record.currency, 0) + record.amount
@@ -187,7 +202,7 @@ def _print_list(records: list[Credited]) -> None:
         tables.add_row(
             table,
             record.key,
-            record.state,
+            f"{record.state}, {_disputed(disputes)}" if disputes else record.state,
             format_amount(record.amount, record.currency),
             format_amount(off, record.currency) if off else None,
             format_amount(record.amount - off, record.currency),
@@ -196,7 +211,7 @@ def _print_list(records: list[Credited]) -> None:
             record.stripe_invoice_id,
         )
     tables.print_table(table)
-    for record, notes in records:
+    for record, notes, _ in records:
         if record.state is InvoiceState.BLOCKED:
             tables.say(
                 f"blocked since {record.blocked_since:%Y-%m-%d %H:%M} UTC: {record.key}: {record.blocked_reason}"

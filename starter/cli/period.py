@@ -86,7 +86,7 @@ async def status(
 
 async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
     """What `period status --json` prints; its fields are described in docs/command-line.md."""
-    from storage import credit_notes, periods, policies
+    from storage import credit_notes, disputes, periods, policies
     from storage.subscription_faults import list_faults
 
     progress = await periods.period_progress(db, str(month), None)
@@ -132,6 +132,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
             for fault in await list_faults(db)
         ],
         "excluded": excluded,
+        "disputes": await disputes.open_in_period(db, str(month)),
         "overbilled": overbilling.documents(await periods.overbilled_usage(db, period=str(month))),
     }
 
@@ -253,17 +254,21 @@ def _fate(preview: InvoicePreview) -> str:
     return f"invoice, blocked until it is approved: {preview.brake}" if preview.brake else "invoice"
 
 
-def _print_status(document: dict[str, object]) -> None:
-    table = Table(title=f"Billing period {document['billing_period']}")
+def _print_states(title: str, counts: dict[str, int], totals: dict[str, dict[str, int]]) -> None:
+    table = Table(title=title)
     for name in ("State", "Invoices", "Total"):
         table.add_column(name, overflow="fold")
-    counts, totals = document["counts"], document["totals"]
-    assert isinstance(counts, dict)
-    assert isinstance(totals, dict)
     for state, count in sorted(counts.items()):
         amounts = ", ".join(format_amount(t, c) for c, t in sorted(totals.get(state, {}).items()))
         table.add_row(state, str(count), amounts)
     common.out.print(table)
+
+
+def _print_status(document: dict[str, object]) -> None:
+    counts, totals = document["counts"], document["totals"]
+    assert isinstance(counts, dict)
+    assert isinstance(totals, dict)
+    _print_states(f"Billing period {document['billing_period']}", counts, totals)
     if document["settled_at"]:
         common.out.print(f"The whole period was last settled at {document['settled_at']}.", markup=False)
     _print_waiting(document)
@@ -274,8 +279,12 @@ def _print_status(document: dict[str, object]) -> None:
     for row in blocked:
         common.out.print(f"blocked since {row['since']}: {row['key']}: {row['reason']}", markup=False)
     _print_credits(document)
-    if carried["below_minimum"]:
-        common.out.print(f"{carried['below_minimum']} account(s) below the minimum charge are carried over.")
+    for count, what in (
+        (document["disputes"], "open dispute(s): `perdure invoices list` marks their invoices."),
+        (carried["below_minimum"], "account(s) below the minimum charge are carried over."),
+    ):
+        if count:
+            common.out.print(f"{count} {what}")
     reasons: dict[str, list[int]] = {}
     for row in excluded:
         reasons.setdefault(row["reason"], []).append(row["duration_us"] or 0)

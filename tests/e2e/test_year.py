@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from storage.disputes import DisputeRecord
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
@@ -27,6 +26,7 @@ from devstack.emulator import StripeEmulator
 from starter.decisions import decide
 from storage import credit_notes, disputes
 from storage.credit_notes import CreditNoteRecord
+from storage.disputes import DisputeRecord
 from storage.invoices import InvoiceRecord
 from tests.e2e.conftest import migrated
 from tests.e2e.subscribers import Subscribers, subscribing

@@ -1,0 +1,30 @@
+-- name: disputed_invoice
+SELECT id, key, attribution_id, billing_period
+FROM invoice
+WHERE stripe_invoice_id = ANY (CAST(:stripe_invoice_ids AS text[]))
+ORDER BY key
+LIMIT 1;
+
+-- name: record
+INSERT INTO dispute (stripe_dispute_id, invoice_id, amount, currency, reason, status, opened_at, closed_at)
+VALUES (:stripe_dispute_id, :invoice_id, :amount, :currency, :reason, :status, :opened_at, :closed_at)
+ON CONFLICT (stripe_dispute_id) DO UPDATE
+SET amount = excluded.amount,
+    currency = excluded.currency,
+    reason = excluded.reason,
+    status = excluded.status,
+    -- One that is lost may be appealed: then it is open again.
+    closed_at = CASE WHEN excluded.closed_at IS NOT NULL THEN coalesce(dispute.closed_at, excluded.closed_at) END,
+    updated_at = now();
+
+-- name: of_invoices
+SELECT invoice_id, stripe_dispute_id, amount, currency, reason, status, opened_at, closed_at
+FROM dispute
+WHERE invoice_id = ANY (CAST(:ids AS bigint[]))
+ORDER BY invoice_id, opened_at, stripe_dispute_id;
+
+-- name: open_in_period
+SELECT count(*)
+FROM dispute AS d
+JOIN invoice AS i ON i.id = d.invoice_id
+WHERE i.billing_period = :period AND d.closed_at IS NULL;
