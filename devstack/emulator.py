@@ -17,11 +17,20 @@ from devstack.processes import Child
 DESCRIPTION = "perdure up"
 # What `perdure stripe register-webhook` asks of Stripe too; a test compares the two lists.
 EVENTS = (
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
     "customer.subscription.created",
     "customer.subscription.deleted",
     "customer.subscription.paused",
     "customer.subscription.resumed",
     "customer.subscription.updated",
+    "invoice.created",
     "invoice.deleted",
     "invoice.finalization_failed",
     "invoice.finalized",
