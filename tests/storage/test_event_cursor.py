@@ -25,9 +25,9 @@ async def db(migrated_database: str) -> AsyncIterator[Database]:
 
 async def test_of_two_runs_the_second_does_not_move_it_back(db: Database) -> None:
     assert await event_cursor.load(db, "c") is None
-    assert await event_cursor.move(db, "c", None, "", FIRST, None)
+    assert await event_cursor.move(db, "c", None, "", FIRST, FIRST)
     assert not await event_cursor.move(db, "c", None, "evt_1", FIRST, FIRST), "it is there already"
-    assert await event_cursor.move(db, "c", "", "evt_1", FIRST, FIRST)
+    assert await event_cursor.move(db, "c", "", "evt_1", FIRST, None)
     assert await event_cursor.move(db, "c", "evt_1", "evt_3", LATER, FIRST)
     assert not await event_cursor.move(db, "c", "evt_1", "evt_2", FIRST, FIRST)
     found = await event_cursor.load(db, "c")
