@@ -90,7 +90,8 @@ def types_wanted(types: list[str]) -> dict[str, list[str]]:
 
 
 def _is_gone(error: stripe.InvalidRequestError) -> bool:
-    return error.http_status in _NOT_FOUND and error.param == "ending_before"
+    # The request names one object, the cursor.
+    return error.http_status in _NOT_FOUND and "resource_missing" in (error.code, error.error and error.error.code)
 
 
 def _lost(cursor: EventCursor) -> str:

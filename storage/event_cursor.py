@@ -36,7 +36,7 @@ async def move(
 ) -> bool:
     """Move the cursor from the event `was` (none: there is no cursor yet) on; False when it was not there.
 
-    To move it to where it is says that there was nothing new.
+    To move it to where it is says that there was nothing new. `adopted_until` is kept as it was at first.
     """
     cursor = {
         "name": name,
