@@ -22,7 +22,7 @@ from storage import credit_notes as store
 from storage import invoices
 from storage.credit_notes import CreditNoteRecord, StripeCreditNote
 from storage.database import Database
-from storage.invoices import InvoiceRecord
+from storage.invoice_records import InvoiceRecord
 
 
 class CreditNoteActivities:

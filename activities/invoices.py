@@ -34,7 +34,8 @@ from settings import Settings
 from storage import invoices as store
 from storage.database import Database
 from storage.decisions import record_payment_attempts
-from storage.invoices import InvoiceRecord, UnknownInvoiceError
+from storage.invoice_records import InvoiceRecord
+from storage.invoices import UnknownInvoiceError
 from storage.reports import ReportStore
 
 _LAST_CHECK = timedelta(minutes=10)

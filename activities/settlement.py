@@ -13,7 +13,7 @@ from contracts import stripe_metadata
 from contracts.invoices import StripeInvoiceSnapshot, lines_digest, stripe_figures
 from storage import invoices as store
 from storage.database import Database
-from storage.invoices import InvoiceRecord
+from storage.invoice_records import InvoiceRecord
 from storage.reports import ReportStore
 
 _S = InvoiceState

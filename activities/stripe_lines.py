@@ -9,7 +9,7 @@ from decimal import Decimal
 from billing.graduation import tiers_in_words
 from billing.invoice import MOST_LINES
 from billing.rating import LineKind, RatedLine
-from storage.invoices import InvoiceLineRecord, InvoiceRecord
+from storage.invoice_records import InvoiceLineRecord, InvoiceRecord
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.invoice import InvoiceState, check_transition
 from billing.policy import Finalization
 from billing.rating import RateCard
-from storage import claims
+from storage import claim_writing, claims
 from storage.database import Database
 from storage.drafts import ClaimScope, InvoicePreview, Outcome
 from storage.invoices import lock_invoice
@@ -58,8 +58,8 @@ async def _rewrite(
     draft = replace(assessed.draft, key=key)
     await connection.execute(statement("decisions", "drop_lines"), {"id": invoice_id})
     await connection.execute(statement("claims", "drop_months"), {"id": invoice_id})
-    await claims.write_lines(connection, {key: invoice_id}, [draft])
-    await claims.write_months(connection, {key: invoice_id}, [draft])
+    await claim_writing.write_lines(connection, {key: invoice_id}, [draft])
+    await claim_writing.write_months(connection, {key: invoice_id}, [draft])
     await connection.execute(statement("claims", "insert_claims"), {"invoice_ids": [invoice_id]})
     await connection.execute(
         statement("decisions", "amend"),

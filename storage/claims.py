@@ -6,11 +6,9 @@ per invoice line and prices it. Rows of single instances never leave the databas
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -19,8 +17,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.canonical import format_instant
-from billing.periods import BillingPeriod
-from billing.rating import DEFAULT_CLASS, LineKind, RateCard, RatedLine
+from billing.rating import RateCard
+from storage.claim_writing import drafts_of, write_invoices, write_outcomes
 from storage.database import Database
 from storage.drafts import (
     BillableAccount,
@@ -33,6 +31,7 @@ from storage.drafts import (
 )
 from storage.policies import account_policy
 from storage.queries import statement
+from storage.usage_slices import usage_parameters
 
 __all__ = ["ClaimScope", "DraftInvoice", "InvoicePreview", "Outcome", "PageResult", "claim_page", "preview_page"]
 
@@ -120,7 +119,7 @@ async def _assess_page(
     if not accounts:
         return [], []
     await connection.execute(statement("claims", "create_page_usage"))
-    await connection.execute(statement("claims", "fill_page_usage"), _usage(scope, card, accounts))
+    await connection.execute(statement("claims", "fill_page_usage"), usage_parameters(scope, card, accounts))
     rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
     return accounts, await _assess(connection, scope, card, accounts, rows.all())
 
@@ -136,7 +135,7 @@ async def assess_account(
     row = (await connection.execute(statement("claims", "account"), identity)).mappings().one()
     accounts = [_billable(dict(row))]
     await connection.execute(statement("claims", "create_page_usage"))
-    await connection.execute(statement("claims", "fill_page_usage"), _usage(scope, card, accounts))
+    await connection.execute(statement("claims", "fill_page_usage"), usage_parameters(scope, card, accounts))
     rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
     return next(iter(await _assess(connection, scope, card, accounts, rows.all(), anew)), None)
 
@@ -149,8 +148,8 @@ async def _write(
     assessed: Sequence[InvoicePreview],
 ) -> None:
     if accounts:
-        await _write_outcomes(connection, scope, accounts, assessed)
-        await _write_invoices(connection, scope, card, [each for each in assessed if each.outcome == Outcome.INVOICE])
+        await write_outcomes(connection, scope, accounts, assessed)
+        await write_invoices(connection, scope, card, [each for each in assessed if each.outcome == Outcome.INVOICE])
 
 
 async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> list[InvoicePreview]:
@@ -161,7 +160,7 @@ async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> 
     async with db.transaction(read_only=True) as connection:
         await connection.execute(statement("claims", "tune"))
         accounts = await _billable_accounts(connection, scope)
-        parameters = {**_usage(scope, rate_card, accounts), "period_start": scope.period_start}
+        parameters = {**usage_parameters(scope, rate_card, accounts), "period_start": scope.period_start}
         rows = await connection.execute(statement("claims", "preview_lines"), parameters)
         return await _assess(connection, scope, rate_card, accounts, rows.all())
 
@@ -181,48 +180,6 @@ async def _billable_accounts(connection: AsyncConnection, scope: ClaimScope) -> 
 
 def _billable(row: dict[str, Any]) -> BillableAccount:
     return BillableAccount(policy=account_policy(row), **row)
-
-
-@dataclass(frozen=True)
-class _Slice:
-    """When one rate version is in force, within one month where prices depend on that; else `month` is empty."""
-
-    rate_from: datetime
-    month: str
-    since: datetime
-    until: datetime | None
-
-
-def _slices(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> list[_Slice]:
-    starts = [version.effective_from for version in card.versions]
-    versions = [_Slice(since, "", since, until) for since, until in zip(starts, [*starts[1:], None], strict=True)]
-    if not card.is_graduated and all(account.policy.included_credits is None for account in accounts):
-        return versions
-    return [part for version in versions for part in _by_month(version, scope)]
-
-
-def _by_month(version: _Slice, scope: ClaimScope) -> Iterator[_Slice]:
-    end = scope.cutoff if version.until is None else min(version.until, scope.cutoff)
-    since = version.since
-    while since < end:
-        month = BillingPeriod.containing(since, scope.zone)
-        until = min(month.end(scope.zone), end)
-        yield _Slice(version.rate_from, str(month), since, until)
-        since = until
-
-
-def _usage(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> dict[str, Any]:
-    slices = _slices(scope, card, accounts)
-    return {
-        "accounts": [account.attribution_id for account in accounts],
-        "bill_after": scope.bill_after,
-        "cutoff": scope.cutoff,
-        "default_class": DEFAULT_CLASS,
-        "rates_from": [each.rate_from for each in slices],
-        "months": [each.month for each in slices],
-        "slices_from": [each.since for each in slices],
-        "slices_to": [each.until for each in slices],
-    }
 
 
 async def _assess(
@@ -255,132 +212,14 @@ async def _months_used(
     return used
 
 
-def _of(assessed: Sequence[InvoicePreview], outcome: Outcome) -> list[DraftInvoice]:
-    return [each.draft for each in assessed if each.outcome == outcome]
-
-
 def _result(assessed: Sequence[InvoicePreview]) -> PageResult:
-    made = _of(assessed, Outcome.INVOICE)
+    made = drafts_of(assessed, Outcome.INVOICE)
     amounts: Counter[str] = Counter()
     for draft in made:
         amounts[draft.currency] += draft.amount
     return PageResult(
         keys=tuple(draft.key for draft in made),
-        below_minimum=len(_of(assessed, Outcome.BELOW_MINIMUM)),
-        blocked=len(_of(assessed, Outcome.BLOCKED)),
+        below_minimum=len(drafts_of(assessed, Outcome.BELOW_MINIMUM)),
+        blocked=len(drafts_of(assessed, Outcome.BLOCKED)),
         amounts=dict(amounts),
     )
-
-
-async def _write_outcomes(
-    connection: AsyncConnection,
-    scope: ClaimScope,
-    accounts: Sequence[BillableAccount],
-    assessed: Sequence[InvoicePreview],
-) -> None:
-    await connection.execute(
-        statement("claims", "forget_outcomes"),
-        {
-            "period": scope.period,
-            "accounts": [account.attribution_id for account in accounts],
-            "invoiced": [draft.attribution_id for draft in _of(assessed, Outcome.INVOICE)],
-        },
-    )
-    without = [each for each in assessed if each.outcome != Outcome.INVOICE]
-    if without:
-        await connection.execute(
-            statement("claims", "insert_outcomes"),
-            {
-                "period": scope.period,
-                "accounts": [each.draft.attribution_id for each in without],
-                "outcomes": [str(each.outcome) for each in without],
-                "reasons": [each.reason for each in without],
-                "amounts": [_recordable(each) for each in without],
-                "currencies": [each.draft.currency for each in without],
-            },
-        )
-
-
-def _recordable(each: InvoicePreview) -> int:
-    return each.draft.amount if each.outcome == Outcome.BELOW_MINIMUM else 0
-
-
-async def _write_invoices(
-    connection: AsyncConnection, scope: ClaimScope, card: RateCard, made: Sequence[InvoicePreview]
-) -> None:
-    if not made:
-        return
-    drafts = [each.draft for each in made]
-    inserted = await connection.execute(
-        statement("claims", "insert_invoices"),
-        {
-            "period": scope.period,
-            "reason": str(scope.reason),
-            "subject": scope.subject,
-            "cutoff": scope.cutoff,
-            "rate_card_digest": card.digest,
-            "keys": [draft.key for draft in drafts],
-            "attribution_ids": [draft.attribution_id for draft in drafts],
-            "ordinals": [draft.ordinal for draft in drafts],
-            "currencies": [draft.currency for draft in drafts],
-            "customers": [draft.stripe_customer_id for draft in drafts],
-            "amounts": [draft.amount for draft in drafts],
-            "credits": [draft.credits for draft in drafts],
-            "brakes": [each.brake for each in made],
-            "finalizations": [str(each.policy.finalization) for each in made],
-            "grace": scope.policy.grace,
-            "stripe_invoice_id": scope.stripe_invoice_id,
-        },
-    )
-    ids: dict[str, int] = {row.key: row.id for row in inserted}
-    await write_lines(connection, ids, drafts)
-    await write_months(connection, ids, drafts)
-    await connection.execute(statement("claims", "insert_claims"), {"invoice_ids": list(ids.values())})
-
-
-async def write_lines(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
-    """Write the drafts' lines, numbered from 1; `ids` are the invoices' by key."""
-    numbered = [
-        (ids[draft.key], number, line, carried)
-        for draft in drafts
-        for number, (line, carried) in enumerate(zip(draft.lines, draft.carried_us, strict=True), 1)
-    ]
-    lines = [line for _, _, line, _ in numbered]
-    await connection.execute(
-        statement("claims", "insert_lines"),
-        {
-            "invoice_ids": [invoice_id for invoice_id, _, _, _ in numbered],
-            "line_nos": [number for _, number, _, _ in numbered],
-            "classes": [line.workspace_class for line in lines],
-            "rates_from": [line.rate_from for line in lines],
-            "rates": [line.credits_per_minute for line in lines],
-            "defaulted": [line.rated_as_default for line in lines],
-            "prices": [line.price_per_credit for line in lines],
-            "durations": [line.duration_us for line in lines],
-            "carried": [carried for _, _, _, carried in numbered],
-            "credits": [line.credits for line in lines],
-            "amounts": [line.amount for line in lines],
-            "kinds": [str(line.kind) for line in lines],
-            "tiers": [_tiers(line) for line in lines],
-        },
-    )
-
-
-def _tiers(line: RatedLine) -> str | None:
-    if line.kind is LineKind.USAGE:
-        return None
-    return json.dumps([{"credits": format(s.credits, "f"), "price": format(s.price, "f")} for s in line.tiers])
-
-
-async def write_months(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
-    """Keep what the drafts use of each month, where prices depend on it."""
-    used = [(ids[draft.key], month, credits) for draft in drafts for month, credits in draft.months.items()]
-    if used:
-        await connection.execute(
-            statement("claims", "insert_months"),
-            {
-                "invoice_ids": [invoice_id for invoice_id, _, _ in used],
-                "months": [month for _, month, _ in used],
-                "credits": [credits for _, _, credits in used],
-            },
-        )

@@ -20,7 +20,7 @@ from starter.cli import common, tables
 if TYPE_CHECKING:
     from storage.credit_notes import CreditNoteRecord
     from storage.database import Database
-    from storage.invoices import InvoiceRecord
+    from storage.invoice_records import InvoiceRecord
 
 _POLL_SECONDS = 0.2
 

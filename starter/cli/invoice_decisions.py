@@ -17,7 +17,7 @@ from starter.cli.invoices import find_invoice
 
 if TYPE_CHECKING:
     from contracts.message import Message
-    from storage.invoices import InvoiceRecord
+    from storage.invoice_records import InvoiceRecord
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")]
 By = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; default: the user of this shell.")]

@@ -16,7 +16,7 @@ from starter.cli.invoice_credit import credit_note_document, credited, sentence
 if TYPE_CHECKING:
     from storage.credit_notes import CreditNoteRecord
     from storage.disputes import DisputeRecord
-    from storage.invoices import InvoiceLineRecord, InvoiceRecord
+    from storage.invoice_records import InvoiceLineRecord, InvoiceRecord
 
 _TIMES = (
     "claimed_at",

@@ -17,7 +17,7 @@ from contracts.names import BILLING_QUEUE, Signals, Workflows
 from starter.cli import common, tables
 from starter.client import connect
 from storage import invoices
-from storage.invoices import InvoiceRecord
+from storage.invoice_records import InvoiceRecord
 
 if TYPE_CHECKING:
     from temporalio.client import Client

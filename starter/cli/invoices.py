@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from storage.credit_notes import CreditNoteRecord
     from storage.database import Database
     from storage.disputes import DisputeRecord
-    from storage.invoices import InvoiceRecord
+    from storage.invoice_records import InvoiceRecord
 
     Listed = tuple[InvoiceRecord, list[CreditNoteRecord], list[DisputeRecord]]
 

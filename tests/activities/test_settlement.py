@@ -25,7 +25,8 @@ from contracts.invoices import (
 )
 from storage.claims import claim_page
 from storage.database import Database
-from storage.invoices import InvoiceRecord, load_invoice
+from storage.invoice_records import InvoiceRecord
+from storage.invoices import load_invoice
 from storage.reports import ReportStore
 from tests.storage.usage import add_account, add_instances, card, execute, instance, may, scope
 

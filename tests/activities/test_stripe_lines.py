@@ -12,7 +12,7 @@ import pytest
 
 from activities.stripe_lines import expected_lines, stripe_lines
 from billing.rating import LineKind, RatedLine, TierShare
-from storage.invoices import InvoiceLineRecord, InvoiceRecord
+from storage.invoice_records import InvoiceLineRecord, InvoiceRecord
 
 START = datetime(2022, 1, 1, tzinfo=UTC)
 LINE = RatedLine("c", START, Decimal("0.5"), False, Decimal("0.01"), 3_600_000_000, Decimal(30), 30)

@@ -20,7 +20,7 @@ from contracts.credit_notes import CreditNoteOutcome, CreditNoteRef
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
 from storage import credit_notes as store
 from storage.credit_notes import CreditNoteRecord
-from storage.invoices import InvoiceRecord
+from storage.invoice_records import InvoiceRecord
 from tests.support.system import System, until
 
 MAY = "2022-05"

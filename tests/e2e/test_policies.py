@@ -17,7 +17,7 @@ from contracts.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Signals, Updates
 from starter.decisions import DecisionError, approve_period, decide
 from storage import policies
-from storage.invoices import InvoiceRecord
+from storage.invoice_records import InvoiceRecord
 from tests.support.system import System, until
 
 MAY, JUNE = "2022-05", "2022-06"
@@ -81,6 +81,7 @@ async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(system:
         await approve(system, key, DAY + 1)
 
 
+@pytest.mark.history("amended")
 async def test_late_usage_is_put_on_a_draft_that_waits(system: System) -> None:
     key = await account(system, "team:amended", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
@@ -205,6 +206,7 @@ async def test_an_edited_draft_is_rebuilt_from_our_lines(system: System) -> None
     assert (stripe.status, stripe.subtotal) == ("open", DAY)
 
 
+@pytest.mark.history("voided-by-command")
 async def test_voiding_makes_the_usage_billable_again(system: System) -> None:
     key = await account(system, "team:voided")
     await system.run_period(MAY)

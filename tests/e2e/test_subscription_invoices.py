@@ -15,7 +15,7 @@ from contracts.invoices import ApproveInvoice, LookupOutcome, RebuildInvoice, Vo
 from contracts.names import Updates
 from starter.decisions import decide
 from storage import policies
-from storage.invoices import InvoiceRecord
+from storage.invoice_records import InvoiceRecord
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.metrics import metered
 from tests.support.system import System, until
@@ -52,6 +52,7 @@ async def only(system: System, *states: InvoiceState) -> InvoiceRecord:
     return await until(there)
 
 
+@pytest.mark.history("on-subscription")
 async def test_base_fee_and_usage_are_one_invoice(system: System, they: Subscribers) -> None:
     subscription = await subscribed(system, they, "team:cycle")
     await system.run_period("2022-05")

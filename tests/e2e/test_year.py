@@ -27,7 +27,7 @@ from starter.decisions import decide
 from storage import credit_notes, disputes
 from storage.credit_notes import CreditNoteRecord
 from storage.disputes import DisputeRecord
-from storage.invoices import InvoiceRecord
+from storage.invoice_records import InvoiceRecord
 from tests.e2e.conftest import migrated
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.e2e.year_reference import Year

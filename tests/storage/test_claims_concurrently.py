@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from billing.rows import RowFault
-from storage import claims, instances, queries
+from storage import claim_writing, claims, instances, queries
 from storage.accounts import apply_subscription_window
 from storage.claims import claim_page
 from storage.database import Database
@@ -100,7 +100,7 @@ async def test_without_the_lock_the_constraint_still_refuses(db: Database, monke
         found = queries.statement(topic, name)
         return text(found.text.replace("FOR UPDATE", "")) if name == "lock_accounts" else found
 
-    write = claims._write_invoices
+    write = claim_writing.write_invoices
 
     async def write_and_hold(*arguments: object) -> None:
         await write(*arguments)  # type: ignore[arg-type]
@@ -116,10 +116,10 @@ async def test_without_the_lock_the_constraint_still_refuses(db: Database, monke
 
     monkeypatch.setattr(claims, "_is_conflict", note)
     monkeypatch.setattr(claims, "statement", unlocked)
-    monkeypatch.setattr(claims, "_write_invoices", write_and_hold)
+    monkeypatch.setattr(claims, "write_invoices", write_and_hold)
     first = asyncio.create_task(claim_page(db, scope(), card()))
     await held.wait()
-    monkeypatch.setattr(claims, "_write_invoices", write)
+    monkeypatch.setattr(claims, "write_invoices", write)
     second = asyncio.create_task(claim_page(db, cancellation("sub", may(20)), card()))
     await _wait_for_a_waiter(db)
     release.set()
@@ -151,14 +151,14 @@ async def test_an_import_that_moves_a_time_waits_for_the_claim(db: Database, mon
     await add_account(db)
     await add_instances(db, instance("i", may(2), may(4)))
     held, release = asyncio.Event(), asyncio.Event()
-    write = claims._write_invoices
+    write = claim_writing.write_invoices
 
     async def write_and_hold(*arguments: object) -> None:
         await write(*arguments)  # type: ignore[arg-type]
         held.set()
         await release.wait()
 
-    monkeypatch.setattr(claims, "_write_invoices", write_and_hold)
+    monkeypatch.setattr(claims, "write_invoices", write_and_hold)
     run = asyncio.create_task(claim_page(db, scope(), card()))
     await held.wait()
     stop = asyncio.create_task(upsert_instances(db, [instance("i", may(2), may(3))]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from storage import claims
+from storage import claim_writing, claims
 from storage.claims import claim_page
 from storage.database import Database
 from tests.storage.usage import (
@@ -70,12 +70,12 @@ async def test_a_cancellation_is_blocked_likewise(db: Database) -> None:
 async def test_another_violation_is_not_taken_for_a_conflict(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     await add_account(db)
     await add_instances(db, instance("i", may(2), may(3)))
-    write = claims._write_invoices
+    write = claim_writing.write_invoices
 
     async def twice(*arguments: object) -> None:
         await write(*arguments)  # type: ignore[arg-type]
         await write(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(claims, "_write_invoices", twice)
+    monkeypatch.setattr(claims, "write_invoices", twice)
     with pytest.raises(IntegrityError, match="invoice_"):
         await claim_page(db, scope(), card())

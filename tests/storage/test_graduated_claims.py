@@ -12,7 +12,8 @@ from billing.rate_card import parse_rate_card
 from billing.rating import LineKind, RateCard, TierShare
 from storage.claims import claim_page, preview_page
 from storage.database import Database
-from storage.invoices import InvoiceRecord, load_invoice, move_invoice
+from storage.invoice_records import InvoiceRecord
+from storage.invoices import load_invoice, move_invoice
 from storage.policies import write_policy
 from tests.storage.usage import add_account, add_instances, cancellation, fetch, instance, june, may, scope
 

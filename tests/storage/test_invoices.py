@@ -10,8 +10,8 @@ from billing.invoice import InvoiceState
 from billing.report import ReportClaim
 from storage.claims import claim_page
 from storage.database import Database
+from storage.invoice_records import InvoiceRecord
 from storage.invoices import (
-    InvoiceRecord,
     LineClaims,
     UnknownInvoiceError,
     block_invoice,

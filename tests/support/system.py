@@ -33,7 +33,7 @@ from starter.client import register_search_attributes
 from starter.webhook import PATH, Webhook
 from storage import accounts, instances, invoices
 from storage.database import Database
-from storage.invoices import InvoiceRecord
+from storage.invoice_records import InvoiceRecord
 from storage.reports import ReportStore
 from worker import billing_worker, stripe_worker
 
