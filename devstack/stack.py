@@ -196,6 +196,7 @@ class Stack:
         self._emulator = await self._on_a_port("stripe", make)
         self._values["STRIPE_API_KEY"] = key
         self._values["STRIPE_API_BASE"] = self._emulator.url
+        self._values["STRIPE_MODE"] = "test"  # whatever `.env` says for the real one
         known = self.home.get("webhook_endpoint") or {}
         endpoint = await self._emulator.register_webhook(webhook_url, known)
         self.home.remember("webhook_endpoint", endpoint)
