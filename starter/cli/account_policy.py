@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 _DEFAULT = "default"
+_MOST = Decimal(10**9)
 _E = TypeVar("_E", bound=StrEnum)
 
 
@@ -70,13 +71,22 @@ def _parse(name: str, value: str, currency: str) -> object:
         raise InputError(f"{option} {value!r}: write a number, such as 3 or 0.5") from None
     except InputError as error:
         raise InputError(f"{option}: {error}") from None
-    if name == "included_credits" and number.is_finite() and 0 <= number <= 10**9 and number == round(number, 6):
-        return number
-    most = Decimal(1) if name == "limit_carried_share" else Decimal(10**9)
-    least = Decimal(0)
-    if not number.is_finite() or not least <= number <= most or (name == "limit_multiple" and number == 0):
-        raise InputError(f"{option} {value!r}: must be {'more than 0' if name == 'limit_multiple' else 'from 0 to 1'}")
+    fault = _out_of_range(name, number)
+    if fault:
+        raise InputError(f"{option} {value!r}: must be {fault}")
     return number
+
+
+def _out_of_range(name: str, number: Decimal) -> str:
+    """What the number must be instead; empty when it is right."""
+    if not number.is_finite():
+        number = Decimal(-1)
+    if name == "limit_carried_share":
+        return "" if 0 <= number <= 1 else "from 0 to 1"
+    if name == "included_credits":
+        exact = 0 <= number <= _MOST and number == round(number, 6)
+        return "" if exact else "0 or more, with at most 6 decimals"
+    return "" if 0 < number <= _MOST else "more than 0"
 
 
 def _one_of(kind: type[_E], value: str) -> _E:

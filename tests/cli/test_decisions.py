@@ -1,0 +1,126 @@
+"""`perdure accounts policy`, `invoices approve`, `rebuild`, `void`, `period approve`, on the whole product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+
+from billing.invoice import InvoiceState
+from billing.policy import AccountPolicy, Finalization
+from storage import policies
+from tests.cli.conftest import Perdure
+from tests.cli.test_invoices import system
+from tests.support.system import RATES, System
+
+__all__ = ["system"]
+MAY = "2022-05"
+
+
+@pytest.fixture
+async def team(system: System, perdure: Perdure, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """An account with 8.64 USD of usage in May."""
+    name = f"team:t{crc32(request.node.name.encode())}"
+    (tmp_path / "cwd" / "rates.toml").write_text(RATES)
+    await system.add_account(name, ("2022-05-01", None))
+    await system.add_instance(f"{name}-1", name, "2022-05-03", "2022-05-04")
+    return name
+
+
+async def test_an_accounts_policy_is_set_and_told(perdure: Perdure, team: str) -> None:
+    default = (await perdure("accounts", "policy", team, "--json")).document
+    assert (default["charge_on"], default["finalization"], default["limit_amount"], default["own"]) == (
+        *("own", "at_once", None),
+        [],
+    )
+    options = (
+        "--finalization",
+        "approval",
+        "--limit-amount",
+        "12.34",
+        "--limit-multiple",
+        "3",
+        "--included-credits",
+        "5",
+    )
+    own = (await perdure("accounts", "policy", team, *options, "--json")).document
+    assert (own["finalization"], own["limit_amount"], own["limit_multiple"]) == ("approval", 1234, "3")
+    assert own["own"] == ["finalization", "included_credits", "limit_amount", "limit_multiple"]
+    back = (await perdure("accounts", "policy", team, "--finalization", "default", "--json")).document
+    assert (back["finalization"], back["limit_amount"]) == ("at_once", 1234)
+    told = await perdure("accounts", "policy", team)
+    assert "limit_amount: 1234" in told.out
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--charge-on", "both"), "--charge-on: 'both': write one of own, subscription, or default"),
+        (("--finalization", ""), "--finalization: '': write one of at_once, grace, approval, or default"),
+        (("--limit-amount", "1.234"), "--limit-amount: '1.234' has more decimals than USD has, 2"),
+        (("--limit-amount", "-1"), "--limit-amount: '-1' is not an amount: write digits, and a point if need be"),
+        (("--limit-multiple", "0"), "--limit-multiple '0': must be more than 0"),
+        (("--limit-multiple", "x"), "--limit-multiple 'x': write a number, such as 3 or 0.5"),
+        (("--limit-carried-share", "1.1"), "--limit-carried-share '1.1': must be from 0 to 1"),
+        (("--included-credits", "NaN"), "--included-credits 'NaN': must be 0 or more, with at most 6 decimals"),
+    ],
+)
+async def test_what_is_no_policy_is_one_line_and_changes_nothing(
+    system: System, perdure: Perdure, team: str, options: tuple[str, str], error: str
+) -> None:
+    assert (await perdure("accounts", "policy", team, *options)).error == error
+    assert await policies.read_policy(system.db, team) == AccountPolicy()
+
+
+async def test_an_unknown_account_and_a_malformed_one(perdure: Perdure, team: str) -> None:
+    assert "there is no account team:nobody" in (await perdure("accounts", "policy", "team:nobody")).error
+    assert "is not an attribution id" in (await perdure("accounts", "policy", "nobody")).error
+
+
+async def test_an_invoice_waits_is_approved_and_voided(system: System, perdure: Perdure, team: str) -> None:
+    await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
+    await system.start_period(MAY)
+    key = f"{MAY}/{team}/period"
+    await system.until_state(key, InvoiceState.DRAFT)
+    assert "Waits for a person" in (await perdure("invoices", "show", key)).out
+    status = (await perdure("period", "status", MAY, "--json")).document
+    assert status["awaiting_approval"] == 1
+    wrong = (await perdure("invoices", "approve", key, "--amount", "8.65")).error
+    assert wrong == f"{key} comes to 864 minor units by now, not 865: look at it again"
+    assert "not blocked as edited" in (await perdure("invoices", "rebuild", key)).error
+    assert "there is no invoice" in (await perdure("invoices", "approve", "2022-05/team:x/period")).error
+
+    approved = await perdure("invoices", "approve", key, "--by", "ann", "--amount", "8.64")
+    assert f"{key}: approved at 8.64 USD" in approved.out
+    await system.until_state(key, InvoiceState.BILLED)
+    document = (await perdure("invoices", "show", key, "--json")).document
+    assert (document["approved_by"], document["approved_amount"], document["finalization"]) == ("ann", 864, "approval")
+
+    assert (await perdure("invoices", "void", key)).status == 2  # a reason is needed
+    await perdure("invoices", "void", key, "--reason", "wrong month", "--write-off")
+    await system.until_state(key, InvoiceState.VOIDED)
+    shown = (await perdure("invoices", "show", key)).out
+    assert "written off, and never billed again: wrong month" in shown
+    explained = (await perdure("explain", f"{team}-1", "--json")).document
+    assert [interval["fate"] for interval in explained["intervals"]] == ["written_off"]
+
+
+async def test_a_brake_is_shown_by_the_dry_run_refused_a_retry_and_approved(
+    system: System, perdure: Perdure, team: str
+) -> None:
+    await perdure("accounts", "policy", team, "--limit-amount", "8.63")
+    (preview,) = (await perdure("period", "run", MAY, "--dry-run", "--json")).document
+    assert preview["brake"] == "the invoice comes to 8.64 USD, above the limit of 8.63 USD"
+    await system.start_period(MAY)
+    key = f"{MAY}/{team}/period"
+    await system.until_state(key, InvoiceState.BLOCKED)
+    refused = (await perdure("invoices", "retry", key)).error
+    assert refused == f"invoice {key} is stopped by a brake: `perdure invoices approve '{key}'` lets it go"
+    assert (await perdure("invoices", "retry", "--all")).out == "No invoice is blocked.\n"
+    await perdure("invoices", "approve", key)
+    await system.until_state(key, InvoiceState.BILLED)
+
+
+async def test_a_period_that_is_not_held_is_not_approved(perdure: Perdure, team: str) -> None:
+    assert (await perdure("period", "approve", MAY)).error == f"{MAY} does not wait for an approval"
