@@ -74,7 +74,7 @@ class AccountActivities:
     async def _apply(
         self, apply: ApplySubscription, account: AccountRecord | None, attribution_id: str, new: NewAccount
     ) -> SubscriptionApplied:
-        parts = parts_of(apply.subscription)
+        parts = parts_of(apply.subscription, account, apply.heard)
         window = None
         for found in parts:
             for other in _open_beside(account, found):
@@ -142,7 +142,8 @@ class AccountActivities:
             return [f"{attribution_id} ({found.stripe_customer_id}): {error}"]
         for subscription in sorted(found.subscriptions, key=lambda each: each.started):
             try:
-                for part in parts_of(subscription):
+                known = await accounts.get_account(self._db, attribution_id)
+                for part in parts_of(subscription, known):
                     known = await accounts.get_account(self._db, attribution_id)
                     await self._place(attribution_id, known, part, None)
             except PermanentError as error:
@@ -244,21 +245,36 @@ class AccountActivities:
             raise AccountConflictError(f"{fault.column}: {fault.reason}")
 
 
-def parts_of(found: StripeSubscriptionSnapshot) -> list[StripeSubscriptionSnapshot]:
-    """A subscription's windows: one, or two around a pause.
+def parts_of(
+    found: StripeSubscriptionSnapshot, account: AccountRecord | None, heard: datetime | None = None
+) -> list[StripeSubscriptionSnapshot]:
+    """A subscription's windows: one, or two around a pause that was seen.
 
-    Stripe pauses only at the end of a trial without a payment method, and resuming sets the billing cycle's anchor:
+    Stripe pauses only at the end of a trial without a payment method. When it was resumed, Stripe tells by the billing
+    cycle's anchor, unless that was to stay; then by the event. An anchor alone proves no pause: plans move it too.
     https://docs.stripe.com/billing/subscriptions/trials#create-free-trials-without-payment
     """
-    pause, anchor = found.trial_end, found.billing_cycle_anchor
-    if not found.pauses_without_payment or pause is None:
+    pause = found.trial_end
+    if pause is None:
         return [found]
     before = found.model_copy(update={"ended": pause})
     if found.status == _PAUSED:
         return [before]
-    if anchor is None or anchor <= pause or (found.ended is not None and found.ended <= anchor):
+    own = {
+        window.part: window
+        for window in (account.windows if account else ())
+        if window.stripe_subscription_id == found.stripe_subscription_id
+    }
+    if 1 not in own or own[1].ended != pause:
         return [found]
-    return [before, found.model_copy(update={"started": anchor, "part": 2})]
+    if found.ended is not None and found.ended <= pause:
+        return [before]
+    anchor = found.billing_cycle_anchor
+    moved = anchor if anchor is not None and anchor > pause else None
+    resumed = own[2].started if 2 in own else moved or heard or datetime.now(UTC)
+    if found.ended is not None and found.ended <= resumed:
+        return [before]
+    return [before, found.model_copy(update={"started": resumed, "part": 2})]
 
 
 def _live(found: StripeAccount) -> StripeSubscriptionSnapshot | None:

@@ -123,6 +123,7 @@ class InvoiceActivities:
                 block.stripe_invoice_id,
                 block.stripe_customer_id,
                 found=(block.found.subtotal, block.found.digest) if block.found else None,
+                void_refused=block.void_refused,
             )
             return await self._loaded(block.invoice_key)
 
@@ -167,6 +168,7 @@ class InvoiceActivities:
             revision=record.revision,
             blocked_kind=record.blocked_kind,
             void_requested=record.void_requested_at is not None,
+            replaces=record.replaces_stripe_invoice_id,
         )
 
     async def _report(self, record: InvoiceRecord) -> AsyncIterator[bytes]:

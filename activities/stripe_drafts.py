@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import stripe
@@ -30,8 +29,6 @@ from contracts.names import Activities
 
 _LINES_A_REQUEST = 100
 _NOT_FOUND = 404
-# Stripe refuses a finalization that is not in the future; one that is this near is left to us.
-_SOON = timedelta(minutes=1)
 _OURS = (
     stripe_metadata.INVOICE,
     stripe_metadata.ATTRIBUTION_ID,
@@ -62,29 +59,14 @@ class StripeDraftActivities:
             found = await self._lookup.fetch(ref)
             made.append(_made(order, found))
             if found.status == "draft":
-                await self._announce(order, ref)
                 await self._remove_stale(order, found)
                 await self._add_missing(order, found)
+                await self._lookup.announce(order, ref.stripe_invoice_id)
                 found = await self._lookup.fetch(ref)
             elif not any(line.line_id.startswith(f"{order.invoice_key}#") for line in found.lines):
                 return made[0].model_copy(update={"too_late": True})
             check_draft(ref, found)
             return made[0]
-
-    async def _announce(self, order: StripeInvoiceOrder, ref: StripeInvoiceRef) -> None:
-        """Metadata, and when it is finalized."""
-        params: Any = {"metadata": order.metadata, "auto_advance": order.auto_advance}
-        if order.auto_advance and order.finalizes_at is not None:
-            if order.finalizes_at - datetime.now(UTC) > _SOON:
-                params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
-            else:
-                params["auto_advance"] = False
-        which = hashlib.sha256(repr(sorted(params.items())).encode()).hexdigest()[:16]
-
-        async def send(options: Any) -> None:
-            await self._invoices.update_async(ref.stripe_invoice_id, params, options)
-
-        await self._post(order, f"announce {which}", send)
 
     async def _remove_stale(self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot) -> None:
         wanted = {(line.line_id, line.amount) for line in order.lines}
@@ -108,7 +90,10 @@ class StripeDraftActivities:
         missing = [line for line in order.lines if (line.line_id, line.amount) not in present]
         for start in range(0, len(missing), _LINES_A_REQUEST):
             chunk = missing[start : start + _LINES_A_REQUEST]
-            which = hashlib.sha256(repr([(line.line_id, line.amount) for line in chunk]).encode()).hexdigest()[:16]
+            # What is there is part of the key: a line that a person removed is added a second time.
+            there = sorted(line.stripe_line_id for line in found.lines)
+            wanted = [(line.line_id, line.amount) for line in chunk]
+            which = hashlib.sha256(repr((wanted, there)).encode()).hexdigest()[:16]
             lines: Any = [line_params(line) for line in chunk]
             await self._post(
                 order,
@@ -172,11 +157,11 @@ class StripeDraftActivities:
                 )
             if ref.charge_on is ChargeOn.SUBSCRIPTION:
                 return await self._take_away(ref, found)
-            options = keyed(ref.invoice_key, str(ref.generation), "void", ref.stripe_invoice_id)
+            # No keys: the step has just looked, and what is gone already is no matter.
             if found.status == "draft":
-                await self._invoices.delete_async(ref.stripe_invoice_id, options=options)
+                await self._invoices.delete_async(ref.stripe_invoice_id)
             elif found.status in ("open", "uncollectible"):
-                await self._invoices.void_invoice_async(ref.stripe_invoice_id, options=options)
+                await self._invoices.void_invoice_async(ref.stripe_invoice_id)
             return await self._lookup.fetch(ref)
 
     async def _take_away(self, ref: StripeInvoiceRef, found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
@@ -184,7 +169,8 @@ class StripeDraftActivities:
             ours = [line.stripe_line_id for line in found.lines if line.line_id.startswith(f"{ref.invoice_key}#")]
             await self._remove(ref.invoice_key, ref.stripe_invoice_id, ours)
             metadata: Any = dict.fromkeys(_OURS, "")
-            await self._invoices.update_async(ref.stripe_invoice_id, {"metadata": metadata})
+            # The draft goes on as Stripe meant it, with the base fee alone.
+            await self._invoices.update_async(ref.stripe_invoice_id, {"metadata": metadata, "auto_advance": True})
         elif found.status not in ("deleted", "void"):
             raise StripeRefusedError(f"{ref.stripe_invoice_id} was finalized meanwhile: credit our lines instead")
         return found.model_copy(update={"status": "deleted"})

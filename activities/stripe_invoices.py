@@ -31,6 +31,8 @@ _LINES_A_REQUEST = 100
 _KEYS_TRUSTED_FOR = timedelta(hours=20)
 _FINALIZED_FIRST = {"paid": 0, "open": 1, "uncollectible": 2, "draft": 3, "void": 4}
 _NOT_FOUND = 404
+# Stripe refuses a finalization that is not in the future; one that is this near is left to us.
+_SOON = timedelta(minutes=1)
 # A draft that was compared longer ago than this is compared again before the customer is charged.
 _VERIFIED_FOR = timedelta(minutes=5)
 
@@ -66,7 +68,20 @@ class StripeInvoiceActivities:
                 present = set() if new else await self._line_ids(invoice["id"])
                 invoice = await self._add_lines(order, invoice, present)
             await self._check(order, invoice)
+            if order.auto_advance and invoice["status"] == "draft":
+                await self.announce(order, invoice["id"])
             return made[0]
+
+    async def announce(self, order: StripeInvoiceOrder, stripe_invoice_id: str) -> None:
+        """Set metadata, and when Stripe finalizes it by itself: only once all its lines are on it."""
+        params: Any = {"metadata": order.metadata, "auto_advance": order.auto_advance}
+        if order.auto_advance and order.finalizes_at is not None:
+            if order.finalizes_at - datetime.now(UTC) > _SOON:
+                params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
+            else:
+                params["auto_advance"] = False
+        # No key: it is the same however often it is done, and is done again after the draft was held.
+        await self._invoices.update_async(stripe_invoice_id, params)
 
     async def _check(self, order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
         if (invoice["currency"], invoice["subtotal"]) == (order.currency, order.amount):
@@ -172,15 +187,13 @@ class StripeInvoiceActivities:
         """The invoice, and whether this request has made it: then it has no lines yet but ours."""
         params: dict[str, Any] = {
             "customer": order.stripe_customer_id,
-            "auto_advance": order.auto_advance,
+            "auto_advance": False,
             "collection_method": order.collection_method,
             "currency": order.currency,
             "description": order.description,
             "metadata": order.metadata,
             "pending_invoice_items_behavior": "exclude",
         }
-        if order.auto_advance and order.finalizes_at is not None:
-            params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
         if order.automatic_tax:
             params["automatic_tax"] = {"enabled": True}
         if order.days_until_due is not None:

@@ -76,6 +76,8 @@ class InvoiceBrief(Message):
     revision: int = 1
     blocked_kind: BlockedKind | None = None
     void_requested: bool = False
+    replaces: str | None = None
+    """Its edited predecessor in Stripe, until its successor is made."""
 
 
 class LoadedInvoice(Message):
@@ -216,6 +218,8 @@ class BlockInvoice(Message):
     stripe_customer_id: str | None = None
     """What its creation had made in Stripe before it failed."""
     found: EditedFigures | None = None
+    void_refused: bool = False
+    """Stripe would not void it: a person has to decide anew."""
 
 
 class ApproveInvoice(Message):

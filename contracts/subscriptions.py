@@ -43,6 +43,8 @@ class ApplySubscription(Message):
     subscription: StripeSubscriptionSnapshot
     seen_at_creation: bool
     """Whether Stripe has just created it: then its own start bounds what a new account is charged for."""
+    heard: datetime | None = None
+    """When Stripe had news of it, for what the subscription itself does not tell."""
     looked_at: list[str] = Field(default_factory=list)
     """Other subscriptions of the account whose windows are known to be in step."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.errors import MismatchError
 from billing.invoice import InvoiceState, check_transition
 from billing.policy import Finalization
 from billing.rating import RateCard
@@ -25,6 +27,7 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
+        MismatchError: another account's invoice has claimed some of it.
     """
     async with db.transaction() as connection:
         await connection.execute(statement("claims", "tune"))
@@ -40,7 +43,16 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
         if assessed is None or await _same(connection, row.id, assessed):
             await undo.rollback()
             return False
-        await _rewrite(connection, row.id, key, assessed, rate_card)
+        try:
+            await _rewrite(connection, row.id, key, assessed, rate_card)
+        except IntegrityError as error:
+            await undo.rollback()
+            if not claims.is_conflict(error):
+                raise
+            raise MismatchError(
+                f"late usage of {scope.attribution_id} is on another account's invoice already: run the period, which "
+                "names it; a retry finalizes this invoice without it"
+            ) from error
         await undo.commit()
     return True
 

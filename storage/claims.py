@@ -64,7 +64,7 @@ async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> Pa
             accounts, assessed = await _assess_page(connection, scope, rate_card)
             await _write(connection, scope, rate_card, accounts, assessed)
     except IntegrityError as error:
-        if not _is_conflict(error):
+        if not is_conflict(error):
             raise
         return await _claim_one_by_one(db, scope, rate_card)
     return _result(assessed)
@@ -89,7 +89,7 @@ async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> li
                 await _write(connection, scope, card, accounts, assessed)
         except IntegrityError as error:
             conflict = (await connection.execute(statement("claims", "conflict"))).one_or_none()
-            if conflict is None or not _is_conflict(error):
+            if conflict is None or not is_conflict(error):
                 raise
             reason = _conflict_reason(conflict)
             assessed = [replace(each, outcome=Outcome.BLOCKED, reason=reason) for each in assessed]
@@ -97,7 +97,8 @@ async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> li
     return assessed
 
 
-def _is_conflict(error: IntegrityError) -> bool:
+def is_conflict(error: IntegrityError) -> bool:
+    """Whether the exclusion constraint refused a claim."""
     return getattr(error.orig, "sqlstate", None) == _EXCLUSION_VIOLATION
 
 

@@ -34,6 +34,8 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
         waits = row.state == InvoiceState.DRAFT and row.finalization == Finalization.APPROVAL
         if row.approved_amount == row.amount == amount and not (edited or limit):
             return
+        if row.accepted_subtotal == amount and not edited:
+            return
         if not (edited or limit or waits):
             raise DecisionRefusedError(f"{key} is {row.state}: it does not wait for an approval")
         figure = row.found_subtotal if edited else row.amount
@@ -53,6 +55,8 @@ async def rebuild_invoice(db: Database, key: str) -> None:
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
+        if row.state == InvoiceState.CLAIMED and row.replaces_stripe_invoice_id is not None:
+            return
         if row.blocked_kind != BlockedKind.EDITED:
             raise DecisionRefusedError(f"{key} is {row.state} and not blocked as edited: there is nothing to rebuild")
         own = row.charge_on == ChargeOn.OWN

@@ -210,12 +210,14 @@ async def block_invoice(
     stripe_customer_id: str | None = None,
     *,
     found: tuple[int, str] | None = None,
+    void_refused: bool = False,
 ) -> None:
     """Let an invoice wait for an operator. One that is blocked already keeps since when and gets the new reason.
 
     `stripe_invoice_id`: what its creation had made before it failed. It is kept, with its customer, so that the
     account keeps that customer, under whom the next try finds it. `found`: subtotal, in minor units, and digest of
-    the lines that Stripe has in place of ours; a person may accept them.
+    the lines that Stripe has in place of ours; a person may accept them. `void_refused`: what a person has decided is
+    not to be had, and is forgotten, so that a retry takes over what Stripe has.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -225,6 +227,8 @@ async def block_invoice(
         row = await lock_invoice(connection, key)
         if row.state in DEAD:
             raise IllegalTransitionError(f"an invoice that is {row.state} cannot become blocked")
+        if void_refused:
+            await connection.execute(statement("decisions", "withdraw_void"), {"id": row.id})
         if row.state == InvoiceState.BLOCKED and row.blocked_kind == BlockedKind.LIMIT and found is None:
             return  # what a brake stops is let go by an approval alone
         subtotal, digest = found or (None, None)

@@ -58,6 +58,8 @@ class InvoiceWorkflow(InvoiceSteps):
             if invoice is not None and self._waits(invoice):
                 await self._await_policy(invoice)
                 continue
+            if invoice is not None and _has_more_to_do(invoice):
+                continue
             await self._tell_period(invoice)
             await workflow.wait_condition(workflow.all_handlers_finished)
             # Nothing may be awaited between this check and the end: a signal in between would be lost.
@@ -66,14 +68,15 @@ class InvoiceWorkflow(InvoiceSteps):
 
     async def _advance(self) -> InvoiceBrief | None:
         """Every step that the invoice's state lacks. None when Postgres does not know the invoice."""
+        # What is decided while it is loaded counts for the next time.
+        retry, self._retry = self._retry, False
         invoice = await self._load()
         if invoice is None:
             self._news = self._retry = False
             return None
         self._was_open |= invoice.state in OPEN
-        if invoice.state is InvoiceState.BLOCKED and not self._retry:
+        if invoice.state is InvoiceState.BLOCKED and not retry:
             return await self._look(invoice) if self._news else invoice
-        self._retry = False
         if invoice.void_requested and invoice.state not in _SETTLED_FOR_GOOD:
             return await self._void(invoice)
         if invoice.state is InvoiceState.BLOCKED:
@@ -101,6 +104,8 @@ class InvoiceWorkflow(InvoiceSteps):
         if invoice.state is InvoiceState.CLAIMED:
             invoice = await self._create(invoice)
             verified_at = workflow.now()
+        if invoice.void_requested and invoice.state not in _SETTLED_FOR_GOOD:
+            return await self._void(invoice)
         if self._waits(invoice):
             return await self._look(invoice) if self._news else invoice
         if invoice.state is InvoiceState.DRAFT:
@@ -183,7 +188,9 @@ class InvoiceWorkflow(InvoiceSteps):
             stripe_invoice_id=made.stripe_invoice_id if made else None,
             stripe_customer_id=made.stripe_customer_id if made else None,
             found=found,
+            void_refused=self._voiding,
         )
+        self._voiding = False
         try:
             return (await local_step(Activities.BLOCK_INVOICE, block, LoadedInvoice)).invoice
         except STEP_FAILED:
@@ -240,6 +247,12 @@ class InvoiceWorkflow(InvoiceSteps):
         except FailureError:
             # Whoever is no longer there does not wait either; Postgres has the state.
             workflow.logger.info("%s is not running: %s not delivered", workflow_id, signal)
+
+
+def _has_more_to_do(invoice: InvoiceBrief) -> bool:
+    """Whether it must not rest: a draft whose wait is over, or what a person wants voided."""
+    voids = invoice.void_requested and invoice.state not in _SETTLED_FOR_GOOD
+    return invoice.state is InvoiceState.DRAFT or voids
 
 
 def _details(error: ActivityError | ApplicationError) -> tuple[DraftMade | None, EditedFigures | None]:

@@ -23,6 +23,7 @@ class InvoiceInbox:
         self._news = ref.look
         self._retry = False
         self._amend = False
+        self._voiding = False
 
     @property
     def _woken(self) -> bool:

@@ -104,15 +104,17 @@ class InvoiceSteps(InvoiceInbox):
     async def _void(self, invoice: InvoiceBrief) -> InvoiceBrief:
         """Do in Stripe what a person has decided."""
         self._news = False
-        self._say(f"Voiding {invoice.stripe_invoice_id or 'what Stripe does not have yet'}.")
-        snapshot = StripeInvoiceSnapshot(stripe_invoice_id=invoice.stripe_invoice_id or "", status="deleted")
-        if invoice.stripe_invoice_id is not None:
+        # While it is rebuilt, what a person edited is still in Stripe.
+        in_stripe = invoice.stripe_invoice_id or invoice.replaces
+        self._say(f"Voiding {in_stripe or 'what Stripe does not have yet'}.")
+        snapshot = StripeInvoiceSnapshot(stripe_invoice_id=in_stripe or "", status="deleted")
+        if in_stripe is not None:
+            self._voiding = True
+            ref = stripe_ref(invoice.model_copy(update={"stripe_invoice_id": in_stripe}))
             snapshot = await stripe_step(
-                Activities.VOID_STRIPE_INVOICE,
-                stripe_ref(invoice),
-                StripeInvoiceSnapshot,
-                f"Void {invoice.stripe_invoice_id}",
+                Activities.VOID_STRIPE_INVOICE, ref, StripeInvoiceSnapshot, f"Void {in_stripe}"
             )
+            self._voiding = False
         settle = SettleInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
         loaded = await local_step(Activities.SETTLE_INVOICE, settle, LoadedInvoice, "Release its usage")
         assert loaded.invoice is not None

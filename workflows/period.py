@@ -140,7 +140,6 @@ class BillingPeriodWorkflow:
             f"{self._period.period}` lets it go."
         )
         self._phase = "held"
-        self._approved = False
         if workflow.info().is_continue_as_new_suggested():
             await self._continue_as_new("")
         try:
@@ -151,7 +150,7 @@ class BillingPeriodWorkflow:
             )
         except TimeoutError:
             workflow.logger.info("%s is held: weighed anew", self._period.period)
-        self._again = False
+        self._again = self._approved = False
 
     async def _continue_as_new(self, after: str) -> None:
         await workflow.wait_condition(lambda: not self._active)

@@ -106,7 +106,10 @@ class SubscriptionWorkflow:
         return await billing_step(
             Activities.APPLY_SUBSCRIPTION,
             ApplySubscription(
-                subscription=subscription, seen_at_creation=own and self._seen_at_creation, looked_at=looked_at
+                subscription=subscription,
+                seen_at_creation=own and self._seen_at_creation,
+                heard=self._heard if own else None,
+                looked_at=looked_at,
             ),
             SubscriptionApplied,
             f"Bring the account's windows in step: {subscription.stripe_subscription_id} is {subscription.status}",

@@ -26,8 +26,8 @@ P = ParamSpec("P")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable field names.")]
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, emoji=False)
+err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class CommandError(PerdureError):

@@ -5,7 +5,9 @@ WHERE id = :id;
 
 -- name: accept
 UPDATE invoice
-SET accepted_subtotal = found_subtotal, accepted_digest = found_digest, found_subtotal = NULL, found_digest = NULL
+SET accepted_subtotal = found_subtotal, accepted_digest = found_digest, found_subtotal = NULL, found_digest = NULL,
+    -- What it lacked of ours is not to be put there any more.
+    resume_state = CASE WHEN resume_state = 'claimed' AND stripe_invoice_id IS NOT NULL THEN 'draft' ELSE resume_state END
 WHERE id = :id;
 
 -- name: rebuild_own
@@ -31,6 +33,11 @@ WHERE id = :id;
 UPDATE invoice
 SET void_requested_at = coalesce(void_requested_at, now()), void_requested_by = :by, void_reason = :reason,
     written_off = :write_off, updated_at = now()
+WHERE id = :id;
+
+-- name: withdraw_void
+UPDATE invoice
+SET void_requested_at = NULL, void_requested_by = NULL, void_reason = NULL, written_off = false
 WHERE id = :id;
 
 -- name: write_off

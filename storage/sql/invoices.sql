@@ -45,7 +45,8 @@ ORDER BY key;
 
 -- name: lock
 SELECT id, state, resume_state, stripe_invoice_id, report_id, amount, charge_on, finalization, blocked_kind,
-       approved_amount, found_subtotal, written_off, attribution_id, void_requested_at
+       approved_amount, found_subtotal, accepted_subtotal, replaces_stripe_invoice_id, written_off, attribution_id,
+       void_requested_at
 FROM invoice WHERE key = :key FOR UPDATE;
 
 -- name: set_report

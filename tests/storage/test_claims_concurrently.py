@@ -108,13 +108,13 @@ async def test_without_the_lock_the_constraint_still_refuses(db: Database, monke
         await release.wait()
 
     refused: list[str] = []
-    is_conflict = claims._is_conflict
+    is_conflict = claims.is_conflict
 
     def note(error: IntegrityError) -> bool:
         refused.append(getattr(error.orig, "sqlstate", ""))
         return is_conflict(error)
 
-    monkeypatch.setattr(claims, "_is_conflict", note)
+    monkeypatch.setattr(claims, "is_conflict", note)
     monkeypatch.setattr(claims, "statement", unlocked)
     monkeypatch.setattr(claims, "write_invoices", write_and_hold)
     first = asyncio.create_task(claim_page(db, scope(), card()))
