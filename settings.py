@@ -46,7 +46,7 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-_AMOUNTS = r"^([a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)([ ,]+[a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)*$"
+_AMOUNTS = r"([a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)([ ,]+[a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)*"
 
 
 class Settings(BaseSettings):
@@ -112,7 +112,6 @@ class Settings(BaseSettings):
     )
     limit_invoice_amount: str | None = Field(
         None,
-        pattern=_AMOUNTS,
         description="an invoice above it waits for a person: usd=10000 eur=9000, in major units",
     )
     limit_invoice_multiple: Decimal | None = Field(
@@ -121,9 +120,7 @@ class Settings(BaseSettings):
     limit_invoice_carried_share: Decimal | None = Field(
         None, ge=0, le=1, description="an invoice with more than this share of older usage waits for a person"
     )
-    limit_period_amount: str | None = Field(
-        None, pattern=_AMOUNTS, description="the same for all invoices of a period together"
-    )
+    limit_period_amount: str | None = Field(None, description="the same for all invoices of a period together")
     limit_period_multiple: Decimal | None = Field(None, gt=0)
     limit_period_carried_share: Decimal | None = Field(None, ge=0, le=1)
     page_size: int = Field(250, ge=1, le=500, description="accounts that one batch claims and invoices")
@@ -147,6 +144,13 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin") from error
+        return value
+
+    @field_validator("limit_invoice_amount", "limit_period_amount")
+    @classmethod
+    def _are_amounts(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(_AMOUNTS, value):
+            raise ValueError(f"{value!r} is no list of amounts: write usd=10000 eur=9000, in major units")
         return value
 
     @field_validator("stripe_api_base")

@@ -164,6 +164,7 @@ class InvoiceActivities:
             charge_on=record.charge_on,
             finalization=record.finalization,
             awaits_approval=record.awaits_approval,
+            approved=record.approved_amount is not None,
             waits_until=waits_until(record, policy_of(self._settings).grace),
             revision=record.revision,
             blocked_kind=record.blocked_kind,

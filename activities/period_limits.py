@@ -39,11 +39,29 @@ class PeriodLimitActivities:
 
     async def held(self, period: str) -> str | None:
         """Why the period waits for a person, with the figures; none when it need not, or was approved at these."""
-        limits = period_limits(self._settings)
-        if not limits:
+        if not period_limits(self._settings):
             return None
-        totals, carried, previous = await self._weigh(BillingPeriod.parse(period))
         hold = await policies.read_hold(self._db, period)
+        totals, carried, previous = await self._weigh(BillingPeriod.parse(period))
+        reason = self._exceeded(totals, carried, previous, hold)
+        if reason is not None or hold is not None:
+            await policies.hold_period(self._db, period, reason, totals)
+        return reason
+
+    async def weigh(self, period: BillingPeriod) -> str | None:
+        """What `held` would say now; changes nothing."""
+        if not period_limits(self._settings):
+            return None
+        return self._exceeded(*await self._weigh(period), await policies.read_hold(self._db, str(period)))
+
+    def _exceeded(
+        self,
+        totals: dict[str, int],
+        carried: dict[str, int],
+        previous: dict[str, int],
+        hold: policies.PeriodHold | None,
+    ) -> str | None:
+        limits = period_limits(self._settings)
         approved = hold.approved if hold else {}
         reasons = [
             limits.exceeded(f"the period in {currency.upper()}", currency, amount, carried.get(currency, 0), before)
@@ -51,10 +69,7 @@ class PeriodLimitActivities:
             if amount > approved.get(currency, -1)
             for before in [previous.get(currency)]
         ]
-        reason = "; ".join(filter(None, reasons)) or None
-        if reason is not None or hold is not None:
-            await policies.hold_period(self._db, period, reason, totals)
-        return reason
+        return "; ".join(filter(None, reasons)) or None
 
     async def _weigh(self, period: BillingPeriod) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
         """Live invoices and what a run would make: totals, their older usage, the period before; each by currency."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from activities.stripe_client import instant
 from billing.errors import EditedInvoiceError
+from billing.money import format_amount
 from contracts import stripe_metadata
 from contracts.invoices import (
     DraftMade,
@@ -49,8 +50,9 @@ def check_draft(ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
     if ref.lines_digest and (foreign or not same):
         shown = ", ".join(f"{line_id or '(not ours)'} = {amount}" for line_id, amount in lines)
         raise EditedInvoiceError(
-            f"the {draft.status} invoice {ref.stripe_invoice_id} was edited in Stripe: {subtotal} {draft.currency}, "
-            f"ours is {ref.amount} {ref.currency} (minor units); its lines: {shown[:400]}",
+            f"the {draft.status} invoice {ref.stripe_invoice_id} was edited in Stripe: "
+            f"{format_amount(subtotal, draft.currency)}, ours is {format_amount(ref.amount, ref.currency)}; its lines "
+            f"(minor units): {shown[:400]}",
             subtotal,
             digest,
         )

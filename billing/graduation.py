@@ -28,12 +28,20 @@ class MonthlyUsage:
     duration_us: int
 
 
+@dataclass(frozen=True, order=True)
+class Place:
+    """Credits of a month from `position` on, counted from its first."""
+
+    position: Decimal
+    credits: Decimal
+
+
 @dataclass(frozen=True)
 class Graduated:
-    """The lines that alter the price, after the usage lines; and the credits used by month."""
+    """The lines that alter the price, after the usage lines; and the places that the credits take in their months."""
 
     lines: tuple[RatedLine, ...]
-    months: dict[str, Decimal]
+    months: dict[str, tuple[Place, ...]]
 
 
 def graduate(
@@ -42,27 +50,56 @@ def graduate(
     usage: Sequence[MonthlyUsage],
     rated: Sequence[RatedLine],
     *,
-    used: Mapping[str, Decimal],
+    used: Mapping[str, Sequence[Place]],
     included: Callable[[str], Decimal],
 ) -> Graduated:
     """Price the usage lines' credits anew, month by month.
 
-    `used`: credits by month on the account's other invoices; `included`: the free ones of a month. Months, versions
-    and classes are placed in their order, so that the outcome is always the same.
+    `used`: by month, the places that the account's other invoices hold; what is free below them, of one that was
+    voided, is taken first. `included`: the free credits of a month. Months, versions and classes are placed in their
+    order, so that the outcome is always the same.
     """
     shares: dict[datetime, list[TierShare]] = {}
-    months: dict[str, Decimal] = {}
+    months: dict[str, list[Place]] = {}
     for month, rate_from, credits in _monthly_credits(usage, rated):
-        position = used.get(month, _NONE) + months.get(month, _NONE)
-        months[month] = months.get(month, _NONE) + credits
+        taken = months.setdefault(month, [])
         version = card.version_from(rate_from)
-        shares.setdefault(rate_from, []).extend(place(version, currency, included(month), position, credits))
+        for spot in free_places([*used.get(month, ()), *taken], credits):
+            taken.append(spot)
+            shares.setdefault(rate_from, []).extend(
+                place(version, currency, included(month), spot.position, spot.credits)
+            )
     lines = [
         line
         for rate_from, found in sorted(shares.items())
         if (line := _line(card.version_from(rate_from), currency, _merged(found), rated)) is not None
     ]
-    return Graduated(tuple(lines), months)
+    return Graduated(tuple(lines), {month: _joined(taken) for month, taken in months.items()})
+
+
+def free_places(taken: Iterable[Place], credits: Decimal) -> list[Place]:
+    """The lowest places of a month that are free, for this many credits."""
+    found = []
+    position = _NONE
+    for spot in sorted(taken):
+        room = min(credits, spot.position - position)
+        if room > 0:
+            found.append(Place(position, room))
+            credits -= room
+        position = max(position, spot.position + spot.credits)
+    if credits > 0:
+        found.append(Place(position, credits))
+    return found
+
+
+def _joined(taken: Iterable[Place]) -> tuple[Place, ...]:
+    joined: list[Place] = []
+    for spot in sorted(taken):
+        if joined and joined[-1].position + joined[-1].credits == spot.position:
+            joined[-1] = Place(joined[-1].position, joined[-1].credits + spot.credits)
+        else:
+            joined.append(spot)
+    return tuple(joined)
 
 
 def place(

@@ -75,6 +75,8 @@ class InvoiceBrief(Message):
     """Of a draft in its grace: when, shortly before Stripe would, late usage is added and it is finalized."""
     revision: int = 1
     blocked_kind: BlockedKind | None = None
+    approved: bool = False
+    """A person has approved its amount: late usage is not added any more."""
     void_requested: bool = False
     replaces: str | None = None
     """Its edited predecessor in Stripe, until its successor is made."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.errors import MismatchError
 from billing.invoice import InvoiceState, check_transition
 from billing.policy import Finalization
-from billing.rating import RateCard
+from billing.rating import LineKind, RateCard
 from storage import claim_writing, claims
 from storage.database import Database
 from storage.drafts import ClaimScope, InvoicePreview, Outcome
@@ -59,8 +59,13 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
 
 async def _same(connection: AsyncConnection, invoice_id: int, assessed: InvoicePreview) -> bool:
     found = await connection.execute(statement("invoices", "lines"), {"ids": [invoice_id]})
-    ours = [(line.workspace_class, line.rate_from, line.duration_us, line.amount) for line in found]
-    now = [(line.workspace_class, line.rate_from, line.duration_us, line.amount) for line in assessed.draft.lines]
+    # Of usage alone: what other invoices of the month came to meanwhile is no reason to alter this one.
+    ours = [(line.workspace_class, line.rate_from, line.duration_us) for line in found if line.kind == LineKind.USAGE]
+    now = [
+        (line.workspace_class, line.rate_from, line.duration_us)
+        for line in assessed.draft.lines
+        if line.kind is LineKind.USAGE
+    ]
     return ours == now or assessed.outcome != Outcome.INVOICE
 
 

@@ -126,13 +126,16 @@ def _tiers(line: RatedLine) -> str | None:
 
 async def write_months(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
     """Keep what the drafts use of each month, where prices depend on it."""
-    used = [(ids[draft.key], month, credits) for draft in drafts for month, credits in draft.months.items()]
+    used = [
+        (ids[draft.key], month, spot) for draft in drafts for month, places in draft.months.items() for spot in places
+    ]
     if used:
         await connection.execute(
             statement("claims", "insert_months"),
             {
                 "invoice_ids": [invoice_id for invoice_id, _, _ in used],
                 "months": [month for _, month, _ in used],
-                "credits": [credits for _, _, credits in used],
+                "positions": [spot.position for _, _, spot in used],
+                "credits": [spot.credits for _, _, spot in used],
             },
         )

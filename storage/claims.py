@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
@@ -17,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.canonical import format_instant
+from billing.graduation import Place
 from billing.rating import RateCard
 from storage.claim_writing import drafts_of, write_invoices, write_outcomes
 from storage.database import Database
@@ -201,15 +201,16 @@ async def _assess(
 
 async def _months_used(
     connection: AsyncConnection, accounts: Sequence[str], anew: int | None
-) -> dict[str, dict[str, Decimal]]:
-    """Credits by account and month on their live invoices, but for the one that is claimed anew."""
-    used: dict[str, dict[str, Decimal]] = {}
+) -> dict[str, dict[str, list[Place]]]:
+    """By account and month the places that live invoices hold, but for the one that is claimed anew."""
+    used: dict[str, dict[str, list[Place]]] = {}
     if accounts:
         rows = await connection.execute(
             statement("claims", "months_used"), {"accounts": sorted(set(accounts)), "except": anew}
         )
         for row in rows:
-            used.setdefault(row.attribution_id, {})[row.month] = row.credits
+            months = used.setdefault(row.attribution_id, {})
+            months.setdefault(row.month, []).append(Place(row.position, row.credits))
     return used
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import PermanentError
 from billing.invoice import DEAD, InvoiceState, check_transition
+from billing.money import format_amount
 from billing.policy import BlockedKind, ChargeOn, Finalization
 from storage.database import Database
 from storage.invoices import lock_invoice
@@ -40,7 +41,8 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
             raise DecisionRefusedError(f"{key} is {row.state}: it does not wait for an approval")
         figure = row.found_subtotal if edited else row.amount
         if figure != amount:
-            raise DecisionRefusedError(f"{key} comes to {figure} minor units by now, not {amount}: look at it again")
+            now, seen = format_amount(figure, row.currency), format_amount(amount, row.currency)
+            raise DecisionRefusedError(f"{key} comes to {now} by now, not {seen}: look at it again")
         await connection.execute(statement("decisions", "approve"), {"id": row.id, "amount": row.amount, "by": by})
         if edited:
             await connection.execute(statement("decisions", "accept"), {"id": row.id})

@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from billing.errors import PricingError
-from billing.graduation import Graduated, MonthlyUsage, graduate
+from billing.graduation import Graduated, MonthlyUsage, Place, graduate
 from billing.invoice import InvoiceReason, invoice_key
 from billing.money import format_amount
 from billing.periods import BillingPeriod
@@ -20,7 +20,7 @@ from billing.rating import RateCard, RatedLine, is_billable_total
 _LARGEST = 2**63 - 1
 _MOST_LINES = 2**15 - 1
 """Line numbers are small integers; Stripe's own limit is met by folding them there."""
-NOTHING_USED: Mapping[str, Decimal] = MappingProxyType({})
+NOTHING_USED: Mapping[str, Sequence[Place]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ class UsageLine:
 class DraftInvoice:
     """An invoice that would be, or was just, made. Amounts in minor units; `carried_us` is per line.
 
-    Of usage that the rate card cannot price there are no lines. `months`: credits used by month, where prices depend
-    on it.
+    Of usage that the rate card cannot price there are no lines. `months`: the places that it takes in them, where
+    prices depend on that.
     """
 
     key: str
@@ -95,7 +95,7 @@ class DraftInvoice:
     credits: Decimal
     lines: tuple[RatedLine, ...]
     carried_us: tuple[int, ...]
-    months: Mapping[str, Decimal] = field(default_factory=dict)
+    months: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
 
 
 class Outcome(StrEnum):
@@ -129,11 +129,11 @@ def assess(
     card: RateCard,
     account: BillableAccount,
     by_month: Sequence[UsageLine],
-    used: Mapping[str, Decimal] = NOTHING_USED,
+    used: Mapping[str, Sequence[Place]] = NOTHING_USED,
 ) -> InvoicePreview:
-    """Price an account's usage and say what becomes of it. `used`: credits by month on its other invoices."""
+    """Price an account's usage and say what becomes of it. `used`: the places that its other invoices hold."""
     usage = _by_version(by_month)
-    months: dict[str, Decimal] = {}
+    months: Mapping[str, tuple[Place, ...]] = {}
     try:
         lines = tuple(_rate(card, account.currency, line, line.duration_us) for line in usage)
         carried = [_rate(card, account.currency, line, line.carried_us) for line in usage if line.carried_us]
@@ -184,7 +184,7 @@ def _graduate(
     account: BillableAccount,
     usage: Sequence[UsageLine],
     lines: Sequence[RatedLine],
-    used: Mapping[str, Decimal],
+    used: Mapping[str, Sequence[Place]],
 ) -> Graduated:
     own = account.policy.included_credits
 
@@ -205,7 +205,7 @@ def _draft(
     account: BillableAccount,
     usage: Sequence[UsageLine],
     lines: tuple[RatedLine, ...],
-    months: Mapping[str, Decimal],
+    months: Mapping[str, tuple[Place, ...]],
 ) -> DraftInvoice:
     return DraftInvoice(
         key=invoice_key(scope.period, account.attribution_id, scope.reason, scope.subject, ordinal=account.ordinal),

@@ -202,8 +202,9 @@ INVOICE_MONTH = Table(
     METADATA,
     Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
     Column("month", _KEYED, nullable=False),
+    Column("position", Numeric, nullable=False),
     Column("credits", Numeric, nullable=False),
-    PrimaryKeyConstraint("invoice_id", "month"),
+    PrimaryKeyConstraint("invoice_id", "month", "position"),
 )
 
 CLAIM = Table(

@@ -160,7 +160,11 @@ class InvoiceWorkflow(InvoiceSteps):
             timeout = invoice.waits_until - workflow.now()
             self._say(
                 f"{what}: {invoice.stripe_invoice_id} is finalized at {invoice.waits_until:%Y-%m-%d %H:%M:%S UTC}. "
-                "Late usage is added then, or before by running the period again."
+                + (
+                    "It is approved, so that late usage goes on the next invoice."
+                    if invoice.approved
+                    else "Late usage is added then, or before by running the period again."
+                )
             )
         workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
         await self._park()
@@ -269,7 +273,9 @@ def _details(error: ActivityError | ApplicationError) -> tuple[DraftMade | None,
 def _way_out(invoice: InvoiceBrief) -> str:
     key = invoice.invoice_key
     if invoice.blocked_kind is BlockedKind.LIMIT:
-        return f"`perdure invoices approve '{key}'` lets it go; `perdure invoices void '{key}'` gives it up."
+        return (
+            f"`perdure invoices approve '{key}'` lets it go; `perdure invoices void '{key}' --reason TEXT` gives it up."
+        )
     if invoice.blocked_kind is BlockedKind.EDITED:
         return (
             f"`perdure invoices approve '{key}'` accepts what is in Stripe; `perdure invoices rebuild '{key}'` makes "

@@ -267,7 +267,7 @@ def _waiting_for(progress: PeriodProgress) -> str:
     text = f"Waiting{since} for {progress.open} open invoices, {progress.blocked} of them blocked."
     if progress.waiting:
         rows = [f"- `{b.subject}` since {b.since:%Y-%m-%d %H:%M UTC}: {b.reason}" for b in progress.waiting[:20]]
-        text += "\n\nBlocked, each goes on by `perdure invoices retry KEY`:\n" + "\n".join(rows)
+        text += "\n\n`perdure invoices show KEY` says how each goes on:\n" + "\n".join(rows)
     return text
 
 

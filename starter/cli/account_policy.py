@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from activities.scopes import policy_of
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
-from billing.money import parse_amount
+from billing.money import format_amount, parse_amount
 from billing.policy import ChargeOn, Finalization
 from settings import Settings
 from storage import accounts, policies
@@ -55,6 +55,25 @@ async def change_policy(
         "included_credits": _text(own.included_credits),
         "own": sorted(name for name in changes if getattr(own, name) is not None),
     }
+
+
+def policy_in_words(document: dict[str, Any]) -> list[str]:
+    """The policies in force, for people: what is the account's own is marked."""
+    amount, currency, own = document["limit_amount"], document["currency"], document["own"]
+    share, multiple, credits = (document[n] for n in ("limit_carried_share", "limit_multiple", "included_credits"))
+    facts = {
+        "charge_on": f"charged on {'an invoice of its own' if document['charge_on'] == 'own' else 'its subscription'}",
+        "finalization": f"finalized: {document['finalization']}",
+        "limit_amount": f"stopped above {format_amount(amount, currency)}"
+        if amount is not None
+        else "no limit of amount",
+        "limit_multiple": f"stopped above {multiple} times the period before" if multiple else "no limit of growth",
+        "limit_carried_share": f"stopped above a share of {share} of older usage"
+        if share
+        else "no limit of older usage",
+        "included_credits": f"{credits} credits a month are included" if credits else "included credits as on the card",
+    }
+    return [f"{text}{' (its own)' if name in own else ''}" for name, text in facts.items()]
 
 
 def _parse(name: str, value: str, currency: str) -> object:

@@ -56,7 +56,7 @@ async def policy(
 
     What is changed holds for invoices that are made from now on.
     """
-    from starter.cli.account_policy import change_policy
+    from starter.cli.account_policy import change_policy, policy_in_words
 
     changes = {
         "charge_on": charge_on,
@@ -72,8 +72,8 @@ async def policy(
     if as_json:
         common.print_json(document)
         return
-    for name, value in document.items():
-        tables.say(f"{name}: {value}")
+    for line in policy_in_words(document):
+        tables.say(line)
 
 
 @app.command("sync")

@@ -59,6 +59,7 @@ def invoice_document(
         "approved_amount": record.approved_amount,
         "approved_at": _instant(record.approved_at),
         "approved_by": record.approved_by,
+        "void_requested_by": record.void_requested_by,
         "void_reason": record.void_reason,
         "written_off": record.written_off,
         "payment_attempts": record.payment_attempts,
@@ -174,14 +175,21 @@ def _print_standing(record: InvoiceRecord) -> None:
         tables.say(_way_out(record))
     if record.awaits_approval:
         tables.say(f"Waits for a person: `perdure invoices approve '{record.key}'` finalizes it.")
+    if record.state is InvoiceState.DRAFT and record.finalize_at is not None:
+        tables.say(f"Finalized by {record.finalize_at:%Y-%m-%d %H:%M:%S} UTC at the latest.")
+    if record.approved_amount is not None and record.approved_at is not None:
+        approved = format_amount(record.approved_amount, record.currency)
+        tables.say(f"Approved at {approved} by {record.approved_by}, {record.approved_at:%Y-%m-%d %H:%M:%S} UTC.")
+    if record.void_reason is not None:
+        tables.say(f"To be voided, or voided, by {record.void_requested_by}: {record.void_reason}.")
     if record.accepted_subtotal is not None:
         accepted = format_amount(record.accepted_subtotal, record.currency)
         tables.say(f"Edited in Stripe, and accepted at {accepted} by {record.approved_by}.")
     if record.payment_failed_at is not None:
         since = f"{record.payment_failed_at:%Y-%m-%d %H:%M:%S} UTC"
-        tables.say(f"{record.payment_attempts} attempts to charge it failed, the first before {since}.")
+        tables.say(f"Charging it failed, {record.payment_attempts} attempt(s), first seen at {since}.")
     if record.written_off:
-        tables.say(f"Its usage is written off, and never billed again: {record.void_reason or 'no reason kept'}.")
+        tables.say("Its usage is written off, and never billed again.")
 
 
 def _way_out(record: InvoiceRecord) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
+from activities.period_limits import PeriodLimitActivities
 from activities.scopes import claim_scope
 from billing.money import format_amount
 from billing.periods import BillingPeriod
@@ -32,8 +33,10 @@ async def preview(db: Database, settings: Settings, month: BillingPeriod, accoun
             break
     if as_json:
         common.print_json([_preview_document(preview) for preview in previews])
-    else:
-        _print_previews(month, cutoff, previews)
+        return 0
+    _print_previews(month, cutoff, previews)
+    if account is None and (reason := await PeriodLimitActivities(db, rate_card, settings).weigh(month)):
+        common.out.print(f"The whole period would be held until it is approved: {reason}", markup=False)
     return 0
 
 

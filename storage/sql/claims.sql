@@ -141,18 +141,21 @@ GROUP BY attribution_id, workspace_class, rate_from, month
 ORDER BY attribution_id, workspace_class, rate_from, month;
 
 -- name: months_used
--- What the accounts' live invoices have used of each month, but for one that is claimed anew.
-SELECT i.attribution_id, m.month, sum(m.credits) AS credits
+-- The places in each month that the accounts' live invoices hold, but for one that is claimed anew.
+SELECT i.attribution_id, m.month, m.position, m.credits
 FROM invoice AS i
 JOIN invoice_month AS m ON m.invoice_id = i.id
 WHERE i.attribution_id = ANY (CAST(:accounts AS text[]))
   AND i.state NOT IN ('voided', 'deleted')
   AND i.id IS DISTINCT FROM CAST(:except AS bigint)
-GROUP BY i.attribution_id, m.month;
+ORDER BY i.attribution_id, m.month, m.position;
 
 -- name: insert_months
-INSERT INTO invoice_month (invoice_id, month, credits)
-SELECT * FROM unnest(CAST(:invoice_ids AS bigint[]), CAST(:months AS text[]), CAST(:credits AS numeric[]));
+INSERT INTO invoice_month (invoice_id, month, position, credits)
+SELECT *
+FROM unnest(
+    CAST(:invoice_ids AS bigint[]), CAST(:months AS text[]), CAST(:positions AS numeric[]), CAST(:credits AS numeric[])
+);
 
 -- name: drop_months
 DELETE FROM invoice_month WHERE invoice_id = :id;

@@ -31,7 +31,8 @@ WHERE id = :id;
 
 -- name: request_void
 UPDATE invoice
-SET void_requested_at = coalesce(void_requested_at, now()), void_requested_by = :by, void_reason = :reason,
+SET void_requested_at = coalesce(void_requested_at, now()), void_requested_by = coalesce(void_requested_by, :by),
+    void_reason = coalesce(void_reason, :reason),
     written_off = :write_off, updated_at = now()
 WHERE id = :id;
 

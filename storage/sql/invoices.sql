@@ -44,7 +44,7 @@ WHERE billing_period = :period
 ORDER BY key;
 
 -- name: lock
-SELECT id, state, resume_state, stripe_invoice_id, report_id, amount, charge_on, finalization, blocked_kind,
+SELECT id, state, resume_state, stripe_invoice_id, report_id, amount, currency, charge_on, finalization, blocked_kind,
        approved_amount, found_subtotal, accepted_subtotal, replaces_stripe_invoice_id, written_off, attribution_id,
        void_requested_at
 FROM invoice WHERE key = :key FOR UPDATE;

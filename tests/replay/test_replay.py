@@ -20,7 +20,10 @@ from contracts.names import Workflows
 from worker import SANDBOX, WORKFLOWS
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
-SHAPES = {"happy", "cancelled", "blocked-and-retried", "polled", "voided", "driven-elsewhere", "credited"}
+SHAPES = {
+    *("happy", "cancelled", "blocked-and-retried", "polled", "voided", "driven-elsewhere", "credited", "approved"),
+    *("amended", "edited-and-accepted", "edited-and-rebuilt", "voided-by-command", "held", "on-subscription"),
+}
 
 
 def replayer(workflows: list[type] = WORKFLOWS) -> Replayer:

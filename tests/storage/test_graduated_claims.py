@@ -7,9 +7,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy
+from billing.policy import AccountPolicy, Finalization
 from billing.rate_card import parse_rate_card
 from billing.rating import LineKind, RateCard, TierShare
+from storage.amending import amend_invoice
 from storage.claims import claim_page, preview_page
 from storage.database import Database
 from storage.invoice_records import InvoiceRecord
@@ -37,7 +38,10 @@ async def invoiced(db: Database, key: str) -> InvoiceRecord:
 
 
 async def months(db: Database, key: str) -> dict[str, Decimal]:
-    query = "SELECT m.month, m.credits FROM invoice_month m JOIN invoice i ON i.id = m.invoice_id WHERE key = :key"
+    query = (
+        "SELECT m.month, sum(m.credits) AS credits FROM invoice_month m JOIN invoice i ON i.id = m.invoice_id "
+        "WHERE key = :key GROUP BY m.month"
+    )
     rows = await fetch(db, query, key=key)
     return {row.month: row.credits for row in rows}
 
@@ -81,6 +85,30 @@ async def test_the_months_invoices_share_its_credits_and_a_void_gives_its_part_b
     await move_invoice(db, first, InvoiceState.VOIDED, may(40))
     (again,) = (await claim_page(db, scope(), graduated())).keys
     assert (await invoiced(db, again)).amount == 880 + 120 + 660
+
+
+async def test_voiding_the_first_of_two_invoices_costs_nobody_the_included_credits(db: Database) -> None:
+    await add_account(db)
+    await add_instances(db, instance("a", may(2), may(4)), instance("b", may(10), may(11)))
+    (first,) = (await claim_page(db, cancellation("sub_1", may(5)), graduated())).keys
+    (second,) = (await claim_page(db, scope(), graduated())).keys
+    await move_invoice(db, first, InvoiceState.VOIDED, may(40))
+    (again,) = (await claim_page(db, cancellation("sub_1", may(5)), graduated())).keys
+    assert [(await invoiced(db, key)).amount for key in (again, second)] == [880, 120 + 660]
+
+
+async def test_an_amendment_without_late_usage_changes_nothing(db: Database) -> None:
+    await add_account(db)
+    await write_policy(db, "team:a", AccountPolicy(finalization=Finalization.APPROVAL))
+    await add_instances(db, instance("a", may(2), may(4)), instance("b", may(10), may(11)))
+    (first,) = (await claim_page(db, cancellation("sub_1", may(5)), graduated())).keys
+    await claim_page(db, scope(), graduated())
+    await move_invoice(db, first, InvoiceState.DRAFT, may(40))
+    anew = cancellation("sub_1", may(5), attribution_id="team:a")
+    assert not await amend_invoice(db, first, anew, graduated())
+    await add_instances(db, instance("late", may(4), may(5)))
+    assert await amend_invoice(db, first, anew, graduated())
+    assert (await invoiced(db, first)).amount == 880 + 720  # what follows the second invoice's places costs half a cent
 
 
 async def test_an_account_may_have_credits_of_its_own(db: Database) -> None:

@@ -71,8 +71,9 @@ ALTER TABLE invoice_line
 CREATE TABLE invoice_month (
     invoice_id  bigint NOT NULL REFERENCES invoice,
     month       text COLLATE "C" NOT NULL,
+    position    numeric NOT NULL,
     credits     numeric NOT NULL,
-    PRIMARY KEY (invoice_id, month)
+    PRIMARY KEY (invoice_id, month, position)
 );
 
 CREATE TABLE period_hold (
