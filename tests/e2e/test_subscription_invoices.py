@@ -138,6 +138,7 @@ async def test_voiding_takes_only_our_lines_from_the_subscriptions_draft(system:
     await system.until_state(draft.key, InvoiceState.DELETED)
     stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
     assert (stripe.status, stripe.subtotal, stripe.metadata.to_dict()) == ("draft", FEE, {})
+    assert stripe.auto_advance  # the base fee is still to be charged
 
 
 async def test_an_invoice_whose_metadata_somebody_removed_is_found_by_its_id(system: System, they: Subscribers) -> None:

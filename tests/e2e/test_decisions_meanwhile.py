@@ -1,0 +1,155 @@
+"""Decisions that Stripe, or a person there, has overtaken meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from billing.invoice import InvoiceState
+from billing.policy import AccountPolicy, BlockedKind, Finalization
+from contracts import workflow_ids
+from contracts.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.names import Signals, Updates
+from starter.decisions import decide
+from storage import policies
+from storage.invoice_records import InvoiceRecord
+from tests.support.system import System, until
+
+MAY = "2022-05"
+DAY = 864
+
+
+async def account(system: System, team: str, **policy: Any) -> str:
+    await system.add_account(team, ("2022-05-01", None))
+    await policies.write_policy(system.db, team, AccountPolicy(**policy))
+    await system.add_instance(f"{team}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
+    return f"{MAY}/{team}/period"
+
+
+async def void(system: System, key: str) -> None:
+    await decide(system.client, key, Updates.VOID, VoidInvoice(by="ann", reason="a test", write_off=False))
+
+
+async def signal(system: System, key: str, name: str) -> None:
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(name)
+
+
+async def until_blocked(system: System, key: str, words: str) -> InvoiceRecord:
+    async def there() -> InvoiceRecord | None:
+        found = await system.invoice(key)
+        return found if words in (found.blocked_reason or "") else None
+
+    return await until(there)
+
+
+async def in_stripe(system: System, stripe_id: str | None) -> Any:
+    return await system.stripe.v1.invoices.retrieve_async(stripe_id)
+
+
+async def test_what_is_rebuilt_and_voided_does_not_leave_a_paid_invoice_behind(system: System) -> None:
+    key = await account(system, "team:paid-edit", finalization=Finalization.APPROVAL)
+    await system.start_period(MAY)
+    draft = await system.until_state(key, InvoiceState.DRAFT)
+    extra = {"amount": -64, "description": "a favour"}
+    await system.stripe.v1.invoices.add_lines_async(draft.stripe_invoice_id, {"lines": [extra]})
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    assert (await system.until_state(key, InvoiceState.BLOCKED)).blocked_kind is BlockedKind.EDITED
+    await system.admin("webhook_faults", {"match": {"type": ""}, "action": "drop", "times": None})
+    await system.stripe.v1.invoices.finalize_invoice_async(draft.stripe_invoice_id)
+    await system.stripe.v1.invoices.pay_async(draft.stripe_invoice_id, {"paid_out_of_band": True})
+
+    await decide(system.client, key, Updates.REBUILD, RebuildInvoice(by="ann"))
+    await until_blocked(system, key, "is paid, it cannot be made anew")
+    await void(system, key)
+    await until_blocked(system, key, "was paid meanwhile")
+    await system.admin("webhook_faults", method="DELETE")
+    await system.run_period_until_blocked(MAY)
+    await asyncio.sleep(1)
+    assert [i.key for i in await system.invoices()] == [key]  # nothing is released, nothing billed twice
+
+
+async def test_a_void_that_comes_too_late_is_forgotten_and_a_retry_takes_the_payment_over(system: System) -> None:
+    key = await account(system, "team:too-late")
+    await system.run_period(MAY)
+    billed = await system.invoice(key)
+    await system.admin("webhook_faults", {"match": {"type": ""}, "action": "drop", "times": None})
+    await system.stripe.v1.invoices.pay_async(billed.stripe_invoice_id, {"paid_out_of_band": True})
+    await system.admin("webhook_faults", method="DELETE")
+    await void(system, key)
+
+    async def paid() -> InvoiceRecord | None:
+        found = await system.invoice(key)
+        if found.state is InvoiceState.BLOCKED:
+            await signal(system, key, Signals.RETRY)
+        return found if found.state is InvoiceState.PAID else None
+
+    found = await until(paid)
+    assert (found.void_requested_at, found.written_off) == (None, False)
+
+
+async def test_a_void_while_the_invoice_is_created_comes_before_its_finalization(system: System) -> None:
+    key = await account(system, "team:quick")
+    busy = {"match": {"method": "POST", "path": "^/v1/invoices$"}, "action": "429", "times": 2}
+    await system.admin("faults", busy)
+    await system.start_period(MAY)
+    await system.until_state(key, InvoiceState.CLAIMED)
+    await void(system, key)
+    dead = await system.until_state(key, InvoiceState.DELETED, InvoiceState.VOIDED)
+    await system.admin("faults", method="DELETE")
+    assert (dead.state, dead.finalized_at) == (InvoiceState.DELETED, None)
+
+
+async def test_a_brake_that_outlasts_the_grace_is_finalized_once_it_is_approved(system: System) -> None:
+    await system.stop()
+    system.settings = system.settings.model_copy(update={"finalization_grace_hours": 1 / 3600})
+    await system.start()
+    key = await account(system, "team:slow", finalization=Finalization.GRACE, limit_amount=1)
+    await system.start_period(MAY)
+    await system.until_state(key, InvoiceState.BLOCKED)
+    await asyncio.sleep(1.5)
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    await system.until_state(key, InvoiceState.BILLED)
+
+
+async def test_amending_nothing_twice_leaves_stripes_own_finalization_as_it_was(system: System) -> None:
+    key = await account(system, "team:calm", finalization=Finalization.GRACE)
+    await system.start_period(MAY)
+    draft = await system.until_state(key, InvoiceState.DRAFT)
+    due = int(draft.finalize_at.timestamp()) if draft.finalize_at else None
+
+    async def planned() -> bool:
+        found = await in_stripe(system, draft.stripe_invoice_id)
+        return bool(found.auto_advance and found.automatically_finalizes_at == due)
+
+    await until(planned)
+    for _ in range(2):
+        posts = (await system.admin("state", method="GET"))["requests"]
+        await signal(system, key, Signals.AMEND)
+
+        async def asked(posts: Any = posts) -> bool:
+            return bool((await system.admin("state", method="GET"))["requests"] > posts + 4)
+
+        await until(asked)
+        await until(planned)
+    assert (await system.invoice(key)).revision == 1
+
+
+@pytest.mark.parametrize("paid", [False, True])
+async def test_an_edit_between_two_claims_can_be_accepted(system: System, paid: bool) -> None:
+    key = await account(system, f"team:between-{paid}".lower(), finalization=Finalization.APPROVAL)
+    await system.start_period(MAY)
+    draft = await system.until_state(key, InvoiceState.DRAFT)
+    extra = {"amount": 136, "description": "a person's"}
+    await system.stripe.v1.invoices.add_lines_async(draft.stripe_invoice_id, {"lines": [extra]})
+    await system.add_instance(f"{key}-late", draft.attribution_id, "2022-05-05T10:00", "2022-05-06T10:00")
+    await signal(system, key, Signals.AMEND)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert blocked.found_subtotal == 2 * DAY + 136
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=2 * DAY + 136, by="ann"))
+    billed = await system.until_state(key, InvoiceState.BILLED)
+    if paid:
+        await system.stripe.v1.invoices.pay_async(billed.stripe_invoice_id, {"paid_out_of_band": True})
+        await system.until_state(key, InvoiceState.PAID)
+    assert (await in_stripe(system, billed.stripe_invoice_id)).subtotal == 2 * DAY + 136
