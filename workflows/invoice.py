@@ -99,8 +99,8 @@ class InvoiceWorkflow(InvoiceSteps):
         """From the state in which it is to where something is awaited."""
         verified_at = None
         if invoice.state is InvoiceState.DRAFT and self._amend:
+            self._amend = False  # one that comes meanwhile is for another time
             invoice = await self._amend_draft(invoice)
-        self._amend = False
         if invoice.state is InvoiceState.CLAIMED:
             invoice = await self._create(invoice)
             verified_at = workflow.now()
