@@ -33,6 +33,15 @@ PARTICULAR = frozenset(
 )
 
 
+BILLING = (
+    *("BILLING_TIME_ZONE", "BILL_AFTER", "COLLECTION_METHOD", "DAYS_UNTIL_DUE", "AUTOMATIC_TAX", "CHARGE_ON"),
+    *("FINALIZATION", "FINALIZATION_GRACE_HOURS"),
+    *("LIMIT_INVOICE_AMOUNT", "LIMIT_INVOICE_MULTIPLE", "LIMIT_INVOICE_CARRIED_SHARE"),
+    *("LIMIT_PERIOD_AMOUNT", "LIMIT_PERIOD_MULTIPLE", "LIMIT_PERIOD_CARRIED_SHARE"),
+)
+"""Settings that the billing worker and the command line must have in common."""
+
+
 def forget_inherited(home: Path) -> None:
     """Drop from this process's environment what a stack told this shell (`. .perdure/env`).
 
@@ -41,7 +50,7 @@ def forget_inherited(home: Path) -> None:
     other = os.environ.get("PERDURE_STACK")
     for exported in (exported_by(home), exported_by(Path(other)) if other else {}):
         for name, value in exported.items():
-            if name != "PERDURE_HOME" and os.environ.get(name) == value:
+            if name not in ("PERDURE_HOME", *BILLING) and os.environ.get(name) == value:
                 del os.environ[name]
 
 
@@ -49,6 +58,12 @@ def own_environment() -> dict[str, str]:
     """The environment and `.env` of the working directory, the former being stronger."""
     given = {name: value for name, value in os.environ.items() if value}
     return {**settings.dotenv_environment(), **given}
+
+
+def billing_settings() -> dict[str, str]:
+    """What was set of how to bill: other shells' commands must go by the same as the workers."""
+    own = own_environment()
+    return {name: own[name] for name in BILLING if name in own}
 
 
 def child_environment(child: str, parts: Mapping[str, str], *, embedded_temporal: bool) -> dict[str, str]:

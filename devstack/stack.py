@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import settings
 from devstack import ports
 from devstack.emulator import StripeEmulator
-from devstack.environment import child_environment, forget_inherited, own_environment
+from devstack.environment import billing_settings, child_environment, forget_inherited, own_environment
 from devstack.errors import StackError
 from devstack.home import Home
 from devstack.postgres import Postgres
@@ -240,7 +240,7 @@ class Stack:
             values["STRIPE_EMULATOR_URL"] = self._emulator.url
             values["STRIPE_REQUEST_LOG"] = str(self._emulator.request_log)
         self.environment = dict(sorted(values.items()))
-        self.home.write_env(self.environment)
+        self.home.write_env({**billing_settings(), **self.environment})
 
     async def _on_a_port(self, name: str, make: Callable[[int], S]) -> S:
         """Start a server on the port it had last time, or the usual one, or another that is free."""
