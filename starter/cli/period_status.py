@@ -98,7 +98,8 @@ def print_status(document: dict[str, object]) -> None:
     assert isinstance(excluded, list)
     assert isinstance(carried, dict)
     for row in blocked:
-        common.out.print(f"blocked since {row['since']}: {row['key']}: {row['reason']}", markup=False)
+        waits = "waiting" if row["reason"].startswith("waits for") else "blocked"
+        common.out.print(f"{waits} since {row['since']}: {row['key']}: {row['reason']}", markup=False)
     _print_credits(document)
     for count, what in (
         (document["disputes"], "open dispute(s): `perdure invoices list` marks their invoices."),
