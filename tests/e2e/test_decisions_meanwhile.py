@@ -70,6 +70,25 @@ async def test_what_is_rebuilt_and_voided_does_not_leave_a_paid_invoice_behind(s
     assert [i.key for i in await system.invoices()] == [key]  # nothing is released, nothing billed twice
 
 
+async def test_an_edited_invoice_that_a_person_finalized_is_voided_and_made_anew(system: System) -> None:
+    key = await account(system, "team:final-edit", finalization=Finalization.APPROVAL)
+    await system.start_period(MAY)
+    draft = await system.until_state(key, InvoiceState.DRAFT)
+    extra = {"amount": -64, "description": "a favour"}
+    await system.stripe.v1.invoices.add_lines_async(draft.stripe_invoice_id, {"lines": [extra]})
+    await system.stripe.v1.invoices.finalize_invoice_async(draft.stripe_invoice_id)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert (blocked.blocked_kind, blocked.found_subtotal) == (BlockedKind.EDITED, DAY - 64)
+
+    await decide(system.client, key, Updates.REBUILD, RebuildInvoice(by="ann"))
+    again = await system.until_state(key, InvoiceState.DRAFT)
+    assert again.stripe_invoice_id != draft.stripe_invoice_id
+    assert (await in_stripe(system, draft.stripe_invoice_id)).status == "void"
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    billed = await system.until_state(key, InvoiceState.BILLED)
+    assert (await in_stripe(system, billed.stripe_invoice_id)).subtotal == DAY
+
+
 async def test_a_void_that_comes_too_late_is_forgotten_and_a_retry_takes_the_payment_over(system: System) -> None:
     key = await account(system, "team:too-late")
     await system.run_period(MAY)
