@@ -194,14 +194,8 @@ def _subscription(subscription: dict[str, Any], customer: dict[str, Any]) -> Str
         created=instant(subscription.get("created")),
         trial_end=instant(subscription.get("trial_end")),
         billing_cycle_anchor=instant(subscription.get("billing_cycle_anchor")),
-        pauses_without_payment=_pauses(subscription),
         **_latest_invoice(subscription.get("latest_invoice")),
     )
-
-
-def _pauses(subscription: dict[str, Any]) -> bool:
-    behavior = (subscription.get("trial_settings") or {}).get("end_behavior") or {}
-    return bool(behavior.get("missing_payment_method") == "pause")
 
 
 def _latest_invoice(invoice: dict[str, Any] | str | None) -> dict[str, Any]:

@@ -30,8 +30,6 @@ class StripeSubscriptionSnapshot(Message):
     """Before and after a pause a subscription has a window each: 1, 2."""
     trial_end: datetime | None = None
     billing_cycle_anchor: datetime | None = None
-    pauses_without_payment: bool = False
-    """At the end of its trial it is paused when there is no payment method."""
     latest_invoice: str | None = None
     latest_invoice_draft_since: datetime | None = None
     """When Stripe made it, if it is still a draft."""
