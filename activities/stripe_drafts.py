@@ -75,48 +75,38 @@ class StripeDraftActivities:
             for line in found.lines
             if line.line_id.startswith(f"{order.invoice_key}#") and (line.line_id, line.amount) not in wanted
         ]
-        await self._remove(order.invoice_key, found.stripe_invoice_id, stale)
+        await self._remove(found.stripe_invoice_id, stale)
 
-    async def _remove(self, invoice_key: str, stripe_invoice_id: str, line_ids: list[str]) -> None:
+    async def _remove(self, stripe_invoice_id: str, line_ids: list[str]) -> None:
+        """No keys: the step has just looked, and a line that is gone is not named again."""
         for start in range(0, len(line_ids), _LINES_A_REQUEST):
             chunk = sorted(line_ids)[start : start + _LINES_A_REQUEST]
-            which = hashlib.sha256(" ".join(chunk).encode()).hexdigest()[:16]
             lines: Any = [{"id": line_id, "behavior": "delete"} for line_id in chunk]
-            options = keyed(invoice_key, stripe_invoice_id, f"remove {which}")
-            await self._invoices.remove_lines_async(stripe_invoice_id, {"lines": lines}, options)
+            await self._invoices.remove_lines_async(stripe_invoice_id, {"lines": lines})
 
-    async def _add_missing(self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot) -> None:
+    async def _add_missing(
+        self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot, after: tuple[str, ...] = ()
+    ) -> None:
+        """Add what the draft lacks. A failure that Stripe keeps under the key is looked at before it is tried anew."""
         present = {(line.line_id, line.amount) for line in found.lines}
         missing = [line for line in order.lines if (line.line_id, line.amount) not in present]
+        # What is there is part of the key: a line that a person removed is added a second time.
+        there = sorted(line.stripe_line_id for line in found.lines)
         for start in range(0, len(missing), _LINES_A_REQUEST):
             chunk = missing[start : start + _LINES_A_REQUEST]
-            # What is there is part of the key: a line that a person removed is added a second time.
-            there = sorted(line.stripe_line_id for line in found.lines)
             wanted = [(line.line_id, line.amount) for line in chunk]
             which = hashlib.sha256(repr((wanted, there)).encode()).hexdigest()[:16]
+            parts = (order.invoice_key, str(order.generation), str(order.revision), found.stripe_invoice_id)
             lines: Any = [line_params(line) for line in chunk]
-            await self._post(
-                order,
-                f"lines {which}",
-                lambda options, lines=lines: self._invoices.add_lines_async(
-                    found.stripe_invoice_id, {"lines": lines}, options
-                ),
-            )
-
-    async def _post(self, order: StripeInvoiceOrder, what: str, send: Any) -> None:
-        """Send under a key of this revision; a failure that Stripe keeps under it makes the step look anew."""
-        parts = (order.invoice_key, str(order.generation), str(order.revision), order.stripe_invoice_id or "", what)
-        # The attempts of a step look before each post, so that a key may be spent with a failure.
-        failures: tuple[str, ...] = ()
-        while True:
+            options = keyed(*parts, f"lines {which}", *after)
             try:
-                await send(keyed(*parts, *failures))
-                return
+                await self._invoices.add_lines_async(found.stripe_invoice_id, {"lines": lines}, options)
             except stripe.APIError as error:
                 failed = stored_failure(error)
-                if not failed or failures:
+                if not failed:
                     raise
-                failures = (failed,)
+                await self._add_missing(order, await self._lookup.fetch(_ref(order)), (failed,))
+                return
 
     @activity.defn(name=Activities.HOLD_STRIPE_DRAFT)
     async def hold(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
@@ -167,7 +157,7 @@ class StripeDraftActivities:
     async def _take_away(self, ref: StripeInvoiceRef, found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
         if found.status == "draft":
             ours = [line.stripe_line_id for line in found.lines if line.line_id.startswith(f"{ref.invoice_key}#")]
-            await self._remove(ref.invoice_key, ref.stripe_invoice_id, ours)
+            await self._remove(ref.stripe_invoice_id, ours)
             metadata: Any = dict.fromkeys(_OURS, "")
             # The draft goes on as Stripe meant it, with the base fee alone.
             await self._invoices.update_async(ref.stripe_invoice_id, {"metadata": metadata, "auto_advance": True})

@@ -100,6 +100,26 @@ async def test_a_draft_that_was_finalized_before_leaves_the_usage_to_the_next(
     assert (invoice.amount, invoice.billing_period) == (DAY, "2022-07")
 
 
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("kept", {"action": "500"}),
+        ("kept-done", {"action": "500", "committed": True}),
+        ("lost", {"action": "lost_response"}),
+    ],
+)
+async def test_a_fault_puts_no_line_on_the_draft_twice(
+    system: System, they: Subscribers, name: str, fault: dict[str, Any]
+) -> None:
+    await subscribed(system, they, f"team:{name}", finalization=Finalization.APPROVAL)
+    await system.admin("faults", {"match": {"method": "POST", "path": "add_lines"}, **fault})
+    await they.clock("2022-06-10T00:10")
+    draft = await only(system, InvoiceState.DRAFT)
+    stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
+    assert (stripe.subtotal, len(stripe.lines.data)) == (DAY + FEE, 2)
+    await system.admin("faults", method="DELETE")
+
+
 async def test_an_event_that_only_gives_the_id_is_looked_up(system: System, they: Subscribers) -> None:
     await system.admin("webhook_faults", {"match": {"type": "^invoice"}, "action": "strip", "times": None})
     try:
