@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from storage.database import Database
-from storage.tables import METADATA
+from storage.audit_tables import METADATA
 from storage.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 

@@ -1,0 +1,43 @@
+-- name: begin
+INSERT INTO audit_run (id, billing_period, attribution_id, stuck_after)
+VALUES (:id, :period, :attribution_id, :stuck_after)
+ON CONFLICT (id) DO NOTHING;
+
+-- name: forget
+-- Audits hold no money: the newest are kept, with what they found.
+DELETE FROM audit_run
+WHERE id <> :id
+  AND id NOT IN (SELECT id FROM audit_run ORDER BY started_at DESC LIMIT :keep);
+
+-- name: clear_check
+DELETE FROM audit_finding WHERE audit_id = :audit_id AND check_name = :check_name;
+
+-- name: record_check
+INSERT INTO audit_check (audit_id, name, figures, discrepancies)
+SELECT :audit_id, :check_name, CAST(:figures AS jsonb), count(*)
+FROM audit_finding
+WHERE audit_id = :audit_id AND check_name = :check_name
+ON CONFLICT (audit_id, name) DO UPDATE
+SET figures = excluded.figures, discrepancies = excluded.discrepancies, checked_at = now();
+
+-- name: finish
+UPDATE audit_run SET finished_at = now() WHERE id = :id;
+
+-- name: run
+SELECT id, billing_period, attribution_id, stuck_after, started_at, finished_at FROM audit_run WHERE id = :id;
+
+-- name: checks
+SELECT name, figures, discrepancies FROM audit_check WHERE audit_id = :audit_id;
+
+-- name: findings
+SELECT id, check_name, kind, attribution_id, instance_id, invoice_key, stripe_id, report_id, detail
+FROM audit_finding
+WHERE audit_id = :audit_id AND id > :after
+ORDER BY id
+LIMIT :limit;
+
+-- name: add_finding
+INSERT INTO audit_finding
+    (audit_id, check_name, kind, attribution_id, instance_id, invoice_key, stripe_id, report_id, detail)
+VALUES
+    (:audit_id, :check_name, :kind, :attribution_id, :instance_id, :invoice_key, :stripe_id, :report_id, :detail);
