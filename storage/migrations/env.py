@@ -8,8 +8,8 @@ import os
 from alembic import context
 from sqlalchemy import Connection, text
 
-from storage.audit_tables import METADATA
 from storage.database import Database
+from storage.tables import METADATA
 
 # Any number that nothing else locks: two upgrades at once run one after the other.
 LOCK = 7_336_873_201

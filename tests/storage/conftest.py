@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from storage.audit_tables import METADATA
 from storage.database import Database
+from storage.tables import METADATA
 from storage.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 

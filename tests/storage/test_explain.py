@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from billing.invoice import InvoiceState
-from storage.audit_tables import METADATA
 from storage.claims import claim_page
 from storage.database import Database
 from storage.explain import Explanation, explain_instance
 from storage.invoices import move_invoice, record_draft
+from storage.tables import METADATA
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, execute, instance, june, may, scope
 
 DAY_US = 24 * HOUR_US

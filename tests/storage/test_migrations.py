@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.audit_tables import METADATA
 from storage.database import Database, DatabaseUnavailableError
+from storage.tables import METADATA
 from storage.upgrade import head, upgrade
 from tests.support.databases import FreshDatabase
 

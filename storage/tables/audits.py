@@ -1,4 +1,4 @@
-"""The tables of audits, in the schema of `storage.tables`. They hold no money: they may be emptied at any time."""
+"""The tables of audits. They hold no money: they may be emptied at any time."""
 
 from __future__ import annotations
 
@@ -6,34 +6,30 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ForeignKey,
-    Identity,
     Index,
     Interval,
     PrimaryKeyConstraint,
     Table,
     Text,
-    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import JSONB
 
-from storage.tables import METADATA
-
-_KEYED = Text(collation="C")
+from storage.tables.metadata import INSTANT, KEYED, METADATA, NOW, identity
 
 
 def _audit_id() -> Column[str]:
-    return Column("audit_id", _KEYED, ForeignKey("audit_run.id", ondelete="CASCADE"), nullable=False)
+    return Column("audit_id", KEYED, ForeignKey("audit_run.id", ondelete="CASCADE"), nullable=False)
 
 
 AUDIT_RUN = Table(
     "audit_run",
     METADATA,
-    Column("id", _KEYED, primary_key=True),
-    Column("billing_period", _KEYED),
-    Column("attribution_id", _KEYED),
+    Column("id", KEYED, primary_key=True),
+    Column("billing_period", KEYED),
+    Column("attribution_id", KEYED),
     Column("stuck_after", Interval, nullable=False),
-    Column("started_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
-    Column("finished_at", TIMESTAMP(timezone=True)),
+    Column("started_at", INSTANT, nullable=False, server_default=NOW),
+    Column("finished_at", INSTANT),
 )
 
 AUDIT_CHECK = Table(
@@ -43,20 +39,20 @@ AUDIT_CHECK = Table(
     Column("name", Text, nullable=False),
     Column("figures", JSONB, nullable=False),
     Column("discrepancies", BigInteger, nullable=False),
-    Column("checked_at", TIMESTAMP(timezone=True), nullable=False, server_default=text("now()")),
+    Column("checked_at", INSTANT, nullable=False, server_default=NOW),
     PrimaryKeyConstraint("audit_id", "name"),
 )
 
 AUDIT_FINDING = Table(
     "audit_finding",
     METADATA,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    identity(),
     _audit_id(),
     Column("check_name", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("attribution_id", _KEYED),
-    Column("instance_id", _KEYED),
-    Column("invoice_key", _KEYED),
+    Column("attribution_id", KEYED),
+    Column("instance_id", KEYED),
+    Column("invoice_key", KEYED),
     Column("stripe_id", Text),
     Column("report_id", Text),
     Column("detail", Text, nullable=False),
@@ -67,8 +63,8 @@ AUDIT_STRIPE_INVOICE = Table(
     "audit_stripe_invoice",
     METADATA,
     _audit_id(),
-    Column("stripe_invoice_id", _KEYED, nullable=False),
-    Column("invoice_key", _KEYED, nullable=False),
+    Column("stripe_invoice_id", KEYED, nullable=False),
+    Column("invoice_key", KEYED, nullable=False),
     Column("status", Text, nullable=False),
     PrimaryKeyConstraint("audit_id", "stripe_invoice_id"),
 )
