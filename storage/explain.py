@@ -8,9 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from billing.attribution import PATTERN
 from billing.errors import MismatchError
-from billing.invoice import InvoiceState
+from billing.invoice import InvoiceReason, InvoiceState
 from billing.rating import DEFAULT_CLASS, RateCard, rate_credits
 from storage.database import Database
 from storage.queries import statement
@@ -23,6 +25,8 @@ class ClaimedOn:
     invoice_id: int
     invoice_key: str
     invoice_state: InvoiceState
+    invoice_reason: InvoiceReason
+    billing_period: str
     stripe_invoice_id: str | None
     currency: str
     line_no: int
@@ -62,11 +66,33 @@ class ReleasedClaim:
 
 
 @dataclass(frozen=True)
+class Window:
+    """When an account had a subscription: `[since, until)`; `until` is none while it has."""
+
+    stripe_subscription_id: str | None
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What decides for an account: its windows, from when on it is charged, and what past runs left unbilled.
+
+    `outcomes`: (period, `below_minimum` or `blocked`, why).
+    """
+
+    windows: tuple[Window, ...] = ()
+    bill_after: datetime | None = None
+    outcomes: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Explanation:
     """All that is known of an instance.
 
     `runtime_us` is the sum of `intervals`; `beyond_runtime` is on invoices although the instance, as it is known now,
-    did not run then. `invalid` says why nothing of it can be billed; `ended` is none while it runs.
+    did not run then. `invalid` says why nothing of it can be billed; `ended` is none while it runs. `first_rate`: from
+    when on the rate card prices anything.
     """
 
     instance_id: str
@@ -79,6 +105,8 @@ class Explanation:
     intervals: tuple[Interval, ...]
     beyond_runtime: tuple[Interval, ...]
     released: tuple[ReleasedClaim, ...]
+    standing: Standing
+    first_rate: datetime
 
 
 async def explain_instance(
@@ -89,25 +117,50 @@ async def explain_instance(
     Raises:
         MismatchError: the intervals do not add up to the runtime, which would be a bug.
     """
+    first_rate = rate_card.versions[0].effective_from
     async with db.transaction(read_only=True) as connection:
         rows = await connection.execute(
             statement("explain", "explain"),
-            {
-                "instance_id": instance_id,
-                "now": now,
-                "bill_after": bill_after,
-                "first_rate": rate_card.versions[0].effective_from,
-                "default_class": DEFAULT_CLASS,
-                "attribution_id_pattern": PATTERN,
-            },
+            {"instance_id": instance_id, **judging(now, bill_after, first_rate)},
         )
         found = rows.all()
+        if not found:
+            return None
         released = await connection.execute(statement("explain", "released"), {"instance_id": instance_id})
         claims = tuple(ReleasedClaim(**row) for row in released.mappings())
-    return _explanation(found, claims) if found else None
+        standing = await load_standing(connection, found[0].attribution_id, bill_after)
+    return _explanation(found, claims, standing, first_rate)
 
 
-def _explanation(rows: Sequence[Any], released: tuple[ReleasedClaim, ...]) -> Explanation:
+def judging(now: datetime, bill_after: datetime | None, first_rate: datetime) -> dict[str, Any]:
+    """The parameters of the fragment `judged`."""
+    return {
+        "now": now,
+        "bill_after": bill_after,
+        "first_rate": first_rate,
+        "default_class": DEFAULT_CLASS,
+        "attribution_id_pattern": PATTERN,
+    }
+
+
+async def load_standing(
+    connection: AsyncConnection, attribution_id: str | None, bill_after: datetime | None
+) -> Standing:
+    """What decides for an account; nothing for one that there is not."""
+    whose = {"attribution_id": attribution_id}
+    windows = await connection.execute(statement("explain", "windows"), whose)
+    floor = await connection.execute(statement("explain", "bill_after"), {**whose, "bill_after": bill_after})
+    outcomes = await connection.execute(statement("explain", "outcomes"), whose)
+    return Standing(
+        windows=tuple(Window(**row) for row in windows.mappings()),
+        bill_after=floor.scalar_one_or_none(),
+        outcomes=tuple((row.billing_period, row.outcome, row.reason) for row in outcomes),
+    )
+
+
+def _explanation(
+    rows: Sequence[Any], released: tuple[ReleasedClaim, ...], standing: Standing, first_rate: datetime
+) -> Explanation:
     first = rows[0]
     intervals = tuple(_interval(row) for row in rows if row.ran is True)
     total = sum(interval.duration_us for interval in intervals)
@@ -126,6 +179,8 @@ def _explanation(rows: Sequence[Any], released: tuple[ReleasedClaim, ...]) -> Ex
         intervals=intervals,
         beyond_runtime=tuple(_interval(row) for row in rows if row.ran is False),
         released=released,
+        standing=standing,
+        first_rate=first_rate,
     )
 
 
@@ -136,6 +191,8 @@ def _interval(row: Any) -> Interval:
             invoice_id=row.invoice_id,
             invoice_key=row.invoice_key,
             invoice_state=InvoiceState(row.invoice_state),
+            invoice_reason=InvoiceReason(row.invoice_reason),
+            billing_period=row.billing_period,
             stripe_invoice_id=row.stripe_invoice_id,
             currency=row.currency,
             line_no=row.line_no,

@@ -1,41 +1,15 @@
-"""`perdure explain`: what became of every second of one workspace instance."""
+"""`perdure explain`: what became of every second of a workspace instance, or of what an invoice bills, and why."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from billing.canonical import format_credits, format_decimal, format_instant
-from billing.credit_notes import CreditKind, CreditNoteState
 from billing.errors import InputError
 from billing.rate_card import load_rate_card
-from starter.cli import common, tables
-from starter.cli.invoice_credit import credit_note_document, sentence
-
-if TYPE_CHECKING:
-    from storage.credit_notes import CreditNoteRecord
-    from storage.explain import ClaimedOn, Explanation, Interval
-
-_WORDS = {
-    "billed": "billed",
-    "open": "on an invoice that is not billed yet",
-    "written_off": "on an invoice that was voided and written off: it is not billed again",
-    "invalid": "not billable: the instance is invalid",
-    "uncovered": "not charged: the account had no subscription then",
-    "before_bill_after": "not charged: before the instant from which the account is charged",
-    "before_first_rate": "not charged: before the first rate of the rate card",
-    "unbilled": "not billed yet: the next run bills it",
-}
-_INVALID = {
-    "no_creation_time": "it has no creation time",
-    "no_started_time": "it has no start",
-    "ends_before_start": "it ends before it starts",
-    "no_attribution_id": "it names nobody who pays",
-    "malformed_attribution_id": "its attribution id is malformed",
-    "no_such_account": "there is no account of its attribution id",
-}
+from starter.cli import common, explain_instance, explain_invoice
 
 
 def register(app: typer.Typer) -> None:
@@ -45,151 +19,26 @@ def register(app: typer.Typer) -> None:
 
 @common.command
 async def explain(
-    instance_id: Annotated[str, typer.Argument(metavar="INSTANCE_ID", help="The workspace instance's id.")],
+    instance_id: Annotated[
+        str | None, typer.Argument(metavar="[INSTANCE_ID]", help="The workspace instance's id.")
+    ] = None,
+    invoice: Annotated[
+        str | None,
+        typer.Option("--invoice", metavar="KEY", help="What this invoice bills."),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="With --invoice: every interval, however many there are.")
+    ] = False,
     as_json: common.AsJson = False,
 ) -> None:
-    """Every interval of an instance: on which invoice and line at which rate, credited, or why it is not billed."""
-    from storage import credit_notes
-    from storage import explain as store
-
+    """Every interval of an instance, or of an invoice: what became of it at which rate, and the rule that decided."""
+    if (instance_id is None) == (invoice is None):
+        raise InputError("name a workspace instance, or an invoice with --invoice KEY")
     settings = common.settings()
     rate_card = load_rate_card(settings.rate_card)
+    now = datetime.now(UTC)
     async with common.database(settings) as db:
-        now = datetime.now(UTC)
-        found = await store.explain_instance(
-            db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card
-        )
-        if found is None:
-            raise InputError(f"there is no instance {instance_id!r}: `perdure instances import` brings them in")
-        ids = sorted({each.on.invoice_id for each in (*found.intervals, *found.beyond_runtime) if each.on})
-        notes = [note for group in (await credit_notes.credit_notes_of(db, ids)).values() for note in group]
-    if as_json:
-        common.print_json(_document(found, notes))
-    else:
-        _print(found, notes, now)
-
-
-def _touching(found: Explanation, on: ClaimedOn, notes: list[CreditNoteRecord]) -> list[CreditNoteRecord]:
-    """The credit notes that an interval on this line has to do with: its instance's, its line's, its invoice's."""
-
-    def touches(note: CreditNoteRecord) -> bool:
-        if note.kind is CreditKind.INSTANCE:
-            return note.instance_id == found.instance_id
-        return note.kind is CreditKind.AMOUNT or note.line_no == on.line_no
-
-    return [note for note in notes if note.invoice_id == on.invoice_id and touches(note)]
-
-
-def _touched(found: Explanation, notes: list[CreditNoteRecord]) -> list[CreditNoteRecord]:
-    claimed = [each.on for each in (*found.intervals, *found.beyond_runtime) if each.on]
-    ids = {note.id for on in claimed for note in _touching(found, on, notes)}
-    return [note for note in notes if note.id in ids]
-
-
-def _document(found: Explanation, notes: list[CreditNoteRecord]) -> dict[str, Any]:
-    return {
-        "instance_id": found.instance_id,
-        "attribution_id": found.attribution_id,
-        "workspace_class": found.workspace_class,
-        "started": _instant(found.started),
-        "ended": _instant(found.ended),
-        "invalid_reason": found.invalid,
-        "runtime_us": found.runtime_us,
-        "intervals": [_interval(found, each, notes) for each in found.intervals],
-        "beyond_runtime": [_interval(found, each, notes) for each in found.beyond_runtime],
-        "released": [
-            {
-                "from": format_instant(claim.since),
-                "to": format_instant(claim.until),
-                "invoice_key": claim.invoice_key,
-                "line_no": claim.line_no,
-                "released_at": format_instant(claim.released_at),
-                "reason": claim.reason,
-            }
-            for claim in found.released
-        ],
-        "credit_notes": [credit_note_document(note) for note in _touched(found, notes)],
-    }
-
-
-def _interval(found: Explanation, each: Interval, notes: list[CreditNoteRecord]) -> dict[str, Any]:
-    on = each.on
-    return {
-        "from": format_instant(each.since),
-        "to": format_instant(each.until),
-        "duration_us": each.duration_us,
-        "fate": each.fate,
-        "reason": found.invalid if each.fate == "invalid" else None,
-        "invoice_key": on and on.invoice_key,
-        "invoice_state": on and str(on.invoice_state),
-        "stripe_invoice_id": on and on.stripe_invoice_id,
-        "line_no": on and on.line_no,
-        "workspace_class": on and on.workspace_class,
-        "rate": on and format_decimal(on.credits_per_minute),
-        "rate_from": on and format_instant(on.rate_from),
-        "rated_as_default": on and on.rated_as_default,
-        "price_per_credit": on and format_decimal(on.price_per_credit),
-        "currency": on and on.currency,
-        "credits": on and format_credits(on.credits),
-        "credit_notes": [note.key for note in _touching(found, on, notes)] if on else [],
-    }
-
-
-def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime) -> None:
-    until = f"until {_time(found.ended)}" if found.ended else f"and still runs, here up to {_time(now)}"
-    whose = found.attribution_id or "nobody"
-    started = f"ran from {_time(found.started)} {until}" if found.started else "never started"
-    tables.say(f"{found.instance_id} of {whose}, class {found.workspace_class}: {started}.")
-    if found.invalid:
-        tables.say(f"It is invalid: {_INVALID[found.invalid]}.")
-    if found.intervals:
-        _print_intervals("", found, found.intervals, notes)
-    sums: dict[str, int] = {}
-    for each in found.intervals:
-        sums[each.fate] = sums.get(each.fate, 0) + each.duration_us
-    for fate, duration_us in sums.items():
-        tables.say(f"{tables.hours(duration_us)} {_WORDS[fate]}.")
-    tables.say(f"{tables.hours(found.runtime_us)} in all.")
-    if found.beyond_runtime:
-        title = "On invoices although it did not run then, as is known now: credit the customer"
-        _print_intervals(title, found, found.beyond_runtime, notes)
-    for claim in found.released:
-        tables.say(
-            f"Was on {claim.invoice_key}, line {claim.line_no}, from {_time(claim.since)} to {_time(claim.until)}: "
-            f"{claim.reason} at {_time(claim.released_at)}."
-        )
-    for note in _touched(found, notes):
-        tables.say(f"Credit note {note.key}: {sentence(note)}")
-
-
-def _print_intervals(
-    title: str, found: Explanation, intervals: tuple[Interval, ...], notes: list[CreditNoteRecord]
-) -> None:
-    right = ("Duration", "Line", "Credits/min", "Credits")
-    names = ("From (UTC)", "To (UTC)", "Duration", "What became of it", "Invoice", "Line", "Credits/min", "Credits")
-    table = tables.make_table(title, *names, right=right)
-    for each in intervals:
-        on = each.on
-        fate = each.fate.replace("_", " ")
-        live = [note for note in (_touching(found, on, notes) if on else []) if note.state is CreditNoteState.ISSUED]
-        what = f"{fate}, credited in part or whole" if live else fate
-        tables.add_row(
-            table,
-            f"{each.since:%Y-%m-%d %H:%M:%S}",
-            f"{each.until:%Y-%m-%d %H:%M:%S}",
-            tables.hours(each.duration_us),
-            what,
-            on and f"{on.invoice_key} ({on.invoice_state})",
-            on and on.line_no,
-            on and format_decimal(on.credits_per_minute) + (" (as default)" if on.rated_as_default else ""),
-            on and f"{on.credits:,f}",
-        )
-    tables.print_table(table)
-
-
-def _time(at: datetime | None) -> str:
-    return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else format_instant(at)
+        if invoice is not None:
+            await explain_invoice.explain(db, settings, rate_card, invoice, now=now, every=all_, as_json=as_json)
+        elif instance_id is not None:
+            await explain_instance.explain(db, settings, rate_card, instance_id, now=now, as_json=as_json)

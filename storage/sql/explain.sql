@@ -1,9 +1,9 @@
--- name: explain
--- Every instant of an instance's runtime has one fate. What is claimed is told by its invoice; of the rest, in this
--- order, as `periods.sql` has it: the instance is invalid, outside every window, before bill_after, before the first
--- rate; what remains is not billed yet. What is claimed outside of the runtime follows, with `ran` false: the stop was
--- corrected after its usage had been billed. An instance without any of these gives one row without an interval.
-WITH payer AS MATERIALIZED (
+-- name: judged
+-- Every instant of the runtime of the instances `chosen` has one fate. What is claimed is told by its invoice; of the
+-- rest, in this order, as `periods.sql` has it: the instance is invalid, outside every window, before bill_after, before
+-- the first rate; what remains is not billed yet. What is claimed outside of the runtime has `ran` false: the stop was
+-- corrected after its usage had been billed.
+payer AS MATERIALIZED (
     SELECT a.attribution_id,
            CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
                 ELSE tstzmultirange(tstzrange(NULL, floor.bill_after))
@@ -16,7 +16,7 @@ WITH payer AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT greatest(a.bill_after, CAST(:bill_after AS timestamptz)) AS bill_after
     ) AS floor
-    WHERE a.attribution_id = (SELECT attribution_id FROM workspace_instance WHERE id = :instance_id)
+    WHERE a.attribution_id IN (SELECT attribution_id FROM chosen)
 ),
 instance AS MATERIALIZED (
     SELECT w.id, w.attribution_id, coalesce(nullif(w.workspace_class, ''), :default_class) AS workspace_class,
@@ -38,34 +38,36 @@ instance AS MATERIALIZED (
                 WHEN w.attribution_id !~ :attribution_id_pattern THEN 'malformed_attribution_id'
                 ELSE 'no_such_account'
            END AS invalid
-    FROM workspace_instance AS w
+    FROM chosen AS w
     LEFT JOIN payer USING (attribution_id)
-    WHERE w.id = :instance_id
 ),
 claimed AS MATERIALIZED (
-    SELECT c.invoice_id, c.line_no, c.during,
+    SELECT c.instance_id, c.invoice_id, c.line_no, c.during,
            CASE WHEN i.state IN ('voided', 'deleted') THEN 'written_off'
                 WHEN i.state IN ('billed', 'paid', 'uncollectible') THEN 'billed'
                 ELSE 'open'
            END AS fate
-    FROM claim AS c
+    FROM chosen
+    JOIN claim AS c ON c.instance_id = chosen.id
     JOIN invoice AS i ON i.id = c.invoice_id
-    WHERE c.instance_id = :instance_id
 ),
 rest AS (
-    SELECT instance.*,
-           instance.runtime - coalesce((SELECT range_agg(during) FROM claimed), '{}'::tstzmultirange) AS unclaimed
+    SELECT instance.*, instance.runtime - coalesce(taken.during, '{}'::tstzmultirange) AS unclaimed
     FROM instance
+    LEFT JOIN (
+        SELECT instance_id, range_agg(during) AS during FROM claimed GROUP BY instance_id
+    ) AS taken ON taken.instance_id = instance.id
 ),
 fates AS (
-    SELECT true AS ran, claimed.fate, claimed.invoice_id, claimed.line_no,
+    SELECT instance.id, true AS ran, claimed.fate, claimed.invoice_id, claimed.line_no,
            tstzmultirange(claimed.during) * instance.runtime AS during
-    FROM claimed CROSS JOIN instance
+    FROM claimed JOIN instance ON instance.id = claimed.instance_id
     UNION ALL
-    SELECT false, claimed.fate, claimed.invoice_id, claimed.line_no, tstzmultirange(claimed.during) - instance.runtime
-    FROM claimed CROSS JOIN instance
+    SELECT instance.id, false, claimed.fate, claimed.invoice_id, claimed.line_no,
+           tstzmultirange(claimed.during) - instance.runtime
+    FROM claimed JOIN instance ON instance.id = claimed.instance_id
     UNION ALL
-    SELECT true, found.fate, NULL, NULL, found.during
+    SELECT rest.id, true, found.fate, NULL, NULL, found.during
     FROM rest
     CROSS JOIN LATERAL (
         SELECT 'invalid' AS fate, rest.unclaimed AS during WHERE rest.invalid IS NOT NULL
@@ -81,9 +83,16 @@ fates AS (
     ) AS found
 ),
 pieces AS (
-    SELECT fates.ran, fates.fate, fates.invoice_id, fates.line_no, piece
+    SELECT fates.id, fates.ran, fates.fate, fates.invoice_id, fates.line_no, piece
     FROM fates CROSS JOIN LATERAL unnest(fates.during) AS piece
 )
+
+-- name: explain
+-- The intervals of one instance; one without any gives one row without an interval.
+WITH chosen AS MATERIALIZED (
+    SELECT * FROM workspace_instance WHERE id = :instance_id
+),
+{judged}
 SELECT instance.id AS instance_id, instance.attribution_id, instance.workspace_class, instance.started_time,
        instance.ended_time, instance.invalid,
        (
@@ -92,7 +101,8 @@ SELECT instance.id AS instance_id, instance.attribution_id, instance.workspace_c
        ) AS runtime_us,
        pieces.ran, pieces.fate, lower(pieces.piece) AS since, upper(pieces.piece) AS until,
        CAST(extract(epoch FROM upper(pieces.piece) - lower(pieces.piece)) * 1000000 AS bigint) AS duration_us,
-       i.id AS invoice_id, i.key AS invoice_key, i.state AS invoice_state, i.stripe_invoice_id, i.currency,
+       i.id AS invoice_id, i.key AS invoice_key, i.state AS invoice_state, i.reason AS invoice_reason,
+       i.billing_period, i.stripe_invoice_id, i.currency,
        l.line_no, l.workspace_class AS line_class, l.rate_from, l.credits_per_minute, l.price_per_credit,
        l.rated_as_default
 FROM instance
@@ -100,6 +110,68 @@ LEFT JOIN pieces ON true
 LEFT JOIN invoice AS i ON i.id = pieces.invoice_id
 LEFT JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (pieces.invoice_id, pieces.line_no)
 ORDER BY pieces.ran DESC, since, until;
+
+-- name: account_in_period
+-- What became of an account's usage within [start, end), summed by fate and invoice. What does not belong to an account
+-- (no attribution id, say) is no account's.
+WITH chosen AS MATERIALIZED (
+    SELECT *
+    FROM workspace_instance
+    WHERE attribution_id = :attribution_id
+      AND started_time < :end
+      AND (coalesce(stopping_time, stopped_time) IS NULL OR coalesce(stopping_time, stopped_time) > :start)
+),
+{judged},
+period AS (
+    SELECT tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz)) AS during
+)
+SELECT 'runtime' AS fate, NULL AS invoice_key,
+       CAST(extract(epoch FROM coalesce(sum(upper(part) - lower(part)), interval '0')) * 1000000 AS bigint)
+           AS duration_us
+FROM period
+CROSS JOIN instance
+CROSS JOIN LATERAL unnest(instance.runtime * tstzmultirange(period.during)) AS part
+UNION ALL
+(
+    SELECT pieces.fate, i.key,
+           CAST(extract(epoch FROM sum(upper(piece * during) - lower(piece * during))) * 1000000 AS bigint)
+    FROM period
+    JOIN pieces ON pieces.ran AND pieces.piece && period.during
+    LEFT JOIN invoice AS i ON i.id = pieces.invoice_id
+    GROUP BY pieces.fate, i.key
+    ORDER BY i.key, pieces.fate
+);
+
+-- name: windows
+SELECT stripe_subscription_id, lower(during) AS since, upper(during) AS until
+FROM subscription
+WHERE attribution_id = :attribution_id
+ORDER BY lower(during);
+
+-- name: bill_after
+SELECT greatest(bill_after, CAST(:bill_after AS timestamptz)) FROM account WHERE attribution_id = :attribution_id;
+
+-- name: outcomes
+SELECT billing_period, outcome, reason
+FROM account_outcome
+WHERE attribution_id = :attribution_id
+ORDER BY billing_period;
+
+-- name: invoice_intervals
+-- What an invoice has billed, as it stands; of a dead one whose usage was released, what it had.
+SELECT during_of.instance_id, during_of.line_no, lower(during_of.during) AS since, upper(during_of.during) AS until,
+       CAST(extract(epoch FROM upper(during_of.during) - lower(during_of.during)) * 1000000 AS bigint) AS duration_us,
+       during_of.released_at
+FROM (
+    SELECT instance_id, line_no, during, CAST(NULL AS timestamptz) AS released_at
+    FROM claim
+    WHERE invoice_id = :invoice_id
+    UNION ALL
+    SELECT instance_id, line_no, during, released_at
+    FROM claim_history
+    WHERE invoice_id = :invoice_id AND CAST(:dead AS boolean)
+) AS during_of
+ORDER BY instance_id, since, line_no, released_at;
 
 -- name: released
 SELECT i.key AS invoice_key, h.line_no, lower(h.during) AS since, upper(h.during) AS until, h.released_at, h.reason

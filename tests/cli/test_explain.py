@@ -1,0 +1,173 @@
+"""`perdure explain --invoice`, and the rule that decided each interval, on the whole product."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from billing.invoice import InvoiceState
+from starter.cli.explain_words import timeline
+from storage.explain import Interval
+from storage.invoices import move_invoice
+from tests.cli.conftest import Perdure
+from tests.cli.test_invoices import system
+from tests.support.system import RATES, System, at
+
+__all__ = ["system"]
+HOUR_US = 3_600_000_000
+
+
+@pytest.fixture
+async def key(system: System, perdure: Perdure, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """Of an invoice of May: 24 h carried over from April, 36 h of May; 12 h without a subscription, 6 h before."""
+    team = f"team:{request.node.name}"
+    (tmp_path / "cwd" / "rates.toml").write_text(RATES)
+    await system.add_account(
+        team, ("2022-04-20", "2022-05-03"), ("2022-05-03T12:00", None), bill_after=at("2022-04-29T06:00")
+    )
+    await system.add_instance("i-long", team, "2022-04-29", "2022-04-30T06:00")
+    await system.add_instance("i-gap", team, "2022-05-02", "2022-05-04")
+    await system.start_period()
+    invoice = await system.until_state(f"2022-05/{team}/period", InvoiceState.BILLED, InvoiceState.PAID)
+    return invoice.key
+
+
+async def test_an_invoice_is_explained_to_the_last_second(system: System, perdure: Perdure, key: str) -> None:
+    team = key.split("/")[1]
+    words, ran, long, gap = await asyncio.gather(
+        perdure("explain", "--invoice", key),
+        perdure("explain", "--invoice", key, "--json"),
+        perdure("explain", "i-long", "--json"),
+        perdure("explain", "i-gap"),
+    )
+    document = ran.document
+    assert [(each["instance_id"], each["duration_us"], each["carried_us"]) for each in document["intervals"]] == [
+        ("i-gap", 24 * HOUR_US, 0),
+        ("i-gap", 12 * HOUR_US, 0),
+        ("i-long", 24 * HOUR_US, 24 * HOUR_US),
+    ]
+    assert sum(each["duration_us"] for each in document["intervals"]) == document["lines"][0]["duration_us"]
+    assert sum(each["carried_us"] for each in document["intervals"]) == document["lines"][0]["carried_us"]
+    assert document["account_usage"] == {
+        "runtime_us": 48 * HOUR_US,
+        "fates": [
+            {"fate": "billed", "invoice_key": key, "duration_us": 36 * HOUR_US},
+            {"fate": "uncovered", "invoice_key": None, "duration_us": 12 * HOUR_US},
+        ],
+    }
+    assert document["why"] == (
+        f"It was made by the run of the period: all that {team} used up to 2022-06-01 00:00:00 UTC within its "
+        "subscriptions (2022-04-20 00:00:00 UTC to 2022-05-03 00:00:00 UTC, 2022-05-03 12:00:00 UTC to now) and from "
+        "2022-04-29 06:00:00 UTC on, and that was on no other invoice. 24.00 h of it is from before 2022-05-01 "
+        "00:00:00 UTC, and was on no invoice until then."
+    )
+    for line in (
+        "Line 1: 3600 min x 0.1666666667 credits/min = 600.000000 credits x 0.036 = 21.60 USD",
+        "3 intervals, 60.00 h in all, as its lines say.",
+        "36.00 h  on this invoice (billed)",
+        "12.00 h  not charged: the account had no subscription then",
+    ):
+        assert line in words.out
+    before, carried = long.document["intervals"]
+    assert before["why"] == "The account is charged for usage from 2022-04-29 06:00:00 UTC on."
+    assert carried["why"].startswith(
+        "Billed on line 1 of the invoice of the period 2022-05, carried over, since it was not billed before. Covered "
+        "by a subscription, from 2022-04-20 00:00:00 UTC until 2022-05-03 00:00:00 UTC. Class default: "
+    )
+    assert (
+        "2: Usage is charged within a subscription only. The one before ended at 2022-05-03 00:00:00 UTC, the next "
+        "began at 2022-05-03 12:00:00 UTC." in gap.out
+    )
+    assert "█ billed, - uncovered" in gap.out
+
+
+async def test_what_a_dead_invoice_had_is_still_told(system: System, perdure: Perdure, key: str) -> None:
+    await move_invoice(system.db, key, InvoiceState.VOIDED, at("2022-06-03"))
+    ran, words, instance = await asyncio.gather(
+        perdure("explain", "--invoice", key, "--json"),
+        perdure("explain", "--invoice", key),
+        perdure("explain", "i-long", "--json"),
+    )
+    assert [each["duration_us"] for each in ran.document["intervals"]] == [24 * HOUR_US, 12 * HOUR_US, 24 * HOUR_US]
+    assert all(each["released_at"] for each in ran.document["intervals"])
+    assert ran.document["account_usage"]["fates"][0]["fate"] in ("unbilled", "uncovered")
+    assert "It is dead: its usage is billable again." in words.out
+    [_, unbilled] = instance.document["intervals"]
+    assert unbilled["why"] == "Covered by a subscription, and on no invoice. The next run bills it."
+
+
+async def test_an_invoice_whose_claims_went_astray_is_told_of(system: System, perdure: Perdure, key: str) -> None:
+    async with system.db.transaction() as connection:
+        await connection.execute(
+            text(
+                "DELETE FROM claim WHERE instance_id = 'i-long' "
+                "AND invoice_id = (SELECT id FROM invoice WHERE key = :key)"
+            ),
+            {"key": key},
+        )
+    ran = await perdure("explain", "--invoice", key, "--json")
+    fault = f"perdure: line 1 of {key} is over 216000000000 us, its intervals come to 129600000000 us"
+    assert (ran.status, ran.err.startswith(fault)) == (1, True), ran.err
+    assert len(json.loads(ran.out)["intervals"]) == 2
+
+
+async def test_what_is_too_small_for_an_invoice_says_so(system: System, perdure: Perdure, tmp_path: Path) -> None:
+    (tmp_path / "cwd" / "rates.toml").write_text(RATES)
+    await system.add_account("team:small", ("2022-05-01", None))
+    await system.add_instance("i-small", "team:small", "2022-05-02", "2022-05-02T00:30")
+    await system.run_period()
+    [interval] = (await perdure("explain", "i-small", "--json")).document["intervals"]
+    assert interval["why"] == (
+        "Covered by a subscription, and on no invoice. The run of 2022-05 made no invoice: 0.18 USD is below the "
+        "minimum charge of 0.50 USD: carried to the next period. It is carried over to the next."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ((), "name a workspace instance, or an invoice with --invoice KEY"),
+        (("a", "--invoice", "b"), "name a workspace instance, or an invoice with --invoice KEY"),
+        (("--invoice", "b"), "there is no invoice 'b': `perdure invoices list` shows their keys"),
+    ],
+)
+async def test_what_cannot_be_explained_is_one_line(
+    system: System, perdure: Perdure, tmp_path: Path, arguments: tuple[str, ...], error: str
+) -> None:
+    (tmp_path / "cwd" / "rates.toml").write_text(RATES)
+    assert (await perdure("explain", *arguments)).error == error
+
+
+def _intervals(*fates: tuple[str, float]) -> list[Interval]:
+    found = []
+    since = at("2022-05-01")
+    for fate, hours in fates:
+        until = since + timedelta(hours=hours)
+        found.append(Interval(since, until, int(hours * HOUR_US), fate, None))
+        since = until
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fates", "bar"),
+    [
+        ([("billed", 5), ("uncovered", 5)], "█████-----"),
+        ([("billed", 9.99), ("unbilled", 0.01)], "█████████o"),
+        ([("before_bill_after", 0.01), ("billed", 9), ("open", 0.99)], "<████████▓"),
+        ([("billed", 4.5), ("uncovered", 1), ("billed", 4.5)], "█████-████"),
+    ],
+)
+def test_a_timeline_is_in_proportion_and_shows_every_fate(fates: list[tuple[str, float]], bar: str) -> None:
+    [drawn, legend] = timeline(_intervals(*fates), width=10)
+    assert drawn == f"2022-05-01 00:00:00 UTC |{bar}| 2022-05-01 10:00:00 UTC"
+    assert [name.split(" ", 1)[1] for name in legend.strip().split(", ")]
+
+
+def test_no_runtime_has_no_timeline() -> None:
+    assert timeline([]) == []
+    assert timeline(_intervals(("billed", 0))) == []
