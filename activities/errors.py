@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from billing.errors import EditedInvoiceError, PermanentError
 from contracts.invoices import EditedFigures
 from contracts.message import Message
+from storage.decisions import DecisionRefusedError
 
 _HEARTBEAT_EVERY = 10.0
 
@@ -29,7 +30,15 @@ async def step() -> AsyncIterator[None]:
     try:
         yield
     except PermanentError as error:
-        raise ApplicationError(str(error), *details_of(error), type=type(error).__name__, non_retryable=True) from error
+        # What a person is refused is told to them; it is no fault for the worker's log.
+        refused = isinstance(error, DecisionRefusedError)
+        raise ApplicationError(
+            str(error),
+            *details_of(error),
+            type=type(error).__name__,
+            non_retryable=True,
+            category=ApplicationErrorCategory.BENIGN if refused else ApplicationErrorCategory.UNSPECIFIED,
+        ) from error
     finally:
         beat.cancel()
         with suppress(asyncio.CancelledError):

@@ -59,7 +59,9 @@ async def details(client: Client, key: str) -> str:
 
 
 @pytest.mark.history("approved")
-async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(system: System) -> None:
+async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(
+    system: System, caplog: pytest.LogCaptureFixture
+) -> None:
     key = await account(system, "team:approval", finalization=Finalization.APPROVAL)
     period = await system.start_period(MAY)
     invoice = await drafted(system, key)
@@ -79,6 +81,7 @@ async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(system:
     assert (billed.state, billed.approved_by, billed.approved_amount) == (InvoiceState.BILLED, "ann", DAY)
     with pytest.raises(DecisionError, match="does not wait for an approval"):
         await approve(system, key, DAY + 1)
+    assert [record.message for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
 
 
 @pytest.mark.history("amended")
