@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio.client import Client
@@ -16,8 +17,8 @@ _FRESH_SECONDS = 0.5
 class Readiness:
     """Anybody who reaches the page may ask, so that a flood of questions is one question to Temporal."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:
+        self._ask = ask
         self._lock = asyncio.Lock()
         self._known = (float("-inf"), False)
 
@@ -30,8 +31,10 @@ class Readiness:
                 self._known = (time.monotonic(), ready)
             return ready
 
-    async def _ask(self) -> bool:
-        try:
-            return await self._client.service_client.check_health(timeout=_TIMEOUT)
-        except (RPCError, RuntimeError):
-            return False
+
+async def reaches(client: Client) -> bool:
+    """Whether Temporal answers within seconds."""
+    try:
+        return await client.service_client.check_health(timeout=_TIMEOUT)
+    except (RPCError, RuntimeError):
+        return False

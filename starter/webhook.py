@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -29,7 +29,7 @@ from temporalio.service import RPCError
 from contracts.stripe_events import MalformedEventError, Unheeded, parse, wake_up
 from contracts.wake_up import WakeUp, signal_with_start
 from starter.connections import ConnectionLimits, Connections
-from starter.readiness import Readiness
+from starter.readiness import Readiness, reaches
 from starter.replays import Replays
 from starter.sparing_log import SparingLog
 from starter.stripe_signature import SignatureError, verify_signature
@@ -65,7 +65,7 @@ class Limits:
     so that it is the proxy who closes idle connections."""
     signal_seconds: float = 5.0
     """Within this time Temporal must have taken the signal; Stripe itself waits about 20 s."""
-    connections: ConnectionLimits = ConnectionLimits()
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 class Webhook:
@@ -79,7 +79,7 @@ class Webhook:
         self._secrets = list(secrets)
         self._replays = Replays()
         self._sparing = SparingLog(logger)
-        self._readiness = Readiness(client)
+        self._readiness = Readiness(lambda: reaches(client))
         self._registry = CollectorRegistry()
         self.connections = Connections(limits.connections, self._registry)
         self._events = Counter(
