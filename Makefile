@@ -40,7 +40,7 @@ attack: $(STAMP)
 # Looks for input that the webhook does not understand in good order, for ever or with ARGS=-max_total_time=60.
 fuzz: $(FUZZER)
 	@mkdir -p $(CORPUS)
-	@$(BIN)/python -m tests.webhook.fuzz $(ARGS) $(CORPUS)
+	@$(BIN)/python -m tests.webhook.fuzz -artifact_prefix=$(CORPUS)- $(ARGS) $(CORPUS)
 
 $(FUZZER): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
