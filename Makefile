@@ -3,8 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+FUZZER := $(VENV)/.fuzzer
+# What the fuzzer has found worth keeping, outside of the repository.
+CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
-.PHONY: demo test lint install bench record-histories clean
+.PHONY: demo test lint install bench attack fuzz record-histories clean
 
 install: $(STAMP)
 
@@ -29,6 +32,19 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench $(ARGS)
+
+# Thousands of bad requests against the webhook: --requests, --seed, --only.
+attack: $(STAMP)
+	@$(BIN)/python -m tests.webhook.attack $(ARGS)
+
+# Looks for input that the webhook does not understand in good order, for ever or with ARGS=-max_total_time=60.
+fuzz: $(FUZZER)
+	@mkdir -p $(CORPUS)
+	@$(BIN)/python -m tests.webhook.fuzz -artifact_prefix=$(CORPUS)- $(ARGS) $(CORPUS)
+
+$(FUZZER): $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@touch $@
 
 # Histories that the replay tests hold today's workflow code against; record after a release, never to hide a change.
 record-histories: $(STAMP)

@@ -134,6 +134,9 @@ class Settings(BaseSettings):
     # Processes
     webhook_host: str = "127.0.0.1"
     webhook_port: int = Field(8474, ge=0, le=65535)
+    webhook_connections: int = Field(
+        200, ge=10, le=10_000, description="at once; with more, the one that has waited longest is ended"
+    )
     metrics_port: int | None = Field(None, ge=1, le=65535, description="Prometheus metrics of a worker; default none")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

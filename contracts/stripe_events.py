@@ -128,7 +128,7 @@ def wake_up(payload: Any) -> WakeUp | Unheeded:
     Raises:
         MalformedEventError: the payload is not an event object.
     """
-    if isinstance(payload, dict) and str(payload.get("object")).startswith(_THIN):
+    if isinstance(payload, dict) and isinstance(kind := payload.get("object"), str) and kind.startswith(_THIN):
         return Unheeded.IGNORED
     event, subject = _event(payload)
     if event.type == INVOICE_CREATED or event.type in INVOICE_EVENTS:
@@ -153,7 +153,7 @@ def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
             raise MalformedEventError("id, type, created or data.object is of a wrong type")
         return StripeEvent(event_id=event_id, type=kind, created=datetime.fromtimestamp(created, UTC)), subject
     except (KeyError, TypeError, OverflowError, ValueError, OSError) as error:
-        raise MalformedEventError(f"not an event: {type(error).__name__} {str(error)[:80]}") from error
+        raise MalformedEventError(f"not an event: {type(error).__name__} {str(error).splitlines()[0][:80]}") from error
 
 
 def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from hashlib import sha256
 
 import stripe
 
@@ -14,8 +15,10 @@ class SignatureError(Exception):
     """The request is not signed by Stripe with a secret of ours, or not now."""
 
 
-def verify_signature(body: bytes, header: str, secrets: Sequence[str], now: float | None = None) -> None:
+def verify_signature(body: bytes, header: str, secrets: Sequence[str], now: float | None = None) -> bytes:
     """Check the `Stripe-Signature` header against the raw body; any of the secrets will do.
+
+    Returns a digest of what was signed, time and body: the same for every replay, however its header is written.
 
     Stripe's SDK checks the age only towards the past, so that the age is checked here, both ways.
     https://docs.stripe.com/webhooks/signature
@@ -35,7 +38,7 @@ def verify_signature(body: bytes, header: str, secrets: Sequence[str], now: floa
     for secret in secrets:
         try:
             stripe.WebhookSignature.verify_header(text, header, secret)
-            return
+            return sha256(b"%d." % signed_at + body).digest()
         except stripe.SignatureVerificationError as error:
             refusal = str(error.user_message or error)
     raise SignatureError(refusal.split(".")[0][:120])

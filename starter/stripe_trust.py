@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import stripe
+
+from starter.sparing_log import SparingLog
 
 logger = logging.getLogger("perdure.webhook")
 
@@ -20,6 +22,7 @@ class Trust:
 
     mode: Literal["live", "test"] | None = None
     account: str | None = None
+    _log: SparingLog = field(default_factory=lambda: SparingLog(logger), compare=False, repr=False)
 
     def check(self, event: dict[str, Any]) -> str | None:
         """The outcome of an event of another mode, or (Connect) of another account; none when it may be heeded.
@@ -27,14 +30,24 @@ class Trust:
         To refuse it would only make Stripe send it again: it is ignored, and said loudly, as somebody has
         configured the endpoint or this deployment wrongly.
         """
-        which = f"{str(event.get('id'))[:255]!r} {str(event.get('type'))[:100]!r}"
-        if self.mode is not None and event.get("livemode") is not (self.mode == "live"):
-            logger.error("ignored %s: livemode is %r, STRIPE_MODE is %s", which, event.get("livemode"), self.mode)
+        which = f"{brief(event.get('id'))} {brief(event.get('type'))}"
+        livemode = event.get("livemode")
+        if self.mode is not None and livemode is not (self.mode == "live"):
+            self._log.error(
+                "ignored %s: livemode is %s, STRIPE_MODE is %s", which, brief(event.get("livemode")), self.mode
+            )
             return WRONG_MODE
         if self.account is not None and (event.get("account") or self.account) != self.account:
-            logger.error("ignored %s: account is %r, not STRIPE_ACCOUNT", which, str(event.get("account"))[:100])
+            self._log.error("ignored %s: account is %s, not STRIPE_ACCOUNT", which, brief(event.get("account")))
             return WRONG_ACCOUNT
         return None
+
+
+def brief(value: object) -> str:
+    """The value for a log line: short, on one line, and never a nest of containers, however deep."""
+    if isinstance(value, str):
+        return repr(value[:120])
+    return repr(value) if value is None or isinstance(value, bool) else f"a {type(value).__name__}"
 
 
 ANY = Trust()

@@ -2,12 +2,14 @@
 
 It holds no API key and no database address; its answer says only whether the event was taken.
 
-200: taken, or not ours, or of another mode or account (Stripe must not come again). 400: not signed by
-Stripe. 405, 408, 413: not a delivery.
+200: taken, or a replay of what was, or not ours, or of another mode or account (Stripe must not come again).
+400: not signed by Stripe. 405, 408, 413: not a delivery.
 503: Temporal did not take it, so Stripe must come again.
 
-It stands on the internet: bodies are capped, never decompressed and must arrive within seconds, idle
-connections are closed, and nothing of a request is parsed before its signature is checked.
+It stands on the internet: bodies are capped, never decompressed and must arrive within seconds, nothing of a
+request is parsed before its signature is checked, and what anybody may cause is logged sparingly, without what
+they sent. Connections have their limits in `starter.connections`, HTTP in `starter.webhook_server`.
+docs/threat-model.md says what that is to hold off.
 """
 
 from __future__ import annotations
@@ -15,8 +17,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -27,6 +28,10 @@ from temporalio.service import RPCError
 
 from contracts.stripe_events import MalformedEventError, Unheeded, parse, wake_up
 from contracts.wake_up import WakeUp, signal_with_start
+from starter.connections import ConnectionLimits, Connections
+from starter.readiness import Readiness, reaches
+from starter.replays import Replays
+from starter.sparing_log import SparingLog
 from starter.stripe_signature import SignatureError, verify_signature
 from starter.stripe_trust import ANY, WRONG_ACCOUNT, WRONG_MODE, Trust, is_other_version
 
@@ -34,8 +39,10 @@ logger = logging.getLogger("perdure.webhook")
 
 PATH = "/stripe/webhook"
 MOST_BYTES = 512 * 1024
+REPLAYED = "replayed"
 OUTCOMES = (
     "signalled",
+    REPLAYED,
     Unheeded.IGNORED,
     Unheeded.FOREIGN,
     WRONG_MODE,
@@ -45,8 +52,6 @@ OUTCOMES = (
     "unavailable",
 )
 """How a delivery is counted."""
-_LINGER_SECONDS = 2.0  # for a client that is refused while it still sends, to read the answer
-_READY_TIMEOUT = timedelta(seconds=3)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Limits:
     so that it is the proxy who closes idle connections."""
     signal_seconds: float = 5.0
     """Within this time Temporal must have taken the signal; Stripe itself waits about 20 s."""
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 class Webhook:
@@ -69,9 +75,13 @@ class Webhook:
         """Events are verified with any of the signing secrets, two while one is rotated."""
         self._client = client
         self._trust = trust
-        self._limits = limits
+        self.limits = limits
         self._secrets = list(secrets)
+        self._replays = Replays()
+        self._sparing = SparingLog(logger)
+        self._readiness = Readiness(lambda: reaches(client))
         self._registry = CollectorRegistry()
+        self.connections = Connections(limits.connections, self._registry)
         self._events = Counter(
             "perdure_webhook_events",
             f"Deliveries by outcome: {', '.join(OUTCOMES)}",
@@ -91,14 +101,12 @@ class Webhook:
 
     def application(self) -> web.Application:
         """The application: the webhook, `/healthz`, `/readyz`, `/metrics`."""
-        # Stripe signs the raw body and never compresses it: what is not decompressed cannot blow up.
-        handler_args = {
-            "auto_decompress": False,
-            "keepalive_timeout": self._limits.idle_seconds,
-            "lingering_time": min(_LINGER_SECONDS, self._limits.body_seconds),
-            "logger": _http_logger(),
-        }
-        app = web.Application(client_max_size=MOST_BYTES, handler_args=handler_args)
+        app = web.Application(
+            client_max_size=MOST_BYTES,
+            middlewares=[self.connections.middleware],
+            handler_args={"auto_decompress": False},  # where it is not `starter.webhook_server` that serves it
+        )
+        app.on_response_prepare.append(_hide_server)
         app.router.add_post(PATH, self.deliver)
         app.router.add_get("/healthz", self.healthz)
         app.router.add_get("/readyz", self.readyz)
@@ -120,15 +128,25 @@ class Webhook:
         try:
             if len(headers) != 1:
                 raise SignatureError(f"{len(headers)} Stripe-Signature headers")
-            verify_signature(body, headers[0], self._secrets)
+            delivery = verify_signature(body, headers[0], self._secrets)
         except SignatureError as error:
-            logger.warning("refused a delivery: %s", error)
+            self._sparing.warning("refused a delivery: %s", error)
             return "refused", web.Response(status=400, text="signature refused\n")
+        self.connections.trust(request)
+        if delivery in self._replays:
+            return REPLAYED, web.Response(text="ok\n")
+        outcome, response = await self._heed(body)
+        if outcome == "signalled":
+            self._replays.remember(delivery)
+        return outcome, response
+
+    async def _heed(self, body: bytes) -> tuple[str, web.Response]:
+        """What Stripe has signed."""
         try:
             payload = parse(body)
             target = wake_up(payload)
         except MalformedEventError as error:
-            logger.error("a signed delivery is no event: %s", error)
+            self._sparing.error("a signed delivery is no event: %s", error)
             return "malformed", web.Response(status=400, text="not an event\n")
         if (distrusted := self._trust.check(payload)) is not None:
             return distrusted, web.Response(text="ignored\n")
@@ -143,7 +161,7 @@ class Webhook:
         try:
             if (request.content_length or 0) > MOST_BYTES:
                 raise web.HTTPRequestEntityTooLarge(MOST_BYTES)
-            return await asyncio.wait_for(request.read(), self._limits.body_seconds)
+            return await asyncio.wait_for(request.read(), self.limits.body_seconds)
         except web.HTTPRequestEntityTooLarge:
             refusal = web.Response(status=413, text="too large\n")
         except TimeoutError:
@@ -155,7 +173,7 @@ class Webhook:
 
     async def _signal(self, target: WakeUp) -> tuple[str, web.Response]:
         try:
-            await asyncio.wait_for(signal_with_start(self._client, target), self._limits.signal_seconds)
+            await asyncio.wait_for(signal_with_start(self._client, target), self.limits.signal_seconds)
         except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: a lazy client cannot connect
             logger.error("Temporal did not take %s for %s: %s", target.event.type, target.workflow_id, error)
             return "unavailable", web.Response(status=503, text="try again later\n", headers={"Retry-After": "30"})
@@ -168,10 +186,7 @@ class Webhook:
 
     async def readyz(self, _request: web.Request) -> web.Response:
         """Temporal can be reached."""
-        try:
-            ready = await self._client.service_client.check_health(timeout=_READY_TIMEOUT)
-        except (RPCError, RuntimeError):
-            ready = False
+        ready = await self._readiness.now()
         return web.Response(text="ok\n") if ready else web.Response(status=503, text="Temporal cannot be reached\n")
 
     async def metrics(self, _request: web.Request) -> web.Response:
@@ -179,19 +194,6 @@ class Webhook:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
-class _Noise(logging.Filter):
-    """What is no HTTP is anybody's noise: one line without a traceback, however often it comes."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, HttpProcessingError):
-            record.levelno, record.levelname = logging.INFO, "INFO"
-            record.msg, record.args, record.exc_info = "no HTTP: %s", (repr(error.message)[:120],), None
-        return True
-
-
-def _http_logger() -> logging.Logger:
-    http = logging.getLogger("perdure.webhook.http")
-    if not http.filters:
-        http.addFilter(_Noise())
-    return http
+async def _hide_server(_request: web.Request, response: web.StreamResponse) -> None:
+    """Which versions serve it is nobody's business."""
+    response.headers["Server"] = "perdure"

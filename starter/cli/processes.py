@@ -80,11 +80,11 @@ async def worker(
 @common.command
 async def webhook() -> None:
     """Receive Stripe's events and wake the workflows, until SIGTERM."""
-    from aiohttp import web
-
     from starter.client import connect
+    from starter.connections import ConnectionLimits
     from starter.stripe_trust import Trust
     from starter.webhook import PATH, Limits, Webhook
+    from starter.webhook_server import serving
 
     settings = common.settings()
     common.log_to_stderr(settings.log_level)
@@ -94,25 +94,15 @@ async def webhook() -> None:
         )
     secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secret]
     trust = Trust(settings.stripe_mode, settings.stripe_account)
-    runner = web.AppRunner(
-        Webhook(await connect(lazy=True), secrets, Limits(), trust).application(),
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=10,
-    )
-    await runner.setup()
+    limits = Limits(connections=ConnectionLimits(settings.webhook_connections))
+    webhook = Webhook(await connect(lazy=True), secrets, limits, trust)
     host, port = settings.webhook_host, settings.webhook_port
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise SettingsError(f"cannot listen on {host}:{port} ({error.strerror}): set WEBHOOK_PORT") from error
-    common.err.print(f"webhook: listening on http://{host}:{port}{PATH}")
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
-    await runner.cleanup()
+    async with serving(webhook, host, port):
+        common.err.print(f"webhook: listening on http://{host}:{port}{PATH}")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await stop.wait()
 
 
 @db_app.command("upgrade")

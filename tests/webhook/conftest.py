@@ -11,6 +11,7 @@ from aiohttp import ClientSession, ClientTimeout
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from starter.stripe_trust import Trust
 from starter.webhook import Limits, Webhook
 from tests.webhook.receiver import NEW_SECRET, OLD_SECRET, Receiver, serving
 
@@ -45,3 +46,11 @@ async def receiver(temporal_client: Client, session: ClientSession) -> AsyncIter
     webhook = Webhook(temporal_client, [OLD_SECRET, NEW_SECRET], Limits(body_seconds=0.5))
     async with serving(webhook, session, temporal_client) as running:
         yield running
+
+
+@pytest.fixture
+async def live(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
+    """A webhook that is for live events of one account."""
+    webhook = Webhook(temporal_client, [NEW_SECRET], Limits(), Trust("live", "acct_ours"))
+    async with serving(webhook, session, temporal_client) as receiver:
+        yield receiver

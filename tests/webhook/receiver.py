@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import stripe
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from devstack import ports
+from starter import webhook_server
 from starter.webhook import PATH, Webhook
 
 OLD_SECRET = "whsec_old_for_tests_only"
@@ -79,9 +80,10 @@ class Receiver:
             await response.read()
             return response.status
 
-    async def deliver(self, payload: object) -> int:
-        """Post what Stripe would, well signed."""
-        return await self.post(json.dumps(payload))
+    async def deliver(self, payload: object, *, age: float = 0) -> int:
+        """Post what Stripe would, well signed, `age` seconds ago."""
+        body = json.dumps(payload)
+        return await self.post(body, {"Stripe-Signature": signature(body, age=age)})
 
     async def get(self, path: str) -> tuple[int, str]:
         """Status and text of a page."""
@@ -120,14 +122,9 @@ class Receiver:
 @asynccontextmanager
 async def serving(webhook: Webhook, session: ClientSession, client: Client) -> AsyncIterator[Receiver]:
     """The webhook's application on a free port."""
-    runner = web.AppRunner(webhook.application(), access_log=None, handle_signals=False)
-    await runner.setup()
     port = ports.choose()
-    try:
-        await web.TCPSite(runner, ports.HOST, port).start()
+    async with webhook_server.serving(webhook, ports.HOST, port):
         yield Receiver(ports.HOST, port, session, client)
-    finally:
-        await runner.cleanup()
 
 
 async def signals(handle: WorkflowHandle[Any, Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -16,14 +15,6 @@ from starter.webhook import Limits, Webhook
 from tests.webhook.receiver import NEW_SECRET, Receiver, exists, invoice_event, new_key, serving
 
 OTHER_VERSIONS = "perdure_webhook_other_api_versions_total"
-
-
-@pytest.fixture
-async def live(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
-    """A webhook that is for live events of one account."""
-    webhook = Webhook(temporal_client, [NEW_SECRET], Limits(), Trust("live", "acct_ours"))
-    async with serving(webhook, session, temporal_client) as receiver:
-        yield receiver
 
 
 async def counts(receiver: Receiver) -> tuple[float, ...]:

@@ -1,0 +1,53 @@
+"""Log lines that anybody may cause: a few a minute of each kind, then their number alone."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+LINES = 10
+SECONDS = 60.0
+
+
+class SparingLog:
+    """Writes at most `lines` lines of each kind in `seconds`; the next one says how many were left out.
+
+    A kind is a message before its arguments are filled in: a constant of the code, so that there are few.
+    """
+
+    def __init__(
+        self,
+        logger: logging.Logger,
+        lines: int = LINES,
+        seconds: float = SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._logger = logger
+        self._lines, self._seconds, self._clock = lines, seconds, clock
+        self._kinds: dict[str, tuple[float, int]] = {}  # since when it is counted, how many came
+
+    def info(self, message: str, *values: object) -> None:
+        """A line of level INFO."""
+        self._log(logging.INFO, message, values)
+
+    def warning(self, message: str, *values: object) -> None:
+        """A line of level WARNING."""
+        self._log(logging.WARNING, message, values)
+
+    def error(self, message: str, *values: object) -> None:
+        """A line of level ERROR."""
+        self._log(logging.ERROR, message, values)
+
+    def _log(self, level: int, message: str, values: tuple[object, ...]) -> None:
+        now = self._clock()
+        since, count = self._kinds.get(message, (now, 0))
+        if now - since >= self._seconds:
+            if count > self._lines:
+                self._logger.log(level, f"{message} (and %d more like this)", *values, count - self._lines)
+                self._kinds[message] = (now, 1)
+                return
+            since, count = now, 0
+        self._kinds[message] = (since, count + 1)
+        if count < self._lines:
+            self._logger.log(level, message, *values)

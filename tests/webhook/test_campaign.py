@@ -1,0 +1,29 @@
+"""A short attack on the real process; `make attack` makes a long one, and says what each family does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.webhook.attack.campaign import FAMILIES, attack
+from tests.webhook.attack.gunner import Tally
+from tests.webhook.attack.shots import Shot
+
+REQUESTS, SEED = 1500, 20220601
+
+
+async def test_a_campaign_of_bad_requests(tmp_path: Path) -> None:
+    """None is accepted, none crashes it, memory stays flat, good deliveries are taken all the while."""
+    report = await attack(tmp_path, REQUESTS, SEED)
+    assert report.breaches == []
+    assert report.sent == REQUESTS
+    assert [name for name in FAMILIES if report.tallies[name].sent < 5] == []
+    assert len(report.latencies) > 20
+
+
+def test_a_wrong_answer_is_a_breach() -> None:
+    tally = Tally()
+    tally.note("good", Shot(()), b"HTTP/1.1 400 Bad Request\r\n\r\nno\n")
+    assert tally.wrong == []
+    for answer in (b"HTTP/1.1 200 OK\r\n\r\nok\n", b"HTTP/1.1 500 \r\n\r\n", b"", b"HTTP/1.1 400 \r\n\r\nCANARY-7f3a"):
+        tally.note("bad", Shot(()), answer)
+    assert len(tally.wrong) == 4

@@ -1,0 +1,113 @@
+"""However many connect and however slowly they speak or listen: Stripe is served, and nobody is waited for for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientSession
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from devstack import ports
+from starter.connections import ConnectionLimits
+from starter.webhook import PATH, Limits, Webhook
+from tests.webhook.receiver import NEW_SECRET, Receiver, invoice_event, new_key, serving
+
+MOST = 10
+HEAD = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n".encode()
+GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+STRICT = Limits(connections=ConnectionLimits(most=MOST, head_seconds=0.6, request_seconds=1.2))
+
+
+@pytest.fixture
+async def strict(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
+    """A webhook with little patience and few connections; its idle ones may rest for a minute."""
+    async with serving(Webhook(temporal_client, [NEW_SECRET], STRICT), session, temporal_client) as receiver:
+        yield receiver
+
+
+async def _ended(receiver: Receiver, why: str) -> float:
+    return await receiver.metric(f'perdure_webhook_connections_ended_total{{why="{why}"}}')
+
+
+@pytest.mark.parametrize("start", [b"", b"POST /", HEAD, HEAD + b"X: "])
+async def test_a_head_that_does_not_come(strict: Receiver, start: bytes) -> None:
+    started = time.monotonic()
+    trickle = [b"y"] * 30 if start else []
+    assert await strict.raw(start, *trickle, pause=0.1) == b""
+    assert 0.5 < time.monotonic() - started < 2
+    assert await _ended(strict, "late") == 1
+
+
+async def test_between_requests_a_connection_may_rest(strict: Receiver) -> None:
+    started = time.monotonic()
+    answers = await strict.raw(GET, GET, GET[:-3], pause=1.5)  # but not within one
+    assert answers.count(b"HTTP/1.1 200 OK") == 2
+    assert 4 < time.monotonic() - started < 10
+
+
+async def test_answers_that_nobody_reads(strict: Receiver) -> None:
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((strict.host, strict.port))
+        deaf.setblocking(False)
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(_ask_for_ever(deaf), 15)
+    assert await _ended(strict, "late") == 1
+
+
+async def _ask_for_ever(deaf: socket.socket) -> None:
+    while True:
+        await asyncio.get_running_loop().sock_sendall(deaf, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+
+
+async def test_a_crowd_makes_room_for_stripe(strict: Receiver) -> None:
+    crowd = [asyncio.create_task(strict.raw(HEAD)) for _ in range(MOST)]
+    await asyncio.sleep(0.1)
+    assert await strict.deliver(invoice_event(new_key())) == 200
+    assert await _ended(strict, "crowded") > 0
+    assert set(await asyncio.gather(*crowd)) == {b""}
+
+
+async def test_there_are_never_more_than_allowed(strict: Receiver) -> None:
+    crowd = [asyncio.create_task(strict.raw(HEAD)) for _ in range(8 * MOST)]
+    await asyncio.sleep(0.2)
+    assert 0 < await strict.metric("perdure_webhook_connections") <= MOST
+    await asyncio.gather(*crowd)
+    assert await strict.metric("perdure_webhook_connections") <= 1  # this one
+
+
+async def test_what_is_signed_is_not_crowded_out(session: ClientSession) -> None:
+    """While Temporal does not answer, every connection waits for it: a newcomer has to go instead."""
+    limits = Limits(signal_seconds=1.5, connections=ConnectionLimits(most=2))
+    with ports.hold() as silent:  # what connects there waits for ever
+        address = f"{ports.HOST}:{silent.getsockname()[1]}"
+        client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)
+        async with serving(Webhook(client, [NEW_SECRET], limits), session, client) as receiver:
+            signed = [asyncio.create_task(receiver.deliver(invoice_event(new_key()))) for _ in range(2)]
+            await asyncio.sleep(0.5)
+            assert await receiver.raw(GET) == b""
+            assert await asyncio.gather(*signed) == [503, 503]
+
+
+def test_more_connections_than_files_is_one_clear_line() -> None:
+    command = f"ulimit -n 300; exec {sys.executable} -P -m starter.cli.main webhook"
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "PERDURE_ENVIRONMENT_ONLY": "1",
+        "STRIPE_WEBHOOK_SECRET": NEW_SECRET,
+        "WEBHOOK_PORT": str(ports.choose()),
+        "WEBHOOK_CONNECTIONS": "2000",
+    }
+    ran = subprocess.run(
+        ["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 1
+    assert "WEBHOOK_CONNECTIONS needs 2128 open files and 300 are allowed: lower it" in ran.stderr
+    assert "Traceback" not in ran.stderr
