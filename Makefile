@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint install bench record-histories clean
+.PHONY: demo test lint install bench chaos record-histories clean
 
 install: $(STAMP)
 
@@ -29,6 +29,10 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m bench $(ARGS)
+
+# Random campaigns: a month is billed while everything is killed. docs/chaos.md
+chaos: $(STAMP)
+	@$(BIN)/python -m chaos $(ARGS)
 
 # Histories that the replay tests hold today's workflow code against; record after a release, never to hide a change.
 record-histories: $(STAMP)
