@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.heartbeats import beating
 from billing.errors import EditedInvoiceError, PermanentError
 from contracts.invoices import EditedFigures
 from contracts.message import Message
-
-_HEARTBEAT_EVERY = 10.0
 
 
 @asynccontextmanager
@@ -25,15 +22,11 @@ async def step() -> AsyncIterator[None]:
     Raises:
         ApplicationError: non-retryable, its type the error's class name.
     """
-    beat = asyncio.create_task(_beat())
     try:
-        yield
+        async with beating():
+            yield
     except PermanentError as error:
         raise ApplicationError(str(error), *details_of(error), type=type(error).__name__, non_retryable=True) from error
-    finally:
-        beat.cancel()
-        with suppress(asyncio.CancelledError):
-            await beat
 
 
 def details_of(error: PermanentError) -> list[Message]:
@@ -41,9 +34,3 @@ def details_of(error: PermanentError) -> list[Message]:
     if isinstance(error, EditedInvoiceError):
         return [EditedFigures(subtotal=error.subtotal, digest=error.digest)]
     return []
-
-
-async def _beat() -> None:
-    while True:
-        await asyncio.sleep(_HEARTBEAT_EVERY)
-        activity.heartbeat()
