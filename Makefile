@@ -7,7 +7,7 @@ FUZZER := $(VENV)/.fuzzer
 # What the fuzzer has found worth keeping, outside of the repository.
 CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
-.PHONY: demo test lint install bench attack fuzz record-histories clean
+.PHONY: demo test lint install bench attack fuzz chaos record-histories clean
 
 install: $(STAMP)
 
@@ -45,6 +45,10 @@ fuzz: $(FUZZER)
 $(FUZZER): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	@touch $@
+
+# Random campaigns: a month is billed while everything is killed. docs/chaos.md
+chaos: $(STAMP)
+	@$(BIN)/python -m chaos $(ARGS)
 
 # Histories that the replay tests hold today's workflow code against; record after a release, never to hide a change.
 record-histories: $(STAMP)

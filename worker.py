@@ -36,6 +36,7 @@ from activities.stripe_events import StripeEventActivities
 from activities.stripe_invoices import StripeInvoiceActivities
 from activities.stripe_mode import mode_of_key
 from billing.rate_card import load_rate_card
+from contracts import retries
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 from settings import Settings, SettingsError
 from starter.client import connect, register_search_attributes
@@ -121,6 +122,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
             max_concurrent_local_activities=2 * settings.database_pool_size,
+            max_heartbeat_throttle_interval=retries.HEARTBEATS_SENT,
             graceful_shutdown_timeout=_DRAIN,
         )
     finally:
@@ -155,6 +157,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,
             disable_eager_activity_execution=True,
+            max_heartbeat_throttle_interval=retries.HEARTBEATS_SENT,
             graceful_shutdown_timeout=_DRAIN,
         )
     finally:

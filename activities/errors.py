@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
-from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.heartbeats import beating
 from billing.errors import EditedInvoiceError, PermanentError
 from contracts.invoices import EditedFigures
 from contracts.message import Message
 from storage.decisions import DecisionRefusedError
-
-_HEARTBEAT_EVERY = 10.0
 
 
 @asynccontextmanager
@@ -26,9 +23,9 @@ async def step() -> AsyncIterator[None]:
     Raises:
         ApplicationError: non-retryable, its type the error's class name.
     """
-    beat = asyncio.create_task(_beat())
     try:
-        yield
+        async with beating():
+            yield
     except PermanentError as error:
         # What a person is refused is told to them; it is no fault for the worker's log.
         refused = isinstance(error, DecisionRefusedError)
@@ -39,10 +36,6 @@ async def step() -> AsyncIterator[None]:
             non_retryable=True,
             category=ApplicationErrorCategory.BENIGN if refused else ApplicationErrorCategory.UNSPECIFIED,
         ) from error
-    finally:
-        beat.cancel()
-        with suppress(asyncio.CancelledError):
-            await beat
 
 
 def details_of(error: PermanentError) -> list[Message]:
@@ -50,9 +43,3 @@ def details_of(error: PermanentError) -> list[Message]:
     if isinstance(error, EditedInvoiceError):
         return [EditedFigures(subtotal=error.subtotal, digest=error.digest)]
     return []
-
-
-async def _beat() -> None:
-    while True:
-        await asyncio.sleep(_HEARTBEAT_EVERY)
-        activity.heartbeat()

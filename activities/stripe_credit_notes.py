@@ -47,7 +47,7 @@ class StripeCreditNoteActivities:
         Raises:
             ApplicationError: non-retryable when Stripe refuses: more than is left, nothing to refund, say.
         """
-        with stripe_step():
+        async with stripe_step():
             found = None
             if order.generation > 1 or datetime.now(UTC) - order.not_before > _KEYS_TRUSTED_FOR:
                 found = await self._find(order)
@@ -61,7 +61,7 @@ class StripeCreditNoteActivities:
     @activity.defn(name=Activities.LIST_STRIPE_CREDIT_NOTES)
     async def list_all(self, notes: StripeInvoiceNotes) -> StripeInvoiceCreditNotes:
         """All credit notes of an invoice."""
-        with stripe_step():
+        async with stripe_step():
             listed = await self._list(notes.stripe_invoice_id)
             return StripeInvoiceCreditNotes(
                 stripe_invoice_id=notes.stripe_invoice_id, credit_notes=[snapshot(note) for note in listed]

@@ -46,7 +46,7 @@ class StripeCustomerActivities:
 
         Search lags behind by up to an hour, the idempotency key lasts 24 h: between them none is made twice.
         """
-        with stripe_step():
+        async with stripe_step():
             query = f"metadata['{stripe_metadata.ATTRIBUTION_ID}']:'{order.attribution_id}'"
             found = await self._customers.search_async({"query": query, "limit": 10})
             customers = sorted((as_dict(customer) for customer in found.data), key=lambda c: c["created"])
@@ -86,7 +86,7 @@ class StripeCustomerActivities:
     @activity.defn(name=Activities.RETRIEVE_SUBSCRIPTION)
     async def retrieve_subscription(self, ref: SubscriptionRef) -> StripeSubscriptionSnapshot:
         """The subscription as Stripe has it now."""
-        with stripe_step():
+        async with stripe_step():
             found = await self._subscriptions.retrieve_async(
                 ref.stripe_subscription_id, {"expand": ["customer", "latest_invoice"]}
             )
@@ -99,7 +99,7 @@ class StripeCustomerActivities:
 
         When all customers were seen, the pages hold what the subscriptions of customers that name none say.
         """
-        with stripe_step():
+        async with stripe_step():
             if page.cursor is not None and page.cursor.startswith(_SUBSCRIPTIONS):
                 return await self._page_of_subscriptions(page.cursor.removeprefix(_SUBSCRIPTIONS))
             return await self._page_of_customers(page.cursor)

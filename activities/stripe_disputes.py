@@ -28,7 +28,7 @@ class StripeDisputeActivities:
         Raises:
             ApplicationError: non-retryable when Stripe refuses, or it is of the other mode than STRIPE_MODE.
         """
-        with stripe_step():
+        async with stripe_step():
             dispute = as_dict(await self._client.disputes.retrieve_async(ref.stripe_dispute_id))
             check_mode(self._mode, dispute)
             opened_at = instant(dispute["created"])

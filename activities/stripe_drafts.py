@@ -55,7 +55,7 @@ class StripeDraftActivities:
             ApplicationError: non-retryable when it was finalized with other lines of ours.
         """
         ref = _ref(order)
-        with stripe_step() as made:
+        async with stripe_step() as made:
             found = await self._lookup.fetch(ref)
             made.append(_made(order, found))
             if found.status == "draft":
@@ -111,7 +111,7 @@ class StripeDraftActivities:
     @activity.defn(name=Activities.HOLD_STRIPE_DRAFT)
     async def hold(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
         """Keep Stripe from finalizing the draft by itself; one that is no draft any more is left as it is."""
-        with stripe_step():
+        async with stripe_step():
             found = await self._lookup.fetch(ref)
             if found.status == "draft":
                 # No key: it is the same however often it is done, and may have to be done again after a release.
@@ -122,7 +122,7 @@ class StripeDraftActivities:
     @activity.defn(name=Activities.LOOK_UP_STRIPE_INVOICE)
     async def look_up(self, lookup: StripeInvoiceLookup) -> StripeInvoiceSnapshot:
         """Any invoice, ours or not; status `deleted` when Stripe does not have it."""
-        with stripe_step():
+        async with stripe_step():
             try:
                 found = as_dict(await self._invoices.retrieve_async(lookup.stripe_invoice_id))
             except stripe.InvalidRequestError as error:
@@ -139,7 +139,7 @@ class StripeDraftActivities:
         Raises:
             ApplicationError: non-retryable when it was paid meanwhile.
         """
-        with stripe_step():
+        async with stripe_step():
             found = await self._lookup.fetch(ref)
             if found.status == "paid":
                 raise StripeRefusedError(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import stripe
@@ -11,6 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import details_of
+from activities.heartbeats import beating
 from billing.errors import PermanentError
 from contracts.invoices import DraftMade
 
@@ -21,9 +22,9 @@ _TOO_MANY = 429
 _SERVER_FAULT = 500
 
 
-@contextmanager
-def stripe_step() -> Iterator[list[DraftMade]]:
-    """Around Stripe calls.
+@asynccontextmanager
+async def stripe_step() -> AsyncIterator[list[DraftMade]]:
+    """Around Stripe calls: heartbeats while they run, and errors become Temporal's.
 
     A refusal that would be repeated is non-retryable. Rate limits, conflicts in flight, Stripe's own faults
     and broken connections are retried. So are refused credentials: they are the deployment's fault, not the
@@ -35,7 +36,8 @@ def stripe_step() -> Iterator[list[DraftMade]]:
     """
     made: list[DraftMade] = []
     try:
-        yield made
+        async with beating():
+            yield made
     except PermanentError as error:
         raise ApplicationError(
             str(error), *made, *details_of(error), type=type(error).__name__, non_retryable=True

@@ -37,7 +37,7 @@ class StripeEventActivities:
         Raises:
             ApplicationError: non-retryable when Stripe refuses the request.
         """
-        with stripe_step():
+        async with stripe_step():
             cursor, lost = order.cursor, None
             if cursor is not None and cursor.event_id:
                 try:

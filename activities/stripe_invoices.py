@@ -53,7 +53,7 @@ class StripeInvoiceActivities:
             ApplicationError: non-retryable when Stripe refuses, or its subtotal or currency is not ours; its
                 detail is a `DraftMade` when the Stripe invoice exists all the same.
         """
-        with stripe_step() as made:
+        async with stripe_step() as made:
             if len(order.lines) > _MOST_LINES:
                 raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {_MOST_LINES} an invoice")
             found = None
@@ -117,7 +117,7 @@ class StripeInvoiceActivities:
         Raises:
             ApplicationError: non-retryable when somebody edited the draft: it holds other than our lines.
         """
-        with stripe_step():
+        async with stripe_step():
             if not _just_verified(ref):
                 fetched = await self.fetch(ref)
                 if fetched.status != "draft":
@@ -133,7 +133,7 @@ class StripeInvoiceActivities:
             ApplicationError: retryable, of type StripeCredentials, when the key sees not even its customer;
                 non-retryable when it is of the other mode than STRIPE_MODE.
         """
-        with stripe_step():
+        async with stripe_step():
             return await self.fetch(ref)
 
     async def _finalize(self, ref: StripeInvoiceRef, after: tuple[str, ...]) -> StripeInvoiceSnapshot:

@@ -11,9 +11,12 @@ TRANSIENT = RetryPolicy(
 
 LONG_STEP = timedelta(minutes=30)
 """One attempt of a step over a page or a report; it heartbeats."""
-HEARTBEAT = timedelta(seconds=60)
+HEARTBEAT = timedelta(seconds=20)
+"""A killed worker's step is given to another one after it; a living one beats every few seconds."""
+HEARTBEATS_SENT = timedelta(seconds=5)
+"""The SDK sends at most so many; by itself it would wait for four fifths of the timeout."""
 STRIPE_STEP = timedelta(minutes=2)
-"""One attempt of a few Stripe calls: longer than the HTTP client's own timeout for each."""
+"""One attempt of a few Stripe calls, longer than the HTTP client's own timeout for each; it heartbeats."""
 
 BATCH_PATIENCE = timedelta(minutes=5)
 """After it, what a batch still waits for is left to itself, so that it holds up nobody else's batch."""

@@ -61,7 +61,7 @@ THROWAWAY: Mapping[str, str] = {
 class Postgres:
     """One server whose files are in `folder`, which must be the server user's own (see `unprivileged`).
 
-    `durable` False trades safety against power loss for speed, for tests.
+    `durable` False trades safety against power loss for speed, for tests. `extra` settings are the last word.
     """
 
     folder: Path
@@ -70,11 +70,12 @@ class Postgres:
     log: Path
     durable: bool = True
     user: User | None = field(default_factory=drop_user)
+    extra: Mapping[str, str] = field(default_factory=dict)
     child: Child = field(init=False)
 
     def __post_init__(self) -> None:
         self._programs = programs(self.folder, self.user)
-        options = {**SETTINGS, **(KEPT if self.durable else THROWAWAY), "port": str(self.port)}
+        options = {**SETTINGS, **(KEPT if self.durable else THROWAWAY), **self.extra, "port": str(self.port)}
         command: list[str | Path] = [self._programs / "postgres", "-D", self.data]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]

@@ -49,13 +49,14 @@ async def billing_step(name: str, arg: Message, result: type[R], summary: str) -
 
 
 async def stripe_step(name: str, arg: Message, result: type[R], summary: str) -> R:
-    """A few Stripe calls, on the queue whose rate the server limits."""
+    """A few Stripe calls, on the queue whose rate the server limits, with heartbeats."""
     outcome: R = await workflow.execute_activity(
         name,
         arg,
         result_type=result,
         task_queue=STRIPE_QUEUE,
         start_to_close_timeout=retries.STRIPE_STEP,
+        heartbeat_timeout=retries.HEARTBEAT,
         retry_policy=retries.TRANSIENT,
         summary=summary,
     )

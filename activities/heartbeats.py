@@ -1,0 +1,32 @@
+"""Signs of life: without them for a while, the server gives a step of a killed worker to another one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from temporalio import activity
+
+_EVERY_SECONDS = 4.0  # several within `retries.HEARTBEAT`, so that a busy moment is not taken for a death
+
+
+@asynccontextmanager
+async def beating() -> AsyncIterator[None]:
+    """Heartbeat while the block runs, if that is awaited: of local activities it is not."""
+    if not activity.info().heartbeat_timeout:
+        yield
+        return
+    beat = asyncio.create_task(_beat())
+    try:
+        yield
+    finally:
+        beat.cancel()
+        with suppress(asyncio.CancelledError):
+            await beat
+
+
+async def _beat() -> None:
+    while True:
+        await asyncio.sleep(_EVERY_SECONDS)
+        activity.heartbeat()

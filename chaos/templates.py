@@ -1,0 +1,85 @@
+"""What every campaign starts from: a migrated PostgreSQL cluster and a Temporal database, made once and copied."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from devstack import ports
+from devstack.postgres import Postgres
+from devstack.product import migrate
+from devstack.temporal import TemporalServer, choose_ports
+from devstack.unprivileged import drop_user, private_folder, reachable
+
+PASSWORD = "for-chaos-only"
+# A SIGKILL loses what is not written, a power cut what is not flushed: only the second is out of scope here.
+POSTGRES = {"synchronous_commit": "on", "full_page_writes": "on", "log_min_messages": "fatal", "max_wal_size": "256MB"}
+
+
+@dataclass(frozen=True)
+class Templates:
+    """Folders to copy."""
+
+    postgres: Path
+    temporal: Path
+
+
+def base_folder() -> Path:
+    """A temporary folder that PostgreSQL's user can reach, when this is root."""
+    user = drop_user()
+    candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
+    return next((path for path in candidates if user is None or reachable(path, user)), candidates[0])
+
+
+def postgres_at(folder: Path, log: Path) -> Postgres:
+    """A server that keeps what it has committed, however it is killed."""
+    return Postgres(folder, ports.choose(), PASSWORD, log, durable=False, extra=POSTGRES)
+
+
+async def make_templates(folder: Path, environment: dict[str, str]) -> Templates:
+    """Make both at once."""
+    made = Templates(private_folder(folder / "postgres", drop_user()), folder / "temporal.db")
+    server = TemporalServer(choose_ports(), folder / "temporal.log", made.temporal, headless=True)
+
+    async def temporal() -> None:
+        async with _running(server):
+            pass
+
+    async def postgres() -> None:
+        database = postgres_at(made.postgres, folder / "postgres.log")
+        async with _running(database):
+            await migrate(folder / "migrate.log", {**environment, "DATABASE_URL": database.url()})
+
+    await asyncio.gather(temporal(), postgres())
+    return made
+
+
+def copy_templates(templates: Templates, folder: Path) -> tuple[Path, Path]:
+    """Copy them into a campaign's folder; gives PostgreSQL's folder and Temporal's database file."""
+    postgres, temporal = private_folder(folder / "postgres", drop_user()), folder / "temporal"
+    temporal.mkdir()
+    _copy(templates.postgres / "data", postgres / "data")
+    for programs in templates.postgres.glob("programs-*"):
+        (postgres / programs.name).symlink_to(programs)
+    for file in templates.temporal.parent.glob(f"{templates.temporal.name}*"):
+        _copy(file, temporal / file.name)
+    return postgres, temporal / templates.temporal.name
+
+
+def _copy(source: Path, target: Path) -> None:
+    """With owners and permissions, which Python's own copy leaves behind."""
+    subprocess.run(["cp", "-a", str(source), str(target)], check=True)
+
+
+@contextlib.asynccontextmanager
+async def _running(server: Postgres | TemporalServer) -> AsyncIterator[None]:
+    try:
+        await server.start()
+        yield
+    finally:
+        await server.stop()

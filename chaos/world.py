@@ -1,0 +1,211 @@
+"""A random month of rates, accounts, windows and instances, from one seed. Instants are µs since 1970, in UTC."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+SECOND = 1_000_000
+MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+CURRENCIES = ("usd", "usd", "eur", "jpy", "kwd")
+CLASSES = ("default", "xl", "gpu", "unheard-of", "")
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu")
+WAVES = 3
+Span = tuple[int, int | None]
+
+
+def micros(instant: datetime) -> int:
+    """An aware instant as µs since 1970."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def iso(at: int | None) -> str:
+    """The instant as files and APIs take it; empty for none."""
+    return "" if at is None else (EPOCH + timedelta(microseconds=at)).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Rates and prices in force from an instant on; minimum charges in minor units."""
+
+    since: int
+    credits_per_minute: dict[str, str]
+    price: dict[str, str]
+    minimum: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A run. `wave`: with which late file it arrives, 0: it is known from the start. `valid`: it can be billed."""
+
+    id: str
+    workspace_class: str
+    start: int
+    end: int | None
+    wave: int = 0
+    valid: bool = True
+
+
+@dataclass
+class Subscription:
+    """A subscription in Stripe, in whole seconds of Stripe's clock; `storm`: it is cancelled while all is on fire."""
+
+    start: int
+    end: int | None = None
+    storm: bool = False
+
+
+@dataclass
+class Account:
+    """Who pays. With subscriptions it comes from Stripe, else from a file, with its windows."""
+
+    attribution_id: str
+    currency: str
+    windows: list[Span] = field(default_factory=list)
+    bill_after: int | None = None
+    subscriptions: list[Subscription] = field(default_factory=list)
+    customer_first: bool = False
+    pays: bool = False
+    instances: list[Instance] = field(default_factory=list)
+
+    @property
+    def waves(self) -> set[int]:
+        """The late files that hold something of it."""
+        return {instance.wave for instance in self.instances if instance.wave}
+
+
+@dataclass
+class World:
+    """All that is billed. `month` is billed under fire, `following` after it."""
+
+    zone: str
+    month: str
+    following: str
+    start: int
+    end: int
+    following_end: int
+    rates: list[Rate]
+    accounts: list[Account]
+    strangers: list[Instance]
+
+
+def month_bounds(year: int, month: int, zone: str, count: int = 3) -> list[int]:
+    """The first instants of so many months in a row."""
+    starts = []
+    for number in range(count):
+        years, rest = divmod(month - 1 + number, 12)
+        starts.append(micros(datetime(year + years, rest + 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)))
+    return starts
+
+
+def make_world(seed: int, accounts: int) -> World:
+    """The month of this seed."""
+    rng = random.Random(f"world {seed}")
+    zone = rng.choice(ZONES)
+    year, month = rng.choice((2023, 2024, 2025)), rng.choice((*range(1, 12), 3, 3, 10, 11, 11, 4))
+    start, end, following_end = month_bounds(year, month, zone)
+    world = World(
+        zone=zone,
+        month=f"{year}-{month:02d}",
+        following=f"{year}-{month + 1:02d}",
+        start=start,
+        end=end,
+        following_end=following_end,
+        rates=_rates(rng, start, following_end),
+        accounts=[],
+        strangers=[],
+    )
+    for number in range(accounts):
+        world.accounts.append(_account(rng, world, number))
+    world.strangers = [_instance(rng, world, f"x{number}", 0) for number in range(accounts // 10)]
+    return world
+
+
+def _rates(rng: random.Random, start: int, following_end: int) -> list[Rate]:
+    since = [start - 400 * DAY]
+    if rng.random() < 0.7:
+        since.append(rng.randrange(start, following_end))
+    return [
+        Rate(
+            since=at,
+            credits_per_minute={name: f"0.{rng.randrange(1, 10**9):010d}" for name in ("default", "xl", "gpu")},
+            price={
+                "usd": f"0.{rng.randrange(10**6, 10**8):09d}",
+                "eur": f"0.{rng.randrange(10**6, 10**8):09d}",
+                "jpy": f"{rng.randrange(1, 9)}.{rng.randrange(10**6):06d}",
+                "kwd": f"0.0{rng.randrange(1, 10**6):07d}",
+            },
+            minimum=rng.choice(({}, {"usd": 50, "eur": 50}, {"usd": 50, "eur": 50, "jpy": 50, "kwd": 500})),
+        )
+        for at in since
+    ]
+
+
+def _account(rng: random.Random, world: World, number: int) -> Account:
+    account = Account(
+        attribution_id=f"{rng.choice(('team', 'team', 'user'))}:a{number:04d}",
+        currency=rng.choice(CURRENCIES),
+        customer_first=rng.random() < 0.5,
+        pays=rng.random() < 0.3,
+    )
+    before = world.start - rng.randrange(1, 25) * DAY + rng.randrange(DAY)
+    kind = rng.random()
+    if kind < 0.15:
+        account.subscriptions = _subscriptions(rng, world)
+    elif kind < 0.55:
+        account.windows = [(before, None)]
+    elif kind < 0.7:
+        account.windows = [(before, rng.randrange(world.start, world.following_end))]
+    elif kind < 0.9:
+        account.windows = _returns(rng, world, before)
+    if not account.subscriptions and rng.random() < 0.2:
+        account.bill_after = rng.randrange(world.start - 10 * DAY, world.following_end)
+    late = 0.3 if rng.random() < 0.5 else 0.0
+    for which in range(rng.randrange(6)):
+        wave = rng.randrange(1, WAVES + 1) if rng.random() < late and len(account.waves) < 2 else 0
+        account.instances.append(_instance(rng, world, f"{number:04d}-{which}", wave))
+    return account
+
+
+def _returns(rng: random.Random, world: World, before: int) -> list[Span]:
+    """Cancelled and come back, once or twice; at times at the very instant."""
+    bounds = sorted(rng.sample(range(world.start, world.following_end), 4))
+    if rng.random() < 0.3:
+        bounds[1] = bounds[0]
+    return [(before, bounds[0]), (bounds[1], bounds[2]), *([(bounds[3], None)] if rng.random() < 0.7 else [])]
+
+
+def _subscriptions(rng: random.Random, world: World) -> list[Subscription]:
+    def second(low: int, high: int) -> int:
+        return rng.randrange(low // SECOND + 1, high // SECOND) * SECOND
+
+    first = Subscription(second(world.start - 20 * DAY, world.start + 10 * DAY))
+    kind = rng.random()
+    if kind < 0.5:
+        first.end, first.storm = second(world.end + 2 * HOUR, world.end + 12 * HOUR), True
+    elif kind < 0.8:
+        first.end = second(first.start + HOUR, world.start + 20 * DAY)
+        if rng.random() < 0.6:
+            again = Subscription(second(first.end, world.start + 25 * DAY))
+            if rng.random() < 0.5:
+                again.end, again.storm = second(world.end + 2 * HOUR, world.end + 12 * HOUR), True
+            return [first, again]
+    return [first]
+
+
+def _instance(rng: random.Random, world: World, name: str, wave: int) -> Instance:
+    edges = (world.start, world.end, world.following_end, *(rate.since for rate in world.rates[1:]))
+    if rng.random() < 0.2:
+        start = rng.choice(edges) + rng.choice((-1, 0, 1)) * rng.choice((1, HOUR))
+    else:
+        start = rng.randrange(world.start - 15 * DAY, world.following_end)
+    length = rng.choice((1, SECOND, MINUTE, HOUR, 10 * HOUR, 3 * DAY, 40 * DAY))
+    end: int | None = start + rng.randrange(2 * length)
+    if rng.random() < 0.1:
+        end = max(start, rng.choice(edges) + rng.choice((-1, 0, 1)))
+    if rng.random() < 0.12:
+        end = None
+    return Instance(f"i{name}", rng.choice(CLASSES), start, end, wave, valid=rng.random() > 0.04)
