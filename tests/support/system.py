@@ -37,6 +37,8 @@ from storage import accounts, instances, invoices
 from storage.database import Database
 from storage.invoice_records import InvoiceRecord
 from storage.reports import ReportStore
+from storage.roles import BILLING
+from tests.support.roles import as_role
 from worker import billing_worker, stripe_worker
 
 RATES = """
@@ -242,17 +244,19 @@ async def running_system(
     rate_card: str = RATES,
     **overrides: Any,
 ) -> AsyncIterator[System]:
-    """Everything of one test, on an upgraded database."""
+    """Everything of one test, on an upgraded database; the worker logs in to it as `perdure_billing`."""
     rates = folder / "rates.toml"
     rates.write_text(rate_card)
     async with AsyncExitStack() as stack:
         settings = product_settings.load(
-            database_url=database_url,
-            report_store_url=(folder / "reports").as_uri(),
-            stripe_api_key=emulator.api_key,
-            stripe_api_base=emulator.url,
-            rate_card=rates,
-            **overrides,
+            **{
+                "database_url": as_role(database_url, BILLING),
+                "report_store_url": (folder / "reports").as_uri(),
+                "stripe_api_key": emulator.api_key,
+                "stripe_api_base": emulator.url,
+                "rate_card": rates,
+                **overrides,
+            }
         )
         stripe: Any = make_stripe_client(emulator.api_key, emulator.url)
         stack.push_async_callback(close_stripe_client, stripe)
