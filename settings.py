@@ -22,7 +22,10 @@ from dotenv import dotenv_values
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-SECRETS = ("database_url", "stripe_api_key", "stripe_webhook_secret", "temporal_api_key")
+SECRETS = (
+    *("database_url", "stripe_api_key", "stripe_webhook_secret", "temporal_api_key"),
+    *("payload_keys", "codec_server_token"),
+)
 
 
 class SettingsError(Exception):
@@ -60,6 +63,14 @@ class Settings(BaseSettings):
     )
     database_pool_size: int = Field(10, ge=1, le=200, description="connections that one process holds at most")
     report_store_url: str | None = Field(None, description="file:///path, s3://bucket/prefix, gs://... or az://...")
+
+    # Encryption of what Temporal keeps
+    payload_keys: SecretStr | None = Field(
+        None, description="id:base64 of 32 bytes, several by commas; the first encrypts, all decrypt"
+    )
+    payload_plaintext: Literal["accept", "refuse"] = Field(
+        "accept", description="payloads that are not encrypted; refuse once none is left within the retention"
+    )
 
     # Stripe
     stripe_api_key: SecretStr | None = Field(None, description="only the Stripe worker needs it")
@@ -136,6 +147,15 @@ class Settings(BaseSettings):
     webhook_port: int = Field(8474, ge=0, le=65535)
     webhook_connections: int = Field(
         200, ge=10, le=10_000, description="at once; with more, the one that has waited longest is ended"
+    )
+    codec_server_host: str = "127.0.0.1"
+    codec_server_port: int = Field(8475, ge=0, le=65535)
+    codec_server_origins: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
+        default=["http://localhost:8233", "http://127.0.0.1:8233"],
+        description="origins of the Temporal UI whose pages may ask the codec server",
+    )
+    codec_server_token: SecretStr | None = Field(
+        None, description="what the codec server demands as bearer token; without one it serves loopback alone"
     )
     metrics_port: int | None = Field(None, ge=1, le=65535, description="Prometheus metrics of a worker; default none")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

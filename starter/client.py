@@ -9,14 +9,14 @@ import os
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
 from billing.errors import PerdureError
 from contracts import search_attributes
-from settings import export_temporal_environment
+from settings import export_temporal_environment, load
+from starter.payload_codec import data_converter
 
 logger = logging.getLogger("perdure.temporal")
 
@@ -36,15 +36,17 @@ async def connect(*, metrics_port: int | None = None, lazy: bool = False) -> Cli
 
     Raises:
         TemporalUnavailableError: the server cannot be reached or the configuration is malformed.
+        SettingsError: a setting is malformed, such as PAYLOAD_KEYS.
     """
     export_temporal_environment()
+    converter = data_converter(load())
     address = os.environ.get("TEMPORAL_ADDRESS") or "localhost:7233"
     hint = "start `perdure up`, or set TEMPORAL_ADDRESS (and TEMPORAL_NAMESPACE, TEMPORAL_API_KEY for Cloud)"
     try:
         config = ClientConfig.load_client_connect_config()
         config.setdefault("target_host", address)
         return await asyncio.wait_for(
-            Client.connect(**config, data_converter=pydantic_data_converter, runtime=_runtime(metrics_port), lazy=lazy),
+            Client.connect(**config, data_converter=converter, runtime=_runtime(metrics_port), lazy=lazy),
             _CONNECT_SECONDS,
         )
     except (RuntimeError, ValueError, TimeoutError) as error:

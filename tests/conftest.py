@@ -16,7 +16,7 @@
 | `report_store_url` | function | `file://` URL of an empty folder |
 | `scratch` | session | a folder for servers' files |
 
-`PERDURE_TEST_DATABASE_URL` names another PostgreSQL server, whose role may create databases.
+`PERDURE_TEST_DATABASE_URL` names another PostgreSQL server, whose role may create databases and roles.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from devstack.unprivileged import data_folder, drop_user
 from tests.support.databases import Databases, FreshDatabase
 from tests.support.isolation import isolate
 from tests.support.leave import LeaveAtOnce
+from tests.support.roles import create_roles
 from tests.support.scratch import scratch_folder
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def scratch() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 async def databases(scratch: Path) -> AsyncIterator[Databases]:
     if url := os.environ.get("PERDURE_TEST_DATABASE_URL"):
+        await create_roles(url)
         given = Databases(url)
         yield given
         await given.drop_all()
@@ -66,6 +68,7 @@ async def databases(scratch: Path) -> AsyncIterator[Databases]:
     server = Postgres(folder, ports.choose(), "for-tests-only", scratch / "postgres.log", durable=False)
     try:
         await server.start()
+        await create_roles(server.url("postgres"))
         yield Databases(server.url("postgres"))
     finally:
         server.child.stop_signal = signal.SIGQUIT  # no checkpoint: it keeps nothing

@@ -14,6 +14,7 @@ from starter.cli import (
     invoice_credit,
     invoice_decisions,
     invoices,
+    keys,
     period,
     processes,
     rates,
@@ -43,6 +44,7 @@ app.add_typer(invoices.app, name="invoices")
 app.add_typer(reports.app, name="report")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(stripe.app, name="stripe")
+app.add_typer(keys.app, name="keys")
 
 
 def run() -> NoReturn:

@@ -9,6 +9,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from storage.database import Database
+from storage.roles import apply_grants
 from storage.tables import METADATA
 
 # Any number that nothing else locks: two upgrades at once run one after the other.
@@ -16,11 +17,12 @@ LOCK = 7_336_873_201
 
 
 def migrate(connection: Connection) -> None:
-    """Run the migrations on this connection, all in one transaction."""
+    """Run the migrations on this connection and renew the roles' grants, all in one transaction."""
     context.configure(connection=connection, target_metadata=METADATA)
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
         context.run_migrations()
+        apply_grants(connection)
 
 
 async def _connect_and_migrate() -> None:

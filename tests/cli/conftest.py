@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from storage.database import Database
+from storage.roles import OPERATOR
 from storage.upgrade import upgrade
 from tests.support.databases import FreshDatabase
+from tests.support.roles import as_role
 
 UNREACHABLE_DATABASE = "postgresql://u:secret@127.0.0.1:1/none"
 
@@ -46,13 +48,18 @@ class Ran:
 
 @dataclass
 class Perdure:
-    """`await perdure("rates", "check", "r.toml")`, in an empty working directory, with these settings alone."""
+    """`await perdure("rates", "check", "r.toml")`, in an empty working directory, with these settings alone.
+
+    It logs in to the tests' databases as `perdure_operator`, as a deployment's command line does.
+    """
 
     cwd: Path
     settings: dict[str, str]
 
     async def __call__(self, *arguments: object, stdin: bytes = b"", **settings: str) -> Ran:
         environment = {**os.environ, **self.settings, **settings}
+        if environment.get("DATABASE_URL") not in (None, "", UNREACHABLE_DATABASE):
+            environment["DATABASE_URL"] = as_role(environment["DATABASE_URL"], OPERATOR)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "starter.cli.main", *map(str, arguments)),
             cwd=self.cwd,

@@ -13,7 +13,7 @@ from tests.devstack.conftest import ROOT
 LINE = re.compile(r"^# ([A-Z_]+)=(.*)$", re.MULTILINE)
 NOT_DEFAULTS = {
     *("DATABASE_URL", "REPORT_STORE_URL", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "BILL_AFTER"),
-    *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY"),
+    *("TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_API_KEY", "CODEC_SERVER_ORIGINS"),
 }
 
 
@@ -40,6 +40,7 @@ def test_it_changes_nothing_as_it_is_and_loads_when_uncommented(
     (tmp_path / ".env").write_text(LINE.sub(r"\1=\2", text))
     loaded = settings.load()
     assert loaded.need("database_url").startswith("postgresql://")
+    assert loaded.codec_server_origins == settings.Settings.model_fields["codec_server_origins"].default
     assert [secret.get_secret_value() for secret in loaded.stripe_webhook_secret] == ["whsec_..."]
 
 

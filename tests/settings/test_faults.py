@@ -121,7 +121,11 @@ def test_the_emulators_address_has_no_slash_at_the_end(env: dict[str, str]) -> N
 
 def test_no_secret_is_shown(env: dict[str, str]) -> None:
     env.update(
-        DATABASE_URL=f"postgresql://u:{SECRET}@h/d", STRIPE_API_KEY=SECRET, STRIPE_WEBHOOK_SECRET=f"{SECRET},{SECRET}2"
+        DATABASE_URL=f"postgresql://u:{SECRET}@h/d",
+        STRIPE_API_KEY=SECRET,
+        STRIPE_WEBHOOK_SECRET=f"{SECRET},{SECRET}2",
+        PAYLOAD_KEYS=f"id:{SECRET}",
+        CODEC_SERVER_TOKEN=SECRET,
     )
     found = settings.load()
     assert set(settings.SECRETS) - {"temporal_api_key"} <= found.model_fields_set

@@ -18,6 +18,7 @@ from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
 import settings as product_settings
@@ -30,11 +31,14 @@ from contracts.periods import PeriodInput, PeriodOutcome
 from contracts.stripe_events import ENABLED_EVENTS
 from devstack.emulator import StripeEmulator
 from starter.client import register_search_attributes
+from starter.payload_codec import data_converter
 from starter.webhook import PATH, Webhook
 from storage import accounts, instances, invoices
 from storage.database import Database
 from storage.invoice_records import InvoiceRecord
 from storage.reports import ReportStore
+from storage.roles import BILLING
+from tests.support.roles import as_role
 from worker import billing_worker, stripe_worker
 
 RATES = """
@@ -208,14 +212,14 @@ async def until(check: Callable[[], Awaitable[T | None]], seconds: float = 30) -
         await asyncio.sleep(0.05)
 
 
-async def new_namespace(client: Client) -> Client:
+async def new_namespace(client: Client, converter: DataConverter = pydantic_data_converter) -> Client:
     """A client of a namespace of its own on the same server, with the search attributes."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     await client.workflow_service.register_namespace(
         RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=Duration(seconds=86400))
     )
     address = client.service_client.config.target_host
-    made = await Client.connect(address, namespace=name, data_converter=pydantic_data_converter)
+    made = await Client.connect(address, namespace=name, data_converter=converter)
 
     async def ready() -> bool:
         try:
@@ -240,13 +244,23 @@ async def running_system(
     rate_card: str = RATES,
     **overrides: Any,
 ) -> AsyncIterator[System]:
-    """Everything of one test, on an upgraded database."""
+    """Everything of one test, on an upgraded database; the worker logs in to it as `perdure_billing`."""
     rates = folder / "rates.toml"
     rates.write_text(rate_card)
     async with AsyncExitStack() as stack:
+        settings = product_settings.load(
+            **{
+                "database_url": as_role(database_url, BILLING),
+                "report_store_url": (folder / "reports").as_uri(),
+                "stripe_api_key": emulator.api_key,
+                "stripe_api_base": emulator.url,
+                "rate_card": rates,
+                **overrides,
+            }
+        )
         stripe: Any = make_stripe_client(emulator.api_key, emulator.url)
         stack.push_async_callback(close_stripe_client, stripe)
-        namespace = await new_namespace(client)
+        namespace = await new_namespace(client, data_converter(settings))
         secrets: list[str] = []
         webhook = Webhook(namespace, secrets)
         runner = web.AppRunner(webhook.application(), access_log=None)
@@ -260,14 +274,6 @@ async def running_system(
         )
         webhook._secrets.append(endpoint.secret)
         stack.push_async_callback(stripe.v1.webhook_endpoints.delete_async, endpoint.id)
-        settings = product_settings.load(
-            database_url=database_url,
-            report_store_url=(folder / "reports").as_uri(),
-            stripe_api_key=emulator.api_key,
-            stripe_api_base=emulator.url,
-            rate_card=rates,
-            **overrides,
-        )
         db = Database(database_url, 5)
         stack.push_async_callback(db.close)
         system = System(

@@ -1,0 +1,74 @@
+"""Who may do what with which table: written out, so that a new table or verb without a decision fails."""
+
+from __future__ import annotations
+
+from storage.roles import BILLING, OPERATOR, READER
+
+VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+LETTERS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
+
+# r: reads, a: adds, w: changes, d: deletes; "-": nothing. By table: billing worker, operator, reader.
+MATRIX: dict[str, tuple[str, str, str]] = {
+    "account": ("raw", "raw", "r"),
+    "account_outcome": ("rad", "r", "r"),
+    "account_policy": ("r", "raw", "r"),
+    "alembic_version": ("-", "-", "-"),
+    "claim": ("rad", "r", "r"),
+    "claim_history": ("rad", "r", "r"),
+    "credit_note": ("raw", "ra", "r"),
+    "credit_note_line": ("ra", "ra", "r"),
+    "dispute": ("raw", "r", "r"),
+    "invoice": ("raw", "rw", "r"),
+    "invoice_line": ("rad", "r", "r"),
+    "invoice_month": ("rad", "r", "r"),
+    "period_hold": ("raw", "r", "r"),
+    "period_summary": ("raw", "r", "r"),
+    "stripe_event_cursor": ("raw", "r", "r"),
+    "subscription": ("rawd", "raw", "r"),
+    "subscription_fault": ("rawd", "r", "r"),
+    "workspace_instance": ("r", "raw", "r"),
+}
+ROLE_COLUMN = {BILLING: 0, OPERATOR: 1, READER: 2}
+
+# Columns that a role may not read or change though it may the table's others.
+UNREADABLE = {
+    (BILLING, "workspace_instance"): {"owner_id"},
+    (READER, "workspace_instance"): {"owner_id"},
+}
+_WHAT_AN_INVOICE_IS_OF = {
+    *("id", "key", "attribution_id", "billing_period", "reason", "subject", "ordinal", "cutoff", "currency"),
+    *("claimed_at", "charge_on", "finalization", "finalize_at"),
+}
+CHANGEABLE = {
+    (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after"},
+    (OPERATOR, "account"): {"stripe_customer_id", "currency", "bill_after"},
+    (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},
+    (OPERATOR, "subscription"): {"during"},
+    (BILLING, "subscription_fault"): {"reason"},
+    (BILLING, "stripe_event_cursor"): {"event_id", "event_created", "updated_at"},
+    (BILLING, "period_summary"): {"summary", "settled_at"},
+}
+UNCHANGEABLE = {
+    (BILLING, "invoice"): _WHAT_AN_INVOICE_IS_OF,
+    (BILLING, "subscription"): {"id", "attribution_id"},
+    (BILLING, "credit_note"): {
+        *("id", "key", "invoice_id", "kind", "line_no", "instance_id", "amount", "currency", "settle_to", "reason"),
+        "requested_at",
+    },
+    (BILLING, "period_hold"): {"billing_period"},
+    (BILLING, "dispute"): {"stripe_dispute_id", "invoice_id", "opened_at"},
+    (OPERATOR, "workspace_instance"): {"id", "lifetime"},
+    (OPERATOR, "account_policy"): {"attribution_id"},
+}
+
+
+def allowed(role: str, table: str) -> set[str]:
+    """The verbs that the role may use on the table."""
+    return {LETTERS[letter] for letter in MATRIX[table][ROLE_COLUMN[role]] if letter != "-"}
+
+
+def changeable(role: str, table: str, columns: set[str]) -> set[str]:
+    """The columns of the table that the role may change."""
+    if "UPDATE" not in allowed(role, table):
+        return set()
+    return CHANGEABLE.get((role, table)) or columns - UNCHANGEABLE[role, table]
