@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from temporalio import activity
 
 from activities.errors import step
+from activities.recovery import RecoveryActivities
 from activities.scopes import policy_of
 from activities.settlement import check_books, states_to_reach
 from activities.stripe_lines import expected_lines, stripe_lines
@@ -42,10 +43,14 @@ _LAST_CHECK = timedelta(minutes=10)
 class InvoiceActivities:
     """Loads, publishes, records, settles and blocks invoices; keyed by invoice key, each may run again."""
 
-    def __init__(self, db: Database, reports: ReportStore, settings: Settings) -> None:
+    def __init__(
+        self, db: Database, reports: ReportStore, settings: Settings, recovery: RecoveryActivities | None = None
+    ) -> None:
+        """`recovery`: takes over what Postgres has lost; without it, that is an error like any other difference."""
         self._db = db
         self._reports = reports
         self._settings = settings
+        self._recovery = recovery
 
     @activity.defn(name=Activities.LOAD_INVOICE)
     async def load(self, ref: InvoiceRef) -> LoadedInvoice:
@@ -97,6 +102,10 @@ class InvoiceActivities:
         """
         async with step():
             record = await self._record(settle.invoice_key)
+            # A draft may be of before Postgres was restored: what Stripe was told since then counts.
+            draft, recovery = record.state is InvoiceState.DRAFT, self._recovery
+            if draft and recovery is not None and await recovery.take_over(record, settle.snapshot):
+                record = await self._record(settle.invoice_key)
             reached = states_to_reach(record, settle.snapshot)
             if InvoiceState.BILLED in (state for state, _ in reached):
                 await check_books(self._db, self._reports, record, settle.snapshot)
@@ -208,6 +217,7 @@ class InvoiceActivities:
             auto_advance=record.finalization is Finalization.GRACE,
             finalizes_at=record.finalize_at,
             automatic_tax=self._settings.automatic_tax,
+            adopt=True,
         )
 
 

@@ -27,6 +27,13 @@ def draft_made(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> DraftMade:
     )
 
 
+def other_report(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> str | None:
+    """The report of an invoice that was found and names another than the order, when that is to be taken over."""
+    named: str | None = (invoice.get("metadata") or {}).get(stripe_metadata.REPORT_ID)
+    ours = order.metadata.get(stripe_metadata.REPORT_ID)
+    return named if order.adopt and named not in (None, "", ours) else None
+
+
 def line_params(line: StripeLine) -> dict[str, Any]:
     """A line as `add_lines` takes it."""
     return {
