@@ -34,6 +34,11 @@ def other_report(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> str | No
     return named if order.adopt and named not in (None, "", ours) else None
 
 
+def found_finalized(found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
+    """One that was to be finalized, and that somebody has to look at now: no event may come any more."""
+    return found.model_copy(update={"found_finalized": True})
+
+
 def line_params(line: StripeLine) -> dict[str, Any]:
     """A line as `add_lines` takes it."""
     return {

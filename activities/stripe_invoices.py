@@ -11,7 +11,14 @@ from temporalio import activity
 
 from activities.stripe_client import as_dict, keyed
 from activities.stripe_errors import foreign_key, stored_failure, stripe_step
-from activities.stripe_invoice_data import check_draft, draft_made, line_params, other_report, snapshot
+from activities.stripe_invoice_data import (
+    check_draft,
+    draft_made,
+    found_finalized,
+    line_params,
+    other_report,
+    snapshot,
+)
 from activities.stripe_mode import Mode, check_mode
 from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
@@ -123,9 +130,9 @@ class StripeInvoiceActivities:
             if not _just_verified(ref):
                 fetched = await self.fetch(ref)
                 if fetched.status != "draft":
-                    return fetched
+                    return found_finalized(fetched)
                 if ref.report_id and fetched.metadata.get(stripe_metadata.REPORT_ID, ref.report_id) != ref.report_id:
-                    return fetched  # it may be ours of before Postgres was restored: settling takes it over
+                    return found_finalized(fetched)  # Postgres may have lost what it is: settling takes it over
                 check_draft(ref, fetched)
             return await self._finalize(ref, ())
 
@@ -150,7 +157,7 @@ class StripeInvoiceActivities:
                 raise
             fetched = await self.fetch(ref)
             if fetched.status != "draft":
-                return fetched
+                return found_finalized(fetched)
             if not failed:
                 raise
             check_draft(ref, fetched)

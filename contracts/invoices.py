@@ -185,6 +185,8 @@ class StripeInvoiceSnapshot(Message):
     """Of a subscription's cycle: when it ended."""
     attempt_count: int = 0
     """How often Stripe has tried to charge it."""
+    found_finalized: bool = False
+    """It was to be finalized and was no draft any more: Stripe's word of it may have come and gone."""
     finalized_at: datetime | None = None
     paid_at: datetime | None = None
     voided_at: datetime | None = None

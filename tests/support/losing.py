@@ -7,9 +7,12 @@ import os
 import sys
 from asyncio import create_subprocess_exec, subprocess
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from contracts.recovery import AdoptionOutcome
+from starter.cli import recover as command
 from storage.database import Database
 from tests.support.databases import Databases
 from tests.support.system import System, new_namespace
@@ -76,7 +79,7 @@ class Backup:
         await self._system.start(*running)
 
     async def restore(self) -> None:
-        """Have the system use the copy: what was written since is lost. The workers are stopped, as an operator would."""
+        """Have the system use the copy: what was written since is lost. The workers are stopped, as they should be."""
         assert self._copy is not None
         await self._system.stop()
         await self._system.db.close()
@@ -90,3 +93,15 @@ class Backup:
         await self._system.db.close()
         if self._copy is not None:
             await self._databases.drop(self._copy)
+
+
+async def recover(system: System, restored_to: datetime | None = None) -> AdoptionOutcome | None:
+    """What `perdure recover` does, in this process: a process of its own costs a second of CPU."""
+    adopted = None
+    if restored_to is not None:
+        adopted = await command._adopt(system.db, system.client, restored_to, as_json=True)
+        if adopted.faults:
+            return adopted
+    await command._read_events(system.db, system.client, as_json=True)
+    await command._bring_back(system.db, system.client, run_periods=False, as_json=True)
+    return adopted
