@@ -26,7 +26,9 @@ from activities.invoices import InvoiceActivities
 from activities.links import LinkActivities
 from activities.period_limits import PeriodLimitActivities
 from activities.periods import PeriodActivities
+from activities.recovery import RecoveryActivities
 from activities.scopes import period_limits, policy_of
+from activities.stripe_adoption import StripeAdoptionActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
@@ -43,6 +45,7 @@ from starter.client import connect, register_search_attributes
 from storage.database import Database
 from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
+from workflows.adoption import AdoptInvoicesWorkflow
 from workflows.batch import BillingBatchWorkflow
 from workflows.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
 from workflows.dispute import DisputeWorkflow
@@ -67,6 +70,7 @@ WORKFLOWS = [
     CreditNotesSyncWorkflow,
     EventsCatchUpWorkflow,
     DisputeWorkflow,
+    AdoptInvoicesWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -93,7 +97,8 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         await database.ping()
         reports = ReportStore(settings.need("report_store_url"))
         await reports.ping()
-        invoices = InvoiceActivities(database, reports, settings)
+        recovery = RecoveryActivities(database, reports, rate_card, settings)
+        invoices = InvoiceActivities(database, reports, settings, recovery)
         periods = PeriodActivities(database, rate_card, settings)
         accounts = AccountActivities(database, settings)
         decisions = DecisionActivities(database, rate_card, settings)
@@ -117,7 +122,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(credit_notes.load, credit_notes.record, credit_notes.block, credit_notes.resume),
                 *(credit_notes.withdraw, credit_notes.find_invoice, credit_notes.store),
                 *(events.load, events.deliver, events.move),
-                DisputeActivities(database).record,
+                *(DisputeActivities(database).record, recovery.adopt_report, recovery.adopt_invoices),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -153,6 +158,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
                 *(credit_notes.create, credit_notes.list_all),
                 *(events.list_events, disputes.retrieve),
+                StripeAdoptionActivities(stripe_client, settings.stripe_mode).list_invoices,
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

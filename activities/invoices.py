@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from temporalio import activity
 
 from activities.errors import step
+from activities.recovery import RecoveryActivities
 from activities.scopes import policy_of
 from activities.settlement import check_books, states_to_reach
 from activities.stripe_lines import expected_lines, stripe_lines
 from billing.invoice import InvoiceState
 from billing.periods import BillingPeriod
 from billing.policy import ChargeOn, Finalization
-from billing.report import ReportHeader, ReportLine, encode_claim, encode_header
 from contracts import stripe_metadata
 from contracts.invoices import (
     BlockInvoice,
@@ -36,6 +34,7 @@ from storage.database import Database
 from storage.decisions import record_payment_attempts
 from storage.invoice_records import InvoiceRecord
 from storage.invoices import UnknownInvoiceError
+from storage.report_rebuilding import report_content
 from storage.reports import ReportStore
 
 _LAST_CHECK = timedelta(minutes=10)
@@ -44,10 +43,14 @@ _LAST_CHECK = timedelta(minutes=10)
 class InvoiceActivities:
     """Loads, publishes, records, settles and blocks invoices; keyed by invoice key, each may run again."""
 
-    def __init__(self, db: Database, reports: ReportStore, settings: Settings) -> None:
+    def __init__(
+        self, db: Database, reports: ReportStore, settings: Settings, recovery: RecoveryActivities | None = None
+    ) -> None:
+        """`recovery`: takes over what Postgres has lost; without it, that is an error like any other difference."""
         self._db = db
         self._reports = reports
         self._settings = settings
+        self._recovery = recovery
 
     @activity.defn(name=Activities.LOAD_INVOICE)
     async def load(self, ref: InvoiceRef) -> LoadedInvoice:
@@ -70,7 +73,7 @@ class InvoiceActivities:
                 or record.charge_on is ChargeOn.SUBSCRIPTION
             ):
                 published = await self._reports.publish(
-                    record.billing_period, record.attribution_id, self._report(record)
+                    record.billing_period, record.attribution_id, report_content(self._db, record)
                 )
                 await store.record_report(self._db, record.key, published.report_id)
                 record = await self._record(ref.invoice_key)
@@ -99,6 +102,10 @@ class InvoiceActivities:
         """
         async with step():
             record = await self._record(settle.invoice_key)
+            # A draft may be of before Postgres was restored: what Stripe was told since then counts.
+            draft, recovery = record.state is InvoiceState.DRAFT, self._recovery
+            if draft and recovery is not None and await recovery.take_over(record, settle.snapshot):
+                record = await self._record(settle.invoice_key)
             reached = states_to_reach(record, settle.snapshot)
             if InvoiceState.BILLED in (state for state, _ in reached):
                 await check_books(self._db, self._reports, record, settle.snapshot)
@@ -172,13 +179,6 @@ class InvoiceActivities:
             replaces=record.replaces_stripe_invoice_id,
         )
 
-    async def _report(self, record: InvoiceRecord) -> AsyncIterator[bytes]:
-        claims = sum(line.claims for line in await store.verify_against_claims(self._db, record.key))
-        yield encode_header(report_header(record, claims))
-        async with aclosing(store.claims_for_report(self._db, record.key)) as rows:
-            async for row in rows:
-                yield encode_claim(row)
-
     def _order(self, record: InvoiceRecord) -> StripeInvoiceOrder:
         assert record.report_id is not None
         send = self._settings.collection_method == "send_invoice"
@@ -217,6 +217,7 @@ class InvoiceActivities:
             auto_advance=record.finalization is Finalization.GRACE,
             finalizes_at=record.finalize_at,
             automatic_tax=self._settings.automatic_tax,
+            adopt=True,
         )
 
 
@@ -231,20 +232,3 @@ def waits_until(record: InvoiceRecord, grace: timedelta) -> datetime | None:
     if record.finalization is not Finalization.GRACE or record.finalize_at is None:
         return None
     return record.finalize_at - min(_LAST_CHECK, grace / 10)
-
-
-def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:
-    """The header of an invoice's usage report; `claims` is how many lines follow it."""
-    return ReportHeader(
-        invoice_key=record.key,
-        attribution_id=record.attribution_id,
-        billing_period=record.billing_period,
-        reason=record.reason,
-        cutoff=record.cutoff,
-        currency=record.currency,
-        rate_card=record.rate_card_digest,
-        amount=record.amount,
-        credits=record.credits,
-        claims=claims,
-        lines=tuple(ReportLine(line.line_no, line.rated) for line in record.lines),
-    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from activities.stripe_lines import expected_lines
-from billing.errors import EditedInvoiceError, MismatchError
+from billing.errors import EditedInvoiceError, MismatchError, MissingReportError
 from billing.invoice import DEAD, InvoiceState
 from billing.report import parse_report_id
 from billing.report_check import LineSum, ReportCheck
@@ -14,6 +14,7 @@ from contracts.invoices import StripeInvoiceSnapshot, lines_digest, stripe_figur
 from storage import invoices as store
 from storage.database import Database
 from storage.invoice_records import InvoiceRecord
+from storage.report_rebuilding import restore_report
 from storage.reports import ReportStore
 
 _S = InvoiceState
@@ -57,11 +58,17 @@ async def check_books(
 
     Raises:
         MismatchError: two of them differ; both figures are given.
-        ReportError: the report that Stripe's metadata names is missing, cut short or changed.
+        ReportError: the report that Stripe's metadata names is cut short or changed, or is missing and cannot be
+            made again from the claims.
     """
     _check_stripe(record, snapshot)
     report_id = snapshot.metadata.get(stripe_metadata.REPORT_ID, "")
-    header, claims = await reports.read_claims(report_id)
+    try:
+        header, claims = await reports.read_claims(report_id)
+    except MissingReportError:
+        # What is gone is made again: its id proves that it is the same. What was changed is for a person to see.
+        await restore_report(db, reports, record)
+        header, claims = await reports.read_claims(report_id)
     check = ReportCheck(header, of=parse_report_id(report_id))
     async for claim in claims:
         check.add(claim)

@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.stripe_client import as_dict, keyed
 from activities.stripe_errors import stored_failure, stripe_step
-from activities.stripe_invoice_data import check_draft, line_params, snapshot
+from activities.stripe_invoice_data import check_draft, line_params, other_report, snapshot
 from activities.stripe_invoices import StripeInvoiceActivities
 from activities.stripe_mode import Mode, check_mode
 from billing.errors import StripeRefusedError
@@ -63,6 +63,8 @@ class StripeDraftActivities:
                 await self._add_missing(order, found)
                 await self._lookup.announce(order, ref.stripe_invoice_id)
                 found = await self._lookup.fetch(ref)
+            elif (other := other_report(order, {"metadata": found.metadata})) is not None:
+                return made[0].model_copy(update={"other_report": other, "status": found.status})
             elif not any(line.line_id.startswith(f"{order.invoice_key}#") for line in found.lines):
                 return made[0].model_copy(update={"too_late": True})
             check_draft(ref, found)

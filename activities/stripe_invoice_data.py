@@ -27,6 +27,18 @@ def draft_made(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> DraftMade:
     )
 
 
+def other_report(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> str | None:
+    """The report of an invoice that was found and names another than the order, when that is to be taken over."""
+    named: str | None = (invoice.get("metadata") or {}).get(stripe_metadata.REPORT_ID)
+    ours = order.metadata.get(stripe_metadata.REPORT_ID)
+    return named if order.adopt and named not in (None, "", ours) else None
+
+
+def found_finalized(found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
+    """One that was to be finalized, and that somebody has to look at now: no event may come any more."""
+    return found.model_copy(update={"found_finalized": True})
+
+
 def line_params(line: StripeLine) -> dict[str, Any]:
     """A line as `add_lines` takes it."""
     return {

@@ -11,7 +11,14 @@ from temporalio import activity
 
 from activities.stripe_client import as_dict, keyed
 from activities.stripe_errors import foreign_key, stored_failure, stripe_step
-from activities.stripe_invoice_data import check_draft, draft_made, line_params, snapshot
+from activities.stripe_invoice_data import (
+    check_draft,
+    draft_made,
+    found_finalized,
+    line_params,
+    other_report,
+    snapshot,
+)
 from activities.stripe_mode import Mode, check_mode
 from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
@@ -63,6 +70,8 @@ class StripeInvoiceActivities:
                 found = await self._find(order, made)
             invoice, new = (found, False) if found else await self._create(order, made)
             made.append(draft_made(order, invoice))
+            if (other := other_report(order, invoice)) is not None:
+                return made[0].model_copy(update={"other_report": other, "status": invoice["status"]})
             if invoice["status"] == "draft":
                 await self._correct_metadata(order, invoice)
                 present = set() if new else await self._line_ids(invoice["id"])
@@ -121,7 +130,9 @@ class StripeInvoiceActivities:
             if not _just_verified(ref):
                 fetched = await self.fetch(ref)
                 if fetched.status != "draft":
-                    return fetched
+                    return found_finalized(fetched)
+                if ref.report_id and fetched.metadata.get(stripe_metadata.REPORT_ID, ref.report_id) != ref.report_id:
+                    return found_finalized(fetched)  # Postgres may have lost what it is: settling takes it over
                 check_draft(ref, fetched)
             return await self._finalize(ref, ())
 
@@ -146,7 +157,7 @@ class StripeInvoiceActivities:
                 raise
             fetched = await self.fetch(ref)
             if fetched.status != "draft":
-                return fetched
+                return found_finalized(fetched)
             if not failed:
                 raise
             check_draft(ref, fetched)

@@ -5,7 +5,8 @@ PerdureError
 │   └── RateCardError
 └── PermanentError        retrying cannot help: the invoice is blocked until an operator retries it
     ├── PricingError          the rate card cannot price this usage
-    ├── ReportError           a usage report is missing, cut short or changed
+    ├── ReportError           a usage report is cut short or changed, or says something else than it should
+    │   └── MissingReportError    it is not in the store
     ├── MismatchError         report, claims, our lines and Stripe's lines disagree
     │   └── EditedInvoiceError    Stripe's figures are not ours: a person changed them
     ├── StripeRefusedError    Stripe refuses the request and always will
@@ -36,6 +37,10 @@ class PricingError(PermanentError):
 
 class ReportError(PermanentError):
     """A usage report is missing, cut short or changed."""
+
+
+class MissingReportError(ReportError):
+    """A usage report is not in the store."""
 
 
 class MismatchError(PermanentError):

@@ -86,3 +86,10 @@ def invoice_key(period: str, attribution_id: str, reason: InvoiceReason, subject
     if ordinal > 1:
         parts.append(str(ordinal))
     return "/".join(parts)
+
+
+def key_subject(key: str) -> tuple[str, int]:
+    """(subject, ordinal) of an invoice key; the subject of a period's invoice is empty."""
+    _, _, reason, *rest = key.split("/")
+    subject = "" if reason == InvoiceReason.PERIOD else rest.pop(0)
+    return subject, int(rest[0]) if rest else 1

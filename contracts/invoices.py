@@ -123,6 +123,8 @@ class StripeInvoiceOrder(Message):
     finalizes_at: datetime | None = None
     """When Stripe finalizes it by itself."""
     automatic_tax: bool = False
+    adopt: bool = False
+    """One that is found with another report is given back as it is: Postgres may have lost what it was told."""
 
 
 class CustomerOrder(Message):
@@ -153,6 +155,8 @@ class StripeInvoiceRef(Message):
     verified_at: datetime | None = None
     """When its creation, in this run, has compared the same draft."""
     charge_on: ChargeOn = ChargeOn.OWN
+    report_id: str = ""
+    """What its metadata is to name; empty: not known."""
 
 
 class StripeInvoiceLine(Message):
@@ -181,6 +185,8 @@ class StripeInvoiceSnapshot(Message):
     """Of a subscription's cycle: when it ended."""
     attempt_count: int = 0
     """How often Stripe has tried to charge it."""
+    found_finalized: bool = False
+    """It was to be finalized and was no draft any more: Stripe's word of it may have come and gone."""
     finalized_at: datetime | None = None
     paid_at: datetime | None = None
     voided_at: datetime | None = None
@@ -195,6 +201,10 @@ class DraftMade(Message):
     stripe_customer_id: str
     too_late: bool = False
     """Stripe's own draft was finalized, or is gone, before our lines were on it."""
+    other_report: str | None = None
+    """It exists with this report, and not the one of the order: nothing was done to it."""
+    status: str = ""
+    """Stripe's, when it has another report."""
 
 
 class EditedFigures(Message):

@@ -20,6 +20,7 @@ class Workflows:
     CREDIT_NOTES_SYNC = "CreditNotesSyncWorkflow"
     EVENTS_CATCH_UP = "EventsCatchUpWorkflow"
     DISPUTE = "DisputeWorkflow"
+    ADOPT_INVOICES = "AdoptInvoicesWorkflow"
 
 
 class Signals:
@@ -71,6 +72,8 @@ class Activities:
 
     LOAD_INVOICE = "load_invoice"
     PUBLISH_REPORT = "publish_report"
+    ADOPT_REPORT = "adopt_report"
+    ADOPT_INVOICES = "adopt_invoices"
     RECORD_CUSTOMER = "record_customer"
     RECORD_DRAFT = "record_draft"
     SETTLE_INVOICE = "settle_invoice"
@@ -107,6 +110,7 @@ class Activities:
     RETRIEVE_STRIPE_INVOICE = "retrieve_stripe_invoice"
     RETRIEVE_SUBSCRIPTION = "retrieve_subscription"
     LIST_STRIPE_ACCOUNTS = "list_stripe_accounts"
+    LIST_STRIPE_INVOICES = "list_stripe_invoices"
 
     LOAD_CREDIT_NOTE = "load_credit_note"
     RECORD_CREDIT_NOTE = "record_credit_note"

@@ -1,6 +1,7 @@
 """Workflow ids: deterministic, from business identity, readable in the Temporal UI."""
 
 ACCOUNTS_SYNC = "accounts-sync"
+ADOPT_INVOICES = "adopt-invoices"
 MONTHLY_SCHEDULE = "billing-monthly"
 EVENTS_CATCH_UP = "stripe-events"
 """By hand; the schedule's runs are `stripe-events-<time>`."""

@@ -121,8 +121,7 @@ async def _assess_page(
         return [], []
     await connection.execute(statement("claims", "create_page_usage"))
     await connection.execute(statement("claims", "fill_page_usage"), usage_parameters(scope, card, accounts))
-    rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
-    return accounts, await _assess(connection, scope, card, accounts, rows.all())
+    return accounts, await _assess(connection, scope, card, accounts, await usage_lines(connection, scope))
 
 
 async def assess_account(
@@ -132,13 +131,34 @@ async def assess_account(
 
     Its usage is left in `page_usage`, for `insert_claims`.
     """
+    account = await read_account(connection, scope)
+    await connection.execute(statement("claims", "create_page_usage"))
+    await connection.execute(statement("claims", "fill_page_usage"), usage_parameters(scope, card, [account]))
+    return await assess_usage(connection, scope, card, account, await usage_lines(connection, scope), anew)
+
+
+async def read_account(connection: AsyncConnection, scope: ClaimScope) -> BillableAccount:
+    """The scope's only account, whether or not it has an invoice of this scope."""
     identity = {"period": scope.period, "attribution_id": scope.attribution_id}
     row = (await connection.execute(statement("claims", "account"), identity)).mappings().one()
-    accounts = [_billable(dict(row))]
-    await connection.execute(statement("claims", "create_page_usage"))
-    await connection.execute(statement("claims", "fill_page_usage"), usage_parameters(scope, card, accounts))
-    rows = await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})
-    return next(iter(await _assess(connection, scope, card, accounts, rows.all(), anew)), None)
+    return _billable(dict(row))
+
+
+async def usage_lines(connection: AsyncConnection, scope: ClaimScope) -> Sequence[Any]:
+    """What `page_usage` holds: the account, then the fields of `UsageLine`."""
+    return (await connection.execute(statement("claims", "lines"), {"period_start": scope.period_start})).all()
+
+
+async def assess_usage(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    card: RateCard,
+    account: BillableAccount,
+    rows: Sequence[Any],
+    anew: int | None,
+) -> InvoicePreview | None:
+    """What this usage of the account comes to, beside its other invoices than `anew`; none: there is no usage."""
+    return next(iter(await _assess(connection, scope, card, [account], rows, anew)), None)
 
 
 async def _write(

@@ -259,18 +259,20 @@ async def resume_invoice(db: Database, key: str) -> InvoiceState:
         return InvoiceState(row.resume_state)
 
 
-async def verify_against_claims(db: Database, key: str) -> list[LineClaims]:
-    """What the live claims of each line of the invoice come to, in the order of the lines."""
+async def verify_against_claims(db: Database, key: str, *, released: bool = False) -> list[LineClaims]:
+    """What the live claims, or those `released`, of each line of the invoice come to, in the order of the lines."""
+    name = "released_by_line" if released else "claims_by_line"
     async with db.transaction() as connection:
-        found = await connection.execute(statement("invoices", "claims_by_line"), {"key": key})
+        found = await connection.execute(statement("invoices", name), {"key": key})
         return [LineClaims(**row) for row in found.mappings()]
 
 
-async def claims_for_report(db: Database, key: str) -> AsyncGenerator[ReportClaim, None]:
-    """The invoice's live claims as its report itemises them, streamed in the report's order."""
+async def claims_for_report(db: Database, key: str, *, released: bool = False) -> AsyncGenerator[ReportClaim, None]:
+    """The invoice's live claims, or those `released`, as its report itemises them, streamed in the report's order."""
+    name = "released_for_report" if released else "claims_for_report"
     async with db.transaction(read_only=True) as connection:
         rows = await connection.stream(
-            statement("invoices", "claims_for_report"),
+            statement("invoices", name),
             {"key": key},
             execution_options={"yield_per": _ROWS_AT_ONCE},
         )

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import hashlib
 import os
 import tempfile
-import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, ParamSpec, TypeVar
+from typing import IO, TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, NotSupportedError
 from obstore.store import LocalStore, from_url
 
-from billing.errors import InputError, PerdureError, ReportError
+from billing.errors import InputError, MissingReportError, PerdureError, ReportError
 from billing.report import (
     ReportClaim,
     ReportHeader,
@@ -33,21 +31,17 @@ from billing.report import (
     parse_report_id,
     report_id,
 )
+from storage.report_packing import CHUNK, Packer, compute, content_digest
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 _REMOTE = frozenset(["s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"])
-_LEVEL = 4  # of zlib: twice as fast as its default, 5 % bigger
-_CHUNK = 128 * 1024  # uncompressed bytes handled at once
-_INLINE = 32 * 1024  # below this a thread costs more than the work
 _SPOOL = 1024 * 1024  # compressed bytes kept in memory, before a file takes over
 _ONE_PUT = 8 * 1024 * 1024  # compressed bytes put at once; above, a multipart upload
 # obstore raises Python's own exceptions where it has such.
 _MISSING = (NotFoundError, FileNotFoundError)
 _UNSUPPORTED = (NotSupportedError, NotImplementedError)
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
 
 
 class ReportStoreError(PerdureError):
@@ -104,17 +98,7 @@ class ReportStore:
             ReportStoreError: the store cannot be reached or refuses.
         """
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
-            packer = _Packer(file)
-            pieces: list[bytes] = []
-            size = 0
-            async for piece in content:
-                pieces.append(piece)
-                size += len(piece)
-                if size >= _CHUNK:
-                    await asyncio.to_thread(packer.write, b"".join(pieces))
-                    pieces, size = [], 0
-            await _compute(size, packer.write, b"".join(pieces))
-            packed_size = packer.finish()
+            packer, packed_size = await _pack(content, file)
             path = report_id(period, attribution_id, packer.digest)
             with self._store_errors():
                 created = await self._put(path, file, packed_size)
@@ -125,23 +109,50 @@ class ReportStore:
                     break
         return PublishedReport(path, packer.digest, packer.content_bytes, created)
 
-    async def read(self, report_id: str) -> AsyncGenerator[bytes, None]:
-        """The report's lines, with their newlines. All of it is checked before the first line is given.
+    async def restore(self, report_id: str, content: AsyncIterator[bytes]) -> bool:
+        """Put a report that is missing or damaged back, when `content` is what its id says; whether it is.
+
+        Nothing else is ever written over: what the id does not name is not stored.
 
         Raises:
-            ReportError: this is no report id, or the report is missing, cut short or changed.
+            ReportError: this is no report id.
+            ReportStoreError: the store cannot be reached or refuses.
+        """
+        wanted = parse_report_id(report_id).digest
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+            packer, size = await _pack(content, file)
+            if packer.digest != wanted:
+                return False
+            with self._store_errors():
+                await self._overwrite(report_id, file, size)
+        return True
+
+    async def check(self, report_id: str) -> None:
+        """Make sure that a report is in the store, whole and unchanged.
+
+        Raises:
+            MissingReportError: it is not there.
+            ReportError: it is no report id, or the report is cut short or changed.
             ReportStoreError: the store cannot be reached or refuses.
         """
         digest = parse_report_id(report_id).digest
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
-            size = await self._fetch(report_id, file)
-            # Compressed JSON Lines unpack to some four times their size.
-            found = await _compute(size * 4, _digest, file, report_id)
-            if found != digest:
-                raise ReportError(f"report {report_id} was changed: its content's SHA-256 is {found}")
+            await self._fetch_checked(report_id, digest, file)
+
+    async def read(self, report_id: str) -> AsyncGenerator[bytes, None]:
+        """The report's lines, with their newlines. All of it is checked before the first line is given.
+
+        Raises:
+            MissingReportError: it is not there.
+            ReportError: this is no report id, or the report is cut short or changed.
+            ReportStoreError: the store cannot be reached or refuses.
+        """
+        digest = parse_report_id(report_id).digest
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+            size = await self._fetch_checked(report_id, digest, file)
             file.seek(0)
             with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
-                while lines := await _compute(size * 4, unpacked.readlines, _CHUNK):
+                while lines := await compute(size * 4, unpacked.readlines, CHUNK):
                     for line in lines:
                         yield line
 
@@ -177,14 +188,30 @@ class ReportStore:
         except _MISSING:
             pass
         # Should two come here at once, both put the same content; either is whole when it appears.
-        await obstore.put_async(self._store, path, file, use_multipart=True, chunk_size=_ONE_PUT, max_concurrency=2)
-        await self._settle(path)
+        await self._overwrite(path, file, size)
         return True
+
+    async def _overwrite(self, path: str, file: IO[bytes], size: int) -> None:
+        file.seek(0)
+        if size <= _ONE_PUT:
+            await obstore.put_async(self._store, path, file.read(), mode="overwrite")
+        else:
+            await obstore.put_async(self._store, path, file, use_multipart=True, chunk_size=_ONE_PUT, max_concurrency=2)
+        await self._settle(path)
 
     async def _settle(self, path: str) -> None:
         """Let a report in a local folder survive a loss of power, as those in the cloud do."""
         if self._folder is not None:
             await asyncio.to_thread(_sync, self._folder, path)
+
+    async def _fetch_checked(self, path: str, digest: str, file: IO[bytes]) -> int:
+        """Copy the stored bytes into `file`, proved to be of this digest; their number."""
+        size = await self._fetch(path, file)
+        # Compressed JSON Lines unpack to some four times their size.
+        found = await compute(size * 4, content_digest, file, path)
+        if found != digest:
+            raise ReportError(f"report {path} was changed: its content's SHA-256 is {found}")
+        return size
 
     async def _fetch(self, path: str, file: IO[bytes]) -> int:
         """Copy the stored bytes into `file`; their number."""
@@ -195,9 +222,9 @@ class ReportStore:
             except _MISSING as error:
                 if "NoSuchBucket" in str(error):
                     raise  # then the store is missing, and may come back
-                raise ReportError(f"report {path} is missing from the report store {self._url}") from None
+                raise MissingReportError(f"report {path} is missing from the report store {self._url}") from None
             async for chunk in result.stream(min_chunk_size=_SPOOL):
-                await _compute(len(chunk), file.write, chunk)
+                await compute(len(chunk), file.write, chunk)
                 size += len(chunk)
         return size
 
@@ -232,50 +259,19 @@ class ReportStore:
             raise ReportStoreError(f"report store {self._url}: {_first_line(error)}") from error
 
 
-class _Packer:
-    """Compresses what it is given into a file, the same bytes always the same way, and hashes it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-        # 31: with gzip's header, in which zlib writes no time and no name.
-        self._zlib = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
-        self.content_bytes = 0
-
-    @property
-    def digest(self) -> str:
-        return self._hash.hexdigest()
-
-    def write(self, content: bytes) -> None:
-        self._hash.update(content)
-        self.content_bytes += len(content)
-        self._file.write(self._zlib.compress(content))
-
-    def finish(self) -> int:
-        """End the file; its size."""
-        self._file.write(self._zlib.flush())
-        return self._file.tell()
-
-
-def _digest(file: IO[bytes], name: str) -> str:
-    """SHA-256 of the uncompressed content of `file`.
-
-    Raises:
-        ReportError: it cannot be unpacked.
-    """
-    if file.seek(0, os.SEEK_END) == 0:
-        raise ReportError(f"report {name} was cut short: it is empty")
-    file.seek(0)
-    digest = hashlib.sha256()
-    try:
-        with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
-            while chunk := unpacked.read(_CHUNK):
-                digest.update(chunk)
-    except EOFError as error:
-        raise ReportError(f"report {name} was cut short") from error
-    except (gzip.BadGzipFile, zlib.error) as error:
-        raise ReportError(f"report {name} was changed: it cannot be unpacked: {error}") from error
-    return digest.hexdigest()
+async def _pack(content: AsyncIterator[bytes], file: IO[bytes]) -> tuple[Packer, int]:
+    """Compress the content into `file`; what hashed it, and the file's size."""
+    packer = Packer(file)
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in content:
+        pieces.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            await asyncio.to_thread(packer.write, b"".join(pieces))
+            pieces, size = [], 0
+    await compute(size, packer.write, b"".join(pieces))
+    return packer, packer.finish()
 
 
 async def _claims(report_id: str, lines: AsyncGenerator[bytes, None]) -> AsyncGenerator[ReportClaim, None]:
@@ -293,13 +289,6 @@ def _naming(report_id: str, line: int) -> Iterator[None]:
         yield
     except ReportError as error:
         raise ReportError(f"report {report_id}, line {line}: {error}") from error
-
-
-async def _compute(size: int, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Do work on so many bytes, in a thread when there are many, so that the event loop is not held up."""
-    if size <= _INLINE:
-        return work(*args, **kwargs)
-    return await asyncio.to_thread(work, *args, **kwargs)
 
 
 def _sync(folder: Path, path: str) -> None:

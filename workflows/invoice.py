@@ -121,9 +121,10 @@ class InvoiceWorkflow(InvoiceSteps):
         wait = timedelta(seconds=invoice.poll_seconds)
         while True:
             self._say(f"Finalizing {ref.stripe_invoice_id}.")
-            await stripe_step(
+            finalized = await stripe_step(
                 Activities.FINALIZE_STRIPE_INVOICE, ref, StripeInvoiceSnapshot, f"Finalize {ref.stripe_invoice_id}"
             )
+            self._news |= finalized.found_finalized
             self._say(
                 f"Waiting since {clock()} for Stripe's `invoice.finalized` of {ref.stripe_invoice_id}; "
                 f"if it does not come, Stripe is asked after {wait}."

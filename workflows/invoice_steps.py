@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         StripeInvoiceSnapshot,
     )
     from contracts.names import Activities
+    from contracts.recovery import AdoptReport, ReportAdopted
     from workflows.invoice_inbox import InvoiceInbox
     from workflows.steps import billing_step, local_step, stripe_step
 
@@ -52,15 +53,12 @@ class InvoiceSteps(InvoiceInbox):
             )
             found = await local_step(Activities.RECORD_CUSTOMER, found, CustomerFound)
             order = order.model_copy(update={"stripe_customer_id": found.stripe_customer_id})
-        self._say(f"Creating the Stripe invoice: {what}.")
-        if order.stripe_invoice_id is None:
-            draft = await stripe_step(
-                Activities.CREATE_STRIPE_INVOICE, order, DraftMade, f"Create the Stripe invoice: {what}"
-            )
-        else:
-            draft = await stripe_step(
-                Activities.FILL_STRIPE_DRAFT, order, DraftMade, f"Put on {order.stripe_invoice_id}: {what}"
-            )
+        draft = await self._put_in_stripe(order, what)
+        if draft.other_report is not None:
+            if await self._adopt(draft):
+                invoice = await self._reload()
+                return await self._create(invoice) if invoice.state is InvoiceState.CLAIMED else invoice
+            draft = await self._put_in_stripe(order.model_copy(update={"adopt": False}), what)
         if draft.too_late:
             await local_step(Activities.GIVE_UP_DRAFT, self._ref, InvoiceRef, "Stripe's draft was finalized before")
             return await self._reload()
@@ -73,6 +71,30 @@ class InvoiceSteps(InvoiceInbox):
             ]
         )
         return loaded.invoice
+
+    async def _put_in_stripe(self, order: StripeInvoiceOrder, what: str) -> DraftMade:
+        self._say(f"Creating the Stripe invoice: {what}.")
+        if order.stripe_invoice_id is None:
+            return await stripe_step(
+                Activities.CREATE_STRIPE_INVOICE, order, DraftMade, f"Create the Stripe invoice: {what}"
+            )
+        return await stripe_step(
+            Activities.FILL_STRIPE_DRAFT, order, DraftMade, f"Put on {order.stripe_invoice_id}: {what}"
+        )
+
+    async def _adopt(self, draft: DraftMade) -> bool:
+        """Stripe has this invoice with another report: of after the point that Postgres was restored to, say."""
+        assert draft.other_report is not None
+        self._say(f"Taking over what {draft.stripe_invoice_id} says: Stripe has it, and Postgres had lost it.")
+        found = AdoptReport(
+            invoice_key=draft.invoice_key,
+            report_id=draft.other_report,
+            stripe_invoice_id=draft.stripe_invoice_id,
+            stripe_customer_id=draft.stripe_customer_id,
+            status=draft.status,
+        )
+        summary = f"Take over the report of {draft.stripe_invoice_id}"
+        return (await local_step(Activities.ADOPT_REPORT, found, ReportAdopted, summary)).adopted
 
     def _waits(self, invoice: InvoiceBrief) -> bool:
         """Whether it is a draft that waits by its policy: for an approval, or in Stripe's grace."""
@@ -158,4 +180,5 @@ def stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
         amount=invoice.amount if invoice.stripe_amount is None else invoice.stripe_amount,
         lines_digest=invoice.lines_digest,
         charge_on=invoice.charge_on,
+        report_id=invoice.report_id or "",
     )

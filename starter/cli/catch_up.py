@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from billing.canonical import format_instant
+from contracts import workflow_ids
 from starter.cli import common, tables
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from contracts.events import CatchUpOutcome
 
 _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 
@@ -13,15 +20,34 @@ _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 @common.command
 async def catch_up(as_json: common.AsJson = False) -> None:
     """Read Stripe's events since the last time, wake what they are about, and wait until all are read."""
+    from starter.client import connect
+
+    outcome = await run_catch_up(await connect())
+    if as_json:
+        until = None if outcome.until is None else format_instant(outcome.until)
+        common.print_json({"workflow_id": workflow_ids.EVENTS_CATCH_UP, **outcome.model_dump(), "until": until})
+        return
+    tables.say(
+        f"{outcome.events} events of Stripe read: {outcome.signalled} workflows were woken, {outcome.satisfied} "
+        f"invoices were there already, {outcome.foreign} events are not ours."
+    )
+    for note in outcome.notes:
+        tables.complain(note)
+
+
+async def run_catch_up(client: Client) -> CatchUpOutcome:
+    """Run the catch-up, or join the one that runs, and wait for its end.
+
+    Raises:
+        CommandError: it failed for good.
+        RPCError: Temporal cannot be reached.
+    """
     from temporalio.client import WorkflowFailureError
     from temporalio.common import WorkflowIDConflictPolicy
 
-    from contracts import workflow_ids
     from contracts.events import CatchUpInput, CatchUpOutcome
     from contracts.names import BILLING_QUEUE, Workflows
-    from starter.client import connect
 
-    client = await connect()
     handle = await client.start_workflow(
         Workflows.EVENTS_CATCH_UP,
         CatchUpInput(),
@@ -35,19 +61,10 @@ async def catch_up(as_json: common.AsJson = False) -> None:
     if not (await asyncio.wait([result], timeout=_WORKER_SHOULD_ANSWER_SECONDS))[0]:
         tables.complain(f"still reading, or no worker runs: {handle.id} in the Temporal UI says how far it is")
     try:
-        outcome = await result
+        outcome: CatchUpOutcome = await result
     except WorkflowFailureError as error:
         raise common.CommandError(f"the catch-up failed: {_cause(error)}") from error
-    if as_json:
-        until = None if outcome.until is None else format_instant(outcome.until)
-        common.print_json({"workflow_id": handle.id, **outcome.model_dump(), "until": until})
-        return
-    tables.say(
-        f"{outcome.events} events of Stripe read: {outcome.signalled} workflows were woken, {outcome.satisfied} "
-        f"invoices were there already, {outcome.foreign} events are not ours."
-    )
-    for note in outcome.notes:
-        tables.complain(note)
+    return outcome
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -18,6 +18,7 @@ from starter.cli import (
     period,
     processes,
     rates,
+    recover,
     reports,
     schedules,
     stripe,
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 processes.register(app)
 explain.register(app)
+recover.register(app)
 invoice_credit.register(invoices.app)
 app.add_typer(imports.app, name="instances")
 app.add_typer(accounts.app, name="accounts")

@@ -1,4 +1,4 @@
-"""`perdure report`: show a usage report, or export it for a spreadsheet, a data lake or a script."""
+"""`perdure report`: show a usage report, export it for a spreadsheet or a script, put back one that is lost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from starter.cli import common, tables
 if TYPE_CHECKING:
     from storage.reports import ReportStore
 
-app = typer.Typer(help="Usage reports: show, export.", no_args_is_help=True)
+app = typer.Typer(help="Usage reports: show, export, rebuild.", no_args_is_help=True)
 
 ReportArgument = Annotated[
     str, typer.Argument(metavar="REPORT_ID", help="As `invoices show` and Stripe's metadata have it.")
@@ -76,6 +76,38 @@ async def export(
     with report_export.replacing(output) as file:
         count = await report_export.write(store, report_id, format_, file)
     tables.complain(f"{count} claims written to {output}")
+
+
+@app.command("rebuild")
+@common.command
+async def rebuild(
+    report_id: Annotated[
+        str | None, typer.Argument(metavar="REPORT_ID", help="A report that is missing or damaged.")
+    ] = None,
+    all_missing: Annotated[
+        bool, typer.Option("--all-missing", help="Look at the reports of all invoices, and put back what is missing.")
+    ] = False,
+    period: Annotated[
+        str | None, typer.Option(metavar="PERIOD", help="With --all-missing: of this month alone.")
+    ] = None,
+    as_json: common.AsJson = False,
+) -> int:
+    """Put reports that the store has lost back, byte for byte, from the claims in Postgres.
+
+    A damaged one is replaced as well when it is named, or with --all-missing. One that is whole is left alone.
+    """
+    from starter.cli import report_rebuild
+
+    if (report_id is None) != all_missing:
+        raise InputError("name one REPORT_ID, or give --all-missing")
+    if report_id is not None:
+        store = _store(report_id)
+    else:
+        from storage.reports import ReportStore
+
+        store = ReportStore(common.settings().need("report_store_url"))
+    async with common.database(common.settings()) as db:
+        return await report_rebuild.rebuild(db, store, report_id, period=period, as_json=as_json)
 
 
 def _store(report_id: str) -> ReportStore:

@@ -21,7 +21,7 @@ SELECT attribution_id FROM account WHERE attribution_id = :attribution_id FOR UP
 -- After the locks, in a statement of its own: it must see what the transaction that was waited for has done.
 -- A period leaves out who is charged on the invoices of a subscription that goes on.
 SELECT a.attribution_id, a.currency, a.stripe_customer_id,
-       1 + count(i.id) AS ordinal,
+       1 + coalesce(max(i.ordinal), 0) AS ordinal,
        {policy_columns}
 FROM account AS a
 LEFT JOIN account_policy AS p USING (attribution_id)

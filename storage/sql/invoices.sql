@@ -122,21 +122,43 @@ WHERE attribution_id = :attribution_id
   AND state = ANY (CAST(:states AS text[]));
 
 -- name: claims_by_line
+{sums_by_line}
+LEFT JOIN claim AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no)
+{by_line};
+
+-- name: released_by_line
+{sums_by_line}
+LEFT JOIN claim_history AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no)
+{by_line};
+
+-- name: sums_by_line
 SELECT l.line_no,
        CAST(extract(epoch FROM coalesce(sum(upper(c.during) - lower(c.during)), interval '0')) * 1000000
             AS bigint) AS duration_us,
        count(c.instance_id) AS claims
 FROM invoice AS i
 JOIN invoice_line AS l ON l.invoice_id = i.id
-LEFT JOIN claim AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.line_no)
+
+-- name: by_line
 WHERE i.key = :key
 GROUP BY l.line_no
-ORDER BY l.line_no;
+ORDER BY l.line_no
 
 -- name: claims_for_report
+{reported}
+JOIN claim AS c ON c.invoice_id = i.id
+{in_order};
+
+-- name: released_for_report
+{reported}
+JOIN claim_history AS c ON c.invoice_id = i.id
+{in_order};
+
+-- name: reported
 SELECT c.line_no, c.instance_id, w.workspace_id, w.project_id, lower(c.during), upper(c.during)
 FROM invoice AS i
-JOIN claim AS c ON c.invoice_id = i.id
+
+-- name: in_order
 LEFT JOIN workspace_instance AS w ON w.id = c.instance_id
 WHERE i.key = :key
-ORDER BY c.instance_id, lower(c.during);
+ORDER BY c.instance_id, lower(c.during)

@@ -27,6 +27,7 @@ from storage.claims import claim_page
 from storage.database import Database
 from storage.invoice_records import InvoiceRecord
 from storage.invoices import load_invoice
+from storage.report_rebuilding import report_content
 from storage.reports import ReportStore
 from tests.storage.usage import add_account, add_instances, card, execute, instance, may, scope
 
@@ -192,7 +193,7 @@ async def _published_for(books: Books, key: str) -> str:
     record = await load_invoice(books.db, key)
     assert record is not None
     published = await books.reports.publish(
-        record.billing_period, record.attribution_id, books.activities._report(record)
+        record.billing_period, record.attribution_id, report_content(books.db, record)
     )
     await execute(books.db, "UPDATE invoice SET key = :key", key=KEY)
     return published.report_id

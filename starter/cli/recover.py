@@ -1,0 +1,148 @@
+"""`perdure recover`: after a loss, what waited goes on, and what Postgres lost is taken over from Stripe."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from billing.errors import InputError
+from billing.importing import parse_time
+from starter.cli import common, tables
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from contracts.recovery import AdoptionOutcome
+    from storage.database import Database
+    from storage.recovery import Unfinished
+
+_CLOCKS_DIFFER = timedelta(hours=1)
+
+
+@common.command
+async def recover(
+    restored_to: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="Postgres was restored to this point: take over what Stripe has since."),
+    ] = None,
+    run_periods: Annotated[
+        bool, typer.Option("--run-periods", help="Also run the periods whose runs were not over.")
+    ] = False,
+    despite_faults: Annotated[
+        bool, typer.Option("--despite-faults", help="Go on although some invoices cannot be taken over.")
+    ] = False,
+    as_json: common.AsJson = False,
+) -> int:
+    """After Temporal or Postgres was lost: take over what Stripe has, read its events again, start what waits.
+
+    Again, and at any other time, it does no harm: what runs is only told to look.
+    """
+    from starter.client import connect
+
+    since = None if restored_to is None else _instant(restored_to)
+    document: dict[str, Any] = {}
+    async with common.database(common.settings()) as db:
+        client = await connect()
+        if since is not None:
+            adopted = await _adopt(db, client, since, as_json=as_json)
+            document["adopted"] = adopted.model_dump()
+            if adopted.faults and not despite_faults:
+                raise common.CommandError(
+                    f"{len(adopted.faults)} invoices of Stripe's cannot be taken over; nothing was started, since "
+                    "their usage might be billed again: do what the lines above say, or go on with --despite-faults"
+                )
+        document["events"] = await _read_events(db, client, as_json=as_json)
+        document |= await _bring_back(db, client, run_periods=run_periods, as_json=as_json)
+    if as_json:
+        common.print_json(document)
+    return 0
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except InputError as error:
+        raise InputError(f"--restored-to: {error}") from None
+
+
+async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool) -> AdoptionOutcome:
+    from starter.recovery import adopt_invoices
+    from storage import recovery
+
+    # What was open then may have been made, in Stripe, long before.
+    oldest = await recovery.oldest_open(db)
+    adopted = await adopt_invoices(client, min(since, oldest or since) - _CLOCKS_DIFFER)
+    if not as_json:
+        for key in adopted.adopted:
+            tables.say(f"{key}: taken over from Stripe")
+        tables.say(
+            f"{adopted.seen} invoices of Stripe's looked at, {adopted.ours} of them ours, "
+            f"{adopted.adopted_count} taken over"
+        )
+    for fault in adopted.faults:
+        tables.complain(fault)
+    return adopted
+
+
+async def _read_events(db: Database, client: Client, *, as_json: bool) -> dict[str, Any]:
+    """All that Stripe still has: what was delivered to a Temporal that is gone may not have been done."""
+    from contracts.events import CURSOR
+    from starter.cli.catch_up import run_catch_up
+    from storage import recovery
+
+    await recovery.rewind_event_cursor(db, CURSOR)
+    outcome = await run_catch_up(client)
+    if not as_json:
+        tables.say(f"{outcome.events} events of Stripe read again, {outcome.signalled} workflows woken")
+    return outcome.model_dump(mode="json")
+
+
+async def _bring_back(db: Database, client: Client, *, run_periods: bool, as_json: bool) -> dict[str, Any]:
+    from starter import recovery as starter
+    from storage import recovery
+
+    found = await recovery.unfinished(db)
+    rows = []
+    async for lost, started in starter.bring_back(client, _workflows(found)):
+        rows.append({"workflow_id": lost.workflow_id, "state": lost.state, "started": started})
+        if not as_json:
+            tables.say(f"{lost.workflow_id}: {lost.state}, {'started' if started else 'was running, and looks'}")
+    missing = await starter.missing_schedules(client)
+    if run_periods:
+        from starter.cli.period_run import start_period
+
+        for period in found.periods:
+            await start_period(period, None)
+    if not as_json:
+        _say_rest(found.periods, missing, run_periods=run_periods, nothing=not rows)
+    return {"workflows": rows, "periods": found.periods, "missing_schedules": missing}
+
+
+def _workflows(found: Unfinished) -> list[Any]:
+    from starter import recovery as starter
+
+    return [
+        *(starter.invoice(i.key, i.state, i.attribution_id, i.billing_period) for i in found.invoices),
+        *(starter.credit_note(n.key, n.state, n.attribution_id, n.billing_period) for n in found.credit_notes),
+        *(starter.subscription(s) for s in found.subscriptions),
+    ]
+
+
+def _say_rest(periods: list[str], missing: list[str], *, run_periods: bool, nothing: bool) -> None:
+    if nothing:
+        tables.say("No invoice, credit note or subscription waits.")
+    for period in periods:
+        tables.say(
+            f"billing-period/{period}: runs"
+            if run_periods
+            else f"{period} is not settled: `perdure period run {period}`"
+        )
+    for name in missing:
+        tables.say(f"the schedule {name} is missing: `perdure schedule set`")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("recover")(recover)

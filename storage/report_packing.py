@@ -1,0 +1,75 @@
+"""Compressing and hashing reports, a piece at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Callable
+from typing import IO, ParamSpec, TypeVar
+
+from billing.errors import ReportError
+
+CHUNK = 128 * 1024
+"""Uncompressed bytes handled at once."""
+_LEVEL = 4  # of zlib: twice as fast as its default, 5 % bigger
+_INLINE = 32 * 1024  # below this a thread costs more than the work
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Packer:
+    """Compresses what it is given into a file, the same bytes always the same way, and hashes it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        # 31: with gzip's header, in which zlib writes no time and no name.
+        self._zlib = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
+        self.content_bytes = 0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what was written so far, uncompressed."""
+        return self._hash.hexdigest()
+
+    def write(self, content: bytes) -> None:
+        """Take more content."""
+        self._hash.update(content)
+        self.content_bytes += len(content)
+        self._file.write(self._zlib.compress(content))
+
+    def finish(self) -> int:
+        """End the file; its size."""
+        self._file.write(self._zlib.flush())
+        return self._file.tell()
+
+
+def content_digest(file: IO[bytes], name: str) -> str:
+    """SHA-256 of the uncompressed content of `file`.
+
+    Raises:
+        ReportError: it cannot be unpacked.
+    """
+    if file.seek(0, os.SEEK_END) == 0:
+        raise ReportError(f"report {name} was cut short: it is empty")
+    file.seek(0)
+    digest = hashlib.sha256()
+    try:
+        with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
+            while chunk := unpacked.read(CHUNK):
+                digest.update(chunk)
+    except EOFError as error:
+        raise ReportError(f"report {name} was cut short") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise ReportError(f"report {name} was changed: it cannot be unpacked: {error}") from error
+    return digest.hexdigest()
+
+
+async def compute(size: int, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Do work on so many bytes, in a thread when there are many, so that the event loop is not held up."""
+    if size <= _INLINE:
+        return work(*args, **kwargs)
+    return await asyncio.to_thread(work, *args, **kwargs)

@@ -1,0 +1,130 @@
+-- name: instances_of_report
+-- Of an invoice's claims, live or released: how many instances, and which of them the database does not know.
+SELECT count(*) AS instances,
+       count(*) FILTER (WHERE w.id IS NULL) AS missing,
+       (coalesce(array_agg(c.instance_id ORDER BY c.instance_id) FILTER (WHERE w.id IS NULL), '{}'))[1:5] AS examples
+FROM (
+    SELECT DISTINCT instance_id FROM claim WHERE invoice_id = :id AND NOT CAST(:released AS boolean)
+    UNION
+    SELECT DISTINCT instance_id FROM claim_history WHERE invoice_id = :id AND CAST(:released AS boolean)
+) AS c
+LEFT JOIN workspace_instance AS w ON w.id = c.instance_id;
+
+-- name: key_of_report
+SELECT key FROM invoice WHERE report_id = :report_id ORDER BY key LIMIT 1;
+
+-- name: reports
+SELECT key, report_id
+FROM invoice
+WHERE report_id IS NOT NULL
+  AND key > :after
+  AND (CAST(:period AS text) IS NULL OR billing_period = :period)
+ORDER BY key
+LIMIT :limit;
+
+-- name: lock_account
+SELECT currency FROM account WHERE attribution_id = :attribution_id FOR UPDATE;
+
+-- name: lock_invoice
+SELECT id, state, resume_state, report_id, stripe_invoice_id, approved_amount
+FROM invoice WHERE key = :key FOR UPDATE;
+
+-- name: link
+-- It is in Stripe already: the next generation looks for it, and posts nothing under a key that may be unknown there.
+UPDATE invoice
+SET stripe_invoice_id = :stripe_invoice_id, stripe_customer_id = coalesce(:stripe_customer_id, stripe_customer_id),
+    generation = generation + 1, updated_at = now()
+WHERE id = :id;
+
+-- name: live_predecessors
+-- A later ordinal exists only because these are dead.
+SELECT id, key, state
+FROM invoice
+WHERE (billing_period, attribution_id, reason, subject) = (:period, :attribution_id, :reason, :subject)
+  AND ordinal < :ordinal
+  AND state NOT IN ('voided', 'deleted');
+
+-- name: bury
+UPDATE invoice
+SET state = 'deleted', voided_at = now(), blocked_reason = NULL, blocked_since = NULL, blocked_kind = NULL,
+    resume_state = NULL, updated_at = now()
+WHERE id = :id;
+
+-- name: adopt_new
+INSERT INTO invoice (
+    key, attribution_id, billing_period, reason, subject, ordinal, generation, state, cutoff, currency, amount, credits,
+    rate_card_digest, stripe_customer_id, report_id, stripe_invoice_id, charge_on, finalization, finalize_at, voided_at
+)
+VALUES (
+    :key, :attribution_id, :period, :reason, :subject, :ordinal, 2, :state, :cutoff, :currency, :amount, :credits,
+    :rate_card_digest, :stripe_customer_id, :report_id, :stripe_invoice_id, :charge_on, :finalization,
+    CASE WHEN :finalization = 'grace' THEN now() + CAST(:grace AS interval) END,
+    CASE WHEN :state = 'voided' THEN now() END
+)
+RETURNING id;
+
+-- name: adopt_known
+-- An approval was of another figure, unless it comes to the same.
+UPDATE invoice
+SET state = :state, cutoff = :cutoff, amount = :amount, credits = :credits, rate_card_digest = :rate_card_digest,
+    report_id = :report_id, stripe_invoice_id = :stripe_invoice_id,
+    stripe_customer_id = coalesce(:stripe_customer_id, stripe_customer_id),
+    generation = generation + 1,
+    approved_at = CASE WHEN approved_amount = :amount THEN approved_at END,
+    approved_by = CASE WHEN approved_amount = :amount THEN approved_by END,
+    approved_amount = CASE WHEN approved_amount = :amount THEN approved_amount END,
+    accepted_subtotal = NULL, accepted_digest = NULL, found_subtotal = NULL, found_digest = NULL,
+    blocked_reason = NULL, blocked_since = NULL, blocked_kind = NULL, resume_state = NULL,
+    voided_at = CASE WHEN :state = 'voided' THEN now() END,
+    updated_at = now()
+WHERE id = :id;
+
+-- name: gather
+INSERT INTO page_usage (attribution_id, instance_id, workspace_class, rate_from, month, during)
+SELECT :attribution_id, u.instance_id, u.workspace_class, u.rate_from, u.month, tstzrange(u.since, u.until)
+FROM unnest(
+    CAST(:instances AS text[]), CAST(:classes AS text[]), CAST(:rates_from AS timestamptz[]), CAST(:months AS text[]),
+    CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[])
+) AS u (instance_id, workspace_class, rate_from, month, since, until);
+
+-- name: insert_released
+INSERT INTO claim_history (invoice_id, line_no, instance_id, during, reason)
+SELECT l.invoice_id, l.line_no, u.instance_id, u.during, 'voided'
+FROM invoice_line AS l
+JOIN page_usage AS u ON (u.workspace_class, u.rate_from) = (l.workspace_class, l.rate_from)
+WHERE l.invoice_id = :id AND l.kind = 'usage'
+ORDER BY l.line_no, u.instance_id, u.during;
+
+-- name: open_invoices
+-- Something is still to be done for them: in any month, of any reason, or since a person wants them voided.
+SELECT key, state, attribution_id, billing_period
+FROM invoice
+WHERE state = ANY (CAST(:open AS text[]))
+   OR void_requested_at IS NOT NULL AND state NOT IN ('voided', 'deleted', 'paid')
+ORDER BY key;
+
+-- name: open_credit_notes
+SELECT n.key, n.state, i.attribution_id, i.billing_period
+FROM credit_note AS n
+JOIN invoice AS i ON i.id = n.invoice_id
+WHERE n.state IN ('requested', 'blocked')
+ORDER BY n.key;
+
+-- name: blocked_subscriptions
+SELECT stripe_subscription_id FROM subscription_fault ORDER BY stripe_subscription_id;
+
+-- name: unsettled_periods
+-- Of a run of the whole period: held, or with invoices of its own since it was settled last, if ever.
+SELECT billing_period FROM period_hold WHERE reason IS NOT NULL
+UNION
+SELECT i.billing_period
+FROM invoice AS i
+LEFT JOIN period_summary AS s USING (billing_period)
+WHERE i.reason = 'period' AND (s.settled_at IS NULL OR i.claimed_at > s.settled_at OR i.state = ANY (CAST(:open AS text[])))
+ORDER BY billing_period;
+
+-- name: oldest_open
+SELECT min(claimed_at) FROM invoice WHERE state = ANY (CAST(:open AS text[]));
+
+-- name: rewind_cursor
+UPDATE stripe_event_cursor SET event_id = '' WHERE name = :name;

@@ -1,0 +1,244 @@
+"""Postgres was restored to an earlier point, and Stripe has gone on: nothing is billed twice, nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from billing.invoice import InvoiceState
+from billing.policy import AccountPolicy, Finalization
+from contracts.invoices import ApproveInvoice
+from contracts.names import Updates
+from starter.decisions import decide
+from storage import policies
+from storage.invoice_records import InvoiceRecord
+from tests.support.databases import Databases
+from tests.support.losing import Backup, lose_temporal, perdure, recover
+from tests.support.system import System, until
+
+MAY, JUNE = "2022-05", "2022-06"
+DAY_CENTS = 864
+
+
+@pytest.fixture
+async def backup(system: System, databases: Databases) -> AsyncIterator[Backup]:
+    taken = Backup(system, databases)
+    yield taken
+    await taken.drop()
+
+
+async def one_day(system: System, team: str, start: str = "2022-05-03") -> str:
+    """An account with a day of usage; its invoice's key to be."""
+    await system.add_account(team, ("2022-05-01", None))
+    await system.add_instance(f"{team.split(':')[1]}-1", team, f"{start}T10:00", f"{start[:-1]}4T10:00")
+    return f"{MAY}/{team}/period"
+
+
+async def live(system: System) -> dict[str, list[tuple[str, int]]]:
+    """By key, what Stripe charges: (Stripe id, subtotal) of each invoice that is not void."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for invoice in await system.stripe_invoices():
+        key = invoice["metadata"].get("perdure_invoice")
+        if key and invoice["status"] != "void":
+            found.setdefault(key, []).append((invoice["id"], invoice["subtotal"]))
+    return found
+
+
+@pytest.mark.parametrize("temporal", ["kept", "wiped"])
+async def test_the_same_invoice_is_taken_over_though_more_usage_has_come(
+    system: System, backup: Backup, temporal: str
+) -> None:
+    key = await one_day(system, f"team:{temporal}")
+    await backup.take()
+    point = datetime.now(UTC)
+    await system.run_period(MAY)
+    billed = await system.invoice(key)
+    charged = await live(system)
+    assert charged[key] == [(billed.stripe_invoice_id, DAY_CENTS)]
+
+    await backup.restore()
+    await system.add_instance(f"{temporal}-late", f"team:{temporal}", "2022-05-10T10:00", "2022-05-11T10:00")
+    await (lose_temporal(system) if temporal == "wiped" else system.start())
+    recovered = await perdure(system, "recover", "--restored-to", point.isoformat())
+    assert (recovered.status, f"{key}: taken over from Stripe" in recovered.out) == (0, True), recovered
+    await system.until_state(key, InvoiceState.BILLED)
+    outcome = await system.run_period(MAY)
+
+    again = await system.invoice(key)
+    assert (again.stripe_invoice_id, again.report_id) == (billed.stripe_invoice_id, billed.report_id)
+    assert [line.rated for line in again.lines] == [line.rated for line in billed.lines]
+    assert await live(system) == charged
+    assert outcome.progress.totals == {"billed": {"usd": DAY_CENTS}}
+    june = await system.run_period(JUNE)
+    assert june.progress.totals == {"billed": {"usd": DAY_CENTS}}, "the late usage is billed once, by June"
+
+
+@pytest.mark.parametrize("finalization", ["at_once", "approval"])
+async def test_nobody_recovers_and_the_period_is_run_with_more_usage(
+    system: System, backup: Backup, finalization: str
+) -> None:
+    """The claim that is made anew comes to more than what Stripe has: that counts, and the rest is billed later."""
+    team = f"team:unrecovered-{finalization}"
+    key = await one_day(system, team)
+    await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization(finalization)))
+    await backup.take()
+    await system.start_period(MAY)
+    waits = finalization == "approval"
+    made = await system.until_state(key, InvoiceState.DRAFT if waits else InvoiceState.BILLED)
+    charged = await live(system)
+
+    await backup.restore()
+    await system.add_instance(f"{team[5:]}-late", team, "2022-05-10T10:00", "2022-05-11T10:00", "xl")
+    await lose_temporal(system)
+    await system.start_period(MAY)
+    again = await system.until_state(key, made.state)
+    if waits:  # a draft that waits takes late usage, by its own policy
+        assert (again.amount, again.stripe_invoice_id) == (DAY_CENTS, made.stripe_invoice_id)
+        await system.run_period_until_blocked(MAY)
+        amended = await until(lambda: _of_amount(system, key, 3 * DAY_CENTS))
+        assert await live(system) == {**charged, key: [(made.stripe_invoice_id, 3 * DAY_CENTS)]}
+        assert amended.stripe_invoice_id == made.stripe_invoice_id
+        return
+    assert (again.stripe_invoice_id, again.amount) == (made.stripe_invoice_id, DAY_CENTS)
+    assert await live(system) == charged
+    june = await system.run_period(JUNE)
+    assert june.progress.totals == {"billed": {"usd": 2 * DAY_CENTS}}
+
+
+async def _of_amount(system: System, key: str, amount: int) -> InvoiceRecord | None:
+    found = await system.invoice(key)
+    return found if (found.state, found.amount) == (InvoiceState.DRAFT, amount) else None
+
+
+async def test_a_draft_that_took_late_usage_since_is_that_of_stripe(system: System, backup: Backup) -> None:
+    team = "team:amended-since"
+    key = await one_day(system, team)
+    await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
+    await system.start_period(MAY)
+    await system.until_state(key, InvoiceState.DRAFT)
+    await backup.take()
+    point = datetime.now(UTC)
+    await system.add_instance("amended-late", team, "2022-05-10T10:00", "2022-05-11T10:00")
+    await system.run_period_until_blocked(MAY)
+    amended = await until(lambda: _of_amount(system, key, 2 * DAY_CENTS))
+
+    await backup.restore()  # the late instance has not been imported again yet
+    await lose_temporal(system)
+    assert (await system.invoice(key)).amount == DAY_CENTS
+    await recover(system, point)
+    again = await until(lambda: _of_amount(system, key, 2 * DAY_CENTS))
+    assert again.report_id == amended.report_id
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=2 * DAY_CENTS, by="ann"))
+    await system.until_state(key, InvoiceState.BILLED)
+    assert (await live(system))[key] == [(amended.stripe_invoice_id, 2 * DAY_CENTS)]
+
+
+async def test_a_voided_invoice_and_its_successor_are_taken_over(system: System, backup: Backup) -> None:
+    key = await one_day(system, "team:succeeded")
+    await backup.take()
+    point = datetime.now(UTC)
+    await system.run_period(MAY)
+    first = await system.invoice(key)
+    await system.stripe.v1.invoices.void_invoice_async(first.stripe_invoice_id)
+    await system.until_state(key, InvoiceState.VOIDED)
+    await system.run_period(MAY)
+    second = await system.invoice(f"{key}/2")
+    charged = await live(system)
+
+    await backup.restore()
+    await lose_temporal(system)
+    adopted = await recover(system, point)
+    assert adopted is not None
+    assert (adopted.adopted_count, adopted.faults) == (2, [])
+    await system.until_state(f"{key}/2", InvoiceState.BILLED)
+    assert (await system.invoice(key)).state is InvoiceState.VOIDED
+    await system.run_period(MAY)
+    assert await live(system) == charged == {**charged, f"{key}/2": [(second.stripe_invoice_id, DAY_CENTS)]}
+
+    again = await recover(system, point)
+    assert again is not None
+    assert again.adopted_count == 0
+    await system.stripe.v1.invoices.void_invoice_async(second.stripe_invoice_id)
+    await system.until_state(f"{key}/2", InvoiceState.VOIDED)
+    await system.run_period(MAY)
+    assert (await system.invoice(f"{key}/3")).amount == DAY_CENTS
+
+
+async def test_a_draft_deleted_since_ends_what_was_claimed_anew(system: System, backup: Backup) -> None:
+    """Stripe does not list what was deleted; that there is a successor proves that it was."""
+    team = "team:deleted-since"
+    key = await one_day(system, team)
+    await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
+    await system.start_period(MAY)
+    first = await system.until_state(key, InvoiceState.DRAFT)
+    await backup.take()
+    point = datetime.now(UTC)
+    await system.stripe.v1.invoices.delete_async(first.stripe_invoice_id)
+    await system.until_state(key, InvoiceState.DELETED)
+    await system.run_period_until_blocked(MAY)
+    second = await system.until_state(f"{key}/2", InvoiceState.DRAFT)
+
+    await backup.restore()
+    await lose_temporal(system)
+    await recover(system, point)
+    await system.until_state(f"{key}/2", InvoiceState.DRAFT)
+    assert (await system.invoice(key)).state is InvoiceState.DELETED
+    assert (await live(system))[f"{key}/2"] == [(second.stripe_invoice_id, DAY_CENTS)]
+    assert key not in await live(system)
+
+
+async def test_without_its_report_an_unknown_invoice_stops_the_recovery(
+    system: System, backup: Backup, tmp_path: Path
+) -> None:
+    key = await one_day(system, "team:without-report")
+    await backup.take()
+    point = datetime.now(UTC)
+    await system.run_period(MAY)
+    billed = await system.invoice(key)
+    report = tmp_path / "reports" / str(billed.report_id)
+    kept = report.read_bytes()
+    report.unlink()
+
+    await backup.restore()
+    await lose_temporal(system)
+    refused = await perdure(system, "recover", "--restored-to", point.isoformat())
+    assert refused.status == 1
+    assert f"{billed.stripe_invoice_id} is {key} in Stripe: report {billed.report_id} is missing" in refused.err
+    assert "nothing was started" in refused.err
+    report.write_bytes(kept)
+    adopted = await recover(system, point)
+    assert adopted is not None
+    assert adopted.adopted == [key]
+
+
+async def test_months_with_included_credits_are_taken_over_place_by_place(system: System, backup: Backup) -> None:
+    """What an invoice uses of a month's included credits is not in its report: it is worked out again."""
+    team = "team:included"
+    key = await one_day(system, team)
+    await policies.write_policy(system.db, team, AccountPolicy(included_credits=Decimal(100)))
+    await backup.take()
+    point = datetime.now(UTC)
+    await system.run_period(MAY)
+    billed, places = await system.invoice(key), await _places(system)
+    assert (len(billed.lines), len(places)) == (2, 1)
+
+    await backup.restore()
+    await lose_temporal(system)
+    await recover(system, point)
+    again = await system.until_state(key, InvoiceState.BILLED)
+    assert [(line.rated, line.carried_us) for line in again.lines] == [
+        (line.rated, line.carried_us) for line in billed.lines
+    ]
+    assert await _places(system) == places
+
+
+async def _places(system: System) -> list[Any]:
+    async with system.db.transaction() as connection:
+        found = await connection.execute(text("SELECT month, position, credits FROM invoice_month ORDER BY 1, 2"))
+        return [tuple(row) for row in found]

@@ -1,0 +1,107 @@
+"""What an operator does after a loss, by the real command line, on the system of a test."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from asyncio import create_subprocess_exec, subprocess
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from contracts.recovery import AdoptionOutcome
+from starter.cli import recover as command
+from storage.database import Database
+from tests.support.databases import Databases
+from tests.support.system import System, new_namespace
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the command gave."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The JSON that it printed, after a success."""
+        assert self.status == 0, self.err
+        return json.loads(self.out)
+
+
+async def perdure(system: System, *arguments: object) -> Ran:
+    """Run the real `perdure` with what this system talks to."""
+    settings = {
+        "PERDURE_ENVIRONMENT_ONLY": "1",
+        "TEMPORAL_ADDRESS": system.client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": system.client.namespace,
+        "DATABASE_URL": system.settings.need("database_url"),
+        "REPORT_STORE_URL": system.settings.need("report_store_url"),
+        "RATE_CARD": str(system.settings.rate_card),
+    }
+    process = await create_subprocess_exec(
+        *(sys.executable, "-m", "starter.cli.main", *map(str, arguments)),
+        env={**os.environ, **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+async def lose_temporal(system: System) -> None:
+    """The namespace is gone, with all that ran; workers, webhook and commands are given an empty one."""
+    await system.stop()
+    system.client = await new_namespace(system.client)
+    system.webhook._client = system.client
+    await system.start()
+
+
+class Backup:
+    """A copy of the system's database, made by `CREATE DATABASE ... TEMPLATE`: the same as one of a stopped server."""
+
+    def __init__(self, system: System, databases: Databases) -> None:
+        self._system = system
+        self._databases = databases
+        self._copy: str | None = None
+
+    async def take(self) -> None:
+        """Copy the database as it is now; the billing worker is stopped meanwhile."""
+        running = tuple(self._system._parts)
+        await self._system.stop()
+        await self._system.db.close()
+        self._copy = await self._databases.create(self._system.settings.need("database_url"))
+        await self._system.start(*running)
+
+    async def restore(self) -> None:
+        """Have the system use the copy: what was written since is lost. The workers are stopped, as they should be."""
+        assert self._copy is not None
+        await self._system.stop()
+        await self._system.db.close()
+        self._system.settings = self._system.settings.model_copy(update={"database_url": self._copy})
+        self._system.db = Database(self._copy, 5)
+        assert urlsplit(self._copy).path != "/"
+
+    async def drop(self) -> None:
+        """Remove the copy at the end of a test."""
+        await self._system.stop()
+        await self._system.db.close()
+        if self._copy is not None:
+            await self._databases.drop(self._copy)
+
+
+async def recover(system: System, restored_to: datetime | None = None) -> AdoptionOutcome | None:
+    """What `perdure recover` does, in this process: a process of its own costs a second of CPU."""
+    adopted = None
+    if restored_to is not None:
+        adopted = await command._adopt(system.db, system.client, restored_to, as_json=True)
+        if adopted.faults:
+            return adopted
+    await command._read_events(system.db, system.client, as_json=True)
+    await command._bring_back(system.db, system.client, run_periods=False, as_json=True)
+    return adopted
