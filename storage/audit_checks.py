@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.audit import AuditScope, Check
 from billing.policy import DEFAULT_POLICY, Policy
 from billing.rating import RateCard
-from storage import audit_conservation, audit_never_twice
+from storage import audit_conservation, audit_invoices, audit_lines, audit_never_twice, audit_stuck
 from storage.audit_input import AuditInput, Figures
 from storage.audits import CheckRecord, clear_check, record_check
 from storage.database import Database
@@ -27,6 +27,9 @@ _BEAT_SECONDS = 5.0
 _CHECKS: dict[Check, Callable[[AsyncConnection, AuditInput], Awaitable[Figures]]] = {
     Check.NEVER_TWICE: audit_never_twice.check,
     Check.CONSERVATION: audit_conservation.check,
+    Check.CLAIMS_AND_LINES: audit_lines.check,
+    Check.LINES_AND_INVOICES: audit_invoices.check,
+    Check.NOTHING_STUCK: audit_stuck.check,
 }
 
 

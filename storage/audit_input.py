@@ -52,6 +52,12 @@ class AuditInput:
             "default_class": DEFAULT_CLASS,
         }
 
+    @property
+    def versions(self) -> dict[str, Any]:
+        """The rate card's name, and when each of its versions is in force."""
+        starts = [version.effective_from for version in self.rate_card.versions]
+        return {"digest": self.rate_card.digest, "versions": starts, "versions_until": [*starts[1:], None]}
+
 
 async def count(connection: AsyncConnection, topic: str, name: str, parameters: dict[str, Any]) -> int:
     """The one number that a statement gives."""

@@ -138,3 +138,21 @@ CROSS JOIN LATERAL (
 WHERE u.runtime
       <> u.billed + u.open + u.written_off + u.excluded + u.uncovered + u.early + u.unrated + u.unbilled
 ORDER BY u.instance_id;
+
+-- name: create_unbilled
+-- What could be billed of months that have ended and is not, by account and month.
+CREATE TEMPORARY TABLE audit_unbilled ON COMMIT DROP AS
+WITH {usage}
+SELECT rest.attribution_id, m.name AS month, m.until, count(DISTINCT rest.id) AS instances, min(rest.id) AS instance_id,
+       CAST(extract(epoch FROM sum(least(upper(piece), m.until) - greatest(lower(piece), m.since))) * 1000000
+            AS bigint) AS us
+FROM rest
+CROSS JOIN LATERAL unnest(rest.unclaimed * rest.chargeable) AS piece
+JOIN unnest(CAST(:months AS text[]), CAST(:months_from AS timestamptz[]), CAST(:months_to AS timestamptz[]))
+    AS m (name, since, until) ON m.since < upper(piece) AND m.until > lower(piece)
+WHERE rest.invalid IS NULL
+GROUP BY rest.attribution_id, m.name, m.until;
+
+-- name: first_chargeable
+-- Nothing before it can be billed, whatever instances say of their start.
+SELECT greatest(min(lower(during)), CAST(:first_rate AS timestamptz), CAST(:bill_after AS timestamptz)) FROM subscription;
