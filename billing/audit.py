@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from billing.database_remedies import DATABASE_REMEDIES
+
 
 class Check(StrEnum):
     """The checks, in the order in which they are made and printed."""
@@ -53,5 +55,5 @@ class AuditScope:
     attribution_id: str | None = None
 
 
-REMEDIES: dict[str, str] = {}
+REMEDIES: dict[str, str] = {**DATABASE_REMEDIES}
 """What a person does about a kind of discrepancy, in one sentence, by kind."""

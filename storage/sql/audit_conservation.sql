@@ -1,0 +1,203 @@
+-- name: payer
+-- An account's windows, and what of them lies before what is billed at all, before the first rate, and after both.
+payer AS MATERIALIZED (
+    SELECT a.attribution_id, given.windows,
+           given.windows * CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
+                                ELSE tstzmultirange(tstzrange(NULL, floor.bill_after)) END AS early,
+           given.windows * tstzmultirange(
+               tstzrange(floor.bill_after, NULL) * tstzrange(NULL, CAST(:first_rate AS timestamptz))
+           ) AS unrated,
+           given.windows * tstzmultirange(
+               tstzrange(greatest(floor.bill_after, CAST(:first_rate AS timestamptz)), NULL)
+           ) AS chargeable
+    FROM account AS a
+    CROSS JOIN LATERAL (SELECT greatest(a.bill_after, CAST(:bill_after AS timestamptz)) AS bill_after) AS floor
+    CROSS JOIN LATERAL (
+        SELECT coalesce(range_agg(s.during), '{}'::tstzmultirange) AS windows
+        FROM subscription AS s
+        WHERE s.attribution_id = a.attribution_id
+    ) AS given
+    WHERE CAST(:attribution_id AS text) IS NULL OR a.attribution_id = :attribution_id
+)
+
+-- name: create_usage
+-- Of every instance that ran in the scope: its runtime there as one range, why it is invalid (as `period status` has
+-- it), the plain sums of its claims by fate, and the set of instants that they take.
+CREATE TEMPORARY TABLE audit_usage ON COMMIT DROP AS
+WITH ran AS (
+    SELECT w.id AS instance_id, w.attribution_id,
+           CASE WHEN w.creation_time IS NULL THEN 'no_creation_time'
+                WHEN w.started_time IS NULL THEN 'no_started_time'
+                WHEN w.lifetime IS NULL THEN 'ends_before_start'
+                WHEN a.attribution_id IS NOT NULL THEN NULL
+                WHEN coalesce(w.attribution_id, '') = '' THEN 'no_attribution_id'
+                WHEN w.attribution_id !~ :attribution_id_pattern THEN 'malformed_attribution_id'
+                ELSE 'no_such_account'
+           END AS invalid,
+           CASE WHEN w.started_time <= coalesce(w.stopping_time, w.stopped_time, w.started_time)
+                THEN tstzrange(w.started_time, coalesce(
+                         w.stopping_time, w.stopped_time, greatest(w.started_time, CAST(:now AS timestamptz))
+                     )) * {scope}
+                ELSE 'empty'
+           END AS run
+    FROM workspace_instance AS w
+    LEFT JOIN account AS a ON a.attribution_id = w.attribution_id
+    WHERE CAST(:attribution_id AS text) IS NULL OR w.attribution_id = :attribution_id
+    OFFSET 0  -- what follows reads the range, not what makes it
+),
+claimed AS (
+    {sums}
+    CROSS JOIN LATERAL (SELECT c.during * {scope} AS during) AS part
+    WHERE c.during && {scope}
+      AND (CAST(:attribution_id AS text) IS NULL
+           OR c.instance_id IN (SELECT id FROM workspace_instance WHERE attribution_id = :attribution_id))
+    GROUP BY c.instance_id
+)
+SELECT ran.instance_id, ran.attribution_id, ran.invalid, ran.run,
+       CASE WHEN isempty(ran.run) THEN interval '0' ELSE upper(ran.run) - lower(ran.run) END AS runtime,
+       coalesce(claimed.billed, '0') AS billed, coalesce(claimed.open, '0') AS open,
+       coalesce(claimed.written_off, '0') AS written_off,
+       coalesce(claimed.during, '{}'::tstzmultirange) AS claimed
+FROM ran
+LEFT JOIN claimed USING (instance_id)
+WHERE CAST(:start AS timestamptz) IS NULL AND CAST(:end AS timestamptz) IS NULL OR NOT isempty(ran.run);
+
+-- name: scope
+tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
+
+-- name: sums
+-- Plain sums: what is claimed twice counts twice.
+SELECT c.instance_id,
+       sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ('billed', 'paid', 'uncollectible'))
+       AS billed,
+       sum(upper(part.during) - lower(part.during)) FILTER (
+           WHERE coalesce(i.state, '') NOT IN ('billed', 'paid', 'uncollectible', 'voided', 'deleted')
+       ) AS open,
+       sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ('voided', 'deleted')) AS written_off,
+       range_agg(part.during) AS during
+FROM claim AS c
+LEFT JOIN invoice AS i ON i.id = c.invoice_id
+
+-- name: clip_usage
+-- Claims that reach beyond the runtime (a stop was corrected) count as far as they are within.
+UPDATE audit_usage AS u
+SET billed = coalesce(within.billed, '0'), open = coalesce(within.open, '0'),
+    written_off = coalesce(within.written_off, '0'), claimed = coalesce(within.during, '{}'::tstzmultirange)
+FROM (
+    SELECT odd.instance_id, found.billed, found.open, found.written_off, found.during
+    FROM (SELECT instance_id FROM audit_usage WHERE NOT claimed <@ run) AS odd
+    LEFT JOIN (
+        {sums}
+        JOIN (SELECT instance_id, run FROM audit_usage WHERE NOT claimed <@ run) AS beyond
+            ON beyond.instance_id = c.instance_id
+        CROSS JOIN LATERAL (SELECT c.during * beyond.run AS during) AS part
+        WHERE NOT isempty(part.during)
+        GROUP BY c.instance_id
+    ) AS found USING (instance_id)
+) AS within
+WHERE within.instance_id = u.instance_id;
+
+-- name: create_rest
+-- What no claim takes, measured as sets of instants: beside sums that count a double twice it comes to too much.
+CREATE TEMPORARY TABLE audit_rest ON COMMIT DROP AS
+WITH {payer},
+rest AS (
+    SELECT u.instance_id, u.invalid, tstzmultirange(u.run) - u.claimed AS unclaimed, payer.windows, payer.early,
+           payer.unrated, payer.chargeable
+    FROM audit_usage AS u
+    LEFT JOIN payer ON u.invalid IS NULL AND payer.attribution_id = u.attribution_id
+    WHERE NOT u.run <@ u.claimed
+    OFFSET 0
+)
+SELECT rest.instance_id,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'excluded'), '0') AS excluded,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'uncovered'), '0') AS uncovered,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'early'), '0') AS early,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'unrated'), '0') AS unrated,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'unbilled'), '0') AS unbilled
+FROM rest
+CROSS JOIN LATERAL (
+    SELECT 'excluded' AS fate, unnest(rest.unclaimed) AS part WHERE rest.invalid IS NOT NULL
+    UNION ALL
+    SELECT 'uncovered', unnest(rest.unclaimed - rest.windows) WHERE rest.invalid IS NULL
+    UNION ALL
+    SELECT 'early', unnest(rest.unclaimed * rest.early) WHERE rest.invalid IS NULL
+    UNION ALL
+    SELECT 'unrated', unnest(rest.unclaimed * rest.unrated) WHERE rest.invalid IS NULL
+    UNION ALL
+    SELECT 'unbilled', unnest(rest.unclaimed * rest.chargeable) WHERE rest.invalid IS NULL
+) AS parts
+GROUP BY rest.instance_id;
+
+-- name: fates
+SELECT u.instance_id, u.attribution_id, u.invalid, u.runtime, u.billed, u.open, u.written_off,
+       coalesce(r.excluded, '0') AS excluded, coalesce(r.uncovered, '0') AS uncovered, coalesce(r.early, '0') AS early,
+       coalesce(r.unrated, '0') AS unrated, coalesce(r.unbilled, '0') AS unbilled
+FROM audit_usage AS u
+LEFT JOIN audit_rest AS r USING (instance_id)
+
+-- name: figures
+-- In microseconds, by the reason why instances are invalid; summed by account first, so that intervals stay small.
+SELECT invalid, CAST(sum(instances) AS bigint) AS instances,
+       CAST(sum(extract(epoch FROM runtime) * 1000000) AS numeric(40, 0)) AS runtime_us,
+       CAST(sum(extract(epoch FROM billed) * 1000000) AS numeric(40, 0)) AS billed_us,
+       CAST(sum(extract(epoch FROM open) * 1000000) AS numeric(40, 0)) AS open_us,
+       CAST(sum(extract(epoch FROM written_off) * 1000000) AS numeric(40, 0)) AS written_off_us,
+       CAST(sum(extract(epoch FROM excluded) * 1000000) AS numeric(40, 0)) AS excluded_us,
+       CAST(sum(extract(epoch FROM uncovered) * 1000000) AS numeric(40, 0)) AS uncovered_us,
+       CAST(sum(extract(epoch FROM early) * 1000000) AS numeric(40, 0)) AS early_us,
+       CAST(sum(extract(epoch FROM unrated) * 1000000) AS numeric(40, 0)) AS unrated_us,
+       CAST(sum(extract(epoch FROM unbilled) * 1000000) AS numeric(40, 0)) AS unbilled_us
+FROM (
+    SELECT attribution_id, invalid, count(*) AS instances, sum(runtime) AS runtime, sum(billed) AS billed,
+           sum(open) AS open, sum(written_off) AS written_off, sum(excluded) AS excluded, sum(uncovered) AS uncovered,
+           sum(early) AS early, sum(unrated) AS unrated, sum(unbilled) AS unbilled
+    FROM ({fates}) AS u
+    GROUP BY attribution_id, invalid
+) AS of_account
+GROUP BY invalid;
+
+-- name: not_conserved
+INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, detail)
+SELECT CAST(:audit_id AS text), CAST(:check_name AS text), 'not_conserved', u.attribution_id, u.instance_id,
+       'it ran ' || us.runtime || ' us, but the parts come to ' || us.parts || ' us: ' || us.billed || ' billed, '
+       || us.open || ' open, ' || us.written_off || ' written off, ' || us.excluded || ' excluded, ' || us.unbilled
+       || ' not yet billed'
+FROM ({fates}) AS u
+CROSS JOIN LATERAL (
+    SELECT CAST(extract(epoch FROM u.runtime) * 1000000 AS bigint) AS runtime,
+           CAST(extract(epoch FROM u.billed) * 1000000 AS bigint) AS billed,
+           CAST(extract(epoch FROM u.open) * 1000000 AS bigint) AS open,
+           CAST(extract(epoch FROM u.written_off) * 1000000 AS bigint) AS written_off,
+           CAST(extract(epoch FROM u.excluded + u.uncovered + u.early + u.unrated) * 1000000 AS bigint) AS excluded,
+           CAST(extract(epoch FROM u.unbilled) * 1000000 AS bigint) AS unbilled,
+           CAST(extract(epoch FROM u.billed + u.open + u.written_off + u.excluded + u.uncovered + u.early + u.unrated
+                                   + u.unbilled) * 1000000 AS bigint) AS parts
+) AS us
+WHERE u.runtime
+      <> u.billed + u.open + u.written_off + u.excluded + u.uncovered + u.early + u.unrated + u.unbilled
+ORDER BY u.instance_id;
+
+-- name: create_unbilled
+-- What could be billed of months that have ended and is not, by account and month.
+CREATE TEMPORARY TABLE audit_unbilled ON COMMIT DROP AS
+WITH {payer},
+rest AS (
+    SELECT u.attribution_id, u.instance_id, piece
+    FROM audit_usage AS u
+    JOIN payer USING (attribution_id)
+    CROSS JOIN LATERAL unnest((tstzmultirange(u.run) - u.claimed) * payer.chargeable) AS piece
+    WHERE u.invalid IS NULL AND NOT u.run <@ u.claimed
+)
+SELECT rest.attribution_id, m.name AS month, m.until, count(DISTINCT rest.instance_id) AS instances,
+       min(rest.instance_id) AS instance_id,
+       CAST(extract(epoch FROM sum(least(upper(piece), m.until) - greatest(lower(piece), m.since))) * 1000000
+            AS bigint) AS us
+FROM rest
+JOIN unnest(CAST(:months AS text[]), CAST(:months_from AS timestamptz[]), CAST(:months_to AS timestamptz[]))
+    AS m (name, since, until) ON m.since < upper(piece) AND m.until > lower(piece)
+GROUP BY rest.attribution_id, m.name, m.until;
+
+-- name: first_chargeable
+-- Nothing before it can be billed, whatever instances say of their start.
+SELECT greatest(min(lower(during)), CAST(:first_rate AS timestamptz), CAST(:bill_after AS timestamptz)) FROM subscription;
