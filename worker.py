@@ -18,6 +18,9 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.accounts import AccountActivities
+from activities.audit import AuditActivities
+from activities.audit_credit_notes import AuditCreditNoteActivities
+from activities.audit_stripe import AuditStripeActivities
 from activities.credit_notes import CreditNoteActivities
 from activities.decisions import DecisionActivities
 from activities.disputes import DisputeActivities
@@ -27,6 +30,7 @@ from activities.links import LinkActivities
 from activities.period_limits import PeriodLimitActivities
 from activities.periods import PeriodActivities
 from activities.scopes import period_limits, policy_of
+from activities.stripe_audit import StripeAuditActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
@@ -42,6 +46,7 @@ from starter.client import connect, register_search_attributes
 from storage.database import Database
 from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
+from workflows.audit import AuditWorkflow
 from workflows.batch import BillingBatchWorkflow
 from workflows.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
 from workflows.dispute import DisputeWorkflow
@@ -66,6 +71,7 @@ WORKFLOWS = [
     CreditNotesSyncWorkflow,
     EventsCatchUpWorkflow,
     DisputeWorkflow,
+    AuditWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -98,6 +104,9 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         decisions = DecisionActivities(database, rate_card, settings)
         credit_notes = CreditNoteActivities(database)
         events = EventActivities(database, client, settings.events_wake_ups_per_second)
+        audit = AuditActivities(database, reports, rate_card, settings)
+        audited = AuditStripeActivities(database, settings)
+        audited_notes = AuditCreditNoteActivities(database, settings)
         yield Worker(
             client,
             task_queue=BILLING_QUEUE,
@@ -117,6 +126,10 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(credit_notes.withdraw, credit_notes.find_invoice, credit_notes.store),
                 *(events.load, events.deliver, events.move),
                 DisputeActivities(database).record,
+                *(audit.begin, audit.check_database, audit.check_reports, audit.record_checks),
+                *(audit.not_made, audit.finish),
+                *(audited.stage, audited.mark, audited.suspects, audited.judge),
+                *(audited_notes.stage, audited_notes.suspects, audited_notes.judge, audited_notes.count),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -142,6 +155,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         credit_notes = StripeCreditNoteActivities(stripe_client)
         disputes = StripeDisputeActivities(stripe_client, settings.stripe_mode)
         events = StripeEventActivities(stripe_client, settings.events_settle_seconds)
+        audit = StripeAuditActivities(stripe_client, settings.stripe_mode)
         yield Worker(
             client,
             task_queue=STRIPE_QUEUE,
@@ -151,6 +165,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
                 *(customers.ensure_customer, customers.retrieve_subscription, customers.list_accounts),
                 *(credit_notes.create, credit_notes.list_all),
                 *(events.list_events, disputes.retrieve),
+                *(audit.list_invoices, audit.look_at, audit.list_credit_notes),
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

@@ -25,11 +25,19 @@ async def step() -> AsyncIterator[None]:
     Raises:
         ApplicationError: non-retryable, its type the error's class name.
     """
+    try:
+        async with heartbeats():
+            yield
+    except PermanentError as error:
+        raise ApplicationError(str(error), *details_of(error), type=type(error).__name__, non_retryable=True) from error
+
+
+@asynccontextmanager
+async def heartbeats() -> AsyncIterator[None]:
+    """Heartbeats while an activity's body runs."""
     beat = asyncio.create_task(_beat())
     try:
         yield
-    except PermanentError as error:
-        raise ApplicationError(str(error), *details_of(error), type=type(error).__name__, non_retryable=True) from error
     finally:
         beat.cancel()
         with suppress(asyncio.CancelledError):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from billing.reconciliation import RECONCILIATION_REMEDIES
+
 
 class Check(StrEnum):
     """The checks, in the order in which they are made and printed."""
@@ -44,6 +46,9 @@ DATABASE_CHECKS = (
 )
 """The checks that need PostgreSQL alone."""
 
+STRIPE_CHECKS = (Check.STRIPE_HAS_OURS, Check.WE_KNOW_STRIPES, Check.STRIPE_SAYS_THE_SAME)
+"""The checks that compare Stripe's list of invoices."""
+
 
 @dataclass(frozen=True)
 class AuditScope:
@@ -53,5 +58,5 @@ class AuditScope:
     attribution_id: str | None = None
 
 
-REMEDIES: dict[str, str] = {}
+REMEDIES: dict[str, str] = {**RECONCILIATION_REMEDIES}
 """What a person does about a kind of discrepancy, in one sentence, by kind."""

@@ -15,6 +15,9 @@ HEARTBEAT = timedelta(seconds=60)
 STRIPE_STEP = timedelta(minutes=2)
 """One attempt of a few Stripe calls: longer than the HTTP client's own timeout for each."""
 
+AUDIT_PATIENCE = timedelta(hours=3)
+"""After it, a check that still fails is told as not made: an audit that never ends would tell nobody."""
+
 BATCH_PATIENCE = timedelta(minutes=5)
 """After it, what a batch still waits for is left to itself, so that it holds up nobody else's batch."""
 

@@ -8,6 +8,7 @@ import typer
 
 from starter.cli import (
     accounts,
+    audit,
     common,
     explain,
     imports,
@@ -43,6 +44,7 @@ app.add_typer(invoices.app, name="invoices")
 app.add_typer(reports.app, name="report")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(stripe.app, name="stripe")
+app.command("audit")(audit.audit)
 
 
 def run() -> NoReturn:
