@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.audit_reports import check_reports
 from activities.errors import step
+from activities.scopes import policy_of
 from billing.audit import AuditScope, Check
 from billing.periods import BillingPeriod
 from billing.rating import RateCard
@@ -82,6 +83,8 @@ class AuditActivities:
                 rate_card=self._rate_card,
                 now=datetime.now(UTC),
                 heartbeat=activity.heartbeat,
+                zone=self._settings.zone,
+                policy=policy_of(self._settings),
             )
             return _outcome(made)
 

@@ -32,7 +32,7 @@ SELECT md5(n::text)::uuid::text, 'team:' || lpad((1 + n % $2::int)::text, 7, '0'
 FROM (
     SELECT n, start,
            CASE WHEN n % 200 <> 0
-                THEN start + (n * 7919 % 43200) * interval '1 second' + interval '0.123456 s' END AS stop
+                THEN start + (n::bigint * 7919 % 43200) * interval '1 second' + interval '0.123456 s' END AS stop
     FROM (
         SELECT n, '2022-04-30Z'::timestamptz + n * (interval '31 days' / $1::int) AS start
         FROM generate_series(1, $1::int) AS n

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from billing.database_remedies import DATABASE_REMEDIES
 from billing.reconciliation import RECONCILIATION_REMEDIES
 
 
@@ -58,5 +59,5 @@ class AuditScope:
     attribution_id: str | None = None
 
 
-REMEDIES: dict[str, str] = {**RECONCILIATION_REMEDIES}
+REMEDIES: dict[str, str] = {**RECONCILIATION_REMEDIES, **DATABASE_REMEDIES}
 """What a person does about a kind of discrepancy, in one sentence, by kind."""

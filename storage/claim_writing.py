@@ -12,11 +12,6 @@ from storage.drafts import BillableAccount, ClaimScope, DraftInvoice, InvoicePre
 from storage.queries import statement
 
 
-def draftsdrafts_of(assessed: Sequence[InvoicePreview], outcome: Outcome) -> list[DraftInvoice]:
-    """The drafts of the accounts with this outcome."""
-    return [each.draft for each in assessed if each.outcome == outcome]
-
-
 def drafts_of(assessed: Sequence[InvoicePreview], outcome: Outcome) -> list[DraftInvoice]:
     """The drafts of the accounts with this outcome."""
     return [each.draft for each in assessed if each.outcome == outcome]

@@ -51,8 +51,12 @@ class Database:
         )
 
     @asynccontextmanager
-    async def transaction(self, *, read_only: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def transaction(
+        self, *, read_only: bool = False, snapshot: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction that commits at the end and rolls back on an error.
+
+        With `snapshot` all its statements see the same instant.
 
         Raises:
             DatabaseUnavailableError: the database cannot be reached, went away, or lacks the tables.
@@ -61,6 +65,8 @@ class Database:
             async with self.engine.connect() as connection:
                 if read_only:
                     await connection.execution_options(postgresql_readonly=True)
+                if snapshot:
+                    await connection.execution_options(isolation_level="REPEATABLE READ")
                 async with connection.begin():
                     yield connection
         except DBAPIError as error:

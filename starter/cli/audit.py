@@ -121,7 +121,7 @@ async def _print_document(db: Database, audit: AuditRecord, *, clean: bool) -> N
 
 
 def _document(check: Check, finding: Finding) -> dict[str, Any]:
-    return {"check": str(check), **asdict(finding), "what_to_do": REMEDIES[finding.kind]}
+    return {"check": str(check), **asdict(finding), "what_to_do": REMEDIES.get(finding.kind, "")}
 
 
 async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
@@ -164,4 +164,4 @@ def _print_finding(check: Check, finding: Finding) -> None:
     named = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
     tables.say(f"{finding.kind} ({check}): {named}")
     tables.say(f"    {finding.detail}")
-    tables.say(f"    What to do: {REMEDIES[finding.kind]}")
+    tables.say(f"    What to do: {REMEDIES.get(finding.kind, "")}")

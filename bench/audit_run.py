@@ -1,0 +1,64 @@
+"""The checks of PostgreSQL alone, in a process of its own: `python -m bench.audit_run URL`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import sys
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from bench.claim_run import RATES
+from billing.audit import DATABASE_CHECKS, AuditScope
+from billing.rate_card import load_rate_card
+from storage.audit_checks import run_database_check
+from storage.audits import begin_audit
+from storage.database import Database
+
+_NOW = datetime(2022, 6, 3, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class AuditRun:
+    """Seconds by check, CPU seconds of this process, its resident memory in MiB at its highest; what was counted."""
+
+    seconds: dict[str, float]
+    cpu: float
+    peak_mib: float
+    figures: dict[str, dict[str, int | str]]
+    discrepancies: int
+
+
+async def audit(url: str) -> AuditRun:
+    """Everything, as the product's own activity would have it."""
+    database = Database(url)
+    card = load_rate_card(RATES)
+    audit_id = f"bench-{time.time_ns()}"
+    stuck_after = timedelta(days=1)
+    try:
+        await begin_audit(database, audit_id, AuditScope(), stuck_after)
+        seconds, figures, found = {}, {}, 0
+        for check in DATABASE_CHECKS:
+            started = time.perf_counter()
+            record = await run_database_check(
+                database, audit_id, check, AuditScope(), stuck_after=stuck_after, bill_after=None, rate_card=card,
+                now=_NOW, heartbeat=None,
+            )  # fmt: skip
+            seconds[str(check)] = time.perf_counter() - started
+            figures[str(check)] = dict(record.figures)
+            found += record.discrepancies
+    finally:
+        await database.close()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return AuditRun(seconds, time.process_time(), peak, figures, found)
+
+
+def main() -> None:
+    """URL: prints the run as JSON."""
+    print(json.dumps(asdict(asyncio.run(audit(sys.argv[1])))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+-- name: tune
+-- A few large joins: plans are made for what is asked, and every sort and hash spills instead of growing. No parallel
+-- workers: their shared hash tables outgrow the /dev/shm of containers, and billing goes on meanwhile.
+SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
+       set_config('jit', 'off', true),
+       set_config('work_mem', '32MB', true),
+       set_config('max_parallel_workers_per_gather', '0', true),
+       set_config('timezone', 'UTC', true);
+
+-- name: discrepancies
+SELECT count(*) FROM audit_finding WHERE audit_id = :audit_id AND check_name = :check_name;

@@ -1,0 +1,160 @@
+-- Lines against their rates and prices, and invoices against their lines.
+
+-- name: scope
+(CAST(:period AS text) IS NULL OR i.billing_period = :period)
+AND (CAST(:attribution_id AS text) IS NULL OR i.attribution_id = :attribution_id)
+
+-- name: finding
+INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, invoice_key, detail)
+SELECT CAST(:audit_id AS text), CAST(:check_name AS text), found.kind, found.attribution_id, found.key, found.detail
+
+-- name: factors
+-- Minor units in a major one, by currency.
+JOIN unnest(CAST(:currencies AS text[]), CAST(:factors AS numeric[])) AS f (currency, factor) ON f.currency = i.currency
+
+-- name: usage_lines
+-- Credits in millionths: us × rate / 60, rounded half-even, exact in whole numbers and remainders. The amount: credits
+-- × price in minor units, rounded half-up.
+{finding}
+FROM (
+    SELECT odd.kind, i.attribution_id, i.key, l.line_no,
+           'line ' || l.line_no || ': '
+           || CASE odd.kind
+                  WHEN 'wrong_credits'
+                  THEN l.duration_us || ' us at ' || l.credits_per_minute || ' a minute are '
+                       || trim_scale(rounded.millionths / 1000000) || ' credits, not ' || l.credits
+                  ELSE l.credits || ' credits at ' || l.price_per_credit || ' ' || i.currency || ' are '
+                       || round(l.credits * l.price_per_credit * f.factor) || ' minor units, not ' || l.amount
+              END AS detail
+    FROM invoice AS i
+    {factors}
+    JOIN invoice_line AS l ON l.invoice_id = i.id
+    CROSS JOIN LATERAL (SELECT l.duration_us * l.credits_per_minute AS product) AS exact
+    CROSS JOIN LATERAL (SELECT div(exact.product, 60) AS whole) AS cut
+    CROSS JOIN LATERAL (
+        SELECT cut.whole + CASE WHEN exact.product - cut.whole * 60 > 30 THEN 1
+                                WHEN exact.product - cut.whole * 60 = 30 THEN mod(cut.whole, 2)
+                                ELSE 0
+                           END AS millionths
+    ) AS rounded
+    CROSS JOIN LATERAL (
+        SELECT 'wrong_credits' AS kind WHERE l.credits * 1000000 <> rounded.millionths
+        UNION ALL
+        SELECT 'wrong_amount' WHERE round(l.credits * l.price_per_credit * f.factor) <> l.amount
+    ) AS odd
+    WHERE {scope} AND l.kind = 'usage'
+) AS found
+ORDER BY found.key, found.line_no;
+
+-- name: tier_lines
+-- A line of tiers prices all credits of its rate version anew, less what the usage lines come to.
+{finding}
+FROM (
+    SELECT 'wrong_tiers' AS kind, i.attribution_id, i.key, l.line_no,
+           'line ' || l.line_no || ' prices ' || trim_scale(priced.credits) || ' credits to ' || l.amount
+           || ' minor units beside usage lines of ' || trim_scale(coalesce(u.credits, 0)) || ' credits and '
+           || coalesce(u.amount, 0) || ': they should come to '
+           || (round(priced.exact * f.factor) - coalesce(u.amount, 0)) AS detail
+    FROM invoice AS i
+    {factors}
+    JOIN invoice_line AS l ON l.invoice_id = i.id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(CAST(s ->> 'credits' AS numeric)), 0) AS credits,
+               coalesce(sum(CAST(s ->> 'credits' AS numeric) * CAST(s ->> 'price' AS numeric)), 0) AS exact
+        FROM jsonb_array_elements(l.tiers) AS s
+    ) AS priced
+    LEFT JOIN LATERAL (
+        SELECT sum(x.credits) AS credits, sum(x.amount) AS amount
+        FROM invoice_line AS x
+        WHERE x.invoice_id = i.id AND x.kind = 'usage' AND x.rate_from = l.rate_from
+    ) AS u ON true
+    WHERE {scope}
+      AND l.kind = 'tiers'
+      AND (priced.credits <> coalesce(u.credits, 0)
+           OR round(priced.exact * f.factor) - coalesce(u.amount, 0) <> l.amount
+           OR l.credits <> 0 OR l.duration_us <> 0)
+) AS found
+ORDER BY found.key, found.line_no;
+
+-- name: rates
+-- Rates and prices are the rate card's, where the invoice was rated by the card of now: an earlier one is not kept.
+{finding}
+FROM (
+    SELECT 'wrong_rate' AS kind, i.attribution_id, i.key, l.line_no,
+           'line ' || l.line_no || ' has ' || l.credits_per_minute || ' credits a minute and ' || l.price_per_credit || ' '
+           || i.currency || ' a credit; by the rate card ' || coalesce(i.rate_card_digest, '') || ' class '
+           || l.workspace_class || ' has '
+           || coalesce(CAST(coalesce(r.rate, d.rate) AS text), 'no rate') || ' and '
+           || coalesce(CAST(p.price AS text), 'no price') || ' from ' || (to_json(l.rate_from) #>> '{}') AS detail
+    FROM invoice AS i
+    JOIN invoice_line AS l ON l.invoice_id = i.id
+    LEFT JOIN card_rate AS r ON (r.since, r.class) = (l.rate_from, l.workspace_class)
+    LEFT JOIN card_rate AS d ON (d.since, d.class) = (l.rate_from, CAST(:default_class AS text))
+    LEFT JOIN card_price AS p ON (p.since, p.currency) = (l.rate_from, i.currency) AND p.base
+    WHERE {scope}
+      AND i.rate_card_digest = CAST(:digest AS text)
+      AND CASE l.kind
+              WHEN 'usage'
+              THEN l.credits_per_minute IS DISTINCT FROM coalesce(r.rate, d.rate)
+                   OR l.rated_as_default IS DISTINCT FROM (r.rate IS NULL)
+                   OR l.price_per_credit IS DISTINCT FROM p.price
+              ELSE l.price_per_credit IS DISTINCT FROM p.price
+                   OR EXISTS (
+                       SELECT FROM jsonb_array_elements(l.tiers) AS s
+                       WHERE CAST(s ->> 'price' AS numeric) <> 0
+                         AND NOT EXISTS (
+                             SELECT FROM card_price AS q
+                             WHERE (q.since, q.currency, q.price)
+                                 = (l.rate_from, i.currency, CAST(s ->> 'price' AS numeric))
+                         )
+                   )
+          END
+) AS found
+ORDER BY found.key, found.line_no;
+
+-- name: create_card
+CREATE TEMPORARY TABLE card_rate ON COMMIT DROP AS
+SELECT *
+FROM unnest(CAST(:rates_from AS timestamptz[]), CAST(:classes AS text[]), CAST(:rates AS numeric[]))
+    AS r (since, class, rate);
+
+-- name: create_prices
+-- `base`: a version's price of its first tier; the others are graduated.
+CREATE TEMPORARY TABLE card_price ON COMMIT DROP AS
+SELECT *
+FROM unnest(
+    CAST(:prices_from AS timestamptz[]), CAST(:price_currencies AS text[]), CAST(:prices AS numeric[]),
+    CAST(:bases AS boolean[])
+) AS p (since, currency, price, base);
+
+-- name: totals
+{finding}
+FROM (
+    SELECT 'wrong_total' AS kind, i.attribution_id, i.key,
+           'it comes to ' || i.amount || ' minor units and ' || i.credits || ' credits, its ' || coalesce(t.lines, 0)
+           || ' lines to ' || coalesce(t.amount, 0) || ' and ' || trim_scale(coalesce(t.credits, 0)) AS detail
+    FROM invoice AS i
+    LEFT JOIN (
+        SELECT invoice_id, count(*) AS lines, sum(amount) AS amount, sum(credits) AS credits
+        FROM invoice_line
+        GROUP BY invoice_id
+    ) AS t ON t.invoice_id = i.id
+    WHERE {scope} AND (i.amount, i.credits) IS DISTINCT FROM (coalesce(t.amount, 0), coalesce(t.credits, 0))
+) AS found
+ORDER BY found.key;
+
+-- name: figures
+SELECT count(*) AS invoices, coalesce(sum(l.lines), 0) AS lines,
+       count(*) FILTER (WHERE i.rate_card_digest <> CAST(:digest AS text)) AS rated_by_other_cards,
+       count(*) FILTER (WHERE i.state IN ('voided', 'deleted')) AS voided
+FROM invoice AS i
+LEFT JOIN (SELECT invoice_id, count(*) AS lines FROM invoice_line GROUP BY invoice_id) AS l ON l.invoice_id = i.id
+WHERE {scope};
+
+-- name: amounts
+-- In minor units, of invoices that are not voided or deleted.
+SELECT i.currency, CAST(sum(i.amount) AS numeric(40, 0)) AS amount
+FROM invoice AS i
+WHERE {scope} AND i.state NOT IN ('voided', 'deleted')
+GROUP BY i.currency
+ORDER BY i.currency;

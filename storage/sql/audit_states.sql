@@ -1,0 +1,125 @@
+-- Invoices by themselves: their identity, their states, and their places in months.
+
+-- name: scope
+(CAST(:period AS text) IS NULL OR i.billing_period = :period)
+AND (CAST(:attribution_id AS text) IS NULL OR i.attribution_id = :attribution_id)
+
+-- name: finding
+INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, invoice_key, detail)
+SELECT CAST(:audit_id AS text), CAST(:check_name AS text), found.kind, found.attribution_id, found.key, found.detail
+
+-- name: two_live_invoices
+{finding}
+FROM (
+    SELECT 'two_live_invoices' AS kind, i.attribution_id, min(i.key) AS key,
+           'of one period, account, reason and subject there are ' || count(*) || ' live invoices: '
+           || string_agg(i.key, ', ' ORDER BY i.key) AS detail
+    FROM invoice AS i
+    WHERE {scope} AND i.state NOT IN ('voided', 'deleted')
+    GROUP BY i.billing_period, i.attribution_id, i.reason, i.subject
+    HAVING count(*) > 1
+) AS found
+ORDER BY found.key;
+
+-- name: wrong_key
+{finding}
+FROM (
+    SELECT 'wrong_key' AS kind, i.attribution_id, i.key, 'what it is of makes its key ' || named.key AS detail
+    FROM invoice AS i
+    CROSS JOIN LATERAL (
+        SELECT concat_ws('/', i.billing_period, i.attribution_id, i.reason, nullif(i.subject, ''),
+                         CASE WHEN i.ordinal > 1 THEN i.ordinal END) AS key
+    ) AS named
+    WHERE {scope} AND named.key <> i.key
+) AS found
+ORDER BY found.key;
+
+-- name: inconsistent_state
+-- What an invoice passes on its way leaves an instant behind. A blocked one is judged by where it goes on.
+{finding}
+FROM (
+    SELECT 'inconsistent_state' AS kind, i.attribution_id, i.key,
+           'it is ' || i.state || CASE WHEN i.state = 'blocked' THEN ' as ' || at.state ELSE '' END || ', but '
+           || odd.what AS detail
+    FROM invoice AS i
+    CROSS JOIN LATERAL (SELECT coalesce(i.resume_state, i.state) AS state) AS at
+    CROSS JOIN LATERAL (
+        SELECT nullif(concat_ws(', ',
+            CASE WHEN at.state IN ('draft', 'finalized', 'billed', 'paid', 'uncollectible')
+                      AND i.stripe_invoice_id IS NULL THEN 'lacks its stripe_invoice_id' END,
+            CASE WHEN at.state IN ('billed', 'paid') AND i.report_id IS NULL THEN 'lacks its report_id' END,
+            CASE WHEN at.state = 'draft' AND i.drafted_at IS NULL THEN 'lacks drafted_at' END,
+            CASE WHEN at.state IN ('finalized', 'billed', 'paid', 'uncollectible') AND i.finalized_at IS NULL
+                 THEN 'lacks finalized_at' END,
+            CASE WHEN at.state = 'billed' AND i.billed_at IS NULL THEN 'lacks billed_at' END,
+            CASE WHEN at.state = 'paid' AND i.paid_at IS NULL THEN 'lacks paid_at' END,
+            CASE WHEN at.state = 'paid' AND i.billed_at IS NULL AND i.uncollectible_at IS NULL
+                 THEN 'was never billed' END,
+            CASE WHEN at.state = 'uncollectible' AND i.uncollectible_at IS NULL THEN 'lacks uncollectible_at' END,
+            CASE WHEN at.state IN ('voided', 'deleted') AND i.voided_at IS NULL THEN 'lacks voided_at' END,
+            CASE WHEN at.state IN ('claimed', 'draft', 'finalized') AND i.billed_at IS NOT NULL THEN 'has billed_at' END,
+            CASE WHEN at.state <> 'paid' AND i.paid_at IS NOT NULL THEN 'has paid_at' END,
+            CASE WHEN at.state NOT IN ('voided', 'deleted') AND i.voided_at IS NOT NULL THEN 'has voided_at' END
+        ), '') AS what
+    ) AS odd
+    WHERE {scope} AND odd.what IS NOT NULL
+) AS found
+ORDER BY found.key;
+
+-- name: places
+-- The places that live invoices hold in a month, where prices depend on it, lie side by side: two that overlap have
+-- taken the same free credits, or the same tier, twice. One above a gap has paid too much, unless what was there is
+-- free since: of an invoice that died, or that was amended meanwhile.
+{finding}
+FROM (
+    WITH concerned AS MATERIALIZED (
+        SELECT DISTINCT i.attribution_id, m.month
+        FROM invoice AS i
+        JOIN invoice_month AS m ON m.invoice_id = i.id
+        WHERE {scope}
+    ),
+    taken AS (
+        SELECT i.attribution_id, i.key, m.month, m.position, m.credits,
+               coalesce(max(m.position + m.credits) OVER earlier, 0) AS free_from,
+               lag(i.key) OVER earlier AS before_it
+        FROM concerned
+        JOIN invoice AS i USING (attribution_id)
+        JOIN invoice_month AS m ON m.invoice_id = i.id AND m.month = concerned.month
+        WHERE i.state NOT IN ('voided', 'deleted')
+        WINDOW earlier AS (
+            PARTITION BY i.attribution_id, m.month ORDER BY m.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        )
+    )
+    SELECT CASE WHEN t.position < t.free_from THEN 'month_overlap' ELSE 'month_hole' END AS kind, t.attribution_id, t.key,
+           'of ' || t.month || ' it takes ' || trim_scale(t.credits) || ' credits from the ' || trim_scale(t.position)
+           || 'th on, '
+           || CASE WHEN t.position < t.free_from
+                   THEN 'but all below the ' || trim_scale(t.free_from) || 'th are taken, by ' || t.before_it || ' too'
+                   ELSE 'but those from the ' || trim_scale(t.free_from) || 'th on were free'
+              END AS detail,
+           t.month, t.position
+    FROM taken AS t
+    WHERE t.position < t.free_from
+       OR t.position > t.free_from AND NOT EXISTS (
+           SELECT
+           FROM invoice AS i
+           JOIN invoice_month AS m ON m.invoice_id = i.id AND m.month = t.month
+           WHERE i.attribution_id = t.attribution_id
+           HAVING bool_or(i.revision > 1)
+               OR range_agg(numrange(m.position, m.position + m.credits)) FILTER (WHERE i.state IN ('voided', 'deleted'))
+                  @> numrange(t.free_from, t.position)
+       )
+) AS found
+ORDER BY found.key, found.month, found.position;
+
+-- name: month_credits
+{finding}
+FROM (
+    SELECT 'month_credits_differ' AS kind, i.attribution_id, i.key,
+           'it bills ' || trim_scale(i.credits) || ' credits, its places in months come to ' || trim_scale(m.credits)
+           AS detail
+    FROM invoice AS i
+    JOIN (SELECT invoice_id, sum(credits) AS credits FROM invoice_month GROUP BY invoice_id) AS m ON m.invoice_id = i.id
+    WHERE {scope} AND m.credits <> i.credits
+) AS found
+ORDER BY found.key;
