@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -50,6 +51,18 @@ def _split(value: object) -> object:
 
 
 _AMOUNTS = r"([a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)([ ,]+[a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)*"
+
+
+def age(text: str) -> timedelta:
+    """A length of time as a person writes it: `90m`, `12h`, `7d`.
+
+    Raises:
+        ValueError: it has another form, or is nothing.
+    """
+    match = re.fullmatch(r"([0-9]{1,6})([mhd])", text)
+    if match is None or not int(match[1]):
+        raise ValueError(f"{text!r} is no length of time: write 90m, 12h or 7d")
+    return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[match[2]]: int(match[1])})
 
 
 class Settings(BaseSettings):
@@ -100,6 +113,10 @@ class Settings(BaseSettings):
     )
     events_wake_ups_per_second: float = Field(
         20.0, gt=0, le=1000, description="at most, by a catch-up; most of them ask Stripe once"
+    )
+    audit_stuck_after: str = Field("3d", description="what waits for longer is a finding of the audit: 12h, 3d")
+    audit_settle_seconds: float = Field(
+        300.0, ge=0, le=86_400, description="an audit looks again at what differs in Stripe and changed so lately"
     )
     collection_method: Literal["charge_automatically", "send_invoice"] = "charge_automatically"
     days_until_due: int = Field(30, ge=0, le=3650, description="for collection_method=send_invoice")
@@ -176,6 +193,12 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is no list of amounts: write usd=10000 eur=9000, in major units")
         return value
 
+    @field_validator("audit_stuck_after")
+    @classmethod
+    def _is_age(cls, value: str) -> str:
+        age(value)
+        return value
+
     @field_validator("stripe_api_base")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
@@ -192,6 +215,11 @@ class Settings(BaseSettings):
     def zone(self) -> ZoneInfo:
         """The billing time zone."""
         return ZoneInfo(self.billing_time_zone)
+
+    @property
+    def stuck_after(self) -> timedelta:
+        """From what age on what waits is stuck."""
+        return age(self.audit_stuck_after)
 
     def need(self, name: str) -> str:
         """The setting `name` as text; several values are separated by commas.

@@ -18,6 +18,9 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.accounts import AccountActivities
+from activities.audit import AuditActivities
+from activities.audit_credit_notes import AuditCreditNoteActivities
+from activities.audit_stripe import AuditStripeActivities
 from activities.credit_notes import CreditNoteActivities
 from activities.decisions import DecisionActivities
 from activities.disputes import DisputeActivities
@@ -29,6 +32,7 @@ from activities.periods import PeriodActivities
 from activities.recovery import RecoveryActivities
 from activities.scopes import period_limits, policy_of
 from activities.stripe_adoption import StripeAdoptionActivities
+from activities.stripe_audit import StripeAuditActivities
 from activities.stripe_client import close_stripe_client, make_stripe_client
 from activities.stripe_credit_notes import StripeCreditNoteActivities
 from activities.stripe_customers import StripeCustomerActivities
@@ -46,6 +50,7 @@ from storage.database import Database
 from storage.reports import ReportStore
 from workflows.accounts_sync import AccountsSyncWorkflow
 from workflows.adoption import AdoptInvoicesWorkflow
+from workflows.audit import AuditWorkflow
 from workflows.batch import BillingBatchWorkflow
 from workflows.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
 from workflows.dispute import DisputeWorkflow
@@ -71,6 +76,7 @@ WORKFLOWS = [
     EventsCatchUpWorkflow,
     DisputeWorkflow,
     AdoptInvoicesWorkflow,
+    AuditWorkflow,
 ]
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
@@ -104,6 +110,9 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         decisions = DecisionActivities(database, rate_card, settings)
         credit_notes = CreditNoteActivities(database)
         events = EventActivities(database, client, settings.events_wake_ups_per_second)
+        audit = AuditActivities(database, reports, rate_card, settings)
+        audited = AuditStripeActivities(database, settings)
+        audited_notes = AuditCreditNoteActivities(database, settings)
         yield Worker(
             client,
             task_queue=BILLING_QUEUE,
@@ -123,6 +132,10 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 *(credit_notes.withdraw, credit_notes.find_invoice, credit_notes.store),
                 *(events.load, events.deliver, events.move),
                 *(DisputeActivities(database).record, recovery.adopt_report, recovery.adopt_invoices),
+                *(audit.begin, audit.check_database, audit.check_reports, audit.record_checks),
+                *(audit.not_made, audit.finish),
+                *(audited.stage, audited.mark, audited.suspects, audited.judge),
+                *(audited_notes.stage, audited_notes.suspects, audited_notes.judge, audited_notes.count),
             ],
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
@@ -149,6 +162,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         credit_notes = StripeCreditNoteActivities(stripe_client)
         disputes = StripeDisputeActivities(stripe_client, settings.stripe_mode)
         events = StripeEventActivities(stripe_client, settings.events_settle_seconds)
+        audit = StripeAuditActivities(stripe_client, settings.stripe_mode)
         yield Worker(
             client,
             task_queue=STRIPE_QUEUE,
@@ -159,6 +173,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
                 *(credit_notes.create, credit_notes.list_all),
                 *(events.list_events, disputes.retrieve),
                 StripeAdoptionActivities(stripe_client, settings.stripe_mode).list_invoices,
+                *(audit.list_invoices, audit.look_at, audit.list_credit_notes),
             ],
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from activities.stripe_lines import expected_lines
 from billing.errors import EditedInvoiceError, MismatchError, MissingReportError
 from billing.invoice import DEAD, InvoiceState
-from billing.report import parse_report_id
+from billing.report import ReportHeader, parse_report_id
 from billing.report_check import LineSum, ReportCheck
 from contracts import stripe_metadata
 from contracts.invoices import StripeInvoiceSnapshot, lines_digest, stripe_figures
@@ -73,6 +73,20 @@ async def check_books(
     async for claim in claims:
         check.add(claim)
     reported = check.finish()
+    check_header(header, record)
+    claimed = {
+        line.line_no: LineSum(line.duration_us, line.claims)
+        for line in await store.verify_against_claims(db, record.key)
+    }
+    _same("claims by line", claimed, reported)
+
+
+def check_header(header: ReportHeader, record: InvoiceRecord) -> None:
+    """Prove that a report's header says what the invoice and its lines say.
+
+    Raises:
+        MismatchError: it does not; both figures are given.
+    """
     for field, theirs, ours in (
         ("invoice_key", header.invoice_key, record.key),
         ("cutoff", header.cutoff, record.cutoff),
@@ -82,11 +96,6 @@ async def check_books(
     ):
         _same(f"{field} of the report", theirs, ours)
     _same("report's lines", [line.rated for line in header.lines], [line.rated for line in record.lines])
-    claimed = {
-        line.line_no: LineSum(line.duration_us, line.claims)
-        for line in await store.verify_against_claims(db, record.key)
-    }
-    _same("claims by line", claimed, reported)
 
 
 def _check_stripe(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> None:

@@ -24,7 +24,7 @@ class StripeAdoptionActivities:
         self._invoices = client.v1.invoices
         self._mode: Mode | None = mode
 
-    @activity.defn(name=Activities.LIST_STRIPE_INVOICES)
+    @activity.defn(name=Activities.LIST_ADOPTABLE_INVOICES)
     async def list_invoices(self, order: ListStripeInvoices) -> StripeInvoicesPage:
         """A page of those made since then, the newest first; none is passed over, as Stripe's list is consistent.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from billing.database_remedies import DATABASE_REMEDIES
+from billing.reconciliation import RECONCILIATION_REMEDIES
 
 
 class Check(StrEnum):
@@ -46,6 +47,9 @@ DATABASE_CHECKS = (
 )
 """The checks that need PostgreSQL alone."""
 
+STRIPE_CHECKS = (Check.STRIPE_HAS_OURS, Check.WE_KNOW_STRIPES, Check.STRIPE_SAYS_THE_SAME)
+"""The checks that compare Stripe's list of invoices."""
+
 
 @dataclass(frozen=True)
 class AuditScope:
@@ -55,5 +59,5 @@ class AuditScope:
     attribution_id: str | None = None
 
 
-REMEDIES: dict[str, str] = {**DATABASE_REMEDIES}
+REMEDIES: dict[str, str] = {**RECONCILIATION_REMEDIES, **DATABASE_REMEDIES}
 """What a person does about a kind of discrepancy, in one sentence, by kind."""

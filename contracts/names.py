@@ -21,6 +21,7 @@ class Workflows:
     EVENTS_CATCH_UP = "EventsCatchUpWorkflow"
     DISPUTE = "DisputeWorkflow"
     ADOPT_INVOICES = "AdoptInvoicesWorkflow"
+    AUDIT = "AuditWorkflow"
 
 
 class Signals:
@@ -59,6 +60,8 @@ class Queries:
 
     PHASE = "phase"
     """Of a period: `billing` while batches run, `settling` while it only waits for open invoices."""
+    PROGRESS = "progress"
+    """Of an audit: what it does now, for people."""
 
 
 class Activities:
@@ -110,7 +113,7 @@ class Activities:
     RETRIEVE_STRIPE_INVOICE = "retrieve_stripe_invoice"
     RETRIEVE_SUBSCRIPTION = "retrieve_subscription"
     LIST_STRIPE_ACCOUNTS = "list_stripe_accounts"
-    LIST_STRIPE_INVOICES = "list_stripe_invoices"
+    LIST_ADOPTABLE_INVOICES = "list_adoptable_invoices"
 
     LOAD_CREDIT_NOTE = "load_credit_note"
     RECORD_CREDIT_NOTE = "record_credit_note"
@@ -122,3 +125,22 @@ class Activities:
 
     CREATE_STRIPE_CREDIT_NOTE = "create_stripe_credit_note"
     LIST_STRIPE_CREDIT_NOTES = "list_stripe_credit_notes"
+
+    BEGIN_AUDIT = "begin_audit"
+    CHECK_DATABASE = "check_database"
+    CHECK_REPORTS = "check_reports"
+    RECORD_CHECKS = "record_checks"
+    CHECK_NOT_MADE = "check_not_made"
+    FINISH_AUDIT = "finish_audit"
+    STAGE_STRIPE_INVOICES = "stage_stripe_invoices"
+    MARK_SUSPECT_INVOICES = "mark_suspect_invoices"
+    LIST_SUSPECT_INVOICES = "list_suspect_invoices"
+    JUDGE_STRIPE_INVOICES = "judge_stripe_invoices"
+    STAGE_STRIPE_CREDIT_NOTES = "stage_stripe_credit_notes"
+    LIST_SUSPECT_CREDIT_NOTES = "list_suspect_credit_notes"
+    JUDGE_STRIPE_CREDIT_NOTES = "judge_stripe_credit_notes"
+    COUNT_CREDIT_NOTES = "count_credit_notes"
+
+    LIST_STRIPE_INVOICES = "list_stripe_invoices"
+    LOOK_AT_STRIPE_INVOICES = "look_at_stripe_invoices"
+    LIST_ALL_STRIPE_CREDIT_NOTES = "list_all_stripe_credit_notes"

@@ -18,6 +18,9 @@ HEARTBEATS_SENT = timedelta(seconds=5)
 STRIPE_STEP = timedelta(minutes=2)
 """One attempt of a few Stripe calls, longer than the HTTP client's own timeout for each; it heartbeats."""
 
+AUDIT_PATIENCE = timedelta(hours=3)
+"""After it, a check that still fails is told as not made: an audit that never ends would tell nobody."""
+
 BATCH_PATIENCE = timedelta(minutes=5)
 """After it, what a batch still waits for is left to itself, so that it holds up nobody else's batch."""
 

@@ -6,7 +6,10 @@ MONTHLY_SCHEDULE = "billing-monthly"
 EVENTS_CATCH_UP = "stripe-events"
 """By hand; the schedule's runs are `stripe-events-<time>`."""
 CATCH_UP_SCHEDULE = "stripe-events-catch-up"
-SCHEDULES = (MONTHLY_SCHEDULE, CATCH_UP_SCHEDULE)
+AUDIT_SCHEDULE = "audit-daily"
+SCHEDULES = (MONTHLY_SCHEDULE, CATCH_UP_SCHEDULE, AUDIT_SCHEDULE)
+SCHEDULED_AUDIT = "audit/daily"
+"""Its runs are `audit/daily-<time>`."""
 
 
 def billing_period(period: str, attribution_id: str | None = None) -> str:
@@ -48,3 +51,9 @@ def credit_notes_sync(stripe_invoice_id: str) -> str:
 def dispute(stripe_dispute_id: str) -> str:
     """`dispute/<Stripe id>`."""
     return f"dispute/{stripe_dispute_id}"
+
+
+def audit(period: str | None = None, attribution_id: str | None = None) -> str:
+    """`audit/2022-05`, `audit/2022-05/account/team:blue`, `audit/account/team:blue` or `audit/all`."""
+    parts = ["audit", *([period] if period else []), *(["account", attribution_id] if attribution_id else [])]
+    return "/".join(parts) if len(parts) > 1 else "audit/all"

@@ -11,11 +11,16 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.audit import AuditScope, Check
+from billing.errors import PermanentError
 from storage.database import Database
 from storage.queries import statement
 
 _KEPT_RUNS = 100
 _PAGE = 1000
+
+
+class UnknownAuditError(PermanentError):
+    """Postgres does not know this audit."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,28 @@ async def record_check(
         statement("audit", "record_check"),
         {"audit_id": audit_id, "check_name": str(check), "figures": json.dumps(dict(figures))},
     )
+
+
+async def record_page(
+    db: Database, audit_id: str, check: Check, after: str, through: str | None, findings: Sequence[Finding]
+) -> None:
+    """Keep what a page of invoices, `after` < key ≤ `through`, was found to have, in place of an earlier try's."""
+    async with db.transaction() as connection:
+        await connection.execute(
+            statement("audit", "clear_page"),
+            {"audit_id": audit_id, "check_name": str(check), "after": after, "through": through},
+        )
+        await add_findings(connection, audit_id, check, findings)
+
+
+async def newest_audit(db: Database, scope: AuditScope) -> str | None:
+    """The id of the newest finished run over just this."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("audit", "newest"), {"period": scope.period, "attribution_id": scope.attribution_id}
+        )
+        newest: str | None = found.scalar_one_or_none()
+        return newest
 
 
 async def finish_audit(db: Database, audit_id: str) -> None:

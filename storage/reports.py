@@ -156,6 +156,19 @@ class ReportStore:
                     for line in lines:
                         yield line
 
+    async def has(self, report_id: str) -> bool:
+        """Whether something is in the store under this name, sound or not.
+
+        Raises:
+            ReportStoreError: the store cannot be reached or refuses.
+        """
+        with self._store_errors():
+            try:
+                await obstore.head_async(self._store, report_id)
+            except _MISSING:
+                return False
+        return True
+
     async def read_claims(self, report_id: str) -> tuple[ReportHeader, AsyncGenerator[ReportClaim, None]]:
         """The report's header and its claims, decoded as they are asked for.
 

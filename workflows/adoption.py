@@ -28,7 +28,7 @@ class AdoptInvoicesWorkflow:
         """Look at all that were made since then; again finds nothing to do."""
         while True:
             page = await stripe_step(
-                Activities.LIST_STRIPE_INVOICES,
+                Activities.LIST_ADOPTABLE_INVOICES,
                 ListStripeInvoices(since=done.since, after=done.after),
                 StripeInvoicesPage,
                 f"List Stripe's invoices since {done.since:%Y-%m-%d %H:%M UTC}, after {done.after or 'the newest'}",

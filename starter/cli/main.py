@@ -8,6 +8,7 @@ import typer
 
 from starter.cli import (
     accounts,
+    audit,
     common,
     explain,
     imports,
@@ -47,6 +48,7 @@ app.add_typer(reports.app, name="report")
 app.add_typer(schedules.app, name="schedule")
 app.add_typer(stripe.app, name="stripe")
 app.add_typer(keys.app, name="keys")
+app.command("audit")(audit.audit)
 
 
 def run() -> NoReturn:

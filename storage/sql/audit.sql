@@ -21,7 +21,30 @@ ON CONFLICT (audit_id, name) DO UPDATE
 SET figures = excluded.figures, discrepancies = excluded.discrepancies, checked_at = now();
 
 -- name: finish
-UPDATE audit_run SET finished_at = now() WHERE id = :id;
+UPDATE audit_run SET finished_at = coalesce(finished_at, now()) WHERE id = :id;
+
+-- name: newest
+SELECT id
+FROM audit_run
+WHERE billing_period IS NOT DISTINCT FROM CAST(:period AS text)
+  AND attribution_id IS NOT DISTINCT FROM CAST(:attribution_id AS text)
+  AND finished_at IS NOT NULL
+ORDER BY started_at DESC, id
+LIMIT 1;
+
+-- name: clear_page
+DELETE FROM audit_finding
+WHERE audit_id = :audit_id AND check_name = :check_name
+  AND invoice_key > :after AND (CAST(:through AS text) IS NULL OR invoice_key <= :through);
+
+-- name: clear_of_invoice
+DELETE FROM audit_finding
+WHERE audit_id = :audit_id AND check_name = :check_name AND invoice_key = :invoice_key;
+
+-- name: clear_of_stripe
+DELETE FROM audit_finding
+WHERE audit_id = :audit_id AND check_name = ANY (CAST(:check_names AS text[]))
+  AND stripe_id = ANY (CAST(:stripe_ids AS text[]));
 
 -- name: run
 SELECT id, billing_period, attribution_id, stuck_after, started_at, finished_at FROM audit_run WHERE id = :id;

@@ -26,6 +26,34 @@ WHERE key > :after
 ORDER BY key
 LIMIT :limit;
 
+-- name: of_stripe
+SELECT {columns}
+FROM invoice
+WHERE key = ANY (CAST(:keys AS text[]))
+   OR stripe_invoice_id = ANY (CAST(:stripe_ids AS text[]))
+   OR replaces_stripe_invoice_id = ANY (CAST(:stripe_ids AS text[]));
+
+-- name: with_reports
+-- What is in the report store, or should be; of dead ones too.
+SELECT {columns}
+FROM invoice
+WHERE (report_id IS NOT NULL OR coalesce(resume_state, state) NOT IN ('claimed', 'voided', 'deleted'))
+  AND key > :after
+  AND (CAST(:period AS text) IS NULL OR billing_period = :period)
+  AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
+ORDER BY key
+LIMIT :limit;
+
+-- name: claims_of
+-- Live or released, as its report itemises them.
+SELECT line_no, instance_id, NULL AS workspace_id, NULL AS project_id, lower(during), upper(during)
+FROM (
+    SELECT line_no, instance_id, during FROM claim WHERE invoice_id = :id
+    UNION ALL
+    SELECT line_no, instance_id, during FROM claim_history WHERE invoice_id = :id
+) AS claims
+ORDER BY instance_id, lower(during);
+
 -- name: lines
 SELECT invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default, price_per_credit,
        duration_us, carried_us, credits, amount, kind, CAST(tiers AS text) AS tiers

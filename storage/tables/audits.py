@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -66,5 +68,21 @@ AUDIT_STRIPE_INVOICE = Table(
     Column("stripe_invoice_id", KEYED, nullable=False),
     Column("invoice_key", KEYED, nullable=False),
     Column("status", Text, nullable=False),
+    Column("stripe_customer_id", Text),
+    Column("suspect", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("audit_id", "stripe_invoice_id"),
+    Index("audit_stripe_invoice_key", "audit_id", "invoice_key"),
+)
+
+AUDIT_STRIPE_CREDIT_NOTE = Table(
+    "audit_stripe_credit_note",
+    METADATA,
+    _audit_id(),
+    Column("stripe_credit_note_id", KEYED, nullable=False),
+    Column("stripe_invoice_id", KEYED, nullable=False),
+    Column("credit_note_key", KEYED),
+    Column("amount", BigInteger, nullable=False),
+    Column("voided", Boolean, nullable=False),
+    PrimaryKeyConstraint("audit_id", "stripe_credit_note_id"),
+    Index("audit_stripe_credit_note_invoice", "audit_id", "stripe_invoice_id"),
 )

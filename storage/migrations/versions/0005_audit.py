@@ -41,12 +41,26 @@ CREATE TABLE audit_finding (
 CREATE INDEX audit_finding_audit_id ON audit_finding (audit_id, check_name);
 
 CREATE TABLE audit_stripe_invoice (
-    audit_id           text COLLATE "C" NOT NULL REFERENCES audit_run ON DELETE CASCADE,
-    stripe_invoice_id  text COLLATE "C" NOT NULL,
-    invoice_key        text COLLATE "C" NOT NULL,
-    status             text NOT NULL,
+    audit_id            text COLLATE "C" NOT NULL REFERENCES audit_run ON DELETE CASCADE,
+    stripe_invoice_id   text COLLATE "C" NOT NULL,
+    invoice_key         text COLLATE "C" NOT NULL,
+    status              text NOT NULL,
+    stripe_customer_id  text,
+    suspect             boolean NOT NULL DEFAULT false,
     PRIMARY KEY (audit_id, stripe_invoice_id)
 );
+CREATE INDEX audit_stripe_invoice_key ON audit_stripe_invoice (audit_id, invoice_key);
+
+CREATE TABLE audit_stripe_credit_note (
+    audit_id               text COLLATE "C" NOT NULL REFERENCES audit_run ON DELETE CASCADE,
+    stripe_credit_note_id  text COLLATE "C" NOT NULL,
+    stripe_invoice_id      text COLLATE "C" NOT NULL,
+    credit_note_key        text COLLATE "C",
+    amount                 bigint NOT NULL,
+    voided                 boolean NOT NULL,
+    PRIMARY KEY (audit_id, stripe_credit_note_id)
+);
+CREATE INDEX audit_stripe_credit_note_invoice ON audit_stripe_credit_note (audit_id, stripe_invoice_id);
 """
 
 
@@ -57,4 +71,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE audit_stripe_invoice, audit_finding, audit_check, audit_run")
+    op.execute("DROP TABLE audit_stripe_credit_note, audit_stripe_invoice, audit_finding, audit_check, audit_run")
