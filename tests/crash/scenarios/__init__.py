@@ -1,0 +1,14 @@
+"""What is played while workers are killed. Together the scenarios reach every activity that writes.
+
+A new activity, or a workflow that writes, needs a scenario here: `test_crash_points` says so when it is forgotten.
+"""
+
+from __future__ import annotations
+
+from tests.crash.scenarios import invoices
+from tests.crash.stage import Scenario
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (*invoices.SCENARIOS,)
+}
