@@ -5,10 +5,11 @@ A new activity, or a workflow that writes, needs a scenario here: `test_crash_po
 
 from __future__ import annotations
 
-from tests.crash.scenarios import invoices
+from tests.crash.scenarios import afterwards, commands, invoices, subscriptions
 from tests.crash.stage import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for scenario in (*invoices.SCENARIOS,)
+    for topic in (invoices, subscriptions, afterwards, commands)
+    for scenario in topic.SCENARIOS
 }
