@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint install bench record-histories clean
+.PHONY: demo test lint install bench record-histories crash-points clean
 
 install: $(STAMP)
 
@@ -33,6 +33,10 @@ bench: $(STAMP)
 # Histories that the replay tests hold today's workflow code against; record after a release, never to hide a change.
 record-histories: $(STAMP)
 	@RECORD_HISTORIES=tests/replay/histories $(BIN)/python -m pytest -q tests/e2e -m history
+
+# Kill a process right before and right after each write, one run for each; docs/crash-points.md.
+crash-points: $(STAMP)
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
