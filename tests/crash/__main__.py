@@ -51,7 +51,8 @@ async def main() -> int:
         recording = await record(ground, [SCENARIOS[name] for name in names], given.jobs)
         # Judged only as a whole: one scenario alone reaches few activities.
         problems = recording.problems() if not given.scenario else [r.error for r in recording.runs.values() if r.error]
-        wanted = [(name, (point,)) for name, point in recording.points if not given.point or point in given.point]
+        points = recording.points if given.all or given.point else recording.distinct()
+        wanted = [(name, (point,)) for name, point in points if not given.point or point in given.point]
         print(
             f"{len(wanted)} crash points in {len(names)} scenarios, of {len(recording.writing)} steps that write",
             flush=True,
@@ -102,6 +103,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scenario", action="append", choices=sorted(SCENARIOS), help="this one alone; repeatable")
     parser.add_argument("--point", action="append", help="this point alone; repeatable")
     parser.add_argument("--jobs", type=int, default=8, help="how many are played at the same time")
+    parser.add_argument("--all", action="store_true", help="the beginnings too that scenarios share with another one")
     parser.add_argument("--list", action="store_true", help="name the points and kill nothing")
     parser.add_argument("--verbose", action="store_true", help="a line for each point")
     return parser.parse_args()

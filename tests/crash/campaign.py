@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from tests.crash.books import differences
 from tests.crash.points import side_of, step_of
@@ -59,6 +60,15 @@ class Recording:
     def points(self) -> list[tuple[str, str]]:
         """Scenario and point, of all that were passed."""
         return [(name, point) for name, run in self.runs.items() for point in run.points]
+
+    def distinct(self) -> list[tuple[str, str]]:
+        """The same without the beginnings that scenarios share with the one that they are like."""
+        kept = []
+        for name, run in self.runs.items():
+            other = self.runs.get(SCENARIOS[name].like)
+            shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(run.points, other.points))) if other else 0
+            kept += [(name, point) for point in run.points[shared:]]
+        return kept
 
     @property
     def writing(self) -> set[str]:

@@ -36,9 +36,15 @@ class Fleet:
         self, arguments: Iterable[object], env: Mapping[str, str], log: Path, points: Iterable[str], output: Path
     ) -> Process:
         """`perdure <arguments>`, killed once at each of the points."""
-        order = {"arguments": [str(each) for each in arguments], "env": dict(env), "log": str(log)}
+        return await self._start(arguments, output, env=dict(env), log=str(log), points=sorted(points), emulator=False)
+
+    async def start_emulator(self, arguments: Iterable[object], output: Path) -> Process:
+        """A Stripe emulator."""
+        return await self._start(arguments, output, env={}, emulator=True)
+
+    async def _start(self, arguments: Iterable[object], output: Path, **order: Any) -> Process:
         async with self._one_at_a_time:
-            self._send({**order, "points": sorted(points), "output": str(output)})
+            self._send({**order, "arguments": [str(each) for each in arguments], "output": str(output)})
             pid = await self._started.get()
         return Process(pid, self._running[pid])
 

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tests.support.databases import Databases
 from tests.support.system import PATIENCE, System, running_system, until
 
 API_KEY = "sk_test_for_tests_only"
+_STAGES_A_SERVER = 60
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,23 @@ class Scenario:
     name: str
     script: Callable[[Stage], Awaitable[None]]
     settings: Mapping[str, str] = field(default_factory=dict)
-    emulator: tuple[str, ...] = ()
+    like: str = ""
+    """A scenario that begins in the same way: what both write up to where they part is killed in that one alone."""
 
 
 @dataclass
 class Ground:
     """What all stages share."""
 
-    client: Client
+    temporals: Temporals
     databases: Databases
     fleet: Fleet
     folder: Path
     stages: int = 0
+
+    def temporal(self) -> AbstractAsyncContextManager[Client]:
+        """A client of a Temporal server, for a namespace on it."""
+        return self.temporals.lend()
 
 
 @dataclass
@@ -178,14 +184,13 @@ async def _perform(scenario: Scenario, stage: Stage) -> None:
 async def _stage(
     ground: Ground, scenario: Scenario, points: tuple[str, ...], folder: Path, log: Log
 ) -> AsyncIterator[Stage]:
-    emulator = StripeEmulator(folder / "stripe", ports.choose(), folder / "stripe.log", API_KEY, extra=scenario.emulator)
     url = await ground.databases.create(await ground.databases.template("tests.crash", upgrade))
-    (folder / "stripe").mkdir()
     try:
-        await emulator.start()
-        async with running_system(
-            ground.client, url, emulator, folder, queues=(), **scenario.settings
-        ) as system:
+        async with (
+            ground.temporal() as client,
+            _emulator(ground.fleet, folder) as emulator,
+            running_system(client, url, emulator, folder, queues=(), **scenario.settings) as system,
+        ):
             env = {
                 "DATABASE_URL": url,
                 "REPORT_STORE_URL": system.settings.need("report_store_url"),
@@ -203,24 +208,73 @@ async def _stage(
             finally:
                 await stage.close()
     finally:
-        await emulator.stop()
         await ground.databases.drop(url)
 
 
 @asynccontextmanager
-async def impatient_temporal(folder: Path) -> AsyncIterator[Client]:
-    """A Temporal server that gives a killed worker's workflow task out again after two seconds, not ten."""
-    timeout = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="2s"')
-    server = TemporalServer(choose_ports(), folder / "temporal.log", headless=True, extra=timeout)
+async def _emulator(fleet: Fleet, folder: Path) -> AsyncIterator[StripeEmulator]:
+    """A Stripe of its own, with its own clock."""
+    emulator = StripeEmulator(folder / "stripe", ports.choose(), folder / "stripe.log", API_KEY)
+    emulator.folder.mkdir()
+    process = await fleet.start_emulator(map(str, emulator.child.command[4:]), emulator.log)
+
+    async def listens() -> bool:
+        return emulator.port_file.exists()
+
     try:
-        await server.start()
-        yield await Client.connect(server.address, data_converter=pydantic_data_converter)
+        await until(listens)
+        yield emulator
     finally:
-        server.child.kill()
+        await fleet.stop(process)
+
+
+@dataclass
+class Temporals:
+    """Temporal servers, one after the other: a namespace for each of hundreds of stages is much for one."""
+
+    folder: Path
+    started: int = 0
+    _current: tuple[TemporalServer, Client] | None = None
+    _users: dict[str, int] = field(default_factory=dict)
+    _lent: int = 0
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[Client]:
+        """A client of the present server; an earlier one ends with the last that uses it."""
+        async with self._lock:
+            if self._current is None or self._lent >= _STAGES_A_SERVER:
+                self._current, self._lent = await self._start(), 0
+            server, client = self._current
+            self._lent += 1
+            self._users[server.address] = self._users.get(server.address, 0) + 1
+        try:
+            yield client
+        finally:
+            self._users[server.address] -= 1
+            if not self._users[server.address] and self._current[0] is not server:
+                server.child.kill()
+
+    async def _start(self) -> tuple[TemporalServer, Client]:
+        """It gives a killed worker's workflow task out again after two seconds, not ten."""
+        self.started += 1
+        timeout = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="2s"')
+        log = self.folder / f"temporal-{self.started}.log"
+        server = TemporalServer(choose_ports(), log, headless=True, extra=timeout)
+        await server.start()
+        return server, await Client.connect(server.address, data_converter=pydantic_data_converter)
+
+    def close(self) -> None:
+        if self._current is not None:
+            self._current[0].child.kill()
 
 
 @asynccontextmanager
 async def prepared(databases: Databases, folder: Path) -> AsyncIterator[Ground]:
     """Everything that stages share."""
-    async with impatient_temporal(folder) as client, running_fleet() as fleet:
-        yield Ground(client, databases, fleet, folder)
+    temporals = Temporals(folder)
+    async with running_fleet() as fleet:
+        try:
+            yield Ground(temporals, databases, fleet, folder)
+        finally:
+            temporals.close()

@@ -1,5 +1,7 @@
 """A process that starts tapped processes of the product: `perdure worker`, `perdure webhook`, any command.
 
+It starts Stripe emulators too, which are not tapped: `{"emulator": true}`.
+
 It imports the product once and forks for each, so that the many restarts cost little. It reads an order per line
 (`{"arguments", "env", "log", "points", "output"}`) and writes a line per event: `{"pid"}` when one is started,
 `{"pid", "status"}` when it has ended. All end with it, when its standard input is closed.
@@ -23,6 +25,7 @@ from typing import Any
 import worker as product_worker
 from activities import errors
 from contracts import retries
+from devstack.stripe_emulator import __main__ as emulator
 from starter.cli import main
 from tests.crash import taps
 from tests.crash.points import Log, Passage
@@ -102,6 +105,9 @@ def _become(order: dict[str, Any]) -> None:
     os.setsid()
     os.environ.update(order["env"])
     arguments: list[str] = order["arguments"]
+    if order["emulator"]:
+        sys.argv = ["emulator", *arguments]
+        os._exit(emulator.main())
     passage = Passage(Log(Path(order["log"])), frozenset(order["points"]))
     command = " ".join(each for each in arguments[:2] if not each.startswith("-"))
     taps.install(passage, "" if arguments[0] == "worker" else command)

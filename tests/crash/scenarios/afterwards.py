@@ -115,9 +115,9 @@ async def webhook(stage: Stage) -> None:
 
 
 SCENARIOS = (
-    Scenario("credited", credited),
-    Scenario("credit-refused", credit_refused),
-    Scenario("credit-withdrawn", credit_withdrawn),
+    Scenario("credited", credited, like="paid"),
+    Scenario("credit-refused", credit_refused, like="paid"),
+    Scenario("credit-withdrawn", credit_withdrawn, like="credit-refused"),
     Scenario("dispute", dispute),
     Scenario("caught-up", caught_up, {"events_settle_seconds": "0"}),
     Scenario("webhook", webhook),

@@ -187,12 +187,12 @@ async def held(stage: Stage) -> None:
 SCENARIOS = (
     Scenario("paid", paid),
     Scenario("refused", refused),
-    Scenario("declined", declined),
+    Scenario("declined", declined, like="paid"),
     Scenario("amended", amended),
     Scenario("calm", calm),
     Scenario("limited", limited),
-    Scenario("rebuilt", rebuilt),
-    Scenario("rebuilt-after-finalization", rebuilt_after_finalization),
-    Scenario("voided", voided),
+    Scenario("rebuilt", rebuilt, like="amended"),
+    Scenario("rebuilt-after-finalization", rebuilt_after_finalization, like="amended"),
+    Scenario("voided", voided, like="paid"),
     Scenario("held", held, {"limit_period_amount": "usd=8.63"}),
 )

@@ -116,7 +116,7 @@ SCENARIOS = (
     Scenario("cancelled", cancelled),
     Scenario("faulty", faulty),
     Scenario("cycle", cycle),
-    Scenario("too-late", too_late),
-    Scenario("taken", taken),
+    Scenario("too-late", too_late, like="cycle"),
+    Scenario("taken", taken, like="cycle"),
     Scenario("synced", synced),
 )
