@@ -1,9 +1,9 @@
 """`make crash-points`: every point of every scenario, a kill each; ends with status 1 when anything differs.
 
-    make crash-points
-    make crash-points ARGS='--scenario voided --jobs 2'
-    make crash-points ARGS="--scenario paid --point 'settle_invoice#1/postgres.2/before'"
-    make crash-points ARGS='--list'
+make crash-points
+make crash-points ARGS='--scenario voided --jobs 2'
+make crash-points ARGS="--scenario paid --point 'settle_invoice#1/postgres.2/before'"
+make crash-points ARGS='--list'
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ class Recording:
         kept = []
         for name, run in self.runs.items():
             other = self.runs.get(SCENARIOS[name].like)
-            shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(run.points, other.points))) if other else 0
+            pairs = zip(run.points, other.points if other else (), strict=False)
+            shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
             kept += [(name, point) for point in run.points[shared:]]
         return kept
 

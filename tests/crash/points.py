@@ -1,7 +1,7 @@
 """The names of crash points, and the log in which a process notes each one that it passes.
 
-A point is named `<step>#<n>/<kind>.<ordinal>/<side>`: the n-th execution of an activity that writes (or a command, or the
-webhook), the system that is written to, how many writes to it this attempt has made so far, and before or after it.
+A point is named `<step>#<n>/<kind>.<ordinal>/<side>`: the n-th execution of an activity that writes (or a command, or
+the webhook), the system that is written to, how many writes to it this attempt has made so far, and before or after it.
 """
 
 from __future__ import annotations

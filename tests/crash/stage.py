@@ -1,4 +1,4 @@
-"""One run of a scenario: its own database, namespace, report store and Stripe; its worker is killed where it is told."""
+"""One run of a scenario: its own database, namespace, report store and Stripe; its worker is killed where told."""
 
 from __future__ import annotations
 

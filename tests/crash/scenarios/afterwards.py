@@ -112,8 +112,6 @@ async def webhook(stage: Stage) -> None:
     await stage.rest()
 
 
-
-
 SCENARIOS = (
     Scenario("credited", credited, like="paid"),
     Scenario("credit-refused", credit_refused, like="paid"),

@@ -25,7 +25,7 @@ def _instances(folder: Path, count: int) -> Path:
 
 
 async def imported(stage: Stage) -> None:
-    """Accounts, instances and a policy by command, then the period, an approval and a credit, a void, all by command."""
+    """Accounts, instances, a policy, a period, an approval and a credit, all by command."""
     accounts = stage.folder / "accounts.csv"
     accounts.write_text(
         "attribution_id,stripe_customer_id,currency,bill_after,started,ended\n"
