@@ -7,7 +7,7 @@ FUZZER := $(VENV)/.fuzzer
 # What the fuzzer has found worth keeping, outside of the repository.
 CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
-.PHONY: demo test lint install bench attack fuzz chaos record-histories clean
+.PHONY: demo test lint install bench attack fuzz chaos crash-points record-histories clean
 
 install: $(STAMP)
 
@@ -53,6 +53,10 @@ chaos: $(STAMP)
 # Histories that the replay tests hold today's workflow code against; record after a release, never to hide a change.
 record-histories: $(STAMP)
 	@RECORD_HISTORIES=tests/replay/histories $(BIN)/python -m pytest -q tests/e2e -m history
+
+# Kill a process right before and right after each write, one run for each; docs/crash-points.md.
+crash-points: $(STAMP)
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

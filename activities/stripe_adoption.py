@@ -34,7 +34,7 @@ class StripeAdoptionActivities:
         params: dict[str, Any] = {"limit": _PAGE, "created": {"gte": int(order.since.timestamp())}}
         if order.after is not None:
             params["starting_after"] = order.after
-        with stripe_step():
+        async with stripe_step():
             page = await self._invoices.list_async(params)  # type: ignore[arg-type]
             found = [as_dict(invoice) for invoice in page.data]
             for invoice in found:

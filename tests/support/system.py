@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,8 @@ price_per_credit = { usd = "0.036", eur = "0.034", jpy = "5" }
 minimum_charge = { usd = "0.50", eur = "0.50" }
 """
 T = TypeVar("T")
+PATIENCE: ContextVar[float] = ContextVar("patience", default=1.0)
+"""How many times longer than usual is waited for what is to happen, where workers are killed meanwhile."""
 
 
 def at(text: str) -> datetime:
@@ -139,7 +142,7 @@ class System:
     async def run_period(self, period: str = "2022-05") -> PeriodOutcome:
         """Run a period to its end."""
         handle = await self.start_period(period)
-        outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), 60)
+        outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), 60 * PATIENCE.get())
         return outcome
 
     async def run_period_until_blocked(self, period: str) -> None:
@@ -203,7 +206,7 @@ class System:
 
 async def until(check: Callable[[], Awaitable[T | None]], seconds: float = 30) -> T:
     """The first truthy result of `check`."""
-    end = asyncio.get_running_loop().time() + seconds
+    end = asyncio.get_running_loop().time() + seconds * PATIENCE.get()
     while True:
         if found := await check():
             return found
@@ -279,6 +282,7 @@ async def running_system(
         system = System(
             namespace, settings, db, ReportStore(settings.need("report_store_url")), emulator, stripe, webhook
         )
-        await system.start(*queues)
+        if queues := tuple(queues):
+            await system.start(*queues)
         stack.push_async_callback(system.stop)
         yield system

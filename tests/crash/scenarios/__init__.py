@@ -1,0 +1,13 @@
+"""What is played while workers are killed. Together the scenarios reach every activity that writes.
+
+A new activity, or a workflow that writes, needs a scenario here: `test_crash_points` says so when it is forgotten.
+"""
+
+from __future__ import annotations
+
+from tests.crash.scenarios import afterwards, commands, invoices, subscriptions
+from tests.crash.stage import Scenario
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario for topic in (invoices, subscriptions, afterwards, commands) for scenario in topic.SCENARIOS
+}

@@ -1,0 +1,43 @@
+"""Every step that writes is killed right before and right after a write of it, and goes on to the same end.
+
+Here a few points of each; `make crash-points` kills at every one.
+"""
+
+from __future__ import annotations
+
+from tests.crash import campaign
+from tests.crash.books import differences
+from tests.crash.campaign import Recording
+from tests.crash.stage import Ground, Outcome
+
+
+async def test_every_activity_that_writes_is_played_and_what_only_reads_never_writes(recording: Recording) -> None:
+    assert recording.problems() == []
+
+
+async def test_killed_before_and_after_a_write_of_each_step_all_comes_to_the_same_end(
+    ground: Ground, recording: Recording
+) -> None:
+    wanted = recording.representative()
+    verdicts = await campaign.kill(ground, recording, list(wanted.items()))
+    assert [str(verdict) for verdict in verdicts if verdict.problems or verdict.missed] == []
+    killed = {(point.split("#")[0], point.rpartition("/")[2]) for points in wanted.values() for point in points}
+    assert killed == {(step, side) for step in recording.writing for side in ("before", "after")}
+
+
+def test_what_is_forgotten_or_wrongly_named_is_told(recording: Recording) -> None:
+    """An activity that no scenario reaches, one that is taken for reading only, one that is gone."""
+    run = Outcome([], ["load_invoice#1/postgres.1/before"], {}, [], {"load_invoice"}, {"load_invoice", "new"})
+    told = Recording({"some": run}).problems()
+    assert "load_invoice is taken for reading only, and writes" in told
+    assert "new is seen writing in no scenario" in told
+    assert "retrieve_dispute is no activity any more" in told
+
+
+def test_a_difference_is_told(recording: Recording) -> None:
+    books = recording.runs["paid"].books
+    assert all(books[part] for part in ("postgres claim", "postgres invoice_line", "reports", "stripe invoices"))
+    other = {**books, "stripe invoices": [*books["stripe invoices"], books["stripe invoices"][0]]}
+    assert differences(books, books) == []
+    assert differences(books, other)[0].startswith("stripe invoices: surplus ")
+    assert differences(other, books)[0].startswith("stripe invoices: missing ")
