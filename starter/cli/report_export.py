@@ -39,6 +39,8 @@ COLUMNS = (
 """Of CSV and Parquet. `rate` is credits per minute; `from` and `to` are instants in UTC."""
 
 _BATCH = 5000  # rows
+# What a spreadsheet takes for a formula. Customers name their workspaces, finance people open the file.
+_FORMULA = ("=", "+", "-", "@")
 
 
 async def write(store: ReportStore, report_id: str, format_: str, file: IO[bytes]) -> int:
@@ -178,7 +180,9 @@ def _claim_cells(claim: ReportClaim) -> dict[str, Any]:
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, Decimal):
         return format_decimal(value)
-    return value if value is None or isinstance(value, str | int) else format_instant(value)
+    if isinstance(value, str):
+        return f"'{value}" if value.startswith(_FORMULA) else value
+    return value if value is None or isinstance(value, int) else format_instant(value)
 
 
 def _schema(pyarrow: Any) -> Any:

@@ -92,7 +92,7 @@ async def test_a_report_is_exported(perdure: Perdure, report_id: str) -> None:
         "price_per_credit": "0.036",
         "currency": "usd",
         "instance_id": "i-01",
-        "workspace_id": "=1+1",
+        "workspace_id": "'=1+1",  # see below
         "project_id": "",
         "from": "2022-05-01T00:00:00.000001Z",
         "to": "2022-05-01T01:00:00.000001Z",
@@ -104,6 +104,20 @@ async def test_a_report_is_exported(perdure: Perdure, report_id: str) -> None:
     row = parquet.read_table(perdure.cwd / "out.parquet").to_pylist()[1]
     assert (row["rate"], row["from"]) == (Decimal("0.3333333333"), datetime(2022, 5, 1, 0, 0, 0, 1, UTC))
     assert row["workspace_id"] == "=1+1"
+
+
+async def test_no_cell_of_a_csv_is_a_formula(perdure: Perdure, report_store_url: str) -> None:
+    """Customers name their workspaces, and finance people open the file in a spreadsheet."""
+    names = [f"{start}HYPERLINK(1)" for start in "=+-@"]
+    claims = [claim(f"i-{n}", n, n + 3_600_000_000, line_no=1 + n % 2, workspace=name) for n, name in enumerate(names)]
+
+    async def content() -> AsyncIterator[bytes]:
+        yield encode_header(header_of(claims)) + b"".join(encode_claim(item) for item in claims)
+
+    perdure.settings["REPORT_STORE_URL"] = report_store_url
+    report_id = (await ReportStore(report_store_url).publish("2022-05", "team:a", content())).report_id
+    rows = list(csv.DictReader(io.StringIO((await perdure("report", "export", report_id, "--format", "csv")).out)))
+    assert [row["workspace_id"] for row in rows] == [f"'{name}" for name in names]
 
 
 async def test_what_is_no_sound_report_is_refused_in_a_line(perdure: Perdure, report_id: str) -> None:

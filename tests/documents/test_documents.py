@@ -12,6 +12,7 @@ import typer
 
 from billing.invoice import TRANSITIONS
 from settings import Settings
+from tests.webhook.attack.campaign import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -127,6 +128,21 @@ def test_the_table_of_failures_names_tests_that_exist() -> None:
     for path, test in named:
         source = (ROOT / "tests" / path).read_text()
         assert f"def {test}(" in source if test else "def test_" in source, f"{path}::{test}"
+
+
+def test_the_threat_model_names_tests_and_files_that_exist() -> None:
+    page = (ROOT / "docs/threat-model.md").read_text()
+    named = re.findall(r"`([a-z_0-9/]+\.py)(?:::(\w+))?`", page)
+    assert len(named) > 60
+    for path, test in named:
+        source = ROOT / "tests" / path if (ROOT / "tests" / path).exists() else ROOT / path
+        text = source.read_text()
+        assert not test or f"def {test}(" in text, f"{path}::{test}"
+        assert test or "def test_" in text or "tests" not in source.parts, path
+    rows = [line for line in page.splitlines() if line.startswith("| ") and "attack | what stops it" not in line]
+    assert not [row for row in rows if row.rstrip("| ").endswith("|")], "an attack that nothing stops"
+    for family in re.findall(r"of (\d+) families", page):
+        assert int(family) == len(FAMILIES)
 
 
 def test_settings_that_the_documents_name_exist() -> None:
