@@ -20,7 +20,7 @@ from chaos.templates import Templates
 from chaos.verdict import judge
 from chaos.world import HOUR, World, make_world
 
-_CALM_SECONDS = 90.0
+_CALM_SECONDS = 60.0
 _SETTLE_SECONDS = 120.0
 
 
