@@ -48,7 +48,7 @@ class Nursery:
     def close(self) -> None:
         """End it, and with it all that it has started."""
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
     def _ask(self, order: dict[str, Any]) -> Any:
         assert self._process.stdin is not None
