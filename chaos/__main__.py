@@ -108,10 +108,12 @@ async def _main(arguments: argparse.Namespace) -> int:
     folder.chmod(0o711)
     begun = time.monotonic()
     log = arguments.log.open("a") if arguments.log else None
+    templates = await make_templates(folder, bare_environment())
+    runner = Runner(arguments, folder, templates, log)
     try:
-        runner = Runner(arguments, folder, await make_templates(folder, bare_environment()), log)
         await runner.run(list(range(seed, seed + arguments.campaigns)))
     finally:
+        templates.close()
         if log is not None:
             log.close()
         shutil.rmtree(folder / "postgres", ignore_errors=True)

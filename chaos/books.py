@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import aiohttp
 import asyncpg  # type: ignore[import-untyped]
+from yarl import URL
 
 from chaos.stripe_side import StripeSide
 from chaos.world import micros
@@ -158,7 +159,7 @@ async def read_workflows(http_url: str, query: str) -> list[dict[str, Any]]:
 
 async def pending_of(http_url: str, workflow_id: str) -> list[str]:
     """What a running workflow waits for: its activities, with attempt and last failure."""
-    api = f"{http_url}/api/v1/namespaces/default/workflows/{quote(workflow_id, safe='')}"
+    api = URL(f"{http_url}/api/v1/namespaces/default/workflows/{quote(workflow_id, safe='')}", encoded=True)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session, session.get(api) as response:
         described = await response.json(content_type=None)
     return [

@@ -6,6 +6,8 @@ import asyncio
 import time
 import traceback
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from chaos.templates import Templates
 from chaos.verdict import judge
 from chaos.world import HOUR, World, make_world
 
-_CALM_SECONDS = 90.0
+_CALM_SECONDS = 60.0
 _SETTLE_SECONDS = 120.0
 
 
@@ -55,12 +57,8 @@ async def run_campaign(seed: int, accounts: int, minutes: float, folder: Path, t
     result = Result(seed, accounts)
     begun = time.monotonic()
     try:
-        world = make_world(seed, accounts)
-        plan = make_plan(seed, world, minutes * 60)
-        (folder / "plan.txt").write_text(_told(seed, world, plan))
-        write_rates(world, folder / "rates.toml")
-        async with Stand(folder, world.zone, templates) as stand, stripe_side(stand) as stripe:
-            await Campaign(stand, stripe, world, plan, result).run()
+        async with campaign(result, minutes, folder, templates) as started:
+            await started.run()
     except Exception as error:
         result.failures.append(f"{type(error).__name__}: {error}")
         if not isinstance(error, NotCalmError):
@@ -68,6 +66,17 @@ async def run_campaign(seed: int, accounts: int, minutes: float, folder: Path, t
     result.seconds = time.monotonic() - begun
     (folder / "verdict.txt").write_text("\n".join(result.failures) or "clean")
     return result
+
+
+@asynccontextmanager
+async def campaign(result: Result, minutes: float, folder: Path, templates: Templates) -> AsyncIterator[Campaign]:
+    """The campaign of `result`, with all parts up; gone afterwards."""
+    world = make_world(result.seed, result.accounts)
+    plan = make_plan(result.seed, world, minutes * 60)
+    (folder / "plan.txt").write_text(_told(result.seed, world, plan))
+    write_rates(world, folder / "rates.toml")
+    async with Stand(folder, world.zone, templates) as stand, stripe_side(stand) as stripe:
+        yield Campaign(stand, stripe, world, plan, result)
 
 
 def _told(seed: int, world: World, plan: Plan) -> str:

@@ -110,7 +110,7 @@ def _run(world: World, account: Account, state: State) -> State:
 def _cancel(world: World, account: Account, state: State, number: int) -> State:
     cutoff = account.subscriptions[number].end
     assert cutoff is not None
-    period = world.month if cutoff <= world.end else world.following
+    period = world.before if cutoff <= world.start else world.month if cutoff <= world.end else world.following
     return _bill(world, account, state, f"cancellation {number}", period, "cancellation", cutoff)
 
 

@@ -49,7 +49,7 @@ class Saboteur:
             case "hook":
                 await self.stand.admin("webhook_faults", details)
             case "forget":
-                await self.stand.admin("expire_idempotency_keys", {})
+                await self._forget()
             case "run":
                 whose = ("--account", details["account"]) if details else ()
                 await self._insist("period", "run", self.world.month, *whose)
@@ -76,6 +76,13 @@ class Saboteur:
         """It may not be there yet, or what it needs is down: then it is not voided."""
         status, _, _ = await self.stand.perdure("invoices", "void", key, "--reason", "a mistake", timeout_seconds=20)
         self.counts["voids taken"] += status == 0
+
+    async def _forget(self) -> None:
+        """Stripe forgets the keys of invoices of a month long past. Those of customers it keeps for a day."""
+        for account in self.world.accounts:
+            key = f"perdure:{self.world.month}/{account.attribution_id}/period:1"
+            for step in ("create", "finalize"):
+                await self.stand.admin("expire_idempotency_keys", {"key": f"{key}:{step}"})
 
     async def _cancel(self, attribution_id: str, number: int) -> None:
         async with self._cancelling:

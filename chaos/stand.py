@@ -15,12 +15,13 @@ from typing import Any
 import aiohttp
 import psutil  # type: ignore[import-untyped]
 
+from chaos.forks import ForkedChild
 from chaos.templates import Templates, copy_templates, postgres_at
 from devstack import ports
 from devstack.emulator import StripeEmulator
 from devstack.errors import StackError
 from devstack.processes import Child
-from devstack.product import PERDURE, product_child, start_webhook, start_worker
+from devstack.product import COMMANDS, NAMES, PERDURE, product_child, start_webhook, start_worker
 from devstack.temporal import TemporalServer, choose_ports
 
 API_KEY = "sk_test_for_chaos_only"
@@ -112,7 +113,7 @@ class Stand:
 
     def _register_product(self, name: str, hook: str) -> None:
         kind = name.partition("-")[0]
-        child = product_child(kind, self.logs / f"{name}.log", self.environment)
+        child = self._product(kind, self.logs / f"{name}.log")
 
         async def start() -> None:
             if kind == "webhook":
@@ -171,10 +172,28 @@ class Stand:
 
     async def perdure(self, *command: str, timeout_seconds: float = 120) -> tuple[int, str, str]:
         """Run a command of the product's; its exit status, standard output and error."""
-        name = "-".join(part.strip("-").replace("/", "_") for part in command[:2])
-        out = self.logs / f"command-{name}-{time.monotonic_ns()}.log"
-        child = _Command(out, [*PERDURE, *command], self.environment)
-        return await child.run(timeout_seconds)
+        out = self.logs / f"{time.monotonic_ns()}-{'-'.join(command[:2])}.out"
+        errors = out.with_suffix(".err")
+        child: Child
+        if self.templates.nursery is not None:
+            child = ForkedChild(self.templates.nursery, command[0], [*command], out, self.environment, errors)
+        else:
+            redirect = ("/bin/sh", "-c", 'err=$1; shift; exec "$@" 2>"$err"', "sh", str(errors))
+            child = Child(command[0], [*redirect, *PERDURE, *command], out, env=self.environment)
+        child.start()
+        try:
+            status = await asyncio.wait_for(child.wait(), timeout_seconds)
+        except TimeoutError:
+            status = -int(signal.SIGKILL)
+        finally:
+            child.kill()
+        told, complained = (path.read_text() if path.exists() else "" for path in (out, errors))
+        return status, told, complained
+
+    def _product(self, kind: str, log: Path) -> Child:
+        if self.templates.nursery is None:
+            return product_child(kind, log, self.environment)
+        return ForkedChild(self.templates.nursery, NAMES[kind], [*COMMANDS[kind]], log, self.environment)
 
     async def admin(self, path: str, document: object = None, *, method: str = "POST") -> Any:
         """Call an admin route of the emulator."""
@@ -185,30 +204,6 @@ class Stand:
             if response.status >= 300:
                 raise StackError(f"/_emulator/{path}: {await response.text()}")
             return await response.json()
-
-
-class _Command:
-    """A command as a child that dies with this process."""
-
-    def __init__(self, log: Path, command: list[str], env: dict[str, str]) -> None:
-        self._log = log
-        # The launcher has one log for both streams; the shell parts them.
-        script = 'out=$1; shift; exec "$@" >"$out" 2>"$out.err"'
-        self._child = Child(
-            command[-1], ["/bin/sh", "-c", script, "sh", str(log), *command], log.with_suffix(".sh"), env=env
-        )
-
-    async def run(self, timeout_seconds: float) -> tuple[int, str, str]:
-        self._child.start()
-        try:
-            status = await asyncio.wait_for(self._child.wait(), timeout_seconds)
-        except TimeoutError:
-            status = -int(signal.SIGKILL)
-        finally:
-            self._child.kill()
-        error = Path(f"{self._log}.err")
-        texts = [path.read_text() if path.exists() else "" for path in (self._log, error)]
-        return status, texts[0], texts[1]
 
 
 def kill_tree(child: Child) -> None:

@@ -1,15 +1,17 @@
-"""What every campaign starts from: a migrated PostgreSQL cluster and a Temporal database, made once and copied."""
+"""What every campaign starts from, made once: a migrated PostgreSQL cluster, a Temporal database, and a nursery."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaos.forks import Nursery
 from devstack import ports
 from devstack.postgres import Postgres
 from devstack.product import migrate
@@ -23,10 +25,16 @@ POSTGRES = {"synchronous_commit": "on", "full_page_writes": "on", "log_min_messa
 
 @dataclass(frozen=True)
 class Templates:
-    """Folders to copy."""
+    """A folder and a file to copy, and who forks the product's processes (None: they are started one by one)."""
 
     postgres: Path
     temporal: Path
+    nursery: Nursery | None
+
+    def close(self) -> None:
+        """End what runs."""
+        if self.nursery is not None:
+            self.nursery.close()
 
 
 def base_folder() -> Path:
@@ -43,7 +51,8 @@ def postgres_at(folder: Path, log: Path) -> Postgres:
 
 async def make_templates(folder: Path, environment: dict[str, str]) -> Templates:
     """Make both at once."""
-    made = Templates(private_folder(folder / "postgres", drop_user()), folder / "temporal.db")
+    nursery = Nursery(folder / "nursery.log", environment) if sys.platform == "linux" else None
+    made = Templates(private_folder(folder / "postgres", drop_user()), folder / "temporal.db", nursery)
     server = TemporalServer(choose_ports(), folder / "temporal.log", made.temporal, headless=True)
 
     async def temporal() -> None:

@@ -79,9 +79,10 @@ class Account:
 
 @dataclass
 class World:
-    """All that is billed. `month` is billed under fire, `following` after it."""
+    """All that is billed. `month` is billed under fire, `following` after it; in `before` some are cancelled."""
 
     zone: str
+    before: str
     month: str
     following: str
     start: int
@@ -109,6 +110,7 @@ def make_world(seed: int, accounts: int) -> World:
     start, end, following_end = month_bounds(year, month, zone)
     world = World(
         zone=zone,
+        before=f"{year - (month == 1)}-{(month - 2) % 12 + 1:02d}",
         month=f"{year}-{month:02d}",
         following=f"{year}-{month + 1:02d}",
         start=start,

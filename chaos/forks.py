@@ -1,0 +1,100 @@
+"""Processes of the product, forked by the nursery, as children that `devstack` starts, watches and kills."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from devstack.errors import StackError
+from devstack.processes import LAUNCHER, Child
+
+_SCRIPT = Path(__file__).with_name("nursery.py")
+
+
+class Nursery:
+    """The process that forks; it ends with this one. Linux only: elsewhere a forked Python is not safe."""
+
+    def __init__(self, log: Path, environment: dict[str, str]) -> None:
+        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [*command, sys.executable, "-P", str(_SCRIPT)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                env=environment,
+                start_new_session=True,
+            )
+        if self._line() != "ready":
+            raise StackError(f"the nursery did not come up: see {log}")
+
+    def fork(self, argv: list[str], env: dict[str, str], out: Path, err: Path) -> int:
+        """Start `perdure ARGV...`; its pid."""
+        return int(self._ask({"argv": argv, "env": env, "out": str(out), "err": str(err)}))
+
+    def poll(self, pid: int) -> int | None:
+        """The exit status, none as long as it runs."""
+        status: int | None = self._ask({"poll": pid})
+        return status
+
+    def close(self) -> None:
+        """End it, and with it all that it has started."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _ask(self, order: dict[str, Any]) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{json.dumps(order)}\n".encode())
+        self._process.stdin.flush()
+        return json.loads(self._line() or "null")
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().decode().strip()
+
+
+@dataclass
+class _Forked:
+    """What `Child` needs of a process."""
+
+    pid: int
+    nursery: Nursery
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = self.nursery.poll(self.pid)
+        return self.returncode
+
+    def wait(self) -> int:
+        while (status := self.poll()) is None:
+            time.sleep(0.005)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+class ForkedChild(Child):
+    """`perdure ARGV...` as a child of the nursery's; errors go to `errors`, without it to the log."""
+
+    def __init__(
+        self, nursery: Nursery, name: str, argv: list[str], log: Path, env: dict[str, str], errors: Path | None = None
+    ) -> None:
+        super().__init__(name, argv, log, env)
+        self._nursery, self._argv, self._variables, self._errors = nursery, argv, env, errors or log
+
+    def start(self) -> None:
+        """Fork it."""
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
+        pid = self._nursery.fork(self._argv, self._variables, self.log, self._errors)
+        self._process = cast("subprocess.Popen[bytes]", _Forked(pid, self._nursery))

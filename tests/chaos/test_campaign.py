@@ -1,0 +1,82 @@
+"""A short campaign of `make chaos`, from a seed of its own each time, and a verdict that nothing escapes.
+
+`PERDURE_TEST_CHAOS_SEED` runs one again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+import pytest
+
+from chaos.campaign import Campaign, Result, campaign
+from chaos.stand import bare_environment
+from chaos.templates import Templates, make_templates
+from chaos.verdict import judge
+
+ACCOUNTS, STORM_MINUTES = 20, 0.08
+
+
+@pytest.fixture
+async def templates(scratch: Path) -> AsyncIterator[Templates]:
+    folder = scratch / "chaos"
+    folder.mkdir()
+    folder.chmod(0o711)
+    made = await make_templates(folder, bare_environment())
+    yield made
+    made.close()
+
+
+async def test_a_random_month_under_fire_comes_to_what_the_reference_says(templates: Templates, scratch: Path) -> None:
+    seed = int(os.environ.get("PERDURE_TEST_CHAOS_SEED") or time.time())
+    again = f"make chaos ARGS='--seed {seed} --accounts {ACCOUNTS} --minutes {STORM_MINUTES}'"
+    print(again)
+    folder = scratch / "chaos" / f"seed-{seed}"
+    folder.mkdir()
+    folder.chmod(0o711)
+    result = Result(seed, ACCOUNTS)
+    async with campaign(result, STORM_MINUTES, folder, templates) as started:
+        await started.run()
+        assert result.failures == [], again
+        assert result.invoices > 0
+        assert sum(result.kills.values()) > 0
+        await _nothing_escapes_the_verdict(started)
+
+
+async def _nothing_escapes_the_verdict(started: Campaign) -> None:
+    """Harm the books in one way after the other, and see each told."""
+    row = (await _sql(started, "SELECT key, report_id FROM invoice JOIN claim ON invoice_id = id LIMIT 1"))[0]
+    key, report = row["key"], started.stand.reports / row["report_id"]
+    own = f"invoice_id = (SELECT id FROM invoice WHERE key = '{key}')"
+
+    async def told(*parts: str) -> None:
+        verdict = await judge(started.stand, started.stripe, started.world, started.plan.voided)
+        for part in parts:
+            assert any(part in failure for failure in verdict.failures), (part, verdict.failures)
+
+    await told()
+    customer = (await started.stripe.list_all("/v1/customers"))[0]["id"]
+    form = {"customer": customer, "currency": "usd", "metadata[perdure_invoice]": key}
+    await started.stripe.call("POST", "/v1/invoices", form)
+    await told(f"{key}: 2 live invoices in Stripe")
+    report.write_bytes(report.read_bytes()[:-9])
+    await told(f"{key}: no report")
+    await _sql(started, f"UPDATE invoice_line SET amount = amount + 1 WHERE {own}")
+    await told(f"{key}: its lines do not add up")
+    await _sql(started, f"UPDATE invoice SET amount = amount + 1, state = 'draft' WHERE key = '{key}'")
+    await told(f"{key} is draft", "; expected ")
+    await _sql(started, f"DELETE FROM claim WHERE {own}")
+    await told(f"{key}: its claims come to", "too little")
+
+
+async def _sql(started: Campaign, statement: str) -> list[Any]:
+    connection = await asyncpg.connect(started.stand.postgres.url())
+    try:
+        return list(await connection.fetch(statement))
+    finally:
+        await connection.close()
