@@ -33,6 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 processes.register(app)
+keys.register(app)
 explain.register(app)
 invoice_credit.register(invoices.app)
 app.add_typer(imports.app, name="instances")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -14,6 +12,7 @@ import typer
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 from settings import SettingsError
 from starter.cli import common
+from starter.cli.http import serve_http
 
 db_app = typer.Typer(help="The database's migrations.", no_args_is_help=True)
 
@@ -80,8 +79,6 @@ async def worker(
 @common.command
 async def webhook() -> None:
     """Receive Stripe's events and wake the workflows, until SIGTERM."""
-    from aiohttp import web
-
     from starter.client import connect
     from starter.stripe_trust import Trust
     from starter.webhook import PATH, Limits, Webhook
@@ -94,25 +91,11 @@ async def webhook() -> None:
         )
     secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secret]
     trust = Trust(settings.stripe_mode, settings.stripe_account)
-    runner = web.AppRunner(
-        Webhook(await connect(lazy=True), secrets, Limits(), trust).application(),
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=10,
-    )
-    await runner.setup()
+    application = Webhook(await connect(lazy=True), secrets, Limits(), trust).application()
     host, port = settings.webhook_host, settings.webhook_port
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise SettingsError(f"cannot listen on {host}:{port} ({error.strerror}): set WEBHOOK_PORT") from error
-    common.err.print(f"webhook: listening on http://{host}:{port}{PATH}")
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
-    await runner.cleanup()
+    async with serve_http(application, host, port, "WEBHOOK_PORT"):
+        common.err.print(f"webhook: listening on http://{host}:{port}{PATH}")
+        await common.until_stopped()
 
 
 @db_app.command("upgrade")
