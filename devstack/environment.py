@@ -1,11 +1,12 @@
 """What each child process of the stack gets to see: its own secrets, and nobody else's.
 
-| child | database | reports | Stripe key | signing secret | Temporal |
+| child | database | reports | Stripe key | signing secret | Temporal, payload keys |
 | --- | --- | --- | --- | --- | --- |
 | migrations | yes | | | | |
 | billing worker | yes | yes | | | yes |
 | Stripe worker | | | yes | | yes |
 | webhook | | | | yes | yes |
+| codec server | | | | | the keys alone |
 
 Children read their environment alone (`PERDURE_ENVIRONMENT_ONLY`), so nothing reaches them by `.env`
 or by the stack's file for other shells.
@@ -22,14 +23,18 @@ from devstack.home import exported_by
 
 SHARES: Mapping[str, tuple[str, ...]] = {
     "migrations": ("DATABASE_URL",),
-    "billing": ("DATABASE_URL", "REPORT_STORE_URL", "TEMPORAL_*"),
-    "stripe": ("STRIPE_API_KEY", "STRIPE_API_BASE", "TEMPORAL_*"),
-    "webhook": ("STRIPE_WEBHOOK_SECRET", "TEMPORAL_*"),
+    "billing": ("DATABASE_URL", "REPORT_STORE_URL", "PAYLOAD_KEYS", "TEMPORAL_*"),
+    "stripe": ("STRIPE_API_KEY", "STRIPE_API_BASE", "PAYLOAD_KEYS", "TEMPORAL_*"),
+    "webhook": ("STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS", "TEMPORAL_*"),
+    "codec": ("PAYLOAD_KEYS",),
     "emulator": (),
 }
 # What is not for every child, whoever set it. The rest of the settings is harmless and goes to all.
 PARTICULAR = frozenset(
-    ("DATABASE_URL", "REPORT_STORE_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET")
+    (
+        *("DATABASE_URL", "REPORT_STORE_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET"),
+        *("PAYLOAD_KEYS", "CODEC_SERVER_TOKEN"),
+    )
 )
 
 
@@ -40,6 +45,8 @@ BILLING = (
     *("LIMIT_PERIOD_AMOUNT", "LIMIT_PERIOD_MULTIPLE", "LIMIT_PERIOD_CARRIED_SHARE"),
 )
 """Settings that the billing worker and the command line must have in common."""
+ENCRYPTION = ("PAYLOAD_KEYS", "PAYLOAD_PLAINTEXT")
+"""Of these too: without the keys that it wrote with, a stack could not read what its Temporal holds."""
 
 
 def forget_inherited(home: Path) -> None:
@@ -50,7 +57,7 @@ def forget_inherited(home: Path) -> None:
     other = os.environ.get("PERDURE_STACK")
     for exported in (exported_by(home), exported_by(Path(other)) if other else {}):
         for name, value in exported.items():
-            if name not in ("PERDURE_HOME", *BILLING) and os.environ.get(name) == value:
+            if name not in ("PERDURE_HOME", *BILLING, *ENCRYPTION) and os.environ.get(name) == value:
                 del os.environ[name]
 
 

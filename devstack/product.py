@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urljoin
 
 import aiohttp
 
@@ -18,11 +17,13 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "billing": ("worker", "--queue", "billing"),
     "stripe": ("worker", "--queue", "stripe"),
     "webhook": ("webhook",),
+    "codec": ("codec-server",),
 }
 NAMES: Mapping[str, str] = {
     "billing": "the billing worker",
     "stripe": "the Stripe worker",
     "webhook": "the webhook",
+    "codec": "the codec server",
 }
 POLLS_AS = {"billing": "TASK_QUEUE_TYPE_WORKFLOW", "stripe": "TASK_QUEUE_TYPE_ACTIVITY"}
 READY_SECONDS = 60.0
@@ -30,7 +31,7 @@ GLANCE_SECONDS = 1.0
 
 
 def product_child(name: str, log: Path, env: Mapping[str, str]) -> Child:
-    """A worker (`billing`, `stripe`) or the `webhook`, not yet started."""
+    """A worker (`billing`, `stripe`), the `webhook` or the server of the `codec`, not yet started."""
     return Child(NAMES[name], [*PERDURE, *COMMANDS[name]], log, env=env)
 
 
@@ -49,15 +50,15 @@ async def migrate(log: Path, env: Mapping[str, str]) -> None:
         child.kill()
 
 
-async def start_webhook(child: Child, url: str) -> None:
-    """Start it and wait until it answers.
+async def start_http(child: Child, page: str) -> None:
+    """Start it and wait until it answers at that page.
 
     Raises:
         StackError: it did not come up.
     """
     child.start()
     async with _session() as session:
-        await child.wait_ready(lambda: _answers(session, urljoin(url, "/readyz")), timeout_seconds=READY_SECONDS)
+        await child.wait_ready(lambda: _answers(session, page), timeout_seconds=READY_SECONDS)
 
 
 async def start_worker(child: Child, queue: str, temporal_http: str | None) -> None:

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urljoin
 
 import settings
 from devstack import ports
@@ -18,12 +19,19 @@ from devstack.errors import StackError
 from devstack.home import Home
 from devstack.postgres import Postgres
 from devstack.processes import Child
-from devstack.product import migrate, product_child, start_webhook, start_worker
+from devstack.product import migrate, product_child, start_http, start_worker
 from devstack.supervise import Part, supervise
 from devstack.temporal import NAMESPACE, TemporalServer, choose_ports
 from devstack.unprivileged import data_folder, drop_user
 
-PREFERRED_PORTS = {"temporal": 7233, "temporal_ui": 8233, "postgres": 5433, "webhook": 8474, "stripe": 12111}
+PREFERRED_PORTS = {
+    "temporal": 7233,
+    "temporal_ui": 8233,
+    "postgres": 5433,
+    "webhook": 8474,
+    "codec": 8475,
+    "stripe": 12111,
+}
 SAMPLE = Path(__file__).with_name("sample")
 PORT_TRIES = 3
 
@@ -117,6 +125,10 @@ class Stack:
             "REPORT_STORE_URL": given.report_store_url or self.home.folder("reports").as_uri(),
             "WEBHOOK_PORT": str(self._hold_webhook_port(given)),
         }
+        if given.payload_keys is not None:
+            self._values["PAYLOAD_KEYS"] = given.payload_keys.get_secret_value()
+            self._values["PAYLOAD_PLAINTEXT"] = given.payload_plaintext
+            self._values["CODEC_SERVER_PORT"] = str(ports.choose(*self._wanted("codec")))
         webhook_url = f"http://{_reached_at(given.webhook_host)}:{self._values['WEBHOOK_PORT']}/stripe/webhook"
         await _first_error(self._bring_up(given, webhook_url))
         self._tell(webhook_url, given)
@@ -130,6 +142,7 @@ class Stack:
             group.create_task(self._start_product("billing", webhook_url, database, temporal))
             group.create_task(self._start_product("stripe", webhook_url, stripe, temporal))
             group.create_task(self._start_product("webhook", webhook_url, stripe, temporal))
+            group.create_task(self._start_codec_server(temporal))
 
     def _hold_webhook_port(self, given: settings.Settings) -> int:
         wanted = [given.webhook_port] if "webhook_port" in given.model_fields_set else []
@@ -170,7 +183,7 @@ class Stack:
         def make(port: int) -> TemporalServer:
             chosen = choose_ports(port, ports.choose(*self._wanted("temporal_ui"), taken=[port]))
             database = self.home.folder("temporal") / "temporal.db"
-            return TemporalServer(chosen, self.home.log("temporal"), database)
+            return TemporalServer(chosen, self.home.log("temporal"), database, codec_url=self._codec_url())
 
         self._temporal = server = await self._on_a_port("temporal", make)
         self._remember_port("temporal_ui", server.ports.ui)
@@ -215,10 +228,32 @@ class Stack:
         child = product_child(name, self.home.log(name if name == "webhook" else f"{name}-worker"), self._env_of(name))
         if name == "webhook":
             self._release_port()
-            start = functools.partial(start_webhook, child, webhook_url)
+            start = functools.partial(start_http, child, urljoin(webhook_url, "/readyz"))
         else:
             temporal_http = self._temporal.http_url if self._temporal is not None else None
             start = functools.partial(start_worker, child, name, temporal_http)
+        self.parts.append(Part(child, start, child.stop, serves=False))
+        await start()
+
+    def _codec_url(self) -> str | None:
+        port = self._values.get("CODEC_SERVER_PORT")
+        return f"http://{ports.HOST}:{port}" if port else None
+
+    async def _start_codec_server(self, temporal: asyncio.Task[None]) -> None:
+        """For the UI of the embedded Temporal, once there are keys."""
+        await temporal
+        url = self._codec_url()
+        if url is None or self._temporal is None:
+            return
+        self._remember_port("codec", int(self._values["CODEC_SERVER_PORT"]))
+        origins = (f"http://{host}:{self._temporal.ports.ui}" for host in (ports.HOST, "localhost"))
+        env = {
+            **self._env_of("codec"),
+            "CODEC_SERVER_HOST": ports.HOST,
+            "CODEC_SERVER_ORIGINS": ",".join(origins),
+        }
+        child = product_child("codec", self.home.log("codec-server"), env)
+        start = functools.partial(start_http, child, f"{url}/healthz")
         self.parts.append(Part(child, start, child.stop, serves=False))
         await start()
 

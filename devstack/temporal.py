@@ -61,6 +61,8 @@ class TemporalServer:
     database: Path | None = None
     headless: bool = False
     extra: tuple[str, ...] = ()
+    codec_url: str | None = None
+    """Where its UI has encrypted payloads opened."""
     child: Child = field(init=False)
 
     def __post_init__(self) -> None:
@@ -123,6 +125,8 @@ class TemporalServer:
             command += ["--headless"]
         else:
             command += ["--ui-port", str(self.ports.ui), "--ui-disable-news-fetch"]
+            if self.codec_url is not None:
+                command += ["--ui-codec-endpoint", self.codec_url]
         if self.database is not None:
             # Without WAL the server manages a quarter of the workflows.
             command += ["--db-filename", str(self.database)]

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -80,6 +81,14 @@ def log_to_stderr(level: str) -> None:
     """Plain log lines for the long-running processes; Stripe's SDK would write two for each request."""
     logging.getLogger("stripe").setLevel(logging.WARNING)
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+
+
+async def until_stopped() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await stop.wait()
 
 
 def leave(status: int) -> NoReturn:

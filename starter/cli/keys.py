@@ -9,6 +9,13 @@ from typing import Annotated
 import typer
 
 from starter.cli import common
+from starter.cli.http import serve_http
+
+
+def register(app: typer.Typer) -> None:
+    """Add the codec server's command to the command line."""
+    app.command("codec-server")(codec_server)
+
 
 app = typer.Typer(help="Keys that encrypt what Temporal keeps.", no_args_is_help=True)
 
@@ -42,3 +49,16 @@ async def list_keys(as_json: common.AsJson = False) -> None:
         common.out.print(f"{key_id}  {'encrypts and decrypts' if number == 0 else 'decrypts'}", markup=False)
     if not ids:
         common.out.print("PAYLOAD_KEYS is not set: nothing is encrypted.")
+
+
+@common.command
+async def codec_server() -> None:
+    """Show encrypted payloads in the Temporal UI and to the `temporal` command, until SIGTERM. Needs PAYLOAD_KEYS."""
+    from starter.codec_server import make_codec_server
+
+    settings = common.settings()
+    common.log_to_stderr(settings.log_level)
+    application = make_codec_server(settings).application()
+    async with serve_http(application, settings.codec_server_host, settings.codec_server_port, "CODEC_SERVER_PORT"):
+        common.err.print(f"codec server: listening on http://{settings.codec_server_host}:{settings.codec_server_port}")
+        await common.until_stopped()

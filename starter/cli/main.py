@@ -35,6 +35,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 processes.register(app)
+keys.register(app)
 explain.register(app)
 recover.register(app)
 invoice_credit.register(invoices.app)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -97,12 +95,9 @@ async def webhook() -> None:
     limits = Limits(connections=ConnectionLimits(settings.webhook_connections))
     webhook = Webhook(await connect(lazy=True), secrets, limits, trust)
     host, port = settings.webhook_host, settings.webhook_port
-    stop = asyncio.Event()
     async with serving(webhook, host, port):
         common.err.print(f"webhook: listening on http://{host}:{port}{PATH}")
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await stop.wait()
+        await common.until_stopped()
 
 
 @db_app.command("upgrade")
