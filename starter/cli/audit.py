@@ -164,4 +164,4 @@ def _print_finding(check: Check, finding: Finding) -> None:
     named = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
     tables.say(f"{finding.kind} ({check}): {named}")
     tables.say(f"    {finding.detail}")
-    tables.say(f"    What to do: {REMEDIES.get(finding.kind, "")}")
+    tables.say(f"    What to do: {REMEDIES.get(finding.kind, '')}")
