@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.workflow import Info
 
 from billing.audit import STRIPE_CHECKS, Check
@@ -23,6 +25,7 @@ from devstack.emulator import StripeEmulator
 from starter.decisions import decide
 from tests.e2e.audits import (
     MAY,
+    alter,
     audited,
     audited_system,
     bill,
@@ -33,7 +36,9 @@ from tests.e2e.audits import (
     unheard,
 )
 from tests.e2e.test_credit_notes import credit
+from tests.e2e.test_money_findings import wake
 from tests.support.databases import FreshDatabase
+from tests.support.histories import record_histories
 from tests.support.metrics import metered
 from tests.support.system import System, until
 
@@ -52,9 +57,12 @@ async def system(
 async def settling(
     temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
 ) -> AsyncIterator[System]:
-    """What changed in the last minute is looked at again."""
-    async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path, settle=5) as running:
+    """What changed in the last seconds is looked at again."""
+    async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path, settle=20) as running:
         yield running
+        await running.admin("clock", {"frozen": False})
+        if folder := os.environ.get("RECORD_HISTORIES"):
+            await record_histories(running.client, Path(folder), "audited", "WorkflowType = 'AuditWorkflow'")
 
 
 async def every_state(system: System) -> None:
@@ -123,12 +131,18 @@ async def test_an_audit_looks_at_its_period_or_account_alone(system: System) -> 
         assert (await audited(system, **nothing)).found == set()
 
 
+@pytest.mark.history("audited")
 async def test_what_is_in_motion_is_looked_at_again(settling: System) -> None:
     system = settling
     they = await bill(system, "late", "lost")
+    assert (await audited(system)).completed
     await unheard(system)
-    for invoice in they.values():
-        await system.stripe.v1.invoices.pay_async(invoice.stripe_invoice_id, {"paid_out_of_band": True})
+    pay = system.stripe.v1.invoices.pay_async
+    await pay(they["late"].stripe_invoice_id, {"paid_out_of_band": True})
+    long_ago = datetime.now(UTC) - timedelta(minutes=1)
+    await system.admin("clock", {"now": long_ago.isoformat(), "frozen": True})
+    await pay(they["lost"].stripe_invoice_id, {"paid_out_of_band": True})
+    await alter(system, "UPDATE invoice SET updated_at = :at WHERE id = :id", at=long_ago, id=they["lost"].id)
     handle = await start_audit(system)
 
     async def looks_again() -> bool:
@@ -136,22 +150,13 @@ async def test_what_is_in_motion_is_looked_at_again(settling: System) -> None:
         return said.startswith("Looking again at Stripe's invoices that differ: 2")
 
     await until(looks_again)
-    await system.admin("webhook_faults", method="DELETE")
-    await system.stripe.v1.invoices.update_async(they["late"].stripe_invoice_id, {"metadata": {"x": "y"}})
     await wake(system, they["late"].key)
+    await system.until_state(they["late"].key, S.PAID)
     found = await ended(system, handle)
     assert found.found == {
         (Check.STRIPE_SAYS_THE_SAME, Kind.STATUS_DIFFERS, they["lost"].key, they["lost"].stripe_invoice_id)
     }
     assert found.figures(Check.STRIPE_SAYS_THE_SAME)["looked_at_again"] > 2
-
-
-async def wake(system: System, key: str) -> None:
-    """News of the invoice come through after all."""
-    from tests.e2e.test_money_findings import wake as signal
-
-    await signal(system, key)
-    await system.until_state(key, S.PAID)
 
 
 async def test_a_check_that_cannot_be_made_is_told_and_the_others_go_on(
@@ -184,6 +189,24 @@ async def test_a_database_that_is_away_for_a_while_is_waited_for(system: System)
     async with system.db.transaction() as connection:
         await connection.execute(text("ALTER TABLE away RENAME TO claim"))
     assert (await ended(system, handle)).findings == []
+
+
+async def test_an_audit_that_postgres_has_lost_ends(system: System, tmp_path: Path) -> None:
+    """Else the daily one would never be made again."""
+    await bill(system, "forgotten")
+    (tmp_path / "reports").rename(tmp_path / "away")
+    handle = await start_audit(system)
+
+    async def waits() -> bool:
+        return "usage reports" in str(await handle.query(Queries.PROGRESS, result_type=str))
+
+    await until(waits)
+    await alter(system, "DELETE FROM audit_run")
+    (tmp_path / "away").rename(tmp_path / "reports")
+    with pytest.raises(WorkflowFailureError) as failed:
+        await asyncio.wait_for(handle.result(), 60)
+    assert failed.value.__cause__ is not None
+    assert "not in this database" in str(failed.value.__cause__.__cause__)
 
 
 async def test_the_verdict_is_seen_in_the_ui_and_counted(system: System) -> None:
