@@ -21,8 +21,8 @@ INVALID = (
 async def check(connection: AsyncConnection, given: AuditInput) -> Figures:
     """Every instance's fates are summed up, and each claim is held against its instance and invoice."""
     parameters = given.parameters
-    await connection.execute(statement("audit_conservation", "create_usage"), parameters)
-    await connection.execute(statement("audit_conservation", "not_conserved"), parameters)
+    for name in ("create_usage", "clip_usage", "create_rest", "not_conserved"):
+        await connection.execute(statement("audit_conservation", name), parameters)
     parameters |= await currencies(connection)
     await connection.execute(statement("audit_claims", "misplaced"), parameters)
     rows = await connection.execute(statement("audit_conservation", "figures"))

@@ -22,7 +22,8 @@ async def check(connection: AsyncConnection, given: AuditInput) -> Figures:
         await connection.execute(statement(_TOPIC, name), parameters)
     first = await connection.execute(statement("audit_conservation", "first_chargeable"), parameters)
     months = _ended_months(given, first.scalar_one())
-    await connection.execute(statement("audit_conservation", "create_unbilled"), parameters | months)
+    for name in ("create_usage", "clip_usage", "create_unbilled"):
+        await connection.execute(statement("audit_conservation", name), parameters | months)
     for name in ("payers", "unbilled", "not_run"):
         await connection.execute(statement(_TOPIC, name), parameters)
     row = (await connection.execute(statement(_TOPIC, "figures"), parameters)).mappings().one()

@@ -3,7 +3,7 @@
 -- workers: their shared hash tables outgrow the /dev/shm of containers, and billing goes on meanwhile.
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('jit', 'off', true),
-       set_config('work_mem', '32MB', true),
+       set_config('work_mem', '64MB', true),
        set_config('max_parallel_workers_per_gather', '0', true),
        set_config('timezone', 'UTC', true);
 

@@ -1,6 +1,5 @@
--- name: usage
--- Of every instance that ran in the scope: its runtime as one range, the plain sums of its claims within, and the set
--- of instants that no claim takes. Why an instance is invalid is as `period status` has it.
+-- name: payer
+-- An account's windows, and what of them lies before what is billed at all, before the first rate, and after both.
 payer AS MATERIALIZED (
     SELECT a.attribution_id, given.windows,
            given.windows * CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
@@ -19,83 +18,123 @@ payer AS MATERIALIZED (
         WHERE s.attribution_id = a.attribution_id
     ) AS given
     WHERE CAST(:attribution_id AS text) IS NULL OR a.attribution_id = :attribution_id
-),
-ran AS (
-    SELECT w.id, w.attribution_id, w.lifetime IS NULL AS without_lifetime,
-           w.creation_time IS NULL AS without_creation, w.started_time IS NULL AS without_start,
-           CASE WHEN w.started_time <= coalesce(w.stopping_time, w.stopped_time, w.started_time)
-                THEN tstzrange(w.started_time, coalesce(
-                         w.stopping_time, w.stopped_time, greatest(w.started_time, CAST(:now AS timestamptz))
-                     )) * tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
-                ELSE 'empty'
-           END AS run
-    FROM workspace_instance AS w
-    WHERE CAST(:attribution_id AS text) IS NULL OR w.attribution_id = :attribution_id
-),
-claimed AS (
-    SELECT ran.id, ran.attribution_id, ran.run, ran.without_lifetime, ran.without_creation, ran.without_start,
-           coalesce(sum(upper(taken.part) - lower(taken.part)) FILTER (WHERE taken.fate = 'billed'), '0') AS billed,
-           coalesce(sum(upper(taken.part) - lower(taken.part)) FILTER (WHERE taken.fate = 'open'), '0') AS open,
-           coalesce(sum(upper(taken.part) - lower(taken.part)) FILTER (WHERE taken.fate = 'dead'), '0') AS written_off,
-           tstzmultirange(ran.run) - coalesce(range_agg(taken.part), '{}'::tstzmultirange) AS unclaimed
-    FROM ran
-    LEFT JOIN (claim AS c LEFT JOIN invoice AS i ON i.id = c.invoice_id)
-        ON c.instance_id = ran.id AND c.during && ran.run
-    CROSS JOIN LATERAL (
-        SELECT c.during * ran.run AS part,
-               CASE WHEN i.state IN ('voided', 'deleted') THEN 'dead'
-                    WHEN i.state IN ('billed', 'paid', 'uncollectible') THEN 'billed'
-                    ELSE 'open'
-               END AS fate
-    ) AS taken
-    WHERE CAST(:start AS timestamptz) IS NULL OR NOT isempty(ran.run)
-    GROUP BY ran.id, ran.attribution_id, ran.run, ran.without_lifetime, ran.without_creation, ran.without_start
-),
-rest AS (
-    SELECT claimed.*,
-           CASE WHEN claimed.without_creation THEN 'no_creation_time'
-                WHEN claimed.without_start THEN 'no_started_time'
-                WHEN claimed.without_lifetime THEN 'ends_before_start'
-                WHEN payer.attribution_id IS NOT NULL THEN NULL
-                WHEN coalesce(claimed.attribution_id, '') = '' THEN 'no_attribution_id'
-                WHEN claimed.attribution_id !~ :attribution_id_pattern THEN 'malformed_attribution_id'
-                ELSE 'no_such_account'
-           END AS invalid,
-           payer.windows, payer.early, payer.unrated, payer.chargeable
-    FROM claimed
-    LEFT JOIN payer USING (attribution_id)
 )
 
 -- name: create_usage
--- What is claimed is a plain sum, what is not is measured as a set: where claims are doubled, both come to more than
--- the runtime.
+-- Of every instance that ran in the scope: its runtime there as one range, why it is invalid (as `period status` has
+-- it), the plain sums of its claims by fate, and the set of instants that they take.
 CREATE TEMPORARY TABLE audit_usage ON COMMIT DROP AS
-WITH {usage}
-SELECT rest.id AS instance_id, rest.attribution_id, rest.invalid,
-       CASE WHEN isempty(rest.run) THEN interval '0' ELSE upper(rest.run) - lower(rest.run) END AS runtime,
-       rest.billed, rest.open, rest.written_off,
-       coalesce(measured.excluded, '0') AS excluded, coalesce(measured.uncovered, '0') AS uncovered,
-       coalesce(measured.early, '0') AS early, coalesce(measured.unrated, '0') AS unrated,
-       coalesce(measured.unbilled, '0') AS unbilled
+WITH ran AS (
+    SELECT w.id AS instance_id, w.attribution_id,
+           CASE WHEN w.creation_time IS NULL THEN 'no_creation_time'
+                WHEN w.started_time IS NULL THEN 'no_started_time'
+                WHEN w.lifetime IS NULL THEN 'ends_before_start'
+                WHEN a.attribution_id IS NOT NULL THEN NULL
+                WHEN coalesce(w.attribution_id, '') = '' THEN 'no_attribution_id'
+                WHEN w.attribution_id !~ :attribution_id_pattern THEN 'malformed_attribution_id'
+                ELSE 'no_such_account'
+           END AS invalid,
+           CASE WHEN w.started_time <= coalesce(w.stopping_time, w.stopped_time, w.started_time)
+                THEN tstzrange(w.started_time, coalesce(
+                         w.stopping_time, w.stopped_time, greatest(w.started_time, CAST(:now AS timestamptz))
+                     )) * {scope}
+                ELSE 'empty'
+           END AS run
+    FROM workspace_instance AS w
+    LEFT JOIN account AS a ON a.attribution_id = w.attribution_id
+    WHERE CAST(:attribution_id AS text) IS NULL OR w.attribution_id = :attribution_id
+    OFFSET 0  -- what follows reads the range, not what makes it
+),
+claimed AS (
+    {sums}
+    CROSS JOIN LATERAL (SELECT c.during * {scope} AS during) AS part
+    WHERE c.during && {scope}
+      AND (CAST(:attribution_id AS text) IS NULL
+           OR c.instance_id IN (SELECT id FROM workspace_instance WHERE attribution_id = :attribution_id))
+    GROUP BY c.instance_id
+)
+SELECT ran.instance_id, ran.attribution_id, ran.invalid, ran.run,
+       CASE WHEN isempty(ran.run) THEN interval '0' ELSE upper(ran.run) - lower(ran.run) END AS runtime,
+       coalesce(claimed.billed, '0') AS billed, coalesce(claimed.open, '0') AS open,
+       coalesce(claimed.written_off, '0') AS written_off,
+       coalesce(claimed.during, '{}'::tstzmultirange) AS claimed
+FROM ran
+LEFT JOIN claimed USING (instance_id)
+WHERE CAST(:start AS timestamptz) IS NULL AND CAST(:end AS timestamptz) IS NULL OR NOT isempty(ran.run);
+
+-- name: scope
+tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
+
+-- name: sums
+-- Plain sums: what is claimed twice counts twice.
+SELECT c.instance_id,
+       sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ('billed', 'paid', 'uncollectible'))
+       AS billed,
+       sum(upper(part.during) - lower(part.during)) FILTER (
+           WHERE coalesce(i.state, '') NOT IN ('billed', 'paid', 'uncollectible', 'voided', 'deleted')
+       ) AS open,
+       sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ('voided', 'deleted')) AS written_off,
+       range_agg(part.during) AS during
+FROM claim AS c
+LEFT JOIN invoice AS i ON i.id = c.invoice_id
+
+-- name: clip_usage
+-- Claims that reach beyond the runtime (a stop was corrected) count as far as they are within.
+UPDATE audit_usage AS u
+SET billed = coalesce(within.billed, '0'), open = coalesce(within.open, '0'),
+    written_off = coalesce(within.written_off, '0'), claimed = coalesce(within.during, '{}'::tstzmultirange)
+FROM (
+    SELECT odd.instance_id, found.billed, found.open, found.written_off, found.during
+    FROM (SELECT instance_id FROM audit_usage WHERE NOT claimed <@ run) AS odd
+    LEFT JOIN (
+        {sums}
+        JOIN (SELECT instance_id, run FROM audit_usage WHERE NOT claimed <@ run) AS beyond
+            ON beyond.instance_id = c.instance_id
+        CROSS JOIN LATERAL (SELECT c.during * beyond.run AS during) AS part
+        WHERE NOT isempty(part.during)
+        GROUP BY c.instance_id
+    ) AS found USING (instance_id)
+) AS within
+WHERE within.instance_id = u.instance_id;
+
+-- name: create_rest
+-- What no claim takes, measured as sets of instants: beside sums that count a double twice it comes to too much.
+CREATE TEMPORARY TABLE audit_rest ON COMMIT DROP AS
+WITH {payer},
+rest AS (
+    SELECT u.instance_id, u.invalid, tstzmultirange(u.run) - u.claimed AS unclaimed, payer.windows, payer.early,
+           payer.unrated, payer.chargeable
+    FROM audit_usage AS u
+    LEFT JOIN payer ON u.invalid IS NULL AND payer.attribution_id = u.attribution_id
+    WHERE NOT u.run <@ u.claimed
+    OFFSET 0
+)
+SELECT rest.instance_id,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'excluded'), '0') AS excluded,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'uncovered'), '0') AS uncovered,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'early'), '0') AS early,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'unrated'), '0') AS unrated,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'unbilled'), '0') AS unbilled
 FROM rest
-LEFT JOIN LATERAL (
-    SELECT sum(upper(part) - lower(part)) FILTER (WHERE fate = 'excluded') AS excluded,
-           sum(upper(part) - lower(part)) FILTER (WHERE fate = 'uncovered') AS uncovered,
-           sum(upper(part) - lower(part)) FILTER (WHERE fate = 'early') AS early,
-           sum(upper(part) - lower(part)) FILTER (WHERE fate = 'unrated') AS unrated,
-           sum(upper(part) - lower(part)) FILTER (WHERE fate = 'unbilled') AS unbilled
-    FROM (
-        SELECT 'excluded' AS fate, unnest(rest.unclaimed) AS part WHERE rest.invalid IS NOT NULL
-        UNION ALL
-        SELECT 'uncovered', unnest(rest.unclaimed - rest.windows) WHERE rest.invalid IS NULL
-        UNION ALL
-        SELECT 'early', unnest(rest.unclaimed * rest.early) WHERE rest.invalid IS NULL
-        UNION ALL
-        SELECT 'unrated', unnest(rest.unclaimed * rest.unrated) WHERE rest.invalid IS NULL
-        UNION ALL
-        SELECT 'unbilled', unnest(rest.unclaimed * rest.chargeable) WHERE rest.invalid IS NULL
-    ) AS parts
-) AS measured ON NOT isempty(rest.unclaimed);
+CROSS JOIN LATERAL (
+    SELECT 'excluded' AS fate, unnest(rest.unclaimed) AS part WHERE rest.invalid IS NOT NULL
+    UNION ALL
+    SELECT 'uncovered', unnest(rest.unclaimed - rest.windows) WHERE rest.invalid IS NULL
+    UNION ALL
+    SELECT 'early', unnest(rest.unclaimed * rest.early) WHERE rest.invalid IS NULL
+    UNION ALL
+    SELECT 'unrated', unnest(rest.unclaimed * rest.unrated) WHERE rest.invalid IS NULL
+    UNION ALL
+    SELECT 'unbilled', unnest(rest.unclaimed * rest.chargeable) WHERE rest.invalid IS NULL
+) AS parts
+GROUP BY rest.instance_id;
+
+-- name: fates
+SELECT u.instance_id, u.attribution_id, u.invalid, u.runtime, u.billed, u.open, u.written_off,
+       coalesce(r.excluded, '0') AS excluded, coalesce(r.uncovered, '0') AS uncovered, coalesce(r.early, '0') AS early,
+       coalesce(r.unrated, '0') AS unrated, coalesce(r.unbilled, '0') AS unbilled
+FROM audit_usage AS u
+LEFT JOIN audit_rest AS r USING (instance_id)
 
 -- name: figures
 -- In microseconds, by the reason why instances are invalid; summed by account first, so that intervals stay small.
@@ -113,7 +152,7 @@ FROM (
     SELECT attribution_id, invalid, count(*) AS instances, sum(runtime) AS runtime, sum(billed) AS billed,
            sum(open) AS open, sum(written_off) AS written_off, sum(excluded) AS excluded, sum(uncovered) AS uncovered,
            sum(early) AS early, sum(unrated) AS unrated, sum(unbilled) AS unbilled
-    FROM audit_usage
+    FROM ({fates}) AS u
     GROUP BY attribution_id, invalid
 ) AS of_account
 GROUP BY invalid;
@@ -124,7 +163,7 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), 'not_conserved', u.at
        'it ran ' || us.runtime || ' us, but the parts come to ' || us.parts || ' us: ' || us.billed || ' billed, '
        || us.open || ' open, ' || us.written_off || ' written off, ' || us.excluded || ' excluded, ' || us.unbilled
        || ' not yet billed'
-FROM audit_usage AS u
+FROM ({fates}) AS u
 CROSS JOIN LATERAL (
     SELECT CAST(extract(epoch FROM u.runtime) * 1000000 AS bigint) AS runtime,
            CAST(extract(epoch FROM u.billed) * 1000000 AS bigint) AS billed,
@@ -142,15 +181,21 @@ ORDER BY u.instance_id;
 -- name: create_unbilled
 -- What could be billed of months that have ended and is not, by account and month.
 CREATE TEMPORARY TABLE audit_unbilled ON COMMIT DROP AS
-WITH {usage}
-SELECT rest.attribution_id, m.name AS month, m.until, count(DISTINCT rest.id) AS instances, min(rest.id) AS instance_id,
+WITH {payer},
+rest AS (
+    SELECT u.attribution_id, u.instance_id, piece
+    FROM audit_usage AS u
+    JOIN payer USING (attribution_id)
+    CROSS JOIN LATERAL unnest((tstzmultirange(u.run) - u.claimed) * payer.chargeable) AS piece
+    WHERE u.invalid IS NULL AND NOT u.run <@ u.claimed
+)
+SELECT rest.attribution_id, m.name AS month, m.until, count(DISTINCT rest.instance_id) AS instances,
+       min(rest.instance_id) AS instance_id,
        CAST(extract(epoch FROM sum(least(upper(piece), m.until) - greatest(lower(piece), m.since))) * 1000000
             AS bigint) AS us
 FROM rest
-CROSS JOIN LATERAL unnest(rest.unclaimed * rest.chargeable) AS piece
 JOIN unnest(CAST(:months AS text[]), CAST(:months_from AS timestamptz[]), CAST(:months_to AS timestamptz[]))
     AS m (name, since, until) ON m.since < upper(piece) AND m.until > lower(piece)
-WHERE rest.invalid IS NULL
 GROUP BY rest.attribution_id, m.name, m.until;
 
 -- name: first_chargeable

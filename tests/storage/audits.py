@@ -1,20 +1,39 @@
-"""Running a check of the audit and reading what it found."""
+"""Running a check of the audit and reading what it found; a small world in which faults are planted."""
 
 from __future__ import annotations
 
 import itertools
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billing.audit import REMEDIES, AuditScope, Check
+from billing.invoice import InvoiceState
+from billing.rate_card import parse_rate_card
 from billing.rating import RateCard
 from storage.audit_checks import run_database_check
 from storage.audits import CheckRecord, Finding, audit_findings, begin_audit
+from storage.claims import claim_page
 from storage.database import Database
-from tests.storage.usage import card, may
+from storage.invoices import move_invoice, record_draft, record_report
+from tests.storage.usage import add_account, add_instances, instance, may, scope
 
 _NUMBERS = itertools.count(1)
 STUCK_AFTER = timedelta(days=3)
+A, B = "2022-05/team:a/period", "2022-05/team:b/period"
+CARD = parse_rate_card(
+    {
+        "version": [
+            {
+                "effective_from": start,
+                "credits_per_minute": {"default": rate, "xl": "0.3333333333"},
+                "price_per_credit": {"usd": "0.036", "jpy": "4.7", "kwd": "0.011"},
+                "minimum_charge": {"usd": "0.50"},
+            }
+            for start, rate in ((datetime(2022, 1, 1, tzinfo=UTC), "0.1666666667"), (may(16), "0.2"))
+        ]
+    }
+)
+"""Two versions; the second from 16 May on."""
 
 
 async def audit(
@@ -24,33 +43,65 @@ async def audit(
     period: str | None = None,
     attribution_id: str | None = None,
     now: datetime | None = None,
-    rate_card: RateCard | None = None,
+    rate_card: RateCard = CARD,
     bill_after: datetime | None = None,
     **more: Any,
 ) -> tuple[CheckRecord, list[Finding]]:
-    """One check, made twice: the second try forgets what the first found."""
+    """One check of a new audit."""
     audit_id = f"audit-{next(_NUMBERS)}"
     scope = AuditScope(period, attribution_id)
     await begin_audit(db, audit_id, scope, STUCK_AFTER)
-    for _ in range(2):
-        record = await run_database_check(
-            db,
-            audit_id,
-            check,
-            scope,
-            stuck_after=STUCK_AFTER,
-            bill_after=bill_after,
-            rate_card=rate_card or card(),
-            now=now or may(40),
-            heartbeat=None,
-            **more,
-        )
+    record = await run_database_check(
+        db,
+        audit_id,
+        check,
+        scope,
+        stuck_after=STUCK_AFTER,
+        bill_after=bill_after,
+        rate_card=rate_card,
+        now=now or datetime.now(UTC),
+        heartbeat=None,
+        **more,
+    )
     findings = [finding async for _, finding in audit_findings(db, audit_id)]
     assert record.discrepancies == len(findings)
     assert {finding.kind for finding in findings} <= set(REMEDIES)
+    assert all(finding.detail for finding in findings)
     return record, findings
 
 
-def told(findings: list[Finding]) -> list[tuple[str, str | None, str | None]]:
+Told = tuple[str, str, str]
+
+
+def told(findings: list[Finding]) -> list[Told]:
     """Kind, instance and invoice of each."""
     return sorted((each.kind, each.instance_id or "", each.invoice_key or "") for each in findings)
+
+
+async def move(db: Database, key: str, *states: InvoiceState) -> None:
+    """Take an invoice that is claimed through these states, as the workflow would."""
+    await record_report(db, key, f"reports/{key}")
+    for state in states:
+        if state is InvoiceState.DRAFT:
+            await record_draft(db, key, f"in_{key}", f"cus_{key}")
+        else:
+            await move_invoice(db, key, state, may(33))
+
+
+BILLED = (InvoiceState.DRAFT, InvoiceState.FINALIZED, InvoiceState.BILLED)
+
+
+async def billed_world(db: Database) -> None:
+    """Two accounts whose May is billed. a1 is of one day, a2 half before the period, a3 across the rates' change."""
+    await add_account(db, "team:a")
+    await add_account(db, "team:b")
+    await add_instances(
+        db,
+        instance("a1", may(2), may(3)),
+        instance("a2", may(0.5), may(1.5), workspace_class="xl"),
+        instance("a3", may(15.5), may(16.5)),
+        instance("b1", may(4), may(5), attribution_id="team:b"),
+    )
+    await claim_page(db, scope(), CARD)
+    await move(db, A, *BILLED)
+    await move(db, B, *BILLED)

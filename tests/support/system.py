@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +22,9 @@ from temporalio.service import RPCError
 
 import settings as product_settings
 from activities.stripe_client import close_stripe_client, make_stripe_client
+from billing.audit import DATABASE_CHECKS, AuditScope, Check
 from billing.invoice import OPEN, InvoiceState
+from billing.rate_card import load_rate_card
 from billing.rows import AccountRow, InstanceRow
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
@@ -32,6 +34,8 @@ from devstack.emulator import StripeEmulator
 from starter.client import register_search_attributes
 from starter.webhook import PATH, Webhook
 from storage import accounts, instances, invoices
+from storage.audit_checks import run_database_check
+from storage.audits import Finding, audit_findings, begin_audit
 from storage.database import Database
 from storage.invoice_records import InvoiceRecord
 from storage.reports import ReportStore
@@ -63,6 +67,8 @@ class System:
     emulator: StripeEmulator
     stripe: Any
     webhook: Webhook
+    audited: bool = True
+    """Whether the books are audited in the end; a test that spoils them by hand says no."""
     _parts: dict[str, AsyncExitStack] = field(default_factory=dict)
 
     async def start(self, *queues: str) -> None:
@@ -197,6 +203,20 @@ class System:
         return [found.to_dict() async for found in page.auto_paging_iter()]
 
 
+async def discrepancies(system: System) -> list[Finding]:
+    """What the checks of the books in PostgreSQL find, whatever the test has done."""
+    scope, stuck_after = AuditScope(), timedelta(days=1)
+    await begin_audit(system.db, "in-the-end", scope, stuck_after)
+    for check in DATABASE_CHECKS:
+        if check is not Check.NOTHING_STUCK:
+            await run_database_check(
+                system.db, "in-the-end", check, scope, stuck_after=stuck_after, bill_after=system.settings.bill_after,
+                rate_card=load_rate_card(system.settings.rate_card), now=datetime.now(UTC), heartbeat=None,
+                zone=system.settings.zone,
+            )  # fmt: skip
+    return [finding async for _, finding in audit_findings(system.db, "in-the-end")]
+
+
 async def until(check: Callable[[], Awaitable[T | None]], seconds: float = 30) -> T:
     """The first truthy result of `check`."""
     end = asyncio.get_running_loop().time() + seconds
@@ -276,3 +296,5 @@ async def running_system(
         await system.start(*queues)
         stack.push_async_callback(system.stop)
         yield system
+        if system.audited:
+            assert await discrepancies(system) == []
