@@ -103,6 +103,7 @@ class AuditActivities:
     async def record_checks(self, record: RecordCheck) -> ChecksMade:
         """Record that checks were made whose findings are there already."""
         async with step(), self._db.transaction() as connection:
+            await audits.require_audit(connection, record.audit.audit_id)
             for name, figures in record.figures.items():
                 await audits.record_check(connection, record.audit.audit_id, Check(name), figures)
         return ChecksMade(checks=await self._checks(record.audit.audit_id, record.figures))
@@ -113,6 +114,7 @@ class AuditActivities:
         check = Check(failed.check)
         async with step(), self._db.transaction() as connection:
             audit_id = failed.audit.audit_id
+            await audits.require_audit(connection, audit_id)
             await audits.clear_check(connection, audit_id, check)
             await audits.add_findings(connection, audit_id, check, [Finding(Kind.NOT_MADE, failed.reason)])
             await audits.record_check(connection, audit_id, check, {})
@@ -122,6 +124,8 @@ class AuditActivities:
     async def finish(self, ref: AuditRef) -> AuditOutcome:
         """Close the audit, and tell of what it found in the log and the metrics."""
         async with step():
+            async with self._db.transaction(read_only=True) as connection:
+                await audits.require_audit(connection, ref.audit_id)
             await audit_stripe.forget_staged(self._db, ref.audit_id)
             await audits.finish_audit(self._db, ref.audit_id)
             checks = await self._checks(ref.audit_id, [str(check) for check in Check])
@@ -139,8 +143,7 @@ class AuditActivities:
 
     async def _checks(self, audit_id: str, names: Collection[str]) -> list[CheckOutcome]:
         audit = await audits.load_audit(self._db, audit_id)
-        if audit is None:
-            raise audits.UnknownAuditError(f"audit {audit_id} is not in this database: it was emptied or restored")
+        assert audit is not None  # it was there a moment ago
         return [_outcome(made) for made in audit.checks if made.check in names]
 
 

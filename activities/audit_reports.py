@@ -45,8 +45,11 @@ async def check_reports(db: Database, reports: ReportStore, records: Sequence[In
         async with few:
             return await _settled(db, reports, record)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(record)) for record in records]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(record)) for record in records]
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None  # of the same outage, as a rule
     checked = [task.result() for task in tasks]
     return ReportsChecked([finding for finding, _ in checked if finding], sum(claims for _, claims in checked))
 

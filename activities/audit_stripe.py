@@ -64,7 +64,7 @@ class AuditStripeActivities:
 
     @activity.defn(name=Activities.MARK_SUSPECT_INVOICES)
     async def mark(self, ref: AuditRef) -> PageAudited:
-        """After the last page: what Postgres has and the list lacked is suspect too, and so is what shares a key."""
+        """After the last page: what Postgres has and the list lacked is suspect too."""
         async with step():
             await store.mark_suspects(self._db, ref.audit_id, scope_of(ref))
             expected = await store.expected_in_stripe(self._db, scope_of(ref))
@@ -130,7 +130,7 @@ class _Books:
         ids = {facts.stripe_invoice_id for facts in found}
         records = await store.invoices_of_stripe(db, keys, ids)
         accounts = {_named(facts, stripe_metadata.ATTRIBUTION_ID) for facts in found}
-        customers = {facts.stripe_customer_id or "" for facts in found}
+        customers = {facts.stripe_customer_id for facts in found if facts.stripe_customer_id}
         return cls(records, *await store.known_accounts(db, accounts, customers))
 
     def by_id(self, facts: StripeInvoiceFacts) -> InvoiceRecord | None:

@@ -1,5 +1,5 @@
 """The Temporal Schedules: the monthly one, which fires in UTC some hours after every period's end and makes up for
-missed months; and the catch-up with Stripe's events, every few minutes."""
+missed months; the catch-up with Stripe's events, every few minutes; and the audit, every day."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from billing.errors import InputError
 from contracts import workflow_ids
+from contracts.audit import AuditInput
 from contracts.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
 from contracts.periods import ScheduledPeriodInput
@@ -39,6 +40,7 @@ from contracts.periods import ScheduledPeriodInput
 logger = logging.getLogger("perdure.schedules")
 
 _CATCH_UP = timedelta(days=400)
+_AUDIT_HOUR = 3
 _PAUSED_AT = "paused by perdure at "
 _YEARS = range(2024, 2038)  # what is known of the future of all zones
 _LAST_DAY_OF_EVERY_MONTH = 28
@@ -124,6 +126,25 @@ async def set_catch_up_schedule(client: Client, every: timedelta) -> ScheduleSta
     return await schedule_state(client, workflow_ids.CATCH_UP_SCHEDULE)
 
 
+async def set_audit_schedule(client: Client, hour: int = _AUDIT_HOUR) -> ScheduleState:
+    """Create the schedule of the daily audit of everything, or bring it to this hour in UTC."""
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            Workflows.AUDIT,
+            AuditInput(),
+            id=workflow_ids.SCHEDULED_AUDIT,
+            task_queue=BILLING_QUEUE,
+            static_summary="Holds Postgres, reports and Stripe against each other",
+            static_details="It ends failed when anything differs: `perdure audit --last` lists what, and what to do.",
+        ),
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(hour)], comment="every day")]),
+        # One audit sees all there is: none is worth making up for, nor two at once.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=1)),
+    )
+    await _put(client, workflow_ids.AUDIT_SCHEDULE, schedule)
+    return await schedule_state(client, workflow_ids.AUDIT_SCHEDULE)
+
+
 async def _put(client: Client, name: str, schedule: Schedule) -> None:
     """Create the schedule, or change the one that exists; one that is paused stays so."""
     try:
@@ -166,7 +187,7 @@ async def pause_schedule(client: Client, note: str, name: str = workflow_ids.MON
 async def resume_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
     """Resume it, and run the months that the pause has swallowed: Temporal does not catch those up itself.
 
-    The catch-up's next run reads by itself what came meanwhile.
+    The next catch-up reads by itself what came meanwhile, the next audit looks at all there is.
     """
     state = await schedule_state(client, name)
     if name != workflow_ids.MONTHLY_SCHEDULE:

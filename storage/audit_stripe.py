@@ -83,7 +83,7 @@ async def first_invoice_at(db: Database) -> datetime | None:
 
 
 async def invoices_of_stripe(db: Database, keys: Collection[str], stripe_ids: Collection[str]) -> list[InvoiceRecord]:
-    """Invoices with one of these keys, and those that are one of these Stripe invoices or replace one."""
+    """Invoices with one of these keys, and those that are one of these Stripe invoices."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("invoices", "of_stripe"), {"keys": sorted(keys), "stripe_ids": sorted(stripe_ids)}
@@ -100,7 +100,13 @@ async def known_accounts(
             statement("audit_stripe", "known_accounts"),
             {"attribution_ids": sorted(attribution_ids), "customers": sorted(customers)},
         )
-        rows = found.all()
+        rows = list(found.all())
+        unknown = set(customers) - {row.stripe_customer_id for row in rows}
+        if unknown:  # as a rule there are none, so that invoices are not searched
+            former = await connection.execute(
+                statement("audit_stripe", "former_customers"), {"customers": sorted(unknown)}
+            )
+            rows += former.all()
     return {row.attribution_id for row in rows}, {row.stripe_customer_id: row.attribution_id for row in rows}
 
 
@@ -113,10 +119,9 @@ async def stage_invoices(db: Database, audit_id: str, invoices: Sequence[StagedI
 
 
 async def mark_suspects(db: Database, audit_id: str, scope: AuditScope) -> None:
-    """After the last page: those of ours that were not listed, and those that share a key, are suspect too."""
+    """After the last page: those of ours that were not listed are suspect too."""
     async with db.transaction() as connection:
         await connection.execute(statement("audit_stripe", "mark_missing"), {"audit_id": audit_id, **_scope(scope)})
-        await connection.execute(statement("audit_stripe", "mark_twice"), {"audit_id": audit_id})
 
 
 async def suspects(db: Database, audit_id: str, after: str, limit: int) -> list[SuspectInvoice]:

@@ -84,6 +84,16 @@ async def add_findings(connection: AsyncConnection, audit_id: str, check: Check,
         await connection.execute(statement("audit", "add_finding"), rows)
 
 
+async def require_audit(connection: AsyncConnection, audit_id: str) -> None:
+    """Make sure that the run is there still: what it holds may be emptied, or restored, while it runs.
+
+    Raises:
+        UnknownAuditError: it is not.
+    """
+    if (await connection.execute(statement("audit", "run"), {"id": audit_id})).one_or_none() is None:
+        raise UnknownAuditError(f"audit {audit_id} is not in this database: it was emptied or restored meanwhile")
+
+
 async def record_check(
     connection: AsyncConnection, audit_id: str, check: Check, figures: Mapping[str, int | str]
 ) -> None:

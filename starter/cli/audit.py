@@ -163,5 +163,6 @@ def _print_finding(check: Check, finding: Finding) -> None:
     }
     named = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
     tables.say(f"{finding.kind} ({check}): {named}")
-    tables.say(f"    {finding.detail}")
+    # What stands in Stripe's metadata may be anything.
+    tables.say(f"    {''.join(each if each.isprintable() else ' ' for each in finding.detail)}")
     tables.say(f"    What to do: {REMEDIES.get(finding.kind, '')}")

@@ -41,7 +41,13 @@ async def run(scope: AuditScope, stuck_after: timedelta | None) -> str:
         cause = error.cause
         if isinstance(cause, ApplicationError) and cause.details:
             return AuditOutcome.model_validate(cause.details[0]).audit_id
-        raise common.CommandError(f"{handle.id} failed: {cause}") from error
+        raise common.CommandError(f"{handle.id} failed: {_deepest(error)}") from error
+
+
+def _deepest(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 async def _start(scope: AuditScope, stuck_after: timedelta | None) -> WorkflowHandle[Any, AuditOutcome]:

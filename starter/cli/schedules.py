@@ -1,4 +1,4 @@
-"""`perdure schedule`: the Temporal Schedules, of the monthly run and of the catch-up with Stripe's events."""
+"""`perdure schedule`: the Temporal Schedules, of the monthly run, the catch-up with Stripe's events, the audit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from starter.schedules import ScheduleState
 
 app = typer.Typer(
-    help="The schedules, of the monthly run and of the catch-up with Stripe: set, list, pause, resume, trigger.",
+    help="The schedules, of the monthly run, the catch-up with Stripe, the audit: set, list, pause, resume, trigger.",
     no_args_is_help=True,
 )
 
@@ -40,7 +40,7 @@ async def set_(
     ] = 6,
     as_json: common.AsJson = False,
 ) -> None:
-    """Create the schedules, or bring the existing ones to these values: every month, and Stripe's events."""
+    """Create the schedules, or bring the existing ones to these values: every month, Stripe's events, the audit."""
     from starter import client, schedules
 
     if not 0 <= delay_hours <= _LONGEST_DELAY_HOURS:
@@ -50,11 +50,12 @@ async def set_(
     monthly = await schedules.set_schedule(temporal, settings.billing_time_zone, timedelta(hours=delay_hours))
     every = timedelta(minutes=settings.events_catch_up_minutes)
     catch_up = await schedules.set_catch_up_schedule(temporal, every)
+    audit = await schedules.set_audit_schedule(temporal)
     if as_json:
-        common.print_json(_document(monthly) | {"catch_up": _document(catch_up)})
-    else:
-        _print(monthly)
-        _print(catch_up)
+        common.print_json(_document(monthly) | {"catch_up": _document(catch_up), "audit": _document(audit)})
+        return
+    for state in (monthly, catch_up, audit):
+        _print(state)
 
 
 @app.command("list")
@@ -119,7 +120,7 @@ async def trigger(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
 
 def _check(name: str) -> None:
     if name not in workflow_ids.SCHEDULES:
-        raise InputError(f"there is no schedule {name!r}: {' and '.join(workflow_ids.SCHEDULES)} are there")
+        raise InputError(f"there is no schedule {name!r}: {', '.join(workflow_ids.SCHEDULES)} are there")
 
 
 async def _until(client: Client, name: str, reached: Callable[[ScheduleState], bool]) -> ScheduleState:

@@ -20,9 +20,10 @@ SELECT min(least(cutoff, claimed_at)) FROM invoice;
 SELECT attribution_id, stripe_customer_id
 FROM account
 WHERE attribution_id = ANY (CAST(:attribution_ids AS text[]))
-   OR stripe_customer_id = ANY (CAST(:customers AS text[]))
-UNION ALL
-SELECT attribution_id, stripe_customer_id
+   OR stripe_customer_id = ANY (CAST(:customers AS text[]));
+
+-- name: former_customers
+SELECT DISTINCT attribution_id, stripe_customer_id
 FROM invoice
 WHERE stripe_customer_id = ANY (CAST(:customers AS text[]));
 
@@ -42,18 +43,6 @@ WHERE i.stripe_invoice_id IS NOT NULL
   AND i.state NOT IN ('voided', 'deleted')
   AND {in_scope}
 ON CONFLICT (audit_id, stripe_invoice_id) DO NOTHING;
-
--- name: mark_twice
-UPDATE audit_stripe_invoice AS s
-SET suspect = true
-FROM (
-    SELECT invoice_key
-    FROM audit_stripe_invoice
-    WHERE audit_id = :audit_id AND status NOT IN ('void', 'deleted')
-    GROUP BY invoice_key
-    HAVING count(*) > 1
-) AS twice
-WHERE s.audit_id = :audit_id AND s.invoice_key = twice.invoice_key AND s.status NOT IN ('void', 'deleted');
 
 -- name: suspects
 SELECT stripe_invoice_id, invoice_key, stripe_customer_id
@@ -112,11 +101,8 @@ FROM (
       AND NOT s.voided
       AND s.amount > 0
       AND {in_scope}
-      AND NOT EXISTS (
-          SELECT FROM credit_note AS n
-          WHERE n.stripe_credit_note_id = s.stripe_credit_note_id
-             OR n.key = s.credit_note_key AND n.state = 'requested'
-      )
+      AND NOT EXISTS (SELECT FROM credit_note AS n WHERE n.stripe_credit_note_id = s.stripe_credit_note_id)
+      AND NOT EXISTS (SELECT FROM credit_note AS n WHERE n.key = s.credit_note_key AND n.state = 'requested')
 ) AS differing
 WHERE stripe_invoice_id > :after
   AND (CAST(:stripe_invoice_id AS text) IS NULL OR stripe_invoice_id = :stripe_invoice_id)

@@ -29,9 +29,7 @@ LIMIT :limit;
 -- name: of_stripe
 SELECT {columns}
 FROM invoice
-WHERE key = ANY (CAST(:keys AS text[]))
-   OR stripe_invoice_id = ANY (CAST(:stripe_ids AS text[]))
-   OR replaces_stripe_invoice_id = ANY (CAST(:stripe_ids AS text[]));
+WHERE key = ANY (CAST(:keys AS text[])) OR stripe_invoice_id = ANY (CAST(:stripe_ids AS text[]));
 
 -- name: with_reports
 -- What is in the report store, or should be; of dead ones too.

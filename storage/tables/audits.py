@@ -71,7 +71,6 @@ AUDIT_STRIPE_INVOICE = Table(
     Column("stripe_customer_id", Text),
     Column("suspect", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("audit_id", "stripe_invoice_id"),
-    Index("audit_stripe_invoice_key", "audit_id", "invoice_key"),
 )
 
 AUDIT_STRIPE_CREDIT_NOTE = Table(

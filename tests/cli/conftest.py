@@ -37,6 +37,12 @@ class Ran:
         return json.loads(self.out)
 
     @property
+    def document_of_failure(self) -> Any:
+        """The JSON that it printed, though it says by its status that something is amiss."""
+        assert self.status == 1, self.err
+        return json.loads(self.out)
+
+    @property
     def error(self) -> str:
         """The one line of its error: exit status 1, nothing on standard output, no traceback."""
         assert (self.status, self.out) == (1, ""), self

@@ -50,7 +50,7 @@ async def test_the_catch_up_with_stripe(perdure: Perdure, temporal_client: Clien
     first, second = (datetime.fromisoformat(at) for at in made["next_runs"][:2])
     assert second - first == timedelta(minutes=7)
     listed = (await perdure("schedule", "list", "--json")).document
-    assert [each["id"] for each in listed] == ["billing-monthly", "stripe-events-catch-up"]
+    assert [each["id"] for each in listed] == ["billing-monthly", "stripe-events-catch-up", "audit-daily"]
 
     paused = (await perdure("schedule", "pause", made["id"], "--note", "Stripe is down", "--json")).document
     assert (paused["id"], paused["paused"]) == (made["id"], True)
@@ -59,4 +59,20 @@ async def test_the_catch_up_with_stripe(perdure: Perdure, temporal_client: Clien
     triggered = (await perdure("schedule", "trigger", made["id"], "--json")).document
     assert triggered["recent_runs"][0]["workflow_id"].startswith("stripe-events-")
     unknown = await perdure("schedule", "trigger", "nightly")
-    assert unknown.error == "there is no schedule 'nightly': billing-monthly and stripe-events-catch-up are there"
+    names = "billing-monthly, stripe-events-catch-up, audit-daily"
+    assert unknown.error == f"there is no schedule 'nightly': {names} are there"
+
+
+async def test_the_daily_audit(perdure: Perdure, temporal_client: Client) -> None:
+    perdure.settings |= {
+        "TEMPORAL_ADDRESS": temporal_client.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": (await new_namespace(temporal_client)).namespace,
+    }
+    made = (await perdure("schedule", "set", "--json")).document["audit"]
+    assert (made["id"], made["paused"]) == ("audit-daily", False)
+    first, second = (datetime.fromisoformat(at) for at in made["next_runs"][:2])
+    assert (first.hour, second - first) == (3, timedelta(days=1))
+    assert (await perdure("schedule", "pause", "audit-daily", "--json")).document["paused"]
+    assert not (await perdure("schedule", "resume", "audit-daily", "--json")).document["paused"]
+    triggered = (await perdure("schedule", "trigger", "audit-daily", "--json")).document
+    assert triggered["recent_runs"][0]["workflow_id"].startswith("audit/daily-")

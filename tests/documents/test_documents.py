@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from billing.invoice import TRANSITIONS
+from billing.reconciliation import RECONCILIATION_REMEDIES
 from settings import Settings
 from tests.webhook.attack.campaign import FAMILIES
 
@@ -22,8 +23,6 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```(?:sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:    )?\s*(?:docker compose run --rm (?:-T )?)?(perdure|worker-stripe|schedule)( .*)$")
 INLINE = re.compile(r"`perdure ([^`]*)`")
-# Said to come later, in the changelog alone.
-PLANNED = {"audit"}
 
 
 def _slug(heading: str) -> str:
@@ -81,11 +80,7 @@ def _check(command: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
 def test_commands_exist(document: Path) -> None:
     for command in _commands(document):
-        if command in PLANNED:
-            assert document.name == "CHANGELOG.md", f"{command} is only planned"
-        elif command.isupper() or not command:
-            continue
-        else:
+        if command and not command.isupper():
             _check(command)
 
 
@@ -117,6 +112,13 @@ def test_the_diagram_of_states_is_the_table() -> None:
     page = (ROOT / "docs/invoices.md").read_text()
     drawn = set(re.findall(r"^    (\w+) --> (\w+)", page, re.MULTILINE))
     assert drawn == {(str(state), str(to)) for state, wanted in TRANSITIONS.items() for to in wanted}
+
+
+def test_what_the_audit_finds_is_explained_as_it_is_printed() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    section = page.partition("## When the audit finds something\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", section, re.MULTILINE)
+    assert {kind: remedy for kind, _, remedy in rows} == RECONCILIATION_REMEDIES
 
 
 def test_the_table_of_failures_names_tests_that_exist() -> None:

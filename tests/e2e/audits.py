@@ -1,38 +1,114 @@
-"""Running audits in tests, as the command does, and reading what they found."""
+"""A small product to be audited, and audits run as the command runs them."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from temporalio.client import WorkflowFailureError
+from sqlalchemy import text
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 
-from billing.audit import Check
+from billing.audit import REMEDIES, Check
+from billing.invoice import InvoiceState
+from billing.policy import AccountPolicy, Finalization
+from billing.reconciliation import Kind
 from contracts import workflow_ids
 from contracts.audit import AuditInput, AuditOutcome
+from contracts.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
+from devstack.emulator import StripeEmulator
+from storage import policies
 from storage.audits import Finding, audit_findings
-from tests.support.system import System
+from storage.invoice_records import InvoiceRecord
+from storage.upgrade import upgrade
+from tests.support.databases import FreshDatabase
+from tests.support.system import System, running_system, until
+
+MAY = "2022-05"
+S = InvoiceState
 
 
 @dataclass(frozen=True)
 class Audited:
-    """What an audit gave. `ended_well`: its workflow completed."""
+    """What an audit gave. `completed`: its workflow ended well."""
 
     outcome: AuditOutcome
     findings: list[tuple[Check, Finding]]
-    ended_well: bool
+    completed: bool
 
-    def kinds(self) -> list[tuple[str, str]]:
-        """Check and kind of each finding."""
-        return [(str(check), finding.kind) for check, finding in self.findings]
+    @property
+    def found(self) -> set[tuple[str, str, str | None, str | None]]:
+        """Check, kind, invoice and Stripe id of each finding."""
+        return {(str(check), each.kind, each.invoice_key, each.stripe_id) for check, each in self.findings}
 
     def figures(self, check: Check) -> dict[str, Any]:
         """Of one check."""
         return next(dict(made.figures) for made in self.outcome.checks if made.check == check)
+
+    def detail(self, kind: str) -> str:
+        """Of the first finding of this kind."""
+        return next(each.detail for _, each in self.findings if each.kind == kind)
+
+
+async def migrated(url: str) -> None:
+    await upgrade(url)
+
+
+@asynccontextmanager
+async def audited_system(
+    client: Client, fresh: FreshDatabase, emulator: StripeEmulator, folder: Path, *, settle: float = 0
+) -> AsyncIterator[System]:
+    """A product whose audits wait for nothing that is in motion, unless told to."""
+    overrides: dict[str, Any] = {"audit_settle_seconds": settle, "events_settle_seconds": 0.0}
+    async with running_system(client, await fresh(migrated), emulator, folder, **overrides) as system:
+        try:
+            yield system
+        finally:
+            for faults in ("faults", "webhook_faults"):
+                await system.admin(faults, method="DELETE")
+
+
+async def bill(system: System, *names: str, waiting: tuple[str, ...] = ()) -> dict[str, InvoiceRecord]:
+    """An invoice of a day for each team, by name: billed, or a draft that waits for its approval."""
+    for name in (*names, *waiting):
+        await system.add_account(f"team:{name}", ("2022-05-01", None))
+        await system.add_instance(f"{name}-1", f"team:{name}", "2022-05-03T10:00", "2022-05-04T10:00")
+    for name in waiting:
+        await policies.write_policy(system.db, f"team:{name}", AccountPolicy(finalization=Finalization.APPROVAL))
+    await system.run_period_until_blocked(MAY)
+    wanted = {**dict.fromkeys(names, S.BILLED), **dict.fromkeys(waiting, S.DRAFT)}
+    return {name: await system.until_state(f"{MAY}/team:{name}/period", state) for name, state in wanted.items()}
+
+
+async def unheard(system: System) -> None:
+    """From now on no webhook comes through."""
+    await system.admin("flush_webhooks", {"timeout_seconds": 10})
+    await system.admin("webhook_faults", {"match": {"type": ""}, "action": "drop", "times": None})
+
+
+async def catch_up(system: System) -> None:
+    """What `perdure stripe catch-up` does, and that what it wakes has rested."""
+    await system.client.execute_workflow(
+        Workflows.EVENTS_CATCH_UP, CatchUpInput(), id=workflow_ids.EVENTS_CATCH_UP, task_queue=BILLING_QUEUE
+    )
+
+    async def rested() -> bool:
+        running = "ExecutionStatus = 'Running' AND WorkflowType IN ('CreditNotesSyncWorkflow', 'StripeInvoiceWorkflow')"
+        return not (await system.client.count_workflows(running)).count
+
+    await until(rested)
+
+
+async def alter(system: System, statement: str, **values: Any) -> None:
+    """What nobody should do: change rows by hand."""
+    async with system.db.transaction() as connection:
+        assert (await connection.execute(text(statement), values)).rowcount > 0
 
 
 async def start_audit(system: System, **order: Any) -> Any:
@@ -49,15 +125,31 @@ async def start_audit(system: System, **order: Any) -> Any:
 
 async def audited(system: System, **order: Any) -> Audited:
     """An audit to its end."""
-    handle = await start_audit(system, **order)
+    return await ended(system, await start_audit(system, **order))
+
+
+async def ended(system: System, handle: Any) -> Audited:
+    """A running audit to its end."""
     try:
-        outcome: AuditOutcome = await asyncio.wait_for(handle.result(), 60)
-        ended_well = True
+        outcome: AuditOutcome = await asyncio.wait_for(handle.result(), 90)
+        completed = True
     except WorkflowFailureError as error:
         if not isinstance(error.cause, ApplicationError):
             raise
-        outcome = AuditOutcome.model_validate(error.cause.details[0])
-        ended_well = False
+        outcome, completed = AuditOutcome.model_validate(error.cause.details[0]), False
     found = [each async for each in audit_findings(system.db, outcome.audit_id)]
     assert len(found) == outcome.discrepancies
-    return Audited(outcome, found, ended_well)
+    assert completed == outcome.clean
+    assert all(REMEDIES[finding.kind] for _, finding in found if finding.kind in list(Kind))
+    return Audited(outcome, found, completed)
+
+
+def made_in_stripe(record: InvoiceRecord, **changes: str) -> dict[str, str]:
+    """The metadata that Perdure puts on this invoice."""
+    return {
+        "perdure_invoice": record.key,
+        "attribution_id": record.attribution_id,
+        "billing_period": record.billing_period,
+        "report_id": record.report_id or "",
+        **changes,
+    }

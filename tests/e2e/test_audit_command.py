@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from temporalio.client import Client
 
+from billing.audit import REMEDIES, Check
+from billing.reconciliation import Kind
+from devstack.emulator import StripeEmulator
+from storage.audits import Finding, add_findings, record_check
 from tests.cli.conftest import Perdure
+from tests.e2e.audits import MAY, audited_system, bill, start_audit, unheard
+from tests.support.databases import FreshDatabase
 from tests.support.system import System
 
-MAY = "2022-05"
+
+@pytest.fixture
+async def system(
+    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+) -> AsyncIterator[System]:
+    async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path, settle=4) as running:
+        yield running
 
 
 @pytest.fixture
@@ -26,11 +41,65 @@ def perdure(system: System, tmp_path: Path) -> Perdure:
     )
 
 
-async def test_spine(system: System, perdure: Perdure) -> None:
-    await system.add_account("team:once", ("2022-05-01", None))
-    await system.add_instance("i-1", "team:once", "2022-05-03T10:00", "2022-05-04T10:00")
-    await system.run_period(MAY)
-    print(await perdure("audit"))
-    print(await perdure("audit", "--json"))
-    print(await perdure("audit", "--last"))
-    print(await perdure("audit", "--period", "2022-13"))
+async def test_it_says_what_differs_and_what_to_do(system: System, perdure: Perdure) -> None:
+    they = await bill(system, "once")
+    clean, none = await asyncio.gather(perdure("audit"), perdure("audit", "--last", "--period", MAY))
+    assert (clean.status, clean.out.splitlines()[-1]) == (0, "Everything agrees."), clean
+    assert [line.split()[0] for line in clean.out.splitlines() if line.strip()[:1].islower()] == [*map(str, Check)]
+    assert "Checking Postgres" in clean.err
+    assert none.error == "there was no such audit yet: leave --last out to make one"
+
+    await unheard(system)
+    stripe_id = they["once"].stripe_invoice_id
+    await system.stripe.v1.invoices.void_invoice_async(stripe_id)
+    running = await start_audit(system, period=MAY)
+    joined = await perdure("audit", "--period", MAY, "--json")
+    assert joined.status == 1
+    document = joined.document_of_failure
+    assert (document["audit_id"], document["clean"]) == (running.first_execution_run_id, False)
+    assert (document["period"], document["attribution_id"]) == (MAY, None)
+    assert {each["check"]: each["discrepancies"] for each in document["checks"] if each["discrepancies"]} == {
+        "stripe-says-the-same": 1
+    }
+    [finding] = document["findings"]
+    assert finding == {
+        "check": "stripe-says-the-same",
+        "kind": "status_differs",
+        "detail": "void in Stripe, billed in Postgres",
+        "attribution_id": "team:once",
+        "instance_id": None,
+        "invoice_key": they["once"].key,
+        "stripe_id": stripe_id,
+        "report_id": they["once"].report_id,
+        "what_to_do": REMEDIES[Kind.STATUS_DIFFERS],
+    }
+
+    async with system.db.transaction() as connection:  # more than a screen holds
+        many = [Finding(Kind.STATUS_DIFFERS, f"number {number}", invoice_key="x") for number in range(150)]
+        await add_findings(connection, document["audit_id"], Check.NEVER_TWICE, many)
+        await record_check(connection, document["audit_id"], Check.NEVER_TWICE, {})
+    again, all_of_them = await asyncio.gather(
+        perdure("audit", "--last", "--period", MAY), perdure("audit", "--last", "--period", MAY, "--json")
+    )
+    assert again.status == 1
+    assert f"status_differs (stripe-says-the-same): account team:once, invoice {they['once'].key}" in again.out
+    assert f"What to do: {REMEDIES[Kind.STATUS_DIFFERS]}" in again.out
+    assert f"51 more: `perdure audit --last --period {MAY} --json` gives all of them." in again.out
+    assert len(all_of_them.document_of_failure["findings"]) == 151
+
+
+async def test_wrong_input_has_a_status_of_its_own(perdure: Perdure) -> None:
+    wrong = (("--period", "2022-13"), ("--account", "blue"), ("--stuck-after", "soon"), ("--nothing",))
+    *refused, unreachable, without = await asyncio.gather(
+        *(perdure("audit", *arguments) for arguments in wrong),
+        perdure("audit", TEMPORAL_ADDRESS="127.0.0.1:1"),
+        perdure("audit", DATABASE_URL=""),
+    )
+    assert [(each.status, each.out) for each in refused] == [(2, "")] * 4
+    assert [each.err.splitlines()[0] for each in refused[:3]] == [
+        "perdure: '2022-13' is not a billing period: write YYYY-MM, for example 2022-05",
+        "perdure: --account 'blue': write team:<id> or user:<id>",
+        "perdure: --stuck-after 'soon' is no length of time: write 90m, 12h or 7d",
+    ]
+    assert unreachable.error.startswith("Temporal at 127.0.0.1:1: ")
+    assert without.error.startswith("DATABASE_URL is not set")

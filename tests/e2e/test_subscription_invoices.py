@@ -16,6 +16,7 @@ from contracts.names import Updates
 from starter.decisions import decide
 from storage import policies
 from storage.invoice_records import InvoiceRecord
+from tests.e2e.audits import audited
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.metrics import metered
 from tests.support.system import System, until
@@ -98,6 +99,7 @@ async def test_a_draft_that_was_finalized_before_leaves_the_usage_to_the_next(
 
     (invoice,) = await until(billed)
     assert (invoice.amount, invoice.billing_period) == (DAY, "2022-07")
+    assert (await audited(system)).findings == []
 
 
 @pytest.mark.parametrize(
@@ -148,6 +150,7 @@ async def test_our_lines_are_edited_and_rebuilt_on_the_subscriptions_draft(syste
     await system.until_state(draft.key, InvoiceState.BILLED, InvoiceState.PAID)
     after = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
     assert (after.id, after.subtotal) == (stripe.id, DAY + FEE)
+    assert (await audited(system)).findings == []
 
 
 async def test_voiding_takes_only_our_lines_from_the_subscriptions_draft(system: System, they: Subscribers) -> None:
@@ -159,6 +162,7 @@ async def test_voiding_takes_only_our_lines_from_the_subscriptions_draft(system:
     stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
     assert (stripe.status, stripe.subtotal, stripe.metadata.to_dict()) == ("draft", FEE, {})
     assert stripe.auto_advance  # the base fee is still to be charged
+    assert (await audited(system)).findings == []
 
 
 async def test_an_invoice_whose_metadata_somebody_removed_is_found_by_its_id(system: System, they: Subscribers) -> None:

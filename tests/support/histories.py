@@ -14,12 +14,15 @@ _ROOT = Path(__file__).resolve().parents[2]
 _PRIVATE = ((f"{_ROOT}/", ""), (sys.prefix, "python"), (sys.base_prefix, "python"), (socket.gethostname(), "recorder"))
 
 
-async def record_histories(client: Client, folder: Path, shape: str) -> None:
-    """Write the history of each workflow run of the client's namespace; a shape's earlier files are replaced."""
+async def record_histories(client: Client, folder: Path, shape: str, query: str | None = None) -> None:
+    """Write the history of each workflow run of the client's namespace, or of those that a query finds.
+
+    A shape's earlier files are replaced.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob(f"{shape}.*.json"):
         old.unlink()
-    runs = sorted([(run.id, run.start_time, run.run_id) async for run in client.list_workflows()])
+    runs = sorted([(run.id, run.start_time, run.run_id) async for run in client.list_workflows(query)])
     for number, (workflow_id, _, run_id) in enumerate(runs, 1):
         text = (await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history()).to_json()
         for private, public in _PRIVATE:

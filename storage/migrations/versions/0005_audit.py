@@ -49,7 +49,6 @@ CREATE TABLE audit_stripe_invoice (
     suspect             boolean NOT NULL DEFAULT false,
     PRIMARY KEY (audit_id, stripe_invoice_id)
 );
-CREATE INDEX audit_stripe_invoice_key ON audit_stripe_invoice (audit_id, invoice_key);
 
 CREATE TABLE audit_stripe_credit_note (
     audit_id               text COLLATE "C" NOT NULL REFERENCES audit_run ON DELETE CASCADE,

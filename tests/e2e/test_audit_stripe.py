@@ -1,0 +1,184 @@
+"""What people and lost news do to Stripe's side is found by the audit, with its ids, and the remedy heals it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+
+from activities import audit_credit_notes, audit_stripe, stripe_audit
+from billing.audit import Check
+from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice import InvoiceState
+from billing.reconciliation import Kind
+from devstack.emulator import StripeEmulator
+from storage import credit_notes
+from storage.invoice_records import InvoiceRecord
+from tests.e2e.audits import (
+    alter,
+    audited,
+    audited_system,
+    bill,
+    catch_up,
+    made_in_stripe,
+    unheard,
+)
+from tests.e2e.test_credit_notes import credit
+from tests.support.databases import FreshDatabase
+from tests.support.system import System, until
+
+SAME, OURS, THEIRS, NOTES = (
+    Check.STRIPE_SAYS_THE_SAME,
+    Check.STRIPE_HAS_OURS,
+    Check.WE_KNOW_STRIPES,
+    Check.CREDIT_NOTES,
+)
+
+
+@pytest.fixture
+async def system(
+    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+) -> AsyncIterator[System]:
+    async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path) as running:
+        yield running
+
+
+async def by_hand(system: System, customer: str | None, metadata: dict[str, str], amount: int = 500) -> str:
+    """An invoice that a person, or another program, makes in Stripe."""
+    made = await system.stripe.v1.invoices.create_async({"customer": customer, "currency": "usd", "metadata": metadata})
+    await system.stripe.v1.invoices.add_lines_async(made.id, {"lines": [{"amount": amount, "description": "x"}]})
+    return str(made.id)
+
+
+async def add_lines(system: System, invoice: InvoiceRecord, *amounts: int) -> list[str]:
+    before = {line.id for line in (await lines_of(system, invoice))}
+    lines = [{"amount": amount, "description": "goodwill"} for amount in amounts]
+    await system.stripe.v1.invoices.add_lines_async(invoice.stripe_invoice_id, {"lines": lines})
+    return [line.id for line in (await lines_of(system, invoice)) if line.id not in before]
+
+
+async def lines_of(system: System, invoice: InvoiceRecord) -> list[Any]:
+    return list((await system.stripe.v1.invoices.line_items.list_async(invoice.stripe_invoice_id)).data)
+
+
+async def update(system: System, invoice: InvoiceRecord, **metadata: str) -> None:
+    await system.stripe.v1.invoices.update_async(invoice.stripe_invoice_id, {"metadata": metadata})
+
+
+async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stripe_audit, "_PAGE", 4)  # so that there are several of each
+    monkeypatch.setattr(audit_stripe, "_SUSPECTS_A_PAGE", 3)
+    names = ("paid", "voided", "report", "stripped", "doubled", "customer", "currency")
+    they = await bill(system, *names, waiting=("deleted", "edited", "balanced"))
+    clean = await audited(system)
+    assert (clean.found, clean.figures(OURS)) == (set(), {"invoices": 10, "in_stripe": 10})
+
+    await unheard(system)
+    stripe = system.stripe.v1.invoices
+    await stripe.pay_async(they["paid"].stripe_invoice_id, {"paid_out_of_band": True})
+    await stripe.void_invoice_async(they["voided"].stripe_invoice_id)
+    await stripe.delete_async(they["deleted"].stripe_invoice_id)
+    edited = await add_lines(system, they["edited"], -100)
+    balanced = await add_lines(system, they["balanced"], 100, -100)
+    await update(system, they["report"], report_id="reports/2022-05/team:report/other.jsonl.gz")
+    await update(system, they["stripped"], perdure_invoice="")
+    twin = await by_hand(system, they["doubled"].stripe_customer_id, made_in_stripe(they["doubled"]))
+    unknown = await by_hand(
+        system,
+        they["doubled"].stripe_customer_id,
+        made_in_stripe(they["doubled"], perdure_invoice="2022-05/lost"),
+    )
+    stranger = (await system.stripe.v1.customers.create_async({})).id
+    await by_hand(system, stranger, {"perdure_invoice": "2022-05/team:x/period", "attribution_id": "team:x"})
+    await alter(system, "UPDATE invoice SET stripe_customer_id = 'cus_x' WHERE attribution_id = 'team:customer'")
+    await alter(system, "UPDATE invoice SET currency = 'eur' WHERE attribution_id = 'team:currency'")
+
+    found = await audited(system)
+    expected = {
+        (SAME, Kind.STATUS_DIFFERS, "paid"),
+        (SAME, Kind.STATUS_DIFFERS, "voided"),
+        (OURS, Kind.MISSING_IN_STRIPE, "deleted"),
+        (SAME, Kind.AMOUNT_DIFFERS, "edited"),
+        (SAME, Kind.LINES_DIFFER, "balanced"),
+        (SAME, Kind.METADATA_DIFFERS, "report"),
+        (SAME, Kind.METADATA_DIFFERS, "stripped"),
+        (SAME, Kind.CUSTOMER_DIFFERS, "customer"),
+        (SAME, Kind.CURRENCY_DIFFERS, "currency"),
+    }
+    of_stripe = {each for each in found.found if each[0] in (SAME, OURS, THEIRS)}
+    assert of_stripe == {
+        *((str(check), str(kind), they[name].key, they[name].stripe_invoice_id) for check, kind, name in expected),
+        (str(OURS), str(Kind.TWICE_IN_STRIPE), they["doubled"].key, twin),
+        (str(THEIRS), str(Kind.UNKNOWN_IN_STRIPE), "2022-05/lost", unknown),
+    }
+    assert found.figures(THEIRS)["foreign"] >= 1  # another deployment's, or another test's
+    assert "paid in Stripe, billed in Postgres" in {each.detail for _, each in found.findings}
+    assert found.detail(Kind.AMOUNT_DIFFERS) == "7.64 USD before tax in Stripe, 8.64 USD in Postgres"
+
+    await catch_up(system)
+    await system.until_state(they["paid"].key, InvoiceState.PAID)
+    await system.until_state(they["voided"].key, InvoiceState.VOIDED)
+    await system.until_state(they["deleted"].key, InvoiceState.DELETED)
+    for superfluous in (twin, unknown):
+        await stripe.delete_async(superfluous)
+    for invoice, lines in ((they["edited"], edited), (they["balanced"], balanced)):
+        gone = [{"id": line, "behavior": "delete"} for line in lines]
+        await stripe.remove_lines_async(invoice.stripe_invoice_id, {"lines": gone})
+    await update(system, they["report"], report_id=they["report"].report_id or "")
+    await update(system, they["stripped"], perdure_invoice=they["stripped"].key)
+    customer = they["customer"].stripe_customer_id
+    await alter(
+        system, "UPDATE invoice SET stripe_customer_id = :id WHERE attribution_id = 'team:customer'", id=customer
+    )
+    await alter(system, "UPDATE invoice SET currency = 'usd' WHERE attribution_id = 'team:currency'")
+    healed = await audited(system)
+    assert (healed.found, healed.completed) == (set(), True)
+
+
+async def test_credit_notes_that_differ(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_credit_notes, "_SUSPECTS_A_PAGE", 1)
+    they = await bill(system, "noted", "unnoted", "vanished", "altered")
+    made = {}
+    for name in ("unnoted", "vanished", "altered"):
+        note = await credit(system, they[name], CreditOrder(CreditKind.AMOUNT, "outage", amount=100))
+        assert note.state is CreditNoteState.ISSUED
+        made[name] = note.stripe_credit_note_id
+    clean = await audited(system)
+    assert (clean.found, clean.figures(NOTES)) == (set(), {"issued": 3, "in_stripe": 3})
+
+    await unheard(system)
+    theirs = await system.stripe.v1.credit_notes.create_async(
+        {"invoice": they["noted"].stripe_invoice_id, "amount": 200}
+    )
+    await system.stripe.v1.credit_notes.void_credit_note_async(made["unnoted"])
+    await alter(system, "UPDATE credit_note SET amount = 99 WHERE stripe_credit_note_id = :id", id=made["altered"])
+    await alter(
+        system,
+        "UPDATE credit_note SET stripe_credit_note_id = 'cn_x' WHERE stripe_credit_note_id = :id",
+        id=made["vanished"],
+    )
+    found = await audited(system)
+    assert {each for each in found.found if each[0] == NOTES} == {
+        (str(NOTES), str(Kind.CREDIT_NOTE_UNKNOWN), they["noted"].key, theirs.id),
+        (str(NOTES), str(Kind.CREDIT_NOTE_DIFFERS), they["unnoted"].key, made["unnoted"]),
+        (str(NOTES), str(Kind.CREDIT_NOTE_DIFFERS), they["altered"].key, made["altered"]),
+        (str(NOTES), str(Kind.CREDIT_NOTE_MISSING), they["vanished"].key, "cn_x"),
+        (str(NOTES), str(Kind.CREDIT_NOTE_UNKNOWN), they["vanished"].key, made["vanished"]),
+    }
+    assert found.detail(Kind.CREDIT_NOTE_UNKNOWN).endswith("in Stripe, unknown in Postgres")
+
+    await catch_up(system)
+    await alter(system, "UPDATE credit_note SET amount = 100 WHERE stripe_credit_note_id = :id", id=made["altered"])
+    await alter(system, "DELETE FROM credit_note WHERE stripe_credit_note_id = 'cn_x'")
+
+    async def taken_over() -> bool:
+        notes = await credit_notes.credit_notes_of(system.db, [each.id for each in they.values()])
+        return sum(map(len, notes.values())) == 4
+
+    await until(taken_over)
+    assert (await audited(system)).found == set()
