@@ -35,7 +35,8 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
         waits = row.state == InvoiceState.DRAFT and row.finalization == Finalization.APPROVAL
         if row.approved_amount == row.amount == amount and not (edited or limit):
             return
-        if row.accepted_subtotal == amount and not edited:
+        # Accepted, though it stays blocked as edited until it is resumed: nothing else was found since.
+        if row.accepted_subtotal == amount and (not edited or row.found_subtotal is None):
             return
         if not (edited or limit or waits):
             raise DecisionRefusedError(f"{key} is {row.state}: it does not wait for an approval")
@@ -49,7 +50,7 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
 
 
 async def rebuild_invoice(db: Database, key: str) -> None:
-    """Have Stripe's side made anew from our lines, after a person edited it.
+    """Have Stripe's side made anew from our lines, after a person edited it. Again is nothing new.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -57,11 +58,12 @@ async def rebuild_invoice(db: Database, key: str) -> None:
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
-        if row.state == InvoiceState.CLAIMED and row.replaces_stripe_invoice_id is not None:
+        own = row.charge_on == ChargeOn.OWN
+        anew = row.replaces_stripe_invoice_id is not None if own else row.revision > 1
+        if row.state == InvoiceState.CLAIMED and anew:
             return
         if row.blocked_kind != BlockedKind.EDITED:
             raise DecisionRefusedError(f"{key} is {row.state} and not blocked as edited: there is nothing to rebuild")
-        own = row.charge_on == ChargeOn.OWN
         if not own and row.resume_state != InvoiceState.DRAFT:
             raise DecisionRefusedError(
                 f"{key} is on a subscription's invoice that is finalized: accept it, or credit what is too much"
