@@ -48,11 +48,12 @@ async def main() -> int:
     async with _ground() as ground:
         began = time.monotonic()
         names = given.scenario or list(SCENARIOS)
-        recording = await record(ground, [SCENARIOS[name] for name in names], given.jobs)
+        played = {each for name in names for each in (name, SCENARIOS[name].like) if each}
+        recording = await record(ground, [SCENARIOS[name] for name in SCENARIOS if name in played], given.jobs)
         # Judged only as a whole: one scenario alone reaches few activities.
         problems = recording.problems() if not given.scenario else [r.error for r in recording.runs.values() if r.error]
         points = recording.points if given.all or given.point else recording.distinct()
-        wanted = [(name, (point,)) for name, point in points if not given.point or point in given.point]
+        wanted = [(name, (point,)) for name, point in points if name in names and _is_wanted(point, given.point)]
         print(
             f"{len(wanted)} crash points in {len(names)} scenarios, of {len(recording.writing)} steps that write",
             flush=True,
@@ -95,6 +96,10 @@ def _told(problems: list[str]) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     return int(bool(problems))
+
+
+def _is_wanted(point: str, named: list[str] | None) -> bool:
+    return not named or point in named
 
 
 def _arguments() -> argparse.Namespace:
