@@ -35,12 +35,13 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
         waits = row.state == InvoiceState.DRAFT and row.finalization == Finalization.APPROVAL
         if row.approved_amount == row.amount == amount and not (edited or limit):
             return
-        # Accepted, though it stays blocked as edited until it is resumed: nothing else was found since.
-        if row.accepted_subtotal == amount and (not edited or row.found_subtotal is None):
+        # What is accepted stays blocked as edited until it is resumed; meanwhile nothing else was found.
+        accepted = edited and row.found_subtotal is None
+        if row.accepted_subtotal == amount and (accepted or not edited):
             return
         if not (edited or limit or waits):
             raise DecisionRefusedError(f"{key} is {row.state}: it does not wait for an approval")
-        figure = row.found_subtotal if edited else row.amount
+        figure = row.amount if not edited else row.accepted_subtotal if accepted else row.found_subtotal
         if figure != amount:
             now, seen = format_amount(figure, row.currency), format_amount(amount, row.currency)
             raise DecisionRefusedError(f"{key} comes to {now} by now, not {seen}: look at it again")
