@@ -35,11 +35,13 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
         waits = row.state == InvoiceState.DRAFT and row.finalization == Finalization.APPROVAL
         if row.approved_amount == row.amount == amount and not (edited or limit):
             return
-        if row.accepted_subtotal == amount and not edited:
+        # What is accepted stays blocked as edited until it is resumed; meanwhile nothing else was found.
+        accepted = edited and row.found_subtotal is None
+        if row.accepted_subtotal == amount and (accepted or not edited):
             return
         if not (edited or limit or waits):
             raise DecisionRefusedError(f"{key} is {row.state}: it does not wait for an approval")
-        figure = row.found_subtotal if edited else row.amount
+        figure = row.amount if not edited else row.accepted_subtotal if accepted else row.found_subtotal
         if figure != amount:
             now, seen = format_amount(figure, row.currency), format_amount(amount, row.currency)
             raise DecisionRefusedError(f"{key} comes to {now} by now, not {seen}: look at it again")
@@ -49,7 +51,7 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
 
 
 async def rebuild_invoice(db: Database, key: str) -> None:
-    """Have Stripe's side made anew from our lines, after a person edited it.
+    """Have Stripe's side made anew from our lines, after a person edited it. Again is nothing new.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -57,11 +59,12 @@ async def rebuild_invoice(db: Database, key: str) -> None:
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
-        if row.state == InvoiceState.CLAIMED and row.replaces_stripe_invoice_id is not None:
+        own = row.charge_on == ChargeOn.OWN
+        anew = row.replaces_stripe_invoice_id is not None if own else row.revision > 1
+        if row.state == InvoiceState.CLAIMED and anew:
             return
         if row.blocked_kind != BlockedKind.EDITED:
             raise DecisionRefusedError(f"{key} is {row.state} and not blocked as edited: there is nothing to rebuild")
-        own = row.charge_on == ChargeOn.OWN
         if not own and row.resume_state != InvoiceState.DRAFT:
             raise DecisionRefusedError(
                 f"{key} is on a subscription's invoice that is finalized: accept it, or credit what is too much"

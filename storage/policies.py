@@ -121,7 +121,7 @@ async def hold_period(db: Database, period: str, reason: str | None, totals: dic
 
 
 async def approve_period(db: Database, period: str, totals: dict[str, int], by: str) -> None:
-    """Approve a period that is held, at these totals, in minor units by currency.
+    """Approve a period that is held, at these totals, in minor units by currency. Again is nothing new.
 
     Raises:
         NotHeldError: it is not held, or its totals are others by now.
@@ -129,9 +129,11 @@ async def approve_period(db: Database, period: str, totals: dict[str, int], by: 
     async with db.transaction() as connection:
         found = await connection.execute(statement("policies", "lock_hold"), {"period": period})
         row = found.mappings().one_or_none()
-        if row is None or row["reason"] is None:
+        hold = _hold(row) if row is not None else None
+        if hold is not None and hold.reason is None and hold.approved == totals:
+            return
+        if hold is None or hold.reason is None:
             raise NotHeldError(f"{period} does not wait for an approval")
-        hold = _hold(row)
         if hold.totals != totals:
             raise NotHeldError(f"the totals of {period} have changed: look at `perdure period status {period}` again")
         await connection.execute(

@@ -72,7 +72,7 @@ ORDER BY key;
 -- name: lock
 SELECT id, state, resume_state, stripe_invoice_id, report_id, amount, currency, charge_on, finalization, blocked_kind,
        approved_amount, found_subtotal, accepted_subtotal, replaces_stripe_invoice_id, written_off, attribution_id,
-       void_requested_at
+       void_requested_at, revision
 FROM invoice WHERE key = :key FOR UPDATE;
 
 -- name: set_report
@@ -131,7 +131,8 @@ WHERE id = :id AND 'claimed' IN (state, resume_state);
 -- What Stripe refused is kept under its idempotency keys: the next generation asks under new ones.
 UPDATE invoice
 SET generation = generation + 1, state = resume_state, resume_state = NULL, blocked_reason = NULL,
-    blocked_since = NULL, blocked_kind = NULL, updated_at = now()
+    blocked_since = NULL, blocked_kind = NULL,
+    found_subtotal = NULL, found_digest = NULL, updated_at = now()
 WHERE id = :id;
 
 -- name: lock_account

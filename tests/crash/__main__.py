@@ -48,11 +48,12 @@ async def main() -> int:
     async with _ground() as ground:
         began = time.monotonic()
         names = given.scenario or list(SCENARIOS)
-        recording = await record(ground, [SCENARIOS[name] for name in names], given.jobs)
+        played = {each for name in names for each in (name, SCENARIOS[name].like) if each}
+        recording = await record(ground, [SCENARIOS[name] for name in SCENARIOS if name in played], given.jobs)
         # Judged only as a whole: one scenario alone reaches few activities.
         problems = recording.problems() if not given.scenario else [r.error for r in recording.runs.values() if r.error]
         points = recording.points if given.all or given.point else recording.distinct()
-        wanted = [(name, (point,)) for name, point in points if not given.point or point in given.point]
+        wanted = [(name, (point,)) for name, point in points if name in names and _is_wanted(point, given)]
         print(
             f"{len(wanted)} crash points in {len(names)} scenarios, of {len(recording.writing)} steps that write",
             flush=True,
@@ -97,11 +98,17 @@ def _told(problems: list[str]) -> int:
     return int(bool(problems))
 
 
+def _is_wanted(point: str, given: argparse.Namespace) -> bool:
+    named = not given.point or point in given.point
+    return named and (not given.step or step_of(point) in given.step)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="crash-points", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--scenario", action="append", choices=sorted(SCENARIOS), help="this one alone; repeatable")
     parser.add_argument("--point", action="append", help="this point alone; repeatable")
+    parser.add_argument("--step", action="append", help="this activity or command alone; repeatable")
     parser.add_argument("--jobs", type=int, default=8, help="how many are played at the same time")
     parser.add_argument("--all", action="store_true", help="the beginnings too that scenarios share with another one")
     parser.add_argument("--list", action="store_true", help="name the points and kill nothing")

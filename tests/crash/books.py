@@ -30,6 +30,8 @@ _OF_AN_INVOICE = (
     *("collection_method", "description", "billing_reason", "attempt_count", "metadata"),
 )
 _SERIAL = frozenset(["id"])
+# How often something was tried anew in Stripe, under new idempotency keys: more often, when it was killed on the way.
+_TRIES = frozenset(["generation"])
 
 
 async def books(system: System) -> dict[str, Any]:
@@ -91,15 +93,17 @@ async def _stripe_invoices(system: System) -> list[str]:
         [
             {name: invoice.get(name) for name in _OF_AN_INVOICE}
             | {"automatically_finalizes_at": invoice.get("automatically_finalizes_at") is not None}
-            | {
-                "lines": _sorted(
-                    {name: line.get(name) for name in ("amount", "currency", "description", "metadata", "period")}
-                    for line in invoice["lines"]["data"]
-                )
-            }
+            | {"lines": _sorted(map(_line, invoice["lines"]["data"]))}
             for invoice in await system.stripe_invoices()
         ]
     )
+
+
+def _line(line: dict[str, Any]) -> dict[str, Any]:
+    """A line that a person has added is of the present instant."""
+    ours = stripe_metadata.LINE in line["metadata"]
+    kept = {name: line.get(name) for name in ("amount", "currency", "description", "metadata")}
+    return kept | {"period": line["period"] if ours else None}
 
 
 async def _stripe_credit_notes(system: System) -> list[str]:
@@ -115,7 +119,7 @@ async def _list(service: Any) -> list[dict[str, Any]]:
 def _row(row: dict[str, Any], names: dict[tuple[str, int], str]) -> dict[str, Any]:
     kept = {}
     for name, value in row.items():
-        if (name in _SERIAL and isinstance(value, int)) or name == "event_id":
+        if (name in _SERIAL and isinstance(value, int)) or name == "event_id" or name in _TRIES:
             continue
         if _PRESENT.search(name):
             kept[name] = "<now>" if value is not None else None

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.campaign import Recording, record
+from tests.crash.scenarios import IN_THE_SUITE
 from tests.crash.stage import Ground, prepared
 from tests.support.databases import Databases
 
@@ -20,4 +21,4 @@ async def ground(databases: Databases, scratch: Path) -> AsyncIterator[Ground]:
 
 @pytest.fixture(scope="module")
 async def recording(ground: Ground) -> Recording:
-    return await record(ground)
+    return await record(ground, IN_THE_SUITE)

@@ -4,7 +4,7 @@ from billing.audit import Check
 from storage.claims import claim_page
 from storage.database import Database
 from tests.storage.audits import audit, told
-from tests.storage.usage import add_account, add_instances, card, instance, may, scope, HOUR_US
+from tests.storage.usage import add_account, add_instances, card, instance, may, scope
 
 KEY = "2022-05/team:a/period"
 

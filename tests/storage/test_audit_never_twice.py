@@ -14,7 +14,9 @@ from storage.invoices import move_invoice
 from tests.storage.audits import CARD, A, B, audit, billed_world, told
 from tests.storage.usage import execute, june, may
 
-CONSTRAINT = "ALTER TABLE claim ADD CONSTRAINT claim_never_twice EXCLUDE USING gist (instance_id WITH =, during WITH &&)"
+CONSTRAINT = (
+    "ALTER TABLE claim ADD CONSTRAINT claim_never_twice EXCLUDE USING gist (instance_id WITH =, during WITH &&)"
+)
 DROP = "ALTER TABLE claim DROP CONSTRAINT claim_never_twice"
 N = Check.NEVER_TWICE
 

@@ -126,7 +126,9 @@ async def test_two_live_invoices(db: Database) -> None:
     [[definition]] = await fetch(db, "SELECT indexdef FROM pg_indexes WHERE indexname = 'invoice_one_live'")
     await execute(db, "DROP INDEX invoice_one_live")
     try:
-        await execute(db, "UPDATE invoice SET key = key || '/2', ordinal = 2, attribution_id = 'team:a' WHERE key = :key", key=B)
+        await execute(
+            db, "UPDATE invoice SET key = key || '/2', ordinal = 2, attribution_id = 'team:a' WHERE key = :key", key=B
+        )
         assert told((await audit(db, I))[1]) == [("two_live_invoices", "", A), ("wrong_key", "", B + "/2")]
     finally:
         await execute(db, "UPDATE invoice SET attribution_id = 'team:b' WHERE key = :key", key=B + "/2")

@@ -11,3 +11,13 @@ from tests.crash.stage import Scenario
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario for topic in (invoices, subscriptions, afterwards, commands) for scenario in topic.SCENARIOS
 }
+
+IN_THE_SUITE = tuple(
+    SCENARIOS[name]
+    for name in (
+        *("imported", "refused", "calm", "held"),
+        *("mended", "cancelled", "too-late", "faulty", "synced"),
+        *("credit-refused", "credit-withdrawn", "dispute", "caught-up", "webhook"),
+    )
+)
+"""A few that reach every step that writes; `make crash-points` plays all."""

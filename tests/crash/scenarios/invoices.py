@@ -129,6 +129,15 @@ async def rebuilt(stage: Stage) -> None:
     await stage.rest()
 
 
+async def accepted(stage: Stage) -> None:
+    """A person edits the draft in Stripe; another accepts that."""
+    system = stage.system
+    blocked = await edited(system, "team:accept")
+    await approve(system, blocked.key, 800)
+    await system.until_state(blocked.key, InvoiceState.BILLED)
+    await stage.rest()
+
+
 async def rebuilt_after_finalization(stage: Stage) -> None:
     """A person edits and finalizes the draft; its successor is made once it is voided."""
     system = stage.system
@@ -192,6 +201,7 @@ SCENARIOS = (
     Scenario("calm", calm),
     Scenario("limited", limited),
     Scenario("rebuilt", rebuilt, like="amended"),
+    Scenario("accepted", accepted, like="amended"),
     Scenario("rebuilt-after-finalization", rebuilt_after_finalization, like="amended"),
     Scenario("voided", voided, like="paid"),
     Scenario("held", held, {"limit_period_amount": "usd=8.63"}),

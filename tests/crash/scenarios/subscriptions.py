@@ -6,13 +6,14 @@ from typing import Any
 
 from billing.invoice import InvoiceState
 from billing.policy import Finalization
-from contracts.invoices import VoidInvoice
+from contracts.invoices import RebuildInvoice, VoidInvoice
 from contracts.names import Signals, Updates
 from starter.decisions import decide
 from storage.subscription_faults import list_faults
 from tests.crash.stage import Scenario, Stage
 from tests.e2e.subscribers import Subscribers
-from tests.e2e.test_subscription_invoices import FEE, only, subscribed
+from tests.e2e.test_policies import approve
+from tests.e2e.test_subscription_invoices import DAY, FEE, only, subscribed
 from tests.support.system import until
 
 INVOICES = {"subscription_invoices": True}
@@ -94,6 +95,25 @@ async def taken(stage: Stage) -> None:
     await stage.rest()
 
 
+async def mended(stage: Stage) -> None:
+    """A person changes our line on the subscription's draft; another has our lines made anew."""
+    system, they = stage.system, Subscribers(stage.system)
+    await system.admin("settings", INVOICES)
+    await subscribed(system, they, "team:mended", finalization=Finalization.APPROVAL)
+    await they.clock("2022-06-10T00:10")
+    draft = await only(system, InvoiceState.DRAFT)
+    stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
+    ours = next(line for line in stripe.lines.data if "perdure_line" in line.metadata)
+    await system.stripe.v1.invoices.line_items.update_async(draft.stripe_invoice_id, ours.id, {"amount": 1})
+    await approve(system, draft.key, DAY)
+    await system.until_state(draft.key, InvoiceState.BLOCKED)
+    await decide(system.client, draft.key, Updates.REBUILD, RebuildInvoice(by="ann"))
+    await system.until_state(draft.key, InvoiceState.DRAFT)
+    await approve(system, draft.key, DAY)
+    await system.until_state(draft.key, InvoiceState.BILLED, InvoiceState.PAID)
+    await stage.rest()
+
+
 async def synced(stage: Stage) -> None:
     """`perdure accounts sync`: of what happened in Stripe nobody was told."""
     system, they = stage.system, Subscribers(stage.system)
@@ -118,5 +138,6 @@ SCENARIOS = (
     Scenario("cycle", cycle),
     Scenario("too-late", too_late, like="cycle"),
     Scenario("taken", taken, like="cycle"),
+    Scenario("mended", mended, like="cycle"),
     Scenario("synced", synced),
 )

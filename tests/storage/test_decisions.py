@@ -1,0 +1,106 @@
+"""A decision whose worker dies after it was recorded is recorded again: that is nothing new, and no refusal."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing.invoice import InvoiceReason, InvoiceState
+from billing.policy import AccountPolicy, ChargeOn
+from storage.claims import claim_page
+from storage.database import Database
+from storage.decisions import DecisionRefusedError, approve_invoice, rebuild_invoice, request_void
+from storage.invoice_records import InvoiceRecord
+from storage.invoices import block_invoice, load_invoice, record_draft, resume_invoice
+from storage.policies import NotHeldError, approve_period, hold_period, read_hold, write_policy
+from tests.storage.usage import add_account, add_instances, card, instance, may, scope
+
+S = InvoiceState
+FOUND = (800, "a digest")
+
+
+async def edited(db: Database) -> str:
+    """An invoice that is blocked, as a person made it 8.00 in Stripe."""
+    await add_account(db)
+    await add_instances(db, instance("i", may(2), may(3)))
+    (key,) = (await claim_page(db, scope(), card())).keys
+    await record_draft(db, key, "in_1", "cus_1")
+    await block_invoice(db, key, "edited", found=FOUND)
+    return key
+
+
+async def load(db: Database, key: str) -> InvoiceRecord:
+    record = await load_invoice(db, key)
+    assert record is not None
+    return record
+
+
+async def test_what_was_found_in_stripe_is_accepted_twice(db: Database) -> None:
+    key = await edited(db)
+    await approve_invoice(db, key, 800, "ann")
+    first = await load(db, key)
+    await approve_invoice(db, key, 800, "ann")
+    assert await load(db, key) == first
+    assert (first.accepted_subtotal, first.found_subtotal) == (800, None)
+    with pytest.raises(DecisionRefusedError):
+        await approve_invoice(db, key, 801, "ann")
+
+
+async def test_the_accepted_is_blocked_once_more_and_resumed(db: Database) -> None:
+    """The block's worker died, and it came again after the decision."""
+    key = await edited(db)
+    await approve_invoice(db, key, 800, "ann")
+    await block_invoice(db, key, "edited", found=FOUND)
+    assert await resume_invoice(db, key) is S.DRAFT
+    record = await load(db, key)
+    assert (record.accepted_subtotal, record.found_subtotal, record.found_digest) == (800, None, None)
+
+
+async def test_an_invoice_is_rebuilt_twice(db: Database) -> None:
+    key = await edited(db)
+    await rebuild_invoice(db, key)
+    first = await load(db, key)
+    await rebuild_invoice(db, key)
+    assert await load(db, key) == first
+    assert (first.state, first.replaces_stripe_invoice_id) == (S.CLAIMED, "in_1")
+
+
+async def test_an_invoice_on_a_subscriptions_draft_is_rebuilt_twice(db: Database) -> None:
+    await add_account(db)
+    await write_policy(db, "team:a", AccountPolicy(charge_on=ChargeOn.SUBSCRIPTION))
+    await add_instances(db, instance("i", may(2), may(3)))
+    of_draft = scope(
+        reason=InvoiceReason.SUBSCRIPTION, subject="in_1", attribution_id="team:a", stripe_invoice_id="in_1"
+    )
+    (key,) = (await claim_page(db, of_draft, card())).keys
+    with pytest.raises(DecisionRefusedError, match="nothing to rebuild"):
+        await rebuild_invoice(db, key)
+    await record_draft(db, key, "in_1", "cus_1")
+    await block_invoice(db, key, "edited", found=FOUND)
+    await rebuild_invoice(db, key)
+    first = await load(db, key)
+    await rebuild_invoice(db, key)
+    assert await load(db, key) == first
+    assert (first.state, first.revision) == (S.CLAIMED, 2)
+
+
+async def test_a_void_is_requested_twice(db: Database) -> None:
+    key = await edited(db)
+    await request_void(db, key, by="ann", reason="a test", write_off=False)
+    await request_void(db, key, by="bob", reason="another", write_off=False)
+    record = await load(db, key)
+    assert (record.void_requested_by, record.void_reason) == ("ann", "a test")
+
+
+async def test_a_period_is_approved_twice_at_the_same_totals_alone(db: Database) -> None:
+    with pytest.raises(NotHeldError):
+        await approve_period(db, "2022-05", {"usd": 864}, "ann")
+    await hold_period(db, "2022-05", "too much", {"usd": 864})
+    await approve_period(db, "2022-05", {"usd": 864}, "ann")
+    first = await read_hold(db, "2022-05")
+    await approve_period(db, "2022-05", {"usd": 864}, "bob")
+    assert await read_hold(db, "2022-05") == first
+    with pytest.raises(NotHeldError):
+        await approve_period(db, "2022-05", {"usd": 1}, "ann")
+    await hold_period(db, "2022-05", "too much", {"usd": 900})
+    with pytest.raises(NotHeldError, match="have changed"):
+        await approve_period(db, "2022-05", {"usd": 864}, "ann")
