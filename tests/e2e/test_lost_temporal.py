@@ -1,0 +1,213 @@
+"""The Temporal namespace is lost in the middle of everything, and brought back from Postgres by one command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+
+from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice import InvoiceState
+from billing.policy import AccountPolicy, BlockedKind, Finalization
+from contracts import workflow_ids
+from contracts.invoices import ApproveInvoice, VoidInvoice
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Queries, Signals, Updates, Workflows
+from contracts.periods import PeriodInput
+from starter.decisions import approve_period, decide
+from storage import credit_notes, policies, subscription_faults
+from storage.disputes import DisputeRecord
+from tests.e2e.subscribers import Subscribers, subscribing
+from tests.e2e.test_credit_notes import until_state as until_note
+from tests.e2e.test_disputes import paid, recorded
+from tests.e2e.test_restored_postgres import live
+from tests.support.losing import lose_temporal, perdure, recover
+from tests.support.system import System, at, until
+
+MAY, JUNE = "2022-05", "2022-06"
+DAY_CENTS = 864
+DROP_ALL = {"match": {"type": ""}, "action": "drop", "times": None}
+
+
+@pytest.fixture(autouse=True)
+async def _no_faults_left(system: System) -> AsyncIterator[None]:
+    yield
+    await system.admin("faults", method="DELETE")
+    await system.admin("webhook_faults", method="DELETE")
+
+
+@pytest.fixture
+async def they(system: System) -> AsyncIterator[Subscribers]:
+    system.settings = system.settings.model_copy(update={"events_settle_seconds": 0.0})
+    await system.stop()
+    await system.start()
+    async with subscribing(system) as found:
+        await found.clock("2022-05-01")
+        yield found
+
+
+async def one_day(system: System, team: str, **policy: Any) -> str:
+    """An account with a day of usage; its invoice's key to be."""
+    await system.add_account(team, ("2022-05-01", None))
+    await policies.write_policy(system.db, team, AccountPolicy(**policy))
+    await system.add_instance(f"{team[5:]}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
+    return f"{MAY}/{team}/period"
+
+
+async def start_account(system: System, team: str) -> None:
+    """The period's run still waits for what Stripe is too busy for: run this account's alone."""
+    await system.client.start_workflow(
+        Workflows.BILLING_PERIOD,
+        PeriodInput(period=MAY, attribution_id=team),
+        id=workflow_ids.billing_period(MAY, team),
+        task_queue=BILLING_QUEUE,
+    )
+
+
+async def test_invoices_in_every_state_are_brought_back_by_one_command(system: System) -> None:
+    blocked = await one_day(system, "team:blocked", limit_amount=1)
+    approval = await one_day(system, "team:approval", finalization=Finalization.APPROVAL)
+    grace = await one_day(system, "team:grace", finalization=Finalization.GRACE)
+    settled = await one_day(system, "team:settled")
+    busy = {"match": {"path": "finalize"}, "action": "503", "times": None, "stored": False}
+    await system.run_period_until_blocked(MAY)
+    await system.until_state(settled, InvoiceState.BILLED)
+    voided = await one_day(system, "team:wanted-void")
+    await system.admin("faults", busy)
+    await system.run_period_until_blocked(MAY)
+    await system.until_state(voided, InvoiceState.DRAFT)
+    for key in (approval, grace):
+        await system.until_state(key, InvoiceState.DRAFT)
+    await system.stop(STRIPE_QUEUE)
+    await decide(system.client, settled, Updates.VOID, VoidInvoice(by="ann", reason="wrong", write_off=True))
+    unbegun = await one_day(system, "team:unbegun")
+    await start_account(system, "team:unbegun")
+    await system.until_state(unbegun, InvoiceState.CLAIMED)
+    await system.admin("faults", method="DELETE")
+    charged = await live(system)
+
+    await lose_temporal(system)
+    ran = await perdure(system, "recover", "--json")
+    started = {row["workflow_id"]: row["state"] for row in ran.document["workflows"] if row["started"]}
+    assert started == {
+        workflow_ids.invoice(unbegun): "claimed",
+        workflow_ids.invoice(blocked): "blocked",
+        workflow_ids.invoice(approval): "draft",
+        workflow_ids.invoice(grace): "draft",
+        workflow_ids.invoice(voided): "draft",
+        workflow_ids.invoice(settled): "billed",  # a person wants it voided
+    }
+    assert ran.document["periods"] == [MAY]
+    assert ran.document["missing_schedules"] == list(workflow_ids.SCHEDULES)
+    for key in (unbegun, voided):
+        await system.until_state(key, InvoiceState.BILLED)
+    await system.until_state(settled, InvoiceState.VOIDED)
+    await decide(system.client, approval, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by="ann"))
+    await system.until_state(approval, InvoiceState.BILLED)
+    assert (await system.invoice(blocked)).blocked_kind is BlockedKind.LIMIT
+    assert (await system.invoice(grace)).state is InvoiceState.DRAFT
+
+    again = await perdure(system, "recover")
+    assert f"{workflow_ids.invoice(blocked)}: blocked, was running, and looks" in again.out
+    assert f"{workflow_ids.invoice(grace)}: draft, was running, and looks" in again.out
+    assert f"{MAY} is not settled: `perdure period run {MAY}`" in again.out
+    now = await live(system)
+    assert all(len(found) == 1 for found in now.values())
+    assert {key: now[key] for key in charged if key in now} == {k: v for k, v in charged.items() if k != settled}
+
+
+async def test_a_period_that_is_held_and_one_that_was_half_claimed(system: System) -> None:
+    await one_day(system, "team:held")
+    system.settings = system.settings.model_copy(update={"limit_period_amount": "usd=1.00"})
+    await system.stop()
+    await system.start()
+    await system.start_period(MAY)
+
+    async def held() -> bool:
+        hold = await policies.read_hold(system.db, MAY)
+        return hold is not None and hold.reason is not None
+
+    await until(held)
+    await lose_temporal(system)
+    ran = await perdure(system, "recover", "--run-periods", "--json")
+    assert ran.document["periods"] == [MAY]
+    handle = system.client.get_workflow_handle(workflow_ids.billing_period(MAY))
+
+    async def says_so() -> bool:
+        return bool(await handle.query(Queries.PHASE) == "held")
+
+    await until(says_so)
+    await approve_period(system.client, MAY, {"usd": DAY_CENTS}, "ann")
+    await asyncio.wait_for(handle.result(), 30)
+    assert [i.amount for i in await system.invoices()] == [DAY_CENTS]
+
+
+async def test_credit_notes_that_were_asked_for_are_made(system: System) -> None:
+    key = await one_day(system, "team:crediting")
+    await system.run_period(MAY)
+    order = CreditOrder(CreditKind.AMOUNT, "outage", amount=100)
+    note, _ = await credit_notes.request_credit(system.db, key, order)  # and then Temporal was lost
+    await lose_temporal(system)
+    await recover(system)
+    assert (await until_note(system, note.key, CreditNoteState.ISSUED)).amount == 100
+    await recover(system)
+    found = await system.stripe.v1.credit_notes.list_async({"invoice": (await system.invoice(key)).stripe_invoice_id})
+    assert [each.total for each in found.data] == [100]
+
+
+async def test_what_stripe_told_a_lost_temporal_is_read_again(system: System, they: Subscribers) -> None:
+    """A cancellation, a dispute and a payment: their events were answered with 200, and nothing was done yet."""
+    stripe_id = await paid(system, they)
+    customer = await they.customer(attribution_id="team:leaving")
+    await they.clock("2022-06-02")
+    subscription = await they.subscribe(customer)
+    await they.until_windows("team:leaving", ("2022-06-02", None))
+    await system.add_instance("leaving-1", "team:leaving", "2022-06-03", "2022-06-04")
+    await they.until_rested(subscription)
+    await recover(system)  # the cursor is past all of this
+    await system.stop()
+    await they.clock("2022-06-05")
+    await they.cancel(subscription)
+    await system.admin("disputes", {"invoice": stripe_id, "amount": 500, "reason": "fraudulent"})
+    await system.admin("flush_webhooks", {})
+    await _cursor_to_the_newest(system)
+
+    await lose_temporal(system)
+    await recover(system)
+    (settled,) = [i for i in await system.until_settled(2) if "leaving" in i.key]
+    assert settled.key == f"{JUNE}/team:leaving/cancellation/{subscription}"
+    assert (settled.cutoff, settled.amount) == (at("2022-06-05"), DAY_CENTS)
+
+    async def disputed() -> list[DisputeRecord]:
+        return await recorded(system)
+
+    assert [(d.amount, d.status) for d in await until(disputed)] == [(500, "needs_response")]
+
+
+async def _cursor_to_the_newest(system: System) -> None:
+    """As if a catch-up had handed all of it to the Temporal that is lost now."""
+    from storage import event_cursor
+
+    newest = (await system.stripe.v1.events.list_async({"limit": 1})).data[0]
+    found = await event_cursor.load(system.db, "stripe-events")
+    assert found is not None
+    assert await event_cursor.move(
+        system.db, "stripe-events", found.event_id, newest.id, found.event_created, found.adopted_until
+    )
+
+
+async def test_a_subscription_that_waits_for_a_person_is_brought_back(system: System, they: Subscribers) -> None:
+    subscription = await they.subscribe(await they.customer(attribution_id="team malformed"))
+    await they.until_says(subscription, "Blocked")
+    assert [f.stripe_subscription_id for f in await subscription_faults.list_faults(system.db)] == [subscription]
+    await system.admin("webhook_faults", DROP_ALL)
+    await lose_temporal(system)
+    ran = await perdure(system, "recover", "--json")
+    assert workflow_ids.subscription(subscription) in [row["workflow_id"] for row in ran.document["workflows"]]
+    await they.until_says(subscription, "Blocked")
+    handle = they.workflow(subscription)
+    assert (await handle.describe()).status is WorkflowExecutionStatus.RUNNING
+    await handle.signal(Signals.RETRY)
+    await they.until_says(subscription, "Blocked")

@@ -1,0 +1,147 @@
+"""Postgres restored to before a cancellation was settled, a cycle was charged, a credit note was made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice import InvoiceState
+from billing.policy import ChargeOn
+from contracts.invoices import VoidInvoice
+from contracts.names import Updates
+from starter.decisions import decide
+from storage import credit_notes
+from storage.credit_notes import CreditNoteRecord
+from storage.invoice_records import InvoiceRecord
+from tests.e2e.subscribers import Subscribers, subscribing
+from tests.e2e.test_credit_notes import credit
+from tests.e2e.test_restored_postgres import live
+from tests.e2e.test_subscription_invoices import subscribed
+from tests.support.databases import Databases
+from tests.support.losing import Backup, lose_temporal, recover
+from tests.support.system import System, until
+
+MAY = "2022-05"
+DAY_CENTS = 864
+LONG_AGO = datetime(2022, 5, 1, tzinfo=UTC)  # on Stripe's clock
+
+
+@pytest.fixture
+async def backup(system: System, databases: Databases) -> AsyncIterator[Backup]:
+    system.settings = system.settings.model_copy(update={"events_settle_seconds": 0.0})
+    taken = Backup(system, databases)
+    yield taken
+    await taken.drop()
+
+
+@pytest.fixture
+async def they(system: System, backup: Backup) -> AsyncIterator[Subscribers]:
+    async with subscribing(system) as found:
+        await found.clock("2022-05-01")
+        yield found
+    await system.admin("settings", {"subscription_invoices": False})
+
+
+@pytest.mark.parametrize("first", ["recover", "period"])
+async def test_a_cancellation_that_was_settled_since_is_not_billed_by_the_period(
+    system: System, backup: Backup, they: Subscribers, first: str
+) -> None:
+    team = f"team:settled-{first}"
+    customer = await they.customer(attribution_id=team)
+    subscription = await they.subscribe(customer)
+    await they.until_windows(team, ("2022-05-01", None))
+    await system.add_instance(f"{first}-1", team, "2022-05-03", "2022-05-04")
+    await they.until_rested(subscription)
+    await backup.take()
+    await they.clock("2022-05-10")
+    await they.cancel(subscription)
+    (settled,) = await system.until_settled(1)
+    await they.until_rested(subscription)
+    charged = await live(system)
+    assert settled.key == f"{MAY}/{team}/cancellation/{subscription}"
+
+    await backup.restore()
+    await lose_temporal(system)
+    await they.clock("2022-06-01T06:00")
+    wrong = f"{MAY}/{team}/period"
+    if first == "period":  # nobody took over what Stripe has: the period claims it too, and it is found out
+        await system.run_period(MAY)
+        refused = await recover(system, LONG_AGO)
+        assert refused is not None
+        (fault,) = refused.faults
+        assert f"Stripe has {settled.key}, but some of its usage is on {wrong}" in fault
+        await decide(system.client, wrong, Updates.VOID, VoidInvoice(by="ann", reason="twice", write_off=False))
+        await system.until_state(wrong, InvoiceState.VOIDED)
+    adopted = await recover(system, LONG_AGO)
+    assert adopted is not None
+    assert adopted.faults == []
+    assert settled.key in adopted.adopted
+    again = await system.until_state(settled.key, InvoiceState.BILLED)
+    assert (again.stripe_invoice_id, again.amount) == (settled.stripe_invoice_id, DAY_CENTS)
+    await they.until_windows(team, ("2022-05-01", "2022-05-10"))
+    await system.run_period(MAY)
+    assert await live(system) == charged
+
+
+async def test_a_cycle_that_was_charged_since_is_not_charged_again(
+    system: System, backup: Backup, they: Subscribers
+) -> None:
+    await system.admin("settings", {"subscription_invoices": True})
+    team = "team:cycled"
+    subscription = await subscribed(system, they, team)
+    await they.until_rested(subscription)
+    await backup.take()
+    await they.clock("2022-06-10T00:10")
+
+    async def charged() -> InvoiceRecord | None:
+        found = await system.invoices()
+        return found[0] if found and found[0].state is InvoiceState.PAID else None
+
+    paid = await until(charged)
+    await they.until_rested(subscription)
+    before = await live(system)
+
+    await backup.restore()
+    await lose_temporal(system)
+    await recover(system, LONG_AGO)
+    again = await system.until_state(paid.key, InvoiceState.PAID)
+    assert (again.charge_on, again.stripe_invoice_id, again.amount) == (
+        ChargeOn.SUBSCRIPTION,
+        paid.stripe_invoice_id,
+        DAY_CENTS,
+    )
+    await they.clock("2022-07-10T02:00")
+    await they.until_rested(subscription)
+    assert {key: value for key, value in (await live(system)).items() if team in key} == {paid.key: before[paid.key]}
+
+
+async def test_a_credit_note_made_since_is_taken_over_with_its_invoice(
+    system: System, backup: Backup, they: Subscribers
+) -> None:
+    team = "team:credited-since"
+    await system.add_account(team, ("2022-05-01", None))
+    await system.add_instance("credited-1", team, "2022-05-03", "2022-05-04")
+    await they.clock("2022-06-01T06:00")
+    await backup.take()
+    await system.run_period(MAY)
+    key = f"{MAY}/{team}/period"
+    note = await credit(system, await system.invoice(key), CreditOrder(CreditKind.AMOUNT, "outage", amount=100))
+    assert note.state is CreditNoteState.ISSUED
+
+    await backup.restore()
+    await lose_temporal(system)
+    await recover(system, LONG_AGO)
+    await system.until_state(key, InvoiceState.BILLED)
+
+    async def known() -> CreditNoteRecord | None:
+        return await credit_notes.load_credit_note(system.db, note.key)
+
+    again = await until(known)
+    assert (again.state, again.amount, again.stripe_credit_note_id) == (
+        CreditNoteState.ISSUED,
+        100,
+        note.stripe_credit_note_id,
+    )
