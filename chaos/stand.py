@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import aiohttp
 import psutil  # type: ignore[import-untyped]
@@ -21,7 +22,7 @@ from devstack import ports
 from devstack.emulator import StripeEmulator
 from devstack.errors import StackError
 from devstack.processes import Child
-from devstack.product import COMMANDS, NAMES, PERDURE, product_child, start_webhook, start_worker
+from devstack.product import COMMANDS, NAMES, PERDURE, product_child, start_http, start_worker
 from devstack.temporal import TemporalServer, choose_ports
 
 API_KEY = "sk_test_for_chaos_only"
@@ -117,7 +118,7 @@ class Stand:
 
         async def start() -> None:
             if kind == "webhook":
-                await start_webhook(child, hook)
+                await start_http(child, urljoin(hook, "/readyz"))
             elif self._calm:
                 await start_worker(child, kind, self.temporal.http_url)
             else:  # what it needs may be down, too
