@@ -153,7 +153,7 @@ def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
             raise MalformedEventError("id, type, created or data.object is of a wrong type")
         return StripeEvent(event_id=event_id, type=kind, created=datetime.fromtimestamp(created, UTC)), subject
     except (KeyError, TypeError, OverflowError, ValueError, OSError) as error:
-        raise MalformedEventError(f"not an event: {type(error).__name__} {str(error).splitlines()[0][:80]}") from error
+        raise MalformedEventError(f"not an event: {type(error).__name__} {str(error)[:80]}") from error
 
 
 def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:

@@ -33,9 +33,7 @@ class Trust:
         which = f"{brief(event.get('id'))} {brief(event.get('type'))}"
         livemode = event.get("livemode")
         if self.mode is not None and livemode is not (self.mode == "live"):
-            self._log.error(
-                "ignored %s: livemode is %s, STRIPE_MODE is %s", which, brief(event.get("livemode")), self.mode
-            )
+            self._log.error("ignored %s: livemode is %s, STRIPE_MODE is %s", which, brief(livemode), self.mode)
             return WRONG_MODE
         if self.account is not None and (event.get("account") or self.account) != self.account:
             self._log.error("ignored %s: account is %s, not STRIPE_ACCOUNT", which, brief(event.get("account")))

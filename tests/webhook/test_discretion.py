@@ -84,10 +84,11 @@ async def test_many_who_ask_are_one_question_to_temporal(temporal_client: Client
     assert questions == 2
 
 
-@pytest.mark.parametrize("depth", range(900, 1000, 9))
 @pytest.mark.parametrize("member", ["object", "id", "type", "livemode", "account", "data"])
-async def test_nests_near_the_interpreters_limit(live: Receiver, member: str, depth: int) -> None:
+async def test_nests_near_the_interpreters_limit(live: Receiver, member: str) -> None:
     """What is deep and still parsed must be no trouble where it is looked at or logged."""
     body = json.dumps(event("charge.refunded", {"id": "ch_1"}, livemode=True))
-    nested = f'{body[:-1]}, "{member}": {"[" * depth}{"]" * depth}}}'
-    assert await live.post(nested) in (200, 400)
+    nested = [f'{body[:-1]}, "{member}": {"[" * depth}{"]" * depth}}}' for depth in range(1000, 895, -3)]
+    statuses = [await live.post(each) for each in nested]
+    assert set(statuses) <= {200, 400}
+    assert statuses[0] == 400  # beyond the limit; the first below it are those that are logged
