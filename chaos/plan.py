@@ -48,17 +48,21 @@ class Deed:
 
 @dataclass(frozen=True)
 class Plan:
-    """All deeds in order, and whose invoices a person wants voided."""
+    """All deeds in order, and whose invoices a person wants voided.
+
+    `patient`: the storm waits for the first claims, so that it meets Stripe's side rather than the claiming.
+    """
 
     seconds: float
     deeds: list[Deed]
     voided: frozenset[str]
+    patient: bool
 
 
 def make_plan(seed: int, world: World, seconds: float) -> Plan:
     """The storm of this seed."""
     rng = random.Random(f"plan {seed}")
-    deeds = [Deed(0, "run"), Deed(0, "run")]
+    deeds = [Deed(0, "run")]
     deeds += _kills(rng, seconds)
     deeds += [Deed(rng.choice((0, rng.uniform(0, seconds))), "fault", _fault(rng)) for _ in range(rng.randrange(3, 8))]
     deeds += [Deed(rng.choice((0, rng.uniform(0, seconds))), "hook", _hook(rng)) for _ in range(rng.randrange(2, 5))]
@@ -73,7 +77,7 @@ def make_plan(seed: int, world: World, seconds: float) -> Plan:
     deeds += _cancellations(rng, world, seconds)
     if rng.random() < 0.3:
         deeds.append(Deed(rng.uniform(2, seconds), "forget"))
-    return Plan(seconds, sorted(deeds, key=lambda deed: deed.at), voided)
+    return Plan(seconds, sorted(deeds, key=lambda deed: deed.at), voided, patient=rng.random() < 0.6)
 
 
 def _kills(rng: random.Random, seconds: float) -> list[Deed]:
