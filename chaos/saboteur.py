@@ -6,12 +6,14 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
+from chaos.books import fetch
 from chaos.plan import Deed, Plan
 from chaos.stand import Stand
 from chaos.stripe_side import StripeSide, storm_instant
 from chaos.world import World
 
 _PATIENCE_SECONDS = 60.0
+_CLAIMED_SECONDS = 15.0  # a month may have nothing to claim
 
 
 @dataclass
@@ -26,17 +28,30 @@ class Saboteur:
     _cancelling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def rage(self, plan: Plan) -> None:
-        """Do all deeds at their moments; returns when the last is done and the storm is over."""
-        begun = asyncio.get_running_loop().time()
+        """Run the month, do all deeds at their moments; returns when the last is done and the storm is over."""
 
         async def one(deed: Deed) -> None:
             await asyncio.sleep(begun + deed.at - asyncio.get_running_loop().time())
             await self._do(deed)
 
         async with self.stand.storm(), asyncio.TaskGroup() as group:
+            group.create_task(self._do(Deed(0, "run")))
+            if plan.patient:
+                await self._until_claimed()
+            begun = asyncio.get_running_loop().time()
             for deed in plan.deeds:
                 group.create_task(one(deed))
             await asyncio.sleep(plan.seconds)
+
+    async def _until_claimed(self) -> None:
+        give_up = asyncio.get_running_loop().time() + _CLAIMED_SECONDS
+        claimed = (
+            f"SELECT EXISTS (SELECT FROM invoice WHERE billing_period = '{self.world.month}' AND reason = 'period')"
+        )
+        while asyncio.get_running_loop().time() < give_up:
+            if (await fetch(self.stand.postgres.url(), claimed))[0][0]:
+                return
+            await asyncio.sleep(0.1)
 
     async def _do(self, deed: Deed) -> None:
         details = deed.details

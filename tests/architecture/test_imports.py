@@ -72,7 +72,13 @@ def test_settings_import_nothing_of_ours() -> None:
 def test_nobody_imports_the_tests() -> None:
     for room in (*ROOMS, *MODULES):
         for path in files(room):
-            assert not imported(path) & {"tests", "bench", "pytest", "hypothesis"}, path
+            assert not imported(path) & {"tests", "bench", "chaos", "pytest", "hypothesis"}, path
+
+
+def test_the_reference_of_chaos_shares_no_code_with_the_product() -> None:
+    for path in sorted((ROOT / "chaos").glob("*.py")):
+        if path.name != "nursery.py":  # which becomes the product's processes
+            assert not imported(path) & {*ROOMS, *MODULES} - {"devstack"}, path
 
 
 def test_the_core_needs_pydantic_at_most() -> None:
