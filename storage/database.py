@@ -46,6 +46,8 @@ class Database:
             async_creator=self._connect,
             pool_size=pool_size,
             max_overflow=0,
+            # What a statement was given is people's data, and an error's text goes to logs and histories.
+            hide_parameters=True,
             # Every statement after a lock must see what the lock waited for.
             isolation_level="READ COMMITTED",
         )
@@ -68,7 +70,9 @@ class Database:
                 async with connection.begin():
                     yield connection
         except DBAPIError as error:
-            if reason := self._unavailable(error):
+            reason = self._unavailable(error)
+            _without_values(error)
+            if reason:
                 raise DatabaseUnavailableError(reason) from error
             raise
         except PoolTimeoutError as error:
@@ -116,13 +120,31 @@ def _parse_url(url: str) -> tuple[str, str]:
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise InputError(f"DATABASE_URL is not a URL: {error}") from None
+        # A "/", "?" or "#" in the password ends the server's place, and the rest of it would be shown as its path.
+        sound = "@" not in parts.path + parts.query + parts.fragment
+    except ValueError:  # without its text: what it takes for the port is a part of such a password
+        sound = False
+    if not sound:
+        raise InputError(
+            "DATABASE_URL is not a URL: write postgresql://user:password@host:port/name, with %2F, %3F and %23 for a "
+            "/, ? and # in the password"
+        )
     if parts.scheme not in _SCHEMES:
         raise InputError("DATABASE_URL: write postgresql://user:password@host:port/name")
     query = [(name, value) for name, value in parse_qsl(parts.query) if name not in _LIBPQ_ONLY]
     place = f"{parts.hostname or dict(query).get('host') or 'localhost'}:{port or 5432}{parts.path}"
     return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), "")), place
+
+
+def _without_values(error: DBAPIError) -> None:
+    """Take PostgreSQL's DETAIL off an error that goes on its way: it quotes the row (`Failing row contains ...`)."""
+    error.args = (_one_line(error.orig), *error.args[1:])
+    error.__cause__ = None
+    error.__suppress_context__ = True
+    if error.orig is not None:
+        error.orig.args = (_one_line(error.orig),)
+        error.orig.__cause__ = None
+        error.orig.__suppress_context__ = True
 
 
 def _one_line(error: BaseException | None) -> str:

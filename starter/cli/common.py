@@ -78,9 +78,20 @@ def print_json(document: object) -> None:
 
 
 def log_to_stderr(level: str) -> None:
-    """Plain log lines for the long-running processes; Stripe's SDK would write two for each request."""
-    logging.getLogger("stripe").setLevel(logging.WARNING)
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    """Plain log lines for the long-running processes.
+
+    Only what is ours and Temporal's goes below INFO: at DEBUG, SQLAlchemy would write every row it reads, and HTTP
+    clients what they send. Stripe's SDK would write two lines for each request at INFO.
+    """
+    logging.basicConfig(
+        level=max(logging.INFO, logging.getLevelName(level)),
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    for name in ("perdure", "temporalio"):
+        logging.getLogger(name).setLevel(level)
+    for name in ("stripe", "sqlalchemy"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 async def until_stopped() -> None:

@@ -11,12 +11,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import psutil  # type: ignore[import-untyped]
 import pytest
 
 from devstack import ports
 from devstack.temporal import TemporalServer, choose_ports
+from storage.roles import BILLING, OPERATOR
 from tests.deployment import compose_spec
+from tests.support.roles import as_role
 
 ROOT = Path(__file__).resolve().parents[2]
 PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
@@ -41,6 +45,8 @@ class Containers:
         self.folder = folder
         self.secrets = {
             "database_url": database_url,
+            "billing_database_url": as_role(database_url, BILLING),
+            "operator_database_url": as_role(database_url, OPERATOR),
             "stripe_api_key": "sk_test_for_tests_only",
             "stripe_webhook_secret": "whsec_for_tests_only",
         }
@@ -127,17 +133,30 @@ async def _well(service: str, port: int) -> tuple[int | None, str]:
     return status, out + err
 
 
+def connections(pid: int, database_url: str) -> list[int]:
+    """The local ports of the process's connections to the database's server."""
+    server = urlsplit(database_url).port
+    open_ones = psutil.Process(pid).net_connections("tcp")
+    return [one.laddr.port for one in open_ones if one.raddr and one.raddr.port == server]
+
+
 @pytest.mark.parametrize("service", SERVES)
 async def test_it_serves_until_it_is_told_to_stop(containers: Containers, service: str) -> None:
     status, _, err = await run(*PERDURE, *COMMANDS["migrate"], env=containers.environment("migrate"))
     assert status == 0, err
-    async with started(*PERDURE, *COMMANDS[service], env=containers.environment(service)) as process:
+    environment = containers.environment(service)
+    has_database = "DATABASE_URL_FILE" in environment
+    assert has_database == (service == "worker-billing")
+    if not has_database:  # even if somebody gives it one, it does not go there
+        environment["DATABASE_URL"] = containers.secrets["database_url"]
+    async with started(*PERDURE, *COMMANDS[service], env=environment) as process:
         assert (await _well(service, containers.port))[0] == 1, "well before it can be"
         give_up = asyncio.get_running_loop().time() + SECONDS
         while (health := await _well(service, containers.port))[0] != 0:
             assert process.returncode is None, (await process.communicate())[1].decode()
             assert asyncio.get_running_loop().time() < give_up, health
             await asyncio.sleep(0.1)
+        assert bool(connections(process.pid, containers.secrets["database_url"])) == has_database
         process.send_signal(signal.SIGTERM)
         _, log = await asyncio.wait_for(process.communicate(), SECONDS)
         assert process.returncode == 0, log.decode()
@@ -156,7 +175,7 @@ async def test_the_schedule_is_set(containers: Containers) -> None:
     ("service", "secret", "says"),
     [
         ("migrate", "database_url", "DATABASE_URL is not set"),
-        ("worker-billing", "database_url", "DATABASE_URL is not set"),
+        ("worker-billing", "billing_database_url", "DATABASE_URL is not set"),
         ("worker-stripe", "stripe_api_key", "STRIPE_API_KEY is not set"),
         ("webhook", "stripe_webhook_secret", "STRIPE_WEBHOOK_SECRET is not set"),
     ],
@@ -166,11 +185,12 @@ async def test_without_its_secret_it_says_so_in_one_line(
     containers: Containers, service: str, secret: str, says: str, how: str
 ) -> None:
     environment = containers.environment(service)
+    setting = says.partition(" ")[0]
     if how == "empty":  # as deploy/init-secrets leaves it
         (containers.folder / secret).write_text("\n")
-        says = f"{secret.upper()}_FILE: {containers.folder / secret} is empty"
+        says = f"{setting}_FILE: {containers.folder / secret} is empty"
     else:
-        del environment[f"{secret.upper()}_FILE"]
+        del environment[f"{setting}_FILE"]
     status, out, err = await run(*PERDURE, *COMMANDS[service], env=environment)
     assert (status, out) == (1, "")
     assert says in err

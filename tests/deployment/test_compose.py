@@ -152,17 +152,20 @@ def test_ours_can_do_little() -> None:
 
 
 SECRETS = {
-    "postgres": {"postgres_password", "temporal_db_password", "perdure_db_password"},
+    "postgres": {
+        *("postgres_password", "temporal_db_password"),
+        *("perdure_db_password", "billing_db_password", "operator_db_password"),
+    },
     "temporal-schema": {"temporal_db_password"},
     "temporal": {"temporal_db_password"},
     "temporal-namespace": set(),
     "temporal-ui": set(),
     "migrate": {"database_url"},
-    "worker-billing": {"database_url"},
+    "worker-billing": {"billing_database_url"},
     "worker-stripe": {"stripe_api_key"},
     "webhook": {"stripe_webhook_secret"},
     "schedule": set(),
-    "perdure": {"database_url"},
+    "perdure": {"operator_database_url"},
 }
 
 
@@ -214,6 +217,11 @@ def test_the_secret_files_are_those_that_the_script_makes(tmp_path: Path) -> Non
     password = (folder / "perdure_db_password").read_text().strip()
     assert re.fullmatch(r"[0-9a-f]{48}", password)
     assert (folder / "database_url").read_text() == f"postgresql://perdure:{password}@postgres:5432/perdure\n"
+    for role in ("billing", "operator"):
+        own = (folder / f"{role}_db_password").read_text().strip()
+        assert own != password
+        url = f"postgresql://perdure_{role}:{own}@postgres:5432/perdure\n"
+        assert (folder / f"{role}_database_url").read_text() == url
     assert made.stdout.count("still empty") == 2
 
 

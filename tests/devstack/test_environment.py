@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from devstack.environment import BILLING, billing_settings, forget_inherited
+from devstack.environment import (
+    BILLING,
+    PARTICULAR,
+    SHARES,
+    billing_settings,
+    child_environment,
+    forget_inherited,
+)
 from devstack.home import Home
 from settings import Settings
 
@@ -37,3 +44,41 @@ def test_what_a_person_set_is_not_forgotten_as_a_stacks_own(tmp_path: Path, monk
 
 def test_each_is_a_setting() -> None:
     assert set(BILLING) <= {name.upper() for name in Settings.model_fields}
+
+
+def test_keys_that_a_stack_wrote_with_are_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a second start in the same shell would go on without them, and could read nothing."""
+    home = Home(tmp_path / "home")
+    (tmp_path / "home").mkdir()
+    home.write_env({"PAYLOAD_KEYS": "a:secret", "PAYLOAD_PLAINTEXT": "refuse"})
+    monkeypatch.setenv("PAYLOAD_KEYS", "a:secret")
+    monkeypatch.setenv("PAYLOAD_PLAINTEXT", "refuse")
+    monkeypatch.delenv("PERDURE_STACK", raising=False)
+    forget_inherited(tmp_path / "home")
+    assert os.environ["PAYLOAD_KEYS"] == "a:secret"
+    assert os.environ["PAYLOAD_PLAINTEXT"] == "refuse"
+
+
+def test_who_gets_which_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in PARTICULAR:
+        monkeypatch.setenv(name, f"of-the-environment-{name}")
+        monkeypatch.setenv(f"{name}_FILE", "/of/the/environment")
+    parts = {name: name for name in PARTICULAR}
+    seen = {
+        child: {name for name in child_environment(child, parts, embedded_temporal=True) if name in PARTICULAR}
+        for child in SHARES
+    }
+    assert seen == {
+        "migrations": {"DATABASE_URL"},
+        "billing": {"DATABASE_URL", "REPORT_STORE_URL", "PAYLOAD_KEYS"},
+        "stripe": {"STRIPE_API_KEY", "STRIPE_API_BASE", "PAYLOAD_KEYS"},
+        "webhook": {"STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS"},
+        "codec": {"PAYLOAD_KEYS"},
+        "emulator": set(),
+    }
+    for child in SHARES:
+        environment = child_environment(child, parts, embedded_temporal=True)
+        assert not any(
+            "of-the-environment" in value or value == "/of/the/environment" for value in environment.values()
+        )

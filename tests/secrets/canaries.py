@@ -1,0 +1,52 @@
+"""What is planted in a run, and must be found nowhere but in its own place."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+
+
+def _name(kind: str) -> str:
+    return f"canary{kind}{secrets.token_hex(6)}"
+
+
+class Canaries:
+    """Secrets and personal data by kind; all different, all found by searching for their text."""
+
+    def __init__(self) -> None:
+        self.secrets = {
+            "stripe_api_key": f"sk_test_{_name('key')}",
+            "refused_api_key": f"sk_test_{_name('badkey')}",
+            "old_signing_secret": f"whsec_{_name('signing')}",
+            "billing_password": _name("billingpw"),
+            "operator_password": _name("operatorpw"),
+            "wrong_password": _name("wrongpw"),
+            # As somebody writes it who does not know that it has to be quoted in a URL.
+            "slash_password": f"4711/{_name('slashpw')}",
+            "hash_password": f"{_name('hashpw')}#4711",
+            "payload_key": base64.b64encode(os.urandom(32)).decode(),
+            "report_store_key": _name("awskey"),
+            "report_store_secret": _name("awssecret"),
+        }
+        self.personal = {
+            "owner_id": _name("owner"),
+            "bad_owner_id": _name("badowner"),
+            "customer_name": f"Canary {_name('name')}",
+            "customer_email": f"{_name('mail')}@example.com",
+            "customer_note": _name("note"),
+            "event_email": f"{_name('event')}@example.com",
+        }
+        # Of projects and workspaces: they belong on reports, and nowhere else.
+        self.on_reports = {"workspace_id": _name("ws"), "project_id": _name("prj")}
+
+    def all(self) -> dict[str, str]:
+        """Every canary by kind."""
+        return {**self.secrets, **self.personal, **self.on_reports}
+
+    def forms(self, kind: str) -> list[str]:
+        """The texts whose presence shows that it leaked: whole, or what is left of a password that was cut up."""
+        text = self.all()[kind]
+        if kind == "payload_key":
+            return [text[:-2]]
+        return [part for part in text.replace("#", "/").split("/") if "canary" in part.lower() or part == text]

@@ -1,0 +1,73 @@
+"""The product's real processes with planted secrets, logging at DEBUG, and everything that they say."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.system import until
+
+PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
+
+
+@dataclass
+class Deployment:
+    """Starts and stops processes by name; `said` has what each wrote, by process or command."""
+
+    folder: Path
+    common: dict[str, str]
+    said: dict[str, str] = field(default_factory=dict)
+    _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+
+    async def run(self, *arguments: str, status: int = 0, stdin: str = "", **env: str) -> str:
+        """A command to its end, which must be of this status; what it said is kept, and returned."""
+        process = await self._spawn(arguments, env, asyncio.subprocess.PIPE)
+        out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 300)
+        text = out.decode() + err.decode()
+        self.said[f"{len(self.said)} {' '.join(arguments)}"] = text
+        assert process.returncode == status, text
+        return text
+
+    async def start(self, name: str, *arguments: str, says: str, **env: str) -> None:
+        """A process that stays, until it says something."""
+        log = self.folder / f"{len(self.said)}-{name}.log"
+        with log.open("wb") as output:
+            self._running[name] = await self._spawn(arguments, env, output.fileno())
+        self.said[f"{name} {log.name}"] = str(log)
+
+        async def said() -> bool:
+            assert self._running[name].returncode is None, log.read_text()
+            return says in log.read_text()
+
+        await until(said, 300)
+
+    async def stop(self, *names: str) -> None:
+        """Stop them by SIGTERM; all of them when none is named."""
+        for name in names or tuple(self._running):
+            process = self._running.pop(name)
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            await asyncio.wait_for(process.wait(), 120)
+
+    def everything(self) -> dict[str, str]:
+        """What all of them said, logs read from their files."""
+        return {
+            name: Path(text).read_text(errors="replace") if text.startswith(str(self.folder)) else text
+            for name, text in self.said.items()
+        }
+
+    async def _spawn(self, arguments: Iterable[str], env: dict[str, str], output: int) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *PERDURE,
+            *arguments,
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "PERDURE_ENVIRONMENT_ONLY": "1", **self.common, **env},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+        )

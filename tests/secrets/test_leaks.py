@@ -1,0 +1,114 @@
+"""No secret and nothing about a person is in logs, histories, search attributes, metrics or errors of a whole run."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg  # type: ignore[import-untyped]
+import pytest
+from pydantic import SecretStr
+from temporalio.client import Client
+
+from devstack import ports
+from devstack.emulator import StripeEmulator
+from settings import load
+from starter.payload_codec import data_converter
+from storage.roles import BILLING, OPERATOR
+from storage.upgrade import upgrade
+from tests.secrets.canaries import Canaries
+from tests.secrets.the_run import BAD, GOOD, Run
+from tests.storage import s3
+from tests.support.databases import FreshDatabase
+from tests.support.system import new_namespace
+
+PLANTED = Canaries()
+# What this test itself tells Stripe of its customer.
+SET_BY_US = {"customer_name", "customer_email", "customer_note"}
+KINDS = sorted({*PLANTED.all(), "signing_secret"})
+
+
+@pytest.fixture(scope="module")
+async def run(
+    temporal_client: Client,
+    module_database: FreshDatabase,
+    scratch: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Run]:
+    folder = tmp_path_factory.mktemp("secrets")
+    url = await module_database(upgrade)
+    converter = data_converter(load(payload_keys=SecretStr(f"of-the-run:{PLANTED.secrets['payload_key']}")))
+    client = await new_namespace(temporal_client, converter)
+    emulator = StripeEmulator(
+        folder / "stripe", ports.choose(), folder / "emulator.log", PLANTED.secrets["stripe_api_key"]
+    )
+    emulator.folder.mkdir()
+    emulator.child.env = None
+    bucket = s3.Bucket()
+    try:
+        await emulator.start()
+        async with s3.serve(bucket) as endpoint:
+            made = Run(client, url, emulator, folder, PLANTED)
+            store = {
+                "REPORT_STORE_URL": "s3://reports-bucket/prefix",
+                "AWS_ENDPOINT": endpoint,
+                "AWS_ALLOW_HTTP": "true",
+                "AWS_REGION": "us-east-1",
+                "AWS_ACCESS_KEY_ID": PLANTED.secrets["report_store_key"],
+                "AWS_SECRET_ACCESS_KEY": PLANTED.secrets["report_store_secret"],
+            }
+            try:
+                await made.go(store)
+            finally:
+                await made.perdure.stop()
+            made.evidence["requests to Stripe"] = emulator.request_log.read_text()
+            made.reports = dict(bucket.objects)
+            postgres = scratch / "postgres.log"
+            if postgres.exists():
+                made.evidence["PostgreSQL's log"] = postgres.read_text(errors="replace")
+            yield made
+    finally:
+        await emulator.stop()
+        owner = await asyncpg.connect(url)
+        await owner.execute(f"DROP ROLE IF EXISTS {BILLING}_canary; DROP ROLE IF EXISTS {OPERATOR}_canary")
+        await owner.close()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_it_is_found_nowhere(run: Run, kind: str) -> None:
+    found = {
+        source: text[max(0, text.find(form) - 200) : text.find(form) + 100]
+        for source, text in run.evidence.items()
+        for form in PLANTED.forms(kind)
+        if form in text and not (kind in SET_BY_US and source == "requests to Stripe")
+    }
+    assert found == {}
+
+
+async def test_reports_name_workspaces_and_nobody_who_owns_them(run: Run) -> None:
+    texts = [gzip.decompress(body).decode() for key, body in run.reports.items() if key.endswith(".jsonl.gz")]
+    assert any(PLANTED.on_reports["workspace_id"] in text for text in texts)
+    for kind in {*PLANTED.secrets, *PLANTED.personal}:
+        assert not any(form in text for text in texts for form in PLANTED.forms(kind)), kind
+
+
+# What each source says if it was written at all: a search of nothing finds nothing.
+SAYS = {
+    "billing ": ["serving billing", "permission denied for table invoice", "Starting activity"],
+    "stripe ": ["serving stripe", "No such customer", "give the Stripe worker a valid STRIPE_API_KEY"],
+    "webhook ": ["listening on", "refused a delivery", "a signed delivery is no event", "signalled to invoice/"],
+    "history of ": [GOOD, BAD, "No such customer", "Traceback", "attribution_id", "Outage"],
+    "description of ": ["AttributionId", "team:good", "Invoice of team:good"],
+    "metrics of the billing worker": ["temporal_"],
+    "metrics of the webhook": ["perdure_webhook_events"],
+    "requests to Stripe": ["/v1/invoices", "Bearer"],
+    "answer ": ["not an event"],
+    "": ["no_june", "is not a time", "DATABASE_URL is not a URL", "password authentication failed", "is not id:base64"],
+}
+
+
+@pytest.mark.parametrize("source", SAYS)
+async def test_there_was_something_to_search(run: Run, source: str) -> None:
+    text = "\n".join(text for name, text in run.evidence.items() if name.startswith(source))
+    assert [word for word in SAYS[source] if word not in text] == []
