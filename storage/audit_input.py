@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.audit import AuditScope, Check
 from billing.attribution import PATTERN
+from billing.audit import AuditScope, Check
 from billing.periods import BillingPeriod
 from billing.policy import Policy
 from billing.rating import DEFAULT_CLASS, RateCard

@@ -51,9 +51,7 @@ class Database:
         )
 
     @asynccontextmanager
-    async def transaction(
-        self, *, read_only: bool = False, snapshot: bool = False
-    ) -> AsyncIterator[AsyncConnection]:
+    async def transaction(self, *, read_only: bool = False, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
         """A connection in a transaction that commits at the end and rolls back on an error.
 
         With `snapshot` all its statements see the same instant.
