@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import claims, invoices, webhooks
+from bench import audit, claims, invoices, webhooks
 from bench.figures import Figure, print_table, write_json
 
 _WIDTH = 130
@@ -16,9 +16,12 @@ _WIDTH = 130
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", default="claims,invoices,webhook", help="parts, separated by commas")
-    parser.add_argument("--instances", type=int, default=100_000, help="for claims; a hundredth as many accounts")
-    parser.add_argument("--rounds", type=int, default=3, help="for claims: runs of each kind, interleaved")
+    parser.add_argument("part", nargs="*", help="parts to measure, as with --only")
+    parser.add_argument("--only", default="claims,audit,invoices,webhook", help="parts, separated by commas")
+    parser.add_argument(
+        "--instances", type=int, default=100_000, help="for claims and audit; a hundredth as many accounts"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="for claims and audit: runs of each kind")
     parser.add_argument("--invoices", type=int, default=500)
     parser.add_argument("--deliveries", type=int, default=3000, help="for the webhook")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures there")
@@ -31,11 +34,12 @@ def main() -> None:
     console = Console(stderr=True)
     parts: dict[str, Callable[[], list[Figure]]] = {
         "claims": lambda: claims.measure(arguments.instances, arguments.rounds),
+        "audit": lambda: audit.measure(arguments.instances, arguments.rounds),
         "invoices": lambda: invoices.measure(arguments.invoices),
         "webhook": lambda: webhooks.measure(arguments.deliveries),
     }
     figures: list[Figure] = []
-    wanted = [name.strip() for name in arguments.only.split(",")]
+    wanted = arguments.part or [name.strip() for name in arguments.only.split(",")]
     if unknown := sorted(set(wanted) - set(parts)):
         raise SystemExit(f"python -m bench: no part {', '.join(unknown)}: there are {', '.join(parts)}")
     for name in wanted:

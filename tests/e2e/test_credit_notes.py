@@ -138,6 +138,7 @@ async def test_what_was_paid_goes_to_the_balance_or_out_of_band(system: System) 
 
 
 async def test_a_line_that_is_not_one_to_one_in_stripe_is_credited_by_its_amount(system: System) -> None:
+    system.audited = False  # its key is changed by hand
     invoice = await billed(system, "team:folded")
     async with system.db.transaction() as connection:
         await connection.execute(text("UPDATE invoice SET key = key || '/2' WHERE id = :id"), {"id": invoice.id})
