@@ -21,9 +21,10 @@ async def check(connection: AsyncConnection, given: AuditInput) -> Figures:
         await connection.execute(statement("audit_states", name), parameters)
     row = (await connection.execute(statement("audit_invoices", "figures"), parameters)).mappings().one()
     amounts = await connection.execute(statement("audit_invoices", "amounts"), parameters)
-    return {name: int(value) for name, value in row.items()} | {
-        f"amount_{one.currency}": int(one.amount) for one in amounts
-    }
+    figures: Figures = {name: int(value) for name, value in row.items()}
+    for one in amounts:
+        figures[f"amount_{one.currency}"] = int(one.amount)
+    return figures
 
 
 def _card(card: RateCard) -> dict[str, Any]:

@@ -113,7 +113,7 @@ async def test_every_state_of_an_invoice_is_clean_and_counted(db: Database) -> N
     assert figures["written_off_us"] == 2 * each
     assert figures["unbilled_us"] == 2 * each + DAY_US  # voided, deleted, and what the subscription's cycle left
     assert figures["open_us"] == 6 * each + DAY_US
-    assert sum(v for k, v in figures.items() if k.endswith("_us") and k != "runtime_us") == figures["runtime_us"]
+    assert sum(int(v) for k, v in figures.items() if k.endswith("_us") and k != "runtime_us") == figures["runtime_us"]
 
 
 async def test_reasons_of_exclusion_are_counted_apart(db: Database) -> None:
@@ -129,12 +129,16 @@ async def test_reasons_of_exclusion_are_counted_apart(db: Database) -> None:
         instance("backwards", may(5), may(4)),
     )
     card = parse_rate_card(
-        {"version": [{"effective_from": may(6), "credits_per_minute": {"default": "1"}, "price_per_credit": {"usd": "1"}}]}
+        {
+            "version": [
+                {"effective_from": may(6), "credits_per_minute": {"default": "1"}, "price_per_credit": {"usd": "1"}}
+            ]
+        }
     )
     await claim_page(db, scope(cutoff=may(10)), card)
     record, findings = await audit(db, Check.CONSERVATION, rate_card=card, now=may(25))
     assert findings == []
-    days = {name: value / DAY_US for name, value in record.figures.items() if name.endswith("_us")}
+    days = {name: int(value) / DAY_US for name, value in record.figures.items() if name.endswith("_us")}
     assert {name: value for name, value in days.items() if value} == {
         "runtime_us": 34, "open_us": 4, "uncovered_us": 2, "before_bill_after_us": 2, "before_first_rate_us": 2,
         "unbilled_us": 14, "no_creation_time_us": 1, "no_attribution_id_us": 2, "malformed_attribution_id_us": 3,

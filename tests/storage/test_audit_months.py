@@ -65,6 +65,11 @@ async def test_a_price_that_the_card_has_not(db: Database) -> None:
     await _two_invoices_of_a_month(db)
     tiers = json.dumps([{"credits": "2000", "price": "0.002"}, {"credits": "880", "price": "0.01"}])
     await execute(
-        db, f"UPDATE invoice_line SET tiers = CAST(:tiers AS jsonb) WHERE invoice_id = {OF_FIRST} AND kind = 'tiers'", tiers=tiers
+        db,
+        f"UPDATE invoice_line SET tiers = CAST(:tiers AS jsonb) WHERE invoice_id = {OF_FIRST} AND kind = 'tiers'",
+        tiers=tiers,
     )
-    assert told((await audit(db, I, rate_card=graduated()))[1]) == [("wrong_rate", "", FIRST), ("wrong_tiers", "", FIRST)]
+    assert told((await audit(db, I, rate_card=graduated()))[1]) == [
+        ("wrong_rate", "", FIRST),
+        ("wrong_tiers", "", FIRST),
+    ]

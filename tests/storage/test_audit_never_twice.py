@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ from storage.invoices import move_invoice
 from tests.storage.audits import CARD, A, B, audit, billed_world, told
 from tests.storage.usage import execute, june, may
 
-CONSTRAINT = "ALTER TABLE claim ADD CONSTRAINT claim_never_twice EXCLUDE USING gist (instance_id WITH =, during WITH &&)"
+CONSTRAINT = (
+    "ALTER TABLE claim ADD CONSTRAINT claim_never_twice EXCLUDE USING gist (instance_id WITH =, during WITH &&)"
+)
 DROP = "ALTER TABLE claim DROP CONSTRAINT claim_never_twice"
 N = Check.NEVER_TWICE
 
@@ -81,9 +84,11 @@ async def test_overlaps_are_found_though_a_longer_claim_lies_between(unguarded: 
     pairs = ["02T00:00:00+00:00 to 2022-05-02T12", "02T02:24:00+00:00 to 2022-05-02T04:48", "02T21:36:00+00:00"]
     for pair in pairs:
         assert any(pair in each.detail for each in doubles)
-    for scope in ({"period": "2022-05"}, {"attribution_id": "team:a"}, {"attribution_id": "team:b"}):
+    seen: list[dict[str, Any]] = [{"period": "2022-05"}, {"attribution_id": "team:a"}, {"attribution_id": "team:b"}]
+    for scope in seen:
         assert len((await audit(unguarded, N, **scope))[1]) == 5
-    for scope in ({"period": "2022-06"}, {"attribution_id": "team:c"}):
+    unseen: list[dict[str, Any]] = [{"period": "2022-06"}, {"attribution_id": "team:c"}]
+    for scope in unseen:
         assert told((await audit(unguarded, N, **scope))[1]) == [("constraint_missing", "", "")]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from billing.audit import AuditScope, Check
@@ -45,8 +47,8 @@ PLANTED: list[tuple[str, Check, str, list[Told]]] = [
     ("an invoice died with its claims", L, f"UPDATE invoice SET state = 'voided' WHERE id = {OF_A}",
      [("claims_of_dead_invoice", "", A)]),
     ("a live invoice has released", L,
-     "INSERT INTO claim_history (invoice_id, line_no, instance_id, during, reason)"
-     " SELECT *, 'voided' FROM claim WHERE instance_id = 'a2'",
+     ("INSERT INTO claim_history (invoice_id, line_no, instance_id, during, reason)"
+     " SELECT *, 'voided' FROM claim WHERE instance_id = 'a2'"),
      [("released_of_live_invoice", "", A)]),
     ("a class is changed", L, "UPDATE workspace_instance SET workspace_class = NULL WHERE id = 'a2'",
      [("wrong_class", "a2", A)]),
@@ -79,8 +81,8 @@ PLANTED: list[tuple[str, Check, str, list[Told]]] = [
      f"UPDATE invoice SET stripe_invoice_id = NULL, report_id = NULL WHERE id = {OF_A}",
      [("inconsistent_state", "", A)]),
     ("a blocked one is judged by where it goes on", I,
-     "UPDATE invoice SET state = 'blocked', resume_state = 'billed', blocked_reason = 'x', blocked_since = now(),"
-     f" billed_at = NULL WHERE id = {OF_A}",
+     ("UPDATE invoice SET state = 'blocked', resume_state = 'billed', blocked_reason = 'x', blocked_since = now(),"
+     f" billed_at = NULL WHERE id = {OF_A}"),
      [("inconsistent_state", "", A)]),
 ]  # fmt: skip
 
@@ -99,8 +101,9 @@ async def test_what_is_planted_is_found(db: Database, check: Check, sql: str, ex
 
 async def test_the_billed_world_is_clean(db: Database) -> None:
     await billed_world(db)
+    scopes: list[dict[str, Any]] = [{}, {"period": "2022-05"}, {"attribution_id": "team:a"}, {"period": "2022-06"}]
     for check in (Check.NEVER_TWICE, C, L, I, Check.NOTHING_STUCK):
-        for only in ({}, {"period": "2022-05"}, {"attribution_id": "team:a"}, {"period": "2022-06"}):
+        for only in scopes:
             assert told((await audit(db, check, **only))[1]) == []
 
 
@@ -126,7 +129,9 @@ async def test_two_live_invoices(db: Database) -> None:
     [[definition]] = await fetch(db, "SELECT indexdef FROM pg_indexes WHERE indexname = 'invoice_one_live'")
     await execute(db, "DROP INDEX invoice_one_live")
     try:
-        await execute(db, "UPDATE invoice SET key = key || '/2', ordinal = 2, attribution_id = 'team:a' WHERE key = :key", key=B)
+        await execute(
+            db, "UPDATE invoice SET key = key || '/2', ordinal = 2, attribution_id = 'team:a' WHERE key = :key", key=B
+        )
         assert told((await audit(db, I))[1]) == [("two_live_invoices", "", A), ("wrong_key", "", B + "/2")]
     finally:
         await execute(db, "UPDATE invoice SET attribution_id = 'team:b' WHERE key = :key", key=B + "/2")

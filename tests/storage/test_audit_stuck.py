@@ -33,31 +33,31 @@ PLANTED: list[tuple[str, str, list[Told]]] = [
     ("a draft in motion", f"UPDATE invoice SET state = 'draft', updated_at = {NEW} WHERE id = {OF_A}", []),
     ("a billed invoice waits for nobody", f"UPDATE invoice SET updated_at = {OLD}", []),
     ("a grace that goes on",
-     f"UPDATE invoice SET state = 'draft', updated_at = {OLD}, finalization = 'grace', finalize_at = now()"
-     f" WHERE id = {OF_A}", []),
+     (f"UPDATE invoice SET state = 'draft', updated_at = {OLD}, finalization = 'grace', finalize_at = now()"
+     f" WHERE id = {OF_A}"), []),
     ("a grace that is over",
-     f"UPDATE invoice SET state = 'draft', updated_at = {OLD}, finalization = 'grace', finalize_at = {OLD}"
-     f" WHERE id = {OF_A}", [("invoice_stuck", "", A)]),
+     (f"UPDATE invoice SET state = 'draft', updated_at = {OLD}, finalization = 'grace', finalize_at = {OLD}"
+     f" WHERE id = {OF_A}"), [("invoice_stuck", "", A)]),
     ("an approval",
-     f"UPDATE invoice SET state = 'draft', updated_at = {OLD}, finalization = 'approval', drafted_at = {OLD}"
-     f" WHERE id = {OF_A}", [("awaits_approval", "", A)]),
+     (f"UPDATE invoice SET state = 'draft', updated_at = {OLD}, finalization = 'approval', drafted_at = {OLD}"
+     f" WHERE id = {OF_A}"), [("awaits_approval", "", A)]),
     ("an approval that was given",
-     f"UPDATE invoice SET state = 'draft', finalization = 'approval', drafted_at = {OLD}, approved_amount = 1,"
-     f" approved_at = now() WHERE id = {OF_A}", []),
+     (f"UPDATE invoice SET state = 'draft', finalization = 'approval', drafted_at = {OLD}, approved_amount = 1,"
+     f" approved_at = now() WHERE id = {OF_A}"), []),
     ("a block",
-     f"UPDATE invoice SET state = 'blocked', resume_state = 'draft', blocked_reason = 'x', blocked_since = {OLD}"
-     f" WHERE id = {OF_A}", [("invoice_blocked", "", A)]),
+     (f"UPDATE invoice SET state = 'blocked', resume_state = 'draft', blocked_reason = 'x', blocked_since = {OLD}"
+     f" WHERE id = {OF_A}"), [("invoice_blocked", "", A)]),
     ("a void", f"UPDATE invoice SET void_requested_at = {OLD} WHERE id = {OF_A}", [("void_stuck", "", A)]),
     ("a credit note", CREDIT.format("'requested'", f"{OLD}, NULL"), [("credit_note_stuck", "", A)]),
     ("a credit note in motion", CREDIT.format("'requested'", f"{NEW}, NULL"), []),
     ("a blocked credit note", CREDIT.format("'blocked'", f"{OLD}, 'x'"), [("credit_note_blocked", "", A)]),
     ("an account",
-     "INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency, updated_at)"
-     f" VALUES ('2022-05', 'team:a', 'blocked', 'x', 0, 'usd', {OLD})", [("account_blocked", "", "")]),
-    ("a dispute", f"{DISPUTE} SELECT 'dp', id, 1, 'usd', 'x', 'needs_response', {OLD}, NULL FROM invoice"
-     f" WHERE id = {OF_A}", [("dispute_unanswered", "", A)]),
-    ("a dispute that was answered", f"{DISPUTE} SELECT 'dp', id, 1, 'usd', 'x', 'under_review', {OLD}, NULL"
-     f" FROM invoice WHERE id = {OF_A}", []),
+     ("INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency, updated_at)"
+     f" VALUES ('2022-05', 'team:a', 'blocked', 'x', 0, 'usd', {OLD})"), [("account_blocked", "", "")]),
+    ("a dispute", (f"{DISPUTE} SELECT 'dp', id, 1, 'usd', 'x', 'needs_response', {OLD}, NULL FROM invoice"
+     f" WHERE id = {OF_A}"), [("dispute_unanswered", "", A)]),
+    ("a dispute that was answered", (f"{DISPUTE} SELECT 'dp', id, 1, 'usd', 'x', 'under_review', {OLD}, NULL"
+     f" FROM invoice WHERE id = {OF_A}"), []),
 ]  # fmt: skip
 
 
@@ -80,8 +80,8 @@ async def test_what_waits(db: Database, sql: str, expected: list[Told]) -> None:
          [{"period": "2022-05"}, {"attribution_id": "team:b"}]),
         (f"INSERT INTO period_hold (billing_period, reason, since, totals) VALUES ('2022-05', 'x', {OLD}, '{{}}')",
          "period_held", [{"period": "2022-06"}, {"attribution_id": "team:a"}]),
-        ("INSERT INTO stripe_event_cursor (name, event_id, event_created, updated_at)"
-         f" VALUES ('events', 'evt_1', {OLD}, {OLD})", "events_unread",
+        (("INSERT INTO stripe_event_cursor (name, event_id, event_created, updated_at)"
+         f" VALUES ('events', 'evt_1', {OLD}, {OLD})"), "events_unread",
          [{"period": "2022-05"}, {"attribution_id": "team:a"}]),
     ],
 )  # fmt: skip
@@ -118,7 +118,8 @@ async def test_late_usage_is_told_once_a_later_run_has_left_it(db: Database) -> 
     assert (await audit(db, S, now=may(66)))[1] == []  # not for long yet
     assert told((await audit(db, S, now=may(70)))[1]) == UNBILLED
     assert told((await audit(db, S, now=may(70), period="2022-05", attribution_id="team:a"))[1]) == UNBILLED
-    for other in ({"period": "2022-06"}, {"attribution_id": "team:b"}):
+    others: list[dict[str, Any]] = [{"period": "2022-06"}, {"attribution_id": "team:b"}]
+    for other in others:
         assert (await audit(db, S, now=may(70), **other))[1] == []
     await claim_page(db, june(), CARD)
     assert [each.kind for each in (await audit(db, S, now=may(70)))[1]] == []
