@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer
 
+from billing.audit import REMEDIES
 from billing.invoice import TRANSITIONS
-from billing.reconciliation import RECONCILIATION_REMEDIES
 from settings import Settings
 from tests.webhook.attack.campaign import FAMILIES
 
@@ -115,10 +115,10 @@ def test_the_diagram_of_states_is_the_table() -> None:
 
 
 def test_what_the_audit_finds_is_explained_as_it_is_printed() -> None:
-    page = (ROOT / "docs/operations.md").read_text()
-    section = page.partition("## When the audit finds something\n")[2].partition("\n## ")[0]
-    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", section, re.MULTILINE)
-    assert {kind: remedy for kind, _, remedy in rows} == RECONCILIATION_REMEDIES
+    page = (ROOT / "docs/audit.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", page, re.MULTILINE)
+    assert {kind: remedy for kind, _, remedy in rows} == REMEDIES
+    assert len(rows) == len(REMEDIES)
 
 
 def test_the_table_of_failures_names_tests_that_exist() -> None:

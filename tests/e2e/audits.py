@@ -17,7 +17,6 @@ from temporalio.exceptions import ApplicationError
 from billing.audit import REMEDIES, Check
 from billing.invoice import InvoiceState
 from billing.policy import AccountPolicy, Finalization
-from billing.reconciliation import Kind
 from contracts import workflow_ids
 from contracts.audit import AuditInput, AuditOutcome
 from contracts.events import CatchUpInput
@@ -67,6 +66,7 @@ async def audited_system(
     """A product whose audits wait for nothing that is in motion, unless told to."""
     overrides: dict[str, Any] = {"audit_settle_seconds": settle, "events_settle_seconds": 0.0}
     async with running_system(client, await fresh(migrated), emulator, folder, **overrides) as system:
+        system.audited = False  # the test itself says what its audits find
         try:
             yield system
         finally:
@@ -140,7 +140,7 @@ async def ended(system: System, handle: Any) -> Audited:
     found = [each async for each in audit_findings(system.db, outcome.audit_id)]
     assert len(found) == outcome.discrepancies
     assert completed == outcome.clean
-    assert all(REMEDIES[finding.kind] for _, finding in found if finding.kind in list(Kind))
+    assert all(REMEDIES[finding.kind] for _, finding in found)
     return Audited(outcome, found, completed)
 
 
