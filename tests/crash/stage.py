@@ -93,7 +93,8 @@ class Stage:
         while status := await (await self._start(arguments, {})).status:
             killed += status == -signal.SIGKILL
             tries += status != -signal.SIGKILL
-            assert killed and tries < 10, f"perdure {arguments}: {self.output()}"
+            assert killed, f"perdure {arguments}: {self.output()}"
+            assert tries < 10, f"perdure {arguments}: {self.output()}"
             await asyncio.sleep(tries)
 
     async def close(self) -> None:
