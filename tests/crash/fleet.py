@@ -28,7 +28,7 @@ class Fleet:
     """Starts tapped processes."""
 
     _forking: asyncio.subprocess.Process
-    _started: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
+    _started: asyncio.Queue[Process] = field(default_factory=asyncio.Queue)
     _running: dict[int, asyncio.Future[int]] = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -45,8 +45,7 @@ class Fleet:
     async def _start(self, arguments: Iterable[object], output: Path, **order: Any) -> Process:
         async with self._one_at_a_time:
             self._send({**order, "arguments": [str(each) for each in arguments], "output": str(output)})
-            pid = await self._started.get()
-        return Process(pid, self._running[pid])
+            return await self._started.get()
 
     async def stop(self, process: Process, number: signal.Signals = signal.SIGKILL) -> int:
         """End it; gives its status."""
@@ -65,8 +64,8 @@ class Fleet:
             if "status" in event:
                 self._running.pop(event["pid"]).set_result(event["status"])
             else:
-                self._running[event["pid"]] = asyncio.get_running_loop().create_future()
-                self._started.put_nowait(event["pid"])
+                status = self._running[event["pid"]] = asyncio.get_running_loop().create_future()
+                self._started.put_nowait(Process(event["pid"], status))
 
 
 @asynccontextmanager

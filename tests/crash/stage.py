@@ -77,8 +77,6 @@ class Stage:
     log: Log
     points: tuple[str, ...]
     folder: Path
-    restarts: int = 0
-    ends: int = 0
     _watches: list[asyncio.Task[None]] = field(default_factory=list)
     _processes: dict[str, Process] = field(default_factory=dict)
 
@@ -87,10 +85,17 @@ class Stage:
         self._watches.append(asyncio.create_task(self._watch(arguments, env)))
 
     async def perdure(self, *arguments: object) -> None:
-        """Run a command to its end, again as often as it kills itself, as a person would."""
-        while (status := await (await self._start(arguments, {})).status) == -signal.SIGKILL:
-            self.restarts += 1
-        assert status == 0, f"perdure {arguments}: {self.output()}"
+        """Run a command to its end, again as often as it kills itself, as a person would.
+
+        One that was killed may find what it had started still under way, and asks the person to come back.
+        """
+        killed, tries = 0, 0
+        while status := await (await self._start(arguments, {})).status:
+            killed += status == -signal.SIGKILL
+            tries += status != -signal.SIGKILL
+            assert killed, f"perdure {arguments}: {self.output()}"
+            assert tries < 10, f"perdure {arguments}: {self.output()}"
+            await asyncio.sleep(tries)
 
     async def close(self) -> None:
         for watch in self._watches:
@@ -118,7 +123,6 @@ class Stage:
             status = await asyncio.shield(process.status)
             if status != -signal.SIGKILL:
                 raise AssertionError(f"perdure {arguments} ended with {status}: {self.output()}")
-            self.restarts += 1
 
     async def _start(self, arguments: Iterable[object], env: Mapping[str, str]) -> Process:
         output = self.folder / "output"
