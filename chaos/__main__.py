@@ -9,16 +9,17 @@ import os
 import shlex
 import shutil
 import sys
-import tempfile
 import time
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 from chaos.campaign import Result, run_campaign
+from chaos.folders import run_folder, seed_folder
 from chaos.stand import bare_environment
-from chaos.templates import Templates, base_folder, make_templates
+from chaos.templates import Templates, make_templates
 
 _STORM_MINUTES = 0.2
 
@@ -58,9 +59,7 @@ class Runner:
                 group.create_task(one(seed))
 
     async def _one(self, seed: int) -> None:
-        folder = self.folder / f"seed-{seed}"
-        folder.mkdir()
-        folder.chmod(0o711)
+        folder = seed_folder(self.folder, seed)
         given = self.arguments
         result = await run_campaign(seed, given.accounts, given.minutes, folder, self.templates)
         self.results.append(result)
@@ -104,21 +103,14 @@ def summary(results: list[Result], seconds: float) -> str:
 async def _main(arguments: argparse.Namespace) -> int:
     seed = arguments.seed if arguments.seed is not None else int(time.time())
     print(f"seeds {seed} to {seed + arguments.campaigns - 1}", flush=True)
-    folder = Path(tempfile.mkdtemp(prefix="perdure-chaos-", dir=base_folder()))
-    folder.chmod(0o711)
     begun = time.monotonic()
-    log = arguments.log.open("a") if arguments.log else None
-    templates = await make_templates(folder, bare_environment())
-    runner = Runner(arguments, folder, templates, log)
-    try:
-        await runner.run(list(range(seed, seed + arguments.campaigns)))
-    finally:
-        templates.close()
-        if log is not None:
-            log.close()
-        shutil.rmtree(folder / "postgres", ignore_errors=True)
-        if not any(folder.glob("seed-*")):
-            shutil.rmtree(folder, ignore_errors=True)
+    with run_folder() as folder, arguments.log.open("a") if arguments.log else nullcontext() as log:
+        templates = await make_templates(folder, bare_environment())
+        try:
+            runner = Runner(arguments, folder, templates, log)
+            await runner.run(list(range(seed, seed + arguments.campaigns)))
+        finally:
+            templates.close()
     print(summary(runner.results, time.monotonic() - begun), flush=True)
     return int(any(result.failures for result in runner.results))
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from devstack import ports
 from devstack.postgres import Postgres
 from devstack.product import migrate
 from devstack.temporal import TemporalServer, choose_ports
-from devstack.unprivileged import drop_user, private_folder, reachable
+from devstack.unprivileged import drop_user, private_folder
 
 PASSWORD = "for-chaos-only"
 # A SIGKILL loses what is not written, a power cut what is not flushed: only the second is out of scope here.
@@ -35,13 +34,6 @@ class Templates:
         """End what runs."""
         if self.nursery is not None:
             self.nursery.close()
-
-
-def base_folder() -> Path:
-    """A temporary folder that PostgreSQL's user can reach, when this is root."""
-    user = drop_user()
-    candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
-    return next((path for path in candidates if user is None or reachable(path, user)), candidates[0])
 
 
 def postgres_at(folder: Path, log: Path) -> Postgres:

@@ -15,6 +15,7 @@ import asyncpg  # type: ignore[import-untyped]
 import pytest
 
 from chaos.campaign import Campaign, Result, campaign
+from chaos.folders import seed_folder
 from chaos.stand import bare_environment
 from chaos.templates import Templates, make_templates
 from chaos.verdict import judge
@@ -36,9 +37,7 @@ async def test_a_random_month_under_fire_comes_to_what_the_reference_says(templa
     seed = int(os.environ.get("PERDURE_TEST_CHAOS_SEED") or time.time())
     again = f"make chaos ARGS='--seed {seed} --accounts {ACCOUNTS} --minutes {STORM_MINUTES}'"
     print(again)
-    folder = scratch / "chaos" / f"seed-{seed}"
-    folder.mkdir()
-    folder.chmod(0o711)
+    folder = seed_folder(scratch / "chaos", seed)
     result = Result(seed, ACCOUNTS)
     async with campaign(result, STORM_MINUTES, folder, templates) as started:
         await started.run()
