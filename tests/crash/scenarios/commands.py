@@ -33,7 +33,7 @@ async def imported(stage: Stage) -> None:
         "team:told,,usd,,2022-05-25T00:00:00Z,\n"
     )
     await stage.perdure("accounts", "import", accounts)
-    await stage.perdure("instances", "import", _instances(stage.folder, 12_000))
+    await stage.perdure("instances", "import", _instances(stage.folder, 5_100))
     await stage.perdure("accounts", "policy", "team:told", "--finalization", "approval")
     await stage.perdure("period", "run", "2022-05")
     key = "2022-05/team:told/period"
