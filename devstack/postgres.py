@@ -45,6 +45,8 @@ SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %u@%d ",
+    # Without an error's DETAIL, which quotes rows.
+    "log_error_verbosity": "terse",
 }
 # Containers often have 64 MB of /dev/shm, which a parallel hash join outgrows: share memory from the start.
 KEPT: Mapping[str, str] = {"min_dynamic_shared_memory": "128MB"}

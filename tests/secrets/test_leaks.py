@@ -40,11 +40,10 @@ async def run(
     url = await module_database(upgrade)
     converter = data_converter(load(payload_keys=SecretStr(f"of-the-run:{PLANTED.secrets['payload_key']}")))
     client = await new_namespace(temporal_client, converter)
-    emulator = StripeEmulator(
-        folder / "stripe", ports.choose(), folder / "emulator.log", PLANTED.secrets["stripe_api_key"]
-    )
-    emulator.folder.mkdir()
-    emulator.child.env = None
+    key = PLANTED.secrets["stripe_api_key"]
+    (folder / "stripe").mkdir()
+    # It takes this key alone, so that another one is refused.
+    emulator = StripeEmulator(folder / "stripe", ports.choose(), folder / "emulator.log", key, extra=("--api-key", key))
     bucket = s3.Bucket()
     try:
         await emulator.start()
@@ -98,7 +97,7 @@ SAYS = {
     "billing ": ["serving billing", "permission denied for table invoice", "Starting activity"],
     "stripe ": ["serving stripe", "No such customer", "give the Stripe worker a valid STRIPE_API_KEY"],
     "webhook ": ["listening on", "refused a delivery", "a signed delivery is no event", "signalled to invoice/"],
-    "history of ": [GOOD, BAD, "No such customer", "Traceback", "attribution_id", "Outage"],
+    "history of ": [GOOD, BAD, "No such customer", "stack_trace", "attribution_id", "Outage"],
     "description of ": ["AttributionId", "team:good", "Invoice of team:good"],
     "metrics of the billing worker": ["temporal_"],
     "metrics of the webhook": ["perdure_webhook_events"],
