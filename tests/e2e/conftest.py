@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,31 @@ from devstack.emulator import StripeEmulator
 from storage.upgrade import upgrade
 from tests.stripe_emulator.specification import specification
 from tests.support.databases import FreshDatabase
-from tests.support.histories import record_histories
+from tests.support.histories import record_histories, wanted_shapes
 from tests.support.system import System, running_system
+
+PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember whether the test passed: what a failed one leaves is no shape."""
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """While histories are recorded, only the tests run whose shapes are wanted."""
+    folder = os.environ.get("RECORD_HISTORIES")
+    if not folder:
+        return
+    wanted = wanted_shapes(Path(folder), os.environ.get("SHAPES", ""))
+    shapes = {item: mark.args[0] for item in items if (mark := item.get_closest_marker("history"))}
+    kept = [item for item in items if item in shapes and wanted(shapes[item])]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 def requests(system: System, since: int = 0) -> list[dict[str, Any]]:
@@ -55,5 +78,5 @@ async def system(
         assert misfits(requests(running, begun)) == []
         shape = request.node.get_closest_marker("history")
         folder = os.environ.get("RECORD_HISTORIES")
-        if shape and folder:
+        if shape and folder and request.node.stash.get(PASSED, False):
             await record_histories(running.client, Path(folder), shape.args[0])

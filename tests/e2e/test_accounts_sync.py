@@ -67,6 +67,7 @@ async def test_more_customers_than_a_page_holds_and_again_is_nothing_new(system:
     assert await list_accounts(system.db) == stored
 
 
+@pytest.mark.history("synced")
 async def test_windows_of_customers_that_came_and_went(system: System, they: Subscribers) -> None:
     await they.clock("2022-05-03")
     customer = await they.customer(attribution_id="team:went")
@@ -150,6 +151,7 @@ async def test_what_cannot_be_taken_over_is_reported_and_stops_nothing_else(syst
     await they.until_windows("team:fine")
 
 
+@pytest.mark.history("refilled")
 async def test_a_lost_database_is_filled_again_and_billed(system: System, they: Subscribers) -> None:
     await they.clock("2022-05-01")
     customer = await they.customer(attribution_id="team:filled")

@@ -86,6 +86,7 @@ async def billed(system: System, they: Subscribers, *teams: str) -> dict[str, st
     return {team: invoices[team] for team in teams}
 
 
+@pytest.mark.history("caught-up")
 async def test_one_run_heals_all_that_the_webhook_was_not_told(system: System, they: Subscribers) -> None:
     invoices = await billed(system, they, "paid", "void", "lost", "quiet")
     await catch_up(system)

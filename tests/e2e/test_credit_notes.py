@@ -226,6 +226,7 @@ async def test_a_killed_stripe_worker_goes_on(system: System) -> None:
     assert await asyncio.wait_for(handle.result(), 30) == CreditNoteOutcome(credit_note_key=note.key, state=S.ISSUED)
 
 
+@pytest.mark.history("credit-blocked")
 async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> None:
     """A person has credited most of the invoice in Stripe, which nobody has told us."""
     invoice = await billed(system, "team:refused")
@@ -253,6 +254,7 @@ async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> 
     assert (await until_state(system, note.key, S.ISSUED)).generation == 3
 
 
+@pytest.mark.history("credited-by-hand")
 async def test_what_people_do_in_stripe_comes_in_step(system: System) -> None:
     invoice = await billed(system, "team:hand")
     ours = await credit(system, invoice, amount(100))

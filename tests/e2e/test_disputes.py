@@ -64,7 +64,7 @@ def perdure_of(system: System, folder: Path) -> Perdure:
     return Perdure(folder / "cwd", {"DATABASE_URL": system.settings.need("database_url"), "RATE_CARD": str(rates)})
 
 
-@pytest.mark.parametrize("outcome", ["won", "lost"])
+@pytest.mark.parametrize("outcome", ["won", pytest.param("lost", marks=pytest.mark.history("disputed"))])
 async def test_a_dispute_is_recorded_shown_and_closed(
     system: System, they: Subscribers, tmp_path: Path, outcome: str
 ) -> None:
@@ -135,6 +135,7 @@ async def test_one_that_the_webhook_was_not_told_is_caught_up_with(system: Syste
     assert isinstance(found.closed_at, datetime)
 
 
+@pytest.mark.history("disputed-foreign")
 async def test_a_dispute_of_something_else_is_counted_and_left_alone(system: System, they: Subscribers) -> None:
     await system.stop()
     meter = await metered(system)

@@ -108,6 +108,7 @@ async def test_late_usage_is_put_on_a_draft_that_waits(system: System) -> None:
     assert (await system.until_state(key, InvoiceState.BILLED)).amount == 4 * DAY
 
 
+@pytest.mark.history("grace")
 async def test_stripes_grace_ends_by_itself_with_the_late_usage_on_it(system: System) -> None:
     await system.stop()
     system.settings = system.settings.model_copy(update={"finalization_grace_hours": 12 / 3600})
@@ -125,6 +126,7 @@ async def test_stripes_grace_ends_by_itself_with_the_late_usage_on_it(system: Sy
     assert [i["subtotal"] for i in await live_in_stripe(system, key)] == [2 * DAY]
 
 
+@pytest.mark.history("braked")
 async def test_a_brake_stops_an_invoice_before_stripe_hears_of_it(system: System) -> None:
     key = await account(system, "team:limit", limit_amount=DAY - 1)
     other = await account(system, "team:small", limit_amount=DAY)

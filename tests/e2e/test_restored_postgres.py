@@ -79,7 +79,9 @@ async def test_the_same_invoice_is_taken_over_though_more_usage_has_come(
     assert june.progress.totals == {"billed": {"usd": DAY_CENTS}}, "the late usage is billed once, by June"
 
 
-@pytest.mark.parametrize("finalization", ["at_once", "approval"])
+@pytest.mark.parametrize(
+    "finalization", [pytest.param("at_once", marks=pytest.mark.history("claimed-anew")), "approval"]
+)
 async def test_nobody_recovers_and_the_period_is_run_with_more_usage(
     system: System, backup: Backup, finalization: str
 ) -> None:
@@ -139,6 +141,7 @@ async def test_a_draft_that_took_late_usage_since_is_that_of_stripe(system: Syst
     assert (await live(system))[key] == [(amended.stripe_invoice_id, 2 * DAY_CENTS)]
 
 
+@pytest.mark.history("adopted")
 async def test_a_voided_invoice_and_its_successor_are_taken_over(system: System, backup: Backup) -> None:
     key = await one_day(system, "team:succeeded")
     await backup.take()

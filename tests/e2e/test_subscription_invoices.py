@@ -79,6 +79,7 @@ async def test_base_fee_and_usage_are_one_invoice(system: System, they: Subscrib
     assert [i.amount for i in await until(second)] == [DAY, 2 * DAY]
 
 
+@pytest.mark.history("stripe-invoice-too-late")
 async def test_a_draft_that_was_finalized_before_leaves_the_usage_to_the_next(
     system: System, they: Subscribers
 ) -> None:
@@ -153,6 +154,7 @@ async def test_our_lines_are_edited_and_rebuilt_on_the_subscriptions_draft(syste
     assert (await audited(system)).findings == []
 
 
+@pytest.mark.history("voided-on-subscription")
 async def test_voiding_takes_only_our_lines_from_the_subscriptions_draft(system: System, they: Subscribers) -> None:
     await subscribed(system, they, "team:taken", finalization=Finalization.APPROVAL)
     await they.clock("2022-06-10T00:10")
@@ -178,6 +180,7 @@ async def test_an_invoice_whose_metadata_somebody_removed_is_found_by_its_id(sys
     await system.until_state(invoice.key, InvoiceState.VOIDED)
 
 
+@pytest.mark.history("stripe-invoice-foreign")
 async def test_an_invoice_of_no_account_is_left_alone_and_counted(system: System, they: Subscribers) -> None:
     await system.stop()
     meter = await metered(system)

@@ -22,6 +22,7 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
         yield found
 
 
+@pytest.mark.history("paused")
 async def test_a_pause_closes_the_window_and_resuming_opens_another(system: System, they: Subscribers) -> None:
     await they.clock("2022-05-01")
     customer = await they.customer(attribution_id="team:pause")
@@ -47,6 +48,7 @@ async def test_a_pause_closes_the_window_and_resuming_opens_another(system: Syst
     assert period.amount == 5 * DAY
 
 
+@pytest.mark.history("subscription-blocked")
 async def test_two_subscriptions_at_once_wait_visibly_and_bill_once(system: System, they: Subscribers) -> None:
     await they.clock("2022-05-01")
     customer = await they.customer(attribution_id="team:two")
@@ -69,6 +71,7 @@ async def test_two_subscriptions_at_once_wait_visibly_and_bill_once(system: Syst
     assert await list_faults(system.db) == []
 
 
+@pytest.mark.history("cancelled-on-final-draft")
 async def test_the_usage_up_to_a_cancellation_is_put_on_its_final_draft(system: System, they: Subscribers) -> None:
     await system.admin("settings", {"subscription_invoices": True})
     try:

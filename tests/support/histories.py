@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from temporalio.client import Client
@@ -28,4 +30,11 @@ async def record_histories(client: Client, folder: Path, shape: str, query: str 
         for private, public in _PRIVATE:
             text = text.replace(private, public)
         name = re.sub(r"[^A-Za-z0-9.-]+", "_", f"{shape}.{number:02d}.{workflow_id}")
-        (folder / f"{name}.json").write_text(text)
+        (folder / f"{name}.json").write_text(json.dumps(json.loads(text), separators=(",", ": ")) + "\n")
+
+
+def wanted_shapes(folder: Path, named: str) -> Callable[[str], bool]:
+    """Which shapes are to be recorded: those `named`, separated by spaces, else those that are not there yet."""
+    names = set(named.split())
+    there = {path.name.split(".")[0] for path in folder.glob("*.json")}
+    return lambda shape: shape in names if names else shape not in there

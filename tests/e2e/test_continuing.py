@@ -1,0 +1,88 @@
+"""What waits for long goes on under a new run before its history grows too long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from billing.credit_notes import CreditNoteState
+from billing.invoice import InvoiceState
+from billing.policy import AccountPolicy, Finalization
+from contracts import workflow_ids
+from contracts.invoices import ApproveInvoice, InvoiceRef, StripeEvent
+from contracts.names import Signals, Updates
+from devstack.temporal import TemporalServer, choose_ports
+from starter.decisions import decide
+from storage import policies
+from tests.e2e.test_credit_notes import amount, billed, credit, no_news, until_state
+from tests.support.system import System, until
+
+_EVENTS = 40  # after which Temporal suggests a new run; by default 4096
+
+
+@pytest.fixture(scope="module")
+async def temporal_client(scratch: Path) -> AsyncIterator[Client]:
+    """Of a server on which histories are long soon."""
+    soon = f"limit.historyCount.suggestContinueAsNew={_EVENTS}"
+    extra = ("--dynamic-config-value", soon)
+    server = TemporalServer(choose_ports(), scratch / "temporal-continuing.log", headless=True, extra=extra)
+    try:
+        await server.start()
+        yield await Client.connect(server.address, data_converter=pydantic_data_converter)
+    finally:
+        server.child.kill()
+
+
+async def nudged_on(system: System, workflow_id: str, nudge: Callable[[], Awaitable[object]]) -> None:
+    """Wake it until its history is long, then leave it alone: it goes on under another run when nothing is left."""
+    query = f"WorkflowId = '{workflow_id}' AND ExecutionStatus = 'ContinuedAsNew'"
+
+    async def another() -> bool:
+        if [found async for found in system.client.list_workflows(query)]:
+            return True
+        if (await system.client.get_workflow_handle(workflow_id).describe()).history_length < _EVENTS:
+            await nudge()
+        await asyncio.sleep(0.3)
+        return False
+
+    await until(another, 60)
+
+
+@pytest.mark.history("continued")
+async def test_an_invoice_its_period_and_a_credit_note_go_on(system: System) -> None:
+    team = "team:continuing"
+    invoice = await billed(system, "team:other")
+    await no_news(system)
+    by_hand = await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 1700})
+    note = await credit(system, invoice, amount(100))
+    await system.add_account(team, ("2022-06-01", None))
+    await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
+    await system.add_instance("continuing", team, "2022-06-03", "2022-06-04")
+    period = await system.start_period("2022-06")
+    key = f"2022-06/{team}/period"
+    await system.until_state(key, InvoiceState.DRAFT)
+    waiting = system.client.get_workflow_handle(workflow_ids.invoice(key))
+    crediting = system.client.get_workflow_handle(workflow_ids.credit_note(note.key))
+    news = StripeEvent(event_id="evt_1", type="invoice.updated", created=datetime.now(UTC))
+
+    await nudged_on(system, waiting.id, lambda: waiting.signal(Signals.STRIPE_EVENT, news))
+    await nudged_on(system, period.id, lambda: period_of(system).signal(Signals.RECHECK, InvoiceRef(invoice_key=key)))
+    await nudged_on(system, crediting.id, lambda: crediting.signal(Signals.RETRY))
+    await system.stripe.v1.credit_notes.void_credit_note_async(by_hand.id)
+    await crediting.signal(Signals.RETRY)
+    await until_state(system, note.key, CreditNoteState.ISSUED)
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=864, by="ann"))
+    await system.until_state(key, InvoiceState.BILLED)
+    await period_of(system).result()
+    await system.admin("webhook_faults", method="DELETE")
+
+
+def period_of(system: System):  # type: ignore[no-untyped-def]
+    """Of whichever run is the latest."""
+    return system.client.get_workflow_handle(workflow_ids.billing_period("2022-06"))

@@ -1,0 +1,74 @@
+"""Which shapes are recorded, and which workflow types each of them holds.
+
+A new shape: mark an end-to-end test with `@pytest.mark.history("<shape>")`, add its row here, and
+`make record-histories`. A new workflow type needs a shape that holds it.
+"""
+
+from contracts.names import Workflows
+
+_RUN = {Workflows.BILLING_PERIOD, Workflows.BILLING_BATCH, Workflows.INVOICE}
+
+SHAPES: dict[str, set[str]] = {
+    # a period and its invoices
+    "happy": _RUN,
+    "polled": _RUN,
+    "driven-elsewhere": _RUN,
+    "impatient": _RUN,  # a batch leaves an invoice to itself
+    "held": _RUN,
+    "braked": _RUN,
+    "approved": _RUN,
+    "amended": _RUN,
+    "grace": _RUN,
+    "blocked-and-retried": _RUN,
+    "edited-and-accepted": _RUN,
+    "edited-and-rebuilt": _RUN,
+    "voided": _RUN,
+    "voided-by-command": _RUN,
+    "scheduled": {*_RUN, Workflows.SCHEDULED_PERIOD},
+    "continued": {*_RUN, Workflows.CREDIT_NOTE},
+    # subscriptions
+    "cancelled": {*_RUN, Workflows.SUBSCRIPTION},
+    "cancelled-on-final-draft": {Workflows.SUBSCRIPTION, Workflows.STRIPE_INVOICE, Workflows.INVOICE},
+    "paused": {Workflows.SUBSCRIPTION, Workflows.INVOICE},
+    "subscription-blocked": {Workflows.SUBSCRIPTION},
+    "on-subscription": {Workflows.STRIPE_INVOICE, Workflows.INVOICE, Workflows.SUBSCRIPTION},
+    "voided-on-subscription": {Workflows.STRIPE_INVOICE, Workflows.INVOICE},
+    "stripe-invoice-too-late": {Workflows.STRIPE_INVOICE, Workflows.INVOICE},
+    "stripe-invoice-foreign": {Workflows.STRIPE_INVOICE},
+    # credit notes
+    "credited": {Workflows.CREDIT_NOTE, Workflows.CREDIT_NOTES_SYNC},
+    "credited-by-hand": {Workflows.CREDIT_NOTES_SYNC},
+    "credit-blocked": {Workflows.CREDIT_NOTE},
+    "credit-withdrawn": {Workflows.CREDIT_NOTE},
+    # silence and losses
+    "caught-up": {Workflows.EVENTS_CATCH_UP, Workflows.INVOICE, Workflows.SUBSCRIPTION},
+    "disputed": {Workflows.DISPUTE},
+    "disputed-foreign": {Workflows.DISPUTE},
+    "synced": {Workflows.ACCOUNTS_SYNC},
+    "refilled": {Workflows.ACCOUNTS_SYNC, *_RUN},
+    "adopted": {Workflows.ADOPT_INVOICES, Workflows.INVOICE, Workflows.EVENTS_CATCH_UP},
+    "claimed-anew": _RUN,
+    "audited": {Workflows.AUDIT},
+}
+"""By shape, the workflow types that it holds at least."""
+
+BRANCHES: dict[str, tuple[str, ...]] = {
+    "continued": ("EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW",),
+    "impatient": ("EVENT_TYPE_TIMER_FIRED",),
+    "approved": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED",),
+    "blocked-and-retried": ('"signalName": "retry"',),
+    "credit-blocked": ('"signalName": "retry"',),
+    "credit-withdrawn": ('"signalName": "withdraw"', "list_stripe_credit_notes"),
+    "scheduled": ('"signalName": "run_again"', '"signalName": "period_claimed"'),
+    "claimed-anew": ("adopt_report",),
+    "adopted": ("adopt_invoices",),
+    "voided-by-command": ("void_stripe_invoice",),
+    "edited-and-rebuilt": ("rebuild_invoice",),
+    "stripe-invoice-too-late": ("give_up_draft",),
+    "grace": ("hold_stripe_draft",),
+    "subscription-blocked": ("record_subscription_fault",),
+    "cancelled-on-final-draft": ("claim_subscription_draft",),
+    "disputed": ("record_dispute",),
+    "held": ("approve_period",),
+}
+"""By shape, what its histories must hold: that the way was really gone."""
