@@ -34,12 +34,12 @@ RECONCILIATION_REMEDIES: dict[str, str] = {
     Kind.NOT_MADE: "Nothing is proved by this check: mend what its detail names, then run the audit again.",
     # reports
     Kind.REPORT_MISSING: (
-        "Have it made again from the claims (`perdure report rebuild REPORT_ID`), or restore it from the store's backup; "
-        "then find out who may delete there."
+        "Have it made again from the claims (`perdure report rebuild REPORT_ID`), or restore it from the store's "
+        "backup; then find out who may delete there."
     ),
     Kind.REPORT_DAMAGED: (
-        "Keep the damaged file as evidence, then have it made again from the claims (`perdure report rebuild REPORT_ID`),"
-        " or restore it from the store's backup."
+        "Keep the damaged file as evidence, then have it made again from the claims (`perdure report rebuild "
+        "REPORT_ID`), or restore it from the store's backup."
     ),
     Kind.REPORT_DIFFERS: (
         "Somebody changed rows in Postgres, or the report was made from others: compare `perdure report show "
