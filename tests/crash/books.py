@@ -117,7 +117,7 @@ async def _list(service: Any) -> list[dict[str, Any]]:
 
 
 def _row(row: dict[str, Any], names: dict[tuple[str, int], str]) -> dict[str, Any]:
-    kept = {}
+    kept: dict[str, Any] = {}
     for name, value in row.items():
         if (name in _SERIAL and isinstance(value, int)) or name == "event_id" or name in _TRIES:
             continue

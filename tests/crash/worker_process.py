@@ -12,6 +12,7 @@ The product's composition is the real one; only its patience is shorter: timeout
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import json
 import os
@@ -36,6 +37,7 @@ _PATIENCE = {
     "HEARTBEAT": timedelta(seconds=3),
 }
 _HEARTBEAT_EVERY = 0.5
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
 _STICKY = timedelta(seconds=1)
 
 
@@ -102,6 +104,8 @@ def _become(order: dict[str, Any]) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.setsid()
+    if sys.platform == "linux":  # it dies with this process's parent, whatever that dies of
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     os.environ.update(order["env"])
     arguments: list[str] = order["arguments"]
     if order["emulator"]:
