@@ -14,6 +14,7 @@ import stripe
 from temporalio.client import Client
 
 from activities.stripe_client import close_stripe_client, make_stripe_client
+from contracts.names import Activities
 from contracts.stripe_events import ENABLED_EVENTS
 from devstack import ports
 from devstack.emulator import StripeEmulator
@@ -214,6 +215,8 @@ team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
         sdk: Any = make_stripe_client(self.emulator.api_key, self.emulator.url)
         await sdk.v1.subscriptions.cancel_async(subscription)
         await close_stripe_client(sdk)
+        # Whose subscription it is comes with it, expanded.
+        await self.until_logged("stripe", f"Running activity {Activities.RETRIEVE_SUBSCRIPTION}")
         await self.perdure.run("stripe", "catch-up")
 
     async def mistype(self) -> None:
