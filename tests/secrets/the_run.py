@@ -14,6 +14,7 @@ import stripe
 from temporalio.client import Client
 
 from activities.stripe_client import close_stripe_client, make_stripe_client
+from contracts.names import Activities
 from contracts.stripe_events import ENABLED_EVENTS
 from devstack import ports
 from devstack.emulator import StripeEmulator
@@ -64,9 +65,10 @@ class Run:
         """All steps."""
         self.report_store = report_store
         await self.create_logins()
-        customer, subscription = await self.prepare_stripe()
+        customer = await self.prepare_stripe()
         await self.import_what_is_right_and_wrong(customer)
         await self.start_processes()
+        subscription = await self.subscribe(customer)
         await self.bill()
         await self.attack_the_webhook()
         await self.break_the_database()
@@ -84,8 +86,8 @@ class Run:
             )
         await owner.close()
 
-    async def prepare_stripe(self) -> tuple[str, str]:
-        """A customer with a person's data, who subscribes, and the webhook's endpoint."""
+    async def prepare_stripe(self) -> str:
+        """A customer with a person's data, and the webhook's endpoint."""
         sdk: Any = make_stripe_client(self.emulator.api_key, self.emulator.url)
         personal = self.planted.personal
         customer = await sdk.v1.customers.create_async(
@@ -99,13 +101,8 @@ class Run:
         url = f"http://127.0.0.1:{self.webhook_port}/stripe/webhook"
         endpoint = await sdk.v1.webhook_endpoints.create_async({"url": url, "enabled_events": ENABLED_EVENTS})
         self.planted.secrets["signing_secret"] = endpoint.secret
-        product = await sdk.v1.products.create_async({"name": "Workspaces"})
-        price = {"currency": "usd", "product": product.id, "unit_amount": 900, "recurring": {"interval": "month"}}
-        subscription = await sdk.v1.subscriptions.create_async(
-            {"customer": customer.id, "items": [{"price_data": price}]}
-        )
         await close_stripe_client(sdk)
-        return customer.id, subscription.id
+        return str(customer.id)
 
     async def import_what_is_right_and_wrong(self, customer: str) -> None:
         of = {**self.planted.personal, **self.planted.on_reports}
@@ -150,6 +147,16 @@ team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
             "stripe", "worker", "--queue", "stripe", says="serving stripe",
             STRIPE_API_KEY=key, STRIPE_API_BASE=self.emulator.url,
         )  # fmt: skip
+
+    async def subscribe(self, customer: str) -> str:
+        """The subscription is fetched with its customer, whose person's data come with it."""
+        sdk: Any = make_stripe_client(self.emulator.api_key, self.emulator.url)
+        product = await sdk.v1.products.create_async({"name": "Workspaces"})
+        price = {"currency": "usd", "product": product.id, "unit_amount": 900, "recurring": {"interval": "month"}}
+        subscription = await sdk.v1.subscriptions.create_async({"customer": customer, "items": [{"price_data": price}]})
+        await close_stripe_client(sdk)
+        await self.until_logged("stripe", f"Running activity {Activities.RETRIEVE_SUBSCRIPTION}")
+        return str(subscription.id)
 
     async def bill(self) -> None:
         """One account is billed, the other's invoice is refused by Stripe and waits."""
