@@ -38,7 +38,7 @@ BEGIN
             ('perdure_billing', 'invoice', 'SELECT, INSERT, UPDATE (state, resume_state, blocked_reason, blocked_since,
                 blocked_kind, generation, revision, amount, credits, rate_card_digest, report_id, stripe_customer_id,
                 stripe_invoice_id, replaces_stripe_invoice_id, drafted_at, finalized_at, billed_at, paid_at,
-                uncollectible_at, voided_at, updated_at, approved_amount, approved_at, approved_by, found_subtotal,
+                uncollectible_at, voided_at, updated_at, cutoff, approved_amount, approved_at, approved_by, found_subtotal,
                 found_digest, accepted_subtotal, accepted_digest, void_requested_at, void_requested_by, void_reason,
                 written_off, payment_attempts, payment_failed_at)'),
             ('perdure_billing', 'invoice_line', 'SELECT, INSERT, DELETE'),
@@ -55,9 +55,16 @@ BEGIN
             ('perdure_billing', 'stripe_event_cursor', 'SELECT, INSERT, UPDATE (event_id, event_created, updated_at)'),
             ('perdure_billing', 'dispute', 'SELECT, INSERT, UPDATE (amount, currency, reason, status, closed_at,
                 updated_at)'),
+            ('perdure_billing', 'audit_run', 'SELECT, INSERT, UPDATE (finished_at), DELETE'),
+            ('perdure_billing', 'audit_check', 'SELECT, INSERT, UPDATE (figures, discrepancies, checked_at)'),
+            ('perdure_billing', 'audit_finding', 'SELECT, INSERT, DELETE'),
+            ('perdure_billing', 'audit_stripe_invoice', 'SELECT, INSERT, UPDATE (invoice_key, status,
+                stripe_customer_id, suspect), DELETE'),
+            ('perdure_billing', 'audit_stripe_credit_note', 'SELECT, INSERT, UPDATE (credit_note_key, amount, voided),
+                DELETE'),
 
             -- The command line imports usage, accounts and policies, and writes down credit notes that are wished for.
-            -- Of invoices it changes the customer alone, of those that Stripe does not know yet.
+            -- Of invoices it changes the customer alone, of those that Stripe does not know yet; `recover` has events read anew.
             ('perdure_operator', 'workspace_instance', 'SELECT, INSERT, UPDATE (attribution_id, workspace_id, project_id,
                 owner_id, workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time)'),
             ('perdure_operator', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after)'),
@@ -75,8 +82,13 @@ BEGIN
             ('perdure_operator', 'account_outcome', 'SELECT'),
             ('perdure_operator', 'period_summary', 'SELECT'),
             ('perdure_operator', 'period_hold', 'SELECT'),
-            ('perdure_operator', 'stripe_event_cursor', 'SELECT'),
+            ('perdure_operator', 'stripe_event_cursor', 'SELECT, UPDATE (event_id)'),
             ('perdure_operator', 'dispute', 'SELECT'),
+            ('perdure_operator', 'audit_run', 'SELECT'),
+            ('perdure_operator', 'audit_check', 'SELECT'),
+            ('perdure_operator', 'audit_finding', 'SELECT'),
+            ('perdure_operator', 'audit_stripe_invoice', 'SELECT'),
+            ('perdure_operator', 'audit_stripe_credit_note', 'SELECT'),
 
             -- Readers see everything but whose workspace it was.
             ('perdure_reader', 'workspace_instance', 'SELECT (id, attribution_id, workspace_id, project_id,
@@ -96,7 +108,12 @@ BEGIN
             ('perdure_reader', 'period_summary', 'SELECT'),
             ('perdure_reader', 'period_hold', 'SELECT'),
             ('perdure_reader', 'stripe_event_cursor', 'SELECT'),
-            ('perdure_reader', 'dispute', 'SELECT')
+            ('perdure_reader', 'dispute', 'SELECT'),
+            ('perdure_reader', 'audit_run', 'SELECT'),
+            ('perdure_reader', 'audit_check', 'SELECT'),
+            ('perdure_reader', 'audit_finding', 'SELECT'),
+            ('perdure_reader', 'audit_stripe_invoice', 'SELECT'),
+            ('perdure_reader', 'audit_stripe_credit_note', 'SELECT')
         ) AS wanted (role_name, table_name, privileges)
         WHERE to_regclass(table_name) IS NOT NULL
     LOOP

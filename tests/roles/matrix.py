@@ -13,6 +13,11 @@ MATRIX: dict[str, tuple[str, str, str]] = {
     "account_outcome": ("rad", "r", "r"),
     "account_policy": ("r", "raw", "r"),
     "alembic_version": ("-", "-", "-"),
+    "audit_check": ("raw", "r", "r"),
+    "audit_finding": ("rad", "r", "r"),
+    "audit_run": ("rawd", "r", "r"),
+    "audit_stripe_credit_note": ("rawd", "r", "r"),
+    "audit_stripe_invoice": ("rawd", "r", "r"),
     "claim": ("rad", "r", "r"),
     "claim_history": ("rad", "r", "r"),
     "credit_note": ("raw", "ra", "r"),
@@ -23,7 +28,7 @@ MATRIX: dict[str, tuple[str, str, str]] = {
     "invoice_month": ("rad", "r", "r"),
     "period_hold": ("raw", "r", "r"),
     "period_summary": ("raw", "r", "r"),
-    "stripe_event_cursor": ("raw", "r", "r"),
+    "stripe_event_cursor": ("raw", "rw", "r"),
     "subscription": ("rawd", "raw", "r"),
     "subscription_fault": ("rawd", "r", "r"),
     "workspace_instance": ("r", "raw", "r"),
@@ -36,7 +41,7 @@ UNREADABLE = {
     (READER, "workspace_instance"): {"owner_id"},
 }
 _WHAT_AN_INVOICE_IS_OF = {
-    *("id", "key", "attribution_id", "billing_period", "reason", "subject", "ordinal", "cutoff", "currency"),
+    *("id", "key", "attribution_id", "billing_period", "reason", "subject", "ordinal", "currency"),
     *("claimed_at", "charge_on", "finalization", "finalize_at"),
 }
 CHANGEABLE = {
@@ -47,6 +52,11 @@ CHANGEABLE = {
     (BILLING, "subscription_fault"): {"reason"},
     (BILLING, "stripe_event_cursor"): {"event_id", "event_created", "updated_at"},
     (BILLING, "period_summary"): {"summary", "settled_at"},
+    (OPERATOR, "stripe_event_cursor"): {"event_id"},
+    (BILLING, "audit_check"): {"figures", "discrepancies", "checked_at"},
+    (BILLING, "audit_run"): {"finished_at"},
+    (BILLING, "audit_stripe_credit_note"): {"credit_note_key", "amount", "voided"},
+    (BILLING, "audit_stripe_invoice"): {"invoice_key", "status", "stripe_customer_id", "suspect"},
 }
 UNCHANGEABLE = {
     (BILLING, "invoice"): _WHAT_AN_INVOICE_IS_OF,
