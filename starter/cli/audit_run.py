@@ -74,6 +74,8 @@ async def _watch(handle: WorkflowHandle[Any, AuditOutcome], result: asyncio.Futu
     seen, since, hinted = "", monotonic(), False
     with Progress(*columns, console=common.err, transient=True, disable=not common.err.is_terminal) as bar:
         task = bar.add_task("Starting", total=None)
+        if not common.err.is_terminal:
+            common.err.print(f"{handle.id} in the Temporal UI", markup=False)
         while not (await asyncio.wait([result], timeout=_POLL_SECONDS))[0]:
             now = await _progress(handle)
             bar.update(task, description=now or seen or "Starting")

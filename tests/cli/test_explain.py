@@ -102,6 +102,7 @@ async def test_what_a_dead_invoice_had_is_still_told(system: System, perdure: Pe
 
 
 async def test_an_invoice_whose_claims_went_astray_is_told_of(system: System, perdure: Perdure, key: str) -> None:
+    system.audited = False
     async with system.db.transaction() as connection:
         await connection.execute(
             text(

@@ -15,7 +15,7 @@ from contracts.recovery import AdoptionOutcome
 from starter.cli import recover as command
 from storage.database import Database
 from tests.support.databases import Databases
-from tests.support.system import System, new_namespace
+from tests.support.system import System, discrepancies, new_namespace
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,11 @@ class Backup:
         assert urlsplit(self._copy).path != "/"
 
     async def drop(self) -> None:
-        """Remove the copy at the end of a test."""
+        """Remove the copy at the end of a test, after an audit of its books: the end of the system is too late."""
         await self._system.stop()
+        if self._system.audited:
+            assert await discrepancies(self._system) == []
+        self._system.audited = False
         await self._system.db.close()
         if self._copy is not None:
             await self._databases.drop(self._copy)
