@@ -101,6 +101,7 @@ async def test_whoever_comes_second_joins(system: System, perdure: Perdure, tmp_
     )
     try:
         assert process.stderr is not None
+        assert b"audit/all" in await asyncio.wait_for(process.stderr.readline(), 60)
         assert b"Checking" in await asyncio.wait_for(process.stderr.readline(), 60)
         reports.rename(tmp_path / "reports")
         out, _ = await asyncio.wait_for(process.communicate(), 60)
