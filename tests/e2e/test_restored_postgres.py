@@ -20,7 +20,7 @@ from storage import policies
 from storage.invoice_records import InvoiceRecord
 from tests.support.databases import Databases
 from tests.support.losing import Backup, lose_temporal, perdure, recover
-from tests.support.system import System, until
+from tests.support.system import System, discrepancies, until
 
 MAY, JUNE = "2022-05", "2022-06"
 DAY_CENTS = 864
@@ -139,6 +139,8 @@ async def test_a_draft_that_took_late_usage_since_is_that_of_stripe(system: Syst
     await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=2 * DAY_CENTS, by="ann"))
     await system.until_state(key, InvoiceState.BILLED)
     assert (await live(system))[key] == [(amended.stripe_invoice_id, 2 * DAY_CENTS)]
+    assert {finding.kind for finding in await discrepancies(system)} == {"claimed_of_unknown_instance"}
+    await system.add_instance("amended-late", team, "2022-05-10T10:00", "2022-05-11T10:00")
 
 
 @pytest.mark.history("adopted")

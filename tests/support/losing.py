@@ -90,12 +90,12 @@ class Backup:
     async def drop(self) -> None:
         """Remove the copy at the end of a test, after an audit of its books: the end of the system is too late."""
         await self._system.stop()
-        if self._system.audited:
-            assert await discrepancies(self._system) == []
+        found = await discrepancies(self._system) if self._system.audited else []
         self._system.audited = False
         await self._system.db.close()
         if self._copy is not None:
             await self._databases.drop(self._copy)
+        assert found == []
 
 
 async def recover(system: System, restored_to: datetime | None = None) -> AdoptionOutcome | None:
