@@ -33,12 +33,7 @@ def main() -> None:
     sys.stdout.flush()
     for line in sys.stdin:
         order = json.loads(line)
-        if "poll" in order:
-            answer = _poll(order["poll"], statuses)
-        else:
-            answer = os.fork()
-            if answer == 0:
-                _become(order)
+        answer = _poll(order["poll"], statuses) if "poll" in order else _fork(order)
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
 
@@ -50,13 +45,26 @@ def _poll(pid: int, statuses: dict[int, int | None]) -> int | None:
     return statuses[pid]
 
 
-def _become(order: dict[str, Any]) -> NoReturn:
-    """Be a process of the product's, as if it had been started by a shell."""
-    parent = os.getppid()
+def _fork(order: dict[str, Any]) -> int:
+    """The pid of a process that leads a group by now: who kills it kills the group."""
+    ready, leading = os.pipe()
+    parent = os.getpid()
+    if (pid := os.fork()) == 0:
+        os.close(ready)
+        _become(order, parent, leading)
+    os.close(leading)
+    os.read(ready, 1)
+    os.close(ready)
+    return pid
+
+
+def _become(order: dict[str, Any], parent: int, leading: int) -> NoReturn:
+    """Be a process of the product's, as if it had been started by a shell. Closes `leading` once it leads a group."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
     os.setsid()
+    os.close(leading)
     for number, path in ((0, os.devnull), (1, order["out"]), (2, order["err"])):
         opened = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(opened, number)

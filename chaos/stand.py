@@ -103,6 +103,7 @@ class Stand:
             "STRIPE_API_KEY": API_KEY,
             "STRIPE_API_BASE": self.emulator.url,
             "STRIPE_MODE": "test",
+            "AUDIT_SETTLE_SECONDS": "2",
             "STRIPE_WEBHOOK_SECRET": secret,
             "WEBHOOK_PORT": str(port),
         }

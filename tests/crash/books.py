@@ -32,6 +32,7 @@ _OF_AN_INVOICE = (
 _SERIAL = frozenset(["id"])
 # How often something was tried anew in Stripe, under new idempotency keys: more often, when it was killed on the way.
 _TRIES = frozenset(["generation"])
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 async def books(system: System) -> dict[str, Any]:
@@ -120,6 +121,9 @@ def _row(row: dict[str, Any], names: dict[tuple[str, int], str]) -> dict[str, An
     kept: dict[str, Any] = {}
     for name, value in row.items():
         if (name in _SERIAL and isinstance(value, int)) or name == "event_id" or name in _TRIES:
+            continue
+        if isinstance(value, str) and _RUN_ID.fullmatch(value):
+            kept[name] = "<run>"
             continue
         if _PRESENT.search(name):
             kept[name] = "<now>" if value is not None else None

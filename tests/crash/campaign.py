@@ -30,6 +30,10 @@ READ_ONLY = frozenset(
         "retrieve_dispute",
         "retrieve_stripe_invoice",
         "retrieve_subscription",
+        "list_adoptable_invoices",
+        "list_all_stripe_credit_notes",
+        "list_stripe_invoices",
+        "look_at_stripe_invoices",
     ]
 )
 """Activities that only read. Each is played, and found out when it writes."""

@@ -35,6 +35,7 @@ from tests.crash.points import Log, Passage
 _PATIENCE = {
     "STRIPE_STEP": timedelta(seconds=4),
     "HEARTBEAT": timedelta(seconds=3),
+    "AUDIT_PATIENCE": timedelta(seconds=30),
 }
 _HEARTBEAT_EVERY = 0.5
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG

@@ -5,11 +5,13 @@ A new activity, or a workflow that writes, needs a scenario here: `test_crash_po
 
 from __future__ import annotations
 
-from tests.crash.scenarios import afterwards, commands, invoices, subscriptions
+from tests.crash.scenarios import afterwards, commands, invoices, losses, subscriptions
 from tests.crash.stage import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
-    scenario.name: scenario for topic in (invoices, subscriptions, afterwards, commands) for scenario in topic.SCENARIOS
+    scenario.name: scenario
+    for topic in (invoices, subscriptions, afterwards, losses, commands)
+    for scenario in topic.SCENARIOS
 }
 
 IN_THE_SUITE = tuple(
@@ -18,6 +20,7 @@ IN_THE_SUITE = tuple(
         *("imported", "refused", "calm", "held"),
         *("mended", "cancelled", "too-late", "faulty", "synced"),
         *("credit-refused", "credit-withdrawn", "dispute", "caught-up", "webhook"),
+        *("audited", "unaudited", "adopted", "claimed-anew"),
     )
 )
 """A few that reach every step that writes; `make crash-points` plays all."""
