@@ -30,9 +30,12 @@ READ_ONLY = frozenset(
         "retrieve_dispute",
         "retrieve_stripe_invoice",
         "retrieve_subscription",
+        "count_credit_notes",
         "list_adoptable_invoices",
         "list_all_stripe_credit_notes",
         "list_stripe_invoices",
+        "list_suspect_credit_notes",
+        "list_suspect_invoices",
         "look_at_stripe_invoices",
     ]
 )

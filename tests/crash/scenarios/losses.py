@@ -19,18 +19,23 @@ _EVERYTHING = at("2020-01-01")
 
 
 async def audited(stage: Stage) -> None:
-    """A void and a credit note of which nobody was told, and a report that is lost: three findings."""
+    """A void, a deletion and a credit note of which nobody was told, and a report that is lost: four findings."""
     system = stage.system
-    they = await audits.bill(system, "voided", "credited", "lost", "fine")
+    they = await audits.bill(system, "voided", "credited", "lost", "fine", waiting=("deleted",))
     await audits.unheard(system)
     await system.stripe.v1.invoices.void_invoice_async(they["voided"].stripe_invoice_id)
     await system.stripe.v1.credit_notes.create_async({"invoice": they["credited"].stripe_invoice_id, "amount": 100})
+    await system.stripe.v1.invoices.delete_async(they["deleted"].stripe_invoice_id)
     lost = they["lost"].report_id
     assert lost is not None
     kept = (_reports(system) / lost).rename(_reports(system) / "kept")
     found = await audits.audited(system)
-    assert len(found.findings) == 3, found.findings
+    assert len(found.findings) == 4, found.findings
     kept.rename(_reports(system) / lost)
+    await system.admin("webhook_faults", method="DELETE")
+    await audits.catch_up(system)
+    await system.until_state(they["voided"].key, InvoiceState.VOIDED)
+    await system.until_state(they["deleted"].key, InvoiceState.DELETED)
     await stage.rest()
 
 
@@ -83,7 +88,7 @@ async def _lose(stage: Stage) -> None:
             await connection.execute(text(f"DELETE FROM {table}"))
 
 
-_QUICK = {"audit_settle_seconds": "0"}
+_QUICK = {"audit_settle_seconds": "0", "events_settle_seconds": "0"}
 SCENARIOS = (
     Scenario("audited", audited, _QUICK),
     Scenario("unaudited", unaudited, _QUICK, like="audited"),
