@@ -14,6 +14,7 @@ from billing.attribution import is_attribution_id
 from billing.audit import REMEDIES, AuditScope, Check
 from billing.canonical import format_instant
 from billing.errors import InputError
+from billing.money import format_amount
 from billing.periods import BillingPeriod
 from settings import age
 from starter.cli import common, tables
@@ -131,10 +132,8 @@ async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
     table = tables.make_table("", "Check", "Discrepancies", "Figures", right=("Discrepancies",))
     for check in Check:
         record = made.get(check)
-        figures = (
-            ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in record.figures.items()) if record else ""
-        )
-        tables.add_row(table, check, record.discrepancies if record else "not made", figures)
+        figures = filter(None, (_figure(*each) for each in record.figures.items())) if record else ()
+        tables.add_row(table, check, record.discrepancies if record else "not made", ", ".join(figures))
     tables.print_table(table)
     total = sum(record.discrepancies for record in audit.checks)
     shown = 0
@@ -150,7 +149,19 @@ async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
     )
     if total > shown:
         tables.say(f"{total - shown} more: `perdure audit --last{options} --json` gives all of them.")
-    tables.say("Everything agrees." if clean else f"{total} discrepancies, or not all is checked.")
+    found = "1 discrepancy" if total == 1 else f"{total} discrepancies"
+    unmade = "; not every check was made" if len(made) < len(Check) else ""
+    tables.say("Everything agrees." if clean else f"{found}{unmade}.")
+
+
+def _figure(name: str, value: int | str) -> str:
+    """A figure in people's units; nothing for usage of a kind that there is none of. JSON has all, exactly."""
+    words, _, last = name.rpartition("_")
+    if last == "us" and isinstance(value, int):
+        return f"{words.replace('_', ' ')} {tables.hours(value)}" if value else ""
+    if words == "amount" and isinstance(value, int):
+        return format_amount(value, last)
+    return f"{name.replace('_', ' ')} {value}"
 
 
 def _print_finding(check: Check, finding: Finding) -> None:
