@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 from temporalio import activity
 
@@ -22,8 +22,7 @@ async def beating() -> AsyncIterator[None]:
         yield
     finally:
         beat.cancel()
-        with suppress(asyncio.CancelledError):
-            await beat
+        await asyncio.gather(beat, return_exceptions=True)
 
 
 async def _beat() -> None:

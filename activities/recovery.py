@@ -49,11 +49,19 @@ class RecoveryActivities:
         adopted: list[str] = []
         faults: list[str] = []
         async with step():
-            for found in order.invoices:
+            # The oldest first, and what was refused once more: another of them may have held its usage.
+            waiting = list(reversed(order.invoices))
+            again: list[AdoptReport] = []
+            while waiting:
+                found = waiting.pop(0)
                 try:
                     outcome = await self.adopt(found, its_own=False)
                 except PermanentError as error:
-                    faults.append(str(error))
+                    if found in again:
+                        faults.append(str(error))
+                    else:
+                        again.append(found)
+                        waiting.append(found)
                     continue
                 if outcome.adopted:
                     adopted.append(found.invoice_key)
@@ -110,7 +118,8 @@ class RecoveryActivities:
     async def _lost(self, found: AdoptReport) -> bool:
         """Whether it is of an account of ours, and Postgres does not have it. Another deployment may have the account
         in Stripe as well, but not in this database."""
-        _, attribution_id, *_ = found.invoice_key.split("/")
+        _, _, rest = found.invoice_key.partition("/")
+        attribution_id = rest.partition("/")[0]
         if await accounts.get_account(self._db, attribution_id) is None or found.status == "void":
             return False
         return await invoices.load_invoice(self._db, found.invoice_key) is None

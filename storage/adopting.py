@@ -102,7 +102,11 @@ def _wanted_state(row: Any, report_id: str, side: StripeSide, *, its_own: bool) 
     if state in DEAD:
         # Of two that name this key the void one was removed; the one that is alive counts.
         return None if void or row.stripe_invoice_id == side.stripe_invoice_id else _S.CLAIMED
-    if state not in _UNSETTLED or row.report_id == report_id:
+    if state not in _UNSETTLED or row.replaces_stripe_invoice_id == side.stripe_invoice_id:
+        return None
+    if not (its_own or void) and row.stripe_invoice_id not in (None, side.stripe_invoice_id):
+        return _S.CLAIMED  # rebuilt since: the one that Postgres names was removed, and Stripe has its successor
+    if row.report_id == report_id:
         return None
     if not (its_own or row.stripe_invoice_id is None):
         return None
@@ -114,7 +118,8 @@ def _wanted_state(row: Any, report_id: str, side: StripeSide, *, its_own: bool) 
 async def _link(connection: AsyncConnection, row: Any, side: StripeSide) -> bool:
     """One whose creation Postgres has forgotten is told of it."""
     state = _S(row.resume_state or row.state)
-    if state is _S.CLAIMED and row.stripe_invoice_id is None and side.status != "void":
+    known = (row.stripe_invoice_id, row.replaces_stripe_invoice_id)
+    if state is _S.CLAIMED and known[0] is None and side.status != "void" and side.stripe_invoice_id not in known:
         ids = {"stripe_invoice_id": side.stripe_invoice_id, "stripe_customer_id": side.stripe_customer_id}
         await connection.execute(statement("recovery", "link"), {"id": row.id, **ids})
     return False
@@ -129,6 +134,8 @@ async def _forget(connection: AsyncConnection, header: ReportHeader, row: Any) -
     found = await connection.execute(statement("recovery", "live_predecessors"), _identity(header))
     for predecessor in found.all():
         await connection.execute(statement("recovery", "bury"), {"id": predecessor.id})
+        if predecessor.written_off:
+            continue
         await connection.execute(
             statement("invoices", "release_claims"), {"id": predecessor.id, "reason": str(_S.DELETED)}
         )
@@ -274,8 +281,9 @@ async def _claim(connection: AsyncConnection, invoice_id: int, key: str) -> None
             raise
         conflict = (await connection.execute(statement("claims", "conflict"))).one()
         raise AdoptionRefusedError(
-            f"Stripe has {key}, but some of its usage is on {conflict.key} (instance {conflict.instance_id}): "
-            f"`perdure invoices void '{conflict.key}' --reason TEXT`, then `perdure recover` once more"
+            f"Stripe has {key}, but some of its usage is on {conflict.key} (instance {conflict.instance_id}): unless "
+            f"Stripe has that one as well, `perdure invoices void '{conflict.key}' --reason TEXT`; then `perdure "
+            "recover` once more"
         ) from error
 
 

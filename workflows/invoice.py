@@ -131,7 +131,8 @@ class InvoiceWorkflow(InvoiceSteps):
             )
             await self._await_news(wait)
             invoice = await self._look(invoice)
-            if invoice.state is not InvoiceState.DRAFT or self._retry:
+            # Taken over from Stripe meanwhile, it may come to another figure than the approved one.
+            if invoice.state is not InvoiceState.DRAFT or self._retry or self._waits(invoice):
                 return invoice
             await self._park()
             if workflow.info().is_continue_as_new_suggested() and not (self._news or self._retry):

@@ -7,7 +7,8 @@ WHERE id = :id;
 UPDATE invoice
 SET accepted_subtotal = found_subtotal, accepted_digest = found_digest, found_subtotal = NULL, found_digest = NULL,
     -- What it lacked of ours is not to be put there any more.
-    resume_state = CASE WHEN resume_state = 'claimed' AND stripe_invoice_id IS NOT NULL THEN 'draft' ELSE resume_state END
+    resume_state = CASE WHEN resume_state = 'claimed' AND stripe_invoice_id IS NOT NULL THEN 'draft' ELSE resume_state END,
+    drafted_at = CASE WHEN stripe_invoice_id IS NOT NULL THEN coalesce(drafted_at, now()) ELSE drafted_at END
 WHERE id = :id;
 
 -- name: rebuild_own
@@ -33,7 +34,7 @@ WHERE id = :id;
 UPDATE invoice
 SET void_requested_at = coalesce(void_requested_at, now()), void_requested_by = coalesce(void_requested_by, :by),
     void_reason = coalesce(void_reason, :reason),
-    written_off = :write_off, updated_at = now()
+    written_off = written_off OR :write_off, updated_at = now()
 WHERE id = :id;
 
 -- name: withdraw_void

@@ -26,7 +26,7 @@ LIMIT :limit;
 SELECT currency FROM account WHERE attribution_id = :attribution_id FOR UPDATE;
 
 -- name: lock_invoice
-SELECT id, state, resume_state, report_id, stripe_invoice_id, approved_amount
+SELECT id, state, resume_state, report_id, stripe_invoice_id, replaces_stripe_invoice_id, approved_amount
 FROM invoice WHERE key = :key FOR UPDATE;
 
 -- name: link
@@ -38,7 +38,7 @@ WHERE id = :id;
 
 -- name: live_predecessors
 -- A later ordinal exists only because these are dead.
-SELECT id, key, state
+SELECT id, key, state, written_off
 FROM invoice
 WHERE (billing_period, attribution_id, reason, subject) = (:period, :attribution_id, :reason, :subject)
   AND ordinal < :ordinal
@@ -75,6 +75,7 @@ SET state = :state, cutoff = :cutoff, amount = :amount, credits = :credits, rate
     approved_amount = CASE WHEN approved_amount = :amount THEN approved_amount END,
     accepted_subtotal = NULL, accepted_digest = NULL, found_subtotal = NULL, found_digest = NULL,
     blocked_reason = NULL, blocked_since = NULL, blocked_kind = NULL, resume_state = NULL,
+    finalized_at = NULL, billed_at = NULL, uncollectible_at = NULL,
     voided_at = CASE WHEN :state = 'voided' THEN now() END,
     updated_at = now()
 WHERE id = :id;

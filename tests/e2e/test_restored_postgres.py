@@ -13,11 +13,12 @@ from sqlalchemy import text
 
 from billing.invoice import InvoiceState
 from billing.policy import AccountPolicy, Finalization
-from contracts.invoices import ApproveInvoice
+from contracts.invoices import ApproveInvoice, RebuildInvoice
 from contracts.names import Updates
 from starter.decisions import decide
 from storage import policies
 from storage.invoice_records import InvoiceRecord
+from tests.e2e.test_policies import edited
 from tests.support.databases import Databases
 from tests.support.losing import Backup, lose_temporal, perdure, recover
 from tests.support.system import System, discrepancies, until
@@ -247,3 +248,43 @@ async def _places(system: System) -> list[Any]:
     async with system.db.transaction() as connection:
         found = await connection.execute(text("SELECT month, position, credits FROM invoice_month ORDER BY 1, 2"))
         return [tuple(row) for row in found]
+
+
+async def test_an_invoice_rebuilt_since_is_that_of_stripe(system: System, backup: Backup) -> None:
+    """Of the same key and the same report: what Postgres names was removed, and its successor is billed."""
+    blocked = await edited(system, "team:rebuilt-since")
+    await backup.take()
+    point = datetime.now(UTC)
+    await decide(system.client, blocked.key, Updates.REBUILD, RebuildInvoice(by="ann"))
+    rebuilt = await system.until_state(blocked.key, InvoiceState.DRAFT)
+    await decide(system.client, blocked.key, Updates.APPROVE, ApproveInvoice(amount=rebuilt.amount, by="ann"))
+    await system.until_state(blocked.key, InvoiceState.BILLED)
+    charged = await live(system)
+
+    await backup.restore()
+    await lose_temporal(system)
+    adopted = await recover(system, point)
+    assert adopted is not None
+    assert (adopted.adopted_count, adopted.faults) == (1, [])
+    again = await system.until_state(blocked.key, InvoiceState.BILLED)
+    assert again.stripe_invoice_id == rebuilt.stripe_invoice_id != blocked.stripe_invoice_id
+    await system.run_period_until_blocked(MAY)
+    assert await live(system) == charged
+    assert [invoice.key for invoice in await system.invoices()] == [blocked.key]
+
+
+async def test_what_only_looks_like_ours_stops_no_recovery(system: System, backup: Backup) -> None:
+    key = await one_day(system, "team:beside")
+    await backup.take()
+    point = datetime.now(UTC)
+    await system.run_period(MAY)
+    invoice = await system.invoice(key)
+    await system.stripe.v1.invoices.create_async(
+        {"customer": invoice.stripe_customer_id, "metadata": {"perdure_invoice": "foo", "report_id": "bar"}}
+    )
+    await backup.restore()
+    await lose_temporal(system)
+    adopted = await recover(system, point)
+    assert adopted is not None
+    assert (adopted.adopted_count, adopted.faults) == (1, [])
+    await system.until_state(key, InvoiceState.BILLED)
