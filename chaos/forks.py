@@ -17,6 +17,7 @@ from devstack.errors import StackError
 from devstack.processes import LAUNCHER, Child
 
 _SCRIPT = Path(__file__).with_name("nursery.py")
+_DIES_WITHIN_SECONDS = 30.0
 
 
 class Nursery:
@@ -75,7 +76,10 @@ class _Forked:
         return self.returncode
 
     def wait(self) -> int:
+        since = time.monotonic()
         while (status := self.poll()) is None:
+            if time.monotonic() - since > _DIES_WITHIN_SECONDS:
+                raise StackError(f"process {self.pid} was killed, and runs on")
             time.sleep(0.005)
         return status
 
