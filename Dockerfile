@@ -6,10 +6,13 @@ RUN python -m venv /opt/perdure
 COPY constraints.txt pyproject.toml README.md LICENSE settings.py worker.py ./
 COPY billing/ billing/
 COPY contracts/ contracts/
+COPY reconciliation/ reconciliation/
+COPY temporal/ temporal/
 COPY workflows/ workflows/
 COPY activities/ activities/
 COPY storage/ storage/
 COPY starter/ starter/
+COPY stripe_emulator/ stripe_emulator/
 COPY devstack/ devstack/
 # Nothing is installed into the image later, so that pip stays behind.
 RUN /opt/perdure/bin/python -m pip install --no-cache-dir --disable-pip-version-check -c constraints.txt . \

@@ -35,12 +35,12 @@ bench: $(STAMP)
 
 # Thousands of bad requests against the webhook: --requests, --seed, --only.
 attack: $(STAMP)
-	@$(BIN)/python -m tests.webhook.attack $(ARGS)
+	@$(BIN)/python -m campaigns.attack $(ARGS)
 
 # Looks for input that the webhook does not understand in good order, for ever or with ARGS=-max_total_time=60.
 fuzz: $(FUZZER)
 	@mkdir -p $(CORPUS)
-	@$(BIN)/python -m tests.webhook.fuzz -artifact_prefix=$(CORPUS)- $(ARGS) $(CORPUS)
+	@$(BIN)/python -m campaigns.fuzz.__main__ -artifact_prefix=$(CORPUS)- $(ARGS) $(CORPUS)
 
 $(FUZZER): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
@@ -48,7 +48,7 @@ $(FUZZER): $(STAMP)
 
 # Random campaigns: a month is billed while everything is killed. docs/chaos.md
 chaos: $(STAMP)
-	@$(BIN)/python -m chaos $(ARGS)
+	@$(BIN)/python -m campaigns.chaos $(ARGS)
 
 # Histories that the replay tests hold today's workflow code against. Shapes that are not there yet are recorded;
 # SHAPES="happy voided" records those anew: after a release, never to hide a change.
@@ -57,7 +57,7 @@ record-histories: $(STAMP)
 
 # Kill a process right before and right after each write, one run for each; docs/crash-points.md.
 crash-points: $(STAMP)
-	@$(BIN)/python -m tests.crash $(ARGS)
+	@$(BIN)/python -m campaigns.crash $(ARGS)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

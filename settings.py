@@ -5,7 +5,7 @@ file `.env` of the working directory, and `$PERDURE_HOME/env`, which exists whil
 that other shells find that stack. A secret may also be a mounted file, named by `<NAME>_FILE`.
 
 Temporal's connection is not here: `temporalio.envconfig` reads `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
-`TEMPORAL_API_KEY`, `TEMPORAL_TLS_*` and profiles by itself (see `starter.client`).
+`TEMPORAL_API_KEY`, `TEMPORAL_TLS_*` and profiles by itself (see `temporal.client`).
 """
 
 from __future__ import annotations

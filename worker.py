@@ -17,49 +17,49 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
-from activities.accounts import AccountActivities
-from activities.audit import AuditActivities
-from activities.audit_credit_notes import AuditCreditNoteActivities
-from activities.audit_stripe import AuditStripeActivities
-from activities.credit_notes import CreditNoteActivities
-from activities.decisions import DecisionActivities
-from activities.disputes import DisputeActivities
-from activities.events import EventActivities
-from activities.invoices import InvoiceActivities
-from activities.links import LinkActivities
-from activities.period_limits import PeriodLimitActivities
-from activities.periods import PeriodActivities
-from activities.recovery import RecoveryActivities
-from activities.scopes import period_limits, policy_of
-from activities.stripe_adoption import StripeAdoptionActivities
-from activities.stripe_audit import StripeAuditActivities
-from activities.stripe_client import close_stripe_client, make_stripe_client
-from activities.stripe_credit_notes import StripeCreditNoteActivities
-from activities.stripe_customers import StripeCustomerActivities
-from activities.stripe_disputes import StripeDisputeActivities
-from activities.stripe_drafts import StripeDraftActivities
-from activities.stripe_events import StripeEventActivities
-from activities.stripe_invoices import StripeInvoiceActivities
-from activities.stripe_mode import mode_of_key
-from billing.rate_card import load_rate_card
+from activities.postgres.accounts import AccountActivities
+from activities.postgres.audit.audit import AuditActivities
+from activities.postgres.audit.credit_notes import AuditCreditNoteActivities
+from activities.postgres.audit.stripe import AuditStripeActivities
+from activities.postgres.credit_notes import CreditNoteActivities
+from activities.postgres.decisions import DecisionActivities
+from activities.postgres.disputes import DisputeActivities
+from activities.postgres.events import EventActivities
+from activities.postgres.invoices import InvoiceActivities
+from activities.postgres.links import LinkActivities
+from activities.postgres.period_limits import PeriodLimitActivities
+from activities.postgres.periods import PeriodActivities
+from activities.postgres.recovery import RecoveryActivities
+from activities.postgres.scopes import period_limits, policy_of
+from activities.stripe.adoption import StripeAdoptionActivities
+from activities.stripe.audit import StripeAuditActivities
+from activities.stripe.client import close_stripe_client, make_stripe_client
+from activities.stripe.credit_notes import StripeCreditNoteActivities
+from activities.stripe.customers import StripeCustomerActivities
+from activities.stripe.disputes import StripeDisputeActivities
+from activities.stripe.drafts import StripeDraftActivities
+from activities.stripe.events import StripeEventActivities
+from activities.stripe.invoices import StripeInvoiceActivities
+from activities.stripe.mode import mode_of_key
+from billing.pricing.rate_card import load_rate_card
 from contracts import retries
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 from settings import Settings, SettingsError
-from starter.client import connect, register_search_attributes
-from storage.database import Database
-from storage.reports import ReportStore
-from workflows.accounts_sync import AccountsSyncWorkflow
-from workflows.adoption import AdoptInvoicesWorkflow
-from workflows.audit import AuditWorkflow
-from workflows.batch import BillingBatchWorkflow
-from workflows.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
-from workflows.dispute import DisputeWorkflow
-from workflows.events import EventsCatchUpWorkflow
-from workflows.invoice import InvoiceWorkflow
-from workflows.period import BillingPeriodWorkflow
-from workflows.schedule import ScheduledPeriodWorkflow
-from workflows.stripe_invoice import StripeInvoiceWorkflow
-from workflows.subscription import SubscriptionWorkflow
+from storage.postgres.database import Database
+from storage.reports.store import ReportStore
+from temporal.client import connect, register_search_attributes
+from workflows.audit.audit import AuditWorkflow
+from workflows.invoices.credit_note import CreditNotesSyncWorkflow, CreditNoteWorkflow
+from workflows.invoices.invoice import InvoiceWorkflow
+from workflows.periods.batch import BillingBatchWorkflow
+from workflows.periods.period import BillingPeriodWorkflow
+from workflows.periods.schedule import ScheduledPeriodWorkflow
+from workflows.recovery.adoption import AdoptInvoicesWorkflow
+from workflows.stripe_sync.accounts_sync import AccountsSyncWorkflow
+from workflows.stripe_sync.dispute import DisputeWorkflow
+from workflows.stripe_sync.events import EventsCatchUpWorkflow
+from workflows.stripe_sync.stripe_invoice import StripeInvoiceWorkflow
+from workflows.stripe_sync.subscription import SubscriptionWorkflow
 
 logger = logging.getLogger("perdure.worker")
 

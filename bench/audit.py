@@ -17,9 +17,9 @@ from bench.figures import Figure, at_most
 from bench.processes import Watch
 from bench.scratch import folder
 from devstack import ports
-from devstack.postgres import DATABASE, Postgres
-from devstack.unprivileged import data_folder, drop_user
-from storage.upgrade import upgrade
+from devstack.servers.postgres import DATABASE, Postgres
+from devstack.servers.unprivileged import data_folder, drop_user
+from storage.postgres.upgrade import upgrade
 
 PART = "audit"
 _MOST_SECONDS_A_MILLION = 60

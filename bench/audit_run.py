@@ -11,11 +11,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from bench.claim_run import RATES
-from billing.audit import DATABASE_CHECKS, AuditScope
-from billing.rate_card import load_rate_card
-from storage.audit_checks import run_database_check
-from storage.audits import begin_audit
-from storage.database import Database
+from billing.audit.checks import DATABASE_CHECKS, AuditScope
+from billing.pricing.rate_card import load_rate_card
+from storage.audit.checks import run_database_check
+from storage.audit.runs import begin_audit
+from storage.postgres.database import Database
 
 _NOW = datetime(2022, 6, 3, tzinfo=UTC)
 

@@ -12,19 +12,19 @@ from pathlib import Path
 
 from temporalio.testing import ActivityEnvironment
 
-from activities.invoices import InvoiceActivities
+from activities.postgres.invoices import InvoiceActivities
 from bench import floor
 from bench.usage import PERIOD
-from billing.invoice import InvoiceReason
+from billing.invoice.states import InvoiceReason
 from billing.periods import BillingPeriod
-from billing.rate_card import load_rate_card
-from billing.rating import RateCard
-from contracts.invoices import InvoiceRef
+from billing.pricing.rate_card import load_rate_card
+from billing.pricing.rating import RateCard
+from contracts.messages.invoices import InvoiceRef
 from settings import Settings
-from storage.claims import ClaimScope, claim_page
-from storage.database import Database
-from storage.periods import page_bounds
-from storage.reports import ReportStore
+from storage.claims.claims import ClaimScope, claim_page
+from storage.periods.periods import page_bounds
+from storage.postgres.database import Database
+from storage.reports.store import ReportStore
 
 RATES = Path(__file__).parents[1] / "devstack" / "sample" / "rates.toml"
 _PARALLEL_REPORTS = 4

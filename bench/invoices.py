@@ -15,7 +15,7 @@ from pathlib import Path
 import asyncpg  # type: ignore[import-untyped]
 from dotenv import dotenv_values
 
-from activities.stripe_client import close_stripe_client, make_stripe_client
+from activities.stripe.client import close_stripe_client, make_stripe_client
 from bench.figures import Figure, at_least, at_most
 from bench.processes import Watch
 from bench.scratch import folder

@@ -20,7 +20,7 @@ from bench.processes import Watch
 from bench.scratch import folder
 from devstack import ports
 from devstack.processes import Child
-from devstack.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import TemporalServer, choose_ports
 
 PART = "webhook"
 SECRET = "whsec_bench"

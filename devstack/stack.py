@@ -13,16 +13,16 @@ from urllib.parse import urljoin
 
 import settings
 from devstack import ports
-from devstack.emulator import StripeEmulator
 from devstack.environment import billing_settings, child_environment, forget_inherited, own_environment
 from devstack.errors import StackError
 from devstack.home import Home
-from devstack.postgres import Postgres
 from devstack.processes import Child
-from devstack.product import migrate, product_child, start_http, start_worker
+from devstack.servers.emulator import StripeEmulator
+from devstack.servers.postgres import Postgres
+from devstack.servers.product import migrate, product_child, start_http, start_worker
+from devstack.servers.temporal import NAMESPACE, TemporalServer, choose_ports
+from devstack.servers.unprivileged import data_folder, drop_user
 from devstack.supervise import Part, supervise
-from devstack.temporal import NAMESPACE, TemporalServer, choose_ports
-from devstack.unprivileged import data_folder, drop_user
 
 PREFERRED_PORTS = {
     "temporal": 7233,

@@ -21,7 +21,7 @@ from google.protobuf import json_format
 from temporalio.api.common.v1 import Payload, Payloads
 
 from settings import Settings, SettingsError
-from starter.payload_codec import EncryptionCodec, PayloadKeyError, parse_keys
+from temporal.payload_codec import EncryptionCodec, PayloadKeyError, parse_keys
 
 logger = logging.getLogger("perdure.codec")
 

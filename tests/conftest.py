@@ -30,10 +30,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devstack import ports
-from devstack.emulator import StripeEmulator
-from devstack.postgres import Postgres
-from devstack.temporal import TemporalServer, choose_ports
-from devstack.unprivileged import data_folder, drop_user
+from devstack.servers.emulator import StripeEmulator
+from devstack.servers.postgres import Postgres
+from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.unprivileged import data_folder, drop_user
 from tests.support.databases import Databases, FreshDatabase
 from tests.support.isolation import isolate
 from tests.support.leave import LeaveAtOnce
@@ -94,7 +94,7 @@ async def postgres_url(fresh_database: FreshDatabase) -> str:
 
 @pytest.fixture
 async def migrated_database(fresh_database: FreshDatabase) -> str:
-    from storage.upgrade import upgrade
+    from storage.postgres.upgrade import upgrade
 
     return await fresh_database(upgrade)
 

@@ -9,7 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from contracts import retries, search_attributes
-    from contracts.message import Message
+    from contracts.messages.base import Message
     from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 
 R = TypeVar("R", bound=Message)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The roles of Perdure's processes; what each may do is granted by every `perdure db upgrade` (storage/sql/grants.sql).
+# The roles of Perdure's processes; what each may do is granted by every `perdure db upgrade` (storage/schema/grants.sql).
 # Runs once, when the data volume is empty. On a database that is older than the roles, or with new passwords, by hand:
 #
 #   docker compose exec postgres /docker-entrypoint-initdb.d/20-roles.sh

@@ -21,7 +21,7 @@ from billing.errors import PerdureError
 from settings import Settings, SettingsError, load
 
 if TYPE_CHECKING:
-    from storage.database import Database
+    from storage.postgres.database import Database
 
 P = ParamSpec("P")
 
@@ -62,7 +62,7 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         SettingsError: DATABASE_URL is not set.
         DatabaseUnavailableError: it cannot be reached or lacks migrations.
     """
-    from storage.database import Database
+    from storage.postgres.database import Database
 
     db = Database(settings.need("database_url"), 2)
     try:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from starter.cli import common
-from starter.cli.http import serve_http
+from starter.cli.processes.http import serve_http
 
 
 def register(app: typer.Typer) -> None:
@@ -26,7 +26,7 @@ async def generate(
     key_id: Annotated[str, typer.Option("--id", help="The key's name, which is no secret; default: by the date.")] = "",
 ) -> None:
     """Make a new key and print it, as PAYLOAD_KEYS takes it. It is stored nowhere."""
-    from starter.payload_codec import generate_key
+    from temporal.payload_codec import generate_key
 
     name = key_id or f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(2)}"
     common.out.print(generate_key(name), markup=False)
@@ -36,7 +36,7 @@ async def generate(
 @common.command
 async def list_keys(as_json: common.AsJson = False) -> None:
     """Show the ids of this process's keys, which one encrypts, and whether plain payloads are read."""
-    from starter.payload_codec import make_codec
+    from temporal.payload_codec import make_codec
 
     settings = common.settings()
     codec = make_codec(settings)

@@ -6,24 +6,18 @@ from typing import NoReturn
 
 import typer
 
-from starter.cli import (
-    accounts,
-    audit,
-    common,
-    explain,
-    imports,
-    invoice_credit,
-    invoice_decisions,
-    invoices,
-    keys,
-    period,
-    processes,
-    rates,
-    recover,
-    reports,
-    schedules,
-    stripe,
-)
+from starter.cli import common, keys, rates, recover, schedules
+from starter.cli.accounts import commands as accounts
+from starter.cli.audit import commands as audit
+from starter.cli.explain import commands as explain
+from starter.cli.imports import commands as imports
+from starter.cli.invoices import commands as invoices
+from starter.cli.invoices import credit as invoice_credit
+from starter.cli.invoices import decisions as invoice_decisions
+from starter.cli.period import commands as period
+from starter.cli.processes import commands as processes
+from starter.cli.report import commands as reports
+from starter.cli.stripe import commands as stripe
 
 app = typer.Typer(
     name="perdure",

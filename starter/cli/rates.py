@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from billing.rate_card import load_rate_card
-from billing.rating import RateCard, RateVersion
+from billing.pricing.rate_card import load_rate_card
+from billing.pricing.rating import RateCard, RateVersion
 from starter.cli import common, tables
 
 app = typer.Typer(help="The rate card: check it.", no_args_is_help=True)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from billing.errors import InputError
-from billing.importing import parse_time
+from billing.usage.parsing import parse_time
 from starter.cli import common, tables
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from contracts.recovery import AdoptionOutcome
-    from storage.database import Database
-    from storage.recovery import Unfinished
+    from contracts.messages.recovery import AdoptionOutcome
+    from storage.postgres.database import Database
+    from storage.recovery.losses import Unfinished
 
 _CLOCKS_DIFFER = timedelta(hours=1)
 
@@ -39,7 +39,7 @@ async def recover(
 
     Again, and at any other time, it does no harm: what runs is only told to look.
     """
-    from starter.client import connect
+    from temporal.client import connect
 
     since = None if restored_to is None else _instant(restored_to)
     document: dict[str, Any] = {}
@@ -68,8 +68,8 @@ def _instant(text: str) -> datetime:
 
 
 async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool) -> AdoptionOutcome:
-    from starter.recovery import adopt_invoices
-    from storage import recovery
+    from storage.recovery import losses as recovery
+    from temporal.recovery import adopt_invoices
 
     # What was open then may have been made, in Stripe, long before.
     oldest = await recovery.oldest_open(db)
@@ -88,9 +88,9 @@ async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool
 
 async def _read_events(db: Database, client: Client, *, as_json: bool) -> dict[str, Any]:
     """All that Stripe still has: what was delivered to a Temporal that is gone may not have been done."""
-    from contracts.events import CURSOR
-    from starter.cli.catch_up import run_catch_up
-    from storage import recovery
+    from contracts.messages.events import CURSOR
+    from starter.cli.stripe.catch_up import run_catch_up
+    from storage.recovery import losses as recovery
 
     await recovery.rewind_event_cursor(db, CURSOR)
     outcome = await run_catch_up(client)
@@ -100,8 +100,8 @@ async def _read_events(db: Database, client: Client, *, as_json: bool) -> dict[s
 
 
 async def _bring_back(db: Database, client: Client, *, run_periods: bool, as_json: bool) -> dict[str, Any]:
-    from starter import recovery as starter
-    from storage import recovery
+    from storage.recovery import losses as recovery
+    from temporal import recovery as starter
 
     found = await recovery.unfinished(db)
     rows = []
@@ -111,7 +111,7 @@ async def _bring_back(db: Database, client: Client, *, run_periods: bool, as_jso
             tables.say(f"{lost.workflow_id}: {lost.state}, {'started' if started else 'was running, and looks'}")
     missing = await starter.missing_schedules(client)
     if run_periods:
-        from starter.cli.period_run import start_period
+        from starter.cli.period.run import start_period
 
         for period in found.periods:
             await start_period(period, None)
@@ -121,7 +121,7 @@ async def _bring_back(db: Database, client: Client, *, run_periods: bool, as_jso
 
 
 def _workflows(found: Unfinished) -> list[Any]:
-    from starter import recovery as starter
+    from temporal import recovery as starter
 
     return [
         *(starter.invoice(i.key, i.state, i.attribution_id, i.billing_period) for i in found.invoices),

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing.canonical import format_instant
 from billing.errors import InputError
 from billing.periods import BillingPeriod
+from billing.report.canonical import format_instant
 from contracts import workflow_ids
 from starter.cli import common, tables
 
 if TYPE_CHECKING:
     from temporalio.client import Client
 
-    from starter.schedules import ScheduleState
+    from temporal.schedules import ScheduleState
 
 app = typer.Typer(
     help="The schedules, of the monthly run, the catch-up with Stripe, the audit: set, list, pause, resume, trigger.",
@@ -41,7 +41,7 @@ async def set_(
     as_json: common.AsJson = False,
 ) -> None:
     """Create the schedules, or bring the existing ones to these values: every month, Stripe's events, the audit."""
-    from starter import client, schedules
+    from temporal import client, schedules
 
     if not 0 <= delay_hours <= _LONGEST_DELAY_HOURS:
         raise InputError(f"--delay-hours {delay_hours}: write 0 to {_LONGEST_DELAY_HOURS}")
@@ -62,7 +62,7 @@ async def set_(
 @common.command
 async def list_(as_json: common.AsJson = False) -> None:
     """The schedules that exist."""
-    from starter import client, schedules
+    from temporal import client, schedules
 
     temporal = await client.connect()
     found = [state async for state in schedules.list_schedules(temporal)]
@@ -82,7 +82,7 @@ async def pause(
     as_json: common.AsJson = False,
 ) -> None:
     """Pause a schedule; `resume` runs the months that pass meanwhile."""
-    from starter import client, schedules
+    from temporal import client, schedules
 
     _check(name)
     temporal = await client.connect()
@@ -94,7 +94,7 @@ async def pause(
 @common.command
 async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
     """Resume a schedule; the monthly one runs the months that it has missed."""
-    from starter import client, schedules
+    from temporal import client, schedules
 
     _check(name)
     temporal = await client.connect()
@@ -106,7 +106,7 @@ async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
 @common.command
 async def trigger(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
     """Run it now: the monthly one bills the period that ended last."""
-    from starter import client, schedules
+    from temporal import client, schedules
 
     _check(name)
     temporal = await client.connect()
@@ -125,7 +125,7 @@ def _check(name: str) -> None:
 
 async def _until(client: Client, name: str, reached: Callable[[ScheduleState], bool]) -> ScheduleState:
     """The schedule as soon as it shows a change: Temporal takes one over a moment after it has accepted it."""
-    from starter import schedules
+    from temporal import schedules
 
     give_up = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
     while True:

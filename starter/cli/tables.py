@@ -12,9 +12,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from billing.canonical import format_credits, format_decimal
-from billing.graduation import tiers_in_words
-from billing.rating import LineKind, RatedLine
+from billing.pricing.graduation import tiers_in_words
+from billing.pricing.rating import LineKind, RatedLine
+from billing.report.canonical import format_credits, format_decimal
 from starter.cli import common
 
 _WIDEST = 100_000

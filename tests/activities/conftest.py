@@ -10,8 +10,8 @@ import pytest
 from stripe import StripeClient
 from temporalio.testing import ActivityEnvironment
 
-from activities.stripe_client import close_stripe_client, make_stripe_client
-from devstack.emulator import StripeEmulator
+from activities.stripe.client import close_stripe_client, make_stripe_client
+from devstack.servers.emulator import StripeEmulator
 from tests.storage.conftest import db, shared_db
 
 __all__ = ["Admin", "db", "shared_db"]

@@ -10,10 +10,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 import settings
-from activities.accounts import AccountActivities
-from contracts.subscriptions import ApplySubscription, StripeSubscriptionSnapshot, SubscriptionApplied
-from storage.accounts import get_account
-from storage.database import Database
+from activities.postgres.accounts import AccountActivities
+from contracts.messages.subscriptions import ApplySubscription, StripeSubscriptionSnapshot, SubscriptionApplied
+from storage.accounts.accounts import get_account
+from storage.postgres.database import Database
 from tests.storage.usage import add_account, may
 
 

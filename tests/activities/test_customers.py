@@ -9,8 +9,8 @@ from stripe import StripeClient
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.stripe_customers import StripeCustomerActivities
-from contracts.invoices import CustomerFound, CustomerOrder
+from activities.stripe.customers import StripeCustomerActivities
+from contracts.messages.invoices import CustomerFound, CustomerOrder
 from tests.activities.conftest import Admin
 
 CREATE = {"method": "POST", "path": "^/v1/customers$"}

@@ -8,11 +8,11 @@ from stripe import StripeClient
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.stripe_client import close_stripe_client, make_stripe_client
-from activities.stripe_customers import StripeCustomerActivities
-from contracts.invoices import CustomerOrder
-from contracts.subscriptions import SubscriptionRef
-from devstack.emulator import StripeEmulator
+from activities.stripe.client import close_stripe_client, make_stripe_client
+from activities.stripe.customers import StripeCustomerActivities
+from contracts.messages.invoices import CustomerOrder
+from contracts.messages.subscriptions import SubscriptionRef
+from devstack.servers.emulator import StripeEmulator
 from tests.activities.conftest import Admin
 
 CREATE = {"match": {"method": "POST", "path": "^/v1/customers$"}}

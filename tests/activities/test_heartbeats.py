@@ -11,9 +11,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities import heartbeats
-from activities.stripe_customers import StripeCustomerActivities
+from activities.stripe.customers import StripeCustomerActivities
 from contracts import retries
-from contracts.subscriptions import SubscriptionRef
+from contracts.messages.subscriptions import SubscriptionRef
 from tests.activities.conftest import Admin
 
 

@@ -12,10 +12,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 import settings as product_settings
-from activities.invoices import InvoiceActivities
-from activities.settlement import states_to_reach
-from billing.invoice import DEAD, InvoiceState
-from contracts.invoices import (
+from activities.postgres.invoices import InvoiceActivities
+from activities.postgres.settlement import states_to_reach
+from billing.invoice.states import DEAD, InvoiceState
+from contracts.messages.invoices import (
     DraftMade,
     InvoiceRef,
     SettleInvoice,
@@ -23,12 +23,12 @@ from contracts.invoices import (
     StripeInvoiceOrder,
     StripeInvoiceSnapshot,
 )
-from storage.claims import claim_page
-from storage.database import Database
-from storage.invoice_records import InvoiceRecord
-from storage.invoices import load_invoice
-from storage.report_rebuilding import report_content
-from storage.reports import ReportStore
+from storage.claims.claims import claim_page
+from storage.invoices.invoices import load_invoice
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.database import Database
+from storage.reports.rebuilding import report_content
+from storage.reports.store import ReportStore
 from tests.storage.usage import add_account, add_instances, card, execute, instance, may, scope
 
 KEY = "2022-05/team:a/period"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from activities.stripe_client import keyed
+from activities.stripe.client import keyed
 
 LONGEST = f"2022-05/team:{'x' * 128}/cancellation/sub_{'1' * 26}/12"
 

@@ -7,7 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("billing", "contracts", "workflows", "activities", "storage", "starter", "devstack")
+ROOMS = (
+    *("billing", "contracts", "reconciliation", "temporal", "storage", "workflows", "activities", "starter"),
+    *("stripe_emulator", "devstack"),
+)
 MODULES = ("settings", "worker")
 
 

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from billing.invoice import InvoiceReason
-from billing.rating import RateCard, RateVersion
-from billing.report import ReportClaim, ReportHeader, ReportLine
+from billing.invoice.states import InvoiceReason
+from billing.pricing.rating import RateCard, RateVersion
+from billing.report.format import ReportClaim, ReportHeader, ReportLine
 
 START = datetime(2022, 5, 1, tzinfo=UTC)
 CUTOFF = datetime(2022, 6, 1, tzinfo=UTC)

@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from billing.credit_notes import (
+from billing.errors import InputError
+from billing.invoice.credit_notes import (
     CREDITABLE,
     CreditKind,
     CreditOrder,
@@ -16,8 +17,7 @@ from billing.credit_notes import (
     parse_credit,
     post_payment_part,
 )
-from billing.errors import InputError
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.graduation import Graduated, MonthlyUsage, Place, free_places, graduate, place, tiers_in_words
-from billing.rate_card import parse_rate_card
-from billing.rating import LineKind, RateCard, RatedLine, TierShare
+from billing.pricing.graduation import Graduated, MonthlyUsage, Place, free_places, graduate, place, tiers_in_words
+from billing.pricing.rate_card import parse_rate_card
+from billing.pricing.rating import LineKind, RateCard, RatedLine, TierShare
 
 JANUARY, MARCH = datetime(2022, 1, 1, tzinfo=UTC), datetime(2022, 3, 1, tzinfo=UTC)
 MINUTE_US = 60_000_000

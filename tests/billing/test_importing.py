@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import InputError
-from billing.importing import COLUMNS, check_columns, parse_account, parse_instance, parse_time, require_columns
-from billing.rows import AccountRow, InstanceRow, RowFault
+from billing.usage.parsing import COLUMNS, check_columns, parse_account, parse_instance, parse_time, require_columns
+from billing.usage.rows import AccountRow, InstanceRow, RowFault
 
 NOON = datetime(2022, 5, 1, 12, tzinfo=UTC)
 INSTANCE = {

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from billing.errors import IllegalTransitionError
-from billing.invoice import DEAD, OPEN, InvoiceReason, InvoiceState, check_transition, invoice_key
+from billing.invoice.states import DEAD, OPEN, InvoiceReason, InvoiceState, check_transition, invoice_key
 
 S = InvoiceState
 STEPS = {

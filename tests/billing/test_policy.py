@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from billing.errors import InputError
-from billing.policy import AccountPolicy, ChargeOn, Finalization, Limits, Policy, parse_amounts
+from billing.invoice.policy import AccountPolicy, ChargeOn, Finalization, Limits, Policy, parse_amounts
 
 LIMITS = Limits({"usd": 1000, "jpy": 10}, Decimal("1.5"), Decimal("0.25"))
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import RateCardError
-from billing.rate_card import load_rate_card, parse_rate_card
+from billing.pricing.rate_card import load_rate_card, parse_rate_card
 
 GOOD = """\
 [[version]]

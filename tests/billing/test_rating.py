@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from billing.errors import PricingError
-from billing.rating import RateCard, RatedLine, RateVersion, is_billable_total, rate_credits
+from billing.pricing.rating import RateCard, RatedLine, RateVersion, is_billable_total, rate_credits
 
 START = datetime(2022, 1, 1, tzinfo=UTC)
 LATER = datetime(2022, 5, 10, 12, tzinfo=UTC)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import ReportError
-from billing.report import (
+from billing.report.format import (
     ReportClaim,
     ReportId,
     decode_claim,

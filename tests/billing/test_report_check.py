@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import MismatchError, ReportError
-from billing.report import ReportClaim, ReportHeader, ReportId
-from billing.report_check import LineSum, ReportCheck
+from billing.report.check import LineSum, ReportCheck
+from billing.report.format import ReportClaim, ReportHeader, ReportId
 from tests.billing.reports import CUTOFF, MICROSECOND, claim, claim_lists, header_of
 
 HOUR = 3_600_000_000

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.windows import Clash, Window, place
+from billing.accounts.windows import Clash, Window, place
 
 ORIGIN = datetime(2022, 5, 1, tzinfo=UTC)
 LAST = 30

@@ -14,11 +14,11 @@ from typing import Any
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from chaos.campaign import Campaign, Result, campaign
-from chaos.folders import seed_folder
-from chaos.stand import bare_environment
-from chaos.templates import Templates, make_templates
-from chaos.verdict import judge
+from campaigns.chaos.campaign import Campaign, Result, campaign
+from campaigns.chaos.stand.folders import seed_folder
+from campaigns.chaos.stand.stand import bare_environment
+from campaigns.chaos.stand.templates import Templates, make_templates
+from campaigns.chaos.verdict import judge
 
 ACCOUNTS, STORM_MINUTES = 20, 0.08
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from storage.database import Database
-from storage.roles import OPERATOR
-from storage.upgrade import upgrade
+from storage.postgres.database import Database
+from storage.postgres.roles import OPERATOR
+from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 from tests.support.roles import as_role
 

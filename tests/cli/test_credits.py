@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts.names import STRIPE_QUEUE
 from tests.cli.conftest import Perdure
 from tests.cli.test_invoices import system

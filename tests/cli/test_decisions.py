@@ -7,9 +7,9 @@ from zlib import crc32
 
 import pytest
 
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, Finalization
-from storage import policies
+from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.states import InvoiceState
+from storage.accounts import policies
 from tests.cli.conftest import Perdure
 from tests.cli.test_invoices import system
 from tests.support.system import RATES, System

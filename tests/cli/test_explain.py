@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from billing.invoice import InvoiceState
-from starter.cli.explain_words import timeline
-from storage.explain import Interval
-from storage.invoices import move_invoice
+from billing.invoice.states import InvoiceState
+from starter.cli.explain.words import timeline
+from storage.invoices.invoices import move_invoice
+from storage.usage.explain import Interval
 from tests.cli.conftest import Perdure
 from tests.cli.test_invoices import system
 from tests.support.system import RATES, System, at

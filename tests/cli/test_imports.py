@@ -8,8 +8,8 @@ import re
 
 from sqlalchemy import text
 
-from starter.cli import imports
-from storage.database import Database
+from starter.cli.imports import commands as imports
+from storage.postgres.database import Database
 from tests.cli.conftest import UNREACHABLE_DATABASE, Perdure
 
 INSTANCES = """\

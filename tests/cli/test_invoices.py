@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from billing.invoice import InvoiceState
-from devstack.emulator import StripeEmulator
-from storage import accounts, invoices
+from billing.invoice.states import InvoiceState
+from devstack.servers.emulator import StripeEmulator
+from storage.accounts import accounts
+from storage.invoices import invoices
 from tests.cli.conftest import Perdure
 from tests.support.system import System, running_system
 

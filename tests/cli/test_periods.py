@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from billing.canonical import format_instant
-from storage.accounts import apply_subscription_window
-from storage.claims import claim_page
-from storage.database import Database
-from storage.periods import read_summary, write_summary
+from billing.report.canonical import format_instant
+from storage.accounts.accounts import apply_subscription_window
+from storage.claims.claims import claim_page
+from storage.periods.periods import read_summary, write_summary
+from storage.postgres.database import Database
 from tests.cli.conftest import Perdure
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, instance, may, scope
 

@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from billing.invoice import InvoiceReason, InvoiceState
-from billing.rate_card import parse_rate_card
-from billing.rows import AccountRow, InstanceRow
-from storage import accounts, claims, instances, invoices
-from storage.claims import ClaimScope
-from storage.database import Database
-from storage.report_rebuilding import report_content
-from storage.reports import ReportStore
+from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.pricing.rate_card import parse_rate_card
+from billing.usage.rows import AccountRow, InstanceRow
+from storage.accounts import accounts
+from storage.claims import claims
+from storage.claims.claims import ClaimScope
+from storage.invoices import invoices
+from storage.postgres.database import Database
+from storage.reports.rebuilding import report_content
+from storage.reports.store import ReportStore
+from storage.usage import instances
 from tests.cli.conftest import Perdure
 from tests.support.system import RATES, at
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from billing.report import encode_claim, encode_header
-from storage.reports import ReportStore
+from billing.report.format import encode_claim, encode_header
+from storage.reports.store import ReportStore
 from tests.billing.reports import claim, header_of
 from tests.cli.conftest import Perdure
 

@@ -7,11 +7,11 @@ import asyncio
 import pytest
 import stripe
 
-from activities.stripe_client import close_stripe_client, make_stripe_client
+from activities.stripe.client import close_stripe_client, make_stripe_client
 from billing.errors import InputError
-from contracts.stripe_events import ENABLED_EVENTS
-from devstack.emulator import StripeEmulator
-from starter.cli.stripe import check_url
+from devstack.servers.emulator import StripeEmulator
+from reconciliation.event_routing import ENABLED_EVENTS
+from starter.cli.stripe.commands import check_url
 from tests.cli.conftest import Perdure
 
 COMMAND = ("stripe", "register-webhook", "--url")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.campaign import Recording, record
-from tests.crash.scenarios import IN_THE_SUITE
-from tests.crash.stage import Ground, prepared
+from campaigns.crash.campaign import Recording, record
+from campaigns.crash.scenarios import IN_THE_SUITE
+from campaigns.crash.stage import Ground, prepared
 from tests.support.databases import Databases
 
 

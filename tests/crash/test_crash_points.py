@@ -5,10 +5,10 @@ Here a few points of each; `make crash-points` kills at every one.
 
 from __future__ import annotations
 
-from tests.crash import campaign
-from tests.crash.books import differences
-from tests.crash.campaign import Recording
-from tests.crash.stage import Ground, Outcome
+from campaigns.crash import campaign
+from campaigns.crash.books import differences
+from campaigns.crash.campaign import Recording
+from campaigns.crash.stage import Ground, Outcome
 
 # With every step killed in one run an audit outlasts its patience: `make crash-points` kills these point by point.
 ONE_BY_ONE = {"audited", "unaudited", "adopted", "claimed-anew"}

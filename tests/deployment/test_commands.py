@@ -17,8 +17,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from devstack import ports
-from devstack.temporal import TemporalServer, choose_ports
-from storage.roles import BILLING, OPERATOR
+from devstack.servers.temporal import TemporalServer, choose_ports
+from storage.postgres.roles import BILLING, OPERATOR
 from tests.deployment import compose_spec
 from tests.support.roles import as_role
 

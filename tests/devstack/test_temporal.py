@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from devstack import ports
 from devstack.errors import StackError
-from devstack.temporal import TemporalServer, choose_ports, find_binary
+from devstack.servers.temporal import TemporalServer, choose_ports, find_binary
 
 
 @workflow.defn(name="Nothing")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import typer
 
-from billing.audit import REMEDIES
-from billing.invoice import TRANSITIONS
+from billing.audit.checks import REMEDIES
+from billing.invoice.states import TRANSITIONS
+from campaigns.attack.campaign import FAMILIES
 from settings import Settings
-from tests.webhook.attack.campaign import FAMILIES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(

@@ -14,18 +14,18 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 
-from billing.audit import REMEDIES, Check
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, Finalization
+from billing.audit.checks import REMEDIES, Check
+from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.audit import AuditInput, AuditOutcome
-from contracts.events import CatchUpInput
+from contracts.messages.audit import AuditInput, AuditOutcome
+from contracts.messages.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
-from devstack.emulator import StripeEmulator
-from storage import policies
-from storage.audits import Finding, audit_findings
-from storage.invoice_records import InvoiceRecord
-from storage.upgrade import upgrade
+from devstack.servers.emulator import StripeEmulator
+from storage.accounts import policies
+from storage.audit.runs import Finding, audit_findings
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 from tests.support.system import System, running_system, until
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from devstack.emulator import StripeEmulator
-from storage.upgrade import upgrade
+from devstack.servers.emulator import StripeEmulator
+from storage.postgres.upgrade import upgrade
 from tests.stripe_emulator.specification import specification
 from tests.support.databases import FreshDatabase
 from tests.support.histories import record_histories, wanted_shapes

@@ -12,8 +12,8 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from contracts import workflow_ids
-from storage import accounts
-from storage.accounts import AccountRecord
+from storage.accounts import accounts
+from storage.accounts.accounts import AccountRecord
 from tests.support.system import System, at, until
 
 Window = tuple[datetime, datetime | None]

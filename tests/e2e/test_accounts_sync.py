@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
+from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncOutcome
 from contracts.names import BILLING_QUEUE, Workflows
-from contracts.subscriptions import AccountsSyncInput, AccountsSyncOutcome
-from storage.accounts import AccountRecord, list_accounts
+from storage.accounts.accounts import AccountRecord, list_accounts
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.system import System, at
 

@@ -14,15 +14,15 @@ from sqlalchemy import text
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.workflow import Info
 
-from billing.audit import STRIPE_CHECKS, Check
-from billing.credit_notes import CreditKind, CreditOrder
-from billing.invoice import InvoiceState
-from billing.reconciliation import Kind
+from billing.audit.checks import STRIPE_CHECKS, Check
+from billing.audit.kinds import Kind
+from billing.invoice.credit_notes import CreditKind, CreditOrder
+from billing.invoice.states import InvoiceState
 from contracts import retries, workflow_ids
-from contracts.invoices import ApproveInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, VoidInvoice
 from contracts.names import Queries, Updates
-from devstack.emulator import StripeEmulator
-from starter.decisions import decide
+from devstack.servers.emulator import StripeEmulator
+from temporal.decisions import decide
 from tests.e2e.audits import (
     MAY,
     alter,

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities import audit
-from billing.audit import Check
-from billing.invoice import InvoiceState
-from billing.reconciliation import Kind
-from devstack.emulator import StripeEmulator
-from storage.invoice_records import InvoiceRecord
+from activities.postgres.audit import audit
+from billing.audit.checks import Check
+from billing.audit.kinds import Kind
+from billing.invoice.states import InvoiceState
+from devstack.servers.emulator import StripeEmulator
+from storage.invoices.records import InvoiceRecord
 from tests.e2e.audits import Audited, alter, audited, audited_system, bill
 from tests.support.databases import FreshDatabase
 from tests.support.system import System

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from activities import audit_credit_notes, audit_stripe, stripe_audit
-from billing.audit import Check
-from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder
-from billing.invoice import InvoiceState
-from billing.reconciliation import Kind
-from devstack.emulator import StripeEmulator
-from storage import credit_notes
-from storage.invoice_records import InvoiceRecord
+from activities.postgres.audit import credit_notes as audit_credit_notes
+from activities.postgres.audit import stripe as audit_stripe
+from activities.stripe import audit as stripe_audit
+from billing.audit.checks import Check
+from billing.audit.kinds import Kind
+from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice.states import InvoiceState
+from devstack.servers.emulator import StripeEmulator
+from storage.invoices import credit_notes
+from storage.invoices.records import InvoiceRecord
 from tests.e2e.audits import (
     alter,
     audited,

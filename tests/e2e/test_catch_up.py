@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import text
 from temporalio.client import WorkflowExecutionStatus
 
-from activities.stripe_events import types_wanted
-from billing.invoice import InvoiceState
+from activities.stripe.events import types_wanted
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.events import CURSOR, CatchUpInput, CatchUpOutcome
+from contracts.messages.events import CURSOR, CatchUpInput, CatchUpOutcome
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
-from contracts.stripe_events import CAUGHT_UP_EVENTS, ENABLED_EVENTS
+from reconciliation.event_routing import CAUGHT_UP_EVENTS, ENABLED_EVENTS
 from tests.cli.conftest import Perdure
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.system import System, at, until

@@ -11,15 +11,15 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from billing.credit_notes import CreditNoteState
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, Finalization
+from billing.invoice.credit_notes import CreditNoteState
+from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.invoices import ApproveInvoice, InvoiceRef, StripeEvent
+from contracts.messages.invoices import ApproveInvoice, InvoiceRef, StripeEvent
 from contracts.names import Signals, Updates
-from devstack.temporal import TemporalServer, choose_ports
-from starter.decisions import decide
-from storage import policies
+from devstack.servers.temporal import TemporalServer, choose_ports
+from storage.accounts import policies
+from temporal.decisions import decide
 from tests.e2e.test_credit_notes import amount, billed, credit, no_news, until_state
 from tests.support.system import System, until
 

@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
-from billing.credit_notes import CreditKind, CreditOrder
-from billing.invoice import InvoiceState
+from billing.invoice.credit_notes import CreditKind, CreditOrder
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
+from contracts.messages.subscriptions import AccountsSyncInput
 from contracts.names import BILLING_QUEUE, Signals, Workflows
-from contracts.subscriptions import AccountsSyncInput
 from tests.e2e.conftest import misfits, requests
 from tests.e2e.subscribers import subscribing
 from tests.e2e.test_credit_notes import amount, credit

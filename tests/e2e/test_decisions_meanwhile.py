@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, BlockedKind, Finalization
+from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Signals, Updates
-from starter.decisions import decide
-from storage import policies
-from storage.invoice_records import InvoiceRecord
+from storage.accounts import policies
+from storage.invoices.records import InvoiceRecord
+from temporal.decisions import decide
 from tests.support.system import System, until
 
 MAY = "2022-05"

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError
 
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.events import CatchUpInput
+from contracts.messages.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
-from storage import disputes
-from storage.disputes import DisputeRecord
+from storage.invoices import disputes
+from storage.invoices.disputes import DisputeRecord
 from tests.cli.conftest import Perdure
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.metrics import metered

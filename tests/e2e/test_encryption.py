@@ -17,12 +17,12 @@ from temporalio.service import RPCError
 from temporalio.worker import Replayer
 
 import settings as product_settings
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, Activities, Signals
-from devstack.emulator import StripeEmulator
-from starter.payload_codec import PayloadKeyError, data_converter, generate_key
-from starter.schedules import set_schedule
+from devstack.servers.emulator import StripeEmulator
+from temporal.payload_codec import PayloadKeyError, data_converter, generate_key
+from temporal.schedules import set_schedule
 from tests.e2e.conftest import migrated
 from tests.support.databases import FreshDatabase
 from tests.support.system import System, running_system, until

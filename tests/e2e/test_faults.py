@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals
-from storage import invoices as store
+from storage.invoices import invoices as store
 from tests.support.system import System, new_namespace, until
 
 MAY = "2022-05"
@@ -207,8 +207,8 @@ async def test_two_runs_over_the_same_accounts_claim_nothing_twice(system: Syste
 
 
 async def _run_account(system: System, attribution_id: str) -> Any:
+    from contracts.messages.periods import PeriodInput, PeriodOutcome
     from contracts.names import Workflows
-    from contracts.periods import PeriodInput, PeriodOutcome
 
     return await system.client.execute_workflow(
         Workflows.BILLING_PERIOD,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from billing.invoice import InvoiceState
-from billing.rating import LineKind
+from billing.invoice.states import InvoiceState
+from billing.pricing.rating import LineKind
 from tests.support.system import System
 
 MAY = "2022-05"

@@ -9,16 +9,17 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, BlockedKind, Finalization
+from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.invoices import ApproveInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, VoidInvoice
+from contracts.messages.periods import PeriodInput
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Queries, Signals, Updates, Workflows
-from contracts.periods import PeriodInput
-from starter.decisions import approve_period, decide
-from storage import credit_notes, policies, subscription_faults
-from storage.disputes import DisputeRecord
+from storage.accounts import policies, subscription_faults
+from storage.invoices import credit_notes
+from storage.invoices.disputes import DisputeRecord
+from temporal.decisions import approve_period, decide
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.e2e.test_credit_notes import until_state as until_note
 from tests.e2e.test_disputes import paid, recorded
@@ -188,7 +189,7 @@ async def test_what_stripe_told_a_lost_temporal_is_read_again(system: System, th
 
 async def _cursor_to_the_newest(system: System) -> None:
     """As if a catch-up had handed all of it to the Temporal that is lost now."""
-    from storage import event_cursor
+    from storage.recovery import event_cursor
 
     newest = (await system.stripe.v1.events.list_async({"limit": 1})).data[0]
     found = await event_cursor.load(system.db, "stripe-events")

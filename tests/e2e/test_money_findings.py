@@ -15,11 +15,11 @@ from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.stripe_invoices import StripeInvoiceActivities
-from billing.invoice import InvoiceState
-from billing.rows import AccountRow
+from activities.stripe.invoices import StripeInvoiceActivities
+from billing.invoice.states import InvoiceState
+from billing.usage.rows import AccountRow
 from contracts import workflow_ids
-from contracts.invoices import (
+from contracts.messages.invoices import (
     InvoiceRef,
     StripeEvent,
     StripeInvoiceOrder,
@@ -29,7 +29,7 @@ from contracts.invoices import (
     lines_digest,
 )
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
-from storage import accounts
+from storage.accounts import accounts
 from tests.support.system import System, until
 
 MAY = "2022-05"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from tests.support.system import System
 
 MAY = "2022-05"

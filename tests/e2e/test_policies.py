@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, BlockedKind, Finalization
+from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Signals, Updates
-from starter.decisions import DecisionError, approve_period, decide
-from storage import policies
-from storage.invoice_records import InvoiceRecord
+from storage.accounts import policies
+from storage.invoices.records import InvoiceRecord
+from temporal.decisions import DecisionError, approve_period, decide
 from tests.support.system import System, until
 
 MAY, JUNE = "2022-05", "2022-06"

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, Finalization
-from contracts.invoices import ApproveInvoice, RebuildInvoice
+from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.states import InvoiceState
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice
 from contracts.names import Updates
-from starter.decisions import decide
-from storage import policies
-from storage.invoice_records import InvoiceRecord
+from storage.accounts import policies
+from storage.invoices.records import InvoiceRecord
+from temporal.decisions import decide
 from tests.e2e.test_policies import edited
 from tests.support.databases import Databases
 from tests.support.losing import Backup, lose_temporal, perdure, recover

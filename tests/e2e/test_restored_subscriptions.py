@@ -7,15 +7,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder
-from billing.invoice import InvoiceState
-from billing.policy import ChargeOn
-from contracts.invoices import VoidInvoice
+from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice.policy import ChargeOn
+from billing.invoice.states import InvoiceState
+from contracts.messages.invoices import VoidInvoice
 from contracts.names import Updates
-from starter.decisions import decide
-from storage import credit_notes
-from storage.credit_notes import CreditNoteRecord
-from storage.invoice_records import InvoiceRecord
+from storage.invoices import credit_notes
+from storage.invoices.credit_notes import CreditNoteRecord
+from storage.invoices.records import InvoiceRecord
+from temporal.decisions import decide
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.e2e.test_credit_notes import credit
 from tests.e2e.test_restored_postgres import live

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from billing.invoice import InvoiceReason, InvoiceState
+from billing.invoice.states import InvoiceReason, InvoiceState
 from tests.support.system import System, at, until
 
 TEAM = "team:seed"

@@ -9,16 +9,16 @@ from datetime import timedelta
 import pytest
 from temporalio.client import ScheduleBackfill, ScheduleOverlapPolicy
 
-from billing.credit_notes import CreditNoteState
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, Finalization
+from billing.invoice.credit_notes import CreditNoteState
+from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.states import InvoiceState
 from contracts import retries, workflow_ids
-from contracts.invoices import ApproveInvoice
+from contracts.messages.invoices import ApproveInvoice
+from contracts.messages.periods import BatchOutcome
 from contracts.names import Signals, Updates
-from contracts.periods import BatchOutcome
-from starter.decisions import decide
-from starter.schedules import set_schedule
-from storage import policies
+from storage.accounts import policies
+from temporal.decisions import decide
+from temporal.schedules import set_schedule
 from tests.e2e.test_credit_notes import amount, billed, credit, no_news, until_state
 from tests.support.system import System, at, until
 

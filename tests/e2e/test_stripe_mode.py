@@ -10,14 +10,14 @@ import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
 
-from activities import stripe_mode
-from activities.stripe_mode import WRONG_MODE_METRIC, mode_of_key
-from billing.invoice import InvoiceState
+from activities.stripe import mode as stripe_mode
+from activities.stripe.mode import WRONG_MODE_METRIC, mode_of_key
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.invoices import StripeEvent
+from contracts.messages.invoices import StripeEvent
+from contracts.messages.wake_up import WakeUp, signal_with_start
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
-from contracts.wake_up import WakeUp, signal_with_start
-from devstack.emulator import StripeEmulator
+from devstack.servers.emulator import StripeEmulator
 from settings import SettingsError
 from tests.support.metrics import metered
 from tests.support.system import System, running_system

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from tests.support.system import System
 
 MAY = "2022-05"

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError
 
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, BlockedKind, ChargeOn, Finalization
+from billing.invoice.policy import AccountPolicy, BlockedKind, ChargeOn, Finalization
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.invoices import ApproveInvoice, LookupOutcome, RebuildInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, LookupOutcome, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
-from starter.decisions import decide
-from storage import policies
-from storage.invoice_records import InvoiceRecord
+from storage.accounts import policies
+from storage.invoices.records import InvoiceRecord
+from temporal.decisions import decide
 from tests.e2e.audits import audited
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.metrics import metered

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from billing.invoice import InvoiceReason, InvoiceState
-from billing.policy import AccountPolicy, ChargeOn
-from storage import policies
-from storage.subscription_faults import list_faults
+from billing.invoice.policy import AccountPolicy, ChargeOn
+from billing.invoice.states import InvoiceReason, InvoiceState
+from storage.accounts import policies
+from storage.accounts.subscription_faults import list_faults
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.system import System, at, until
 

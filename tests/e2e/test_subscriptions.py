@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from billing.invoice import InvoiceReason, InvoiceState
+from billing.invoice.states import InvoiceReason, InvoiceState
 from contracts.names import BILLING_QUEUE, Signals
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.system import System, at

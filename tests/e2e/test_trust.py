@@ -16,13 +16,13 @@ from pydantic import SecretStr
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 from devstack import ports
-from devstack.emulator import StripeEmulator
+from devstack.servers.emulator import StripeEmulator
 from settings import SettingsError
-from storage.database import Database, DatabaseUnavailableError
+from storage.postgres.database import Database, DatabaseUnavailableError
 from tests.support.system import System, running_system, until
 
 MAY = "2022-05"

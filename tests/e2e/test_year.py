@@ -15,19 +15,19 @@ import pytest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
-from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder
-from billing.invoice import DEAD, InvoiceState
+from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice.states import DEAD, InvoiceState
 from contracts import workflow_ids
-from contracts.credit_notes import CreditNoteRef
-from contracts.events import CatchUpInput
-from contracts.invoices import VoidInvoice
+from contracts.messages.credit_notes import CreditNoteRef
+from contracts.messages.events import CatchUpInput
+from contracts.messages.invoices import VoidInvoice
 from contracts.names import BILLING_QUEUE, Updates, Workflows
-from devstack.emulator import StripeEmulator
-from starter.decisions import decide
-from storage import credit_notes, disputes
-from storage.credit_notes import CreditNoteRecord
-from storage.disputes import DisputeRecord
-from storage.invoice_records import InvoiceRecord
+from devstack.servers.emulator import StripeEmulator
+from storage.invoices import credit_notes, disputes
+from storage.invoices.credit_notes import CreditNoteRecord
+from storage.invoices.disputes import DisputeRecord
+from storage.invoices.records import InvoiceRecord
+from temporal.decisions import decide
 from tests.e2e.conftest import migrated
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.e2e.year_reference import Year

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.roles import BILLING, OPERATOR, READER
+from storage.postgres.roles import BILLING, OPERATOR, READER
 
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 LETTERS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from storage.roles import BILLING
+from storage.postgres.roles import BILLING
 from tests.support.roles import PASSWORD, as_role, create_roles
 
 SCRIPT = Path(__file__).resolve().parents[2] / "deploy/postgres/20-roles.sh"

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from storage.roles import BILLING, OPERATOR, READER, ROLES
-from storage.tables import METADATA
-from storage.upgrade import upgrade
+from storage.postgres.roles import BILLING, OPERATOR, READER, ROLES
+from storage.postgres.upgrade import upgrade
+from storage.schema.tables import METADATA
 from tests.roles import matrix
 from tests.support.databases import FreshDatabase
 from tests.support.roles import as_role

@@ -14,8 +14,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE
-from workflows.period import BillingPeriodWorkflow
-from workflows.schedule import ScheduledPeriodWorkflow
+from workflows.periods.period import BillingPeriodWorkflow
+from workflows.periods.schedule import ScheduledPeriodWorkflow
 
 RUNNER = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("billing", "contracts", "pydantic")

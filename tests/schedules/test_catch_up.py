@@ -11,8 +11,8 @@ from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleHandl
 
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, Workflows
-from starter import schedules
-from starter.schedules import set_catch_up_schedule
+from temporal import schedules
+from temporal.schedules import set_catch_up_schedule
 
 NAME = workflow_ids.CATCH_UP_SCHEDULE
 

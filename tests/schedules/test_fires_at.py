@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from billing.errors import InputError
 from billing.periods import BillingPeriod
-from starter.schedules import fires_at
+from temporal.schedules import fires_at
 
 HOUR = timedelta(hours=1)
 

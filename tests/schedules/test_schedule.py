@@ -26,8 +26,8 @@ from billing.errors import InputError
 from billing.periods import BillingPeriod
 from contracts import search_attributes
 from contracts.names import BILLING_QUEUE, Signals, Workflows
-from starter import schedules
-from starter.schedules import fires_at, set_schedule
+from temporal import schedules
+from temporal.schedules import fires_at, set_schedule
 
 DELAY = timedelta(hours=6)
 

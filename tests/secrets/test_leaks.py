@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from devstack import ports
-from devstack.emulator import StripeEmulator
+from devstack.servers.emulator import StripeEmulator
 from settings import load
-from starter.payload_codec import data_converter
-from storage.roles import BILLING, OPERATOR
-from storage.upgrade import upgrade
+from storage.postgres.roles import BILLING, OPERATOR
+from storage.postgres.upgrade import upgrade
+from temporal.payload_codec import data_converter
 from tests.secrets.canaries import Canaries
 from tests.secrets.the_run import BAD, GOOD, Run
 from tests.storage import s3

@@ -13,12 +13,12 @@ import asyncpg  # type: ignore[import-untyped]
 import stripe
 from temporalio.client import Client
 
-from activities.stripe_client import close_stripe_client, make_stripe_client
+from activities.stripe.client import close_stripe_client, make_stripe_client
 from contracts.names import Activities
-from contracts.stripe_events import ENABLED_EVENTS
 from devstack import ports
-from devstack.emulator import StripeEmulator
-from storage.roles import BILLING, OPERATOR
+from devstack.servers.emulator import StripeEmulator
+from reconciliation.event_routing import ENABLED_EVENTS
+from storage.postgres.roles import BILLING, OPERATOR
 from tests.secrets.canaries import Canaries
 from tests.secrets.deployment import Deployment
 from tests.secrets.evidence import of_temporal

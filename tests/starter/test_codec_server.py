@@ -16,7 +16,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 
 from settings import SettingsError, load
 from starter.codec_server import MOST_BYTES, CodecServer, make_codec_server
-from starter.payload_codec import EncryptionCodec, generate_key
+from temporal.payload_codec import EncryptionCodec, generate_key
 
 UI = "http://127.0.0.1:8233"
 CODEC = EncryptionCodec({"old": b"o" * 32})

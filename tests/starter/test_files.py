@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from billing.errors import InputError
-from billing.importing import parse_instance, require_columns
-from billing.rows import RowFault
-from starter.files import Row, read_rows
+from billing.usage.parsing import parse_instance, require_columns
+from billing.usage.rows import RowFault
+from starter.cli.imports.files import Row, read_rows
 
 NOON = datetime(2022, 5, 1, 12, tzinfo=UTC)
 

@@ -11,7 +11,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.exceptions import ApplicationError
 
 from settings import SettingsError, load
-from starter.payload_codec import (
+from temporal.payload_codec import (
     KEY_ID,
     EncryptionCodec,
     PayloadKeyError,

@@ -6,15 +6,15 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from billing.audit import REMEDIES, AuditScope, Check
-from billing.invoice import InvoiceState
-from billing.rate_card import parse_rate_card
-from billing.rating import RateCard
-from storage.audit_checks import run_database_check
-from storage.audits import CheckRecord, Finding, audit_findings, begin_audit
-from storage.claims import claim_page
-from storage.database import Database
-from storage.invoices import move_invoice, record_draft, record_report
+from billing.audit.checks import REMEDIES, AuditScope, Check
+from billing.invoice.states import InvoiceState
+from billing.pricing.rate_card import parse_rate_card
+from billing.pricing.rating import RateCard
+from storage.audit.checks import run_database_check
+from storage.audit.runs import CheckRecord, Finding, audit_findings, begin_audit
+from storage.claims.claims import claim_page
+from storage.invoices.invoices import move_invoice, record_draft, record_report
+from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, instance, may, scope
 
 _NUMBERS = itertools.count(1)

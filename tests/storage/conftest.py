@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
-from storage.database import Database
-from storage.tables import METADATA
-from storage.upgrade import upgrade
+from storage.postgres.database import Database
+from storage.postgres.upgrade import upgrade
+from storage.schema.tables import METADATA
 from tests.support.databases import FreshDatabase
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from billing.invoice import InvoiceState
-from billing.rows import AccountRow, RowFault
-from storage.accounts import (
+from billing.invoice.states import InvoiceState
+from billing.usage.rows import AccountRow, RowFault
+from storage.accounts.accounts import (
     AccountConflictError,
     AccountRecord,
     account_for_customer,
@@ -18,9 +18,9 @@ from storage.accounts import (
     list_accounts,
     upsert_accounts,
 )
-from storage.claims import claim_page
-from storage.database import Database
-from storage.invoices import load_invoice, move_invoice, record_draft
+from storage.claims.claims import claim_page
+from storage.invoices.invoices import load_invoice, move_invoice, record_draft
+from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, card, fetch, instance, may, scope
 
 Window = tuple[datetime, datetime | None]

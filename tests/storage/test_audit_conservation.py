@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from billing.audit import DATABASE_CHECKS, Check
-from billing.credit_notes import CreditKind, CreditOrder
-from billing.invoice import InvoiceReason, InvoiceState
-from billing.policy import AccountPolicy, Finalization
-from billing.rate_card import parse_rate_card
-from storage import decisions
-from storage.claims import claim_page
-from storage.credit_notes import record_issued, request_credit
-from storage.database import Database
-from storage.invoices import block_invoice, move_invoice
-from storage.policies import write_policy
+from billing.audit.checks import DATABASE_CHECKS, Check
+from billing.invoice.credit_notes import CreditKind, CreditOrder
+from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.pricing.rate_card import parse_rate_card
+from storage.accounts.policies import write_policy
+from storage.claims.claims import claim_page
+from storage.invoices import decisions
+from storage.invoices.credit_notes import record_issued, request_credit
+from storage.invoices.invoices import block_invoice, move_invoice
+from storage.postgres.database import Database
 from tests.storage.audits import BILLED, CARD, A, audit, billed_world, move, told
 from tests.storage.reference import LAST, MAY, World
 from tests.storage.test_claims_reference import _import, _random_scope, _store

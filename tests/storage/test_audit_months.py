@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from billing.audit import Check
-from billing.invoice import InvoiceState
-from storage.claims import claim_page
-from storage.database import Database
-from storage.invoices import move_invoice
+from billing.audit.checks import Check
+from billing.invoice.states import InvoiceState
+from storage.claims.claims import claim_page
+from storage.invoices.invoices import move_invoice
+from storage.postgres.database import Database
 from tests.storage.audits import BILLED, Told, audit, move, told
 from tests.storage.test_graduated_claims import graduated
 from tests.storage.usage import add_account, add_instances, cancellation, execute, instance, may, scope

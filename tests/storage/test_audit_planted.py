@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from billing.audit import AuditScope, Check
-from billing.invoice import InvoiceState
-from storage.audit_checks import run_database_check
-from storage.audits import load_audit
-from storage.database import Database
-from storage.invoices import move_invoice
+from billing.audit.checks import AuditScope, Check
+from billing.invoice.states import InvoiceState
+from storage.audit.checks import run_database_check
+from storage.audit.runs import load_audit
+from storage.invoices.invoices import move_invoice
+from storage.postgres.database import Database
 from tests.storage.audits import CARD, STUCK_AFTER, A, B, Told, audit, billed_world, told
 from tests.storage.usage import execute, fetch, may
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from billing.audit import Check
-from billing.invoice import InvoiceState
-from billing.policy import ChargeOn, Policy
-from storage.claims import claim_page
-from storage.database import Database
-from storage.invoices import move_invoice
+from billing.audit.checks import Check
+from billing.invoice.policy import ChargeOn, Policy
+from billing.invoice.states import InvoiceState
+from storage.claims.claims import claim_page
+from storage.invoices.invoices import move_invoice
+from storage.postgres.database import Database
 from tests.storage.audits import CARD, A, Told, audit, billed_world, told
 from tests.storage.usage import add_account, add_instances, execute, instance, june, may, scope
 

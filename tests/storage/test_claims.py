@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from billing.invoice import InvoiceState
-from billing.rate_card import parse_rate_card
-from storage.claims import Outcome, claim_page, preview_page
-from storage.database import Database
-from storage.invoices import load_invoice, move_invoice
+from billing.invoice.states import InvoiceState
+from billing.pricing.rate_card import parse_rate_card
+from storage.claims.claims import Outcome, claim_page, preview_page
+from storage.invoices.invoices import load_invoice, move_invoice
+from storage.postgres.database import Database
 from tests.storage.usage import (
     HOUR_US,
     add_account,

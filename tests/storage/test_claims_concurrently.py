@@ -8,12 +8,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from billing.rows import RowFault
-from storage import claim_writing, claims, instances, queries
-from storage.accounts import apply_subscription_window
-from storage.claims import claim_page
-from storage.database import Database
-from storage.instances import upsert_instances
+from billing.usage.rows import RowFault
+from storage.accounts.accounts import apply_subscription_window
+from storage.claims import claims
+from storage.claims import writing as claim_writing
+from storage.claims.claims import claim_page
+from storage.postgres import statements as queries
+from storage.postgres.database import Database
+from storage.usage import instances
+from storage.usage.instances import upsert_instances
 from tests.storage.usage import (
     add_account,
     add_instances,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from storage import claim_writing, claims
-from storage.claims import claim_page
-from storage.database import Database
+from storage.claims import claims
+from storage.claims import writing as claim_writing
+from storage.claims.claims import claim_page
+from storage.postgres.database import Database
 from tests.storage.usage import (
     add_account,
     add_instances,

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from billing.invoice import InvoiceReason, InvoiceState
-from billing.rate_card import parse_rate_card
-from billing.rating import RateCard
-from storage.claims import ClaimScope, claim_page, preview_page
-from storage.database import Database
-from storage.drafts import Outcome
-from storage.invoices import list_invoices, load_invoice, move_invoice, verify_against_claims
-from storage.periods import excluded_instances
+from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.pricing.assessment import Outcome
+from billing.pricing.rate_card import parse_rate_card
+from billing.pricing.rating import RateCard
+from storage.claims.claims import ClaimScope, claim_page, preview_page
+from storage.invoices.invoices import list_invoices, load_invoice, move_invoice, verify_against_claims
+from storage.periods.periods import excluded_instances
+from storage.postgres.database import Database
 from tests.storage.reference import JUNE, LAST, MAY, World
 from tests.storage.usage import add_account, add_instances, execute, fetch, instance
 

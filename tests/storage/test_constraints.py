@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from storage.database import Database
+from storage.postgres.database import Database
 from tests.storage.usage import add_account, execute, fetch, may
 
 CLAIM = """

@@ -7,14 +7,14 @@ from datetime import datetime
 
 import pytest
 
-from billing.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo
 from billing.errors import InputError, MismatchError
-from billing.invoice import InvoiceState
-from storage import credit_notes as store
-from storage.claims import claim_page
-from storage.credit_notes import CreditNoteRecord, StripeCreditNote
-from storage.database import Database
-from storage.invoices import load_invoice, move_invoice, record_draft
+from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo
+from billing.invoice.states import InvoiceState
+from storage.claims.claims import claim_page
+from storage.invoices import credit_notes as store
+from storage.invoices.credit_notes import CreditNoteRecord, StripeCreditNote
+from storage.invoices.invoices import load_invoice, move_invoice, record_draft
+from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, card, instance, may, scope
 
 KEY = "2022-05/team:a/period"

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from billing.errors import InputError
-from storage.database import Database, DatabaseUnavailableError
+from storage.postgres.database import Database, DatabaseUnavailableError
 from tests.support.databases import FreshDatabase
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from billing.errors import InputError
-from storage.database import Database
+from storage.postgres.database import Database
 
 WHO = "".join(("can", "ary"))  # so that the source lines of a traceback do not show it
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from billing.invoice import InvoiceReason, InvoiceState
-from billing.policy import AccountPolicy, ChargeOn
-from storage.claims import claim_page
-from storage.database import Database
-from storage.decisions import DecisionRefusedError, approve_invoice, rebuild_invoice, request_void
-from storage.invoice_records import InvoiceRecord
-from storage.invoices import block_invoice, load_invoice, record_draft, resume_invoice
-from storage.policies import NotHeldError, approve_period, hold_period, read_hold, write_policy
+from billing.invoice.policy import AccountPolicy, ChargeOn
+from billing.invoice.states import InvoiceReason, InvoiceState
+from storage.accounts.policies import NotHeldError, approve_period, hold_period, read_hold, write_policy
+from storage.claims.claims import claim_page
+from storage.invoices.decisions import DecisionRefusedError, approve_invoice, rebuild_invoice, request_void
+from storage.invoices.invoices import block_invoice, load_invoice, record_draft, resume_invoice
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, card, instance, may, scope
 
 S = InvoiceState

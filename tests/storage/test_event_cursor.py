@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
-from storage import disputes, event_cursor
-from storage.database import Database
-from storage.disputes import DisputeRecord
+from storage.invoices import disputes
+from storage.invoices.disputes import DisputeRecord
+from storage.postgres.database import Database
+from storage.recovery import event_cursor
 
 FIRST, LATER = datetime(2022, 5, 1, tzinfo=UTC), datetime(2022, 5, 2, tzinfo=UTC)
 

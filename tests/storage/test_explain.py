@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from billing.invoice import InvoiceState
-from storage.claims import claim_page
-from storage.database import Database
-from storage.explain import Explanation, explain_instance
-from storage.invoices import move_invoice, record_draft
-from storage.tables import METADATA
+from billing.invoice.states import InvoiceState
+from storage.claims.claims import claim_page
+from storage.invoices.invoices import move_invoice, record_draft
+from storage.postgres.database import Database
+from storage.schema.tables import METADATA
+from storage.usage.explain import Explanation, explain_instance
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, execute, instance, june, may, scope
 
 DAY_US = 24 * HOUR_US

@@ -6,16 +6,16 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from billing.invoice import InvoiceState
-from billing.policy import AccountPolicy, Finalization
-from billing.rate_card import parse_rate_card
-from billing.rating import LineKind, RateCard, TierShare
-from storage.amending import amend_invoice
-from storage.claims import claim_page, preview_page
-from storage.database import Database
-from storage.invoice_records import InvoiceRecord
-from storage.invoices import load_invoice, move_invoice
-from storage.policies import write_policy
+from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.states import InvoiceState
+from billing.pricing.rate_card import parse_rate_card
+from billing.pricing.rating import LineKind, RateCard, TierShare
+from storage.accounts.policies import write_policy
+from storage.claims.amendment import amend_invoice
+from storage.claims.claims import claim_page, preview_page
+from storage.invoices.invoices import load_invoice, move_invoice
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, cancellation, fetch, instance, june, may, scope
 
 DAY_CREDITS = 1440  # one a minute

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from billing.invoice import InvoiceState
-from billing.rows import RowFault
-from storage.claims import claim_page
-from storage.database import Database
-from storage.instances import UpsertResult, upsert_instances
-from storage.invoices import move_invoice
+from billing.invoice.states import InvoiceState
+from billing.usage.rows import RowFault
+from storage.claims.claims import claim_page
+from storage.invoices.invoices import move_invoice
+from storage.postgres.database import Database
+from storage.usage.instances import UpsertResult, upsert_instances
 from tests.storage.usage import add_account, add_instances, card, fetch, instance, may, scope
 
 

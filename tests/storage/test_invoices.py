@@ -6,12 +6,10 @@ from contextlib import aclosing
 import pytest
 
 from billing.errors import IllegalTransitionError, MismatchError, PermanentError
-from billing.invoice import InvoiceState
-from billing.report import ReportClaim
-from storage.claims import claim_page
-from storage.database import Database
-from storage.invoice_records import InvoiceRecord
-from storage.invoices import (
+from billing.invoice.states import InvoiceState
+from billing.report.format import ReportClaim
+from storage.claims.claims import claim_page
+from storage.invoices.invoices import (
     LineClaims,
     UnknownInvoiceError,
     block_invoice,
@@ -26,6 +24,8 @@ from storage.invoices import (
     unsettled_keys,
     verify_against_claims,
 )
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.database import Database
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, claimed, fetch, instance, june, may, scope
 
 S = InvoiceState

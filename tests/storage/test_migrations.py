@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.database import Database, DatabaseUnavailableError
-from storage.tables import METADATA
-from storage.upgrade import head, upgrade
+from storage.postgres.database import Database, DatabaseUnavailableError
+from storage.postgres.upgrade import head, upgrade
+from storage.schema.tables import METADATA
 from tests.support.databases import FreshDatabase
 
 CATALOG = {
@@ -69,7 +69,7 @@ async def test_twice_at_once_and_from_anywhere(
 async def test_processes_take_turns(fresh_database: FreshDatabase) -> None:
     """Without the advisory lock both would create the tables, and one would fail."""
     url = await fresh_database()
-    code = f"import asyncio; from storage.upgrade import upgrade; asyncio.run(upgrade({url!r}))"
+    code = f"import asyncio; from storage.postgres.upgrade import upgrade; asyncio.run(upgrade({url!r}))"
     processes = [
         await asyncio.create_subprocess_exec(
             sys.executable, "-c", code, cwd=Path(__file__).parents[2], stderr=asyncio.subprocess.PIPE

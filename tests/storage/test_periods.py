@@ -3,11 +3,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from billing.invoice import InvoiceState
-from storage.claims import claim_page
-from storage.database import Database
-from storage.invoices import block_invoice, move_invoice
-from storage.periods import (
+from billing.invoice.states import InvoiceState
+from storage.claims.claims import claim_page
+from storage.invoices.invoices import block_invoice, move_invoice
+from storage.periods.periods import (
     ExcludedUsage,
     OverbilledUsage,
     excluded_instances,
@@ -17,6 +16,7 @@ from storage.periods import (
     read_summary,
     write_summary,
 )
+from storage.postgres.database import Database
 from tests.storage.usage import (
     HOUR_US,
     add_account,

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from billing.errors import InputError, PermanentError, ReportError
-from billing.report import decode_header, encode_claim, encode_header, report_id
-from billing.report_check import ReportCheck
-from storage.reports import ReportStore, ReportStoreError
+from billing.report.check import ReportCheck
+from billing.report.format import decode_header, encode_claim, encode_header, report_id
+from storage.reports.store import ReportStore, ReportStoreError
 from tests.billing.reports import claim, header_of
 
 CLAIMS = [claim(f"i-{number:05}", number, number + 3_600_000_000, line_no=1 + number % 2) for number in range(500)]

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from billing.errors import ReportError
-from storage.reports import ReportStore, ReportStoreError
+from storage.reports.store import ReportStore, ReportStoreError
 from tests.storage.s3 import Bucket, serve
 
 CONTENT = b'{"a":1}\n{"b":2}\n'

@@ -7,14 +7,14 @@ from typing import Any
 
 from sqlalchemy import text
 
-from billing.invoice import InvoiceReason
-from billing.rate_card import parse_rate_card
-from billing.rating import RateCard
-from billing.rows import AccountRow, InstanceRow
-from storage.accounts import upsert_accounts
-from storage.claims import ClaimScope
-from storage.database import Database
-from storage.instances import upsert_instances
+from billing.invoice.states import InvoiceReason
+from billing.pricing.rate_card import parse_rate_card
+from billing.pricing.rating import RateCard
+from billing.usage.rows import AccountRow, InstanceRow
+from storage.accounts.accounts import upsert_accounts
+from storage.claims.claims import ClaimScope
+from storage.postgres.database import Database
+from storage.usage.instances import upsert_instances
 
 US = timedelta(microseconds=1)
 HOUR_US = 3_600_000_000

@@ -19,9 +19,9 @@ import pytest
 import stripe
 from aiohttp import web
 
-from devstack.stripe_emulator import EmulatorConfig, StripeEmulator, pipeline, sending
-
-from .specification import Specification, specification
+from stripe_emulator import EmulatorConfig, StripeEmulator
+from stripe_emulator.http import pipeline, sending
+from tests.stripe_emulator.specification import Specification, specification
 
 stripe.enable_telemetry = False
 KEY = "sk_test_for_tests_only"

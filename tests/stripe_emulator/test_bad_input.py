@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import stripe
 
-from devstack.stripe_emulator import EmulatorConfig
-
-from .conftest import KEY, Running, running, sdk
+from stripe_emulator import EmulatorConfig
+from tests.stripe_emulator.conftest import KEY, Running, running, sdk
 
 FORM = "application/x-www-form-urlencoded"
 

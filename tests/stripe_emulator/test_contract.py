@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from devstack.stripe_emulator.event_types import EMITTED, EVENT_TYPES
-from devstack.stripe_emulator.params import ListOf, Params
-from devstack.stripe_emulator.routes import ENDPOINTS
-
-from .conftest import Receiver, Running
-from .specification import MISSING, specification
+from stripe_emulator.api import ENDPOINTS
+from stripe_emulator.engine.event_types import EMITTED, EVENT_TYPES
+from stripe_emulator.http.params import ListOf, Params
+from tests.stripe_emulator.conftest import Receiver, Running
+from tests.stripe_emulator.specification import MISSING, specification
 
 pytestmark = pytest.mark.skipif(specification() is None, reason=MISSING)
 

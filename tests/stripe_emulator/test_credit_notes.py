@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from .conftest import Running
+from tests.stripe_emulator.conftest import Running
 
 
 async def test_before_payment_it_lowers_what_is_due(emulator: Running, v1: Any) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from .conftest import Running
+from tests.stripe_emulator.conftest import Running
 
 
 async def test_a_customer_is_made_changed_and_found(emulator: Running, v1: Any) -> None:

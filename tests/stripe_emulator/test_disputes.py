@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from .conftest import Receiver, Running
+from tests.stripe_emulator.conftest import Receiver, Running
 
 
 async def paid(emulator: Running, *amounts: int, **params: Any) -> Any:

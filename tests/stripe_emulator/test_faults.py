@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import stripe
 
-from .conftest import Running, code_of
+from tests.stripe_emulator.conftest import Running, code_of
 
 
 async def test_requests_are_refused_by_rule(emulator: Running, v1: Any) -> None:

@@ -7,9 +7,8 @@ import aiohttp
 import pytest
 import stripe
 
-from devstack.stripe_emulator.idempotency import fingerprint
-
-from .conftest import Running, code_of
+from stripe_emulator.http.idempotency import fingerprint
+from tests.stripe_emulator.conftest import Running, code_of
 
 
 async def test_the_first_answer_is_given_again(emulator: Running, v1: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import stripe
 
-from .conftest import Running
+from tests.stripe_emulator.conftest import Running
 
 
 async def refused(call: Any) -> stripe.InvalidRequestError:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import stripe
 
-from .conftest import Running
-from .test_subscription_invoices import HOUR, clock, invoices, payer, price
-from .test_subscriptions import at
+from tests.stripe_emulator.conftest import Running
+from tests.stripe_emulator.test_subscription_invoices import HOUR, clock, invoices, payer, price
+from tests.stripe_emulator.test_subscriptions import at
 
 PAUSE = {"end_behavior": {"missing_payment_method": "pause"}}
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from .conftest import Running
+from tests.stripe_emulator.conftest import Running
 
 
 async def test_pages_go_both_ways_newest_first(emulator: Running, v1: Any) -> None:

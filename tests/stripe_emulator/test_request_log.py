@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from devstack.stripe_emulator import EmulatorConfig
-
-from .conftest import KEY, log_lines, running
+from stripe_emulator import EmulatorConfig
+from tests.stripe_emulator.conftest import KEY, log_lines, running
 
 
 async def test_every_request_is_logged_as_it_was_sent(tmp_path: Path) -> None:

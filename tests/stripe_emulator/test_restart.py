@@ -14,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from .conftest import Receiver, Running, log_lines, sdk
+from tests.stripe_emulator.conftest import Receiver, Running, log_lines, sdk
 
 
 @asynccontextmanager
@@ -23,7 +23,7 @@ async def process(folder: Path, end: signal.Signals = signal.SIGTERM, *more: str
     port_file.unlink(missing_ok=True)
     args = ["--port-file", str(port_file), "--data", str(folder / "data.db"), "--request-log", str(folder / "log")]
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "devstack.stripe_emulator", *args, *more, "--webhook-retry-base", "0.05",
+        sys.executable, "-m", "stripe_emulator", *args, *more, "--webhook-retry-base", "0.05",
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -95,7 +95,7 @@ async def test_a_lie_outlives_a_kill_also_in_an_older_file(tmp_path: Path, recei
 async def test_one_file_has_one_emulator(tmp_path: Path) -> None:
     async with process(tmp_path):
         other = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "devstack.stripe_emulator", "--data", str(tmp_path / "data.db"),
+            sys.executable, "-m", "stripe_emulator", "--data", str(tmp_path / "data.db"),
             stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         _, said = await other.communicate()
@@ -107,7 +107,7 @@ async def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     async with process(tmp_path) as one:
         port = one.url.rsplit(":", 1)[1]
         other = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "devstack.stripe_emulator", "--port", port, stderr=asyncio.subprocess.PIPE
+            sys.executable, "-m", "stripe_emulator", "--port", port, stderr=asyncio.subprocess.PIPE
         )
         _, said = await other.communicate()
     assert other.returncode == 1

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 import stripe
 
-from devstack.stripe_emulator import EmulatorConfig
-
-from .conftest import Running, running
-from .test_subscriptions import at
+from stripe_emulator import EmulatorConfig
+from tests.stripe_emulator.conftest import Running, running
+from tests.stripe_emulator.test_subscriptions import at
 
 HOUR, DAY = 3600, 86400
 

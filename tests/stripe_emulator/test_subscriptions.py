@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 import stripe
 
-from devstack.stripe_emulator.billing_periods import period_at
-
-from .conftest import Running
+from stripe_emulator.engine.subscriptions.periods import period_at
+from tests.stripe_emulator.conftest import Running
 
 
 def at(text: str) -> int:

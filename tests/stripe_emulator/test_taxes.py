@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import stripe
 
-from .conftest import Running
+from tests.stripe_emulator.conftest import Running
 
 TAXED: dict[str, Any] = {"automatic_tax": {"enabled": True}}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stripe
 
-from .conftest import Receiver, Running
+from tests.stripe_emulator.conftest import Receiver, Running
 
 
 async def flushed(emulator: Running, **order: Any) -> None:

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from contracts.recovery import AdoptionOutcome
+from contracts.messages.recovery import AdoptionOutcome
 from starter.cli import recover as command
-from storage.database import Database
+from storage.postgres.database import Database
 from tests.support.databases import Databases
 from tests.support.system import System, discrepancies, new_namespace
 

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg  # type: ignore[import-untyped]
 
-from storage.roles import ROLES
+from storage.postgres.roles import ROLES
 
 PASSWORD = "for-tests-only"
 

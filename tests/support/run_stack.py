@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from devstack import product
 from devstack.errors import StackError
+from devstack.servers import product
 from devstack.stack import Stack
 from devstack.up import run_up
 from tests.support import stub_product

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from devstack.unprivileged import drop_user, reachable
+from devstack.servers.unprivileged import drop_user, reachable
 
 PREFIX = "perdure-test-"
 LOCK = "lock"

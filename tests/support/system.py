@@ -23,26 +23,28 @@ from temporalio.converter import DataConverter
 from temporalio.service import RPCError
 
 import settings as product_settings
-from activities.stripe_client import close_stripe_client, make_stripe_client
-from billing.audit import DATABASE_CHECKS, AuditScope, Check
-from billing.invoice import OPEN, InvoiceState
-from billing.rate_card import load_rate_card
-from billing.rows import AccountRow, InstanceRow
+from activities.stripe.client import close_stripe_client, make_stripe_client
+from billing.audit.checks import DATABASE_CHECKS, AuditScope, Check
+from billing.invoice.states import OPEN, InvoiceState
+from billing.pricing.rate_card import load_rate_card
+from billing.usage.rows import AccountRow, InstanceRow
 from contracts import workflow_ids
+from contracts.messages.periods import PeriodInput, PeriodOutcome
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
-from contracts.periods import PeriodInput, PeriodOutcome
-from contracts.stripe_events import ENABLED_EVENTS
-from devstack.emulator import StripeEmulator
-from starter.client import register_search_attributes
-from starter.payload_codec import data_converter
-from starter.webhook import PATH, Webhook
-from storage import accounts, instances, invoices
-from storage.audit_checks import run_database_check
-from storage.audits import Finding, audit_findings, begin_audit
-from storage.database import Database
-from storage.invoice_records import InvoiceRecord
-from storage.reports import ReportStore
-from storage.roles import BILLING
+from devstack.servers.emulator import StripeEmulator
+from reconciliation.event_routing import ENABLED_EVENTS
+from starter.webhook.handler import PATH, Webhook
+from storage.accounts import accounts
+from storage.audit.checks import run_database_check
+from storage.audit.runs import Finding, audit_findings, begin_audit
+from storage.invoices import invoices
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.database import Database
+from storage.postgres.roles import BILLING
+from storage.reports.store import ReportStore
+from storage.usage import instances
+from temporal.client import register_search_attributes
+from temporal.payload_codec import data_converter
 from tests.support.roles import as_role
 from worker import billing_worker, stripe_worker
 

@@ -11,8 +11,8 @@ from aiohttp import ClientSession, ClientTimeout
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from starter.stripe_trust import Trust
-from starter.webhook import Limits, Webhook
+from starter.webhook.handler import Limits, Webhook
+from starter.webhook.trust import Trust
 from tests.webhook.receiver import NEW_SECRET, OLD_SECRET, Receiver, serving
 
 

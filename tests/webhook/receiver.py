@@ -18,8 +18,8 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from devstack import ports
-from starter import webhook_server
-from starter.webhook import PATH, Webhook
+from starter.webhook import server as webhook_server
+from starter.webhook.handler import PATH, Webhook
 
 OLD_SECRET = "whsec_old_for_tests_only"
 NEW_SECRET = "whsec_new_for_tests_only"

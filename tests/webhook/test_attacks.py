@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.stripe_events import MalformedEventError, Unheeded, parse, wake_up
-from contracts.wake_up import WakeUp
+from contracts.messages.wake_up import WakeUp
+from reconciliation.event_routing import MalformedEventError, Unheeded, parse, wake_up
 from tests.webhook.receiver import Receiver, event, invoice_event, signature
 
 ATTACK = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

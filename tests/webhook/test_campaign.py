@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.webhook.attack.campaign import FAMILIES, attack
-from tests.webhook.attack.gunner import Tally
-from tests.webhook.attack.shots import Shot
+from campaigns.attack.campaign import FAMILIES, attack
+from campaigns.attack.gunner import Tally
+from campaigns.attack.shots import Shot
 
 REQUESTS, SEED = 1500, 20220601
 

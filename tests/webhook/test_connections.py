@@ -15,8 +15,8 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack import ports
-from starter.connections import ConnectionLimits
-from starter.webhook import PATH, Limits, Webhook
+from starter.webhook.connections import ConnectionLimits
+from starter.webhook.handler import PATH, Limits, Webhook
 from tests.webhook.receiver import NEW_SECRET, Receiver, invoice_event, new_key, serving
 
 MOST = 10

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from starter.readiness import Readiness, reaches
-from starter.sparing_log import LINES, SparingLog
-from starter.webhook import PATH, Webhook
+from starter.webhook.handler import PATH, Webhook
+from starter.webhook.rate_limited_log import LINES, SparingLog
+from starter.webhook.readiness import Readiness, reaches
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, serving
 
 PLANTED = "planted-4711"

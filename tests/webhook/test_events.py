@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from billing.attribution import is_attribution_id
+from billing.accounts.attribution import is_attribution_id
 from contracts import search_attributes
 from contracts.names import BILLING_QUEUE, Signals, Workflows
-from contracts.stripe_events import ENABLED_EVENTS, INVOICE_EVENTS
+from reconciliation.event_routing import ENABLED_EVENTS, INVOICE_EVENTS
 from tests.webhook.receiver import Receiver, event, exists, invoice_event, new_key, signals
 
 

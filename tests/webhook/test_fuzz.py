@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.webhook.fuzz_target import NOW, SECRETS, accepts, good_delivery, one_input, seeds, understand
+from campaigns.fuzz.target import NOW, SECRETS, accepts, good_delivery, one_input, seeds, understand
 
 
 def test_a_good_delivery_is_accepted_and_understood() -> None:

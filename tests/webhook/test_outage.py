@@ -12,8 +12,8 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack import ports
-from devstack.temporal import TemporalServer, choose_ports
-from starter.webhook import Limits, Webhook
+from devstack.servers.temporal import TemporalServer, choose_ports
+from starter.webhook.handler import Limits, Webhook
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, exists, invoice_event, new_key, serving, signature
 
 IMPATIENT = Limits(signal_seconds=1.5)

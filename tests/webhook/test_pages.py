@@ -6,7 +6,7 @@ import pytest
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from starter.webhook import OUTCOMES, Webhook
+from starter.webhook.handler import OUTCOMES, Webhook
 from tests.webhook.receiver import NEW_SECRET, OLD_SECRET, Receiver, event, invoice_event, new_key, serving
 
 

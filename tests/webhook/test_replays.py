@@ -11,9 +11,9 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack import ports
-from starter.replays import Replays
-from starter.stripe_signature import TOLERANCE_SECONDS
-from starter.webhook import Limits, Webhook
+from starter.webhook.handler import Limits, Webhook
+from starter.webhook.replays import Replays
+from starter.webhook.signature import TOLERANCE_SECONDS
 from tests.webhook.receiver import NEW_SECRET, OLD_SECRET, Receiver, invoice_event, new_key, serving, signals, signature
 
 
@@ -80,7 +80,7 @@ def test_what_is_remembered_is_bounded_and_forgotten_when_its_signature_is_stale
 
 @pytest.mark.parametrize("changed", [b"{} ", b"{}\n"])
 def test_another_body_is_another_delivery(changed: bytes) -> None:
-    from starter.stripe_signature import verify_signature
+    from starter.webhook.signature import verify_signature
 
     digests = {verify_signature(body, signature(body.decode()), [NEW_SECRET]) for body in (b"{}", changed)}
     assert len(digests) == 2

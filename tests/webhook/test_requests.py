@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from starter.webhook import MOST_BYTES, PATH, Limits, Webhook
+from starter.webhook.handler import MOST_BYTES, PATH, Limits, Webhook
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, exists, invoice_event, new_key, serving, signature
 
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n".encode()

@@ -10,8 +10,8 @@ import stripe
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from starter.stripe_signature import TOLERANCE_SECONDS, SignatureError, verify_signature
-from starter.webhook import PATH, Webhook
+from starter.webhook.handler import PATH, Webhook
+from starter.webhook.signature import TOLERANCE_SECONDS, SignatureError, verify_signature
 from tests.webhook.receiver import (
     NEW_SECRET,
     OLD_SECRET,

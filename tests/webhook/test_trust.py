@@ -10,8 +10,8 @@ import stripe
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from starter.stripe_trust import Trust
-from starter.webhook import Limits, Webhook
+from starter.webhook.handler import Limits, Webhook
+from starter.webhook.trust import Trust
 from tests.webhook.receiver import NEW_SECRET, Receiver, exists, invoice_event, new_key, serving
 
 OTHER_VERSIONS = "perdure_webhook_other_api_versions_total"

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
 from contracts import retries, workflow_ids
-from contracts.invoices import InvoiceRef
+from contracts.messages.invoices import InvoiceRef
+from contracts.messages.periods import BatchInput, BatchOutcome, Page, PeriodOutcome
 from contracts.names import BILLING_QUEUE, Signals, Workflows
-from contracts.periods import BatchInput, BatchOutcome, Page, PeriodOutcome
-from devstack.emulator import StripeEmulator
-from starter.cli.period_run import start_period
-from storage import invoices
+from devstack.servers.emulator import StripeEmulator
+from starter.cli.period.run import start_period
+from storage.invoices import invoices
 from tests.support.system import System, running_system, until
 
 MAY = "2022-05"
@@ -130,7 +130,7 @@ async def test_a_period_that_is_started_too_early_waits_for_its_end(system: Syst
 
 
 async def test_a_run_for_one_account_leaves_the_periods_summary_alone(system: System) -> None:
-    from storage.periods import read_summary
+    from storage.periods.periods import read_summary
 
     await one_day(system, "team:summary-a")
     await system.run_period(MAY)

@@ -12,11 +12,11 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
-from billing.invoice import InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
+from contracts.messages.periods import PeriodInput, PeriodOutcome
 from contracts.names import BILLING_QUEUE, Signals, Workflows
-from contracts.periods import PeriodInput, PeriodOutcome
-from devstack.emulator import StripeEmulator
+from devstack.servers.emulator import StripeEmulator
 from tests.support.system import System, running_system
 
 MAY = "2022-05"

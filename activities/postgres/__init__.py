@@ -1,0 +1,1 @@
+"""Activities on PostgreSQL and the report store, one module per subject. Never imports `stripe`."""

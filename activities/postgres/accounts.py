@@ -1,0 +1,311 @@
+"""Accounts and their subscription windows in Postgres."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.step import step
+from billing.accounts.attribution import is_attribution_id
+from billing.accounts.windows import Clash, Window, place
+from billing.errors import PermanentError
+from billing.invoice.policy import ChargeOn
+from billing.usage.rows import AccountRow
+from contracts.messages.subscriptions import (
+    ApplySubscription,
+    StoreStripeAccounts,
+    StripeAccount,
+    StripeAccountsStored,
+    StripeSubscriptionSnapshot,
+    SubscriptionApplied,
+    SubscriptionFault,
+)
+from contracts.names import Activities
+from settings import Settings
+from storage.accounts import accounts, policies
+from storage.accounts.accounts import AccountConflictError, AccountRecord, NewAccount
+from storage.accounts.subscription_faults import forget_fault, record_fault
+from storage.postgres.database import Database
+
+# Before its first payment Stripe serves nothing, and may never.
+_PAUSED = "paused"
+_NOT_STARTED = frozenset({"incomplete", "incomplete_expired"})
+
+
+class AccountActivities:
+    """Takes over what Stripe says of customers and subscriptions."""
+
+    def __init__(self, db: Database, settings: Settings) -> None:
+        self._db = db
+        self._settings = settings
+
+    @activity.defn(name=Activities.APPLY_SUBSCRIPTION)
+    async def apply_subscription(self, apply: ApplySubscription) -> SubscriptionApplied:
+        """Open or end the account's window for this subscription.
+
+        An account is found by its customer, else by the attribution id in metadata, else made from that. A
+        subscription that names none is not ours. A new account is charged from its subscription's start when
+        Stripe has just made that, else from now on: adopting Perdure never bills the past by surprise.
+
+        Raises:
+            ApplicationError: non-retryable when two windows would be open at once, or the attribution id is
+                malformed.
+        """
+        async with step():
+            found = apply.subscription
+            account = await self._account(found.stripe_customer_id, found.attribution_id)
+            attribution_id = account.attribution_id if account else found.attribution_id
+            if not attribution_id:
+                return SubscriptionApplied(attribution_id=None, ended=None, note="No account of ours: ignored.")
+            _check_form(attribution_id)
+            new = NewAccount(
+                stripe_customer_id=found.stripe_customer_id,
+                currency=found.currency,
+                bill_after=found.started if apply.seen_at_creation else datetime.now(UTC),
+            )
+            if found.status in _NOT_STARTED:
+                if found.status == "incomplete" and apply.seen_at_creation:
+                    # Once it is paid for, it is charged from its start, whatever news comes first then.
+                    await accounts.add_account(self._db, attribution_id, new)
+                return _applied(attribution_id, f"Not started: {found.status}.")
+            return await self._apply(apply, account, attribution_id, new)
+
+    async def _apply(
+        self, apply: ApplySubscription, account: AccountRecord | None, attribution_id: str, new: NewAccount
+    ) -> SubscriptionApplied:
+        parts = parts_of(apply.subscription, account, apply.heard)
+        window = None
+        for found in parts:
+            for other in _open_beside(account, found):
+                # Its end may not have come through yet: events come in any order, or never.
+                if other.name and other.name not in apply.looked_at:
+                    return SubscriptionApplied(
+                        attribution_id=attribution_id, ended=None, note=f"{other.name} is open.", overlaps=other.name
+                    )
+            window = await self._place(attribution_id, account, found, new)
+            account = await accounts.get_account(self._db, attribution_id)
+        found = parts[-1]
+        await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
+        await forget_fault(self._db, found.stripe_subscription_id)
+        if window is None:
+            return _applied(attribution_id, f"Another window of {attribution_id} covers it, or it is empty.")
+        until = f"until {window.ended.isoformat()}" if window.ended else "and open"
+        note = f"Window of {attribution_id} from {window.started.isoformat()} {until}."
+        applied = _applied(attribution_id, note, ended=found.ended)
+        draft = await self._final_draft(attribution_id, found)
+        return applied.model_copy(update={"final_draft": draft, "paused": found.status == _PAUSED})
+
+    async def _final_draft(self, attribution_id: str, found: StripeSubscriptionSnapshot) -> str | None:
+        """The draft that Stripe made when it was cancelled, if the account is charged on that."""
+        since = found.latest_invoice_draft_since
+        if found.ended is None or since is None or since < found.ended.replace(microsecond=0):
+            return None
+        own = await policies.read_policy(self._db, attribution_id)
+        charge_on = own.charge_on or self._settings.charge_on
+        return found.latest_invoice if charge_on == ChargeOn.SUBSCRIPTION else None
+
+    @activity.defn(name=Activities.RECORD_SUBSCRIPTION_FAULT)
+    async def record_fault(self, fault: SubscriptionFault) -> SubscriptionFault:
+        """Show beside what is billed that a subscription waits for a person."""
+        async with step():
+            await record_fault(self._db, fault.stripe_subscription_id, fault.reason)
+            return fault
+
+    @activity.defn(name=Activities.STORE_STRIPE_ACCOUNTS)
+    async def store_accounts(self, store: StoreStripeAccounts) -> StripeAccountsStored:
+        """Store a page of Stripe's accounts; `bill_after` bounds those that are seen for the first time."""
+        stored, faults = 0, []
+        async with step():
+            # Of several customers that name one account, the one with a live subscription pays.
+            for found in sorted(store.accounts, key=lambda each: _live(each) is None):
+                account = await self._account(found.stripe_customer_id, found.attribution_id)
+                if account is None and not found.attribution_id:
+                    continue
+                faulty = await self._store(found, account, store.bill_after)
+                faults += faulty
+                stored += not faulty
+        return StripeAccountsStored(stored=stored, faults=faults)
+
+    async def _store(self, found: StripeAccount, account: AccountRecord | None, bill_after: datetime) -> list[str]:
+        """Store one account with its windows; gives what could not be taken over."""
+        attribution_id = account.attribution_id if account else found.attribution_id
+        faults = []
+        try:
+            _check_form(attribution_id)
+            if found.attribution_id not in ("", attribution_id):
+                raise AccountConflictError(f"its metadata names {found.attribution_id}")
+            if account is None:
+                new = NewAccount(found.stripe_customer_id, found.currency, bill_after)
+                await accounts.add_account(self._db, attribution_id, new)
+        except PermanentError as error:
+            return [f"{attribution_id} ({found.stripe_customer_id}): {error}"]
+        for subscription in sorted(found.subscriptions, key=lambda each: each.started):
+            try:
+                known = await accounts.get_account(self._db, attribution_id)
+                for part in parts_of(subscription, known):
+                    known = await accounts.get_account(self._db, attribution_id)
+                    await self._place(attribution_id, known, part, None)
+            except PermanentError as error:
+                faults.append(f"{attribution_id} ({found.stripe_customer_id}): {error}")
+        return faults or await self._take_customer(attribution_id, found)
+
+    async def _take_customer(self, attribution_id: str, found: StripeAccount) -> list[str]:
+        live = _live(found)
+        known = await accounts.get_account(self._db, attribution_id)
+        try:
+            if live is not None:
+                await self._follow(attribution_id, live, live=True, seen_at_creation=False)
+            elif known is not None and known.stripe_customer_id is None:
+                await self._upsert(known, customer=found.stripe_customer_id)
+            elif known is not None and known.stripe_customer_id != found.stripe_customer_id:
+                raise AccountConflictError(f"the account is paid by {known.stripe_customer_id}, which was kept")
+        except PermanentError as error:
+            return [f"{attribution_id} ({found.stripe_customer_id}): {error}"]
+        return []
+
+    async def _account(self, customer: str, attribution_id: str | None) -> AccountRecord | None:
+        account = await accounts.account_for_customer(self._db, customer)
+        if account is None and attribution_id:
+            account = await accounts.get_account(self._db, attribution_id)
+        return account
+
+    async def _place(
+        self,
+        attribution_id: str,
+        account: AccountRecord | None,
+        found: StripeSubscriptionSnapshot,
+        new: NewAccount | None,
+    ) -> Window | None:
+        """Store the subscription's window beside the account's others; none when nothing is left of it.
+
+        Raises:
+            AccountConflictError: two windows would be open at once, or one would be in two pieces.
+        """
+        asked = Window(found.started, found.ended, found.stripe_subscription_id)
+        placed = place(asked, _others(account, found)) if found.started != found.ended else None
+        # Of two that clash, storage says which.
+        window = asked if isinstance(placed, Clash) else placed or Window(found.started, found.started)
+        await accounts.apply_subscription_window(
+            self._db, attribution_id, found.stripe_subscription_id, window.started, window.ended, new, found.part
+        )
+        return window if placed else None
+
+    async def _follow(
+        self, attribution_id: str, found: StripeSubscriptionSnapshot, *, live: bool, seen_at_creation: bool
+    ) -> None:
+        """What else an account takes over from its subscription, once it has the window.
+
+        A live subscription says who pays; an ended one, of an earlier customer perhaps, does not. The first one says in
+        which currency. Several that were all seen at their creation, in whatever order, are all charged from
+        their start: a `bill_after` that is a subscription's start came from there.
+        """
+        account = await accounts.get_account(self._db, attribution_id)
+        assert account is not None
+        starts = {window.started for window in account.windows if window.stripe_subscription_id}
+        first = all(window.stripe_subscription_id == found.stripe_subscription_id for window in account.windows)
+        known = account.bill_after
+        too_late = seen_at_creation and known is not None and known in starts and known > found.started
+        await self._upsert(
+            account,
+            customer=found.stripe_customer_id if live or account.stripe_customer_id is None else None,
+            currency=found.currency if first else None,
+            bill_after=found.started if too_late else None,
+        )
+
+    async def _upsert(
+        self,
+        account: AccountRecord,
+        *,
+        customer: str | None = None,
+        currency: str | None = None,
+        bill_after: datetime | None = None,
+    ) -> None:
+        """Change what is given and differs.
+
+        Raises:
+            AccountConflictError: it cannot be changed now, while invoices are open.
+        """
+        row = AccountRow(
+            line=1,
+            attribution_id=account.attribution_id,
+            stripe_customer_id=customer or account.stripe_customer_id,
+            currency=currency or account.currency,
+            bill_after=bill_after or account.bill_after,
+            started=None,
+            ended=None,
+        )
+        if (row.stripe_customer_id, row.currency, row.bill_after) == (
+            account.stripe_customer_id,
+            account.currency,
+            account.bill_after,
+        ):
+            return
+        for fault in await accounts.upsert_accounts(self._db, [row]):
+            raise AccountConflictError(f"{fault.column}: {fault.reason}")
+
+
+def parts_of(
+    found: StripeSubscriptionSnapshot, account: AccountRecord | None, heard: datetime | None = None
+) -> list[StripeSubscriptionSnapshot]:
+    """A subscription's windows: one, or two around a pause that was seen.
+
+    Stripe pauses only at the end of a trial without a payment method. When it was resumed, Stripe tells by the billing
+    cycle's anchor, unless that was to stay; then by the event. An anchor alone proves no pause: plans move it too.
+    https://docs.stripe.com/billing/subscriptions/trials#create-free-trials-without-payment
+    """
+    pause = found.trial_end
+    if pause is None:
+        return [found]
+    before = found.model_copy(update={"ended": pause})
+    if found.status == _PAUSED:
+        return [before]
+    own = {
+        window.part: window
+        for window in (account.windows if account else ())
+        if window.stripe_subscription_id == found.stripe_subscription_id
+    }
+    if 1 not in own or own[1].ended != pause:
+        return [found]
+    if found.ended is not None and found.ended <= pause:
+        return [before]
+    anchor = found.billing_cycle_anchor
+    moved = anchor if anchor is not None and anchor > pause else None
+    resumed = own[2].started if 2 in own else moved or heard or datetime.now(UTC)
+    if found.ended is not None and found.ended <= resumed:
+        return [before]
+    return [before, found.model_copy(update={"started": resumed, "part": 2})]
+
+
+def _live(found: StripeAccount) -> StripeSubscriptionSnapshot | None:
+    return next((each for each in found.subscriptions if each.ended is None), None)
+
+
+def _check_form(attribution_id: str) -> None:
+    if not is_attribution_id(attribution_id):
+        raise AccountConflictError(
+            f"metadata attribution_id {attribution_id!r} is malformed: write team:<id> or user:<id>"
+        )
+
+
+def _applied(attribution_id: str, note: str, ended: datetime | None = None) -> SubscriptionApplied:
+    return SubscriptionApplied(attribution_id=attribution_id, ended=ended, note=note)
+
+
+def _others(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
+    """The account's windows but the subscription's own, and but one from a file that is going to be its own."""
+    return [
+        Window(window.started, window.ended, window.stripe_subscription_id)
+        for window in (account.windows if account else ())
+        if (window.stripe_subscription_id, window.part) != (found.stripe_subscription_id, found.part)
+        and not (window.stripe_subscription_id is None and window.started == found.started)
+    ]
+
+
+def _open_beside(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
+    """The account's other open windows that this subscription would overlap."""
+    return [
+        other
+        for other in _others(account, found)
+        if other.ended is None and (found.ended is None or found.ended > other.started)
+    ]

@@ -1,0 +1,1 @@
+"""The audit's activities on PostgreSQL and the report store."""

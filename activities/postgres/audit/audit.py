@@ -1,0 +1,157 @@
+"""The audit on Postgres and the report store: begins, checks, records the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.postgres.audit.reports import check_reports
+from activities.postgres.scopes import policy_of
+from activities.step import step
+from billing.audit.checks import AuditScope, Check
+from billing.audit.kinds import Kind
+from billing.periods import BillingPeriod
+from billing.pricing.rating import RateCard
+from contracts.messages.audit import (
+    AuditOutcome,
+    AuditPage,
+    AuditPlan,
+    AuditRef,
+    CheckNotMade,
+    CheckOrder,
+    CheckOutcome,
+    ChecksMade,
+    PageAudited,
+    RecordCheck,
+    StripePage,
+)
+from contracts.names import Activities
+from settings import Settings
+from storage.audit import runs as audits
+from storage.audit import stripe as audit_stripe
+from storage.audit.checks import run_database_check
+from storage.audit.runs import CheckRecord, Finding
+from storage.postgres.database import Database
+from storage.reports.reported_invoices import reported_invoices
+from storage.reports.store import ReportStore
+
+_REPORTS_A_PAGE = 200
+DISCREPANCIES_METRIC = "perdure_audit_discrepancies"
+
+
+class AuditActivities:
+    """Each may run again: what an earlier try has found is replaced."""
+
+    def __init__(self, db: Database, reports: ReportStore, rate_card: RateCard, settings: Settings) -> None:
+        self._db = db
+        self._reports = reports
+        self._rate_card = rate_card
+        self._settings = settings
+
+    @activity.defn(name=Activities.BEGIN_AUDIT)
+    async def begin(self, ref: AuditRef) -> AuditPlan:
+        """Open the audit, and say where Stripe's lists begin."""
+        async with step():
+            scope = scope_of(ref)
+            stuck_after = ref.stuck_after or self._settings.stuck_after
+            await audits.begin_audit(self._db, ref.audit_id, scope, stuck_after)
+            return AuditPlan(stuck_after=stuck_after, page=await self._first_page(scope))
+
+    async def _first_page(self, scope: AuditScope) -> StripePage | None:
+        created_from: datetime | None
+        if scope.period is not None:
+            created_from = BillingPeriod.parse(scope.period).start(self._settings.zone)
+        else:
+            created_from = await audit_stripe.first_invoice_at(self._db)
+        if scope.attribution_id is None:
+            return StripePage(created_from=created_from)
+        customers = await audit_stripe.customers_of(self._db, scope.attribution_id)
+        return StripePage(customers=customers, created_from=created_from) if customers else None
+
+    @activity.defn(name=Activities.CHECK_DATABASE)
+    async def check_database(self, order: CheckOrder) -> CheckOutcome:
+        """One of the checks that need Postgres alone."""
+        async with step():
+            made = await run_database_check(
+                self._db,
+                order.audit.audit_id,
+                Check(order.check),
+                scope_of(order.audit),
+                stuck_after=order.audit.stuck_after or self._settings.stuck_after,
+                bill_after=self._settings.bill_after,
+                rate_card=self._rate_card,
+                now=datetime.now(UTC),
+                heartbeat=activity.heartbeat,
+                zone=self._settings.zone,
+                policy=policy_of(self._settings),
+            )
+            return _outcome(made)
+
+    @activity.defn(name=Activities.CHECK_REPORTS)
+    async def check_reports(self, page: AuditPage) -> PageAudited:
+        """Check the reports of the next invoices."""
+        async with step():
+            ref = page.audit
+            records = await reported_invoices(self._db, scope_of(ref), page.after, _REPORTS_A_PAGE)
+            checked = await check_reports(self._db, self._reports, records)
+            through = records[-1].key if len(records) == _REPORTS_A_PAGE else None
+            await audits.record_page(self._db, ref.audit_id, Check.REPORTS, page.after, through, checked.findings)
+            return PageAudited(through=through, figures={"reports": len(records), "claims": checked.claims})
+
+    @activity.defn(name=Activities.RECORD_CHECKS)
+    async def record_checks(self, record: RecordCheck) -> ChecksMade:
+        """Record that checks were made whose findings are there already."""
+        async with step(), self._db.transaction() as connection:
+            await audits.require_audit(connection, record.audit.audit_id)
+            for name, figures in record.figures.items():
+                await audits.record_check(connection, record.audit.audit_id, Check(name), figures)
+        return ChecksMade(checks=await self._checks(record.audit.audit_id, record.figures))
+
+    @activity.defn(name=Activities.CHECK_NOT_MADE)
+    async def not_made(self, failed: CheckNotMade) -> CheckOutcome:
+        """Record that a check failed for good: that is a discrepancy, as nothing is proved."""
+        check = Check(failed.check)
+        async with step(), self._db.transaction() as connection:
+            audit_id = failed.audit.audit_id
+            await audits.require_audit(connection, audit_id)
+            await audits.clear_check(connection, audit_id, check)
+            await audits.add_findings(connection, audit_id, check, [Finding(Kind.NOT_MADE, failed.reason)])
+            await audits.record_check(connection, audit_id, check, {})
+        return CheckOutcome(check=check, figures={}, discrepancies=1)
+
+    @activity.defn(name=Activities.FINISH_AUDIT)
+    async def finish(self, ref: AuditRef) -> AuditOutcome:
+        """Close the audit, and tell of what it found in the log and the metrics."""
+        async with step():
+            async with self._db.transaction(read_only=True) as connection:
+                await audits.require_audit(connection, ref.audit_id)
+            await audit_stripe.forget_staged(self._db, ref.audit_id)
+            await audits.finish_audit(self._db, ref.audit_id)
+            checks = await self._checks(ref.audit_id, [str(check) for check in Check])
+        for made in checks:
+            if made.discrepancies:
+                activity.logger.error("audit %s: %s: %d discrepancies", ref.audit_id, made.check, made.discrepancies)
+            if ref.period is None and ref.attribution_id is None:
+                gauge = activity.metric_meter().create_gauge(
+                    DISCREPANCIES_METRIC, "What the newest audit of everything has found, by check"
+                )
+                gauge.set(made.discrepancies, {"check": made.check})
+        return AuditOutcome(
+            audit_id=ref.audit_id, checks=checks, discrepancies=sum(made.discrepancies for made in checks)
+        )
+
+    async def _checks(self, audit_id: str, names: Collection[str]) -> list[CheckOutcome]:
+        audit = await audits.load_audit(self._db, audit_id)
+        assert audit is not None  # it was there a moment ago
+        return [_outcome(made) for made in audit.checks if made.check in names]
+
+
+def scope_of(ref: AuditRef) -> AuditScope:
+    """What the audit is over."""
+    return AuditScope(ref.period, ref.attribution_id)
+
+
+def _outcome(made: CheckRecord) -> CheckOutcome:
+    return CheckOutcome(check=made.check, figures=dict(made.figures), discrepancies=made.discrepancies)

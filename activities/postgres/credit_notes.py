@@ -1,0 +1,127 @@
+"""Credit notes in Postgres."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.step import step
+from contracts.messages.credit_notes import (
+    BlockCreditNote,
+    CreditedInvoice,
+    CreditNoteBrief,
+    CreditNoteMade,
+    CreditNoteOrder,
+    CreditNotePart,
+    CreditNoteRef,
+    LoadedCreditNote,
+    StripeInvoiceCreditNotes,
+    StripeInvoiceNotes,
+)
+from contracts.names import Activities
+from storage.invoices import credit_notes as store
+from storage.invoices import invoices
+from storage.invoices.credit_notes import CreditNoteRecord, StripeCreditNote
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.database import Database
+
+
+class CreditNoteActivities:
+    """Loads, records and blocks credit notes, and brings an invoice's in step with Stripe; each may run again."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    @activity.defn(name=Activities.LOAD_CREDIT_NOTE)
+    async def load(self, ref: CreditNoteRef) -> LoadedCreditNote:
+        """The credit note as Postgres has it."""
+        async with step():
+            return await self._loaded(ref.credit_note_key)
+
+    @activity.defn(name=Activities.RECORD_CREDIT_NOTE)
+    async def record(self, made: CreditNoteMade) -> LoadedCreditNote:
+        """Record that Stripe has it."""
+        async with step():
+            await store.record_issued(self._db, made.credit_note_key, made.stripe_credit_note_id, made.issued_at)
+            return await self._loaded(made.credit_note_key)
+
+    @activity.defn(name=Activities.BLOCK_CREDIT_NOTE)
+    async def block(self, block: BlockCreditNote) -> LoadedCreditNote:
+        """Mark it as waiting for an operator, unless Stripe has it by now."""
+        async with step():
+            await store.block_credit_note(self._db, block.credit_note_key, block.reason)
+            return await self._loaded(block.credit_note_key)
+
+    @activity.defn(name=Activities.RESUME_CREDIT_NOTE)
+    async def resume(self, ref: CreditNoteRef) -> LoadedCreditNote:
+        """Let a blocked credit note go on."""
+        async with step():
+            await store.resume_credit_note(self._db, ref.credit_note_key)
+            return await self._loaded(ref.credit_note_key)
+
+    @activity.defn(name=Activities.WITHDRAW_CREDIT_NOTE)
+    async def withdraw(self, ref: CreditNoteRef) -> LoadedCreditNote:
+        """Give a blocked credit note up."""
+        async with step():
+            await store.withdraw_credit_note(self._db, ref.credit_note_key)
+            return await self._loaded(ref.credit_note_key)
+
+    @activity.defn(name=Activities.FIND_CREDITED_INVOICE)
+    async def find_invoice(self, notes: StripeInvoiceNotes) -> CreditedInvoice:
+        """Whose credit notes these are; none when the invoice is not ours."""
+        async with step():
+            return CreditedInvoice(invoice_key=await store.invoice_of_stripe(self._db, notes.stripe_invoice_id))
+
+    @activity.defn(name=Activities.STORE_CREDIT_NOTES)
+    async def store(self, listed: StripeInvoiceCreditNotes) -> CreditedInvoice:
+        """Record those that are unknown, mark those that were voided; of a foreign invoice nothing is kept."""
+        notes = [
+            StripeCreditNote(
+                stripe_credit_note_id=note.stripe_credit_note_id,
+                key=note.credit_note_key,
+                amount=note.amount,
+                settle_to=note.settle_to,
+                reason=note.reason,
+                issued_at=note.issued_at,
+                voided_at=note.voided_at,
+            )
+            for note in listed.credit_notes
+        ]
+        async with step():
+            key = await store.bring_in_step(self._db, listed.stripe_invoice_id, notes)
+            return CreditedInvoice(invoice_key=key)
+
+    async def _loaded(self, key: str) -> LoadedCreditNote:
+        note = await store.load_credit_note(self._db, key)
+        if note is None:
+            return LoadedCreditNote(credit_note=None)
+        invoice = await invoices.load_invoice(self._db, note.invoice_key)
+        assert invoice is not None  # a foreign key says so
+        return LoadedCreditNote(credit_note=_brief(note, invoice))
+
+
+def _brief(note: CreditNoteRecord, invoice: InvoiceRecord) -> CreditNoteBrief:
+    assert invoice.stripe_invoice_id is not None  # a credit note is of a finalized invoice
+    return CreditNoteBrief(
+        credit_note_key=note.key,
+        invoice_key=note.invoice_key,
+        attribution_id=invoice.attribution_id,
+        billing_period=invoice.billing_period,
+        state=note.state,
+        blocked_reason=note.blocked_reason,
+        stripe_credit_note_id=note.stripe_credit_note_id,
+        order=CreditNoteOrder(
+            credit_note_key=note.key,
+            invoice_key=note.invoice_key,
+            stripe_invoice_id=invoice.stripe_invoice_id,
+            amount=note.amount,
+            currency=note.currency,
+            parts=[
+                CreditNotePart(line_id=f"{note.invoice_key}#{line_no}", amount=amount)
+                for line_no, amount in sorted(note.parts.items())
+            ],
+            settle_to=note.settle_to,
+            memo=note.reason,
+            generation=note.generation,
+            not_before=min(invoice.finalized_at or note.requested_at, note.requested_at),
+        ),
+    )

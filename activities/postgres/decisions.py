@@ -1,0 +1,88 @@
+"""What a person decides of an invoice, and what late usage changes of it, in Postgres."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from temporalio import activity
+
+from activities.postgres.scopes import claim_scope
+from activities.step import step
+from billing.invoice.states import InvoiceState
+from billing.periods import BillingPeriod
+from billing.pricing.rating import RateCard
+from contracts.messages.invoices import Amended, ApproveInvoice, InvoiceRef, RebuildInvoice, VoidInvoice
+from contracts.names import Activities
+from settings import Settings
+from storage.claims.amendment import amend_invoice
+from storage.invoices import decisions, invoices
+from storage.invoices.invoices import UnknownInvoiceError
+from storage.postgres.database import Database
+
+
+class DecisionActivities:
+    """Each is one transaction under the invoice's row lock; again is nothing new."""
+
+    def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
+        self._db = db
+        self._rate_card = rate_card
+        self._settings = settings
+
+    @activity.defn(name=Activities.APPROVE_INVOICE)
+    async def approve(self, approval: ApproveInvoice) -> InvoiceRef:
+        """Approve the figure that a person has seen.
+
+        Raises:
+            ApplicationError: non-retryable when it does not wait for that, or the figure is another by now.
+        """
+        async with step():
+            await decisions.approve_invoice(self._db, approval.invoice_key, approval.amount, approval.by)
+            return InvoiceRef(invoice_key=approval.invoice_key)
+
+    @activity.defn(name=Activities.REBUILD_INVOICE)
+    async def rebuild(self, rebuild: RebuildInvoice) -> InvoiceRef:
+        """Have Stripe's side made anew.
+
+        Raises:
+            ApplicationError: non-retryable when it is not blocked as edited.
+        """
+        async with step():
+            await decisions.rebuild_invoice(self._db, rebuild.invoice_key)
+            return InvoiceRef(invoice_key=rebuild.invoice_key)
+
+    @activity.defn(name=Activities.REQUEST_VOID)
+    async def request_void(self, void: VoidInvoice) -> InvoiceRef:
+        """Have it voided, or write its usage off.
+
+        Raises:
+            ApplicationError: non-retryable when it is paid, or dead already.
+        """
+        async with step():
+            await decisions.request_void(
+                self._db, void.invoice_key, by=void.by, reason=void.reason, write_off=void.write_off
+            )
+            return InvoiceRef(invoice_key=void.invoice_key)
+
+    @activity.defn(name=Activities.AMEND_INVOICE)
+    async def amend(self, ref: InvoiceRef) -> Amended:
+        """Claim the usage of a draft that still waits anew: what came late is on it then."""
+        async with step():
+            record = await invoices.load_invoice(self._db, ref.invoice_key)
+            if record is None:
+                raise UnknownInvoiceError(f"no invoice {ref.invoice_key} in this database")
+            scope = claim_scope(
+                self._settings,
+                BillingPeriod.parse(record.billing_period),
+                record.reason,
+                record.subject,
+                cutoff=record.cutoff,
+                attribution_id=record.attribution_id,
+            )
+            return Amended(changed=await amend_invoice(self._db, record.key, scope, self._rate_card))
+
+    @activity.defn(name=Activities.GIVE_UP_DRAFT)
+    async def give_up_draft(self, ref: InvoiceRef) -> InvoiceRef:
+        """Stripe's own draft was finalized before our lines were on it: their usage is billable again."""
+        async with step():
+            await invoices.move_invoice(self._db, ref.invoice_key, InvoiceState.DELETED, datetime.now(UTC))
+            return ref

@@ -1,0 +1,43 @@
+"""Disputes in Postgres."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.step import step
+from contracts.messages.disputes import DisputeRecorded, RecordDispute
+from contracts.names import Activities
+from storage.invoices import disputes
+from storage.postgres.database import Database
+
+
+class DisputeActivities:
+    """Keeps what is disputed of our invoices."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    @activity.defn(name=Activities.RECORD_DISPUTE)
+    async def record(self, order: RecordDispute) -> DisputeRecorded:
+        """Record a dispute as Stripe has it now, if the disputed payment was for an invoice of ours."""
+        async with step():
+            found = order.dispute
+            invoice = await disputes.record(
+                self._db,
+                stripe_invoice_ids=found.stripe_invoice_ids,
+                dispute=disputes.DisputeRecord(
+                    stripe_dispute_id=found.stripe_dispute_id,
+                    amount=found.amount,
+                    currency=found.currency,
+                    reason=found.reason,
+                    status=found.status,
+                    opened_at=found.opened_at,
+                    closed_at=order.heard_at if found.status in disputes.CLOSED else None,
+                ),
+            )
+            recorded = DisputeRecorded(stripe_dispute_id=found.stripe_dispute_id, status=found.status)
+            if invoice is None:
+                return recorded
+            key, attribution_id, billing_period = invoice
+            ours = {"invoice_key": key, "attribution_id": attribution_id, "billing_period": billing_period}
+            return recorded.model_copy(update=ours)

@@ -1,0 +1,234 @@
+"""Invoices in Postgres and the report store."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from temporalio import activity
+
+from activities.postgres.recovery import RecoveryActivities
+from activities.postgres.scopes import policy_of
+from activities.postgres.settlement import check_books, states_to_reach
+from activities.step import step
+from billing.invoice.policy import ChargeOn, Finalization
+from billing.invoice.states import InvoiceState
+from billing.periods import BillingPeriod
+from contracts import stripe_metadata
+from contracts.messages.invoices import (
+    BlockInvoice,
+    CustomerFound,
+    DraftMade,
+    InvoiceBrief,
+    InvoiceRef,
+    LoadedInvoice,
+    SettleInvoice,
+    StripeInvoiceOrder,
+    StripeLine,
+    lines_digest,
+)
+from contracts.names import Activities
+from reconciliation.stripe_lines import expected_lines, stripe_lines
+from settings import Settings
+from storage.invoices import invoices as store
+from storage.invoices.decisions import record_payment_attempts
+from storage.invoices.invoices import UnknownInvoiceError
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.database import Database
+from storage.reports.rebuilding import report_content
+from storage.reports.store import ReportStore
+
+_LAST_CHECK = timedelta(minutes=10)
+
+
+class InvoiceActivities:
+    """Loads, publishes, records, settles and blocks invoices; keyed by invoice key, each may run again."""
+
+    def __init__(
+        self, db: Database, reports: ReportStore, settings: Settings, recovery: RecoveryActivities | None = None
+    ) -> None:
+        """`recovery`: takes over what Postgres has lost; without it, that is an error like any other difference."""
+        self._db = db
+        self._reports = reports
+        self._settings = settings
+        self._recovery = recovery
+
+    @activity.defn(name=Activities.LOAD_INVOICE)
+    async def load(self, ref: InvoiceRef) -> LoadedInvoice:
+        """The invoice as Postgres has it."""
+        record = await store.load_invoice(self._db, ref.invoice_key)
+        return LoadedInvoice(invoice=None if record is None else self._brief(record))
+
+    @activity.defn(name=Activities.PUBLISH_REPORT)
+    async def publish_report(self, ref: InvoiceRef) -> StripeInvoiceOrder:
+        """Publish the usage report and record its id; returns the order for Stripe that names it.
+
+        Again until Stripe has the invoice: a report that the store has lost since is restored, one that it still has
+        is left as it is.
+        """
+        async with step():
+            record = await self._record(ref.invoice_key)
+            if (
+                record.report_id is None
+                or record.stripe_invoice_id is None
+                or record.charge_on is ChargeOn.SUBSCRIPTION
+            ):
+                published = await self._reports.publish(
+                    record.billing_period, record.attribution_id, report_content(self._db, record)
+                )
+                await store.record_report(self._db, record.key, published.report_id)
+                record = await self._record(ref.invoice_key)
+            return self._order(record)
+
+    @activity.defn(name=Activities.RECORD_CUSTOMER)
+    async def record_customer(self, found: CustomerFound) -> CustomerFound:
+        """Keep the account's customer; the one that was recorded first wins."""
+        async with step():
+            kept = await store.record_customer(self._db, found.attribution_id, found.stripe_customer_id)
+            return found.model_copy(update={"stripe_customer_id": kept})
+
+    @activity.defn(name=Activities.RECORD_DRAFT)
+    async def record_draft(self, draft: DraftMade) -> LoadedInvoice:
+        """Record that the Stripe invoice exists."""
+        async with step():
+            await store.record_draft(self._db, draft.invoice_key, draft.stripe_invoice_id, draft.stripe_customer_id)
+            return await self._loaded(draft.invoice_key)
+
+    @activity.defn(name=Activities.SETTLE_INVOICE)
+    async def settle(self, settle: SettleInvoice) -> LoadedInvoice:
+        """Compare report, claims, lines and Stripe; move the state to where Stripe's is.
+
+        Raises:
+            ApplicationError: non-retryable when the books differ; the invoice's state stays as it was.
+        """
+        async with step():
+            record = await self._record(settle.invoice_key)
+            # A draft may be of before Postgres was restored: what Stripe was told since then counts.
+            draft, recovery = record.state is InvoiceState.DRAFT, self._recovery
+            if draft and recovery is not None and await recovery.take_over(record, settle.snapshot):
+                record = await self._record(settle.invoice_key)
+            reached = states_to_reach(record, settle.snapshot)
+            if InvoiceState.BILLED in (state for state, _ in reached):
+                await check_books(self._db, self._reports, record, settle.snapshot)
+            for state, at in reached:
+                await store.move_invoice(self._db, record.key, state, at)
+            failed = settle.snapshot.status == "open" and settle.snapshot.attempt_count > 0
+            if (settle.snapshot.attempt_count, failed) != (
+                record.payment_attempts,
+                record.payment_failed_at is not None,
+            ):
+                await record_payment_attempts(self._db, record.key, settle.snapshot.attempt_count, failed=failed)
+            return await self._loaded(record.key)
+
+    @activity.defn(name=Activities.BLOCK_INVOICE)
+    async def block(self, block: BlockInvoice) -> LoadedInvoice:
+        """Mark the invoice as waiting for an operator."""
+        async with step():
+            await store.block_invoice(
+                self._db,
+                block.invoice_key,
+                block.reason,
+                block.stripe_invoice_id,
+                block.stripe_customer_id,
+                found=(block.found.subtotal, block.found.digest) if block.found else None,
+                void_refused=block.void_refused,
+            )
+            return await self._loaded(block.invoice_key)
+
+    @activity.defn(name=Activities.RESUME_INVOICE)
+    async def resume(self, ref: InvoiceRef) -> LoadedInvoice:
+        """Let a blocked invoice go on from the state in which it was blocked."""
+        async with step():
+            await store.resume_invoice(self._db, ref.invoice_key)
+            return await self._loaded(ref.invoice_key)
+
+    async def _record(self, key: str) -> InvoiceRecord:
+        record = await store.load_invoice(self._db, key)
+        if record is None:
+            raise UnknownInvoiceError(f"no invoice {key} in this database")
+        return record
+
+    async def _loaded(self, key: str) -> LoadedInvoice:
+        return LoadedInvoice(invoice=self._brief(await self._record(key)))
+
+    def _brief(self, record: InvoiceRecord) -> InvoiceBrief:
+        return InvoiceBrief(
+            invoice_key=record.key,
+            attribution_id=record.attribution_id,
+            billing_period=record.billing_period,
+            reason=record.reason,
+            state=record.state,
+            currency=record.currency,
+            amount=record.amount,
+            report_id=record.report_id,
+            stripe_customer_id=record.stripe_customer_id,
+            stripe_invoice_id=record.stripe_invoice_id,
+            generation=record.generation,
+            blocked_reason=record.blocked_reason,
+            blocked_since=record.blocked_since,
+            poll_seconds=self._settings.finalization_poll_seconds,
+            lines_digest=record.accepted_digest or lines_digest(expected_lines(record)),
+            stripe_amount=record.accepted_subtotal,
+            charge_on=record.charge_on,
+            finalization=record.finalization,
+            awaits_approval=record.awaits_approval,
+            approved=record.approved_amount is not None,
+            waits_until=waits_until(record, policy_of(self._settings).grace),
+            revision=record.revision,
+            blocked_kind=record.blocked_kind,
+            void_requested=record.void_requested_at is not None,
+            replaces=record.replaces_stripe_invoice_id,
+        )
+
+    def _order(self, record: InvoiceRecord) -> StripeInvoiceOrder:
+        assert record.report_id is not None
+        send = self._settings.collection_method == "send_invoice"
+        start = BillingPeriod.parse(record.billing_period).start(self._settings.zone)
+        return StripeInvoiceOrder(
+            invoice_key=record.key,
+            attribution_id=record.attribution_id,
+            stripe_customer_id=record.stripe_customer_id,
+            currency=record.currency,
+            amount=record.amount,
+            collection_method=self._settings.collection_method,
+            days_until_due=self._settings.days_until_due if send else None,
+            description=f"Workspace usage of {record.billing_period}, up to {record.cutoff:%F %T} UTC",
+            metadata={
+                stripe_metadata.INVOICE: record.key,
+                stripe_metadata.ATTRIBUTION_ID: record.attribution_id,
+                stripe_metadata.BILLING_PERIOD: record.billing_period,
+                stripe_metadata.REPORT_ID: record.report_id,
+            },
+            lines=[
+                StripeLine(
+                    line_id=item.line_id,
+                    amount=item.amount,
+                    description=item.description,
+                    start=min(start, record.cutoff),
+                    end=record.cutoff,
+                )
+                for item in stripe_lines(record)
+            ],
+            cutoff=record.cutoff,
+            generation=record.generation,
+            revision=record.revision,
+            charge_on=record.charge_on,
+            stripe_invoice_id=_draft_to_fill(record),
+            replaces=record.replaces_stripe_invoice_id,
+            auto_advance=record.finalization is Finalization.GRACE,
+            finalizes_at=record.finalize_at,
+            automatic_tax=self._settings.automatic_tax,
+            adopt=True,
+        )
+
+
+def _draft_to_fill(record: InvoiceRecord) -> str | None:
+    """The draft that exists already: the subscription's, or the one whose usage was claimed anew."""
+    filled = record.charge_on is ChargeOn.SUBSCRIPTION or record.revision > 1
+    return record.stripe_invoice_id if filled else None
+
+
+def waits_until(record: InvoiceRecord, grace: timedelta) -> datetime | None:
+    """When a draft in its grace is finalized: shortly before Stripe does it if nobody else has."""
+    if record.finalization is not Finalization.GRACE or record.finalize_at is None:
+        return None
+    return record.finalize_at - min(_LAST_CHECK, grace / 10)

@@ -1,0 +1,42 @@
+"""Whose an invoice of Stripe's is, when it does not say so itself."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.step import step
+from contracts import stripe_metadata
+from contracts.messages.invoices import LinkedInvoice, StripeInvoiceSnapshot
+from contracts.names import Activities
+from storage.accounts import accounts
+from storage.invoices import invoices
+from storage.postgres.database import Database
+
+
+class LinkActivities:
+    """Looks an invoice up in Postgres: by its metadata, its id, its subscription, its customer, in this order."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    @activity.defn(name=Activities.LINK_STRIPE_INVOICE)
+    async def link(self, found: StripeInvoiceSnapshot) -> LinkedInvoice:
+        """Our invoice, else the account that it belongs to; neither: it is foreign."""
+        async with step():
+            key = found.metadata.get(stripe_metadata.INVOICE)
+            if key is None or await invoices.load_invoice(self._db, key) is None:
+                key = await invoices.key_of_stripe_invoice(self._db, found.stripe_invoice_id)
+            if key is not None:
+                return LinkedInvoice(invoice_key=key)
+            account = await self._account(found)
+            return LinkedInvoice(attribution_id=account.attribution_id if account else None)
+
+    async def _account(self, found: StripeInvoiceSnapshot) -> accounts.AccountRecord | None:
+        account = None
+        if (named := found.metadata.get(stripe_metadata.ATTRIBUTION_ID)) is not None:
+            account = await accounts.get_account(self._db, named)
+        if account is None and found.stripe_subscription_id is not None:
+            account = await accounts.account_of_subscription(self._db, found.stripe_subscription_id)
+        if account is None and found.stripe_customer_id is not None:
+            account = await accounts.account_for_customer(self._db, found.stripe_customer_id)
+        return account

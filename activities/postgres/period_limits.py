@@ -1,0 +1,94 @@
+"""Whether a whole period must wait for a person before any of it is claimed."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.postgres.scopes import claim_scope, period_limits
+from activities.step import step
+from billing.periods import BillingPeriod
+from billing.pricing.assessment import Outcome
+from billing.pricing.rating import RateCard
+from contracts.messages.periods import ApprovePeriod, PeriodRef
+from contracts.names import Activities
+from settings import Settings
+from storage.accounts import policies
+from storage.claims import claims
+from storage.periods import periods
+from storage.postgres.database import Database
+
+_PAGES = 20
+
+
+class PeriodLimitActivities:
+    """Weighs a period as a dry run does, against the period's limits."""
+
+    def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
+        self._db = db
+        self._rate_card = rate_card
+        self._settings = settings
+
+    @activity.defn(name=Activities.APPROVE_PERIOD)
+    async def approve(self, approval: ApprovePeriod) -> PeriodRef:
+        """Let a period go that is held, at the totals that a person has seen.
+
+        Raises:
+            ApplicationError: non-retryable when it is not held, or comes to other totals by now.
+        """
+        async with step():
+            await policies.approve_period(self._db, approval.period, approval.totals, approval.by)
+            return PeriodRef(period=approval.period)
+
+    async def held(self, period: str) -> str | None:
+        """Why the period waits for a person, with the figures; none when it need not, or was approved at these."""
+        if not period_limits(self._settings):
+            return None
+        hold = await policies.read_hold(self._db, period)
+        totals, carried, previous = await self._weigh(BillingPeriod.parse(period))
+        reason = self._exceeded(totals, carried, previous, hold)
+        if reason is not None or hold is not None:
+            await policies.hold_period(self._db, period, reason, totals)
+        return reason
+
+    async def weigh(self, period: BillingPeriod) -> str | None:
+        """What `held` would say now; changes nothing."""
+        if not period_limits(self._settings):
+            return None
+        return self._exceeded(*await self._weigh(period), await policies.read_hold(self._db, str(period)))
+
+    def _exceeded(
+        self,
+        totals: dict[str, int],
+        carried: dict[str, int],
+        previous: dict[str, int],
+        hold: policies.PeriodHold | None,
+    ) -> str | None:
+        limits = period_limits(self._settings)
+        approved = hold.approved if hold else {}
+        reasons = [
+            limits.exceeded(f"the period in {currency.upper()}", currency, amount, carried.get(currency, 0), before)
+            for currency, amount in sorted(totals.items())
+            if amount > approved.get(currency, -1)
+            for before in [previous.get(currency)]
+        ]
+        return "; ".join(filter(None, reasons)) or None
+
+    async def _weigh(self, period: BillingPeriod) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+        """Live invoices and what a run would make: totals, their older usage, the period before; each by currency."""
+        zone = self._settings.zone
+        before = BillingPeriod.of_cutoff(period.start(zone), zone)
+        found = await policies.period_totals(self._db, str(period), str(before))
+        totals = {row.currency: row.amount for row in found}
+        previous = {row.currency: row.previous for row in found if row.previous is not None}
+        carried: dict[str, int] = {}
+        after = ""
+        while bounds := await periods.page_bounds(self._db, after, self._settings.page_size, _PAGES):
+            for low, through in bounds:
+                scope = claim_scope(self._settings, period, after=low, through=through)
+                for preview in await claims.preview_page(self._db, scope, self._rate_card):
+                    if preview.outcome == Outcome.INVOICE:
+                        currency = preview.draft.currency
+                        totals[currency] = totals.get(currency, 0) + preview.draft.amount
+                        carried[currency] = carried.get(currency, 0) + preview.carried_amount
+                after = through
+        return totals, carried, previous

@@ -1,0 +1,178 @@
+"""Billing periods in Postgres: pages of accounts, claims, progress."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.postgres.period_limits import PeriodLimitActivities
+from activities.postgres.scopes import claim_scope
+from activities.step import step
+from billing.invoice.policy import ChargeOn
+from billing.invoice.states import InvoiceReason, invoice_key
+from billing.periods import BillingPeriod
+from billing.pricing.rating import RateCard
+from contracts.messages.periods import (
+    BatchInput,
+    Blocked,
+    Page,
+    PageClaimed,
+    PagePlan,
+    PeriodOutcome,
+    PeriodProgress,
+    PeriodRef,
+    PlanPages,
+)
+from contracts.messages.subscriptions import CancellationClaimed, ClaimCancellation, SubscriptionDraft
+from contracts.names import Activities
+from settings import Settings
+from storage.accounts import policies
+from storage.claims import claims
+from storage.invoices import invoices
+from storage.invoices.decisions import amendable_keys
+from storage.periods import periods
+from storage.postgres.database import Database
+
+
+class PeriodActivities:
+    """Plans, claims and counts; a page that is claimed again makes nothing new."""
+
+    def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
+        self._db = db
+        self._rate_card = rate_card
+        self._settings = settings
+        self._limits = PeriodLimitActivities(db, rate_card, settings)
+
+    @activity.defn(name=Activities.PLAN_PAGES)
+    async def plan_pages(self, plan: PlanPages) -> PagePlan:
+        """The next pages of accounts.
+
+        Raises:
+            ApplicationError: the period has not ended; it is tried again when it has.
+        """
+        async with step():
+            end = BillingPeriod.parse(plan.period).end(self._settings.zone)
+            early = end - datetime.now(UTC)
+            if early > timedelta(0):
+                # Retried when it has ended: a schedule that fires early must not lose the month.
+                raise ApplicationError(
+                    f"{plan.period} ends at {end.isoformat()} only: waiting for that",
+                    type="PeriodNotEnded",
+                    next_retry_delay=early,
+                )
+            if plan.after == "" and plan.attribution_id is None and (held := await self._limits.held(plan.period)):
+                return PagePlan(pages=[], more=False, held=held)
+            if plan.attribution_id is not None:
+                return PagePlan(pages=[Page(after="", through=plan.attribution_id)], more=False)
+            bounds = await periods.page_bounds(self._db, plan.after, self._settings.page_size, plan.most)
+            pages = [Page(after=after, through=through) for after, through in bounds]
+            return PagePlan(pages=pages, more=len(pages) == plan.most)
+
+    @activity.defn(name=Activities.CLAIM_PAGE)
+    async def claim_page(self, batch: BatchInput) -> PageClaimed:
+        """Claim the page's usage in one transaction; returns all of its invoices that are not settled."""
+        async with step():
+            page = batch.page
+            scope = claim_scope(
+                self._settings,
+                BillingPeriod.parse(batch.period),
+                after=page.after,
+                through=page.through,
+                attribution_id=batch.attribution_id,
+            )
+            claimed = await claims.claim_page(self._db, scope, self._rate_card)
+            keys = await invoices.unsettled_keys(self._db, batch.period, page.after, page.through, batch.attribution_id)
+            return PageClaimed(
+                made=len(claimed.keys),
+                below_minimum=claimed.below_minimum,
+                blocked=claimed.blocked,
+                invoice_keys=keys,
+                amendable=await amendable_keys(self._db, batch.period, page.after, page.through, batch.attribution_id),
+            )
+
+    @activity.defn(name=Activities.CLAIM_CANCELLATION)
+    async def claim_cancellation(self, cancelled: ClaimCancellation) -> CancellationClaimed:
+        """Claim an account's usage up to its cancellation, as an invoice of the period that it falls in."""
+        async with step():
+            zone = self._settings.zone
+            period = BillingPeriod.of_cutoff(cancelled.cutoff, zone)
+            subject = cancelled.stripe_subscription_id + ("-paused" if cancelled.paused else "")
+            scope = claim_scope(
+                self._settings,
+                period,
+                InvoiceReason.CANCELLATION,
+                subject,
+                cutoff=cancelled.cutoff,
+                attribution_id=cancelled.attribution_id,
+            )
+            claimed = await claims.claim_page(self._db, scope, self._rate_card)
+            if claimed.keys:
+                return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Settled by {claimed.keys[0]}.")
+            open_keys = await invoices.unsettled_keys(self._db, str(period), "", None, cancelled.attribution_id)
+            own = invoice_key(str(period), cancelled.attribution_id, InvoiceReason.CANCELLATION, subject)
+            for key in open_keys:
+                if key == own or key.startswith(f"{own}/"):
+                    return CancellationClaimed(invoice_key=key, note=f"Settled by {key}.")
+            if claimed.blocked:
+                return CancellationClaimed(
+                    invoice_key=None,
+                    note=f"**Blocked**: `perdure period status {period}` says why; once that is mended, "
+                    "the period's run bills its usage.",
+                )
+            return CancellationClaimed(
+                invoice_key=None,
+                note="Nothing more to settle up to the cancellation, or less than the minimum charge.",
+            )
+
+    @activity.defn(name=Activities.CLAIM_SUBSCRIPTION_DRAFT)
+    async def claim_subscription_draft(self, draft: SubscriptionDraft) -> CancellationClaimed:
+        """Claim an account's usage for the draft that Stripe made for its subscription.
+
+        Nothing is claimed for an account that is charged on invoices of its own, nor twice for the same draft.
+        """
+        async with step():
+            own = await policies.read_policy(self._db, draft.attribution_id)
+            if (own.charge_on or self._settings.charge_on) != ChargeOn.SUBSCRIPTION:
+                return CancellationClaimed(invoice_key=None, note="The account is charged on invoices of its own.")
+            known = await invoices.key_of_stripe_invoice(self._db, draft.stripe_invoice_id)
+            if known is not None:
+                return CancellationClaimed(invoice_key=known, note=f"{known} is on it.")
+            zone = self._settings.zone
+            period = BillingPeriod.of_cutoff(draft.cutoff, zone)
+            scope = claim_scope(
+                self._settings,
+                period,
+                InvoiceReason.SUBSCRIPTION,
+                draft.stripe_invoice_id,
+                cutoff=draft.cutoff,
+                attribution_id=draft.attribution_id,
+                stripe_invoice_id=draft.stripe_invoice_id,
+            )
+            claimed = await claims.claim_page(self._db, scope, self._rate_card)
+            if claimed.keys:
+                return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Charged by {claimed.keys[0]}.")
+            why = f"`perdure period status {period}` says why" if claimed.blocked else "there is too little to bill"
+            return CancellationClaimed(invoice_key=None, note=f"No usage is put on it: {why}.")
+
+    @activity.defn(name=Activities.PERIOD_PROGRESS)
+    async def progress(self, ref: PeriodRef) -> PeriodProgress:
+        """Counts and totals of the period's invoices by state."""
+        found = await periods.period_progress(self._db, ref.period, ref.attribution_id)
+        return PeriodProgress(
+            counts=found.counts,
+            totals=found.totals,
+            open=found.open,
+            blocked=found.blocked_count,
+            below_minimum=found.below_minimum,
+            blocked_accounts=found.blocked_accounts,
+            waiting=[Blocked(subject=b.subject, reason=b.reason, since=b.since) for b in found.blocked],
+            oldest_open_since=found.oldest_open_since,
+        )
+
+    @activity.defn(name=Activities.WRITE_PERIOD_SUMMARY)
+    async def write_summary(self, outcome: PeriodOutcome) -> PeriodOutcome:
+        """Keep the period's outcome in Postgres."""
+        await periods.write_summary(self._db, outcome.period, outcome.model_dump(mode="json"))
+        return outcome

@@ -1,0 +1,71 @@
+"""Policies and claim scopes as the deployment's settings have them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from billing.invoice.policy import ChargeOn, Finalization, Limits, Policy, parse_amounts
+from billing.invoice.states import InvoiceReason
+from billing.periods import BillingPeriod
+from billing.pricing.assessment import ClaimScope
+from settings import Settings
+
+
+def policy_of(settings: Settings) -> Policy:
+    """What holds for accounts that have no policy of their own.
+
+    Raises:
+        InputError: an amount is more exact than its currency.
+    """
+    return Policy(
+        charge_on=ChargeOn(settings.charge_on),
+        finalization=Finalization(settings.finalization),
+        limits=Limits(
+            amount=parse_amounts(settings.limit_invoice_amount or ""),
+            multiple=settings.limit_invoice_multiple,
+            carried_share=settings.limit_invoice_carried_share,
+        ),
+        grace=timedelta(hours=settings.finalization_grace_hours),
+    )
+
+
+def period_limits(settings: Settings) -> Limits:
+    """What stops a whole period.
+
+    Raises:
+        InputError: an amount is more exact than its currency.
+    """
+    return Limits(
+        amount=parse_amounts(settings.limit_period_amount or ""),
+        multiple=settings.limit_period_multiple,
+        carried_share=settings.limit_period_carried_share,
+    )
+
+
+def claim_scope(
+    settings: Settings,
+    period: BillingPeriod,
+    reason: InvoiceReason = InvoiceReason.PERIOD,
+    subject: str = "",
+    *,
+    cutoff: datetime | None = None,
+    after: str = "",
+    through: str | None = None,
+    attribution_id: str | None = None,
+    stripe_invoice_id: str | None = None,
+) -> ClaimScope:
+    """The scope of an invoice of this period; without a cutoff up to its end."""
+    return ClaimScope(
+        period=str(period),
+        reason=reason,
+        subject=subject,
+        cutoff=period.end(settings.zone) if cutoff is None else cutoff,
+        period_start=period.start(settings.zone),
+        bill_after=settings.bill_after,
+        after=after,
+        through=through,
+        attribution_id=attribution_id,
+        policy=policy_of(settings),
+        zone=settings.zone,
+        stripe_invoice_id=stripe_invoice_id,
+    )

@@ -1,0 +1,1 @@
+"""Activities on Stripe, one module per object. Never imports `storage`."""

@@ -1,0 +1,179 @@
+"""Stripe's side of an audit: its invoices and credit notes, listed page by page as compact facts."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import stripe
+from stripe import StripeClient
+from temporalio import activity
+
+from activities.stripe.client import as_dict, instant
+from activities.stripe.credit_notes import snapshot as credit_note_snapshot
+from activities.stripe.errors import stripe_step
+from activities.stripe.invoice_data import snapshot
+from activities.stripe.invoices import StripeInvoiceActivities
+from activities.stripe.mode import Mode, check_mode
+from contracts import stripe_metadata
+from contracts.messages.audit import (
+    InvoicesLookedAt,
+    StripeCreditNoteFacts,
+    StripeCreditNotesListed,
+    StripeInvoiceFacts,
+    StripeInvoicesListed,
+    StripePage,
+    Suspects,
+)
+from contracts.messages.invoices import StripeInvoiceRef, StripeInvoiceSnapshot, lines_digest
+from contracts.names import Activities
+
+_PAGE = 100
+_AT_ONCE = 4
+"""Requests of one step at a time: the queue's rate counts steps."""
+_OURS = (
+    stripe_metadata.INVOICE,
+    stripe_metadata.ATTRIBUTION_ID,
+    stripe_metadata.BILLING_PERIOD,
+    stripe_metadata.REPORT_ID,
+)
+
+
+class StripeAuditActivities:
+    """Lists and fetches; nothing is changed."""
+
+    def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
+        self._invoices = client.v1.invoices
+        self._notes = client.v1.credit_notes
+        self._mode: Mode | None = mode
+        self._lookup = StripeInvoiceActivities(client, mode)
+
+    @activity.defn(name=Activities.LIST_STRIPE_INVOICES)
+    async def list_invoices(self, page: StripePage) -> StripeInvoicesListed:
+        """At most 100 invoices, newest first, those with metadata of ours as facts.
+
+        Raises:
+            ApplicationError: non-retryable when Stripe refuses, or what it lists is of the other mode.
+        """
+        async with stripe_step():
+            found, more = await _page(self._invoices, page)
+            for invoice in found[:1]:  # a key sees one mode alone
+                check_mode(self._mode, invoice)
+            ours = [invoice for invoice in found if (invoice.get("metadata") or {}).get(stripe_metadata.INVOICE)]
+            facts = await _bounded([self._facts(invoice) for invoice in ours])
+        return StripeInvoicesListed(invoices=facts, seen=len(found), next=_next(page, found, more))
+
+    @activity.defn(name=Activities.LOOK_AT_STRIPE_INVOICES)
+    async def look_at(self, suspects: Suspects) -> InvoicesLookedAt:
+        """These invoices as Stripe has them now; status `deleted` when one is gone.
+
+        Raises:
+            ApplicationError: retryable, of type StripeCredentials, when the key does not even see its customer.
+        """
+        refs = [
+            StripeInvoiceRef(
+                invoice_key=each.invoice_key,
+                stripe_invoice_id=each.stripe_invoice_id,
+                stripe_customer_id=each.stripe_customer_id,
+            )
+            for each in suspects.suspects
+        ]
+        async with stripe_step():
+            found = await _bounded([self._lookup.fetch(ref) for ref in refs])
+        return InvoicesLookedAt(invoices=[facts_of(each) for each in found])
+
+    @activity.defn(name=Activities.LIST_ALL_STRIPE_CREDIT_NOTES)
+    async def list_credit_notes(self, page: StripePage) -> StripeCreditNotesListed:
+        """At most 100 credit notes, newest first, of whatever invoices.
+
+        Raises:
+            ApplicationError: non-retryable when Stripe refuses.
+        """
+        async with stripe_step():
+            found, more = await _page(self._notes, page)
+        return StripeCreditNotesListed(
+            credit_notes=[credit_note_facts(note) for note in found], next=_next(page, found, more)
+        )
+
+    async def _facts(self, invoice: dict[str, Any]) -> StripeInvoiceFacts:
+        lines = invoice["lines"]["data"]
+        if invoice["lines"].get("has_more"):
+            listed = await self._invoices.line_items.list_async(invoice["id"], {"limit": _PAGE})
+            lines = [as_dict(line) async for line in listed.auto_paging_iter()]
+        return facts_of(snapshot(invoice, lines))
+
+
+def facts_of(found: StripeInvoiceSnapshot) -> StripeInvoiceFacts:
+    """What of it is compared."""
+    if found.status == "deleted":
+        return StripeInvoiceFacts(stripe_invoice_id=found.stripe_invoice_id, status=found.status)
+    ours = [(line.line_id, line.amount) for line in found.lines if line.line_id]
+    times = (found.finalized_at, found.paid_at, found.voided_at, found.marked_uncollectible_at)
+    return StripeInvoiceFacts(
+        stripe_invoice_id=found.stripe_invoice_id,
+        status=found.status,
+        stripe_customer_id=found.stripe_customer_id,
+        currency=found.currency,
+        subtotal=found.subtotal,
+        lines_digest=lines_digest((line.line_id, line.amount) for line in found.lines),
+        our_amount=sum(amount for _, amount in ours),
+        our_lines_digest=lines_digest(ours),
+        metadata={key: found.metadata[key] for key in _OURS if key in found.metadata},
+        changed_at=max((at for at in times if at is not None), default=None),
+    )
+
+
+def credit_note_facts(note: dict[str, Any]) -> StripeCreditNoteFacts:
+    """What of it is compared."""
+    found = credit_note_snapshot(note)
+    invoice = note["invoice"]
+    return StripeCreditNoteFacts(
+        stripe_credit_note_id=found.stripe_credit_note_id,
+        stripe_invoice_id=invoice["id"] if isinstance(invoice, dict) else invoice,
+        credit_note_key=found.credit_note_key,
+        amount=found.amount,
+        voided=found.voided_at is not None,
+        changed_at=found.voided_at or found.issued_at,
+    )
+
+
+async def _page(service: Any, page: StripePage) -> tuple[list[dict[str, Any]], bool]:
+    """The objects, newest first, and whether more follow."""
+    params: dict[str, Any] = {"limit": _PAGE}
+    if page.customers:
+        params["customer"] = page.customers[0]
+    if page.stripe_invoice_id:
+        params["invoice"] = page.stripe_invoice_id
+    created: dict[str, int] = {}
+    if page.created_from is not None:
+        created["gte"] = int(page.created_from.timestamp())
+    try:
+        after = {"starting_after": page.after} if page.after else {}
+        found = await service.list_async({**params, **({"created": created} if created else {}), **after})
+    except stripe.InvalidRequestError as error:
+        if page.after is None or page.after_created is None or error.param != "starting_after":
+            raise
+        # The draft where the last page ended was deleted since: its second is listed again, and staged again.
+        created["lte"] = int(page.after_created.timestamp())
+        found = await service.list_async({**params, "created": created})
+    return [as_dict(each) for each in found.data], found.has_more
+
+
+def _next(page: StripePage, found: list[dict[str, Any]], more: bool) -> StripePage | None:
+    if more and found:
+        created: datetime | None = instant(found[-1]["created"])
+        return page.model_copy(update={"after": found[-1]["id"], "after_created": created})
+    if page.customers and page.customers[1:]:
+        return page.model_copy(update={"customers": page.customers[1:], "after": None, "after_created": None})
+    return None
+
+
+async def _bounded(work: list[Any]) -> list[Any]:
+    few = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(each: Any) -> Any:
+        async with few:
+            return await each
+
+    return list(await asyncio.gather(*map(one, work)))

@@ -1,0 +1,161 @@
+"""Stripe's credit notes: created exactly once, and listed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import stripe
+from stripe import StripeClient
+from temporalio import activity
+
+from activities.stripe.client import as_dict, instant, keyed
+from activities.stripe.errors import stored_failure, stripe_step
+from billing.errors import MismatchError
+from billing.invoice.credit_notes import SettleTo, post_payment_part
+from contracts import stripe_metadata
+from contracts.messages.credit_notes import (
+    CreditNoteMade,
+    CreditNoteOrder,
+    StripeCreditNoteSnapshot,
+    StripeInvoiceCreditNotes,
+    StripeInvoiceNotes,
+)
+from contracts.names import Activities
+
+# Stripe keeps idempotency keys for at least 24 h. No credit note is older than its invoice's finalization: when that
+# is longer ago, it may exist though its key is gone, even though Postgres, restored from a backup, never heard of it.
+_KEYS_TRUSTED_FOR = timedelta(hours=20)
+_SETTLES = {
+    SettleTo.BALANCE: "credit_amount",
+    SettleTo.REFUND: "refund_amount",
+    SettleTo.OUT_OF_BAND: "out_of_band_amount",
+}
+
+
+class StripeCreditNoteActivities:
+    """Holds the client with the API key."""
+
+    def __init__(self, client: StripeClient) -> None:
+        self._notes = client.v1.credit_notes
+        self._invoices = client.v1.invoices
+
+    @activity.defn(name=Activities.CREATE_STRIPE_CREDIT_NOTE)
+    async def create(self, order: CreditNoteOrder) -> CreditNoteMade:
+        """Create the credit note, or find the one that an earlier attempt made.
+
+        Raises:
+            ApplicationError: non-retryable when Stripe refuses: more than is left, nothing to refund, say.
+        """
+        async with stripe_step():
+            found = None
+            if order.generation > 1 or datetime.now(UTC) - order.not_before > _KEYS_TRUSTED_FOR:
+                found = await self._find(order)
+            note = found or await self._create(order)
+            return CreditNoteMade(
+                credit_note_key=order.credit_note_key,
+                stripe_credit_note_id=note["id"],
+                issued_at=datetime.fromtimestamp(note["created"], UTC),
+            )
+
+    @activity.defn(name=Activities.LIST_STRIPE_CREDIT_NOTES)
+    async def list_all(self, notes: StripeInvoiceNotes) -> StripeInvoiceCreditNotes:
+        """All credit notes of an invoice."""
+        async with stripe_step():
+            listed = await self._list(notes.stripe_invoice_id)
+            return StripeInvoiceCreditNotes(
+                stripe_invoice_id=notes.stripe_invoice_id, credit_notes=[snapshot(note) for note in listed]
+            )
+
+    async def _create(self, order: CreditNoteOrder, after: tuple[str, ...] = ()) -> dict[str, Any]:
+        params = await self._params(order)
+        key = keyed(order.credit_note_key, str(order.generation), "create", *after)
+        try:
+            return as_dict(await self._notes.create_async(params, key))  # type: ignore[arg-type]
+        except (stripe.InvalidRequestError, stripe.IdempotencyError, stripe.APIError) as error:
+            # The key's first use failed in Stripe; or it had other parameters, as what remains to pay was another
+            # then; or it went through, and nothing is left to credit: each may have made the credit note.
+            failed = stored_failure(error)
+            if not failed and isinstance(error, stripe.APIError):
+                raise
+            found = await self._find(order)
+            if found is not None:
+                return found
+            if not failed:
+                raise
+            return await self._create(order, (failed,))
+
+    async def _params(self, order: CreditNoteOrder) -> dict[str, Any]:
+        invoice = as_dict(await self._invoices.retrieve_async(order.stripe_invoice_id))
+        params: dict[str, Any] = {
+            "invoice": order.stripe_invoice_id,
+            "memo": order.memo,
+            "metadata": {
+                stripe_metadata.CREDIT_NOTE: order.credit_note_key,
+                stripe_metadata.INVOICE: order.invoice_key,
+            },
+        }
+        lines = await self._lines(order)
+        params |= {"lines": lines} if lines else {"amount": order.amount}
+        paid = post_payment_part(order.amount, invoice["status"], invoice["amount_remaining"])
+        return {**params, _SETTLES[order.settle_to]: paid} if paid else params
+
+    async def _lines(self, order: CreditNoteOrder) -> list[dict[str, Any]]:
+        """The parts as Stripe's lines; none when they are not one to one there: then the amount alone is credited."""
+        if not order.parts:
+            return []
+        ids: dict[str, list[str]] = {}
+        page = await self._invoices.line_items.list_async(order.stripe_invoice_id, {"limit": 100})
+        async for line in page.auto_paging_iter():
+            found = as_dict(line)
+            ids.setdefault((found.get("metadata") or {}).get(stripe_metadata.LINE, ""), []).append(found["id"])
+        if any(len(ids.get(part.line_id, ())) != 1 for part in order.parts):
+            return []
+        return [
+            {"type": "invoice_line_item", "invoice_line_item": ids[part.line_id][0], "amount": part.amount}
+            for part in order.parts
+        ]
+
+    async def _find(self, order: CreditNoteOrder) -> dict[str, Any] | None:
+        """Look, do not post: the invoice's credit notes, which are strongly consistent; one that was voided counts.
+
+        Raises:
+            MismatchError: there are several. The customer was credited twice: a person must decide.
+        """
+        matches = [note for note in await self._list(order.stripe_invoice_id) if _key(note) == order.credit_note_key]
+        if len(matches) > 1:
+            raise MismatchError(
+                f"{order.credit_note_key} is in Stripe more than once: {', '.join(note['id'] for note in matches)}; "
+                f"remove the metadata {stripe_metadata.CREDIT_NOTE} of all but one, and void those if they may be"
+            )
+        return matches[0] if matches else None
+
+    async def _list(self, stripe_invoice_id: str) -> list[dict[str, Any]]:
+        page = await self._notes.list_async({"invoice": stripe_invoice_id, "limit": 100})
+        return [as_dict(note) async for note in page.auto_paging_iter()]
+
+
+def snapshot(note: dict[str, Any]) -> StripeCreditNoteSnapshot:
+    """A credit note of Stripe's as our message."""
+    created = datetime.fromtimestamp(note["created"], UTC)
+    voided_at = instant(note.get("voided_at"))
+    settle_to = SettleTo.BALANCE
+    if note.get("refunds"):
+        settle_to = SettleTo.REFUND
+    elif note.get("out_of_band_amount"):
+        settle_to = SettleTo.OUT_OF_BAND
+    before_tax = note.get("total_excluding_tax")
+    return StripeCreditNoteSnapshot(
+        stripe_credit_note_id=note["id"],
+        credit_note_key=_key(note),
+        amount=note["total"] if before_tax is None else before_tax,
+        settle_to=settle_to,
+        reason=note.get("memo") or note.get("reason") or "made in Stripe",
+        issued_at=created,
+        voided_at=voided_at or created if note["status"] == "void" else None,
+    )
+
+
+def _key(note: dict[str, Any]) -> str | None:
+    key: str | None = (note.get("metadata") or {}).get(stripe_metadata.CREDIT_NOTE)
+    return key

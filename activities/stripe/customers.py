@@ -1,0 +1,205 @@
+"""Stripe's customers and subscriptions."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import groupby
+from typing import Any
+
+import stripe
+from stripe import StripeClient
+from temporalio import activity
+
+from activities.stripe.client import as_dict, instant, keyed
+from activities.stripe.errors import stored_failure, stripe_step
+from billing.accounts.attribution import is_attribution_id
+from contracts import stripe_metadata
+from contracts.messages.invoices import CustomerFound, CustomerOrder
+from contracts.messages.subscriptions import (
+    ListStripeAccounts,
+    StripeAccount,
+    StripeAccountsPage,
+    StripeSubscriptionSnapshot,
+    SubscriptionRef,
+)
+from contracts.names import Activities
+
+# Stripe starts to serve a subscription in these states only after a first payment, if ever.
+_NEVER_SERVED = frozenset({"incomplete", "incomplete_expired"})
+_PAGE = 100
+_LISTS_AT_ONCE = 4
+_SUBSCRIPTIONS = "subscriptions:"
+"""Begins the cursor once all customers were seen."""
+_RECENT_PAGES = 10
+
+
+class StripeCustomerActivities:
+    """Finds, creates and lists customers; fetches subscriptions."""
+
+    def __init__(self, client: StripeClient) -> None:
+        self._customers = client.v1.customers
+        self._subscriptions = client.v1.subscriptions
+
+    @activity.defn(name=Activities.ENSURE_CUSTOMER)
+    async def ensure_customer(self, order: CustomerOrder) -> CustomerFound:
+        """The customer whose metadata names the attribution id, else a new one.
+
+        Search lags behind by up to an hour, the idempotency key lasts 24 h: between them none is made twice.
+        """
+        async with stripe_step():
+            query = f"metadata['{stripe_metadata.ATTRIBUTION_ID}']:'{order.attribution_id}'"
+            found = await self._customers.search_async({"query": query, "limit": 10})
+            customers = sorted((as_dict(customer) for customer in found.data), key=lambda c: c["created"])
+            customer = customers[0] if customers else await self._create(order.attribution_id)
+            return CustomerFound(attribution_id=order.attribution_id, stripe_customer_id=customer["id"])
+
+    async def _create(self, attribution_id: str, after: tuple[str, ...] = ()) -> dict[str, Any]:
+        key = keyed("customer", attribution_id, *after)
+        try:
+            created = await self._customers.create_async(
+                {
+                    "description": f"Perdure account {attribution_id}",
+                    "metadata": {stripe_metadata.ATTRIBUTION_ID: attribution_id},
+                },
+                key,
+            )
+            return as_dict(created)
+        except stripe.APIError as error:
+            failed = stored_failure(error)
+            if not failed:
+                raise
+            # It may have made the customer, which search does not show yet. Listing does.
+            return await self._find_recent(attribution_id) or await self._create(attribution_id, (failed,))
+
+    async def _find_recent(self, attribution_id: str) -> dict[str, Any] | None:
+        """The customer among the newest ones; listing is strongly consistent."""
+        page = await self._customers.list_async({"limit": _PAGE})
+        for _ in range(_RECENT_PAGES):
+            for customer in map(as_dict, page.data):
+                if _named(customer) == attribution_id:
+                    return customer
+            if not page.has_more:
+                break
+            page = await self._customers.list_async({"limit": _PAGE, "starting_after": page.data[-1].id})
+        return None
+
+    @activity.defn(name=Activities.RETRIEVE_SUBSCRIPTION)
+    async def retrieve_subscription(self, ref: SubscriptionRef) -> StripeSubscriptionSnapshot:
+        """The subscription as Stripe has it now."""
+        async with stripe_step():
+            found = await self._subscriptions.retrieve_async(
+                ref.stripe_subscription_id, {"expand": ["customer", "latest_invoice"]}
+            )
+            subscription = as_dict(found)
+            return _subscription(subscription, subscription["customer"])
+
+    @activity.defn(name=Activities.LIST_STRIPE_ACCOUNTS)
+    async def list_accounts(self, page: ListStripeAccounts) -> StripeAccountsPage:
+        """Up to 100 customers after the cursor; of those that name an attribution id, all subscriptions.
+
+        When all customers were seen, the pages hold what the subscriptions of customers that name none say.
+        """
+        async with stripe_step():
+            if page.cursor is not None and page.cursor.startswith(_SUBSCRIPTIONS):
+                return await self._page_of_subscriptions(page.cursor.removeprefix(_SUBSCRIPTIONS))
+            return await self._page_of_customers(page.cursor)
+
+    async def _page_of_customers(self, cursor: str | None) -> StripeAccountsPage:
+        found = await self._customers.list_async(_after(cursor))  # type: ignore[arg-type]
+        customers = [as_dict(customer) for customer in found.data]
+        named = [(customer, name) for customer in customers if (name := _named(customer))]
+        accounts: list[StripeAccount] = []
+        ours = [(customer, name) for customer, name in named if is_attribution_id(name)]
+        for start in range(0, len(ours), _LISTS_AT_ONCE):
+            chunk = ours[start : start + _LISTS_AT_ONCE]
+            accounts += await asyncio.gather(*(self._account(customer, name) for customer, name in chunk))
+        return StripeAccountsPage(
+            accounts=accounts,
+            seen=len(customers),
+            faults=[_malformed(customer["id"], name) for customer, name in named if not is_attribution_id(name)],
+            cursor=customers[-1]["id"] if found.has_more else _SUBSCRIPTIONS,
+        )
+
+    async def _page_of_subscriptions(self, cursor: str) -> StripeAccountsPage:
+        params = {**_after(cursor), "status": "all", "expand": ["data.customer"]}
+        found = await self._subscriptions.list_async(params)  # type: ignore[arg-type]
+        snapshots, faults = [], []
+        for subscription in map(as_dict, found.data):
+            customer = subscription["customer"]
+            if _named(customer) or customer.get("deleted") or subscription["status"] in _NEVER_SERVED:
+                continue
+            snapshot = _subscription(subscription, customer)
+            if snapshot.attribution_id and not is_attribution_id(snapshot.attribution_id):
+                faults.append(_malformed(subscription["id"], snapshot.attribution_id))
+            else:
+                snapshots.append(snapshot)
+        return StripeAccountsPage(
+            accounts=_by_customer(snapshots),
+            seen=0,
+            faults=faults,
+            cursor=_SUBSCRIPTIONS + found.data[-1].id if found.has_more else None,
+        )
+
+    async def _account(self, customer: dict[str, Any], attribution_id: str) -> StripeAccount:
+        page = await self._subscriptions.list_async({"customer": customer["id"], "status": "all", "limit": _PAGE})
+        subscriptions = [_subscription(as_dict(s), customer) async for s in page.auto_paging_iter()]
+        served = [s for s in subscriptions if s.status not in _NEVER_SERVED]
+        currency = customer.get("currency") or (served[0].currency if served else "usd")
+        return StripeAccount(
+            attribution_id=attribution_id,
+            stripe_customer_id=customer["id"],
+            currency=currency,
+            subscriptions=served,
+        )
+
+
+def _after(cursor: str | None) -> dict[str, Any]:
+    return {"limit": _PAGE, **({"starting_after": cursor} if cursor else {})}
+
+
+def _named(thing: dict[str, Any]) -> str | None:
+    return (thing.get("metadata") or {}).get(stripe_metadata.ATTRIBUTION_ID)
+
+
+def _malformed(stripe_id: str, name: str) -> str:
+    return f"{stripe_id}: metadata attribution_id {name!r} is malformed: write team:<id> or user:<id>"
+
+
+def _by_customer(snapshots: list[StripeSubscriptionSnapshot]) -> list[StripeAccount]:
+    def owner(each: StripeSubscriptionSnapshot) -> tuple[str, str]:
+        return each.stripe_customer_id, each.attribution_id or ""
+
+    return [
+        StripeAccount(
+            attribution_id=attribution_id,
+            stripe_customer_id=customer,
+            currency=(theirs := list(group))[0].currency,
+            subscriptions=theirs,
+        )
+        for (customer, attribution_id), group in groupby(sorted(snapshots, key=owner), key=owner)
+    ]
+
+
+def _subscription(subscription: dict[str, Any], customer: dict[str, Any]) -> StripeSubscriptionSnapshot:
+    started = instant(subscription["start_date"])
+    assert started is not None
+    return StripeSubscriptionSnapshot(
+        stripe_subscription_id=subscription["id"],
+        stripe_customer_id=customer["id"],
+        status=subscription["status"],
+        currency=subscription["currency"],
+        attribution_id=_named(subscription) or _named(customer),
+        started=started,
+        ended=instant(subscription.get("ended_at")),
+        created=instant(subscription.get("created")),
+        trial_end=instant(subscription.get("trial_end")),
+        billing_cycle_anchor=instant(subscription.get("billing_cycle_anchor")),
+        **_latest_invoice(subscription.get("latest_invoice")),
+    )
+
+
+def _latest_invoice(invoice: dict[str, Any] | str | None) -> dict[str, Any]:
+    if not isinstance(invoice, dict):
+        return {"latest_invoice": invoice}
+    draft_since = instant(invoice["created"]) if invoice["status"] == "draft" else None
+    return {"latest_invoice": invoice["id"], "latest_invoice_draft_since": draft_since}

@@ -1,0 +1,63 @@
+"""Stripe's disputes, and which invoices the disputed payments were for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stripe import StripeClient
+from temporalio import activity
+
+from activities.stripe.client import as_dict, instant
+from activities.stripe.errors import stripe_step
+from activities.stripe.mode import Mode, check_mode
+from contracts.messages.disputes import DisputeRef, DisputeSnapshot
+from contracts.names import Activities
+
+
+class StripeDisputeActivities:
+    """Fetches disputes."""
+
+    def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
+        self._client = client.v1
+        self._mode = mode
+
+    @activity.defn(name=Activities.RETRIEVE_DISPUTE)
+    async def retrieve(self, ref: DisputeRef) -> DisputeSnapshot:
+        """The dispute as Stripe has it now, with the invoices that were paid by what it disputes.
+
+        Raises:
+            ApplicationError: non-retryable when Stripe refuses, or it is of the other mode than STRIPE_MODE.
+        """
+        async with stripe_step():
+            dispute = as_dict(await self._client.disputes.retrieve_async(ref.stripe_dispute_id))
+            check_mode(self._mode, dispute)
+            opened_at = instant(dispute["created"])
+            assert opened_at is not None
+            return DisputeSnapshot(
+                stripe_dispute_id=dispute["id"],
+                stripe_invoice_ids=await self._invoices(dispute),
+                amount=dispute["amount"],
+                currency=dispute["currency"],
+                reason=dispute["reason"],
+                status=dispute["status"],
+                opened_at=opened_at,
+            )
+
+    async def _invoices(self, dispute: dict[str, Any]) -> list[str]:
+        """A dispute names a charge and, mostly, its payment intent, by which invoices' payments are listed."""
+        intent = _id(dispute.get("payment_intent"))
+        if intent is None and (charge := _id(dispute.get("charge"))) is not None:
+            intent = _id(as_dict(await self._client.charges.retrieve_async(charge)).get("payment_intent"))
+        if intent is None:
+            return []
+        page = await self._client.invoice_payments.list_async(
+            {"payment": {"type": "payment_intent", "payment_intent": intent}, "limit": 100}
+        )
+        found = [_id(as_dict(payment).get("invoice")) async for payment in page.auto_paging_iter()]
+        return sorted({invoice for invoice in found if invoice is not None})
+
+
+def _id(named: object) -> str | None:
+    """The id of what may be expanded."""
+    found = named.get("id") if isinstance(named, dict) else named
+    return found if isinstance(found, str) else None

@@ -1,0 +1,92 @@
+"""The one place that maps the Stripe SDK's errors to Temporal's (facts: Stripe's error reference)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import stripe
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.heartbeats import beating
+from activities.step import details_of
+from billing.errors import PermanentError
+from contracts.messages.invoices import DraftMade
+
+_RATE_LIMIT_PAUSE = timedelta(seconds=2)
+_CREDENTIALS_PAUSE = timedelta(minutes=1)
+_CONFLICT = 409
+_TOO_MANY = 429
+_SERVER_FAULT = 500
+
+
+@asynccontextmanager
+async def stripe_step() -> AsyncIterator[list[DraftMade]]:
+    """Around Stripe calls: heartbeats while they run, and errors become Temporal's.
+
+    A refusal that would be repeated is non-retryable. Rate limits, conflicts in flight, Stripe's own faults
+    and broken connections are retried. So are refused credentials: they are the deployment's fault, not the
+    invoice's, and a new key heals all at once. What the step puts in the list is in Stripe though the step fails:
+    the error carries it as details.
+
+    Raises:
+        ApplicationError: with Stripe's message and code, for one clear line in the UI.
+    """
+    made: list[DraftMade] = []
+    try:
+        async with beating():
+            yield made
+    except PermanentError as error:
+        raise ApplicationError(
+            str(error), *made, *details_of(error), type=type(error).__name__, non_retryable=True
+        ) from error
+    except stripe.StripeError as error:
+        raise _mapped(error, made) from error
+
+
+def stored_failure(error: stripe.StripeError) -> str | None:
+    """The id of the request that failed in Stripe (500) and whose failure is kept under its idempotency key.
+
+    As long as the key is kept, each retry gets that answer again. The request has ended, so that looking shows
+    whether it did anything; if it did not, another key, made from this id, is safe.
+    https://docs.stripe.com/api/idempotent_requests
+    """
+    headers = {name.lower(): value for name, value in dict(error.headers or {}).items()}
+    failed = (error.http_status or 0) >= _SERVER_FAULT and headers.get("idempotent-replayed") == "true"
+    return headers.get("original-request") if failed else None
+
+
+def foreign_key(stripe_invoice_id: str, stripe_customer_id: str | None) -> ApplicationError:
+    """Stripe knows neither our invoice nor its customer: that is no proof that the invoice is gone.
+
+    To take it as deleted would release its usage, and bill it again in another account. It is retried.
+    """
+    return ApplicationError(
+        f"Stripe: this STRIPE_API_KEY sees neither {stripe_invoice_id} nor its customer "
+        f"{stripe_customer_id or '(unknown)'}: is it of another account or mode?",
+        type="StripeCredentials",
+        next_retry_delay=_CREDENTIALS_PAUSE,
+    )
+
+
+def _mapped(error: stripe.StripeError, made: list[DraftMade]) -> ApplicationError:
+    text = f"Stripe: {error.user_message or error}"
+    # Of some errors the SDK keeps the code in the body alone.
+    if code := error.code or (error.error.code if error.error else None):
+        text += f" ({code})"
+    if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+        return ApplicationError(
+            f"{text}: give the Stripe worker a valid STRIPE_API_KEY",
+            type="StripeCredentials",
+            next_retry_delay=_CREDENTIALS_PAUSE,
+        )
+    if error.http_status == _TOO_MANY or isinstance(error, stripe.RateLimitError):
+        # More callers than slots: spread them, the later the attempt the wider.
+        attempt = min(activity.info().attempt, 15)
+        return ApplicationError(text, type="StripeRateLimit", next_retry_delay=_RATE_LIMIT_PAUSE * attempt)
+    refused = isinstance(error, stripe.InvalidRequestError | stripe.IdempotencyError | stripe.CardError)
+    if refused and error.http_status != _CONFLICT:
+        return ApplicationError(text, *made, type="StripeRefusedError", non_retryable=True)
+    return ApplicationError(text, type="StripeUnavailable")

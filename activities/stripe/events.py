@@ -1,0 +1,158 @@
+"""Stripe's events, read forward from a cursor."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import stripe
+from stripe import StripeClient
+from temporalio import activity
+
+from activities.stripe.client import as_dict, instant
+from activities.stripe.errors import stripe_step
+from contracts.messages.events import EventCursor, ListStripeEvents, PagedWakeUp, StripeEventsPage
+from contracts.names import Activities, Workflows
+from reconciliation.event_routing import CAUGHT_UP_EVENTS, MalformedEventError, Unheeded, wake_up
+
+_PAGE = 100
+_MOST_TYPES = 20
+_KEPT_SECONDS = 31 * 86_400
+"""A little longer than the 30 days for which Stripe keeps events."""
+_NOT_FOUND = (400, 404)
+
+
+class StripeEventActivities:
+    """Lists events. `settle_seconds`: younger ones are left to the webhook and to the next run."""
+
+    def __init__(self, client: StripeClient, settle_seconds: float) -> None:
+        self._events = client.v1.events
+        self._settle_seconds = settle_seconds
+
+    @activity.defn(name=Activities.LIST_STRIPE_EVENTS)
+    async def list_events(self, order: ListStripeEvents) -> StripeEventsPage:
+        """At most 100 events after the cursor, oldest first, as the workflows that they wake.
+
+        Raises:
+            ApplicationError: non-retryable when Stripe refuses the request.
+        """
+        async with stripe_step():
+            cursor, lost = order.cursor, None
+            if cursor is not None and cursor.event_id:
+                try:
+                    found, more = await self._list(ending_before=cursor.event_id)
+                    return _page(found, more, cursor, cursor.adopted_until, None)
+                except stripe.InvalidRequestError as error:
+                    if not _is_gone(error):
+                        raise
+                lost = _lost(cursor)
+                activity.logger.warning("%s", lost)
+            found, more, newest = await self._oldest()
+            return _page(found, more, cursor, cursor.adopted_until if cursor else newest, lost)
+
+    async def _oldest(self) -> tuple[list[dict[str, Any]], bool, datetime | None]:
+        """The oldest page, whether events follow it, and when the newest of all was made.
+
+        Stripe lists from the newest on, so the oldest is searched by time: halving the time between the two takes
+        at most 22 requests, whatever the number of events.
+        """
+        found, older = await self._list()
+        newest = found[-1]["created"] if found else None
+        if not older or newest is None:
+            return found, False, instant(newest)
+        low, high = newest - _KEPT_SECONDS, newest
+        while older and high - low > 1:
+            middle = (low + high) // 2
+            earlier, older_still = await self._list(middle)
+            if not earlier:
+                low = middle
+            else:
+                found, older, high = earlier, older_still, middle
+        while older:  # more than a page within one second
+            found, older = await self._list(starting_after=found[0]["id"])
+        return found, True, instant(newest)
+
+    async def _list(self, latest: int | None = None, **place: str) -> tuple[list[dict[str, Any]], bool]:
+        """A page, oldest first, and whether there are more in the direction that was asked for."""
+        bounds = [] if latest is None else [latest]
+        if self._settle_seconds:
+            bounds.append(int(time.time() - self._settle_seconds))
+        created = {"created": {"lte": min(bounds)}} if bounds else {}
+        params = {"limit": _PAGE, **created, **types_wanted(CAUGHT_UP_EVENTS), **place}
+        page = await self._events.list_async(params)  # type: ignore[arg-type]
+        return [as_dict(event) for event in reversed(page.data)], page.has_more
+
+
+def types_wanted(types: list[str]) -> dict[str, list[str]]:
+    """Stripe takes at most 20 types; of more, all events are read, and what wakes nobody is passed over."""
+    return {"types": types} if len(types) <= _MOST_TYPES else {}
+
+
+def _is_gone(error: stripe.InvalidRequestError) -> bool:
+    # The request names one object, the cursor.
+    return error.http_status in _NOT_FOUND and "resource_missing" in (error.code, error.error and error.error.code)
+
+
+def _lost(cursor: EventCursor) -> str:
+    since = cursor.updated_at or cursor.event_created
+    text = f"Stripe no longer has {cursor.event_id} of {cursor.event_created:%Y-%m-%d %H:%M UTC}: read from the oldest"
+    if (datetime.now(UTC) - since).days >= _KEPT_SECONDS // 86_400 - 1:
+        text += (
+            f". It is more than 30 days since all was read ({since:%Y-%m-%d %H:%M UTC}): events in between are gone; "
+            "run `perdure accounts sync`, and `perdure invoices retry` what still waits"
+        )
+    return text
+
+
+def _page(
+    found: list[dict[str, Any]],
+    more: bool,
+    was: EventCursor | None,
+    adopted_until: datetime | None,
+    lost: str | None,
+) -> StripeEventsPage:
+    wake_ups: dict[str, PagedWakeUp] = {}
+    foreign = 0
+    for event in found:
+        try:
+            target = wake_up(event)
+        except MalformedEventError as error:
+            activity.logger.error("an event of Stripe's cannot be read: %s", error)
+            continue
+        if isinstance(target, Unheeded):
+            foreign += target is Unheeded.FOREIGN
+            continue
+        known = wake_ups.get(target.workflow_id)
+        if known is not None:
+            wake_ups[target.workflow_id] = known.model_copy(update={"types": [*known.types, target.event.type]})
+        else:
+            paged = PagedWakeUp(**target.model_dump(), types=[target.event.type])
+            before = adopted_until is not None and target.event.created <= adopted_until
+            wake_ups[target.workflow_id] = _of_adoption(paged) if before else paged
+    cursor = was
+    if found:
+        created = instant(found[-1]["created"])
+        assert created is not None
+        cursor = EventCursor(event_id=found[-1]["id"], event_created=created, adopted_until=adopted_until)
+    elif cursor is None:
+        cursor = EventCursor(event_id="", event_created=datetime.now(UTC))
+    return StripeEventsPage(
+        wake_ups=list(wake_ups.values()),
+        events=len(found),
+        foreign=foreign,
+        cursor=cursor,
+        more=more,
+        lost=lost,
+    )
+
+
+def _of_adoption(target: PagedWakeUp) -> PagedWakeUp:
+    """Of before the first run: this deployment may be new, and a subscription's creation was only learned of.
+
+    Otherwise an account that nobody knew would be charged from its subscription's start, up to 30 days back.
+    """
+    if target.workflow != Workflows.SUBSCRIPTION:
+        return target
+    learned = {"type": "customer.subscription.updated", "created": datetime.now(UTC)}
+    return target.model_copy(update={"event": target.event.model_copy(update=learned)})

@@ -1,0 +1,107 @@
+"""Between Stripe's invoices and our messages: mapping and comparing, without requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activities.stripe.client import instant
+from billing.errors import EditedInvoiceError
+from billing.money import format_amount
+from contracts import stripe_metadata
+from contracts.messages.invoices import (
+    DraftMade,
+    StripeInvoiceLine,
+    StripeInvoiceOrder,
+    StripeInvoiceRef,
+    StripeInvoiceSnapshot,
+    StripeLine,
+    lines_digest,
+    stripe_figures,
+)
+
+
+def draft_made(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> DraftMade:
+    """That this invoice exists in Stripe."""
+    return DraftMade(
+        invoice_key=order.invoice_key, stripe_invoice_id=invoice["id"], stripe_customer_id=invoice["customer"]
+    )
+
+
+def other_report(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> str | None:
+    """The report of an invoice that was found and names another than the order, when that is to be taken over."""
+    named: str | None = (invoice.get("metadata") or {}).get(stripe_metadata.REPORT_ID)
+    ours = order.metadata.get(stripe_metadata.REPORT_ID)
+    return named if order.adopt and named not in (None, "", ours) else None
+
+
+def found_finalized(found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
+    """One that was to be finalized, and that somebody has to look at now: no event may come any more."""
+    return found.model_copy(update={"found_finalized": True})
+
+
+def line_params(line: StripeLine) -> dict[str, Any]:
+    """A line as `add_lines` takes it."""
+    return {
+        "amount": line.amount,
+        "description": line.description,
+        "metadata": {stripe_metadata.LINE: line.line_id},
+        "period": {"start": int(line.start.timestamp()), "end": int(line.end.timestamp())},
+    }
+
+
+def check_draft(ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
+    """Compare a draft with what it must hold. On a subscription's draft the lines of others are not ours to judge.
+
+    Raises:
+        EditedInvoiceError: somebody edited it; its lines are given.
+    """
+    subtotal, lines = stripe_figures(ref.invoice_key, ref.charge_on, draft)
+    foreign = [line.currency for line in draft.lines if line.currency != ref.currency]
+    digest = lines_digest(lines)
+    same = (draft.currency, subtotal, digest) == (ref.currency, ref.amount, ref.lines_digest)
+    if ref.lines_digest and (foreign or not same):
+        shown = ", ".join(f"{line_id or '(not ours)'} = {amount}" for line_id, amount in lines)
+        raise EditedInvoiceError(
+            f"the {draft.status} invoice {ref.stripe_invoice_id} was edited in Stripe: "
+            f"{format_amount(subtotal, draft.currency)}, ours is {format_amount(ref.amount, ref.currency)}; its lines "
+            f"(minor units): {shown[:400]}",
+            subtotal,
+            digest,
+        )
+
+
+def _subscription_of(invoice: dict[str, Any]) -> str | None:
+    details = (invoice.get("parent") or {}).get("subscription_details") or {}
+    found = details.get("subscription")
+    return found["id"] if isinstance(found, dict) else found
+
+
+def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvoiceSnapshot:
+    """Stripe's invoice with these lines as our message."""
+    times = invoice["status_transitions"]
+    return StripeInvoiceSnapshot(
+        stripe_invoice_id=invoice["id"],
+        status=invoice["status"],
+        stripe_customer_id=invoice["customer"],
+        currency=invoice["currency"],
+        subtotal=invoice["subtotal"],
+        metadata=invoice.get("metadata") or {},
+        lines=[
+            StripeInvoiceLine(
+                line_id=(line.get("metadata") or {}).get(stripe_metadata.LINE, ""),
+                amount=line["amount"],
+                currency=line["currency"],
+                stripe_line_id=line["id"],
+            )
+            for line in lines
+        ],
+        livemode=invoice["livemode"],
+        billing_reason=invoice.get("billing_reason") or "",
+        stripe_subscription_id=_subscription_of(invoice),
+        period_end=instant(invoice.get("period_end")),
+        attempt_count=invoice.get("attempt_count") or 0,
+        finalized_at=instant(times.get("finalized_at")),
+        paid_at=instant(times.get("paid_at")),
+        voided_at=instant(times.get("voided_at")),
+        marked_uncollectible_at=instant(times.get("marked_uncollectible_at")),
+    )

@@ -1,0 +1,1 @@
+"""Accounts: who pays, and when they may be charged."""

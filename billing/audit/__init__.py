@@ -1,0 +1,1 @@
+"""What an audit checks, and the kinds of findings."""

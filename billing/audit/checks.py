@@ -1,0 +1,63 @@
+"""What an audit proves or refutes: its checks, the kinds of discrepancies, and what a person does about each.
+
+The checks are the invariants of the design's section 2. A discrepancy's kind belongs to one check; kinds are stored
+and printed, so that a published one keeps its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from billing.audit.database_remedies import DATABASE_REMEDIES
+from billing.audit.kinds import RECONCILIATION_REMEDIES
+
+
+class Check(StrEnum):
+    """The checks, in the order in which they are made and printed."""
+
+    NEVER_TWICE = "never-twice"
+    """No instant of an instance is in two live claims, and the constraint that refuses it stands."""
+    CONSERVATION = "conservation"
+    """Of every instance, billed + open + excluded by reason + not yet billed = runtime, in microseconds."""
+    CLAIMS_AND_LINES = "claims-and-lines"
+    """The claims of each invoice line come to its duration, and belong to an invoice that holds them."""
+    LINES_AND_INVOICES = "lines-and-invoices"
+    """Lines rate and price to their amounts, and come to their invoice's amount and credits."""
+    REPORTS = "reports"
+    """Each report is in the store under its digest, and says what the lines and claims say."""
+    STRIPE_HAS_OURS = "stripe-has-ours"
+    """Each invoice that Postgres takes to be in Stripe is there, once."""
+    WE_KNOW_STRIPES = "we-know-stripes"
+    """Each invoice in Stripe that carries our metadata is one that Postgres knows."""
+    STRIPE_SAYS_THE_SAME = "stripe-says-the-same"
+    """State, customer, currency, amount, lines and metadata of each invoice agree with Stripe's."""
+    CREDIT_NOTES = "credit-notes"
+    """Each issued credit note is in Stripe with its amount, and each of Stripe's on our invoices is known."""
+    NOTHING_STUCK = "nothing-stuck"
+    """Nothing waits for longer than the configured age."""
+
+
+DATABASE_CHECKS = (
+    Check.NEVER_TWICE,
+    Check.CONSERVATION,
+    Check.CLAIMS_AND_LINES,
+    Check.LINES_AND_INVOICES,
+    Check.NOTHING_STUCK,
+)
+"""The checks that need PostgreSQL alone."""
+
+STRIPE_CHECKS = (Check.STRIPE_HAS_OURS, Check.WE_KNOW_STRIPES, Check.STRIPE_SAYS_THE_SAME)
+"""The checks that compare Stripe's list of invoices."""
+
+
+@dataclass(frozen=True)
+class AuditScope:
+    """What is audited: a billing period (`2022-05`), an account, both, or everything."""
+
+    period: str | None = None
+    attribution_id: str | None = None
+
+
+REMEDIES: dict[str, str] = {**RECONCILIATION_REMEDIES, **DATABASE_REMEDIES}
+"""What a person does about a kind of discrepancy, in one sentence, by kind."""

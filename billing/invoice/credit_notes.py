@@ -1,0 +1,180 @@
+"""Credit notes: what they credit, how they are named, and how much they may come to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from billing.errors import InputError
+from billing.invoice.states import InvoiceState
+from billing.money import EXACT, format_amount, parse_amount, to_minor
+from billing.pricing.rating import rate_credits
+
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_OF_STRIPE = "cn_"
+_LONGEST_REASON = 1000
+_S = InvoiceState
+
+CREDITABLE = frozenset({_S.FINALIZED, _S.BILLED, _S.PAID, _S.UNCOLLECTIBLE})
+"""Stripe credits finalized invoices only."""
+
+
+class CreditKind(StrEnum):
+    """What is credited: an amount of the invoice, the rest of a line, an instance's share."""
+
+    AMOUNT = "amount"
+    LINE = "line"
+    INSTANCE = "instance"
+
+
+class SettleTo(StrEnum):
+    """Where the part goes that was paid already: the customer's balance in Stripe, back, or settled elsewhere."""
+
+    BALANCE = "balance"
+    REFUND = "refund"
+    OUT_OF_BAND = "out-of-band"
+
+
+class CreditNoteState(StrEnum):
+    """Where a credit note stands."""
+
+    REQUESTED = "requested"
+    """Postgres knows the wish; Stripe may have it or not."""
+    ISSUED = "issued"
+    VOIDED = "voided"
+    BLOCKED = "blocked"
+    """Stripe refused it; it waits for an operator, and what it credits stays taken."""
+
+
+LIVE = frozenset({CreditNoteState.REQUESTED, CreditNoteState.ISSUED, CreditNoteState.BLOCKED})
+"""These count against what is left of an invoice."""
+
+
+@dataclass(frozen=True)
+class CreditOrder:
+    """What a person asks for. `amount` (minor units), `line_no` or `instance_id`, as `kind` says."""
+
+    kind: CreditKind
+    reason: str
+    settle_to: SettleTo = SettleTo.BALANCE
+    reference: str | None = None
+    amount: int | None = None
+    line_no: int | None = None
+    instance_id: str | None = None
+
+    def named(self) -> str:
+        """The reference: the one that was given, else one made of what is asked for, the same each time.
+
+        How much is left of a line or an instance's share is no part of it: the same command typed twice is one wish.
+
+        Raises:
+            InputError: the reference has another form, or is one of Stripe's ids; the reason is empty or too long.
+        """
+        if not self.reason.strip() or len(self.reason) > _LONGEST_REASON:
+            raise InputError(f"--reason: say why, in at most {_LONGEST_REASON} characters; the customer reads it")
+        if self.reference is not None:
+            if not _REFERENCE.fullmatch(self.reference) or self.reference.startswith(_OF_STRIPE):
+                raise InputError(
+                    f"--reference {self.reference!r}: write at most 64 letters, digits, '.', '_' or '-', "
+                    f"not beginning with {_OF_STRIPE!r}"
+                )
+            return self.reference
+        target = {CreditKind.AMOUNT: self.amount, CreditKind.LINE: self.line_no, CreditKind.INSTANCE: self.instance_id}
+        wish = [str(self.kind), target[self.kind], self.reason]
+        digest = hashlib.sha256(json.dumps(wish).encode()).hexdigest()[:12]
+        shown = "" if self.kind is CreditKind.INSTANCE else f"-{target[self.kind]}"
+        return f"{self.kind}{shown}-{digest}"
+
+
+@dataclass(frozen=True)
+class LineShare:
+    """What an instance has on a line of an invoice: its time there, and the line's rate and price."""
+
+    line_no: int
+    duration_us: int
+    credits_per_minute: Decimal
+    price_per_credit: Decimal
+
+
+def credit_note_key(invoice_key: str, reference: str) -> str:
+    """`<invoice key>/credit/<reference>`; of a credit note made in Stripe, the reference is Stripe's id."""
+    return f"{invoice_key}/credit/{reference}"
+
+
+def parse_credit(text: str, currency: str) -> int:
+    """Major units as a person writes them, as minor units, exactly.
+
+    Raises:
+        InputError: it is no positive number, or has more decimals than the currency.
+    """
+    try:
+        minor = parse_amount(text, currency)
+    except InputError as error:
+        raise InputError(f"--amount {error}") from None
+    if minor <= 0:
+        raise InputError(f"--amount {text!r}: a credit is more than nothing")
+    return minor
+
+
+def check_creditable(key: str, state: InvoiceState) -> None:
+    """Refuse what Stripe could not credit.
+
+    Raises:
+        InputError: the invoice is not finalized yet, or is gone; the message says what to do.
+    """
+    if state in CREDITABLE:
+        return
+    if state in (_S.VOIDED, _S.DELETED):
+        raise InputError(f"invoice {key} is {state}: nothing is owed for it, so there is nothing to credit")
+    if state is _S.BLOCKED:
+        raise InputError(f"invoice {key} is blocked: mend the cause and `perdure invoices retry '{key}'` first")
+    raise InputError(f"invoice {key} is {state}, not finalized: wait until it is, or void or delete it in Stripe")
+
+
+def instance_parts(
+    shares: Iterable[LineShare],
+    currency: str,
+    *,
+    credited: Mapping[int, int],
+    left: Mapping[int, int],
+) -> dict[int, int]:
+    """Minor units to credit by line: each share, priced and rounded once, less what was `credited` of it before.
+
+    Never more than is `left` of the line.
+    """
+    parts: dict[int, int] = {}
+    for share in shares:
+        credits = rate_credits(share.duration_us, share.credits_per_minute)
+        amount = to_minor(EXACT.multiply(credits, share.price_per_credit), currency)
+        part = min(amount - credited.get(share.line_no, 0), left[share.line_no])
+        if part > 0:
+            parts[share.line_no] = part
+    return parts
+
+
+def check_left(amount: int, left: int, currency: str, what: str) -> None:
+    """Refuse to credit nothing, or more than is left.
+
+    Raises:
+        InputError: with both figures.
+    """
+    if amount <= 0:
+        raise InputError(f"nothing is left to credit of {what}")
+    if amount > left:
+        raise InputError(
+            f"{format_amount(amount, currency)} is more than what is left of {what}: "
+            f"{format_amount(max(left, 0), currency)}"
+        )
+
+
+def post_payment_part(amount: int, status: str, amount_remaining: int) -> int:
+    """How much of a credit (minor units) was paid already, by the Stripe invoice's status and what remains to pay.
+
+    What remains to pay is lowered first: https://docs.stripe.com/invoicing/dashboard/credit-notes
+    """
+    return amount if status == "paid" else amount - min(amount, max(amount_remaining, 0))

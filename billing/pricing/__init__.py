@@ -1,0 +1,1 @@
+"""From durations to amounts: the rate card, rating, graduated prices, the assessment of an account."""

@@ -1,0 +1,243 @@
+"""What the usage of one account comes to: an invoice, or the reason why none is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from enum import StrEnum
+from types import MappingProxyType
+
+from billing.errors import PricingError
+from billing.invoice.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy
+from billing.invoice.states import InvoiceReason, invoice_key
+from billing.money import format_amount
+from billing.periods import BillingPeriod
+from billing.pricing.graduation import Graduated, MonthlyUsage, Place, graduate
+from billing.pricing.rating import RateCard, RatedLine, is_billable_total
+
+_LARGEST = 2**63 - 1
+_MOST_LINES = 2**15 - 1
+"""Line numbers are small integers; Stripe's own limit is met by folding them there."""
+NOTHING_USED: Mapping[str, Sequence[Place]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class ClaimScope:
+    """Whose usage up to when is billed by which invoice.
+
+    Usage in `[bill_after, cutoff)` counts, and that before `period_start` is counted as carried over. The page
+    of accounts is `after < attribution_id <= through`, to the end without `through`; `attribution_id` narrows
+    it to this account. `policy` is the deployment's. Usage that goes on a draft of Stripe's names it and its
+    subscription.
+    """
+
+    period: str
+    reason: InvoiceReason
+    subject: str
+    cutoff: datetime
+    period_start: datetime
+    bill_after: datetime | None
+    after: str = ""
+    through: str | None = None
+    attribution_id: str | None = None
+    policy: Policy = DEFAULT_POLICY
+    zone: tzinfo = UTC
+    """Of the months in which usage counts."""
+    stripe_invoice_id: str | None = None
+
+
+@dataclass(frozen=True)
+class BillableAccount:
+    """An account that has no live invoice of this scope. `ordinal` is that of its next one.
+
+    `previous_amount`: the total, in minor units, of its latest earlier period; none when it has none.
+    """
+
+    attribution_id: str
+    currency: str
+    stripe_customer_id: str | None
+    ordinal: int
+    policy: AccountPolicy = NO_POLICY
+    previous_amount: int | None = None
+
+
+@dataclass(frozen=True)
+class UsageLine:
+    """Billable microseconds of one (workspace class, rate version), those before the period's start too.
+
+    `month`, `YYYY-MM`: of the billing zone, where prices depend on it; else empty.
+    """
+
+    workspace_class: str
+    rate_from: datetime
+    duration_us: int
+    carried_us: int
+    month: str = ""
+
+
+@dataclass(frozen=True)
+class DraftInvoice:
+    """An invoice that would be, or was just, made. Amounts in minor units; `carried_us` is per line.
+
+    Of usage that the rate card cannot price there are no lines. `months`: the places that it takes in them, where
+    prices depend on that.
+    """
+
+    key: str
+    attribution_id: str
+    ordinal: int
+    currency: str
+    stripe_customer_id: str | None
+    minimum: int
+    amount: int
+    credits: Decimal
+    lines: tuple[RatedLine, ...]
+    carried_us: tuple[int, ...]
+    months: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+
+
+class Outcome(StrEnum):
+    """What becomes of an account's usage in a run."""
+
+    INVOICE = "invoice"
+    BELOW_MINIMUM = "below_minimum"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True)
+class InvoicePreview:
+    """One account's usage, priced. `reason` says why no invoice is made; empty when one is.
+
+    `carried_us` is the part of `duration_us` from before the period's start, `carried_amount` that part
+    priced by itself. `brake` says why the invoice waits for a person; empty when it need not.
+    """
+
+    outcome: Outcome
+    reason: str
+    draft: DraftInvoice
+    duration_us: int
+    carried_us: int
+    carried_amount: int
+    brake: str = ""
+    policy: Policy = DEFAULT_POLICY
+
+
+def assess(
+    scope: ClaimScope,
+    card: RateCard,
+    account: BillableAccount,
+    by_month: Sequence[UsageLine],
+    used: Mapping[str, Sequence[Place]] = NOTHING_USED,
+) -> InvoicePreview:
+    """Price an account's usage and say what becomes of it. `used`: the places that its other invoices hold."""
+    usage = _by_version(by_month)
+    months: Mapping[str, tuple[Place, ...]] = {}
+    try:
+        lines = tuple(_rate(card, account.currency, line, line.duration_us) for line in usage)
+        carried = [_rate(card, account.currency, line, line.carried_us) for line in usage if line.carried_us]
+        if any(line.month for line in by_month):
+            graduated = _graduate(scope, card, account, by_month, lines, used)
+            lines, months = lines + graduated.lines, graduated.months
+        reason = _out_of_range(lines) or _too_many(lines)
+    except PricingError as error:
+        lines, carried, reason = (), [], str(error)
+    draft = _draft(scope, card, account, usage, lines, months)
+    outcome = Outcome.BLOCKED if reason else Outcome.INVOICE
+    if not reason and not is_billable_total(draft.amount, draft.minimum):
+        outcome, reason = Outcome.BELOW_MINIMUM, _below_minimum(draft)
+    policy = account.policy.over(scope.policy, account.currency)
+    carried_amount = sum(line.amount for line in carried)
+    brake = ""
+    if outcome == Outcome.INVOICE:
+        brake = policy.limits.exceeded(
+            "the invoice", draft.currency, draft.amount, carried_amount, account.previous_amount
+        )
+    return InvoicePreview(
+        outcome=outcome,
+        reason=reason,
+        draft=draft,
+        duration_us=sum(line.duration_us for line in usage),
+        carried_us=sum(line.carried_us for line in usage),
+        carried_amount=carried_amount,
+        brake=brake,
+        policy=policy,
+    )
+
+
+def _by_version(usage: Sequence[UsageLine]) -> list[UsageLine]:
+    """Without months: a line for each (workspace class, rate version), in the order in which they come."""
+    lines: dict[tuple[str, datetime], UsageLine] = {}
+    for each in usage:
+        key = (each.workspace_class, each.rate_from)
+        before = lines.get(key)
+        duration_us = each.duration_us + (before.duration_us if before else 0)
+        carried_us = each.carried_us + (before.carried_us if before else 0)
+        lines[key] = UsageLine(*key, duration_us, carried_us)
+    return list(lines.values())
+
+
+def _graduate(
+    scope: ClaimScope,
+    card: RateCard,
+    account: BillableAccount,
+    usage: Sequence[UsageLine],
+    lines: Sequence[RatedLine],
+    used: Mapping[str, Sequence[Place]],
+) -> Graduated:
+    own = account.policy.included_credits
+
+    def included(month: str) -> Decimal:
+        return card.included_credits(BillingPeriod.parse(month).start(scope.zone)) if own is None else own
+
+    monthly = [MonthlyUsage(each.workspace_class, each.rate_from, each.month, each.duration_us) for each in usage]
+    return graduate(card, account.currency, monthly, lines, used=used, included=included)
+
+
+def _rate(card: RateCard, currency: str, line: UsageLine, duration_us: int) -> RatedLine:
+    return card.rate_line(line.workspace_class, line.rate_from, duration_us, currency)
+
+
+def _draft(
+    scope: ClaimScope,
+    card: RateCard,
+    account: BillableAccount,
+    usage: Sequence[UsageLine],
+    lines: tuple[RatedLine, ...],
+    months: Mapping[str, tuple[Place, ...]],
+) -> DraftInvoice:
+    return DraftInvoice(
+        key=invoice_key(scope.period, account.attribution_id, scope.reason, scope.subject, ordinal=account.ordinal),
+        attribution_id=account.attribution_id,
+        ordinal=account.ordinal,
+        currency=account.currency,
+        stripe_customer_id=account.stripe_customer_id,
+        minimum=card.minimum_charge(scope.cutoff, account.currency),
+        amount=sum(line.amount for line in lines),
+        credits=sum((line.credits for line in lines), Decimal(0)),
+        lines=lines,
+        carried_us=tuple(line.carried_us for line in usage) + (0,) * (len(lines) - len(usage)),
+        months=months,
+    )
+
+
+def _out_of_range(lines: Sequence[RatedLine]) -> str:
+    return "the amount is larger than any invoice can be" if sum(x.amount for x in lines) > _LARGEST else ""
+
+
+def _too_many(lines: Sequence[RatedLine]) -> str:
+    if len(lines) <= _MOST_LINES:
+        return ""
+    return (
+        f"the usage comes to {len(lines)} lines (one for each workspace class and rate version), "
+        f"at most {_MOST_LINES} are kept: use fewer workspace classes or rate versions"
+    )
+
+
+def _below_minimum(draft: DraftInvoice) -> str:
+    total = format_amount(draft.amount, draft.currency)
+    if draft.amount == 0:
+        return f"the total is {total}: carried to the next period"
+    minimum = format_amount(draft.minimum, draft.currency)
+    return f"{total} is below the minimum charge of {minimum}: carried to the next period"

@@ -1,0 +1,55 @@
+"""What the usage statement is given: whose usage up to when, and where it is split by rates and months."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from billing.periods import BillingPeriod
+from billing.pricing.assessment import BillableAccount, ClaimScope
+from billing.pricing.rating import DEFAULT_CLASS, RateCard
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """When one rate version is in force, within one month where prices depend on that; else `month` is empty."""
+
+    rate_from: datetime
+    month: str
+    since: datetime
+    until: datetime | None
+
+
+def _slices(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> list[_Slice]:
+    starts = [version.effective_from for version in card.versions]
+    versions = [_Slice(since, "", since, until) for since, until in zip(starts, [*starts[1:], None], strict=True)]
+    if not card.is_graduated and all(account.policy.included_credits is None for account in accounts):
+        return versions
+    return [part for version in versions for part in _by_month(version, scope)]
+
+
+def _by_month(version: _Slice, scope: ClaimScope) -> Iterator[_Slice]:
+    end = scope.cutoff if version.until is None else min(version.until, scope.cutoff)
+    since = version.since
+    while since < end:
+        month = BillingPeriod.containing(since, scope.zone)
+        until = min(month.end(scope.zone), end)
+        yield _Slice(version.rate_from, str(month), since, until)
+        since = until
+
+
+def usage_parameters(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> dict[str, Any]:
+    """The parameters of `claims.sql`'s `usage`."""
+    slices = _slices(scope, card, accounts)
+    return {
+        "accounts": [account.attribution_id for account in accounts],
+        "bill_after": scope.bill_after,
+        "cutoff": scope.cutoff,
+        "default_class": DEFAULT_CLASS,
+        "rates_from": [each.rate_from for each in slices],
+        "months": [each.month for each in slices],
+        "slices_from": [each.since for each in slices],
+        "slices_to": [each.until for each in slices],
+    }

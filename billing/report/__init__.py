@@ -1,0 +1,1 @@
+"""Usage reports: their format, their checks, canonical values."""

@@ -1,0 +1,261 @@
+"""Usage reports: the itemisation of one invoice, as JSON Lines. A header line first, then a line per claim.
+
+The bytes are canonical, so that the same claims always give the same report: keys sorted, no spaces, UTF-8,
+instants in UTC with exactly six decimals and `Z`, decimals as strings, a newline after every line, claims
+sorted by instance id (in code point order, PostgreSQL's collation "C") and then by start. A report's id holds
+the SHA-256 of these bytes, uncompressed: `gunzip -c FILE | sha256sum` shows it to anybody.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from billing.accounts.attribution import is_attribution_id
+from billing.errors import InputError, ReportError
+from billing.invoice.states import InvoiceReason
+from billing.periods import BillingPeriod
+from billing.pricing.rating import LineKind, RatedLine, TierShare
+from billing.report.canonical import Fields, format_credits, format_decimal, format_instant, quoted, utf8
+
+VERSION = 1
+_REPORT_ID = re.compile(r"reports/([0-9]{4}-[0-9]{2})/([^/]+)/([0-9a-f]{64})\.jsonl\.gz")
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class ReportId:
+    """The parts of a report's id; `digest` is 64 hex digits."""
+
+    period: str
+    attribution_id: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"reports/{self.period}/{self.attribution_id}/{self.digest}.jsonl.gz"
+
+
+@dataclass(frozen=True)
+class ReportLine:
+    """One invoice line, numbered from 1: a rated line as the report's header shows it."""
+
+    line_no: int
+    rated: RatedLine
+
+
+@dataclass(frozen=True)
+class ReportHeader:
+    """The first line of a report: whose invoice it itemises, and what it comes to.
+
+    `rate_card` is the card's digest, `amount` in minor units of `currency`, `claims` how many lines follow.
+    """
+
+    invoice_key: str
+    attribution_id: str
+    billing_period: str
+    reason: InvoiceReason
+    cutoff: datetime
+    currency: str
+    rate_card: str
+    amount: int
+    credits: Decimal
+    claims: int
+    lines: tuple[ReportLine, ...]
+    version: int = VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class ReportClaim:
+    """One claimed interval `[start, end)` of one workspace instance, and the invoice line it belongs to."""
+
+    line_no: int
+    instance_id: str
+    workspace_id: str | None
+    project_id: str | None
+    start: datetime
+    end: datetime
+
+    @property
+    def duration_us(self) -> int:
+        """The interval's length in microseconds."""
+        return (self.end - self.start) // _MICROSECOND
+
+
+def report_id(period: str, attribution_id: str, digest: str) -> str:
+    """The id of the report of this content; it is also the report's path in the store.
+
+    Raises:
+        ReportError: a part of it is malformed.
+    """
+    return str(parse_report_id(str(ReportId(period, attribution_id, digest))))
+
+
+def parse_report_id(text: str) -> ReportId:
+    """The parts of a report id.
+
+    Raises:
+        ReportError: it is not one.
+    """
+    match = _REPORT_ID.fullmatch(text)
+    try:
+        if match is None or not is_attribution_id(match[2]):
+            raise InputError
+        BillingPeriod.parse(match[1])
+    except InputError:
+        form = "reports/<period>/<attribution id>/<sha256>.jsonl.gz"
+        raise ReportError(f"{text[:300]!r} is not a report id: it has the form {form}") from None
+    return ReportId(match[1], match[2], match[3])
+
+
+def encode_header(header: ReportHeader) -> bytes:
+    """The header's line.
+
+    Raises:
+        ReportError: it holds text that is not Unicode.
+    """
+    document = {
+        "version": header.version,
+        "invoice_key": header.invoice_key,
+        "attribution_id": header.attribution_id,
+        "billing_period": header.billing_period,
+        "reason": str(header.reason),
+        "cutoff": format_instant(header.cutoff),
+        "currency": header.currency,
+        "rate_card": header.rate_card,
+        "amount": header.amount,
+        "credits": format_credits(header.credits),
+        "claims": header.claims,
+        "lines": [_line_document(line) for line in header.lines],
+    }
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return utf8(text + "\n")
+
+
+def encode_claim(claim: ReportClaim) -> bytes:
+    """The claim's line. Written out by hand, in the order of its keys: a period has millions of them.
+
+    Raises:
+        ReportError: it holds text that is not Unicode.
+    """
+    workspace = "null" if claim.workspace_id is None else quoted(claim.workspace_id)
+    project = "null" if claim.project_id is None else quoted(claim.project_id)
+    return utf8(
+        f'{{"duration_us":{claim.duration_us},"from":"{format_instant(claim.start)}",'
+        f'"instance_id":{quoted(claim.instance_id)},"line_no":{claim.line_no},"project_id":{project},'
+        f'"to":"{format_instant(claim.end)}","workspace_id":{workspace}}}\n'
+    )
+
+
+def decode_header(line: bytes) -> ReportHeader:
+    """The header in a report's first line.
+
+    Raises:
+        ReportError: it is not a header of a version that is known here.
+    """
+    fields = Fields(line, "the header")
+    version = fields.take("version", int)
+    if version != VERSION:
+        raise ReportError(f"the header has version {version}; this program knows version {VERSION} only")
+    reason = fields.take("reason", str)
+    if reason not in list(InvoiceReason):
+        raise ReportError(f"the header: reason {reason[:40]!r} is not known")
+    header = ReportHeader(
+        invoice_key=fields.take("invoice_key", str),
+        attribution_id=fields.take("attribution_id", str),
+        billing_period=fields.take("billing_period", str),
+        reason=InvoiceReason(reason),
+        cutoff=fields.instant("cutoff"),
+        currency=fields.take("currency", str),
+        rate_card=fields.take("rate_card", str),
+        amount=fields.take("amount", int),
+        credits=fields.decimal("credits"),
+        claims=fields.take("claims", int),
+        lines=tuple(_decode_line(item) for item in fields.take("lines", list)),
+    )
+    fields.finish()
+    return header
+
+
+def decode_claim(line: bytes) -> ReportClaim:
+    """The claim in one of a report's lines after the first.
+
+    Raises:
+        ReportError: it is not a claim.
+    """
+    fields = Fields(line, "a claim")
+    claim = ReportClaim(
+        line_no=fields.take("line_no", int),
+        instance_id=fields.take("instance_id", str),
+        workspace_id=fields.text_or_none("workspace_id"),
+        project_id=fields.text_or_none("project_id"),
+        start=fields.instant("from"),
+        end=fields.instant("to"),
+    )
+    duration_us = fields.take("duration_us", int)
+    fields.finish()
+    if duration_us != claim.duration_us:
+        raise ReportError(
+            f"a claim of {claim.instance_id!r}: duration_us is {duration_us}, "
+            f"but from and to are {claim.duration_us} apart"
+        )
+    return claim
+
+
+def _line_document(line: ReportLine) -> dict[str, Any]:
+    rated = line.rated
+    return {
+        "line_no": line.line_no,
+        "workspace_class": rated.workspace_class,
+        "rate_from": format_instant(rated.rate_from),
+        "credits_per_minute": format_decimal(rated.credits_per_minute),
+        "rated_as_default": rated.rated_as_default,
+        "price_per_credit": format_decimal(rated.price_per_credit),
+        "duration_us": rated.duration_us,
+        "credits": format_credits(rated.credits),
+        "amount": rated.amount,
+        **_tiers_document(rated),
+    }
+
+
+def _tiers_document(rated: RatedLine) -> dict[str, Any]:
+    """Only of a line of tiers, so that the bytes of other reports stay."""
+    if rated.kind is LineKind.USAGE:
+        return {}
+    shares = [{"credits": format_credits(s.credits), "price": format_decimal(s.price)} for s in rated.tiers]
+    return {"kind": str(rated.kind), "tiers": shares}
+
+
+def _decode_share(document: object) -> TierShare:
+    fields = Fields(document, "a share of a line of tiers")
+    share = TierShare(credits=fields.decimal("credits"), price=fields.decimal("price"))
+    fields.finish()
+    return share
+
+
+def _decode_line(document: object) -> ReportLine:
+    fields = Fields(document, "a line of the header")
+    line_no = fields.take("line_no", int)
+    rated = RatedLine(
+        workspace_class=fields.take("workspace_class", str),
+        rate_from=fields.instant("rate_from"),
+        credits_per_minute=fields.decimal("credits_per_minute"),
+        rated_as_default=fields.take("rated_as_default", bool),
+        price_per_credit=fields.decimal("price_per_credit"),
+        duration_us=fields.take("duration_us", int),
+        credits=fields.decimal("credits"),
+        amount=fields.take("amount", int),
+        kind=_kind(fields.take_or("kind", str, "usage")),
+        tiers=tuple(_decode_share(share) for share in fields.take_or("tiers", list, [])),
+    )
+    fields.finish()
+    return ReportLine(line_no, rated)
+
+
+def _kind(text: str) -> LineKind:
+    if text not in list(LineKind):
+        raise ReportError(f"a line of the header: kind {text[:40]!r} is not known")
+    return LineKind(text)

@@ -1,0 +1,1 @@
+"""Usage rows as they are imported, checked one by one."""

@@ -1,0 +1,218 @@
+"""Checks imported rows one by one: columns, types, times. What a row means is not judged here.
+
+An instance whose times or payer make no sense is imported all the same: billing excludes it with a reason and
+lists it. An account must be right, because somebody is charged by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, date, datetime
+from typing import Literal, TypeVar, get_args
+from uuid import UUID
+
+from billing.accounts.attribution import parse_attribution_id
+from billing.errors import InputError
+from billing.money import parse_currency
+from billing.usage.rows import AccountRow, InstanceRow, RowFault
+
+Kind = Literal["instances", "accounts"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+COLUMNS: Mapping[Kind, tuple[str, ...]] = {
+    "instances": (
+        "id",
+        "attribution_id",
+        "workspace_id",
+        "project_id",
+        "owner_id",
+        "workspace_class",
+        "workspace_type",
+        "creation_time",
+        "started_time",
+        "stopping_time",
+        "stopped_time",
+    ),
+    "accounts": ("attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended"),
+}
+"""All columns that a file of this kind may have."""
+
+REQUIRED: Mapping[Kind, tuple[str, ...]] = {
+    "instances": ("id", "attribution_id", "creation_time", "started_time"),
+    "accounts": ("attribution_id", "currency"),
+}
+"""The columns that it must have; their fields may be empty where a row allows it."""
+
+MAX_TEXT = 255
+WHOLE_ROW = "row"
+"""The `column` of a fault that is not one column's."""
+
+_KNOWN = {kind: frozenset(names) for kind, names in COLUMNS.items()}
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9998, 12, 31, tzinfo=UTC)
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(?:(:[0-9]{2})(?:\.([0-9]+))?)?"
+    r"([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
+)
+_EXAMPLE = "2022-05-01T09:30:00Z"
+_T = TypeVar("_T")
+
+
+def check_columns(kind: Kind, names: Collection[str]) -> list[str]:
+    """What is wrong with the columns of a file, a message each; empty when they are right."""
+    faults = [f"column {name!r} is missing" for name in REQUIRED[kind] if name not in names]
+    unknown = [name for name in names if name not in _KNOWN[kind]]
+    faults += [f"column {name[:60]!r} is not known" for name in unknown]
+    if unknown:
+        faults.append(f"the columns of {kind} are {', '.join(COLUMNS[kind])}")
+    return faults
+
+
+def require_columns(kind: Kind, names: Collection[str]) -> None:
+    """Refuse a file with wrong columns.
+
+    Raises:
+        InputError: one line that names all that is wrong.
+    """
+    if faults := check_columns(kind, names):
+        raise InputError("; ".join(faults))
+
+
+def parse_instance(line: int, fields: Mapping[str, object]) -> InstanceRow | list[RowFault]:
+    """The instance in one row, or all that is wrong with the row. An empty field is not set."""
+    row = _Row("instances", line, fields)
+    instance_id = row.required("id", _text)
+    instance = InstanceRow(
+        line=line,
+        id=instance_id or "",
+        attribution_id=row.optional("attribution_id", _text),
+        workspace_id=row.optional("workspace_id", _text),
+        project_id=row.optional("project_id", _text),
+        owner_id=row.optional("owner_id", _text),
+        workspace_class=row.optional("workspace_class", _text),
+        workspace_type=row.optional("workspace_type", _text),
+        creation_time=row.optional("creation_time", parse_time),
+        started_time=row.optional("started_time", parse_time),
+        stopping_time=row.optional("stopping_time", parse_time),
+        stopped_time=row.optional("stopped_time", parse_time),
+    )
+    return row.faults or instance
+
+
+def parse_account(line: int, fields: Mapping[str, object]) -> AccountRow | list[RowFault]:
+    """The account, and at most one window of it, in one row; or all that is wrong with the row."""
+    row = _Row("accounts", line, fields)
+    attribution_id = row.required("attribution_id", lambda value: parse_attribution_id(_text(value)))
+    currency = row.required("currency", lambda value: parse_currency(_text(value)))
+    started = row.optional("started", parse_time)
+    ended = row.optional("ended", parse_time)
+    account = AccountRow(
+        line=line,
+        attribution_id=attribution_id or "",
+        stripe_customer_id=row.optional("stripe_customer_id", _text),
+        currency=currency or "",
+        bill_after=row.optional("bill_after", parse_time),
+        started=started,
+        ended=ended,
+    )
+    if not row.faults and ended is not None:
+        if started is None:
+            row.refuse("ended", "a window that ended needs started as well")
+        elif ended <= started:
+            row.refuse("ended", f"{ended.isoformat()} is not after started, {started.isoformat()}")
+    return row.faults or account
+
+
+def parse_time(value: object) -> datetime:
+    """The instant, in UTC and to the microsecond, that a field holds as text or as an aware datetime.
+
+    Raises:
+        InputError: it is no instant: it has no zone, is more precise, out of range or something else.
+    """
+    instant = _instant(value)
+    try:
+        instant = instant.astimezone(UTC)
+    except OverflowError:
+        instant = instant.replace(tzinfo=UTC)
+    if not _EARLIEST <= instant < _LATEST:
+        raise InputError(f"{instant.isoformat()} is not between 1970 and 9998; leave it empty if it is not set")
+    return instant
+
+
+class _Row:
+    """One row's fields, taken one by one; what is wrong with them gathers in `faults`."""
+
+    def __init__(self, kind: Kind, line: int, fields: Mapping[str, object]) -> None:
+        self._line = line
+        self._fields = fields
+        self.faults: list[RowFault] = []
+        for name in fields:
+            if name not in _KNOWN[kind]:
+                self.refuse(str(name)[:60], "is not known")
+
+    def refuse(self, column: str, reason: str) -> None:
+        self.faults.append(RowFault(self._line, column, reason))
+
+    def optional(self, column: str, parse: Callable[[object], _T]) -> _T | None:
+        try:
+            value = _plain(self._fields.get(column))
+            return None if value is None else parse(value)
+        except InputError as fault:
+            self.refuse(column, str(fault))
+            return None
+
+    def required(self, column: str, parse: Callable[[object], _T]) -> _T | None:
+        before = len(self.faults)
+        value = self.optional(column, parse)
+        if value is None and len(self.faults) == before:
+            self.refuse(column, "is required, and empty")
+        return value
+
+
+def _plain(value: object) -> object:
+    """Text without the space around it; none when it is empty. Parquet may hold text as bytes."""
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise InputError("is not UTF-8 text") from None
+    return (value.strip() or None) if isinstance(value, str) else value
+
+
+def _text(value: object) -> str:
+    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
+        value = str(value)
+    if not isinstance(value, str):
+        raise InputError(f"{_shown(value)} is not text")
+    if len(value) > MAX_TEXT:
+        raise InputError(f"has {len(value)} characters; {MAX_TEXT} are the most")
+    if not value.isprintable():
+        raise InputError(f"{_shown(value)} has control or other invisible characters")
+    return value
+
+
+def _instant(value: object) -> datetime:
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise InputError(f"{value.isoformat()} has no time zone; write it as {value.isoformat()}Z if it is UTC")
+        return value
+    if isinstance(value, date):
+        raise InputError(f"{value.isoformat()} is a date; write an instant such as {_EXAMPLE}")
+    match = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise InputError(f"{_shown(value)} is not a time; write ISO 8601 with a zone, such as {_EXAMPLE}")
+    day, minute, second, fraction, zone = match.groups()
+    if zone is None:
+        raise InputError(f"{_shown(value)} has no time zone; add one, such as Z for UTC")
+    if fraction and fraction[6:].strip("0"):
+        raise InputError(f"{_shown(value)} is more precise than microseconds; round it to six decimals")
+    try:
+        return datetime.fromisoformat(f"{day}T{minute}{second or ':00'}.{(fraction or '')[:6]:0<6}{zone.upper()}")
+    except ValueError as error:
+        raise InputError(f"{_shown(value)} is not a time: {error}") from None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,126 @@
+"""`python -m campaigns.chaos`: random campaigns, each from a printed seed."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections import Counter
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from campaigns.chaos.campaign import Result, run_campaign
+from campaigns.chaos.stand.folders import run_folder, seed_folder
+from campaigns.chaos.stand.stand import bare_environment
+from campaigns.chaos.stand.templates import Templates, make_templates
+
+_STORM_MINUTES = 0.2
+
+
+def _arguments(given: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m campaigns.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, help="of the first campaign, the others count on; default: by the clock")
+    parser.add_argument("--campaigns", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="campaigns at a time")
+    parser.add_argument("--accounts", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=_STORM_MINUTES, help="how long the storm rages")
+    parser.add_argument("--keep", action="store_true", help="keep the folders of clean campaigns, too")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="append a line of JSON for each campaign")
+    return parser.parse_args(given)
+
+
+@dataclass
+class Runner:
+    """Runs the campaigns, a few at a time, and tells of each."""
+
+    arguments: argparse.Namespace
+    folder: Path
+    templates: Templates
+    log: TextIO | None
+    results: list[Result] = field(default_factory=list)
+
+    async def run(self, seeds: list[int]) -> None:
+        """All of them."""
+        limit = asyncio.Semaphore(self.arguments.jobs)
+
+        async def one(seed: int) -> None:
+            async with limit:
+                await self._one(seed)
+
+        async with asyncio.TaskGroup() as group:
+            for seed in seeds:
+                group.create_task(one(seed))
+
+    async def _one(self, seed: int) -> None:
+        folder = seed_folder(self.folder, seed)
+        given = self.arguments
+        result = await run_campaign(seed, given.accounts, given.minutes, folder, self.templates)
+        self.results.append(result)
+        print(told(result), flush=True)
+        if result.failures:
+            options = f"--seed {seed} --accounts {given.accounts} --minutes {given.minutes:g}"
+            print(f"  again: make chaos ARGS={shlex.quote(options)}\n  logs: {folder}", flush=True)
+            for failure in result.failures:
+                print(f"  - {failure}", flush=True)
+        elif not given.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        if self.log is not None:
+            self.log.write(json.dumps(result.document()) + "\n")
+            self.log.flush()
+
+
+def told(result: Result) -> str:
+    """A campaign in one line."""
+    kills = ", ".join(f"{name} {count}" for name, count in sorted(result.kills.items())) or "none"
+    money = ", ".join(f"{amount} {currency}" for currency, amount in sorted(result.money.items())) or "nothing"
+    phases = " ".join(f"{name} {seconds:g}" for name, seconds in result.phases.items())
+    return (
+        f"seed {result.seed}: {'FAILED' if result.failures else 'clean'} in {result.seconds:.1f} s ({phases}); "
+        f"kills: {kills}; faults: {result.faults}; invoices: {result.invoices} (+{result.dead} voided); money: {money}"
+    )
+
+
+def summary(results: list[Result], seconds: float) -> str:
+    """All campaigns in some lines."""
+    kills: Counter[str] = Counter()
+    for result in results:
+        kills.update(result.kills)
+    failed = sorted(result.seed for result in results if result.failures)
+    return (
+        f"{len(results)} campaigns in {seconds:.0f} s: {len(results) - len(failed)} clean, {len(failed)} failed"
+        f"{f' (seeds {failed})' if failed else ''}; {sum(kills.values())} kills ({dict(sorted(kills.items()))}), "
+        f"{sum(result.faults for result in results)} faults, {sum(result.invoices for result in results)} invoices"
+    )
+
+
+async def _main(arguments: argparse.Namespace) -> int:
+    seed = arguments.seed if arguments.seed is not None else int(time.time())
+    print(f"seeds {seed} to {seed + arguments.campaigns - 1}", flush=True)
+    begun = time.monotonic()
+    with run_folder() as folder, arguments.log.open("a") if arguments.log else nullcontext() as log:
+        templates = await make_templates(folder, bare_environment())
+        try:
+            runner = Runner(arguments, folder, templates, log)
+            await runner.run(list(range(seed, seed + arguments.campaigns)))
+        finally:
+            templates.close()
+    print(summary(runner.results, time.monotonic() - begun), flush=True)
+    return int(any(result.failures for result in runner.results))
+
+
+def main() -> None:
+    """Run as the command line says; the status is 1 when a campaign failed."""
+    status = asyncio.run(_main(_arguments()))
+    sys.stdout.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,169 @@
+"""What is there after a campaign, read from PostgreSQL, reports, Stripe and Temporal without the product's code."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import asyncpg  # type: ignore[import-untyped]
+from yarl import URL
+
+from campaigns.chaos.stripe_side import StripeSide
+from campaigns.chaos.world import micros
+
+Piece = tuple[int, int]
+_INVOICES = """
+SELECT i.id, i.key, i.attribution_id, i.billing_period, i.reason, i.state, i.currency, i.amount, i.report_id,
+       i.stripe_invoice_id, i.blocked_reason
+FROM invoice AS i ORDER BY i.key
+"""
+
+
+@dataclass
+class Invoice:
+    """An invoice of ours, with lines (number → time in µs and amount) and the pieces it claims by (instance, line)."""
+
+    key: str
+    attribution_id: str
+    period: str
+    reason: str
+    state: str
+    currency: str
+    amount: int
+    report_id: str | None
+    stripe_id: str | None
+    blocked_reason: str | None
+    lines: dict[int, tuple[int, int]] = field(default_factory=dict)
+    claims: dict[tuple[str, int], list[Piece]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def live(self) -> bool:
+        """Whether it bills anything."""
+        return self.state not in ("voided", "deleted")
+
+    @property
+    def duration(self) -> int:
+        """µs that it claims."""
+        return sum(end - start for pieces in self.claims.values() for start, end in pieces)
+
+
+async def read_invoices(url: str) -> list[Invoice]:
+    """All invoices, dead ones too, with what they claim now."""
+    connection = await asyncpg.connect(url)
+    try:
+        rows = await connection.fetch(_INVOICES)
+        found = {row["id"]: Invoice(*tuple(row)[1:]) for row in rows}
+        for row in await connection.fetch("SELECT invoice_id, line_no, duration_us, amount FROM invoice_line"):
+            found[row[0]].lines[row[1]] = (row[2], row[3])
+        claims = "SELECT invoice_id, line_no, instance_id, lower(during), upper(during) FROM claim"
+        for invoice_id, line, instance, start, end in await connection.fetch(claims):
+            found[invoice_id].claims[instance, line].append((micros(start), micros(end)))
+    finally:
+        await connection.close()
+    return list(found.values())
+
+
+async def fetch(url: str, statement: str) -> list[tuple[Any, ...]]:
+    """Rows of a query."""
+    connection = await asyncpg.connect(url)
+    try:
+        return [tuple(row) for row in await connection.fetch(statement)]
+    finally:
+        await connection.close()
+
+
+@dataclass
+class Report:
+    """A usage report as its file has it: whether its name is its content's digest, and what it says."""
+
+    intact: bool
+    key: str
+    amount: int
+    claims: int
+    duration: int
+
+
+def read_report(folder: Path, report_id: str) -> Report | None:
+    """A report from the store's folder; none if it is not there, or not readable."""
+    path = folder / report_id
+    try:
+        content = gzip.decompress(path.read_bytes())
+        header, *lines = [json.loads(line) for line in content.splitlines()]
+    except (OSError, ValueError, EOFError):
+        return None
+    digest = hashlib.sha256(content).hexdigest()
+    return Report(
+        intact=path.name == f"{digest}.jsonl.gz" and header["claims"] == len(lines),
+        key=header["invoice_key"],
+        amount=header["amount"],
+        claims=len(lines),
+        duration=sum(_instant(line["to"]) - _instant(line["from"]) for line in lines),
+    )
+
+
+def _instant(text: str) -> int:
+    return micros(datetime.fromisoformat(text))
+
+
+@dataclass
+class StripeInvoice:
+    """An invoice in Stripe with metadata of ours; `lines`: (line id of ours, amount)."""
+
+    id: str
+    key: str
+    status: str
+    currency: str
+    subtotal: int
+    report_id: str | None
+    lines: list[tuple[str, int]]
+
+
+async def read_stripe(stripe: StripeSide) -> list[StripeInvoice]:
+    """All of Stripe's invoices that carry a key of ours; void ones, too."""
+    found = []
+    for invoice in await stripe.list_all("/v1/invoices"):
+        key = invoice["metadata"].get("perdure_invoice")
+        lines = invoice["lines"]["data"]
+        if invoice["lines"]["has_more"]:
+            lines = await stripe.list_all(f"/v1/invoices/{invoice['id']}/lines")
+        if key is not None or any(line["metadata"].get("perdure_line") for line in lines):
+            found.append(
+                StripeInvoice(
+                    id=invoice["id"],
+                    key=key or "(none)",
+                    status=invoice["status"],
+                    currency=invoice["currency"],
+                    subtotal=invoice["subtotal"],
+                    report_id=invoice["metadata"].get("report_id"),
+                    lines=sorted((line["metadata"].get("perdure_line", ""), line["amount"]) for line in lines),
+                )
+            )
+    return found
+
+
+async def read_workflows(http_url: str, query: str) -> list[dict[str, Any]]:
+    """Workflow runs that Temporal lists."""
+    api = f"{http_url}/api/v1/namespaces/default/workflows?query={quote(query)}&pageSize=1000"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session, session.get(api) as response:
+        found: list[dict[str, Any]] = (await response.json(content_type=None)).get("executions", [])
+        return found
+
+
+async def pending_of(http_url: str, workflow_id: str) -> list[str]:
+    """What a running workflow waits for: its activities, with attempt and last failure."""
+    api = URL(f"{http_url}/api/v1/namespaces/default/workflows/{quote(workflow_id, safe='')}", encoded=True)
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session, session.get(api) as response:
+        described = await response.json(content_type=None)
+    return [
+        f"{each['activityType']['name']} attempt {each.get('attempt')} "
+        f"{each.get('state')} {each.get('lastFailure', {}).get('message', '')[:200]}"
+        for each in described.get("pendingActivities", [])
+    ]

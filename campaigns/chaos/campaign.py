@@ -1,0 +1,189 @@
+"""One campaign: prepare, storm, calm, verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from campaigns.chaos.books import fetch, pending_of, read_workflows
+from campaigns.chaos.files import write_accounts, write_instances, write_rates
+from campaigns.chaos.plan import Plan, make_plan
+from campaigns.chaos.saboteur import Saboteur
+from campaigns.chaos.stand.stand import Stand
+from campaigns.chaos.stand.templates import Templates
+from campaigns.chaos.stripe_side import StripeSide, stripe_side
+from campaigns.chaos.verdict import judge
+from campaigns.chaos.world import HOUR, World, make_world
+
+_CALM_SECONDS = 60.0
+_SETTLE_SECONDS = 120.0
+
+
+class NotCalmError(Exception):
+    """What was to happen did not, in time; the message says what was awaited, and what waits."""
+
+
+@dataclass
+class Result:
+    """What became of a campaign. `failures` empty: it is clean. Seconds by phase."""
+
+    seed: int
+    accounts: int
+    seconds: float = 0.0
+    phases: dict[str, float] = field(default_factory=dict)
+    kills: dict[str, int] = field(default_factory=dict)
+    deeds: dict[str, int] = field(default_factory=dict)
+    faults: int = 0
+    invoices: int = 0
+    dead: int = 0
+    claims: int = 0
+    money: dict[str, int] = field(default_factory=dict)
+    failures: list[str] = field(default_factory=list)
+
+    def document(self) -> dict[str, Any]:
+        """As a line of JSON has it."""
+        return {"verdict": "failed" if self.failures else "clean", **asdict(self)}
+
+
+async def run_campaign(seed: int, accounts: int, minutes: float, folder: Path, templates: Templates) -> Result:
+    """Run the campaign of this seed in an empty folder; everything that it started has ended afterwards."""
+    result = Result(seed, accounts)
+    begun = time.monotonic()
+    try:
+        async with campaign(result, minutes, folder, templates) as started:
+            await started.run()
+    except Exception as error:
+        result.failures.append(f"{type(error).__name__}: {error}")
+        if not isinstance(error, NotCalmError):
+            result.failures.append(traceback.format_exc())
+    result.seconds = time.monotonic() - begun
+    (folder / "verdict.txt").write_text("\n".join(result.failures) or "clean")
+    return result
+
+
+@asynccontextmanager
+async def campaign(result: Result, minutes: float, folder: Path, templates: Templates) -> AsyncIterator[Campaign]:
+    """The campaign of `result`, with all parts up; gone afterwards."""
+    world = make_world(result.seed, result.accounts)
+    plan = make_plan(result.seed, world, minutes * 60)
+    (folder / "plan.txt").write_text(_told(result.seed, world, plan))
+    write_rates(world, folder / "rates.toml")
+    async with Stand(folder, world.zone, templates) as stand, stripe_side(stand) as stripe:
+        yield Campaign(stand, stripe, world, plan, result)
+
+
+def _told(seed: int, world: World, plan: Plan) -> str:
+    about = f"seed {seed}: {world.month} in {world.zone}, {len(world.accounts)} accounts, storm of {plan.seconds:g} s"
+    return "\n".join([about, *(str(deed) for deed in plan.deeds)]) + "\n"
+
+
+@dataclass
+class Campaign:
+    """Its phases, in order."""
+
+    stand: Stand
+    stripe: StripeSide
+    world: World
+    plan: Plan
+    result: Result
+    _mark: float = field(default_factory=time.monotonic)
+
+    async def run(self) -> None:
+        """From an empty database to the verdict."""
+        self._phase("start")
+        await self._prepare()
+        self._phase("prepare")
+        saboteur = Saboteur(self.stand, self.stripe, self.world)
+        await saboteur.rage(self.plan)
+        self._phase("storm")
+        self.result.faults = await saboteur.lay_down()
+        self.result.failures += saboteur.stuck
+        await self._calm()
+        self._phase("calm")
+        verdict = await judge(self.stand, self.stripe, self.world, self.plan.voided)
+        self._phase("verdict")
+        self.result.kills, self.result.deeds = dict(self.stand.kills), dict(saboteur.counts)
+        self.result.invoices, self.result.dead, self.result.claims = verdict.invoices, verdict.dead, verdict.claims
+        self.result.money = dict(verdict.money)
+        self.result.failures += verdict.failures
+
+    def _phase(self, name: str) -> None:
+        now = time.monotonic()
+        self.result.phases[name], self._mark = round(now - self._mark, 1), now
+
+    async def _prepare(self) -> None:
+        write_instances(self.world, self.stand.folder)
+        await self._must("instances", "import", str(self.stand.folder / "instances.csv"))
+        await self.stripe.prepare(self.world)
+        write_accounts(self.world, self.stripe, self.stand.folder / "accounts.csv")
+        await self._must("accounts", "import", str(self.stand.folder / "accounts.csv"))
+        await self.stand.admin("flush_webhooks", {"timeout_seconds": 20})
+        await self._until_windows(storm=False)
+        await self._until_rest()
+
+    async def _calm(self) -> None:
+        """What operators do once the fire is out: catch up, run the month again, then the next one."""
+        await self._must("stripe", "catch-up")
+        await self._until_windows(storm=True)
+        await self._until_rest("subscription/")
+        for _ in range(2):
+            await self._bill(self.world.month)
+        await self.stripe.clock(self.world.following_end + HOUR)
+        await self._bill(self.world.following)
+        await self.stand.admin("flush_webhooks", {"timeout_seconds": 10, "retry_now": True})
+        await self._until_rest()
+
+    async def _bill(self, month: str) -> None:
+        status, out, error = await self.stand.perdure("period", "run", month, "--wait", timeout_seconds=_SETTLE_SECONDS)
+        if status == 0:
+            return
+        self.result.failures.append(f"period run {month}: status {status}: {out[-600:]} {error[-600:]}")
+        await self._awaited(f"period run {month}")
+        await self.stand.perdure("invoices", "retry", "--all", "--period", month)
+
+    async def _must(self, *command: str) -> None:
+        status, out, error = await self.stand.perdure(*command)
+        if status != 0:
+            raise NotCalmError(f"perdure {' '.join(command)}: status {status}: {out[-500:]} {error[-500:]}")
+
+    async def _until_windows(self, *, storm: bool) -> None:
+        """Until Postgres knows of each subscription, and of those that are cancelled by now."""
+        wanted: Counter[bool] = Counter()
+        for account in self.world.accounts:
+            for each in account.subscriptions:
+                wanted[each.end is not None and (storm or not each.storm)] += 1
+        rows = "SELECT NOT upper_inf(during) FROM subscription WHERE stripe_subscription_id IS NOT NULL"
+        give_up = time.monotonic() + _CALM_SECONDS
+        while Counter(row[0] for row in await fetch(self.stand.postgres.url(), rows)) != wanted:
+            if time.monotonic() > give_up:
+                await self._awaited("the subscriptions' windows")
+                raise NotCalmError(f"Postgres does not know of {dict(wanted)} subscriptions (ended or not)")
+            await asyncio.sleep(0.1)
+
+    async def _until_rest(self, kind: str = "") -> None:
+        """Until no workflow runs whose id begins like this."""
+        give_up = time.monotonic() + _CALM_SECONDS
+        while left := await self._running(kind):
+            if time.monotonic() > give_up:
+                await self._awaited("rest")
+                raise NotCalmError(f"still running: {', '.join(left[:10])}")
+            await asyncio.sleep(0.2)
+
+    async def _running(self, kind: str) -> list[str]:
+        listed = await read_workflows(self.stand.temporal.http_url, "ExecutionStatus = 'Running'")
+        return [name for each in listed if (name := each["execution"]["workflowId"]).startswith(kind)]
+
+    async def _awaited(self, what: str) -> None:
+        """Write down what everything waits for."""
+        lines = [f"{what} did not come; running: {self.stand.running()}"]
+        for each in await read_workflows(self.stand.temporal.http_url, "ExecutionStatus = 'Running'"):
+            name = each["execution"]["workflowId"]
+            lines.append(f"{name}: {'; '.join(await pending_of(self.stand.temporal.http_url, name))}")
+        (self.stand.folder / f"awaited-{time.monotonic_ns()}.txt").write_text("\n".join(lines) + "\n")

@@ -1,0 +1,114 @@
+"""Does what the plan says while the month is billed: kills, faults, and what operators and customers do meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass, field
+
+from campaigns.chaos.books import fetch
+from campaigns.chaos.plan import Deed, Plan
+from campaigns.chaos.stand.stand import Stand
+from campaigns.chaos.stripe_side import StripeSide, storm_instant
+from campaigns.chaos.world import World
+
+_PATIENCE_SECONDS = 60.0
+_CLAIMED_SECONDS = 15.0  # a month may have nothing to claim
+
+
+@dataclass
+class Saboteur:
+    """One storm. `counts`: what was done; `stuck`: what an operator could not do for a minute."""
+
+    stand: Stand
+    stripe: StripeSide
+    world: World
+    counts: Counter[str] = field(default_factory=Counter)
+    stuck: list[str] = field(default_factory=list)
+    _cancelling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def rage(self, plan: Plan) -> None:
+        """Run the month, do all deeds at their moments; returns when the last is done and the storm is over."""
+
+        async def one(deed: Deed) -> None:
+            await asyncio.sleep(begun + deed.at - asyncio.get_running_loop().time())
+            await self._do(deed)
+
+        async with self.stand.storm(), asyncio.TaskGroup() as group:
+            group.create_task(self._do(Deed(0, "run")))
+            if plan.patient:
+                await self._until_claimed()
+            begun = asyncio.get_running_loop().time()
+            for deed in plan.deeds:
+                group.create_task(one(deed))
+            await asyncio.sleep(plan.seconds)
+
+    async def _until_claimed(self) -> None:
+        give_up = asyncio.get_running_loop().time() + _CLAIMED_SECONDS
+        claimed = (
+            f"SELECT EXISTS (SELECT FROM invoice WHERE billing_period = '{self.world.month}' AND reason = 'period')"
+        )
+        while asyncio.get_running_loop().time() < give_up:
+            if (await fetch(self.stand.postgres.url(), claimed))[0][0]:
+                return
+            await asyncio.sleep(0.1)
+
+    async def _do(self, deed: Deed) -> None:
+        details = deed.details
+        self.counts[deed.what] += 1
+        match deed.what:
+            case "kill":
+                await self.stand.kill(details["part"], details["down"])
+            case "fault":
+                await self.stand.admin("faults", details)
+            case "hook":
+                await self.stand.admin("webhook_faults", details)
+            case "forget":
+                await self._forget()
+            case "run":
+                whose = ("--account", details["account"]) if details else ()
+                await self._insist("period", "run", self.world.month, *whose)
+            case "late":
+                await self._insist("instances", "import", str(self.stand.folder / f"late-{details['wave']}.csv"))
+            case "void":
+                await self._void(f"{self.world.month}/{details['account']}/period")
+            case "cancel":
+                await self._cancel(details["account"], details["number"])
+
+    async def _insist(self, *command: str) -> None:
+        """Try again, as an operator does, while what the command needs is down."""
+        give_up = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        while True:
+            status, out, error = await self.stand.perdure(*command)
+            if status == 0 or "there is no account" in error:  # one that comes from Stripe, later
+                return
+            if asyncio.get_running_loop().time() > give_up:
+                self.stuck.append(f"perdure {' '.join(command)}: status {status}: {out[-300:]} {error[-300:]}")
+                return
+            await asyncio.sleep(1)
+
+    async def _void(self, key: str) -> None:
+        """It may not be there yet, or what it needs is down: then it is not voided."""
+        status, _, _ = await self.stand.perdure("invoices", "void", key, "--reason", "a mistake", timeout_seconds=20)
+        self.counts["voids taken"] += status == 0
+
+    async def _forget(self) -> None:
+        """Stripe forgets the keys of invoices of a month long past. Those of customers it keeps for a day."""
+        for account in self.world.accounts:
+            key = f"perdure:{self.world.month}/{account.attribution_id}/period:1"
+            for step in ("create", "finalize"):
+                await self.stand.admin("expire_idempotency_keys", {"key": f"{key}:{step}"})
+
+    async def _cancel(self, attribution_id: str, number: int) -> None:
+        async with self._cancelling:
+            await self.stripe.clock(storm_instant(self.world, attribution_id, number))
+            await self.stripe.cancel(attribution_id, number)
+
+    async def lay_down(self) -> int:
+        """No faults any more, and what is held back is delivered; gives how many faults there were."""
+        hits = 0
+        for rules in ("faults", "webhook_faults"):
+            hits += sum(rule["hits"] for rule in (await self.stand.admin(rules, method="GET"))[rules])
+            await self.stand.admin(rules, method="DELETE")
+        await self.stand.admin("flush_webhooks", {"timeout_seconds": 10, "retry_now": True})
+        return hits

@@ -1,0 +1,1 @@
+"""A campaign's processes, forked, watched and killed."""

@@ -1,0 +1,94 @@
+"""Starts the product's processes by forking, so that the second of Python's imports is paid once, not for each.
+
+Run as a script, it imports nothing of this package. Orders come on standard input, a line of JSON each:
+`{"argv": [...], "env": {...}, "out": PATH, "err": PATH}` gets a pid, `{"poll": PID}` the exit status (negative:
+a signal) or null. What is forked dies with this process, and this one with whom it works for.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+PR_SET_PDEATHSIG = 1
+_MODULES = (
+    *("starter.cli.main", "starter.cli.period.run", "starter.cli.period.status", "starter.cli.invoices.retry"),
+    *(
+        "starter.cli.stripe.catch_up",
+        "temporal.decisions",
+        "starter.webhook.handler",
+        "starter.webhook.trust",
+        "starter.cli.imports.files",
+    ),
+    *(
+        "worker",
+        "aiohttp.web",
+        "rich.progress",
+        "temporalio.client",
+        "storage.usage.instances",
+        "storage.accounts.accounts",
+    ),
+)
+
+
+def main() -> None:
+    """Serve until nobody asks any more."""
+    for module in _MODULES:
+        __import__(module)
+    gc.freeze()
+    statuses: dict[int, int | None] = {}
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        order = json.loads(line)
+        answer = _poll(order["poll"], statuses) if "poll" in order else _fork(order)
+        sys.stdout.write(f"{json.dumps(answer)}\n")
+        sys.stdout.flush()
+
+
+def _poll(pid: int, statuses: dict[int, int | None]) -> int | None:
+    if statuses.get(pid) is None:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        statuses[pid] = os.waitstatus_to_exitcode(status) if ended else None
+    return statuses[pid]
+
+
+def _fork(order: dict[str, Any]) -> int:
+    """The pid of a process that leads a group by now: who kills it kills the group."""
+    ready, leading = os.pipe()
+    parent = os.getpid()
+    if (pid := os.fork()) == 0:
+        os.close(ready)
+        _become(order, parent, leading)
+    os.close(leading)
+    os.read(ready, 1)
+    os.close(ready)
+    return pid
+
+
+def _become(order: dict[str, Any], parent: int, leading: int) -> NoReturn:
+    """Be a process of the product's, as if it had been started by a shell. Closes `leading` once it leads a group."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+    os.setsid()
+    os.close(leading)
+    for number, path in ((0, os.devnull), (1, order["out"]), (2, order["err"])):
+        opened = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.environ.clear()
+    os.environ.update(order["env"])
+    sys.argv = ["perdure", *order["argv"]]
+    from starter.cli.main import run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""One campaign's processes: started beside each other, killed and started again one by one, gone at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import aiohttp
+import psutil  # type: ignore[import-untyped]
+
+from campaigns.chaos.stand.forks import ForkedChild
+from campaigns.chaos.stand.templates import Templates, copy_templates, postgres_at
+from devstack import ports
+from devstack.errors import StackError
+from devstack.processes import Child
+from devstack.servers.emulator import StripeEmulator
+from devstack.servers.product import COMMANDS, NAMES, PERDURE, product_child, start_http, start_worker
+from devstack.servers.temporal import TemporalServer, choose_ports
+
+API_KEY = "sk_test_for_chaos_only"
+BILLING = ("billing-a", "billing-b")
+PRODUCT = (*BILLING, "stripe", "webhook")
+PARTS = (*PRODUCT, "postgres", "temporal")
+_INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+# What is awaited for minutes in production, and what the fire of some seconds would not reach otherwise.
+_HASTE = {"FINALIZATION_POLL_SECONDS": "4", "LOG_LEVEL": "WARNING", "STRIPE_ACTIVITIES_PER_SECOND": "200"}
+
+
+def bare_environment() -> dict[str, str]:
+    """This shell's environment without any setting of Perdure's, Temporal's or Stripe's."""
+    kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
+    return {**kept, "PERDURE_ENVIRONMENT_ONLY": "1", "TEMPORAL_CONFIG_FILE": os.devnull, "PYTHONUNBUFFERED": "1"}
+
+
+@dataclass
+class Stand:
+    """All parts of one campaign, in its folder. Every part may be killed at any time but Stripe."""
+
+    folder: Path
+    zone: str
+    templates: Templates
+    environment: dict[str, str] = field(default_factory=dict)
+    kills: dict[str, int] = field(default_factory=dict)
+    _parts: dict[str, Child] = field(default_factory=dict)
+    _starts: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    _locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+    _calm: bool = True
+
+    def __post_init__(self) -> None:
+        logs = self.folder / "logs"
+        logs.mkdir()
+        postgres, temporal = copy_templates(self.templates, self.folder)
+        self.postgres = postgres_at(postgres, logs / "postgres.log")
+        self.temporal = TemporalServer(choose_ports(), logs / "temporal.log", temporal, headless=True)
+        self.emulator = StripeEmulator(
+            self.folder / "stripe",
+            ports.choose(),
+            logs / "emulator.log",
+            API_KEY,
+            env=bare_environment(),
+            # Search shows nothing in time, as at worst in Stripe: what was made is found by listing and by keys.
+            extra=("--webhook-retry-base", "0.3", "--search-lag", "600"),
+        )
+        self.reports = self.folder / "reports"
+        self.logs = logs
+
+    async def __aenter__(self) -> Stand:
+        try:
+            await self._start()
+        except BaseException:
+            self.kill_all()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.kill_all()
+
+    async def _start(self) -> None:
+        port = ports.choose()
+        hook = f"http://{ports.HOST}:{port}/stripe/webhook"
+        self._register("postgres", self.postgres.child, self.postgres.start)
+        self._register("temporal", self.temporal.child, self.temporal.start)
+        self._register("emulator", self.emulator.child, self.emulator.start)
+        await asyncio.gather(*(self._starts[name]() for name in ("postgres", "temporal", "emulator")))
+        secret = (await self.emulator.register_webhook(hook, {}))["secret"]
+        self.environment = {
+            **bare_environment(),
+            **_HASTE,
+            "BILLING_TIME_ZONE": self.zone,
+            "RATE_CARD": str(self.folder / "rates.toml"),
+            "DATABASE_URL": self.postgres.url(),
+            "REPORT_STORE_URL": self.reports.as_uri(),
+            "TEMPORAL_ADDRESS": self.temporal.address,
+            "TEMPORAL_NAMESPACE": "default",
+            "STRIPE_API_KEY": API_KEY,
+            "STRIPE_API_BASE": self.emulator.url,
+            "STRIPE_MODE": "test",
+            "AUDIT_SETTLE_SECONDS": "2",
+            "STRIPE_WEBHOOK_SECRET": secret,
+            "WEBHOOK_PORT": str(port),
+        }
+        for name in PRODUCT:
+            self._register_product(name, hook)
+        await asyncio.gather(*(self._starts[name]() for name in PRODUCT))
+
+    def _register(self, name: str, child: Child, start: Callable[[], Awaitable[None]]) -> None:
+        self._parts[name], self._starts[name], self._locks[name] = child, start, asyncio.Lock()
+
+    def _register_product(self, name: str, hook: str) -> None:
+        kind = name.partition("-")[0]
+        child = self._product(kind, self.logs / f"{name}.log")
+
+        async def start() -> None:
+            if kind == "webhook":
+                await start_http(child, urljoin(hook, "/readyz"))
+            elif self._calm:
+                await start_worker(child, kind, self.temporal.http_url)
+            else:  # what it needs may be down, too
+                child.start()
+
+        self._register(name, child, start)
+
+    async def kill(self, name: str, down_seconds: float) -> None:
+        """SIGKILL a part with all its processes, and start it again after a while."""
+        async with self._locks[name]:
+            self.kills[name] = self.kills.get(name, 0) + 1
+            kill_tree(self._parts[name])
+            await asyncio.sleep(down_seconds)
+            await self._starts[name]()
+
+    @contextlib.asynccontextmanager
+    async def storm(self) -> Any:
+        """While it lasts, parts that end by themselves (as what they need is down) are started again."""
+        self._calm = False
+        watch = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            self._calm = True
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+            for name in PRODUCT:
+                await self._revive(name)
+
+    async def _watch(self) -> None:
+        while True:
+            for name in PRODUCT:
+                if not self._locks[name].locked():
+                    await self._revive(name)
+            await asyncio.sleep(0.3)
+
+    async def _revive(self, name: str) -> None:
+        async with self._locks[name]:
+            if not self._parts[name].running:
+                await self._starts[name]()
+
+    def kill_all(self) -> None:
+        """End all at once."""
+        for name in (*PRODUCT, "emulator", "temporal", "postgres"):
+            if name in self._parts:
+                kill_tree(self._parts[name])
+
+    def running(self) -> dict[str, bool]:
+        """Which parts run."""
+        return {name: child.running for name, child in self._parts.items()}
+
+    async def perdure(self, *command: str, timeout_seconds: float = 120) -> tuple[int, str, str]:
+        """Run a command of the product's; its exit status, standard output and error."""
+        out = self.logs / f"{time.monotonic_ns()}-{'-'.join(command[:2])}.out"
+        errors = out.with_suffix(".err")
+        child: Child
+        if self.templates.nursery is not None:
+            child = ForkedChild(self.templates.nursery, command[0], [*command], out, self.environment, errors)
+        else:
+            redirect = ("/bin/sh", "-c", 'err=$1; shift; exec "$@" 2>"$err"', "sh", str(errors))
+            child = Child(command[0], [*redirect, *PERDURE, *command], out, env=self.environment)
+        child.start()
+        try:
+            status = await asyncio.wait_for(child.wait(), timeout_seconds)
+        except TimeoutError:
+            status = -int(signal.SIGKILL)
+        finally:
+            child.kill()
+        told, complained = (path.read_text() if path.exists() else "" for path in (out, errors))
+        return status, told, complained
+
+    def _product(self, kind: str, log: Path) -> Child:
+        if self.templates.nursery is None:
+            return product_child(kind, log, self.environment)
+        return ForkedChild(self.templates.nursery, NAMES[kind], [*COMMANDS[kind]], log, self.environment)
+
+    async def admin(self, path: str, document: object = None, *, method: str = "POST") -> Any:
+        """Call an admin route of the emulator."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(method, f"{self.emulator.url}/_emulator/{path}", json=document) as response,
+        ):
+            if response.status >= 300:
+                raise StackError(f"/_emulator/{path}: {await response.text()}")
+            return await response.json()
+
+
+def kill_tree(child: Child) -> None:
+    """SIGKILL a child with all that it started: PostgreSQL's processes lead groups of their own."""
+    if not child.running:
+        return
+    below: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):
+        below = psutil.Process(child.pid).children(recursive=True)
+    child.kill()
+    for process in below:
+        with contextlib.suppress(psutil.Error):
+            process.kill()

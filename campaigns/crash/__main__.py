@@ -1,0 +1,121 @@
+"""`make crash-points`: every point of every scenario, a kill each; ends with status 1 when anything differs.
+
+make crash-points
+make crash-points ARGS='--scenario voided --jobs 2'
+make crash-points ARGS="--scenario paid --point 'settle_invoice#1/postgres.2/before'"
+make crash-points ARGS='--list'
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from campaigns.crash.campaign import Recording, Verdict, kill, record
+from campaigns.crash.points import step_of
+from campaigns.crash.scenarios import SCENARIOS
+from campaigns.crash.stage import Ground, prepared
+from devstack import ports
+from devstack.servers.postgres import Postgres
+from devstack.servers.unprivileged import data_folder, drop_user
+from tests.support.databases import Databases
+from tests.support.isolation import isolate
+from tests.support.scratch import scratch_folder
+
+
+@asynccontextmanager
+async def _ground() -> AsyncIterator[Ground]:
+    with scratch_folder() as scratch:
+        folder = data_folder(scratch / "postgres", "tests", drop_user())
+        server = Postgres(folder, ports.choose(), "for-tests-only", scratch / "postgres.log", durable=False)
+        try:
+            await server.start()
+            async with prepared(Databases(server.url("postgres")), scratch) as ground:
+                yield ground
+        finally:
+            server.child.stop_signal = signal.SIGQUIT
+            await server.stop()
+
+
+async def main() -> int:
+    """The exit status."""
+    given = _arguments()
+    async with _ground() as ground:
+        began = time.monotonic()
+        names = given.scenario or list(SCENARIOS)
+        played = {each for name in names for each in (name, SCENARIOS[name].like) if each}
+        recording = await record(ground, [SCENARIOS[name] for name in SCENARIOS if name in played], given.jobs)
+        # Judged only as a whole: one scenario alone reaches few activities.
+        problems = recording.problems() if not given.scenario else [r.error for r in recording.runs.values() if r.error]
+        points = recording.points if given.all or given.point else recording.distinct()
+        wanted = [(name, (point,)) for name, point in points if name in names and _is_wanted(point, given)]
+        print(
+            f"{len(wanted)} crash points in {len(names)} scenarios, of {len(recording.writing)} steps that write",
+            flush=True,
+        )
+        if given.list:
+            print(*(f"{name}: {point}" for name, (point,) in wanted), sep="\n")
+            return _told(problems)
+        done = 0
+
+        def tell(verdict: Verdict) -> None:
+            nonlocal done
+            done += 1
+            if verdict.problems or given.verbose:
+                print(f"[{done}/{len(wanted)}] {verdict}", flush=True)
+            elif done % 50 == 0:
+                print(f"[{done}/{len(wanted)}] {time.monotonic() - began:.0f} s", flush=True)
+
+        verdicts = await kill(ground, recording, wanted, given.jobs, tell)
+        _summary(recording, verdicts, time.monotonic() - began)
+    failed = [verdict for verdict in verdicts if verdict.problems]
+    return max(_told(problems), int(bool(failed)))
+
+
+def _summary(recording: Recording, verdicts: list[Verdict], seconds: float) -> None:
+    print("| step | points | killed | failed | not met |\n| --- | --- | --- | --- | --- |")
+    for step in sorted(recording.writing):
+        own = [verdict for verdict in verdicts if step_of(verdict.points[0]) == step]
+        missed = sum(bool(verdict.missed) for verdict in own)
+        failed = sum(bool(verdict.problems) for verdict in own)
+        print(f"| `{step}` | {len(own)} | {len(own) - missed} | {failed} | {missed} |")
+    missed = sum(bool(verdict.missed) for verdict in verdicts)
+    failed = sum(bool(verdict.problems) for verdict in verdicts)
+    print(
+        f"{len(verdicts)} crash points in {seconds:.0f} s: {len(verdicts) - missed} killed, {failed} failed, "
+        f"{missed} not met this time"
+    )
+
+
+def _told(problems: list[str]) -> int:
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return int(bool(problems))
+
+
+def _is_wanted(point: str, given: argparse.Namespace) -> bool:
+    named = not given.point or point in given.point
+    return named and (not given.step or step_of(point) in given.step)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="crash-points", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--scenario", action="append", choices=sorted(SCENARIOS), help="this one alone; repeatable")
+    parser.add_argument("--point", action="append", help="this point alone; repeatable")
+    parser.add_argument("--step", action="append", help="this activity or command alone; repeatable")
+    parser.add_argument("--jobs", type=int, default=8, help="how many are played at the same time")
+    parser.add_argument("--all", action="store_true", help="the beginnings too that scenarios share with another one")
+    parser.add_argument("--list", action="store_true", help="name the points and kill nothing")
+    parser.add_argument("--verbose", action="store_true", help="a line for each point")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    isolate()
+    sys.exit(asyncio.run(main()))

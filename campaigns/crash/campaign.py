@@ -1,0 +1,153 @@
+"""Playing scenarios undisturbed, then with a kill at their points, and comparing what is left at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+
+from campaigns.crash.books import differences
+from campaigns.crash.points import side_of, step_of
+from campaigns.crash.scenarios import SCENARIOS
+from campaigns.crash.stage import Ground, Outcome, Scenario, play
+
+_TRIES = 3
+"""What runs at the same time comes in another order now and then: a point may not occur in each run."""
+
+READ_ONLY = frozenset(
+    [
+        "find_credited_invoice",
+        "link_stripe_invoice",
+        "list_stripe_accounts",
+        "list_stripe_credit_notes",
+        "list_stripe_events",
+        "load_credit_note",
+        "load_event_cursor",
+        "load_invoice",
+        "look_up_stripe_invoice",
+        "period_progress",
+        "retrieve_dispute",
+        "retrieve_stripe_invoice",
+        "retrieve_subscription",
+        "count_credit_notes",
+        "list_adoptable_invoices",
+        "list_all_stripe_credit_notes",
+        "list_stripe_invoices",
+        "list_suspect_credit_notes",
+        "list_suspect_invoices",
+        "look_at_stripe_invoices",
+    ]
+)
+"""Activities that only read. Each is played, and found out when it writes."""
+
+
+@dataclass
+class Verdict:
+    """What became of a scenario with kills at some points."""
+
+    scenario: str
+    points: tuple[str, ...]
+    missed: list[str]
+    problems: list[str]
+
+    def __str__(self) -> str:
+        what = "ok" if not self.problems else "FAILED"
+        missed = f" (not met: {', '.join(self.missed)})" if self.missed else ""
+        return "\n    ".join([f"{what} {self.scenario}: {', '.join(self.points)}{missed}", *self.problems])
+
+
+@dataclass
+class Recording:
+    """The undisturbed run of each scenario."""
+
+    runs: dict[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def points(self) -> list[tuple[str, str]]:
+        """Scenario and point, of all that were passed."""
+        return [(name, point) for name, run in self.runs.items() for point in run.points]
+
+    def distinct(self) -> list[tuple[str, str]]:
+        """The same without the beginnings that scenarios share with the one that they are like."""
+        kept = []
+        for name, run in self.runs.items():
+            other = self.runs.get(SCENARIOS[name].like)
+            pairs = zip(run.points, other.points if other else (), strict=False)
+            shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            kept += [(name, point) for point in run.points[shared:]]
+        return kept
+
+    @property
+    def writing(self) -> set[str]:
+        """Activities and commands that were seen writing."""
+        return {step_of(point) for _, point in self.points}
+
+    def problems(self) -> list[str]:
+        """Activities that nobody plays, and such as are wrongly taken for reading only."""
+        registered = set().union(*(run.registered for run in self.runs.values()))
+        ran = set().union(*(run.ran for run in self.runs.values()))
+        told = [f"{name}: {run.error}" for name, run in self.runs.items() if run.error]
+        told += [f"{name}: {fault}" for name, run in self.runs.items() for fault in run.faults]
+        told += [f"{name} is taken for reading only, and writes" for name in sorted(READ_ONLY & self.writing)]
+        told += [f"{name} only reads? it is in no scenario" for name in sorted((READ_ONLY & registered) - ran)]
+        told += [f"{name} is no activity any more" for name in sorted(READ_ONLY - registered)]
+        told += [f"{name} is seen writing in no scenario" for name in sorted(registered - READ_ONLY - self.writing)]
+        return told
+
+    def representative(self) -> dict[str, tuple[str, ...]]:
+        """A few points of each scenario, so that every step that writes is killed before and after a write of it."""
+        lacking = {(step, side) for step in self.writing for side in ("before", "after")}
+        chosen: dict[str, list[str]] = {}
+        # Scenarios that are alone in reaching a step first: few of them are needed then.
+        reached = {name: {step_of(point) for point in run.points} for name, run in self.runs.items()}
+        rare = {step: sum(step in steps for steps in reached.values()) for step in self.writing}
+        for name in sorted(self.runs, key=lambda name: min((rare[s] for s in reached[name]), default=99)):
+            for point in self.runs[name].points:
+                if (step_of(point), side_of(point)) in lacking:
+                    lacking.discard((step_of(point), side_of(point)))
+                    chosen.setdefault(name, []).append(point)
+        return {name: tuple(points) for name, points in chosen.items()}
+
+
+async def record(ground: Ground, scenarios: Iterable[Scenario] = SCENARIOS.values(), jobs: int = 4) -> Recording:
+    """Play them undisturbed."""
+    several = asyncio.Semaphore(jobs)
+
+    async def one(scenario: Scenario) -> Outcome:
+        async with several:
+            return await play(ground, scenario)
+
+    scenarios = list(scenarios)
+    runs = await asyncio.gather(*map(one, scenarios))
+    return Recording({scenario.name: run for scenario, run in zip(scenarios, runs, strict=True)})
+
+
+async def kill(
+    ground: Ground,
+    recording: Recording,
+    wanted: Sequence[tuple[str, tuple[str, ...]]],
+    jobs: int = 4,
+    tell: Callable[[Verdict], None] = lambda _: None,
+) -> list[Verdict]:
+    """Play each scenario once for each of its sets of points, killed at those."""
+    several = asyncio.Semaphore(jobs)
+
+    async def one(name: str, points: tuple[str, ...]) -> Verdict:
+        async with several:
+            verdict = await _killed(ground, recording.runs[name], SCENARIOS[name], points)
+        tell(verdict)
+        return verdict
+
+    return list(await asyncio.gather(*(one(name, points) for name, points in wanted)))
+
+
+async def _killed(ground: Ground, undisturbed: Outcome, scenario: Scenario, points: tuple[str, ...]) -> Verdict:
+    missed = list(points)
+    for _ in range(_TRIES):
+        run = await play(ground, scenario, points)
+        missed = [point for point in missed if point not in run.killed]
+        problems = [run.error] if run.error else run.faults + differences(undisturbed.books, run.books)
+        if problems or not missed:
+            break
+    return Verdict(scenario.name, points, missed, problems)

@@ -1,0 +1,26 @@
+"""What is played while workers are killed. Together the scenarios reach every activity that writes.
+
+A new activity, or a workflow that writes, needs a scenario here: `test_crash_points` says so when it is forgotten.
+"""
+
+from __future__ import annotations
+
+from campaigns.crash.scenarios import afterwards, commands, invoices, losses, subscriptions
+from campaigns.crash.stage import Scenario
+
+SCENARIOS: dict[str, Scenario] = {
+    scenario.name: scenario
+    for topic in (invoices, subscriptions, afterwards, losses, commands)
+    for scenario in topic.SCENARIOS
+}
+
+IN_THE_SUITE = tuple(
+    SCENARIOS[name]
+    for name in (
+        *("imported", "refused", "calm", "held"),
+        *("mended", "cancelled", "too-late", "faulty", "synced"),
+        *("credit-refused", "credit-withdrawn", "dispute", "caught-up", "webhook"),
+        *("audited", "unaudited", "adopted", "claimed-anew"),
+    )
+)
+"""A few that reach every step that writes; `make crash-points` plays all."""

@@ -1,0 +1,97 @@
+"""Audits, of books that agree and that do not; and taking over from Stripe what Postgres has lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import text
+
+from billing.invoice.states import InvoiceState
+from campaigns.crash.stage import Scenario, Stage
+from contracts import workflow_ids
+from contracts.messages.recovery import AdoptionInput
+from contracts.names import BILLING_QUEUE, Workflows
+from tests.e2e import audits
+from tests.support.system import System, at
+
+_EVERYTHING = at("2020-01-01")
+
+
+async def audited(stage: Stage) -> None:
+    """A void, a deletion and a credit note of which nobody was told, and a report that is lost: four findings."""
+    system = stage.system
+    they = await audits.bill(system, "voided", "credited", "lost", "fine", waiting=("deleted",))
+    await audits.unheard(system)
+    await system.stripe.v1.invoices.void_invoice_async(they["voided"].stripe_invoice_id)
+    await system.stripe.v1.credit_notes.create_async({"invoice": they["credited"].stripe_invoice_id, "amount": 100})
+    await system.stripe.v1.invoices.delete_async(they["deleted"].stripe_invoice_id)
+    lost = they["lost"].report_id
+    assert lost is not None
+    kept = (_reports(system) / lost).rename(_reports(system) / "kept")
+    found = await audits.audited(system)
+    assert len(found.findings) == 4, found.findings
+    kept.rename(_reports(system) / lost)
+    await system.admin("webhook_faults", method="DELETE")
+    await audits.catch_up(system)
+    await system.until_state(they["voided"].key, InvoiceState.VOIDED)
+    await system.until_state(they["deleted"].key, InvoiceState.DELETED)
+    await stage.rest()
+
+
+async def unaudited(stage: Stage) -> None:
+    """The report store is away for longer than an audit waits: that check is not made."""
+    system = stage.system
+    await audits.bill(system, "away")
+    kept = _reports(system).rename(_reports(system).with_name("away"))
+    found = await audits.audited(system)
+    assert list(found.outcome.not_made) == ["reports"], found.outcome
+    kept.rename(_reports(system))
+    await stage.rest()
+
+
+async def adopted(stage: Stage) -> None:
+    """Postgres has lost an invoice that Stripe has: it is taken over."""
+    system = stage.system
+    await audits.bill(system, "restored")
+    await _lose(stage)
+    await system.client.execute_workflow(
+        Workflows.ADOPT_INVOICES,
+        AdoptionInput(since=_EVERYTHING),
+        id=workflow_ids.ADOPT_INVOICES,
+        task_queue=BILLING_QUEUE,
+    )
+    assert len(await system.invoices()) == 1
+    await stage.rest()
+
+
+async def claimed_anew(stage: Stage) -> None:
+    """Postgres has lost an invoice, and the period is run again with more usage: what Stripe has counts."""
+    system = stage.system
+    await audits.bill(system, "anew")
+    await _lose(stage)
+    await system.add_instance("anew-2", "team:anew", "2022-05-10T10:00", "2022-05-11T10:00", "xl")
+    await system.run_period()
+    await system.until_state("2022-05/team:anew/period", InvoiceState.BILLED)
+    await stage.rest()
+
+
+def _reports(system: System) -> Path:
+    return Path(urlsplit(system.settings.need("report_store_url")).path)
+
+
+async def _lose(stage: Stage) -> None:
+    """Forget all invoices, as an older backup would."""
+    await stage.rest()
+    async with stage.system.db.transaction() as connection:
+        for table in ("period_summary", "claim", "invoice_month", "invoice_line", "invoice"):
+            await connection.execute(text(f"DELETE FROM {table}"))
+
+
+_QUICK = {"audit_settle_seconds": "0", "events_settle_seconds": "0"}
+SCENARIOS = (
+    Scenario("audited", audited, _QUICK),
+    Scenario("unaudited", unaudited, _QUICK, like="audited"),
+    Scenario("adopted", adopted),
+    Scenario("claimed-anew", claimed_anew),
+)

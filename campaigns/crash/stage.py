@@ -1,0 +1,284 @@
+"""One run of a scenario: its own database, namespace, report store and Stripe; its worker is killed where told."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from campaigns.crash import books
+from campaigns.crash.fleet import Fleet, Process, running_fleet
+from campaigns.crash.points import Log
+from devstack import ports
+from devstack.servers.emulator import StripeEmulator
+from devstack.servers.temporal import TemporalServer, choose_ports
+from storage.postgres.upgrade import upgrade
+from tests.support.databases import Databases
+from tests.support.system import PATIENCE, System, running_system, until
+
+API_KEY = "sk_test_for_tests_only"
+_STAGES_A_SERVER = 60
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Something that people, usage and Stripe do, from the first step until nothing happens any more."""
+
+    name: str
+    script: Callable[[Stage], Awaitable[None]]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    like: str = ""
+    """A scenario that begins in the same way: what both write up to where they part is killed in that one alone."""
+
+
+@dataclass
+class Ground:
+    """What all stages share."""
+
+    temporals: Temporals
+    databases: Databases
+    fleet: Fleet
+    folder: Path
+    stages: int = 0
+
+    def temporal(self) -> AbstractAsyncContextManager[Client]:
+        """A client of a Temporal server, for a namespace on it."""
+        return self.temporals.lend()
+
+
+@dataclass
+class Outcome:
+    """What became of a run. `points`: all that were passed; `error`: why it did not come to its end."""
+
+    killed: list[str]
+    points: list[str]
+    books: dict[str, Any]
+    faults: list[str]
+    ran: set[str]
+    registered: set[str]
+    error: str = ""
+
+
+@dataclass
+class Stage:
+    """A system whose worker is a process of its own."""
+
+    system: System
+    ground: Ground
+    env: dict[str, str]
+    log: Log
+    points: tuple[str, ...]
+    folder: Path
+    _watches: list[asyncio.Task[None]] = field(default_factory=list)
+    _processes: dict[str, Process] = field(default_factory=dict)
+
+    async def keep(self, *arguments: str, **env: str) -> None:
+        """Have this process run, and started again as often as it kills itself."""
+        self._watches.append(asyncio.create_task(self._watch(arguments, env)))
+
+    async def perdure(self, *arguments: object) -> None:
+        """Run a command to its end, again as often as it kills itself, as a person would.
+
+        One that was killed may find what it had started still under way, and asks the person to come back.
+        """
+        killed, tries = 0, 0
+        while status := await (await self._start(arguments, {})).status:
+            killed += status == -signal.SIGKILL
+            tries += status != -signal.SIGKILL
+            assert killed, f"perdure {arguments}: {self.output()}"
+            assert tries < 10, f"perdure {arguments}: {self.output()}"
+            await asyncio.sleep(tries)
+
+    async def close(self) -> None:
+        for watch in self._watches:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+        for process in self._processes.values():
+            await self.ground.fleet.stop(process)
+
+    def failed(self) -> str | None:
+        """Why a process ended by itself, if one did."""
+        for watch in self._watches:
+            if watch.done() and not watch.cancelled() and (error := watch.exception()):
+                return str(error)
+        return None
+
+    def output(self) -> str:
+        """The last that its processes said."""
+        path = self.folder / "output"
+        return "\n".join(path.read_text().splitlines()[-30:]) if path.exists() else ""
+
+    async def _watch(self, arguments: tuple[str, ...], env: dict[str, str]) -> None:
+        while True:
+            process = self._processes[arguments[0]] = await self._start(arguments, env)
+            status = await asyncio.shield(process.status)
+            if status != -signal.SIGKILL:
+                raise AssertionError(f"perdure {arguments} ended with {status}: {self.output()}")
+
+    async def _start(self, arguments: Iterable[object], env: Mapping[str, str]) -> Process:
+        output = self.folder / "output"
+        return await self.ground.fleet.start(arguments, {**self.env, **env}, self.log.path, self.points, output)
+
+    async def rest(self, *running: str) -> None:
+        """Wait until Stripe has told all and nothing runs but these workflows."""
+        wanted = sorted(running)
+        await self.system.admin("flush_webhooks", {"retry_now": True})
+
+        async def still() -> bool:
+            return sorted(await books.running(self.system)) == wanted
+
+        async def for_good() -> bool:
+            for _ in range(3):  # what has just been started is listed a little later
+                if not await still():
+                    return False
+                await asyncio.sleep(0.25)
+            return True
+
+        try:
+            await until(for_good, 40)
+        except AssertionError:
+            found = await books.running(self.system)
+            raise AssertionError(f"these run: {found}, not {wanted}") from None
+
+
+async def play(ground: Ground, scenario: Scenario, points: Iterable[str] = ()) -> Outcome:
+    """Run a scenario, killed once at each of the points."""
+    ground.stages += 1
+    folder = ground.folder / f"stage-{ground.stages}"
+    folder.mkdir()
+    points = tuple(points)
+    patience = PATIENCE.set(2.0 + len(points) / 4)
+    log, error = Log(folder / "log.jsonl"), ""
+    found: dict[str, Any] = {}
+    faults: list[str] = []
+    try:
+        async with _stage(ground, scenario, points, folder, log) as stage:
+            try:
+                await _perform(scenario, stage)
+                found, faults = await books.books(stage.system), await books.faults(stage.system)
+            except Exception:
+                error = f"{traceback.format_exc(limit=-4)}\n{stage.failed() or stage.output()}"
+    finally:
+        PATIENCE.reset(patience)
+    return Outcome(log.killed(), log.points(), found, faults, log.ran(), log.registered(), error)
+
+
+async def _perform(scenario: Scenario, stage: Stage) -> None:
+    script = asyncio.ensure_future(scenario.script(stage))
+    try:
+        while not script.done():
+            await asyncio.wait([script], timeout=1)
+            if failed := stage.failed():
+                raise AssertionError(failed)
+        await script
+    finally:
+        script.cancel()
+
+
+@asynccontextmanager
+async def _stage(
+    ground: Ground, scenario: Scenario, points: tuple[str, ...], folder: Path, log: Log
+) -> AsyncIterator[Stage]:
+    url = await ground.databases.create(await ground.databases.template("campaigns.crash", upgrade))
+    try:
+        async with (
+            ground.temporal() as client,
+            _emulator(ground.fleet, folder) as emulator,
+            running_system(client, url, emulator, folder, queues=(), **scenario.settings) as system,
+        ):
+            env = {
+                "DATABASE_URL": url,
+                "REPORT_STORE_URL": system.settings.need("report_store_url"),
+                "STRIPE_API_KEY": API_KEY,
+                "STRIPE_API_BASE": emulator.url,
+                "RATE_CARD": str(folder / "rates.toml"),
+                "TEMPORAL_ADDRESS": system.client.service_client.config.target_host,
+                "TEMPORAL_NAMESPACE": system.client.namespace,
+                **{name.upper(): value for name, value in scenario.settings.items()},
+            }
+            stage = Stage(system, ground, env, log, points, folder)
+            await stage.keep("worker")
+            try:
+                yield stage
+            finally:
+                await stage.close()
+    finally:
+        await ground.databases.drop(url)
+
+
+@asynccontextmanager
+async def _emulator(fleet: Fleet, folder: Path) -> AsyncIterator[StripeEmulator]:
+    """A Stripe of its own, with its own clock."""
+    emulator = StripeEmulator(folder / "stripe", ports.choose(), folder / "stripe.log", API_KEY)
+    emulator.folder.mkdir()
+    process = await fleet.start_emulator(map(str, emulator.child.command[4:]), emulator.log)
+
+    async def listens() -> bool:
+        return emulator.port_file.exists()
+
+    try:
+        await until(listens)
+        yield emulator
+    finally:
+        await fleet.stop(process)
+
+
+@dataclass
+class Temporals:
+    """Temporal servers, one after the other: a namespace for each of hundreds of stages is much for one."""
+
+    folder: Path
+    started: int = 0
+    _current: tuple[TemporalServer, Client] | None = None
+    _users: dict[str, int] = field(default_factory=dict)
+    _lent: int = 0
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[Client]:
+        """A client of the present server; an earlier one ends with the last that uses it."""
+        async with self._lock:
+            if self._current is None or self._lent >= _STAGES_A_SERVER:
+                self._current, self._lent = await self._start(), 0
+            server, client = self._current
+            self._lent += 1
+            self._users[server.address] = self._users.get(server.address, 0) + 1
+        try:
+            yield client
+        finally:
+            self._users[server.address] -= 1
+            if not self._users[server.address] and self._current[0] is not server:
+                server.child.kill()
+
+    async def _start(self) -> tuple[TemporalServer, Client]:
+        """It gives a killed worker's workflow task out again after two seconds, not ten."""
+        self.started += 1
+        timeout = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="2s"')
+        log = self.folder / f"temporal-{self.started}.log"
+        server = TemporalServer(choose_ports(), log, headless=True, extra=timeout)
+        await server.start()
+        return server, await Client.connect(server.address, data_converter=pydantic_data_converter)
+
+    def close(self) -> None:
+        if self._current is not None:
+            self._current[0].child.kill()
+
+
+@asynccontextmanager
+async def prepared(databases: Databases, folder: Path) -> AsyncIterator[Ground]:
+    """Everything that stages share."""
+    temporals = Temporals(folder)
+    async with running_fleet() as fleet:
+        try:
+            yield Ground(temporals, databases, fleet, folder)
+        finally:
+            temporals.close()

@@ -1,0 +1,146 @@
+"""A process that starts tapped processes of the product: `perdure worker`, `perdure webhook`, any command.
+
+It starts Stripe emulators too, which are not tapped: `{"emulator": true}`.
+
+It imports the product once and forks for each, so that the many restarts cost little. It reads an order per line
+(`{"arguments", "env", "log", "points", "output"}`) and writes a line per event: `{"pid"}` when one is started,
+`{"pid", "status"}` when it has ended. All end with it, when its standard input is closed.
+
+The product's composition is the real one; only its patience is shorter: timeouts of `contracts/retries.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import functools
+import json
+import os
+import select
+import signal
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import worker
+from activities import heartbeats
+from campaigns.crash import taps
+from campaigns.crash.points import Log, Passage
+from contracts import retries
+from starter.cli import main
+from stripe_emulator import __main__ as emulator
+
+# A killed worker's step is tried again after these; none of them decides what is written.
+_PATIENCE = {
+    "STRIPE_STEP": timedelta(seconds=4),
+    "HEARTBEAT": timedelta(seconds=3),
+    "AUDIT_PATIENCE": timedelta(seconds=30),
+}
+_HEARTBEAT_EVERY = 0.5
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+_STICKY = timedelta(seconds=1)
+
+
+def serve() -> None:
+    """Fork on demand until standard input ends."""
+    children: set[int] = set()
+    wakeup, woken = os.pipe()
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    pending = b""
+    while True:
+        ready, _, _ = select.select([sys.stdin.fileno(), wakeup], [], [])
+        if wakeup in ready:
+            os.read(wakeup, 4096)
+            _reap(children)
+        if sys.stdin.fileno() not in ready:
+            continue
+        read = os.read(sys.stdin.fileno(), 1 << 20)
+        if not read:
+            break
+        *lines, pending = (pending + read).split(b"\n")
+        for line in lines:
+            order = json.loads(line)
+            if "kill" in order:
+                if order["kill"] in children:
+                    os.kill(order["kill"], order["signal"])
+            else:
+                children.add(_fork(order))
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _reap(children: set[int]) -> None:
+    while children:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            return
+        children.discard(pid)
+        _tell(pid=pid, status=os.waitstatus_to_exitcode(status))
+
+
+def _fork(order: dict[str, Any]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            _become(order)
+        finally:
+            os._exit(70)
+    _tell(pid=pid)
+    return pid
+
+
+def _tell(**event: int) -> None:
+    os.write(sys.stdout.fileno(), json.dumps(event).encode() + b"\n")
+
+
+def _become(order: dict[str, Any]) -> None:
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    output = os.open(order["output"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.setsid()
+    if sys.platform == "linux":  # it dies with this process's parent, whatever that dies of
+        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
+    os.environ.update(order["env"])
+    arguments: list[str] = order["arguments"]
+    if order["emulator"]:
+        sys.argv = ["emulator", *arguments]
+        os._exit(emulator.main())
+    passage = Passage(Log(Path(order["log"])), frozenset(order["points"]))
+    command = " ".join(each for each in arguments[:2] if not each.startswith("-"))
+    taps.install(passage, "" if arguments[0] == "worker" else command)
+    _be_impatient(passage)
+    sys.argv = ["perdure", *arguments]
+    try:
+        main.run()
+    except SystemExit as ended:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
+
+
+def _be_impatient(passage: Passage) -> None:
+    for name, value in _PATIENCE.items():
+        if hasattr(retries, name):
+            setattr(retries, name, value)
+    heartbeats._EVERY_SECONDS = _HEARTBEAT_EVERY
+    make = vars(worker)["Worker"]
+
+    @functools.wraps(make)
+    def tapped(*args: Any, **kwargs: Any) -> Any:
+        names = [each.__temporal_activity_definition.name for each in kwargs["activities"]]
+        passage.log.append(registered=names)
+        kwargs["interceptors"] = [*kwargs.get("interceptors", ()), taps.Register(passage)]
+        return make(*args, **kwargs, sticky_queue_schedule_to_start_timeout=_STICKY)
+
+    vars(worker)["Worker"] = tapped
+
+
+if __name__ == "__main__":
+    serve()

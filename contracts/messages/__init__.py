@@ -1,0 +1,1 @@
+"""Messages between workflows, activities and clients, one module per subject."""

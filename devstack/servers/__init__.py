@@ -1,0 +1,1 @@
+"""The servers of the stack: PostgreSQL, Temporal, the emulator, the product's own processes."""

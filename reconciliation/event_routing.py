@@ -1,0 +1,250 @@
+"""Which workflow a Stripe event wakes. Pure: the event is data, already verified."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from billing.accounts.attribution import is_attribution_id
+from billing.errors import InputError
+from billing.invoice.states import DEAD, InvoiceState
+from billing.periods import BillingPeriod
+from contracts import stripe_metadata, workflow_ids
+from contracts.messages.invoices import StripeEvent
+from contracts.messages.wake_up import WakeUp
+from contracts.names import Workflows
+
+INVOICE_EVENTS = frozenset(
+    [
+        "invoice.finalized",
+        "invoice.finalization_failed",
+        "invoice.paid",
+        "invoice.payment_failed",
+        "invoice.payment_succeeded",
+        "invoice.marked_uncollectible",
+        "invoice.voided",
+        "invoice.deleted",
+    ]
+)
+INVOICE_CREATED = "invoice.created"
+"""Of interest only when Stripe made it: usage may be put on a subscription's draft."""
+SUBSCRIPTION_EVENTS = frozenset(
+    [
+        "customer.subscription.created",
+        "customer.subscription.updated",
+        "customer.subscription.deleted",
+        "customer.subscription.paused",
+        "customer.subscription.resumed",
+    ]
+)
+CREDIT_NOTE_EVENTS = frozenset(["credit_note.created", "credit_note.updated", "credit_note.voided"])
+DISPUTE_CLOSED = "charge.dispute.closed"
+DISPUTE_EVENTS = frozenset(
+    [
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        DISPUTE_CLOSED,
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
+    ]
+)
+ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS | DISPUTE_EVENTS | {INVOICE_CREATED})
+"""What the endpoint is registered for in Stripe."""
+CAUGHT_UP_EVENTS = sorted(
+    frozenset(ENABLED_EVENTS)
+    - {
+        "invoice.payment_succeeded",  # comes with `invoice.paid`, which comes without it too
+        "charge.dispute.funds_withdrawn",  # of these two only the status is kept, and its changes come by themselves
+        "charge.dispute.funds_reinstated",
+    }
+)
+"""What the catch-up reads. At most 20, for Stripe to choose them."""
+
+_BILLED = frozenset({InvoiceState.BILLED, InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD
+_SATISFIED_IN = {
+    "invoice.finalized": _BILLED,
+    "invoice.finalization_failed": _BILLED,
+    "invoice.marked_uncollectible": frozenset({InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD,
+    "invoice.payment_failed": frozenset({InvoiceState.PAID}) | DEAD,
+    "invoice.paid": frozenset({InvoiceState.PAID}) | DEAD,
+    "invoice.payment_succeeded": frozenset({InvoiceState.PAID}) | DEAD,
+    "invoice.voided": DEAD,
+    "invoice.deleted": DEAD,
+}
+"""By type, the states in which an invoice has nothing to learn from such an event."""
+
+
+def is_satisfied(types: Iterable[str], state: InvoiceState | None) -> bool:
+    """Whether an invoice in this state has nothing to learn from events of these types; of a type not listed it has."""
+    return state is not None and all(state in _SATISFIED_IN.get(each, frozenset()) for each in types)
+
+
+# Stripe's own ids are letters, digits and underscores; nothing else may get into workflow ids and logs.
+_STRIPE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_KEY_TAIL = re.compile(r"[a-z_]{1,32}(/[A-Za-z0-9][A-Za-z0-9._-]{0,254}){0,2}")
+"""Of an invoice key, what follows period and attribution id: reason, subject, ordinal."""
+_LONGEST_KEY = 500  # a metadata value's length in Stripe
+
+
+_THIN = "v2."  # objects of Stripe's thin events, which have no snapshot; none of them is known here
+
+
+class MalformedEventError(Exception):
+    """Signed, but not an event."""
+
+
+class Unheeded(StrEnum):
+    """Why an event wakes nobody; the webhook counts it under this name."""
+
+    FOREIGN = "foreign"
+    """Of a type that is heeded, but its subject does not say that it is ours."""
+    IGNORED = "ignored"
+    """Of a type that nobody waits for, or without a usable id."""
+
+
+def parse(body: bytes) -> Any:
+    """The JSON value that a verified body is.
+
+    Raises:
+        MalformedEventError: it is none, or one that no event of Stripe's can be: NaN, absurd numbers or nesting.
+    """
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise MalformedEventError(f"not JSON: {type(error).__name__} {str(error)[:80]}") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def wake_up(payload: Any) -> WakeUp | Unheeded:
+    """The workflow that this event is for, or why it is for none.
+
+    Raises:
+        MalformedEventError: the payload is not an event object.
+    """
+    if isinstance(payload, dict) and isinstance(kind := payload.get("object"), str) and kind.startswith(_THIN):
+        return Unheeded.IGNORED
+    event, subject = _event(payload)
+    if event.type == INVOICE_CREATED or event.type in INVOICE_EVENTS:
+        return _invoice(event, subject)
+    if event.type in SUBSCRIPTION_EVENTS:
+        return _subscription(event, subject)
+    if event.type in CREDIT_NOTE_EVENTS:
+        return _credit_note(event, subject)
+    if event.type in DISPUTE_EVENTS:
+        return _dispute(event, subject)
+    return Unheeded.IGNORED
+
+
+def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
+    try:
+        if payload["object"] != "event":
+            raise MalformedEventError("its object is not 'event'")
+        subject = payload["data"]["object"]
+        event_id, kind, created = payload["id"], payload["type"], payload["created"]
+        texts = _matches(_STRIPE_ID, event_id) and isinstance(kind, str)
+        if not (texts and type(created) is int and isinstance(subject, dict)):
+            raise MalformedEventError("id, type, created or data.object is of a wrong type")
+        return StripeEvent(event_id=event_id, type=kind, created=datetime.fromtimestamp(created, UTC)), subject
+    except (KeyError, TypeError, OverflowError, ValueError, OSError) as error:
+        raise MalformedEventError(f"not an event: {type(error).__name__} {str(error)[:80]}") from error
+
+
+def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
+    metadata = invoice.get("metadata")
+    key = metadata.get(stripe_metadata.INVOICE) if isinstance(metadata, dict) else None
+    if not isinstance(key, str) or not _is_key(key):
+        return _unlinked(event, invoice)
+    if event.type == INVOICE_CREATED:
+        return Unheeded.IGNORED  # we made it ourselves
+    period, attribution_id, *_ = key.split("/")
+    return WakeUp(
+        workflow=Workflows.INVOICE,
+        workflow_id=workflow_ids.invoice(key),
+        input={"invoice_key": key},
+        event=event,
+        summary=f"Invoice of {attribution_id} for {period}, woken by {event.type}",
+        attribution_id=attribution_id,
+        billing_period=period,
+    )
+
+
+def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
+    """Without our metadata: a subscription's new draft, or an event that gives only the invoice's id, is looked up."""
+    parent = invoice.get("parent")
+    of_subscription = isinstance(parent, dict) and parent.get("type") == "subscription_details"
+    gives_more = "customer" in invoice or "metadata" in invoice
+    if gives_more and not (of_subscription and event.type == INVOICE_CREATED):
+        return Unheeded.IGNORED if event.type == INVOICE_CREATED else Unheeded.FOREIGN
+    invoice_id = invoice.get("id")
+    if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
+        return Unheeded.IGNORED
+    return WakeUp(
+        workflow=Workflows.STRIPE_INVOICE,
+        workflow_id=workflow_ids.stripe_invoice(invoice_id),
+        input={"stripe_invoice_id": invoice_id},
+        event=event,
+        summary=f"Whose is {invoice_id}? Woken by {event.type}",
+    )
+
+
+def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | Unheeded:
+    subscription_id = subscription.get("id")
+    if not isinstance(subscription_id, str) or not _matches(_STRIPE_ID, subscription_id):
+        return Unheeded.IGNORED
+    return WakeUp(
+        workflow=Workflows.SUBSCRIPTION,
+        workflow_id=workflow_ids.subscription(subscription_id),
+        input={"stripe_subscription_id": subscription_id},
+        event=event,
+        summary=f"Subscription {subscription_id}",
+    )
+
+
+def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | Unheeded:
+    # Whether the invoice is ours only Postgres knows: a person's credit note has no metadata of ours.
+    invoice_id = note.get("invoice")
+    if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
+        return Unheeded.IGNORED
+    return WakeUp(
+        workflow=Workflows.CREDIT_NOTES_SYNC,
+        workflow_id=workflow_ids.credit_notes_sync(invoice_id),
+        input={"stripe_invoice_id": invoice_id},
+        event=event,
+        summary=f"Credit notes of {invoice_id}, woken by {event.type}",
+    )
+
+
+def _dispute(event: StripeEvent, dispute: dict[str, Any]) -> WakeUp | Unheeded:
+    """It names a charge alone: whether that paid for an invoice of ours is looked up."""
+    dispute_id = dispute.get("id")
+    if not isinstance(dispute_id, str) or not _matches(_STRIPE_ID, dispute_id):
+        return Unheeded.IGNORED
+    return WakeUp(
+        workflow=Workflows.DISPUTE,
+        workflow_id=workflow_ids.dispute(dispute_id),
+        input={"stripe_dispute_id": dispute_id},
+        event=event,
+        summary=f"Dispute {dispute_id}",
+    )
+
+
+def _is_key(key: str) -> bool:
+    period, attribution_id, tail = [*key.split("/", 2), "", ""][:3]
+    if len(key) > _LONGEST_KEY or not is_attribution_id(attribution_id) or not _matches(_KEY_TAIL, tail):
+        return False
+    try:
+        BillingPeriod.parse(period)
+    except InputError:
+        return False
+    return True
+
+
+def _matches(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None

@@ -1,0 +1,79 @@
+"""Our invoice lines as Stripe gets them: one each, or folded by workspace class where Stripe takes no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from billing.invoice.states import MOST_LINES
+from billing.pricing.graduation import tiers_in_words
+from billing.pricing.rating import LineKind, RatedLine
+from storage.invoices.records import InvoiceLineRecord, InvoiceRecord
+
+
+@dataclass(frozen=True)
+class InvoiceItem:
+    """A line of a Stripe invoice. `line_id` names it in its metadata; `amount` in minor units."""
+
+    line_id: str
+    amount: int
+    description: str
+
+
+def stripe_lines(record: InvoiceRecord) -> list[InvoiceItem]:
+    """The Stripe lines of an invoice, always the same for the same lines of ours; they come to the same amount.
+
+    Stripe takes 250: more are folded by workspace class, and what is still too many, the smallest first, into one
+    line. The report itemises all of them.
+    """
+    if len(record.lines) <= MOST_LINES:
+        return [_one(record.key, line) for line in record.lines]
+    by_class: dict[str, list[RatedLine]] = {}
+    for line in record.lines:
+        if line.rated.kind is LineKind.USAGE:
+            by_class.setdefault(line.rated.workspace_class, []).append(line.rated)
+    tiers = [line.rated for line in record.lines if line.rated.kind is LineKind.TIERS]
+    kept, others = _split(by_class, MOST_LINES - bool(tiers))
+    items = [
+        _folded(f"{record.key}#class:{number}", name, by_class[name]) for number, name in enumerate(sorted(kept), 1)
+    ]
+    if others:
+        lines = [line for name in others for line in by_class[name]]
+        items.append(_folded(f"{record.key}#others", f"{len(others)} further workspace classes", lines))
+    if tiers:
+        amount = sum(line.amount for line in tiers)
+        items.append(InvoiceItem(f"{record.key}#tiers", amount, "Included credits and graduated prices"))
+    return items
+
+
+def expected_lines(record: InvoiceRecord) -> list[tuple[str, int]]:
+    """(line id, amount in minor units) of the lines that Stripe is to have, sorted."""
+    return sorted((item.line_id, item.amount) for item in stripe_lines(record))
+
+
+def _split(by_class: dict[str, list[RatedLine]], room: int) -> tuple[Sequence[str], Sequence[str]]:
+    """The classes with a line of their own, and those that share one: the smallest amounts."""
+    names = sorted(by_class, key=lambda name: (-sum(line.amount for line in by_class[name]), name))
+    return (names, []) if len(names) <= room else (names[: room - 1], names[room - 1 :])
+
+
+def _one(key: str, line: InvoiceLineRecord) -> InvoiceItem:
+    rated = line.rated
+    if rated.kind is LineKind.TIERS:
+        description = f"Included credits and graduated prices: {tiers_in_words(rated.tiers)}"
+    else:
+        as_default = " (rated as default)" if rated.rated_as_default else ""
+        rate = f"{rated.credits_per_minute.normalize():f} credits/min"
+        description = f"{rated.workspace_class}{as_default}: {_hours([rated])} at {rate} = {rated.credits:,f} credits"
+    return InvoiceItem(f"{key}#{line.line_no}", rated.amount, description)
+
+
+def _folded(line_id: str, name: str, lines: Sequence[RatedLine]) -> InvoiceItem:
+    credits = sum((line.credits for line in lines), Decimal(0))
+    description = f"{name}: {_hours(lines)} = {credits:,f} credits"
+    return InvoiceItem(line_id, sum(line.amount for line in lines), description)
+
+
+def _hours(lines: Iterable[RatedLine]) -> str:
+    return f"{sum(line.duration_us for line in lines) / 3_600_000_000:,.2f} h"

@@ -1,0 +1,191 @@
+"""`perdure accounts`: accounts and windows from a file, or from Stripe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from billing.errors import InputError
+from billing.usage.parsing import parse_time
+from starter.cli import common, tables
+from starter.cli.imports import commands as imports
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from temporalio.client import Client, WorkflowHandle
+
+    from contracts.messages.subscriptions import AccountsSyncOutcome
+
+app = typer.Typer(help="Accounts and their subscription windows: import, sync, policy.", no_args_is_help=True)
+
+_POLL_SECONDS = 0.5
+_WORKER_SHOULD_ANSWER_SECONDS = 10.0
+
+
+@app.command("import")
+@common.command
+async def import_(file: imports.FileArgument, as_json: common.AsJson = False) -> int:
+    """Upsert accounts and windows from CSV, JSON Lines or Parquet; good rows are kept, bad ones reported."""
+    return await imports.import_command(imports.ACCOUNTS, file, as_json=as_json)
+
+
+@app.command("policy")
+@common.command
+async def policy(
+    account: Annotated[str, typer.Argument(metavar="ID", help="The attribution id.")],
+    charge_on: Annotated[str | None, typer.Option(metavar="own|subscription|default")] = None,
+    finalization: Annotated[str | None, typer.Option(metavar="at_once|grace|approval|default")] = None,
+    limit_amount: Annotated[
+        str | None, typer.Option(metavar="AMOUNT|default", help="In major units of its currency.")
+    ] = None,
+    limit_multiple: Annotated[
+        str | None, typer.Option(metavar="NUMBER|default", help="Times its period before.")
+    ] = None,
+    limit_carried_share: Annotated[
+        str | None, typer.Option(metavar="SHARE|default", help="Of older usage, from 0 to 1.")
+    ] = None,
+    included_credits: Annotated[
+        str | None, typer.Option(metavar="CREDITS|default", help="Free credits of each month, in place of the card's.")
+    ] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Show or set how one account is charged and what stops its bills; `default` goes back to the deployment's.
+
+    What is changed holds for invoices that are made from now on.
+    """
+    from starter.cli.accounts.policy import change_policy, policy_in_words
+
+    changes = {
+        "charge_on": charge_on,
+        "finalization": finalization,
+        "limit_amount": limit_amount,
+        "limit_multiple": limit_multiple,
+        "limit_carried_share": limit_carried_share,
+        "included_credits": included_credits,
+    }
+    settings = common.settings()
+    async with common.database(settings) as db:
+        document = await change_policy(db, settings, account, changes)
+    if as_json:
+        common.print_json(document)
+        return
+    for line in policy_in_words(document):
+        tables.say(line)
+
+
+@app.command("sync")
+@common.command
+async def sync(
+    bill_after: Annotated[
+        str | None,
+        typer.Option(metavar="INSTANT", help="Usage of accounts seen for the first time is charged from then on."),
+    ] = None,
+    as_json: common.AsJson = False,
+) -> int:
+    """Take over customers that name an attribution id, and their subscriptions, from Stripe.
+
+    Usage before --bill-after (default: now) is never charged to an account that is seen for the first time.
+    """
+    from temporalio.client import WorkflowFailureError
+
+    from temporal.client import connect
+
+    since = _instant(bill_after) if bill_after is not None else None
+    handle = await _start(await connect(), since)
+    try:
+        outcome = await _watch(handle)
+    except WorkflowFailureError as error:
+        raise common.CommandError(f"{handle.id} failed: {error.cause}") from error
+    if as_json:
+        common.print_json({"workflow_id": handle.id, **outcome.model_dump(include={"seen", "stored", "faults"})})
+    else:
+        for fault in outcome.faults:
+            tables.complain(f"refused: {fault}")
+        tables.say(f"{outcome.seen} customers seen, {outcome.stored} accounts stored, {len(outcome.faults)} refused.")
+    return 1 if outcome.faults else 0
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except InputError as error:
+        raise InputError(f"--bill-after: {error}") from None
+
+
+async def _start(client: Client, bill_after: datetime | None) -> WorkflowHandle[Any, AccountsSyncOutcome]:
+    """Start a sync, or join the one that runs, unless that might have another `bill_after` than is wanted."""
+    from temporalio.exceptions import WorkflowAlreadyStartedError
+
+    from contracts import workflow_ids
+    from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncOutcome
+    from contracts.names import BILLING_QUEUE, Workflows
+
+    since = bill_after or datetime.now(UTC)
+    try:
+        return await client.start_workflow(
+            Workflows.ACCOUNTS_SYNC,
+            AccountsSyncInput(bill_after=since),
+            id=workflow_ids.ACCOUNTS_SYNC,
+            task_queue=BILLING_QUEUE,
+            result_type=AccountsSyncOutcome,
+            static_summary="Accounts from Stripe",
+            static_details=f"New accounts are charged from {since:%Y-%m-%d %H:%M:%S UTC} on.",
+        )
+    except WorkflowAlreadyStartedError:
+        if bill_after is not None:
+            raise common.CommandError(
+                "a sync is running already, with a --bill-after of its own: watch it by `perdure accounts sync`, "
+                "then run this again"
+            ) from None
+        return client.get_workflow_handle(workflow_ids.ACCOUNTS_SYNC, result_type=AccountsSyncOutcome)
+
+
+async def _watch(handle: WorkflowHandle[Any, AccountsSyncOutcome]) -> AccountsSyncOutcome:
+    """The result; until it comes, what the workflow says of itself is shown."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    result = asyncio.ensure_future(handle.result())
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=common.err, transient=True, disable=not common.err.is_terminal) as bar:
+        task = asyncio.ensure_future(_show_details(handle, bar))
+        try:
+            return await result
+        finally:
+            result.cancel()
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def _show_details(handle: WorkflowHandle[Any, AccountsSyncOutcome], bar: Progress) -> None:
+    task = bar.add_task("Waiting for a worker", total=None)
+    begun, warned = asyncio.get_running_loop().time(), False
+    while True:
+        details = await _details(handle)
+        if details is not None:
+            bar.update(task, description=details)
+        elif not warned and asyncio.get_running_loop().time() - begun > _WORKER_SHOULD_ANSWER_SECONDS:
+            warned = True
+            tables.complain("no worker has taken it up yet: it goes on as soon as `perdure worker` runs")
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _details(handle: WorkflowHandle[Any, AccountsSyncOutcome]) -> str | None:
+    """What the workflow says it does; none while no worker answers."""
+    from datetime import timedelta
+
+    from temporalio.api.sdk.v1 import WorkflowMetadata
+    from temporalio.client import WorkflowQueryFailedError
+    from temporalio.service import RPCError
+
+    try:
+        metadata: WorkflowMetadata = await handle.query(
+            "__temporal_workflow_metadata", result_type=WorkflowMetadata, rpc_timeout=timedelta(seconds=3)
+        )
+    except (RPCError, WorkflowQueryFailedError):
+        return None
+    return metadata.current_details

@@ -1,0 +1,179 @@
+"""`perdure audit`: proves that Postgres, reports and Stripe agree, or says where they do not and what to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from billing.accounts.attribution import is_attribution_id
+from billing.audit.checks import REMEDIES, AuditScope, Check
+from billing.errors import InputError
+from billing.money import format_amount
+from billing.periods import BillingPeriod
+from billing.report.canonical import format_instant
+from settings import age
+from starter.cli import common, tables
+
+if TYPE_CHECKING:
+    from storage.audit.runs import AuditRecord, Finding
+    from storage.postgres.database import Database
+
+_USAGE = 2
+_SHOWN = 100
+
+
+@common.command
+async def audit(
+    period: Annotated[str | None, typer.Option(metavar="PERIOD", help="This month alone, such as 2022-05.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="ID", help="This account alone.")] = None,
+    stuck_after: Annotated[
+        str | None, typer.Option(metavar="AGE", help="What waits for longer is stuck: 12h, 7d; else AUDIT_STUCK_AFTER.")
+    ] = None,
+    last: Annotated[bool, typer.Option("--last", help="Show the last one over this again; nothing is run.")] = False,
+    as_json: common.AsJson = False,
+) -> int:
+    """Prove that nothing is billed twice or lost and that all books agree; the status is 1 when anything differs."""
+    try:
+        scope, older_than = _read(period, account, stuck_after)
+    except (InputError, ValueError) as error:
+        common.err.print(f"perdure: {error}", markup=False)
+        return _USAGE
+    async with common.database(common.settings()) as db:
+        if last:
+            audit_id = await _last(db, scope)
+        else:
+            from starter.cli.audit import run as audit_run
+
+            audit_id = await audit_run.run(scope, older_than)
+        return await _show(db, audit_id, as_json=as_json)
+
+
+def _read(period: str | None, account: str | None, stuck_after: str | None) -> tuple[AuditScope, timedelta | None]:
+    if period is not None:
+        period = str(BillingPeriod.parse(period))
+    if account is not None and not is_attribution_id(account):
+        raise InputError(f"--account {account!r}: write team:<id> or user:<id>")
+    try:
+        older_than = None if stuck_after is None else age(stuck_after)
+    except ValueError as error:
+        raise InputError(f"--stuck-after {error}") from error
+    return AuditScope(period, account), older_than
+
+
+async def _last(db: Database, scope: AuditScope) -> str:
+    from storage.audit.runs import newest_audit
+
+    found = await newest_audit(db, scope)
+    if found is None:
+        raise common.CommandError("there was no such audit yet: leave --last out to make one")
+    return found
+
+
+async def _show(db: Database, audit_id: str, *, as_json: bool) -> int:
+    """Print the audit; the exit status."""
+    from storage.audit.runs import load_audit
+
+    found = await load_audit(db, audit_id)
+    if found is None:
+        raise common.CommandError(f"audit {audit_id} is not in the database: was it restored meanwhile?")
+    clean = _is_clean(found)
+    if as_json:
+        await _print_document(db, found, clean=clean)
+    else:
+        await _print(db, found, clean=clean)
+    return 0 if clean else 1
+
+
+def _is_clean(audit: AuditRecord) -> bool:
+    """Whether it ended, made every check, and found nothing."""
+    made = {record.check for record in audit.checks}
+    return audit.finished_at is not None and made == set(Check) and not any(r.discrepancies for r in audit.checks)
+
+
+async def _print_document(db: Database, audit: AuditRecord, *, clean: bool) -> None:
+    """One JSON document, written as the findings are read: there may be any number."""
+    from storage.audit.runs import audit_findings
+
+    head = {
+        "audit_id": audit.id,
+        "period": audit.scope.period,
+        "attribution_id": audit.scope.attribution_id,
+        "stuck_after_seconds": int(audit.stuck_after.total_seconds()),
+        "started_at": format_instant(audit.started_at),
+        "finished_at": None if audit.finished_at is None else format_instant(audit.finished_at),
+        "clean": clean,
+        "checks": [
+            {"check": str(record.check), "figures": dict(record.figures), "discrepancies": record.discrepancies}
+            for record in audit.checks
+        ],
+    }
+    sys.stdout.write(json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "findings": [')
+    comma = ""
+    async for check, finding in audit_findings(db, audit.id):
+        document = json.dumps(_document(check, finding), ensure_ascii=False)
+        sys.stdout.write(f"{comma}\n    {document}")
+        comma = ","
+    sys.stdout.write("\n  ]\n}\n" if comma else "]\n}\n")
+
+
+def _document(check: Check, finding: Finding) -> dict[str, Any]:
+    return {"check": str(check), **asdict(finding), "what_to_do": REMEDIES.get(finding.kind, "")}
+
+
+async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
+    from storage.audit.runs import audit_findings
+
+    made = {record.check: record for record in audit.checks}
+    table = tables.make_table("", "Check", "Discrepancies", "Figures", right=("Discrepancies",))
+    for check in Check:
+        record = made.get(check)
+        figures = filter(None, (_figure(*each) for each in record.figures.items())) if record else ()
+        tables.add_row(table, check, record.discrepancies if record else "not made", ", ".join(figures))
+    tables.print_table(table)
+    total = sum(record.discrepancies for record in audit.checks)
+    shown = 0
+    async for check, finding in audit_findings(db, audit.id):
+        if shown == _SHOWN:
+            break
+        shown += 1
+        _print_finding(check, finding)
+    options = "".join(
+        f" {name} {value}"
+        for name, value in (("--period", audit.scope.period), ("--account", audit.scope.attribution_id))
+        if value
+    )
+    if total > shown:
+        tables.say(f"{total - shown} more: `perdure audit --last{options} --json` gives all of them.")
+    found = "1 discrepancy" if total == 1 else f"{total} discrepancies"
+    unmade = "; not every check was made" if len(made) < len(Check) else ""
+    tables.say("Everything agrees." if clean else f"{found}{unmade}.")
+
+
+def _figure(name: str, value: int | str) -> str:
+    """A figure in people's units; nothing for usage of a kind that there is none of. JSON has all, exactly."""
+    words, _, last = name.rpartition("_")
+    if last == "us" and isinstance(value, int):
+        return f"{words.replace('_', ' ')} {tables.hours(value)}" if value else ""
+    if words == "amount" and isinstance(value, int):
+        return format_amount(value, last)
+    return f"{name.replace('_', ' ')} {value}"
+
+
+def _print_finding(check: Check, finding: Finding) -> None:
+    ids = {
+        "account": finding.attribution_id,
+        "instance": finding.instance_id,
+        "invoice": finding.invoice_key,
+        "Stripe": finding.stripe_id,
+        "report": finding.report_id,
+    }
+    named = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
+    tables.say(f"{finding.kind} ({check}): {named}")
+    # What stands in Stripe's metadata may be anything.
+    tables.say(f"    {''.join(each if each.isprintable() else ' ' for each in finding.detail)}")
+    tables.say(f"    What to do: {REMEDIES.get(finding.kind, '')}")

@@ -1,0 +1,46 @@
+"""`perdure explain`: what became of every second of a workspace instance, or of what an invoice bills, and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from billing.errors import InputError
+from billing.pricing.rate_card import load_rate_card
+from starter.cli import common
+from starter.cli.explain import instance as explain_instance
+from starter.cli.explain import invoice as explain_invoice
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `perdure`."""
+    app.command("explain")(explain)
+
+
+@common.command
+async def explain(
+    instance_id: Annotated[
+        str | None, typer.Argument(metavar="[INSTANCE_ID]", help="The workspace instance's id.")
+    ] = None,
+    invoice: Annotated[
+        str | None,
+        typer.Option("--invoice", metavar="KEY", help="What this invoice bills."),
+    ] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="With --invoice: every interval, however many there are.")
+    ] = False,
+    as_json: common.AsJson = False,
+) -> None:
+    """Every interval of an instance, or of an invoice: what became of it at which rate, and the rule that decided."""
+    if (instance_id is None) == (invoice is None):
+        raise InputError("name a workspace instance, or an invoice with --invoice KEY")
+    settings = common.settings()
+    rate_card = load_rate_card(settings.rate_card)
+    now = datetime.now(UTC)
+    async with common.database(settings) as db:
+        if invoice is not None:
+            await explain_invoice.explain(db, settings, rate_card, invoice, now=now, every=all_, as_json=as_json)
+        elif instance_id is not None:
+            await explain_instance.explain(db, settings, rate_card, instance_id, now=now, as_json=as_json)

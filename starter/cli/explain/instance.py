@@ -1,0 +1,188 @@
+"""What became of every second of one workspace instance, as JSON and for people."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from billing.errors import InputError
+from billing.invoice.credit_notes import CreditKind, CreditNoteState
+from billing.periods import BillingPeriod
+from billing.report.canonical import format_credits, format_decimal, format_instant
+from starter.cli import common, tables
+from starter.cli.explain.words import FATES, INVALID, time, timeline, why
+from starter.cli.invoices.credit import credit_note_document, sentence
+
+if TYPE_CHECKING:
+    from billing.pricing.rating import RateCard
+    from settings import Settings
+    from storage.invoices.credit_notes import CreditNoteRecord
+    from storage.postgres.database import Database
+    from storage.usage.explain import ClaimedOn, Explanation, Interval
+
+
+async def explain(
+    db: Database, settings: Settings, rate_card: RateCard, instance_id: str, *, now: datetime, as_json: bool
+) -> None:
+    """Explain an instance, on the screen or as JSON.
+
+    Raises:
+        InputError: there is no such instance.
+    """
+    from storage.invoices import credit_notes
+    from storage.usage import explain as store
+
+    found = await store.explain_instance(db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card)
+    if found is None:
+        raise InputError(f"there is no instance {instance_id!r}: `perdure instances import` brings them in")
+    ids = sorted({each.on.invoice_id for each in (*found.intervals, *found.beyond_runtime) if each.on})
+    notes = [note for group in (await credit_notes.credit_notes_of(db, ids)).values() for note in group]
+    if as_json:
+        common.print_json(_document(found, notes, settings.zone))
+    else:
+        _print(found, notes, now, settings.zone)
+
+
+def _period_start(each: Interval, zone: tzinfo) -> datetime | None:
+    return BillingPeriod.parse(each.on.billing_period).start(zone) if each.on else None
+
+
+def _touching(found: Explanation, on: ClaimedOn, notes: list[CreditNoteRecord]) -> list[CreditNoteRecord]:
+    """The credit notes that an interval on this line has to do with: its instance's, its line's, its invoice's."""
+
+    def touches(note: CreditNoteRecord) -> bool:
+        if note.kind is CreditKind.INSTANCE:
+            return note.instance_id == found.instance_id
+        return note.kind is CreditKind.AMOUNT or note.line_no == on.line_no
+
+    return [note for note in notes if note.invoice_id == on.invoice_id and touches(note)]
+
+
+def _touched(found: Explanation, notes: list[CreditNoteRecord]) -> list[CreditNoteRecord]:
+    claimed = [each.on for each in (*found.intervals, *found.beyond_runtime) if each.on]
+    ids = {note.id for on in claimed for note in _touching(found, on, notes)}
+    return [note for note in notes if note.id in ids]
+
+
+def _document(found: Explanation, notes: list[CreditNoteRecord], zone: tzinfo) -> dict[str, Any]:
+    return {
+        "instance_id": found.instance_id,
+        "attribution_id": found.attribution_id,
+        "workspace_class": found.workspace_class,
+        "started": _instant(found.started),
+        "ended": _instant(found.ended),
+        "invalid_reason": found.invalid,
+        "runtime_us": found.runtime_us,
+        "intervals": [_interval(found, each, notes, zone) for each in found.intervals],
+        "beyond_runtime": [_interval(found, each, notes, zone) for each in found.beyond_runtime],
+        "released": [
+            {
+                "from": format_instant(claim.since),
+                "to": format_instant(claim.until),
+                "invoice_key": claim.invoice_key,
+                "line_no": claim.line_no,
+                "released_at": format_instant(claim.released_at),
+                "reason": claim.reason,
+            }
+            for claim in found.released
+        ],
+        "credit_notes": [credit_note_document(note) for note in _touched(found, notes)],
+    }
+
+
+def _interval(found: Explanation, each: Interval, notes: list[CreditNoteRecord], zone: tzinfo) -> dict[str, Any]:
+    on = each.on
+    return {
+        "from": format_instant(each.since),
+        "to": format_instant(each.until),
+        "duration_us": each.duration_us,
+        "fate": each.fate,
+        "reason": found.invalid if each.fate == "invalid" else None,
+        "why": why(found, each, _period_start(each, zone)),
+        "invoice_key": on and on.invoice_key,
+        "invoice_state": on and str(on.invoice_state),
+        "stripe_invoice_id": on and on.stripe_invoice_id,
+        "line_no": on and on.line_no,
+        "workspace_class": on and on.workspace_class,
+        "rate": on and format_decimal(on.credits_per_minute),
+        "rate_from": on and format_instant(on.rate_from),
+        "rated_as_default": on and on.rated_as_default,
+        "price_per_credit": on and format_decimal(on.price_per_credit),
+        "currency": on and on.currency,
+        "credits": on and format_credits(on.credits),
+        "credit_notes": [note.key for note in _touching(found, on, notes)] if on else [],
+    }
+
+
+def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zone: tzinfo) -> None:
+    until = f"until {time(found.ended)}" if found.ended else f"and still runs, here up to {time(now)}"
+    whose = found.attribution_id or "nobody"
+    started = f"ran from {time(found.started)} {until}" if found.started else "never started"
+    tables.say(f"{found.instance_id} of {whose}, class {found.workspace_class}: {started}.")
+    if found.invalid:
+        tables.say(f"It is invalid: {INVALID[found.invalid]}.")
+    for line in timeline(found.intervals):
+        tables.say(line)
+    if found.intervals:
+        _print_intervals("", found, found.intervals, notes)
+        _print_rules(found, found.intervals, zone)
+    sums: dict[str, int] = {}
+    for each in found.intervals:
+        sums[each.fate] = sums.get(each.fate, 0) + each.duration_us
+    for fate, duration_us in sums.items():
+        tables.say(f"{tables.hours(duration_us)} {FATES[fate]}.")
+    tables.say(f"{tables.hours(found.runtime_us)} in all.")
+    if found.beyond_runtime:
+        title = "On invoices although it did not run then, as is known now: credit the customer"
+        _print_intervals(title, found, found.beyond_runtime, notes)
+    for claim in found.released:
+        tables.say(
+            f"Was on {claim.invoice_key}, line {claim.line_no}, from {time(claim.since)} to {time(claim.until)}: "
+            f"{claim.reason} at {time(claim.released_at)}."
+        )
+    for note in _touched(found, notes):
+        tables.say(f"Credit note {note.key}: {sentence(note)}")
+
+
+def _print_rules(found: Explanation, intervals: tuple[Interval, ...], zone: tzinfo) -> None:
+    """Each rule once, with the numbers of the intervals that it decided."""
+    decided: dict[str, list[int]] = {}
+    for number, each in enumerate(intervals, 1):
+        decided.setdefault(why(found, each, _period_start(each, zone)), []).append(number)
+    for rule, numbers in decided.items():
+        tables.say(f"{_numbers(numbers)}: {rule}")
+
+
+def _numbers(numbers: list[int]) -> str:
+    shown = ", ".join(str(number) for number in numbers[:8])
+    return shown if len(numbers) <= 8 else f"{shown} and {len(numbers) - 8} more"
+
+
+def _print_intervals(
+    title: str, found: Explanation, intervals: tuple[Interval, ...], notes: list[CreditNoteRecord]
+) -> None:
+    right = ("", "Duration", "Line", "Credits/min", "Credits")
+    names = ("", "From (UTC)", "To (UTC)", "Duration", "What became of it", "Invoice", *right[2:])
+    table = tables.make_table(title, *names, right=right)
+    for number, each in enumerate(intervals, 1):
+        on = each.on
+        fate = each.fate.replace("_", " ")
+        live = [note for note in (_touching(found, on, notes) if on else []) if note.state is CreditNoteState.ISSUED]
+        what = f"{fate}, credited in part or whole" if live else fate
+        tables.add_row(
+            table,
+            number,
+            f"{each.since:%Y-%m-%d %H:%M:%S}",
+            f"{each.until:%Y-%m-%d %H:%M:%S}",
+            tables.hours(each.duration_us),
+            what,
+            on and f"{on.invoice_key} ({on.invoice_state})",
+            on and on.line_no,
+            on and format_decimal(on.credits_per_minute) + (" (as default)" if on.rated_as_default else ""),
+            on and f"{on.credits:,f}",
+        )
+    tables.print_table(table)
+
+
+def _instant(at: datetime | None) -> str | None:
+    return None if at is None else format_instant(at)

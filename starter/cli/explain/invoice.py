@@ -1,0 +1,199 @@
+"""What an invoice bills, interval by interval with the arithmetic, and what else its account used in the period."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from billing.invoice.states import DEAD, InvoiceReason
+from billing.money import format_amount
+from billing.periods import BillingPeriod
+from billing.pricing.rating import LineKind, rate_credits
+from billing.report.canonical import format_decimal, format_instant
+from starter.cli import tables
+from starter.cli.explain.words import FATES, time
+from starter.cli.invoices.commands import find_invoice
+from starter.cli.invoices.document import invoice_document, print_invoice
+
+if TYPE_CHECKING:
+    from billing.pricing.rating import RateCard
+    from settings import Settings
+    from storage.invoices.records import InvoiceLineRecord, InvoiceRecord
+    from storage.postgres.database import Database
+    from storage.usage.explain import Standing
+    from storage.usage.explain_invoice import AccountUsage, InvoicedInterval
+
+_MOST_ON_SCREEN = 50
+_WHY = {
+    InvoiceReason.PERIOD: "It was made by the run of the period",
+    InvoiceReason.CANCELLATION: "It was made because the subscription was cancelled",
+    InvoiceReason.SUBSCRIPTION: "It adds the usage to Stripe's own invoice of the subscription",
+}
+
+
+async def explain(
+    db: Database, settings: Settings, rate_card: RateCard, key: str, *, now: datetime, every: bool, as_json: bool
+) -> None:
+    """Explain an invoice, on the screen or as JSON.
+
+    Raises:
+        InputError: there is no such invoice.
+        MismatchError: its intervals do not come to its lines.
+    """
+    from storage.invoices import credit_notes, disputes
+    from storage.usage.explain import load_standing
+    from storage.usage.explain_invoice import account_usage
+
+    record = await find_invoice(db, key)
+    period = BillingPeriod.parse(record.billing_period)
+    start = period.start(settings.zone)
+    async with db.transaction(read_only=True) as connection:
+        usage = await account_usage(
+            connection,
+            record.attribution_id,
+            start,
+            period.end(settings.zone),
+            now=now,
+            bill_after=settings.bill_after,
+            first_rate=rate_card.versions[0].effective_from,
+        )
+        standing = await load_standing(connection, record.attribution_id, settings.bill_after)
+    notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])
+    disputed = (await disputes.of_invoices(db, [record.id])).get(record.id, [])
+    if as_json:
+        document = invoice_document(record, notes, disputed)
+        document["why"] = why(record, standing, start)
+        document["account_usage"] = _usage_document(usage)
+        await _print_json(db, record, document, start)
+        return
+    print_invoice(record, notes, disputed)
+    tables.say(why(record, standing, start))
+    for line in record.lines:
+        tables.say(arithmetic(line, record.currency))
+    await _print_intervals(db, record, start, None if every else _MOST_ON_SCREEN)
+    _print_usage(record, usage)
+
+
+def why(record: InvoiceRecord, standing: Standing, period_start: datetime) -> str:
+    """Which usage the invoice bills by which rule, in words."""
+    windows = ", ".join(
+        f"{time(window.since)} to {time(window.until) if window.until else 'now'}" for window in standing.windows
+    )
+    floor = f" and from {time(standing.bill_after)} on" if standing.bill_after else ""
+    carried = sum(line.carried_us for line in record.lines)
+    earlier = (
+        f" {tables.hours(carried)} of it is from before {time(period_start)}, and was on no invoice until then."
+        if carried
+        else ""
+    )
+    return (
+        f"{_WHY[record.reason]}: all that {record.attribution_id} used up to {time(record.cutoff)} within its "
+        f"subscriptions ({windows or 'none by now'}){floor}, and that was on no other invoice.{earlier}"
+    )
+
+
+def arithmetic(line: InvoiceLineRecord, currency: str) -> str:
+    """How a line comes to its amount."""
+    rated = line.rated
+    amount = format_amount(rated.amount, currency)
+    if rated.kind is LineKind.TIERS:
+        return f"Line {line.line_no}: {tables.line_name(rated)}: {amount}"
+    minutes = format_decimal(_minutes(rated.duration_us))
+    return (
+        f"Line {line.line_no}: {minutes} min x {format_decimal(rated.credits_per_minute)} credits/min = "
+        f"{rated.credits:,f} credits x {format_decimal(rated.price_per_credit)} = {amount}"
+    )
+
+
+def _minutes(duration_us: int) -> Decimal:
+    return Decimal(duration_us) / 60_000_000
+
+
+async def _print_intervals(db: Database, record: InvoiceRecord, period_start: datetime, most: int | None) -> None:
+    from storage.usage.explain_invoice import invoice_intervals
+
+    right = ("Line", "Duration", "Credits")
+    table = tables.make_table("", "Instance", "From (UTC)", "To (UTC)", "Duration", "Line", "Credits", "", right=right)
+    total_us = count = 0
+    rates = {line.line_no: line.rated.credits_per_minute for line in record.lines}
+    async with aclosing(invoice_intervals(db, record)) as intervals:
+        async for each in intervals:
+            count += 1
+            total_us += each.duration_us
+            if most is not None and count > most:
+                continue
+            tables.add_row(
+                table,
+                each.instance_id,
+                f"{each.since:%Y-%m-%d %H:%M:%S}",
+                f"{each.until:%Y-%m-%d %H:%M:%S}",
+                tables.hours(each.duration_us),
+                each.line_no,
+                f"{rate_credits(each.duration_us, rates[each.line_no]):,f}" if each.line_no in rates else None,
+                _remark(each, period_start),
+            )
+    if count:
+        tables.print_table(table)
+    if most is not None and count > most:
+        tables.say(f"{count - most} more intervals: `perdure explain --invoice '{record.key}' --all` shows them.")
+    instead = " It is dead: its usage is billable again." if record.state in DEAD and not record.written_off else ""
+    tables.say(f"{count} intervals, {tables.hours(total_us)} in all, as its lines say.{instead}")
+
+
+def _remark(each: InvoicedInterval, period_start: datetime) -> str | None:
+    if each.released_at:
+        return f"released at {time(each.released_at)}"
+    carried = _carried_us(each, period_start)
+    whole = "carried over" if carried == each.duration_us else f"{tables.hours(carried)} of it carried over"
+    return whole if carried else None
+
+
+def _carried_us(each: InvoicedInterval, period_start: datetime) -> int:
+    """What of it is from before the period's start."""
+    return max(0, (min(each.until, period_start) - each.since) // timedelta(microseconds=1))
+
+
+def _print_usage(record: InvoiceRecord, usage: AccountUsage) -> None:
+    tables.say(f"What became of all that {record.attribution_id} used in {record.billing_period}:")
+    for fate, key, duration_us in usage.fates:
+        where = "on this invoice" if key == record.key else f"on {key}" if key else FATES[fate]
+        state = f" ({FATES[fate]})" if key else ""
+        tables.say(f"  {tables.hours(duration_us):>14}  {where}{state}")
+    tables.say(f"  {tables.hours(usage.runtime_us):>14}  in all")
+
+
+def _usage_document(usage: AccountUsage) -> dict[str, Any]:
+    fates = [{"fate": fate, "invoice_key": key, "duration_us": duration_us} for fate, key, duration_us in usage.fates]
+    return {"runtime_us": usage.runtime_us, "fates": fates}
+
+
+async def _print_json(db: Database, record: InvoiceRecord, document: dict[str, Any], period_start: datetime) -> None:
+    """The document with its intervals, which are written as they are read: memory does not grow with them."""
+    from storage.usage.explain_invoice import invoice_intervals
+
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n  "intervals": [')
+    separator = "\n"
+    try:
+        async with aclosing(invoice_intervals(db, record)) as intervals:
+            async for each in intervals:
+                text = json.dumps(_interval(each, period_start), ensure_ascii=False)
+                sys.stdout.write(f"{separator}    {text}")
+                separator = ",\n"
+    finally:
+        sys.stdout.write("\n  ]\n}\n")
+
+
+def _interval(each: InvoicedInterval, period_start: datetime) -> dict[str, Any]:
+    return {
+        "instance_id": each.instance_id,
+        "line_no": each.line_no,
+        "from": format_instant(each.since),
+        "to": format_instant(each.until),
+        "duration_us": each.duration_us,
+        "carried_us": _carried_us(each, period_start),
+        "released_at": None if each.released_at is None else format_instant(each.released_at),
+    }

@@ -1,0 +1,168 @@
+"""The rule that decided an interval, in words, and intervals as a small timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.report.canonical import format_decimal
+
+if TYPE_CHECKING:
+    from storage.usage.explain import ClaimedOn, Explanation, Interval, Standing, Window
+
+FATES = {
+    "billed": "billed",
+    "open": "on an invoice that is not billed yet",
+    "written_off": "on an invoice that was voided and written off: it is not billed again",
+    "invalid": "not billable: the instance is invalid",
+    "uncovered": "not charged: the account had no subscription then",
+    "before_bill_after": "not charged: before the instant from which the account is charged",
+    "before_first_rate": "not charged: before the first rate of the rate card",
+    "unbilled": "not billed yet: the next run bills it",
+}
+"""What became of usage, by fate; in the order in which people read them."""
+INVALID = {
+    "no_creation_time": "it has no creation time",
+    "no_started_time": "it has no start",
+    "ends_before_start": "it ends before it starts",
+    "no_attribution_id": "it names nobody who pays",
+    "malformed_attribution_id": "its attribution id is malformed",
+    "no_such_account": "there is no account of its attribution id",
+}
+_MARKS = {
+    "billed": "█",
+    "open": "▓",
+    "written_off": "▒",
+    "unbilled": "o",
+    "uncovered": "-",
+    "before_bill_after": "<",
+    "before_first_rate": "_",
+    "invalid": "x",
+}
+_REASONS = {
+    InvoiceReason.PERIOD: "the invoice of the period {period}",
+    InvoiceReason.CANCELLATION: "the invoice made when the subscription was cancelled, in {period}",
+    InvoiceReason.SUBSCRIPTION: "Stripe's own invoice of the subscription, in {period}",
+}
+_WIDTH = 60
+
+
+def why(found: Explanation, interval: Interval, period_start: datetime | None) -> str:
+    """The rule that decided this interval, as one or two sentences.
+
+    `period_start` of the invoice's period tells usage of the period from what was carried over into it.
+    """
+    standing = found.standing
+    if interval.on is not None:
+        covered = _covering(standing, interval)
+        return f"{_invoiced(interval.on, interval, period_start)} {covered} {_rated(interval.on)}".strip()
+    match interval.fate:
+        case "invalid":
+            return f"Never billed as it stands: {INVALID[found.invalid or '']}. Import it corrected, and it is billed."
+        case "uncovered":
+            return f"Usage is charged within a subscription only. {_around(standing, interval)}"
+        case "before_bill_after":
+            return f"The account is charged for usage from {time(standing.bill_after)} on."
+        case "before_first_rate":
+            return f"The rate card has its first rate from {time(found.first_rate)} on."
+        case _:
+            return f"Covered by a subscription, and on no invoice. {_next_run(found, interval)}"
+
+
+def _invoiced(on: ClaimedOn, interval: Interval, period_start: datetime | None) -> str:
+    place = _REASONS[on.invoice_reason].format(period=on.billing_period)
+    if on.invoice_state in (InvoiceState.VOIDED, InvoiceState.DELETED):
+        return f"On {place}, which was voided and written off: never billed again."
+    done = "Billed" if interval.fate == "billed" else "Will be billed"
+    carried = ""
+    if period_start is not None and interval.until <= period_start:
+        carried = ", carried over, since it was not billed before"
+    return f"{done} on line {on.line_no} of {place}{carried}."
+
+
+def _covering(standing: Standing, interval: Interval) -> str:
+    for window in standing.windows:
+        if window.since <= interval.since and (window.until is None or interval.until <= window.until):
+            return f"Covered by {_window(window)}."
+    return "No subscription covers all of it, as is known now: credit the customer."
+
+
+def _window(window: Window) -> str:
+    name = f"subscription {window.stripe_subscription_id}" if window.stripe_subscription_id else "a subscription"
+    until = f" until {time(window.until)}" if window.until else " on"
+    return f"{name}, from {time(window.since)}{until}"
+
+
+def _around(standing: Standing, interval: Interval) -> str:
+    before = [window for window in standing.windows if window.until is not None and window.until <= interval.since]
+    after = [window for window in standing.windows if window.since >= interval.until]
+    if not before and not after:
+        return "The account has none."
+    said = []
+    if before:
+        said.append(f"the one before ended at {time(before[-1].until)}")
+    if after:
+        said.append(f"the next began at {time(after[0].since)}")
+    text = ", ".join(said)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _rated(on: ClaimedOn) -> str:
+    as_default = ", as default: the rate card does not name it" if on.rated_as_default else ""
+    rate = format_decimal(on.credits_per_minute)
+    price = f"{format_decimal(on.price_per_credit)} {on.currency.upper()}"
+    return (
+        f"Class {on.workspace_class}{as_default}: {rate} credits/min by the rate in force since {time(on.rate_from)}, "
+        f"{price} a credit."
+    )
+
+
+def _next_run(found: Explanation, interval: Interval) -> str:
+    for period, outcome, reason in found.standing.outcomes:
+        if outcome == "blocked":
+            return f"The run of {period} could not make the account's invoice: {reason}. The next run tries again."
+        if f"{interval.until:%Y-%m}" <= period:
+            return f"The run of {period} made no invoice: {reason}. It is carried over to the next."
+    return "The next run bills it."
+
+
+def timeline(intervals: Sequence[Interval], width: int = _WIDTH) -> list[str]:
+    """Intervals that follow one another, drawn in proportion, with a legend of what occurs; nothing for none.
+
+    A fate that is too short to be seen gets one mark all the same.
+    """
+    if not intervals:
+        return []
+    since, until = intervals[0].since, intervals[-1].until
+    span = (until - since) / timedelta(microseconds=1)
+    if not span:
+        return []
+    cells = [max(shares, key=lambda fate: shares[fate]) for shares in _shares(intervals, since, span, width)]
+    for interval in intervals:
+        if interval.fate not in cells:
+            cells[min(width - 1, int((interval.since - since) / timedelta(microseconds=1) / span * width))] = (
+                interval.fate
+            )
+    seen = dict.fromkeys(interval.fate for interval in intervals)
+    legend = ", ".join(f"{_MARKS[fate]} {fate.replace('_', ' ')}" for fate in FATES if fate in seen)
+    bar = "".join(_MARKS[fate] for fate in cells)
+    return [f"{time(since)} |{bar}| {time(until)}", f"{'':{len(time(since))}}  {legend}"]
+
+
+def _shares(intervals: Iterable[Interval], since: datetime, span: float, width: int) -> list[dict[str, float]]:
+    """How much of each cell each fate has."""
+    shares: list[dict[str, float]] = [{} for _ in range(width)]
+    for interval in intervals:
+        first = (interval.since - since) / timedelta(microseconds=1) / span * width
+        last = (interval.until - since) / timedelta(microseconds=1) / span * width
+        for cell in range(int(first), min(width, int(last) + 1)):
+            share = min(last, cell + 1) - max(first, cell)
+            shares[cell][interval.fate] = shares[cell].get(interval.fate, 0.0) + share
+    return shares
+
+
+def time(at: datetime | None) -> str:
+    """An instant for people, to the second."""
+    return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,1 @@
+"""`perdure instances import`, and what it shares with `perdure accounts import`."""

@@ -1,0 +1,116 @@
+"""What an import has done so far, told as it goes: each refused row on stderr, the counts at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from billing.usage.rows import RowFault
+from starter.cli import common, tables
+from starter.cli.period import overbilling
+
+if TYPE_CHECKING:
+    from storage.periods.periods import OverbilledUsage
+
+_MOST_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of one batch in Postgres.
+
+    `overbilled`: instances that were billed for longer than they ran; `outside`: for each account of
+    the batch, its usage that is billed outside its windows.
+    """
+
+    counts: Mapping[str, int]
+    faults: Sequence[RowFault] = ()
+    overbilled: Sequence[str] = ()
+    outside: Mapping[str, Sequence[OverbilledUsage]] = field(default_factory=dict)
+
+
+@dataclass
+class ImportReport:
+    """Counts and faults of one import.
+
+    `counts` of the rows that were kept, by what became of them; `refused` counts rows, of which one may have
+    several faults.
+    """
+
+    counts: dict[str, int]
+    as_json: bool
+    refused: int = 0
+    _faults: list[RowFault] = field(default_factory=list)
+    _overbilled: list[str] = field(default_factory=list)
+    _outside: dict[str, Sequence[OverbilledUsage]] = field(default_factory=dict)
+    _shown: int = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows are in Postgres."""
+        return sum(self.counts.values())
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        return 1 if self.refused else 0
+
+    def add(self, stored: Stored, unreadable: Sequence[RowFault]) -> None:
+        """Add a batch, and the faults of the rows that could not even be parsed meanwhile."""
+        for name, count in stored.counts.items():
+            self.counts[name] += count
+        faults = sorted([*unreadable, *stored.faults], key=lambda fault: fault.line)
+        self.refused += len({fault.line for fault in faults})
+        if self.as_json:
+            self._faults += faults
+        else:
+            self._show(faults)
+        self._overbilled += stored.overbilled
+        # An account whose rows are spread over batches is looked at with each of them: the last look counts.
+        self._outside |= stored.outside
+
+    def finish(self) -> None:
+        """Print the result: JSON or a summary on stdout, what is left to say on stderr."""
+        if self.as_json:
+            common.print_json(self._document())
+            hidden, more, hint = self.refused, "", ""
+        else:
+            self._warn_of_overbilled()
+            counts = {**self.counts, "refused": self.refused}
+            tables.say(", ".join(f"{count} {name}" for name, count in counts.items()) + ".")
+            hidden, more, hint = self.refused - self._shown, "more ", ": --json lists all"
+        if hidden:
+            tables.complain(f"perdure: {hidden} {more}rows were refused{hint}")
+
+    def _document(self) -> dict[str, Any]:
+        refused = [{"line": fault.line, "column": fault.column, "reason": fault.reason} for fault in self._faults]
+        overbilled = [*self._overbilled, *self._billed_outside()]
+        return {**self.counts, "refused": refused, "overbilled": overbilled}
+
+    def _billed_outside(self) -> list[dict[str, Any]]:
+        return [row for _, usage in sorted(self._outside.items()) for row in overbilling.documents(usage)]
+
+    def _show(self, faults: Sequence[RowFault]) -> None:
+        shown = None
+        for fault in faults:
+            if fault.line != shown:
+                if self._shown == _MOST_SHOWN:
+                    return
+                shown, self._shown = fault.line, self._shown + 1
+            tables.complain(f"line {fault.line}, column {fault.column}: {fault.reason}")
+
+    def _warn_of_overbilled(self) -> None:
+        if outside := self._billed_outside():
+            tables.complain(
+                f"perdure: {overbilling.sentence(outside)}; it lies outside the windows that the accounts now have, "
+                "and stays billed"
+            )
+        if not self._overbilled:
+            return
+        ids = ", ".join(self._overbilled[:_MOST_SHOWN])
+        more = ", ..." if len(self._overbilled) > _MOST_SHOWN else ""
+        tables.complain(
+            f"perdure: {len(self._overbilled)} instances were billed for longer than they now say they ran; "
+            f"what was billed stays billed: {ids}{more}"
+        )

@@ -1,0 +1,229 @@
+"""`perdure invoices credit`: a credit note in Stripe, exactly once, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from billing.errors import InputError
+from billing.invoice.credit_notes import (
+    CreditKind,
+    CreditNoteState,
+    CreditOrder,
+    SettleTo,
+    credit_note_key,
+    parse_credit,
+)
+from billing.money import format_amount
+from billing.report.canonical import format_instant
+from contracts import search_attributes, workflow_ids
+from contracts.messages.credit_notes import CreditNoteRef
+from contracts.names import BILLING_QUEUE, Signals, Workflows
+from starter.cli import common, tables
+
+if TYPE_CHECKING:
+    from storage.invoices.credit_notes import CreditNoteRecord
+    from storage.invoices.records import InvoiceRecord
+    from storage.postgres.database import Database
+
+_POLL_SECONDS = 0.2
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `perdure invoices`."""
+    app.command("credit")(credit)
+
+
+@common.command
+async def credit(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")],
+    amount: Annotated[str | None, typer.Option(metavar="12.34", help="This much, in major units, before tax.")] = None,
+    line: Annotated[int | None, typer.Option(metavar="N", help="What is left of this line.")] = None,
+    instance: Annotated[str | None, typer.Option(metavar="ID", help="This instance's share of the invoice.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; the customer reads it.")] = None,
+    to: Annotated[
+        str, typer.Option(metavar="|".join(SettleTo), help="Where the part goes that was paid already.")
+    ] = SettleTo.BALANCE,
+    reference: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Names the credit note; another one allows the same again.")
+    ] = None,
+    retry: Annotated[
+        str | None, typer.Option(metavar="REFERENCE", help="Let this blocked credit note go on instead.")
+    ] = None,
+    withdraw: Annotated[
+        str | None, typer.Option(metavar="REFERENCE", help="Give this blocked credit note up instead.")
+    ] = None,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for what becomes of it.")] = 15.0,
+    as_json: common.AsJson = False,
+) -> int:
+    """Credit a finalized invoice by a credit note in Stripe; the same command twice makes one.
+
+    The status is 1 when the credit note is blocked, or was voided before.
+    """
+    from starter.cli.invoices.commands import find_invoice
+
+    asked = [value for value in (amount, line, instance, retry, withdraw) if value is not None]
+    if len(asked) != 1:
+        raise InputError(
+            "say what to credit, one of --amount, --line, --instance; or --retry, --withdraw a blocked one"
+        )
+    known = retry if withdraw is None else withdraw
+    async with common.database(common.settings()) as db:
+        invoice = await find_invoice(db, key)
+        if known is not None:
+            note, made = await _blocked(db, key, known), False
+        else:
+            order = _order(invoice, amount=amount, line=line, instance=instance, reason=reason, to=to, name=reference)
+            note, made = await _request(db, invoice, order)
+        if known is not None or note.state is CreditNoteState.REQUESTED:
+            signal = Signals.WITHDRAW if withdraw is not None else Signals.RETRY if retry is not None else None
+            await _wake(invoice, note, signal)
+            note = await _settled(db, note, wait)
+    if as_json:
+        common.print_json({**credit_note_document(note), "made": made})
+    else:
+        _print(note, made=made)
+    dead = note.state is CreditNoteState.VOIDED and withdraw is None
+    return int(dead or note.state is CreditNoteState.BLOCKED)
+
+
+def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
+    """The credit note as JSON has it everywhere; the fields are described in docs/command-line.md."""
+    return {
+        "key": note.key,
+        "invoice_key": note.invoice_key,
+        "kind": str(note.kind),
+        "line_no": note.line_no,
+        "instance_id": note.instance_id,
+        "amount": note.amount,
+        "currency": note.currency,
+        "lines": [{"line_no": line_no, "amount": amount} for line_no, amount in sorted(note.parts.items())],
+        "to": str(note.settle_to),
+        "reason": note.reason,
+        "state": str(note.state),
+        "blocked_reason": note.blocked_reason,
+        "stripe_credit_note_id": note.stripe_credit_note_id,
+        "requested_at": format_instant(note.requested_at),
+        "issued_at": None if note.issued_at is None else format_instant(note.issued_at),
+        "voided_at": None if note.voided_at is None else format_instant(note.voided_at),
+    }
+
+
+def credited(notes: Sequence[CreditNoteRecord]) -> int:
+    """What is credited, in minor units: the issued ones."""
+    return sum(note.amount for note in notes if note.state is CreditNoteState.ISSUED)
+
+
+def sentence(note: CreditNoteRecord) -> str:
+    """The credit note for people, in one line."""
+    of = {
+        CreditKind.AMOUNT: "the invoice",
+        CreditKind.LINE: f"line {note.line_no}",
+        CreditKind.INSTANCE: f"instance {note.instance_id}",
+    }[note.kind]
+    text = f"{format_amount(note.amount, note.currency)} of {of}, {note.state}: {note.reason}"
+    if note.state is CreditNoteState.BLOCKED:
+        text += f" -- blocked: {note.blocked_reason}"
+    return text
+
+
+def _order(
+    invoice: InvoiceRecord,
+    *,
+    amount: str | None,
+    line: int | None,
+    instance: str | None,
+    reason: str | None,
+    to: str,
+    name: str | None,
+) -> CreditOrder:
+    if reason is None:
+        raise InputError("--reason: say why; the customer reads it")
+    if to not in list(SettleTo):
+        raise InputError(f"--to {to!r}: write one of {', '.join(SettleTo)}")
+    kind = CreditKind.INSTANCE if instance is not None else CreditKind.AMOUNT if line is None else CreditKind.LINE
+    return CreditOrder(
+        kind=kind,
+        reason=reason,
+        settle_to=SettleTo(to),
+        reference=name,
+        amount=None if amount is None else parse_credit(amount, invoice.currency),
+        line_no=line,
+        instance_id=instance,
+    )
+
+
+async def _request(db: Database, invoice: InvoiceRecord, order: CreditOrder) -> tuple[CreditNoteRecord, bool]:
+    from storage.invoices import credit_notes
+
+    return await credit_notes.request_credit(db, invoice.key, order)
+
+
+async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:
+    from storage.invoices import credit_notes
+
+    note = await credit_notes.load_credit_note(db, credit_note_key(key, reference))
+    if note is None:
+        raise InputError(f"invoice {key} has no credit note {reference!r}: `perdure invoices show` shows them")
+    if note.state is not CreditNoteState.BLOCKED:
+        raise common.CommandError(f"credit note {note.key} is {note.state}, not blocked: there is nothing to do")
+    return note
+
+
+async def _wake(invoice: InvoiceRecord, note: CreditNoteRecord, signal: str | None) -> None:
+    from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
+
+    from temporal.client import connect
+
+    client = await connect()
+    await client.start_workflow(
+        Workflows.CREDIT_NOTE,
+        CreditNoteRef(credit_note_key=note.key),
+        id=workflow_ids.credit_note(note.key),
+        task_queue=BILLING_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=signal,
+        static_summary=f"Credit of {format_amount(note.amount, note.currency)} for {invoice.attribution_id}",
+        static_details=f"`perdure invoices show '{invoice.key}'` shows the invoice and its credit notes.",
+        search_attributes=TypedSearchAttributes(
+            [
+                SearchAttributePair(search_attributes.ATTRIBUTION_ID, invoice.attribution_id),
+                SearchAttributePair(search_attributes.BILLING_PERIOD, invoice.billing_period),
+            ]
+        ),
+    )
+
+
+async def _settled(db: Database, before: CreditNoteRecord, patience_seconds: float) -> CreditNoteRecord:
+    """The credit note when Stripe has it or has refused it (again), or as it is when patience ends."""
+    from storage.invoices import credit_notes
+
+    note = before
+    give_up = asyncio.get_running_loop().time() + patience_seconds
+    while asyncio.get_running_loop().time() < give_up:
+        found = await credit_notes.load_credit_note(db, before.key)
+        assert found is not None  # credit notes are never removed
+        note = found
+        if note.state is not CreditNoteState.REQUESTED and (note.state, note.generation) != (
+            before.state,
+            before.generation,
+        ):
+            break
+        await asyncio.sleep(_POLL_SECONDS)
+    return note
+
+
+def _print(note: CreditNoteRecord, *, made: bool) -> None:
+    if note.state is CreditNoteState.ISSUED:
+        known = "" if made else " (this credit note was asked for before: there is one)"
+        tables.say(f"{note.key}: {sentence(note)}, as {note.stripe_credit_note_id}{known}")
+    elif note.state is CreditNoteState.REQUESTED:
+        tables.say(f"{note.key}: {sentence(note)}; it goes on as soon as `perdure worker` and Stripe do")
+    elif note.state is CreditNoteState.VOIDED:
+        how = "withdrawn" if note.stripe_credit_note_id is None else "voided in Stripe"
+        tables.complain(f"{note.key}: {sentence(note)}; it was {how}: name a new --reference to credit again")
+    else:
+        tables.complain(f"{note.key}: {sentence(note)}; mend the cause, then --retry {note.key.rpartition('/')[2]}")

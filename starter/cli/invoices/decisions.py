@@ -1,0 +1,95 @@
+"""`perdure invoices approve`, `rebuild`, `void`: each a Temporal update of the invoice's workflow."""
+
+from __future__ import annotations
+
+import getpass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from billing.invoice.policy import BlockedKind
+from billing.invoice.states import DEAD
+from billing.money import format_amount, parse_amount
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.names import Updates
+from starter.cli import common, tables
+from starter.cli.invoices.commands import find_invoice
+
+if TYPE_CHECKING:
+    from contracts.messages.base import Message
+    from storage.invoices.records import InvoiceRecord
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")]
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; default: the user of this shell.")]
+
+
+@common.command
+async def approve(
+    key: Key,
+    amount: Annotated[
+        str | None, typer.Option(metavar="AMOUNT", help="Only at this figure, in major units; default: today's.")
+    ] = None,
+    by: By = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Let an invoice go that waits for an approval, or that a brake stops; or accept what was edited in Stripe."""
+    async with common.database(common.settings()) as db:
+        record = await find_invoice(db, key)
+        edited = record.blocked_kind is BlockedKind.EDITED
+        figure = record.found_subtotal if edited and record.found_subtotal is not None else record.amount
+        wanted = figure if amount is None else parse_amount(amount, record.currency)
+        await _decide(record, Updates.APPROVE, ApproveInvoice(amount=wanted, by=by or getpass.getuser()))
+        after = await find_invoice(db, key)
+    what = "accepted as edited in Stripe" if edited else "approved"
+    _say(after, f"{what} at {format_amount(wanted, record.currency)}", as_json=as_json)
+
+
+@common.command
+async def rebuild(key: Key, by: By = None, as_json: common.AsJson = False) -> None:
+    """Make Stripe's side of an invoice anew from our lines, after a person edited it there."""
+    async with common.database(common.settings()) as db:
+        record = await find_invoice(db, key)
+        await _decide(record, Updates.REBUILD, RebuildInvoice(by=by or getpass.getuser()))
+        after = await find_invoice(db, key)
+    _say(after, "is made anew in Stripe", as_json=as_json)
+
+
+@common.command
+async def void(
+    key: Key,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept with the invoice.")],
+    write_off: Annotated[bool, typer.Option("--write-off", help="Never bill its usage again.")] = False,
+    by: By = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Void an invoice in Stripe, or delete its draft: its usage is billable again, unless it is written off.
+
+    One that is voided or deleted already can be written off.
+    """
+    async with common.database(common.settings()) as db:
+        record = await find_invoice(db, key)
+        await _decide(record, Updates.VOID, VoidInvoice(by=by or getpass.getuser(), reason=reason, write_off=write_off))
+        after = await find_invoice(db, key)
+    fate = "its usage is written off" if write_off else "its usage is billable again once Stripe has voided it"
+    _say(after, fate, as_json=as_json)
+
+
+async def _decide(record: InvoiceRecord, update: str, decision: Message) -> None:
+    from temporal.client import connect
+    from temporal.decisions import decide
+
+    await decide(await connect(), record.key, update, decision)
+
+
+def _say(record: InvoiceRecord, what: str, *, as_json: bool) -> None:
+    if as_json:
+        common.print_json({"key": record.key, "state": str(record.state), "written_off": record.written_off})
+        return
+    goes_on = "" if record.state in DEAD else "; it goes on by itself"
+    tables.say(f"{record.key}: {what}; it is {record.state} now{goes_on}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `perdure invoices`."""
+    for name, function in (("approve", approve), ("rebuild", rebuild), ("void", void)):
+        app.command(name)(function)

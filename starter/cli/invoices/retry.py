@@ -1,0 +1,141 @@
+"""Waking the workflows of blocked invoices, and a look at what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from billing.invoice.policy import BlockedKind
+from billing.invoice.states import OPEN, InvoiceState
+from billing.report.canonical import format_instant
+from contracts import search_attributes, workflow_ids
+from contracts.messages.invoices import InvoiceRef
+from contracts.names import BILLING_QUEUE, Signals, Workflows
+from starter.cli import common, tables
+from storage.invoices import invoices
+from storage.invoices.records import InvoiceRecord
+from temporal.client import connect
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from storage.postgres.database import Database
+
+_POLL_SECONDS = 0.3
+_AT_ONCE = 16
+
+
+async def retry(db: Database, records: Sequence[InvoiceRecord], *, patience_seconds: float, as_json: bool) -> int:
+    """Signal the invoices' workflows, starting those that rest; wait a moment and tell what became of them.
+
+    Returns:
+        The exit status: 1 when one is blocked still or again.
+
+    Raises:
+        CommandError: one of them is settled, so that there is nothing to retry; then none is signalled.
+    """
+    for record in records:
+        if record.state not in OPEN:
+            raise common.CommandError(f"invoice {record.key} is {record.state}: there is nothing to retry")
+        if record.blocked_kind is BlockedKind.LIMIT:
+            raise common.CommandError(
+                f"invoice {record.key} is stopped by a brake: `perdure invoices approve '{record.key}'` lets it go"
+            )
+    if records:
+        await _signal(await connect(), records)
+    after = await _settled(db, records, patience_seconds)
+    outcomes = [_outcome(before, after[before.key]) for before in records]
+    if as_json:
+        common.print_json(outcomes)
+    else:
+        _print(outcomes)
+    return int(any(outcome["state"] == InvoiceState.BLOCKED for outcome in outcomes))
+
+
+async def _signal(client: Client, records: Sequence[InvoiceRecord]) -> None:
+    few = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(record: InvoiceRecord) -> None:
+        async with few:
+            await _wake(client, record)
+
+    async with asyncio.TaskGroup() as group:
+        for record in records:
+            group.create_task(one(record))
+
+
+async def _wake(client: Client, record: InvoiceRecord) -> None:
+    from temporalio.common import SearchAttributePair, TypedSearchAttributes
+
+    await client.start_workflow(
+        Workflows.INVOICE,
+        InvoiceRef(invoice_key=record.key),
+        id=workflow_ids.invoice(record.key),
+        task_queue=BILLING_QUEUE,
+        start_signal=Signals.RETRY,
+        static_summary=f"Invoice of {record.attribution_id} for {record.billing_period}, retried by an operator",
+        static_details=f"`perdure invoices show '{record.key}'` shows its lines and state.",
+        search_attributes=TypedSearchAttributes(
+            [
+                SearchAttributePair(search_attributes.ATTRIBUTION_ID, record.attribution_id),
+                SearchAttributePair(search_attributes.BILLING_PERIOD, record.billing_period),
+            ]
+        ),
+    )
+
+
+async def _settled(db: Database, records: Sequence[InvoiceRecord], patience_seconds: float) -> dict[str, InvoiceRecord]:
+    """The invoices as they are when none has anything left to do, or when patience ends."""
+    after = {record.key: record for record in records}
+    pending = {record.key: record for record in records}
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=common.err, transient=True, disable=not common.err.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        give_up = asyncio.get_running_loop().time() + patience_seconds
+        while pending and asyncio.get_running_loop().time() < give_up:
+            bar.update(task, description=f"{len(records) - len(pending)} of {len(records)} settled")
+            await asyncio.sleep(_POLL_SECONDS)
+            for key, before in list(pending.items()):
+                found = await invoices.load_invoice(db, key)
+                assert found is not None  # invoices are never removed
+                after[key] = found
+                if _is_over(before, found):
+                    del pending[key]
+    return after
+
+
+def _is_over(before: InvoiceRecord, now: InvoiceRecord) -> bool:
+    if now.state is InvoiceState.BLOCKED:
+        return now.blocked_since != before.blocked_since
+    return now.state not in OPEN
+
+
+def _outcome(before: InvoiceRecord, now: InvoiceRecord) -> dict[str, Any]:
+    return {
+        "key": now.key,
+        "state_before": str(before.state),
+        "state": str(now.state),
+        "blocked_reason": now.blocked_reason,
+        "blocked_since": None if now.blocked_since is None else format_instant(now.blocked_since),
+        "taken_up": now.state != before.state or now.blocked_since != before.blocked_since,
+    }
+
+
+def _print(outcomes: list[dict[str, Any]]) -> None:
+    for outcome in outcomes:
+        key, state, taken_up = outcome["key"], outcome["state"], outcome["taken_up"]
+        if state not in OPEN:
+            tables.say(f"{key}: {state}")
+        elif state != InvoiceState.BLOCKED:
+            tables.say(f"{key}: {state}, and goes on")
+        elif taken_up:
+            tables.complain(f"{key}: blocked again: {outcome['blocked_reason']}")
+        else:
+            tables.complain(
+                f"{key}: blocked still: no worker has taken it up yet; it goes on as soon as `perdure worker` runs"
+            )
+    if not outcomes:
+        tables.say("No invoice is blocked.")

@@ -1,0 +1,107 @@
+"""`perdure period`: run a billing period, look at one, preview one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from billing.accounts.attribution import parse_attribution_id
+from billing.errors import InputError
+from billing.money import format_amount
+from billing.periods import BillingPeriod
+from starter.cli import common
+
+app = typer.Typer(help="Billing periods: run, preview, status.", no_args_is_help=True)
+
+PeriodArgument = Annotated[str, typer.Argument(metavar="PERIOD", help="A calendar month, YYYY-MM.")]
+
+
+@app.command("run")
+@common.command
+async def run(
+    period: PeriodArgument,
+    account: Annotated[str | None, typer.Option(help="Bill this attribution id alone.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the invoices it would make; change nothing.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress until every invoice is settled.")] = False,
+    as_json: common.AsJson = False,
+) -> int:
+    """Run or resume a period that has ended: claim its usage, invoice it, await Stripe.
+
+    With --wait the status is 1 when invoices are left that wait for an operator.
+    """
+    from starter.cli.period.preview import preview
+    from starter.cli.period.run import start_period, wait_for_period
+    from storage.accounts import accounts
+
+    settings = common.settings()
+    month = BillingPeriod.parse(period)
+    end = month.end(settings.zone)
+    if not dry_run and datetime.now(UTC) < end:
+        raise InputError(
+            f"{month} has not ended, it ends at {end.isoformat()}: use --dry-run to preview it, or run it after that"
+        )
+    async with common.database(settings) as db:
+        if account is not None and await accounts.get_account(db, parse_attribution_id(account)) is None:
+            raise InputError(f"there is no account {account}: see `perdure accounts import` or `accounts sync`")
+        if dry_run:
+            return await preview(db, settings, month, account, as_json=as_json)
+        handle = await start_period(str(month), account)
+        if wait:
+            return await wait_for_period(handle, db, str(month), account, as_json=as_json)
+    if as_json:
+        common.print_json({"billing_period": str(month), "workflow_id": handle.id})
+    else:
+        common.out.print(f"Started {handle.id}. Look at it with `perdure period status {month}`.", markup=False)
+    return 0
+
+
+@app.command("status")
+@common.command
+async def status(
+    period: PeriodArgument,
+    as_json: common.AsJson = False,
+) -> None:
+    """Counts and totals by state, what is blocked and why, and what is excluded."""
+    from starter.cli.period.status import period_status, print_status
+
+    settings = common.settings()
+    month = BillingPeriod.parse(period)
+    async with common.database(settings) as db:
+        document = await period_status(db, settings, month)
+    if as_json:
+        common.print_json(document)
+    else:
+        print_status(document)
+
+
+@app.command("approve")
+@common.command
+async def approve(
+    period: PeriodArgument,
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who approves; default: the user of this shell.")
+    ] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Let a period go that a brake holds, at its totals of now."""
+    import getpass
+
+    from storage.accounts import policies
+    from temporal.client import connect
+    from temporal.decisions import approve_period
+
+    month = str(BillingPeriod.parse(period))
+    async with common.database(common.settings()) as db:
+        hold = await policies.read_hold(db, month)
+    if hold is None or hold.reason is None:
+        raise InputError(f"{month} does not wait for an approval")
+    await approve_period(await connect(), month, hold.totals, by or getpass.getuser())
+    if as_json:
+        common.print_json({"billing_period": month, "approved": hold.totals})
+        return
+    totals = ", ".join(format_amount(amount, currency) for currency, amount in sorted(hold.totals.items()))
+    common.out.print(f"{month} is approved at {totals}; it goes on by itself.", markup=False)

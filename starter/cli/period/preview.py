@@ -1,0 +1,99 @@
+"""`perdure period run --dry-run`: the invoices that a run would make."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.table import Table
+
+from activities.postgres.period_limits import PeriodLimitActivities
+from activities.postgres.scopes import claim_scope
+from billing.money import format_amount
+from billing.periods import BillingPeriod
+from billing.pricing.rate_card import load_rate_card
+from settings import Settings
+from starter.cli import common, tables
+from storage.claims import claims
+from storage.claims.claims import InvoicePreview
+from storage.periods import periods
+from storage.postgres.database import Database
+
+
+async def preview(db: Database, settings: Settings, month: BillingPeriod, account: str | None, *, as_json: bool) -> int:
+    """Print what a run would make now; changes nothing. Returns the exit status."""
+    rate_card = load_rate_card(settings.rate_card)
+    cutoff = min(month.end(settings.zone), datetime.now(UTC))
+    after, previews = "", list["InvoicePreview"]()
+    while True:
+        bounds = [("", account)] if account else await periods.page_bounds(db, after, settings.page_size, 20)
+        for low, through in bounds:
+            scope = claim_scope(settings, month, cutoff=cutoff, after=low, through=through, attribution_id=account)
+            previews += await claims.preview_page(db, scope, rate_card)
+            after = through
+        if account or not bounds:
+            break
+    if as_json:
+        common.print_json([_preview_document(preview) for preview in previews])
+        return 0
+    _print_previews(month, cutoff, previews)
+    if account is None and (reason := await PeriodLimitActivities(db, rate_card, settings).weigh(month)):
+        common.out.print(f"The whole period would be held until it is approved: {reason}", markup=False)
+    return 0
+
+
+def _preview_document(preview: InvoicePreview) -> dict[str, object]:
+    draft = preview.draft
+    return {
+        "key": draft.key,
+        "attribution_id": draft.attribution_id,
+        "outcome": str(preview.outcome),
+        "reason": preview.reason,
+        "brake": preview.brake,
+        "currency": draft.currency,
+        "amount": draft.amount,
+        "credits": format(draft.credits, "f"),
+        "duration_us": preview.duration_us,
+        "carried_us": preview.carried_us,
+        "carried_amount": preview.carried_amount,
+        "lines": [
+            {
+                "workspace_class": line.workspace_class,
+                "rate": format(line.credits_per_minute, "f"),
+                "rated_as_default": line.rated_as_default,
+                "duration_us": line.duration_us,
+                "credits": format(line.credits, "f"),
+                "amount": line.amount,
+                **tables.tiers_document(line),
+            }
+            for line in draft.lines
+        ],
+    }
+
+
+def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[InvoicePreview]) -> None:
+    table = Table(title=f"{month}, usage up to {cutoff:%Y-%m-%d %H:%M:%S} UTC. Nothing was changed.")
+    for name in ("Account", "Amount", "Credits", "of it carried over", "What a run would do"):
+        table.add_column(name, justify="right" if name in ("Amount", "Credits") else "left", overflow="fold")
+    totals: dict[str, int] = {}
+    for preview in previews:
+        draft = preview.draft
+        made = preview.outcome == "invoice"
+        if made:
+            totals[draft.currency] = totals.get(draft.currency, 0) + draft.amount
+        carried = format_amount(preview.carried_amount, draft.currency) if preview.carried_us else "-"
+        table.add_row(
+            draft.attribution_id,
+            format_amount(draft.amount, draft.currency),
+            f"{draft.credits:,f}",
+            carried,
+            _fate(preview),
+        )
+    common.out.print(table)
+    text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))
+    common.out.print(f"Total of the invoices: {text or 'nothing to bill'}.")
+
+
+def _fate(preview: InvoicePreview) -> str:
+    if preview.outcome != "invoice":
+        return f"{preview.outcome}: {preview.reason}"
+    return f"invoice, blocked until it is approved: {preview.brake}" if preview.brake else "invoice"

@@ -1,0 +1,166 @@
+"""Starting a period's workflow, and watching it until only people are awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
+from temporalio.service import RPCError
+
+from billing.money import format_amount
+from billing.report.canonical import format_instant
+from contracts import search_attributes, workflow_ids
+from contracts.messages.periods import PeriodInput, PeriodOutcome
+from contracts.names import BILLING_QUEUE, Queries, Signals, Workflows
+from starter.cli import common
+from storage.accounts import policies
+from storage.periods import periods
+from storage.periods.periods import Progress as PeriodProgress
+from storage.postgres.database import Database
+from temporal.client import connect
+
+_POLL_SECONDS = 0.5
+_STILL_SECONDS = 30.0
+
+
+async def start_period(period: str, attribution_id: str | None) -> WorkflowHandle[Any, PeriodOutcome]:
+    """Start the period's workflow, or take the one that runs: a person and the schedule never run it twice."""
+    client = await connect()
+    whose = f" of {attribution_id}" if attribution_id else ""
+    return await client.start_workflow(
+        Workflows.BILLING_PERIOD,
+        PeriodInput(period=period, attribution_id=attribution_id),
+        id=workflow_ids.billing_period(period, attribution_id),
+        task_queue=BILLING_QUEUE,
+        result_type=PeriodOutcome,
+        # A run that only waits for open invoices goes over the accounts once more.
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=Signals.RUN_AGAIN,
+        static_summary=f"Billing period {period}{whose}",
+        static_details=f"`perdure period status {period}` shows its invoices, what is blocked and what is excluded.",
+        search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.BILLING_PERIOD, period)]),
+    )
+
+
+async def wait_for_period(
+    handle: WorkflowHandle[Any, PeriodOutcome],
+    db: Database,
+    period: str,
+    attribution_id: str | None,
+    *,
+    as_json: bool = False,
+) -> int:
+    """Show progress until the period is settled, or until all that is open waits for an operator.
+
+    Returns:
+        The exit status: 0 when it is settled, 1 when something waits for an operator or the run failed.
+    """
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=common.err, transient=True) as bar:
+        watch = _Watch(bar, bar.add_task(f"{period}: claiming usage", total=None), period)
+        while True:
+            progress = await periods.period_progress(db, period, attribution_id)
+            watch.show(progress)
+            hold = await policies.read_hold(db, period)
+            if hold is not None and hold.reason is not None:
+                raise common.CommandError(
+                    f"{period} is held: {hold.reason}; `perdure period approve {period}` lets it go"
+                )
+            running = (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
+            if not running or await _only_people_awaited(handle, progress):
+                break
+            await asyncio.sleep(_POLL_SECONDS)
+    if running:
+        _report(period, progress, as_json=as_json)
+        common.err.print(
+            f"perdure: {progress.blocked_count + progress.awaiting_approval} invoices wait for an operator: "
+            "mend the cause, then `perdure invoices retry KEY`, or `perdure invoices approve KEY`; the run goes on by "
+            "itself",
+            markup=False,
+        )
+        return 1
+    try:
+        await handle.result()
+    except WorkflowFailureError as error:
+        raise common.CommandError(f"{handle.id} failed: {error.cause}") from error
+    _report(period, progress, as_json=as_json)
+    if progress.blocked_accounts:
+        common.err.print(
+            f"perdure: {progress.blocked_accounts} accounts could not be priced: mend the rate card, restart the "
+            "billing worker, and run the period again"
+        )
+        return 1
+    return 0
+
+
+class _Watch:
+    """Shows progress as a bar, or as lines where there is no terminal, and says when nothing moves."""
+
+    def __init__(self, bar: Progress, task: TaskID, period: str) -> None:
+        self._bar, self._task, self._period = bar, task, period
+        self._seen = ""
+        self._moved_at = monotonic()
+        self._hinted = False
+
+    def show(self, progress: PeriodProgress) -> None:
+        """Show how far the period is now."""
+        states = _states(progress)
+        total = sum(progress.counts.values())
+        self._bar.update(
+            self._task,
+            total=total or None,
+            completed=total - progress.open,
+            description=f"{self._period}: {states}",
+        )
+        if states != self._seen:
+            self._seen, self._moved_at, self._hinted = states, monotonic(), False
+            if not common.err.is_terminal:
+                common.err.print(f"{self._period}: {states}", markup=False)
+        elif monotonic() - self._moved_at > _STILL_SECONDS and not self._hinted:
+            self._hinted = True
+            common.err.print(
+                f"{self._period}: nothing has moved for {_STILL_SECONDS:.0f} s; the workers' logs and the Temporal UI "
+                "(pending activities) say what is being retried",
+                markup=False,
+            )
+
+
+async def _only_people_awaited(handle: WorkflowHandle[Any, PeriodOutcome], progress: PeriodProgress) -> bool:
+    if not progress.open or progress.open != progress.blocked_count + progress.awaiting_approval:
+        return False
+    try:
+        phase: str = await handle.query(Queries.PHASE, result_type=str)
+    except RPCError:
+        return False
+    return phase == "settling"
+
+
+def _states(progress: PeriodProgress) -> str:
+    return ", ".join(f"{count} {state}" for state, count in sorted(progress.counts.items())) or "claiming usage"
+
+
+def _report(period: str, progress: PeriodProgress, *, as_json: bool) -> None:
+    if as_json:
+        common.print_json(
+            {
+                "billing_period": period,
+                "open": progress.open,
+                "counts": progress.counts,
+                "totals": progress.totals,
+                "blocked": [
+                    {"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked
+                ],
+            }
+        )
+        return
+    for state, count in sorted(progress.counts.items()):
+        amounts = ", ".join(format_amount(t, c) for c, t in sorted(progress.totals.get(state, {}).items()))
+        common.out.print(f"{count} {state}: {amounts}")
+    for blocked in progress.blocked:
+        common.out.print(f"waiting: {blocked.subject}: {blocked.reason}", markup=False)
+    if not progress.counts:
+        common.out.print(f"{period}: nothing to bill.")

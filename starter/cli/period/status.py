@@ -1,0 +1,150 @@
+"""What `perdure period status` says. The fields are described in docs/command-line.md."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.table import Table
+
+from billing.money import format_amount
+from billing.periods import BillingPeriod
+from billing.pricing.rate_card import load_rate_card
+from billing.report.canonical import format_instant
+from settings import Settings
+from starter.cli import common
+from starter.cli.period import overbilling
+from storage.accounts import policies
+from storage.accounts.policies import PeriodHold
+from storage.accounts.subscription_faults import list_faults
+from storage.invoices import credit_notes, disputes
+from storage.periods import periods
+from storage.postgres.database import Database
+
+
+async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
+    """What `period status --json` prints; its fields are described in docs/command-line.md."""
+    progress = await periods.period_progress(db, str(month), None)
+    settled = await periods.read_summary(db, str(month))
+    excluded = [
+        {
+            "instance_id": row.instance_id,
+            "attribution_id": row.attribution_id,
+            "reason": row.reason,
+            "duration_us": row.duration_us,
+        }
+        async for row in periods.excluded_instances(
+            db,
+            start=month.start(settings.zone),
+            end=min(month.end(settings.zone), datetime.now(UTC)),
+            bill_after=settings.bill_after,
+            rate_card=load_rate_card(settings.rate_card),
+        )
+    ]
+    hold = await policies.read_hold(db, str(month))
+    return {
+        "billing_period": str(month),
+        "held": _held(hold),
+        "settled_at": format_instant(settled.settled_at) if settled else None,
+        "open": progress.open,
+        "awaiting_approval": progress.awaiting_approval,
+        "counts": progress.counts,
+        "totals": progress.totals,
+        "blocked": [{"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked],
+        "credited": await credit_notes.credited_of_period(db, str(month)),
+        "blocked_credit_notes": [
+            {"key": note.key, "reason": note.blocked_reason}
+            for note in await credit_notes.blocked_of_period(db, str(month))
+        ],
+        "carried_over": {"below_minimum": progress.below_minimum},
+        "subscriptions": [
+            {
+                "stripe_subscription_id": fault.stripe_subscription_id,
+                "attribution_id": fault.attribution_id,
+                "reason": fault.reason,
+                "since": format_instant(fault.since),
+            }
+            for fault in await list_faults(db)
+        ],
+        "excluded": excluded,
+        "disputes": await disputes.open_in_period(db, str(month)),
+        "overbilled": overbilling.documents(await periods.overbilled_usage(db, period=str(month))),
+    }
+
+
+def _held(hold: PeriodHold | None) -> dict[str, object] | None:
+    if hold is None or hold.reason is None or hold.since is None:
+        return None
+    return {"reason": hold.reason, "since": format_instant(hold.since), "totals": hold.totals}
+
+
+def _print_states(title: str, counts: dict[str, int], totals: dict[str, dict[str, int]]) -> None:
+    table = Table(title=title)
+    for name in ("State", "Invoices", "Total"):
+        table.add_column(name, overflow="fold")
+    for state, count in sorted(counts.items()):
+        amounts = ", ".join(format_amount(t, c) for c, t in sorted(totals.get(state, {}).items()))
+        table.add_row(state, str(count), amounts)
+    common.out.print(table)
+
+
+def print_status(document: dict[str, object]) -> None:
+    """The status for people."""
+    counts, totals = document["counts"], document["totals"]
+    assert isinstance(counts, dict)
+    assert isinstance(totals, dict)
+    _print_states(f"Billing period {document['billing_period']}", counts, totals)
+    if document["settled_at"]:
+        common.out.print(f"The whole period was last settled at {document['settled_at']}.", markup=False)
+    _print_waiting(document)
+    blocked, excluded, carried = document["blocked"], document["excluded"], document["carried_over"]
+    assert isinstance(blocked, list)
+    assert isinstance(excluded, list)
+    assert isinstance(carried, dict)
+    for row in blocked:
+        waits = "waiting" if row["reason"].startswith("waits for") else "blocked"
+        common.out.print(f"{waits} since {row['since']}: {row['key']}: {row['reason']}", markup=False)
+    _print_credits(document)
+    for count, what in (
+        (document["disputes"], "open dispute(s): `perdure invoices list` marks their invoices."),
+        (carried["below_minimum"], "account(s) below the minimum charge are carried over."),
+    ):
+        if count:
+            common.out.print(f"{count} {what}")
+    reasons: dict[str, list[int]] = {}
+    for row in excluded:
+        reasons.setdefault(row["reason"], []).append(row["duration_us"] or 0)
+    for reason, durations in sorted(reasons.items()):
+        hours = sum(durations) / 3_600_000_000
+        common.out.print(f"excluded, {reason}: {len(durations)} instance(s), {hours:,.2f} h (--json lists them)")
+    overbilled = document["overbilled"]
+    assert isinstance(overbilled, list)
+    if overbilled:
+        common.out.print(overbilling.sentence(overbilled), markup=False)
+    if not counts and not excluded:
+        common.out.print("Nothing was billed or excluded in this period yet.")
+
+
+def _print_waiting(document: dict[str, object]) -> None:
+    """What a person has to decide, beside blocked invoices."""
+    held = document["held"]
+    if isinstance(held, dict):
+        common.out.print(f"held since {held['since']}: {held['reason']}", markup=False)
+        common.out.print(
+            f"Nothing is claimed yet; `perdure period approve {document['billing_period']}` lets it go.", markup=False
+        )
+    subscriptions = document["subscriptions"]
+    assert isinstance(subscriptions, list)
+    for row in subscriptions:
+        common.out.print(
+            f"subscription blocked since {row['since']}: {row['stripe_subscription_id']}: {row['reason']}", markup=False
+        )
+
+
+def _print_credits(document: dict[str, object]) -> None:
+    credited, blocked = document["credited"], document["blocked_credit_notes"]
+    assert isinstance(credited, dict)
+    assert isinstance(blocked, list)
+    if credited:
+        common.out.print("Credited: " + ", ".join(format_amount(a, c) for c, a in sorted(credited.items())) + ".")
+    for row in blocked:
+        common.out.print(f"blocked credit note: {row['key']}: {row['reason']}", markup=False)

@@ -1,0 +1,1 @@
+"""The long-running commands: `perdure up`, `demo`, `worker`, `webhook`."""

@@ -1,0 +1,100 @@
+"""The embedded stack in the foreground, and the demonstration on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from time import monotonic
+
+from rich.table import Table
+
+from billing.money import format_amount
+from devstack.errors import StackError
+from devstack.stack import Stack
+from devstack.up import run_up
+from settings import home, load, stack_environment
+from starter.cli import common
+from starter.cli.imports.commands import import_accounts, import_instances
+from starter.cli.period.run import start_period, wait_for_period
+from storage.invoices.invoices import list_invoices
+
+PERIOD = "2022-05"
+_SAMPLE = Path(__file__).resolve().parents[3] / "devstack" / "sample"
+
+
+async def run_stack(on_ready: Callable[[Stack], Awaitable[int]] | None, *, exit_after: bool) -> int:
+    """Run the stack in the foreground; `on_ready` is called when everything answers.
+
+    Raises:
+        CommandError: a part of the stack did not come up.
+    """
+
+    def say(line: str) -> None:
+        common.out.print(line, markup=False)
+
+    async def ready(stack: Stack) -> int:
+        os.environ.update(stack_environment())
+        _print_addresses()
+        status = 0 if on_ready is None else await on_ready(stack)
+        if not exit_after:
+            common.out.print("\nStays up until Ctrl-C.")
+        return status
+
+    try:
+        return await run_up(say, ready, exit_after=exit_after)
+    except StackError as error:
+        raise common.CommandError(str(error)) from error
+
+
+async def bill_sample_month(_stack: Stack) -> int:
+    """Load the sample data, bill its month, show the invoices and what to try next."""
+    started = monotonic()
+    settings = load()
+    async with common.database(settings) as db:
+        accounts = await import_accounts(db, _SAMPLE / "accounts.csv")
+        instances = await import_instances(db, _SAMPLE / "instances.csv")
+        common.out.print(
+            f"\nSample data: {accounts.rows} account windows, {instances.rows} workspace instances. "
+            f"Billing {PERIOD} ..."
+        )
+        handle = await start_period(PERIOD, None)
+        status = await wait_for_period(handle, db, PERIOD, None)
+        table = Table(title=f"Invoices of {PERIOD}")
+        for name in ("Account", "State", "Amount", "Credits", "Stripe invoice"):
+            table.add_column(name, justify="right" if name in ("Amount", "Credits") else "left", overflow="fold")
+        invoices = await list_invoices(db, period=PERIOD, limit=1000)
+        for invoice in invoices:
+            amount = format_amount(invoice.amount, invoice.currency)
+            stripe_id = invoice.stripe_invoice_id or "-"
+            table.add_row(invoice.attribution_id, str(invoice.state), amount, f"{invoice.credits:,.2f}", stripe_id)
+    common.out.print(table)
+    common.out.print(f"Billed in {monotonic() - started:.1f} s.")
+    _print_next(invoices[0].key if invoices else "KEY")
+    return status
+
+
+def _print_addresses() -> None:
+    env = stack_environment()
+    rows = [
+        ("Temporal UI", env.get("TEMPORAL_UI_URL", "-")),
+        ("Webhook", env.get("WEBHOOK_URL", "-")),
+        ("Stripe", env.get("STRIPE_API_BASE", "Stripe itself")),
+        ("Data and logs", str(home())),
+    ]
+    for name, value in rows:
+        common.out.print(f"  {name + ':':<15}{value}", markup=False)
+
+
+def _print_next(key: str) -> None:
+    ui = stack_environment().get("TEMPORAL_UI_URL", "")
+    period = f"{ui}/namespaces/default/workflows/billing-period%2F{PERIOD}"
+    common.out.print(
+        "\nWhat to try next, in another shell in this folder:\n"
+        "  . .venv/bin/activate\n"
+        f"  perdure period status {PERIOD}\n"
+        f"  perdure invoices show '{key}'\n"
+        f"  perdure period run {PERIOD} --wait      # a second run makes nothing\n"
+        f"  {period}",
+        markup=False,
+    )

@@ -1,0 +1,193 @@
+"""`perdure report`: show a usage report, export it for a spreadsheet or a script, put back one that is lost."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import aclosing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from billing.errors import InputError
+from billing.money import format_amount
+from billing.report.canonical import format_credits, format_decimal, format_instant
+from billing.report.check import LineSum, ReportCheck
+from billing.report.format import ReportClaim, ReportHeader, ReportLine, parse_report_id
+from starter.cli import common, tables
+
+if TYPE_CHECKING:
+    from storage.reports.store import ReportStore
+
+app = typer.Typer(help="Usage reports: show, export, rebuild.", no_args_is_help=True)
+
+ReportArgument = Annotated[
+    str, typer.Argument(metavar="REPORT_ID", help="As `invoices show` and Stripe's metadata have it.")
+]
+
+_FIRST_CLAIMS = 10
+
+
+@app.command("show")
+@common.command
+async def show(report_id: ReportArgument, as_json: common.AsJson = False) -> None:
+    """What a report says: whose, lines, totals. Its digest and all its sums are checked."""
+    store = _store(report_id)
+    header, claims = await store.read_claims(report_id)
+    check = ReportCheck(header, parse_report_id(report_id))
+    first: list[ReportClaim] = []
+    async with aclosing(claims):
+        async for claim in claims:
+            check.add(claim)
+            if len(first) < _FIRST_CLAIMS:
+                first.append(claim)
+    sums = check.finish()
+    if as_json:
+        common.print_json(_document(report_id, header, sums))
+    else:
+        _print(report_id, header, sums, first)
+
+
+@app.command("export")
+@common.command
+async def export(
+    report_id: ReportArgument,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="csv|parquet|jsonl",
+            help="csv and parquet: a row per claim. jsonl: the report as it is stored, header line first.",
+        ),
+    ],
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: standard output.")] = None,
+) -> None:
+    """Write a report's itemisation to a file or to standard output."""
+    from starter.cli.report import export as report_export
+
+    if format_ not in report_export.FORMATS:
+        raise InputError(f"--format {format_!r}: write {', '.join(report_export.FORMATS)}")
+    if output is None and format_ == "parquet" and sys.stdout.isatty():
+        raise InputError("Parquet is not for a terminal: name a file with --output")
+    store = _store(report_id)
+    if output is None:
+        await report_export.write(store, report_id, format_, sys.stdout.buffer)
+        return
+    with report_export.replacing(output) as file:
+        count = await report_export.write(store, report_id, format_, file)
+    tables.complain(f"{count} claims written to {output}")
+
+
+@app.command("rebuild")
+@common.command
+async def rebuild(
+    report_id: Annotated[
+        str | None, typer.Argument(metavar="REPORT_ID", help="A report that is missing or damaged.")
+    ] = None,
+    all_missing: Annotated[
+        bool, typer.Option("--all-missing", help="Look at the reports of all invoices, and put back what is missing.")
+    ] = False,
+    period: Annotated[
+        str | None, typer.Option(metavar="PERIOD", help="With --all-missing: of this month alone.")
+    ] = None,
+    as_json: common.AsJson = False,
+) -> int:
+    """Put reports that the store has lost back, byte for byte, from the claims in Postgres.
+
+    A damaged one is replaced as well when it is named, or with --all-missing. One that is whole is left alone.
+    """
+    from starter.cli.report import rebuild as report_rebuild
+
+    if (report_id is None) != all_missing:
+        raise InputError("name one REPORT_ID, or give --all-missing")
+    if report_id is not None:
+        store = _store(report_id)
+    else:
+        from storage.reports.store import ReportStore
+
+        store = ReportStore(common.settings().need("report_store_url"))
+    async with common.database(common.settings()) as db:
+        return await report_rebuild.rebuild(db, store, report_id, period=period, as_json=as_json)
+
+
+def _store(report_id: str) -> ReportStore:
+    from storage.reports.store import ReportStore
+
+    parse_report_id(report_id)
+    return ReportStore(common.settings().need("report_store_url"))
+
+
+def _document(report_id: str, header: ReportHeader, sums: dict[int, LineSum]) -> dict[str, Any]:
+    return {
+        "report_id": report_id,
+        "invoice_key": header.invoice_key,
+        "attribution_id": header.attribution_id,
+        "billing_period": header.billing_period,
+        "reason": str(header.reason),
+        "cutoff": format_instant(header.cutoff),
+        "currency": header.currency,
+        "amount": header.amount,
+        "credits": format_credits(header.credits),
+        "rate_card": header.rate_card,
+        "claims": header.claims,
+        "lines": [_line_document(line, sums[line.line_no].claims) for line in header.lines],
+    }
+
+
+def _line_document(line: ReportLine, claims: int) -> dict[str, Any]:
+    rated = line.rated
+    return {
+        "line_no": line.line_no,
+        "workspace_class": rated.workspace_class,
+        "rate": format_decimal(rated.credits_per_minute),
+        "rate_from": format_instant(rated.rate_from),
+        "rated_as_default": rated.rated_as_default,
+        "price_per_credit": format_decimal(rated.price_per_credit),
+        "duration_us": rated.duration_us,
+        "credits": format_credits(rated.credits),
+        "amount": rated.amount,
+        **tables.tiers_document(rated),
+        "claims": claims,
+    }
+
+
+def _print(report_id: str, header: ReportHeader, sums: dict[int, LineSum], first: list[ReportClaim]) -> None:
+    tables.say(report_id)
+    tables.say(f"Invoice {header.invoice_key}, {header.reason}, up to {header.cutoff:%Y-%m-%d %H:%M:%S} UTC")
+    total = format_amount(header.amount, header.currency)
+    tables.say(f"{total} for {header.credits:,f} credits, {header.claims} claims, rate card {header.rate_card}")
+    names = ("Line", "Class", "Rate from", "Credits/min", "Claims", "Duration", "Credits", "Amount")
+    table = tables.make_table("", *names, right=("Line", *names[3:]))
+    for line in header.lines:
+        rated = line.rated
+        tables.add_row(
+            table,
+            line.line_no,
+            tables.line_name(rated),
+            f"{rated.rate_from:%Y-%m-%d %H:%M} UTC",
+            format_decimal(rated.credits_per_minute),
+            sums[line.line_no].claims,
+            tables.hours(rated.duration_us),
+            f"{rated.credits:,f}",
+            format_amount(rated.amount, header.currency),
+        )
+    tables.print_table(table)
+    _print_claims(first)
+    if header.claims > len(first):
+        tables.say(f"... and {header.claims - len(first)} more: `perdure report export` writes all.")
+    tables.say("Checked: its digest, and that claims, lines and totals agree.")
+
+
+def _print_claims(claims: list[ReportClaim]) -> None:
+    table = tables.make_table("", "Line", "Instance", "Workspace", "From", "To", "Duration", right=("Line", "Duration"))
+    for claim in claims:
+        tables.add_row(
+            table,
+            claim.line_no,
+            claim.instance_id,
+            claim.workspace_id,
+            f"{claim.start:%Y-%m-%d %H:%M:%S.%f}",
+            f"{claim.end:%Y-%m-%d %H:%M:%S.%f}",
+            tables.hours(claim.duration_us),
+        )
+    tables.print_table(table)

@@ -1,0 +1,102 @@
+"""Putting back reports that the store has lost: which, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from billing.errors import MissingReportError, ReportError
+from starter.cli import common, tables
+
+if TYPE_CHECKING:
+    from storage.postgres.database import Database
+    from storage.reports.store import ReportStore
+
+_PAGE = 500
+
+
+@dataclass(frozen=True)
+class _Fate:
+    """`outcome`: whole, rebuilt or refused; `harm`: missing or damaged, none when it was whole."""
+
+    report_id: str
+    invoice_key: str
+    outcome: str
+    harm: str | None = None
+    reason: str | None = None
+
+
+async def rebuild(db: Database, store: ReportStore, report_id: str | None, *, period: str | None, as_json: bool) -> int:
+    """Rebuild one report, or those of all invoices that lack theirs; prints a line for each that was harmed.
+
+    Returns:
+        The exit status: 1 when one cannot be rebuilt.
+
+    Raises:
+        CommandError: no invoice has this report.
+        ReportStoreError: the store cannot be reached or refuses.
+    """
+    await store.ping()
+    whole = 0
+    fates: list[_Fate] = []
+    async for key, named in _named(db, report_id, period):
+        fate = await _one(db, store, key, named)
+        if fate.outcome == "whole" and report_id is None:
+            whole += 1
+            continue
+        fates.append(fate)
+        if not as_json:
+            _say(fate)
+    if as_json:
+        common.print_json([fate.__dict__ for fate in fates])
+    elif report_id is None:
+        rebuilt = sum(fate.outcome == "rebuilt" for fate in fates)
+        tables.say(f"{whole} reports are whole, {rebuilt} were rebuilt, {len(fates) - rebuilt} cannot be.")
+    return int(any(fate.outcome == "refused" for fate in fates))
+
+
+async def _named(db: Database, report_id: str | None, period: str | None) -> AsyncIterator[tuple[str, str]]:
+    from storage.recovery import losses as recovery
+
+    if report_id is not None:
+        key = await recovery.key_of_report(db, report_id)
+        if key is None:
+            raise common.CommandError(
+                f"no invoice has the report {report_id}: an invoice that claimed its usage anew keeps its last one"
+            )
+        yield key, report_id
+        return
+    after = ""
+    while page := await recovery.reports(db, after=after, period=period, limit=_PAGE):
+        for key, named in page:
+            yield key, named
+        after = page[-1][0]
+
+
+async def _one(db: Database, store: ReportStore, key: str, report_id: str) -> _Fate:
+    from storage.invoices import invoices
+    from storage.reports.rebuilding import restore_report
+
+    try:
+        await store.check(report_id)
+    except ReportError as error:
+        harm = "missing" if isinstance(error, MissingReportError) else "damaged"
+    else:
+        return _Fate(report_id, key, "whole")
+    record = await invoices.load_invoice(db, key)
+    assert record is not None  # invoices are never removed
+    try:
+        await restore_report(db, store, record)
+    except ReportError as error:
+        return _Fate(report_id, key, "refused", harm, str(error))
+    return _Fate(report_id, key, "rebuilt", harm)
+
+
+def _say(fate: _Fate) -> None:
+    if fate.outcome == "refused":
+        tables.complain(f"{fate.invoice_key}: {fate.reason}")
+    elif fate.outcome == "rebuilt":
+        tables.say(f"{fate.invoice_key}: {fate.report_id} was {fate.harm}, and is back byte for byte")
+    else:
+        tables.say(f"{fate.invoice_key}: {fate.report_id} is whole: nothing to do")

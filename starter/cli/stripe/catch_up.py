@@ -1,0 +1,73 @@
+"""`perdure stripe catch-up`: reads Stripe's events now, for what the webhook was not told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from billing.report.canonical import format_instant
+from contracts import workflow_ids
+from starter.cli import common, tables
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from contracts.messages.events import CatchUpOutcome
+
+_WORKER_SHOULD_ANSWER_SECONDS = 10.0
+
+
+@common.command
+async def catch_up(as_json: common.AsJson = False) -> None:
+    """Read Stripe's events since the last time, wake what they are about, and wait until all are read."""
+    from temporal.client import connect
+
+    outcome = await run_catch_up(await connect())
+    if as_json:
+        until = None if outcome.until is None else format_instant(outcome.until)
+        common.print_json({"workflow_id": workflow_ids.EVENTS_CATCH_UP, **outcome.model_dump(), "until": until})
+        return
+    tables.say(
+        f"{outcome.events} events of Stripe read: {outcome.signalled} workflows were woken, {outcome.satisfied} "
+        f"invoices were there already, {outcome.foreign} events are not ours."
+    )
+    for note in outcome.notes:
+        tables.complain(note)
+
+
+async def run_catch_up(client: Client) -> CatchUpOutcome:
+    """Run the catch-up, or join the one that runs, and wait for its end.
+
+    Raises:
+        CommandError: it failed for good.
+        RPCError: Temporal cannot be reached.
+    """
+    from temporalio.client import WorkflowFailureError
+    from temporalio.common import WorkflowIDConflictPolicy
+
+    from contracts.messages.events import CatchUpInput, CatchUpOutcome
+    from contracts.names import BILLING_QUEUE, Workflows
+
+    handle = await client.start_workflow(
+        Workflows.EVENTS_CATCH_UP,
+        CatchUpInput(),
+        id=workflow_ids.EVENTS_CATCH_UP,
+        task_queue=BILLING_QUEUE,
+        result_type=CatchUpOutcome,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary="Reads Stripe's events, for what the webhook was not told",
+    )
+    result = asyncio.ensure_future(handle.result())
+    if not (await asyncio.wait([result], timeout=_WORKER_SHOULD_ANSWER_SECONDS))[0]:
+        tables.complain(f"still reading, or no worker runs: {handle.id} in the Temporal UI says how far it is")
+    try:
+        outcome: CatchUpOutcome = await result
+    except WorkflowFailureError as error:
+        raise common.CommandError(f"the catch-up failed: {_cause(error)}") from error
+    return outcome
+
+
+def _cause(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -1,0 +1,150 @@
+"""`perdure stripe`: what is set up once in the Stripe account. Run it where the Stripe worker runs.
+
+`catch-up` alone needs no key: the workers do it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from billing.errors import InputError
+from starter.cli import common, tables
+from starter.cli.stripe.catch_up import catch_up
+
+if TYPE_CHECKING:
+    from stripe import StripeClient
+
+app = typer.Typer(help="The Stripe account: register the webhook, catch up with its events.", no_args_is_help=True)
+
+app.command("catch-up")(catch_up)
+
+_DESCRIPTION = "Perdure"
+_SHOWN = ("id", "url", "api_version", "livemode", "enabled_events", "secret")
+
+
+@app.command("register-webhook")
+@common.command
+async def register_webhook(
+    url: Annotated[str, typer.Option(help="Where Stripe reaches the webhook: https://host/path.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Register anew, with a new secret, and remove the old endpoint.")
+    ] = False,
+    as_json: common.AsJson = False,
+) -> None:
+    """Register the webhook's endpoint and its events in Stripe; prints the signing secret, once."""
+    from activities.stripe.client import close_stripe_client, make_stripe_client
+
+    settings = common.settings()
+    check_url(url, emulator=settings.stripe_api_base is not None)
+    client = make_stripe_client(settings.need("stripe_api_key"), settings.stripe_api_base)
+    try:
+        with _stripe_errors():
+            same = await _same_url(client, url, replace=replace)
+            endpoint = await _register(client, url)
+        document = {name: endpoint[name] for name in _SHOWN} | {"replaced": same}
+        # The secret is shown before anything else can go wrong.
+        if as_json:
+            common.print_json(document)
+        else:
+            _print(document)
+        # The old ones go last: an event delivered twice does no harm, one never delivered does.
+        with _stripe_errors():
+            for endpoint_id in same:
+                await client.v1.webhook_endpoints.delete_async(endpoint_id)
+    finally:
+        await close_stripe_client(client)
+
+
+async def _same_url(client: StripeClient, url: str, *, replace: bool) -> list[str]:
+    """The endpoints that deliver there already.
+
+    Raises:
+        CommandError: there are, and they are not to be replaced.
+    """
+    page = await client.v1.webhook_endpoints.list_async({"limit": 100})
+    same = [found.id async for found in page.auto_paging_iter() if found.url == url]
+    if same and not replace:
+        raise common.CommandError(
+            f"Stripe has an endpoint for {url} already, {same[0]}, and does not show its secret again: "
+            "--replace registers it anew, with a new secret"
+        )
+    return same
+
+
+async def _register(client: StripeClient, url: str) -> dict[str, Any]:
+    import stripe
+
+    from activities.stripe.client import as_dict
+    from reconciliation.event_routing import ENABLED_EVENTS
+
+    made = await client.v1.webhook_endpoints.create_async(
+        {
+            "url": url,
+            "enabled_events": ENABLED_EVENTS,  # type: ignore[typeddict-item]
+            "api_version": stripe.api_version,  # type: ignore[typeddict-item]
+            "description": _DESCRIPTION,
+        }
+    )
+    return as_dict(made)
+
+
+def check_url(url: str, *, emulator: bool) -> None:
+    """Refuse what Stripe could not, or should not, send events to.
+
+    Raises:
+        InputError: it is no http(s) URL, or plain http to somewhere else than this machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise InputError(f"--url {url!r}: {error}") from None
+    del port  # read only to have it checked
+    if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url):
+        raise InputError(f"--url {url!r} is not a URL: write https://host/path")
+    if parts.username or parts.password or parts.fragment:
+        raise InputError(f"--url {url!r}: leave out user, password and fragment")
+    if parts.scheme == "http" and not (emulator or _is_loopback(host)):
+        raise InputError(f"--url {url!r}: Stripe delivers events over https only")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _stripe_errors() -> Iterator[None]:
+    import stripe
+    from aiohttp import ClientError
+
+    try:
+        yield
+    except stripe.AuthenticationError as error:
+        raise common.CommandError(f"Stripe refuses STRIPE_API_KEY: {error.user_message or error}") from error
+    except stripe.StripeError as error:
+        raise common.CommandError(f"Stripe: {error.user_message or error}") from error
+    except (ClientError, TimeoutError) as error:
+        # With aiohttp, an answer that breaks off is not the SDK's own error.
+        raise common.CommandError(f"Stripe did not answer: {error or type(error).__name__}") from error
+
+
+def _print(document: dict[str, Any]) -> None:
+    tables.say(f"Registered {document['id']} for {document['url']}, API version {document['api_version']},")
+    tables.say(f"for {len(document['enabled_events'])} events: {', '.join(document['enabled_events'])}.")
+    for endpoint_id in document["replaced"]:
+        tables.say(f"It replaces {endpoint_id}.")
+    tables.say("For the webhook and the workers, so that nothing of the other mode is heeded:")
+    tables.say(f"STRIPE_MODE={'live' if document['livemode'] else 'test'}")
+    tables.say("Give the webhook, and nothing else, this secret; Stripe does not show it again:")
+    tables.say(f"STRIPE_WEBHOOK_SECRET={document['secret']}")

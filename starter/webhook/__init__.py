@@ -1,0 +1,1 @@
+"""The webhook: receives Stripe's signed events and wakes the workflows they concern."""

@@ -1,0 +1,199 @@
+"""The webhook: verifies Stripe's signed events and wakes the workflows they are about.
+
+It holds no API key and no database address; its answer says only whether the event was taken.
+
+200: taken, or a replay of what was, or not ours, or of another mode or account (Stripe must not come again).
+400: not signed by Stripe. 405, 408, 413: not a delivery.
+503: Temporal did not take it, so Stripe must come again.
+
+It stands on the internet: bodies are capped, never decompressed and must arrive within seconds, nothing of a
+request is parsed before its signature is checked, and what anybody may cause is logged sparingly, without what
+they sent. Connections have their limits in `starter.webhook.connections`, HTTP in `starter.webhook.server`.
+docs/threat-model.md says what that is to hold off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from contracts.messages.wake_up import WakeUp, signal_with_start
+from reconciliation.event_routing import MalformedEventError, Unheeded, parse, wake_up
+from starter.webhook.connections import ConnectionLimits, Connections
+from starter.webhook.rate_limited_log import SparingLog
+from starter.webhook.readiness import Readiness, reaches
+from starter.webhook.replays import Replays
+from starter.webhook.signature import SignatureError, verify_signature
+from starter.webhook.trust import ANY, WRONG_ACCOUNT, WRONG_MODE, Trust, is_other_version
+
+logger = logging.getLogger("perdure.webhook")
+
+PATH = "/stripe/webhook"
+MOST_BYTES = 512 * 1024
+REPLAYED = "replayed"
+OUTCOMES = (
+    "signalled",
+    REPLAYED,
+    Unheeded.IGNORED,
+    Unheeded.FOREIGN,
+    WRONG_MODE,
+    WRONG_ACCOUNT,
+    "refused",
+    "malformed",
+    "unavailable",
+)
+"""How a delivery is counted."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long, in seconds, a request may take."""
+
+    body_seconds: float = 10.0
+    """Within this time its body must have arrived."""
+    idle_seconds: float = 75.0
+    """After this time without a whole request a connection is closed; longer than the usual reverse proxy's 60 s,
+    so that it is the proxy who closes idle connections."""
+    signal_seconds: float = 5.0
+    """Within this time Temporal must have taken the signal; Stripe itself waits about 20 s."""
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
+
+
+class Webhook:
+    """The aiohttp application's handlers, over one Temporal client."""
+
+    def __init__(self, client: Client, secrets: Sequence[str], limits: Limits = Limits(), trust: Trust = ANY) -> None:
+        """Events are verified with any of the signing secrets, two while one is rotated."""
+        self._client = client
+        self._trust = trust
+        self.limits = limits
+        self._secrets = list(secrets)
+        self._replays = Replays()
+        self._sparing = SparingLog(logger)
+        self._readiness = Readiness(lambda: reaches(client))
+        self._registry = CollectorRegistry()
+        self.connections = Connections(limits.connections, self._registry)
+        self._events = Counter(
+            "perdure_webhook_events",
+            f"Deliveries by outcome: {', '.join(OUTCOMES)}",
+            ["outcome"],
+            registry=self._registry,
+        )
+        for outcome in OUTCOMES:  # at 0 from the start, so that the first one is seen as an increase
+            self._events.labels(outcome)
+        self._other_versions = Counter(
+            "perdure_webhook_other_api_versions",
+            "Events of another API version than the SDK's; they are heeded all the same",
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "perdure_webhook_seconds", "Time from the request to the answer", registry=self._registry
+        )
+
+    def application(self) -> web.Application:
+        """The application: the webhook, `/healthz`, `/readyz`, `/metrics`."""
+        app = web.Application(
+            client_max_size=MOST_BYTES,
+            middlewares=[self.connections.middleware],
+            handler_args={"auto_decompress": False},  # where it is not `starter.webhook.server` that serves it
+        )
+        app.on_response_prepare.append(_hide_server)
+        app.router.add_post(PATH, self.deliver)
+        app.router.add_get("/healthz", self.healthz)
+        app.router.add_get("/readyz", self.readyz)
+        app.router.add_get("/metrics", self.metrics)
+        return app
+
+    async def deliver(self, request: web.Request) -> web.Response:
+        """Take one delivery of Stripe's."""
+        with self._seconds.time():
+            outcome, response = await self._deliver(request)
+        self._events.labels(outcome).inc()
+        return response
+
+    async def _deliver(self, request: web.Request) -> tuple[str, web.Response]:
+        body = await self._body(request)
+        if isinstance(body, web.Response):
+            return "refused", body
+        headers = request.headers.getall("Stripe-Signature", [])
+        try:
+            if len(headers) != 1:
+                raise SignatureError(f"{len(headers)} Stripe-Signature headers")
+            delivery = verify_signature(body, headers[0], self._secrets)
+        except SignatureError as error:
+            self._sparing.warning("refused a delivery: %s", error)
+            return "refused", web.Response(status=400, text="signature refused\n")
+        self.connections.trust(request)
+        if delivery in self._replays:
+            return REPLAYED, web.Response(text="ok\n")
+        outcome, response = await self._heed(body)
+        if outcome == "signalled":
+            self._replays.remember(delivery)
+        return outcome, response
+
+    async def _heed(self, body: bytes) -> tuple[str, web.Response]:
+        """What Stripe has signed."""
+        try:
+            payload = parse(body)
+            target = wake_up(payload)
+        except MalformedEventError as error:
+            self._sparing.error("a signed delivery is no event: %s", error)
+            return "malformed", web.Response(status=400, text="not an event\n")
+        if (distrusted := self._trust.check(payload)) is not None:
+            return distrusted, web.Response(text="ignored\n")
+        if is_other_version(payload):
+            self._other_versions.inc()
+        if isinstance(target, Unheeded):
+            return target, web.Response(text="ignored\n")
+        return await self._signal(target)
+
+    async def _body(self, request: web.Request) -> bytes | web.Response:
+        """The raw body, or the refusal of one that is too large, too slow or broken off."""
+        try:
+            if (request.content_length or 0) > MOST_BYTES:
+                raise web.HTTPRequestEntityTooLarge(MOST_BYTES)
+            return await asyncio.wait_for(request.read(), self.limits.body_seconds)
+        except web.HTTPRequestEntityTooLarge:
+            refusal = web.Response(status=413, text="too large\n")
+        except TimeoutError:
+            refusal = web.Response(status=408, text="too slow\n")
+        except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
+            refusal = web.Response(status=400, text="the body broke off\n")
+        refusal.force_close()
+        return refusal
+
+    async def _signal(self, target: WakeUp) -> tuple[str, web.Response]:
+        try:
+            await asyncio.wait_for(signal_with_start(self._client, target), self.limits.signal_seconds)
+        except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: a lazy client cannot connect
+            logger.error("Temporal did not take %s for %s: %s", target.event.type, target.workflow_id, error)
+            return "unavailable", web.Response(status=503, text="try again later\n", headers={"Retry-After": "30"})
+        logger.info("%s %s signalled to %s", target.event.event_id, target.event.type, target.workflow_id)
+        return "signalled", web.Response(text="ok\n")
+
+    async def healthz(self, _request: web.Request) -> web.Response:
+        """The process is alive."""
+        return web.Response(text="ok\n")
+
+    async def readyz(self, _request: web.Request) -> web.Response:
+        """Temporal can be reached."""
+        ready = await self._readiness.now()
+        return web.Response(text="ok\n") if ready else web.Response(status=503, text="Temporal cannot be reached\n")
+
+    async def metrics(self, _request: web.Request) -> web.Response:
+        """Prometheus metrics."""
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+
+async def _hide_server(_request: web.Request, response: web.StreamResponse) -> None:
+    """Which versions serve it is nobody's business."""
+    response.headers["Server"] = "perdure"

@@ -1,0 +1,1 @@
+"""Accounts, their windows, policies and faults in PostgreSQL."""

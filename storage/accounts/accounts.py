@@ -1,0 +1,236 @@
+"""Accounts and their subscription windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.accounts.plan import AccountPlan, AccountRecord, Known, WindowRecord, plan_accounts
+from billing.errors import PermanentError
+from billing.invoice.states import OPEN
+from billing.usage.rows import AccountRow, RowFault
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+
+__all__ = [
+    "AccountConflictError",
+    "AccountRecord",
+    "NewAccount",
+    "WindowRecord",
+    "account_for_customer",
+    "account_of_subscription",
+    "add_account",
+    "apply_subscription_window",
+    "get_account",
+    "list_accounts",
+    "upsert_accounts",
+]
+
+_OPEN = [str(state) for state in OPEN]
+
+
+class AccountConflictError(PermanentError):
+    """What is to be stored contradicts the account, its windows or another account."""
+
+
+@dataclass(frozen=True)
+class NewAccount:
+    """What an account begins with when nobody knows it yet."""
+
+    stripe_customer_id: str
+    currency: str
+    bill_after: datetime
+
+
+async def get_account(db: Database, attribution_id: str) -> AccountRecord | None:
+    """The account with its windows, if there is one."""
+    return await _one(db, "get", {"attribution_id": attribution_id})
+
+
+async def account_for_customer(db: Database, stripe_customer_id: str) -> AccountRecord | None:
+    """The account that this Stripe customer pays for, if there is one."""
+    return await _one(db, "of_customer", {"stripe_customer_id": stripe_customer_id})
+
+
+async def account_of_subscription(db: Database, stripe_subscription_id: str) -> AccountRecord | None:
+    """The account that this Stripe subscription gives a window, if there is one."""
+    return await _one(db, "of_subscription", {"stripe_subscription_id": stripe_subscription_id})
+
+
+async def list_accounts(db: Database, after: str = "", limit: int = 1000) -> list[AccountRecord]:
+    """At most `limit` accounts with their windows, in order, from the first after `after` on."""
+    async with db.transaction() as connection:
+        return await _read(connection, "list", {"after": after, "limit": limit})
+
+
+async def upsert_accounts(db: Database, rows: Sequence[AccountRow]) -> list[RowFault]:
+    """Store a batch of accounts and windows in one transaction; returns why rows were refused, the others are in.
+
+    A window is known by its account and start: the same start again moves its end, of several rows with the
+    same start the last counts. Rows of one account must not contradict each other. What a row leaves empty
+    (customer, `bill_after`) stays as it is known. A row is refused when its window overlaps another one, when
+    its customer is another account's, when it changes the currency while invoices are open, and when it changes
+    the customer while invoices are open that Stripe has.
+
+    Raises:
+        AccountConflictError: another process changed the same accounts meanwhile; nothing was stored.
+    """
+    try:
+        async with db.transaction() as connection:
+            plan = plan_accounts(rows, await _known(connection, rows))
+            await _write(connection, plan)
+            return plan.faults
+    except IntegrityError as error:
+        raise AccountConflictError("the same accounts were changed meanwhile: import them again") from error
+
+
+async def add_account(db: Database, attribution_id: str, new: NewAccount) -> None:
+    """Store an account unless it is known already.
+
+    Raises:
+        AccountConflictError: the customer is another account's.
+    """
+    async with db.transaction() as connection:
+        await _add(connection, attribution_id, new)
+
+
+async def _add(connection: AsyncConnection, attribution_id: str, new: NewAccount) -> None:
+    account = {
+        "attribution_id": attribution_id,
+        "stripe_customer_id": new.stripe_customer_id,
+        "currency": new.currency,
+        "bill_after": new.bill_after,
+    }
+    try:
+        await connection.execute(statement("accounts/accounts", "add"), account)
+    except IntegrityError as error:
+        raise AccountConflictError(f"{new.stripe_customer_id} belongs to another account") from error
+
+
+async def apply_subscription_window(
+    db: Database,
+    attribution_id: str,
+    stripe_subscription_id: str,
+    started: datetime,
+    ended: datetime | None,
+    new: NewAccount | None = None,
+    part: int = 1,
+) -> None:
+    """Make the account's window for this Stripe subscription `[started, ended)`; again is nothing new.
+
+    One that was paused has a window for each of its parts.
+
+    A window with the same start that a file gave becomes the subscription's. One that ended when it started is
+    none: it is removed. With `new` the account is made in the same transaction, unless it is known.
+
+    Raises:
+        AccountConflictError: there is no such account, the window ends before its start or overlaps another
+            one, or the subscription is another account's.
+    """
+    if ended is not None and ended < started:
+        raise AccountConflictError(f"{stripe_subscription_id} ends before it starts")
+    window = {
+        "attribution_id": attribution_id,
+        "stripe_subscription_id": stripe_subscription_id,
+        "started": started,
+        "ended": ended,
+        "part": part,
+    }
+    async with db.transaction() as connection:
+        if new is not None:
+            await _add(connection, attribution_id, new)
+        if not await _read(connection, "lock", {"accounts": [attribution_id]}):
+            raise AccountConflictError(f"no account {attribution_id}")
+        found = (await connection.execute(statement("accounts/accounts", "find_subscription"), window)).one_or_none()
+        if found is not None and found.attribution_id != attribution_id:
+            raise AccountConflictError(f"{stripe_subscription_id} belongs to {found.attribution_id}")
+        window["id"] = found.id if found else 0
+        if started == ended:
+            await connection.execute(statement("accounts/accounts", "delete_subscription"), window)
+            return
+        await _refuse_overlap(connection, window)
+        name = "update_subscription" if found else "insert_subscription"
+        await connection.execute(statement("accounts/accounts", name), window)
+
+
+async def _refuse_overlap(connection: AsyncConnection, window: dict[str, Any]) -> None:
+    other = (await connection.execute(statement("accounts/accounts", "overlapping"), window)).one_or_none()
+    if other is not None:
+        until = other.ended.isoformat() if other.ended else "its end, which is open"
+        raise AccountConflictError(
+            f"{window['attribution_id']} cannot have two windows at once: {window['stripe_subscription_id']} "
+            f"from {window['started'].isoformat()} overlaps the one from {other.started.isoformat()} to {until}"
+        )
+
+
+async def _one(db: Database, name: str, parameters: dict[str, Any]) -> AccountRecord | None:
+    async with db.transaction() as connection:
+        found = await _read(connection, name, parameters)
+    return found[0] if found else None
+
+
+async def _read(connection: AsyncConnection, name: str, parameters: dict[str, Any]) -> list[AccountRecord]:
+    rows = (await connection.execute(statement("accounts/accounts", name), parameters)).mappings().all()
+    accounts = [row["attribution_id"] for row in rows]
+    found = await connection.execute(statement("accounts/accounts", "windows"), {"accounts": accounts})
+    windows = {
+        attribution_id: tuple(group)
+        for attribution_id, group in groupby(
+            (WindowRecord(**row) for row in found.mappings()), key=lambda window: window.attribution_id
+        )
+    }
+    return [AccountRecord(**row, windows=windows.get(row["attribution_id"], ())) for row in rows]
+
+
+async def _known(connection: AsyncConnection, rows: Sequence[AccountRow]) -> Known:
+    accounts = sorted({row.attribution_id for row in rows})
+    customers = sorted({row.stripe_customer_id for row in rows if row.stripe_customer_id})
+    locked = await _read(connection, "lock", {"accounts": accounts})
+    found = await connection.execute(
+        statement("accounts/accounts", "with_open_invoices"), {"accounts": accounts, "open": _OPEN}
+    )
+    billing = found.all()
+    owners = await connection.execute(statement("accounts/accounts", "customers"), {"customers": customers})
+    return Known(
+        accounts={account.attribution_id: account for account in locked},
+        billing=frozenset(row.attribution_id for row in billing),
+        in_stripe=frozenset(row.attribution_id for row in billing if row.in_stripe),
+        owners={row.stripe_customer_id: row.attribution_id for row in owners},
+    )
+
+
+async def _write(connection: AsyncConnection, plan: AccountPlan) -> None:
+    if plan.accounts:
+        await connection.execute(
+            statement("accounts/accounts", "upsert"),
+            {
+                "accounts": [row.attribution_id for row in plan.accounts],
+                "customers": [row.stripe_customer_id or None for row in plan.accounts],
+                "currencies": [row.currency for row in plan.accounts],
+                "bill_afters": [row.bill_after for row in plan.accounts],
+            },
+        )
+        await connection.execute(
+            statement("accounts/accounts", "set_customer_of_invoices"),
+            {"accounts": [row.attribution_id for row in plan.accounts], "open": _OPEN},
+        )
+    if plan.moved:
+        await connection.execute(
+            statement("accounts/accounts", "move_windows"),
+            {"ids": list(plan.moved), "ended": list(plan.moved.values())},
+        )
+    if plan.inserted:
+        await connection.execute(
+            statement("accounts/accounts", "insert_windows"),
+            {
+                "accounts": [row.attribution_id for row in plan.inserted],
+                "started": [row.started for row in plan.inserted],
+                "ended": [row.ended for row in plan.inserted],
+            },
+        )

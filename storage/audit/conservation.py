@@ -1,0 +1,53 @@
+"""Of every instance, billed + open + written off + excluded + not yet billed = runtime, in microseconds."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.money import exponent
+from storage.audit.parameters import AuditInput, Figures
+from storage.postgres.statements import statement
+
+INVALID = (
+    "no_creation_time", "no_started_time", "ends_before_start", "no_attribution_id", "malformed_attribution_id",
+    "no_such_account",
+)  # fmt: skip
+"""Why an instance is invalid, as `storage.periods.periods.ExcludedUsage` has it."""
+
+
+async def check(connection: AsyncConnection, given: AuditInput) -> Figures:
+    """Every instance's fates are summed up, and each claim is held against its instance and invoice."""
+    parameters = given.parameters
+    for name in ("create_usage", "clip_usage", "create_rest", "not_conserved"):
+        await connection.execute(statement("audit/conservation", name), parameters)
+    parameters |= await currencies(connection)
+    await connection.execute(statement("audit/claims", "misplaced"), parameters)
+    rows = await connection.execute(statement("audit/conservation", "figures"))
+    return _figures({row["invalid"]: dict(row) for row in rows.mappings()})
+
+
+async def currencies(connection: AsyncConnection) -> dict[str, Any]:
+    """How many minor units a major one has, by currency, of those that are invoiced."""
+    names = sorted((await connection.execute(statement("audit/claims", "currencies"))).scalars())
+    return {"currencies": names, "factors": [Decimal(10) ** exponent(name) for name in names]}
+
+
+def _figures(rows: dict[str | None, dict[str, Any]]) -> Figures:
+    def total(name: str) -> int:
+        return int(sum(row[name] for row in rows.values()))
+
+    return {
+        "instances": total("instances"),
+        "runtime_us": total("runtime_us"),
+        "billed_us": total("billed_us"),
+        "open_us": total("open_us"),
+        "written_off_us": total("written_off_us"),
+        "unbilled_us": total("unbilled_us"),
+        "uncovered_us": total("uncovered_us"),
+        "before_bill_after_us": total("early_us"),
+        "before_first_rate_us": total("unrated_us"),
+        **{f"{reason}_us": int(rows[reason]["excluded_us"]) if reason in rows else 0 for reason in INVALID},
+    }

@@ -1,0 +1,64 @@
+"""What a check of an audit is given, as its statements take it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.accounts.attribution import PATTERN
+from billing.audit.checks import AuditScope, Check
+from billing.invoice.policy import Policy
+from billing.periods import BillingPeriod
+from billing.pricing.rating import DEFAULT_CLASS, RateCard
+from storage.postgres.statements import statement
+
+Figures = dict[str, int | str]
+"""What a check has counted, by name. Durations, in microseconds, end in `_us`."""
+
+
+@dataclass(frozen=True)
+class AuditInput:
+    """One check of one audit; see `run_database_check`."""
+
+    audit_id: str
+    check: Check
+    scope: AuditScope
+    stuck_after: timedelta
+    bill_after: datetime | None
+    rate_card: RateCard
+    now: datetime
+    zone: tzinfo
+    policy: Policy
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What most statements take. `start` and `end` are the period's, none without one."""
+        period = None if self.scope.period is None else BillingPeriod.parse(self.scope.period)
+        return {
+            "audit_id": self.audit_id,
+            "check_name": str(self.check),
+            "period": self.scope.period,
+            "attribution_id": self.scope.attribution_id,
+            "start": None if period is None else period.start(self.zone),
+            "end": None if period is None else period.end(self.zone),
+            "now": self.now,
+            "stuck_after": self.stuck_after,
+            "bill_after": self.bill_after,
+            "first_rate": self.rate_card.versions[0].effective_from,
+            "attribution_id_pattern": PATTERN,
+            "default_class": DEFAULT_CLASS,
+        }
+
+    @property
+    def versions(self) -> dict[str, Any]:
+        """The rate card's name, and when each of its versions is in force."""
+        starts = [version.effective_from for version in self.rate_card.versions]
+        return {"digest": self.rate_card.digest, "versions": starts, "versions_until": [*starts[1:], None]}
+
+
+async def count(connection: AsyncConnection, topic: str, name: str, parameters: dict[str, Any]) -> int:
+    """The one number that a statement gives."""
+    return int((await connection.execute(statement(topic, name), parameters)).scalar_one())

@@ -1,0 +1,167 @@
+"""Runs of the audit: what they checked and found. Findings are rows, so that there may be any number of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.audit.checks import AuditScope, Check
+from billing.errors import PermanentError
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+
+_KEPT_RUNS = 100
+_PAGE = 1000
+
+
+class UnknownAuditError(PermanentError):
+    """Postgres does not know this audit."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One discrepancy. `kind` names what differs and what to do (`billing.audit.checks.REMEDIES`); `detail` gives figures."""
+
+    kind: str
+    detail: str
+    attribution_id: str | None = None
+    instance_id: str | None = None
+    invoice_key: str | None = None
+    stripe_id: str | None = None
+    report_id: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """A check that was made: its figures by name, and how many findings it has."""
+
+    check: Check
+    figures: Mapping[str, int | str]
+    discrepancies: int
+
+
+@dataclass(frozen=True)
+class AuditRecord:
+    """An audit and its checks, in their order. `finished_at` is none while it runs, or after it was cut off."""
+
+    id: str
+    scope: AuditScope
+    stuck_after: timedelta
+    started_at: datetime
+    finished_at: datetime | None
+    checks: tuple[CheckRecord, ...]
+
+
+async def begin_audit(db: Database, audit_id: str, scope: AuditScope, stuck_after: timedelta) -> None:
+    """Open a run; one that is open already stays as it is. The oldest runs are forgotten."""
+    async with db.transaction() as connection:
+        await connection.execute(
+            statement("audit/runs", "begin"),
+            {
+                "id": audit_id,
+                "period": scope.period,
+                "attribution_id": scope.attribution_id,
+                "stuck_after": stuck_after,
+            },
+        )
+        await connection.execute(statement("audit/runs", "forget"), {"id": audit_id, "keep": _KEPT_RUNS})
+
+
+async def clear_check(connection: AsyncConnection, audit_id: str, check: Check) -> None:
+    """Forget what a try of this check that was cut off has found."""
+    await connection.execute(statement("audit/runs", "clear_check"), {"audit_id": audit_id, "check_name": str(check)})
+
+
+async def add_findings(connection: AsyncConnection, audit_id: str, check: Check, findings: Sequence[Finding]) -> None:
+    """Add a page of findings."""
+    if findings:
+        rows = [{"audit_id": audit_id, "check_name": str(check), **asdict(finding)} for finding in findings]
+        await connection.execute(statement("audit/runs", "add_finding"), rows)
+
+
+async def require_audit(connection: AsyncConnection, audit_id: str) -> None:
+    """Make sure that the run is there still: what it holds may be emptied, or restored, while it runs.
+
+    Raises:
+        UnknownAuditError: it is not.
+    """
+    if (await connection.execute(statement("audit/runs", "run"), {"id": audit_id})).one_or_none() is None:
+        raise UnknownAuditError(f"audit {audit_id} is not in this database: it was emptied or restored meanwhile")
+
+
+async def record_check(
+    connection: AsyncConnection, audit_id: str, check: Check, figures: Mapping[str, int | str]
+) -> None:
+    """Record that a check was made; its discrepancies are counted."""
+    await connection.execute(
+        statement("audit/runs", "record_check"),
+        {"audit_id": audit_id, "check_name": str(check), "figures": json.dumps(dict(figures))},
+    )
+
+
+async def record_page(
+    db: Database, audit_id: str, check: Check, after: str, through: str | None, findings: Sequence[Finding]
+) -> None:
+    """Keep what a page of invoices, `after` < key ≤ `through`, was found to have, in place of an earlier try's."""
+    async with db.transaction() as connection:
+        await connection.execute(
+            statement("audit/runs", "clear_page"),
+            {"audit_id": audit_id, "check_name": str(check), "after": after, "through": through},
+        )
+        await add_findings(connection, audit_id, check, findings)
+
+
+async def newest_audit(db: Database, scope: AuditScope) -> str | None:
+    """The id of the newest finished run over just this."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("audit/runs", "newest"), {"period": scope.period, "attribution_id": scope.attribution_id}
+        )
+        newest: str | None = found.scalar_one_or_none()
+        return newest
+
+
+async def finish_audit(db: Database, audit_id: str) -> None:
+    """Close a run."""
+    async with db.transaction() as connection:
+        await connection.execute(statement("audit/runs", "finish"), {"id": audit_id})
+
+
+async def load_audit(db: Database, audit_id: str) -> AuditRecord | None:
+    """A run and its checks."""
+    async with db.transaction(read_only=True) as connection:
+        run = (await connection.execute(statement("audit/runs", "run"), {"id": audit_id})).one_or_none()
+        if run is None:
+            return None
+        rows = (await connection.execute(statement("audit/runs", "checks"), {"audit_id": audit_id})).all()
+    found = {row.name: CheckRecord(Check(row.name), row.figures, row.discrepancies) for row in rows}
+    return AuditRecord(
+        id=run.id,
+        scope=AuditScope(run.billing_period, run.attribution_id),
+        stuck_after=run.stuck_after,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+        checks=tuple(found[check] for check in Check if check in found),
+    )
+
+
+async def audit_findings(db: Database, audit_id: str) -> AsyncIterator[tuple[Check, Finding]]:
+    """All that a run has found, page by page."""
+    after = 0
+    while True:
+        async with db.transaction(read_only=True) as connection:
+            result = await connection.execute(
+                statement("audit/runs", "findings"), {"audit_id": audit_id, "after": after, "limit": _PAGE}
+            )
+            rows = result.mappings().all()
+        for row in rows:
+            values: dict[str, Any] = dict(row)
+            after = values.pop("id")
+            yield Check(values.pop("check_name")), Finding(**values)
+        if len(rows) < _PAGE:
+            return

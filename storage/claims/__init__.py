@@ -1,0 +1,1 @@
+"""Claims: the billable usage of a page of accounts becomes invoices."""

@@ -1,0 +1,91 @@
+"""Amending: an invoice that still waits as a draft claims its usage anew, late usage with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.errors import MismatchError
+from billing.invoice.policy import Finalization
+from billing.invoice.states import InvoiceState, check_transition
+from billing.pricing.assessment import ClaimScope, InvoicePreview, Outcome
+from billing.pricing.rating import LineKind, RateCard
+from storage.claims import claims
+from storage.claims import writing as claim_writing
+from storage.invoices.invoices import lock_invoice
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+
+
+async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: RateCard) -> bool:
+    """Claim the invoice's usage anew; False, and nothing changed, when it comes to the same.
+
+    It is `claimed` again then, as its next revision, or `blocked` when a brake stops the new amount. One that is
+    no draft, is finalized at once, or is approved already, is left as it is; so is one whose usage would come to no
+    invoice any more. `scope` names the invoice's account.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+        MismatchError: another account's invoice has claimed some of it.
+    """
+    async with db.transaction() as connection:
+        await connection.execute(statement("claims/claims", "tune"))
+        await connection.execute(statement("claims/claims", "lock_account"), {"attribution_id": scope.attribution_id})
+        row = await lock_invoice(connection, key)
+        waits = row.state == InvoiceState.DRAFT and row.finalization != Finalization.AT_ONCE
+        if not waits or row.approved_amount is not None or row.void_requested_at is not None:
+            return False
+        check_transition(InvoiceState(row.state), InvoiceState.CLAIMED)
+        undo = await connection.begin_nested()
+        await connection.execute(statement("invoices/decisions", "drop_claims"), {"id": row.id})
+        assessed = await claims.assess_account(connection, scope, rate_card, row.id)
+        if assessed is None or await _same(connection, row.id, assessed):
+            await undo.rollback()
+            return False
+        try:
+            await _rewrite(connection, row.id, key, assessed, rate_card)
+        except IntegrityError as error:
+            await undo.rollback()
+            if not claims.is_conflict(error):
+                raise
+            raise MismatchError(
+                f"late usage of {scope.attribution_id} is on another account's invoice already: run the period, which "
+                "names it; a retry finalizes this invoice without it"
+            ) from error
+        await undo.commit()
+    return True
+
+
+async def _same(connection: AsyncConnection, invoice_id: int, assessed: InvoicePreview) -> bool:
+    found = await connection.execute(statement("invoices/invoices", "lines"), {"ids": [invoice_id]})
+    # Of usage alone: what other invoices of the month came to meanwhile is no reason to alter this one.
+    ours = [(line.workspace_class, line.rate_from, line.duration_us) for line in found if line.kind == LineKind.USAGE]
+    now = [
+        (line.workspace_class, line.rate_from, line.duration_us)
+        for line in assessed.draft.lines
+        if line.kind is LineKind.USAGE
+    ]
+    return ours == now or assessed.outcome != Outcome.INVOICE
+
+
+async def _rewrite(
+    connection: AsyncConnection, invoice_id: int, key: str, assessed: InvoicePreview, card: RateCard
+) -> None:
+    draft = replace(assessed.draft, key=key)
+    await connection.execute(statement("invoices/decisions", "drop_lines"), {"id": invoice_id})
+    await connection.execute(statement("claims/claims", "drop_months"), {"id": invoice_id})
+    await claim_writing.write_lines(connection, {key: invoice_id}, [draft])
+    await claim_writing.write_months(connection, {key: invoice_id}, [draft])
+    await connection.execute(statement("claims/claims", "insert_claims"), {"invoice_ids": [invoice_id]})
+    await connection.execute(
+        statement("invoices/decisions", "amend"),
+        {
+            "id": invoice_id,
+            "amount": draft.amount,
+            "credits": draft.credits,
+            "rate_card_digest": card.digest,
+            "brake": assessed.brake,
+        },
+    )

@@ -1,0 +1,247 @@
+"""Claiming: the billable usage of a page of accounts becomes invoices, their lines and claims, at once or not at all.
+
+PostgreSQL computes the usage with ranges and multiranges and keeps it in a temporary table; Python sees one row
+per invoice line and prices it. Rows of single instances never leave the database.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.pricing.assessment import (
+    BillableAccount,
+    ClaimScope,
+    DraftInvoice,
+    InvoicePreview,
+    Outcome,
+    UsageLine,
+    assess,
+)
+from billing.pricing.graduation import Place
+from billing.pricing.rating import RateCard
+from billing.pricing.slices import usage_parameters
+from billing.report.canonical import format_instant
+from storage.accounts.policies import account_policy
+from storage.claims.writing import drafts_of, write_invoices, write_outcomes
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+
+__all__ = ["ClaimScope", "DraftInvoice", "InvoicePreview", "Outcome", "PageResult", "claim_page", "preview_page"]
+
+_EXCLUSION_VIOLATION = "23P01"
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """What a page came to. `keys`: the invoices made now; `amounts`: their total by currency, in minor units."""
+
+    keys: tuple[str, ...]
+    below_minimum: int
+    blocked: int
+    amounts: dict[str, int]
+
+
+async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> PageResult:
+    """Claim what a page of accounts owes and make its invoices, in one transaction.
+
+    Accounts with a live invoice of this period, reason and subject are left as they are, so that claiming a page
+    again makes nothing. Concurrent calls over the same accounts wait for each other. When usage is on another
+    account's invoice already (an attribution that was changed by hand), the accounts are claimed one by one, each in
+    a transaction, and the account that it stops is blocked.
+
+    Raises:
+        DatabaseUnavailableError: call again; what was made stays.
+    """
+    try:
+        async with db.transaction() as connection:
+            accounts, assessed = await _assess_page(connection, scope, rate_card)
+            await _write(connection, scope, rate_card, accounts, assessed)
+    except IntegrityError as error:
+        if not is_conflict(error):
+            raise
+        return await _claim_one_by_one(db, scope, rate_card)
+    return _result(assessed)
+
+
+async def _claim_one_by_one(db: Database, scope: ClaimScope, card: RateCard) -> PageResult:
+    """Claim each account of the page by itself, so that the one whose usage is claimed already stops no other."""
+    async with db.transaction(read_only=True) as connection:
+        accounts = await _billable_accounts(connection, scope)
+    assessed: list[InvoicePreview] = []
+    for account in accounts:
+        assessed += await _claim_or_block(db, replace(scope, attribution_id=account.attribution_id), card)
+    return _result(assessed)
+
+
+async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> list[InvoicePreview]:
+    """Claim what the scope's only account owes; what another claim holds of it blocks the account."""
+    async with db.transaction() as connection:
+        accounts, assessed = await _assess_page(connection, scope, card)
+        try:
+            async with connection.begin_nested():
+                await _write(connection, scope, card, accounts, assessed)
+        except IntegrityError as error:
+            conflict = (await connection.execute(statement("claims/claims", "conflict"))).one_or_none()
+            if conflict is None or not is_conflict(error):
+                raise
+            reason = _conflict_reason(conflict)
+            assessed = [replace(each, outcome=Outcome.BLOCKED, reason=reason) for each in assessed]
+            await _write(connection, scope, card, accounts, assessed)
+    return assessed
+
+
+def is_conflict(error: IntegrityError) -> bool:
+    """Whether the exclusion constraint refused a claim."""
+    return getattr(error.orig, "sqlstate", None) == _EXCLUSION_VIOLATION
+
+
+def _conflict_reason(conflict: Any) -> str:
+    return (
+        f"usage of instance {conflict.instance_id} from {format_instant(conflict.since)} to "
+        f"{format_instant(conflict.until)} is on invoice {conflict.key} already: void that invoice, or give the "
+        "instance back to the account that pays it"
+    )
+
+
+async def _assess_page(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard
+) -> tuple[list[BillableAccount], list[InvoicePreview]]:
+    """Lock the page's accounts, gather their usage in `page_usage` and price it."""
+    await connection.execute(statement("claims/claims", "tune"))
+    await connection.execute(statement("claims/claims", "lock_accounts"), _page(scope))
+    accounts = await _billable_accounts(connection, scope)
+    if not accounts:
+        return [], []
+    await connection.execute(statement("claims/claims", "create_page_usage"))
+    await connection.execute(statement("claims/claims", "fill_page_usage"), usage_parameters(scope, card, accounts))
+    return accounts, await _assess(connection, scope, card, accounts, await usage_lines(connection, scope))
+
+
+async def assess_account(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, anew: int
+) -> InvoicePreview | None:
+    """What the scope's only account owes now on its invoice `anew`, whose claims are dropped; none: nothing.
+
+    Its usage is left in `page_usage`, for `insert_claims`.
+    """
+    account = await read_account(connection, scope)
+    await connection.execute(statement("claims/claims", "create_page_usage"))
+    await connection.execute(statement("claims/claims", "fill_page_usage"), usage_parameters(scope, card, [account]))
+    return await assess_usage(connection, scope, card, account, await usage_lines(connection, scope), anew)
+
+
+async def read_account(connection: AsyncConnection, scope: ClaimScope) -> BillableAccount:
+    """The scope's only account, whether or not it has an invoice of this scope."""
+    identity = {"period": scope.period, "attribution_id": scope.attribution_id}
+    row = (await connection.execute(statement("claims/claims", "account"), identity)).mappings().one()
+    return _billable(dict(row))
+
+
+async def usage_lines(connection: AsyncConnection, scope: ClaimScope) -> Sequence[Any]:
+    """What `page_usage` holds: the account, then the fields of `UsageLine`."""
+    return (await connection.execute(statement("claims/claims", "lines"), {"period_start": scope.period_start})).all()
+
+
+async def assess_usage(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    card: RateCard,
+    account: BillableAccount,
+    rows: Sequence[Any],
+    anew: int | None,
+) -> InvoicePreview | None:
+    """What this usage of the account comes to, beside its other invoices than `anew`; none: there is no usage."""
+    return next(iter(await _assess(connection, scope, card, [account], rows, anew)), None)
+
+
+async def _write(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    card: RateCard,
+    accounts: Sequence[BillableAccount],
+    assessed: Sequence[InvoicePreview],
+) -> None:
+    if accounts:
+        await write_outcomes(connection, scope, accounts, assessed)
+        await write_invoices(connection, scope, card, [each for each in assessed if each.outcome == Outcome.INVOICE])
+
+
+async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> list[InvoicePreview]:
+    """What `claim_page` would do now, by account; changes nothing and waits for nothing.
+
+    Of a period that still runs, the caller gives the present as the cutoff.
+    """
+    async with db.transaction(read_only=True) as connection:
+        await connection.execute(statement("claims/claims", "tune"))
+        accounts = await _billable_accounts(connection, scope)
+        parameters = {**usage_parameters(scope, rate_card, accounts), "period_start": scope.period_start}
+        rows = await connection.execute(statement("claims/claims", "preview_lines"), parameters)
+        return await _assess(connection, scope, rate_card, accounts, rows.all())
+
+
+def _page(scope: ClaimScope) -> dict[str, Any]:
+    return {"after": scope.after, "through": scope.through, "attribution_id": scope.attribution_id}
+
+
+async def _billable_accounts(connection: AsyncConnection, scope: ClaimScope) -> list[BillableAccount]:
+    identity = {"period": scope.period, "reason": str(scope.reason), "subject": scope.subject}
+    rows = await connection.execute(
+        statement("claims/claims", "accounts"),
+        {**_page(scope), **identity, "charge_on": str(scope.policy.charge_on)},
+    )
+    return [_billable(dict(row)) for row in rows.mappings()]
+
+
+def _billable(row: dict[str, Any]) -> BillableAccount:
+    return BillableAccount(policy=account_policy(row), **row)
+
+
+async def _assess(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    card: RateCard,
+    accounts: Sequence[BillableAccount],
+    rows: Sequence[Any],
+    anew: int | None = None,
+) -> list[InvoicePreview]:
+    known = {account.attribution_id: account for account in accounts}
+    used = await _months_used(connection, [row.attribution_id for row in rows if row.month], anew)
+    return [
+        assess(scope, card, known[attribution_id], [UsageLine(*row[1:]) for row in usage], used.get(attribution_id, {}))
+        for attribution_id, usage in groupby(rows, key=lambda row: row.attribution_id)
+    ]
+
+
+async def _months_used(
+    connection: AsyncConnection, accounts: Sequence[str], anew: int | None
+) -> dict[str, dict[str, list[Place]]]:
+    """By account and month the places that live invoices hold, but for the one that is claimed anew."""
+    used: dict[str, dict[str, list[Place]]] = {}
+    if accounts:
+        rows = await connection.execute(
+            statement("claims/claims", "months_used"), {"accounts": sorted(set(accounts)), "except": anew}
+        )
+        for row in rows:
+            months = used.setdefault(row.attribution_id, {})
+            months.setdefault(row.month, []).append(Place(row.position, row.credits))
+    return used
+
+
+def _result(assessed: Sequence[InvoicePreview]) -> PageResult:
+    made = drafts_of(assessed, Outcome.INVOICE)
+    amounts: Counter[str] = Counter()
+    for draft in made:
+        amounts[draft.currency] += draft.amount
+    return PageResult(
+        keys=tuple(draft.key for draft in made),
+        below_minimum=len(drafts_of(assessed, Outcome.BELOW_MINIMUM)),
+        blocked=len(drafts_of(assessed, Outcome.BLOCKED)),
+        amounts=dict(amounts),
+    )

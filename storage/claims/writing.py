@@ -1,0 +1,136 @@
+"""Writing what was assessed, within the claiming transaction: outcomes, invoices with lines and months, claims."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.pricing.assessment import BillableAccount, ClaimScope, DraftInvoice, InvoicePreview, Outcome
+from billing.pricing.rating import LineKind, RateCard, RatedLine
+from storage.postgres.statements import statement
+
+
+def drafts_of(assessed: Sequence[InvoicePreview], outcome: Outcome) -> list[DraftInvoice]:
+    """The drafts of the accounts with this outcome."""
+    return [each.draft for each in assessed if each.outcome == outcome]
+
+
+async def write_outcomes(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    accounts: Sequence[BillableAccount],
+    assessed: Sequence[InvoicePreview],
+) -> None:
+    """Say of each account without an invoice why it has none, and forget what was said before."""
+    await connection.execute(
+        statement("claims/claims", "forget_outcomes"),
+        {
+            "period": scope.period,
+            "accounts": [account.attribution_id for account in accounts],
+            "invoiced": [draft.attribution_id for draft in drafts_of(assessed, Outcome.INVOICE)],
+        },
+    )
+    without = [each for each in assessed if each.outcome != Outcome.INVOICE]
+    if without:
+        await connection.execute(
+            statement("claims/claims", "insert_outcomes"),
+            {
+                "period": scope.period,
+                "accounts": [each.draft.attribution_id for each in without],
+                "outcomes": [str(each.outcome) for each in without],
+                "reasons": [each.reason for each in without],
+                "amounts": [_recordable(each) for each in without],
+                "currencies": [each.draft.currency for each in without],
+            },
+        )
+
+
+def _recordable(each: InvoicePreview) -> int:
+    return each.draft.amount if each.outcome == Outcome.BELOW_MINIMUM else 0
+
+
+async def write_invoices(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, made: Sequence[InvoicePreview]
+) -> None:
+    """Make the invoices with their lines, and claim what `page_usage` holds of them."""
+    if not made:
+        return
+    drafts = [each.draft for each in made]
+    inserted = await connection.execute(
+        statement("claims/claims", "insert_invoices"),
+        {
+            "period": scope.period,
+            "reason": str(scope.reason),
+            "subject": scope.subject,
+            "cutoff": scope.cutoff,
+            "rate_card_digest": card.digest,
+            "keys": [draft.key for draft in drafts],
+            "attribution_ids": [draft.attribution_id for draft in drafts],
+            "ordinals": [draft.ordinal for draft in drafts],
+            "currencies": [draft.currency for draft in drafts],
+            "customers": [draft.stripe_customer_id for draft in drafts],
+            "amounts": [draft.amount for draft in drafts],
+            "credits": [draft.credits for draft in drafts],
+            "brakes": [each.brake for each in made],
+            "finalizations": [str(each.policy.finalization) for each in made],
+            "grace": scope.policy.grace,
+            "stripe_invoice_id": scope.stripe_invoice_id,
+        },
+    )
+    ids: dict[str, int] = {row.key: row.id for row in inserted}
+    await write_lines(connection, ids, drafts)
+    await write_months(connection, ids, drafts)
+    await connection.execute(statement("claims/claims", "insert_claims"), {"invoice_ids": list(ids.values())})
+
+
+async def write_lines(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
+    """Write the drafts' lines, numbered from 1; `ids` are the invoices' by key."""
+    numbered = [
+        (ids[draft.key], number, line, carried)
+        for draft in drafts
+        for number, (line, carried) in enumerate(zip(draft.lines, draft.carried_us, strict=True), 1)
+    ]
+    lines = [line for _, _, line, _ in numbered]
+    await connection.execute(
+        statement("claims/claims", "insert_lines"),
+        {
+            "invoice_ids": [invoice_id for invoice_id, _, _, _ in numbered],
+            "line_nos": [number for _, number, _, _ in numbered],
+            "classes": [line.workspace_class for line in lines],
+            "rates_from": [line.rate_from for line in lines],
+            "rates": [line.credits_per_minute for line in lines],
+            "defaulted": [line.rated_as_default for line in lines],
+            "prices": [line.price_per_credit for line in lines],
+            "durations": [line.duration_us for line in lines],
+            "carried": [carried for _, _, _, carried in numbered],
+            "credits": [line.credits for line in lines],
+            "amounts": [line.amount for line in lines],
+            "kinds": [str(line.kind) for line in lines],
+            "tiers": [_tiers(line) for line in lines],
+        },
+    )
+
+
+def _tiers(line: RatedLine) -> str | None:
+    if line.kind is LineKind.USAGE:
+        return None
+    return json.dumps([{"credits": format(s.credits, "f"), "price": format(s.price, "f")} for s in line.tiers])
+
+
+async def write_months(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
+    """Keep what the drafts use of each month, where prices depend on it."""
+    used = [
+        (ids[draft.key], month, spot) for draft in drafts for month, places in draft.months.items() for spot in places
+    ]
+    if used:
+        await connection.execute(
+            statement("claims/claims", "insert_months"),
+            {
+                "invoice_ids": [invoice_id for invoice_id, _, _ in used],
+                "months": [month for _, month, _ in used],
+                "positions": [spot.position for _, _, spot in used],
+                "credits": [spot.credits for _, _, spot in used],
+            },
+        )

@@ -1,0 +1,1 @@
+"""Invoices, decisions on them, credit notes and disputes in PostgreSQL."""

@@ -1,0 +1,308 @@
+"""Credit notes as Postgres holds them: wishes, under a lock of their invoice, and what became of them in Stripe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.errors import InputError, MismatchError, PermanentError
+from billing.invoice.credit_notes import (
+    CreditKind,
+    CreditNoteState,
+    CreditOrder,
+    LineShare,
+    SettleTo,
+    check_creditable,
+    check_left,
+    credit_note_key,
+    instance_parts,
+)
+from billing.invoice.states import InvoiceState
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+
+
+class UnknownCreditNoteError(PermanentError):
+    """Postgres does not know this credit note."""
+
+
+@dataclass(frozen=True)
+class CreditNoteRecord:
+    """A credit note. `amount` in minor units, before tax; `parts`: of it by line, when it is of lines."""
+
+    id: int
+    key: str
+    invoice_key: str
+    invoice_id: int
+    kind: CreditKind
+    line_no: int | None
+    instance_id: str | None
+    amount: int
+    currency: str
+    settle_to: SettleTo
+    reason: str
+    state: CreditNoteState
+    blocked_reason: str | None
+    stripe_credit_note_id: str | None
+    stripe_invoice_id: str | None
+    generation: int
+    requested_at: datetime
+    issued_at: datetime | None
+    voided_at: datetime | None
+    parts: dict[int, int]
+
+
+@dataclass(frozen=True)
+class StripeCreditNote:
+    """A credit note as Stripe has it. `key` is ours when its metadata names one; `amount` is before tax."""
+
+    stripe_credit_note_id: str
+    key: str | None
+    amount: int
+    settle_to: SettleTo
+    reason: str
+    issued_at: datetime
+    voided_at: datetime | None
+
+
+async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> tuple[CreditNoteRecord, bool]:
+    """Write down that this is to be credited, and say whether it is new: the same wish twice is one.
+
+    The invoice is locked meanwhile, so that racing requests see each other: live credits never come to more than
+    the invoice, nor those of a line to more than the line.
+
+    Raises:
+        InputError: the invoice is unknown or cannot be credited, nothing or too little is left, or the reference
+            names another wish.
+    """
+    key = credit_note_key(invoice_key, order.named())
+    async with db.transaction() as connection:
+        invoice = (
+            await connection.execute(statement("invoices/credit_notes", "lock_invoice"), {"key": invoice_key})
+        ).first()
+        if invoice is None:
+            raise InputError(f"there is no invoice {invoice_key!r}: `perdure invoices list` shows their keys")
+        known = await _load(connection, key)
+        if known is not None:
+            _check_same(known, order)
+            return known, False
+        check_creditable(invoice_key, InvoiceState(invoice.state))
+        amount, parts = await _price(connection, invoice, invoice_key, order)
+        live = await connection.execute(statement("invoices/credit_notes", "live_total"), {"invoice_id": invoice.id})
+        check_left(amount, invoice.amount - live.scalar_one(), invoice.currency, f"invoice {invoice_key}")
+        await _insert(connection, key, invoice, order, amount, parts)
+        made = await _load(connection, key)
+        assert made is not None
+        return made, True
+
+
+async def load_credit_note(db: Database, key: str) -> CreditNoteRecord | None:
+    """The credit note of this key, if there is one."""
+    async with db.transaction() as connection:
+        return await _load(connection, key)
+
+
+async def credit_notes_of(db: Database, invoice_ids: Sequence[int]) -> dict[int, list[CreditNoteRecord]]:
+    """All credit notes of these invoices, oldest first, by invoice id."""
+    found: dict[int, list[CreditNoteRecord]] = {}
+    async with db.transaction() as connection:
+        rows = await connection.execute(statement("invoices/credit_notes", "of_invoices"), {"ids": list(invoice_ids)})
+        for row in rows.mappings():
+            found.setdefault(row["invoice_id"], []).append(_record(row))
+    return found
+
+
+async def credited_of_period(db: Database, period: str) -> dict[str, int]:
+    """What is credited of a period's living invoices, by currency in minor units: the issued credit notes."""
+    async with db.transaction() as connection:
+        rows = await connection.execute(statement("invoices/credit_notes", "credited"), {"period": period})
+        return {row.currency: row.amount for row in rows}
+
+
+async def blocked_of_period(db: Database, period: str) -> list[CreditNoteRecord]:
+    """The credit notes of a period's invoices that wait for an operator, at most 100."""
+    async with db.transaction() as connection:
+        rows = await connection.execute(statement("invoices/credit_notes", "blocked"), {"period": period})
+        return [_record(row) for row in rows.mappings()]
+
+
+async def record_issued(db: Database, key: str, stripe_credit_note_id: str, at: datetime) -> None:
+    """Stripe has it. Again is nothing new, and one that was voided meanwhile stays voided.
+
+    Raises:
+        UnknownCreditNoteError: there is no such credit note.
+        MismatchError: it is another one in Stripe already, or that one is another credit note's.
+    """
+    try:
+        async with db.transaction() as connection:
+            row = await _lock(connection, key)
+            if row.stripe_credit_note_id not in (None, stripe_credit_note_id):
+                raise MismatchError(f"{key} is {row.stripe_credit_note_id} in Stripe, not {stripe_credit_note_id}")
+            if row.state in (CreditNoteState.REQUESTED, CreditNoteState.BLOCKED):
+                issued = {"key": key, "stripe_credit_note_id": stripe_credit_note_id, "at": at}
+                await connection.execute(statement("invoices/credit_notes", "set_issued"), issued)
+    except IntegrityError as error:
+        raise MismatchError(f"{stripe_credit_note_id} belongs to another credit note than {key}") from error
+
+
+async def block_credit_note(db: Database, key: str, reason: str) -> None:
+    """Let a credit note wait for an operator; one that Stripe turned out to have is left as it is.
+
+    Raises:
+        UnknownCreditNoteError: there is no such credit note.
+    """
+    async with db.transaction() as connection:
+        row = await _lock(connection, key)
+        if row.state in (CreditNoteState.REQUESTED, CreditNoteState.BLOCKED):
+            await connection.execute(statement("invoices/credit_notes", "set_blocked"), {"key": key, "reason": reason})
+
+
+async def resume_credit_note(db: Database, key: str) -> None:
+    """Let a blocked credit note go on, under new idempotency keys; any other is left as it is."""
+    async with db.transaction() as connection:
+        await connection.execute(statement("invoices/credit_notes", "resume"), {"key": key})
+
+
+async def withdraw_credit_note(db: Database, key: str) -> None:
+    """Give a blocked credit note up, which Stripe does not have; any other is left as it is."""
+    async with db.transaction() as connection:
+        await connection.execute(statement("invoices/credit_notes", "withdraw"), {"key": key})
+
+
+async def invoice_of_stripe(db: Database, stripe_invoice_id: str) -> str | None:
+    """The key of the invoice that is this one in Stripe; none: it is not ours."""
+    async with db.transaction() as connection:
+        found = await connection.execute(
+            statement("invoices/credit_notes", "invoice_of_stripe"), {"stripe_invoice_id": stripe_invoice_id}
+        )
+        return found.scalar_one_or_none()
+
+
+async def bring_in_step(db: Database, stripe_invoice_id: str, notes: Sequence[StripeCreditNote]) -> str | None:
+    """Take over all credit notes that Stripe has of an invoice; gives the invoice's key, none when it is not ours.
+
+    Those that nobody asked us for are recorded under Stripe's id; what is voided is marked, and never comes back to
+    life by an older list.
+    """
+    async with db.transaction() as connection:
+        found = await connection.execute(
+            statement("invoices/credit_notes", "lock_invoice_of_stripe"), {"stripe_invoice_id": stripe_invoice_id}
+        )
+        invoice = found.first()
+        if invoice is None:
+            return None
+        given = {"invoice_id": invoice.id, **_given(invoice.key, notes)}
+        await connection.execute(statement("invoices/credit_notes", "take_over"), given)
+        unknown = {"prefix": credit_note_key(invoice.key, ""), "currency": invoice.currency}
+        await connection.execute(statement("invoices/credit_notes", "add_unknown"), {**given, **unknown})
+        key: str = invoice.key
+        return key
+
+
+def _given(invoice_key: str, notes: Sequence[StripeCreditNote]) -> dict[str, list[Any]]:
+    """As columns. Of two that name one key the older is ours; the other is recorded for itself."""
+    ordered = sorted(notes, key=lambda note: (note.issued_at, note.stripe_credit_note_id))
+    prefix = credit_note_key(invoice_key, "")
+    ours: dict[str, str] = {}
+    for note in ordered:
+        if note.key and note.key.startswith(prefix):
+            ours.setdefault(note.key, note.stripe_credit_note_id)
+    key_of = {stripe_id: key for key, stripe_id in ours.items()}
+    return {
+        "stripe_ids": [note.stripe_credit_note_id for note in ordered],
+        "keys": [key_of.get(note.stripe_credit_note_id) for note in ordered],
+        "amounts": [note.amount for note in ordered],
+        "settle_to": [str(note.settle_to) for note in ordered],
+        "reasons": [note.reason for note in ordered],
+        "issued": [note.issued_at for note in ordered],
+        "voided": [note.voided_at for note in ordered],
+    }
+
+
+async def _price(
+    connection: AsyncConnection, invoice: Any, invoice_key: str, order: CreditOrder
+) -> tuple[int, dict[int, int]]:
+    """How much is to be credited, and of it by line."""
+    if order.kind is CreditKind.AMOUNT:
+        assert order.amount is not None
+        return order.amount, {}
+    of_invoice = {"invoice_id": invoice.id}
+    rows = await connection.execute(statement("invoices/credit_notes", "lines_left"), of_invoice)
+    left = {row.line_no: row.left for row in rows}
+    if order.kind is CreditKind.LINE:
+        assert order.line_no is not None
+        if order.line_no not in left:
+            raise InputError(f"invoice {invoice_key} has no line {order.line_no}: it has {len(left)}")
+        what, parts = f"line {order.line_no}", {order.line_no: left[order.line_no]}
+    else:
+        of_instance = {**of_invoice, "instance_id": order.instance_id}
+        shares = [
+            LineShare(row.line_no, row.duration_us, row.credits_per_minute, row.price_per_credit)
+            for row in await connection.execute(statement("invoices/credit_notes", "shares"), of_instance)
+        ]
+        if not shares:
+            raise InputError(f"instance {order.instance_id} is not on invoice {invoice_key}: see `perdure explain`")
+        rows = await connection.execute(statement("invoices/credit_notes", "credited_of_instance"), of_instance)
+        credited = {row.line_no: row.amount for row in rows}
+        what = f"the share of instance {order.instance_id}"
+        parts = instance_parts(shares, invoice.currency, credited=credited, left=left)
+    amount = sum(parts.values())
+    check_left(amount, amount, invoice.currency, f"{what} of invoice {invoice_key}")
+    return amount, parts
+
+
+async def _insert(
+    connection: AsyncConnection, key: str, invoice: Any, order: CreditOrder, amount: int, parts: dict[int, int]
+) -> None:
+    inserted = await connection.execute(
+        statement("invoices/credit_notes", "insert"),
+        {
+            "key": key,
+            "invoice_id": invoice.id,
+            "kind": str(order.kind),
+            "line_no": order.line_no,
+            "instance_id": order.instance_id,
+            "amount": amount,
+            "currency": invoice.currency,
+            "settle_to": str(order.settle_to),
+            "reason": order.reason,
+        },
+    )
+    await connection.execute(
+        statement("invoices/credit_notes", "insert_lines"),
+        {"id": inserted.scalar_one(), "line_nos": list(parts), "amounts": list(parts.values())},
+    )
+
+
+def _check_same(known: CreditNoteRecord, order: CreditOrder) -> None:
+    asked = (order.kind, order.line_no, order.instance_id, order.settle_to, order.reason)
+    same = asked == (known.kind, known.line_no, known.instance_id, known.settle_to, known.reason)
+    if not same or (order.kind is CreditKind.AMOUNT and order.amount != known.amount):
+        raise InputError(
+            f"{known.key} is another credit note already, `perdure invoices show` shows it: name a new --reference"
+        )
+
+
+async def _lock(connection: AsyncConnection, key: str) -> Any:
+    row = (await connection.execute(statement("invoices/credit_notes", "lock"), {"key": key})).one_or_none()
+    if row is None:
+        raise UnknownCreditNoteError(f"no credit note {key} in this database")
+    return row
+
+
+async def _load(connection: AsyncConnection, key: str) -> CreditNoteRecord | None:
+    row = (await connection.execute(statement("invoices/credit_notes", "load"), {"key": key})).mappings().one_or_none()
+    return None if row is None else _record(row)
+
+
+def _record(row: Any) -> CreditNoteRecord:
+    values = dict(row)
+    values["parts"] = dict(zip(values.pop("line_nos") or (), values.pop("line_amounts") or (), strict=True))
+    for name, kind in (("kind", CreditKind), ("settle_to", SettleTo), ("state", CreditNoteState)):
+        values[name] = kind(values[name])
+    return CreditNoteRecord(**values)

@@ -1,0 +1,297 @@
+"""Invoices as Postgres holds them: reading, and moving through their states under a row lock."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.errors import IllegalTransitionError, MismatchError, PermanentError
+from billing.invoice.policy import BlockedKind
+from billing.invoice.states import DEAD, OPEN, InvoiceState, check_transition
+from billing.report.format import ReportClaim
+from storage.invoices.records import InvoiceRecord, with_lines
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+
+_OPEN = [str(state) for state in OPEN]
+_ROWS_AT_ONCE = 1000
+_INSTANT_OF = {
+    InvoiceState.DRAFT: "drafted_at",
+    InvoiceState.FINALIZED: "finalized_at",
+    InvoiceState.BILLED: "billed_at",
+    InvoiceState.PAID: "paid_at",
+    InvoiceState.UNCOLLECTIBLE: "uncollectible_at",
+    InvoiceState.VOIDED: "voided_at",
+    InvoiceState.DELETED: "voided_at",
+}
+
+
+class UnknownInvoiceError(PermanentError):
+    """Postgres does not know this invoice key."""
+
+
+@dataclass(frozen=True)
+class LineClaims:
+    """What the live claims of one line come to."""
+
+    line_no: int
+    duration_us: int
+    claims: int
+
+
+async def load_invoice(db: Database, key: str) -> InvoiceRecord | None:
+    """The invoice of this key, if there is one."""
+    async with db.transaction() as connection:
+        found = await connection.execute(statement("invoices/invoices", "load"), {"key": key})
+        records = await with_lines(connection, found.mappings().all())
+    return records[0] if records else None
+
+
+async def key_of_stripe_invoice(db: Database, stripe_invoice_id: str) -> str | None:
+    """The key of the invoice, dead or alive, that this Stripe invoice is, or was replaced of; none: not ours."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("invoices/invoices", "key_of_stripe_invoice"), {"stripe_invoice_id": stripe_invoice_id}
+        )
+        return found.scalars().first()
+
+
+async def list_invoices(
+    db: Database,
+    *,
+    period: str | None = None,
+    attribution_id: str | None = None,
+    state: InvoiceState | None = None,
+    after: str = "",
+    limit: int = 100,
+) -> list[InvoiceRecord]:
+    """At most `limit` invoices in the order of their keys, from the first key after `after` on."""
+    async with db.transaction() as connection:
+        found = await connection.execute(
+            statement("invoices/invoices", "list"),
+            {
+                "period": period,
+                "attribution_id": attribution_id,
+                "state": None if state is None else str(state),
+                "after": after,
+                "limit": limit,
+            },
+        )
+        return await with_lines(connection, found.mappings().all())
+
+
+async def unsettled_keys(
+    db: Database, period: str, after: str, through: str | None, attribution_id: str | None = None
+) -> list[str]:
+    """Keys of the period's invoices, of any reason, whose usage is not billed yet; `after` < account ≤ `through`."""
+    async with db.transaction() as connection:
+        found = await connection.execute(
+            statement("invoices/invoices", "unsettled_keys"),
+            {
+                "period": period,
+                "after": after,
+                "through": through,
+                "attribution_id": attribution_id,
+                "states": _OPEN,
+            },
+        )
+        return list(found.scalars())
+
+
+async def record_report(db: Database, key: str, report_id: str) -> None:
+    """Keep the id of the published report; again is nothing new. Until Stripe knows it, it may change.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+        MismatchError: the invoice already has another report, and a Stripe invoice that names it.
+    """
+    async with db.transaction() as connection:
+        row = await lock_invoice(connection, key)
+        if row.report_id not in (None, report_id) and row.stripe_invoice_id is not None:
+            raise MismatchError(f"{key} already has the report {row.report_id}, not {report_id}")
+        await connection.execute(statement("invoices/invoices", "set_report"), {"id": row.id, "report_id": report_id})
+
+
+async def record_customer(db: Database, attribution_id: str, stripe_customer_id: str) -> str:
+    """Keep the account's Stripe customer, for its open invoices too, and say which one is kept: the first.
+
+    Raises:
+        PermanentError: there is no such account.
+        MismatchError: the customer is another account's.
+    """
+    account = {"attribution_id": attribution_id}
+    try:
+        async with db.transaction() as connection:
+            row = (await connection.execute(statement("invoices/invoices", "lock_account"), account)).one_or_none()
+            if row is None:
+                raise PermanentError(f"no account {attribution_id}")
+            kept: str = row.stripe_customer_id or stripe_customer_id
+            customer = {**account, "stripe_customer_id": kept}
+            if row.stripe_customer_id is None:
+                await connection.execute(statement("invoices/invoices", "set_customer"), customer)
+            await connection.execute(
+                statement("invoices/invoices", "set_customer_of_invoices"), {**customer, "states": _OPEN}
+            )
+            return kept
+    except IntegrityError as error:
+        raise MismatchError(
+            f"Stripe customer {stripe_customer_id} belongs to another account than {attribution_id}"
+        ) from error
+
+
+async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_customer_id: str) -> None:
+    """Keep the Stripe invoice's id; an invoice that was `claimed` becomes `draft`. Again is nothing new.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+        MismatchError: it already has another Stripe invoice, or that one is another invoice's.
+        IllegalTransitionError: it is blocked, or voided or deleted.
+    """
+    try:
+        async with db.transaction() as connection:
+            row = await lock_invoice(connection, key)
+            state = InvoiceState(row.state)
+            claimed = state is InvoiceState.CLAIMED  # then its id, if any, is of a creation that failed half-way
+            if row.stripe_invoice_id == stripe_invoice_id and not claimed:
+                return
+            if row.stripe_invoice_id is not None and not claimed:
+                raise MismatchError(
+                    f"{key} already has the Stripe invoice {row.stripe_invoice_id}, not {stripe_invoice_id}"
+                )
+            if state is InvoiceState.BLOCKED or state in DEAD:
+                raise IllegalTransitionError(f"an invoice that is {state} cannot become draft")
+            await connection.execute(
+                statement("invoices/invoices", "set_draft"),
+                {
+                    "id": row.id,
+                    "stripe_invoice_id": stripe_invoice_id,
+                    "stripe_customer_id": stripe_customer_id,
+                    "state": str(InvoiceState.DRAFT if claimed else state),
+                },
+            )
+    except IntegrityError as error:
+        raise MismatchError(f"Stripe invoice {stripe_invoice_id} belongs to another invoice than {key}") from error
+
+
+async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -> bool:
+    """Move an invoice to another state as of `at`; False when it is there already.
+
+    When it dies its claims are released, and its usage is billable again, unless it is to be written off. A blocked
+    invoice may die from the state in which it was blocked; any other step waits until it is resumed.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+        IllegalTransitionError: there is no such step.
+    """
+    async with db.transaction() as connection:
+        row = await lock_invoice(connection, key)
+        current = InvoiceState(row.state)
+        if current is InvoiceState.BLOCKED and to in DEAD:
+            current = InvoiceState(row.resume_state)
+        if not check_transition(current, to):
+            return False
+        await connection.execute(
+            statement("invoices/invoices", "set_state"),
+            {"id": row.id, "state": str(to), "column": _INSTANT_OF[to], "at": at},
+        )
+        if to in DEAD and not row.written_off:
+            await connection.execute(
+                statement("invoices/invoices", "release_claims"), {"id": row.id, "reason": str(to)}
+            )
+    return True
+
+
+async def block_invoice(
+    db: Database,
+    key: str,
+    reason: str,
+    stripe_invoice_id: str | None = None,
+    stripe_customer_id: str | None = None,
+    *,
+    found: tuple[int, str] | None = None,
+    void_refused: bool = False,
+) -> None:
+    """Let an invoice wait for an operator. One that is blocked already keeps since when and gets the new reason.
+
+    `stripe_invoice_id`: what its creation had made before it failed. It is kept, with its customer, so that the
+    account keeps that customer, under whom the next try finds it. `found`: subtotal, in minor units, and digest of
+    the lines that Stripe has in place of ours; a person may accept them. `void_refused`: what a person has decided is
+    not to be had, and is forgotten, so that a retry takes over what Stripe has.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+        IllegalTransitionError: it is voided or deleted.
+    """
+    async with db.transaction() as connection:
+        row = await lock_invoice(connection, key)
+        if row.state in DEAD:
+            raise IllegalTransitionError(f"an invoice that is {row.state} cannot become blocked")
+        if void_refused:
+            await connection.execute(statement("invoices/decisions", "withdraw_void"), {"id": row.id})
+        if row.state == InvoiceState.BLOCKED and row.blocked_kind == BlockedKind.LIMIT and found is None:
+            return  # what a brake stops is let go by an approval alone
+        subtotal, digest = found or (None, None)
+        kind = BlockedKind.ERROR if found is None else BlockedKind.EDITED
+        await connection.execute(
+            statement("invoices/invoices", "block"),
+            {"id": row.id, "reason": reason, "kind": str(kind), "found_subtotal": subtotal, "found_digest": digest},
+        )
+        if stripe_invoice_id is not None and row.stripe_invoice_id != stripe_invoice_id:
+            made = {"stripe_invoice_id": stripe_invoice_id, "stripe_customer_id": stripe_customer_id}
+            await connection.execute(statement("invoices/invoices", "set_stripe_invoice"), {"id": row.id, **made})
+
+
+async def resume_invoice(db: Database, key: str) -> InvoiceState:
+    """Let a blocked invoice go on, and say in which state it is now; one that is not blocked stays as it is.
+
+    So does one that a brake stops, until it is approved.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+    """
+    async with db.transaction() as connection:
+        row = await lock_invoice(connection, key)
+        stopped = row.blocked_kind == BlockedKind.LIMIT and row.approved_amount != row.amount
+        if row.state != InvoiceState.BLOCKED or stopped:
+            return InvoiceState(row.state)
+        await connection.execute(statement("invoices/invoices", "resume"), {"id": row.id})
+        return InvoiceState(row.resume_state)
+
+
+async def verify_against_claims(db: Database, key: str, *, released: bool = False) -> list[LineClaims]:
+    """What the live claims, or those `released`, of each line of the invoice come to, in the order of the lines."""
+    name = "released_by_line" if released else "claims_by_line"
+    async with db.transaction() as connection:
+        found = await connection.execute(statement("invoices/invoices", name), {"key": key})
+        return [LineClaims(**row) for row in found.mappings()]
+
+
+async def claims_for_report(db: Database, key: str, *, released: bool = False) -> AsyncGenerator[ReportClaim, None]:
+    """The invoice's live claims, or those `released`, as its report itemises them, streamed in the report's order."""
+    name = "released_for_report" if released else "claims_for_report"
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.stream(
+            statement("invoices/invoices", name),
+            {"key": key},
+            execution_options={"yield_per": _ROWS_AT_ONCE},
+        )
+        async for partition in rows.partitions():
+            for row in partition:
+                yield ReportClaim(*row)
+
+
+async def lock_invoice(connection: AsyncConnection, key: str) -> Any:
+    """The invoice's row, locked until the transaction ends.
+
+    Raises:
+        UnknownInvoiceError: there is no such invoice.
+    """
+    row = (await connection.execute(statement("invoices/invoices", "lock"), {"key": key})).one_or_none()
+    if row is None:
+        raise UnknownInvoiceError(f"no invoice {key} in this database")
+    return row

@@ -1,1 +1,0 @@
-"""The migrations, in order; `storage.upgrade` runs them."""

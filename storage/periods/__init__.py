@@ -1,0 +1,1 @@
+"""Billing periods in PostgreSQL: pages, progress, summaries."""

@@ -1,0 +1,201 @@
+"""Billing periods: pages of accounts, progress, what is excluded, the summary."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from billing.accounts.attribution import PATTERN
+from billing.invoice.states import OPEN
+from billing.pricing.assessment import Outcome
+from billing.pricing.rating import RateCard
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+
+_MOST_BLOCKED = 100
+_OPEN = [str(state) for state in OPEN]
+_ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Blocked:
+    """An invoice, or an account without one (its usage could not be priced), that waits for an operator."""
+
+    subject: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A period's invoices and accounts.
+
+    `counts` by state; `totals` by state, then currency, in minor units. `open`: invoices whose usage is not
+    billed yet, `blocked_count` of them blocked, `awaiting_approval` drafts that a person has to approve.
+    `blocked`: these invoices, then the accounts, that wait for an operator, at most 100 of each. Accounts without an
+    invoice: `below_minimum` and `blocked_accounts`.
+    """
+
+    counts: dict[str, int]
+    totals: dict[str, dict[str, int]]
+    open: int
+    oldest_open_since: datetime | None
+    blocked: tuple[Blocked, ...]
+    blocked_count: int
+    below_minimum: int
+    blocked_accounts: int
+    awaiting_approval: int = 0
+
+
+@dataclass(frozen=True)
+class ExcludedUsage:
+    """Usage of one instance, in microseconds, that is not billed, and why: a row for each reason.
+
+    Reasons: `no_creation_time`, `no_started_time`, `ends_before_start`, `no_attribution_id`,
+    `malformed_attribution_id`, `no_such_account` (the first of them that applies: the instance is invalid);
+    `uncovered`, `before_bill_after`, `before_first_rate`.
+    """
+
+    instance_id: str
+    attribution_id: str | None
+    reason: str
+    duration_us: int
+
+
+@dataclass(frozen=True)
+class OverbilledUsage:
+    """Usage of one instance, in microseconds, that a live invoice bills and that should not be charged, and why.
+
+    Reasons, each instant has one: `outside_windows` (of the account), `outside_runtime` (of the instance).
+    """
+
+    instance_id: str
+    attribution_id: str
+    invoice_key: str
+    reason: str
+    duration_us: int
+
+
+@dataclass(frozen=True)
+class PeriodSummary:
+    """What was kept of a settled period."""
+
+    summary: dict[str, Any]
+    settled_at: datetime
+
+
+async def page_bounds(db: Database, after: str, page_size: int, max_pages: int) -> list[tuple[str, str]]:
+    """The next pages of accounts, as `after` < attribution id ≤ `through`; none when there are no more accounts."""
+    async with db.transaction() as connection:
+        found = await connection.execute(
+            statement("periods/periods", "page_bounds"),
+            {"after": after, "page_size": page_size, "most": page_size * max_pages},
+        )
+        return list(pairwise([after, *found.scalars()]))
+
+
+async def period_progress(db: Database, period: str, attribution_id: str | None = None) -> Progress:
+    """How far a period is, or one account of it."""
+    whose = {"period": period, "attribution_id": attribution_id}
+    async with db.transaction() as connection:
+        states = await connection.execute(statement("periods/periods", "invoices_by_state"), {**whose, "open": _OPEN})
+        outcomes = await connection.execute(statement("periods/periods", "outcomes"), whose)
+        blocked = await connection.execute(statement("periods/periods", "blocked"), {**whose, "limit": _MOST_BLOCKED})
+        return _progress(
+            states.all(),
+            {row.outcome: row.accounts for row in outcomes},
+            tuple(Blocked(row.subject, row.reason, row.since) for row in blocked),
+        )
+
+
+def _progress(rows: Sequence[Any], outcomes: dict[str, int], blocked: tuple[Blocked, ...]) -> Progress:
+    counts: dict[str, int] = {}
+    totals: dict[str, dict[str, int]] = {}
+    for row in rows:
+        counts[row.state] = counts.get(row.state, 0) + row.invoices
+        totals.setdefault(row.state, {})[row.currency] = int(row.amount)
+    return Progress(
+        counts=counts,
+        totals=totals,
+        open=sum(counts.get(state, 0) for state in _OPEN),
+        oldest_open_since=min((row.oldest_open_since for row in rows if row.oldest_open_since), default=None),
+        blocked=blocked,
+        blocked_count=counts.get("blocked", 0),
+        awaiting_approval=sum(row.awaiting_approval for row in rows),
+        below_minimum=outcomes.get(Outcome.BELOW_MINIMUM, 0),
+        blocked_accounts=outcomes.get(Outcome.BLOCKED, 0),
+    )
+
+
+async def excluded_instances(
+    db: Database,
+    *,
+    start: datetime,
+    end: datetime,
+    bill_after: datetime | None,
+    rate_card: RateCard,
+    attribution_id: str | None = None,
+    after: tuple[str, str] = ("", ""),
+    limit: int | None = None,
+) -> AsyncGenerator[ExcludedUsage, None]:
+    """Usage within `[start, end)` that is not billed and why, streamed in the order of instance id and reason.
+
+    Of a period that still runs, the caller gives the present as its end. An invalid instance is listed when any
+    of its times, or what can be told of its runtime, is in the period, and always when it has no time at all.
+    `after` = (instance id, reason) and `limit` page through.
+    """
+    async with db.transaction(read_only=True) as connection:
+        await connection.execute(statement("claims/claims", "tune"))
+        rows = await connection.stream(
+            statement("periods/periods", "excluded"),
+            {
+                "start": start,
+                "end": end,
+                "bill_after": bill_after,
+                "first_rate": rate_card.versions[0].effective_from,
+                "attribution_id": attribution_id,
+                "attribution_id_pattern": PATTERN,
+                "after_id": after[0],
+                "after_reason": after[1],
+                "limit": limit,
+            },
+            execution_options={"yield_per": _ROWS_AT_ONCE},
+        )
+        async for partition in rows.partitions():
+            for row in partition:
+                yield ExcludedUsage(*row)
+
+
+async def overbilled_usage(
+    db: Database, *, period: str | None = None, accounts: Sequence[str] | None = None
+) -> list[OverbilledUsage]:
+    """What live invoices, of this billing period or these accounts, bill beyond windows and runtimes known now.
+
+    A window or a stop that is corrected after its usage was claimed leaves such claims: the customer is owed a credit.
+    """
+    async with db.transaction(read_only=True) as connection:
+        await connection.execute(statement("claims/claims", "tune"))
+        rows = await connection.execute(
+            statement("periods/periods", "overbilled"),
+            {"period": period, "accounts": None if accounts is None else list(accounts)},
+        )
+        return [OverbilledUsage(**row) for row in rows.mappings()]
+
+
+async def write_summary(db: Database, period: str, summary: dict[str, Any]) -> None:
+    """Keep a settled period's summary (JSON-ready); the latest run's is kept."""
+    async with db.transaction() as connection:
+        await connection.execute(
+            statement("periods/periods", "write_summary"), {"period": period, "summary": json.dumps(summary)}
+        )
+
+
+async def read_summary(db: Database, period: str) -> PeriodSummary | None:
+    """The summary of the period's latest run that was settled."""
+    async with db.transaction() as connection:
+        row = (await connection.execute(statement("periods/periods", "read_summary"), {"period": period})).one_or_none()
+    return None if row is None else PeriodSummary(json.loads(row.summary), row.settled_at)

@@ -1,0 +1,1 @@
+"""The report store, and reports as PostgreSQL gives them."""

@@ -1,0 +1,81 @@
+"""A report's content as Postgres gives it: to publish it, and to put back one that the store has lost."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from billing.errors import ReportError
+from billing.invoice.states import DEAD
+from billing.report.canonical import format_instant
+from billing.report.format import ReportHeader, ReportLine, encode_claim, encode_header
+from storage.invoices import invoices
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+from storage.reports.store import ReportStore
+
+
+def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:
+    """The header of an invoice's usage report; `claims` is how many lines follow it."""
+    return ReportHeader(
+        invoice_key=record.key,
+        attribution_id=record.attribution_id,
+        billing_period=record.billing_period,
+        reason=record.reason,
+        cutoff=record.cutoff,
+        currency=record.currency,
+        rate_card=record.rate_card_digest,
+        amount=record.amount,
+        credits=record.credits,
+        claims=claims,
+        lines=tuple(ReportLine(line.line_no, line.rated) for line in record.lines),
+    )
+
+
+async def report_content(db: Database, record: InvoiceRecord, *, released: bool = False) -> AsyncGenerator[bytes, None]:
+    """The lines of an invoice's report; `released`: from the claims that it held until it died."""
+    claims = sum(line.claims for line in await invoices.verify_against_claims(db, record.key, released=released))
+    yield encode_header(report_header(record, claims))
+    async with aclosing(invoices.claims_for_report(db, record.key, released=released)) as rows:
+        async for row in rows:
+            yield encode_claim(row)
+
+
+async def restore_report(db: Database, reports: ReportStore, record: InvoiceRecord) -> None:
+    """Put an invoice's report back into the store, byte for byte as it was: its id holds its digest.
+
+    Raises:
+        ReportError: Postgres does not give that content any more; the message says what differs.
+        ReportStoreError: the store cannot be reached or refuses.
+    """
+    if record.report_id is None:
+        raise ReportError(f"{record.key} has no report yet: its workflow publishes it")
+    # Of an invoice whose usage was written off the claims are live; of any other dead one they were released.
+    released = record.state in DEAD and not record.written_off
+    async with aclosing(report_content(db, record, released=released)) as content:
+        if await reports.restore(record.report_id, content):
+            return
+    raise ReportError(
+        f"report {record.report_id} cannot be made from the claims of {record.key}: "
+        f"{await _why(db, record, released=released)}; restore it from the store's backup"
+    )
+
+
+async def _why(db: Database, record: InvoiceRecord, *, released: bool) -> str:
+    """What makes the content another than it was. Lines never change under a report's id; claims may be gone."""
+    sums = {s.line_no: s for s in await invoices.verify_against_claims(db, record.key, released=released)}
+    for line in record.lines:
+        found = sums[line.line_no].duration_us
+        if found != line.rated.duration_us:
+            return (
+                f"those of line {line.line_no} come to {found} microseconds, the line says {line.rated.duration_us}"
+                + (": some of it was billed otherwise before it was written off" if record.written_off else "")
+            )
+    parameters = {"id": record.id, "released": released}
+    async with db.transaction(read_only=True) as connection:
+        row = (await connection.execute(statement("recovery/recovery", "instances_of_report"), parameters)).one()
+    if row.missing:
+        return f"{row.missing} of its instances are not in the database (import them again): {', '.join(row.examples)}"
+    since = f" since its claims were released at {format_instant(record.voided_at)}" if record.voided_at else ""
+    return f"the workspace or project of one of its {row.instances} instances was changed{since}"

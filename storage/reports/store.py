@@ -1,0 +1,315 @@
+"""The report store: immutable, content-addressed usage reports in any store that obstore speaks.
+
+A report's id is its path. The digest in it is that of the uncompressed content, so that it does not depend
+on how a version of zlib compresses. Memory stays flat: reports pass through a spooled temporary file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, NotSupportedError
+from obstore.store import LocalStore, from_url
+
+from billing.errors import InputError, MissingReportError, PerdureError, ReportError
+from billing.report.format import ReportClaim, ReportHeader, decode_claim, decode_header, parse_report_id, report_id
+from storage.reports.packing import CHUNK, Packer, compute, content_digest
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_REMOTE = frozenset(["s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"])
+_SPOOL = 1024 * 1024  # compressed bytes kept in memory, before a file takes over
+_ONE_PUT = 8 * 1024 * 1024  # compressed bytes put at once; above, a multipart upload
+# obstore raises Python's own exceptions where it has such.
+_MISSING = (NotFoundError, FileNotFoundError)
+_UNSUPPORTED = (NotSupportedError, NotImplementedError)
+
+
+class ReportStoreError(PerdureError):
+    """The report store cannot be reached or refuses; trying again may help."""
+
+
+@dataclass(frozen=True)
+class PublishedReport:
+    """A report that is in the store. `content_bytes` is its uncompressed size; `created` is false when it was
+    there already."""
+
+    report_id: str
+    digest: str
+    content_bytes: int
+    created: bool
+
+
+class ReportStore:
+    """Usage reports under one URL: `file:///folder`, `s3://bucket/prefix`, `gs://...` or `az://...`.
+
+    Credentials and endpoints are read from the environment, under each provider's usual names (`AWS_...`,
+    `GOOGLE_...`, `AZURE_...`).
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open the store; a local folder is created when it is missing, for its owner alone.
+
+        Raises:
+            InputError: the URL is malformed or its folder cannot be created.
+        """
+        self._url = url
+        self._folder: Path | None = None
+        self._store = self._open(url)
+
+    async def ping(self) -> None:
+        """Make sure that the store answers.
+
+        Raises:
+            ReportStoreError: it does not, or refuses these credentials.
+        """
+        if self._folder is not None and not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
+            raise ReportStoreError(f"report store {self._url}: cannot read and write {self._folder}")
+        with self._store_errors():
+            async for _ in obstore.list(self._store, prefix="reports", chunk_size=1):
+                break
+
+    async def publish(self, period: str, attribution_id: str, content: AsyncIterator[bytes]) -> PublishedReport:
+        """Store a report: `content` is its lines, in pieces of any size.
+
+        The same content again, or at the same time, is left as it is.
+
+        Raises:
+            ReportError: the store has other content under this content's name.
+            ReportStoreError: the store cannot be reached or refuses.
+        """
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+            packer, packed_size = await _pack(content, file)
+            path = report_id(period, attribution_id, packer.digest)
+            with self._store_errors():
+                created = await self._put(path, file, packed_size)
+        if not created:
+            # Left there by an earlier try. Whoever changed it must not go unnoticed.
+            async with aclosing(self.read(path)) as lines:
+                async for _ in lines:
+                    break
+        return PublishedReport(path, packer.digest, packer.content_bytes, created)
+
+    async def restore(self, report_id: str, content: AsyncIterator[bytes]) -> bool:
+        """Put a report that is missing or damaged back, when `content` is what its id says; whether it is.
+
+        Nothing else is ever written over: what the id does not name is not stored.
+
+        Raises:
+            ReportError: this is no report id.
+            ReportStoreError: the store cannot be reached or refuses.
+        """
+        wanted = parse_report_id(report_id).digest
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+            packer, size = await _pack(content, file)
+            if packer.digest != wanted:
+                return False
+            with self._store_errors():
+                await self._overwrite(report_id, file, size)
+        return True
+
+    async def check(self, report_id: str) -> None:
+        """Make sure that a report is in the store, whole and unchanged.
+
+        Raises:
+            MissingReportError: it is not there.
+            ReportError: it is no report id, or the report is cut short or changed.
+            ReportStoreError: the store cannot be reached or refuses.
+        """
+        digest = parse_report_id(report_id).digest
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+            await self._fetch_checked(report_id, digest, file)
+
+    async def read(self, report_id: str) -> AsyncGenerator[bytes, None]:
+        """The report's lines, with their newlines. All of it is checked before the first line is given.
+
+        Raises:
+            MissingReportError: it is not there.
+            ReportError: this is no report id, or the report is cut short or changed.
+            ReportStoreError: the store cannot be reached or refuses.
+        """
+        digest = parse_report_id(report_id).digest
+        with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
+            size = await self._fetch_checked(report_id, digest, file)
+            file.seek(0)
+            with gzip.GzipFile(fileobj=file, mode="rb") as unpacked:
+                while lines := await compute(size * 4, unpacked.readlines, CHUNK):
+                    for line in lines:
+                        yield line
+
+    async def has(self, report_id: str) -> bool:
+        """Whether something is in the store under this name, sound or not.
+
+        Raises:
+            ReportStoreError: the store cannot be reached or refuses.
+        """
+        with self._store_errors():
+            try:
+                await obstore.head_async(self._store, report_id)
+            except _MISSING:
+                return False
+        return True
+
+    async def read_claims(self, report_id: str) -> tuple[ReportHeader, AsyncGenerator[ReportClaim, None]]:
+        """The report's header and its claims, decoded as they are asked for.
+
+        Raises:
+            ReportError: as `read`, or a line is not what it should be; the iterator raises it as well.
+            ReportStoreError: as `read`.
+        """
+        lines = self.read(report_id)
+        first = await anext(lines, b"")
+        with _naming(report_id, 1):
+            header = decode_header(first)
+        return header, _claims(report_id, lines)
+
+    async def _put(self, path: str, file: IO[bytes], size: int) -> bool:
+        """Whether the file was stored; false when the path exists already."""
+        file.seek(0)
+        if size <= _ONE_PUT:
+            try:
+                # Atomic: of two at once, one creates it and the other is told that it exists.
+                await obstore.put_async(self._store, path, file.read(), mode="create")
+                await self._settle(path)
+                return True
+            except AlreadyExistsError:
+                return False
+            except _UNSUPPORTED:
+                file.seek(0)  # a store without conditional puts, with AWS_CONDITIONAL_PUT=disabled
+        try:
+            await obstore.head_async(self._store, path)
+            return False
+        except _MISSING:
+            pass
+        # Should two come here at once, both put the same content; either is whole when it appears.
+        await self._overwrite(path, file, size)
+        return True
+
+    async def _overwrite(self, path: str, file: IO[bytes], size: int) -> None:
+        file.seek(0)
+        if size <= _ONE_PUT:
+            await obstore.put_async(self._store, path, file.read(), mode="overwrite")
+        else:
+            await obstore.put_async(self._store, path, file, use_multipart=True, chunk_size=_ONE_PUT, max_concurrency=2)
+        await self._settle(path)
+
+    async def _settle(self, path: str) -> None:
+        """Let a report in a local folder survive a loss of power, as those in the cloud do."""
+        if self._folder is not None:
+            await asyncio.to_thread(_sync, self._folder, path)
+
+    async def _fetch_checked(self, path: str, digest: str, file: IO[bytes]) -> int:
+        """Copy the stored bytes into `file`, proved to be of this digest; their number."""
+        size = await self._fetch(path, file)
+        # Compressed JSON Lines unpack to some four times their size.
+        found = await compute(size * 4, content_digest, file, path)
+        if found != digest:
+            raise ReportError(f"report {path} was changed: its content's SHA-256 is {found}")
+        return size
+
+    async def _fetch(self, path: str, file: IO[bytes]) -> int:
+        """Copy the stored bytes into `file`; their number."""
+        size = 0
+        with self._store_errors():
+            try:
+                result = await obstore.get_async(self._store, path)
+            except _MISSING as error:
+                if "NoSuchBucket" in str(error):
+                    raise  # then the store is missing, and may come back
+                raise MissingReportError(f"report {path} is missing from the report store {self._url}") from None
+            async for chunk in result.stream(min_chunk_size=_SPOOL):
+                await compute(len(chunk), file.write, chunk)
+                size += len(chunk)
+        return size
+
+    def _open(self, url: str) -> ObjectStore:
+        example = "write file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
+        try:
+            parts = urlsplit(url)
+            if parts.scheme == "file":
+                if parts.netloc not in ("", "localhost") or parts.query or parts.fragment or not parts.path:
+                    raise ValueError("a folder's URL has three slashes and an absolute path")
+                self._folder = Path(unquote(parts.path))
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                return LocalStore(prefix=self._folder)
+            if parts.scheme not in _REMOTE:
+                raise ValueError("its scheme is not known")
+            # Temporal retries for as long as it takes; a person at a prompt should not wait so long.
+            return from_url(url, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)})
+        except OSError as error:
+            raise InputError(
+                f"report store {url}: cannot create the folder {self._folder}: {error.strerror}"
+            ) from error
+        except (ValueError, BaseError) as error:
+            raise InputError(f"report store {url!r}: {_first_line(error)}; {example}") from error
+
+    @contextmanager
+    def _store_errors(self) -> Iterator[None]:
+        if self._folder is not None and not self._folder.is_dir():
+            raise ReportStoreError(f"report store {self._url}: the folder {self._folder} is gone")
+        try:
+            yield
+        except (BaseError, OSError, *_UNSUPPORTED) as error:
+            raise ReportStoreError(f"report store {self._url}: {_first_line(error)}") from error
+
+
+async def _pack(content: AsyncIterator[bytes], file: IO[bytes]) -> tuple[Packer, int]:
+    """Compress the content into `file`; what hashed it, and the file's size."""
+    packer = Packer(file)
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in content:
+        pieces.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            await asyncio.to_thread(packer.write, b"".join(pieces))
+            pieces, size = [], 0
+    await compute(size, packer.write, b"".join(pieces))
+    return packer, packer.finish()
+
+
+async def _claims(report_id: str, lines: AsyncGenerator[bytes, None]) -> AsyncGenerator[ReportClaim, None]:
+    number = 1
+    async for line in lines:
+        number += 1
+        with _naming(report_id, number):
+            claim = decode_claim(line)
+        yield claim
+
+
+@contextmanager
+def _naming(report_id: str, line: int) -> Iterator[None]:
+    try:
+        yield
+    except ReportError as error:
+        raise ReportError(f"report {report_id}, line {line}: {error}") from error
+
+
+def _sync(folder: Path, path: str) -> None:
+    """Write through to disk: the file and each folder down to it."""
+    place = folder / path
+    while True:
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if place == folder:
+            return
+        place = place.parent
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0].strip() or type(error).__name__

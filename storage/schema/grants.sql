@@ -1,0 +1,123 @@
+-- Who may do what: least privilege for each process of Perdure. `perdure db upgrade` runs this after the migrations, as the
+-- owner of the tables, wherever the roles exist; by hand: psql -f storage/schema/grants.sql. Running it again is safe: it
+-- takes everything back first, so that what is not written here is not allowed.
+--
+--   the owner          migrations alone: runs `perdure db upgrade`
+--   perdure_billing    the billing worker
+--   perdure_operator   the command line: imports, policies, credit notes, and everything that only reads
+--   perdure_reader     only reads: explain, status, listings, dashboards
+--
+-- The Stripe worker and the webhook have no role: they never see the database. Nobody but the owner changes the schema.
+-- A table that does not exist (yet) is passed over. A new table needs its rows here and in tests/roles.
+DO $$
+DECLARE
+    one record;
+BEGIN
+    EXECUTE format(
+        'REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM perdure_billing, perdure_operator, perdure_reader', current_schema()
+    );
+    EXECUTE format(
+        'GRANT USAGE ON SCHEMA %I TO perdure_billing, perdure_operator, perdure_reader', current_schema()
+    );
+    EXECUTE format(
+        'GRANT CONNECT ON DATABASE %I TO perdure_billing, perdure_operator, perdure_reader', current_database()
+    );
+    -- Claims and imports are worked out in temporary tables.
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO perdure_billing, perdure_operator', current_database());
+
+    FOR one IN
+        SELECT * FROM (VALUES
+            -- The billing worker claims usage and keeps invoices' states. It never changes usage, policies or what an
+            -- invoice is of, deletes no invoice and no credit note, and cannot read whose workspace it was.
+            ('perdure_billing', 'workspace_instance', 'SELECT (id, attribution_id, workspace_id, project_id,
+                workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time, lifetime)'),
+            ('perdure_billing', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after)'),
+            ('perdure_billing', 'account_policy', 'SELECT'),
+            ('perdure_billing', 'subscription', 'SELECT, INSERT, UPDATE (stripe_subscription_id, part, during), DELETE'),
+            ('perdure_billing', 'subscription_fault', 'SELECT, INSERT, UPDATE (reason), DELETE'),
+            ('perdure_billing', 'invoice', 'SELECT, INSERT, UPDATE (state, resume_state, blocked_reason, blocked_since,
+                blocked_kind, generation, revision, amount, credits, rate_card_digest, report_id, stripe_customer_id,
+                stripe_invoice_id, replaces_stripe_invoice_id, drafted_at, finalized_at, billed_at, paid_at,
+                uncollectible_at, voided_at, updated_at, cutoff, approved_amount, approved_at, approved_by, found_subtotal,
+                found_digest, accepted_subtotal, accepted_digest, void_requested_at, void_requested_by, void_reason,
+                written_off, payment_attempts, payment_failed_at)'),
+            ('perdure_billing', 'invoice_line', 'SELECT, INSERT, DELETE'),
+            ('perdure_billing', 'invoice_month', 'SELECT, INSERT, DELETE'),
+            ('perdure_billing', 'claim', 'SELECT, INSERT, DELETE'),
+            ('perdure_billing', 'claim_history', 'SELECT, INSERT, DELETE'),
+            ('perdure_billing', 'credit_note', 'SELECT, INSERT, UPDATE (state, blocked_reason, stripe_credit_note_id,
+                generation, issued_at, voided_at)'),
+            ('perdure_billing', 'credit_note_line', 'SELECT, INSERT'),
+            ('perdure_billing', 'account_outcome', 'SELECT, INSERT, DELETE'),
+            ('perdure_billing', 'period_summary', 'SELECT, INSERT, UPDATE (summary, settled_at)'),
+            ('perdure_billing', 'period_hold', 'SELECT, INSERT, UPDATE (reason, since, totals, approved, approved_at,
+                approved_by)'),
+            ('perdure_billing', 'stripe_event_cursor', 'SELECT, INSERT, UPDATE (event_id, event_created, updated_at)'),
+            ('perdure_billing', 'dispute', 'SELECT, INSERT, UPDATE (amount, currency, reason, status, closed_at,
+                updated_at)'),
+            ('perdure_billing', 'audit_run', 'SELECT, INSERT, UPDATE (finished_at), DELETE'),
+            ('perdure_billing', 'audit_check', 'SELECT, INSERT, UPDATE (figures, discrepancies, checked_at)'),
+            ('perdure_billing', 'audit_finding', 'SELECT, INSERT, DELETE'),
+            ('perdure_billing', 'audit_stripe_invoice', 'SELECT, INSERT, UPDATE (invoice_key, status,
+                stripe_customer_id, suspect), DELETE'),
+            ('perdure_billing', 'audit_stripe_credit_note', 'SELECT, INSERT, UPDATE (credit_note_key, amount, voided),
+                DELETE'),
+
+            -- The command line imports usage, accounts and policies, and writes down credit notes that are wished for.
+            -- Of invoices it changes the customer alone, of those that Stripe does not know yet; `recover` has events read anew.
+            ('perdure_operator', 'workspace_instance', 'SELECT, INSERT, UPDATE (attribution_id, workspace_id, project_id,
+                owner_id, workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time)'),
+            ('perdure_operator', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after)'),
+            ('perdure_operator', 'account_policy', 'SELECT, INSERT, UPDATE (charge_on, finalization, limit_amount,
+                limit_multiple, limit_carried_share, included_credits, updated_at)'),
+            ('perdure_operator', 'subscription', 'SELECT, INSERT, UPDATE (during)'),
+            ('perdure_operator', 'subscription_fault', 'SELECT'),
+            ('perdure_operator', 'invoice', 'SELECT, UPDATE (stripe_customer_id, updated_at)'),
+            ('perdure_operator', 'invoice_line', 'SELECT'),
+            ('perdure_operator', 'invoice_month', 'SELECT'),
+            ('perdure_operator', 'claim', 'SELECT'),
+            ('perdure_operator', 'claim_history', 'SELECT'),
+            ('perdure_operator', 'credit_note', 'SELECT, INSERT'),
+            ('perdure_operator', 'credit_note_line', 'SELECT, INSERT'),
+            ('perdure_operator', 'account_outcome', 'SELECT'),
+            ('perdure_operator', 'period_summary', 'SELECT'),
+            ('perdure_operator', 'period_hold', 'SELECT'),
+            ('perdure_operator', 'stripe_event_cursor', 'SELECT, UPDATE (event_id)'),
+            ('perdure_operator', 'dispute', 'SELECT'),
+            ('perdure_operator', 'audit_run', 'SELECT'),
+            ('perdure_operator', 'audit_check', 'SELECT'),
+            ('perdure_operator', 'audit_finding', 'SELECT'),
+            ('perdure_operator', 'audit_stripe_invoice', 'SELECT'),
+            ('perdure_operator', 'audit_stripe_credit_note', 'SELECT'),
+
+            -- Readers see everything but whose workspace it was.
+            ('perdure_reader', 'workspace_instance', 'SELECT (id, attribution_id, workspace_id, project_id,
+                workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time, lifetime)'),
+            ('perdure_reader', 'account', 'SELECT'),
+            ('perdure_reader', 'account_policy', 'SELECT'),
+            ('perdure_reader', 'subscription', 'SELECT'),
+            ('perdure_reader', 'subscription_fault', 'SELECT'),
+            ('perdure_reader', 'invoice', 'SELECT'),
+            ('perdure_reader', 'invoice_line', 'SELECT'),
+            ('perdure_reader', 'invoice_month', 'SELECT'),
+            ('perdure_reader', 'claim', 'SELECT'),
+            ('perdure_reader', 'claim_history', 'SELECT'),
+            ('perdure_reader', 'credit_note', 'SELECT'),
+            ('perdure_reader', 'credit_note_line', 'SELECT'),
+            ('perdure_reader', 'account_outcome', 'SELECT'),
+            ('perdure_reader', 'period_summary', 'SELECT'),
+            ('perdure_reader', 'period_hold', 'SELECT'),
+            ('perdure_reader', 'stripe_event_cursor', 'SELECT'),
+            ('perdure_reader', 'dispute', 'SELECT'),
+            ('perdure_reader', 'audit_run', 'SELECT'),
+            ('perdure_reader', 'audit_check', 'SELECT'),
+            ('perdure_reader', 'audit_finding', 'SELECT'),
+            ('perdure_reader', 'audit_stripe_invoice', 'SELECT'),
+            ('perdure_reader', 'audit_stripe_credit_note', 'SELECT')
+        ) AS wanted (role_name, table_name, privileges)
+        WHERE to_regclass(table_name) IS NOT NULL
+    LOOP
+        EXECUTE format('GRANT %s ON %I TO %I', one.privileges, one.table_name, one.role_name);
+    END LOOP;
+END
+$$;

@@ -1,0 +1,1 @@
+"""The migrations, in order; `storage.postgres.upgrade` runs them."""

@@ -1,0 +1,108 @@
+"""Accounts, their subscriptions and policies, and the usage that is metered."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    ForeignKey,
+    Index,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
+
+from storage.schema.tables.metadata import INSTANT, KEYED, METADATA, NOW, identity
+
+ACCOUNT = Table(
+    "account",
+    METADATA,
+    Column("attribution_id", KEYED, primary_key=True),
+    Column("stripe_customer_id", Text, unique=True),
+    Column("currency", Text, nullable=False),
+    Column("bill_after", INSTANT),
+    Column("created_at", INSTANT, nullable=False, server_default=NOW),
+    CheckConstraint(
+        text(r"attribution_id ~ '^(team|user)\:[A-Za-z0-9][A-Za-z0-9._@+=~-]{0,127}$'"),
+        name="account_attribution_id_form",
+    ),
+    CheckConstraint("currency ~ '^[a-z]{3}$'", name="account_currency_form"),
+)
+
+SUBSCRIPTION = Table(
+    "subscription",
+    METADATA,
+    identity(),
+    Column("attribution_id", KEYED, ForeignKey("account.attribution_id"), nullable=False),
+    Column("stripe_subscription_id", Text),
+    Column("part", SmallInteger, nullable=False, server_default=text("1")),
+    Column("during", TSTZRANGE, nullable=False),
+    UniqueConstraint("stripe_subscription_id", "part", name="subscription_parts"),
+    CheckConstraint(
+        "NOT isempty(during) AND NOT lower_inf(during) AND lower_inc(during) AND NOT upper_inc(during)",
+        name="subscription_during_form",
+    ),
+    ExcludeConstraint(("attribution_id", "="), ("during", "&&"), using="gist", name="subscription_never_two_at_once"),
+    Index("subscription_attribution_id", "attribution_id"),
+)
+
+WORKSPACE_INSTANCE = Table(
+    "workspace_instance",
+    METADATA,
+    Column("id", KEYED, primary_key=True),
+    Column("attribution_id", KEYED),
+    Column("workspace_id", Text),
+    Column("project_id", Text),
+    Column("owner_id", Text),
+    Column("workspace_class", KEYED),
+    Column("workspace_type", Text),
+    Column("creation_time", INSTANT),
+    Column("started_time", INSTANT),
+    Column("stopping_time", INSTANT),
+    Column("stopped_time", INSTANT),
+    Column(
+        "lifetime",
+        TSTZRANGE,
+        Computed(
+            "CASE WHEN creation_time IS NOT NULL AND started_time IS NOT NULL "
+            "AND started_time <= coalesce(stopping_time, stopped_time, started_time) "
+            "THEN tstzrange(started_time, coalesce(stopping_time, stopped_time)) END",
+            persisted=True,
+        ),
+    ),
+    Index("workspace_instance_attribution_id", "attribution_id"),
+)
+
+ACCOUNT_POLICY = Table(
+    "account_policy",
+    METADATA,
+    Column("attribution_id", KEYED, ForeignKey("account.attribution_id"), primary_key=True),
+    Column("charge_on", Text),
+    Column("finalization", Text),
+    Column("limit_amount", BigInteger),
+    Column("limit_multiple", Numeric),
+    Column("limit_carried_share", Numeric),
+    Column("included_credits", Numeric),
+    Column("updated_at", INSTANT, nullable=False, server_default=NOW),
+    CheckConstraint("charge_on IN ('own', 'subscription')", name="account_policy_charge_on"),
+    CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="account_policy_finalization"),
+    CheckConstraint(
+        "limit_amount >= 0 AND limit_multiple > 0 AND limit_carried_share >= 0 AND included_credits >= 0",
+        name="account_policy_limits",
+    ),
+)
+
+SUBSCRIPTION_FAULT = Table(
+    "subscription_fault",
+    METADATA,
+    Column("stripe_subscription_id", Text, primary_key=True),
+    Column("attribution_id", KEYED),
+    Column("reason", Text, nullable=False),
+    Column("since", INSTANT, nullable=False, server_default=NOW),
+)

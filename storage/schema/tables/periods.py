@@ -1,0 +1,60 @@
+"""How far periods are, and the events of Stripe."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from storage.schema.tables.metadata import INSTANT, KEYED, METADATA, NOW
+
+ACCOUNT_OUTCOME = Table(
+    "account_outcome",
+    METADATA,
+    Column("billing_period", KEYED, nullable=False),
+    Column("attribution_id", KEYED, ForeignKey("account.attribution_id"), nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("updated_at", INSTANT, nullable=False, server_default=NOW),
+    PrimaryKeyConstraint("billing_period", "attribution_id"),
+    CheckConstraint("outcome IN ('below_minimum', 'blocked')", name="account_outcome_known"),
+)
+
+PERIOD_SUMMARY = Table(
+    "period_summary",
+    METADATA,
+    Column("billing_period", KEYED, primary_key=True),
+    Column("summary", JSONB, nullable=False),
+    Column("settled_at", INSTANT, nullable=False, server_default=NOW),
+)
+
+PERIOD_HOLD = Table(
+    "period_hold",
+    METADATA,
+    Column("billing_period", KEYED, primary_key=True),
+    Column("reason", Text),
+    Column("since", INSTANT),
+    Column("totals", JSONB, nullable=False),
+    Column("approved", JSONB),
+    Column("approved_at", INSTANT),
+    Column("approved_by", Text),
+)
+
+STRIPE_EVENT_CURSOR = Table(
+    "stripe_event_cursor",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("event_created", INSTANT, nullable=False),
+    Column("adopted_until", INSTANT),
+    Column("updated_at", INSTANT, nullable=False, server_default=NOW),
+)

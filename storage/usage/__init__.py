@@ -1,0 +1,1 @@
+"""Workspace instances in PostgreSQL, and the fate of each interval."""

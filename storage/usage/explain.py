@@ -1,0 +1,206 @@
+"""Every interval of one instance and its fate, complete by construction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.accounts.attribution import PATTERN
+from billing.errors import MismatchError
+from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.pricing.rating import DEFAULT_CLASS, RateCard, rate_credits
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+
+
+@dataclass(frozen=True)
+class ClaimedOn:
+    """The invoice line that an interval is on. `credits`: those of the interval, rounded by itself."""
+
+    invoice_id: int
+    invoice_key: str
+    invoice_state: InvoiceState
+    invoice_reason: InvoiceReason
+    billing_period: str
+    stripe_invoice_id: str | None
+    currency: str
+    line_no: int
+    workspace_class: str
+    rate_from: datetime
+    credits_per_minute: Decimal
+    price_per_credit: Decimal
+    rated_as_default: bool
+    credits: Decimal
+
+
+@dataclass(frozen=True)
+class Interval:
+    """`[since, until)` of an instance and its fate.
+
+    Fates: `billed`, `open` (on an invoice that is not billed yet), `written_off` (on one that was voided for good);
+    `invalid`, `uncovered`, `before_bill_after`, `before_first_rate` (never billed as things stand); `unbilled`.
+    """
+
+    since: datetime
+    until: datetime
+    duration_us: int
+    fate: str
+    on: ClaimedOn | None
+
+
+@dataclass(frozen=True)
+class ReleasedClaim:
+    """What was on an invoice that was voided or deleted since."""
+
+    invoice_key: str
+    line_no: int
+    since: datetime
+    until: datetime
+    released_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Window:
+    """When an account had a subscription: `[since, until)`; `until` is none while it has."""
+
+    stripe_subscription_id: str | None
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What decides for an account: its windows, from when on it is charged, and what past runs left unbilled.
+
+    `outcomes`: (period, `below_minimum` or `blocked`, why).
+    """
+
+    windows: tuple[Window, ...] = ()
+    bill_after: datetime | None = None
+    outcomes: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that is known of an instance.
+
+    `runtime_us` is the sum of `intervals`; `beyond_runtime` is on invoices although the instance, as it is known now,
+    did not run then. `invalid` says why nothing of it can be billed; `ended` is none while it runs. `first_rate`: from
+    when on the rate card prices anything.
+    """
+
+    instance_id: str
+    attribution_id: str | None
+    workspace_class: str
+    started: datetime | None
+    ended: datetime | None
+    invalid: str | None
+    runtime_us: int
+    intervals: tuple[Interval, ...]
+    beyond_runtime: tuple[Interval, ...]
+    released: tuple[ReleasedClaim, ...]
+    standing: Standing
+    first_rate: datetime
+
+
+async def explain_instance(
+    db: Database, instance_id: str, *, now: datetime, bill_after: datetime | None, rate_card: RateCard
+) -> Explanation | None:
+    """Every interval of an instance, up to `now` while it runs; none when the instance is not known.
+
+    Raises:
+        MismatchError: the intervals do not add up to the runtime, which would be a bug.
+    """
+    first_rate = rate_card.versions[0].effective_from
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.execute(
+            statement("usage/explain", "explain"),
+            {"instance_id": instance_id, **judging(now, bill_after, first_rate)},
+        )
+        found = rows.all()
+        if not found:
+            return None
+        released = await connection.execute(statement("usage/explain", "released"), {"instance_id": instance_id})
+        claims = tuple(ReleasedClaim(**row) for row in released.mappings())
+        standing = await load_standing(connection, found[0].attribution_id, bill_after)
+    return _explanation(found, claims, standing, first_rate)
+
+
+def judging(now: datetime, bill_after: datetime | None, first_rate: datetime) -> dict[str, Any]:
+    """The parameters of the fragment `judged`."""
+    return {
+        "now": now,
+        "bill_after": bill_after,
+        "first_rate": first_rate,
+        "default_class": DEFAULT_CLASS,
+        "attribution_id_pattern": PATTERN,
+    }
+
+
+async def load_standing(
+    connection: AsyncConnection, attribution_id: str | None, bill_after: datetime | None
+) -> Standing:
+    """What decides for an account; nothing for one that there is not."""
+    whose = {"attribution_id": attribution_id}
+    windows = await connection.execute(statement("usage/explain", "windows"), whose)
+    floor = await connection.execute(statement("usage/explain", "bill_after"), {**whose, "bill_after": bill_after})
+    outcomes = await connection.execute(statement("usage/explain", "outcomes"), whose)
+    return Standing(
+        windows=tuple(Window(**row) for row in windows.mappings()),
+        bill_after=floor.scalar_one_or_none(),
+        outcomes=tuple((row.billing_period, row.outcome, row.reason) for row in outcomes),
+    )
+
+
+def _explanation(
+    rows: Sequence[Any], released: tuple[ReleasedClaim, ...], standing: Standing, first_rate: datetime
+) -> Explanation:
+    first = rows[0]
+    intervals = tuple(_interval(row) for row in rows if row.ran is True)
+    total = sum(interval.duration_us for interval in intervals)
+    if total != first.runtime_us:
+        raise MismatchError(
+            f"instance {first.instance_id} ran {first.runtime_us} us, its intervals come to {total} us: this is a bug"
+        )
+    return Explanation(
+        instance_id=first.instance_id,
+        attribution_id=first.attribution_id,
+        workspace_class=first.workspace_class,
+        started=first.started_time,
+        ended=first.ended_time,
+        invalid=first.invalid,
+        runtime_us=first.runtime_us,
+        intervals=intervals,
+        beyond_runtime=tuple(_interval(row) for row in rows if row.ran is False),
+        released=released,
+        standing=standing,
+        first_rate=first_rate,
+    )
+
+
+def _interval(row: Any) -> Interval:
+    on = None
+    if row.invoice_id is not None:
+        on = ClaimedOn(
+            invoice_id=row.invoice_id,
+            invoice_key=row.invoice_key,
+            invoice_state=InvoiceState(row.invoice_state),
+            invoice_reason=InvoiceReason(row.invoice_reason),
+            billing_period=row.billing_period,
+            stripe_invoice_id=row.stripe_invoice_id,
+            currency=row.currency,
+            line_no=row.line_no,
+            workspace_class=row.line_class,
+            rate_from=row.rate_from,
+            credits_per_minute=row.credits_per_minute,
+            price_per_credit=row.price_per_credit,
+            rated_as_default=row.rated_as_default,
+            credits=rate_credits(row.duration_us, row.credits_per_minute),
+        )
+    return Interval(row.since, row.until, row.duration_us, row.fate, on)

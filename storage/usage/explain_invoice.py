@@ -1,0 +1,86 @@
+"""What an invoice bills, interval by interval, and what else its account used meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.errors import MismatchError
+from billing.invoice.states import DEAD
+from storage.invoices.records import InvoiceRecord
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+from storage.usage.explain import judging
+
+
+@dataclass(frozen=True)
+class InvoicedInterval:
+    """`[since, until)` of an instance, on a line. `released_at`: since when it is not on it any more."""
+
+    instance_id: str
+    line_no: int
+    since: datetime
+    until: datetime
+    duration_us: int
+    released_at: datetime | None
+
+
+@dataclass(frozen=True)
+class AccountUsage:
+    """What became of an account's usage in a period: `runtime_us` is the sum of `fates`, (fate, invoice key, us)."""
+
+    runtime_us: int
+    fates: tuple[tuple[str, str | None, int], ...]
+
+
+async def invoice_intervals(db: Database, invoice: InvoiceRecord) -> AsyncGenerator[InvoicedInterval, None]:
+    """All that the invoice bills, in the order of instance and start; streamed.
+
+    Raises:
+        MismatchError: after the last, when they do not come to the durations of the invoice's lines.
+    """
+    sums: dict[int, int] = {}
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.stream(
+            statement("usage/explain", "invoice_intervals"), {"invoice_id": invoice.id, "dead": invoice.state in DEAD}
+        )
+        async for row in rows.mappings():
+            found = InvoicedInterval(**row)
+            sums[found.line_no] = sums.get(found.line_no, 0) + found.duration_us
+            yield found
+    for line in invoice.lines:
+        if (total := sums.pop(line.line_no, 0)) != line.rated.duration_us:
+            raise MismatchError(
+                f"line {line.line_no} of {invoice.key} is over {line.rated.duration_us} us, its intervals come to "
+                f"{total} us: `perdure audit` says more"
+            )
+    if sums:
+        raise MismatchError(f"{invoice.key} has usage on lines {sorted(sums)}, which it lacks: `perdure audit`")
+
+
+async def account_usage(
+    connection: AsyncConnection,
+    attribution_id: str,
+    start: datetime,
+    end: datetime,
+    *,
+    now: datetime,
+    bill_after: datetime | None,
+    first_rate: datetime,
+) -> AccountUsage:
+    """What became of the account's usage within `[start, end)`, summed.
+
+    Raises:
+        MismatchError: the fates do not add up to the runtime, which would be a bug.
+    """
+    rows = await connection.execute(
+        statement("usage/explain", "account_in_period"),
+        {"attribution_id": attribution_id, "start": start, "end": end, **judging(now, bill_after, first_rate)},
+    )
+    (_, _, runtime_us), *fates = (tuple(row) for row in rows)
+    if (total := sum(duration_us for _, _, duration_us in fates)) != runtime_us:
+        raise MismatchError(f"{attribution_id} used {runtime_us} us, its fates come to {total} us: this is a bug")
+    return AccountUsage(runtime_us, tuple(fates))

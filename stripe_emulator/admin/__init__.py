@@ -1,0 +1,1 @@
+"""`/_emulator/...`: orders that Stripe has not, for tests and demonstrations."""

@@ -1,0 +1,120 @@
+"""What the admin routes are told: JSON orders, read and checked."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+from stripe_emulator.config import Behaviour, RateLimits
+
+Answer: TypeAlias = "dict[str, Any]"
+
+
+class AdminError(ValueError):
+    """A malformed admin request; the message says why."""
+
+
+async def read_order(request: web.Request) -> Answer:
+    """The JSON object of a POST; the query of anything else."""
+    if request.method != "POST":
+        return dict(request.query)
+    raw = await request.read()
+    try:
+        order = json.loads(raw) if raw else {}
+    except ValueError as error:
+        raise AdminError(f"the body is not JSON: {error}") from None
+    if not isinstance(order, dict):
+        raise AdminError("the body is not a JSON object")
+    return order
+
+
+def only(order: Answer, *known: str) -> None:
+    """Refuse names that are not known."""
+    if unknown := set(order) - set(known):
+        raise AdminError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
+
+
+def number(value: Any, name: str) -> float:
+    """A number.
+
+    Raises:
+        AdminError: it is none.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise AdminError(f"{name}: {value!r} is not a number") from None
+
+
+def instant_of(value: Any) -> datetime:
+    """An ISO 8601 time; without a zone it is UTC."""
+    try:
+        instant = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise AdminError(f"now: {value!r} is not an ISO 8601 time") from None
+    return instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC)
+
+
+def rule_id(text: str | None) -> int | None:
+    """The number of a rule, from the path."""
+    if text is not None and not text.isdigit():
+        raise AdminError(f"{text!r} is not the number of a rule")
+    return None if text is None else int(text)
+
+
+def limits_of(value: Any) -> RateLimits:
+    """Rate limits by name or by figures."""
+    try:
+        return RateLimits.named(value) if isinstance(value, str) else RateLimits(**(value or {}))
+    except (KeyError, TypeError):
+        raise AdminError("rate_limits is off, live, sandbox, or {overall, endpoint, search}") from None
+
+
+def whole(value: Any, name: str, least: int = 1) -> int:
+    """A whole number of at least `least`.
+
+    Raises:
+        AdminError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise AdminError(f"{name}: {value!r} is not a whole number from {least}")
+    return value
+
+
+def percent(value: Any) -> Decimal:
+    """A percentage, for `tax_percent`.
+
+    Raises:
+        AdminError: it is none.
+    """
+    try:
+        found = Decimal(str(value))
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not (found.is_finite() and 0 <= found <= 100):
+        raise AdminError(f"tax_percent: {value!r} is not a number from 0 to 100")
+    return found
+
+
+def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
+    """The behaviour as an order to the settings changes it.
+
+    Raises:
+        AdminError: a value makes no sense.
+    """
+    changes: dict[str, Any] = {}
+    if "subscription_invoices" in order:
+        if not isinstance(order["subscription_invoices"], bool):
+            raise AdminError("subscription_invoices is true or false")
+        changes["subscription_invoices"] = order["subscription_invoices"]
+    if "unpaid_after_attempts" in order:
+        attempts = order["unpaid_after_attempts"]
+        changes["unpaid_after_attempts"] = None if attempts is None else whole(attempts, "unpaid_after_attempts")
+    if "tax_percent" in order:
+        changes["tax_percent"] = percent(order["tax_percent"])
+    return replace(behaviour, **changes)

@@ -1,0 +1,29 @@
+"""`/v1/account`: the one account that the emulator is."""
+
+from __future__ import annotations
+
+from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.store import Obj
+from stripe_emulator.http.params import EXPAND, Params
+from stripe_emulator.http.routing import Endpoint
+
+
+def retrieve(ctx: Context) -> Obj:
+    """The account."""
+    return {
+        "id": ctx.account.id,
+        "object": "account",
+        "business_type": "company",
+        "charges_enabled": True,
+        "country": ctx.account.country,
+        "created": 1_500_000_000,
+        "default_currency": ctx.account.default_currency,
+        "details_submitted": True,
+        "email": "billing@example.com",
+        "metadata": {},
+        "payouts_enabled": True,
+        "type": "standard",
+    }
+
+
+ENDPOINTS = [Endpoint("GET", "/v1/account", Params(expand=EXPAND), retrieve)]

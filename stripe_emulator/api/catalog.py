@@ -1,0 +1,270 @@
+"""`/v1/products` and `/v1/prices`, as far as subscriptions and invoice lines need them."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from stripe_emulator.engine.context import Context, Text, merge_metadata, new_id
+from stripe_emulator.engine.store import Obj, Query
+from stripe_emulator.http.errors import StripeError
+from stripe_emulator.http.params import (
+    EXPAND,
+    Params,
+    Spec,
+    boolean,
+    choice,
+    clearable,
+    currency,
+    decimal,
+    integer,
+    listing,
+    metadata,
+    one_or_range,
+    string,
+)
+from stripe_emulator.http.routing import Endpoint
+
+RECURRING = Params(
+    interval=choice("day", "week", "month", "year"),
+    interval_count=integer(1, 1095),
+    usage_type=choice("licensed", "metered"),
+    required=["interval"],
+    unsupported="meter",
+)
+INTERVAL = Params(
+    interval=choice("day", "week", "month", "year"), interval_count=integer(1, 1095), required=["interval"]
+)
+PRODUCT_DATA = Params(
+    name=string(),
+    metadata=metadata(),
+    required=["name"],
+    unsupported="active id statement_descriptor tax_code unit_label",
+)
+LINE_PRODUCT_DATA = Params(
+    name=string(),
+    description=string(40000),
+    metadata=metadata(),
+    required=["name"],
+    unsupported="images tax_code unit_label",
+)
+
+
+def new_product(ctx: Context, name: str, product_id: str | None = None) -> Obj:
+    """A product that is not stored yet."""
+    return {
+        "id": product_id or new_id("prod"),
+        "object": "product",
+        "active": True,
+        "created": ctx.now,
+        "default_price": None,
+        "description": None,
+        "images": [],
+        "livemode": False,
+        "marketing_features": [],
+        "metadata": {},
+        "name": name,
+        "package_dimensions": None,
+        "shippable": None,
+        "statement_descriptor": None,
+        "tax_code": None,
+        "unit_label": None,
+        "updated": ctx.now,
+        "url": None,
+    }
+
+
+def product_of(ctx: Context, data: Obj, at: str) -> str:
+    """The id of the product that price data names (`product`) or describes (`product_data`)."""
+    if data.get("product") is not None:
+        return str(ctx.load("product", data["product"], f"{at}[product]")["id"])
+    if data.get("product_data") is None:
+        raise StripeError(f"Missing required param: {at}[product].", code="parameter_missing", param=f"{at}[product]")
+    product = new_product(ctx, data["product_data"]["name"])
+    product["description"] = data["product_data"].get("description")
+    product["metadata"] = merge_metadata({}, data["product_data"].get("metadata") or {})
+    ctx.save("product", product, "product.created")
+    return str(product["id"])
+
+
+def unit_amount(data: Obj, at: str) -> Decimal:
+    """The price of one unit in minor units.
+
+    Raises:
+        StripeError: neither or both of `unit_amount` and `unit_amount_decimal` are there.
+    """
+    given = [name for name in ("unit_amount", "unit_amount_decimal") if data.get(name) is not None]
+    if len(given) != 1:
+        message = "You must specify exactly one of `unit_amount` and `unit_amount_decimal`."
+        raise StripeError(message, param=at or None)
+    return Decimal(data[given[0]])
+
+
+def plain(value: Decimal) -> str:
+    """A decimal in plain notation without trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def new_price(ctx: Context, data: Obj, product: str, amount: Decimal) -> Obj:
+    """A price that is not stored yet."""
+    recurring = data.get("recurring")
+    return {
+        "id": new_id("price_1"),
+        "object": "price",
+        "active": data.get("active", True),
+        "billing_scheme": "per_unit",
+        "created": ctx.now,
+        "currency": data["currency"],
+        "custom_unit_amount": None,
+        "livemode": False,
+        "lookup_key": data.get("lookup_key"),
+        "metadata": merge_metadata({}, data.get("metadata") or {}),
+        "nickname": data.get("nickname"),
+        "product": product,
+        "recurring": recurring and {"interval_count": 1, "usage_type": "licensed", "meter": None, **recurring},
+        "tax_behavior": data.get("tax_behavior", "unspecified"),
+        "tiers_mode": None,
+        "transform_quantity": None,
+        "type": "recurring" if recurring else "one_time",
+        "unit_amount": int(amount) if amount == int(amount) else None,
+        "unit_amount_decimal": plain(amount),
+    }
+
+
+def create_product(ctx: Context) -> Text:
+    """Create a product, also with an id of one's own."""
+    wanted = ctx.params.get("id")
+    if wanted is not None and not re.fullmatch(r"[\w-]{1,250}", wanted):
+        raise StripeError("Invalid id: use letters, digits, - and _ only.", param="id")
+    if wanted is not None and ctx.store.text("product", wanted) is not None:
+        raise StripeError("Product already exists.", code="resource_already_exists", param="id")
+    product = new_product(ctx, ctx.params["name"], wanted)
+    product["active"] = ctx.params.get("active", True)
+    product["description"] = ctx.params.get("description")
+    product["metadata"] = merge_metadata({}, ctx.params.get("metadata") or {})
+    return ctx.save("product", product, "product.created")
+
+
+def update_product(ctx: Context) -> Text:
+    """Change a product."""
+    product = ctx.load("product", ctx.ids[0])
+    before = dict(product)
+    for name in ("active", "description", "name"):
+        if name in ctx.params:
+            product[name] = ctx.params[name]
+    if "metadata" in ctx.params:
+        product["metadata"] = merge_metadata(product["metadata"], ctx.params["metadata"])
+    product["updated"] = ctx.now
+    return ctx.save("product", product, "product.updated", before=before)
+
+
+def create_price(ctx: Context) -> Text:
+    """Create a price of a product, or with `product_data` of a new one."""
+    amount = unit_amount(ctx.params, "")
+    if ("product" in ctx.params) == ("product_data" in ctx.params):
+        raise StripeError("You must specify either `product` or `product_data` when creating a price.", param="product")
+    if "product" in ctx.params:
+        product = str(ctx.load("product", ctx.params["product"], "product")["id"])
+    else:
+        product = product_of(ctx, ctx.params, "product_data")
+    return ctx.save("price", new_price(ctx, ctx.params, product, amount), "price.created")
+
+
+def update_price(ctx: Context) -> Text:
+    """Change what may change of a price."""
+    price = ctx.load("price", ctx.ids[0])
+    before = dict(price)
+    for name in ("active", "nickname", "lookup_key"):
+        if name in ctx.params:
+            price[name] = ctx.params[name]
+    if "metadata" in ctx.params:
+        price["metadata"] = merge_metadata(price["metadata"], ctx.params["metadata"])
+    return ctx.save("price", price, "price.updated", before=before)
+
+
+def retrieve_product(ctx: Context) -> Text:
+    """A product."""
+    return ctx.text("product", ctx.ids[0])
+
+
+def retrieve_price(ctx: Context) -> Text:
+    """A price."""
+    return ctx.text("price", ctx.ids[0])
+
+
+def list_products(ctx: Context) -> Text:
+    """Products, newest first."""
+    return ctx.listing("/v1/products", Query("product"), {"active": "$.active"})
+
+
+def list_prices(ctx: Context) -> Text:
+    """Prices, newest first."""
+    equal = {"active": "$.active", "product": "parent", "currency": "$.currency", "type": "$.type"}
+    return ctx.listing("/v1/prices", Query("price"), equal)
+
+
+_PRODUCT: dict[str, Spec] = {
+    "active": boolean(),
+    "description": clearable(string(40000)),
+    "expand": EXPAND,
+    "metadata": metadata(),
+    "name": string(),
+}
+_PRODUCT_UNSUPPORTED = (
+    "images marketing_features package_dimensions shippable statement_descriptor tax_code unit_label url"
+)
+_PRICE: dict[str, Spec] = {
+    "active": boolean(),
+    "expand": EXPAND,
+    "lookup_key": string(200),
+    "metadata": metadata(),
+    "nickname": string(),
+}
+_PRICE_UNSUPPORTED = (
+    "billing_scheme currency_options custom_unit_amount tiers tiers_mode transfer_lookup_key transform_quantity"
+)
+_NEW_PRICE = Params(
+    _PRICE,
+    currency=currency(),
+    product=string(),
+    product_data=PRODUCT_DATA,
+    recurring=RECURRING,
+    tax_behavior=choice("exclusive", "inclusive", "unspecified"),
+    unit_amount=integer(),
+    unit_amount_decimal=decimal(),
+    required=["currency"],
+    unsupported=_PRICE_UNSUPPORTED,
+)
+_PRICE_LIST = listing(
+    "lookup_keys recurring",
+    active=boolean(),
+    created=one_or_range(),
+    currency=currency(),
+    product=string(),
+    type=choice("one_time", "recurring"),
+)
+ENDPOINTS = [
+    Endpoint(
+        "POST",
+        "/v1/products",
+        Params(_PRODUCT, id=string(), required=["name"], unsupported=_PRODUCT_UNSUPPORTED + " default_price_data"),
+        create_product,
+    ),
+    Endpoint(
+        "GET", "/v1/products", listing("ids shippable url", active=boolean(), created=one_or_range()), list_products
+    ),
+    Endpoint("GET", "/v1/products/{}", Params(expand=EXPAND), retrieve_product),
+    Endpoint(
+        "POST", "/v1/products/{}", Params(_PRODUCT, unsupported=_PRODUCT_UNSUPPORTED + " default_price"), update_product
+    ),
+    Endpoint("POST", "/v1/prices", _NEW_PRICE, create_price),
+    Endpoint("GET", "/v1/prices", _PRICE_LIST, list_prices),
+    Endpoint("GET", "/v1/prices/{}", Params(expand=EXPAND), retrieve_price),
+    Endpoint(
+        "POST",
+        "/v1/prices/{}",
+        Params(_PRICE, unsupported="currency_options tax_behavior transfer_lookup_key"),
+        update_price,
+    ),
+]

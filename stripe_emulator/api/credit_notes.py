@@ -1,0 +1,288 @@
+"""`/v1/credit_notes`: less to pay on an open invoice; credit, or a refund, for a paid one."""
+
+from __future__ import annotations
+
+import json
+from decimal import ROUND_HALF_UP, Decimal
+
+from stripe_emulator.engine.context import Context, Text, dumps, listed, merge_metadata, new_id
+from stripe_emulator.engine.invoices.refunds import refund
+from stripe_emulator.engine.invoices.state import transition
+from stripe_emulator.engine.invoices.taxes import tax_of, taxes
+from stripe_emulator.engine.store import Obj, Query
+from stripe_emulator.http.errors import StripeError
+from stripe_emulator.http.params import (
+    EXPAND,
+    Params,
+    choice,
+    integer,
+    list_of,
+    listing,
+    metadata,
+    one_or_range,
+    string,
+    timestamp,
+)
+from stripe_emulator.http.routing import Endpoint
+
+_REASONS = ("duplicate", "fraudulent", "order_change", "product_unsatisfactory")
+
+
+def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
+    of_invoice = given["type"] == "invoice_line_item"
+    if of_invoice != ("invoice_line_item" in given):
+        message = "`invoice_line_item` belongs to the type `invoice_line_item`, and that needs it."
+        raise StripeError(message, param=f"{at}[invoice_line_item]")
+    description, quantity, unit = given.get("description"), given.get("quantity"), given.get("unit_amount")
+    if of_invoice:
+        source = ctx.load("line_item", given["invoice_line_item"], f"{at}[invoice_line_item]")
+        if source["invoice"] != invoice["id"]:
+            raise StripeError("The line is not of this invoice.", param=f"{at}[invoice_line_item]")
+        description = description or source["description"]
+    if "amount" in given:
+        amount = given["amount"]
+    elif unit is not None:
+        amount = unit * (quantity if quantity is not None else 1)
+    else:
+        raise StripeError(f"Missing required param: {at}[amount].", code="parameter_missing", param=f"{at}[amount]")
+    line: Obj = {
+        "id": new_id("cnli_1"),
+        "object": "credit_note_line_item",
+        "amount": amount,
+        "description": description,
+        "discount_amount": 0,
+        "discount_amounts": [],
+        "livemode": False,
+        "metadata": merge_metadata({}, given.get("metadata") or {}),
+        "pretax_credit_amounts": [],
+        "quantity": quantity,
+        "tax_rates": [],
+        "taxes": [],
+        "type": given["type"],
+        "unit_amount": unit,
+        "unit_amount_decimal": None if unit is None else str(unit),
+    }
+    return {**line, "invoice_line_item": given["invoice_line_item"]} if of_invoice else line
+
+
+def _amount(ctx: Context, invoice: Obj, lines: list[Obj]) -> tuple[int, int]:
+    """The amount before tax and the tax. `amount` alone is a total, in which no tax is shown."""
+    params = ctx.params
+    subtotal, tax = params.get("amount", 0), 0
+    if "lines" in params:
+        subtotal, tax = sum(line["amount"] for line in lines), _tax(ctx, invoice, lines)
+        if params.get("amount", subtotal + tax) != subtotal + tax:
+            raise StripeError(
+                f"`amount` must be the sum of the lines with their tax, {subtotal + tax}.", param="amount"
+            )
+    elif "amount" not in params:
+        raise StripeError("You must specify `amount` or `lines`.", code="parameter_missing", param="amount")
+    if subtotal + tax <= 0:
+        raise StripeError("The amount of a credit note must be positive.", param="amount")
+    return int(subtotal), tax
+
+
+def _tax(ctx: Context, invoice: Obj, lines: list[Obj]) -> int:
+    """The tax of what is credited of the invoice's own lines; all of them together never more than its tax."""
+    whole = tax_of(invoice["total_taxes"])
+    if not whole:
+        return 0
+    amount = sum(line["amount"] for line in lines if line["type"] == "invoice_line_item")
+    part = (Decimal(whole) * amount / invoice["subtotal"]).quantize(Decimal(1), ROUND_HALF_UP)
+    before = sum(tax_of(note["total_taxes"]) for note in _issued(ctx, invoice))
+    return min(int(part), whole - before)
+
+
+def _issued(ctx: Context, invoice: Obj) -> list[Obj]:
+    rows = ctx.store.run("SELECT body FROM object WHERE kind='credit_note' AND parent=?", (invoice["id"],))
+    return [note for (text,) in rows if (note := json.loads(text))["status"] == "issued"]
+
+
+def _split(ctx: Context, invoice: Obj, total: int) -> tuple[int, int]:
+    """How much is taken off what remains to pay, and how much is given back of what was paid."""
+    if invoice["status"] not in ("open", "paid", "uncollectible"):
+        message = f"You can only credit open or paid invoices. This invoice is {invoice['status']}."
+        raise StripeError(message, code="status_transition_invalid", param="invoice")
+    if total + sum(note["total"] for note in _issued(ctx, invoice)) > invoice["total"]:
+        raise StripeError("The credit notes would exceed the invoice's total.", param="amount")
+    before_payment = min(total, invoice["amount_remaining"]) if invoice["status"] != "paid" else 0
+    after_payment = total - before_payment
+    given = sum(ctx.params.get(name, 0) for name in ("credit_amount", "out_of_band_amount", "refund_amount"))
+    if given != after_payment:
+        raise StripeError(
+            "The sum of `credit_amount`, `out_of_band_amount` and `refund_amount` must equal the post payment amount "
+            f"{after_payment}, got {given}.",
+            param="credit_amount",
+        )
+    return before_payment, after_payment
+
+
+def _settle(ctx: Context, invoice: Obj, before_payment: int, after_payment: int) -> None:
+    before = dict(invoice)
+    invoice["pre_payment_credit_notes_amount"] += before_payment
+    invoice["post_payment_credit_notes_amount"] += after_payment
+    invoice["amount_due"] -= before_payment
+    invoice["amount_remaining"] -= before_payment
+    events = ["invoice.updated"]
+    if before_payment and invoice["amount_remaining"] == 0:
+        transition(invoice, "paid", "paid_at", ctx.now)
+        invoice["auto_advance"] = False
+        events += ["invoice.paid", "invoice.payment_succeeded"]
+    ctx.save("invoice", invoice, *events, before=before)
+    credit = ctx.params.get("credit_amount", 0)
+    if credit:
+        customer = ctx.load("customer", invoice["customer"], "invoice")
+        old = dict(customer)
+        customer["balance"] -= credit
+        ctx.save("customer", customer, "customer.updated", before=old)
+
+
+def _new_note(ctx: Context, invoice: Obj) -> Obj:
+    """A credit note by the request's parameters, not stored yet."""
+    params = ctx.params
+    lines = [_line(ctx, invoice, given, f"lines[{i}]") for i, given in enumerate(params.get("lines", []))]
+    subtotal, tax = _amount(ctx, invoice, lines)
+    total = subtotal + tax
+    if not lines:
+        whole = {"type": "custom_line_item", "amount": total, "description": f"Credit for {invoice['number']}"}
+        lines = [_line(ctx, invoice, whole, "lines[0]")]
+    before_payment, after_payment = _split(ctx, invoice, total)
+    number = ctx.store.count("credit_note", parent=invoice["id"]) + 1
+    note_id = new_id("cn_1")
+    kind = "mixed" if before_payment and after_payment else "pre_payment" if before_payment else "post_payment"
+    return {
+        "id": note_id,
+        "object": "credit_note",
+        "amount": total,
+        "amount_shipping": 0,
+        "created": ctx.now,
+        "currency": invoice["currency"],
+        "customer": invoice["customer"],
+        "customer_balance_transaction": None,
+        "discount_amount": 0,
+        "discount_amounts": [],
+        "effective_at": params.get("effective_at", ctx.now),
+        "invoice": invoice["id"],
+        "lines": {"object": "list", "data": lines, "has_more": False, "url": f"/v1/credit_notes/{note_id}/lines"},
+        "livemode": False,
+        "memo": params.get("memo"),
+        "metadata": merge_metadata({}, params.get("metadata") or {}),
+        "number": f"{invoice['number']}-CN-{number:02d}",
+        "out_of_band_amount": params.get("out_of_band_amount"),
+        "pdf": f"https://pay.stripe.com/credit_notes/{ctx.account.id}/test_{note_id[3:]}/pdf?s=ap",
+        "post_payment_amount": after_payment,
+        "pre_payment_amount": before_payment,
+        "pretax_credit_amounts": [],
+        "reason": params.get("reason"),
+        "refunds": [],
+        "shipping_cost": None,
+        "status": "issued",
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": subtotal,
+        "total": total,
+        "total_excluding_tax": subtotal,
+        "total_taxes": taxes(tax, subtotal),
+        "type": kind,
+        "voided_at": None,
+    }
+
+
+def create(ctx: Context) -> Text:
+    """Issue a credit note."""
+    invoice = ctx.load("invoice", ctx.params["invoice"], "invoice")
+    note = _new_note(ctx, invoice)
+    if ctx.params.get("refund_amount"):
+        note["refunds"] = [refund(ctx, invoice, ctx.params["refund_amount"])]
+    _settle(ctx, invoice, note["pre_payment_amount"], note["post_payment_amount"])
+    return ctx.save("credit_note", note, "credit_note.created")
+
+
+def preview(ctx: Context) -> Obj:
+    """What a credit note would be."""
+    return _new_note(ctx, ctx.load("invoice", ctx.params["invoice"], "invoice"))
+
+
+def retrieve(ctx: Context) -> Text:
+    """A credit note."""
+    return ctx.text("credit_note", ctx.ids[0])
+
+
+def list_lines(ctx: Context) -> Text:
+    """A credit note's lines, in one page."""
+    note = ctx.load("credit_note", ctx.ids[0])
+    return listed([dumps(line) for line in note["lines"]["data"]], False, note["lines"]["url"])
+
+
+def list_all(ctx: Context) -> Text:
+    """Credit notes, newest first."""
+    return ctx.listing("/v1/credit_notes", Query("credit_note"), {"customer": "customer", "invoice": "parent"})
+
+
+def update(ctx: Context) -> Text:
+    """Change memo and metadata."""
+    note = ctx.load("credit_note", ctx.ids[0])
+    before = dict(note)
+    if "memo" in ctx.params:
+        note["memo"] = ctx.params["memo"]
+    if "metadata" in ctx.params:
+        note["metadata"] = merge_metadata(note["metadata"], ctx.params["metadata"])
+    return ctx.save("credit_note", note, "credit_note.updated", before=before)
+
+
+def void(ctx: Context) -> Text:
+    """Void a credit note of an invoice that is still open."""
+    note = ctx.load("credit_note", ctx.ids[0])
+    invoice = ctx.load("invoice", note["invoice"])
+    if note["status"] == "void" or invoice["status"] != "open" or note["post_payment_amount"]:
+        message = "You can only void issued credit notes of open invoices."
+        raise StripeError(message, code="status_transition_invalid")
+    before = dict(invoice)
+    invoice["pre_payment_credit_notes_amount"] -= note["pre_payment_amount"]
+    invoice["amount_due"] += note["pre_payment_amount"]
+    invoice["amount_remaining"] += note["pre_payment_amount"]
+    ctx.save("invoice", invoice, "invoice.updated", before=before)
+    note["status"], note["voided_at"] = "void", ctx.now
+    return ctx.save("credit_note", note, "credit_note.voided")
+
+
+_LINE = Params(
+    amount=integer(1),
+    description=string(),
+    invoice_line_item=string(),
+    metadata=metadata(),
+    quantity=integer(0),
+    type=choice("custom_line_item", "invoice_line_item"),
+    unit_amount=integer(),
+    required=["type"],
+    unsupported="tax_amounts tax_rates unit_amount_decimal",
+)
+_CREATE = Params(
+    amount=integer(1),
+    credit_amount=integer(0),
+    effective_at=timestamp(),
+    expand=EXPAND,
+    invoice=string(),
+    lines=list_of(_LINE, most=250),
+    memo=string(),
+    metadata=metadata(),
+    out_of_band_amount=integer(0),
+    reason=choice(*_REASONS),
+    refund_amount=integer(0),
+    required=["invoice"],
+    unsupported="email_type refunds shipping_cost",
+)
+_LIST = listing("customer_account", created=one_or_range(), customer=string(), invoice=string())
+ENDPOINTS = [
+    Endpoint("POST", "/v1/credit_notes", _CREATE, create),
+    Endpoint("GET", "/v1/credit_notes", _LIST, list_all),
+    Endpoint("GET", "/v1/credit_notes/preview", _CREATE, preview),
+    Endpoint("GET", "/v1/credit_notes/{}", Params(expand=EXPAND), retrieve),
+    Endpoint(
+        "GET",
+        "/v1/credit_notes/{}/lines",
+        Params(limit=integer(1, 100), expand=EXPAND, unsupported="ending_before starting_after"),
+        list_lines,
+    ),
+    Endpoint("POST", "/v1/credit_notes/{}", Params(expand=EXPAND, memo=string(), metadata=metadata()), update),
+    Endpoint("POST", "/v1/credit_notes/{}/void", Params(expand=EXPAND), void),
+]

@@ -1,0 +1,140 @@
+"""`/v1/customers`."""
+
+from __future__ import annotations
+
+import secrets
+
+from stripe_emulator.engine.context import Context, Text, dumps, merge_metadata, new_id
+from stripe_emulator.engine.store import Obj, Query
+from stripe_emulator.engine.subscriptions.state import ENDED, end_subscription
+from stripe_emulator.http.params import (
+    EXPAND,
+    SEARCH,
+    Params,
+    Spec,
+    clearable,
+    integer,
+    listing,
+    metadata,
+    one_or_range,
+    payment_method,
+    string,
+)
+from stripe_emulator.http.routing import Endpoint
+
+_UNSUPPORTED = "address business_name cash_balance individual_name preferred_locales shipping source tax tax_exempt "
+_UNSUPPORTED_FIRST = _UNSUPPORTED + "payment_method tax_id_data test_clock"
+_UNSUPPORTED_LATER = _UNSUPPORTED + (
+    "bank_account card default_alipay_account default_bank_account default_card default_source"
+)
+_SETTINGS = Params(
+    default_payment_method=clearable(payment_method()), unsupported="custom_fields footer rendering_options"
+)
+_FIELDS: dict[str, Spec] = {
+    "balance": integer(),
+    "description": clearable(string()),
+    "email": clearable(string(512)),
+    "expand": EXPAND,
+    "invoice_prefix": string(12),
+    "invoice_settings": _SETTINGS,
+    "metadata": metadata(),
+    "name": clearable(string(256)),
+    "next_invoice_sequence": integer(1, 10**9),
+    "phone": clearable(string(20)),
+}
+_PLAIN = ("balance", "description", "email", "invoice_prefix", "name", "next_invoice_sequence", "phone")
+
+
+def _apply(customer: Obj, params: Obj) -> None:
+    for name in _PLAIN:
+        if name in params:
+            customer[name] = params[name]
+    if "invoice_settings" in params:
+        customer["invoice_settings"] = {**customer["invoice_settings"], **params["invoice_settings"]}
+    if "metadata" in params:
+        customer["metadata"] = merge_metadata(customer["metadata"], params["metadata"])
+
+
+def create(ctx: Context) -> Text:
+    """Create a customer; its currency is set by its first invoice or subscription."""
+    customer: Obj = {
+        "id": new_id("cus"),
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": ctx.now,
+        "currency": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": secrets.token_hex(4).upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": False,
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+    _apply(customer, ctx.params)
+    return ctx.save("customer", customer, "customer.created")
+
+
+def retrieve(ctx: Context) -> Text:
+    """A customer, or that it was deleted."""
+    gone = ctx.store.text("deleted_customer", ctx.ids[0])
+    return Text(gone) if gone is not None else ctx.text("customer", ctx.ids[0])
+
+
+def update(ctx: Context) -> Text:
+    """Change a customer."""
+    customer = ctx.load("customer", ctx.ids[0])
+    before = dict(customer)
+    _apply(customer, ctx.params)
+    return ctx.save("customer", customer, "customer.updated", before=before)
+
+
+def delete(ctx: Context) -> Obj:
+    """Delete a customer and end its subscriptions; its invoices stay."""
+    customer = ctx.load("customer", ctx.ids[0])
+    for object_id, status in ctx.store.run(
+        "SELECT id, status FROM object WHERE kind='subscription' AND customer=?", (customer["id"],)
+    ):
+        if status not in ENDED:
+            end_subscription(ctx, ctx.load("subscription", object_id), "cancellation_requested")
+    gone: Obj = {"id": customer["id"], "object": "customer", "deleted": True}
+    ctx.store.delete("customer", customer["id"])
+    ctx.store.put("deleted_customer", gone, dumps(gone))
+    ctx.search.forget("customer", customer["id"])
+    ctx.emit("customer.deleted", dumps(customer))
+    return gone
+
+
+def list_all(ctx: Context) -> Text:
+    """Customers, newest first; strongly consistent."""
+    return ctx.listing("/v1/customers", Query("customer"), {"email": "label"})
+
+
+def search(ctx: Context) -> Text:
+    """Customers by a search query; lags behind writes."""
+    return ctx.search.find(ctx, "customer", "/v1/customers/search")
+
+
+ENDPOINTS = [
+    Endpoint("POST", "/v1/customers", Params(_FIELDS, unsupported=_UNSUPPORTED_FIRST), create),
+    Endpoint("GET", "/v1/customers", listing("test_clock", created=one_or_range(), email=string(512)), list_all),
+    Endpoint("GET", "/v1/customers/search", SEARCH, search),
+    Endpoint("GET", "/v1/customers/{}", Params(expand=EXPAND), retrieve),
+    Endpoint("POST", "/v1/customers/{}", Params(_FIELDS, unsupported=_UNSUPPORTED_LATER), update),
+    Endpoint("DELETE", "/v1/customers/{}", Params(), delete),
+]

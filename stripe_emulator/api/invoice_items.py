@@ -1,0 +1,197 @@
+"""`/v1/invoiceitems`: amounts that wait for an invoice, or belong to a draft."""
+
+from __future__ import annotations
+
+import json
+
+from stripe_emulator.engine.context import Context, Text, dumps, merge_metadata, new_id
+from stripe_emulator.engine.invoices.lines import (
+    ITEM_FIELDS,
+    add_lines,
+    change_line,
+    check_period,
+    new_line,
+    refresh,
+    value_of,
+)
+from stripe_emulator.engine.invoices.state import require_draft
+from stripe_emulator.engine.store import Obj, Query
+from stripe_emulator.http.errors import StripeError
+from stripe_emulator.http.params import EXPAND, Params, boolean, currency, listing, one_or_range, string
+from stripe_emulator.http.routing import Endpoint
+
+_FROZEN = "You cannot change an invoice item that belongs to a finalized invoice."
+
+
+def _line_params(item: Obj) -> Obj:
+    given = {name: item[name] for name in ("amount", "description", "metadata", "period")}
+    return {**given, "quantity": item["quantity"], "discountable": item["discountable"]}
+
+
+def _line_for(ctx: Context, invoice: Obj, item: Obj) -> Obj:
+    line = new_line(ctx, invoice, _line_params(item), "", item["id"])
+    return {**line, "pricing": item["pricing"], "quantity_decimal": item["quantity_decimal"]}
+
+
+def take_in_pending(ctx: Context, invoice: Obj) -> None:
+    """Put the customer's pending items of the invoice's currency on a new draft."""
+    rows = ctx.store.run(
+        "SELECT body FROM object WHERE kind='invoiceitem' AND customer=? AND parent IS NULL ORDER BY seq",
+        (invoice["customer"],),
+    )
+    items = [item for (text,) in rows if (item := json.loads(text))["currency"] == invoice["currency"]][:250]
+    add_lines(ctx, invoice, [_line_for(ctx, invoice, item) for item in items])
+    for item in items:
+        item["invoice"] = invoice["id"]
+        ctx.save("invoiceitem", item)
+
+
+def attach(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
+    """The line for a pending item that `add_lines` names."""
+    item = ctx.load("invoiceitem", given["invoice_item"], f"{at}[invoice_item]")
+    if item["invoice"] is not None or item["customer"] != invoice["customer"] or set(given) != {"invoice_item"}:
+        message = "The invoice item must be pending, of the invoice's customer, and named without other values."
+        raise StripeError(message, param=f"{at}[invoice_item]")
+    if item["currency"] != invoice["currency"]:
+        raise StripeError("The invoice item's currency is not the invoice's.", param=f"{at}[invoice_item]")
+    item["invoice"] = invoice["id"]
+    ctx.save("invoiceitem", item)
+    return _line_for(ctx, invoice, item)
+
+
+def create(ctx: Context) -> Text:
+    """Create an item, pending or (with `invoice`) on a draft."""
+    params = ctx.params
+    customer = ctx.load("customer", params["customer"], "customer")
+    invoice = ctx.load("invoice", params["invoice"], "invoice") if "invoice" in params else None
+    if invoice is not None:
+        require_draft(invoice, _FROZEN)
+    priced = params.get("price_data") or {}
+    code = params.get("currency") or priced.get("currency") or (invoice or {}).get("currency") or customer["currency"]
+    code = code or ctx.account.default_currency
+    if invoice is not None and code != invoice["currency"]:
+        raise StripeError("The currency of the invoice item must match the invoice's.", param="currency")
+    value = value_of(ctx, params, code, "")
+    item: Obj = {
+        "id": new_id("ii_1"),
+        "object": "invoiceitem",
+        "amount": value["amount"],
+        "currency": code,
+        "customer": customer["id"],
+        "date": ctx.now,
+        "description": value["description"],
+        "discountable": params.get("discountable", True),
+        "discounts": [],
+        "invoice": invoice and invoice["id"],
+        "livemode": False,
+        "metadata": merge_metadata({}, params.get("metadata") or {}),
+        "net_amount": value["amount"],
+        "parent": None,
+        "period": check_period(params.get("period", {"start": ctx.now, "end": ctx.now}), "period"),
+        "pricing": value["pricing"],
+        "proration": False,
+        "quantity": value["quantity"] if value["quantity"] is not None else 1,
+        "quantity_decimal": value["quantity_decimal"],
+        "tax_rates": [],
+        "test_clock": None,
+    }
+    if invoice is not None:
+        before = dict(invoice)
+        add_lines(ctx, invoice, [_line_for(ctx, invoice, item)])
+        ctx.save("invoice", invoice, "invoice.updated", before=before)
+    return ctx.save("invoiceitem", item, "invoiceitem.created")
+
+
+def _line_row(ctx: Context, item: Obj) -> tuple[Obj, Obj] | None:
+    """The draft and the line that an item is on."""
+    if item["invoice"] is None:
+        return None
+    invoice = ctx.load("invoice", item["invoice"])
+    require_draft(invoice, _FROZEN)
+    rows = ctx.store.run(
+        "SELECT body FROM object WHERE kind='line_item' AND parent=?"
+        " AND json_extract(body, '$.parent.invoice_item_details.invoice_item')=?",
+        (invoice["id"], item["id"]),
+    )
+    return invoice, json.loads(rows[0][0])
+
+
+def retrieve(ctx: Context) -> Text:
+    """An item."""
+    return ctx.text("invoiceitem", ctx.ids[0])
+
+
+def update(ctx: Context) -> Text:
+    """Change an item that is not invoiced for good yet."""
+    item = ctx.load("invoiceitem", ctx.ids[0])
+    place = _line_row(ctx, item)
+    params = {name: value for name, value in ctx.params.items() if name != "expand"}
+    if {"amount", "price_data", "pricing"} & set(params):
+        value = value_of(ctx, params, item["currency"], "")
+        item.update({name: value[name] for name in ("amount", "pricing", "quantity_decimal")})
+        item["quantity"], item["net_amount"] = value["quantity"] or 1, value["amount"]
+    for name in ("description", "discountable"):
+        if name in params:
+            item[name] = params[name]
+    if "period" in params:
+        item["period"] = check_period(params["period"], "period")
+    if "metadata" in params:
+        item["metadata"] = merge_metadata(item["metadata"], params["metadata"])
+    if place is not None:
+        invoice, line = place
+        before = dict(invoice)
+        change_line(ctx, invoice, line, params, "")
+        refresh(ctx, invoice)
+        ctx.save("invoice", invoice, "invoice.updated", before=before)
+    return ctx.save("invoiceitem", item)
+
+
+def delete(ctx: Context) -> Obj:
+    """Delete an item that is not invoiced for good yet."""
+    item = ctx.load("invoiceitem", ctx.ids[0])
+    place = _line_row(ctx, item)
+    ctx.store.delete("invoiceitem", item["id"])
+    if place is not None:
+        invoice, line = place
+        before = dict(invoice)
+        ctx.store.delete("line_item", line["id"])
+        refresh(ctx, invoice)
+        ctx.save("invoice", invoice, "invoice.updated", before=before)
+    ctx.emit("invoiceitem.deleted", dumps(item))
+    return {"id": item["id"], "object": "invoiceitem", "deleted": True}
+
+
+def list_all(ctx: Context) -> Text:
+    """Items, newest first."""
+    query = Query("invoiceitem")
+    if "pending" in ctx.params:
+        query.where.append((f"parent IS {'' if ctx.params['pending'] else 'NOT '}NULL", None))
+    return ctx.listing("/v1/invoiceitems", query, {"customer": "customer", "invoice": "parent"})
+
+
+_UNSUPPORTED = "discounts tax_rates tax_behavior tax_code unit_amount_decimal"
+ENDPOINTS = [
+    Endpoint(
+        "POST",
+        "/v1/invoiceitems",
+        Params(
+            ITEM_FIELDS,
+            currency=currency(),
+            customer=string(),
+            invoice=string(),
+            expand=EXPAND,
+            required=["customer"],
+            unsupported=_UNSUPPORTED + " customer_account subscription",
+        ),
+        create,
+    ),
+    Endpoint(
+        "GET",
+        "/v1/invoiceitems",
+        listing("customer_account", created=one_or_range(), customer=string(), invoice=string(), pending=boolean()),
+        list_all,
+    ),
+    Endpoint("GET", "/v1/invoiceitems/{}", Params(expand=EXPAND), retrieve),
+    Endpoint("POST", "/v1/invoiceitems/{}", Params(ITEM_FIELDS, expand=EXPAND, unsupported=_UNSUPPORTED), update),
+    Endpoint("DELETE", "/v1/invoiceitems/{}", Params(), delete),
+]

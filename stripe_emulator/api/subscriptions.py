@@ -1,0 +1,257 @@
+"""`/v1/subscriptions`: their life and events, and their invoices if the emulator is told so."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from stripe_emulator.api.subscription_params import CANCELLATION_DETAILS, CHANGED_ITEM, NEW_ITEM, TRIAL_SETTINGS
+from stripe_emulator.engine.context import Context, Text, merge_metadata
+from stripe_emulator.engine.invoices.taxes import AUTOMATIC_TAX, enable
+from stripe_emulator.engine.store import Obj, Query
+from stripe_emulator.engine.subscriptions.invoices import bill_end, bill_now, first_share, rest, whole
+from stripe_emulator.engine.subscriptions.state import (
+    ENDED,
+    change_items,
+    end_subscription,
+    new_subscription,
+    schedule,
+    set_cancellation,
+    set_periods,
+    set_trial_end,
+)
+from stripe_emulator.http.errors import StripeError, missing_object, unsupported_param
+from stripe_emulator.http.params import (
+    EXPAND,
+    SEARCH,
+    Params,
+    Raw,
+    Spec,
+    boolean,
+    choice,
+    clearable,
+    currency,
+    integer,
+    list_of,
+    listing,
+    metadata,
+    one_or_range,
+    payment_method,
+    string,
+    timestamp,
+)
+from stripe_emulator.http.routing import Endpoint
+
+
+def _trial_end(raw: Raw, at: str) -> int | str:
+    return "now" if raw == "now" else int(timestamp()(raw, at))
+
+
+_FIELDS: dict[str, Spec] = {
+    "automatic_tax": AUTOMATIC_TAX,
+    "cancel_at": clearable(timestamp()),
+    "cancel_at_period_end": boolean(),
+    "collection_method": choice("charge_automatically", "send_invoice"),
+    "days_until_due": integer(0, 3650),
+    "default_payment_method": payment_method(),
+    "description": clearable(string(500)),
+    "expand": EXPAND,
+    "metadata": metadata(),
+    "proration_behavior": choice("none", "create_prorations"),
+    "trial_end": _trial_end,
+    "trial_settings": TRIAL_SETTINGS,
+}
+_UNSUPPORTED = (
+    "add_invoice_items application_fee_percent "
+    "billing_schedules billing_thresholds default_source default_tax_rates discounts "
+    "invoice_settings off_session on_behalf_of payment_behavior payment_settings pending_invoice_item_interval "
+    "transfer_data trial_from_plan"
+)
+
+
+def _check_collection(method: str, days: int | None) -> None:
+    if method == "charge_automatically" and days is not None:
+        message = "`days_until_due` can only be specified if `collection_method` is set to `send_invoice`."
+        raise StripeError(message, param="days_until_due")
+    if method == "send_invoice" and days is None:
+        message = "If `collection_method` is set to `send_invoice`, you must specify `days_until_due`."
+        raise StripeError(message, code="parameter_missing", param="days_until_due")
+
+
+def create(ctx: Context) -> Text:
+    """Create a subscription; it is active (or on trial) at once."""
+    params = ctx.params
+    customer = ctx.load("customer", params["customer"], "customer")
+    _check_collection(params.get("collection_method", "charge_automatically"), params.get("days_until_due"))
+    if "trial_end" in params and "trial_period_days" in params:
+        raise StripeError("You may only specify one of these parameters: trial_end, trial_period_days.")
+    if params.get("cancel_at") is not None and params.get("cancel_at_period_end"):
+        raise StripeError("You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+    subscription = new_subscription(ctx, customer)
+    if ctx.behaviour.subscription_invoices:
+        _bill_creation(ctx, subscription)
+        customer = ctx.load("customer", customer["id"])  # the invoice took a number
+    text = ctx.save("subscription", subscription, "customer.subscription.created")
+    schedule(ctx, subscription)
+    if customer["currency"] is None:
+        before = dict(customer)
+        customer["currency"] = subscription["currency"]
+        ctx.save("customer", customer, "customer.updated", before=before)
+    return text
+
+
+def _bill_creation(ctx: Context, subscription: Obj) -> None:
+    """Its first invoice; what cannot be charged leaves the subscription incomplete."""
+    free = ctx.params.get("proration_behavior") == "none" and subscription["billing_cycle_anchor"] > ctx.now
+    invoice = bill_now(
+        ctx, subscription, "subscription_create", lambda item: Decimal(0) if free else first_share(subscription, item)
+    )
+    if invoice["status"] == "open" and invoice["collection_method"] == "charge_automatically":
+        subscription["status"] = "incomplete"
+
+
+def retrieve(ctx: Context) -> Text:
+    """A subscription."""
+    return ctx.text("subscription", ctx.ids[0])
+
+
+def _apply(ctx: Context, subscription: Obj) -> None:
+    params = ctx.params
+    for name in ("collection_method", "days_until_due", "default_payment_method", "description", "trial_settings"):
+        if name in params:
+            subscription[name] = params[name]
+    if subscription["collection_method"] == "charge_automatically" and "days_until_due" not in params:
+        subscription["days_until_due"] = None
+    _check_collection(subscription["collection_method"], subscription["days_until_due"])
+    if "automatic_tax" in params:
+        enable(subscription, params["automatic_tax"])
+    if "trial_end" in params:
+        set_trial_end(ctx, subscription, params["trial_end"])
+    if "items" in params:
+        change_items(ctx, subscription, params["items"])
+    if "cancel_at" in params or "cancel_at_period_end" in params:
+        set_cancellation(ctx, subscription)
+
+
+def update(ctx: Context) -> Text:
+    """Change a subscription; a cancelled one only in metadata and cancellation details."""
+    subscription = ctx.load("subscription", ctx.ids[0])
+    before = dict(subscription)
+    params = ctx.params
+    if subscription["status"] in ENDED and set(params) - {"metadata", "cancellation_details", "expand"}:
+        raise StripeError(
+            "A canceled subscription can only update its cancellation_details and metadata.",
+            param=min(set(params) - {"metadata", "cancellation_details", "expand"}),
+        )
+    if "metadata" in params:
+        subscription["metadata"] = merge_metadata(subscription["metadata"], params["metadata"])
+    if "cancellation_details" in params:
+        subscription["cancellation_details"] = {
+            **subscription["cancellation_details"],
+            **params["cancellation_details"],
+        }
+    if subscription["status"] not in ENDED:
+        _apply(ctx, subscription)
+        ended_trial = before["status"] == "trialing" and subscription["status"] == "active"
+        if ctx.behaviour.subscription_invoices and ended_trial:
+            bill_now(ctx, subscription, "subscription_update", whole)
+        schedule(ctx, subscription)
+    return ctx.save("subscription", subscription, "customer.subscription.updated", before=before)
+
+
+def cancel(ctx: Context) -> Text:
+    """Cancel at once; with `invoice_now` a final draft comes first."""
+    subscription = ctx.load("subscription", ctx.ids[0])
+    if subscription["status"] in ENDED:
+        raise missing_object("subscription", subscription["id"])
+    if ctx.params.get("prorate"):
+        raise unsupported_param("prorate")
+    if ctx.params.get("invoice_now"):
+        if not ctx.behaviour.subscription_invoices:
+            raise unsupported_param("invoice_now")
+        bill_end(ctx, subscription, ctx.now)
+    details = ctx.params.get("cancellation_details") or {}
+    subscription["cancellation_details"] = {**subscription["cancellation_details"], **details}
+    return end_subscription(ctx, subscription, "cancellation_requested")
+
+
+def resume(ctx: Context) -> Text:
+    """Go on with a paused subscription, by default in a period of its own that begins now."""
+    subscription = ctx.load("subscription", ctx.ids[0])
+    if subscription["status"] != "paused":
+        message = f"You can only resume paused subscriptions. This subscription is {subscription['status']}."
+        raise StripeError(message)
+    before = dict(subscription)
+    anew = ctx.params.get("billing_cycle_anchor", "now") == "now"
+    subscription["status"] = "active"
+    if anew:
+        subscription["billing_cycle_anchor"] = ctx.now
+    set_periods(subscription, ctx.now)
+    if ctx.behaviour.subscription_invoices and (anew or ctx.params.get("proration_behavior") != "none"):
+        bill_now(ctx, subscription, "subscription_update", whole if anew else lambda item: rest(item, ctx.now))
+    schedule(ctx, subscription)
+    events = ("customer.subscription.updated", "customer.subscription.resumed")
+    return ctx.save("subscription", subscription, *events, before=before)
+
+
+def search(ctx: Context) -> Text:
+    """Subscriptions by a search query; lags behind writes."""
+    return ctx.search.find(ctx, "subscription", "/v1/subscriptions/search")
+
+
+def list_all(ctx: Context) -> Text:
+    """Subscriptions, newest first; without `status` those that are not canceled."""
+    query = Query("subscription")
+    status = ctx.params.get("status")
+    if status is None:
+        query.where.append(("status <> 'canceled'", None))
+    elif status == "ended":
+        query.where.append(("status IN ('canceled', 'incomplete_expired')", None))
+    elif status != "all":
+        query.where.append(("status = ?", status))
+    return ctx.listing("/v1/subscriptions", query, {"customer": "customer", "collection_method": "$.collection_method"})
+
+
+_STATUSES = (
+    "active", "all", "canceled", "ended", "incomplete", "incomplete_expired", "past_due", "paused", "trialing",
+    "unpaid",
+)  # fmt: skip
+_CREATE = Params(
+    _FIELDS,
+    backdate_start_date=timestamp(),
+    billing_cycle_anchor=timestamp(),
+    currency=currency(),
+    customer=string(),
+    items=list_of(NEW_ITEM, most=20),
+    trial_period_days=integer(1, 730),
+    required=["customer", "items"],
+    unsupported=_UNSUPPORTED + " billing_cycle_anchor_config billing_mode customer_account",
+)
+_UPDATE = Params(
+    _FIELDS,
+    cancellation_details=CANCELLATION_DETAILS,
+    items=list_of(CHANGED_ITEM, most=20),
+    unsupported=_UNSUPPORTED + " billing_cycle_anchor pause_collection proration_date",
+)
+_LIST = listing(
+    "automatic_tax current_period_end current_period_start customer_account price test_clock",
+    collection_method=choice("charge_automatically", "send_invoice"),
+    created=one_or_range(),
+    customer=string(),
+    status=choice(*_STATUSES),
+)
+_CANCEL = Params(cancellation_details=CANCELLATION_DETAILS, expand=EXPAND, invoice_now=boolean(), prorate=boolean())
+_RESUME = Params(
+    billing_cycle_anchor=choice("now", "unchanged"),
+    expand=EXPAND,
+    proration_behavior=choice("none", "create_prorations"),
+    unsupported="proration_date",
+)
+ENDPOINTS = [
+    Endpoint("POST", "/v1/subscriptions", _CREATE, create),
+    Endpoint("GET", "/v1/subscriptions", _LIST, list_all),
+    Endpoint("GET", "/v1/subscriptions/search", SEARCH, search),
+    Endpoint("GET", "/v1/subscriptions/{}", Params(expand=EXPAND), retrieve),
+    Endpoint("POST", "/v1/subscriptions/{}", _UPDATE, update),
+    Endpoint("DELETE", "/v1/subscriptions/{}", _CANCEL, cancel),
+    Endpoint("POST", "/v1/subscriptions/{}/resume", _RESUME, resume),
+]

@@ -1,0 +1,184 @@
+"""What a handler works with: one request (or one timer), its parameters, the store, and events."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from stripe_emulator.config import Behaviour
+from stripe_emulator.engine.store import Obj, Query, Store
+from stripe_emulator.http.errors import StripeError, missing_object
+from stripe_emulator.http.params import Params
+
+if TYPE_CHECKING:
+    from stripe_emulator.engine.events import EventLog
+    from stripe_emulator.engine.search import SearchIndex
+
+NAMES = {"line_item": "invoice line item", "webhook_endpoint": "webhook endpoint", "credit_note": "credit note"}
+
+
+class Text(str):
+    """JSON text that is sent as it is."""
+
+    __slots__ = ()
+
+
+def new_id(prefix: str) -> str:
+    """A fresh object id such as `in_1a2b...`."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+@dataclass(slots=True)
+class Account:
+    """The one Stripe account that the emulator is."""
+
+    id: str
+    country: str = "US"
+    default_currency: str = "usd"
+
+
+@dataclass(slots=True)
+class Context:
+    """One request. `params` are typed and checked, `ids` come from the path, `now` is fixed for its duration."""
+
+    store: Store
+    events: EventLog
+    search: SearchIndex
+    account: Account
+    behaviour: Behaviour
+    now: int
+    request_id: str | None = None
+    idempotency_key: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
+
+    def load(self, kind: str, object_id: str, param: str = "id") -> Obj:
+        """The object.
+
+        Raises:
+            StripeError: `resource_missing`, naming `param`.
+        """
+        obj = self.store.get(kind, object_id)
+        if obj is None:
+            raise missing_object(NAMES.get(kind, kind), object_id, param)
+        return obj
+
+    def text(self, kind: str, object_id: str) -> Text:
+        """The object's JSON text, for an answer.
+
+        Raises:
+            StripeError: `resource_missing`.
+        """
+        text = self.store.text(kind, object_id)
+        if text is None:
+            raise missing_object(NAMES.get(kind, kind), object_id)
+        return Text(text)
+
+    def save(self, kind: str, obj: Obj, *events: str, before: Obj | None = None) -> Text:
+        """Store the object and make its events. `before` is a shallow copy from before the change.
+
+        With `before`, events ending in `.updated` are made only when something differs, and carry it.
+        """
+        text = dumps(obj)
+        self.store.put(kind, obj, text)
+        self.search.note(kind, obj)
+        for event in events:
+            previous = None
+            if before is not None and event.endswith(".updated"):
+                previous = changes(before, obj)
+                if not previous:
+                    continue
+            self.emit(event, text, previous)
+        return Text(text)
+
+    def emit(self, event: str, text: str, previous: Obj | None = None) -> None:
+        """Make an event of an object's text."""
+        self.events.emit(self, event, text, previous)
+
+    def listing(self, url: str, query: Query, equal: dict[str, str] | None = None) -> Text:
+        """A page of a list, by the request's paging parameters and its filters.
+
+        `equal` maps parameters to indexed columns or JSON paths (`$.collection_method`).
+        """
+        params = self.params
+        owner = params.get("customer")
+        if owner is not None and not any(self.store.text(kind, owner) for kind in ("customer", "deleted_customer")):
+            raise missing_object("customer", owner, "customer")
+        for name, column in (equal or {}).items():
+            if params.get(name) is not None:
+                query.where.append(_equal(column, params[name]))
+        for comparison, instant in (params.get("created") or {}).items():
+            query.where.append((f"created {_OPERATORS[comparison]} ?", instant))
+        query.limit = params.get("limit", 10)
+        after, before = params.get("starting_after"), params.get("ending_before")
+        if after is not None and before is not None:
+            raise StripeError("You may only specify one of these parameters: starting_after, ending_before.")
+        texts, more = self.store.page(
+            query,
+            self._edge(query.kind, after, "starting_after"),
+            self._edge(query.kind, before, "ending_before"),
+        )
+        return listed(texts, more, url)
+
+    def _edge(self, kind: str, object_id: str | None, param: str) -> tuple[int, int] | None:
+        if object_id is None:
+            return None
+        place = self.store.place(kind, object_id)
+        if place is None:
+            raise missing_object(NAMES.get(kind, kind), object_id, param)
+        return place
+
+
+_OPERATORS = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+def _equal(column: str, value: Any) -> tuple[str, Any]:
+    if column.startswith("$"):
+        return f"json_extract(body, '{column}') = ?", int(value) if isinstance(value, bool) else value
+    return f"{column} = ?", value
+
+
+def listed(texts: list[str], more: bool, url: str) -> Text:
+    """A list object of JSON texts."""
+    return Text(
+        f'{{"object":"list","data":[{",".join(texts)}],"has_more":{"true" if more else "false"},"url":"{url}"}}'
+    )
+
+
+def changes(before: Obj, after: Obj) -> Obj:
+    """What an event's `previous_attributes` say: the old values of what differs, hashes one level deep."""
+    previous: Obj = {}
+    for name, old in before.items():
+        new = after.get(name)
+        if old == new or name in ("lines", "items"):
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            keys = {*old, *new}
+            previous[name] = {key: old.get(key) for key in sorted(keys) if old.get(key) != new.get(key)}
+        else:
+            previous[name] = old
+    return previous
+
+
+def merge_metadata(old: dict[str, str], change: dict[str, str] | None) -> dict[str, str]:
+    """Metadata after a change: `None` clears all, an empty value removes its key.
+
+    Raises:
+        StripeError: more than 50 keys would be there.
+    """
+    if change is None:
+        return {}
+    merged = {key: value for key, value in {**old, **change}.items() if value != ""}
+    if len(merged) > 50:
+        raise StripeError("Metadata can have at most 50 keys.", param="metadata")
+    return merged
+
+
+NO_PARAMS = Params()

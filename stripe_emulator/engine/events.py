@@ -1,0 +1,59 @@
+"""Events, and which webhook endpoints they are delivered to."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from stripe_emulator.config import API_VERSION
+from stripe_emulator.engine.context import Context, dumps, new_id
+from stripe_emulator.engine.store import Obj, Store
+
+if TYPE_CHECKING:
+    from stripe_emulator.http.faults import WebhookFaults
+
+
+class EventLog:
+    """Makes events within the transaction of what they tell, together with their deliveries."""
+
+    def __init__(self, store: Store, faults: WebhookFaults, wake: Callable[[], None]) -> None:
+        self._store = store
+        self._faults = faults
+        self._wake = wake
+        self._endpoints: list[tuple[str, frozenset[str]]] = []
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the enabled endpoints again, after one was made, changed or deleted."""
+        rows = self._store.run("SELECT body FROM object WHERE kind='webhook_endpoint' ORDER BY seq")
+        endpoints: list[Obj] = [json.loads(row[0]) for row in rows]
+        self._endpoints = [
+            (one["id"], frozenset(one["enabled_events"])) for one in endpoints if one["status"] == "enabled"
+        ]
+
+    def emit(self, context: Context, kind: str, text: str, previous: Obj | None) -> None:
+        """Store an event of the object's JSON text and queue its deliveries."""
+        event_id = new_id("evt_1")
+        targets = [endpoint for endpoint, events in self._endpoints if kind in events or "*" in events]
+        changed = f',"previous_attributes":{dumps(previous)}' if previous else ""
+        request = dumps({"id": context.request_id, "idempotency_key": context.idempotency_key})
+        body = (
+            f'{{"id":"{event_id}","object":"event","api_version":"{API_VERSION}","created":{context.now},'
+            f'"data":{{"object":{text}{changed}}},"livemode":false,"pending_webhooks":{len(targets)},'
+            f'"request":{request},"type":"{kind}"}}'
+        )
+        self._store.add("event", event_id, context.now, kind, body)
+        for endpoint in targets:
+            self._queue(event_id, kind, endpoint, body)
+        if targets:
+            self._wake()
+
+    def _queue(self, event_id: str, kind: str, endpoint: str, body: str) -> None:
+        now = time.time()
+        for plan in self._faults.plan(kind, body):
+            self._store.run(
+                "INSERT INTO delivery (event, endpoint, attempt, first_at, next_at, held, body) VALUES (?,?,0,?,?,?,?)",
+                (event_id, endpoint, now, now + plan.delay, plan.held, plan.body),
+            )

@@ -1,0 +1,1 @@
+"""How invoices behave: lines, totals, finalization, payment, disputes."""

@@ -1,0 +1,146 @@
+"""What an invoice is: its drafts, totals and schedule."""
+
+from __future__ import annotations
+
+from stripe_emulator.engine.context import Context, dumps, new_id
+from stripe_emulator.engine.store import Obj
+from stripe_emulator.http.errors import not_editable
+
+FINALIZE_AFTER = 3600
+
+
+def new_invoice(ctx: Context, customer: Obj, currency: str) -> Obj:
+    """An empty draft, not stored yet."""
+    invoice_id = new_id("in_1")
+    return {
+        "id": invoice_id,
+        "object": "invoice",
+        "account_country": ctx.account.country,
+        "account_name": "Perdure emulator",
+        "account_tax_ids": None,
+        "amount_due": 0,
+        "amount_overpaid": 0,
+        "amount_paid": 0,
+        "amount_paid_off_stripe": 0,
+        "amount_remaining": 0,
+        "amount_shipping": 0,
+        "application": None,
+        "attempt_count": 0,
+        "attempted": False,
+        "auto_advance": False,
+        "automatic_tax": {
+            "disabled_reason": None, "enabled": False, "liability": None, "provider": None, "status": None,
+        },
+        "automatically_finalizes_at": None,
+        "billing_reason": "manual",
+        "collection_method": "charge_automatically",
+        "created": ctx.now,
+        "currency": currency,
+        "custom_fields": None,
+        "customer": customer["id"],
+        "customer_address": None,
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_shipping": None,
+        "customer_tax_exempt": "none",
+        "customer_tax_ids": [],
+        "default_payment_method": None,
+        "default_source": None,
+        "default_tax_rates": [],
+        "description": None,
+        "discounts": [],
+        "due_date": None,
+        "effective_at": None,
+        "ending_balance": None,
+        "footer": None,
+        "from_invoice": None,
+        "hosted_invoice_url": None,
+        "invoice_pdf": None,
+        "issuer": {"type": "self"},
+        "last_finalization_error": None,
+        "latest_revision": None,
+        "lines": {"object": "list", "data": [], "has_more": False, "url": f"/v1/invoices/{invoice_id}/lines"},
+        "livemode": False,
+        "metadata": {},
+        "next_payment_attempt": None,
+        "number": None,
+        "on_behalf_of": None,
+        "parent": None,
+        "payment_settings": {
+            "default_mandate": None, "payment_method_options": None, "payment_method_types": None,
+        },
+        "period_end": ctx.now,
+        "period_start": ctx.now,
+        "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0,
+        "receipt_number": None,
+        "rendering": None,
+        "shipping_cost": None,
+        "shipping_details": None,
+        "starting_balance": customer["balance"],
+        "statement_descriptor": None,
+        "status": "draft",
+        "status_transitions": {
+            "finalized_at": None, "marked_uncollectible_at": None, "paid_at": None, "voided_at": None,
+        },
+        "subtotal": 0,
+        "subtotal_excluding_tax": 0,
+        "test_clock": None,
+        "total": 0,
+        "total_discount_amounts": [],
+        "total_excluding_tax": 0,
+        "total_pretax_credit_amounts": [],
+        "total_taxes": [],
+        "webhooks_delivered_at": None,
+    }  # fmt: skip
+
+
+def require_draft(invoice: Obj, message: str) -> None:
+    """Refuse with `invoice_not_editable` when the invoice is no draft any more."""
+    if invoice["status"] != "draft":
+        raise not_editable(message)
+
+
+def set_total(invoice: Obj, subtotal: int) -> None:
+    """Set a draft's totals; a customer's balance counts against what is due."""
+    for name in ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax"):
+        invoice[name] = subtotal
+    invoice["amount_due"] = max(0, subtotal + invoice["starting_balance"])
+    invoice["amount_remaining"] = invoice["amount_due"]
+
+
+def set_schedule(ctx: Context, invoice: Obj, at: int | None = None) -> None:
+    """Plan a draft's automatic finalization: an hour after its creation, or `at`, when it advances by itself."""
+    due = None
+    if invoice["auto_advance"] and invoice["status"] == "draft":
+        due = at or invoice["automatically_finalizes_at"] or max(invoice["created"], ctx.now) + FINALIZE_AFTER
+    invoice["automatically_finalizes_at"] = due
+    charged = invoice["collection_method"] == "charge_automatically"
+    invoice["next_payment_attempt"] = due if charged else None
+    ctx.store.set_timer("invoice", invoice["id"], due)
+
+
+def transition(invoice: Obj, status: str, stamp: str, now: int) -> None:
+    """Set the status and the time of `status_transitions`."""
+    invoice["status"] = status
+    invoice["status_transitions"] = {**invoice["status_transitions"], stamp: now}
+
+
+def gone(invoice: Obj) -> Obj:
+    """The answer to a deletion."""
+    return {"id": invoice["id"], "object": "invoice", "deleted": True}
+
+
+def delete_draft(ctx: Context, invoice: Obj) -> Obj:
+    """Delete a draft with its lines; pending invoice items that it had taken in are pending again."""
+    ctx.store.set_timer("invoice", invoice["id"], None)
+    for (item_id,) in ctx.store.run("SELECT id FROM object WHERE kind='invoiceitem' AND parent=?", (invoice["id"],)):
+        item = ctx.load("invoiceitem", item_id)
+        item["invoice"] = None
+        ctx.save("invoiceitem", item)
+    ctx.store.run("DELETE FROM object WHERE kind='line_item' AND parent=?", (invoice["id"],))
+    ctx.store.delete("invoice", invoice["id"])
+    ctx.search.forget("invoice", invoice["id"])
+    ctx.emit("invoice.deleted", dumps(invoice))
+    return gone(invoice)

@@ -1,0 +1,50 @@
+"""Automatic tax: one percentage of the subtotal, added when an invoice is finalized."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Decimal
+
+from stripe_emulator.engine.store import Obj
+from stripe_emulator.http.params import Params, boolean
+
+AUTOMATIC_TAX = Params(enabled=boolean(), required=["enabled"], unsupported="liability")
+
+
+def taxes(amount: int, taxable: int) -> list[Obj]:
+    """`total_taxes` of a tax in minor units on a taxable amount; empty without tax."""
+    if not amount:
+        return []
+    tax = {
+        "amount": amount,
+        "tax_behavior": "exclusive",
+        "tax_rate_details": None,
+        "taxability_reason": "standard_rated",
+        "taxable_amount": taxable,
+        "type": "tax_rate_details",
+    }
+    return [tax]
+
+
+def tax_of(total_taxes: list[Obj] | None) -> int:
+    """The sum of taxes."""
+    return sum(int(one["amount"]) for one in total_taxes or [])
+
+
+def add_tax(invoice: Obj, percent: Decimal) -> None:
+    """Add the tax to a draft that is being finalized, rounded half up once; its subtotal stays."""
+    if not invoice["automatic_tax"]["enabled"]:
+        return
+    subtotal = invoice["subtotal"]
+    tax = int((max(0, subtotal) * percent / 100).quantize(Decimal(1), ROUND_HALF_UP))
+    invoice["automatic_tax"] = {**invoice["automatic_tax"], "provider": "stripe", "status": "complete"}
+    invoice["total_taxes"] = taxes(tax, subtotal)
+    invoice["total"] = subtotal + tax
+
+
+def enable(thing: Obj, given: Obj) -> None:
+    """Take `automatic_tax` over to an invoice or a subscription."""
+    thing["automatic_tax"] = {
+        **thing["automatic_tax"],
+        "enabled": given["enabled"],
+        "liability": {"type": "self"} if given["enabled"] else None,
+    }

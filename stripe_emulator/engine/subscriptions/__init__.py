@@ -1,0 +1,1 @@
+"""How subscriptions behave: periods, cycles, their invoices."""

@@ -1,0 +1,88 @@
+"""What the clock does to a subscription: cycles, the end of a trial, the scheduled end."""
+
+from __future__ import annotations
+
+from stripe_emulator.engine.context import Context, Text
+from stripe_emulator.engine.invoices.state import transition
+from stripe_emulator.engine.store import Obj
+from stripe_emulator.engine.subscriptions.invoices import bill_cycle, bill_end, has_metered
+from stripe_emulator.engine.subscriptions.state import ENDED, end_subscription, schedule, set_periods
+
+
+def clock_passed(ctx: Context, subscription_id: str) -> None:
+    """Do what is due: end it, end its trial, or go on to the present period."""
+    subscription = ctx.store.get("subscription", subscription_id)
+    if subscription is None or subscription["status"] in ENDED:
+        ctx.store.set_timer("subscription", subscription_id, None)
+        return
+    cancel_at = subscription["cancel_at"]
+    if cancel_at is not None and cancel_at <= ctx.now:
+        end_scheduled(ctx, subscription, cancel_at)
+    elif subscription["status"] == "incomplete":
+        _expire(ctx, subscription)
+    elif not _trial_ended_otherwise(ctx, subscription):
+        _go_on(ctx, subscription)
+
+
+def end_scheduled(ctx: Context, subscription: Obj, at: int) -> None:
+    """End it as planned; what it metered in its last period gets an invoice still."""
+    if ctx.behaviour.subscription_invoices and has_metered(subscription):
+        bill_end(ctx, subscription, at)
+    end_subscription(ctx, subscription, "cancellation_requested", at)
+
+
+def _go_on(ctx: Context, subscription: Obj) -> None:
+    before = dict(subscription)
+    if subscription["status"] == "trialing" and subscription["trial_end"] <= ctx.now:
+        subscription["status"] = "active"
+    if subscription["status"] != "paused":
+        set_periods(subscription, ctx.now)
+        if ctx.behaviour.subscription_invoices:
+            bill_cycle(ctx, subscription, before["items"]["data"])
+    text = ctx.save("subscription", subscription)
+    names = [name for name in ("status", "latest_invoice") if before[name] != subscription[name]]
+    if names or before["items"] != subscription["items"]:
+        emit_updated(ctx, text, {name: before[name] for name in names})
+    schedule(ctx, subscription)
+
+
+def emit_updated(ctx: Context, text: Text, previous: Obj) -> None:
+    """`customer.subscription.updated`, also when nothing but the items' periods differs."""
+    ctx.emit("customer.subscription.updated", text, previous or None)
+
+
+def _trial_ended_otherwise(ctx: Context, subscription: Obj) -> bool:
+    """Pause or cancel at the end of a trial without a payment method, as `trial_settings` say."""
+    if subscription["status"] != "trialing" or subscription["trial_end"] > ctx.now:
+        return False
+    how = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+    if how == "create_invoice" or subscription["collection_method"] == "send_invoice":
+        return False
+    customer = ctx.load("customer", subscription["customer"])
+    if subscription["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]:
+        return False
+    if how == "cancel":
+        end_subscription(ctx, subscription, "payment_failed", subscription["trial_end"])
+        return True
+    before = dict(subscription)
+    subscription["status"] = "paused"
+    events = ("customer.subscription.updated", "customer.subscription.paused")
+    ctx.save("subscription", subscription, *events, before=before)
+    schedule(ctx, subscription)
+    return True
+
+
+def _expire(ctx: Context, subscription: Obj) -> None:
+    """Its first invoice was not paid in time: neither is wanted any more."""
+    invoice = ctx.load("invoice", subscription["latest_invoice"])
+    if invoice["status"] == "open":
+        old = dict(invoice)
+        transition(invoice, "void", "voided_at", ctx.now)
+        invoice["auto_advance"] = False
+        invoice["next_payment_attempt"] = None
+        ctx.store.set_timer("invoice", invoice["id"], None)
+        ctx.save("invoice", invoice, "invoice.updated", "invoice.voided", before=old)
+    before = dict(subscription)
+    subscription["status"], subscription["ended_at"] = "incomplete_expired", ctx.now
+    ctx.store.set_timer("subscription", subscription["id"], None)
+    ctx.save("subscription", subscription, "customer.subscription.updated", before=before)

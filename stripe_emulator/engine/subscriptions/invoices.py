@@ -1,0 +1,147 @@
+"""The invoices that subscriptions make by themselves, when the behaviour `subscription_invoices` is on.
+
+At a cycle's end the next period's base fees are put on a draft that stays one for an hour; what is due at once
+(creation, a trial cut short, a resumption) is finalized at once. A metered price gives no line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Decimal
+
+from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.finalization import finalize
+from stripe_emulator.engine.invoices.state import new_invoice, set_schedule
+from stripe_emulator.engine.invoices.taxes import enable
+from stripe_emulator.engine.store import Obj
+from stripe_emulator.engine.subscriptions.periods import period_at
+
+CYCLE = "subscription_cycle"
+
+
+def parent_of(subscription: Obj) -> Obj:
+    """What an invoice says of the subscription that it belongs to, as it is now."""
+    details = {"metadata": subscription["metadata"], "subscription": subscription["id"]}
+    return {"type": "subscription_details", "quote_details": None, "subscription_details": details}
+
+
+def bill_cycle(ctx: Context, subscription: Obj, before: list[Obj]) -> None:
+    """Draft the invoice of the cycle that has just ended: the base fees of the items' next periods.
+
+    `before` are the items as they were; those whose period has not ended are not billed.
+    """
+    pairs = zip(before, subscription["items"]["data"], strict=True)
+    renewed = [(old, new) for old, new in pairs if old["current_period_end"] <= ctx.now]
+    if renewed:
+        start = min(old["current_period_start"] for old, _ in renewed)
+        end = max(old["current_period_end"] for old, _ in renewed)
+        _draft(ctx, subscription, CYCLE, (start, end), [(item, Decimal(1)) for _, item in renewed])
+
+
+def bill_end(ctx: Context, subscription: Obj, at: int) -> None:
+    """Draft the final invoice of a subscription that ends at `at`: what is pending, and no base fee."""
+    start = min(item["current_period_start"] for item in subscription["items"]["data"])
+    _draft(ctx, subscription, CYCLE, (min(start, at), at), [])
+
+
+def bill_now(ctx: Context, subscription: Obj, reason: str, share: Callable[[Obj], Decimal]) -> Obj:
+    """Invoice a share of each item's present period and finalize it at once; gives the invoice."""
+    items = [(item, share(item)) for item in subscription["items"]["data"]]
+    invoice = _draft(ctx, subscription, reason, (ctx.now, ctx.now), items)
+    ctx.save("subscription", subscription)
+    finalize(ctx, invoice)
+    return invoice
+
+
+def has_metered(subscription: Obj) -> bool:
+    """Whether a final invoice has something to bill at the end of the last period."""
+    return any(item["price"]["recurring"]["usage_type"] == "metered" for item in subscription["items"]["data"])
+
+
+def whole(_item: Obj) -> Decimal:
+    """All of the present period."""
+    return Decimal(1)
+
+
+def rest(item: Obj, now: int) -> Decimal:
+    """What is left of the present period, by the second."""
+    start, end = item["current_period_start"], item["current_period_end"]
+    return Decimal(end - now) / Decimal(end - start)
+
+
+def first_share(subscription: Obj, item: Obj) -> Decimal:
+    """Nothing in a trial; by the second before an anchor that is still to come; else all."""
+    start, end = item["current_period_start"], item["current_period_end"]
+    if subscription["status"] == "trialing":
+        return Decimal(0)
+    if end > subscription["billing_cycle_anchor"]:
+        return Decimal(1)
+    recurring = item["price"]["recurring"]
+    first, last = period_at(
+        subscription["billing_cycle_anchor"], recurring["interval"], recurring["interval_count"], end - 1
+    )
+    return Decimal(end - start) / Decimal(last - first)
+
+
+def _draft(
+    ctx: Context, subscription: Obj, reason: str, period: tuple[int, int], items: list[tuple[Obj, Decimal]]
+) -> Obj:
+    from stripe_emulator.api.invoice_items import take_in_pending
+    from stripe_emulator.engine.invoices.lines import add_lines  # the routes, which it needs, import this module
+
+    customer = ctx.load("customer", subscription["customer"], "customer")
+    invoice = new_invoice(ctx, customer, subscription["currency"])
+    invoice["billing_reason"] = reason
+    invoice["auto_advance"] = True
+    invoice["parent"] = parent_of(subscription)
+    invoice["period_start"], invoice["period_end"] = period
+    for name in ("collection_method", "default_payment_method"):
+        invoice[name] = subscription[name]
+    enable(invoice, subscription["automatic_tax"])
+    if subscription["days_until_due"] is not None:
+        invoice["due_date"] = ctx.now + subscription["days_until_due"] * 86400
+        ctx.store.set_meta(f"days/{invoice['id']}", subscription["days_until_due"])
+    add_lines(ctx, invoice, [_line(ctx, invoice, subscription, *one) for one in items if not _metered(one[0])])
+    take_in_pending(ctx, invoice)
+    set_schedule(ctx, invoice)
+    ctx.save("invoice", invoice, "invoice.created")
+    subscription["latest_invoice"] = invoice["id"]
+    return invoice
+
+
+def _metered(item: Obj) -> bool:
+    return bool(item["price"]["recurring"]["usage_type"] == "metered")
+
+
+def _line(ctx: Context, invoice: Obj, subscription: Obj, item: Obj, share: Decimal) -> Obj:
+    """An item's base fee for its present period, in minor units, rounded half up."""
+    from stripe_emulator.engine.invoices.lines import new_line
+
+    price = item["price"]
+    unit = Decimal(price["unit_amount_decimal"])
+    amount = int((unit * item["quantity"] * share).quantize(Decimal(1), ROUND_HALF_UP))
+    given = {
+        "amount": amount,
+        "description": f"{item['quantity']} × {ctx.load('product', price['product'])['name']}",
+        "quantity": item["quantity"],
+        "period": {"start": item["current_period_start"], "end": item["current_period_end"]},
+        "metadata": subscription["metadata"],
+    }
+    line = new_line(ctx, invoice, given, "")
+    details = {
+        "invoice_item": None,
+        "proration": 0 < share < 1,
+        "proration_details": {"credited_items": None},
+        "subscription": subscription["id"],
+        "subscription_item": item["id"],
+    }
+    line["parent"] = {
+        "type": "subscription_item_details", "invoice_item_details": None, "subscription_item_details": details,
+    }  # fmt: skip
+    line["subscription"] = subscription["id"]
+    line["pricing"] = {
+        "type": "price_details",
+        "price_details": {"price": price["id"], "product": price["product"]},
+        "unit_amount_decimal": price["unit_amount_decimal"],
+    }
+    return line

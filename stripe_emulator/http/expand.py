@@ -1,0 +1,90 @@
+"""`expand`: an id in an answer replaced by the object that it names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from stripe_emulator.engine.context import Context, dumps
+from stripe_emulator.engine.store import Obj, Query
+from stripe_emulator.http.errors import StripeError
+
+_KINDS = {
+    "charge": "charge",
+    "customer": "customer",
+    "default_price": "price",
+    "invoice": "invoice",
+    "latest_invoice": "invoice",
+    "price": "price",
+    "product": "product",
+    "refund": "refund",
+    "subscription": "subscription",
+}
+_DEEPEST = 6
+
+
+def expand(context: Context, text: str, paths: list[str]) -> str:
+    """The answer with each path (`customer`, `data.customer`, `items.data.price.product`) expanded.
+
+    Raises:
+        StripeError: there is nothing to expand by that name.
+    """
+    answer = json.loads(text)
+    for path in paths:
+        segments = path.split(".")
+        if len(segments) > _DEEPEST:
+            raise StripeError("You cannot expand more than 4 levels of a property.", param="expand")
+        _walk(context, answer, segments, path)
+    return dumps(answer)
+
+
+def _walk(context: Context, node: Any, segments: list[str], path: str) -> None:
+    if isinstance(node, list):
+        for one in node:
+            _walk(context, one, segments, path)
+        return
+    if not segments or not isinstance(node, dict):
+        return
+    name, rest = segments[0], segments[1:]
+    listed = _LISTS.get((node.get("object"), name))
+    if listed is not None:
+        node[name] = listed(context, node["id"])
+    elif name not in node:
+        raise _impossible(path)
+    value = node[name]
+    if isinstance(value, str):
+        if name not in _KINDS:
+            raise _impossible(path)
+        found = context.store.text(_KINDS[name], value) or context.store.text(f"deleted_{_KINDS[name]}", value)
+        if found is None:
+            return
+        node[name] = json.loads(found)
+    elif not rest and value is not None and not isinstance(value, dict | list):
+        raise _impossible(path)
+    _walk(context, node[name], rest, path)
+
+
+def _subscriptions(context: Context, customer: str) -> Obj:
+    query = Query("subscription", [("customer = ?", customer), ("status <> 'canceled'", None)])
+    return _listed(context, query, f"/v1/customers/{customer}/subscriptions")
+
+
+def _payments(context: Context, invoice: str) -> Obj:
+    return _listed(context, Query("invoice_payment", [("parent = ?", invoice)]), "/v1/invoice_payments")
+
+
+def _listed(context: Context, query: Query, url: str) -> Obj:
+    texts, more = context.store.page(query)
+    return {"object": "list", "data": [json.loads(text) for text in texts], "has_more": more, "url": url}
+
+
+# Lists that an answer has only when they are expanded.
+_LISTS: dict[tuple[Any, str], Callable[[Context, str], Obj]] = {
+    ("customer", "subscriptions"): _subscriptions,
+    ("invoice", "payments"): _payments,
+}
+
+
+def _impossible(path: str) -> StripeError:
+    return StripeError(f"This property cannot be expanded ({path}).", param="expand")

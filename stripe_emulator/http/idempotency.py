@@ -1,0 +1,94 @@
+"""Idempotency keys with Stripe's meaning: the first answer is kept and given again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from stripe_emulator.engine.store import Store
+from stripe_emulator.http.errors import StripeError
+
+LONGEST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer kept under a key; `request` is the id of the request that it was first given to."""
+
+    status: int
+    body: str
+    request: str
+
+
+def fingerprint(endpoint: str, pairs: list[tuple[str, str]]) -> str:
+    """The same for the same parameters in any order."""
+    return sha256(repr((endpoint, sorted(pairs))).encode()).hexdigest()
+
+
+class Idempotency:
+    """Keys in the store, and those whose request is being worked on."""
+
+    def __init__(self, store: Store, ttl: int) -> None:
+        self._store, self._ttl = store, ttl
+        self._busy: set[str] = set()
+
+    def look(self, key: str, endpoint: str, mark: str, now: int) -> Kept | None:
+        """The answer kept under this key.
+
+        Raises:
+            StripeError: the key is too long, was used for something else, or its first request is under way.
+        """
+        if len(key) > LONGEST:
+            message = f"Idempotency keys can be at most {LONGEST} characters long; yours has {len(key)}."
+            raise StripeError(message, type="idempotency_error")
+        if key in self._busy:
+            raise StripeError(
+                "There is currently another in-progress request using this Idempotent Key (that probably means you "
+                f"submitted twice, and the other request is still going through): {key}. Please try again later.",
+                code="idempotency_key_in_use",
+                status=409,
+                type="idempotency_error",
+            )
+        rows = self._store.run(
+            "SELECT fingerprint, endpoint, status, body, request, created FROM idempotency WHERE key=?", (key,)
+        )
+        if not rows or now - rows[0][5] >= self._ttl:
+            return None
+        kept_mark, kept_endpoint, status, body, request, _ = rows[0]
+        if kept_endpoint != endpoint:
+            raise _reused(key, f"for the same endpoint they were first used for ('{kept_endpoint}')")
+        if kept_mark != mark:
+            raise _reused(key, "with the same parameters they were first used with")
+        return Kept(status, body, request)
+
+    def begin(self, key: str) -> None:
+        """Its request is being worked on."""
+        self._busy.add(key)
+
+    def end(self, key: str) -> None:
+        """Its request is done, however it went."""
+        self._busy.discard(key)
+
+    def keep(self, key: str, endpoint: str, mark: str, answer: Kept, now: int) -> None:
+        """Keep an answer; belongs into the transaction of what was done."""
+        self._store.run(
+            "INSERT OR REPLACE INTO idempotency (key, fingerprint, endpoint, status, body, request, created)"
+            " VALUES (?,?,?,?,?,?,?)",
+            (key, mark, endpoint, answer.status, answer.body, answer.request, now),
+        )
+
+    def expire(self, now: int, key: str | None = None, everything: bool = False) -> int:
+        """Remove one key, all keys, or those older than the time to live; gives how many went."""
+        if key is not None:
+            return self._store.changed("DELETE FROM idempotency WHERE key=?", (key,))
+        if everything:
+            return self._store.changed("DELETE FROM idempotency")
+        return self._store.changed("DELETE FROM idempotency WHERE created<=?", (now - self._ttl,))
+
+
+def _reused(key: str, rule: str) -> StripeError:
+    return StripeError(
+        f"Keys for idempotent requests can only be used {rule}. Try using a key other than '{key}' "
+        "if you meant to execute a different request.",
+        type="idempotency_error",
+    )

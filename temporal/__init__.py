@@ -1,0 +1,1 @@
+"""The way to Temporal: the client, the payload codec, starts, decisions, schedules, recovery."""

@@ -1,0 +1,88 @@
+"""The connection to Temporal, by `temporalio.envconfig`: Temporal Cloud works by environment alone."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.service import RPCError, RPCStatusCode
+
+from billing.errors import PerdureError
+from contracts import search_attributes
+from settings import export_temporal_environment, load
+from temporal.payload_codec import data_converter
+
+logger = logging.getLogger("perdure.temporal")
+
+_CONNECT_SECONDS = 15.0
+
+
+class TemporalUnavailableError(PerdureError):
+    """Temporal cannot be reached, or refuses."""
+
+
+async def connect(*, metrics_port: int | None = None, lazy: bool = False) -> Client:
+    """A client with the one data converter, connected within seconds or not at all.
+
+    Args:
+        metrics_port: when set, the SDK's metrics are served there for Prometheus.
+        lazy: connect at the first call only, for a process that is to start while Temporal is down.
+
+    Raises:
+        TemporalUnavailableError: the server cannot be reached or the configuration is malformed.
+        SettingsError: a setting is malformed, such as PAYLOAD_KEYS.
+    """
+    export_temporal_environment()
+    converter = data_converter(load())
+    address = os.environ.get("TEMPORAL_ADDRESS") or "localhost:7233"
+    hint = "start `perdure up`, or set TEMPORAL_ADDRESS (and TEMPORAL_NAMESPACE, TEMPORAL_API_KEY for Cloud)"
+    try:
+        config = ClientConfig.load_client_connect_config()
+        config.setdefault("target_host", address)
+        return await asyncio.wait_for(
+            Client.connect(**config, data_converter=converter, runtime=_runtime(metrics_port), lazy=lazy),
+            _CONNECT_SECONDS,
+        )
+    except (RuntimeError, ValueError, TimeoutError) as error:
+        text = str(error).splitlines()[0] if str(error) else "no answer"
+        if "ConnectError" in text:
+            text = "cannot be reached"
+        raise TemporalUnavailableError(f"Temporal at {address}: {text[:200]}; {hint}") from error
+
+
+def _runtime(metrics_port: int | None) -> Runtime:
+    metrics = PrometheusConfig(bind_address=f"0.0.0.0:{metrics_port}") if metrics_port else None
+    core = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
+    return Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=core))
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Register the search attributes that the namespace lacks.
+
+    Temporal Cloud does not allow this by this way: then a warning says which to add by hand.
+    """
+    wanted = {key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in search_attributes.ALL}
+    try:
+        listed = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
+        missing = {name: kind for name, kind in wanted.items() if name not in listed.custom_attributes}
+        if missing:
+            await client.operator_service.add_search_attributes(
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+            )
+            logger.info("registered the search attributes %s", ", ".join(missing))
+    except RPCError as error:
+        if error.status == RPCStatusCode.ALREADY_EXISTS:
+            return
+        logger.warning(
+            "cannot register search attributes (%s): make sure the namespace has %s, of type Keyword",
+            error.message,
+            ", ".join(wanted),
+        )

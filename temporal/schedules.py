@@ -1,0 +1,251 @@
+"""The Temporal Schedules: the monthly one, which fires in UTC some hours after every period's end and makes up for
+missed months; the catch-up with Stripe's events, every few minutes; and the audit, every day."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from temporalio.api.enums.v1 import ScheduleOverlapPolicy as OverlapPolicy
+from temporalio.api.schedule.v1 import BackfillRequest, SchedulePatch
+from temporalio.api.workflowservice.v1 import PatchScheduleRequest
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleCalendarSpec,
+    ScheduleDescription,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleRange,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from billing.errors import InputError
+from contracts import workflow_ids
+from contracts.messages.audit import AuditInput
+from contracts.messages.events import CatchUpInput
+from contracts.messages.periods import ScheduledPeriodInput
+from contracts.names import BILLING_QUEUE, Workflows
+
+logger = logging.getLogger("perdure.schedules")
+
+_CATCH_UP = timedelta(days=400)
+_AUDIT_HOUR = 3
+_PAUSED_AT = "paused by perdure at "
+_YEARS = range(2024, 2038)  # what is known of the future of all zones
+_LAST_DAY_OF_EVERY_MONTH = 28
+
+
+@dataclass(frozen=True)
+class ScheduleState:
+    """What the schedule is like now; instants in UTC."""
+
+    id: str
+    paused: bool
+    note: str
+    next_runs: list[datetime]
+    recent_runs: list[tuple[datetime, str]]
+    running: list[str]
+
+
+def fires_at(zone: ZoneInfo, delay: timedelta) -> tuple[int, int]:
+    """Day of month and hour, in UTC, at which every month of `zone` has ended for at least `delay`.
+
+    A local-time rule would fire twice or never where clocks change, so that the zone's latest month end is
+    turned into UTC once. West of Greenwich a month ends on the first of the next in UTC.
+
+    Raises:
+        InputError: the delay is negative, or so long that the day does not exist in every month.
+    """
+    firsts = (datetime(year, month, 1, tzinfo=zone) for year in _YEARS for month in range(1, 13))
+    latest_end = max(timedelta(), *(-(first.utcoffset() or timedelta()) for first in firsts))
+    hours = -(-(latest_end + delay) // timedelta(hours=1))
+    day = 1 + hours // 24
+    if delay < timedelta() or day > _LAST_DAY_OF_EVERY_MONTH:
+        raise InputError(f"a delay of {delay} is not possible: take one of 0 hours up to 26 days")
+    return day, hours % 24
+
+
+async def set_schedule(client: Client, time_zone: str, delay: timedelta) -> ScheduleState:
+    """Create the monthly schedule, or bring the existing one to these values; one that is paused stays so.
+
+    Raises:
+        InputError: the delay is not possible.
+    """
+    day, hour = fires_at(ZoneInfo(time_zone), delay)
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            Workflows.SCHEDULED_PERIOD,
+            ScheduledPeriodInput(time_zone=time_zone),
+            id="billing-period/scheduled",
+            task_queue=BILLING_QUEUE,
+            static_summary="Starts the billing period that has ended",
+        ),
+        spec=ScheduleSpec(
+            calendars=[
+                ScheduleCalendarSpec(
+                    day_of_month=[ScheduleRange(day)],
+                    hour=[ScheduleRange(hour)],
+                    comment=f"{delay} after a month of {time_zone} has ended at the latest",
+                )
+            ]
+        ),
+        # The default, SKIP, would drop a month while another is being started.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ALL, catchup_window=_CATCH_UP),
+    )
+    await _put(client, workflow_ids.MONTHLY_SCHEDULE, schedule)
+    return await schedule_state(client)
+
+
+async def set_catch_up_schedule(client: Client, every: timedelta) -> ScheduleState:
+    """Create the schedule of the catch-up with Stripe's events, or bring it to this interval."""
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            Workflows.EVENTS_CATCH_UP,
+            CatchUpInput(),
+            id=workflow_ids.EVENTS_CATCH_UP,
+            task_queue=BILLING_QUEUE,
+            static_summary="Reads Stripe's events, for what the webhook was not told",
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
+        # A run reads all there is from the cursor on, so that one that is left out is made up for by the next; nor is
+        # there anything in two at once, or in one for each quarter of an hour of an outage.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
+    )
+    await _put(client, workflow_ids.CATCH_UP_SCHEDULE, schedule)
+    return await schedule_state(client, workflow_ids.CATCH_UP_SCHEDULE)
+
+
+async def set_audit_schedule(client: Client, hour: int = _AUDIT_HOUR) -> ScheduleState:
+    """Create the schedule of the daily audit of everything, or bring it to this hour in UTC."""
+    schedule = Schedule(
+        action=ScheduleActionStartWorkflow(
+            Workflows.AUDIT,
+            AuditInput(),
+            id=workflow_ids.SCHEDULED_AUDIT,
+            task_queue=BILLING_QUEUE,
+            static_summary="Holds Postgres, reports and Stripe against each other",
+            static_details="It ends failed when anything differs: `perdure audit --last` lists what, and what to do.",
+        ),
+        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(hour)], comment="every day")]),
+        # One audit sees all there is: none is worth making up for, nor two at once.
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=1)),
+    )
+    await _put(client, workflow_ids.AUDIT_SCHEDULE, schedule)
+    return await schedule_state(client, workflow_ids.AUDIT_SCHEDULE)
+
+
+async def _put(client: Client, name: str, schedule: Schedule) -> None:
+    """Create the schedule, or change the one that exists; one that is paused stays so."""
+    try:
+        await client.create_schedule(name, schedule)
+    except ScheduleAlreadyRunningError:
+
+        def update(found: ScheduleUpdateInput) -> ScheduleUpdate:
+            schedule.state = found.description.schedule.state
+            return ScheduleUpdate(schedule)
+
+        await client.get_schedule_handle(name).update(update)
+
+
+async def schedule_state(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
+    """A schedule, by default the monthly one.
+
+    Raises:
+        InputError: it was never set.
+    """
+    return _state(await _describe(client, name))
+
+
+async def list_schedules(client: Client) -> AsyncIterator[ScheduleState]:
+    """The schedules of Perdure that exist, the monthly one first; none before `perdure schedule set`."""
+    for name in workflow_ids.SCHEDULES:
+        try:
+            yield await schedule_state(client, name)
+        except InputError:
+            continue
+
+
+async def pause_schedule(client: Client, note: str, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
+    """Pause it. The note keeps since when, so that `resume_schedule` can catch up; pausing again changes nothing."""
+    if not (await schedule_state(client, name)).paused:
+        handle = client.get_schedule_handle(name)
+        await handle.pause(note=f"{_PAUSED_AT}{datetime.now(UTC).isoformat()}" + (f": {note}" if note else ""))
+    return await schedule_state(client, name)
+
+
+async def resume_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
+    """Resume it, and run the months that the pause has swallowed: Temporal does not catch those up itself.
+
+    The next catch-up reads by itself what came meanwhile, the next audit looks at all there is.
+    """
+    state = await schedule_state(client, name)
+    if name != workflow_ids.MONTHLY_SCHEDULE:
+        await client.get_schedule_handle(name).unpause(note="resumed by perdure")
+        return await schedule_state(client, name)
+    # One request for both: of two that come at once the server keeps the later, so that months would be lost.
+    patch = SchedulePatch(unpause="resumed by perdure")
+    if state.paused and (paused_at := _paused_at(state)) is not None:
+        backfill = BackfillRequest(overlap_policy=OverlapPolicy.SCHEDULE_OVERLAP_POLICY_BUFFER_ALL)
+        backfill.start_time.FromDatetime(paused_at)
+        backfill.end_time.FromDatetime(datetime.now(UTC))
+        patch.backfill_request.append(backfill)
+    await client.workflow_service.patch_schedule(
+        PatchScheduleRequest(
+            namespace=client.namespace,
+            schedule_id=workflow_ids.MONTHLY_SCHEDULE,
+            patch=patch,
+            identity=client.identity,
+            request_id=str(uuid4()),
+        )
+    )
+    return await schedule_state(client)
+
+
+async def trigger_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
+    """Run it now: the monthly one bills the period that ended last."""
+    await schedule_state(client, name)
+    monthly = name == workflow_ids.MONTHLY_SCHEDULE
+    overlap = ScheduleOverlapPolicy.BUFFER_ALL if monthly else ScheduleOverlapPolicy.SKIP
+    await client.get_schedule_handle(name).trigger(overlap=overlap)
+    return await schedule_state(client, name)
+
+
+def _paused_at(state: ScheduleState) -> datetime | None:
+    if not state.note.startswith(_PAUSED_AT):
+        logger.warning("the schedule was paused elsewhere: run the months it has missed with `perdure period run`")
+        return None
+    return datetime.fromisoformat(state.note.removeprefix(_PAUSED_AT).split(": ")[0])
+
+
+async def _describe(client: Client, name: str) -> ScheduleDescription:
+    try:
+        return await client.get_schedule_handle(name).describe()
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            raise InputError("there is no schedule yet: `perdure schedule set` creates it") from error
+        raise
+
+
+def _state(found: ScheduleDescription) -> ScheduleState:
+    info = found.info
+    return ScheduleState(
+        id=found.id,
+        paused=found.schedule.state.paused,
+        note=found.schedule.state.note or "",
+        next_runs=list(info.next_action_times),
+        recent_runs=[
+            (result.scheduled_at, getattr(result.action, "workflow_id", "")) for result in info.recent_actions
+        ],
+        running=[getattr(action, "workflow_id", "") for action in info.running_actions],
+    )

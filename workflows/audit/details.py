@@ -1,0 +1,36 @@
+"""What the Temporal UI shows of an audit."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from billing.audit.checks import Check
+    from contracts.messages.audit import AuditRef, AuditState
+
+
+def table(heading: str, ref: AuditRef, state: AuditState, *, ended: bool = False) -> str:
+    """All checks with their figures, as Markdown, and what to do."""
+    made = {outcome.check: outcome for outcome in state.checks}
+    rows = []
+    for check in Check:
+        outcome = made.get(check)
+        if check in state.not_made:
+            rows.append(f"| {check} | **not made** | {state.not_made[check]} |")
+        elif outcome is None:
+            rows.append(f"| {check} | | |")
+        else:
+            figures = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in outcome.figures.items())
+            verdict = f"**{outcome.discrepancies}**" if outcome.discrepancies else "0"
+            rows.append(f"| {check} | {verdict} | {figures} |")
+    text = f"{heading}.\n\n| check | discrepancies | figures |\n| --- | --- | --- |\n" + "\n".join(rows)
+    if any(outcome.discrepancies for outcome in state.checks):
+        text += f"\n\n`perdure audit --last{_options(ref)}` lists them, each with what to do."
+    elif ended:
+        text += "\n\nEverything agrees."
+    return text
+
+
+def _options(ref: AuditRef) -> str:
+    period = f" --period {ref.period}" if ref.period else ""
+    return period + (f" --account {ref.attribution_id}" if ref.attribution_id else "")

@@ -1,0 +1,243 @@
+"""The part of an audit that asks Stripe: its lists, then a second look at what differs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from billing.audit.checks import STRIPE_CHECKS, Check
+    from contracts.messages.audit import (
+        AuditPage,
+        AuditRef,
+        AuditState,
+        CreditNoteSuspects,
+        InvoicesLookedAt,
+        JudgeCreditNotes,
+        Judged,
+        JudgeInvoices,
+        PageAudited,
+        StageCreditNotes,
+        StageInvoices,
+        StripeCreditNoteFacts,
+        StripeCreditNotesListed,
+        StripeInvoicesListed,
+        StripePage,
+        Suspects,
+    )
+    from contracts.names import STRIPE_QUEUE, Activities
+    from workflows.audit.steps import audit_step, reason_of
+
+_MOST_LOOKS = 20
+"""What is in motion for that long is judged as it is."""
+_WORDS = {
+    "begin": "Beginning",
+    "database": "Checking Postgres",
+    "reports": "Checking usage reports: {reports} so far",
+    "invoices": "Listing Stripe's invoices: {listed} so far",
+    "suspects": "Looking again at Stripe's invoices that differ: {looked_at} so far",
+    "credit_notes": "Listing Stripe's credit notes: {listed} so far",
+    "note_suspects": "Looking again at credit notes that differ: {looked_at} so far",
+}
+
+
+class StripeAudit:
+    """Phases over Stripe's lists. Each call of a phase does one page, so that the run can be continued in between."""
+
+    _ref: AuditRef
+
+    def __init__(self, state: AuditState) -> None:
+        self._state = state
+
+    @abstractmethod
+    async def _record(self, figures: dict[Check, dict[str, int]]) -> None: ...
+
+    @abstractmethod
+    async def _not_made(self, checks: list[Check] | tuple[Check, ...], reason: str) -> None: ...
+
+    async def _invoices(self) -> None:
+        """A page of Stripe's invoices; after the last, what the list lacked."""
+        try:
+            if self._state.page is not None:
+                await self._list_invoices(self._state.page)
+                return
+            marked = await audit_step(
+                Activities.MARK_SUSPECT_INVOICES, self._ref, PageAudited, "Find what Stripe's list lacks"
+            )
+        except ActivityError as error:
+            await self._not_made(STRIPE_CHECKS, reason_of(error))
+            self._go_to("credit_notes", page=self._state.listed)
+            return
+        self._count(marked.figures)
+        self._set(phase="suspects", after="", looks=0)
+
+    async def _list_invoices(self, page: StripePage) -> None:
+        listed = await audit_step(
+            Activities.LIST_STRIPE_INVOICES,
+            page,
+            StripeInvoicesListed,
+            f"List invoices before {page.after or 'now'}",
+            STRIPE_QUEUE,
+        )
+        self._count({"listed": listed.seen})
+        if listed.invoices:
+            staged = await audit_step(
+                Activities.STAGE_STRIPE_INVOICES,
+                StageInvoices(audit=self._ref, invoices=listed.invoices),
+                PageAudited,
+                f"Compare {len(listed.invoices)} invoices with Postgres",
+            )
+            self._count(staged.figures)
+        self._set(page=listed.next)
+
+    async def _suspects(self) -> None:
+        """A page of suspects. When all are seen, and some are in motion, they are looked at again after a while."""
+        try:
+            through = await self._judge_invoices()
+        except ActivityError as error:
+            await self._not_made(STRIPE_CHECKS, reason_of(error))
+            self._go_to("credit_notes", page=self._state.listed)
+            return
+        if await self._look_again(through):
+            return
+        f = self._state.figures
+        await self._record(
+            {
+                Check.STRIPE_HAS_OURS: {"invoices": f.get("invoices", 0), "in_stripe": f.get("ours", 0)},
+                Check.WE_KNOW_STRIPES: {name: f.get(name, 0) for name in ("listed", "ours", "foreign")},
+                Check.STRIPE_SAYS_THE_SAME: {"compared": f.get("ours", 0), "looked_at_again": f.get("looked_at", 0)},
+            }
+        )
+        self._go_to("credit_notes", page=self._state.listed)
+
+    async def _judge_invoices(self) -> str | None:
+        page = AuditPage(audit=self._ref, after=self._state.after)
+        found = await audit_step(Activities.LIST_SUSPECT_INVOICES, page, Suspects, "List what differs")
+        if found.suspects:
+            seen = await audit_step(
+                Activities.LOOK_AT_STRIPE_INVOICES,
+                found,
+                InvoicesLookedAt,
+                f"Look again at {len(found.suspects)} invoices",
+                STRIPE_QUEUE,
+            )
+            judge = JudgeInvoices(audit=self._ref, invoices=seen.invoices, at_last=self._state.looks >= _MOST_LOOKS)
+            self._weigh(
+                await audit_step(Activities.JUDGE_STRIPE_INVOICES, judge, Judged, "Compare them once more"),
+                len(found.suspects),
+            )
+        return found.through
+
+    async def _credit_notes(self) -> None:
+        """A page of Stripe's credit notes."""
+        page = self._state.page
+        if page is None:
+            self._set(phase="note_suspects", after="", looks=0)
+            return
+        try:
+            listed = await audit_step(
+                Activities.LIST_ALL_STRIPE_CREDIT_NOTES,
+                page,
+                StripeCreditNotesListed,
+                f"List credit notes before {page.after or 'now'}",
+                STRIPE_QUEUE,
+            )
+            if listed.credit_notes:
+                await audit_step(
+                    Activities.STAGE_STRIPE_CREDIT_NOTES,
+                    StageCreditNotes(audit=self._ref, credit_notes=listed.credit_notes),
+                    PageAudited,
+                    f"Keep {len(listed.credit_notes)} credit notes",
+                )
+        except ActivityError as error:
+            await self._no_credit_notes(error)
+            return
+        self._count({"listed": len(listed.credit_notes)})
+        self._set(page=listed.next)
+
+    async def _note_suspects(self) -> None:
+        """A page of invoices whose credit notes differ."""
+        try:
+            through = await self._judge_credit_notes()
+            if await self._look_again(through):
+                return
+            counted = await audit_step(
+                Activities.COUNT_CREDIT_NOTES, self._ref, PageAudited, "Count the credit notes of both sides"
+            )
+        except ActivityError as error:
+            await self._no_credit_notes(error)
+            return
+        await self._record({Check.CREDIT_NOTES: counted.figures})
+        self._go_to("finish")
+
+    async def _judge_credit_notes(self) -> str | None:
+        page = AuditPage(audit=self._ref, after=self._state.after)
+        found = await audit_step(
+            Activities.LIST_SUSPECT_CREDIT_NOTES, page, CreditNoteSuspects, "List invoices whose credit notes differ"
+        )
+        for invoice in found.stripe_invoice_ids:
+            judge = JudgeCreditNotes(
+                audit=self._ref,
+                stripe_invoice_id=invoice,
+                credit_notes=await self._notes_of(invoice),
+                at_last=self._state.looks >= _MOST_LOOKS,
+            )
+            self._weigh(
+                await audit_step(Activities.JUDGE_STRIPE_CREDIT_NOTES, judge, Judged, f"Compare those of {invoice}"), 1
+            )
+        return found.through
+
+    async def _notes_of(self, stripe_invoice_id: str) -> list[StripeCreditNoteFacts]:
+        page: StripePage | None = StripePage(stripe_invoice_id=stripe_invoice_id)
+        notes: list[StripeCreditNoteFacts] = []
+        while page is not None:
+            listed = await audit_step(
+                Activities.LIST_ALL_STRIPE_CREDIT_NOTES,
+                page,
+                StripeCreditNotesListed,
+                f"List the credit notes of {stripe_invoice_id}",
+                STRIPE_QUEUE,
+            )
+            notes += listed.credit_notes
+            page = listed.next
+        return notes
+
+    async def _no_credit_notes(self, error: ActivityError) -> None:
+        await self._not_made([Check.CREDIT_NOTES], reason_of(error))
+        self._go_to("finish")
+
+    def _weigh(self, judged: Judged, looked_at: int) -> None:
+        self._count({"looked_at": looked_at, "in_motion": judged.in_motion})
+        self._set(look_again_after=judged.look_again_after)
+
+    async def _look_again(self, through: str | None) -> bool:
+        """Whether the phase goes on: with the next page, or from the first, as some are in motion."""
+        if through is not None:
+            self._set(after=through)
+            return True
+        figures = dict(self._state.figures)
+        if not figures.pop("in_motion", 0):
+            return False
+        await workflow.sleep(self._state.look_again_after, summary="Let what is in motion settle")
+        self._set(figures=figures, after="", looks=self._state.looks + 1)
+        return True
+
+    def _count(self, figures: dict[str, int]) -> None:
+        counted = dict(self._state.figures)
+        for name, count in figures.items():
+            counted[name] = counted.get(name, 0) + count
+        self._set(figures=counted)
+
+    def _go_to(self, phase: str, **changes: Any) -> None:
+        self._set(phase=phase, after="", figures={}, looks=0, **changes)
+
+    def _set(self, **changes: Any) -> None:
+        self._state = self._state.model_copy(update=changes)
+
+    def _words(self) -> str:
+        """What is done now."""
+        counts = {name: self._state.figures.get(name, 0) for name in ("reports", "listed", "looked_at")}
+        return _WORDS[self._state.phase].format(**counts)

@@ -1,0 +1,1 @@
+"""Workflows of an invoice and of a credit note."""

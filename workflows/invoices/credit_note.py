@@ -1,0 +1,164 @@
+"""One credit note from the wish to Stripe, and an invoice's credit notes from Stripe to Postgres."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from billing.invoice.credit_notes import CreditNoteState
+    from billing.money import format_amount
+    from contracts import search_attributes
+    from contracts.messages.credit_notes import (
+        BlockCreditNote,
+        CreditedInvoice,
+        CreditNoteBrief,
+        CreditNoteMade,
+        CreditNoteOutcome,
+        CreditNoteRef,
+        LoadedCreditNote,
+        StripeInvoiceCreditNotes,
+        StripeInvoiceNotes,
+    )
+    from contracts.messages.invoices import StripeEvent
+    from contracts.names import Activities, Signals, Workflows
+    from workflows.steps import STEP_FAILED, clock, local_step, permanent_reason, stripe_step
+
+
+@workflow.defn(name=Workflows.CREDIT_NOTE)
+class CreditNoteWorkflow:
+    """Makes one credit note in Stripe, exactly once; what Stripe refuses waits for an operator.
+
+    It begins by loading what is known, so that it may be started at any time; when nothing is left to do it rests.
+    """
+
+    @workflow.init
+    def __init__(self, ref: CreditNoteRef) -> None:
+        self._ref = ref
+        self._retry = False
+        self._withdraw = False
+
+    @workflow.signal(name=Signals.RETRY, description="Go on with a blocked credit note, after its cause was mended.")
+    def retry(self) -> None:
+        """Try again what Stripe refused."""
+        self._retry = True
+
+    @workflow.signal(name=Signals.WITHDRAW, description="Give a blocked credit note up, unless Stripe has it.")
+    def withdraw(self) -> None:
+        """Give up what Stripe refused: what it would have credited is free again."""
+        self._withdraw = True
+
+    @workflow.run
+    async def run(self, ref: CreditNoteRef) -> CreditNoteOutcome:
+        """Go on until Stripe has it; returns the state in which it rests."""
+        while True:
+            note = await self._advance()
+            if note is not None and note.state is CreditNoteState.BLOCKED:
+                await self._await_operator(note)
+                continue
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            if not (self._retry or self._withdraw):
+                return self._rest(note)
+
+    async def _advance(self) -> CreditNoteBrief | None:
+        note = await self._load(Activities.LOAD_CREDIT_NOTE)
+        retry, self._retry = self._retry, False
+        withdraw, self._withdraw = self._withdraw, False
+        if note is None:
+            return None
+        if note.state is CreditNoteState.BLOCKED and withdraw:
+            # Stripe has the last word on whether there is none.
+            await bring_credit_notes_in_step(note.order.stripe_invoice_id)
+            return await self._load(Activities.WITHDRAW_CREDIT_NOTE)
+        if note.state is CreditNoteState.BLOCKED and retry:
+            note = await self._load(Activities.RESUME_CREDIT_NOTE)
+            assert note is not None
+        if note.state is not CreditNoteState.REQUESTED:
+            return note
+        what = f"{format_amount(note.order.amount, note.order.currency)} of {note.order.stripe_invoice_id}"
+        self._say(f"Crediting {what} in Stripe, since {clock()}.")
+        try:
+            made = await stripe_step(Activities.CREATE_STRIPE_CREDIT_NOTE, note.order, CreditNoteMade, f"Credit {what}")
+            recorded = await local_step(Activities.RECORD_CREDIT_NOTE, made, LoadedCreditNote)
+        except STEP_FAILED as error:
+            block = BlockCreditNote(credit_note_key=note.credit_note_key, reason=permanent_reason(error))
+            recorded = await local_step(Activities.BLOCK_CREDIT_NOTE, block, LoadedCreditNote)
+        return recorded.credit_note
+
+    async def _load(self, activity: str) -> CreditNoteBrief | None:
+        return (await local_step(activity, self._ref, LoadedCreditNote)).credit_note
+
+    async def _await_operator(self, note: CreditNoteBrief) -> None:
+        reference = note.credit_note_key.rpartition("/")[2]
+        self._say(
+            f"**Blocked** since {clock()}: {note.blocked_reason}\n\nMend the cause, then "
+            f"`perdure invoices credit '{note.invoice_key}' --retry {reference}`; `--withdraw {reference}` gives it up."
+        )
+        if workflow.info().is_continue_as_new_suggested():
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            if not (self._retry or self._withdraw):
+                workflow.continue_as_new(self._ref)
+        await workflow.wait_condition(lambda: self._retry or self._withdraw)
+
+    def _rest(self, note: CreditNoteBrief | None) -> CreditNoteOutcome:
+        if note is None:
+            self._say("Postgres does not know this credit note: there is nothing to do.")
+            return CreditNoteOutcome(credit_note_key=self._ref.credit_note_key, state=None)
+        which = note.stripe_credit_note_id or "nothing: it was withdrawn"
+        self._say(f"The credit note is **{note.state}**, in Stripe {which}. Nothing is awaited.")
+        return CreditNoteOutcome(credit_note_key=note.credit_note_key, state=note.state)
+
+    @staticmethod
+    def _say(details: str) -> None:
+        workflow.set_current_details(details)
+
+
+async def bring_credit_notes_in_step(stripe_invoice_id: str) -> str | None:
+    """Take over what credit notes Stripe has of an invoice; gives the invoice's key, none when it is not ours.
+
+    Three steps by name, for every workflow that wants to be sure of them.
+    """
+    notes = StripeInvoiceNotes(stripe_invoice_id=stripe_invoice_id)
+    invoice = await local_step(Activities.FIND_CREDITED_INVOICE, notes, CreditedInvoice)
+    if invoice.invoice_key is None:
+        return None
+    listed = await stripe_step(
+        Activities.LIST_STRIPE_CREDIT_NOTES,
+        notes,
+        StripeInvoiceCreditNotes,
+        f"List the credit notes of {stripe_invoice_id}",
+    )
+    summary = f"Store {len(listed.credit_notes)} credit notes"
+    return (await local_step(Activities.STORE_CREDIT_NOTES, listed, CreditedInvoice, summary)).invoice_key
+
+
+@workflow.defn(name=Workflows.CREDIT_NOTES_SYNC)
+class CreditNotesSyncWorkflow:
+    """Brings an invoice's credit notes in step with Stripe: people make and void them there.
+
+    An event only wakes it; all of the invoice's credit notes are listed anew. Then it rests.
+    """
+
+    @workflow.init
+    def __init__(self, notes: StripeInvoiceNotes) -> None:
+        self._news = True
+
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of a credit note of this invoice.")
+    def stripe_event(self, event: StripeEvent) -> None:
+        """Wake up; what the event says is not believed, only looked up."""
+        self._news = True
+
+    @workflow.run
+    async def run(self, notes: StripeInvoiceNotes) -> CreditedInvoice:
+        """Look until there is no news."""
+        key: str | None = None
+        while self._news:
+            self._news = False
+            key = await bring_credit_notes_in_step(notes.stripe_invoice_id)
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        if key is not None:
+            _, attribution_id, *_ = key.split("/")
+            workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(attribution_id)])
+        workflow.set_current_details(
+            f"The credit notes of {key} are in step since {clock()}." if key else "Not an invoice of ours: ignored."
+        )
+        return CreditedInvoice(invoice_key=key)

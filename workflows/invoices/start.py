@@ -1,0 +1,43 @@
+"""Starting an invoice's workflow as a child that outlives its parent, under its own id."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair as Pair
+from temporalio.common import TypedSearchAttributes
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from contracts import search_attributes, workflow_ids
+    from contracts.messages.invoices import InvoiceOutcome, InvoiceRef
+    from contracts.names import BILLING_QUEUE, Workflows
+
+
+async def start_invoice(
+    key: str, *, look: bool = False, state: str | None = None
+) -> workflow.ChildWorkflowHandle[Any, InvoiceOutcome]:
+    """Start it. `look`: it looks at once what Stripe has; `state`: as it is known now, to be found by.
+
+    Raises:
+        WorkflowAlreadyStartedError: somebody else drives it.
+    """
+    period, attribution_id, *_ = key.split("/")
+    pairs: list[Pair[Any]] = [
+        Pair(search_attributes.ATTRIBUTION_ID, attribution_id),
+        Pair(search_attributes.BILLING_PERIOD, period),
+    ]
+    if state is not None:
+        pairs.append(Pair(search_attributes.INVOICE_STATE, state))
+    return await workflow.start_child_workflow(
+        Workflows.INVOICE,
+        InvoiceRef(invoice_key=key, look=look),
+        id=workflow_ids.invoice(key),
+        task_queue=BILLING_QUEUE,
+        result_type=InvoiceOutcome,
+        parent_close_policy=ParentClosePolicy.ABANDON,
+        static_summary=f"Invoice of {attribution_id} for {period}",
+        static_details=f"`perdure invoices show '{key}'` shows its lines and state.",
+        search_attributes=TypedSearchAttributes(pairs),
+    )

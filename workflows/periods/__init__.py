@@ -1,0 +1,1 @@
+"""Workflows of a billing period: the period, its batches, its schedule."""

@@ -1,0 +1,117 @@
+"""One page of accounts of a billing period."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from temporalio import workflow
+from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from billing.invoice.states import InvoiceState
+    from contracts import retries, workflow_ids
+    from contracts.messages.invoices import InvoiceRef
+    from contracts.messages.periods import BatchInput, BatchOutcome, PageClaimed
+    from contracts.names import Activities, Signals, Workflows
+    from workflows.invoices.start import start_invoice
+    from workflows.steps import billing_step, clock
+
+
+@workflow.defn(name=Workflows.BILLING_BATCH)
+class BillingBatchWorkflow:
+    """Claims the page's usage set-wise, starts its invoices, waits until each is settled or parked.
+
+    A parked invoice waits for an operator or for Stripe; it goes on by itself, and the period waits for it.
+    """
+
+    @workflow.init
+    def __init__(self, batch: BatchInput) -> None:
+        self._batch = batch
+        self._keys: list[str] = []
+        self._fates: dict[str, str] = {}
+        self._started = 0
+
+    @workflow.signal(name=Signals.INVOICE_PARKED, description="An invoice waits for a person or for Stripe.")
+    def invoice_parked(self, invoice: InvoiceRef) -> None:
+        """Stop waiting for this invoice. An invoice of an earlier run's batch of this id may say so too."""
+        if invoice.invoice_key in self._keys:
+            self._fates.setdefault(invoice.invoice_key, "parked")
+            self._report()
+
+    @workflow.run
+    async def run(self, batch: BatchInput) -> BatchOutcome:
+        """Bill the page; returns what became of its invoices."""
+        page = batch.page
+        workflow.set_current_details(f"Claiming the usage of the accounts up to `{page.through}`, since {clock()}.")
+        claimed = await billing_step(
+            Activities.CLAIM_PAGE, batch, PageClaimed, f"Claim the usage of accounts up to {page.through}"
+        )
+        self._keys = claimed.invoice_keys
+        self._report()
+        for key in claimed.amendable:
+            await self._amend(key)
+        drives = [asyncio.create_task(self._drive(key)) for key in self._keys]
+        # A child that is not known to have started would be abandoned with its batch.
+        await workflow.wait_condition(lambda: self._started == len(self._keys))
+        await self._await_fates()
+        for drive in drives:
+            if drive.done():
+                drive.result()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        fates = Counter(self._fates.values())
+        self._report()
+        return BatchOutcome(
+            invoices=len(self._keys),
+            settled=fates["settled"],
+            parked=sorted(key for key, fate in self._fates.items() if fate == "parked"),
+            elsewhere=fates["elsewhere"],
+        )
+
+    async def _await_fates(self) -> None:
+        """Wait for every invoice, but not for ever: one that keeps failing must not hold up the next batch."""
+        try:
+            await workflow.wait_condition(
+                lambda: len(self._fates) == len(self._keys),
+                timeout=retries.BATCH_PATIENCE,
+                timeout_summary="Leave what is still under way to itself",
+            )
+        except TimeoutError:
+            for key in self._keys:
+                self._fates.setdefault(key, "parked")
+
+    async def _drive(self, key: str) -> None:
+        try:
+            invoice = await start_invoice(key, state=InvoiceState.CLAIMED)
+        except WorkflowAlreadyStartedError:
+            # Another run, an event or an operator drives it; the period waits for it through Postgres.
+            self._started += 1
+            self._fates[key] = "elsewhere"
+            self._report()
+            return
+        self._started += 1
+        try:
+            await invoice
+            fate = "settled"
+        except ChildWorkflowError:
+            workflow.logger.exception("the workflow of invoice %s was ended from outside", key)
+            fate = "parked"
+        self._fates[key] = fate
+        self._report()
+
+    async def _amend(self, key: str) -> None:
+        """Late usage may belong on a draft that waits by its policy; its own workflow claims it."""
+        try:
+            await workflow.get_external_workflow_handle(workflow_ids.invoice(key)).signal(Signals.AMEND)
+        except FailureError:
+            workflow.logger.info("invoice %s is not under way: it is driven now", key)
+
+    def _report(self) -> None:
+        fates = Counter(self._fates.values())
+        waiting = len(self._keys) - len(self._fates)
+        parked = [f"- `{key}`" for key, fate in self._fates.items() if fate == "parked"][:20]
+        workflow.set_current_details(
+            f"{len(self._keys)} invoices: {fates['settled']} settled, {waiting} under way, "
+            f"{fates['parked']} waiting for a person or for Stripe, {fates['elsewhere']} driven elsewhere. "
+            f"As of {clock()}." + ("\n\nWaiting:\n" + "\n".join(parked) if parked else "")
+        )

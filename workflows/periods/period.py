@@ -1,0 +1,289 @@
+"""One billing period."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.exceptions import (
+    ApplicationError,
+    ChildWorkflowError,
+    FailureError,
+    WorkflowAlreadyStartedError,
+)
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from billing.money import format_amount
+    from contracts import retries, workflow_ids
+    from contracts.messages.invoices import InvoiceRef
+    from contracts.messages.periods import (
+        ApprovePeriod,
+        BatchInput,
+        BatchOutcome,
+        Page,
+        PagePlan,
+        PeriodInput,
+        PeriodOutcome,
+        PeriodProgress,
+        PeriodRef,
+        PlanPages,
+    )
+    from contracts.names import BILLING_QUEUE, Activities, Queries, Signals, Updates, Workflows
+    from workflows.steps import billing_step, clock, local_step, period_search_attributes
+
+_PARALLEL_BATCHES = 2
+_PAGES_A_PLAN = 20
+_PAST_THE_LAST = "\U0010ffff"  # after every attribution id: nothing is claimed, only awaited
+
+
+@workflow.defn(name=Workflows.BILLING_PERIOD)
+class BillingPeriodWorkflow:
+    """Runs the period's batches, waits until every invoice is settled, writes the summary.
+
+    Running it again bills what is still unbilled and goes on with invoices that are not settled.
+    """
+
+    @workflow.init
+    def __init__(self, run: PeriodInput) -> None:
+        self._period = run
+        self._batches = run.batches
+        self._invoices = run.invoices
+        self._failed = list(run.failed)
+        self._active: set[int] = set()
+        self._awaiting: list[asyncio.Task[None]] = []
+        self._recheck = False
+        self._again = False
+        self._approved = False
+        self._phase = ""
+
+    @workflow.query(name=Queries.PHASE, description="`billing` while batches run, then `settling`.")
+    def phase(self) -> str:
+        """What the run is at."""
+        return self._phase or "billing"
+
+    @workflow.signal(name=Signals.RECHECK, description="An invoice that was waiting has moved: count again.")
+    def recheck(self, invoice: InvoiceRef) -> None:
+        """Count again before the timer says so."""
+        self._recheck = True
+
+    @workflow.signal(name=Signals.RUN_AGAIN, description="Bill what is unbilled by now, then wait again.")
+    def run_again(self) -> None:
+        """Go over the accounts once more. Before the first page was planned there is nothing to repeat."""
+        self._again = self._phase != ""
+
+    @workflow.update(name=Updates.APPROVE, description="Let a period go that a brake holds.")
+    async def approve(self, approval: ApprovePeriod) -> PeriodRef:
+        """Let the period go, at the totals that a person has seen.
+
+        Raises:
+            ApplicationError: it does not wait, or comes to other totals by now.
+        """
+        approved = await local_step(Activities.APPROVE_PERIOD, approval, PeriodRef, f"Approved by {approval.by}")
+        self._approved = True
+        return approved
+
+    @approve.validator
+    def _validate_approval(self, approval: ApprovePeriod) -> None:
+        if approval.period != self._period.period or not approval.by.strip():
+            raise ValueError("say who approves which period")
+
+    @workflow.run
+    async def run(self, period: PeriodInput) -> PeriodOutcome:
+        """Bill the period; returns the totals when every invoice is settled.
+
+        Raises:
+            ApplicationError: a batch was ended from outside.
+        """
+        after = period.after
+        while True:
+            self._again = False
+            await self._run_batches(after)
+            outcome = await self._settle()
+            # Nothing may be awaited between this check and the end: a signal in between would be lost.
+            if outcome is not None and not self._again:
+                return self._finish(outcome)
+            after = ""
+
+    async def _run_batches(self, after: str) -> None:
+        more = True
+        while more:
+            workflow.set_current_details(f"Reading the accounts after `{after}`, since {clock()}.")
+            plan = await billing_step(
+                Activities.PLAN_PAGES,
+                PlanPages(
+                    period=self._period.period,
+                    attribution_id=self._period.attribution_id,
+                    after=after,
+                    most=_PAGES_A_PLAN,
+                ),
+                PagePlan,
+                "Read the next pages of accounts",
+            )
+            if plan.held is not None:
+                await self._await_approval(plan.held)
+                continue
+            self._phase = "billing"
+            for page in plan.pages:
+                await workflow.wait_condition(lambda: len(self._active) < _PARALLEL_BATCHES)
+                await self._start_batch(page)
+                after = page.through
+            more = plan.more
+            if more and workflow.info().is_continue_as_new_suggested():
+                await self._continue_as_new(after)
+        await workflow.wait_condition(lambda: not self._active)
+
+    async def _await_approval(self, reason: str) -> None:
+        """A brake holds the whole period, before any of it is claimed."""
+        workflow.set_current_details(
+            f"**Held** since {clock()}: {reason}\n\nNothing is claimed yet. `perdure period approve "
+            f"{self._period.period}` lets it go."
+        )
+        self._phase = "held"
+        if workflow.info().is_continue_as_new_suggested():
+            await self._continue_as_new("")
+        try:
+            await workflow.wait_condition(
+                lambda: self._approved or self._again,
+                timeout=retries.HELD_PERIOD_LOOKED_AT,
+                timeout_summary="Weigh the period anew",
+            )
+        except TimeoutError:
+            workflow.logger.info("%s is held: weighed anew", self._period.period)
+        self._again = self._approved = False
+
+    async def _continue_as_new(self, after: str) -> None:
+        await workflow.wait_condition(lambda: not self._active)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.continue_as_new(
+            self._period.model_copy(
+                update={
+                    "after": "" if self._again else after,
+                    "batches": self._batches,
+                    "invoices": self._invoices,
+                    "failed": self._failed,
+                }
+            )
+        )
+
+    async def _start_batch(self, page: Page) -> None:
+        self._batches += 1
+        number = self._batches
+        self._active.add(number)
+        try:
+            batch = await workflow.start_child_workflow(
+                Workflows.BILLING_BATCH,
+                BatchInput(
+                    period=self._period.period,
+                    number=number,
+                    page=page,
+                    attribution_id=self._period.attribution_id,
+                ),
+                id=workflow_ids.billing_batch(workflow.info().workflow_id, number),
+                task_queue=BILLING_QUEUE,
+                result_type=BatchOutcome,
+                parent_close_policy=ParentClosePolicy.TERMINATE,
+                static_summary=f"{self._period.period}, batch {number}: accounts up to {page.through}",
+                search_attributes=period_search_attributes(self._period.period),
+            )
+        except WorkflowAlreadyStartedError:
+            self._active.discard(number)
+            self._failed.append(f"batch {number}: one of an earlier run is still running")
+            return
+        self._report()
+        self._awaiting.append(asyncio.create_task(self._await_batch(number, batch)))
+
+    async def _await_batch(self, number: int, batch: workflow.ChildWorkflowHandle[object, BatchOutcome]) -> None:
+        try:
+            outcome = await batch
+            self._invoices += outcome.invoices
+        except ChildWorkflowError as error:
+            self._failed.append(f"batch {number}: {error.cause or error}")
+        # No `finally`: it would also run when the workflow is evicted from memory, outside of its event loop.
+        self._active.discard(number)
+        self._report()
+
+    def _report(self) -> None:
+        done = self._batches - len(self._active)
+        running = ", ".join(f"`{number:04d}`" for number in sorted(self._active))
+        workflow.set_current_details(
+            f"{done} of {self._batches} started batches done, {self._invoices} invoices driven. "
+            + (f"Waiting for batch {running}. " if running else "")
+            + f"As of {clock()}."
+        )
+
+    async def _settle(self) -> PeriodOutcome | None:
+        """Wait, by asking Postgres, until nothing of the period is open; none when it is to run again."""
+        self._phase = "settling"
+        await self._tell_schedule()
+        wait = retries.PROGRESS_POLL_FIRST
+        while True:
+            self._recheck = False
+            ref = PeriodRef(period=self._period.period, attribution_id=self._period.attribution_id)
+            progress = await local_step(Activities.PERIOD_PROGRESS, ref, PeriodProgress)
+            if not progress.open:
+                break
+            workflow.set_current_details(_waiting_for(progress))
+            if self._again:
+                return None
+            if workflow.info().is_continue_as_new_suggested():
+                await self._continue_as_new(_PAST_THE_LAST)
+            try:
+                await workflow.wait_condition(
+                    lambda: self._recheck or self._again, timeout=wait, timeout_summary="Count the open invoices again"
+                )
+                wait = retries.PROGRESS_POLL_FIRST
+            except TimeoutError:
+                wait = min(wait * 2, retries.PROGRESS_POLL_LONGEST)
+        outcome = PeriodOutcome(
+            period=self._period.period, batches=self._batches, invoices=self._invoices, progress=progress
+        )
+        if self._period.attribution_id is None:
+            await local_step(Activities.WRITE_PERIOD_SUMMARY, outcome, PeriodOutcome)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return outcome
+
+    async def _tell_schedule(self) -> None:
+        """The schedule's action, when it started this, may now start the next month."""
+        parent = workflow.info().parent
+        if parent is None:
+            return
+        try:
+            await workflow.get_external_workflow_handle(parent.workflow_id).signal(Signals.PERIOD_CLAIMED)
+        except FailureError:
+            workflow.logger.info("%s does not wait any more", parent.workflow_id)
+
+    def _finish(self, outcome: PeriodOutcome) -> PeriodOutcome:
+        workflow.set_current_details(_summary(outcome, self._failed))
+        if self._failed:
+            raise ApplicationError(
+                f"run the period again, some batches did not finish: {'; '.join(self._failed)}", type="BatchFailed"
+            )
+        return outcome
+
+
+def _waiting_for(progress: PeriodProgress) -> str:
+    since = f" since {progress.oldest_open_since:%Y-%m-%d %H:%M:%S UTC}" if progress.oldest_open_since else ""
+    text = f"Waiting{since} for {progress.open} open invoices, {progress.blocked} of them blocked."
+    if progress.waiting:
+        rows = [f"- `{b.subject}` since {b.since:%Y-%m-%d %H:%M UTC}: {b.reason}" for b in progress.waiting[:20]]
+        text += "\n\n`perdure invoices show KEY` says how each goes on:\n" + "\n".join(rows)
+    return text
+
+
+def _summary(outcome: PeriodOutcome, failed: list[str]) -> str:
+    totals = [
+        f"{count} {state}"
+        + "".join(f", {format_amount(t, c)}" for c, t in sorted(outcome.progress.totals.get(state, {}).items()))
+        for state, count in sorted(outcome.progress.counts.items())
+    ]
+    text = f"Settled at {clock()}: {'; '.join(totals) or 'no invoices'}."
+    if outcome.progress.below_minimum:
+        text += f" {outcome.progress.below_minimum} accounts below the minimum charge are carried over."
+    if outcome.progress.blocked_accounts:
+        rows = [f"- `{b.subject}`: {b.reason}" for b in outcome.progress.waiting[:20]]
+        text += (
+            f"\n\n**{outcome.progress.blocked_accounts} accounts could not be priced**; mend the rate card and run "
+            "the period again:\n" + "\n".join(rows)
+        )
+    return text + ("\n\n**Not finished:** " + "; ".join(failed) if failed else "")

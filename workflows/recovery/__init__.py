@@ -1,0 +1,1 @@
+"""Workflows that restore what was lost."""

@@ -1,0 +1,1 @@
+"""Workflows that follow Stripe: subscriptions, foreign invoices, disputes, accounts, events."""

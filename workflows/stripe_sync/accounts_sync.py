@@ -1,0 +1,57 @@
+"""Accounts and windows from Stripe alone, for first use and after any loss."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.messages.subscriptions import (
+        AccountsSyncInput,
+        AccountsSyncOutcome,
+        ListStripeAccounts,
+        StoreStripeAccounts,
+        StripeAccountsPage,
+        StripeAccountsStored,
+    )
+    from contracts.names import Activities, Workflows
+    from workflows.steps import billing_step, clock, stripe_step
+
+_MOST_FAULTS = 200
+
+
+@workflow.defn(name=Workflows.ACCOUNTS_SYNC)
+class AccountsSyncWorkflow:
+    """Pages through Stripe's customers and stores those that name an attribution id, with their windows."""
+
+    @workflow.run
+    async def run(self, sync: AccountsSyncInput) -> AccountsSyncOutcome:
+        """Sync all pages; returns how many customers were seen and stored, and why others were not."""
+        while True:
+            workflow.set_current_details(
+                f"{sync.seen} customers seen, {sync.stored} accounts stored, {len(sync.faults)} refused; "
+                f"as of {clock()}."
+            )
+            page = await stripe_step(
+                Activities.LIST_STRIPE_ACCOUNTS,
+                ListStripeAccounts(cursor=sync.cursor),
+                StripeAccountsPage,
+                f"List customers and subscriptions after {sync.cursor or 'the start'}",
+            )
+            stored = await billing_step(
+                Activities.STORE_STRIPE_ACCOUNTS,
+                StoreStripeAccounts(accounts=page.accounts, bill_after=sync.bill_after),
+                StripeAccountsStored,
+                f"Store {len(page.accounts)} accounts",
+            )
+            sync = sync.model_copy(
+                update={
+                    "cursor": page.cursor,
+                    "seen": sync.seen + page.seen,
+                    "stored": sync.stored + stored.stored,
+                    "faults": [*sync.faults, *page.faults, *stored.faults][:_MOST_FAULTS],
+                }
+            )
+            if page.cursor is None:
+                return AccountsSyncOutcome(seen=sync.seen, stored=sync.stored, faults=sync.faults)
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(sync)

@@ -1,0 +1,83 @@
+"""A dispute: recorded, so that it is seen beside the invoice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from billing.money import format_amount
+    from contracts import search_attributes
+    from contracts.messages.disputes import DisputeRecorded, DisputeRef, DisputeSnapshot, RecordDispute
+    from contracts.messages.invoices import StripeEvent
+    from contracts.names import Activities, Signals, Workflows
+    from reconciliation.event_routing import DISPUTE_CLOSED
+    from workflows.steps import STEP_FAILED, clock, local_step, permanent_reason, stripe_step
+
+
+@workflow.defn(name=Workflows.DISPUTE)
+class DisputeWorkflow:
+    """Keeps the dispute of an invoice of ours as Stripe has it; one of anything else is counted and left alone.
+
+    An event only wakes it: the dispute is fetched anew, so that an old one never moves a newer status back.
+    """
+
+    @workflow.init
+    def __init__(self, ref: DisputeRef) -> None:
+        self._ref = ref
+        self._news = True
+        self._closed_at: datetime | None = None
+
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this dispute: it is fetched anew.")
+    def stripe_event(self, event: StripeEvent) -> None:
+        """Wake up; what the event says is not believed, only looked up."""
+        self._news = True
+        if event.type == DISPUTE_CLOSED:
+            self._closed_at = event.created
+
+    @workflow.run
+    async def run(self, ref: DisputeRef) -> DisputeRecorded:
+        """Record it as often as there is news."""
+        while True:
+            self._news = False
+            try:
+                recorded = await self._record()
+            except STEP_FAILED as error:
+                workflow.set_current_details(f"**Failed** at {clock()}: {permanent_reason(error)}")
+                raise
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            # Nothing may be awaited between this check and the end: a signal in between would be lost.
+            if not self._news:
+                return recorded
+
+    async def _record(self) -> DisputeRecorded:
+        which = self._ref.stripe_dispute_id
+        workflow.set_current_details(f"Fetching {which} from Stripe, since {clock()}.")
+        dispute = await stripe_step(Activities.RETRIEVE_DISPUTE, self._ref, DisputeSnapshot, f"Retrieve {which}")
+        recorded = await local_step(
+            Activities.RECORD_DISPUTE,
+            RecordDispute(dispute=dispute, heard_at=self._closed_at or workflow.now()),
+            DisputeRecorded,
+            f"Record that {which} is {dispute.status}",
+        )
+        if recorded.invoice_key is None:
+            workflow.metric_meter().create_counter(
+                "perdure_foreign_disputes", "Disputes of payments that were not for an invoice of ours"
+            ).add(1)
+            workflow.set_current_details(f"What {which} disputes was not for an invoice of ours: ignored.")
+            return recorded
+        assert recorded.attribution_id is not None
+        assert recorded.billing_period is not None
+        workflow.upsert_search_attributes(
+            [
+                search_attributes.ATTRIBUTION_ID.value_set(recorded.attribution_id),
+                search_attributes.BILLING_PERIOD.value_set(recorded.billing_period),
+            ]
+        )
+        workflow.set_current_details(
+            f"{format_amount(dispute.amount, dispute.currency)} of invoice `{recorded.invoice_key}` are disputed "
+            f"({dispute.reason}): **{dispute.status}** as of {clock()}. "
+            "It is answered in Stripe; nothing is awaited here."
+        )
+        return recorded

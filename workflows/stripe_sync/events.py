@@ -1,0 +1,95 @@
+"""The catch-up with Stripe's events, for when the webhook was not told."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from contracts.messages.events import (
+        CatchUpInput,
+        CatchUpOutcome,
+        CursorFound,
+        CursorRef,
+        DeliverWakeUps,
+        EventCursor,
+        ListStripeEvents,
+        MoveCursor,
+        StripeEventsPage,
+        WakeUpsDelivered,
+    )
+    from contracts.names import Activities, Workflows
+    from workflows.steps import billing_step, clock, stripe_step
+
+_MOST_NOTES = 20
+
+
+@workflow.defn(name=Workflows.EVENTS_CATCH_UP)
+class EventsCatchUpWorkflow:
+    """Reads Stripe's events from a stored cursor, oldest first, and wakes the workflows that they are about.
+
+    What the webhook was told as well wakes nobody twice: an invoice that is already where its event says is left
+    alone, and any other looks once. The cursor moves when a page's wake-ups are delivered, so that a run that is
+    cut off is done again from there.
+    """
+
+    @workflow.init
+    def __init__(self, done: CatchUpInput) -> None:
+        self._done = done
+
+    @workflow.run
+    async def run(self, done: CatchUpInput) -> CatchUpOutcome:
+        """Read until there is nothing left but what is so new that the webhook may still bring it."""
+        cursor = (await billing_step(Activities.LOAD_EVENT_CURSOR, CursorRef(), CursorFound, "Load the cursor")).cursor
+        while True:
+            self._say("Reading on", cursor)
+            page, cursor = await self._page(cursor)
+            if not page.more:
+                self._say("Caught up", cursor)
+                return CatchUpOutcome(**self._done.model_dump(), until=cursor.event_created if cursor else None)
+            if workflow.info().is_continue_as_new_suggested():
+                workflow.continue_as_new(self._done)
+
+    async def _page(self, cursor: EventCursor | None) -> tuple[StripeEventsPage, EventCursor | None]:
+        since = f"after {cursor.event_id}" if cursor and cursor.event_id else "from the oldest on"
+        page = await stripe_step(
+            Activities.LIST_STRIPE_EVENTS, ListStripeEvents(cursor=cursor), StripeEventsPage, f"List events {since}"
+        )
+        if page.lost is not None:
+            workflow.logger.warning("%s", page.lost)
+        delivered = WakeUpsDelivered(signalled=0, satisfied=0)
+        if page.wake_ups:
+            delivered = await billing_step(
+                Activities.DELIVER_WAKE_UPS,
+                DeliverWakeUps(wake_ups=page.wake_ups),
+                WakeUpsDelivered,
+                f"Wake {len(page.wake_ups)} workflows, but those that have nothing to learn",
+            )
+        self._count(page, delivered)
+        moved = await billing_step(
+            Activities.MOVE_EVENT_CURSOR,
+            MoveCursor(was=cursor, cursor=page.cursor),
+            CursorFound,
+            f"Remember that all is delivered up to {page.cursor.event_id or 'now'}",
+        )
+        return page, moved.cursor
+
+    def _count(self, page: StripeEventsPage, delivered: WakeUpsDelivered) -> None:
+        done = self._done
+        self._done = CatchUpInput(
+            pages=done.pages + 1,
+            events=done.events + page.events,
+            foreign=done.foreign + page.foreign,
+            signalled=done.signalled + delivered.signalled,
+            satisfied=done.satisfied + delivered.satisfied,
+            notes=[*done.notes, *([page.lost] if page.lost else [])][:_MOST_NOTES],
+        )
+
+    def _say(self, what: str, cursor: EventCursor | None) -> None:
+        done = self._done
+        upto = f"up to {cursor.event_created:%Y-%m-%d %H:%M:%S UTC}" if cursor else "from the oldest on"
+        notes = "".join(f"\n\n**{note}**" for note in done.notes)
+        workflow.set_current_details(
+            f"{what} {upto}, as of {clock()}: {done.events} events of Stripe read in this run. {done.signalled} "
+            f"workflows were woken, {done.satisfied} invoices were there already, {done.foreign} events are not ours."
+            f"{notes}"
+        )

@@ -1,0 +1,99 @@
+"""An invoice of Stripe's that does not say whose it is: a subscription's new draft, or an event with an id alone."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from contracts import search_attributes, workflow_ids
+    from contracts.messages.invoices import (
+        LinkedInvoice,
+        LookupOutcome,
+        StripeEvent,
+        StripeInvoiceLookup,
+        StripeInvoiceSnapshot,
+    )
+    from contracts.messages.subscriptions import CancellationClaimed, SubscriptionDraft
+    from contracts.names import Activities, Signals, Workflows
+    from workflows.invoices.start import start_invoice
+    from workflows.steps import billing_step, clock, stripe_step
+
+_CYCLE = "subscription_cycle"
+_FOREIGN = "perdure_foreign_invoices"
+
+
+@workflow.defn(name=Workflows.STRIPE_INVOICE)
+class StripeInvoiceWorkflow:
+    """Finds out whose an invoice is, wakes its own workflow, or puts usage on a subscription's draft."""
+
+    @workflow.init
+    def __init__(self, lookup: StripeInvoiceLookup) -> None:
+        self._lookup = lookup
+        self._event: StripeEvent | None = None
+        self._news = True
+
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this invoice.")
+    def stripe_event(self, event: StripeEvent) -> None:
+        """Look it up once more."""
+        self._event = event
+        self._news = True
+
+    @workflow.run
+    async def run(self, lookup: StripeInvoiceLookup) -> LookupOutcome:
+        """Look it up until there is no news."""
+        note = ""
+        while self._news:
+            self._news = False
+            note = await self._look()
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.set_current_details(f"{note} Nothing is awaited, since {clock()}.")
+        return LookupOutcome(note=note)
+
+    async def _look(self) -> str:
+        found = await stripe_step(
+            Activities.LOOK_UP_STRIPE_INVOICE,
+            self._lookup,
+            StripeInvoiceSnapshot,
+            f"Retrieve {self._lookup.stripe_invoice_id}",
+        )
+        linked = await billing_step(Activities.LINK_STRIPE_INVOICE, found, LinkedInvoice, "Find out whose it is")
+        if linked.invoice_key is not None:
+            await self._wake(linked.invoice_key)
+            return f"It is {linked.invoice_key}."
+        if linked.attribution_id is None:
+            workflow.metric_meter().create_counter(_FOREIGN, "Invoices of no account of ours").add(1)
+            return "No account of ours: ignored."
+        workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(linked.attribution_id)])
+        if found.status != "draft" or found.billing_reason != _CYCLE or found.period_end is None:
+            return f"An invoice of {linked.attribution_id} that takes no usage: {found.billing_reason}, {found.status}."
+        claimed = await billing_step(
+            Activities.CLAIM_SUBSCRIPTION_DRAFT,
+            SubscriptionDraft(
+                attribution_id=linked.attribution_id,
+                stripe_invoice_id=found.stripe_invoice_id,
+                cutoff=found.period_end,
+            ),
+            CancellationClaimed,
+            f"Claim the usage up to {found.period_end:%Y-%m-%d %H:%M:%S UTC}",
+        )
+        if claimed.invoice_key is not None:
+            await self._wake(claimed.invoice_key)
+        return claimed.note
+
+    async def _wake(self, key: str) -> None:
+        try:
+            await start_invoice(key, look=True)
+        except WorkflowAlreadyStartedError:
+            await self._tell(key)
+
+    async def _tell(self, key: str) -> None:
+        if self._event is None:
+            return
+        try:
+            await workflow.get_external_workflow_handle(workflow_ids.invoice(key)).signal(
+                Signals.STRIPE_EVENT, self._event
+            )
+        except FailureError:
+            # It came to rest in this moment: once more, it is started now.
+            self._news = True

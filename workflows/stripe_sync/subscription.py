@@ -1,0 +1,174 @@
+"""One Stripe subscription: the account's window, and its settlement on cancellation."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+with workflow.unsafe.imports_passed_through():
+    from contracts import search_attributes
+    from contracts.messages.invoices import StripeEvent
+    from contracts.messages.subscriptions import (
+        ApplySubscription,
+        CancellationClaimed,
+        ClaimCancellation,
+        StripeSubscriptionSnapshot,
+        SubscriptionApplied,
+        SubscriptionDraft,
+        SubscriptionFault,
+        SubscriptionOutcome,
+        SubscriptionRef,
+    )
+    from contracts.names import Activities, Signals, Workflows
+    from workflows.invoices.start import start_invoice
+    from workflows.steps import STEP_FAILED, billing_step, clock, local_step, permanent_reason, stripe_step
+
+_CREATED = "customer.subscription.created"
+# Stripe often makes a subscription and changes it at once, and the second event may come first.
+_NEWS_OF_CREATION = timedelta(hours=1)
+_RETRY_FIRST, _RETRY_LONGEST = timedelta(hours=1), timedelta(days=1)
+
+
+@workflow.defn(name=Workflows.SUBSCRIPTION)
+class SubscriptionWorkflow:
+    """Keeps the account's windows in step with Stripe; a cancellation is settled by an invoice of its own.
+
+    An event only wakes it: the subscription is fetched anew. When nothing is awaited it rests (completes).
+    """
+
+    @workflow.init
+    def __init__(self, ref: SubscriptionRef) -> None:
+        self._ref = ref
+        self._news = True
+        self._retry = False
+        self._seen_at_creation = ref.seen_at_creation
+        self._heard: datetime | None = None
+        self._wait = _RETRY_FIRST
+
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this subscription.")
+    def stripe_event(self, event: StripeEvent) -> None:
+        """Wake up; what the event says is not believed, only looked up."""
+        self._news = True
+        self._seen_at_creation |= event.type == _CREATED
+        self._heard = min(self._heard or event.created, event.created)
+
+    @workflow.signal(name=Signals.RETRY, description="Go on, after the cause of the failure was mended.")
+    def retry(self) -> None:
+        """Try again what failed for good."""
+        self._retry = True
+
+    @workflow.run
+    async def run(self, ref: SubscriptionRef) -> SubscriptionOutcome:
+        """Bring the windows in step until there is no news."""
+        note = ""
+        while self._news:
+            self._news = False
+            try:
+                note = await self._apply()
+            except STEP_FAILED as error:
+                await self._await_operator(permanent_reason(error))
+            await workflow.wait_condition(workflow.all_handlers_finished)
+        workflow.set_current_details(f"{note} Nothing is awaited, since {clock()}.")
+        return SubscriptionOutcome(stripe_subscription_id=ref.stripe_subscription_id, note=note)
+
+    async def _apply(self) -> str:
+        ref = self._ref.stripe_subscription_id
+        subscription = await self._fetch(ref)
+        looked_at: list[str] = []
+        applied = await self._bring_in_step(subscription, looked_at)
+        while applied.overlaps is not None:
+            # The other one may have ended without word so far: events come in any order, or never.
+            other = await self._bring_in_step(await self._fetch(applied.overlaps), [ref])
+            await self._settle(applied.overlaps, other)
+            looked_at.append(applied.overlaps)
+            applied = await self._bring_in_step(subscription, looked_at)
+        if applied.attribution_id is not None:
+            workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(applied.attribution_id)])
+        return f"{applied.note} {await self._settle(ref, applied)}".strip()
+
+    async def _fetch(self, stripe_subscription_id: str) -> StripeSubscriptionSnapshot:
+        workflow.set_current_details(f"Fetching {stripe_subscription_id} from Stripe, since {clock()}.")
+        return await stripe_step(
+            Activities.RETRIEVE_SUBSCRIPTION,
+            SubscriptionRef(stripe_subscription_id=stripe_subscription_id),
+            StripeSubscriptionSnapshot,
+            f"Retrieve {stripe_subscription_id}",
+        )
+
+    async def _bring_in_step(
+        self, subscription: StripeSubscriptionSnapshot, looked_at: list[str]
+    ) -> SubscriptionApplied:
+        own = subscription.stripe_subscription_id == self._ref.stripe_subscription_id
+        if own and self._heard is not None and subscription.created is not None:
+            self._seen_at_creation |= self._heard - subscription.created < _NEWS_OF_CREATION
+        return await billing_step(
+            Activities.APPLY_SUBSCRIPTION,
+            ApplySubscription(
+                subscription=subscription,
+                seen_at_creation=own and self._seen_at_creation,
+                heard=self._heard if own else None,
+                looked_at=looked_at,
+            ),
+            SubscriptionApplied,
+            f"Bring the account's windows in step: {subscription.stripe_subscription_id} is {subscription.status}",
+        )
+
+    async def _settle(self, stripe_subscription_id: str, applied: SubscriptionApplied) -> str:
+        """After its end: claim what is not billed yet up to then."""
+        if applied.attribution_id is None or applied.ended is None:
+            return ""
+        if applied.final_draft is not None:
+            claimed = await self._claim_draft(applied.attribution_id, applied.final_draft, applied.ended)
+            if claimed.invoice_key is not None:
+                await self._start_invoice(claimed.invoice_key)
+            return claimed.note
+        claimed = await billing_step(
+            Activities.CLAIM_CANCELLATION,
+            ClaimCancellation(
+                attribution_id=applied.attribution_id,
+                stripe_subscription_id=stripe_subscription_id,
+                cutoff=applied.ended,
+                paused=applied.paused,
+            ),
+            CancellationClaimed,
+            f"Claim the usage up to the cancellation at {applied.ended:%Y-%m-%d %H:%M:%S UTC}",
+        )
+        if claimed.invoice_key is not None:
+            await self._start_invoice(claimed.invoice_key)
+        return claimed.note
+
+    async def _claim_draft(self, attribution_id: str, draft: str, cutoff: datetime) -> CancellationClaimed:
+        return await billing_step(
+            Activities.CLAIM_SUBSCRIPTION_DRAFT,
+            SubscriptionDraft(attribution_id=attribution_id, stripe_invoice_id=draft, cutoff=cutoff),
+            CancellationClaimed,
+            f"Claim the usage for {draft}, up to {cutoff:%Y-%m-%d %H:%M:%S UTC}",
+        )
+
+    async def _start_invoice(self, key: str) -> None:
+        try:
+            await start_invoice(key)
+        except WorkflowAlreadyStartedError:
+            workflow.logger.info("invoice %s is under way already", key)
+
+    async def _await_operator(self, reason: str) -> None:
+        workflow.set_current_details(
+            f"**Blocked** since {clock()}: {reason}\n\nMend the cause, then send the signal `{Signals.RETRY}`. "
+            f"News from Stripe tries again too, and so does time: after {self._wait}."
+        )
+        if workflow.patched("subscription-faults"):
+            fault = SubscriptionFault(stripe_subscription_id=self._ref.stripe_subscription_id, reason=reason)
+            await local_step(Activities.RECORD_SUBSCRIPTION_FAULT, fault, SubscriptionFault)
+        if workflow.info().is_continue_as_new_suggested():
+            await workflow.wait_condition(workflow.all_handlers_finished)
+            if not (self._retry or self._news):
+                workflow.continue_as_new(self._ref.model_copy(update={"seen_at_creation": self._seen_at_creation}))
+        try:
+            await workflow.wait_condition(
+                lambda: self._retry or self._news, timeout=self._wait, timeout_summary="Try again without news"
+            )
+        except TimeoutError:
+            self._wait = min(self._wait * 2, _RETRY_LONGEST)
+        self._news, self._retry = True, False
