@@ -8,10 +8,9 @@ from contextlib import asynccontextmanager
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.heartbeats import beating
-from billing.errors import EditedInvoiceError, PermanentError
+from billing.errors import DecisionRefusedError, EditedInvoiceError, PermanentError
 from contracts.messages.base import Message
 from contracts.messages.invoices import EditedFigures
-from storage.invoices.decisions import DecisionRefusedError
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.postgres.invoices import InvoiceActivities
 from bench import floor
 from bench.usage import PERIOD
-from billing.invoice.states import InvoiceReason
+from billing.invoice.key import InvoiceReason
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from billing.pricing.rating import RateCard

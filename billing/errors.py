@@ -11,7 +11,8 @@ PerdureError
     │   └── EditedInvoiceError    Stripe's figures are not ours: a person changed them
     ├── StripeRefusedError    Stripe refuses the request and always will
     ├── WrongModeError        Stripe's object is of test mode in a live deployment, or the reverse
-    └── IllegalTransitionError  an invoice cannot go from this state to that
+    ├── IllegalTransitionError  an invoice cannot go from this state to that
+    └── DecisionRefusedError    the invoice does not wait for this decision
 """
 
 
@@ -67,3 +68,7 @@ class WrongModeError(PermanentError):
 
 class IllegalTransitionError(PermanentError):
     """An invoice cannot go from its state to the wanted one."""
+
+
+class DecisionRefusedError(PermanentError):
+    """The invoice does not wait for this decision; the message says what it does instead."""

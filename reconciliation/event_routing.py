@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from billing.accounts.attribution import is_attribution_id
+from billing.attribution import is_attribution_id
 from billing.errors import InputError
 from billing.invoice.states import DEAD, InvoiceState
 from billing.periods import BillingPeriod

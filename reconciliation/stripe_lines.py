@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.invoice.states import MOST_LINES
 from billing.pricing.graduation import tiers_in_words
 from billing.pricing.rating import LineKind, RatedLine
-from storage.invoices.records import InvoiceLineRecord, InvoiceRecord
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.step import step
-from billing.accounts.attribution import is_attribution_id
 from billing.accounts.windows import Clash, Window, place
+from billing.attribution import is_attribution_id
 from billing.errors import PermanentError
 from billing.invoice.policy import ChargeOn
 from billing.usage.rows import AccountRow

@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.step import step
+from billing.invoice.record import InvoiceRecord
 from contracts.messages.credit_notes import (
     BlockCreditNote,
     CreditedInvoice,
@@ -21,7 +22,6 @@ from contracts.names import Activities
 from storage.invoices import credit_notes as store
 from storage.invoices import invoices
 from storage.invoices.credit_notes import CreditNoteRecord, StripeCreditNote
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 
 

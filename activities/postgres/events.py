@@ -16,11 +16,11 @@ from contracts.messages.events import (
     MoveCursor,
     WakeUpsDelivered,
 )
-from contracts.messages.wake_up import signal_with_start
 from contracts.names import Activities, Workflows
 from reconciliation.event_routing import is_satisfied
 from storage.postgres.database import Database
 from storage.recovery import event_cursor
+from temporal.start import signal_with_start
 
 
 class EventActivities:

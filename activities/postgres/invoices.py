@@ -11,6 +11,7 @@ from activities.postgres.scopes import policy_of
 from activities.postgres.settlement import check_books, states_to_reach
 from activities.step import step
 from billing.invoice.policy import ChargeOn, Finalization
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
 from contracts import stripe_metadata
@@ -32,7 +33,6 @@ from settings import Settings
 from storage.invoices import invoices as store
 from storage.invoices.decisions import record_payment_attempts
 from storage.invoices.invoices import UnknownInvoiceError
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from storage.reports.rebuilding import report_content
 from storage.reports.store import ReportStore

@@ -6,8 +6,8 @@ from temporalio import activity
 
 from activities.postgres.scopes import claim_scope, period_limits
 from activities.step import step
+from billing.assessment.assessment import Outcome
 from billing.periods import BillingPeriod
-from billing.pricing.assessment import Outcome
 from billing.pricing.rating import RateCard
 from contracts.messages.periods import ApprovePeriod, PeriodRef
 from contracts.names import Activities

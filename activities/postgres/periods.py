@@ -10,8 +10,8 @@ from temporalio.exceptions import ApplicationError
 from activities.postgres.period_limits import PeriodLimitActivities
 from activities.postgres.scopes import claim_scope
 from activities.step import step
+from billing.invoice.key import InvoiceReason, invoice_key
 from billing.invoice.policy import ChargeOn
-from billing.invoice.states import InvoiceReason, invoice_key
 from billing.periods import BillingPeriod
 from billing.pricing.rating import RateCard
 from contracts.messages.periods import (

@@ -6,10 +6,11 @@ from temporalio import activity
 
 from activities.postgres.scopes import claim_scope
 from activities.step import step
+from billing.assessment.assessment import ClaimScope
 from billing.errors import MismatchError, PermanentError, ReportError
-from billing.invoice.states import InvoiceReason, key_subject
+from billing.invoice.key import InvoiceReason, key_subject
+from billing.invoice.record import InvoiceRecord
 from billing.periods import BillingPeriod
-from billing.pricing.assessment import ClaimScope
 from billing.pricing.rating import RateCard
 from billing.report.format import ReportHeader
 from contracts import stripe_metadata
@@ -19,7 +20,6 @@ from contracts.names import Activities
 from settings import Settings
 from storage.accounts import accounts
 from storage.invoices import invoices
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from storage.recovery.adoption import StoredReport, StripeSide, adopt_invoice
 from storage.reports.store import ReportStore

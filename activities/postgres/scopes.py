@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from billing.assessment.assessment import ClaimScope
+from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import ChargeOn, Finalization, Limits, Policy, parse_amounts
-from billing.invoice.states import InvoiceReason
 from billing.periods import BillingPeriod
-from billing.pricing.assessment import ClaimScope
 from settings import Settings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from billing.errors import EditedInvoiceError, MismatchError, MissingReportError
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
 from billing.report.check import LineSum, ReportCheck
 from billing.report.format import ReportHeader, parse_report_id
@@ -12,7 +13,6 @@ from contracts import stripe_metadata
 from contracts.messages.invoices import StripeInvoiceSnapshot, lines_digest, stripe_figures
 from reconciliation.stripe_lines import expected_lines
 from storage.invoices import invoices as store
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from storage.reports.rebuilding import restore_report
 from storage.reports.store import ReportStore

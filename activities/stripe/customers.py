@@ -12,7 +12,7 @@ from temporalio import activity
 
 from activities.stripe.client import as_dict, instant, keyed
 from activities.stripe.errors import stored_failure, stripe_step
-from billing.accounts.attribution import is_attribution_id
+from billing.attribution import is_attribution_id
 from contracts import stripe_metadata
 from contracts.messages.invoices import CustomerFound, CustomerOrder
 from contracts.messages.subscriptions import (

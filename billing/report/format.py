@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from billing.accounts.attribution import is_attribution_id
+from billing.attribution import is_attribution_id
 from billing.errors import InputError, ReportError
-from billing.invoice.states import InvoiceReason
+from billing.invoice.key import InvoiceReason
 from billing.periods import BillingPeriod
 from billing.pricing.rating import LineKind, RatedLine, TierShare
 from billing.report.canonical import Fields, format_credits, format_decimal, format_instant, quoted, utf8

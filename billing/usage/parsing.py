@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Literal, TypeVar, get_args
 from uuid import UUID
 
-from billing.accounts.attribution import parse_attribution_id
+from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.money import parse_currency
 from billing.usage.rows import AccountRow, InstanceRow, RowFault

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from pydantic import Field
 
+from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import BlockedKind, ChargeOn, Finalization
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts.messages.base import Message
 
 

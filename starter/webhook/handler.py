@@ -26,7 +26,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from contracts.messages.wake_up import WakeUp, signal_with_start
+from contracts.messages.wake_up import WakeUp
 from reconciliation.event_routing import MalformedEventError, Unheeded, parse, wake_up
 from starter.webhook.connections import ConnectionLimits, Connections
 from starter.webhook.rate_limited_log import SparingLog
@@ -34,6 +34,7 @@ from starter.webhook.readiness import Readiness, reaches
 from starter.webhook.replays import Replays
 from starter.webhook.signature import SignatureError, verify_signature
 from starter.webhook.trust import ANY, WRONG_ACCOUNT, WRONG_MODE, Trust, is_other_version
+from temporal.start import signal_with_start
 
 logger = logging.getLogger("perdure.webhook")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.accounts.attribution import PATTERN
+from billing.attribution import PATTERN
 from billing.audit.checks import AuditScope, Check
 from billing.invoice.policy import Policy
 from billing.periods import BillingPeriod

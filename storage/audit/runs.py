@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.audit.checks import AuditScope, Check
+from billing.audit.finding import Finding
 from billing.errors import PermanentError
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
@@ -21,19 +22,6 @@ _PAGE = 1000
 
 class UnknownAuditError(PermanentError):
     """Postgres does not know this audit."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One discrepancy. `kind` names what differs and what to do (`billing.audit.checks.REMEDIES`); `detail` gives figures."""
-
-    kind: str
-    detail: str
-    attribution_id: str | None = None
-    instance_id: str | None = None
-    invoice_key: str | None = None
-    stripe_id: str | None = None
-    report_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.audit.checks import AuditScope, Check
-from storage.audit.runs import Finding, add_findings
-from storage.invoices.records import InvoiceRecord, with_lines
+from billing.audit.finding import Finding
+from billing.invoice.record import InvoiceRecord
+from storage.audit.runs import add_findings
+from storage.invoices.records import with_lines
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.assessment.assessment import ClaimScope, InvoicePreview, Outcome
 from billing.errors import MismatchError
 from billing.invoice.policy import Finalization
 from billing.invoice.states import InvoiceState, check_transition
-from billing.pricing.assessment import ClaimScope, InvoicePreview, Outcome
 from billing.pricing.rating import LineKind, RateCard
 from storage.claims import claims
 from storage.claims import writing as claim_writing

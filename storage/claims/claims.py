@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.pricing.assessment import (
+from billing.assessment.assessment import (
     BillableAccount,
     ClaimScope,
     DraftInvoice,
@@ -24,9 +24,9 @@ from billing.pricing.assessment import (
     UsageLine,
     assess,
 )
+from billing.assessment.slices import usage_parameters
 from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard
-from billing.pricing.slices import usage_parameters
 from billing.report.canonical import format_instant
 from storage.accounts.policies import account_policy
 from storage.claims.writing import drafts_of, write_invoices, write_outcomes

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.pricing.assessment import BillableAccount, ClaimScope, DraftInvoice, InvoicePreview, Outcome
+from billing.assessment.assessment import BillableAccount, ClaimScope, DraftInvoice, InvoicePreview, Outcome
 from billing.pricing.rating import LineKind, RateCard, RatedLine
 from storage.postgres.statements import statement
 

@@ -6,17 +6,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.errors import PermanentError
+from billing.errors import DecisionRefusedError
 from billing.invoice.policy import BlockedKind, ChargeOn, Finalization
 from billing.invoice.states import DEAD, InvoiceState, check_transition
 from billing.money import format_amount
 from storage.invoices.invoices import lock_invoice
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
-
-
-class DecisionRefusedError(PermanentError):
-    """The invoice does not wait for this decision; the message says what it does instead."""
 
 
 async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:

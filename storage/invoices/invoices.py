@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import IllegalTransitionError, MismatchError, PermanentError
 from billing.invoice.policy import BlockedKind
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, OPEN, InvoiceState, check_transition
 from billing.report.format import ReportClaim
-from storage.invoices.records import InvoiceRecord, with_lines
+from storage.invoices.records import with_lines
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 

@@ -1,97 +1,21 @@
-"""An invoice with its lines, as Postgres holds it."""
+"""Reading invoices with their lines."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import BlockedKind, ChargeOn, Finalization
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
+from billing.invoice.states import InvoiceState
 from billing.pricing.rating import LineKind, RatedLine, TierShare
 from storage.postgres.statements import statement
-
-
-@dataclass(frozen=True)
-class InvoiceLineRecord:
-    """A line, numbered from 1. `carried_us` of its duration is from before the period's start."""
-
-    line_no: int
-    rated: RatedLine
-    carried_us: int
-
-
-@dataclass(frozen=True)
-class InvoiceRecord:
-    """An invoice with its lines. `amount` in minor units; `voided_at` also when it was deleted.
-
-    `ordinal` counts invoices of the same identity, each after the death of the one before; `generation` counts how
-    often this one was resumed, `revision` how often its usage was claimed anew; both are part of its idempotency
-    keys. `approved_amount`: what a person approved. `found_subtotal`: Stripe's, that blocks it; `accepted_subtotal`:
-    Stripe's, that a person accepted in place of ours. All in minor units. `written_off`: dead, and its usage is not
-    billed again.
-    """
-
-    id: int
-    key: str
-    attribution_id: str
-    billing_period: str
-    reason: InvoiceReason
-    subject: str
-    ordinal: int
-    generation: int
-    state: InvoiceState
-    blocked_reason: str | None
-    blocked_since: datetime | None
-    resume_state: InvoiceState | None
-    cutoff: datetime
-    currency: str
-    amount: int
-    credits: Decimal
-    rate_card_digest: str
-    stripe_customer_id: str | None
-    report_id: str | None
-    stripe_invoice_id: str | None
-    claimed_at: datetime
-    drafted_at: datetime | None
-    finalized_at: datetime | None
-    billed_at: datetime | None
-    paid_at: datetime | None
-    uncollectible_at: datetime | None
-    voided_at: datetime | None
-    updated_at: datetime
-    charge_on: ChargeOn
-    finalization: Finalization
-    finalize_at: datetime | None
-    revision: int
-    blocked_kind: BlockedKind | None
-    approved_amount: int | None
-    approved_at: datetime | None
-    approved_by: str | None
-    found_subtotal: int | None
-    found_digest: str | None
-    accepted_subtotal: int | None
-    accepted_digest: str | None
-    replaces_stripe_invoice_id: str | None
-    void_requested_at: datetime | None
-    void_requested_by: str | None
-    void_reason: str | None
-    written_off: bool
-    payment_attempts: int
-    payment_failed_at: datetime | None
-    lines: tuple[InvoiceLineRecord, ...]
-
-    @property
-    def awaits_approval(self) -> bool:
-        """Whether it is a draft that a person has to approve first."""
-        waits = self.state is InvoiceState.DRAFT and self.finalization is Finalization.APPROVAL
-        return waits and self.approved_amount is None
 
 
 async def with_lines(connection: AsyncConnection, rows: Sequence[Any]) -> list[InvoiceRecord]:

@@ -9,9 +9,9 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from billing.accounts.attribution import PATTERN
+from billing.assessment.assessment import Outcome
+from billing.attribution import PATTERN
 from billing.invoice.states import OPEN
-from billing.pricing.assessment import Outcome
 from billing.pricing.rating import RateCard
 from storage.postgres.database import Database
 from storage.postgres.statements import statement

@@ -16,11 +16,12 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.assessment.assessment import BillableAccount, ClaimScope, DraftInvoice
 from billing.errors import PermanentError
+from billing.invoice.key import InvoiceReason, key_subject
 from billing.invoice.policy import ChargeOn
-from billing.invoice.states import DEAD, InvoiceReason, InvoiceState, key_subject
+from billing.invoice.states import DEAD, InvoiceState
 from billing.periods import BillingPeriod
-from billing.pricing.assessment import BillableAccount, ClaimScope, DraftInvoice
 from billing.pricing.rating import LineKind, RateCard
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from billing.errors import ReportError
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
 from billing.report.canonical import format_instant
 from billing.report.format import ReportHeader, ReportLine, encode_claim, encode_header
 from storage.invoices import invoices
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 from storage.reports.store import ReportStore

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 from billing.audit.checks import AuditScope
+from billing.invoice.record import InvoiceRecord
 from billing.report.format import ReportClaim
-from storage.invoices.records import InvoiceRecord, with_lines
+from storage.invoices.records import with_lines
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.accounts.attribution import PATTERN
+from billing.attribution import PATTERN
 from billing.errors import MismatchError
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.key import InvoiceReason
+from billing.invoice.states import InvoiceState
 from billing.pricing.rating import DEFAULT_CLASS, RateCard, rate_credits
 from storage.postgres.database import Database
 from storage.postgres.statements import statement

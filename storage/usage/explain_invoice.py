@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import MismatchError
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 from storage.usage.explain import judging

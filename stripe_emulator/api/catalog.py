@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from stripe_emulator.engine.context import Context, Text, merge_metadata, new_id
+from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.objects import Text, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.http.errors import StripeError
 from stripe_emulator.http.params import (

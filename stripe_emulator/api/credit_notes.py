@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from decimal import ROUND_HALF_UP, Decimal
 
-from stripe_emulator.engine.context import Context, Text, dumps, listed, merge_metadata, new_id
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.refunds import refund
 from stripe_emulator.engine.invoices.state import transition
 from stripe_emulator.engine.invoices.taxes import tax_of, taxes
+from stripe_emulator.engine.objects import Text, dumps, listed, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.http.errors import StripeError
 from stripe_emulator.http.params import (

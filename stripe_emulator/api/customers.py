@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import secrets
 
-from stripe_emulator.engine.context import Context, Text, dumps, merge_metadata, new_id
+from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.objects import Text, dumps, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.subscriptions.state import ENDED, end_subscription
 from stripe_emulator.http.params import (
@@ -127,7 +128,7 @@ def list_all(ctx: Context) -> Text:
 
 def search(ctx: Context) -> Text:
     """Customers by a search query; lags behind writes."""
-    return ctx.search.find(ctx, "customer", "/v1/customers/search")
+    return ctx.search.find(ctx.params, "customer", "/v1/customers/search")
 
 
 ENDPOINTS = [

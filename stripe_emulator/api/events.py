@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from stripe_emulator.engine.context import Context, Text, dumps, listed
+from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.objects import Text, dumps, listed
 from stripe_emulator.engine.store import Query
 from stripe_emulator.http.errors import StripeError
 from stripe_emulator.http.params import EXPAND, Params, list_of, listing, one_or_range, string

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from stripe_emulator.engine.context import Context, Text, dumps, merge_metadata, new_id
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.lines import (
     ITEM_FIELDS,
     add_lines,
@@ -15,6 +15,7 @@ from stripe_emulator.engine.invoices.lines import (
     value_of,
 )
 from stripe_emulator.engine.invoices.state import require_draft
+from stripe_emulator.engine.objects import Text, dumps, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.http.errors import StripeError
 from stripe_emulator.http.params import EXPAND, Params, boolean, currency, listing, one_or_range, string

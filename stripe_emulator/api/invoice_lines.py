@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stripe_emulator.api.invoice_items import attach
-from stripe_emulator.engine.context import Context, Text, merge_metadata
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.lines import (
     LINE_FIELDS,
     LINE_UNSUPPORTED,
@@ -15,6 +15,7 @@ from stripe_emulator.engine.invoices.lines import (
     refresh,
 )
 from stripe_emulator.engine.invoices.state import require_draft
+from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.http.params import EXPAND, Params, choice, list_of, listing, metadata, string
 from stripe_emulator.http.routing import Endpoint

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from stripe_emulator.api.invoice_items import take_in_pending
-from stripe_emulator.engine.context import Context, Text, merge_metadata
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.state import delete_draft, new_invoice, require_draft, set_schedule
 from stripe_emulator.engine.invoices.taxes import AUTOMATIC_TAX, enable
+from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.subscriptions.invoices import parent_of
 from stripe_emulator.http.errors import StripeError
@@ -159,7 +160,7 @@ def list_all(ctx: Context) -> Text:
 
 def search(ctx: Context) -> Text:
     """Invoices by a search query; lags behind writes."""
-    return ctx.search.find(ctx, "invoice", "/v1/invoices/search")
+    return ctx.search.find(ctx.params, "invoice", "/v1/invoices/search")
 
 
 def update(ctx: Context) -> Text:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from stripe_emulator.api.subscription_params import CANCELLATION_DETAILS, CHANGED_ITEM, NEW_ITEM, TRIAL_SETTINGS
-from stripe_emulator.engine.context import Context, Text, merge_metadata
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.taxes import AUTOMATIC_TAX, enable
+from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.subscriptions.invoices import bill_end, bill_now, first_share, rest, whole
 from stripe_emulator.engine.subscriptions.state import (
@@ -195,7 +196,7 @@ def resume(ctx: Context) -> Text:
 
 def search(ctx: Context) -> Text:
     """Subscriptions by a search query; lags behind writes."""
-    return ctx.search.find(ctx, "subscription", "/v1/subscriptions/search")
+    return ctx.search.find(ctx.params, "subscription", "/v1/subscriptions/search")
 
 
 def list_all(ctx: Context) -> Text:

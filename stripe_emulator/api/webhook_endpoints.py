@@ -6,8 +6,9 @@ import secrets
 from urllib.parse import urlsplit
 
 from stripe_emulator.config import API_VERSION
-from stripe_emulator.engine.context import Context, Text, merge_metadata, new_id
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.event_types import EVENT_TYPES
+from stripe_emulator.engine.objects import Text, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.http.errors import StripeError
 from stripe_emulator.http.params import (

@@ -5,14 +5,22 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from stripe_emulator.config import API_VERSION
-from stripe_emulator.engine.context import Context, dumps, new_id
+from stripe_emulator.engine.objects import dumps, new_id
 from stripe_emulator.engine.store import Obj, Store
 
 if TYPE_CHECKING:
     from stripe_emulator.http.faults import WebhookFaults
+
+
+class Origin(Protocol):
+    """What an event says of the request, or the timer, that it comes from; `now` in seconds since 1970."""
+
+    now: int
+    request_id: str | None
+    idempotency_key: str | None
 
 
 class EventLog:
@@ -33,18 +41,18 @@ class EventLog:
             (one["id"], frozenset(one["enabled_events"])) for one in endpoints if one["status"] == "enabled"
         ]
 
-    def emit(self, context: Context, kind: str, text: str, previous: Obj | None) -> None:
+    def emit(self, origin: Origin, kind: str, text: str, previous: Obj | None) -> None:
         """Store an event of the object's JSON text and queue its deliveries."""
         event_id = new_id("evt_1")
         targets = [endpoint for endpoint, events in self._endpoints if kind in events or "*" in events]
         changed = f',"previous_attributes":{dumps(previous)}' if previous else ""
-        request = dumps({"id": context.request_id, "idempotency_key": context.idempotency_key})
+        request = dumps({"id": origin.request_id, "idempotency_key": origin.idempotency_key})
         body = (
-            f'{{"id":"{event_id}","object":"event","api_version":"{API_VERSION}","created":{context.now},'
+            f'{{"id":"{event_id}","object":"event","api_version":"{API_VERSION}","created":{origin.now},'
             f'"data":{{"object":{text}{changed}}},"livemode":false,"pending_webhooks":{len(targets)},'
             f'"request":{request},"type":"{kind}"}}'
         )
-        self._store.add("event", event_id, context.now, kind, body)
+        self._store.add("event", event_id, origin.now, kind, body)
         for endpoint in targets:
             self._queue(event_id, kind, endpoint, body)
         if targets:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
-from stripe_emulator.engine.context import Text
+from stripe_emulator.engine.objects import Text
+from stripe_emulator.engine.store import Obj, Store
 from stripe_emulator.http.errors import StripeError
-
-if TYPE_CHECKING:
-    from stripe_emulator.engine.context import Context
-    from stripe_emulator.engine.store import Obj, Store
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "customer": ("email", "name", "phone", "created"),
@@ -63,7 +61,7 @@ class SearchIndex:
         if rows:
             self._store.run("DELETE FROM search_pending WHERE kind=? AND due<=?", (kind, now))
 
-    def find(self, context: Context, kind: str, url: str) -> Text:
+    def find(self, params: Mapping[str, Any], kind: str, url: str) -> Text:
         """The answer to a search request, newest first.
 
         Raises:
@@ -71,12 +69,12 @@ class SearchIndex:
         """
         with self._store.transaction():
             self._catch_up(kind)
-        found = self._evaluate(kind, context.params["query"])
+        found = self._evaluate(kind, params["query"])
         places = sorted(
             ((place, one) for one in found if (place := self._store.place(kind, one)) is not None), reverse=True
         )
-        start = _offset(context.params.get("page"))
-        limit = context.params.get("limit", 10)
+        start = _offset(params.get("page"))
+        limit = params.get("limit", 10)
         texts = [self._store.text(kind, one) or "" for _, one in places[start : start + limit]]
         more = len(places) > start + limit
         page = f'"page_{start + limit}"' if more else "null"

@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from stripe_emulator.engine.context import Context, dumps
+from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.objects import dumps
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.http.errors import StripeError
 

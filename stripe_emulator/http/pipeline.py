@@ -15,8 +15,9 @@ from aiohttp import web
 from stripe_emulator.api import ENDPOINTS
 from stripe_emulator.config import API_VERSION, Behaviour, EmulatorConfig
 from stripe_emulator.engine.clock import Clock
-from stripe_emulator.engine.context import Account, Context, dumps
+from stripe_emulator.engine.context import Account, Context
 from stripe_emulator.engine.events import EventLog
+from stripe_emulator.engine.objects import dumps
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Store
 from stripe_emulator.http.errors import StripeError

@@ -14,6 +14,7 @@ from temporalio.testing import ActivityEnvironment
 import settings as product_settings
 from activities.postgres.invoices import InvoiceActivities
 from activities.postgres.settlement import states_to_reach
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
 from contracts.messages.invoices import (
     DraftMade,
@@ -25,7 +26,6 @@ from contracts.messages.invoices import (
 )
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import load_invoice
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from storage.reports.rebuilding import report_content
 from storage.reports.store import ReportStore

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 
+from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.pricing.rating import LineKind, RatedLine, TierShare
 from reconciliation.stripe_lines import expected_lines, stripe_lines
-from storage.invoices.records import InvoiceLineRecord, InvoiceRecord
 
 START = datetime(2022, 1, 1, tzinfo=UTC)
 LINE = RatedLine("c", START, Decimal("0.5"), False, Decimal("0.01"), 3_600_000_000, Decimal(30), 30)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from hypothesis import strategies as st
 
-from billing.invoice.states import InvoiceReason
+from billing.invoice.key import InvoiceReason
 from billing.pricing.rating import RateCard, RateVersion
 from billing.report.format import ReportClaim, ReportHeader, ReportLine
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.accounts.attribution import PATTERN, is_attribution_id, parse_attribution_id
+from billing.attribution import PATTERN, is_attribution_id, parse_attribution_id
 from billing.errors import InputError
 
 

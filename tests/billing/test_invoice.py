@@ -7,7 +7,8 @@ from itertools import product
 import pytest
 
 from billing.errors import IllegalTransitionError
-from billing.invoice.states import DEAD, OPEN, InvoiceReason, InvoiceState, check_transition, invoice_key
+from billing.invoice.key import InvoiceReason, invoice_key
+from billing.invoice.states import DEAD, OPEN, InvoiceState, check_transition
 
 S = InvoiceState
 STEPS = {

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.key import InvoiceReason
+from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
 from billing.usage.rows import AccountRow, InstanceRow
 from storage.accounts import accounts

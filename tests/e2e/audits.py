@@ -15,7 +15,9 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 
 from billing.audit.checks import REMEDIES, Check
+from billing.audit.finding import Finding
 from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.audit import AuditInput, AuditOutcome
@@ -23,8 +25,7 @@ from contracts.messages.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
 from devstack.servers.emulator import StripeEmulator
 from storage.accounts import policies
-from storage.audit.runs import Finding, audit_findings
-from storage.invoices.records import InvoiceRecord
+from storage.audit.runs import audit_findings
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 from tests.support.system import System, running_system, until

@@ -13,9 +13,10 @@ import pytest
 from temporalio.client import Client
 
 from billing.audit.checks import REMEDIES, Check
+from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from devstack.servers.emulator import StripeEmulator
-from storage.audit.runs import Finding, add_findings, record_check
+from storage.audit.runs import add_findings, record_check
 from tests.cli.conftest import Perdure
 from tests.e2e.audits import MAY, audited_system, bill, start_audit, unheard
 from tests.support.databases import FreshDatabase

@@ -14,9 +14,9 @@ from temporalio.client import Client
 from activities.postgres.audit import audit
 from billing.audit.checks import Check
 from billing.audit.kinds import Kind
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from devstack.servers.emulator import StripeEmulator
-from storage.invoices.records import InvoiceRecord
 from tests.e2e.audits import Audited, alter, audited, audited_system, bill
 from tests.support.databases import FreshDatabase
 from tests.support.system import System

@@ -15,10 +15,10 @@ from activities.stripe import audit as stripe_audit
 from billing.audit.checks import Check
 from billing.audit.kinds import Kind
 from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from devstack.servers.emulator import StripeEmulator
 from storage.invoices import credit_notes
-from storage.invoices.records import InvoiceRecord
 from tests.e2e.audits import (
     alter,
     audited,

@@ -14,13 +14,13 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from billing.errors import InputError
 from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.credit_notes import CreditNoteOutcome, CreditNoteRef
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
 from storage.invoices import credit_notes as store
 from storage.invoices.credit_notes import CreditNoteRecord
-from storage.invoices.records import InvoiceRecord
 from tests.support.system import System, until
 
 MAY = "2022-05"

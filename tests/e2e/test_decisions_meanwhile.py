@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Signals, Updates
 from storage.accounts import policies
-from storage.invoices.records import InvoiceRecord
 from temporal.decisions import decide
 from tests.support.system import System, until
 

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import text
 
 from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts.messages.invoices import ApproveInvoice, RebuildInvoice
 from contracts.names import Updates
 from storage.accounts import policies
-from storage.invoices.records import InvoiceRecord
 from temporal.decisions import decide
 from tests.e2e.test_policies import edited
 from tests.support.databases import Databases

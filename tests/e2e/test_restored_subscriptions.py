@@ -9,12 +9,12 @@ import pytest
 
 from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
 from billing.invoice.policy import ChargeOn
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts.messages.invoices import VoidInvoice
 from contracts.names import Updates
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
-from storage.invoices.records import InvoiceRecord
 from temporal.decisions import decide
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.e2e.test_credit_notes import credit

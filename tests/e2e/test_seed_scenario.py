@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.key import InvoiceReason
+from billing.invoice.states import InvoiceState
 from tests.support.system import System, at, until
 
 TEAM = "team:seed"

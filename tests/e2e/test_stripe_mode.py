@@ -15,10 +15,11 @@ from activities.stripe.mode import WRONG_MODE_METRIC, mode_of_key
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.invoices import StripeEvent
-from contracts.messages.wake_up import WakeUp, signal_with_start
+from contracts.messages.wake_up import WakeUp
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
 from devstack.servers.emulator import StripeEmulator
 from settings import SettingsError
+from temporal.start import signal_with_start
 from tests.support.metrics import metered
 from tests.support.system import System, running_system
 

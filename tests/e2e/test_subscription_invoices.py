@@ -9,12 +9,12 @@ import pytest
 from temporalio.service import RPCError
 
 from billing.invoice.policy import AccountPolicy, BlockedKind, ChargeOn, Finalization
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.invoices import ApproveInvoice, LookupOutcome, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
 from storage.accounts import policies
-from storage.invoices.records import InvoiceRecord
 from temporal.decisions import decide
 from tests.e2e.audits import audited
 from tests.e2e.subscribers import Subscribers, subscribing

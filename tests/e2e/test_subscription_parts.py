@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import AccountPolicy, ChargeOn
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.states import InvoiceState
 from storage.accounts import policies
 from storage.accounts.subscription_faults import list_faults
 from tests.e2e.subscribers import Subscribers, subscribing

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.key import InvoiceReason
+from billing.invoice.states import InvoiceState
 from contracts.names import BILLING_QUEUE, Signals
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.system import System, at

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
 from contracts import workflow_ids
 from contracts.messages.credit_notes import CreditNoteRef
@@ -26,7 +27,6 @@ from devstack.servers.emulator import StripeEmulator
 from storage.invoices import credit_notes, disputes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.disputes import DisputeRecord
-from storage.invoices.records import InvoiceRecord
 from temporal.decisions import decide
 from tests.e2e.conftest import migrated
 from tests.e2e.subscribers import Subscribers, subscribing

@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from billing.audit.checks import REMEDIES, AuditScope, Check
+from billing.audit.finding import Finding
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import RateCard
 from storage.audit.checks import run_database_check
-from storage.audit.runs import CheckRecord, Finding, audit_findings, begin_audit
+from storage.audit.runs import CheckRecord, audit_findings, begin_audit
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import move_invoice, record_draft, record_report
 from storage.postgres.database import Database

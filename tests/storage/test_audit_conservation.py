@@ -10,8 +10,9 @@ import pytest
 
 from billing.audit.checks import DATABASE_CHECKS, Check
 from billing.invoice.credit_notes import CreditKind, CreditOrder
+from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import AccountPolicy, Finalization
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
 from storage.accounts.policies import write_policy
 from storage.claims.claims import claim_page

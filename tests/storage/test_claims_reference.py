@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from billing.invoice.states import InvoiceReason, InvoiceState
-from billing.pricing.assessment import Outcome
+from billing.assessment.assessment import Outcome
+from billing.invoice.key import InvoiceReason
+from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import RateCard
 from storage.claims.claims import ClaimScope, claim_page, preview_page

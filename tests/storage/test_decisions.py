@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from billing.errors import DecisionRefusedError
+from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import AccountPolicy, ChargeOn
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.record import InvoiceRecord
+from billing.invoice.states import InvoiceState
 from storage.accounts.policies import NotHeldError, approve_period, hold_period, read_hold, write_policy
 from storage.claims.claims import claim_page
-from storage.invoices.decisions import DecisionRefusedError, approve_invoice, rebuild_invoice, request_void
+from storage.invoices.decisions import approve_invoice, rebuild_invoice, request_void
 from storage.invoices.invoices import block_invoice, load_invoice, record_draft, resume_invoice
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, card, instance, may, scope
 

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import LineKind, RateCard, TierShare
@@ -14,7 +15,6 @@ from storage.accounts.policies import write_policy
 from storage.claims.amendment import amend_invoice
 from storage.claims.claims import claim_page, preview_page
 from storage.invoices.invoices import load_invoice, move_invoice
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, cancellation, fetch, instance, june, may, scope
 

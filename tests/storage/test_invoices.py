@@ -6,6 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from billing.errors import IllegalTransitionError, MismatchError, PermanentError
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.report.format import ReportClaim
 from storage.claims.claims import claim_page
@@ -24,7 +25,6 @@ from storage.invoices.invoices import (
     unsettled_keys,
     verify_against_claims,
 )
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, claimed, fetch, instance, june, may, scope
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from billing.invoice.states import InvoiceReason
+from billing.invoice.key import InvoiceReason
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import RateCard
 from billing.usage.rows import AccountRow, InstanceRow

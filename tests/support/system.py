@@ -25,6 +25,8 @@ from temporalio.service import RPCError
 import settings as product_settings
 from activities.stripe.client import close_stripe_client, make_stripe_client
 from billing.audit.checks import DATABASE_CHECKS, AuditScope, Check
+from billing.audit.finding import Finding
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
 from billing.pricing.rate_card import load_rate_card
 from billing.usage.rows import AccountRow, InstanceRow
@@ -36,9 +38,8 @@ from reconciliation.event_routing import ENABLED_EVENTS
 from starter.webhook.handler import PATH, Webhook
 from storage.accounts import accounts
 from storage.audit.checks import run_database_check
-from storage.audit.runs import Finding, audit_findings, begin_audit
+from storage.audit.runs import audit_findings, begin_audit
 from storage.invoices import invoices
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from storage.postgres.roles import BILLING
 from storage.reports.store import ReportStore

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from billing.accounts.attribution import is_attribution_id
+from billing.attribution import is_attribution_id
 from contracts import search_attributes
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from reconciliation.event_routing import ENABLED_EVENTS, INVOICE_EVENTS

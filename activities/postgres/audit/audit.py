@@ -11,6 +11,7 @@ from activities.postgres.audit.reports import check_reports
 from activities.postgres.scopes import policy_of
 from activities.step import step
 from billing.audit.checks import AuditScope, Check
+from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from billing.periods import BillingPeriod
 from billing.pricing.rating import RateCard
@@ -32,7 +33,7 @@ from settings import Settings
 from storage.audit import runs as audits
 from storage.audit import stripe as audit_stripe
 from storage.audit.checks import run_database_check
-from storage.audit.runs import CheckRecord, Finding
+from storage.audit.runs import CheckRecord
 from storage.postgres.database import Database
 from storage.reports.reported_invoices import reported_invoices
 from storage.reports.store import ReportStore

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from billing.audit.checks import Check
+from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from billing.invoice.policy import ChargeOn
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
 from billing.money import format_amount
 from contracts import stripe_metadata
 from contracts.messages.audit import StripeInvoiceFacts
 from contracts.messages.invoices import lines_digest
 from reconciliation.stripe_lines import expected_lines
-from storage.audit.runs import Finding
-from storage.invoices.records import InvoiceRecord
 
 _S = InvoiceState
 _GONE = frozenset({"void", "deleted"})

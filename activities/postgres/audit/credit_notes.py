@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.postgres.audit.audit import scope_of
 from activities.postgres.audit.stripe import look_again_after
 from activities.step import step
+from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from billing.invoice.credit_notes import CreditNoteState
 from billing.money import format_amount
@@ -26,7 +27,6 @@ from contracts.messages.audit import (
 from contracts.names import Activities
 from settings import Settings
 from storage.audit import stripe as store
-from storage.audit.runs import Finding
 from storage.audit.stripe import DifferingCreditNote, StagedCreditNote
 from storage.postgres.database import Database
 

@@ -8,15 +8,15 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from activities.postgres.settlement import check_header
+from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from billing.errors import MismatchError, ReportError
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
 from billing.report.canonical import format_instant
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, parse_report_id
-from storage.audit.runs import Finding
 from storage.invoices import invoices
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 from storage.reports.reported_invoices import claims_of
 from storage.reports.store import ReportStore

@@ -11,6 +11,8 @@ from activities.postgres.audit.audit import scope_of
 from activities.postgres.audit.comparison import Compared, compare, in_motion
 from activities.step import step
 from billing.audit.checks import STRIPE_CHECKS, AuditScope, Check
+from billing.audit.finding import Finding
+from billing.invoice.record import InvoiceRecord
 from contracts import stripe_metadata
 from contracts.messages.audit import (
     AuditPage,
@@ -26,9 +28,7 @@ from contracts.messages.audit import (
 from contracts.names import Activities
 from settings import Settings
 from storage.audit import stripe as store
-from storage.audit.runs import Finding
 from storage.audit.stripe import StagedInvoice
-from storage.invoices.records import InvoiceRecord
 from storage.postgres.database import Database
 
 _SUSPECTS_A_PAGE = 20

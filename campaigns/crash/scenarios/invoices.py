@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from billing.invoice.policy import BlockedKind, Finalization
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from campaigns.crash.stage import Scenario, Stage
 from contracts import workflow_ids
@@ -14,7 +15,6 @@ from contracts.messages.invoices import RebuildInvoice
 from contracts.names import Signals, Updates
 from storage.accounts import policies
 from storage.invoices import invoices as store
-from storage.invoices.records import InvoiceRecord
 from temporal.decisions import approve_period, decide
 from tests.e2e.test_faults import one_day
 from tests.e2e.test_policies import DAY, MAY, account, approve, edited, void

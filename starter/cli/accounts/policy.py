@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from activities.postgres.scopes import policy_of
-from billing.accounts.attribution import parse_attribution_id
+from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.invoice.policy import ChargeOn, Finalization
 from billing.money import format_amount, parse_amount

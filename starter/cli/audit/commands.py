@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing.accounts.attribution import is_attribution_id
+from billing.attribution import is_attribution_id
 from billing.audit.checks import REMEDIES, AuditScope, Check
 from billing.errors import InputError
 from billing.money import format_amount
@@ -20,7 +20,8 @@ from settings import age
 from starter.cli import common, tables
 
 if TYPE_CHECKING:
-    from storage.audit.runs import AuditRecord, Finding
+    from billing.audit.finding import Finding
+    from storage.audit.runs import AuditRecord
     from storage.postgres.database import Database
 
 _USAGE = 2

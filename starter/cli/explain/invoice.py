@@ -9,20 +9,21 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from billing.invoice.states import DEAD, InvoiceReason
+from billing.invoice.key import InvoiceReason
+from billing.invoice.states import DEAD
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rating import LineKind, rate_credits
 from billing.report.canonical import format_decimal, format_instant
 from starter.cli import tables
 from starter.cli.explain.words import FATES, time
-from starter.cli.invoices.commands import find_invoice
 from starter.cli.invoices.document import invoice_document, print_invoice
+from starter.cli.invoices.lookup import find_invoice
 
 if TYPE_CHECKING:
+    from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
     from billing.pricing.rating import RateCard
     from settings import Settings
-    from storage.invoices.records import InvoiceLineRecord, InvoiceRecord
     from storage.postgres.database import Database
     from storage.usage.explain import Standing
     from storage.usage.explain_invoice import AccountUsage, InvoicedInterval

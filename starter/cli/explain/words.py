@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from billing.invoice.states import InvoiceReason, InvoiceState
+from billing.invoice.key import InvoiceReason
+from billing.invoice.states import InvoiceState
 from billing.report.canonical import format_decimal
 
 if TYPE_CHECKING:

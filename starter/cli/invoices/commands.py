@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing.accounts.attribution import parse_attribution_id
+from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.invoice.credit_notes import CreditNoteState
 from billing.invoice.policy import BlockedKind
@@ -20,11 +20,12 @@ from billing.periods import BillingPeriod
 from starter.cli import common, tables
 from starter.cli.invoices.credit import credited
 from starter.cli.invoices.document import invoice_document, print_invoice
+from starter.cli.invoices.lookup import find_invoice
 
 if TYPE_CHECKING:
+    from billing.invoice.record import InvoiceRecord
     from storage.invoices.credit_notes import CreditNoteRecord
     from storage.invoices.disputes import DisputeRecord
-    from storage.invoices.records import InvoiceRecord
     from storage.postgres.database import Database
 
     Listed = tuple[InvoiceRecord, list[CreditNoteRecord], list[DisputeRecord]]
@@ -136,20 +137,6 @@ async def _pages(
     ):
         yield page
         after = page[-1].key
-
-
-async def find_invoice(db: Database, key: str) -> InvoiceRecord:
-    """The invoice of this key.
-
-    Raises:
-        InputError: there is none.
-    """
-    from storage.invoices import invoices
-
-    record = await invoices.load_invoice(db, key)
-    if record is None:
-        raise InputError(f"there is no invoice {key!r}: `perdure invoices list` shows their keys")
-    return record
 
 
 def _period(text: str | None) -> str | None:

@@ -25,8 +25,8 @@ from contracts.names import BILLING_QUEUE, Signals, Workflows
 from starter.cli import common, tables
 
 if TYPE_CHECKING:
+    from billing.invoice.record import InvoiceRecord
     from storage.invoices.credit_notes import CreditNoteRecord
-    from storage.invoices.records import InvoiceRecord
     from storage.postgres.database import Database
 
 _POLL_SECONDS = 0.2
@@ -63,7 +63,7 @@ async def credit(
 
     The status is 1 when the credit note is blocked, or was voided before.
     """
-    from starter.cli.invoices.commands import find_invoice
+    from starter.cli.invoices.lookup import find_invoice
 
     asked = [value for value in (amount, line, instance, retry, withdraw) if value is not None]
     if len(asked) != 1:

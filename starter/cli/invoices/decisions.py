@@ -13,11 +13,11 @@ from billing.money import format_amount, parse_amount
 from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
 from starter.cli import common, tables
-from starter.cli.invoices.commands import find_invoice
+from starter.cli.invoices.lookup import find_invoice
 
 if TYPE_CHECKING:
+    from billing.invoice.record import InvoiceRecord
     from contracts.messages.base import Message
-    from storage.invoices.records import InvoiceRecord
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")]
 By = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; default: the user of this shell.")]

@@ -14,9 +14,9 @@ from starter.cli import tables
 from starter.cli.invoices.credit import credit_note_document, credited, sentence
 
 if TYPE_CHECKING:
+    from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
     from storage.invoices.credit_notes import CreditNoteRecord
     from storage.invoices.disputes import DisputeRecord
-    from storage.invoices.records import InvoiceLineRecord, InvoiceRecord
 
 _TIMES = (
     "claimed_at",

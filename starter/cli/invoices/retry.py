@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from billing.invoice.policy import BlockedKind
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
 from billing.report.canonical import format_instant
 from contracts import search_attributes, workflow_ids
@@ -16,7 +17,6 @@ from contracts.messages.invoices import InvoiceRef
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from starter.cli import common, tables
 from storage.invoices import invoices
-from storage.invoices.records import InvoiceRecord
 from temporal.client import connect
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from billing.accounts.attribution import parse_attribution_id
+from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.money import format_amount
 from billing.periods import BillingPeriod

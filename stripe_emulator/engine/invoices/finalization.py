@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from stripe_emulator.engine.context import Context, Text
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.currencies import minimum_charge
 from stripe_emulator.engine.invoices.payments import collect, retry
 from stripe_emulator.engine.invoices.state import require_draft, set_total, transition
 from stripe_emulator.engine.invoices.taxes import add_tax
+from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj
 
 

@@ -6,8 +6,9 @@ import json
 from decimal import ROUND_HALF_UP, Decimal
 
 from stripe_emulator.api.catalog import LINE_PRODUCT_DATA, new_price, plain, product_of, unit_amount
-from stripe_emulator.engine.context import Context, merge_metadata, new_id
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.state import set_total
+from stripe_emulator.engine.objects import merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.http.errors import StripeError, missing_object
 from stripe_emulator.http.params import (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from stripe_emulator.engine.context import Context, Text, new_id
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.nonpayment import after_failure, after_payment, collection_is_over, plan_retry
 from stripe_emulator.engine.invoices.state import transition
+from stripe_emulator.engine.objects import Text, new_id
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.http.errors import StripeError
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from stripe_emulator.engine.context import Context, new_id
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.payments import charge_of
+from stripe_emulator.engine.objects import new_id
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.http.errors import StripeError
 

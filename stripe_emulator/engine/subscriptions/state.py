@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from stripe_emulator.engine.context import Context, Text, merge_metadata, new_id
+from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.taxes import enable
+from stripe_emulator.engine.objects import Text, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.engine.subscriptions.periods import period_at
 from stripe_emulator.http.errors import StripeError

@@ -10,8 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from billing.errors import PricingError
+from billing.invoice.key import InvoiceReason, invoice_key
 from billing.invoice.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy
-from billing.invoice.states import InvoiceReason, invoice_key
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.graduation import Graduated, MonthlyUsage, Place, graduate

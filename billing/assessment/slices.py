@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from billing.assessment.assessment import BillableAccount, ClaimScope
 from billing.periods import BillingPeriod
-from billing.pricing.assessment import BillableAccount, ClaimScope
 from billing.pricing.rating import DEFAULT_CLASS, RateCard
 
 

@@ -1,0 +1,62 @@
+"""Objects as JSON: their ids, their text, lists of them, and what a change alters."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+from stripe_emulator.engine.store import Obj
+from stripe_emulator.http.errors import StripeError
+
+
+class Text(str):
+    """JSON text that is sent as it is."""
+
+    __slots__ = ()
+
+
+def new_id(prefix: str) -> str:
+    """A fresh object id such as `in_1a2b...`."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def dumps(value: Any) -> str:
+    """Compact JSON."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+def listed(texts: list[str], more: bool, url: str) -> Text:
+    """A list object of JSON texts."""
+    return Text(
+        f'{{"object":"list","data":[{",".join(texts)}],"has_more":{"true" if more else "false"},"url":"{url}"}}'
+    )
+
+
+def changes(before: Obj, after: Obj) -> Obj:
+    """What an event's `previous_attributes` say: the old values of what differs, hashes one level deep."""
+    previous: Obj = {}
+    for name, old in before.items():
+        new = after.get(name)
+        if old == new or name in ("lines", "items"):
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            keys = {*old, *new}
+            previous[name] = {key: old.get(key) for key in sorted(keys) if old.get(key) != new.get(key)}
+        else:
+            previous[name] = old
+    return previous
+
+
+def merge_metadata(old: dict[str, str], change: dict[str, str] | None) -> dict[str, str]:
+    """Metadata after a change: `None` clears all, an empty value removes its key.
+
+    Raises:
+        StripeError: more than 50 keys would be there.
+    """
+    if change is None:
+        return {}
+    merged = {key: value for key, value in {**old, **change}.items() if value != ""}
+    if len(merged) > 50:
+        raise StripeError("Metadata can have at most 50 keys.", param="metadata")
+    return merged
