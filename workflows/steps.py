@@ -1,6 +1,7 @@
 """How workflows call activities: by registered name, typed, one retry policy, a summary for the UI."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -89,9 +90,34 @@ def permanent_reason(error: ActivityError | ApplicationError) -> str:
     return f"{cause.type}: {cause.message}" if cause.type else cause.message
 
 
+def show(details: str) -> None:
+    """Show, as Markdown, what the workflow does or awaits; people see it in the Temporal UI."""
+    workflow.set_current_details(details)
+
+
+async def nothing_was_heard(woken: Callable[[], bool]) -> bool:
+    """Wait until all handlers have finished; whether the workflow may end because nothing woke it meanwhile.
+
+    Nothing may be awaited between this and the end of the run: a signal in between would be lost.
+    """
+    await workflow.wait_condition(workflow.all_handlers_finished)
+    return not woken()
+
+
+async def continue_as_new_if_suggested(arg: Message, woken: Callable[[], bool] = lambda: False) -> None:
+    """Continue as new once the history is long, unless the workflow was woken: what woke it would be lost."""
+    if workflow.info().is_continue_as_new_suggested() and await nothing_was_heard(woken):
+        workflow.continue_as_new(arg)
+
+
+def in_utc(at: datetime) -> str:
+    """An instant for people, to the second."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def clock() -> str:
     """The workflow's present, for people."""
-    return workflow.now().strftime("%Y-%m-%d %H:%M:%S UTC")
+    return in_utc(workflow.now())
 
 
 def period_search_attributes(period: str) -> TypedSearchAttributes:

@@ -1,8 +1,15 @@
-"""The states of an invoice and how they may move."""
+"""The states of an invoice, what moves it between them, and the next step of its workflow. Pure.
+
+`TRANSITIONS` is the declaration that docs/invoices.md draws. `next_step` decides what the workflow of one invoice does
+next, from the invoice as it was loaded and from what the workflow has heard; the workflow only does it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from billing.errors import IllegalTransitionError
 
@@ -26,19 +33,52 @@ class InvoiceState(StrEnum):
     """A permanent error waits for an operator; `resume_state` says where it goes on."""
 
 
-_S = InvoiceState
+class Trigger(StrEnum):
+    """What moves an invoice from one state to another."""
 
-# Back to claimed: late usage is claimed anew, or a person has the Stripe side rebuilt.
-# Every state may also be blocked, and a blocked invoice goes back to where it was.
-TRANSITIONS: dict[InvoiceState, frozenset[InvoiceState]] = {
-    _S.CLAIMED: frozenset({_S.DRAFT, _S.FINALIZED, _S.DELETED, _S.VOIDED}),
-    _S.DRAFT: frozenset({_S.CLAIMED, _S.FINALIZED, _S.DELETED, _S.VOIDED}),
-    _S.FINALIZED: frozenset({_S.CLAIMED, _S.BILLED, _S.VOIDED, _S.UNCOLLECTIBLE}),
-    _S.BILLED: frozenset({_S.PAID, _S.VOIDED, _S.UNCOLLECTIBLE}),
-    _S.UNCOLLECTIBLE: frozenset({_S.PAID, _S.VOIDED}),
-    _S.PAID: frozenset(),
-    _S.VOIDED: frozenset(),
-    _S.DELETED: frozenset(),
+    DRAFT_CREATED = "draft created in Stripe"
+    LATE_USAGE = "late usage claimed"
+    REBUILD = "rebuild decided"
+    TOO_LATE = "subscription's draft finalized without its lines"
+    FINALIZED = "finalized in Stripe"
+    BOOKS_AGREE = "books agree"
+    PAID = "paid in Stripe"
+    UNCOLLECTIBLE = "marked uncollectible in Stripe"
+    VOIDED = "voided in Stripe"
+    DELETED = "deleted in Stripe, or voided before Stripe had it"
+
+
+_S, _T = InvoiceState, Trigger
+
+# Besides, every live state may be blocked, and a blocked invoice returns to where it was.
+TRANSITIONS: dict[InvoiceState, dict[InvoiceState, tuple[Trigger, ...]]] = {
+    _S.CLAIMED: {
+        _S.DRAFT: (_T.DRAFT_CREATED,),
+        _S.FINALIZED: (_T.FINALIZED,),
+        _S.DELETED: (_T.TOO_LATE, _T.DELETED),
+        _S.VOIDED: (_T.VOIDED,),
+    },
+    _S.DRAFT: {
+        _S.CLAIMED: (_T.LATE_USAGE, _T.REBUILD),
+        _S.FINALIZED: (_T.FINALIZED,),
+        _S.DELETED: (_T.DELETED,),
+        _S.VOIDED: (_T.VOIDED,),
+    },
+    _S.FINALIZED: {
+        _S.CLAIMED: (_T.REBUILD,),
+        _S.BILLED: (_T.BOOKS_AGREE,),
+        _S.VOIDED: (_T.VOIDED,),
+        _S.UNCOLLECTIBLE: (_T.UNCOLLECTIBLE,),
+    },
+    _S.BILLED: {
+        _S.PAID: (_T.PAID,),
+        _S.VOIDED: (_T.VOIDED,),
+        _S.UNCOLLECTIBLE: (_T.UNCOLLECTIBLE,),
+    },
+    _S.UNCOLLECTIBLE: {_S.PAID: (_T.PAID,), _S.VOIDED: (_T.VOIDED,)},
+    _S.PAID: {},
+    _S.VOIDED: {},
+    _S.DELETED: {},
 }
 
 DEAD = frozenset({_S.VOIDED, _S.DELETED})
@@ -47,6 +87,7 @@ DEAD = frozenset({_S.VOIDED, _S.DELETED})
 OPEN = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED, _S.BLOCKED})
 """Something is still to be done before the usage is billed."""
 
+_CANNOT_BE_VOIDED = DEAD | {_S.PAID}
 
 MOST_LINES = 250
 """Stripe takes no more items on an invoice."""
@@ -60,6 +101,163 @@ def check_transition(current: InvoiceState, wanted: InvoiceState) -> bool:
     """
     if current == wanted:
         return False
-    if wanted not in TRANSITIONS.get(current, frozenset()):
+    if wanted not in TRANSITIONS.get(current, {}):
         raise IllegalTransitionError(f"an invoice that is {current} cannot become {wanted}")
     return True
+
+
+class Step(StrEnum):
+    """What an invoice's workflow does next."""
+
+    LOAD = "load"
+    """Load the invoice from Postgres."""
+    RESUME = "resume"
+    """Return a blocked invoice to where it was."""
+    AMEND = "amend"
+    """Claim late usage for a draft that waits."""
+    CREATE = "create"
+    """Publish the report and create the draft in Stripe."""
+    FINALIZE = "finalize"
+    """Finalize the draft, wait for Stripe's event, then refresh."""
+    POLL = "poll"
+    """The event did not come: finalize and wait again, for longer."""
+    REFRESH = "refresh"
+    """Fetch the Stripe invoice, compare the books, adopt its state."""
+    VOID = "void"
+    """Void it in Stripe, as a person decided."""
+    BLOCK = "block"
+    """A step failed for good: block the invoice. Never returned by `next_step`."""
+    AWAIT_OPERATOR = "await operator"
+    """Blocked: wait for a person, or for Stripe."""
+    AWAIT_POLICY = "await policy"
+    """A draft: wait for its approval, or for its grace to end."""
+    REST = "rest"
+    """Nothing is awaited: the workflow completes."""
+
+
+_REFRESHING = frozenset({Step.FINALIZE, Step.POLL, Step.REFRESH, Step.VOID, Step.BLOCK})
+"""After these the invoice is loaded again before anything but waiting is done."""
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What the workflow of an invoice has heard and not handled yet, and how far it has come since it loaded it.
+
+    `stripe_changed`: Stripe has an event of it. `retry`: a person retries it or has decided. `amend`: late usage.
+    `granted`: the retry that arrived before the invoice was loaded; later ones count for the next time.
+    `last`: the last step since then; None before the first and after a wait.
+    """
+
+    stripe_changed: bool = False
+    retry: bool = False
+    amend: bool = False
+    granted: bool = False
+    last: Step | None = None
+
+    @property
+    def wakes_blocked(self) -> bool:
+        """Whether a blocked invoice's workflow, or one about to rest, goes on."""
+        return self.stripe_changed or self.retry
+
+    @property
+    def wakes_waiting(self) -> bool:
+        """Whether the workflow of a draft that waits by its policy goes on."""
+        return self.wakes_blocked or self.amend
+
+    def taking(self, step: Step) -> Inbox:
+        """The inbox as the step begins: what the step handles is taken out."""
+        if step is Step.LOAD:
+            return replace(self, granted=self.retry, retry=False, last=step)
+        if step is Step.AMEND:
+            return replace(self, amend=False, last=step)
+        if step in (Step.REFRESH, Step.VOID):
+            return replace(self, stripe_changed=False, last=step)
+        return replace(self, last=step)
+
+    def resting(self) -> Inbox:
+        """The inbox as the workflow is about to rest: an event that needs no refresh is handled."""
+        return self if self.last in _REFRESHING else replace(self, stripe_changed=False)
+
+
+class Standing(Protocol):
+    """What `next_step` reads of an invoice."""
+
+    @property
+    def state(self) -> InvoiceState:
+        """Where it stands."""
+
+    @property
+    def void_requested(self) -> bool:
+        """Whether a person has decided to void it."""
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether it is a draft that a person has to approve first."""
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """For a draft in its grace: shortly before Stripe would finalize it."""
+
+    @property
+    def stripe_invoice_id(self) -> str | None:
+        """Its invoice in Stripe, if there is one."""
+
+
+def waits_by_policy(invoice: Standing, now: datetime) -> bool:
+    """Whether it is a draft that waits by its policy: for an approval, or in Stripe's grace."""
+    if invoice.state is not _S.DRAFT:
+        return False
+    return invoice.awaits_approval or (invoice.waits_until is not None and now < invoice.waits_until)
+
+
+def next_step(invoice: Standing | None, inbox: Inbox, now: datetime) -> Step:
+    """What the workflow does next. `invoice` is None before it is loaded, and when Postgres does not know it."""
+    if inbox.last is None:
+        return Step.LOAD
+    if invoice is None:
+        return Step.REST
+    if inbox.last in _REFRESHING:
+        return _after_stripe(invoice, inbox, now)
+    return (_first(invoice, inbox) if inbox.last is Step.LOAD else None) or _onwards(invoice, inbox, now)
+
+
+def _first(invoice: Standing, inbox: Inbox) -> Step | None:
+    """Right after loading: what a person has decided comes before everything else."""
+    if invoice.state is _S.BLOCKED and not inbox.granted:
+        return Step.REFRESH if inbox.stripe_changed else Step.AWAIT_OPERATOR
+    if _is_to_be_voided(invoice):
+        return Step.VOID
+    return Step.RESUME if invoice.state is _S.BLOCKED else None
+
+
+def _onwards(invoice: Standing, inbox: Inbox, now: datetime) -> Step:
+    """From the state in which it is towards the next wait. Each step is taken once between two loads."""
+    # A second request to amend that arrives meanwhile is for another time.
+    if invoice.state is _S.DRAFT and inbox.amend and inbox.last in (Step.LOAD, Step.RESUME):
+        return Step.AMEND
+    if invoice.state is _S.CLAIMED and inbox.last is not Step.CREATE:
+        return Step.CREATE
+    if _is_to_be_voided(invoice):
+        return Step.VOID
+    if waits_by_policy(invoice, now):
+        return Step.REFRESH if inbox.stripe_changed else Step.AWAIT_POLICY
+    if invoice.state is _S.DRAFT:
+        return Step.FINALIZE
+    if invoice.state is _S.FINALIZED or (inbox.stripe_changed and invoice.stripe_invoice_id is not None):
+        return Step.REFRESH
+    return Step.AWAIT_OPERATOR if invoice.state is _S.BLOCKED else Step.REST
+
+
+def _after_stripe(invoice: Standing, inbox: Inbox, now: datetime) -> Step:
+    """After Stripe's side was asked or changed: wait, rest, or load again for whatever is left to do."""
+    if invoice.state is _S.BLOCKED:
+        return Step.AWAIT_OPERATOR
+    if waits_by_policy(invoice, now):
+        return Step.AWAIT_POLICY
+    if invoice.state is _S.DRAFT and inbox.last in (Step.FINALIZE, Step.POLL) and not inbox.retry:
+        return Step.POLL
+    return Step.LOAD if invoice.state is _S.DRAFT or _is_to_be_voided(invoice) else Step.REST
+
+
+def _is_to_be_voided(invoice: Standing) -> bool:
+    return invoice.void_requested and invoice.state not in _CANNOT_BE_VOIDED

@@ -1,6 +1,7 @@
 """Messages of the audit: ids and small totals; what is found is read from PostgreSQL."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from pydantic import Field
 
@@ -42,12 +43,25 @@ class StripePage(Message):
     """When `after` was made, should it have been deleted since."""
 
 
+class AuditPhase(StrEnum):
+    """The phases of an audit, in their order."""
+
+    BEGIN = "begin"
+    DATABASE = "database"
+    REPORTS = "reports"
+    INVOICES = "invoices"
+    SUSPECTS = "suspects"
+    CREDIT_NOTES = "credit_notes"
+    NOTE_SUSPECTS = "note_suspects"
+    FINISH = "finish"
+
+
 class AuditState(Message):
     """How far an audit is, so that it can be continued as a new run."""
 
     audit_id: str
-    phase: str
-    """The method of the workflow that is next."""
+    phase: AuditPhase = AuditPhase.BEGIN
+    """The phase that is next, or that goes on."""
     page: StripePage | None = None
     """Where Stripe's listing goes on."""
     listed: StripePage | None = None

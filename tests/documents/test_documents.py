@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from billing.audit.checks import REMEDIES
-from billing.invoice.states import TRANSITIONS
+from billing.invoice.states import TRANSITIONS, Step
 from campaigns.attack.campaign import FAMILIES
 from settings import Settings
 
@@ -108,10 +108,20 @@ def test_every_command_is_on_the_command_lines_page() -> None:
         assert mentioned, f"perdure {command}"
 
 
-def test_the_diagram_of_states_is_the_table() -> None:
+def test_the_diagram_of_states_is_the_declaration() -> None:
     page = (ROOT / "docs/invoices.md").read_text()
-    drawn = set(re.findall(r"^    (\w+) --> (\w+)", page, re.MULTILINE))
-    assert drawn == {(str(state), str(to)) for state, wanted in TRANSITIONS.items() for to in wanted}
+    drawn = set(re.findall(r"^    (\w+) --> (\w+): (.+)$", page, re.MULTILINE))
+    assert drawn == {
+        (str(state), str(to), " / ".join(triggers))
+        for state, moves in TRANSITIONS.items()
+        for to, triggers in moves.items()
+    }
+
+
+def test_every_step_of_an_invoice_is_explained() -> None:
+    page = (ROOT / "docs/invoices.md").read_text()
+    section = page.partition("## What its workflow does next")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `([a-z ]+)` \|", section, re.MULTILINE)) == sorted(Step)
 
 
 def test_what_the_audit_finds_is_explained_as_it_is_printed() -> None:

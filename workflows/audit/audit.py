@@ -13,21 +13,17 @@ with workflow.unsafe.imports_passed_through():
         AuditInput,
         AuditOutcome,
         AuditPage,
+        AuditPhase,
         AuditPlan,
-        AuditRef,
-        AuditState,
-        CheckNotMade,
         CheckOrder,
         CheckOutcome,
-        ChecksMade,
         PageAudited,
-        RecordCheck,
     )
     from contracts.names import Activities, Queries, Workflows
     from workflows.audit.details import table
     from workflows.audit.steps import audit_step, reason_of
     from workflows.audit.stripe import StripeAudit
-    from workflows.steps import billing_step, clock
+    from workflows.steps import billing_step, clock, continue_as_new_if_suggested, show
 
 NOT_CLEAN = "AuditNotClean"
 """The type of the failure with which an audit ends that found something. Its detail is the `AuditOutcome`."""
@@ -43,15 +39,7 @@ class AuditWorkflow(StripeAudit):
 
     @workflow.init
     def __init__(self, order: AuditInput) -> None:
-        super().__init__(order.state or AuditState(audit_id=workflow.info().run_id, phase="begin"))
-        self._order = order
-        self._doing = "Beginning"
-        self._ref = AuditRef(
-            audit_id=self._state.audit_id,
-            period=order.period,
-            attribution_id=order.attribution_id,
-            stuck_after=order.stuck_after,
-        )
+        super().__init__(order)
 
     @workflow.query(name=Queries.PROGRESS, description="What the audit does now.")
     def progress(self) -> str:
@@ -66,30 +54,29 @@ class AuditWorkflow(StripeAudit):
             ApplicationError: something was found, or a check could not be made; the outcome is its detail.
         """
         phases = {
-            "begin": self._begin,
-            "database": self._database,
-            "reports": self._reports,
-            "invoices": self._invoices,
-            "suspects": self._suspects,
-            "credit_notes": self._credit_notes,
-            "note_suspects": self._note_suspects,
+            AuditPhase.BEGIN: self._begin,
+            AuditPhase.DATABASE: self._database,
+            AuditPhase.REPORTS: self._reports,
+            AuditPhase.INVOICES: self._invoices,
+            AuditPhase.SUSPECTS: self._suspects,
+            AuditPhase.CREDIT_NOTES: self._credit_notes,
+            AuditPhase.NOTE_SUSPECTS: self._note_suspects,
         }
-        while self._state.phase != "finish":
+        while self._state.phase is not AuditPhase.FINISH:
             self._say()
             await phases[self._state.phase]()
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(self._order.model_copy(update={"state": self._state}))
+            await continue_as_new_if_suggested(self._order.model_copy(update={"state": self._state}))
         return await self._finish()
 
     async def _begin(self) -> None:
         plan = await billing_step(Activities.BEGIN_AUDIT, self._ref, AuditPlan, "Open the audit")
         self._order = self._order.model_copy(update={"stuck_after": plan.stuck_after})
         self._ref = self._ref.model_copy(update={"stuck_after": plan.stuck_after})
-        self._go_to("database", page=plan.page, listed=plan.page)
+        self._go_to(AuditPhase.DATABASE, page=plan.page, listed=plan.page)
 
     async def _database(self) -> None:
         await asyncio.gather(*(self._database_check(check) for check in DATABASE_CHECKS))
-        self._go_to("reports")
+        self._go_to(AuditPhase.REPORTS)
 
     async def _database_check(self, check: Check) -> None:
         order = CheckOrder(audit=self._ref, check=check)
@@ -107,41 +94,21 @@ class AuditWorkflow(StripeAudit):
             )
         except ActivityError as error:
             await self._not_made([Check.REPORTS], reason_of(error))
-            self._go_to("invoices")
+            self._go_to(AuditPhase.INVOICES)
             return
         self._count(done.figures)
         if done.through is not None:
             self._set(after=done.through)
             return
         await self._record({Check.REPORTS: self._state.figures})
-        self._go_to("invoices")
-
-    async def _record(self, figures: dict[Check, dict[str, int]]) -> None:
-        record = RecordCheck(audit=self._ref, figures={str(check): counts for check, counts in figures.items()})
-        made = await billing_step(Activities.RECORD_CHECKS, record, ChecksMade, f"Record {', '.join(record.figures)}")
-        for outcome in made.checks:
-            self._made(outcome)
-
-    async def _not_made(self, checks: list[Check] | tuple[Check, ...], reason: str) -> None:
-        for check in checks:
-            workflow.logger.error("audit %s: %s cannot be made: %s", self._ref.audit_id, check, reason)
-            failed = CheckNotMade(audit=self._ref, check=check, reason=reason)
-            self._made(
-                await billing_step(Activities.CHECK_NOT_MADE, failed, CheckOutcome, f"Record that {check} is not made")
-            )
-            self._set(not_made={**self._state.not_made, str(check): reason})
-
-    def _made(self, outcome: CheckOutcome) -> None:
-        others = [each for each in self._state.checks if each.check != outcome.check]
-        self._set(checks=[*others, outcome])
-        self._say()
+        self._go_to(AuditPhase.INVOICES)
 
     async def _finish(self) -> AuditOutcome:
         found = await billing_step(Activities.FINISH_AUDIT, self._ref, AuditOutcome, "Close the audit")
         outcome = found.model_copy(update={"not_made": self._state.not_made})
         self._set(checks=outcome.checks)
         self._doing = f"Ended at {clock()}"
-        workflow.set_current_details(table(self._doing, self._ref, self._state, ended=True))
+        show(table(self._doing, self._ref, self._state, ended=True))
         await workflow.wait_condition(workflow.all_handlers_finished)
         if not outcome.clean:
             told = ", ".join(f"{made.check}: {made.discrepancies}" for made in outcome.checks if made.discrepancies)
@@ -149,7 +116,3 @@ class AuditWorkflow(StripeAudit):
                 f"{outcome.discrepancies} discrepancies ({told})", outcome, type=NOT_CLEAN, non_retryable=True
             )
         return outcome
-
-    def _say(self) -> None:
-        self._doing = self._words()
-        workflow.set_current_details(table(f"{self._doing}, as of {clock()}", self._ref, self._state))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import Any
-
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -12,8 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.audit.checks import STRIPE_CHECKS, Check
     from contracts.messages.audit import (
         AuditPage,
-        AuditRef,
-        AuditState,
+        AuditPhase,
         CreditNoteSuspects,
         InvoicesLookedAt,
         JudgeCreditNotes,
@@ -29,34 +25,15 @@ with workflow.unsafe.imports_passed_through():
         Suspects,
     )
     from contracts.names import STRIPE_QUEUE, Activities
+    from workflows.audit.run import AuditRun
     from workflows.audit.steps import audit_step, reason_of
 
 _MOST_LOOKS = 20
 """What is in motion for that long is judged as it is."""
-_WORDS = {
-    "begin": "Beginning",
-    "database": "Checking Postgres",
-    "reports": "Checking usage reports: {reports} so far",
-    "invoices": "Listing Stripe's invoices: {listed} so far",
-    "suspects": "Looking again at Stripe's invoices that differ: {looked_at} so far",
-    "credit_notes": "Listing Stripe's credit notes: {listed} so far",
-    "note_suspects": "Looking again at credit notes that differ: {looked_at} so far",
-}
 
 
-class StripeAudit:
+class StripeAudit(AuditRun):
     """Phases over Stripe's lists. Each call of a phase does one page, so that the run can be continued in between."""
-
-    _ref: AuditRef
-
-    def __init__(self, state: AuditState) -> None:
-        self._state = state
-
-    @abstractmethod
-    async def _record(self, figures: dict[Check, dict[str, int]]) -> None: ...
-
-    @abstractmethod
-    async def _not_made(self, checks: list[Check] | tuple[Check, ...], reason: str) -> None: ...
 
     async def _invoices(self) -> None:
         """A page of Stripe's invoices; after the last, what the list lacked."""
@@ -69,10 +46,10 @@ class StripeAudit:
             )
         except ActivityError as error:
             await self._not_made(STRIPE_CHECKS, reason_of(error))
-            self._go_to("credit_notes", page=self._state.listed)
+            self._go_to(AuditPhase.CREDIT_NOTES, page=self._state.listed)
             return
         self._count(marked.figures)
-        self._set(phase="suspects", after="", looks=0)
+        self._set(phase=AuditPhase.SUSPECTS, after="", looks=0)
 
     async def _list_invoices(self, page: StripePage) -> None:
         listed = await audit_step(
@@ -99,7 +76,7 @@ class StripeAudit:
             through = await self._judge_invoices()
         except ActivityError as error:
             await self._not_made(STRIPE_CHECKS, reason_of(error))
-            self._go_to("credit_notes", page=self._state.listed)
+            self._go_to(AuditPhase.CREDIT_NOTES, page=self._state.listed)
             return
         if await self._look_again(through):
             return
@@ -111,7 +88,7 @@ class StripeAudit:
                 Check.STRIPE_SAYS_THE_SAME: {"compared": f.get("ours", 0), "looked_at_again": f.get("looked_at", 0)},
             }
         )
-        self._go_to("credit_notes", page=self._state.listed)
+        self._go_to(AuditPhase.CREDIT_NOTES, page=self._state.listed)
 
     async def _judge_invoices(self) -> str | None:
         page = AuditPage(audit=self._ref, after=self._state.after)
@@ -135,7 +112,7 @@ class StripeAudit:
         """A page of Stripe's credit notes."""
         page = self._state.page
         if page is None:
-            self._set(phase="note_suspects", after="", looks=0)
+            self._set(phase=AuditPhase.NOTE_SUSPECTS, after="", looks=0)
             return
         try:
             listed = await audit_step(
@@ -171,7 +148,7 @@ class StripeAudit:
             await self._no_credit_notes(error)
             return
         await self._record({Check.CREDIT_NOTES: counted.figures})
-        self._go_to("finish")
+        self._go_to(AuditPhase.FINISH)
 
     async def _judge_credit_notes(self) -> str | None:
         page = AuditPage(audit=self._ref, after=self._state.after)
@@ -207,7 +184,7 @@ class StripeAudit:
 
     async def _no_credit_notes(self, error: ActivityError) -> None:
         await self._not_made([Check.CREDIT_NOTES], reason_of(error))
-        self._go_to("finish")
+        self._go_to(AuditPhase.FINISH)
 
     def _weigh(self, judged: Judged, looked_at: int) -> None:
         self._count({"looked_at": looked_at, "in_motion": judged.in_motion})
@@ -224,20 +201,3 @@ class StripeAudit:
         await workflow.sleep(self._state.look_again_after, summary="Let what is in motion settle")
         self._set(figures=figures, after="", looks=self._state.looks + 1)
         return True
-
-    def _count(self, figures: dict[str, int]) -> None:
-        counted = dict(self._state.figures)
-        for name, count in figures.items():
-            counted[name] = counted.get(name, 0) + count
-        self._set(figures=counted)
-
-    def _go_to(self, phase: str, **changes: Any) -> None:
-        self._set(phase=phase, after="", figures={}, looks=0, **changes)
-
-    def _set(self, **changes: Any) -> None:
-        self._state = self._state.model_copy(update=changes)
-
-    def _words(self) -> str:
-        """What is done now."""
-        counts = {name: self._state.figures.get(name, 0) for name in ("reports", "listed", "looked_at")}
-        return _WORDS[self._state.phase].format(**counts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -21,7 +23,24 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.messages.invoices import StripeEvent
     from contracts.names import Activities, Signals, Workflows
-    from workflows.steps import STEP_FAILED, clock, local_step, permanent_reason, stripe_step
+    from workflows.steps import (
+        STEP_FAILED,
+        clock,
+        continue_as_new_if_suggested,
+        local_step,
+        nothing_was_heard,
+        permanent_reason,
+        show,
+        stripe_step,
+    )
+
+
+@dataclass(frozen=True)
+class CreditNoteInbox:
+    """What people want of a blocked credit note."""
+
+    retry: bool = False
+    withdraw: bool = False
 
 
 @workflow.defn(name=Workflows.CREDIT_NOTE)
@@ -34,18 +53,17 @@ class CreditNoteWorkflow:
     @workflow.init
     def __init__(self, ref: CreditNoteRef) -> None:
         self._ref = ref
-        self._retry = False
-        self._withdraw = False
+        self._inbox = CreditNoteInbox()
 
     @workflow.signal(name=Signals.RETRY, description="Go on with a blocked credit note, after its cause was mended.")
     def retry(self) -> None:
         """Try again what Stripe refused."""
-        self._retry = True
+        self._inbox = replace(self._inbox, retry=True)
 
     @workflow.signal(name=Signals.WITHDRAW, description="Give a blocked credit note up, unless Stripe has it.")
     def withdraw(self) -> None:
         """Give up what Stripe refused: what it would have credited is free again."""
-        self._withdraw = True
+        self._inbox = replace(self._inbox, withdraw=True)
 
     @workflow.run
     async def run(self, ref: CreditNoteRef) -> CreditNoteOutcome:
@@ -55,27 +73,28 @@ class CreditNoteWorkflow:
             if note is not None and note.state is CreditNoteState.BLOCKED:
                 await self._await_operator(note)
                 continue
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            if not (self._retry or self._withdraw):
+            if await nothing_was_heard(self._woken):
                 return self._rest(note)
+
+    def _woken(self) -> bool:
+        return self._inbox.retry or self._inbox.withdraw
 
     async def _advance(self) -> CreditNoteBrief | None:
         note = await self._load(Activities.LOAD_CREDIT_NOTE)
-        retry, self._retry = self._retry, False
-        withdraw, self._withdraw = self._withdraw, False
+        heard, self._inbox = self._inbox, CreditNoteInbox()
         if note is None:
             return None
-        if note.state is CreditNoteState.BLOCKED and withdraw:
+        if note.state is CreditNoteState.BLOCKED and heard.withdraw:
             # Stripe has the last word on whether there is none.
             await bring_credit_notes_in_step(note.order.stripe_invoice_id)
             return await self._load(Activities.WITHDRAW_CREDIT_NOTE)
-        if note.state is CreditNoteState.BLOCKED and retry:
+        if note.state is CreditNoteState.BLOCKED and heard.retry:
             note = await self._load(Activities.RESUME_CREDIT_NOTE)
             assert note is not None
         if note.state is not CreditNoteState.REQUESTED:
             return note
         what = f"{format_amount(note.order.amount, note.order.currency)} of {note.order.stripe_invoice_id}"
-        self._say(f"Crediting {what} in Stripe, since {clock()}.")
+        show(f"Crediting {what} in Stripe, since {clock()}.")
         try:
             made = await stripe_step(Activities.CREATE_STRIPE_CREDIT_NOTE, note.order, CreditNoteMade, f"Credit {what}")
             recorded = await local_step(Activities.RECORD_CREDIT_NOTE, made, LoadedCreditNote)
@@ -89,27 +108,20 @@ class CreditNoteWorkflow:
 
     async def _await_operator(self, note: CreditNoteBrief) -> None:
         reference = note.credit_note_key.rpartition("/")[2]
-        self._say(
+        show(
             f"**Blocked** since {clock()}: {note.blocked_reason}\n\nMend the cause, then "
             f"`perdure invoices credit '{note.invoice_key}' --retry {reference}`; `--withdraw {reference}` gives it up."
         )
-        if workflow.info().is_continue_as_new_suggested():
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            if not (self._retry or self._withdraw):
-                workflow.continue_as_new(self._ref)
-        await workflow.wait_condition(lambda: self._retry or self._withdraw)
+        await continue_as_new_if_suggested(self._ref, self._woken)
+        await workflow.wait_condition(self._woken)
 
     def _rest(self, note: CreditNoteBrief | None) -> CreditNoteOutcome:
         if note is None:
-            self._say("Postgres does not know this credit note: there is nothing to do.")
+            show("Postgres does not know this credit note: there is nothing to do.")
             return CreditNoteOutcome(credit_note_key=self._ref.credit_note_key, state=None)
         which = note.stripe_credit_note_id or "nothing: it was withdrawn"
-        self._say(f"The credit note is **{note.state}**, in Stripe {which}. Nothing is awaited.")
+        show(f"The credit note is **{note.state}**, in Stripe {which}. Nothing is awaited.")
         return CreditNoteOutcome(credit_note_key=note.credit_note_key, state=note.state)
-
-    @staticmethod
-    def _say(details: str) -> None:
-        workflow.set_current_details(details)
 
 
 async def bring_credit_notes_in_step(stripe_invoice_id: str) -> str | None:
@@ -140,25 +152,23 @@ class CreditNotesSyncWorkflow:
 
     @workflow.init
     def __init__(self, notes: StripeInvoiceNotes) -> None:
-        self._news = True
+        self._stripe_changed = True
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of a credit note of this invoice.")
     def stripe_event(self, event: StripeEvent) -> None:
         """Wake up; what the event says is not believed, only looked up."""
-        self._news = True
+        self._stripe_changed = True
 
     @workflow.run
     async def run(self, notes: StripeInvoiceNotes) -> CreditedInvoice:
         """Look until there is no news."""
         key: str | None = None
-        while self._news:
-            self._news = False
+        while self._stripe_changed:
+            self._stripe_changed = False
             key = await bring_credit_notes_in_step(notes.stripe_invoice_id)
             await workflow.wait_condition(workflow.all_handlers_finished)
         if key is not None:
             _, attribution_id, *_ = key.split("/")
             workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(attribution_id)])
-        workflow.set_current_details(
-            f"The credit notes of {key} are in step since {clock()}." if key else "Not an invoice of ours: ignored."
-        )
+        show(f"The credit notes of {key} are in step since {clock()}." if key else "Not an invoice of ours: ignored.")
         return CreditedInvoice(invoice_key=key)

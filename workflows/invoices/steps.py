@@ -1,18 +1,22 @@
-"""The steps of an invoice between Postgres and Stripe: create or fill the draft, amend it, void it, compare it."""
+"""The steps of an invoice between Postgres and Stripe, each from the invoice before it to the invoice after it."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from billing.invoice.states import InvoiceState
-    from billing.money import format_amount
+    from billing.invoice.states import DEAD, InvoiceState, waits_by_policy
     from contracts import search_attributes
     from contracts.messages.invoices import (
         Amended,
+        BlockInvoice,
         CustomerFound,
         CustomerOrder,
         DraftMade,
+        EditedFigures,
         InvoiceBrief,
         InvoiceRef,
         LoadedInvoice,
@@ -23,149 +27,202 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.messages.recovery import AdoptReport, ReportAdopted
     from contracts.names import Activities
-    from workflows.invoices.inbox import InvoiceInbox
-    from workflows.steps import billing_step, local_step, stripe_step
+    from workflows.invoices.details import what
+    from workflows.steps import (
+        STEP_FAILED,
+        billing_step,
+        failure_of,
+        local_step,
+        permanent_reason,
+        show,
+        stripe_step,
+    )
 
 
-class InvoiceSteps(InvoiceInbox):
-    """What `InvoiceWorkflow` does, without what it waits for."""
+async def load(ref: InvoiceRef) -> InvoiceBrief | None:
+    """The invoice as Postgres has it; None when Postgres does not know it."""
+    return (await local_step(Activities.LOAD_INVOICE, ref, LoadedInvoice)).invoice
 
-    async def _load(self) -> InvoiceBrief | None:
-        return (await local_step(Activities.LOAD_INVOICE, self._ref, LoadedInvoice)).invoice
 
-    async def _reload(self) -> InvoiceBrief:
-        invoice = await self._load()
-        assert invoice is not None
-        return invoice
+async def _reload(ref: InvoiceRef) -> InvoiceBrief:
+    return _known(await local_step(Activities.LOAD_INVOICE, ref, LoadedInvoice))
 
-    async def _create(self, invoice: InvoiceBrief) -> InvoiceBrief:
-        """From claimed usage to a Stripe draft with its lines."""
-        what = f"{format_amount(invoice.amount, invoice.currency)} for {invoice.attribution_id}"
-        self._say(f"Publishing the usage report: {what}.")
-        order = await local_step(Activities.PUBLISH_REPORT, self._ref, StripeInvoiceOrder, "Publish the usage report")
-        if order.stripe_customer_id is None:
-            self._say(f"Finding or creating the Stripe customer of {invoice.attribution_id}.")
-            found = await stripe_step(
-                Activities.ENSURE_CUSTOMER,
-                CustomerOrder(attribution_id=invoice.attribution_id),
-                CustomerFound,
-                f"Find or create the customer of {invoice.attribution_id}",
-            )
-            found = await local_step(Activities.RECORD_CUSTOMER, found, CustomerFound)
-            order = order.model_copy(update={"stripe_customer_id": found.stripe_customer_id})
-        draft = await self._put_in_stripe(order, what)
-        if draft.other_report is not None:
-            if await self._adopt(draft):
-                invoice = await self._reload()
-                return await self._create(invoice) if invoice.state is InvoiceState.CLAIMED else invoice
-            draft = await self._put_in_stripe(order.model_copy(update={"adopt": False}), what)
-        if draft.too_late:
-            await local_step(Activities.GIVE_UP_DRAFT, self._ref, InvoiceRef, "Stripe's draft was finalized before")
-            return await self._reload()
-        loaded = await local_step(Activities.RECORD_DRAFT, draft, LoadedInvoice)
-        assert loaded.invoice is not None
-        workflow.upsert_search_attributes(
-            [
-                search_attributes.STRIPE_INVOICE_ID.value_set(draft.stripe_invoice_id),
-                search_attributes.INVOICE_STATE.value_set(str(loaded.invoice.state)),
-            ]
-        )
-        return loaded.invoice
 
-    async def _put_in_stripe(self, order: StripeInvoiceOrder, what: str) -> DraftMade:
-        self._say(f"Creating the Stripe invoice: {what}.")
-        if order.stripe_invoice_id is None:
-            return await stripe_step(
-                Activities.CREATE_STRIPE_INVOICE, order, DraftMade, f"Create the Stripe invoice: {what}"
-            )
+def _known(loaded: LoadedInvoice) -> InvoiceBrief:
+    assert loaded.invoice is not None
+    return loaded.invoice
+
+
+async def resume(ref: InvoiceRef) -> InvoiceBrief:
+    """Return a blocked invoice to where it was; one that a limit stops stays blocked, since it needs an approval."""
+    await local_step(Activities.RESUME_INVOICE, ref, LoadedInvoice)
+    invoice = await _reload(ref)
+    if invoice.state is not InvoiceState.BLOCKED:
+        workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
+    return invoice
+
+
+async def create(ref: InvoiceRef, invoice: InvoiceBrief) -> InvoiceBrief:
+    """From claimed usage to a Stripe draft with its lines."""
+    show(f"Publishing the usage report: {what(invoice)}.")
+    order = await _with_customer(
+        await local_step(Activities.PUBLISH_REPORT, ref, StripeInvoiceOrder, "Publish the usage report")
+    )
+    draft = await _put_in_stripe(order, what(invoice))
+    if draft.other_report is not None:
+        if await _adopt(draft):
+            invoice = await _reload(ref)
+            return await create(ref, invoice) if invoice.state is InvoiceState.CLAIMED else invoice
+        draft = await _put_in_stripe(order.model_copy(update={"adopt": False}), what(invoice))
+    if draft.too_late:
+        await local_step(Activities.GIVE_UP_DRAFT, ref, InvoiceRef, "Stripe's draft was finalized before")
+        return await _reload(ref)
+    invoice = _known(await local_step(Activities.RECORD_DRAFT, draft, LoadedInvoice))
+    workflow.upsert_search_attributes(
+        [
+            search_attributes.STRIPE_INVOICE_ID.value_set(draft.stripe_invoice_id),
+            search_attributes.INVOICE_STATE.value_set(str(invoice.state)),
+        ]
+    )
+    return invoice
+
+
+async def _with_customer(order: StripeInvoiceOrder) -> StripeInvoiceOrder:
+    if order.stripe_customer_id is not None:
+        return order
+    show(f"Finding or creating the Stripe customer of {order.attribution_id}.")
+    found = await stripe_step(
+        Activities.ENSURE_CUSTOMER,
+        CustomerOrder(attribution_id=order.attribution_id),
+        CustomerFound,
+        f"Find or create the customer of {order.attribution_id}",
+    )
+    found = await local_step(Activities.RECORD_CUSTOMER, found, CustomerFound)
+    return order.model_copy(update={"stripe_customer_id": found.stripe_customer_id})
+
+
+async def _put_in_stripe(order: StripeInvoiceOrder, amount: str) -> DraftMade:
+    show(f"Creating the Stripe invoice: {amount}.")
+    if order.stripe_invoice_id is None:
         return await stripe_step(
-            Activities.FILL_STRIPE_DRAFT, order, DraftMade, f"Put on {order.stripe_invoice_id}: {what}"
+            Activities.CREATE_STRIPE_INVOICE, order, DraftMade, f"Create the Stripe invoice: {amount}"
         )
+    return await stripe_step(
+        Activities.FILL_STRIPE_DRAFT, order, DraftMade, f"Put on {order.stripe_invoice_id}: {amount}"
+    )
 
-    async def _adopt(self, draft: DraftMade) -> bool:
-        """Stripe has this invoice with another report: of after the point that Postgres was restored to, say."""
-        assert draft.other_report is not None
-        self._say(f"Taking over what {draft.stripe_invoice_id} says: Stripe has it, and Postgres had lost it.")
-        found = AdoptReport(
-            invoice_key=draft.invoice_key,
-            report_id=draft.other_report,
-            stripe_invoice_id=draft.stripe_invoice_id,
-            stripe_customer_id=draft.stripe_customer_id,
-            status=draft.status,
+
+async def _adopt(draft: DraftMade) -> bool:
+    """Stripe has this invoice with another report, for example from after the point that Postgres was restored to."""
+    assert draft.other_report is not None
+    show(f"Taking over what {draft.stripe_invoice_id} says: Stripe has it, and Postgres had lost it.")
+    found = AdoptReport(
+        invoice_key=draft.invoice_key,
+        report_id=draft.other_report,
+        stripe_invoice_id=draft.stripe_invoice_id,
+        stripe_customer_id=draft.stripe_customer_id,
+        status=draft.status,
+    )
+    summary = f"Take over the report of {draft.stripe_invoice_id}"
+    return (await local_step(Activities.ADOPT_REPORT, found, ReportAdopted, summary)).adopted
+
+
+async def amend(ref: InvoiceRef, invoice: InvoiceBrief) -> InvoiceBrief | None:
+    """Claim late usage while the draft is held, so that Stripe cannot finalize what is out of date.
+
+    Returns None if it is no draft in Stripe any more.
+    """
+    draft = stripe_ref(invoice)
+    show(f"Holding {draft.stripe_invoice_id} while late usage is claimed.")
+    held = await stripe_step(
+        Activities.HOLD_STRIPE_DRAFT, draft, StripeInvoiceSnapshot, f"Hold {draft.stripe_invoice_id}"
+    )
+    if held.status != "draft":
+        return None
+    amended = await billing_step(Activities.AMEND_INVOICE, ref, Amended, "Claim late usage")
+    invoice = await _reload(ref)
+    if not amended.changed and waits_by_policy(invoice, workflow.now()) and not invoice.awaits_approval:
+        # Unchanged: Stripe may finalize it at its time, as was planned.
+        order = await local_step(Activities.PUBLISH_REPORT, ref, StripeInvoiceOrder)
+        order = order.model_copy(update={"stripe_invoice_id": draft.stripe_invoice_id})
+        await stripe_step(
+            Activities.FILL_STRIPE_DRAFT, order, DraftMade, f"Let Stripe finalize {draft.stripe_invoice_id}"
         )
-        summary = f"Take over the report of {draft.stripe_invoice_id}"
-        return (await local_step(Activities.ADOPT_REPORT, found, ReportAdopted, summary)).adopted
+    return invoice
 
-    def _waits(self, invoice: InvoiceBrief) -> bool:
-        """Whether it is a draft that waits by its policy: for an approval, or in Stripe's grace."""
-        if invoice.state is not InvoiceState.DRAFT:
-            return False
-        return invoice.awaits_approval or (invoice.waits_until is not None and workflow.now() < invoice.waits_until)
 
-    async def _amend_draft(self, invoice: InvoiceBrief) -> InvoiceBrief:
-        """Claim late usage; the draft is held meanwhile, so that Stripe cannot finalize what is out of date."""
-        ref = stripe_ref(invoice)
-        self._say(f"Holding {ref.stripe_invoice_id} while late usage is claimed.")
-        held = await stripe_step(
-            Activities.HOLD_STRIPE_DRAFT, ref, StripeInvoiceSnapshot, f"Hold {ref.stripe_invoice_id}"
-        )
-        if held.status != "draft":
-            self._news = True
-            return invoice
-        amended = await billing_step(Activities.AMEND_INVOICE, self._ref, Amended, "Claim late usage")
-        invoice = await self._reload()
-        if not amended.changed and self._waits(invoice) and not invoice.awaits_approval:
-            # Unchanged: Stripe may finalize it at its time, as was planned.
-            order = await local_step(Activities.PUBLISH_REPORT, self._ref, StripeInvoiceOrder)
-            order = order.model_copy(update={"stripe_invoice_id": ref.stripe_invoice_id})
-            await stripe_step(
-                Activities.FILL_STRIPE_DRAFT, order, DraftMade, f"Let Stripe finalize {ref.stripe_invoice_id}"
-            )
+async def finalize(invoice: InvoiceBrief, verified_at: datetime | None) -> bool:
+    """Finalize the draft; returns whether Stripe had done so before. `verified_at`: when its creation compared it."""
+    draft = stripe_ref(invoice).model_copy(update={"verified_at": verified_at})
+    show(f"Finalizing {draft.stripe_invoice_id}.")
+    finalized = await stripe_step(
+        Activities.FINALIZE_STRIPE_INVOICE, draft, StripeInvoiceSnapshot, f"Finalize {draft.stripe_invoice_id}"
+    )
+    return finalized.found_finalized
+
+
+async def void(invoice: InvoiceBrief) -> InvoiceBrief:
+    """Do in Stripe what a person has decided."""
+    # While it is rebuilt, what a person edited is still in Stripe.
+    in_stripe = invoice.stripe_invoice_id or invoice.replaces
+    show(f"Voiding {in_stripe or 'what Stripe does not have yet'}.")
+    snapshot = StripeInvoiceSnapshot(stripe_invoice_id=in_stripe or "", status="deleted")
+    if in_stripe is not None:
+        voided = stripe_ref(invoice.model_copy(update={"stripe_invoice_id": in_stripe}))
+        snapshot = await stripe_step(Activities.VOID_STRIPE_INVOICE, voided, StripeInvoiceSnapshot, f"Void {in_stripe}")
+    settle = SettleInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
+    return _known(await local_step(Activities.SETTLE_INVOICE, settle, LoadedInvoice, "Release its usage"))
+
+
+async def refresh(invoice: InvoiceBrief) -> InvoiceBrief:
+    """Fetch the Stripe invoice, compare the books, and adopt its state."""
+    if invoice.stripe_invoice_id is None:
+        return invoice
+    show(f"Comparing report, claims and lines with {invoice.stripe_invoice_id} in Stripe.")
+    snapshot = await stripe_step(
+        Activities.RETRIEVE_STRIPE_INVOICE,
+        stripe_ref(invoice),
+        StripeInvoiceSnapshot,
+        f"Retrieve {invoice.stripe_invoice_id}",
+    )
+    settle = SettleInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
+    summary = f"Read the report back, compare the books, take over Stripe's state {snapshot.status!r}"
+    return _known(await local_step(Activities.SETTLE_INVOICE, settle, LoadedInvoice, summary))
+
+
+async def block(ref: InvoiceRef, error: ActivityError | ApplicationError) -> InvoiceBrief | None:
+    """Let the invoice wait for an operator, unless it is gone.
+
+    Raises:
+        ActivityError, ApplicationError: it cannot be blocked though it is alive.
+    """
+    made, found = _details(error)
+    order = BlockInvoice(
+        invoice_key=ref.invoice_key,
+        reason=permanent_reason(error),
+        stripe_invoice_id=made.stripe_invoice_id if made else None,
+        stripe_customer_id=made.stripe_customer_id if made else None,
+        found=found,
+        void_refused=isinstance(error, ActivityError) and error.activity_type == Activities.VOID_STRIPE_INVOICE,
+    )
+    try:
+        return (await local_step(Activities.BLOCK_INVOICE, order, LoadedInvoice)).invoice
+    except STEP_FAILED:
+        invoice = await load(ref)
+        if invoice is not None and invoice.state not in DEAD:
+            raise
         return invoice
 
-    async def _void(self, invoice: InvoiceBrief) -> InvoiceBrief:
-        """Do in Stripe what a person has decided."""
-        self._news = False
-        # While it is rebuilt, what a person edited is still in Stripe.
-        in_stripe = invoice.stripe_invoice_id or invoice.replaces
-        self._say(f"Voiding {in_stripe or 'what Stripe does not have yet'}.")
-        snapshot = StripeInvoiceSnapshot(stripe_invoice_id=in_stripe or "", status="deleted")
-        if in_stripe is not None:
-            self._voiding = True
-            ref = stripe_ref(invoice.model_copy(update={"stripe_invoice_id": in_stripe}))
-            snapshot = await stripe_step(
-                Activities.VOID_STRIPE_INVOICE, ref, StripeInvoiceSnapshot, f"Void {in_stripe}"
-            )
-            self._voiding = False
-        settle = SettleInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
-        loaded = await local_step(Activities.SETTLE_INVOICE, settle, LoadedInvoice, "Release its usage")
-        assert loaded.invoice is not None
-        return loaded.invoice
 
-    async def _look(self, invoice: InvoiceBrief) -> InvoiceBrief:
-        """Fetch the Stripe invoice, compare the books, and take over its state."""
-        self._news = False
-        if invoice.stripe_invoice_id is None:
-            return invoice
-        self._say(f"Comparing report, claims and lines with {invoice.stripe_invoice_id} in Stripe.")
-        snapshot = await stripe_step(
-            Activities.RETRIEVE_STRIPE_INVOICE,
-            stripe_ref(invoice),
-            StripeInvoiceSnapshot,
-            f"Retrieve {invoice.stripe_invoice_id}",
-        )
-        loaded = await local_step(
-            Activities.SETTLE_INVOICE,
-            SettleInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot),
-            LoadedInvoice,
-            f"Read the report back, compare the books, take over Stripe's state {snapshot.status!r}",
-        )
-        assert loaded.invoice is not None
-        return loaded.invoice
-
-    @staticmethod
-    def _say(details: str) -> None:
-        workflow.set_current_details(details)
+def _details(error: ActivityError | ApplicationError) -> tuple[DraftMade | None, EditedFigures | None]:
+    """What the failed step had made in Stripe before, and what it found there in place of ours."""
+    made = found = None
+    for detail in failure_of(error).details:
+        if "stripe_invoice_id" in detail:
+            made = DraftMade.model_validate(detail)
+        elif "digest" in detail:
+            found = EditedFigures.model_validate(detail)
+    return made, found
 
 
 def stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.periods import BatchInput, BatchOutcome, PageClaimed
     from contracts.names import Activities, Signals, Workflows
     from workflows.invoices.start import start_invoice
-    from workflows.steps import billing_step, clock
+    from workflows.steps import billing_step, clock, show
 
 
 @workflow.defn(name=Workflows.BILLING_BATCH)
@@ -43,7 +43,7 @@ class BillingBatchWorkflow:
     async def run(self, batch: BatchInput) -> BatchOutcome:
         """Bill the page; returns what became of its invoices."""
         page = batch.page
-        workflow.set_current_details(f"Claiming the usage of the accounts up to `{page.through}`, since {clock()}.")
+        show(f"Claiming the usage of the accounts up to `{page.through}`, since {clock()}.")
         claimed = await billing_step(
             Activities.CLAIM_PAGE, batch, PageClaimed, f"Claim the usage of accounts up to {page.through}"
         )
@@ -110,7 +110,7 @@ class BillingBatchWorkflow:
         fates = Counter(self._fates.values())
         waiting = len(self._keys) - len(self._fates)
         parked = [f"- `{key}`" for key, fate in self._fates.items() if fate == "parked"][:20]
-        workflow.set_current_details(
+        show(
             f"{len(self._keys)} invoices: {fates['settled']} settled, {waiting} under way, "
             f"{fates['parked']} waiting for a person or for Stripe, {fates['elsewhere']} driven elsewhere. "
             f"As of {clock()}." + ("\n\nWaiting:\n" + "\n".join(parked) if parked else "")

@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         PlanPages,
     )
     from contracts.names import BILLING_QUEUE, Activities, Queries, Signals, Updates, Workflows
-    from workflows.steps import billing_step, clock, local_step, period_search_attributes
+    from workflows.steps import billing_step, clock, in_utc, local_step, period_search_attributes, show
 
 _PARALLEL_BATCHES = 2
 _PAGES_A_PLAN = 20
@@ -108,7 +108,7 @@ class BillingPeriodWorkflow:
     async def _run_batches(self, after: str) -> None:
         more = True
         while more:
-            workflow.set_current_details(f"Reading the accounts after `{after}`, since {clock()}.")
+            show(f"Reading the accounts after `{after}`, since {clock()}.")
             plan = await billing_step(
                 Activities.PLAN_PAGES,
                 PlanPages(
@@ -135,7 +135,7 @@ class BillingPeriodWorkflow:
 
     async def _await_approval(self, reason: str) -> None:
         """A brake holds the whole period, before any of it is claimed."""
-        workflow.set_current_details(
+        show(
             f"**Held** since {clock()}: {reason}\n\nNothing is claimed yet. `perdure period approve "
             f"{self._period.period}` lets it go."
         )
@@ -206,7 +206,7 @@ class BillingPeriodWorkflow:
     def _report(self) -> None:
         done = self._batches - len(self._active)
         running = ", ".join(f"`{number:04d}`" for number in sorted(self._active))
-        workflow.set_current_details(
+        show(
             f"{done} of {self._batches} started batches done, {self._invoices} invoices driven. "
             + (f"Waiting for batch {running}. " if running else "")
             + f"As of {clock()}."
@@ -223,7 +223,7 @@ class BillingPeriodWorkflow:
             progress = await local_step(Activities.PERIOD_PROGRESS, ref, PeriodProgress)
             if not progress.open:
                 break
-            workflow.set_current_details(_waiting_for(progress))
+            show(_waiting_for(progress))
             if self._again:
                 return None
             if workflow.info().is_continue_as_new_suggested():
@@ -254,7 +254,7 @@ class BillingPeriodWorkflow:
             workflow.logger.info("%s does not wait any more", parent.workflow_id)
 
     def _finish(self, outcome: PeriodOutcome) -> PeriodOutcome:
-        workflow.set_current_details(_summary(outcome, self._failed))
+        show(_summary(outcome, self._failed))
         if self._failed:
             raise ApplicationError(
                 f"run the period again, some batches did not finish: {'; '.join(self._failed)}", type="BatchFailed"
@@ -263,7 +263,7 @@ class BillingPeriodWorkflow:
 
 
 def _waiting_for(progress: PeriodProgress) -> str:
-    since = f" since {progress.oldest_open_since:%Y-%m-%d %H:%M:%S UTC}" if progress.oldest_open_since else ""
+    since = f" since {in_utc(progress.oldest_open_since)}" if progress.oldest_open_since else ""
     text = f"Waiting{since} for {progress.open} open invoices, {progress.blocked} of them blocked."
     if progress.waiting:
         rows = [f"- `{b.subject}` since {b.since:%Y-%m-%d %H:%M UTC}: {b.reason}" for b in progress.waiting[:20]]

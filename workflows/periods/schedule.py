@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts import search_attributes, workflow_ids
     from contracts.messages.periods import PeriodInput, PeriodOutcome, ScheduledPeriodInput
     from contracts.names import BILLING_QUEUE, Signals, Workflows
-    from workflows.steps import clock, period_search_attributes
+    from workflows.steps import clock, period_search_attributes, show
 
 _SCHEDULED_START = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
@@ -45,7 +45,7 @@ class ScheduledPeriodWorkflow:
         at: datetime = scheduled or workflow.info().start_time
         period = str(BillingPeriod.last_ended(at, time_zone(schedule.time_zone)))
         workflow.upsert_search_attributes([search_attributes.BILLING_PERIOD.value_set(period)])
-        workflow.set_current_details(f"Scheduled for {at:%Y-%m-%d %H:%M UTC}: bills {period}, since {clock()}.")
+        show(f"Scheduled for {at:%Y-%m-%d %H:%M UTC}: bills {period}, since {clock()}.")
         try:
             child = await workflow.start_child_workflow(
                 Workflows.BILLING_PERIOD,

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
         StripeInvoicesPage,
     )
     from contracts.names import Activities, Workflows
-    from workflows.steps import billing_step, clock, stripe_step
+    from workflows.steps import billing_step, clock, continue_as_new_if_suggested, show, stripe_step
 
 _MOST_NAMED = 200
 
@@ -42,7 +42,7 @@ class AdoptInvoicesWorkflow:
                     f"Take over, by their reports, what Postgres lacks of {len(page.invoices)}",
                 )
             done = _sum(done, page, taken)
-            workflow.set_current_details(
+            show(
                 f"{done.seen} of Stripe's invoices seen, {done.ours} ours, {done.adopted_count} taken over, "
                 f"{len(done.faults)} cannot be; as of {clock()}."
             )
@@ -54,8 +54,7 @@ class AdoptInvoicesWorkflow:
                     adopted=done.adopted,
                     faults=done.faults,
                 )
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(done)
+            await continue_as_new_if_suggested(done)
 
 
 def _sum(done: AdoptionInput, page: StripeInvoicesPage, taken: InvoicesAdopted) -> AdoptionInput:

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
         StripeAccountsStored,
     )
     from contracts.names import Activities, Workflows
-    from workflows.steps import billing_step, clock, stripe_step
+    from workflows.steps import billing_step, clock, continue_as_new_if_suggested, show, stripe_step
 
 _MOST_FAULTS = 200
 
@@ -27,7 +27,7 @@ class AccountsSyncWorkflow:
     async def run(self, sync: AccountsSyncInput) -> AccountsSyncOutcome:
         """Sync all pages; returns how many customers were seen and stored, and why others were not."""
         while True:
-            workflow.set_current_details(
+            show(
                 f"{sync.seen} customers seen, {sync.stored} accounts stored, {len(sync.faults)} refused; "
                 f"as of {clock()}."
             )
@@ -53,5 +53,4 @@ class AccountsSyncWorkflow:
             )
             if page.cursor is None:
                 return AccountsSyncOutcome(seen=sync.seen, stored=sync.stored, faults=sync.faults)
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(sync)
+            await continue_as_new_if_suggested(sync)

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.invoices import StripeEvent
     from contracts.names import Activities, Signals, Workflows
     from reconciliation.event_routing import DISPUTE_CLOSED
-    from workflows.steps import STEP_FAILED, clock, local_step, permanent_reason, stripe_step
+    from workflows.steps import STEP_FAILED, clock, local_step, nothing_was_heard, permanent_reason, show, stripe_step
 
 
 @workflow.defn(name=Workflows.DISPUTE)
@@ -44,16 +44,14 @@ class DisputeWorkflow:
             try:
                 recorded = await self._record()
             except STEP_FAILED as error:
-                workflow.set_current_details(f"**Failed** at {clock()}: {permanent_reason(error)}")
+                show(f"**Failed** at {clock()}: {permanent_reason(error)}")
                 raise
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            # Nothing may be awaited between this check and the end: a signal in between would be lost.
-            if not self._news:
+            if await nothing_was_heard(lambda: self._news):
                 return recorded
 
     async def _record(self) -> DisputeRecorded:
         which = self._ref.stripe_dispute_id
-        workflow.set_current_details(f"Fetching {which} from Stripe, since {clock()}.")
+        show(f"Fetching {which} from Stripe, since {clock()}.")
         dispute = await stripe_step(Activities.RETRIEVE_DISPUTE, self._ref, DisputeSnapshot, f"Retrieve {which}")
         recorded = await local_step(
             Activities.RECORD_DISPUTE,
@@ -65,7 +63,7 @@ class DisputeWorkflow:
             workflow.metric_meter().create_counter(
                 "perdure_foreign_disputes", "Disputes of payments that were not for an invoice of ours"
             ).add(1)
-            workflow.set_current_details(f"What {which} disputes was not for an invoice of ours: ignored.")
+            show(f"What {which} disputes was not for an invoice of ours: ignored.")
             return recorded
         assert recorded.attribution_id is not None
         assert recorded.billing_period is not None
@@ -75,7 +73,7 @@ class DisputeWorkflow:
                 search_attributes.BILLING_PERIOD.value_set(recorded.billing_period),
             ]
         )
-        workflow.set_current_details(
+        show(
             f"{format_amount(dispute.amount, dispute.currency)} of invoice `{recorded.invoice_key}` are disputed "
             f"({dispute.reason}): **{dispute.status}** as of {clock()}. "
             "It is answered in Stripe; nothing is awaited here."

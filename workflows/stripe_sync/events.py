@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
         WakeUpsDelivered,
     )
     from contracts.names import Activities, Workflows
-    from workflows.steps import billing_step, clock, stripe_step
+    from workflows.steps import billing_step, clock, continue_as_new_if_suggested, in_utc, show, stripe_step
 
 _MOST_NOTES = 20
 
@@ -46,8 +46,7 @@ class EventsCatchUpWorkflow:
             if not page.more:
                 self._say("Caught up", cursor)
                 return CatchUpOutcome(**self._done.model_dump(), until=cursor.event_created if cursor else None)
-            if workflow.info().is_continue_as_new_suggested():
-                workflow.continue_as_new(self._done)
+            await continue_as_new_if_suggested(self._done)
 
     async def _page(self, cursor: EventCursor | None) -> tuple[StripeEventsPage, EventCursor | None]:
         since = f"after {cursor.event_id}" if cursor and cursor.event_id else "from the oldest on"
@@ -86,9 +85,9 @@ class EventsCatchUpWorkflow:
 
     def _say(self, what: str, cursor: EventCursor | None) -> None:
         done = self._done
-        upto = f"up to {cursor.event_created:%Y-%m-%d %H:%M:%S UTC}" if cursor else "from the oldest on"
+        upto = f"up to {in_utc(cursor.event_created)}" if cursor else "from the oldest on"
         notes = "".join(f"\n\n**{note}**" for note in done.notes)
-        workflow.set_current_details(
+        show(
             f"{what} {upto}, as of {clock()}: {done.events} events of Stripe read in this run. {done.signalled} "
             f"workflows were woken, {done.satisfied} invoices were there already, {done.foreign} events are not ours."
             f"{notes}"

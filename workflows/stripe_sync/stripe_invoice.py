@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.subscriptions import CancellationClaimed, SubscriptionDraft
     from contracts.names import Activities, Signals, Workflows
     from workflows.invoices.start import start_invoice
-    from workflows.steps import billing_step, clock, stripe_step
+    from workflows.steps import billing_step, clock, in_utc, show, stripe_step
 
 _CYCLE = "subscription_cycle"
 _FOREIGN = "perdure_foreign_invoices"
@@ -47,7 +47,7 @@ class StripeInvoiceWorkflow:
             self._news = False
             note = await self._look()
             await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.set_current_details(f"{note} Nothing is awaited, since {clock()}.")
+        show(f"{note} Nothing is awaited, since {clock()}.")
         return LookupOutcome(note=note)
 
     async def _look(self) -> str:
@@ -75,7 +75,7 @@ class StripeInvoiceWorkflow:
                 cutoff=found.period_end,
             ),
             CancellationClaimed,
-            f"Claim the usage up to {found.period_end:%Y-%m-%d %H:%M:%S UTC}",
+            f"Claim the usage up to {in_utc(found.period_end)}",
         )
         if claimed.invoice_key is not None:
             await self._wake(claimed.invoice_key)

@@ -23,7 +23,17 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.names import Activities, Signals, Workflows
     from workflows.invoices.start import start_invoice
-    from workflows.steps import STEP_FAILED, billing_step, clock, local_step, permanent_reason, stripe_step
+    from workflows.steps import (
+        STEP_FAILED,
+        billing_step,
+        clock,
+        continue_as_new_if_suggested,
+        in_utc,
+        local_step,
+        permanent_reason,
+        show,
+        stripe_step,
+    )
 
 _CREATED = "customer.subscription.created"
 # Stripe often makes a subscription and changes it at once, and the second event may come first.
@@ -59,6 +69,9 @@ class SubscriptionWorkflow:
         """Try again what failed for good."""
         self._retry = True
 
+    def _woken(self) -> bool:
+        return self._retry or self._news
+
     @workflow.run
     async def run(self, ref: SubscriptionRef) -> SubscriptionOutcome:
         """Bring the windows in step until there is no news."""
@@ -70,7 +83,7 @@ class SubscriptionWorkflow:
             except STEP_FAILED as error:
                 await self._await_operator(permanent_reason(error))
             await workflow.wait_condition(workflow.all_handlers_finished)
-        workflow.set_current_details(f"{note} Nothing is awaited, since {clock()}.")
+        show(f"{note} Nothing is awaited, since {clock()}.")
         return SubscriptionOutcome(stripe_subscription_id=ref.stripe_subscription_id, note=note)
 
     async def _apply(self) -> str:
@@ -89,7 +102,7 @@ class SubscriptionWorkflow:
         return f"{applied.note} {await self._settle(ref, applied)}".strip()
 
     async def _fetch(self, stripe_subscription_id: str) -> StripeSubscriptionSnapshot:
-        workflow.set_current_details(f"Fetching {stripe_subscription_id} from Stripe, since {clock()}.")
+        show(f"Fetching {stripe_subscription_id} from Stripe, since {clock()}.")
         return await stripe_step(
             Activities.RETRIEVE_SUBSCRIPTION,
             SubscriptionRef(stripe_subscription_id=stripe_subscription_id),
@@ -133,7 +146,7 @@ class SubscriptionWorkflow:
                 paused=applied.paused,
             ),
             CancellationClaimed,
-            f"Claim the usage up to the cancellation at {applied.ended:%Y-%m-%d %H:%M:%S UTC}",
+            f"Claim the usage up to the cancellation at {in_utc(applied.ended)}",
         )
         if claimed.invoice_key is not None:
             await self._start_invoice(claimed.invoice_key)
@@ -144,7 +157,7 @@ class SubscriptionWorkflow:
             Activities.CLAIM_SUBSCRIPTION_DRAFT,
             SubscriptionDraft(attribution_id=attribution_id, stripe_invoice_id=draft, cutoff=cutoff),
             CancellationClaimed,
-            f"Claim the usage for {draft}, up to {cutoff:%Y-%m-%d %H:%M:%S UTC}",
+            f"Claim the usage for {draft}, up to {in_utc(cutoff)}",
         )
 
     async def _start_invoice(self, key: str) -> None:
@@ -154,21 +167,18 @@ class SubscriptionWorkflow:
             workflow.logger.info("invoice %s is under way already", key)
 
     async def _await_operator(self, reason: str) -> None:
-        workflow.set_current_details(
+        show(
             f"**Blocked** since {clock()}: {reason}\n\nMend the cause, then send the signal `{Signals.RETRY}`. "
             f"News from Stripe tries again too, and so does time: after {self._wait}."
         )
         if workflow.patched("subscription-faults"):
             fault = SubscriptionFault(stripe_subscription_id=self._ref.stripe_subscription_id, reason=reason)
             await local_step(Activities.RECORD_SUBSCRIPTION_FAULT, fault, SubscriptionFault)
-        if workflow.info().is_continue_as_new_suggested():
-            await workflow.wait_condition(workflow.all_handlers_finished)
-            if not (self._retry or self._news):
-                workflow.continue_as_new(self._ref.model_copy(update={"seen_at_creation": self._seen_at_creation}))
+        await continue_as_new_if_suggested(
+            self._ref.model_copy(update={"seen_at_creation": self._seen_at_creation}), self._woken
+        )
         try:
-            await workflow.wait_condition(
-                lambda: self._retry or self._news, timeout=self._wait, timeout_summary="Try again without news"
-            )
+            await workflow.wait_condition(self._woken, timeout=self._wait, timeout_summary="Try again without news")
         except TimeoutError:
             self._wait = min(self._wait * 2, _RETRY_LONGEST)
         self._news, self._retry = True, False

@@ -1,0 +1,82 @@
+"""What the Temporal UI shows of an invoice's workflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from billing.invoice.policy import BlockedKind
+    from billing.invoice.states import DEAD, Step
+    from billing.money import format_amount
+    from contracts import search_attributes
+    from contracts.messages.invoices import InvoiceBrief, InvoiceOutcome, InvoiceRef
+    from workflows.steps import clock, in_utc, show
+
+
+def what(invoice: InvoiceBrief) -> str:
+    """Its amount and for whom: `11.70 USD for team:blue`."""
+    return f"{format_amount(invoice.amount, invoice.currency)} for {invoice.attribution_id}"
+
+
+def show_finalizing(invoice: InvoiceBrief, wait: timedelta) -> None:
+    """Finalization was requested; Stripe's event is awaited."""
+    show(
+        f"Waiting since {clock()} for Stripe's `invoice.finalized` of {invoice.stripe_invoice_id}; "
+        f"if it does not come, Stripe is asked after {wait}."
+    )
+
+
+def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
+    """Show what a blocked invoice, or a draft that waits by its policy, waits for; returns how long, if it is known."""
+    timeout = None
+    if step is Step.AWAIT_OPERATOR:
+        since = in_utc(invoice.blocked_since) if invoice.blocked_since else clock()
+        show(f"**Blocked** since {since}: {invoice.blocked_reason}\n\n{_way_out(invoice)}")
+    elif invoice.awaits_approval:
+        show(
+            f"Waiting since {clock()} for a person: {what(invoice)}.\n\n"
+            f"`perdure invoices approve '{invoice.invoice_key}'` finalizes it."
+        )
+    else:
+        assert invoice.waits_until is not None
+        timeout = invoice.waits_until - workflow.now()
+        show(
+            f"{what(invoice)}: {invoice.stripe_invoice_id} is finalized at {in_utc(invoice.waits_until)}. "
+            + (
+                "It is approved, so that late usage goes on the next invoice."
+                if invoice.approved
+                else "Late usage is added then, or before by running the period again."
+            )
+        )
+    workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
+    return timeout
+
+
+def rest(ref: InvoiceRef, invoice: InvoiceBrief | None) -> InvoiceOutcome:
+    """Show in which state the invoice rests, and return that."""
+    if invoice is None:
+        workflow.metric_meter().create_counter(
+            "perdure_unknown_invoices", "Wake-ups for invoice keys that Postgres does not know"
+        ).add(1)
+        show("Postgres does not know this invoice: there is nothing to do.")
+        return InvoiceOutcome(invoice_key=ref.invoice_key, state=None)
+    workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
+    released = " Its usage is billable again." if invoice.state in DEAD else ""
+    show(f"The invoice is **{invoice.state}** since {clock()}.{released} Nothing is awaited.")
+    return InvoiceOutcome(invoice_key=invoice.invoice_key, state=invoice.state)
+
+
+def _way_out(invoice: InvoiceBrief) -> str:
+    key = invoice.invoice_key
+    if invoice.blocked_kind is BlockedKind.LIMIT:
+        return (
+            f"`perdure invoices approve '{key}'` lets it go; `perdure invoices void '{key}' --reason TEXT` gives it up."
+        )
+    if invoice.blocked_kind is BlockedKind.EDITED:
+        return (
+            f"`perdure invoices approve '{key}'` accepts what is in Stripe; `perdure invoices rebuild '{key}'` makes "
+            "it anew from our lines."
+        )
+    return f"Mend the cause, then `perdure invoices retry '{key}'`."
