@@ -10,8 +10,6 @@ Temporal's connection is not here: `temporalio.envconfig` reads `TEMPORAL_ADDRES
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -19,31 +17,33 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dotenv import dotenv_values
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-SECRETS = (
-    *("database_url", "stripe_api_key", "stripe_webhook_secret", "temporal_api_key"),
-    *("payload_keys", "codec_server_token"),
+from settings_sources import (
+    SECRETS,
+    MountedSecrets,
+    SettingsError,
+    VariablesFile,
+    dotenv_environment,
+    environment_only,
+    export_temporal_environment,
+    home,
+    stack_environment,
 )
 
-
-class SettingsError(Exception):
-    """A setting is missing or malformed; the message is one line that says which and what to do."""
-
-
-def home() -> Path:
-    """The data folder of the embedded stack: `PERDURE_HOME`, default `.perdure` in the working directory."""
-    return Path(os.environ.get("PERDURE_HOME") or ".perdure").absolute()
-
-
-def environment_only() -> bool:
-    """Whether this process reads its own environment alone, no `.env` and no stack's file.
-
-    The stack sets this for its children, so that each has the secrets it was given and no others.
-    """
-    return os.environ.get("PERDURE_ENVIRONMENT_ONLY") == "1"
+__all__ = [
+    "SECRETS",
+    "Settings",
+    "SettingsError",
+    "age",
+    "dotenv_environment",
+    "environment_only",
+    "export_temporal_environment",
+    "home",
+    "load",
+    "stack_environment",
+]
 
 
 def _split(value: object) -> object:
@@ -245,99 +245,12 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Add the mounted secrets and the running stack's file to the usual sources."""
-        own = (init_settings, env_settings, _MountedSecrets(settings_cls))
-        return (*own, _File(settings_cls, dotenv_environment()), _File(settings_cls, stack_environment()))
-
-
-class _Source(PydanticBaseSettingsSource):
-    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        return None, field_name, False
-
-
-class _MountedSecrets(_Source):
-    """`<NAME>_FILE` names a file whose content is the secret."""
-
-    def __call__(self) -> dict[str, Any]:
-        found = {name: _mounted(name.upper()) for name in SECRETS if name in self.settings_cls.model_fields}
-        return {name: value for name, value in found.items() if value is not None}
-
-
-class _File(_Source):
-    """What a file in shell syntax says."""
-
-    def __init__(self, settings_cls: type[BaseSettings], values: dict[str, str]) -> None:
-        super().__init__(settings_cls)
-        self._values = values
-
-    def __call__(self) -> dict[str, Any]:
-        fields = self.settings_cls.model_fields
-        return {name.lower(): value for name, value in self._values.items() if name.lower() in fields}
-
-
-def _mounted(name: str) -> str | None:
-    """The secret in the file that the environment variable `<name>_FILE` names; none without that variable."""
-    path = os.environ.get(f"{name}_FILE")
-    if not path:
-        return None
-    try:
-        secret = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{name}_FILE: cannot read {path}: {_why(error)}") from error
-    if not secret:
-        raise SettingsError(f"{name}_FILE: {path} is empty")
-    return secret
-
-
-def _variables(path: Path, *, interpolate: bool) -> dict[str, str]:
-    """The variables that a file sets, without empty ones."""
-    try:
-        return {name: value for name, value in dotenv_values(path, interpolate=interpolate).items() if value}
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"cannot read {path}: {_why(error)}") from error
-
-
-def _why(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or "it is not UTF-8 text"
-
-
-def dotenv_environment() -> dict[str, str]:
-    """What `.env` of the working directory says."""
-    path = Path(".env")
-    if environment_only() or not path.is_file():
-        return {}
-    return _variables(path, interpolate=True)
-
-
-def stack_environment() -> dict[str, str]:
-    """What `$PERDURE_HOME/env` says while the embedded stack runs; empty when none does."""
-    path = home() / "env"
-    if environment_only() or not path.is_file() or not _stack_runs():
-        return {}
-    return _variables(path, interpolate=False)  # it quotes every value
-
-
-def _stack_runs() -> bool:
-    """False when the stack that wrote the file was killed: a running one holds its lock."""
-    try:
-        with (home() / "lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # held; or there is no lock, so the file was written by something else
-        return True
-    return False
-
-
-def export_temporal_environment() -> None:
-    """Let `temporalio.envconfig`, which reads the process's environment alone, see the other sources too.
-
-    Raises:
-        SettingsError: TEMPORAL_API_KEY_FILE, `.env` or the stack's file cannot be read.
-    """
-    mounted = _mounted("TEMPORAL_API_KEY")
-    sources = ({"TEMPORAL_API_KEY": mounted} if mounted else {}, dotenv_environment(), stack_environment())
-    for source in sources:
-        for name, value in source.items():
-            if name.startswith("TEMPORAL_") and not os.environ.get(name):
-                os.environ[name] = value
+        own = (init_settings, env_settings, MountedSecrets(settings_cls))
+        return (
+            *own,
+            VariablesFile(settings_cls, dotenv_environment()),
+            VariablesFile(settings_cls, stack_environment()),
+        )
 
 
 def load(**overrides: Any) -> Settings:

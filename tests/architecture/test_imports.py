@@ -73,7 +73,8 @@ def test_the_linter_and_the_package_know_all_rooms() -> None:
 
 
 def test_settings_import_nothing_of_ours() -> None:
-    assert not imported(ROOT / "settings.py") & {*ROOMS, *MODULES}
+    assert imported(ROOT / "settings.py") & {*ROOMS, *MODULES} == {"settings_sources"}
+    assert not imported(ROOT / "settings_sources.py") & {*ROOMS, *MODULES}
 
 
 def test_nobody_imports_the_tests() -> None:
