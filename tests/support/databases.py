@@ -12,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg  # type: ignore[import-untyped]
 
+_ATTEMPTS = 600  # a minute
 Prepare = Callable[[str], Awaitable[object]]
 
 
@@ -29,12 +30,12 @@ class Databases:
         """The URL of a new database: empty, or a copy of the database that `template` (a URL) names."""
         name = f"{self._prefix}_{next(self._numbers)}"
         source = urlsplit(template).path.removeprefix("/") if template else "template0"
-        for attempt in range(20):
+        for attempt in range(_ATTEMPTS):
             try:
                 await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
                 break
             except asyncpg.ObjectInUseError:  # the last connection to the template is still being closed
-                if attempt == 19:
+                if attempt == _ATTEMPTS - 1:
                     raise
                 await asyncio.sleep(0.1)
         self._made.append(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aiohttp
+import psutil  # type: ignore[import-untyped]
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -31,13 +32,20 @@ class Meter:
 
 async def metered(system: System) -> Meter:
     """Let the system's workers, which must not run yet, be counted."""
-    port = ports.choose()
-    telemetry = TelemetryConfig(metrics=PrometheusConfig(bind_address=f"{ports.HOST}:{port}"))
+    before = _listening()
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=f"{ports.HOST}:0")))
+    (port,) = _listening() - before
     address = system.client.service_client.config.target_host
     system.client = await Client.connect(
         address,
         namespace=system.client.namespace,
         data_converter=pydantic_data_converter,
-        runtime=Runtime(telemetry=telemetry),
+        runtime=runtime,
     )
     return Meter(system.client, port)
+
+
+def _listening() -> set[int]:
+    """The ports that this process listens on."""
+    found = psutil.Process().net_connections("tcp")
+    return {each.laddr.port for each in found if each.status == psutil.CONN_LISTEN}

@@ -59,6 +59,8 @@ minimum_charge = { usd = "0.50", eur = "0.50" }
 _CORRECTED = ("claimed_outside_windows", "claimed_beyond_runtime")
 """What a stop or a window leaves that is corrected after its usage was billed: tests do that on purpose."""
 T = TypeVar("T")
+GIVE_UP_SECONDS = 120.0
+"""After so long what a test waits for never happens: by far longer than it takes on a busy machine."""
 PATIENCE: ContextVar[float] = ContextVar("patience", default=1.0)
 """How many times longer than usual is waited for what is to happen, where workers are killed meanwhile."""
 
@@ -79,6 +81,8 @@ class System:
     emulator: StripeEmulator
     stripe: Any
     webhook: Webhook
+    before: str | None
+    """Id of the newest event in Stripe that is another test's."""
     audited: bool = True
     """Whether the books are audited in the end; a test that spoils them by hand says no."""
     _parts: dict[str, AsyncExitStack] = field(default_factory=dict)
@@ -153,7 +157,7 @@ class System:
     async def run_period(self, period: str = "2022-05") -> PeriodOutcome:
         """Run a period to its end."""
         handle = await self.start_period(period)
-        outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), 60 * PATIENCE.get())
+        outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS * PATIENCE.get())
         return outcome
 
     async def run_period_until_blocked(self, period: str) -> None:
@@ -230,7 +234,7 @@ async def discrepancies(system: System) -> list[Finding]:
     return [finding for finding in found if finding.kind not in _CORRECTED]
 
 
-async def until(check: Callable[[], Awaitable[T | None]], seconds: float = 30) -> T:
+async def until(check: Callable[[], Awaitable[T | None]], seconds: float = GIVE_UP_SECONDS) -> T:
     """The first truthy result of `check`."""
     end = asyncio.get_running_loop().time() + seconds * PATIENCE.get()
     while True:
@@ -303,11 +307,12 @@ async def running_system(
         )
         webhook._secrets.append(endpoint.secret)
         stack.push_async_callback(stripe.v1.webhook_endpoints.delete_async, endpoint.id)
+        newest = (await stripe.v1.events.list_async({"limit": 1})).data
         db = Database(database_url, 5)
         stack.push_async_callback(db.close)
-        system = System(
-            namespace, settings, db, ReportStore(settings.need("report_store_url")), emulator, stripe, webhook
-        )
+        reports = ReportStore(settings.need("report_store_url"))
+        before = newest[0].id if newest else None
+        system = System(namespace, settings, db, reports, emulator, stripe, webhook, before)
         if queues := tuple(queues):
             await system.start(*queues)
         stack.push_async_callback(system.stop)
