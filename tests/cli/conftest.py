@@ -18,6 +18,7 @@ from storage.postgres.roles import OPERATOR
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 from tests.support.roles import as_role
+from tests.support.system import GIVE_UP_SECONDS
 
 UNREACHABLE_DATABASE = "postgresql://u:secret@127.0.0.1:1/none"
 
@@ -75,7 +76,7 @@ class Perdure:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            out, err = await asyncio.wait_for(process.communicate(stdin), 60)
+            out, err = await asyncio.wait_for(process.communicate(stdin), GIVE_UP_SECONDS)
         except BaseException:
             if process.returncode is None:
                 process.kill()

@@ -13,6 +13,7 @@ from billing.invoice.states import InvoiceState
 from contracts.names import STRIPE_QUEUE
 from tests.cli.conftest import Perdure
 from tests.cli.test_invoices import system
+from tests.support.rest import unheard
 from tests.support.system import RATES, System
 
 __all__ = ["system"]
@@ -35,6 +36,7 @@ async def key(system: System, perdure: Perdure, tmp_path: Path, request: pytest.
     return invoice.key
 
 
+@pytest.mark.waits
 async def test_an_invoice_is_credited_and_everything_says_so(system: System, perdure: Perdure, key: str) -> None:
     order = ("invoices", "credit", key, "--amount", "1.50", "--reason", "outage of 3 May")
     first, second = await asyncio.gather(perdure(*order, "--json"), perdure(*order, "--json"))
@@ -92,9 +94,10 @@ async def test_one_clear_line_for_what_cannot_be_credited(system: System, perdur
     )
 
 
+@pytest.mark.waits
 async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: System, perdure: Perdure, key: str) -> None:
     invoice = await system.invoice(key)
-    await system.admin("webhook_faults", {"match": {"type": "credit_note"}, "action": "drop", "times": None})
+    await unheard(system, "credit_note")
     by_hand = await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 1000})
     ran = await perdure("invoices", "credit", key, "--amount", "1", "--reason", "x", "--reference", "case-7", "--json")
     assert ran.status == 1

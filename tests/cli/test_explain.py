@@ -16,6 +16,7 @@ from storage.invoices.invoices import move_invoice
 from storage.usage.explain import Interval
 from tests.cli.conftest import Perdure
 from tests.cli.test_invoices import system
+from tests.support.rest import until_rested
 from tests.support.system import RATES, System, at
 
 __all__ = ["system"]
@@ -34,6 +35,7 @@ async def key(system: System, perdure: Perdure, tmp_path: Path, request: pytest.
     await system.add_instance("i-gap", team, "2022-05-02", "2022-05-04")
     await system.start_period()
     invoice = await system.until_state(f"2022-05/{team}/period", InvoiceState.BILLED, InvoiceState.PAID)
+    await until_rested(system)
     return invoice.key
 
 

@@ -15,6 +15,7 @@ from devstack.servers.emulator import StripeEmulator
 from storage.accounts import accounts
 from storage.invoices import invoices
 from tests.cli.conftest import Perdure
+from tests.support.rest import until_rested
 from tests.support.system import System, running_system
 
 GOOD, BAD = "2022-05/team:good/period", "2022-05/team:bad/period"
@@ -33,6 +34,7 @@ async def system(
         yield running
 
 
+@pytest.mark.waits
 async def test_invoices_are_listed_shown_and_retried(system: System, perdure: Perdure) -> None:
     await system.add_account("team:good", ("2022-05-01", None))
     await system.add_account("team:bad", ("2022-05-01", None), customer="cus_that_stripe_does_not_know")
@@ -95,6 +97,7 @@ async def test_invoices_are_listed_shown_and_retried(system: System, perdure: Pe
     assert again.status == 1
     assert again.err.startswith(f"{BAD}: blocked again: ")
     assert settled.error.endswith(": there is nothing to retry")
+    await until_rested(system)
     await invoices.block_invoice(system.db, GOOD, "for the test")
     every = await perdure("invoices", "retry", "--all", "--period", "2022-05", "--json")
     assert every.status == 1

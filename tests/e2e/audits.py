@@ -28,7 +28,8 @@ from storage.accounts import policies
 from storage.audit.runs import audit_findings
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
-from tests.support.system import System, running_system, until
+from tests.support.rest import until_rested
+from tests.support.system import GIVE_UP_SECONDS, System, running_system
 
 MAY = "2022-05"
 S = InvoiceState
@@ -76,7 +77,7 @@ async def audited_system(
 
 
 async def bill(system: System, *names: str, waiting: tuple[str, ...] = ()) -> dict[str, InvoiceRecord]:
-    """An invoice of a day for each team, by name: billed, or a draft that waits for its approval."""
+    """An invoice of a day for each team, by name: billed, or a draft that waits for its approval; all at rest."""
     for name in (*names, *waiting):
         await system.add_account(f"team:{name}", ("2022-05-01", None))
         await system.add_instance(f"{name}-1", f"team:{name}", "2022-05-03T10:00", "2022-05-04T10:00")
@@ -84,13 +85,10 @@ async def bill(system: System, *names: str, waiting: tuple[str, ...] = ()) -> di
         await policies.write_policy(system.db, f"team:{name}", AccountPolicy(finalization=Finalization.APPROVAL))
     await system.run_period_until_blocked(MAY)
     wanted = {**dict.fromkeys(names, S.BILLED), **dict.fromkeys(waiting, S.DRAFT)}
-    return {name: await system.until_state(f"{MAY}/team:{name}/period", state) for name, state in wanted.items()}
-
-
-async def unheard(system: System) -> None:
-    """From now on no webhook comes through."""
-    await system.admin("flush_webhooks", {"timeout_seconds": 10})
-    await system.admin("webhook_faults", {"match": {"type": ""}, "action": "drop", "times": None})
+    for name, state in wanted.items():
+        await system.until_state(f"{MAY}/team:{name}/period", state)
+    await until_rested(system)
+    return {name: await system.invoice(f"{MAY}/team:{name}/period") for name in wanted}
 
 
 async def catch_up(system: System) -> None:
@@ -98,12 +96,7 @@ async def catch_up(system: System) -> None:
     await system.client.execute_workflow(
         Workflows.EVENTS_CATCH_UP, CatchUpInput(), id=workflow_ids.EVENTS_CATCH_UP, task_queue=BILLING_QUEUE
     )
-
-    async def rested() -> bool:
-        running = "ExecutionStatus = 'Running' AND WorkflowType IN ('CreditNotesSyncWorkflow', 'StripeInvoiceWorkflow')"
-        return not (await system.client.count_workflows(running)).count
-
-    await until(rested)
+    await until_rested(system)
 
 
 async def alter(system: System, statement: str, **values: Any) -> None:
@@ -132,7 +125,7 @@ async def audited(system: System, **order: Any) -> Audited:
 async def ended(system: System, handle: Any) -> Audited:
     """A running audit to its end."""
     try:
-        outcome: AuditOutcome = await asyncio.wait_for(handle.result(), 90)
+        outcome: AuditOutcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
         completed = True
     except WorkflowFailureError as error:
         if not isinstance(error.cause, ApplicationError):

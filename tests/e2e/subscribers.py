@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 from contracts import workflow_ids
 from storage.accounts import accounts
 from storage.accounts.accounts import AccountRecord
+from tests.support.rest import until_rested
 from tests.support.system import System, at, until
 
 Window = tuple[datetime, datetime | None]
@@ -67,7 +68,7 @@ class Subscribers:
             return seen == expected
 
         try:
-            await until(there, 15)
+            await until(there)
         except AssertionError:
             raise AssertionError(f"{attribution_id} has the windows {seen}, not {expected}") from None
 
@@ -76,13 +77,9 @@ class Subscribers:
 
     async def until_rested(self, subscription: str) -> None:
         """All its events are delivered, and its workflow is complete."""
-        await self.system.admin("flush_webhooks", {})
-
-        async def completed() -> bool:
-            description = await self.workflow(subscription).describe()
-            return bool(description.status == WorkflowExecutionStatus.COMPLETED)
-
-        await until(completed)
+        await until_rested(self.system)
+        description = await self.workflow(subscription).describe()
+        assert description.status == WorkflowExecutionStatus.COMPLETED
 
     async def until_says(self, subscription: str, *words: str) -> str:
         """Wait until the running workflow's details hold these words; gives the details."""

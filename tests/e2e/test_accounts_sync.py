@@ -68,6 +68,7 @@ async def test_more_customers_than_a_page_holds_and_again_is_nothing_new(system:
 
 
 @pytest.mark.history("synced")
+@pytest.mark.waits
 async def test_windows_of_customers_that_came_and_went(system: System, they: Subscribers) -> None:
     await they.clock("2022-05-03")
     customer = await they.customer(attribution_id="team:went")

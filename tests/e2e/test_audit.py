@@ -14,6 +14,7 @@ from sqlalchemy import text
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.workflow import Info
 
+from activities.postgres.audit import stripe as audit_stripe
 from billing.audit.checks import STRIPE_CHECKS, Check
 from billing.audit.kinds import Kind
 from billing.invoice.credit_notes import CreditKind, CreditOrder
@@ -33,14 +34,16 @@ from tests.e2e.audits import (
     ended,
     made_in_stripe,
     start_audit,
-    unheard,
 )
 from tests.e2e.test_credit_notes import credit
 from tests.e2e.test_money_findings import wake
 from tests.support.databases import FreshDatabase
 from tests.support.histories import record_histories
 from tests.support.metrics import metered
-from tests.support.system import System, until
+from tests.support.rest import unheard, until_rested
+from tests.support.system import GIVE_UP_SECONDS, System, until
+
+pytestmark = pytest.mark.waits
 
 S = InvoiceState
 
@@ -55,10 +58,15 @@ async def system(
 
 @pytest.fixture
 async def settling(
-    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client,
+    fresh_database: FreshDatabase,
+    stripe_emulator: StripeEmulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[System]:
-    """What changed in the last seconds is looked at again."""
-    async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path, settle=20) as running:
+    """What changed in the last minutes is looked at again, every second."""
+    monkeypatch.setattr(audit_stripe, "_LOOK_AGAIN_AT_MOST", timedelta(seconds=1))
+    async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path, settle=120) as running:
         yield running
         await running.admin("clock", {"frozen": False})
         if folder := os.environ.get("RECORD_HISTORIES"):
@@ -91,6 +99,7 @@ async def every_state(system: System) -> None:
         "off": S.DELETED,
     }.items():
         await system.until_state(they[name].key, state)
+    await until_rested(system)
 
 
 async def test_whatever_is_honestly_reached_is_clean(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +148,7 @@ async def test_what_is_in_motion_is_looked_at_again(settling: System) -> None:
     await unheard(system)
     pay = system.stripe.v1.invoices.pay_async
     await pay(they["late"].stripe_invoice_id, {"paid_out_of_band": True})
-    long_ago = datetime.now(UTC) - timedelta(minutes=1)
+    long_ago = datetime.now(UTC) - timedelta(minutes=10)
     await system.admin("clock", {"now": long_ago.isoformat(), "frozen": True})
     await pay(they["lost"].stripe_invoice_id, {"paid_out_of_band": True})
     await alter(system, "UPDATE invoice SET updated_at = :at WHERE id = :id", at=long_ago, id=they["lost"].id)
@@ -163,7 +172,7 @@ async def test_a_check_that_cannot_be_made_is_told_and_the_others_go_on(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bill(system, "patience")
-    monkeypatch.setattr(retries, "AUDIT_PATIENCE", timedelta(seconds=3))
+    monkeypatch.setattr(retries, "AUDIT_PATIENCE", timedelta(seconds=8))
     await system.admin("faults", {"match": {"method": "GET", "path": "^/v1/invoices$"}, "action": "503", "times": None})
     (tmp_path / "reports").rename(tmp_path / "away")
     found = await audited(system)
@@ -204,7 +213,7 @@ async def test_an_audit_that_postgres_has_lost_ends(system: System, tmp_path: Pa
     await alter(system, "DELETE FROM audit_run")
     (tmp_path / "away").rename(tmp_path / "reports")
     with pytest.raises(WorkflowFailureError) as failed:
-        await asyncio.wait_for(handle.result(), 60)
+        await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     assert failed.value.__cause__ is not None
     assert "not in this database" in str(failed.value.__cause__.__cause__)
 

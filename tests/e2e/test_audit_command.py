@@ -18,9 +18,12 @@ from billing.audit.kinds import Kind
 from devstack.servers.emulator import StripeEmulator
 from storage.audit.runs import add_findings, record_check
 from tests.cli.conftest import Perdure
-from tests.e2e.audits import MAY, audited_system, bill, start_audit, unheard
+from tests.e2e.audits import MAY, audited_system, bill, start_audit
 from tests.support.databases import FreshDatabase
-from tests.support.system import System
+from tests.support.rest import unheard
+from tests.support.system import GIVE_UP_SECONDS, System
+
+pytestmark = pytest.mark.waits
 
 
 @pytest.fixture
@@ -104,10 +107,10 @@ async def test_whoever_comes_second_joins(system: System, perdure: Perdure, tmp_
     )
     try:
         assert process.stderr is not None
-        assert b"audit/all" in await asyncio.wait_for(process.stderr.readline(), 60)
-        assert b"Checking" in await asyncio.wait_for(process.stderr.readline(), 60)
+        assert b"audit/all" in await asyncio.wait_for(process.stderr.readline(), GIVE_UP_SECONDS)
+        assert b"Checking" in await asyncio.wait_for(process.stderr.readline(), GIVE_UP_SECONDS)
         reports.rename(tmp_path / "reports")
-        out, _ = await asyncio.wait_for(process.communicate(), 60)
+        out, _ = await asyncio.wait_for(process.communicate(), GIVE_UP_SECONDS)
     finally:
         if process.returncode is None:
             process.kill()

@@ -19,7 +19,10 @@ from billing.invoice.states import InvoiceState
 from devstack.servers.emulator import StripeEmulator
 from tests.e2e.audits import Audited, alter, audited, audited_system, bill
 from tests.support.databases import FreshDatabase
+from tests.support.rest import until_rested
 from tests.support.system import System
+
+pytestmark = pytest.mark.waits
 
 
 @pytest.fixture
@@ -54,6 +57,7 @@ async def test_reports_that_do_not_say_what_postgres_says(
     they = await bill(system, *names)
     await system.stripe.v1.invoices.void_invoice_async(they["voided"].stripe_invoice_id)
     await system.until_state(they["voided"].key, InvoiceState.VOIDED)
+    await until_rested(system)
     clean = await audited(system)
     assert (clean.found, clean.figures(Check.REPORTS)) == (set(), {"reports": 9, "claims": 9})
 

@@ -26,11 +26,13 @@ from tests.e2e.audits import (
     bill,
     catch_up,
     made_in_stripe,
-    unheard,
 )
 from tests.e2e.test_credit_notes import credit
 from tests.support.databases import FreshDatabase
+from tests.support.rest import unheard, until_rested
 from tests.support.system import System, until
+
+pytestmark = pytest.mark.waits
 
 SAME, OURS, THEIRS, NOTES = (
     Check.STRIPE_SAYS_THE_SAME,
@@ -150,6 +152,7 @@ async def test_credit_notes_that_differ(system: System, monkeypatch: pytest.Monk
         note = await credit(system, they[name], CreditOrder(CreditKind.AMOUNT, "outage", amount=100))
         assert note.state is CreditNoteState.ISSUED
         made[name] = note.stripe_credit_note_id
+    await until_rested(system)
     clean = await audited(system)
     assert (clean.found, clean.figures(NOTES)) == (set(), {"issued": 3, "in_stripe": 3})
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from temporalio.client import Client
@@ -21,7 +21,10 @@ from devstack.servers.temporal import TemporalServer, choose_ports
 from storage.accounts import policies
 from temporal.decisions import decide
 from tests.e2e.test_credit_notes import amount, billed, credit, no_news, until_state
+from tests.support.rest import Position, position
 from tests.support.system import System, until
+
+pytestmark = pytest.mark.waits
 
 _EVENTS = 40  # after which Temporal suggests a new run; by default 4096
 
@@ -39,19 +42,22 @@ async def temporal_client(scratch: Path) -> AsyncIterator[Client]:
         server.child.kill()
 
 
-async def nudged_on(system: System, workflow_id: str, nudge: Callable[[], Awaitable[object]]) -> None:
-    """Wake it until its history is long, then leave it alone: it goes on under another run when nothing is left."""
-    query = f"WorkflowId = '{workflow_id}' AND ExecutionStatus = 'ContinuedAsNew'"
+async def nudged_on(handle: Any, nudge: Callable[[], Awaitable[object]]) -> None:
+    """Wake it, and let it rest, until it goes on under another run.
 
-    async def another() -> bool:
-        if [found async for found in system.client.list_workflows(query)]:
-            return True
-        if (await system.client.get_workflow_handle(workflow_id).describe()).history_length < _EVENTS:
-            await nudge()
-        await asyncio.sleep(0.3)
-        return False
+    It does so only when nothing is left to do, in a task that starts on a long history.
+    """
+    first = (await handle.describe()).run_id
 
-    await until(another, 60)
+    async def at_rest() -> Position | None:
+        found = await position(handle)
+        return found if found and not found.works else None
+
+    for _ in range(_EVENTS):  # each adds several events
+        if (await until(at_rest)).run_id != first:
+            return
+        await nudge()
+    raise AssertionError(f"{handle.id} did not go on under another run")
 
 
 @pytest.mark.history("continued")
@@ -64,16 +70,16 @@ async def test_an_invoice_its_period_and_a_credit_note_go_on(system: System) -> 
     await system.add_account(team, ("2022-06-01", None))
     await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
     await system.add_instance("continuing", team, "2022-06-03", "2022-06-04")
-    period = await system.start_period("2022-06")
+    await system.start_period("2022-06")
     key = f"2022-06/{team}/period"
     await system.until_state(key, InvoiceState.DRAFT)
     waiting = system.client.get_workflow_handle(workflow_ids.invoice(key))
     crediting = system.client.get_workflow_handle(workflow_ids.credit_note(note.key))
     news = StripeEvent(event_id="evt_1", type="invoice.updated", created=datetime.now(UTC))
 
-    await nudged_on(system, waiting.id, lambda: waiting.signal(Signals.STRIPE_EVENT, news))
-    await nudged_on(system, period.id, lambda: period_of(system).signal(Signals.RECHECK, InvoiceRef(invoice_key=key)))
-    await nudged_on(system, crediting.id, lambda: crediting.signal(Signals.RETRY))
+    await nudged_on(waiting, lambda: waiting.signal(Signals.STRIPE_EVENT, news))
+    await nudged_on(period_of(system), lambda: period_of(system).signal(Signals.RECHECK, InvoiceRef(invoice_key=key)))
+    await nudged_on(crediting, lambda: crediting.signal(Signals.RETRY))
     await system.stripe.v1.credit_notes.void_credit_note_async(by_hand.id)
     await crediting.signal(Signals.RETRY)
     await until_state(system, note.key, CreditNoteState.ISSUED)
@@ -83,6 +89,6 @@ async def test_an_invoice_its_period_and_a_credit_note_go_on(system: System) -> 
     await system.admin("webhook_faults", method="DELETE")
 
 
-def period_of(system: System):  # type: ignore[no-untyped-def]
+def period_of(system: System) -> Any:
     """Of whichever run is the latest."""
     return system.client.get_workflow_handle(workflow_ids.billing_period("2022-06"))

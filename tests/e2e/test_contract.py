@@ -23,7 +23,7 @@ from tests.e2e.conftest import misfits, requests
 from tests.e2e.subscribers import subscribing
 from tests.e2e.test_credit_notes import amount, credit
 from tests.stripe_emulator.specification import MISSING, specification
-from tests.support.system import System, at, until
+from tests.support.system import GIVE_UP_SECONDS, System, at, until
 
 MAY = "2022-05"
 CLASSES = 105
@@ -59,10 +59,11 @@ async def whole_life(system: System, name: str) -> None:
                 text(f"UPDATE {table} SET stripe_customer_id = NULL WHERE attribution_id LIKE '%bad'")
             )
     await system.client.get_workflow_handle(workflow_ids.invoice(bad)).signal(Signals.RETRY)
-    await asyncio.wait_for(run.result(), 60)
+    await asyncio.wait_for(run.result(), GIVE_UP_SECONDS)
     await system.admin("faults", method="DELETE")
 
 
+@pytest.mark.waits
 async def test_posts_are_idempotent_by_business_identity_alone(system: System) -> None:
     begun = len(requests(system))
     await whole_life(system, "keys")
@@ -79,6 +80,7 @@ async def test_posts_are_idempotent_by_business_identity_alone(system: System) -
     assert {key: len(found) for key, found in bodies.items()} == dict.fromkeys(bodies, 1)
 
 
+@pytest.mark.waits
 async def test_within_a_day_a_lost_answer_is_asked_for_again_with_the_same_bytes(system: System) -> None:
     """A cutoff of today: the idempotency keys are trusted, and Stripe's lists are not read."""
     now = datetime.now(UTC).replace(microsecond=0)
@@ -112,6 +114,7 @@ async def test_within_a_day_a_lost_answer_is_asked_for_again_with_the_same_bytes
     assert [i["id"] for i in ours] == [invoice.stripe_invoice_id]
 
 
+@pytest.mark.waits
 async def test_a_draft_whose_keys_stripe_has_forgotten_is_found_and_filled_up(system: System) -> None:
     key = await _forgotten(system, "team:found")
 
@@ -138,7 +141,7 @@ async def _forgotten(system: System, team: str) -> str:
     await until(begun)
     await system.admin("expire_idempotency_keys", {})
     await system.admin("faults", method="DELETE")
-    await asyncio.wait_for(run.result(), 60)
+    await asyncio.wait_for(run.result(), GIVE_UP_SECONDS)
     return key
 
 

@@ -21,7 +21,8 @@ from contracts.messages.credit_notes import CreditNoteOutcome, CreditNoteRef
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
 from storage.invoices import credit_notes as store
 from storage.invoices.credit_notes import CreditNoteRecord
-from tests.support.system import System, until
+from tests.support.rest import unheard, until_rested
+from tests.support.system import GIVE_UP_SECONDS, System, until
 
 MAY = "2022-05"
 S = CreditNoteState
@@ -57,7 +58,9 @@ async def credit(system: System, invoice: InvoiceRecord, order: CreditOrder) -> 
     handle = await start(system, note)
     note = await until_state(system, note.key, S.ISSUED, S.BLOCKED, S.VOIDED)
     if note.state is not S.BLOCKED:
-        await asyncio.wait_for(handle.result(), 30)  # Stripe's event may have told us before Stripe's answer did
+        await asyncio.wait_for(
+            handle.result(), GIVE_UP_SECONDS
+        )  # Stripe's event may have told us before Stripe's answer did
     return note
 
 
@@ -82,7 +85,7 @@ async def until_state(system: System, key: str, *states: CreditNoteState) -> Cre
 
 async def no_news(system: System) -> None:
     """Stripe's events would heal what is to be healed without them."""
-    await system.admin("webhook_faults", {"match": {"type": "credit_note"}, "action": "drop", "times": None})
+    await unheard(system, "credit_note")
 
 
 async def in_stripe(system: System, invoice: InvoiceRecord) -> list[dict[str, Any]]:
@@ -137,9 +140,11 @@ async def test_what_was_paid_goes_to_the_balance_or_out_of_band(system: System) 
     assert (await system.stripe.v1.customers.retrieve_async(invoice.stripe_customer_id)).balance == -200
 
 
+@pytest.mark.waits
 async def test_a_line_that_is_not_one_to_one_in_stripe_is_credited_by_its_amount(system: System) -> None:
     system.audited = False  # its key is changed by hand
     invoice = await billed(system, "team:folded")
+    await until_rested(system)
     async with system.db.transaction() as connection:
         await connection.execute(text("UPDATE invoice SET key = key || '/2' WHERE id = :id"), {"id": invoice.id})
     invoice = await system.invoice(f"{invoice.key}/2")  # no line there names this one's
@@ -160,6 +165,7 @@ async def test_a_line_that_is_not_one_to_one_in_stripe_is_credited_by_its_amount
     ],
 )
 @pytest.mark.parametrize("minor", [100, 1728])
+@pytest.mark.waits
 async def test_a_fault_at_stripe_makes_neither_a_second_credit_note_nor_none(
     system: System, name: str, fault: dict[str, Any], minor: int
 ) -> None:
@@ -175,10 +181,12 @@ async def test_a_fault_at_stripe_makes_neither_a_second_credit_note_nor_none(
     assert len(await notes(system, invoice)) == 1
 
 
+@pytest.mark.waits
 async def test_what_stripe_has_forgotten_the_key_of_is_looked_for(system: System) -> None:
     """The invoice was finalized days ago; Stripe keeps no idempotency key, and Postgres was restored."""
     invoice = await billed(system, "team:forgotten")
     first = await credit(system, invoice, amount(100))
+    await until_rested(system)
     await system.admin("expire_idempotency_keys", {})
     async with system.db.transaction() as connection:
         await connection.execute(text("DELETE FROM credit_note"))
@@ -191,6 +199,7 @@ async def test_what_stripe_has_forgotten_the_key_of_is_looked_for(system: System
     assert len(await in_stripe(system, invoice)) == 1
 
 
+@pytest.mark.waits
 async def test_after_a_retry_it_is_looked_for_under_the_new_generation(system: System) -> None:
     """It was blocked, and yet an earlier attempt had made it."""
     await no_news(system)
@@ -205,6 +214,7 @@ async def test_after_a_retry_it_is_looked_for_under_the_new_generation(system: S
     assert len(await in_stripe(system, invoice)) == 1
 
 
+@pytest.mark.waits
 async def test_twice_and_at_once_is_one(system: System) -> None:
     invoice = await billed(system, "team:race")
     made = await asyncio.gather(*(credit(system, invoice, amount(1000)) for _ in range(4)))
@@ -216,6 +226,7 @@ async def test_twice_and_at_once_is_one(system: System) -> None:
     assert [note["total"] for note in await in_stripe(system, invoice)] == [1000, 400]
 
 
+@pytest.mark.waits
 async def test_a_killed_stripe_worker_goes_on(system: System) -> None:
     invoice = await billed(system, "team:killed")
     await system.stop(STRIPE_QUEUE)
@@ -223,10 +234,13 @@ async def test_a_killed_stripe_worker_goes_on(system: System) -> None:
     handle = await start(system, note)
     assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
     await system.start(STRIPE_QUEUE)
-    assert await asyncio.wait_for(handle.result(), 30) == CreditNoteOutcome(credit_note_key=note.key, state=S.ISSUED)
+    assert await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS) == CreditNoteOutcome(
+        credit_note_key=note.key, state=S.ISSUED
+    )
 
 
 @pytest.mark.history("credit-blocked")
+@pytest.mark.waits
 async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> None:
     """A person has credited most of the invoice in Stripe, which nobody has told us."""
     invoice = await billed(system, "team:refused")
@@ -255,6 +269,7 @@ async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> 
 
 
 @pytest.mark.history("credited-by-hand")
+@pytest.mark.waits
 async def test_what_people_do_in_stripe_comes_in_step(system: System) -> None:
     invoice = await billed(system, "team:hand")
     ours = await credit(system, invoice, amount(100))
@@ -272,6 +287,7 @@ async def test_what_people_do_in_stripe_comes_in_step(system: System) -> None:
     assert (await credit(system, invoice, amount(100))).state is S.VOIDED
 
 
+@pytest.mark.waits
 async def test_a_foreign_invoice_is_left_alone(system: System) -> None:
     customer = await system.stripe.v1.customers.create_async({})
     draft = await system.stripe.v1.invoices.create_async({"customer": customer.id, "currency": "usd"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +15,11 @@ from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvo
 from contracts.names import Signals, Updates
 from storage.accounts import policies
 from temporal.decisions import decide
+from tests.e2e.conftest import requests
+from tests.support.rest import unheard, until_rested
 from tests.support.system import System, until
+
+pytestmark = pytest.mark.waits
 
 MAY = "2022-05"
 DAY = 864
@@ -56,7 +60,7 @@ async def test_what_is_rebuilt_and_voided_does_not_leave_a_paid_invoice_behind(s
     await system.stripe.v1.invoices.add_lines_async(draft.stripe_invoice_id, {"lines": [extra]})
     await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
     assert (await system.until_state(key, InvoiceState.BLOCKED)).blocked_kind is BlockedKind.EDITED
-    await system.admin("webhook_faults", {"match": {"type": ""}, "action": "drop", "times": None})
+    await unheard(system)
     await system.stripe.v1.invoices.finalize_invoice_async(draft.stripe_invoice_id)
     await system.stripe.v1.invoices.pay_async(draft.stripe_invoice_id, {"paid_out_of_band": True})
 
@@ -66,7 +70,7 @@ async def test_what_is_rebuilt_and_voided_does_not_leave_a_paid_invoice_behind(s
     await until_blocked(system, key, "was paid meanwhile")
     await system.admin("webhook_faults", method="DELETE")
     await system.run_period_until_blocked(MAY)
-    await asyncio.sleep(1)
+    await until_rested(system)
     assert [i.key for i in await system.invoices()] == [key]  # nothing is released, nothing billed twice
 
 
@@ -93,7 +97,7 @@ async def test_a_void_that_comes_too_late_is_forgotten_and_a_retry_takes_the_pay
     key = await account(system, "team:too-late")
     await system.run_period(MAY)
     billed = await system.invoice(key)
-    await system.admin("webhook_faults", {"match": {"type": ""}, "action": "drop", "times": None})
+    await unheard(system)
     await system.stripe.v1.invoices.pay_async(billed.stripe_invoice_id, {"paid_out_of_band": True})
     await system.admin("webhook_faults", method="DELETE")
     await void(system, key)
@@ -126,8 +130,12 @@ async def test_a_brake_that_outlasts_the_grace_is_finalized_once_it_is_approved(
     await system.start()
     key = await account(system, "team:slow", finalization=Finalization.GRACE, limit_amount=1)
     await system.start_period(MAY)
-    await system.until_state(key, InvoiceState.BLOCKED)
-    await asyncio.sleep(1.5)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+
+    async def over() -> bool:
+        return blocked.finalize_at is not None and datetime.now(UTC) > blocked.finalize_at
+
+    await until(over)
     await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
     await system.until_state(key, InvoiceState.BILLED)
 
@@ -144,14 +152,11 @@ async def test_amending_nothing_twice_leaves_stripes_own_finalization_as_it_was(
 
     await until(planned)
     for _ in range(2):
-        posts = (await system.admin("state", method="GET"))["requests"]
+        begun = len(requests(system))
         await signal(system, key, Signals.AMEND)
-
-        async def asked(posts: Any = posts) -> bool:
-            return bool((await system.admin("state", method="GET"))["requests"] > posts + 4)
-
-        await until(asked)
-        await until(planned)
+        await until_rested(system)
+        assert [one for one in requests(system, begun) if one["method"] == "POST"]
+        assert await planned()
     assert (await system.invoice(key)).revision == 1
 
 

@@ -19,7 +19,10 @@ from storage.invoices.disputes import DisputeRecord
 from tests.cli.conftest import Perdure
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.metrics import metered
+from tests.support.rest import unheard, until_rested
 from tests.support.system import System, at, until
+
+pytestmark = pytest.mark.waits
 
 KEY = "2022-05/team:disputed/period"
 TOTAL = 864
@@ -95,8 +98,7 @@ async def test_a_dispute_is_recorded_shown_and_closed(
     await they.clock("2022-06-20")
     await system.admin(f"disputes/{dispute['id']}/close", {"status": outcome})
     await until_status(system, outcome)
-    await system.admin("flush_webhooks", {})
-    await system.client.get_workflow_handle(workflow_ids.dispute(dispute["id"])).result()
+    await until_rested(system)
     assert (await recorded(system))[0].opened_at == at("2022-06-10")
     [listed] = (await perdure("invoices", "list", "--json")).document
     assert (listed["disputes"][0]["status"], listed["state"]) == (outcome, "paid")
@@ -114,15 +116,14 @@ async def test_an_old_event_does_not_open_it_again(system: System, they: Subscri
     dispute = await system.admin("disputes", {"invoice": stripe_id})
     await system.admin(f"disputes/{dispute['id']}/close", {"status": "lost"})
     closed = await until_status(system, "lost")
-    await system.admin("flush_webhooks", {})
-    await system.client.get_workflow_handle(workflow_ids.dispute(dispute["id"])).result()
+    await until_rested(system)
     assert await recorded(system) == [closed]
     assert closed.amount == TOTAL
 
 
 async def test_one_that_the_webhook_was_not_told_is_caught_up_with(system: System, they: Subscribers) -> None:
     stripe_id = await paid(system, they)
-    await system.admin("webhook_faults", {"match": {"type": ""}, "action": "drop", "times": None})
+    await unheard(system)
     dispute = await system.admin("disputes", {"invoice": stripe_id})
     await they.clock("2022-06-05")
     await system.admin(f"disputes/{dispute['id']}/close", {"status": "won"})

@@ -15,7 +15,10 @@ from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals
 from storage.invoices import invoices as store
-from tests.support.system import System, new_namespace, until
+from tests.support.rest import until_rested
+from tests.support.system import GIVE_UP_SECONDS, System, new_namespace, until
+
+pytestmark = pytest.mark.waits
 
 MAY = "2022-05"
 DAY_CENTS = 864
@@ -104,7 +107,7 @@ async def test_one_bad_account_waits_visibly_and_stops_no_other(system: System) 
     await store.record_customer(system.db, "team:bad", customer.id)
     await invoice_handle.signal(Signals.RETRY)
 
-    outcome = await asyncio.wait_for(handle.result(), 30)
+    outcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     assert outcome.progress.counts == {"billed": 2}
     assert (await system.invoice(bad)).amount == DAY_CENTS
 
@@ -126,18 +129,13 @@ async def test_a_webhook_delivered_twice_and_late_finds_nothing_to_do(system: Sy
     key = await one_day(system, "team:double")
     await system.admin("webhook_faults", {"match": {"type": "invoice.finalized"}, "action": "double", "times": None})
     await system.run_period(MAY)
+    await until_rested(system)
     before = await system.invoice(key)
 
     await system.stripe.v1.invoices.update_async(before.stripe_invoice_id, {"metadata": {"note": "looked at"}})
-    await system.admin("flush_webhooks", {})
-    handle = system.client.get_workflow_handle(workflow_ids.invoice(key))
-    await until(lambda: _closed(handle))
+    await until_rested(system)
 
     assert await system.invoice(key) == before
-
-
-async def _closed(handle: Any) -> bool:
-    return bool((await handle.describe()).status == WorkflowExecutionStatus.COMPLETED)
 
 
 @pytest.mark.parametrize("harm", ["missing", "cut", "changed"])
@@ -166,7 +164,7 @@ async def test_a_lost_report_is_made_again_and_a_changed_one_blocks(system: Syst
         assert blocked.blocked_reason.startswith("ReportError")
         path.write_bytes(whole)
         await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
-    await asyncio.wait_for(handle.result(), 30)
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     assert path.read_bytes() == whole
 
     assert (await system.invoice(key)).state is InvoiceState.BILLED

@@ -25,7 +25,9 @@ from tests.e2e.test_credit_notes import until_state as until_note
 from tests.e2e.test_disputes import paid, recorded
 from tests.e2e.test_restored_postgres import live
 from tests.support.losing import lose_temporal, perdure, recover
-from tests.support.system import System, at, until
+from tests.support.system import GIVE_UP_SECONDS, System, at, until
+
+pytestmark = pytest.mark.waits
 
 MAY, JUNE = "2022-05", "2022-06"
 DAY_CENTS = 864
@@ -141,7 +143,7 @@ async def test_a_period_that_is_held_and_one_that_was_half_claimed(system: Syste
 
     await until(says_so)
     await approve_period(system.client, MAY, {"usd": DAY_CENTS}, "ann")
-    await asyncio.wait_for(handle.result(), 30)
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     assert [i.amount for i in await system.invoices()] == [DAY_CENTS]
 
 

@@ -30,7 +30,8 @@ from contracts.messages.invoices import (
 )
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
 from storage.accounts import accounts
-from tests.support.system import System, until
+from tests.support.rest import until_rested
+from tests.support.system import GIVE_UP_SECONDS, System, until
 
 MAY = "2022-05"
 DAY_CENTS = 864
@@ -94,9 +95,11 @@ async def test_an_invoice_is_deleted_only_when_the_key_sees_its_customer(system:
         assert raised.value.next_retry_delay == timedelta(minutes=1)
 
 
+@pytest.mark.waits
 async def test_a_key_of_another_account_releases_no_claims(system: System) -> None:
     key = await one_day(system, "team:foreign")
     await system.run_period(MAY)
+    await until_rested(system)
     # As the workers see it whose key is another account's: Stripe knows neither of the two.
     async with system.db.transaction() as connection:
         await connection.execute(
@@ -112,6 +115,7 @@ async def test_a_key_of_another_account_releases_no_claims(system: System) -> No
     await handle.terminate()
 
 
+@pytest.mark.waits
 async def test_a_draft_deleted_in_stripe_is_deleted_here(system: System) -> None:
     key = await one_day(system, "team:deleted")
     await system.admin("faults", {"match": {"path": "finalize"}, "action": "503", "times": None, "stored": False})
@@ -121,7 +125,7 @@ async def test_a_draft_deleted_in_stripe_is_deleted_here(system: System) -> None
     await system.stripe.v1.invoices.delete_async(draft.stripe_invoice_id)
     await system.admin("faults", method="DELETE")
 
-    await asyncio.wait_for(handle.result(), 30)
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     assert (await system.invoice(key)).state is InvoiceState.DELETED
 
 
@@ -134,6 +138,7 @@ async def add_line(system: System, invoice: str | None, *amounts: int) -> list[s
 
 
 @pytest.mark.parametrize("amounts", [(-100,), (100, -100)], ids=["other-subtotal", "same-subtotal"])
+@pytest.mark.waits
 async def test_an_edited_draft_is_not_finalized(system: System, amounts: tuple[int, ...]) -> None:
     key = await one_day(system, f"team:edited-{len(amounts)}")
     await system.admin("faults", {"match": {"path": "finalize"}, "action": "503", "times": None, "stored": False})
@@ -152,15 +157,17 @@ async def test_an_edited_draft_is_not_finalized(system: System, amounts: tuple[i
         draft.stripe_invoice_id, {"lines": [{"id": line, "behavior": "delete"} for line in added]}
     )
     await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
-    await asyncio.wait_for(handle.result(), 30)
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     assert (await system.invoice(key)).state is InvoiceState.BILLED
 
 
+@pytest.mark.waits
 async def test_a_draft_verified_just_now_is_not_fetched_again(system: System) -> None:
     # That it could not be charged is news of its own, for which it is looked up once more.
     await system.admin("webhook_faults", {"match": {"type": "payment"}, "action": "drop", "times": None})
     key = await one_day(system, "team:swift")
     await system.run_period(MAY)
+    await until_rested(system)
     await system.admin("webhook_faults", method="DELETE")
     stripe_id = (await system.invoice(key)).stripe_invoice_id
     log = [json.loads(line) for line in system.emulator.request_log.read_text().splitlines()]
@@ -267,6 +274,7 @@ async def half_made(system: System, team: str) -> HalfMade:
     return HalfMade(key, customer, draft.id, added, period)
 
 
+@pytest.mark.waits
 async def test_an_invoice_that_creation_left_half_made_keeps_its_customer_and_is_used(system: System) -> None:
     half = await half_made(system, "team:half")
     blocked = await system.invoice(half.key)
@@ -290,13 +298,14 @@ async def test_an_invoice_that_creation_left_half_made_keeps_its_customer_and_is
         half.draft, {"lines": [{"id": line, "behavior": "delete"} for line in half.added]}
     )
     await system.client.get_workflow_handle(workflow_ids.invoice(half.key)).signal(Signals.RETRY)
-    await asyncio.wait_for(half.period.result(), 30)
+    await asyncio.wait_for(half.period.result(), GIVE_UP_SECONDS)
     invoice = await system.invoice(half.key)
     assert (invoice.state, invoice.stripe_invoice_id) == (InvoiceState.BILLED, half.draft)
     assert await stripe_ids(system, half.key) == [half.draft]
 
 
 @pytest.mark.parametrize("end", [InvoiceState.DELETED, InvoiceState.VOIDED], ids=str)
+@pytest.mark.waits
 async def test_a_half_made_invoice_that_is_gone_in_stripe_gives_its_usage_back(
     system: System, end: InvoiceState
 ) -> None:
@@ -307,7 +316,7 @@ async def test_a_half_made_invoice_that_is_gone_in_stripe_gives_its_usage_back(
     else:
         await system.stripe.v1.invoices.finalize_invoice_async(half.draft)
         await system.stripe.v1.invoices.void_invoice_async(half.draft)
-    await asyncio.wait_for(half.period.result(), 30)
+    await asyncio.wait_for(half.period.result(), GIVE_UP_SECONDS)
 
     assert (await system.invoice(half.key)).state is end
 
@@ -347,6 +356,7 @@ async def test_an_invoice_paid_twice_waits_for_a_person(system: System) -> None:
     assert (await system.stripe.v1.invoices.retrieve_async(draft.id)).status == "draft"
 
 
+@pytest.mark.waits
 async def test_a_report_lost_before_stripe_is_asked_is_published_again(system: System, tmp_path: Path) -> None:
     key = await one_day(system, "team:lostreport", customer="cus_nobody")
     handle = await system.start_period(MAY)
@@ -358,6 +368,6 @@ async def test_a_report_lost_before_stripe_is_asked_is_published_again(system: S
     await system.add_account("team:lostreport", customer=customer.id)
     await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
 
-    await asyncio.wait_for(handle.result(), 30)
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     invoice = await system.invoice(key)
     assert (invoice.state, invoice.report_id) == (InvoiceState.BILLED, blocked.report_id)

@@ -9,16 +9,18 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
+from temporalio.testing import TimeSkipper
 
 from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
-from contracts.names import Signals, Updates
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Updates
 from storage.accounts import policies
 from temporal.decisions import DecisionError, approve_period, decide
-from tests.support.system import System, until
+from tests.support.rest import until_rested
+from tests.support.system import GIVE_UP_SECONDS, System, until
 
 MAY, JUNE = "2022-05", "2022-06"
 DAY = 864  # cents of 24 h of the default class
@@ -76,7 +78,7 @@ async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(
     assert (await system.invoice(key)).state is InvoiceState.DRAFT
 
     await approve(system, key, DAY)
-    await asyncio.wait_for(period.result(), 30)
+    await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)
     billed = await system.invoice(key)
     assert (billed.state, billed.approved_by, billed.approved_amount) == (InvoiceState.BILLED, "ann", DAY)
     with pytest.raises(DecisionError, match="does not wait for an approval"):
@@ -85,6 +87,7 @@ async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(
 
 
 @pytest.mark.history("amended")
+@pytest.mark.waits
 async def test_late_usage_is_put_on_a_draft_that_waits(system: System) -> None:
     key = await account(system, "team:amended", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
@@ -108,25 +111,37 @@ async def test_late_usage_is_put_on_a_draft_that_waits(system: System) -> None:
     assert (await system.until_state(key, InvoiceState.BILLED)).amount == 4 * DAY
 
 
+async def _start_skipping(system: System) -> Any:
+    """Start the period; Temporal skips the time in which nothing happens."""
+    system.client, client = TimeSkipper(system.client).client, system.client
+    try:
+        return await system.start_period(MAY)
+    finally:
+        system.client = client
+
+
 @pytest.mark.history("grace")
+@pytest.mark.waits
 async def test_stripes_grace_ends_by_itself_with_the_late_usage_on_it(system: System) -> None:
     await system.stop()
-    system.settings = system.settings.model_copy(update={"finalization_grace_hours": 12 / 3600})
-    await system.start()
+    system.settings = system.settings.model_copy(update={"finalization_grace_hours": 12.0})
+    await system.start(BILLING_QUEUE)
     key = await account(system, "team:grace", finalization=Finalization.GRACE)
-    period = await system.start_period(MAY)
-    draft = await drafted(system, key)
-    assert draft.finalize_at is not None
-    assert timedelta(0) < draft.finalize_at - draft.claimed_at <= timedelta(seconds=12)
+    period = await _start_skipping(system)
+    claimed = await system.until_state(key, InvoiceState.CLAIMED)
+    assert claimed.finalize_at is not None
+    assert timedelta(hours=11) < claimed.finalize_at - claimed.claimed_at <= timedelta(hours=12)
     await system.add_instance("grace-late", "team:grace", "2022-05-05T10:00", "2022-05-06T10:00")
+    await system.start(STRIPE_QUEUE)
 
-    await asyncio.wait_for(period.result(), 60)
+    await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)
     billed = await system.invoice(key)
     assert (billed.state, billed.amount, billed.revision) == (InvoiceState.BILLED, 2 * DAY, 2)
     assert [i["subtotal"] for i in await live_in_stripe(system, key)] == [2 * DAY]
 
 
 @pytest.mark.history("braked")
+@pytest.mark.waits
 async def test_a_brake_stops_an_invoice_before_stripe_hears_of_it(system: System) -> None:
     key = await account(system, "team:limit", limit_amount=DAY - 1)
     other = await account(system, "team:small", limit_amount=DAY)
@@ -139,7 +154,7 @@ async def test_a_brake_stops_an_invoice_before_stripe_hears_of_it(system: System
 
     # A retry is no approval.
     await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
-    await asyncio.sleep(1)
+    await until_rested(system)
     assert (await system.invoice(key)).state is InvoiceState.BLOCKED
 
     await approve(system, key, DAY)
@@ -292,7 +307,7 @@ async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System
 
     # What comes after the approval was not approved: the run is held again.
     await approve_period(system.client, MAY, hold.totals, "ann")
-    await asyncio.wait_for(period.result(), 60)
+    await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)
     assert [i.amount for i in await system.invoices()] == [DAY, DAY]
     await system.add_account("team:three", ("2022-05-01", None))
     await system.add_instance("three", "team:three", "2022-05-03T10:00", "2022-05-04T10:00")

@@ -21,7 +21,10 @@ from temporal.decisions import decide
 from tests.e2e.test_policies import edited
 from tests.support.databases import Databases
 from tests.support.losing import Backup, lose_temporal, perdure, recover
+from tests.support.rest import until_rested
 from tests.support.system import System, discrepancies, until
+
+pytestmark = pytest.mark.waits
 
 MAY, JUNE = "2022-05", "2022-06"
 DAY_CENTS = 864
@@ -207,6 +210,7 @@ async def test_without_its_report_an_unknown_invoice_stops_the_recovery(
     point = datetime.now(UTC)
     await system.run_period(MAY)
     billed = await system.invoice(key)
+    await until_rested(system)
     report = tmp_path / "reports" / str(billed.report_id)
     kept = report.read_bytes()
     report.unlink()

@@ -24,6 +24,8 @@ from tests.support.databases import Databases
 from tests.support.losing import Backup, lose_temporal, recover
 from tests.support.system import System, until
 
+pytestmark = pytest.mark.waits
+
 MAY = "2022-05"
 DAY_CENTS = 864
 LONG_AGO = datetime(2022, 5, 1, tzinfo=UTC)  # on Stripe's clock

@@ -13,6 +13,8 @@ from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from tests.support.system import System, at, until
 
+pytestmark = pytest.mark.waits
+
 TEAM = "team:seed"
 # Each subscription: [created, cancelled); the last is still there at the month's end.
 SUBSCRIPTIONS = [("2022-05-03T00:00:00", "2022-05-08T12:00:00"), ("2022-05-10T06:30:00", "2022-05-15T00:00:01")]

@@ -20,7 +20,9 @@ from storage.accounts import policies
 from temporal.decisions import decide
 from temporal.schedules import set_schedule
 from tests.e2e.test_credit_notes import amount, billed, credit, no_news, until_state
-from tests.support.system import System, at, until
+from tests.support.system import GIVE_UP_SECONDS, System, at, until
+
+pytestmark = pytest.mark.waits
 
 DAY_CENTS = 864
 
@@ -78,7 +80,7 @@ async def test_a_batch_leaves_what_keeps_failing_to_itself(system: System, monke
 
     assert (await until(left)).parked == [f"2022-05/{team}/period"]
     await system.admin("faults", method="DELETE")
-    assert (await asyncio.wait_for(period.result(), 60)).progress.counts == {"billed": 1}
+    assert (await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)).progress.counts == {"billed": 1}
 
 
 @pytest.mark.history("credit-withdrawn")

@@ -80,6 +80,7 @@ async def test_base_fee_and_usage_are_one_invoice(system: System, they: Subscrib
 
 
 @pytest.mark.history("stripe-invoice-too-late")
+@pytest.mark.waits
 async def test_a_draft_that_was_finalized_before_leaves_the_usage_to_the_next(
     system: System, they: Subscribers
 ) -> None:
@@ -167,6 +168,7 @@ async def test_voiding_takes_only_our_lines_from_the_subscriptions_draft(system:
     assert (await audited(system)).findings == []
 
 
+@pytest.mark.waits
 async def test_an_invoice_whose_metadata_somebody_removed_is_found_by_its_id(system: System, they: Subscribers) -> None:
     await they.clock("2022-06-01")
     await system.add_account("team:removed", ("2022-05-01", None))

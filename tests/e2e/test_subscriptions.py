@@ -15,6 +15,8 @@ from contracts.names import BILLING_QUEUE, Signals
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.system import System, at
 
+pytestmark = pytest.mark.waits
+
 HOUR_US = 3_600_000_000
 DAY_CENTS = 864
 

@@ -95,6 +95,7 @@ async def start_apart(system: System, api_key: str) -> None:
     system.settings = whole
 
 
+@pytest.mark.waits
 async def test_secrets_are_in_no_history_no_search_attribute_no_log_and_no_error(
     system: System, emulator: StripeEmulator, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:

@@ -32,7 +32,10 @@ from tests.e2e.conftest import migrated
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.e2e.year_reference import Year
 from tests.support.databases import FreshDatabase
-from tests.support.system import System, running_system, until
+from tests.support.rest import unheard
+from tests.support.system import GIVE_UP_SECONDS, System, running_system, until
+
+pytestmark = pytest.mark.waits
 
 TEAM = "team:year"
 RATES = [
@@ -49,7 +52,6 @@ minimum_charge = {{ usd = "0.50" }}
 """
     for start, rates, price in RATES
 )
-DROP_ALL = {"match": {"type": ""}, "action": "drop", "times": None}
 
 
 @pytest.fixture
@@ -130,7 +132,7 @@ class Life:
         handle = await self.system.client.start_workflow(
             Workflows.EVENTS_CATCH_UP, CatchUpInput(), id=workflow_ids.EVENTS_CATCH_UP, task_queue=BILLING_QUEUE
         )
-        await asyncio.wait_for(handle.result(), 60)
+        await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
 
     async def agree(self) -> None:
         """Our books, Stripe's, and the reference."""
@@ -221,7 +223,7 @@ async def disputed(life: Life, june: InvoiceRecord) -> None:
 async def silence(life: Life, customer: str, second: str) -> str:
     """Two months in which Stripe's webhooks never come: cancelled, back, a void; healed by polling and the catch-up."""
     await life.catch_up()
-    await life.system.admin("webhook_faults", DROP_ALL)
+    await unheard(life.system)
     await life.runs("silent", "2022-07-10", "2022-08-20", "xl")
     await life.they.clock("2022-07-25")
     await life.catch_up()

@@ -13,6 +13,7 @@ from contracts import workflow_ids
 from contracts.messages.recovery import AdoptionInput
 from contracts.names import BILLING_QUEUE, Workflows
 from tests.e2e import audits
+from tests.support.rest import unheard
 from tests.support.system import System, at
 
 _EVERYTHING = at("2020-01-01")
@@ -22,7 +23,7 @@ async def audited(stage: Stage) -> None:
     """A void, a deletion and a credit note of which nobody was told, and a report that is lost: four findings."""
     system = stage.system
     they = await audits.bill(system, "voided", "credited", "lost", "fine", waiting=("deleted",))
-    await audits.unheard(system)
+    await unheard(system)
     await system.stripe.v1.invoices.void_invoice_async(they["voided"].stripe_invoice_id)
     await system.stripe.v1.credit_notes.create_async({"invoice": they["credited"].stripe_invoice_id, "amount": 100})
     await system.stripe.v1.invoices.delete_async(they["deleted"].stripe_invoice_id)
