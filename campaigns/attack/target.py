@@ -24,7 +24,7 @@ from devstack.processes import Child
 from devstack.servers.temporal import TemporalServer, choose_ports
 
 _MIB = 1024 * 1024
-_GIVE_UP_SECONDS, _RETRY_SECONDS = 15.0, 0.2
+_GIVE_UP_SECONDS, _RETRY_SECONDS = 60.0, 0.2
 _LOG_LINES = 60  # of what anybody may cause, in some minutes; a line for each good delivery comes on top
 _IN_LOG = ("Traceback", "Logging error", "asyncio", SECRET, OLD_SECRET, CANARY)
 PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
@@ -102,7 +102,7 @@ class Target:
     async def _unlike_good(self) -> AsyncIterator[str]:
         """Workflows that differ from the good ones, which have one signal each."""
         known = set(self.good)
-        for _ in range(100):  # what was just started is listed a little later
+        for _ in range(1200):  # a minute: what was just started is listed a little later
             listed = [workflow.id async for workflow in self.client.list_workflows()]
             if known <= set(listed):
                 break
@@ -150,7 +150,9 @@ async def running_target(folder: Path, seed: int) -> AsyncIterator[Target]:
         client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
         # A connection for each delivery, as from Stripe's many senders.
         connector = aiohttp.TCPConnector(force_close=True)
-        async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=15)) as session:
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=aiohttp.ClientTimeout(total=_GIVE_UP_SECONDS)
+        ) as session:
             target = Target(child, ports.HOST, port, client, session, log, seed)
             await child.wait_ready(lambda: _answers(target), timeout_seconds=60)
             yield target

@@ -25,8 +25,8 @@ _log = SparingLog(logging.getLogger("perdure.webhook.http"))
 
 
 @asynccontextmanager
-async def serving(webhook: Webhook, host: str, port: int) -> AsyncIterator[None]:
-    """The webhook, listening.
+async def serving(webhook: Webhook, host: str, port: int) -> AsyncIterator[int]:
+    """The webhook, listening; gives its port, which the system picks when `port` is 0.
 
     Raises:
         SettingsError: the port is taken, or this process may not open as many files as connections are allowed.
@@ -44,7 +44,7 @@ async def serving(webhook: Webhook, host: str, port: int) -> AsyncIterator[None]
             server = await loop.create_server(factory, host, port, backlog=128, reuse_address=True)
         except OSError as error:
             raise SettingsError(f"cannot listen on {host}:{port} ({error.strerror}): set WEBHOOK_PORT") from error
-        yield
+        yield int(server.sockets[0].getsockname()[1])
         server.close()
     finally:
         await runner.cleanup()

@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from devstack import ports
 from starter.webhook import server as webhook_server
 from starter.webhook.handler import PATH, Webhook
+from tests.support.system import GIVE_UP_SECONDS
 
 OLD_SECRET = "whsec_old_for_tests_only"
 NEW_SECRET = "whsec_new_for_tests_only"
@@ -112,7 +113,7 @@ class Receiver:
                 writer.write(chunk)
                 await writer.drain()
                 await asyncio.sleep(pause)
-            return await asyncio.wait_for(reader.read(), 15)
+            return await asyncio.wait_for(reader.read(), GIVE_UP_SECONDS)
         except ConnectionError:
             return b""
         finally:
@@ -122,8 +123,7 @@ class Receiver:
 @asynccontextmanager
 async def serving(webhook: Webhook, session: ClientSession, client: Client) -> AsyncIterator[Receiver]:
     """The webhook's application on a free port."""
-    port = ports.choose()
-    async with webhook_server.serving(webhook, ports.HOST, port):
+    async with webhook_server.serving(webhook, ports.HOST, 0) as port:
         yield Receiver(ports.HOST, port, session, client)
 
 

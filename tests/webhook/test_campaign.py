@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from campaigns.attack.campaign import FAMILIES, attack
 from campaigns.attack.gunner import Tally
 from campaigns.attack.shots import Shot
@@ -11,6 +13,7 @@ from campaigns.attack.shots import Shot
 REQUESTS, SEED = 1500, 20220601
 
 
+@pytest.mark.waits
 async def test_a_campaign_of_bad_requests(tmp_path: Path) -> None:
     """None is accepted, none crashes it, memory stays flat, good deliveries are taken all the while."""
     report = await attack(tmp_path, REQUESTS, SEED)

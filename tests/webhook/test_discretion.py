@@ -10,9 +10,11 @@ import pytest
 from aiohttp import ClientSession
 from temporalio.client import Client
 
+from starter.webhook import readiness as readiness_module
 from starter.webhook.handler import PATH, Webhook
 from starter.webhook.rate_limited_log import LINES, SparingLog
 from starter.webhook.readiness import Readiness, reaches
+from tests.support.system import GIVE_UP_SECONDS
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, serving
 
 PLANTED = "planted-4711"
@@ -41,6 +43,7 @@ async def test_answers_and_logs_do_not_repeat_what_was_sent(
     assert PLANTED not in caplog.text
 
 
+@pytest.mark.waits
 async def test_a_flood_is_few_lines(
     temporal_client: Client, session: ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -68,7 +71,10 @@ def test_how_many_lines_were_left_out_is_said(caplog: pytest.LogCaptureFixture) 
     ]
 
 
-async def test_many_who_ask_are_one_question_to_temporal(temporal_client: Client) -> None:
+@pytest.mark.waits
+async def test_many_who_ask_are_one_question_to_temporal(
+    temporal_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     questions = 0
 
     async def ask() -> bool:
@@ -77,9 +83,10 @@ async def test_many_who_ask_are_one_question_to_temporal(temporal_client: Client
         return await reaches(temporal_client)
 
     readiness = Readiness(ask)
+    monkeypatch.setattr(readiness_module, "_FRESH_SECONDS", GIVE_UP_SECONDS)
     assert await asyncio.gather(*(readiness.now() for _ in range(200))) == [True] * 200
     assert questions == 1
-    await asyncio.sleep(0.6)
+    monkeypatch.setattr(readiness_module, "_FRESH_SECONDS", 0)
     assert await readiness.now()
     assert questions == 2
 

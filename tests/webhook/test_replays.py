@@ -10,10 +10,10 @@ from aiohttp import ClientSession
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from devstack import ports
 from starter.webhook.handler import Limits, Webhook
 from starter.webhook.replays import Replays
 from starter.webhook.signature import TOLERANCE_SECONDS
+from tests.support.ports import nobody_listens
 from tests.webhook.receiver import NEW_SECRET, OLD_SECRET, Receiver, invoice_event, new_key, serving, signals, signature
 
 
@@ -49,6 +49,7 @@ async def test_a_header_written_in_another_way_is_the_same_replay(receiver: Rece
     assert await _signals(receiver, key) == 1
 
 
+@pytest.mark.waits
 async def test_stripes_next_attempt_is_no_replay(receiver: Receiver) -> None:
     key = new_key()
     for age in (2, 1, 0):
@@ -56,13 +57,14 @@ async def test_stripes_next_attempt_is_no_replay(receiver: Receiver) -> None:
     assert await _signals(receiver, key) == 3
 
 
+@pytest.mark.waits
 async def test_what_temporal_did_not_take_is_not_known(session: ClientSession) -> None:
-    address = f"{ports.HOST}:{ports.choose()}"
-    client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)
-    async with serving(Webhook(client, [NEW_SECRET], Limits(signal_seconds=1)), session, client) as receiver:
-        body = json.dumps(invoice_event(new_key()))
-        header = {"Stripe-Signature": signature(body)}
-        assert [await receiver.post(body, header) for _ in range(2)] == [503, 503]
+    with nobody_listens() as address:
+        client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)
+        async with serving(Webhook(client, [NEW_SECRET], Limits(signal_seconds=1)), session, client) as receiver:
+            body = json.dumps(invoice_event(new_key()))
+            header = {"Stripe-Signature": signature(body)}
+            assert [await receiver.post(body, header) for _ in range(2)] == [503, 503]
 
 
 def test_what_is_remembered_is_bounded_and_forgotten_when_its_signature_is_stale() -> None:

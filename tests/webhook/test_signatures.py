@@ -112,13 +112,15 @@ async def _post_two(receiver: Receiver, body: str, values: tuple[str, ...]) -> b
     return (await receiver.raw("\r\n".join([*lines, "", body]).encode()))[:12]
 
 
-@pytest.mark.parametrize("age", [TOLERANCE_SECONDS - 10, -TOLERANCE_SECONDS + 10])
+@pytest.mark.parametrize("age", [TOLERANCE_SECONDS - 120, -TOLERANCE_SECONDS + 10])
+@pytest.mark.waits
 async def test_clocks_may_differ_a_little(receiver: Receiver, age: int) -> None:
     body = json.dumps(invoice_event(new_key()))
     assert await receiver.post(body, {"Stripe-Signature": signature(body, age=age)}) == 200
 
 
-@pytest.mark.parametrize("age", [TOLERANCE_SECONDS + 5, -TOLERANCE_SECONDS - 5, 86_400 * 365, -86_400 * 365])
+@pytest.mark.parametrize("age", [TOLERANCE_SECONDS + 5, -TOLERANCE_SECONDS - 120, 86_400 * 365, -86_400 * 365])
+@pytest.mark.waits
 async def test_what_was_recorded_or_signed_ahead_is_refused(receiver: Receiver, age: int) -> None:
     body = json.dumps(invoice_event(new_key()))
     assert await receiver.post(body, {"Stripe-Signature": signature(body, age=age)}) == 400
