@@ -25,7 +25,7 @@ async def test_a_slow_answer_of_stripes_is_waited_for_with_heartbeats(
     beats: list[Any] = []
     env.on_heartbeat = lambda *details: beats.append(details)
     env.info = replace(env.info, heartbeat_timeout=retries.HEARTBEAT)
-    await admin("faults", {"match": {"path": "^/v1/subscriptions/"}, "action": "slow", "seconds": 0.6})
+    await admin("faults", {"match": {"path": "^/v1/subscriptions/"}, "action": "slow", "seconds": 1.5})
     ref = SubscriptionRef(stripe_subscription_id="sub_nobody")
 
     with pytest.raises(ApplicationError, match="resource_missing"):

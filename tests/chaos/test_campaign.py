@@ -20,6 +20,8 @@ from campaigns.chaos.stand.stand import bare_environment
 from campaigns.chaos.stand.templates import Templates, make_templates
 from campaigns.chaos.verdict import judge
 
+pytestmark = pytest.mark.waits
+
 ACCOUNTS, STORM_MINUTES = 20, 0.08
 
 

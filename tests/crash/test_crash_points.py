@@ -5,10 +5,14 @@ Here a few points of each; `make crash-points` kills at every one.
 
 from __future__ import annotations
 
+import pytest
+
 from campaigns.crash import campaign
 from campaigns.crash.books import differences
 from campaigns.crash.campaign import Recording
 from campaigns.crash.stage import Ground, Outcome
+
+pytestmark = pytest.mark.waits
 
 # With every step killed in one run an audit outlasts its patience: `make crash-points` kills these point by point.
 ONE_BY_ONE = {"audited", "unaudited", "adopted", "claimed-anew"}

@@ -22,6 +22,8 @@ from storage.postgres.roles import BILLING, OPERATOR
 from tests.deployment import compose_spec
 from tests.support.roles import as_role
 
+pytestmark = pytest.mark.waits
+
 ROOT = Path(__file__).resolve().parents[2]
 PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
 SERVICES: dict[str, dict[str, Any]] = compose_spec.interpolate(compose_spec.read(ROOT / "docker-compose.yml"), {})[
@@ -29,7 +31,7 @@ SERVICES: dict[str, dict[str, Any]] = compose_spec.interpolate(compose_spec.read
 ]
 COMMANDS = {name: service["command"] for name, service in SERVICES.items() if service["image"].startswith("perdure:")}
 SERVES = ("worker-billing", "worker-stripe", "webhook")
-SECONDS = 45.0
+SECONDS = 120.0
 RATES = """
 [[version]]
 effective_from = 2022-01-01T00:00:00Z

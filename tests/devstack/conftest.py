@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.system import GIVE_UP_SECONDS
+
 NUMBERS = itertools.count()
 ROOT = Path(__file__).parents[2]
 
@@ -44,12 +46,12 @@ class Up:
         return self.output.read_text()
 
     def wait_ready(self) -> None:
-        wait_until(lambda: "ready" in self.text() or self.process.poll() is not None, 60)
+        wait_until(lambda: "ready" in self.text() or self.process.poll() is not None)
         assert self.process.poll() is None, self.text()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(GIVE_UP_SECONDS)
 
 
 @pytest.fixture
@@ -67,8 +69,8 @@ def up() -> Iterator[Callable[..., Up]]:
             each.process.wait()
 
 
-def wait_until(happened: Callable[[], bool], seconds: float = 10) -> None:
-    give_up = time.monotonic() + seconds
+def wait_until(happened: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + GIVE_UP_SECONDS
     while not happened():
         assert time.monotonic() < give_up, "did not happen in time"
         time.sleep(0.02)

@@ -42,6 +42,7 @@ async def test_databases_are_empty_or_copies(fresh_database: FreshDatabase) -> N
         await connection.close()
 
 
+@pytest.mark.waits
 async def test_a_month_passes_at_once(time_skipper: TimeSkipper) -> None:
     queue = f"test-{uuid4()}"
     async with Worker(time_skipper.client, task_queue=queue, workflows=[Sleeper]):

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.devstack.conftest import ROOT
+from tests.support.system import GIVE_UP_SECONDS
+
+pytestmark = pytest.mark.waits
 
 CONFTEST = """
 from tests.support.leave import LeaveAtOnce
@@ -64,5 +67,5 @@ def _pytest(folder: Path, test: str, arguments: list[str]) -> subprocess.Complet
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=GIVE_UP_SECONDS,
     )

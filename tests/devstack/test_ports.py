@@ -9,6 +9,8 @@ import pytest
 from devstack import ports
 from devstack.errors import StackError
 
+pytestmark = pytest.mark.waits
+
 
 def test_the_first_free_wanted_port_is_taken() -> None:
     free = ports.choose()

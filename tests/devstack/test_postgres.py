@@ -20,6 +20,8 @@ from devstack.servers.postgres import Postgres
 from devstack.servers.unprivileged import ELSEWHERE, data_folder, drop_user
 from tests.devstack.conftest import wait_until
 
+pytestmark = pytest.mark.waits
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to drop to another user")
 
 

@@ -22,6 +22,9 @@ from devstack.servers.emulator import EVENTS
 from devstack.stack import PREFERRED_PORTS
 from reconciliation.event_routing import ENABLED_EVENTS
 from tests.devstack.conftest import Up, wait_until
+from tests.support.system import GIVE_UP_SECONDS
+
+pytestmark = pytest.mark.waits
 
 SECRETS = {
     "db-upgrade": {"DATABASE_URL"},
@@ -56,7 +59,7 @@ def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pyt
     _settings_find_it(home, env, monkeypatch)
 
     refused = up(home)
-    assert refused.process.wait(20) == 1
+    assert refused.process.wait(GIVE_UP_SECONDS) == 1
     assert re.fullmatch(r"error: a stack is already running in .*\n", refused.text())
     assert first.process.poll() is None
 
@@ -134,7 +137,7 @@ def test_real_parts_are_used_as_they_are(home: Path, up: Callable[..., Up], monk
     for name, value in real.items():
         monkeypatch.setenv(name, value)
     started = up(home, "exit", "status3")
-    assert started.process.wait(20) == 3, started.text()
+    assert started.process.wait(GIVE_UP_SECONDS) == 3, started.text()
     assert "the webhook is not started, as STRIPE_WEBHOOK_SECRET is not set" in started.text()
     billing = json.loads((home / "seen" / "worker---queue-billing.json").read_text())
     assert {name: billing.get(name) for name in real} == {**real, "STRIPE_API_KEY": None}
@@ -155,7 +158,7 @@ def test_ctrl_c_while_it_comes_up(home: Path, up: Callable[..., Up]) -> None:
 def test_an_unusable_home_is_one_line(tmp_path: Path, up: Callable[..., Up]) -> None:
     (tmp_path / "file").write_text("")
     started = up(tmp_path / "file")
-    assert started.process.wait(20) == 1
+    assert started.process.wait(GIVE_UP_SECONDS) == 1
     assert re.fullmatch(r"error: cannot use .*/file as data folder: .*\n", started.text())
 
 

@@ -13,6 +13,8 @@ from devstack import ports
 from devstack.errors import StackError
 from devstack.servers.temporal import TemporalServer, choose_ports, find_binary
 
+pytestmark = pytest.mark.waits
+
 
 @workflow.defn(name="Nothing")
 class Nothing:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import timedelta
 
 import pytest
-from temporalio.client import Client, ScheduleActionStartWorkflow, ScheduleHandle, ScheduleOverlapPolicy
+from temporalio.client import (
+    Client,
+    ScheduleActionStartWorkflow,
+    ScheduleHandle,
+    ScheduleInfo,
+    ScheduleOverlapPolicy,
+)
 
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, Workflows
 from temporal import schedules
 from temporal.schedules import set_catch_up_schedule
+from tests.support.system import until
+
+pytestmark = pytest.mark.waits
 
 NAME = workflow_ids.CATCH_UP_SCHEDULE
 
@@ -33,12 +40,12 @@ async def test_a_run_that_is_still_reading_is_not_overtaken(temporal_client: Cli
     await set_catch_up_schedule(temporal_client, timedelta(hours=24))
     for _ in range(3):
         await schedules.trigger_schedule(temporal_client, NAME)
-    give_up = time.monotonic() + 10
-    while (info := (await catch_up.describe()).info).num_actions_skipped_overlap < 2:
-        if time.monotonic() > give_up:
-            pytest.fail(f"two of three were to be left out: {info}")
-        await asyncio.sleep(0.05)
-    assert info.num_actions == 1
+
+    async def two_left_out() -> ScheduleInfo | None:
+        info = (await catch_up.describe()).info
+        return info if info.num_actions_skipped_overlap == 2 else None
+
+    assert (await until(two_left_out)).num_actions == 1
 
 
 async def test_pausing_and_resuming_it_leaves_the_monthly_one_alone(

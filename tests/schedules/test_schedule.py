@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -28,23 +27,26 @@ from contracts import search_attributes
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from temporal import schedules
 from temporal.schedules import fires_at, set_schedule
+from tests.support.system import GIVE_UP_SECONDS, until
+
+pytestmark = pytest.mark.waits
 
 DELAY = timedelta(hours=6)
 
 
 async def _period_run(client: Client, period: str) -> WorkflowExecutionDescription:
     """The period's workflow, once it runs."""
-    give_up = time.monotonic() + 10
-    while time.monotonic() < give_up:
+
+    async def runs() -> WorkflowExecutionDescription | None:
         try:
             found = await client.get_workflow_handle(f"billing-period/{period}").describe()
-            if found.status is WorkflowExecutionStatus.RUNNING:
-                return found
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-        await asyncio.sleep(0.05)
-    pytest.fail(f"{period} was not started")
+            return None
+        return found if found.status is WorkflowExecutionStatus.RUNNING else None
+
+    return await until(runs)
 
 
 async def _is_absent(client: Client, period: str) -> bool:
@@ -117,7 +119,8 @@ async def test_a_trigger_bills_the_month_that_ended_last(
     parent = temporal_client.get_workflow_handle(found.parent_id)
     assert (await parent.describe()).close_time is None  # it waits until the usage is claimed ...
     await _tell_claimed(temporal_client, found)
-    assert await asyncio.wait_for(parent.result(), 15) == expected  # ... not for the period, which outlives it
+    # ... not for the period, which outlives it
+    assert await asyncio.wait_for(parent.result(), GIVE_UP_SECONDS) == expected
     again = await temporal_client.get_workflow_handle(f"billing-period/{expected}").describe()
     assert again.close_time is None
 
@@ -161,10 +164,10 @@ async def _tell_claimed(client: Client, period: WorkflowExecutionDescription) ->
 
 
 async def _all_actions_done(client: Client, schedule: ScheduleHandle) -> None:
-    give_up = time.monotonic() + 10
-    while (await schedules.schedule_state(client)).running:
-        assert time.monotonic() < give_up, "a scheduled workflow did not end"
-        await asyncio.sleep(0.05)
+    async def none_runs() -> bool:
+        return not (await schedules.schedule_state(client)).running
+
+    await until(none_runs)
 
 
 def _missed(since: datetime, now: datetime) -> list[str]:

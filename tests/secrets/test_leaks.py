@@ -23,6 +23,8 @@ from tests.storage import s3
 from tests.support.databases import FreshDatabase
 from tests.support.system import new_namespace
 
+pytestmark = pytest.mark.waits
+
 PLANTED = Canaries()
 # What this test itself tells Stripe of its customer.
 SET_BY_US = {"customer_name", "customer_email", "customer_note"}

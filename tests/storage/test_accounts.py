@@ -162,6 +162,7 @@ async def test_a_wrong_customer_is_mended_until_stripe_has_the_invoice(db: Datab
     assert _faults(faults) == [(2, "stripe_customer_id")]
 
 
+@pytest.mark.waits
 async def test_imports_at_once_do_not_mix(db: Database) -> None:
     await upsert_accounts(db, [row(2)])
     results = await asyncio.gather(

@@ -29,6 +29,9 @@ from tests.storage.usage import (
     may,
     scope,
 )
+from tests.support.system import until
+
+pytestmark = pytest.mark.waits
 
 ACCOUNTS = [f"team:{number:02d}" for number in range(12)]
 WAITING = """
@@ -44,13 +47,14 @@ async def _use(db: Database) -> None:
         )
 
 
-async def _wait_for_a_waiter(db: Database) -> None:
-    for _ in range(500):
-        ((waiting,),) = await fetch(db, WAITING)
-        if waiting:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("nobody waits")
+async def _until_waiting(db: Database, count: int = 1) -> None:
+    """Until so many sessions wait for a lock."""
+
+    async def waiting() -> bool:
+        ((found,),) = await fetch(db, WAITING)
+        return bool(found >= count)
+
+    await until(waiting)
 
 
 async def test_runs_of_one_period_make_each_invoice_once(db: Database) -> None:
@@ -89,7 +93,7 @@ async def test_a_run_waits_for_the_one_that_holds_the_accounts(db: Database) -> 
     async with db.transaction() as connection:
         await connection.execute(text("SELECT FROM account WHERE attribution_id = :id FOR UPDATE"), {"id": ACCOUNTS[5]})
         run = asyncio.create_task(claim_page(db, scope(), card()))
-        await _wait_for_a_waiter(db)
+        await _until_waiting(db)
         assert not run.done()
     assert len((await run).keys) == len(ACCOUNTS)
 
@@ -124,7 +128,7 @@ async def test_without_the_lock_the_constraint_still_refuses(db: Database, monke
     await held.wait()
     monkeypatch.setattr(claims, "write_invoices", write)
     second = asyncio.create_task(claim_page(db, cancellation("sub", may(20)), card()))
-    await _wait_for_a_waiter(db)
+    await _until_waiting(db)
     release.set()
     assert len((await first).keys) == len(ACCOUNTS)
     assert (await second).keys == ()
@@ -140,9 +144,9 @@ async def test_an_import_that_moves_an_instance_waits_for_the_claim(db: Database
     async with db.transaction() as connection:
         await connection.execute(text("SELECT FROM account WHERE attribution_id = 'team:a' FOR UPDATE"))
         run = asyncio.create_task(claim_page(db, scope(), card()))
-        await _wait_for_a_waiter(db)
+        await _until_waiting(db)
         move = asyncio.create_task(upsert_instances(db, [instance("i", may(2), may(3), attribution_id="team:b")]))
-        await asyncio.sleep(0.05)
+        await _until_waiting(db, 2)
     assert len((await run).keys) == 1
     result = await move
     assert result.faults == [RowFault(1, "attribution_id", "cannot change: invoiced as team:a")]
@@ -166,7 +170,7 @@ async def test_an_import_that_moves_a_time_waits_for_the_claim(db: Database, mon
     await held.wait()
     stop = asyncio.create_task(upsert_instances(db, [instance("i", may(2), may(3))]))
     try:
-        await _wait_for_a_waiter(db)
+        await _until_waiting(db)
     finally:
         release.set()
         await asyncio.gather(run, stop)
@@ -191,7 +195,7 @@ async def test_a_claim_waits_for_the_import_that_moves_a_time(db: Database, monk
     await held.wait()
     run = asyncio.create_task(claim_page(db, scope(), card()))
     try:
-        await _wait_for_a_waiter(db)
+        await _until_waiting(db)
     finally:
         release.set()
         await asyncio.gather(run, stop)
@@ -205,9 +209,9 @@ async def test_a_window_that_moves_waits_for_the_claim(db: Database) -> None:
     async with db.transaction() as connection:
         await connection.execute(text("SELECT FROM account WHERE attribution_id = 'team:a' FOR UPDATE"))
         end = asyncio.create_task(apply_subscription_window(db, "team:a", "sub_1", may(2), may(9)))
-        await _wait_for_a_waiter(db)
+        await _until_waiting(db)
         run = asyncio.create_task(claim_page(db, scope(), card()))
-        await asyncio.sleep(0.05)
+        await _until_waiting(db, 2)
     await end
     await run
     assert await claimed(db) == [("i", may(2), may(9))]

@@ -104,6 +104,7 @@ async def test_never_more_than_the_invoice(db: Database, invoice: str) -> None:
         await store.request_credit(db, KEY, of_amount(1))
 
 
+@pytest.mark.waits
 async def test_racing_wishes_see_each_other(db: Database, invoice: str) -> None:
     wishes = [store.request_credit(db, KEY, of_amount(5000, f"race-{n}")) for n in range(6)]
     wishes += [store.request_credit(db, KEY, of_line(1, f"line-{n}")) for n in range(3)]

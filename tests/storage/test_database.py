@@ -39,6 +39,7 @@ def test_refuses_what_is_no_url_of_postgres(url: str) -> None:
         Database(url)
 
 
+@pytest.mark.waits
 async def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -68,6 +69,7 @@ async def test_missing_migrations_are_named(postgres_url: str) -> None:
     await database.close()
 
 
+@pytest.mark.waits
 async def test_an_error_rolls_back_and_a_lost_connection_is_replaced(
     fresh_database: FreshDatabase,
 ) -> None:
@@ -103,6 +105,7 @@ async def test_an_error_rolls_back_and_a_lost_connection_is_replaced(
     await other.close()
 
 
+@pytest.mark.waits
 async def test_a_full_pool_is_said_clearly(postgres_url: str) -> None:
     database = Database(postgres_url, pool_size=1)
     database.engine.pool._timeout = 0.05  # type: ignore[attr-defined]

@@ -106,6 +106,7 @@ async def test_times_that_contradict_a_claim_are_taken_and_listed(db: Database) 
     assert (result.updated, result.faults, result.overbilled) == (4, [], ["b", "c", "d"])
 
 
+@pytest.mark.waits
 async def test_imports_at_once_do_not_deadlock(db: Database) -> None:
     ids = [f"{number:04d}" for number in range(2000)]
     batches = [

@@ -71,6 +71,7 @@ async def test_illegal_steps_change_nothing(db: Database, key: str) -> None:
     assert await _load(db) == before
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize(("steps", "to"), [((S.FINALIZED, S.BILLED), S.VOIDED), ((), S.DELETED)])
 async def test_death_releases_the_claims_once(db: Database, key: str, steps: tuple[S, ...], to: InvoiceState) -> None:
     for state in steps:
@@ -143,6 +144,7 @@ async def test_a_report_that_stripe_knows_stays(db: Database, key: str) -> None:
         await record_report(db, key, "three")
 
 
+@pytest.mark.waits
 async def test_the_first_customer_is_kept(db: Database, key: str) -> None:
     kept = await asyncio.gather(*(record_customer(db, "team:a", f"cus_{n}") for n in range(3)))
     assert len(set(kept)) == 1

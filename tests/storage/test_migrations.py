@@ -54,6 +54,7 @@ async def test_metadata_and_migrations_agree(fresh_database: FreshDatabase) -> N
         assert found == by_metadata[name]
 
 
+@pytest.mark.waits
 async def test_twice_at_once_and_from_anywhere(
     fresh_database: FreshDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +67,7 @@ async def test_twice_at_once_and_from_anywhere(
     await database.close()
 
 
+@pytest.mark.waits
 async def test_processes_take_turns(fresh_database: FreshDatabase) -> None:
     """Without the advisory lock both would create the tables, and one would fail."""
     url = await fresh_database()

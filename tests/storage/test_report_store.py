@@ -92,6 +92,7 @@ async def test_the_same_again_is_left_as_it_is(store: ReportStore, folder: Path)
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+@pytest.mark.waits
 async def test_of_many_at_once_one_is_created(folder: Path) -> None:
     stores = [ReportStore(folder.as_uri()) for _ in range(4)]
     published = await asyncio.gather(*(one.publish("2022-05", "team:a", pieces(CONTENT)) for one in stores * 5))

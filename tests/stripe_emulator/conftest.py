@@ -28,7 +28,7 @@ KEY = "sk_test_for_tests_only"
 
 
 @asynccontextmanager
-async def sdk(url: str, key: str = KEY, timeout: float = 10) -> AsyncIterator[stripe.StripeClient]:
+async def sdk(url: str, key: str = KEY, timeout: float = 60) -> AsyncIterator[stripe.StripeClient]:
     """The unmodified SDK, pointed at an emulator."""
     http = stripe.AIOHTTPClient(timeout=timeout)
     try:
@@ -116,7 +116,8 @@ class Receiver:
     statuses: list[int] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     headers: list[Any] = field(default_factory=list)
-    pause: float = 0
+    held: asyncio.Event | None = None
+    """Until it is set no delivery is answered."""
     busy: int = 0
     most_busy: int = 0
 
@@ -129,7 +130,8 @@ class Receiver:
         stripe.WebhookSignature.verify_header(body, request.headers["Stripe-Signature"], self.secret, tolerance=300)
         self.busy += 1
         self.most_busy = max(self.most_busy, self.busy)
-        await asyncio.sleep(self.pause)
+        if self.held is not None:
+            await self.held.wait()
         self.busy -= 1
         self.bodies.append(body)
         self.headers.append(request.headers.copy())

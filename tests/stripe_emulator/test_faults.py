@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import stripe
 
+from stripe_emulator.http import rate_limits
 from tests.stripe_emulator.conftest import Running, code_of
 
 
@@ -55,6 +57,7 @@ async def test_chance_is_repeatable(emulator: Running) -> None:
     assert 0 < sum(first) < 20
 
 
+@pytest.mark.waits
 async def test_slow_answers_are_whole(emulator: Running, v1: Any) -> None:
     made = await emulator.customer()
     for action in ("slow", "slow_body"):
@@ -78,7 +81,8 @@ async def test_rules_that_make_no_sense_are_refused(emulator: Running, order: di
     assert "error" in await emulator.admin("POST", "faults", order, status=400)
 
 
-async def test_limits_are_stripes_when_switched_on(emulator: Running, v1: Any) -> None:
+async def test_limits_are_stripes_when_switched_on(emulator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limits, "time", SimpleNamespace(monotonic=lambda: 0.0))  # all within one second
     await emulator.admin("POST", "settings", {"rate_limits": {"overall": 6, "endpoint": 4, "search": 2}})
     reasons = []
     for _ in range(5):

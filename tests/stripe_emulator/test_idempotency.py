@@ -9,6 +9,7 @@ import stripe
 
 from stripe_emulator.http.idempotency import fingerprint
 from tests.stripe_emulator.conftest import Running, code_of
+from tests.support.system import until
 
 
 async def test_the_first_answer_is_given_again(emulator: Running, v1: Any) -> None:
@@ -45,11 +46,16 @@ async def test_a_key_is_for_one_request(emulator: Running, v1: Any) -> None:
         assert "key/2" in str(caught.value)
 
 
+@pytest.mark.waits
 async def test_two_at_once_under_one_key_conflict(emulator: Running, v1: Any) -> None:
-    await emulator.admin("POST", "faults", {"match": {"path": "/v1/customers"}, "action": "slow", "seconds": 0.3})
+    await emulator.admin("POST", "faults", {"match": {"path": "/v1/customers"}, "action": "slow", "seconds": 2})
     options = {"idempotency_key": "key/3"}
     first = asyncio.create_task(v1.customers.create_async({"name": "one"}, options))
-    await asyncio.sleep(0.1)
+
+    async def under_way() -> bool:
+        return bool((await emulator.admin("GET", "faults"))["faults"][0]["hits"])
+
+    await until(under_way)
     with pytest.raises(stripe.APIError) as caught:
         await v1.customers.create_async({"name": "one"}, options)
     assert (caught.value.http_status, code_of(caught.value)) == (409, "idempotency_key_in_use")
@@ -145,6 +151,7 @@ async def test_a_key_is_at_most_255_characters(v1: Any) -> None:
     assert caught.value.http_status == 400
 
 
+@pytest.mark.waits
 async def test_many_at_once_make_each_object_once(emulator: Running, v1: Any) -> None:
     owner = await emulator.customer()
 

@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.stripe_emulator.conftest import Receiver, Running, log_lines, sdk
+from tests.support.system import until
+
+pytestmark = pytest.mark.waits
 
 
 @asynccontextmanager
@@ -27,10 +31,12 @@ async def process(folder: Path, end: signal.Signals = signal.SIGTERM, *more: str
         stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:
-        async with asyncio.timeout(20):
-            while not port_file.exists():
-                assert child.returncode is None
-                await asyncio.sleep(0.02)
+
+        async def listens() -> bool:
+            assert child.returncode is None
+            return port_file.exists() and bool(port_file.read_text())
+
+        await until(listens)
         url = f"http://127.0.0.1:{port_file.read_text()}"
         async with sdk(url) as client, aiohttp.ClientSession() as session:
             yield Running(url, client, session)
@@ -59,7 +65,7 @@ async def test_nothing_answered_is_lost_by_a_kill(tmp_path: Path, receiver: Rece
         assert (await two.admin("GET", "clock"))["now"].startswith("2022-05-01")
         assert [line.amount for line in (await v1.invoices.line_items.list_async(draft.id)).data] == [900]
         await v1.webhook_endpoints.update_async(endpoint.id, {"url": receiver.url})
-        await two.admin("POST", "flush_webhooks", {"timeout_seconds": 5, "retry_now": True})
+        await two.admin("POST", "flush_webhooks", {"timeout_seconds": 60, "retry_now": True})
     assert receiver.types == ["invoice.finalized"]
     logged = log_lines(tmp_path / "log")
     assert [entry["replayed"] for entry in logged if entry["path"].endswith("/finalize")] == [False, True]
@@ -88,7 +94,7 @@ async def test_a_lie_outlives_a_kill_also_in_an_older_file(tmp_path: Path, recei
         await one.customer()
     async with process(tmp_path) as two:
         await two.v1.webhook_endpoints.update_async(endpoint.id, {"url": receiver.url})
-        await two.admin("POST", "flush_webhooks", {"timeout_seconds": 5, "retry_now": True})
+        await two.admin("POST", "flush_webhooks", {"timeout_seconds": 60, "retry_now": True})
     assert [json.loads(body)["livemode"] for body in receiver.bodies] == [True]
 
 

@@ -19,7 +19,9 @@ from contracts.names import BILLING_QUEUE, Signals, Workflows
 from devstack.servers.emulator import StripeEmulator
 from starter.cli.period.run import start_period
 from storage.invoices import invoices
-from tests.support.system import System, running_system, until
+from tests.support.system import GIVE_UP_SECONDS, System, running_system, until
+
+pytestmark = pytest.mark.waits
 
 MAY = "2022-05"
 
@@ -64,7 +66,7 @@ async def test_invoices_that_keep_failing_do_not_hold_up_the_batches_behind_them
     await system.until_state(free, InvoiceState.BILLED)
 
     await system.admin("faults", method="DELETE")
-    outcome = await asyncio.wait_for(handle.result(), 60)
+    outcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     assert outcome.progress.counts == {"billed": 3}
 
 
@@ -111,7 +113,7 @@ async def test_a_batch_is_not_ended_by_the_word_of_a_strangers_invoice(system: S
         start_signal=Signals.INVOICE_PARKED,
         start_signal_args=[InvoiceRef(invoice_key=f"{MAY}/team:other/period")],
     )
-    outcome = await asyncio.wait_for(handle.result(), 30)
+    outcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     assert (outcome.invoices, outcome.settled, outcome.parked) == (1, 1, [])
     assert await state_of(system, key) is InvoiceState.BILLED
 
@@ -137,7 +139,7 @@ async def test_a_run_for_one_account_leaves_the_periods_summary_alone(system: Sy
     before = await read_summary(system.db, MAY)
     await one_day(system, "team:summary-b")
     handle = await start_period(MAY, "team:summary-b")
-    outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), 30)
+    outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
 
     assert outcome.progress.counts == {"billed": 1}
     assert await read_summary(system.db, MAY) == before

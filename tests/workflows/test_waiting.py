@@ -17,7 +17,9 @@ from contracts import workflow_ids
 from contracts.messages.periods import PeriodInput, PeriodOutcome
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from devstack.servers.emulator import StripeEmulator
-from tests.support.system import System, running_system
+from tests.support.system import GIVE_UP_SECONDS, System, running_system
+
+pytestmark = pytest.mark.waits
 
 MAY = "2022-05"
 
@@ -77,5 +79,5 @@ async def test_a_period_waits_for_an_hour_for_a_blocked_invoice_and_then_ends(sy
     customer = await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": "team:waits"}})
     await system.add_account("team:waits", customer=customer.id)
     await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
-    outcome = await asyncio.wait_for(period.result(), 60)
+    outcome = await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)
     assert outcome.progress.counts == {"billed": 1}
