@@ -61,8 +61,8 @@ def measure(instances: int, rounds: int) -> list[Figure]:
 async def _measure(instances: int, rounds: int) -> list[Figure]:
     with folder() as scratch:
         user = drop_user()
-        server = Postgres(data_folder(scratch / "postgres", "bench", user), ports.choose(), "bench", scratch / "pg.log")
-        await server.start()
+        place = data_folder(scratch / "postgres", "bench", user)
+        server = await ports.start_on_a_port(lambda port: Postgres(place, port, "bench", scratch / "pg.log"))
         try:
             url = server.url(DATABASE)
             await upgrade(url)

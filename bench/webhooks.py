@@ -20,7 +20,7 @@ from bench.processes import Watch
 from bench.scratch import folder
 from devstack import ports
 from devstack.processes import Child
-from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import start_headless
 
 PART = "webhook"
 SECRET = "whsec_bench"
@@ -69,8 +69,9 @@ async def _measure(deliveries: int) -> list[Figure]:
 @asynccontextmanager
 async def _server(scratch: Path) -> AsyncIterator[str]:
     """`perdure webhook` over a development server that keeps its data, as the embedded stack has it."""
-    temporal = TemporalServer(choose_ports(), scratch / "temporal.log", scratch / "temporal.db", headless=True)
-    port = ports.choose()
+    temporal = await start_headless(scratch / "temporal.log", scratch / "temporal.db")
+    listening = ports.listen(ports.HOST)
+    port: int = listening.getsockname()[1]
     url = f"http://{ports.HOST}:{port}/stripe/webhook"
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -80,15 +81,16 @@ async def _server(scratch: Path) -> AsyncIterator[str]:
         "WEBHOOK_PORT": str(port),
         "LOG_LEVEL": "WARNING",
     }
-    webhook = Child("the webhook", [*PERDURE, "webhook"], scratch / "webhook.log", env=environment)
+    log = scratch / "webhook.log"
+    webhook = Child("the webhook", [*PERDURE, "webhook"], log, env=environment, listening=listening)
     try:
-        await temporal.start()
         webhook.start()
         async with aiohttp.ClientSession() as session:
             await webhook.wait_ready(lambda: _answers(session, url), timeout_seconds=60)
         yield url
     finally:
         await webhook.stop()
+        listening.close()
         await temporal.stop()
 
 

@@ -1,7 +1,8 @@
 """Run a command that dies with the process that started it, optionally as another user.
 
-Started as a script by `devstack.processes`: `launch.py PARENT_PID SIGNAL UID:GID|- COMMAND...`. It imports
-nothing outside the standard library and replaces itself by the command, so the command keeps this pid.
+Started as a script by `devstack.processes`: `launch.py PARENT_PID SIGNAL UID:GID|- SOCKET|- COMMAND...`. It imports
+nothing outside the standard library and replaces itself by the command, so the command keeps this pid. SOCKET is the
+descriptor of a listening socket, which the command gets as systemd hands it over (sd_listen_fds(3)).
 A script of its own, because a `preexec_fn` in a process with threads may deadlock.
 """
 
@@ -16,11 +17,16 @@ import time
 
 PR_SET_PDEATHSIG = 1
 ORPHAN_CHECK_SECONDS = 0.5
+HANDED_OVER = 3  # the descriptor that systemd's protocol begins with
 
 
 def main(arguments: list[str]) -> int:
     """Become the command; returns only where the kernel cannot tie a process to its parent."""
-    parent, orphan_signal, user, *command = arguments
+    parent, orphan_signal, user, listening, *command = arguments
+    if listening != "-":
+        os.dup2(int(listening), HANDED_OVER)
+        os.environ["LISTEN_FDS"] = "1"
+        command = ["/bin/sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", *command]
     if user != "-":
         _become(*(int(part) for part in user.split(":")))
     if sys.platform == "linux":
@@ -47,7 +53,7 @@ def _execute(command: list[str]) -> None:
 
 def _guard(parent: int, orphan_signal: int, command: list[str]) -> int:
     """Stay as a small go-between (macOS): pass signals on, and end the command when the parent is gone."""
-    child = subprocess.Popen(command)  # noqa: S603
+    child = subprocess.Popen(command, close_fds=False)  # noqa: S603
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda received, _frame: child.send_signal(received))
     sent = False

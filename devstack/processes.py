@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import subprocess  # nosec
 import sys
 import time
@@ -17,10 +18,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from devstack.errors import StackError
+from devstack.errors import PortTakenError, StackError
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 LOG_KEPT_BYTES = 20_000_000
+PORT_TAKEN = "address already in use"  # as every server here words it, in whatever case
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Child:
     """One supervised process.
 
     `orphan_signal` is what it gets when the stack is gone: from the kernel on Linux, else from a go-between.
-    Start it from the thread that outlives it: the kernel ties it to that thread.
+    Start it from the thread that outlives it: the kernel ties it to that thread. `listening` is handed over as systemd
+    does it (LISTEN_FDS), at each start: what connects while the process is down waits for the next one.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Child:
     user: User | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     orphan_signal: signal.Signals = signal.SIGKILL
+    listening: socket.socket | None = None
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False, repr=False)
     _log_start: int = field(default=0, init=False, repr=False)
 
@@ -74,7 +78,8 @@ class Child:
         """
         user = f"{self.user.uid}:{self.user.gid}" if self.user else "-"
         command: list[str | Path] = [sys.executable, "-I", "-S", LAUNCHER, str(os.getpid())]
-        command += [str(int(self.orphan_signal)), user, *self.command]
+        handed = [self.listening.fileno()] if self.listening else []
+        command += [str(int(self.orphan_signal)), user, str(handed[0]) if handed else "-", *self.command]
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
             if self.log.exists() and self.log.stat().st_size > LOG_KEPT_BYTES:
@@ -89,6 +94,7 @@ class Child:
                     env=dict(self.env) if self.env is not None else None,
                     cwd=self.cwd,
                     start_new_session=True,
+                    pass_fds=handed,
                 )
         except OSError as error:
             raise StackError(f"cannot start {self.name}: {error}") from error
@@ -97,7 +103,8 @@ class Child:
         """Wait until `ready` says so; if it does not come to that, the process is ended.
 
         Raises:
-            StackError: it ended, or was not ready in time; the message has the last lines of its log.
+            PortTakenError: it ended as it could not listen.
+            StackError: it ended otherwise, or was not ready in time; the message has the last lines of its log.
         """
         try:
             await self._wait_ready(ready, timeout_seconds)
@@ -109,7 +116,8 @@ class Child:
         give_up = time.monotonic() + timeout_seconds
         while not await ready():
             if not self.running:
-                raise StackError(f"{self.name} {self.ended()} while starting: {self.tail()}")
+                message = f"{self.name} {self.ended()} while starting: {self.tail()}"
+                raise (PortTakenError if PORT_TAKEN in self.tail(50).lower() else StackError)(message)
             if time.monotonic() > give_up:
                 raise StackError(f"{self.name} was not ready in {timeout_seconds:g} s: {self.tail()}")
             await asyncio.sleep(0.03)

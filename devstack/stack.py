@@ -14,13 +14,12 @@ from urllib.parse import urljoin
 import settings
 from devstack import ports
 from devstack.environment import billing_settings, child_environment, forget_inherited, own_environment
-from devstack.errors import StackError
 from devstack.home import Home
 from devstack.processes import Child
 from devstack.servers.emulator import StripeEmulator
 from devstack.servers.postgres import Postgres
-from devstack.servers.product import migrate, product_child, start_http, start_worker
-from devstack.servers.temporal import NAMESPACE, TemporalServer, choose_ports
+from devstack.servers.product import NAMES, migrate, product_child, start_http, start_worker
+from devstack.servers.temporal import NAMESPACE, TemporalServer, temporal_ports
 from devstack.servers.unprivileged import data_folder, drop_user
 from devstack.supervise import Part, supervise
 
@@ -33,19 +32,12 @@ PREFERRED_PORTS = {
     "stripe": 12111,
 }
 SAMPLE = Path(__file__).with_name("sample")
-PORT_TRIES = 3
 
 
-class Server(Protocol):
+class Server(ports.Server, Protocol):
     """What the embedded servers have in common."""
 
     child: Child
-
-    async def start(self) -> None:
-        """Start it and wait until it serves."""
-
-    async def stop(self) -> None:
-        """Stop it in order."""
 
 
 S = TypeVar("S", bound=Server)
@@ -65,7 +57,7 @@ class Stack:
         self._values: dict[str, str] = {}  # what the children are given their shares of
         self._emulator: StripeEmulator | None = None
         self._temporal: TemporalServer | None = None
-        self._held: socket.socket | None = None  # keeps the webhook's port until it starts
+        self._listening: dict[str, socket.socket] = {}  # what the webhook and the codec server are handed
 
     @property
     def emulated_stripe(self) -> bool:
@@ -105,6 +97,7 @@ class Stack:
         try:
             for serves in (False, True):
                 await asyncio.gather(*(part.stop() for part in self.parts if part.serves is serves))
+                self._close_sockets()
         finally:
             self.kill()
 
@@ -113,7 +106,7 @@ class Stack:
         for part in self.parts:
             part.child.kill()
         self.parts.clear()
-        self._release_port()
+        self._close_sockets()
         self.home.release()
 
     async def _start(self) -> None:
@@ -123,12 +116,12 @@ class Stack:
             "PERDURE_HOME": str(self.home.path),
             "RATE_CARD": str(_rate_card(given)),
             "REPORT_STORE_URL": given.report_store_url or self.home.folder("reports").as_uri(),
-            "WEBHOOK_PORT": str(self._hold_webhook_port(given)),
+            "WEBHOOK_PORT": str(self._listen("webhook", given.webhook_host, *_given_port(given))),
         }
         if given.payload_keys is not None:
             self._values["PAYLOAD_KEYS"] = given.payload_keys.get_secret_value()
             self._values["PAYLOAD_PLAINTEXT"] = given.payload_plaintext
-            self._values["CODEC_SERVER_PORT"] = str(ports.choose(*self._wanted("codec")))
+            self._values["CODEC_SERVER_PORT"] = str(self._listen("codec", ports.HOST))
         webhook_url = f"http://{_reached_at(given.webhook_host)}:{self._values['WEBHOOK_PORT']}/stripe/webhook"
         await _first_error(self._bring_up(given, webhook_url))
         self._tell(webhook_url, given)
@@ -144,17 +137,17 @@ class Stack:
             group.create_task(self._start_product("webhook", webhook_url, stripe, temporal))
             group.create_task(self._start_codec_server(temporal))
 
-    def _hold_webhook_port(self, given: settings.Settings) -> int:
-        wanted = [given.webhook_port] if "webhook_port" in given.model_fields_set else []
-        self._held = ports.hold(*wanted, *self._wanted("webhook"))
-        port: int = self._held.getsockname()[1]
-        self._remember_port("webhook", port)
+    def _listen(self, name: str, host: str, *wanted: int) -> int:
+        """Listen for a process of ours that is started later; the port."""
+        self._listening[name] = ports.listen(host, *wanted, *self._wanted(name))
+        port: int = self._listening[name].getsockname()[1]
+        self._remember_port(name, port)
         return port
 
-    def _release_port(self) -> None:
-        if self._held is not None:
-            self._held.close()
-            self._held = None
+    def _close_sockets(self) -> None:
+        for listening in self._listening.values():
+            listening.close()
+        self._listening.clear()
 
     async def _start_database(self, given: settings.Settings) -> None:
         """PostgreSQL, then its tables: the longest way, so that it is walked beside the others."""
@@ -168,7 +161,8 @@ class Stack:
             def make(port: int) -> Postgres:
                 return Postgres(folder, port, password, self.home.log("postgres"), user=user)
 
-            server = await self._on_a_port("postgres", make)
+            server = await self._start_server(make, *self._wanted("postgres"))
+            self._remember_port("postgres", server.port)
             self.home.remember("postgres_folder", str(folder))
             self._values["DATABASE_URL"] = server.url()
         await migrate(self.home.log("migrations"), self._env_of("migrations"))
@@ -181,11 +175,12 @@ class Stack:
             return
 
         def make(port: int) -> TemporalServer:
-            chosen = choose_ports(port, ports.choose(*self._wanted("temporal_ui"), taken=[port]))
+            chosen = temporal_ports(port, *self._wanted("temporal_ui"))
             database = self.home.folder("temporal") / "temporal.db"
             return TemporalServer(chosen, self.home.log("temporal"), database, codec_url=self._codec_url())
 
-        self._temporal = server = await self._on_a_port("temporal", make)
+        self._temporal = server = await self._start_server(make, *self._wanted("temporal"))
+        self._remember_port("temporal", server.ports.grpc)
         self._remember_port("temporal_ui", server.ports.ui)
         self._values["TEMPORAL_ADDRESS"] = server.address
         self._values["TEMPORAL_NAMESPACE"] = NAMESPACE
@@ -206,7 +201,8 @@ class Stack:
         def make(port: int) -> StripeEmulator:
             return StripeEmulator(self.home.folder("stripe"), port, self.home.log("stripe-emulator"), key, env)
 
-        self._emulator = await self._on_a_port("stripe", make)
+        self._emulator = await self._start_server(make, *self._wanted("stripe"))
+        self._remember_port("stripe", self._emulator.port)
         self._values["STRIPE_API_KEY"] = key
         self._values["STRIPE_API_BASE"] = self._emulator.url
         self._values["STRIPE_MODE"] = "test"  # whatever `.env` says for the real one
@@ -225,15 +221,36 @@ class Stack:
                 "without it Stripe is asked from time to time"
             )
             return
-        child = product_child(name, self.home.log(name if name == "webhook" else f"{name}-worker"), self._env_of(name))
         if name == "webhook":
-            self._release_port()
-            start = functools.partial(start_http, child, urljoin(webhook_url, "/readyz"))
+            await self._start_http("webhook", self._env_of("webhook"), urljoin(webhook_url, "/readyz"))
         else:
-            temporal_http = self._temporal.http_url if self._temporal is not None else None
-            start = functools.partial(start_worker, child, name, temporal_http)
-        self.parts.append(Part(child, start, child.stop, serves=False))
-        await start()
+            await self._start_worker(name)
+
+    async def _start_worker(self, name: str) -> None:
+        env = self._env_of(name)
+        temporal_http = self._temporal.http_url if self._temporal is not None else None
+        metrics = env.get("METRICS_PORT", "")
+        wanted = int(metrics) + (name == "stripe") if metrics.isdecimal() else None  # each worker needs its own
+
+        def make(port: int | None) -> Part:
+            if port != wanted:
+                self.say(f"port {wanted} is taken: {NAMES[name]} serves its metrics on {port}")
+            given = {} if port is None else {"METRICS_PORT": str(port)}
+            child = product_child(name, self.home.log(f"{name}-worker"), {**env, **given})
+            return Part(child, functools.partial(start_worker, child, name, temporal_http), child.stop, serves=False)
+
+        if wanted is None:
+            await self._start_part(make(None))
+        else:
+            self.parts.append(await ports.start_on_a_port(make, wanted))
+
+    async def _start_http(self, name: str, env: dict[str, str], page: str) -> None:
+        child = product_child(name, self.home.log(name), env, self._listening[name])
+        await self._start_part(Part(child, functools.partial(start_http, child, page), child.stop, serves=False))
+
+    async def _start_part(self, part: Part) -> None:
+        await part.start()
+        self.parts.append(part)
 
     def _codec_url(self) -> str | None:
         port = self._values.get("CODEC_SERVER_PORT")
@@ -245,23 +262,16 @@ class Stack:
         url = self._codec_url()
         if url is None or self._temporal is None:
             return
-        self._remember_port("codec", int(self._values["CODEC_SERVER_PORT"]))
         origins = (f"http://{host}:{self._temporal.ports.ui}" for host in (ports.HOST, "localhost"))
         env = {
             **self._env_of("codec"),
             "CODEC_SERVER_HOST": ports.HOST,
             "CODEC_SERVER_ORIGINS": ",".join(origins),
         }
-        child = product_child("codec", self.home.log("codec-server"), env)
-        start = functools.partial(start_http, child, f"{url}/healthz")
-        self.parts.append(Part(child, start, child.stop, serves=False))
-        await start()
+        await self._start_http("codec", env, f"{url}/healthz")
 
     def _env_of(self, child: str) -> dict[str, str]:
-        result = child_environment(child, self._values, embedded_temporal=self._temporal is not None)
-        if child == "stripe" and result.get("METRICS_PORT", "").isdecimal():
-            result["METRICS_PORT"] = str(int(result["METRICS_PORT"]) + 1)  # the billing worker has the other
-        return result
+        return child_environment(child, self._values, embedded_temporal=self._temporal is not None)
 
     def _tell(self, webhook_url: str, given: settings.Settings) -> None:
         """Write the file for other shells. A real Stripe key stays where the user put it."""
@@ -277,24 +287,10 @@ class Stack:
         self.environment = dict(sorted(values.items()))
         self.home.write_env({**billing_settings(), **self.environment})
 
-    async def _on_a_port(self, name: str, make: Callable[[int], S]) -> S:
-        """Start a server on the port it had last time, or the usual one, or another that is free."""
-        for attempt in range(PORT_TRIES):
-            port = ports.choose(*self._wanted(name))
-            server = make(port)
-            part = Part(server.child, server.start, server.stop)
-            self.parts.append(part)
-            try:
-                await server.start()
-            except StackError:
-                self.parts.remove(part)
-                await server.stop()
-                if attempt == PORT_TRIES - 1 or ports.is_free(port):
-                    raise
-                continue  # somebody took the port in between
-            self._remember_port(name, port)
-            return server
-        raise AssertionError("unreachable")
+    async def _start_server(self, make: Callable[[int], S], *wanted: int | None) -> S:
+        server = await ports.start_on_a_port(make, *wanted)
+        self.parts.append(Part(server.child, server.start, server.stop))
+        return server
 
     def _wanted(self, name: str) -> tuple[int | None, int]:
         return (self.home.get("ports") or {}).get(name), PREFERRED_PORTS[name]
@@ -308,6 +304,11 @@ def _rate_card(given: settings.Settings) -> Path:
     if "rate_card" not in given.model_fields_set and not given.rate_card.exists():
         return SAMPLE / "rates.toml"
     return given.rate_card.absolute()
+
+
+def _given_port(given: settings.Settings) -> tuple[int, ...]:
+    """The webhook's port, if somebody has set one."""
+    return (given.webhook_port,) if "webhook_port" in given.model_fields_set else ()
 
 
 def _reached_at(host: str) -> str:

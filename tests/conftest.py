@@ -32,7 +32,7 @@ import pytest
 from devstack import ports
 from devstack.servers.emulator import StripeEmulator
 from devstack.servers.postgres import Postgres
-from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import TemporalServer, start_headless
 from devstack.servers.unprivileged import data_folder, drop_user
 from tests.support.databases import Databases, FreshDatabase
 from tests.support.isolation import isolate
@@ -65,9 +65,12 @@ async def databases(scratch: Path) -> AsyncIterator[Databases]:
         await given.drop_all()
         return
     folder = data_folder(scratch / "postgres", "tests", drop_user())
-    server = Postgres(folder, ports.choose(), "for-tests-only", scratch / "postgres.log", durable=False)
+
+    def make(port: int) -> Postgres:
+        return Postgres(folder, port, "for-tests-only", scratch / "postgres.log", durable=False)
+
+    server = await ports.start_on_a_port(make)
     try:
-        await server.start()
         await create_roles(server.url("postgres"))
         yield Databases(server.url("postgres"))
     finally:
@@ -101,17 +104,10 @@ async def migrated_database(fresh_database: FreshDatabase) -> str:
 
 @pytest.fixture(scope="session")
 async def temporal_server(scratch: Path) -> AsyncIterator[TemporalServer]:
-    server = TemporalServer(
-        choose_ports(),
-        scratch / "temporal.log",
-        headless=True,
-        extra=("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"),
-    )
-    try:
-        await server.start()
-        yield server
-    finally:
-        server.child.kill()  # it keeps nothing
+    skipping = ("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true")
+    server = await start_headless(scratch / "temporal.log", extra=skipping)
+    yield server
+    server.child.kill()  # it keeps nothing
 
 
 @pytest.fixture(scope="session")
@@ -138,12 +134,13 @@ def time_skipper(temporal_client: Client) -> TimeSkipper:
 async def stripe_emulator(scratch: Path, request: pytest.FixtureRequest) -> AsyncIterator[StripeEmulator]:
     folder = scratch / f"stripe-{request.node.name}".replace("/", "-")
     folder.mkdir()
-    emulator = StripeEmulator(folder, ports.choose(), folder / "log", "sk_test_for_tests_only")
-    try:
-        await emulator.start()
-        yield emulator
-    finally:
-        await emulator.stop()
+
+    def make(port: int) -> StripeEmulator:
+        return StripeEmulator(folder, port, folder / "log", "sk_test_for_tests_only")
+
+    emulator = await ports.start_on_a_port(make)
+    yield emulator
+    await emulator.stop()
 
 
 @pytest.fixture

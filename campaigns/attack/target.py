@@ -21,7 +21,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from campaigns.attack.shots import ACCOUNT, CANARY, OLD_SECRET, PATH, SECRET, event, family_random, sign
 from devstack import ports
 from devstack.processes import Child
-from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import start_headless
 
 _MIB = 1024 * 1024
 _GIVE_UP_SECONDS, _RETRY_SECONDS = 60.0, 0.2
@@ -132,8 +132,9 @@ class Target:
 @asynccontextmanager
 async def running_target(folder: Path, seed: int) -> AsyncIterator[Target]:
     """`perdure webhook` in live mode, with two secrets as while one is rotated."""
-    temporal = TemporalServer(choose_ports(), folder / "temporal.log", headless=True)
-    port, log = ports.choose(), folder / "webhook.log"
+    temporal = await start_headless(folder / "temporal.log")
+    listening, log = ports.listen(ports.HOST), folder / "webhook.log"
+    port: int = listening.getsockname()[1]
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "PERDURE_ENVIRONMENT_ONLY": "1",
@@ -143,9 +144,8 @@ async def running_target(folder: Path, seed: int) -> AsyncIterator[Target]:
         "STRIPE_ACCOUNT": ACCOUNT,
         "WEBHOOK_PORT": str(port),
     }
-    child = Child("the webhook", [*PERDURE, "webhook"], log, env=environment)
+    child = Child("the webhook", [*PERDURE, "webhook"], log, env=environment, listening=listening)
     try:
-        await temporal.start()
         child.start()
         client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
         # A connection for each delivery, as from Stripe's many senders.
@@ -158,6 +158,7 @@ async def running_target(folder: Path, seed: int) -> AsyncIterator[Target]:
             yield target
     finally:
         await child.stop()
+        listening.close()
         temporal.child.kill()
 
 

@@ -32,9 +32,12 @@ from tests.support.scratch import scratch_folder
 async def _ground() -> AsyncIterator[Ground]:
     with scratch_folder() as scratch:
         folder = data_folder(scratch / "postgres", "tests", drop_user())
-        server = Postgres(folder, ports.choose(), "for-tests-only", scratch / "postgres.log", durable=False)
+
+        def make(port: int) -> Postgres:
+            return Postgres(folder, port, "for-tests-only", scratch / "postgres.log", durable=False)
+
+        server = await ports.start_on_a_port(make)
         try:
-            await server.start()
             async with prepared(Databases(server.url("postgres")), scratch) as ground:
                 yield ground
         finally:

@@ -19,7 +19,7 @@ from campaigns.crash.fleet import Fleet, Process, running_fleet
 from campaigns.crash.points import Log
 from devstack import ports
 from devstack.servers.emulator import StripeEmulator
-from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import TemporalServer, start_headless
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import Databases
 from tests.support.system import PATIENCE, System, running_system, until
@@ -218,7 +218,7 @@ async def _stage(
 @asynccontextmanager
 async def _emulator(fleet: Fleet, folder: Path) -> AsyncIterator[StripeEmulator]:
     """A Stripe of its own, with its own clock."""
-    emulator = StripeEmulator(folder / "stripe", ports.choose(), folder / "stripe.log", API_KEY)
+    emulator = StripeEmulator(folder / "stripe", ports.reserve(), folder / "stripe.log", API_KEY)
     emulator.folder.mkdir()
     process = await fleet.start_emulator(map(str, emulator.child.command[4:]), emulator.log)
 
@@ -264,8 +264,7 @@ class Temporals:
         self.started += 1
         timeout = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="2s"')
         log = self.folder / f"temporal-{self.started}.log"
-        server = TemporalServer(choose_ports(), log, headless=True, extra=timeout)
-        await server.start()
+        server = await start_headless(log, extra=timeout)
         return server, await Client.connect(server.address, data_converter=pydantic_data_converter)
 
     def close(self) -> None:

@@ -79,7 +79,8 @@ class StripeEmulator:
         """Start it and wait until it answers.
 
         Raises:
-            StackError: it did not come up.
+            PortTakenError: another process listens on its port.
+            StackError: it did not come up otherwise.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port_file.unlink(missing_ok=True)

@@ -105,6 +105,7 @@ class Postgres:
         """Create the cluster if there is none, start the server, create the database if there is none.
 
         Raises:
+            PortTakenError: another process listens on its port.
             StackError: the server did not come up; the message says why.
         """
         if not self.data.exists():
@@ -117,7 +118,16 @@ class Postgres:
         """Stop it with a checkpoint, so that the next start has nothing to recover."""
         await self.child.stop(grace_seconds=15)
 
+    def _listens(self) -> bool:
+        """Whether it is this server that listens: it says so in its pid file once it has its port."""
+        try:
+            return (self.data / "postmaster.pid").read_text().splitlines()[-1].strip() == "ready"
+        except (OSError, IndexError):
+            return False
+
     async def _ready(self) -> bool:
+        if not self._listens():
+            return False
         try:
             connection = await asyncpg.connect(self.url("postgres"), timeout=5)
         except asyncpg.InvalidPasswordError as error:

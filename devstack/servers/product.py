@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -30,9 +31,12 @@ READY_SECONDS = 60.0
 GLANCE_SECONDS = 1.0
 
 
-def product_child(name: str, log: Path, env: Mapping[str, str]) -> Child:
-    """A worker (`billing`, `stripe`), the `webhook` or the server of the `codec`, not yet started."""
-    return Child(NAMES[name], [*PERDURE, *COMMANDS[name]], log, env=env)
+def product_child(name: str, log: Path, env: Mapping[str, str], listening: socket.socket | None = None) -> Child:
+    """A worker (`billing`, `stripe`), the `webhook` or the server of the `codec`, not yet started.
+
+    The latter two take the socket that they are handed, else they listen where their settings say.
+    """
+    return Child(NAMES[name], [*PERDURE, *COMMANDS[name]], log, env=env, listening=listening)
 
 
 async def migrate(log: Path, env: Mapping[str, str]) -> None:

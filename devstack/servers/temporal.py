@@ -44,12 +44,9 @@ class TemporalPorts:
     metrics: int
 
 
-def choose_ports(grpc: int | None = None, ui: int | None = None) -> TemporalPorts:
-    """Four different free ports, of which the first two are wanted ones when they are free."""
-    chosen: list[int] = []
-    for wanted in (grpc, ui, None, None):
-        chosen.append(ports.choose(wanted, taken=chosen))
-    return TemporalPorts(*chosen)
+def temporal_ports(grpc: int, *ui: int | None) -> TemporalPorts:
+    """The ports of a server whose first one is reserved already; for the UI, the first of the wanted ones if free."""
+    return TemporalPorts(grpc, ports.reserve(*ui), ports.reserve(), ports.reserve())
 
 
 @dataclass
@@ -87,6 +84,7 @@ class TemporalServer:
         """Start it and wait until it serves, with the search attributes registered.
 
         Raises:
+            PortTakenError: another process listens on one of its ports.
             StackError: the binary is missing, or the server did not come up.
         """
         if self.database is not None:
@@ -136,6 +134,19 @@ class TemporalServer:
         for key, value in DYNAMIC_CONFIG.items():
             command += ["--dynamic-config-value", f"{key}={value}"]
         return [*command, *self.extra]
+
+
+async def start_headless(log: Path, database: Path | None = None, extra: tuple[str, ...] = ()) -> TemporalServer:
+    """A server without a UI, on ports that are free.
+
+    Raises:
+        StackError: as `TemporalServer.start`.
+    """
+
+    def make(port: int) -> TemporalServer:
+        return TemporalServer(temporal_ports(port), log, database, headless=True, extra=extra)
+
+    return await ports.start_on_a_port(make)
 
 
 def find_binary() -> str:

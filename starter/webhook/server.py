@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from settings import SettingsError
+from starter.handed_over import handed_over_socket
 from starter.webhook.handler import Webhook
 from starter.webhook.rate_limited_log import SparingLog
 
@@ -26,7 +27,7 @@ _log = SparingLog(logging.getLogger("perdure.webhook.http"))
 
 @asynccontextmanager
 async def serving(webhook: Webhook, host: str, port: int) -> AsyncIterator[int]:
-    """The webhook, listening; gives its port, which the system picks when `port` is 0.
+    """The webhook, listening on the socket that it was handed, else on this address; gives its port.
 
     Raises:
         SettingsError: the port is taken, or this process may not open as many files as connections are allowed.
@@ -41,7 +42,10 @@ async def serving(webhook: Webhook, host: str, port: int) -> AsyncIterator[int]:
     try:
         factory = webhook.connections.around(_http(webhook, runner))
         try:
-            server = await loop.create_server(factory, host, port, backlog=128, reuse_address=True)
+            if (handed_over := handed_over_socket()) is not None:
+                server = await loop.create_server(factory, sock=handed_over, backlog=128)
+            else:
+                server = await loop.create_server(factory, host, port, backlog=128, reuse_address=True)
         except OSError as error:
             raise SettingsError(f"cannot listen on {host}:{port} ({error.strerror}): set WEBHOOK_PORT") from error
         yield int(server.sockets[0].getsockname()[1])

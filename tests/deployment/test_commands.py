@@ -17,7 +17,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from devstack import ports
-from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import TemporalServer, start_headless
 from storage.postgres.roles import BILLING, OPERATOR
 from tests.deployment import compose_spec
 from tests.support.roles import as_role
@@ -53,7 +53,7 @@ class Containers:
             "stripe_webhook_secret": "whsec_for_tests_only",
         }
         self.temporal_address = temporal_address
-        self.port = ports.choose()
+        self.port = ports.reserve()
         (folder / "rates.toml").write_text(RATES)
         (folder / "reports").mkdir()
         for name, secret in self.secrets.items():
@@ -81,12 +81,9 @@ class Containers:
 @pytest.fixture(scope="module")
 async def own_temporal(scratch: Path) -> AsyncIterator[TemporalServer]:
     """A server of its own: on the shared one these workers would take up what other tests have left."""
-    server = TemporalServer(choose_ports(), scratch / "temporal-deployment.log", headless=True)
-    try:
-        await server.start()
-        yield server
-    finally:
-        server.child.kill()  # it keeps nothing
+    server = await start_headless(scratch / "temporal-deployment.log")
+    yield server
+    server.child.kill()  # it keeps nothing
 
 
 @pytest.fixture
@@ -214,7 +211,7 @@ async def test_a_process_that_does_not_answer_is_not_well() -> None:
             sys.executable,
             str(ROOT / "deploy/healthcheck.py"),
             process,
-            str(ports.choose()),
+            str(ports.reserve()),
             env={"PATH": os.environ["PATH"]},
         )
         assert status == 1

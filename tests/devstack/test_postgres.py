@@ -34,7 +34,7 @@ async def server_in(home: Path) -> AsyncIterator[Make]:
 
     def make(folder: Path, password: str = "secret") -> Postgres:
         log = home.parent / f"{home.name}.log"
-        made.append(Postgres(folder, ports.choose(), password, log, durable=False))
+        made.append(Postgres(folder, ports.reserve(), password, log, durable=False))
         return made[-1]
 
     yield make

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from devstack import ports
 from devstack.errors import StackError
 from devstack.processes import Child
 from tests.devstack.conftest import wait_until
@@ -27,6 +30,16 @@ child = Child("sleeper", ["/bin/sleep", "60"], Path(sys.argv[1]))
 child.start()
 print(child.pid, flush=True)
 time.sleep(60)
+"""
+
+
+# Answers one connection with its pid, which it knows only if it was handed the socket.
+ANSWERING = """
+import os
+from starter.handed_over import handed_over_socket
+listening = handed_over_socket()
+connection, _ = listening.accept()
+connection.sendall(str(os.getpid()).encode())
 """
 
 
@@ -75,6 +88,16 @@ async def test_a_stubborn_one_is_killed(tmp_path: Path) -> None:
     await child.stop()
 
 
+async def test_a_socket_is_handed_over_at_each_start(tmp_path: Path) -> None:
+    with ports.listen(ports.HOST) as listening:
+        child = Child("the thing", [sys.executable, "-c", ANSWERING], tmp_path / "log", listening=listening)
+        for _ in range(2):
+            with socket.create_connection(listening.getsockname()) as early:
+                child.start()
+                assert await asyncio.to_thread(early.recv, 20) == str(child.pid).encode()
+            assert await child.wait() == 0
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a go-between does it")
 def test_children_of_a_killed_parent_die(tmp_path: Path) -> None:
     arguments = [sys.executable, "-c", PARENT, str(tmp_path / "log")]
@@ -94,3 +117,17 @@ def test_the_go_between_of_other_systems_ends_the_command(tmp_path: Path) -> Non
     assert subprocess.run(command, timeout=GIVE_UP_SECONDS).returncode == 128 + signal.SIGTERM
     command[3] = str(os.getpid())
     assert subprocess.run([*command[:4], sys.executable, "-c", "exit(7)"], timeout=GIVE_UP_SECONDS).returncode == 7
+
+
+def test_the_go_between_passes_the_socket_on() -> None:
+    code = "import sys; sys.platform = 'darwin'; import devstack.launch as l; sys.exit(l.main(sys.argv[1:]))"
+    with ports.listen(ports.HOST) as listening, socket.create_connection(listening.getsockname()) as early:
+        handed = listening.fileno()
+        command = [sys.executable, "-c", code, str(os.getpid()), "15", "-", str(handed)]
+        assert (
+            subprocess.run(
+                [*command, sys.executable, "-c", ANSWERING], pass_fds=[handed], timeout=GIVE_UP_SECONDS
+            ).returncode
+            == 0
+        )
+        assert early.recv(20)

@@ -46,9 +46,7 @@ def sourced(env_file: Path) -> dict[str, str]:
 def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pytest.MonkeyPatch) -> None:
     home = home / "with a space"
     home.mkdir(parents=True)
-    # As if chosen earlier: nobody else on this machine wants these, so they are still free after the kill.
-    chosen = {name: ports.choose() for name in PREFERRED_PORTS}
-    Home(home).remember("ports", chosen)
+    chosen = _remembered_by(home)
     first, beside = up(home), up(home.with_name("beside"))
     first.wait_ready()
     beside.wait_ready()
@@ -87,6 +85,31 @@ def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pyt
     assert beside.stop() == 0
     assert not second.env_file.exists()
     assert not [p for p in psutil.process_iter() if str(home) in " ".join(_cmdline(p))]
+
+
+@pytest.mark.waits
+def test_stacks_that_want_the_same_ports_at_once(home: Path, up: Callable[..., Up]) -> None:
+    homes = [home / "one", home / "other"]
+    for each in homes:
+        each.mkdir(parents=True)
+    wanted = _remembered_by(*homes)
+    stacks = [up(each) for each in homes]
+    for stack in stacks:
+        stack.wait_ready()
+    one, other = (json.loads((each / "state.json").read_text())["ports"] for each in homes)
+    for name in {*wanted} - {"codec"}:  # which runs only where there are keys
+        assert one[name] != other[name]
+        assert wanted[name] in (one[name], other[name])
+    assert [stack.stop() for stack in stacks] == [0, 0]
+
+
+def _remembered_by(*homes: Path) -> dict[str, int]:
+    """Ports as if chosen at an earlier start: nobody else chooses from these, so they stay free after a kill."""
+    free = (port for port in range(16_000, ports.FREE_RANGE.start) if ports.is_free(port))
+    chosen = {name: next(free) for name in PREFERRED_PORTS}
+    for home in homes:
+        Home(home).remember("ports", chosen)
+    return chosen
 
 
 def _is_complete(env: dict[str, str], home: Path) -> None:

@@ -17,7 +17,7 @@ from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.invoices import ApproveInvoice, InvoiceRef, StripeEvent
 from contracts.names import Signals, Updates
-from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import start_headless
 from storage.accounts import policies
 from temporal.decisions import decide
 from tests.e2e.test_credit_notes import amount, billed, credit, no_news, until_state
@@ -34,9 +34,8 @@ async def temporal_client(scratch: Path) -> AsyncIterator[Client]:
     """Of a server on which histories are long soon."""
     soon = f"limit.historyCount.suggestContinueAsNew={_EVENTS}"
     extra = ("--dynamic-config-value", soon)
-    server = TemporalServer(choose_ports(), scratch / "temporal-continuing.log", headless=True, extra=extra)
+    server = await start_headless(scratch / "temporal-continuing.log", extra=extra)
     try:
-        await server.start()
         yield await Client.connect(server.address, data_converter=pydantic_data_converter)
     finally:
         server.child.kill()

@@ -62,12 +62,10 @@ async def database_url(migrated_database: str) -> AsyncIterator[str]:
 async def emulator(scratch: Path, tmp_path: Path) -> AsyncIterator[StripeEmulator]:
     folder = scratch / f"stripe-{tmp_path.name}"
     folder.mkdir()
-    found = StripeEmulator(folder, ports.choose(), folder / "log", f"sk_test_{secrets.token_hex(16)}")
-    try:
-        await found.start()
-        yield found
-    finally:
-        await found.stop()
+    key = f"sk_test_{secrets.token_hex(16)}"
+    found = await ports.start_on_a_port(lambda port: StripeEmulator(folder, port, folder / "log", key))
+    yield found
+    await found.stop()
 
 
 @pytest.fixture

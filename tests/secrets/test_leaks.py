@@ -43,12 +43,11 @@ async def run(
     converter = data_converter(load(payload_keys=SecretStr(f"of-the-run:{PLANTED.secrets['payload_key']}")))
     client = await new_namespace(temporal_client, converter)
     key = PLANTED.secrets["stripe_api_key"]
-    (folder / "stripe").mkdir()
     # It takes this key alone, so that another one is refused.
-    emulator = StripeEmulator(folder / "stripe", ports.choose(), folder / "emulator.log", key, extra=("--api-key", key))
+    stripe, log, its_key = folder / "stripe", folder / "emulator.log", ("--api-key", key)
+    emulator = await ports.start_on_a_port(lambda port: StripeEmulator(stripe, port, log, key, extra=its_key))
     bucket = s3.Bucket()
     try:
-        await emulator.start()
         async with s3.serve(bucket) as endpoint:
             made = Run(client, url, emulator, folder, PLANTED)
             store = {

@@ -42,7 +42,7 @@ class Run:
         self.client, self.owner_url, self.emulator, self.planted = client, owner_url, emulator, planted
         self.evidence: dict[str, str] = {}
         self.reports: dict[str, bytes] = {}
-        self.webhook_port, self.metrics_port = ports.choose(), ports.choose()
+        self.webhook_port, self.metrics_port = ports.reserve(), ports.reserve()
         self.billing_url = url_as(owner_url, f"{BILLING}_canary", planted.secrets["billing_password"])
         self.operator_url = url_as(owner_url, f"{OPERATOR}_canary", planted.secrets["operator_password"])
         (folder / "rates.toml").write_text(RATES)

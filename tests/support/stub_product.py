@@ -9,6 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
+from starter.handed_over import handed_over_socket
+
 
 def main(arguments: list[str]) -> None:
     seen = Path(os.environ["PERDURE_HOME"]) / "seen"
@@ -26,7 +28,7 @@ async def _webhook() -> None:
         await writer.drain()
         writer.close()
 
-    await asyncio.start_server(answer, "127.0.0.1", int(os.environ["WEBHOOK_PORT"]))
+    await asyncio.start_server(answer, sock=handed_over_socket())
     await _until_told()
 
 

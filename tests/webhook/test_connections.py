@@ -126,7 +126,7 @@ async def test_there_are_never_more_than_allowed(small: Receiver) -> None:
 async def test_what_is_signed_is_not_crowded_out(session: ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
     """While Temporal does not answer, every connection waits for it: a newcomer has to go instead."""
     limits = Limits(signal_seconds=3, connections=ConnectionLimits(most=2))
-    with ports.hold() as silent:  # what connects there waits for ever
+    with ports.listen(ports.HOST) as silent:  # what connects there waits for ever
         address = f"{ports.HOST}:{silent.getsockname()[1]}"
         client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)
         webhook = Webhook(client, [NEW_SECRET], limits)
@@ -154,7 +154,7 @@ def test_more_connections_than_files_is_one_clear_line() -> None:
         "PATH": "/usr/bin:/bin",
         "PERDURE_ENVIRONMENT_ONLY": "1",
         "STRIPE_WEBHOOK_SECRET": NEW_SECRET,
-        "WEBHOOK_PORT": str(ports.choose()),
+        "WEBHOOK_PORT": str(ports.reserve()),
         "WEBHOOK_CONNECTIONS": "2000",
     }
     ran = subprocess.run(

@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import start_headless
 from starter.webhook.handler import Limits, Webhook
 from tests.support.ports import nobody_listens
 from tests.support.system import until
@@ -30,9 +30,8 @@ async def _in_time(receiver: Receiver, key: str) -> int:
 
 
 async def test_an_outage_of_temporal(scratch: Path, session: ClientSession) -> None:
-    server = TemporalServer(choose_ports(), scratch / "temporal-that-stops.log", headless=True)
+    server = await start_headless(scratch / "temporal-that-stops.log")
     key = new_key()
-    await server.start()
     try:
         client = await Client.connect(server.address, data_converter=pydantic_data_converter)
         async with serving(Webhook(client, [NEW_SECRET], IMPATIENT), session, client) as receiver:

@@ -23,7 +23,7 @@ from devstack.errors import StackError
 from devstack.processes import Child
 from devstack.servers.emulator import StripeEmulator
 from devstack.servers.product import COMMANDS, NAMES, PERDURE, product_child, start_http, start_worker
-from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import TemporalServer, temporal_ports
 
 API_KEY = "sk_test_for_chaos_only"
 BILLING = ("billing-a", "billing-b")
@@ -59,10 +59,10 @@ class Stand:
         logs.mkdir()
         postgres, temporal = copy_templates(self.templates, self.folder)
         self.postgres = postgres_at(postgres, logs / "postgres.log")
-        self.temporal = TemporalServer(choose_ports(), logs / "temporal.log", temporal, headless=True)
+        self.temporal = TemporalServer(temporal_ports(ports.reserve()), logs / "temporal.log", temporal, headless=True)
         self.emulator = StripeEmulator(
             self.folder / "stripe",
-            ports.choose(),
+            ports.reserve(),
             logs / "emulator.log",
             API_KEY,
             env=bare_environment(),
@@ -84,7 +84,7 @@ class Stand:
         self.kill_all()
 
     async def _start(self) -> None:
-        port = ports.choose()
+        port = ports.reserve()
         hook = f"http://{ports.HOST}:{port}/stripe/webhook"
         self._register("postgres", self.postgres.child, self.postgres.start)
         self._register("temporal", self.temporal.child, self.temporal.start)

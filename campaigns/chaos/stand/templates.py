@@ -14,7 +14,7 @@ from campaigns.chaos.stand.forks import Nursery
 from devstack import ports
 from devstack.servers.postgres import Postgres
 from devstack.servers.product import migrate
-from devstack.servers.temporal import TemporalServer, choose_ports
+from devstack.servers.temporal import TemporalServer, temporal_ports
 from devstack.servers.unprivileged import drop_user, private_folder
 
 PASSWORD = "for-chaos-only"
@@ -38,14 +38,14 @@ class Templates:
 
 def postgres_at(folder: Path, log: Path) -> Postgres:
     """A server that keeps what it has committed, however it is killed."""
-    return Postgres(folder, ports.choose(), PASSWORD, log, durable=False, extra=POSTGRES)
+    return Postgres(folder, ports.reserve(), PASSWORD, log, durable=False, extra=POSTGRES)
 
 
 async def make_templates(folder: Path, environment: dict[str, str]) -> Templates:
     """Make both at once."""
     nursery = Nursery(folder / "nursery.log", environment) if sys.platform == "linux" else None
     made = Templates(private_folder(folder / "postgres", drop_user()), folder / "temporal.db", nursery)
-    server = TemporalServer(choose_ports(), folder / "temporal.log", made.temporal, headless=True)
+    server = TemporalServer(temporal_ports(ports.reserve()), folder / "temporal.log", made.temporal, headless=True)
 
     async def temporal() -> None:
         async with _running(server):

@@ -98,7 +98,7 @@ async def caught_up(stage: Stage) -> None:
 async def webhook(stage: Stage) -> None:
     """`perdure webhook` as a process: Stripe sends again what it did not take."""
     system, they = stage.system, Subscribers(stage.system)
-    port = ports.choose()
+    port = ports.reserve()
     endpoints: Any = system.stripe.v1.webhook_endpoints
     for told in (await endpoints.list_async()).data:  # the one of this process
         await endpoints.update_async(told.id, {"disabled": True})

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from settings import SettingsError
+from starter.handed_over import handed_over_socket
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -16,7 +17,9 @@ _LINGER_SECONDS = 10
 
 @asynccontextmanager
 async def serve_http(application: web.Application, host: str, port: int, setting: str) -> AsyncIterator[None]:
-    """Serve within the block; at its end requests under way may finish. Requests are not logged.
+    """Serve within the block, on the socket that the process was handed, else on this address.
+
+    At the block's end requests under way may finish. Requests are not logged.
 
     Raises:
         SettingsError: the address cannot be listened on; `setting` names what to change.
@@ -27,7 +30,9 @@ async def serve_http(application: web.Application, host: str, port: int, setting
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            handed_over = handed_over_socket()
+            site = web.TCPSite(runner, host, port) if handed_over is None else web.SockSite(runner, handed_over)
+            await site.start()
         except OSError as error:
             raise SettingsError(f"cannot listen on {host}:{port} ({error.strerror}): set {setting}") from error
         yield
