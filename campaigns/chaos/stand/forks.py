@@ -24,7 +24,7 @@ class Nursery:
     """The process that forks; it ends with this one. Linux only: elsewhere a forked Python is not safe."""
 
     def __init__(self, log: Path, environment: dict[str, str]) -> None:
-        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGKILL)), "-"]
+        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGKILL)), "-", "-"]
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 [*command, sys.executable, "-P", str(_SCRIPT)],
