@@ -1,9 +1,11 @@
-"""The one place that maps our errors to Temporal's."""
+"""Around every activity: the one place that maps our errors to Temporal's, and which methods are registered."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import inspect
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
@@ -42,3 +44,13 @@ def details_of(error: PermanentError) -> list[Message]:
     if isinstance(error, EditedInvoiceError):
         return [EditedFigures(subtotal=error.subtotal, digest=error.digest)]
     return []
+
+
+def activities_of(*holders: object) -> list[Callable[..., Any]]:
+    """The methods of these objects that `activity.defn` marks."""
+    return [
+        getattr(holder, name)
+        for holder in holders
+        for name, member in inspect.getmembers(type(holder), inspect.isfunction)
+        if hasattr(member, "__temporal_activity_definition")
+    ]

@@ -6,3 +6,5 @@ BILLING_PERIOD = "billing_period"
 REPORT_ID = "report_id"
 LINE = "perdure_line"
 CREDIT_NOTE = "perdure_credit_note"
+
+OF_AN_INVOICE = (INVOICE, ATTRIBUTION_ID, BILLING_PERIOD, REPORT_ID)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
-from billing.invoice.states import MOST_LINES
 from billing.pricing.graduation import tiers_in_words
 from billing.pricing.rating import LineKind, RatedLine
+
+MOST_LINES = 250
+"""Stripe takes no more items on an invoice."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 from stripe import StripeClient
 from temporalio import activity
 
-from activities.stripe.client import as_dict
+from activities.stripe.client import as_dict, metadata_of
 from activities.stripe.errors import stripe_step
 from activities.stripe.mode import Mode, check_mode
 from contracts import stripe_metadata
@@ -47,7 +47,7 @@ class StripeAdoptionActivities:
 
 
 def _named(invoice: dict[str, Any]) -> AdoptReport | None:
-    metadata = invoice.get("metadata") or {}
+    metadata = metadata_of(invoice)
     key, report = metadata.get(stripe_metadata.INVOICE), metadata.get(stripe_metadata.REPORT_ID)
     if not key or not report:
         return None

@@ -10,11 +10,11 @@ import stripe
 from stripe import StripeClient
 from temporalio import activity
 
-from activities.stripe.client import as_dict, instant
+from activities.stripe.client import as_dict, instant, metadata_of
 from activities.stripe.credit_notes import snapshot as credit_note_snapshot
 from activities.stripe.errors import stripe_step
+from activities.stripe.gateway import StripeInvoices
 from activities.stripe.invoice_data import snapshot
-from activities.stripe.invoices import StripeInvoiceActivities
 from activities.stripe.mode import Mode, check_mode
 from contracts import stripe_metadata
 from contracts.messages.audit import (
@@ -32,12 +32,6 @@ from contracts.names import Activities
 _PAGE = 100
 _AT_ONCE = 4
 """Requests of one step at a time: the queue's rate counts steps."""
-_OURS = (
-    stripe_metadata.INVOICE,
-    stripe_metadata.ATTRIBUTION_ID,
-    stripe_metadata.BILLING_PERIOD,
-    stripe_metadata.REPORT_ID,
-)
 
 
 class StripeAuditActivities:
@@ -47,7 +41,7 @@ class StripeAuditActivities:
         self._invoices = client.v1.invoices
         self._notes = client.v1.credit_notes
         self._mode: Mode | None = mode
-        self._lookup = StripeInvoiceActivities(client, mode)
+        self._gateway = StripeInvoices(client, mode)
 
     @activity.defn(name=Activities.LIST_STRIPE_INVOICES)
     async def list_invoices(self, page: StripePage) -> StripeInvoicesListed:
@@ -60,7 +54,7 @@ class StripeAuditActivities:
             found, more = await _page(self._invoices, page)
             for invoice in found[:1]:  # a key sees one mode alone
                 check_mode(self._mode, invoice)
-            ours = [invoice for invoice in found if (invoice.get("metadata") or {}).get(stripe_metadata.INVOICE)]
+            ours = [invoice for invoice in found if metadata_of(invoice).get(stripe_metadata.INVOICE)]
             facts = await _bounded([self._facts(invoice) for invoice in ours])
         return StripeInvoicesListed(invoices=facts, seen=len(found), next=_next(page, found, more))
 
@@ -80,7 +74,7 @@ class StripeAuditActivities:
             for each in suspects.suspects
         ]
         async with stripe_step():
-            found = await _bounded([self._lookup.fetch(ref) for ref in refs])
+            found = await _bounded([self._gateway.fetch(ref) for ref in refs])
         return InvoicesLookedAt(invoices=[facts_of(each) for each in found])
 
     @activity.defn(name=Activities.LIST_ALL_STRIPE_CREDIT_NOTES)
@@ -97,11 +91,7 @@ class StripeAuditActivities:
         )
 
     async def _facts(self, invoice: dict[str, Any]) -> StripeInvoiceFacts:
-        lines = invoice["lines"]["data"]
-        if invoice["lines"].get("has_more"):
-            listed = await self._invoices.line_items.list_async(invoice["id"], {"limit": _PAGE})
-            lines = [as_dict(line) async for line in listed.auto_paging_iter()]
-        return facts_of(snapshot(invoice, lines))
+        return facts_of(snapshot(invoice, await self._gateway.lines_of(invoice)))
 
 
 def facts_of(found: StripeInvoiceSnapshot) -> StripeInvoiceFacts:
@@ -119,7 +109,7 @@ def facts_of(found: StripeInvoiceSnapshot) -> StripeInvoiceFacts:
         lines_digest=lines_digest((line.line_id, line.amount) for line in found.lines),
         our_amount=sum(amount for _, amount in ours),
         our_lines_digest=lines_digest(ours),
-        metadata={key: found.metadata[key] for key in _OURS if key in found.metadata},
+        metadata={key: found.metadata[key] for key in stripe_metadata.OF_AN_INVOICE if key in found.metadata},
         changed_at=max((at for at in times if at is not None), default=None),
     )
 

@@ -48,6 +48,11 @@ def as_dict(found: stripe.StripeObject) -> dict[str, Any]:
     return found.to_dict()
 
 
+def metadata_of(found: dict[str, Any]) -> dict[str, str]:
+    """An object's metadata."""
+    return found.get("metadata") or {}
+
+
 def instant(seconds: int | None) -> datetime | None:
     """A Unix time of Stripe's, aware and in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import stripe
 from stripe import StripeClient
 from temporalio import activity
 
-from activities.stripe.client import as_dict, instant, keyed
-from activities.stripe.errors import stored_failure, stripe_step
+from activities.stripe.client import as_dict, instant, keyed, metadata_of
+from activities.stripe.errors import stripe_step
+from activities.stripe.gateway import StripeInvoices, all_of, key_may_be_gone, post_once
 from billing.errors import MismatchError
 from billing.invoice.credit_notes import SettleTo, post_payment_part
 from contracts import stripe_metadata
@@ -23,9 +24,6 @@ from contracts.messages.credit_notes import (
 )
 from contracts.names import Activities
 
-# Stripe keeps idempotency keys for at least 24 h. No credit note is older than its invoice's finalization: when that
-# is longer ago, it may exist though its key is gone, even though Postgres, restored from a backup, never heard of it.
-_KEYS_TRUSTED_FOR = timedelta(hours=20)
 _SETTLES = {
     SettleTo.BALANCE: "credit_amount",
     SettleTo.REFUND: "refund_amount",
@@ -39,6 +37,7 @@ class StripeCreditNoteActivities:
     def __init__(self, client: StripeClient) -> None:
         self._notes = client.v1.credit_notes
         self._invoices = client.v1.invoices
+        self._gateway = StripeInvoices(client)
 
     @activity.defn(name=Activities.CREATE_STRIPE_CREDIT_NOTE)
     async def create(self, order: CreditNoteOrder) -> CreditNoteMade:
@@ -49,7 +48,8 @@ class StripeCreditNoteActivities:
         """
         async with stripe_step():
             found = None
-            if order.generation > 1 or datetime.now(UTC) - order.not_before > _KEYS_TRUSTED_FOR:
+            # No credit note is older than its invoice's finalization.
+            if key_may_be_gone(order.generation, order.not_before):
                 found = await self._find(order)
             note = found or await self._create(order)
             return CreditNoteMade(
@@ -67,23 +67,23 @@ class StripeCreditNoteActivities:
                 stripe_invoice_id=notes.stripe_invoice_id, credit_notes=[snapshot(note) for note in listed]
             )
 
-    async def _create(self, order: CreditNoteOrder, after: tuple[str, ...] = ()) -> dict[str, Any]:
+    async def _create(self, order: CreditNoteOrder) -> dict[str, Any]:
         params = await self._params(order)
-        key = keyed(order.credit_note_key, str(order.generation), "create", *after)
-        try:
+
+        async def post(after: tuple[str, ...]) -> dict[str, Any]:
+            key = keyed(order.credit_note_key, str(order.generation), "create", *after)
             return as_dict(await self._notes.create_async(params, key))  # type: ignore[arg-type]
-        except (stripe.InvalidRequestError, stripe.IdempotencyError, stripe.APIError) as error:
-            # The key's first use failed in Stripe; or it had other parameters, as what remains to pay was another
-            # then; or it went through, and nothing is left to credit: each may have made the credit note.
-            failed = stored_failure(error)
-            if not failed and isinstance(error, stripe.APIError):
-                raise
+
+        async def look(again: bool) -> dict[str, Any] | None:
+            nonlocal params
             found = await self._find(order)
-            if found is not None:
-                return found
-            if not failed:
-                raise
-            return await self._create(order, (failed,))
+            if found is None and again:
+                params = await self._params(order)
+            return found
+
+        # The key's first use failed in Stripe; or it had other parameters, as what remains to pay was another
+        # then; or it went through, and nothing is left to credit: each may have made the credit note.
+        return await post_once(post, look, stripe.InvalidRequestError, stripe.IdempotencyError)
 
     async def _params(self, order: CreditNoteOrder) -> dict[str, Any]:
         invoice = as_dict(await self._invoices.retrieve_async(order.stripe_invoice_id))
@@ -105,10 +105,8 @@ class StripeCreditNoteActivities:
         if not order.parts:
             return []
         ids: dict[str, list[str]] = {}
-        page = await self._invoices.line_items.list_async(order.stripe_invoice_id, {"limit": 100})
-        async for line in page.auto_paging_iter():
-            found = as_dict(line)
-            ids.setdefault((found.get("metadata") or {}).get(stripe_metadata.LINE, ""), []).append(found["id"])
+        for line in await self._gateway.list_lines(order.stripe_invoice_id):
+            ids.setdefault(metadata_of(line).get(stripe_metadata.LINE, ""), []).append(line["id"])
         if any(len(ids.get(part.line_id, ())) != 1 for part in order.parts):
             return []
         return [
@@ -131,8 +129,7 @@ class StripeCreditNoteActivities:
         return matches[0] if matches else None
 
     async def _list(self, stripe_invoice_id: str) -> list[dict[str, Any]]:
-        page = await self._notes.list_async({"invoice": stripe_invoice_id, "limit": 100})
-        return [as_dict(note) async for note in page.auto_paging_iter()]
+        return await all_of(await self._notes.list_async({"invoice": stripe_invoice_id, "limit": 100}))
 
 
 def snapshot(note: dict[str, Any]) -> StripeCreditNoteSnapshot:
@@ -157,5 +154,4 @@ def snapshot(note: dict[str, Any]) -> StripeCreditNoteSnapshot:
 
 
 def _key(note: dict[str, Any]) -> str | None:
-    key: str | None = (note.get("metadata") or {}).get(stripe_metadata.CREDIT_NOTE)
-    return key
+    return metadata_of(note).get(stripe_metadata.CREDIT_NOTE)

@@ -6,12 +6,12 @@ import asyncio
 from itertools import groupby
 from typing import Any
 
-import stripe
 from stripe import StripeClient
 from temporalio import activity
 
-from activities.stripe.client import as_dict, instant, keyed
-from activities.stripe.errors import stored_failure, stripe_step
+from activities.stripe.client import as_dict, instant, keyed, metadata_of
+from activities.stripe.errors import stripe_step
+from activities.stripe.gateway import all_of, post_once
 from billing.attribution import is_attribution_id
 from contracts import stripe_metadata
 from contracts.messages.invoices import CustomerFound, CustomerOrder
@@ -53,23 +53,22 @@ class StripeCustomerActivities:
             customer = customers[0] if customers else await self._create(order.attribution_id)
             return CustomerFound(attribution_id=order.attribution_id, stripe_customer_id=customer["id"])
 
-    async def _create(self, attribution_id: str, after: tuple[str, ...] = ()) -> dict[str, Any]:
-        key = keyed("customer", attribution_id, *after)
-        try:
+    async def _create(self, attribution_id: str) -> dict[str, Any]:
+        async def post(after: tuple[str, ...]) -> dict[str, Any]:
             created = await self._customers.create_async(
                 {
                     "description": f"Perdure account {attribution_id}",
                     "metadata": {stripe_metadata.ATTRIBUTION_ID: attribution_id},
                 },
-                key,
+                keyed("customer", attribution_id, *after),
             )
             return as_dict(created)
-        except stripe.APIError as error:
-            failed = stored_failure(error)
-            if not failed:
-                raise
-            # It may have made the customer, which search does not show yet. Listing does.
-            return await self._find_recent(attribution_id) or await self._create(attribution_id, (failed,))
+
+        async def look(_: bool) -> dict[str, Any] | None:
+            # The failed request may have made the customer, which search does not show yet. Listing does.
+            return await self._find_recent(attribution_id)
+
+        return await post_once(post, look)
 
     async def _find_recent(self, attribution_id: str) -> dict[str, Any] | None:
         """The customer among the newest ones; listing is strongly consistent."""
@@ -142,7 +141,7 @@ class StripeCustomerActivities:
 
     async def _account(self, customer: dict[str, Any], attribution_id: str) -> StripeAccount:
         page = await self._subscriptions.list_async({"customer": customer["id"], "status": "all", "limit": _PAGE})
-        subscriptions = [_subscription(as_dict(s), customer) async for s in page.auto_paging_iter()]
+        subscriptions = [_subscription(each, customer) for each in await all_of(page)]
         served = [s for s in subscriptions if s.status not in _NEVER_SERVED]
         currency = customer.get("currency") or (served[0].currency if served else "usd")
         return StripeAccount(
@@ -158,7 +157,7 @@ def _after(cursor: str | None) -> dict[str, Any]:
 
 
 def _named(thing: dict[str, Any]) -> str | None:
-    return (thing.get("metadata") or {}).get(stripe_metadata.ATTRIBUTION_ID)
+    return metadata_of(thing).get(stripe_metadata.ATTRIBUTION_ID)
 
 
 def _malformed(stripe_id: str, name: str) -> str:

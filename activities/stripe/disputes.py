@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.stripe.client import as_dict, instant
 from activities.stripe.errors import stripe_step
+from activities.stripe.gateway import all_of
 from activities.stripe.mode import Mode, check_mode
 from contracts.messages.disputes import DisputeRef, DisputeSnapshot
 from contracts.names import Activities
@@ -53,7 +54,7 @@ class StripeDisputeActivities:
         page = await self._client.invoice_payments.list_async(
             {"payment": {"type": "payment_intent", "payment_intent": intent}, "limit": 100}
         )
-        found = [_id(as_dict(payment).get("invoice")) async for payment in page.auto_paging_iter()]
+        found = [_id(payment.get("invoice")) for payment in await all_of(page)]
         return sorted({invoice for invoice in found if invoice is not None})
 
 

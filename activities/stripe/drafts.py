@@ -10,9 +10,9 @@ from stripe import StripeClient
 from temporalio import activity
 
 from activities.stripe.client import as_dict, keyed
-from activities.stripe.errors import stored_failure, stripe_step
+from activities.stripe.errors import stripe_step
+from activities.stripe.gateway import LINES_A_REQUEST, StripeInvoices, is_missing, post_once
 from activities.stripe.invoice_data import check_draft, line_params, other_report, snapshot
-from activities.stripe.invoices import StripeInvoiceActivities
 from activities.stripe.mode import Mode, check_mode
 from billing.errors import StripeRefusedError
 from billing.invoice.policy import ChargeOn
@@ -27,15 +27,6 @@ from contracts.messages.invoices import (
 )
 from contracts.names import Activities
 
-_LINES_A_REQUEST = 100
-_NOT_FOUND = 404
-_OURS = (
-    stripe_metadata.INVOICE,
-    stripe_metadata.ATTRIBUTION_ID,
-    stripe_metadata.BILLING_PERIOD,
-    stripe_metadata.REPORT_ID,
-)
-
 
 class StripeDraftActivities:
     """What becomes of a draft between its creation and its finalization."""
@@ -43,7 +34,7 @@ class StripeDraftActivities:
     def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
         self._invoices = client.v1.invoices
         self._mode: Mode | None = mode
-        self._lookup = StripeInvoiceActivities(client, mode)
+        self._gateway = StripeInvoices(client, mode)
 
     @activity.defn(name=Activities.FILL_STRIPE_DRAFT)
     async def fill(self, order: StripeInvoiceOrder) -> DraftMade:
@@ -56,13 +47,13 @@ class StripeDraftActivities:
         """
         ref = _ref(order)
         async with stripe_step() as made:
-            found = await self._lookup.fetch(ref)
+            found = await self._gateway.fetch(ref)
             made.append(_made(order, found))
             if found.status == "draft":
                 await self._remove_stale(order, found)
                 await self._add_missing(order, found)
-                await self._lookup.announce(order, ref.stripe_invoice_id)
-                found = await self._lookup.fetch(ref)
+                await self._gateway.announce(order, ref.stripe_invoice_id)
+                found = await self._gateway.fetch(ref)
             elif (other := other_report(order, {"metadata": found.metadata})) is not None:
                 return made[0].model_copy(update={"other_report": other, "status": found.status})
             elif not any(line.line_id.startswith(f"{order.invoice_key}#") for line in found.lines):
@@ -81,44 +72,45 @@ class StripeDraftActivities:
 
     async def _remove(self, stripe_invoice_id: str, line_ids: list[str]) -> None:
         """No keys: the step has just looked, and a line that is gone is not named again."""
-        for start in range(0, len(line_ids), _LINES_A_REQUEST):
-            chunk = sorted(line_ids)[start : start + _LINES_A_REQUEST]
+        for start in range(0, len(line_ids), LINES_A_REQUEST):
+            chunk = sorted(line_ids)[start : start + LINES_A_REQUEST]
             lines: Any = [{"id": line_id, "behavior": "delete"} for line_id in chunk]
             await self._invoices.remove_lines_async(stripe_invoice_id, {"lines": lines})
 
-    async def _add_missing(
-        self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot, after: tuple[str, ...] = ()
-    ) -> None:
-        """Add what the draft lacks. A failure that Stripe keeps under the key is looked at before it is tried anew."""
+    async def _add_missing(self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot) -> None:
+        async def post(after: tuple[str, ...]) -> None:
+            await self._add(order, found, after)
+
+        async def look(_: bool) -> None:
+            nonlocal found
+            found = await self._gateway.fetch(_ref(order))
+
+        await post_once(post, look)
+
+    async def _add(self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot, after: tuple[str, ...]) -> None:
+        """Add what the draft lacks."""
         present = {(line.line_id, line.amount) for line in found.lines}
         missing = [line for line in order.lines if (line.line_id, line.amount) not in present]
         # What is there is part of the key: a line that a person removed is added a second time.
         there = sorted(line.stripe_line_id for line in found.lines)
-        for start in range(0, len(missing), _LINES_A_REQUEST):
-            chunk = missing[start : start + _LINES_A_REQUEST]
+        for start in range(0, len(missing), LINES_A_REQUEST):
+            chunk = missing[start : start + LINES_A_REQUEST]
             wanted = [(line.line_id, line.amount) for line in chunk]
             which = hashlib.sha256(repr((wanted, there)).encode()).hexdigest()[:16]
             parts = (order.invoice_key, str(order.generation), str(order.revision), found.stripe_invoice_id)
             lines: Any = [line_params(line) for line in chunk]
             options = keyed(*parts, f"lines {which}", *after)
-            try:
-                await self._invoices.add_lines_async(found.stripe_invoice_id, {"lines": lines}, options)
-            except stripe.APIError as error:
-                failed = stored_failure(error)
-                if not failed:
-                    raise
-                await self._add_missing(order, await self._lookup.fetch(_ref(order)), (failed,))
-                return
+            await self._invoices.add_lines_async(found.stripe_invoice_id, {"lines": lines}, options)
 
     @activity.defn(name=Activities.HOLD_STRIPE_DRAFT)
     async def hold(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
         """Keep Stripe from finalizing the draft by itself; one that is no draft any more is left as it is."""
         async with stripe_step():
-            found = await self._lookup.fetch(ref)
+            found = await self._gateway.fetch(ref)
             if found.status == "draft":
                 # No key: it is the same however often it is done, and may have to be done again after a release.
                 await self._invoices.update_async(ref.stripe_invoice_id, {"auto_advance": False})
-                found = await self._lookup.fetch(ref)
+                found = await self._gateway.fetch(ref)
             return found
 
     @activity.defn(name=Activities.LOOK_UP_STRIPE_INVOICE)
@@ -128,7 +120,7 @@ class StripeDraftActivities:
             try:
                 found = as_dict(await self._invoices.retrieve_async(lookup.stripe_invoice_id))
             except stripe.InvalidRequestError as error:
-                if error.http_status != _NOT_FOUND:
+                if not is_missing(error):
                     raise
                 return StripeInvoiceSnapshot(stripe_invoice_id=lookup.stripe_invoice_id, status="deleted")
             check_mode(self._mode, found)
@@ -142,7 +134,7 @@ class StripeDraftActivities:
             ApplicationError: non-retryable when it was paid meanwhile.
         """
         async with stripe_step():
-            found = await self._lookup.fetch(ref)
+            found = await self._gateway.fetch(ref)
             if found.status == "paid":
                 raise StripeRefusedError(
                     f"{ref.stripe_invoice_id} was paid meanwhile: `perdure invoices credit` gives money back"
@@ -154,13 +146,13 @@ class StripeDraftActivities:
                 await self._invoices.delete_async(ref.stripe_invoice_id)
             elif found.status in ("open", "uncollectible"):
                 await self._invoices.void_invoice_async(ref.stripe_invoice_id)
-            return await self._lookup.fetch(ref)
+            return await self._gateway.fetch(ref)
 
     async def _take_away(self, ref: StripeInvoiceRef, found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
         if found.status == "draft":
             ours = [line.stripe_line_id for line in found.lines if line.line_id.startswith(f"{ref.invoice_key}#")]
             await self._remove(ref.stripe_invoice_id, ours)
-            metadata: Any = dict.fromkeys(_OURS, "")
+            metadata: Any = dict.fromkeys(stripe_metadata.OF_AN_INVOICE, "")
             # The draft goes on as Stripe meant it, with the base fee alone.
             await self._invoices.update_async(ref.stripe_invoice_id, {"metadata": metadata, "auto_advance": True})
         elif found.status not in ("deleted", "void"):

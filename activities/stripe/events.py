@@ -20,7 +20,7 @@ _PAGE = 100
 _MOST_TYPES = 20
 _KEPT_SECONDS = 31 * 86_400
 """A little longer than the 30 days for which Stripe keeps events."""
-_NOT_FOUND = (400, 404)
+_GONE = (400, 404)
 
 
 class StripeEventActivities:
@@ -91,7 +91,7 @@ def types_wanted(types: list[str]) -> dict[str, list[str]]:
 
 def _is_gone(error: stripe.InvalidRequestError) -> bool:
     # The request names one object, the cursor.
-    return error.http_status in _NOT_FOUND and "resource_missing" in (error.code, error.error and error.error.code)
+    return error.http_status in _GONE and "resource_missing" in (error.code, error.error and error.error.code)
 
 
 def _lost(cursor: EventCursor) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from activities.stripe.client import instant
+from activities.stripe.client import instant, metadata_of
 from billing.errors import EditedInvoiceError
 from billing.money import format_amount
 from contracts import stripe_metadata
@@ -29,7 +29,7 @@ def draft_made(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> DraftMade:
 
 def other_report(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> str | None:
     """The report of an invoice that was found and names another than the order, when that is to be taken over."""
-    named: str | None = (invoice.get("metadata") or {}).get(stripe_metadata.REPORT_ID)
+    named: str | None = metadata_of(invoice).get(stripe_metadata.REPORT_ID)
     ours = order.metadata.get(stripe_metadata.REPORT_ID)
     return named if order.adopt and named not in (None, "", ours) else None
 
@@ -85,10 +85,10 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
         stripe_customer_id=invoice["customer"],
         currency=invoice["currency"],
         subtotal=invoice["subtotal"],
-        metadata=invoice.get("metadata") or {},
+        metadata=metadata_of(invoice),
         lines=[
             StripeInvoiceLine(
-                line_id=(line.get("metadata") or {}).get(stripe_metadata.LINE, ""),
+                line_id=metadata_of(line).get(stripe_metadata.LINE, ""),
                 amount=line["amount"],
                 currency=line["currency"],
                 stripe_line_id=line["id"],

@@ -9,8 +9,9 @@ import stripe
 from stripe import StripeClient
 from temporalio import activity
 
-from activities.stripe.client import as_dict, keyed
-from activities.stripe.errors import foreign_key, stored_failure, stripe_step
+from activities.stripe.client import as_dict, keyed, metadata_of
+from activities.stripe.errors import stripe_step
+from activities.stripe.gateway import LINES_A_REQUEST, StripeInvoices, key_may_be_gone, post_once
 from activities.stripe.invoice_data import (
     check_draft,
     draft_made,
@@ -19,7 +20,7 @@ from activities.stripe.invoice_data import (
     other_report,
     snapshot,
 )
-from activities.stripe.mode import Mode, check_mode
+from activities.stripe.mode import Mode
 from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
 from contracts.messages.invoices import (
@@ -30,27 +31,19 @@ from contracts.messages.invoices import (
     lines_digest,
 )
 from contracts.names import Activities
+from reconciliation.stripe_lines import MOST_LINES
 
-_MOST_LINES = 250
-_LINES_A_REQUEST = 100
-# Stripe keeps idempotency keys for at least 24 h. No invoice can be older than its cutoff: when that is longer ago,
-# it may exist though its key is gone, even though Postgres, restored from a backup, has never heard of it.
-_KEYS_TRUSTED_FOR = timedelta(hours=20)
 _FINALIZED_FIRST = {"paid": 0, "open": 1, "uncollectible": 2, "draft": 3, "void": 4}
-_NOT_FOUND = 404
-# Stripe refuses a finalization that is not in the future; one that is this near is left to us.
-_SOON = timedelta(minutes=1)
 # A draft that was compared longer ago than this is compared again before the customer is charged.
 _VERIFIED_FOR = timedelta(minutes=5)
 
 
 class StripeInvoiceActivities:
-    """Holds the only client with the API key."""
+    """Creates, finalizes and fetches invoices."""
 
     def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
-        self._mode = mode
         self._invoices = client.v1.invoices
-        self._customers = client.v1.customers
+        self._gateway = StripeInvoices(client, mode)
 
     @activity.defn(name=Activities.CREATE_STRIPE_INVOICE)
     async def create(self, order: StripeInvoiceOrder) -> DraftMade:
@@ -61,12 +54,12 @@ class StripeInvoiceActivities:
                 detail is a `DraftMade` when the Stripe invoice exists all the same.
         """
         async with stripe_step() as made:
-            if len(order.lines) > _MOST_LINES:
-                raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {_MOST_LINES} an invoice")
+            if len(order.lines) > MOST_LINES:
+                raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {MOST_LINES} an invoice")
             found = None
             if order.replaces is not None:
                 await self._discard(order)
-            if order.generation > 1 or datetime.now(UTC) - order.cutoff > _KEYS_TRUSTED_FOR:
+            if key_may_be_gone(order.generation, order.cutoff):
                 found = await self._find(order, made)
             invoice, new = (found, False) if found else await self._create(order, made)
             made.append(draft_made(order, invoice))
@@ -75,22 +68,11 @@ class StripeInvoiceActivities:
             if invoice["status"] == "draft":
                 await self._correct_metadata(order, invoice)
                 present = set() if new else await self._line_ids(invoice["id"])
-                invoice = await self._add_lines(order, invoice, present)
+                invoice = await self._complete(order, invoice, present)
             await self._check(order, invoice)
             if order.auto_advance and invoice["status"] == "draft":
-                await self.announce(order, invoice["id"])
+                await self._gateway.announce(order, invoice["id"])
             return made[0]
-
-    async def announce(self, order: StripeInvoiceOrder, stripe_invoice_id: str) -> None:
-        """Set metadata, and when Stripe finalizes it by itself: only once all its lines are on it."""
-        params: Any = {"metadata": order.metadata, "auto_advance": order.auto_advance}
-        if order.auto_advance and order.finalizes_at is not None:
-            if order.finalizes_at - datetime.now(UTC) > _SOON:
-                params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
-            else:
-                params["auto_advance"] = False
-        # No key: it is the same however often it is done, and is done again after the draft was held.
-        await self._invoices.update_async(stripe_invoice_id, params)
 
     async def _check(self, order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
         if (invoice["currency"], invoice["subtotal"]) == (order.currency, order.amount):
@@ -103,7 +85,7 @@ class StripeInvoiceActivities:
             amount=order.amount,
             lines_digest=lines,
         )
-        check_draft(ref, snapshot(invoice, await self._all_lines(invoice["id"])))
+        check_draft(ref, snapshot(invoice, await self._gateway.list_lines(invoice["id"])))
 
     async def _discard(self, order: StripeInvoiceOrder) -> None:
         """Remove the predecessor that a person edited."""
@@ -113,7 +95,7 @@ class StripeInvoiceActivities:
             stripe_invoice_id=order.replaces,
             stripe_customer_id=order.stripe_customer_id,
         )
-        found = await self.fetch(ref)
+        found = await self._gateway.fetch(ref)
         if found.status == "paid":
             raise StripeRefusedError(f"{order.replaces} is paid, it cannot be made anew: void or credit it in Stripe")
         if found.status not in ("deleted", "void"):
@@ -128,13 +110,13 @@ class StripeInvoiceActivities:
         """
         async with stripe_step():
             if not _just_verified(ref):
-                fetched = await self.fetch(ref)
+                fetched = await self._gateway.fetch(ref)
                 if fetched.status != "draft":
                     return found_finalized(fetched)
                 if ref.report_id and fetched.metadata.get(stripe_metadata.REPORT_ID, ref.report_id) != ref.report_id:
                     return found_finalized(fetched)  # Postgres may have lost what it is: settling takes it over
                 check_draft(ref, fetched)
-            return await self._finalize(ref, ())
+            return await self._finalize(ref)
 
     @activity.defn(name=Activities.RETRIEVE_STRIPE_INVOICE)
     async def retrieve(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
@@ -145,56 +127,25 @@ class StripeInvoiceActivities:
                 non-retryable when it is of the other mode than STRIPE_MODE.
         """
         async with stripe_step():
-            return await self.fetch(ref)
+            return await self._gateway.fetch(ref)
 
-    async def _finalize(self, ref: StripeInvoiceRef, after: tuple[str, ...]) -> StripeInvoiceSnapshot:
-        key = keyed(ref.invoice_key, str(ref.generation), "finalize", *after)
-        try:
+    async def _finalize(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
+        async def post(after: tuple[str, ...]) -> StripeInvoiceSnapshot:
+            key = keyed(ref.invoice_key, str(ref.generation), "finalize", *after)
             invoice = await self._invoices.finalize_invoice_async(ref.stripe_invoice_id, {"auto_advance": True}, key)
-        except (stripe.InvalidRequestError, stripe.APIError) as error:
-            failed = stored_failure(error)
-            if not (failed or isinstance(error, stripe.InvalidRequestError)):
-                raise
-            fetched = await self.fetch(ref)
+            return snapshot(as_dict(invoice), [])
+
+        async def look(again: bool) -> StripeInvoiceSnapshot | None:
+            fetched = await self._gateway.fetch(ref)
             if fetched.status != "draft":
                 return found_finalized(fetched)
-            if not failed:
-                raise
-            check_draft(ref, fetched)
-            return await self._finalize(ref, (failed,))
-        return snapshot(as_dict(invoice), [])
+            if again:
+                check_draft(ref, fetched)
+            return None
 
-    async def fetch(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
-        """The invoice with all its lines; within a `stripe_step`."""
-        try:
-            invoice = as_dict(await self._invoices.retrieve_async(ref.stripe_invoice_id))
-        except stripe.InvalidRequestError as error:
-            if error.http_status != _NOT_FOUND:
-                raise
-            if not await self._sees_customer(ref.stripe_customer_id):
-                raise foreign_key(ref.stripe_invoice_id, ref.stripe_customer_id) from error
-            return StripeInvoiceSnapshot(stripe_invoice_id=ref.stripe_invoice_id, status="deleted")
-        check_mode(self._mode, invoice)
-        lines = invoice["lines"]["data"]
-        if invoice["lines"].get("has_more"):
-            lines = await self._all_lines(ref.stripe_invoice_id)
-        return snapshot(invoice, lines)
+        return await post_once(post, look, stripe.InvalidRequestError)
 
-    async def _sees_customer(self, stripe_customer_id: str | None) -> bool:
-        """Whether this key is one of the customer's account and mode: Stripe shows even a deleted customer."""
-        if stripe_customer_id is None:
-            return False
-        try:
-            await self._customers.retrieve_async(stripe_customer_id)
-        except stripe.InvalidRequestError as error:
-            if error.http_status == _NOT_FOUND:
-                return False
-            raise
-        return True
-
-    async def _create(
-        self, order: StripeInvoiceOrder, made: list[DraftMade], after: tuple[str, ...] = ()
-    ) -> tuple[dict[str, Any], bool]:
+    async def _create(self, order: StripeInvoiceOrder, made: list[DraftMade]) -> tuple[dict[str, Any], bool]:
         """The invoice, and whether this request has made it: then it has no lines yet but ours."""
         params: dict[str, Any] = {
             "customer": order.stripe_customer_id,
@@ -209,23 +160,20 @@ class StripeInvoiceActivities:
             params["automatic_tax"] = {"enabled": True}
         if order.days_until_due is not None:
             params["days_until_due"] = order.days_until_due
-        key = keyed(order.invoice_key, str(order.generation), "create", *after)
-        try:
+
+        async def post(after: tuple[str, ...]) -> tuple[dict[str, Any], bool]:
+            key = keyed(order.invoice_key, str(order.generation), "create", *after)
             return as_dict(await self._invoices.create_async(params, key)), True  # type: ignore[arg-type]
-        except (stripe.IdempotencyError, stripe.APIError) as error:
-            # The key's first use had other parameters, or failed in Stripe: either may have made an invoice.
-            failed = stored_failure(error)
-            if not (failed or isinstance(error, stripe.IdempotencyError)):
-                raise
+
+        async def look(_: bool) -> tuple[dict[str, Any], bool] | None:
             found = await self._find(order, made)
-            if found is not None:
-                return found, False
-            if not failed:
-                raise
-            return await self._create(order, made, (failed,))
+            return None if found is None else (found, False)
+
+        # The key's first use had other parameters, or failed in Stripe: either may have made an invoice.
+        return await post_once(post, look, stripe.IdempotencyError)
 
     async def _find(self, order: StripeInvoiceOrder, made: list[DraftMade]) -> dict[str, Any] | None:
-        """Look, do not post: page through the customer's invoices, which is strongly consistent.
+        """Look, do not post.
 
         Of several, the finalized one is kept, then the oldest; other drafts are deleted, open ones voided.
 
@@ -233,14 +181,8 @@ class StripeInvoiceActivities:
             MismatchError: more than one was paid. The customer paid twice: a person must decide what is paid back.
         """
         assert order.stripe_customer_id is not None
-        matches: list[dict[str, Any]] = []
-        page = await self._invoices.list_async({"customer": order.stripe_customer_id, "limit": 100})
-        async for invoice in page.auto_paging_iter():
-            found = as_dict(invoice)
-            if found["id"] == order.replaces:
-                continue
-            if (found.get("metadata") or {}).get(stripe_metadata.INVOICE) == order.invoice_key:
-                matches.append(found)
+        found_all = await self._gateway.find(order.stripe_customer_id, order.invoice_key)
+        matches = [found for found in found_all if found["id"] != order.replaces]
         matches.sort(key=lambda found: (_FINALIZED_FIRST.get(found["status"], 9), found["created"]))
         paid = [found["id"] for found in matches if found["status"] == "paid"]
         if len(paid) > 1:
@@ -261,51 +203,49 @@ class StripeInvoiceActivities:
         elif invoice["status"] in ("open", "uncollectible"):
             await self._invoices.void_invoice_async(invoice["id"], options=options)
 
-    async def _correct_metadata(
-        self, order: StripeInvoiceOrder, invoice: dict[str, Any], after: tuple[str, ...] = ()
-    ) -> None:
+    async def _correct_metadata(self, order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
         """A draft that was found may name an older report: of before Postgres was restored, say."""
-        present = invoice.get("metadata") or {}
+        present = metadata_of(invoice)
         if all(present.get(key) == value for key, value in order.metadata.items()):
             return
         which = order.metadata.get(stripe_metadata.REPORT_ID, "").rpartition("/")[2]
-        options = keyed(order.invoice_key, str(order.generation), invoice["id"], "metadata", which, *after)
-        try:
+
+        async def post(after: tuple[str, ...]) -> None:
+            options = keyed(order.invoice_key, str(order.generation), invoice["id"], "metadata", which, *after)
             await self._invoices.update_async(invoice["id"], {"metadata": order.metadata}, options)
-        except stripe.APIError as error:
-            failed = stored_failure(error)
-            if not failed:
-                raise
-            await self._correct_metadata(order, invoice, (failed,))
+
+        await post_once(post)
+
+    async def _complete(self, order: StripeInvoiceOrder, invoice: dict[str, Any], present: set[str]) -> dict[str, Any]:
+        """The invoice with the lines that it lacks."""
+
+        async def post(after: tuple[str, ...]) -> dict[str, Any]:
+            return await self._add_lines(order, invoice, present, after)
+
+        async def look(_: bool) -> None:
+            nonlocal present
+            present = await self._line_ids(invoice["id"])
+
+        return await post_once(post, look)
 
     async def _add_lines(
-        self, order: StripeInvoiceOrder, invoice: dict[str, Any], present: set[str], after: tuple[str, ...] = ()
+        self, order: StripeInvoiceOrder, invoice: dict[str, Any], present: set[str], after: tuple[str, ...]
     ) -> dict[str, Any]:
         missing = [line for line in order.lines if line.line_id not in present]
         if not missing:
             return as_dict(await self._invoices.retrieve_async(invoice["id"]))
-        for start in range(0, len(missing), _LINES_A_REQUEST):
-            chunk = missing[start : start + _LINES_A_REQUEST]
+        for start in range(0, len(missing), LINES_A_REQUEST):
+            chunk = missing[start : start + LINES_A_REQUEST]
             # The chunk is part of the key: adding what a partly filled draft lacks is another request.
             which = "lines " + " ".join(line.line_id.rpartition("#")[2] for line in (chunk[0], chunk[-1]))
             options = keyed(order.invoice_key, str(order.generation), invoice["id"], which, *after)
             lines: Any = [line_params(line) for line in chunk]
-            try:
-                invoice = as_dict(await self._invoices.add_lines_async(invoice["id"], {"lines": lines}, options))
-            except stripe.APIError as error:
-                failed = stored_failure(error)
-                if not failed:
-                    raise
-                return await self._add_lines(order, invoice, await self._line_ids(invoice["id"]), (failed,))
+            invoice = as_dict(await self._invoices.add_lines_async(invoice["id"], {"lines": lines}, options))
         return invoice
 
     async def _line_ids(self, stripe_invoice_id: str) -> set[str]:
-        lines = await self._all_lines(stripe_invoice_id)
-        return {(line.get("metadata") or {}).get(stripe_metadata.LINE, "") for line in lines}
-
-    async def _all_lines(self, stripe_invoice_id: str) -> list[dict[str, Any]]:
-        page = await self._invoices.line_items.list_async(stripe_invoice_id, {"limit": 100})
-        return [as_dict(line) async for line in page.auto_paging_iter()]
+        lines = await self._gateway.list_lines(stripe_invoice_id)
+        return {metadata_of(line).get(stripe_metadata.LINE, "") for line in lines}
 
 
 def _just_verified(ref: StripeInvoiceRef) -> bool:

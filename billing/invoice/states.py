@@ -89,10 +89,6 @@ OPEN = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED, _S.BLOCKED})
 
 _CANNOT_BE_VOIDED = DEAD | {_S.PAID}
 
-MOST_LINES = 250
-"""Stripe takes no more items on an invoice."""
-
-
 def check_transition(current: InvoiceState, wanted: InvoiceState) -> bool:
     """Whether `wanted` is a step from `current` (True) or already reached (False).
 

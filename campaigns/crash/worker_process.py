@@ -14,8 +14,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import importlib
 import json
 import os
+import pkgutil
 import select
 import signal
 import sys
@@ -23,7 +25,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import activities
 import worker
+import workflows
 from activities import heartbeats
 from campaigns.crash import taps
 from campaigns.crash.points import Log, Passage
@@ -44,6 +48,7 @@ _STICKY = timedelta(seconds=1)
 
 def serve() -> None:
     """Fork on demand until standard input ends."""
+    _preload()
     children: set[int] = set()
     wakeup, woken = os.pipe()
     os.set_blocking(woken, False)
@@ -71,6 +76,13 @@ def serve() -> None:
     for pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _preload() -> None:
+    """Import what a worker would otherwise import when it starts."""
+    for room in (activities, workflows):
+        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            importlib.import_module(module.name)
 
 
 def _reap(children: set[int]) -> None:

@@ -114,6 +114,33 @@ async def run(*command: str, env: Mapping[str, str]) -> tuple[int | None, str, s
         return process.returncode, out.decode(), err.decode()
 
 
+@pytest.mark.parametrize(
+    ("service", "foreign"),
+    [
+        ("worker-stripe", {"sqlalchemy", "asyncpg", "obstore", "storage", "workflows", "activities.postgres"}),
+        ("worker-billing", {"stripe", "activities.stripe.client"}),
+    ],
+)
+async def test_a_worker_imports_the_side_that_it_serves_alone(
+    containers: Containers, service: str, foreign: set[str]
+) -> None:
+    status, _, err = await run(*PERDURE, *COMMANDS["migrate"], env=containers.environment("migrate"))
+    assert status == 0, err
+    imported: set[str] = set()
+    command = (PERDURE[0], "-X", "importtime", *PERDURE[1:], *COMMANDS[service])  # each import is a line of stderr
+    async with started(*command, env=containers.environment(service, LOG_LEVEL="INFO")) as process:
+        assert process.stderr is not None
+        async with asyncio.timeout(SECONDS):
+            while "serving" not in (line := (await process.stderr.readline()).decode()):
+                assert line, "it has ended"
+                imported.add(line.rpartition("|")[2].strip())
+        process.send_signal(signal.SIGTERM)
+        _, log = await asyncio.wait_for(process.communicate(), SECONDS)
+        assert process.returncode == 0, log.decode()
+    assert {"worker", f"activities.{'stripe' if service == 'worker-stripe' else 'postgres'}"} <= imported
+    assert not foreign & imported
+
+
 @pytest.mark.parametrize("service", COMMANDS)
 async def test_the_command_exists(service: str) -> None:
     arguments = [argument for argument in COMMANDS[service] if argument != "--help"]

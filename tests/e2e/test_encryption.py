@@ -26,7 +26,8 @@ from temporal.schedules import set_schedule
 from tests.e2e.conftest import migrated
 from tests.support.databases import FreshDatabase
 from tests.support.system import System, running_system, until
-from worker import SANDBOX, WORKFLOWS
+from worker import SANDBOX
+from workflows.registry import WORKFLOWS
 
 MAY = "2022-05"
 OLD, NEW = generate_key("old"), generate_key("new")

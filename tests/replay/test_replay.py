@@ -23,7 +23,8 @@ from temporalio.workflow import NondeterminismError
 from contracts import retries
 from contracts.names import BILLING_QUEUE, Activities, Workflows
 from tests.replay.shapes import BRANCHES, SHAPES
-from worker import SANDBOX, WORKFLOWS
+from worker import SANDBOX
+from workflows.registry import WORKFLOWS
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 _LARGEST = 200_000  # bytes: they are read with every run of the tests

@@ -1,0 +1,143 @@
+"""What the activities share of Stripe's API: requests that take effect once, and our invoices in it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import stripe
+from stripe import StripeClient
+
+from activities.stripe.client import as_dict, metadata_of
+from activities.stripe.errors import foreign_key, stored_failure
+from activities.stripe.invoice_data import snapshot
+from activities.stripe.mode import Mode, check_mode
+from contracts import stripe_metadata
+from contracts.messages.invoices import StripeInvoiceOrder, StripeInvoiceRef, StripeInvoiceSnapshot
+
+LINES_A_REQUEST = 100
+"""Stripe adds and removes no more lines of an invoice at once."""
+_KEYS_TRUSTED_FOR = timedelta(hours=20)
+# Stripe refuses a finalization that is not in the future; one that is this near is left to us.
+_SOON = timedelta(minutes=1)
+_NOT_FOUND = 404
+
+T = TypeVar("T")
+
+
+async def post_once(
+    post: Callable[[tuple[str, ...]], Awaitable[T]],
+    look: Callable[[bool], Awaitable[T | None]] | None = None,
+    *in_doubt: type[stripe.StripeError],
+) -> T:
+    """Post under an idempotency key; when Stripe keeps a failure of its own under it, look before posting again.
+
+    If the failed request did nothing, the next one has another key, made from the failed request's id.
+
+    Args:
+        post: Makes the request; its argument is the end of the idempotency key.
+        look: Returns what the failed request made, or None. Its argument: whether None leads to another post, and not
+            to the error. Without `look`, the request may be repeated whatever it did.
+        in_doubt: Refusals after which the request may have taken effect all the same: looked at, never posted again.
+
+    Raises:
+        stripe.StripeError: The failure is not kept under the key; or it was in doubt, and nothing was found.
+    """
+    after: tuple[str, ...] = ()
+    while True:
+        try:
+            return await post(after)
+        except stripe.StripeError as error:
+            failed = stored_failure(error)
+            if not (failed or isinstance(error, in_doubt)):
+                raise
+            found = await look(failed is not None) if look else None
+            if found is not None:
+                return found
+            if not failed:
+                raise
+            after = (failed,)
+
+
+def key_may_be_gone(generation: int, not_before: datetime) -> bool:
+    """Whether the object may exist in Stripe though its idempotency key does not, so that a look comes first.
+
+    Stripe keeps keys for at least 24 h. `not_before`: the object cannot be older, even one of which a Postgres
+    restored from a backup has never heard. A later generation has other keys than the first.
+    """
+    return generation > 1 or datetime.now(UTC) - not_before > _KEYS_TRUSTED_FOR
+
+
+async def all_of(page: stripe.ListObject[Any]) -> list[dict[str, Any]]:
+    """The objects of this page and of all that follow."""
+    return [as_dict(each) async for each in page.auto_paging_iter()]
+
+
+def is_missing(error: stripe.InvalidRequestError) -> bool:
+    """Whether Stripe does not have the object that the request names."""
+    return error.http_status == _NOT_FOUND
+
+
+class StripeInvoices:
+    """Stripe's invoices, for use within a `stripe_step`. With a mode, what is fetched must be of it."""
+
+    def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
+        self._invoices = client.v1.invoices
+        self._customers = client.v1.customers
+        self._mode = mode
+
+    async def fetch(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
+        """The invoice with all its lines as Stripe has it now; status `deleted` when it is gone.
+
+        Raises:
+            ApplicationError: the key does not even see its customer.
+            WrongModeError: it is of the other mode.
+        """
+        try:
+            invoice = as_dict(await self._invoices.retrieve_async(ref.stripe_invoice_id))
+        except stripe.InvalidRequestError as error:
+            if not is_missing(error):
+                raise
+            if not await self._sees_customer(ref.stripe_customer_id):
+                raise foreign_key(ref.stripe_invoice_id, ref.stripe_customer_id) from error
+            return StripeInvoiceSnapshot(stripe_invoice_id=ref.stripe_invoice_id, status="deleted")
+        check_mode(self._mode, invoice)
+        return snapshot(invoice, await self.lines_of(invoice))
+
+    async def find(self, stripe_customer_id: str, invoice_key: str) -> list[dict[str, Any]]:
+        """The customer's invoices whose metadata name the key: paged through, as lists are strongly consistent."""
+        page = await self._invoices.list_async({"customer": stripe_customer_id, "limit": 100})
+        return [each for each in await all_of(page) if metadata_of(each).get(stripe_metadata.INVOICE) == invoice_key]
+
+    async def lines_of(self, invoice: dict[str, Any]) -> list[dict[str, Any]]:
+        """All lines of a fetched invoice, which itself holds the first of them."""
+        lines: list[dict[str, Any]] = invoice["lines"]["data"]
+        return await self.list_lines(invoice["id"]) if invoice["lines"].get("has_more") else lines
+
+    async def list_lines(self, stripe_invoice_id: str) -> list[dict[str, Any]]:
+        """All lines as Stripe has them now."""
+        return await all_of(await self._invoices.line_items.list_async(stripe_invoice_id, {"limit": 100}))
+
+    async def announce(self, order: StripeInvoiceOrder, stripe_invoice_id: str) -> None:
+        """Set metadata, and when Stripe finalizes it by itself: only once all its lines are on it."""
+        params: Any = {"metadata": order.metadata, "auto_advance": order.auto_advance}
+        if order.auto_advance and order.finalizes_at is not None:
+            if order.finalizes_at - datetime.now(UTC) > _SOON:
+                params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
+            else:
+                params["auto_advance"] = False
+        # No key: it is the same however often it is done, and is done again after the draft was held.
+        await self._invoices.update_async(stripe_invoice_id, params)
+
+    async def _sees_customer(self, stripe_customer_id: str | None) -> bool:
+        """Whether this key is one of the customer's account and mode: Stripe shows even a deleted customer."""
+        if stripe_customer_id is None:
+            return False
+        try:
+            await self._customers.retrieve_async(stripe_customer_id)
+        except stripe.InvalidRequestError as error:
+            if is_missing(error):
+                return False
+            raise
+        return True

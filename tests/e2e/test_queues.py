@@ -1,0 +1,22 @@
+"""What the two workers register."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from contracts.names import Activities, Workflows
+from tests.support.system import System
+from worker import billing_worker, stripe_worker
+
+
+async def test_every_name_is_registered_on_exactly_one_queue(system: System) -> None:
+    await system.stop()
+    activities: Counter[str] = Counter()
+    workflows: Counter[str] = Counter()
+    for make in (billing_worker, stripe_worker):
+        async with make(system.client, system.settings) as worker, worker:
+            config = worker.config()
+            activities.update(getattr(each, "__temporal_activity_definition").name for each in config["activities"])
+            workflows.update(getattr(each, "__temporal_workflow_definition").name for each in config["workflows"])
+    for registered, names in ((activities, Activities), (workflows, Workflows)):
+        assert registered == Counter(value for name, value in vars(names).items() if name.isupper())
