@@ -17,10 +17,10 @@ from stripe_emulator.engine.clock import Clock
 from stripe_emulator.engine.context import Account, Context
 from stripe_emulator.engine.deliveries import Deliveries
 from stripe_emulator.engine.events import EventLog
+from stripe_emulator.engine.faults import Faults, WebhookFaults
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Store
 from stripe_emulator.engine.timers import Timers
-from stripe_emulator.http.faults import Faults, WebhookFaults
 from stripe_emulator.http.idempotency import Idempotency
 from stripe_emulator.http.pipeline import Pipeline
 from stripe_emulator.http.rate_limits import RateLimiter

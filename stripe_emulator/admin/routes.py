@@ -26,12 +26,12 @@ from stripe_emulator.config import Behaviour
 from stripe_emulator.engine.clock import Clock
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.deliveries import Deliveries
+from stripe_emulator.engine.faults import FaultError, Faults, WebhookFaults
 from stripe_emulator.engine.invoices.disputes import close_dispute, open_dispute
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Store
 from stripe_emulator.engine.timers import Timers
-from stripe_emulator.http.errors import StripeError
-from stripe_emulator.http.faults import FaultError, Faults, WebhookFaults
+from stripe_emulator.errors import StripeError
 from stripe_emulator.http.idempotency import Idempotency
 from stripe_emulator.http.rate_limits import RateLimiter
 from stripe_emulator.http.request_log import RequestLog

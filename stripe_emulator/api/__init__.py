@@ -16,7 +16,7 @@ from stripe_emulator.api import (
     subscriptions,
     webhook_endpoints,
 )
-from stripe_emulator.http.routing import Endpoint
+from stripe_emulator.api.endpoint import Endpoint
 
 ENDPOINTS: list[Endpoint] = [
     endpoint

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.http.params import EXPAND, Params
-from stripe_emulator.http.routing import Endpoint
+from stripe_emulator.params.specs import EXPAND, Params
 
 
 def retrieve(ctx: Context) -> Obj:

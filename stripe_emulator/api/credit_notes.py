@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from decimal import ROUND_HALF_UP, Decimal
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.refunds import refund
 from stripe_emulator.engine.invoices.state import transition
-from stripe_emulator.engine.invoices.taxes import tax_of, taxes
 from stripe_emulator.engine.objects import Text, dumps, listed, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
-from stripe_emulator.http.errors import StripeError
-from stripe_emulator.http.params import (
+from stripe_emulator.engine.taxes import tax_of, taxes
+from stripe_emulator.errors import StripeError
+from stripe_emulator.params.specs import (
     EXPAND,
     Params,
     choice,
@@ -24,7 +25,6 @@ from stripe_emulator.http.params import (
     string,
     timestamp,
 )
-from stripe_emulator.http.routing import Endpoint
 
 _REASONS = ("duplicate", "fraudulent", "order_change", "product_unsatisfactory")
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.objects import Text, dumps, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.subscriptions.state import ENDED, end_subscription
-from stripe_emulator.http.params import (
+from stripe_emulator.params.specs import (
     EXPAND,
     SEARCH,
     Params,
@@ -21,7 +22,6 @@ from stripe_emulator.http.params import (
     payment_method,
     string,
 )
-from stripe_emulator.http.routing import Endpoint
 
 _UNSUPPORTED = "address business_name cash_balance individual_name preferred_locales shipping source tax tax_exempt "
 _UNSUPPORTED_FIRST = _UNSUPPORTED + "payment_method tax_id_data test_clock"

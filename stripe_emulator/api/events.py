@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.objects import Text, dumps, listed
 from stripe_emulator.engine.store import Query
-from stripe_emulator.http.errors import StripeError
-from stripe_emulator.http.params import EXPAND, Params, list_of, listing, one_or_range, string
-from stripe_emulator.http.routing import Endpoint
+from stripe_emulator.errors import StripeError
+from stripe_emulator.params.specs import EXPAND, Params, list_of, listing, one_or_range, string
 
 _KEPT = 30 * 86400
 

@@ -4,47 +4,24 @@ from __future__ import annotations
 
 import json
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.items import line_for
 from stripe_emulator.engine.invoices.lines import (
     ITEM_FIELDS,
     add_lines,
     change_line,
     check_period,
-    new_line,
     refresh,
     value_of,
 )
 from stripe_emulator.engine.invoices.state import require_draft
 from stripe_emulator.engine.objects import Text, dumps, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
-from stripe_emulator.http.errors import StripeError
-from stripe_emulator.http.params import EXPAND, Params, boolean, currency, listing, one_or_range, string
-from stripe_emulator.http.routing import Endpoint
+from stripe_emulator.errors import StripeError
+from stripe_emulator.params.specs import EXPAND, Params, boolean, currency, listing, one_or_range, string
 
 _FROZEN = "You cannot change an invoice item that belongs to a finalized invoice."
-
-
-def _line_params(item: Obj) -> Obj:
-    given = {name: item[name] for name in ("amount", "description", "metadata", "period")}
-    return {**given, "quantity": item["quantity"], "discountable": item["discountable"]}
-
-
-def _line_for(ctx: Context, invoice: Obj, item: Obj) -> Obj:
-    line = new_line(ctx, invoice, _line_params(item), "", item["id"])
-    return {**line, "pricing": item["pricing"], "quantity_decimal": item["quantity_decimal"]}
-
-
-def take_in_pending(ctx: Context, invoice: Obj) -> None:
-    """Put the customer's pending items of the invoice's currency on a new draft."""
-    rows = ctx.store.run(
-        "SELECT body FROM object WHERE kind='invoiceitem' AND customer=? AND parent IS NULL ORDER BY seq",
-        (invoice["customer"],),
-    )
-    items = [item for (text,) in rows if (item := json.loads(text))["currency"] == invoice["currency"]][:250]
-    add_lines(ctx, invoice, [_line_for(ctx, invoice, item) for item in items])
-    for item in items:
-        item["invoice"] = invoice["id"]
-        ctx.save("invoiceitem", item)
 
 
 def attach(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
@@ -57,7 +34,7 @@ def attach(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
         raise StripeError("The invoice item's currency is not the invoice's.", param=f"{at}[invoice_item]")
     item["invoice"] = invoice["id"]
     ctx.save("invoiceitem", item)
-    return _line_for(ctx, invoice, item)
+    return line_for(ctx, invoice, item)
 
 
 def create(ctx: Context) -> Text:
@@ -98,7 +75,7 @@ def create(ctx: Context) -> Text:
     }
     if invoice is not None:
         before = dict(invoice)
-        add_lines(ctx, invoice, [_line_for(ctx, invoice, item)])
+        add_lines(ctx, invoice, [line_for(ctx, invoice, item)])
         ctx.save("invoice", invoice, "invoice.updated", before=before)
     return ctx.save("invoiceitem", item, "invoiceitem.created")
 

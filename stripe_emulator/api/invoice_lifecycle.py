@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.finalization import finalize
 from stripe_emulator.engine.invoices.payments import charge, mark_paid
 from stripe_emulator.engine.invoices.state import transition
 from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.http.errors import StripeError
-from stripe_emulator.http.params import EXPAND, Params, boolean, payment_method
-from stripe_emulator.http.routing import Endpoint
+from stripe_emulator.errors import StripeError
+from stripe_emulator.params.specs import EXPAND, Params, boolean, payment_method
 
 
 def _refuse(wanted: str, invoice: Obj) -> StripeError:

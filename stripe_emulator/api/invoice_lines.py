@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.api.invoice_items import attach
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.lines import (
@@ -17,8 +18,7 @@ from stripe_emulator.engine.invoices.lines import (
 from stripe_emulator.engine.invoices.state import require_draft
 from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
-from stripe_emulator.http.params import EXPAND, Params, choice, list_of, listing, metadata, string
-from stripe_emulator.http.routing import Endpoint
+from stripe_emulator.params.specs import EXPAND, Params, choice, list_of, listing, metadata, string
 
 _FROZEN = "This invoice is no longer editable"
 

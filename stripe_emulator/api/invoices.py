@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from stripe_emulator.api.invoice_items import take_in_pending
+from stripe_emulator.api.endpoint import Endpoint
+from stripe_emulator.engine.billing.invoices import parent_of
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.items import take_in_pending
 from stripe_emulator.engine.invoices.state import delete_draft, new_invoice, require_draft, set_schedule
-from stripe_emulator.engine.invoices.taxes import AUTOMATIC_TAX, enable
 from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
-from stripe_emulator.engine.subscriptions.invoices import parent_of
-from stripe_emulator.http.errors import StripeError
-from stripe_emulator.http.params import (
+from stripe_emulator.engine.taxes import AUTOMATIC_TAX, enable
+from stripe_emulator.errors import StripeError
+from stripe_emulator.params.specs import (
     EXPAND,
     SEARCH,
     Params,
@@ -27,7 +28,6 @@ from stripe_emulator.http.params import (
     string,
     timestamp,
 )
-from stripe_emulator.http.routing import Endpoint
 
 _EDITABLE_LATER = {"metadata", "auto_advance", "default_payment_method", "expand"}
 _FURTHEST = 5 * 366 * 86400

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Query
-from stripe_emulator.http.params import EXPAND, Params, choice, listing, one_or_range, string
-from stripe_emulator.http.routing import Endpoint
+from stripe_emulator.params.specs import EXPAND, Params, choice, listing, one_or_range, string
 
 
 def retrieve_charge(ctx: Context) -> Text:

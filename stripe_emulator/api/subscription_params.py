@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stripe_emulator.api.catalog import INTERVAL
-from stripe_emulator.http.params import (
+from stripe_emulator.params.specs import (
     Params,
     Spec,
     boolean,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.api.subscription_params import CANCELLATION_DETAILS, CHANGED_ITEM, NEW_ITEM, TRIAL_SETTINGS
+from stripe_emulator.engine.billing.invoices import bill_end, bill_now, first_share, rest, whole
 from stripe_emulator.engine.context import Context
-from stripe_emulator.engine.invoices.taxes import AUTOMATIC_TAX, enable
 from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
-from stripe_emulator.engine.subscriptions.invoices import bill_end, bill_now, first_share, rest, whole
 from stripe_emulator.engine.subscriptions.state import (
     ENDED,
     change_items,
@@ -20,8 +20,9 @@ from stripe_emulator.engine.subscriptions.state import (
     set_periods,
     set_trial_end,
 )
-from stripe_emulator.http.errors import StripeError, missing_object, unsupported_param
-from stripe_emulator.http.params import (
+from stripe_emulator.engine.taxes import AUTOMATIC_TAX, enable
+from stripe_emulator.errors import StripeError, missing_object, unsupported_param
+from stripe_emulator.params.specs import (
     EXPAND,
     SEARCH,
     Params,
@@ -40,7 +41,6 @@ from stripe_emulator.http.params import (
     string,
     timestamp,
 )
-from stripe_emulator.http.routing import Endpoint
 
 
 def _trial_end(raw: Raw, at: str) -> int | str:

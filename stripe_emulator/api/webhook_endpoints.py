@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from urllib.parse import urlsplit
 
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.config import API_VERSION
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.event_types import EVENT_TYPES
 from stripe_emulator.engine.objects import Text, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
-from stripe_emulator.http.errors import StripeError
-from stripe_emulator.http.params import (
+from stripe_emulator.errors import StripeError
+from stripe_emulator.params.specs import (
     EXPAND,
     Params,
     Raw,
@@ -24,7 +25,6 @@ from stripe_emulator.http.params import (
     metadata,
     string,
 )
-from stripe_emulator.http.routing import Endpoint
 
 _MOST = 16
 

@@ -10,8 +10,8 @@ from stripe_emulator.engine.events import EventLog
 from stripe_emulator.engine.objects import Text, changes, dumps, listed
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Obj, Query, Store
-from stripe_emulator.http.errors import StripeError, missing_object
-from stripe_emulator.http.params import Params
+from stripe_emulator.errors import StripeError, missing_object
+from stripe_emulator.params.specs import Params
 
 NAMES = {"line_item": "invoice line item", "webhook_endpoint": "webhook endpoint", "credit_note": "credit note"}
 

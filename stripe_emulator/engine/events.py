@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from stripe_emulator.config import API_VERSION
+from stripe_emulator.engine.faults import WebhookFaults
 from stripe_emulator.engine.objects import dumps, new_id
 from stripe_emulator.engine.store import Obj, Store
-
-if TYPE_CHECKING:
-    from stripe_emulator.http.faults import WebhookFaults
 
 
 class Origin(Protocol):

@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.errors import StripeError
 
 
 class Text(str):

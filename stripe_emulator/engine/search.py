@@ -10,7 +10,7 @@ from typing import Any
 
 from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj, Store
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.errors import StripeError
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "customer": ("email", "name", "phone", "created"),

@@ -1,1 +1,1 @@
-"""From a request's bytes to its answer: routing, parameters, idempotency, limits, faults."""
+"""From a request's bytes to its answer: routing, idempotency, limits, faults."""

@@ -9,7 +9,7 @@ from typing import Any
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.objects import dumps
 from stripe_emulator.engine.store import Obj, Query
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.errors import StripeError
 
 _KINDS = {
     "charge": "charge",

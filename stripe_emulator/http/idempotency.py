@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from stripe_emulator.engine.store import Store
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.errors import StripeError
 
 LONGEST = 255
 

@@ -13,22 +13,23 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from stripe_emulator.api import ENDPOINTS
+from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.config import API_VERSION, Behaviour, EmulatorConfig
 from stripe_emulator.engine.clock import Clock
 from stripe_emulator.engine.context import Account, Context
 from stripe_emulator.engine.events import EventLog
+from stripe_emulator.engine.faults import Faults, Rule
 from stripe_emulator.engine.objects import dumps
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Store
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.errors import StripeError
 from stripe_emulator.http.expand import expand
-from stripe_emulator.http.faults import Faults, Rule
-from stripe_emulator.http.forms import nest, pairs
 from stripe_emulator.http.idempotency import Idempotency, Kept, fingerprint
 from stripe_emulator.http.rate_limits import RateLimiter, too_many
 from stripe_emulator.http.request_log import RequestLog, masked
-from stripe_emulator.http.routing import Endpoint, Router
+from stripe_emulator.http.routing import Router
 from stripe_emulator.http.sending import send
+from stripe_emulator.params.forms import nest, pairs
 
 log = logging.getLogger(__name__)
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z_]+)?")

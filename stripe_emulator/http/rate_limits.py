@@ -6,7 +6,7 @@ import time
 from collections import deque
 
 from stripe_emulator.config import RateLimits
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.errors import StripeError
 
 
 class RateLimiter:

@@ -1,32 +1,11 @@
-"""Endpoints and how a request finds its own."""
+"""How a request finds its endpoint."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Iterable
 
-from stripe_emulator.engine.context import Context
-from stripe_emulator.engine.store import Obj
-from stripe_emulator.http.errors import StripeError
-from stripe_emulator.http.params import Params
-
-Handler: TypeAlias = "Callable[[Context], Obj | str]"
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A method and a path template (`/v1/invoices/{}`), what it takes, and what it does."""
-
-    method: str
-    template: str
-    params: Params
-    handler: Handler
-
-    @property
-    def name(self) -> str:
-        """What rate limits and idempotency keys know it by."""
-        return f"{self.method} {self.template}"
+from stripe_emulator.api.endpoint import Endpoint
+from stripe_emulator.errors import StripeError
 
 
 class Router:

@@ -6,7 +6,7 @@ import asyncio
 
 from aiohttp import web
 
-from stripe_emulator.http.faults import Rule
+from stripe_emulator.engine.faults import Rule
 
 _PIECES = 10
 _CUT = ("lost_request", "lost_response")

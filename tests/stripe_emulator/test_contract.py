@@ -14,7 +14,7 @@ import pytest
 
 from stripe_emulator.api import ENDPOINTS
 from stripe_emulator.engine.event_types import EMITTED, EVENT_TYPES
-from stripe_emulator.http.params import ListOf, Params
+from stripe_emulator.params.specs import ListOf, Params
 from tests.stripe_emulator.conftest import Receiver, Running
 from tests.stripe_emulator.specification import MISSING, specification
 

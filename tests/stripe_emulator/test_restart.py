@@ -109,11 +109,12 @@ async def test_one_file_has_one_emulator(tmp_path: Path) -> None:
     assert "in use by another emulator" in said.decode()
 
 
-async def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["stripe_emulator", "devstack.stripe_emulator"])
+async def test_a_taken_port_is_one_clear_line(tmp_path: Path, command: str) -> None:
     async with process(tmp_path) as one:
         port = one.url.rsplit(":", 1)[1]
         other = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "stripe_emulator", "--port", port, stderr=asyncio.subprocess.PIPE
+            sys.executable, "-m", command, "--port", port, stderr=asyncio.subprocess.PIPE
         )
         _, said = await other.communicate()
     assert other.returncode == 1

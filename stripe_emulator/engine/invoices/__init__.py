@@ -1,1 +1,1 @@
-"""How invoices behave: lines, totals, finalization, payment, disputes."""
+"""How invoices behave: items, lines, totals, finalization, payment, disputes."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from stripe_emulator.engine.context import Context
-from stripe_emulator.engine.currencies import minimum_charge
 from stripe_emulator.engine.invoices.payments import collect, retry
 from stripe_emulator.engine.invoices.state import require_draft, set_total, transition
-from stripe_emulator.engine.invoices.taxes import add_tax
 from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj
+from stripe_emulator.engine.taxes import add_tax
+from stripe_emulator.params.currencies import minimum_charge
 
 
 def finalize(ctx: Context, invoice: Obj, auto_advance: bool | None = None) -> Text:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from decimal import ROUND_HALF_UP, Decimal
 
-from stripe_emulator.api.catalog import LINE_PRODUCT_DATA, new_price, plain, product_of, unit_amount
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.state import set_total
 from stripe_emulator.engine.objects import merge_metadata, new_id
+from stripe_emulator.engine.prices import new_price, plain, product_of, unit_amount
 from stripe_emulator.engine.store import Obj, Query
-from stripe_emulator.http.errors import StripeError, missing_object
-from stripe_emulator.http.params import (
+from stripe_emulator.errors import StripeError, missing_object
+from stripe_emulator.params.specs import (
     Params,
     Spec,
     boolean,
@@ -28,13 +28,20 @@ MAX_LINES = 250
 EMBEDDED = 10
 
 PERIOD = Params(start=timestamp(), end=timestamp(), required=["start", "end"])
+_PRODUCT_DATA = Params(
+    name=string(),
+    description=string(40000),
+    metadata=metadata(),
+    required=["name"],
+    unsupported="images tax_code unit_label",
+)
 _PRICE_DATA: dict[str, Spec] = {
     "currency": currency(),
     "product": string(),
     "unit_amount": integer(),
     "unit_amount_decimal": decimal(),
 }
-_LINE_PRICE = Params(_PRICE_DATA, product_data=LINE_PRODUCT_DATA, required=["currency"], unsupported="tax_behavior")
+_LINE_PRICE = Params(_PRICE_DATA, product_data=_PRODUCT_DATA, required=["currency"], unsupported="tax_behavior")
 _ITEM_PRICE = Params(_PRICE_DATA, required=["currency", "product"], unsupported="tax_behavior")
 LINE_FIELDS: dict[str, Spec] = {
     "amount": integer(-99_999_999_999, 99_999_999_999),

@@ -9,7 +9,7 @@ from stripe_emulator.engine.invoices.nonpayment import after_failure, after_paym
 from stripe_emulator.engine.invoices.state import transition
 from stripe_emulator.engine.objects import Text, new_id
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.errors import StripeError
 
 CARDS_THAT_FAIL = ("pm_card_chargeCustomerFail", "pm_card_chargeDeclined", "pm_card_visa_chargeDeclined")
 

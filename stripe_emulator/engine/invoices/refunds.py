@@ -6,7 +6,7 @@ from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.payments import charge_of
 from stripe_emulator.engine.objects import new_id
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.errors import StripeError
 
 
 def refund(ctx: Context, invoice: Obj, amount: int) -> Obj:

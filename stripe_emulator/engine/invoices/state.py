@@ -5,7 +5,7 @@ from __future__ import annotations
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.objects import dumps, new_id
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.http.errors import not_editable
+from stripe_emulator.errors import not_editable
 
 FINALIZE_AFTER = 3600
 

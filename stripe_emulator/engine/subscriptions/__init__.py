@@ -1,1 +1,1 @@
-"""How subscriptions behave: periods, cycles, their invoices."""
+"""What a subscription is, and its periods."""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from stripe_emulator.engine.context import Context
-from stripe_emulator.engine.invoices.taxes import enable
 from stripe_emulator.engine.objects import Text, merge_metadata, new_id
+from stripe_emulator.engine.prices import new_price, product_of, unit_amount
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.engine.subscriptions.periods import period_at
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.engine.taxes import enable
+from stripe_emulator.errors import StripeError
 
 ENDED = ("canceled", "incomplete_expired")
 _INCOMPLETE_FOR = 23 * 3600
 
 
 def _price(ctx: Context, item: Obj, at: str) -> Obj:
-    from stripe_emulator.api.catalog import new_price, product_of, unit_amount  # routes import this module
-
     if ("price" in item) == ("price_data" in item):
         raise StripeError("You must specify either `price` or `price_data` for an item.", param=f"{at}[price]")
     if "price" in item:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from stripe_emulator.engine.billing.invoices import bill_cycle, bill_end, has_metered
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.state import transition
 from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.engine.subscriptions.invoices import bill_cycle, bill_end, has_metered
 from stripe_emulator.engine.subscriptions.state import ENDED, end_subscription, schedule, set_periods
 
 

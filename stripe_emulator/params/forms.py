@@ -6,7 +6,7 @@ import re
 from typing import TypeAlias
 from urllib.parse import parse_qsl
 
-from stripe_emulator.http.errors import StripeError
+from stripe_emulator.errors import StripeError
 
 Form: TypeAlias = "dict[str, Form | str]"
 

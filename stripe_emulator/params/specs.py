@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from stripe_emulator.engine.currencies import SUPPORTED
-from stripe_emulator.http.errors import StripeError, missing_param, unknown_param, unsupported_param
-from stripe_emulator.http.forms import Form
+from stripe_emulator.errors import StripeError, missing_param, unknown_param, unsupported_param
+from stripe_emulator.params.currencies import SUPPORTED
+from stripe_emulator.params.forms import Form
 
 Raw: TypeAlias = "Form | str"
 Spec: TypeAlias = "Callable[[Raw, str], Any]"

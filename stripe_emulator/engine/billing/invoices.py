@@ -11,10 +11,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.finalization import finalize
+from stripe_emulator.engine.invoices.items import take_in_pending
+from stripe_emulator.engine.invoices.lines import add_lines, new_line
 from stripe_emulator.engine.invoices.state import new_invoice, set_schedule
-from stripe_emulator.engine.invoices.taxes import enable
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.engine.subscriptions.periods import period_at
+from stripe_emulator.engine.taxes import enable
 
 CYCLE = "subscription_cycle"
 
@@ -86,9 +88,6 @@ def first_share(subscription: Obj, item: Obj) -> Decimal:
 def _draft(
     ctx: Context, subscription: Obj, reason: str, period: tuple[int, int], items: list[tuple[Obj, Decimal]]
 ) -> Obj:
-    from stripe_emulator.api.invoice_items import take_in_pending
-    from stripe_emulator.engine.invoices.lines import add_lines  # the routes, which it needs, import this module
-
     customer = ctx.load("customer", subscription["customer"], "customer")
     invoice = new_invoice(ctx, customer, subscription["currency"])
     invoice["billing_reason"] = reason
@@ -115,8 +114,6 @@ def _metered(item: Obj) -> bool:
 
 def _line(ctx: Context, invoice: Obj, subscription: Obj, item: Obj, share: Decimal) -> Obj:
     """An item's base fee for its present period, in minor units, rounded half up."""
-    from stripe_emulator.engine.invoices.lines import new_line
-
     price = item["price"]
     unit = Decimal(price["unit_amount_decimal"])
     amount = int((unit * item["quantity"] * share).quantize(Decimal(1), ROUND_HALF_UP))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Decimal
 
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.http.params import Params, boolean
+from stripe_emulator.params.specs import Params, boolean
 
 AUTOMATIC_TAX = Params(enabled=boolean(), required=["enabled"], unsupported="liability")
 

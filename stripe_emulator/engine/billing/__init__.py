@@ -1,0 +1,1 @@
+"""What subscriptions bill by themselves, as the clock reaches their cycles."""
