@@ -84,25 +84,25 @@ def _postgres_activities(
     client: Client, settings: Settings, database: Database, reports: ReportStore, rate_card: RateCard
 ) -> list[Callable[..., Any]]:
     from activities.postgres.accounts import AccountActivities
-    from activities.postgres.audit.audit import AuditActivities
-    from activities.postgres.audit.credit_notes import AuditCreditNoteActivities
-    from activities.postgres.audit.stripe import AuditStripeActivities
+    from activities.postgres.adopter import Adopter
+    from activities.postgres.audit.credit_notes import CreditNoteAuditActivities
+    from activities.postgres.audit.invoices import InvoiceAuditActivities
+    from activities.postgres.audit.runs import AuditActivities
     from activities.postgres.credit_notes import CreditNoteActivities
     from activities.postgres.decisions import DecisionActivities
     from activities.postgres.disputes import DisputeActivities
     from activities.postgres.events import EventActivities
     from activities.postgres.invoices import InvoiceActivities
     from activities.postgres.links import LinkActivities
-    from activities.postgres.period_limits import PeriodLimitActivities
+    from activities.postgres.period_limits import PeriodLimits
     from activities.postgres.periods import PeriodActivities
     from activities.postgres.recovery import RecoveryActivities
 
-    recovery = RecoveryActivities(database, reports, rate_card, settings)
+    adopter = Adopter(database, reports, rate_card, settings)
     return activities_of(
-        recovery,
-        InvoiceActivities(database, reports, settings, recovery),
-        PeriodActivities(database, rate_card, settings),
-        PeriodLimitActivities(database, rate_card, settings),
+        RecoveryActivities(database, adopter),
+        InvoiceActivities(database, reports, settings, adopter),
+        PeriodActivities(database, rate_card, settings, PeriodLimits(database, rate_card, settings)),
         AccountActivities(database, settings),
         DecisionActivities(database, rate_card, settings),
         LinkActivities(database),
@@ -110,8 +110,8 @@ def _postgres_activities(
         EventActivities(database, client, settings.events_wake_ups_per_second),
         DisputeActivities(database),
         AuditActivities(database, reports, rate_card, settings),
-        AuditStripeActivities(database, settings),
-        AuditCreditNoteActivities(database, settings),
+        InvoiceAuditActivities(database, settings),
+        CreditNoteAuditActivities(database, settings),
     )
 
 

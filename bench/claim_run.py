@@ -12,6 +12,7 @@ from pathlib import Path
 
 from temporalio.testing import ActivityEnvironment
 
+from activities.postgres.adopter import Adopter
 from activities.postgres.invoices import InvoiceActivities
 from bench import floor
 from bench.usage import PERIOD
@@ -48,10 +49,13 @@ async def perdure(url: str, reports: str, *, publish: bool) -> Run:
     database = Database(url)
     try:
         started = _now()
-        keys = await _claim(database, settings, load_rate_card(RATES))
+        card = load_rate_card(RATES)
+        keys = await _claim(database, settings, card)
         claimed = _now()
         if publish:
-            await _publish(InvoiceActivities(database, ReportStore(reports), settings), keys)
+            store = ReportStore(reports)
+            adopter = Adopter(database, store, card, settings)
+            await _publish(InvoiceActivities(database, store, settings, adopter), keys)
         return _run(started, claimed, _now(), len(keys))
     finally:
         await database.close()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.postgres.recovery import RecoveryActivities
+from activities.postgres import settlement
+from activities.postgres.adopter import Adopter
 from activities.postgres.scopes import policy_of
-from activities.postgres.settlement import check_books, states_to_reach
 from activities.step import step
 from billing.invoice.policy import ChargeOn, Finalization
 from billing.invoice.record import InvoiceRecord
@@ -25,13 +25,14 @@ from contracts.messages.invoices import (
     SettleInvoice,
     StripeInvoiceOrder,
     StripeLine,
-    lines_digest,
 )
 from contracts.names import Activities
-from reconciliation.stripe_lines import expected_lines, stripe_lines
+from reconciliation.books import check_report, check_stripe
+from reconciliation.figures import expected_figures
+from reconciliation.states import states_to_reach
+from reconciliation.stripe_lines import stripe_lines
 from settings import Settings
 from storage.invoices import invoices as store
-from storage.invoices.decisions import record_payment_attempts
 from storage.invoices.invoices import UnknownInvoiceError
 from storage.postgres.database import Database
 from storage.reports.rebuilding import report_content
@@ -43,14 +44,11 @@ _LAST_CHECK = timedelta(minutes=10)
 class InvoiceActivities:
     """Loads, publishes, records, settles and blocks invoices; keyed by invoice key, each may run again."""
 
-    def __init__(
-        self, db: Database, reports: ReportStore, settings: Settings, recovery: RecoveryActivities | None = None
-    ) -> None:
-        """`recovery`: takes over what Postgres has lost; without it, that is an error like any other difference."""
+    def __init__(self, db: Database, reports: ReportStore, settings: Settings, adopter: Adopter) -> None:
         self._db = db
         self._reports = reports
         self._settings = settings
-        self._recovery = recovery
+        self._adopter = adopter
 
     @activity.defn(name=Activities.LOAD_INVOICE)
     async def load(self, ref: InvoiceRef) -> LoadedInvoice:
@@ -95,28 +93,24 @@ class InvoiceActivities:
 
     @activity.defn(name=Activities.SETTLE_INVOICE)
     async def settle(self, settle: SettleInvoice) -> LoadedInvoice:
-        """Compare report, claims, lines and Stripe; move the state to where Stripe's is.
+        """Bring the invoice to where Stripe's is: adopt, restore, reconcile, apply.
 
         Raises:
             ApplicationError: non-retryable when the books differ; the invoice's state stays as it was.
         """
         async with step():
+            snapshot = settle.snapshot
             record = await self._record(settle.invoice_key)
-            # A draft may be of before Postgres was restored: what Stripe was told since then counts.
-            draft, recovery = record.state is InvoiceState.DRAFT, self._recovery
-            if draft and recovery is not None and await recovery.take_over(record, settle.snapshot):
+            if await self._adopter.adopt_draft(record, snapshot):
                 record = await self._record(settle.invoice_key)
-            reached = states_to_reach(record, settle.snapshot)
-            if InvoiceState.BILLED in (state for state, _ in reached):
-                await check_books(self._db, self._reports, record, settle.snapshot)
-            for state, at in reached:
-                await store.move_invoice(self._db, record.key, state, at)
-            failed = settle.snapshot.status == "open" and settle.snapshot.attempt_count > 0
-            if (settle.snapshot.attempt_count, failed) != (
-                record.payment_attempts,
-                record.payment_failed_at is not None,
-            ):
-                await record_payment_attempts(self._db, record.key, settle.snapshot.attempt_count, failed=failed)
+            path = states_to_reach(record, snapshot, datetime.now(UTC))
+            if InvoiceState.BILLED in (state for state, _ in path):
+                # Stripe comes first: of an invoice that was edited there, no report is restored.
+                check_stripe(record, snapshot)
+                claimed = await settlement.claimed_by_line(self._db, record)
+                report = await settlement.restore(self._db, self._reports, record, snapshot)
+                await check_report(record, report, claimed)
+            await settlement.apply(self._db, record, snapshot, path)
             return await self._loaded(record.key)
 
     @activity.defn(name=Activities.BLOCK_INVOICE)
@@ -151,6 +145,7 @@ class InvoiceActivities:
         return LoadedInvoice(invoice=self._brief(await self._record(key)))
 
     def _brief(self, record: InvoiceRecord) -> InvoiceBrief:
+        expected = expected_figures(record)
         return InvoiceBrief(
             invoice_key=record.key,
             attribution_id=record.attribution_id,
@@ -166,7 +161,7 @@ class InvoiceActivities:
             blocked_reason=record.blocked_reason,
             blocked_since=record.blocked_since,
             poll_seconds=self._settings.finalization_poll_seconds,
-            lines_digest=record.accepted_digest or lines_digest(expected_lines(record)),
+            lines_digest=expected.digest,
             stripe_amount=record.accepted_subtotal,
             charge_on=record.charge_on,
             finalization=record.finalization,

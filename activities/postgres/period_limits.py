@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from temporalio import activity
-
 from activities.postgres.scopes import claim_scope, period_limits
-from activities.step import step
 from billing.assessment.assessment import Outcome
 from billing.periods import BillingPeriod
 from billing.pricing.rating import RateCard
-from contracts.messages.periods import ApprovePeriod, PeriodRef
-from contracts.names import Activities
 from settings import Settings
 from storage.accounts import policies
 from storage.claims import claims
@@ -20,24 +15,13 @@ from storage.postgres.database import Database
 _PAGES = 20
 
 
-class PeriodLimitActivities:
+class PeriodLimits:
     """Weighs a period as a dry run does, against the period's limits."""
 
     def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
         self._db = db
         self._rate_card = rate_card
         self._settings = settings
-
-    @activity.defn(name=Activities.APPROVE_PERIOD)
-    async def approve(self, approval: ApprovePeriod) -> PeriodRef:
-        """Let a period go that is held, at the totals that a person has seen.
-
-        Raises:
-            ApplicationError: non-retryable when it is not held, or comes to other totals by now.
-        """
-        async with step():
-            await policies.approve_period(self._db, approval.period, approval.totals, approval.by)
-            return PeriodRef(period=approval.period)
 
     async def held(self, period: str) -> str | None:
         """Why the period waits for a person, with the figures; none when it need not, or was approved at these."""

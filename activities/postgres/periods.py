@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.postgres.period_limits import PeriodLimitActivities
+from activities.postgres.period_limits import PeriodLimits
 from activities.postgres.scopes import claim_scope
 from activities.step import step
 from billing.invoice.key import InvoiceReason, invoice_key
@@ -15,6 +15,7 @@ from billing.invoice.policy import ChargeOn
 from billing.periods import BillingPeriod
 from billing.pricing.rating import RateCard
 from contracts.messages.periods import (
+    ApprovePeriod,
     BatchInput,
     Blocked,
     Page,
@@ -39,11 +40,11 @@ from storage.postgres.database import Database
 class PeriodActivities:
     """Plans, claims and counts; a page that is claimed again makes nothing new."""
 
-    def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
+    def __init__(self, db: Database, rate_card: RateCard, settings: Settings, limits: PeriodLimits) -> None:
         self._db = db
         self._rate_card = rate_card
         self._settings = settings
-        self._limits = PeriodLimitActivities(db, rate_card, settings)
+        self._limits = limits
 
     @activity.defn(name=Activities.PLAN_PAGES)
     async def plan_pages(self, plan: PlanPages) -> PagePlan:
@@ -69,6 +70,17 @@ class PeriodActivities:
             bounds = await periods.page_bounds(self._db, plan.after, self._settings.page_size, plan.most)
             pages = [Page(after=after, through=through) for after, through in bounds]
             return PagePlan(pages=pages, more=len(pages) == plan.most)
+
+    @activity.defn(name=Activities.APPROVE_PERIOD)
+    async def approve(self, approval: ApprovePeriod) -> PeriodRef:
+        """Let a period go that is held, at the totals that a person has seen.
+
+        Raises:
+            ApplicationError: non-retryable when it is not held, or comes to other totals by now.
+        """
+        async with step():
+            await policies.approve_period(self._db, approval.period, approval.totals, approval.by)
+            return PeriodRef(period=approval.period)
 
     @activity.defn(name=Activities.CLAIM_PAGE)
     async def claim_page(self, batch: BatchInput) -> PageClaimed:

@@ -26,8 +26,9 @@ from contracts.messages.audit import (
     StripePage,
     Suspects,
 )
-from contracts.messages.invoices import StripeInvoiceRef, StripeInvoiceSnapshot, lines_digest
+from contracts.messages.invoices import StripeInvoiceRef, StripeInvoiceSnapshot
 from contracts.names import Activities
+from reconciliation.figures import lines_digest
 
 _PAGE = 100
 _AT_ONCE = 4

@@ -23,9 +23,9 @@ from contracts.messages.invoices import (
     StripeInvoiceOrder,
     StripeInvoiceRef,
     StripeInvoiceSnapshot,
-    lines_digest,
 )
 from contracts.names import Activities
+from reconciliation.figures import lines_digest
 
 
 class StripeDraftActivities:

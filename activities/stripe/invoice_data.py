@@ -15,9 +15,8 @@ from contracts.messages.invoices import (
     StripeInvoiceRef,
     StripeInvoiceSnapshot,
     StripeLine,
-    lines_digest,
-    stripe_figures,
 )
+from reconciliation.figures import lines_digest, stripe_figures
 
 
 def draft_made(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> DraftMade:

@@ -23,14 +23,9 @@ from activities.stripe.invoice_data import (
 from activities.stripe.mode import Mode
 from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
-from contracts.messages.invoices import (
-    DraftMade,
-    StripeInvoiceOrder,
-    StripeInvoiceRef,
-    StripeInvoiceSnapshot,
-    lines_digest,
-)
+from contracts.messages.invoices import DraftMade, StripeInvoiceOrder, StripeInvoiceRef, StripeInvoiceSnapshot
 from contracts.names import Activities
+from reconciliation.figures import lines_digest
 from reconciliation.stripe_lines import MOST_LINES
 
 _FINALIZED_FIRST = {"paid": 0, "open": 1, "uncollectible": 2, "draft": 3, "void": 4}

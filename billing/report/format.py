@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -83,6 +84,15 @@ class ReportClaim:
     def duration_us(self) -> int:
         """The interval's length in microseconds."""
         return (self.end - self.start) // _MICROSECOND
+
+
+@dataclass(frozen=True)
+class StoredReport:
+    """A usage report as it is read: its claims stream by once."""
+
+    report_id: str
+    header: ReportHeader
+    claims: AsyncGenerator[ReportClaim, None]
 
 
 def report_id(period: str, attribution_id: str, digest: str) -> str:

@@ -1,8 +1,5 @@
 """Messages of invoices, and of Stripe's side of them."""
 
-import hashlib
-import json
-from collections.abc import Iterable
 from datetime import datetime
 
 from pydantic import Field
@@ -11,11 +8,6 @@ from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import BlockedKind, ChargeOn, Finalization
 from billing.invoice.states import InvoiceState
 from contracts.messages.base import Message
-
-
-def lines_digest(lines: Iterable[tuple[str, int]]) -> str:
-    """Of a multiset of (line id, amount in minor units), whatever their order."""
-    return hashlib.sha256(json.dumps(sorted(lines)).encode()).hexdigest()
 
 
 class InvoiceRef(Message):
@@ -263,20 +255,6 @@ class Amended(Message):
     """Whether the invoice claimed other usage than before."""
 
     changed: bool
-
-
-def stripe_figures(
-    invoice_key: str, charge_on: ChargeOn, snapshot: StripeInvoiceSnapshot
-) -> tuple[int, list[tuple[str, int]]]:
-    """What of a Stripe invoice is ours to compare: subtotal in minor units, and (line id, amount), sorted.
-
-    Of an invoice of our own that is all of it; of a subscription's, our lines alone.
-    """
-    lines = sorted((line.line_id, line.amount) for line in snapshot.lines)
-    if charge_on is ChargeOn.OWN:
-        return snapshot.subtotal, lines
-    ours = [(line_id, amount) for line_id, amount in lines if line_id.startswith(f"{invoice_key}#")]
-    return sum(amount for _, amount in ours), ours
 
 
 class InvoiceOutcome(Message):

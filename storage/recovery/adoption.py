@@ -8,7 +8,6 @@ that is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from billing.invoice.states import DEAD, InvoiceState
 from billing.periods import BillingPeriod
 from billing.pricing.rating import LineKind, RateCard
 from billing.report.check import ReportCheck
-from billing.report.format import ReportClaim, ReportHeader, ReportLine
+from billing.report.format import ReportClaim, ReportHeader, ReportLine, StoredReport
 from storage.claims import claims as claiming
 from storage.claims.writing import write_lines, write_months
 from storage.postgres.database import Database
@@ -46,15 +45,6 @@ class StripeSide:
     stripe_invoice_id: str
     status: str
     stripe_customer_id: str | None
-
-
-@dataclass(frozen=True)
-class StoredReport:
-    """A usage report as it is read: its claims stream by once."""
-
-    report_id: str
-    header: ReportHeader
-    claims: AsyncGenerator[ReportClaim, None]
 
 
 async def adopt_invoice(

@@ -1,9 +1,7 @@
-"""Report = claims = our lines = Stripe's lines: each comparison by itself notices what it is there for."""
+"""Settling on a real database and report store: what is billed, refused, restored and recovered from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +10,23 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 import settings as product_settings
+from activities.postgres.adopter import Adopter
 from activities.postgres.invoices import InvoiceActivities
-from activities.postgres.settlement import states_to_reach
+from billing.errors import EditedInvoiceError
 from billing.invoice.record import InvoiceRecord
-from billing.invoice.states import DEAD, InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts.messages.invoices import (
     DraftMade,
+    EditedFigures,
     InvoiceRef,
     SettleInvoice,
     StripeInvoiceLine,
     StripeInvoiceOrder,
     StripeInvoiceSnapshot,
 )
+from reconciliation.figures import lines_digest
 from storage.claims.claims import claim_page
-from storage.invoices.invoices import load_invoice
+from storage.invoices.invoices import load_invoice, move_invoice
 from storage.postgres.database import Database
 from storage.reports.rebuilding import report_content
 from storage.reports.store import ReportStore
@@ -41,7 +42,8 @@ class Books:
     def __init__(self, db: Database, reports: ReportStore, folder: Path) -> None:
         self.db, self.reports, self.env = db, reports, ActivityEnvironment()
         loaded = product_settings.load(database_url="postgresql://u@h/d", report_store_url=folder.as_uri())
-        self.activities = InvoiceActivities(db, reports, loaded)
+        self.folder = folder
+        self.activities = InvoiceActivities(db, reports, loaded, Adopter(db, reports, card(), loaded))
         self.snapshot = StripeInvoiceSnapshot(stripe_invoice_id="in_1", status="open")
 
     async def prepare(self) -> None:
@@ -75,13 +77,25 @@ class Books:
         assert loaded.invoice is not None
         return InvoiceState(loaded.invoice.state)
 
-    async def refuses(self, what: str, **changes: Any) -> None:
+    async def refuses(self, what: str, **changes: Any) -> ApplicationError:
         with pytest.raises(ApplicationError, match=what) as error:
             await self.settle(**changes)
         assert error.value.non_retryable
+        assert (await self.record()).state is S.DRAFT, "nothing is billed"
+        return error.value
+
+    async def record(self) -> InvoiceRecord:
         record = await load_invoice(self.db, KEY)
         assert record is not None
-        assert record.state is S.DRAFT, "nothing is billed"
+        return record
+
+    @property
+    def report_id(self) -> str:
+        return self.snapshot.metadata["report_id"]
+
+    async def lose_report(self) -> None:
+        (self.folder / self.report_id).unlink()
+        assert not await self.reports.has(self.report_id)
 
 
 @pytest.fixture
@@ -94,47 +108,64 @@ async def books(db: Database, tmp_path: Path) -> Books:
 
 async def test_books_that_agree_are_billed_once_however_often_they_are_settled(books: Books) -> None:
     assert [await books.settle() for _ in range(3)] == [S.BILLED] * 3
-    record = await load_invoice(books.db, KEY)
-    assert record is not None
+    record = await books.record()
     assert (record.finalized_at, record.amount) == (may(33), 2880 + 5760)
     assert await books.settle(status="paid", paid_at=may(34)) is S.PAID
     assert await books.settle(status="open") is S.PAID, "older news"
 
 
-def _lines(books: Books) -> list[StripeInvoiceLine]:
-    return list(books.snapshot.lines)
+async def test_an_invoice_that_was_edited_in_stripe_is_refused_with_what_is_there(books: Books) -> None:
+    first, second = books.snapshot.lines
+    edited = [first, second.model_copy(update={"amount": second.amount + 1})]
+    error = await books.refuses("lines of in_1", lines=edited)
+    digest = lines_digest((line.line_id, line.amount) for line in edited)
+    assert error.type == EditedInvoiceError.__name__
+    assert error.details == (EditedFigures(subtotal=books.snapshot.subtotal, digest=digest),)
 
 
-STRIPE: dict[str, Callable[[Books], dict[str, Any]]] = {
-    **{
-        f"metadata {key} of in_1": lambda books, key=key: {"metadata": {**books.snapshot.metadata, key: "other"}}  # type: ignore[misc]
-        for key in ("perdure_invoice", "report_id", "attribution_id", "billing_period")
-    },
-    "currency of in_1": lambda _: {"currency": "eur"},
-    "customer of in_1": lambda _: {"stripe_customer_id": "cus_2"},
-    "subtotal, in minor units, and lines of in_1": lambda books: {"subtotal": books.snapshot.subtotal + 1},
-}
-LINES: dict[str, Callable[[list[StripeInvoiceLine]], list[StripeInvoiceLine]]] = {
-    "missing": lambda lines: lines[:1],
-    "twice": lambda lines: [*lines, lines[0]],
-    "added by hand": lambda lines: [*lines, StripeInvoiceLine(line_id="", amount=0, currency="usd")],
-    "another amount": lambda lines: [lines[0], lines[1].model_copy(update={"amount": lines[1].amount + 1})],
-    "amounts exchanged": lambda lines: [
-        lines[0].model_copy(update={"amount": lines[1].amount}),
-        lines[1].model_copy(update={"amount": lines[0].amount}),
+@pytest.mark.parametrize(
+    ("what", "changes"),
+    [
+        ("currency of in_1", {"currency": "eur"}),
+        ("customer of in_1", {"stripe_customer_id": "cus_2"}),
+        ("Postgres has the report .* 'other' is not a report id", {"metadata": {"report_id": "other"}}),
     ],
-    "another currency": lambda lines: [lines[0], lines[1].model_copy(update={"currency": "eur"})],
-}
+)
+async def test_stripe_says_something_else(books: Books, what: str, changes: dict[str, Any]) -> None:
+    await books.refuses(what, **changes)
 
 
-@pytest.mark.parametrize("what", STRIPE)
-async def test_stripe_says_something_else(books: Books, what: str) -> None:
-    await books.refuses(what, **STRIPE[what](books))
+async def test_a_lost_report_is_restored(books: Books) -> None:
+    await books.lose_report()
+    assert await books.settle() is S.BILLED
+    assert await books.reports.has(books.report_id)
 
 
-@pytest.mark.parametrize("how", LINES)
-async def test_stripes_lines_are_others(books: Books, how: str) -> None:
-    await books.refuses("lines of in_1", lines=LINES[how](_lines(books)))
+async def test_of_an_invoice_that_was_edited_in_stripe_no_report_is_restored(books: Books) -> None:
+    """A person decides on what Stripe has, even when the report cannot be made again."""
+    await books.lose_report()
+    await execute(books.db, "DELETE FROM claim")
+    error = await books.refuses("lines of in_1", subtotal=1)
+    assert error.type == EditedInvoiceError.__name__
+    assert not await books.reports.has(books.report_id)
+    await books.refuses("cannot be made from the claims")
+
+
+async def test_a_crash_between_two_states_is_recovered_from(books: Books) -> None:
+    assert await move_invoice(books.db, KEY, S.FINALIZED, may(33))
+    assert await books.settle(status="paid", paid_at=may(34), attempt_count=2) is S.PAID
+    record = await books.record()
+    assert (record.finalized_at, record.paid_at, record.payment_attempts) == (may(33), may(34), 2)
+    assert record.payment_failed_at is None
+
+
+async def test_failed_payments_are_counted_and_no_state_is_moved(books: Books) -> None:
+    await books.settle()
+    for attempts in (1, 1, 2):
+        assert await books.settle(attempt_count=attempts) is S.BILLED
+        record = await books.record()
+        assert record.payment_attempts == attempts
+        assert record.payment_failed_at is not None
 
 
 # What was changed in Postgres after the report was published: the report says what was.
@@ -182,7 +213,7 @@ async def test_an_amount_or_currency_that_only_the_report_lacks(books: Books, fi
         if field == "amount"
         else {
             "currency": value,
-            "lines": [line.model_copy(update={"currency": value}) for line in _lines(books)],
+            "lines": [line.model_copy(update={"currency": value}) for line in books.snapshot.lines],
         }
     )
     await books.refuses(f"{field} of the report", **changes)
@@ -203,32 +234,3 @@ async def test_a_dead_invoice_stays_dead_and_its_usage_is_free(books: Books) -> 
     assert await books.settle(status="void", voided_at=may(34)) is S.VOIDED
     assert await books.settle(status="open") is S.VOIDED
     assert (await claim_page(books.db, scope(), card())).keys == (f"{KEY}/2",)
-
-
-@pytest.fixture
-async def record(books: Books) -> InvoiceRecord:
-    found = await load_invoice(books.db, KEY)
-    assert found is not None
-    return found
-
-
-async def test_each_status_leads_where_it_should(record: InvoiceRecord) -> None:
-    def reached(state: InvoiceState, status: str) -> list[InvoiceState]:
-        snapshot = StripeInvoiceSnapshot(stripe_invoice_id="in_1", status=status)
-        return [to for to, _ in states_to_reach(replace(record, state=state), snapshot)]
-
-    for state in (S.CLAIMED, S.DRAFT, S.FINALIZED):
-        assert reached(state, "draft") == []
-        assert reached(state, "open") == [S.FINALIZED, S.BILLED]
-        assert reached(state, "paid") == [S.FINALIZED, S.BILLED, S.PAID]
-        assert reached(state, "uncollectible") == [S.FINALIZED, S.BILLED, S.UNCOLLECTIBLE]
-        assert reached(state, "void") == [S.VOIDED]
-        assert reached(state, "deleted") == [S.DELETED]
-    assert reached(S.BILLED, "open") == []
-    assert reached(S.BILLED, "paid") == [S.PAID]
-    assert reached(S.UNCOLLECTIBLE, "paid") == [S.PAID]
-    for state in (*DEAD, S.PAID):
-        assert [reached(state, status) for status in ("open", "paid", "void", "deleted")] == [[]] * 4
-    # Blocked: it waits for a person, unless it is gone.
-    assert [reached(S.BLOCKED, status) for status in ("open", "paid")] == [[], []]
-    assert reached(S.BLOCKED, "void") == [S.VOIDED]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities.postgres.audit import audit
+from activities.postgres.audit import runs
 from billing.audit.checks import Check
 from billing.audit.kinds import Kind
 from billing.invoice.record import InvoiceRecord
@@ -52,7 +52,7 @@ def _reissued(path: Path, invoice: InvoiceRecord) -> str:
 async def test_reports_that_do_not_say_what_postgres_says(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "_REPORTS_A_PAGE", 2)
+    monkeypatch.setattr(runs, "_REPORTS_A_PAGE", 2)
     names = ("gone", "cut", "swapped", "reissued", "claims", "lines", "sound", "voided", "none")
     they = await bill(system, *names)
     await system.stripe.v1.invoices.void_invoice_async(they["voided"].stripe_invoice_id)

@@ -10,7 +10,7 @@ import pytest
 from temporalio.client import Client
 
 from activities.postgres.audit import credit_notes as audit_credit_notes
-from activities.postgres.audit import stripe as audit_stripe
+from activities.postgres.audit import invoices as audit_invoices
 from activities.stripe import audit as stripe_audit
 from billing.audit.checks import Check
 from billing.audit.kinds import Kind
@@ -76,7 +76,7 @@ async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stripe_audit, "_PAGE", 4)  # so that there are several of each
-    monkeypatch.setattr(audit_stripe, "_SUSPECTS_A_PAGE", 3)
+    monkeypatch.setattr(audit_invoices, "_SUSPECTS_A_PAGE", 3)
     names = ("paid", "voided", "report", "stripped", "doubled", "customer", "currency")
     they = await bill(system, *names, waiting=("deleted", "edited", "balanced"))
     clean = await audited(system)

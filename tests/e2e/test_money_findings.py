@@ -26,9 +26,9 @@ from contracts.messages.invoices import (
     StripeInvoiceRef,
     StripeInvoiceSnapshot,
     StripeLine,
-    lines_digest,
 )
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
+from reconciliation.figures import lines_digest
 from storage.accounts import accounts
 from tests.support.rest import until_rested
 from tests.support.system import GIVE_UP_SECONDS, System, until

@@ -1,4 +1,4 @@
-"""Reconciles Stripe's credit notes with Postgres: what differs is looked at again before it is a finding."""
+"""Reconciles Stripe's credit notes with Postgres: what differs is compared again before it is a finding."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.postgres.audit.audit import scope_of
-from activities.postgres.audit.stripe import look_again_after
+from activities.postgres.audit.runs import scope_of
 from activities.step import step
 from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
@@ -25,6 +24,7 @@ from contracts.messages.audit import (
     StripeCreditNoteFacts,
 )
 from contracts.names import Activities
+from reconciliation.comparison import compare_again_after, in_motion
 from settings import Settings
 from storage.audit import stripe as store
 from storage.audit.stripe import DifferingCreditNote, StagedCreditNote
@@ -34,12 +34,12 @@ _SUSPECTS_A_PAGE = 20
 _MOST_OF_AN_INVOICE = 1000
 
 
-class AuditCreditNoteActivities:
+class CreditNoteAuditActivities:
     """Each may run again: what an earlier try has kept is replaced."""
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
-        self._settle = timedelta(seconds=settings.audit_settle_seconds)
+        self._quiet = timedelta(seconds=settings.audit_settle_seconds)
 
     @activity.defn(name=Activities.STAGE_STRIPE_CREDIT_NOTES)
     async def stage(self, page: StageCreditNotes) -> PageAudited:
@@ -76,13 +76,12 @@ class AuditCreditNoteActivities:
             if found and not moving:
                 findings = [_finding(each) for each in found]
                 await store.record_credit_notes(self._db, audit_id, found[0].invoice_key, findings)
-        return Judged(in_motion=int(bool(moving)), look_again_after=look_again_after(self._settle))
+        return Judged(in_motion=int(bool(moving)), look_again_after=compare_again_after(self._quiet))
 
     def _moves(self, note: DifferingCreditNote, listed: Mapping[str, StripeCreditNoteFacts]) -> bool:
         theirs = listed.get(note.stripe_credit_note_id)
-        times = (note.changed_at, theirs.changed_at if theirs else None)
-        now = datetime.now(UTC)
-        return any(at is not None and timedelta() <= now - at < self._settle for at in times)
+        changes = (note.changed_at, theirs.changed_at if theirs else None)
+        return in_motion(changes, datetime.now(UTC), self._quiet)
 
     @activity.defn(name=Activities.COUNT_CREDIT_NOTES)
     async def count(self, ref: AuditRef) -> PageAudited:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from rich.table import Table
 
-from activities.postgres.period_limits import PeriodLimitActivities
+from activities.postgres.period_limits import PeriodLimits
 from activities.postgres.scopes import claim_scope
 from billing.money import format_amount
 from billing.periods import BillingPeriod
@@ -36,7 +36,7 @@ async def preview(db: Database, settings: Settings, month: BillingPeriod, accoun
         common.print_json([_preview_document(preview) for preview in previews])
         return 0
     _print_previews(month, cutoff, previews)
-    if account is None and (reason := await PeriodLimitActivities(db, rate_card, settings).weigh(month)):
+    if account is None and (reason := await PeriodLimits(db, rate_card, settings).weigh(month)):
         common.out.print(f"The whole period would be held until it is approved: {reason}", markup=False)
     return 0
 

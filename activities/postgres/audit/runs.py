@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.postgres.audit.reports import check_reports
+from activities.postgres.audit.report_comparison import check_reports
 from activities.postgres.scopes import policy_of
 from activities.step import step
 from billing.audit.checks import AuditScope, Check

@@ -1,4 +1,4 @@
-"""Holds a usage report against the invoice, its lines and its claims, whatever its size with little memory."""
+"""Compares usage reports with their invoices, lines and claims: they stream by, whatever their size."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from activities.postgres.settlement import check_header
 from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from billing.errors import MismatchError, ReportError
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
-from billing.report.canonical import format_instant
 from billing.report.check import ReportCheck
-from billing.report.format import ReportClaim, parse_report_id
+from billing.report.format import parse_report_id
+from reconciliation.books import check_claim, check_header, check_no_more_claims
 from storage.invoices import invoices
 from storage.postgres.database import Database
 from storage.reports.reported_invoices import claims_of
@@ -87,31 +86,16 @@ async def _check(db: Database, reports: ReportStore, record: InvoiceRecord) -> t
                 check.add(claim)
                 claims += 1
                 if compared:
-                    _same(claim, await anext(ours, None))
+                    check_claim(claim, await anext(ours, None))
             check.finish()
-            if compared and (more := await anext(ours, None)) is not None:
-                raise MismatchError(f"Postgres has {_shown(more)}, which the report lacks")
+            if compared:
+                check_no_more_claims(await anext(ours, None))
     except ReportError as error:
         there = await reports.has(record.report_id)
         return _finding(record, Kind.REPORT_DAMAGED if there else Kind.REPORT_MISSING, str(error)), claims
     except MismatchError as error:
         return _finding(record, Kind.REPORT_DIFFERS, str(error)), claims
     return None, claims
-
-
-def _same(theirs: ReportClaim, ours: ReportClaim | None) -> None:
-    if ours is None or _place(ours) != _place(theirs):
-        found = "no more claims" if ours is None else _shown(ours)
-        raise MismatchError(f"the report has {_shown(theirs)}, Postgres has {found}")
-
-
-def _place(claim: ReportClaim) -> tuple[object, ...]:
-    return claim.line_no, claim.instance_id, claim.start, claim.end
-
-
-def _shown(claim: ReportClaim) -> str:
-    span = f"[{format_instant(claim.start)}, {format_instant(claim.end)})"
-    return f"{claim.instance_id} {span} on line {claim.line_no}"
 
 
 def _finding(record: InvoiceRecord, kind: Kind, detail: str) -> Finding:

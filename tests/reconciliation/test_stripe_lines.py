@@ -5,25 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 
-from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.pricing.rating import LineKind, RatedLine, TierShare
 from reconciliation.stripe_lines import expected_lines, stripe_lines
+from tests.reconciliation.invoices import invoice
 
 START = datetime(2022, 1, 1, tzinfo=UTC)
 LINE = RatedLine("c", START, Decimal("0.5"), False, Decimal("0.01"), 3_600_000_000, Decimal(30), 30)
 INCLUDED = (TierShare(Decimal(9), Decimal(0)),)
 TIERS = replace(LINE, workspace_class="", credits=Decimal(0), amount=-7, kind=LineKind.TIERS, tiers=INCLUDED)
-
-
-def record(*lines: RatedLine) -> InvoiceRecord:
-    numbered = tuple(InvoiceLineRecord(number, rated, 0) for number, rated in enumerate(lines, 1))
-    made: Any = SimpleNamespace(key="2022-05/team:a/period", lines=numbered)
-    return cast("InvoiceRecord", made)
 
 
 def classes(count: int, versions: int = 1) -> list[RatedLine]:
@@ -35,7 +27,7 @@ def classes(count: int, versions: int = 1) -> list[RatedLine]:
 
 
 def test_up_to_250_are_one_to_one() -> None:
-    items = stripe_lines(record(*classes(249), TIERS))
+    items = stripe_lines(invoice(lines=[*classes(249), TIERS]))
     assert [item.line_id.rpartition("#")[2] for item in items] == [str(number) for number in range(1, 251)]
     assert items[-1].description == "Included credits and graduated prices: 9 credits included"
 
@@ -46,15 +38,15 @@ def test_more_are_folded_by_class_to_the_same_amount(
     count: int, versions: int, expected: int, tiers: tuple[RatedLine, ...]
 ) -> None:
     lines = [*classes(count, versions), *tiers]
-    items = stripe_lines(record(*lines))
+    items = stripe_lines(invoice(lines=lines))
     assert len(items) == min(expected + bool(tiers), 250)
     assert len({item.line_id for item in items}) == len(items)
     assert sum(item.amount for item in items) == sum(line.amount for line in lines)
-    assert expected_lines(record(*lines)) == sorted((item.line_id, item.amount) for item in items)
+    assert expected_lines(invoice(lines=lines)) == sorted((item.line_id, item.amount) for item in items)
 
 
 def test_the_smallest_classes_share_a_line() -> None:
-    items = stripe_lines(record(*classes(300)))
+    items = stripe_lines(invoice(lines=classes(300)))
     others = next(item for item in items if item.line_id.endswith("#others"))
     assert others.description.startswith("51 further workspace classes: 51.00 h")
     assert others.amount == sum(range(51))

@@ -1,11 +1,11 @@
-"""Holds an invoice against what Stripe has of it: what differs, and whether it may only be in motion."""
+"""Compares an invoice with Stripe's facts: what differs, and whether it may only be in motion."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 
-from billing.audit.checks import Check
+from billing.audit.checks import AuditScope, Check
 from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from billing.invoice.policy import ChargeOn
@@ -14,12 +14,14 @@ from billing.invoice.states import DEAD, InvoiceState
 from billing.money import format_amount
 from contracts import stripe_metadata
 from contracts.messages.audit import StripeInvoiceFacts
-from contracts.messages.invoices import lines_digest
-from reconciliation.stripe_lines import expected_lines
+from reconciliation.books import expected_metadata
+from reconciliation.figures import expected_figures, lines_digest
 
 _S = InvoiceState
 _GONE = frozenset({"void", "deleted"})
 _DUE = frozenset({"open", "paid", "uncollectible"})
+_AGAIN_AFTER_AT_LEAST = timedelta(seconds=1)
+_AGAIN_AFTER_AT_MOST = timedelta(seconds=30)
 
 AGREEING: dict[InvoiceState, frozenset[str]] = {
     _S.CLAIMED: frozenset({"draft"}),
@@ -39,17 +41,61 @@ _CONTENT_COUNTS = frozenset({_S.DRAFT, _S.FINALIZED, _S.BILLED, _S.PAID, _S.UNCO
 """Elsewhere it is being filled, waits for a person because it differs, or is owed no more."""
 
 
-@dataclass
-class Compared:
-    """What of one Stripe invoice differs, by check. `known`: it is one that Postgres takes for its own."""
+Differences = list[tuple[Check, Finding]]
+"""What differs of one Stripe invoice, each with the check that it belongs to."""
 
-    findings: list[tuple[Check, Finding]] = field(default_factory=list)
-    known: InvoiceRecord | None = None
+
+class KnownInvoices:
+    """What Postgres knows of a page of Stripe's invoices."""
+
+    def __init__(
+        self, records: Iterable[InvoiceRecord], accounts: Collection[str], customers: Mapping[str, str]
+    ) -> None:
+        """`accounts`: those that exist; `customers`: the account of each Stripe customer."""
+        self._accounts = accounts
+        self._customers = customers
+        self._by_key = {record.key: record for record in records}
+        self._by_id = {record.stripe_invoice_id: record for record in self._by_key.values()}
+
+    def by_id(self, facts: StripeInvoiceFacts) -> InvoiceRecord | None:
+        """The invoice that names it as its Stripe invoice."""
+        return self._by_id.get(facts.stripe_invoice_id)
+
+    def by_key(self, facts: StripeInvoiceFacts) -> InvoiceRecord | None:
+        """The invoice that its metadata names."""
+        return self._by_key.get(named(facts, stripe_metadata.INVOICE))
+
+    def account_of(self, facts: StripeInvoiceFacts) -> str | None:
+        """The account that its metadata names, else its customer's."""
+        account = named(facts, stripe_metadata.ATTRIBUTION_ID)
+        return account if account in self._accounts else self._customers.get(facts.stripe_customer_id or "")
+
+    def is_foreign(self, facts: StripeInvoiceFacts) -> bool:
+        """Whether nothing of it is known here, not even its account: another deployment may bill it."""
+        return self.by_id(facts) is None and self.by_key(facts) is None and self.account_of(facts) is None
+
+    def in_scope(self, facts: StripeInvoiceFacts, scope: AuditScope) -> bool:
+        """Whether the audit is over its period and account."""
+        record = self.by_id(facts) or self.by_key(facts)
+        if record is not None:
+            period, account = record.billing_period, record.attribution_id
+        else:
+            period, account = named(facts, stripe_metadata.BILLING_PERIOD), self.account_of(facts) or ""
+        return scope.period in (None, period) and scope.attribution_id in (None, account)
+
+    def compare(self, facts: StripeInvoiceFacts) -> Differences:
+        """What of it differs from Postgres."""
+        return compare(facts, self.by_id(facts), self.by_key(facts), self.account_of(facts))
+
+
+def named(facts: StripeInvoiceFacts, key: str) -> str:
+    """What its metadata names under this key; empty if nothing."""
+    return facts.metadata.get(key, "")
 
 
 def compare(
     facts: StripeInvoiceFacts, by_id: InvoiceRecord | None, by_key: InvoiceRecord | None, attribution_id: str | None
-) -> Compared:
+) -> Differences:
     """What differs of an invoice in Stripe.
 
     Args:
@@ -59,24 +105,31 @@ def compare(
         attribution_id: whose it is, when it is no invoice that Postgres knows.
     """
     if by_id is not None:
-        return Compared(_differences(facts, by_id), by_id)
+        return _differences(facts, by_id)
     if facts.status in _GONE or (by_key is not None and _on_its_way(facts, by_key)):
-        return Compared()
+        return []
     if by_key is None:
         what = f"{_amount(facts)}, {facts.status}, says it is {facts.metadata.get(stripe_metadata.INVOICE)}"
-        return Compared([_unknown(Check.WE_KNOW_STRIPES, Kind.UNKNOWN_IN_STRIPE, facts, attribution_id, what)])
+        return [_unknown(Check.WE_KNOW_STRIPES, Kind.UNKNOWN_IN_STRIPE, facts, attribution_id, what)]
     owner = by_key.attribution_id
     if by_key.state in DEAD or by_key.stripe_invoice_id is None:
         what = f"{_amount(facts)}, {facts.status}, while the invoice is {by_key.state} and names no such invoice"
-        return Compared([_unknown(Check.WE_KNOW_STRIPES, Kind.UNKNOWN_IN_STRIPE, facts, owner, what)])
+        return [_unknown(Check.WE_KNOW_STRIPES, Kind.UNKNOWN_IN_STRIPE, facts, owner, what)]
     what = f"{_amount(facts)}, {facts.status}, beside {by_key.stripe_invoice_id}, which Postgres takes for it"
-    return Compared([_unknown(Check.STRIPE_HAS_OURS, Kind.TWICE_IN_STRIPE, facts, owner, what)])
+    return [_unknown(Check.STRIPE_HAS_OURS, Kind.TWICE_IN_STRIPE, facts, owner, what)]
 
 
-def in_motion(facts: StripeInvoiceFacts, record: InvoiceRecord | None, now: datetime, settle: timedelta) -> bool:
-    """Whether either side has changed so lately that the other may not know yet."""
-    times = (facts.changed_at, None if record is None else record.updated_at)
-    return any(at is not None and timedelta() <= now - at < settle for at in times)
+def in_motion(changes: Iterable[datetime | None], now: datetime, quiet: timedelta) -> bool:
+    """Whether a side has changed so lately, within the `quiet` period, that the other may not know yet.
+
+    `changes`: when each side changed last; None if it lacks the object.
+    """
+    return any(at is not None and timedelta() <= now - at < quiet for at in changes)
+
+
+def compare_again_after(quiet: timedelta) -> timedelta:
+    """How long to wait for what is in motion for the `quiet` period at most."""
+    return min(max(quiet / 5, _AGAIN_AFTER_AT_LEAST), _AGAIN_AFTER_AT_MOST)
 
 
 def _on_its_way(facts: StripeInvoiceFacts, record: InvoiceRecord) -> bool:
@@ -87,7 +140,7 @@ def _on_its_way(facts: StripeInvoiceFacts, record: InvoiceRecord) -> bool:
     return making and record.stripe_invoice_id is None and facts.status == "draft"
 
 
-def _differences(facts: StripeInvoiceFacts, record: InvoiceRecord) -> list[tuple[Check, Finding]]:
+def _differences(facts: StripeInvoiceFacts, record: InvoiceRecord) -> Differences:
     if record.state in DEAD and _let_go(facts, record):
         return []
     if facts.status == "deleted" and record.state not in DEAD:
@@ -106,7 +159,7 @@ def _let_go(facts: StripeInvoiceFacts, record: InvoiceRecord) -> bool:
     return taken_off or facts.status in _GONE
 
 
-def _content(facts: StripeInvoiceFacts, record: InvoiceRecord) -> list[tuple[Check, Finding]]:
+def _content(facts: StripeInvoiceFacts, record: InvoiceRecord) -> Differences:
     found = []
     for kind, what, theirs, ours in (
         (Kind.CUSTOMER_DIFFERS, "customer", facts.stripe_customer_id, record.stripe_customer_id),
@@ -116,23 +169,16 @@ def _content(facts: StripeInvoiceFacts, record: InvoiceRecord) -> list[tuple[Che
             found.append(_differs(kind, record, f"{what} {theirs} in Stripe, {ours} in Postgres"))
     own = record.charge_on is ChargeOn.OWN
     amount, digest = (facts.subtotal, facts.lines_digest) if own else (facts.our_amount, facts.our_lines_digest)
-    wanted, wanted_digest = record.amount, record.accepted_digest or lines_digest(expected_lines(record))
-    if record.accepted_subtotal is not None:
-        wanted = record.accepted_subtotal
-    if amount != wanted:
-        theirs, ours = format_amount(amount, facts.currency), format_amount(wanted, record.currency)
+    wanted = expected_figures(record)
+    if amount != wanted.subtotal:
+        theirs, ours = format_amount(amount, facts.currency), format_amount(wanted.subtotal, record.currency)
         found.append(_differs(Kind.AMOUNT_DIFFERS, record, f"{theirs} before tax in Stripe, {ours} in Postgres"))
-    elif digest != wanted_digest:
+    elif digest != wanted.digest:
         what = f"its lines come to {format_amount(amount, facts.currency)} as ours do, but are others"
         found.append(_differs(Kind.LINES_DIFFER, record, what))
-    for key, ours in (
-        (stripe_metadata.INVOICE, record.key),
-        (stripe_metadata.REPORT_ID, record.report_id),
-        (stripe_metadata.ATTRIBUTION_ID, record.attribution_id),
-        (stripe_metadata.BILLING_PERIOD, record.billing_period),
-    ):
-        if facts.metadata.get(key) != ours:
-            what = f"metadata {key}: {facts.metadata.get(key) or 'none'} in Stripe, {ours} in Postgres"
+    for key, expected in expected_metadata(record).items():
+        if facts.metadata.get(key) != expected:
+            what = f"metadata {key}: {facts.metadata.get(key) or 'none'} in Stripe, {expected} in Postgres"
             found.append(_differs(Kind.METADATA_DIFFERS, record, what))
     return found
 

@@ -1,0 +1,86 @@
+"""Adopts what only Stripe has: its invoice, by the report that its metadata names, becomes what Postgres says."""
+
+from __future__ import annotations
+
+from activities.postgres.scopes import claim_scope
+from billing.assessment.assessment import ClaimScope
+from billing.errors import MismatchError, ReportError
+from billing.invoice.key import InvoiceReason, key_subject
+from billing.invoice.record import InvoiceRecord
+from billing.invoice.states import InvoiceState
+from billing.periods import BillingPeriod
+from billing.pricing.rating import RateCard
+from billing.report.format import ReportHeader, StoredReport
+from contracts import stripe_metadata
+from contracts.messages.invoices import StripeInvoiceSnapshot
+from contracts.messages.recovery import AdoptReport, ReportAdopted
+from settings import Settings
+from storage.postgres.database import Database
+from storage.recovery.adoption import StripeSide, adopt_invoice
+from storage.reports.store import ReportStore
+
+
+class Adopter:
+    """Each adoption is one transaction under the account's lock. Idempotent."""
+
+    def __init__(self, db: Database, reports: ReportStore, rate_card: RateCard, settings: Settings) -> None:
+        self._db = db
+        self._reports = reports
+        self._rate_card = rate_card
+        self._settings = settings
+
+    async def adopt_draft(self, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> bool:
+        """Adopt what a draft of ours has become in Stripe, if that names another report; returns whether it was.
+
+        The draft may be from before Postgres was restored: what Stripe was told since then counts.
+
+        Raises:
+            MismatchError: that report cannot be read.
+            PermanentError: as `adopt`.
+        """
+        named = snapshot.metadata.get(stripe_metadata.REPORT_ID)
+        if record.state is not InvoiceState.DRAFT or named in (None, "", record.report_id):
+            return False
+        found = AdoptReport(
+            invoice_key=record.key,
+            report_id=named,
+            stripe_invoice_id=snapshot.stripe_invoice_id,
+            stripe_customer_id=snapshot.stripe_customer_id,
+            status=snapshot.status,
+        )
+        outcome = await self.adopt(found, its_own=True)
+        if outcome.unreadable is not None:
+            raise MismatchError(f"Postgres has the report {record.report_id}: {outcome.unreadable}")
+        return outcome.adopted
+
+    async def adopt(self, found: AdoptReport, *, its_own: bool) -> ReportAdopted:
+        """Adopt one, unless Postgres has it as Stripe has it. `its_own`: its own workflow asks for it.
+
+        Raises:
+            PermanentError: it cannot be, though its report can be read; the message says what to do.
+        """
+        try:
+            header, claims = await self._reports.read_claims(found.report_id)
+            if header.invoice_key != found.invoice_key:
+                raise ReportError(f"report {found.report_id} is that of {header.invoice_key}")
+        except ReportError as error:
+            return ReportAdopted(
+                adopted=False, unreadable=f"{found.stripe_invoice_id} is {found.invoice_key} in Stripe: {error}"
+            )
+        side = StripeSide(found.stripe_invoice_id, found.status, found.stripe_customer_id)
+        report = StoredReport(found.report_id, header, claims)
+        scope = self._scope(header, found.stripe_invoice_id)
+        return ReportAdopted(
+            adopted=await adopt_invoice(self._db, scope, self._rate_card, report, side, its_own=its_own)
+        )
+
+    def _scope(self, header: ReportHeader, stripe_invoice_id: str) -> ClaimScope:
+        return claim_scope(
+            self._settings,
+            BillingPeriod.parse(header.billing_period),
+            header.reason,
+            key_subject(header.invoice_key)[0],
+            cutoff=header.cutoff,
+            attribution_id=header.attribution_id,
+            stripe_invoice_id=stripe_invoice_id if header.reason is InvoiceReason.SUBSCRIPTION else None,
+        )

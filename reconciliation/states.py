@@ -1,0 +1,50 @@
+"""The states through which an invoice goes to match Stripe's status."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.invoice.record import InvoiceRecord
+from billing.invoice.states import DEAD, InvoiceState
+from contracts.messages.invoices import StripeInvoiceSnapshot
+
+_S = InvoiceState
+_UNBILLED = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED})
+
+Path = list[tuple[InvoiceState, datetime]]
+"""States in the order in which they are reached, each with its instant."""
+
+
+def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now: datetime) -> Path:
+    """The states that the invoice has yet to go through to match Stripe's; `now` is the instant of the rest.
+
+    Empty when it is there already, or when the snapshot is older than what Postgres knows. A blocked invoice follows
+    Stripe only when the invoice is gone there; otherwise it waits for the operator.
+    """
+    path = _path(snapshot, now)
+    if record.state in DEAD or record.state is _S.PAID:
+        return []
+    if record.state is _S.BLOCKED:
+        return [(state, at) for state, at in path if state in DEAD]
+    if record.state in _UNBILLED:
+        return path
+    reached = {_S.FINALIZED, _S.BILLED, record.state}
+    return [(state, at) for state, at in path if state not in reached]
+
+
+def _path(snapshot: StripeInvoiceSnapshot, now: datetime) -> Path:
+    """From the draft to Stripe's status."""
+    match snapshot.status:
+        case "deleted":
+            return [(_S.DELETED, now)]
+        case "void":
+            return [(_S.VOIDED, snapshot.voided_at or now)]
+        case "open" | "paid" | "uncollectible":
+            path = [(_S.FINALIZED, snapshot.finalized_at or now), (_S.BILLED, now)]
+            if snapshot.status == "paid":
+                path.append((_S.PAID, snapshot.paid_at or now))
+            elif snapshot.status == "uncollectible":
+                path.append((_S.UNCOLLECTIBLE, snapshot.marked_uncollectible_at or now))
+            return path
+        case _:
+            return []
