@@ -44,7 +44,7 @@ async def audit(url: str) -> AuditRun:
             started = time.perf_counter()
             record = await run_database_check(
                 database, audit_id, check, AuditScope(), stuck_after=stuck_after, bill_after=None, rate_card=card,
-                now=_NOW, heartbeat=None,
+                now=_NOW,
             )  # fmt: skip
             seconds[str(check)] = time.perf_counter() - started
             figures[str(check)] = dict(record.figures)

@@ -89,6 +89,7 @@ OPEN = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED, _S.BLOCKED})
 
 _CANNOT_BE_VOIDED = DEAD | {_S.PAID}
 
+
 def check_transition(current: InvoiceState, wanted: InvoiceState) -> bool:
     """Whether `wanted` is a step from `current` (True) or already reached (False).
 

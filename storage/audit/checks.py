@@ -6,9 +6,7 @@ share no statement with what claims and explains: a mistake there must show here
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -36,8 +34,6 @@ from storage.audit.runs import CheckRecord, clear_check, record_check
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
-_BEAT_SECONDS = 5.0
-
 _CHECKS: dict[Check, Callable[[AsyncConnection, AuditInput], Awaitable[Figures]]] = {
     Check.NEVER_TWICE: audit_never_twice.check,
     Check.CONSERVATION: audit_conservation.check,
@@ -57,46 +53,23 @@ async def run_database_check(
     bill_after: datetime | None,
     rate_card: RateCard,
     now: datetime,
-    heartbeat: Callable[[], None] | None,
     zone: tzinfo = UTC,
     policy: Policy = DEFAULT_POLICY,
 ) -> CheckRecord:
     """Make one of `DATABASE_CHECKS` for an audit that was begun, and record it with its figures and findings.
 
     What an earlier try found is forgotten. `now` is until when running instances count, and what ages are measured
-    by; `bill_after`, `zone` (of the billing periods) and `policy` are the deployment's. `heartbeat` is called every
-    few seconds while it lasts.
+    by; `bill_after`, `zone` (of the billing periods) and `policy` are the deployment's.
 
     Raises:
         DatabaseUnavailableError: call again.
     """
     given = AuditInput(audit_id, check, scope, stuck_after, bill_after, rate_card, now, zone, policy)
     identity = {"audit_id": audit_id, "check_name": str(check)}
-    async with _beating(heartbeat), db.transaction(snapshot=True) as connection:
+    async with db.transaction(snapshot=True) as connection:
         await connection.execute(statement("audit/checks", "tune"))
         await clear_check(connection, audit_id, check)
         figures = await _CHECKS[check](connection, given)
         await record_check(connection, audit_id, check, figures)
         found = await connection.execute(statement("audit/checks", "discrepancies"), identity)
         return CheckRecord(check, figures, int(found.scalar_one()))
-
-
-@contextlib.asynccontextmanager
-async def _beating(heartbeat: Callable[[], None] | None) -> AsyncIterator[None]:
-    """Statements are long: the heart beats beside them."""
-    if heartbeat is None:
-        yield
-        return
-    beats = asyncio.create_task(_beat(heartbeat))
-    try:
-        yield
-    finally:
-        beats.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await beats
-
-
-async def _beat(heartbeat: Callable[[], None]) -> None:
-    while True:
-        heartbeat()
-        await asyncio.sleep(_BEAT_SECONDS)

@@ -61,7 +61,6 @@ async def audit(
         bill_after=bill_after,
         rate_card=rate_card,
         now=now or datetime.now(UTC),
-        heartbeat=None,
         **more,
     )
     findings = [finding async for _, finding in audit_findings(db, audit_id)]

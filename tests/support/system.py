@@ -227,7 +227,7 @@ async def discrepancies(system: System) -> list[Finding]:
         if check is not Check.NOTHING_STUCK:
             await run_database_check(
                 system.db, "in-the-end", check, scope, stuck_after=stuck_after, bill_after=system.settings.bill_after,
-                rate_card=load_rate_card(system.settings.rate_card), now=datetime.now(UTC), heartbeat=None,
+                rate_card=load_rate_card(system.settings.rate_card), now=datetime.now(UTC),
                 zone=system.settings.zone,
             )  # fmt: skip
     found = [finding async for _, finding in audit_findings(system.db, "in-the-end")]

@@ -84,7 +84,6 @@ class AuditActivities:
                 bill_after=self._settings.bill_after,
                 rate_card=self._rate_card,
                 now=datetime.now(UTC),
-                heartbeat=activity.heartbeat,
                 zone=self._settings.zone,
                 policy=policy_of(self._settings),
             )
