@@ -22,15 +22,12 @@ from contracts.messages.subscriptions import (
     SubscriptionFault,
 )
 from contracts.names import Activities
+from reconciliation.subscriptions import NEVER_SERVED, PAUSED, open_beside, other_windows, parts_of
 from settings import Settings
 from storage.accounts import accounts, policies
 from storage.accounts.accounts import AccountConflictError, AccountRecord, NewAccount
 from storage.accounts.subscription_faults import forget_fault, record_fault
 from storage.postgres.database import Database
-
-# Before its first payment Stripe serves nothing, and may never.
-_PAUSED = "paused"
-_NOT_STARTED = frozenset({"incomplete", "incomplete_expired"})
 
 
 class AccountActivities:
@@ -64,7 +61,7 @@ class AccountActivities:
                 currency=found.currency,
                 bill_after=found.started if apply.seen_at_creation else datetime.now(UTC),
             )
-            if found.status in _NOT_STARTED:
+            if found.status in NEVER_SERVED:
                 if found.status == "incomplete" and apply.seen_at_creation:
                     # Once it is paid for, it is charged from its start, whatever news comes first then.
                     await accounts.add_account(self._db, attribution_id, new)
@@ -74,10 +71,10 @@ class AccountActivities:
     async def _apply(
         self, apply: ApplySubscription, account: AccountRecord | None, attribution_id: str, new: NewAccount
     ) -> SubscriptionApplied:
-        parts = parts_of(apply.subscription, account, apply.heard)
+        parts = parts_of(apply.subscription, account, apply.heard or datetime.now(UTC))
         window = None
         for found in parts:
-            for other in _open_beside(account, found):
+            for other in open_beside(account, found):
                 # Its end may not have come through yet: events come in any order, or never.
                 if other.name and other.name not in apply.looked_at:
                     return SubscriptionApplied(
@@ -94,7 +91,7 @@ class AccountActivities:
         note = f"Window of {attribution_id} from {window.started.isoformat()} {until}."
         applied = _applied(attribution_id, note, ended=found.ended)
         draft = await self._final_draft(attribution_id, found)
-        return applied.model_copy(update={"final_draft": draft, "paused": found.status == _PAUSED})
+        return applied.model_copy(update={"final_draft": draft, "paused": found.status == PAUSED})
 
     async def _final_draft(self, attribution_id: str, found: StripeSubscriptionSnapshot) -> str | None:
         """The draft that Stripe made when it was cancelled, if the account is charged on that."""
@@ -143,7 +140,7 @@ class AccountActivities:
         for subscription in sorted(found.subscriptions, key=lambda each: each.started):
             try:
                 known = await accounts.get_account(self._db, attribution_id)
-                for part in parts_of(subscription, known):
+                for part in parts_of(subscription, known, datetime.now(UTC)):
                     known = await accounts.get_account(self._db, attribution_id)
                     await self._place(attribution_id, known, part, None)
             except PermanentError as error:
@@ -183,7 +180,7 @@ class AccountActivities:
             AccountConflictError: two windows would be open at once, or one would be in two pieces.
         """
         asked = Window(found.started, found.ended, found.stripe_subscription_id)
-        placed = place(asked, _others(account, found)) if found.started != found.ended else None
+        placed = place(asked, other_windows(account, found)) if found.started != found.ended else None
         # Of two that clash, storage says which.
         window = asked if isinstance(placed, Clash) else placed or Window(found.started, found.started)
         await accounts.apply_subscription_window(
@@ -245,38 +242,6 @@ class AccountActivities:
             raise AccountConflictError(f"{fault.column}: {fault.reason}")
 
 
-def parts_of(
-    found: StripeSubscriptionSnapshot, account: AccountRecord | None, heard: datetime | None = None
-) -> list[StripeSubscriptionSnapshot]:
-    """A subscription's windows: one, or two around a pause that was seen.
-
-    Stripe pauses only at the end of a trial without a payment method. When it was resumed, Stripe tells by the billing
-    cycle's anchor, unless that was to stay; then by the event. An anchor alone proves no pause: plans move it too.
-    https://docs.stripe.com/billing/subscriptions/trials#create-free-trials-without-payment
-    """
-    pause = found.trial_end
-    if pause is None:
-        return [found]
-    before = found.model_copy(update={"ended": pause})
-    if found.status == _PAUSED:
-        return [before]
-    own = {
-        window.part: window
-        for window in (account.windows if account else ())
-        if window.stripe_subscription_id == found.stripe_subscription_id
-    }
-    if 1 not in own or own[1].ended != pause:
-        return [found]
-    if found.ended is not None and found.ended <= pause:
-        return [before]
-    anchor = found.billing_cycle_anchor
-    moved = anchor if anchor is not None and anchor > pause else None
-    resumed = own[2].started if 2 in own else moved or heard or datetime.now(UTC)
-    if found.ended is not None and found.ended <= resumed:
-        return [before]
-    return [before, found.model_copy(update={"started": resumed, "part": 2})]
-
-
 def _live(found: StripeAccount) -> StripeSubscriptionSnapshot | None:
     return next((each for each in found.subscriptions if each.ended is None), None)
 
@@ -290,22 +255,3 @@ def _check_form(attribution_id: str) -> None:
 
 def _applied(attribution_id: str, note: str, ended: datetime | None = None) -> SubscriptionApplied:
     return SubscriptionApplied(attribution_id=attribution_id, ended=ended, note=note)
-
-
-def _others(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
-    """The account's windows but the subscription's own, and but one from a file that is going to be its own."""
-    return [
-        Window(window.started, window.ended, window.stripe_subscription_id)
-        for window in (account.windows if account else ())
-        if (window.stripe_subscription_id, window.part) != (found.stripe_subscription_id, found.part)
-        and not (window.stripe_subscription_id is None and window.started == found.started)
-    ]
-
-
-def _open_beside(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
-    """The account's other open windows that this subscription would overlap."""
-    return [
-        other
-        for other in _others(account, found)
-        if other.ended is None and (found.ended is None or found.ended > other.started)
-    ]

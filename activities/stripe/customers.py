@@ -23,9 +23,8 @@ from contracts.messages.subscriptions import (
     SubscriptionRef,
 )
 from contracts.names import Activities
+from reconciliation.subscriptions import NEVER_SERVED
 
-# Stripe starts to serve a subscription in these states only after a first payment, if ever.
-_NEVER_SERVED = frozenset({"incomplete", "incomplete_expired"})
 _PAGE = 100
 _LISTS_AT_ONCE = 4
 _SUBSCRIPTIONS = "subscriptions:"
@@ -125,7 +124,7 @@ class StripeCustomerActivities:
         snapshots, faults = [], []
         for subscription in map(as_dict, found.data):
             customer = subscription["customer"]
-            if _named(customer) or customer.get("deleted") or subscription["status"] in _NEVER_SERVED:
+            if _named(customer) or customer.get("deleted") or subscription["status"] in NEVER_SERVED:
                 continue
             snapshot = _subscription(subscription, customer)
             if snapshot.attribution_id and not is_attribution_id(snapshot.attribution_id):
@@ -142,7 +141,7 @@ class StripeCustomerActivities:
     async def _account(self, customer: dict[str, Any], attribution_id: str) -> StripeAccount:
         page = await self._subscriptions.list_async({"customer": customer["id"], "status": "all", "limit": _PAGE})
         subscriptions = [_subscription(each, customer) for each in await all_of(page)]
-        served = [s for s in subscriptions if s.status not in _NEVER_SERVED]
+        served = [s for s in subscriptions if s.status not in NEVER_SERVED]
         currency = customer.get("currency") or (served[0].currency if served else "usd")
         return StripeAccount(
             attribution_id=attribution_id,

@@ -1,0 +1,100 @@
+"""A subscription's windows around a pause, and those of others that are in its way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from billing.accounts.plan import AccountRecord, WindowRecord
+from contracts.messages.subscriptions import StripeSubscriptionSnapshot
+from reconciliation.subscriptions import open_beside, other_windows, parts_of
+
+Span = tuple[datetime, datetime | None]
+
+
+def may(day: int) -> datetime:
+    return datetime(2022, 5, day, tzinfo=UTC)
+
+
+def subscription(status: str = "active", **changes: Any) -> StripeSubscriptionSnapshot:
+    values: dict[str, Any] = {
+        "stripe_subscription_id": "sub_1",
+        "stripe_customer_id": "cus_1",
+        "currency": "usd",
+        "attribution_id": "team:a",
+        "started": may(1),
+        "ended": None,
+    }
+    return StripeSubscriptionSnapshot(status=status, **{**values, **changes})
+
+
+def account(*windows: tuple[str | None, datetime, datetime | None, int]) -> AccountRecord:
+    records = tuple(
+        WindowRecord(number, "team:a", name, started, ended, part)
+        for number, (name, started, ended, part) in enumerate(windows, 1)
+    )
+    return AccountRecord("team:a", "cus_1", "usd", None, may(1), records)
+
+
+PAUSED_BEFORE = account(("sub_1", may(1), may(10), 1))
+RESUMED_BEFORE = account(("sub_1", may(1), may(10), 1), ("sub_1", may(15), None, 2))
+
+
+@pytest.mark.parametrize(
+    ("found", "known", "expected"),
+    [
+        (subscription(), None, [(may(1), None)]),
+        (subscription(ended=may(5)), PAUSED_BEFORE, [(may(1), may(5))]),
+        (subscription("paused", trial_end=may(10)), None, [(may(1), may(10))]),
+        (subscription(trial_end=may(10)), None, [(may(1), None)]),
+        (subscription(trial_end=may(10)), account(("sub_1", may(1), None, 1)), [(may(1), None)]),
+        (subscription(trial_end=may(10)), PAUSED_BEFORE, [(may(1), may(10)), (may(20), None)]),
+        (
+            subscription(trial_end=may(10), billing_cycle_anchor=may(12)),
+            PAUSED_BEFORE,
+            [(may(1), may(10)), (may(12), None)],
+        ),
+        (
+            subscription(trial_end=may(10), billing_cycle_anchor=may(1)),
+            PAUSED_BEFORE,
+            [(may(1), may(10)), (may(20), None)],
+        ),
+        (
+            subscription(trial_end=may(10), billing_cycle_anchor=may(12)),
+            RESUMED_BEFORE,
+            [(may(1), may(10)), (may(15), None)],
+        ),
+        (subscription(trial_end=may(10), ended=may(9)), PAUSED_BEFORE, [(may(1), may(10))]),
+        (subscription(trial_end=may(10), ended=may(15)), RESUMED_BEFORE, [(may(1), may(10))]),
+        (
+            subscription(trial_end=may(10), ended=may(16)),
+            RESUMED_BEFORE,
+            [(may(1), may(10)), (may(15), may(16))],
+        ),
+    ],
+)
+def test_a_pause_that_was_seen_makes_two_windows(
+    found: StripeSubscriptionSnapshot, known: AccountRecord | None, expected: list[Span]
+) -> None:
+    parts = parts_of(found, known, may(20))
+    assert [(part.started, part.ended) for part in parts] == expected
+    assert [part.part for part in parts] == [1, 2][: len(parts)]
+
+
+def test_its_own_windows_and_the_files_that_becomes_its_own_are_not_in_its_way() -> None:
+    known = account(
+        ("sub_1", may(1), None, 1), ("sub_2", may(2), may(3), 1), (None, may(1), may(2), 1), (None, may(4), None, 1)
+    )
+    assert [(each.name, each.started) for each in other_windows(known, subscription())] == [
+        ("sub_2", may(2)),
+        (None, may(4)),
+    ]
+    assert other_windows(None, subscription()) == []
+
+
+@pytest.mark.parametrize(("ended", "expected"), [(None, 1), (may(5), 1), (may(4), 0), (may(3), 0)])
+def test_an_open_window_is_in_the_way_of_what_lasts_beyond_its_start(ended: datetime | None, expected: int) -> None:
+    known = account(("sub_2", may(4), None, 1), ("sub_3", may(1), may(3), 1))
+    assert len(open_beside(known, subscription(ended=ended))) == expected
