@@ -11,11 +11,11 @@ from contracts.messages.invoices import StripeInvoiceSnapshot
 _S = InvoiceState
 _UNBILLED = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED})
 
-Path = list[tuple[InvoiceState, datetime]]
+StatePath = list[tuple[InvoiceState, datetime]]
 """States in the order in which they are reached, each with its instant."""
 
 
-def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now: datetime) -> Path:
+def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now: datetime) -> StatePath:
     """The states that the invoice has yet to go through to match Stripe's; `now` is the instant of the rest.
 
     Empty when it is there already, or when the snapshot is older than what Postgres knows. A blocked invoice follows
@@ -32,7 +32,7 @@ def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now:
     return [(state, at) for state, at in path if state not in reached]
 
 
-def _path(snapshot: StripeInvoiceSnapshot, now: datetime) -> Path:
+def _path(snapshot: StripeInvoiceSnapshot, now: datetime) -> StatePath:
     """From the draft to Stripe's status."""
     match snapshot.status:
         case "deleted":

@@ -11,7 +11,7 @@ from billing.report.check import LineSum
 from billing.report.format import StoredReport
 from contracts import stripe_metadata
 from contracts.messages.invoices import StripeInvoiceSnapshot
-from reconciliation.states import Path
+from reconciliation.states import StatePath
 from storage.invoices import invoices as store
 from storage.invoices.decisions import record_payment_attempts
 from storage.postgres.database import Database
@@ -44,7 +44,7 @@ async def claimed_by_line(db: Database, record: InvoiceRecord) -> dict[int, Line
     return {line.line_no: LineSum(line.duration_us, line.claims) for line in found}
 
 
-async def apply(db: Database, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, path: Path) -> None:
+async def apply(db: Database, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, path: StatePath) -> None:
     """Move the invoice along `path`, then keep how often Stripe has tried to charge it."""
     for state, at in path:
         await store.move_invoice(db, record.key, state, at)
