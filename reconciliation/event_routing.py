@@ -9,10 +9,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from billing.attribution import is_attribution_id
-from billing.errors import InputError
+from billing.invoice.key import InvoiceKey
 from billing.invoice.states import DEAD, InvoiceState
-from billing.periods import BillingPeriod
 from contracts import stripe_metadata, workflow_ids
 from contracts.messages.invoices import StripeEvent
 from contracts.messages.wake_up import WakeUp
@@ -85,9 +83,6 @@ def is_satisfied(types: Iterable[str], state: InvoiceState | None) -> bool:
 
 # Stripe's own ids are letters, digits and underscores; nothing else may get into workflow ids and logs.
 _STRIPE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_KEY_TAIL = re.compile(r"[a-z_]{1,32}(/[A-Za-z0-9][A-Za-z0-9._-]{0,254}){0,2}")
-"""Of an invoice key, what follows period and attribution id: reason, subject, ordinal."""
-_LONGEST_KEY = 500  # a metadata value's length in Stripe
 
 
 _THIN = "v2."  # objects of Stripe's thin events, which have no snapshot; none of them is known here
@@ -158,20 +153,19 @@ def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
 
 def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
     metadata = invoice.get("metadata")
-    key = metadata.get(stripe_metadata.INVOICE) if isinstance(metadata, dict) else None
-    if not isinstance(key, str) or not _is_key(key):
+    key = InvoiceKey.in_metadata(metadata.get(stripe_metadata.INVOICE) if isinstance(metadata, dict) else None)
+    if key is None:
         return _unlinked(event, invoice)
     if event.type == INVOICE_CREATED:
         return Unheeded.IGNORED  # we made it ourselves
-    period, attribution_id, *_ = key.split("/")
     return WakeUp(
         workflow=Workflows.INVOICE,
-        workflow_id=workflow_ids.invoice(key),
-        input={"invoice_key": key},
+        workflow_id=workflow_ids.invoice(str(key)),
+        input={"invoice_key": str(key)},
         event=event,
-        summary=f"Invoice of {attribution_id} for {period}, woken by {event.type}",
-        attribution_id=attribution_id,
-        billing_period=period,
+        summary=f"Invoice of {key.attribution_id} for {key.period}, woken by {event.type}",
+        attribution_id=key.attribution_id,
+        billing_period=key.period,
     )
 
 
@@ -233,17 +227,6 @@ def _dispute(event: StripeEvent, dispute: dict[str, Any]) -> WakeUp | Unheeded:
         event=event,
         summary=f"Dispute {dispute_id}",
     )
-
-
-def _is_key(key: str) -> bool:
-    period, attribution_id, tail = [*key.split("/", 2), "", ""][:3]
-    if len(key) > _LONGEST_KEY or not is_attribution_id(attribution_id) or not _matches(_KEY_TAIL, tail):
-        return False
-    try:
-        BillingPeriod.parse(period)
-    except InputError:
-        return False
-    return True
 
 
 def _matches(pattern: re.Pattern[str], value: object) -> bool:

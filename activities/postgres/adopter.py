@@ -5,7 +5,7 @@ from __future__ import annotations
 from activities.postgres.scopes import claim_scope
 from billing.assessment.assessment import ClaimScope
 from billing.errors import MismatchError, ReportError
-from billing.invoice.key import InvoiceReason, key_subject
+from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
@@ -79,7 +79,7 @@ class Adopter:
             self._settings,
             BillingPeriod.parse(header.billing_period),
             header.reason,
-            key_subject(header.invoice_key)[0],
+            InvoiceKey.parse(header.invoice_key).subject,
             cutoff=header.cutoff,
             attribution_id=header.attribution_id,
             stripe_invoice_id=stripe_invoice_id if header.reason is InvoiceReason.SUBSCRIPTION else None,

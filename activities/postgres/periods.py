@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 from activities.postgres.period_limits import PeriodLimits
 from activities.postgres.scopes import claim_scope
 from activities.step import step
-from billing.invoice.key import InvoiceReason, invoice_key
+from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.policy import ChargeOn
 from billing.periods import BillingPeriod
 from billing.pricing.rating import RateCard
@@ -123,9 +123,9 @@ class PeriodActivities:
             if claimed.keys:
                 return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Settled by {claimed.keys[0]}.")
             open_keys = await invoices.unsettled_keys(self._db, str(period), "", None, cancelled.attribution_id)
-            own = invoice_key(str(period), cancelled.attribution_id, InvoiceReason.CANCELLATION, subject)
+            own = InvoiceKey(str(period), cancelled.attribution_id, InvoiceReason.CANCELLATION, subject)
             for key in open_keys:
-                if key == own or key.startswith(f"{own}/"):
+                if InvoiceKey.parse(key).first == own:
                     return CancellationClaimed(invoice_key=key, note=f"Settled by {key}.")
             if claimed.blocked:
                 return CancellationClaimed(

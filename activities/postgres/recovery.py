@@ -7,6 +7,7 @@ from temporalio import activity
 from activities.postgres.adopter import Adopter
 from activities.step import step
 from billing.errors import PermanentError
+from billing.invoice.key import InvoiceKey
 from contracts.messages.recovery import AdoptInvoices, AdoptReport, InvoicesAdopted, ReportAdopted
 from contracts.names import Activities
 from storage.accounts import accounts
@@ -63,8 +64,7 @@ class RecoveryActivities:
     async def _lost(self, found: AdoptReport) -> bool:
         """Whether it is of an account of ours, and Postgres does not have it. Another deployment may have the account
         in Stripe as well, but not in this database."""
-        _, _, rest = found.invoice_key.partition("/")
-        attribution_id = rest.partition("/")[0]
-        if await accounts.get_account(self._db, attribution_id) is None or found.status == "void":
+        key = InvoiceKey.in_metadata(found.invoice_key)
+        if key is None or found.status == "void" or await accounts.get_account(self._db, key.attribution_id) is None:
             return False
         return await invoices.load_invoice(self._db, found.invoice_key) is None

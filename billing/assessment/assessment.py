@@ -10,7 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from billing.errors import PricingError
-from billing.invoice.key import InvoiceReason, invoice_key
+from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy
 from billing.money import format_amount
 from billing.periods import BillingPeriod
@@ -208,7 +208,7 @@ def _draft(
     months: Mapping[str, tuple[Place, ...]],
 ) -> DraftInvoice:
     return DraftInvoice(
-        key=invoice_key(scope.period, account.attribution_id, scope.reason, scope.subject, ordinal=account.ordinal),
+        key=str(InvoiceKey(scope.period, account.attribution_id, scope.reason, scope.subject, account.ordinal)),
         attribution_id=account.attribution_id,
         ordinal=account.ordinal,
         currency=account.currency,

@@ -1,4 +1,4 @@
-"""Credit notes: what they credit, how they are named, and how much they may come to."""
+"""Credit notes: what they credit, their references, and how much they may come to."""
 
 from __future__ import annotations
 
@@ -99,11 +99,6 @@ class LineShare:
     duration_us: int
     credits_per_minute: Decimal
     price_per_credit: Decimal
-
-
-def credit_note_key(invoice_key: str, reference: str) -> str:
-    """`<invoice key>/credit/<reference>`; of a credit note made in Stripe, the reference is Stripe's id."""
-    return f"{invoice_key}/credit/{reference}"
 
 
 def parse_credit(text: str, currency: str) -> int:

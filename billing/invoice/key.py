@@ -1,8 +1,23 @@
-"""The identity of an invoice: its key and why it was made."""
+"""Keys: the deterministic identity of an invoice and of a credit note, and the only code that takes them apart."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeVar
+
+from billing.attribution import parse_attribution_id
+from billing.errors import InputError
+from billing.periods import BillingPeriod
+
+K = TypeVar("K")
+
+_SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_ORDINALS = range(1, 10**9)
+_CREDIT = "/credit/"
+_SHOWN = 80
 
 
 class InvoiceReason(StrEnum):
@@ -14,22 +29,120 @@ class InvoiceReason(StrEnum):
     """On the draft that Stripe made for the subscription's cycle; the subject is that Stripe invoice's id."""
 
 
-def invoice_key(period: str, attribution_id: str, reason: InvoiceReason, subject: str = "", *, ordinal: int = 1) -> str:
-    """The deterministic identity of an invoice, readable and safe in paths, workflow ids and shells.
+@dataclass(frozen=True)
+class InvoiceKey:
+    """`<period>/<attribution id>/<reason>[/<subject>][/<ordinal>]`, safe in paths, workflow ids and shells.
 
     `subject` says which one when an account can have several of a reason in a period (the cancelled Stripe
-    subscription's id). `ordinal` counts up when the invoice before it was voided or deleted.
+    subscription's id); a period's invoice has none. `ordinal` counts up when the invoice before it was voided or
+    deleted; the first is left out of the text.
     """
-    parts = [period, attribution_id, str(reason)]
-    if subject:
-        parts.append(subject)
-    if ordinal > 1:
-        parts.append(str(ordinal))
-    return "/".join(parts)
+
+    period: str
+    attribution_id: str
+    reason: InvoiceReason
+    subject: str = ""
+    ordinal: int = 1
+
+    def __post_init__(self) -> None:
+        """Check each part, so that every key can be parsed again.
+
+        Raises:
+            InputError: a part has another form.
+        """
+        BillingPeriod.parse(self.period)
+        parse_attribution_id(self.attribution_id)
+        named = _SUBJECT.fullmatch(self.subject) is not None
+        if self.subject if self.reason is InvoiceReason.PERIOD else not named:
+            raise InputError(f"{self.subject[:_SHOWN]!r} is not the subject of an invoice made for {self.reason}")
+        if self.ordinal not in _ORDINALS:
+            raise InputError(f"{self.ordinal} is not the ordinal of an invoice: the first is 1")
+
+    @classmethod
+    def parse(cls, text: str) -> InvoiceKey:
+        """The key in `text`; its own text is `text` again.
+
+        Raises:
+            InputError: it is not an invoice key.
+        """
+        try:
+            period, attribution_id, reason, *rest = text.split("/")
+            subject = "" if reason == InvoiceReason.PERIOD else rest.pop(0)
+            key = cls(period, attribution_id, InvoiceReason(reason), subject, int(rest[0]) if rest else 1)
+        except (ValueError, IndexError, InputError) as error:
+            raise _not_a_key(text) from error
+        if str(key) != text:
+            raise _not_a_key(text)
+        return key
+
+    @classmethod
+    def in_metadata(cls, value: object) -> InvoiceKey | None:
+        """The key that a value of Stripe's metadata is. Returns None if it is none: anybody may write there."""
+        return _parsed(cls.parse, value)
+
+    @property
+    def first(self) -> InvoiceKey:
+        """The key of the first invoice of the same identity: of this one, or of one that it succeeds."""
+        return replace(self, ordinal=1)
+
+    def __str__(self) -> str:
+        parts = [self.period, self.attribution_id, str(self.reason)]
+        if self.subject:
+            parts.append(self.subject)
+        if self.ordinal > 1:
+            parts.append(str(self.ordinal))
+        return "/".join(parts)
 
 
-def key_subject(key: str) -> tuple[str, int]:
-    """(subject, ordinal) of an invoice key; the subject of a period's invoice is empty."""
-    _, _, reason, *rest = key.split("/")
-    subject = "" if reason == InvoiceReason.PERIOD else rest.pop(0)
-    return subject, int(rest[0]) if rest else 1
+@dataclass(frozen=True)
+class CreditNoteKey:
+    """`<invoice key>/credit/<reference>`; the reference of a credit note made in Stripe is Stripe's id.
+
+    What a person may write for a reference is narrower: `CreditOrder.named`.
+    """
+
+    invoice: InvoiceKey
+    reference: str
+
+    def __post_init__(self) -> None:
+        """Check the reference, so that every key can be parsed again.
+
+        Raises:
+            InputError: it has another form.
+        """
+        if not self.reference or "/" in self.reference:
+            raise InputError(f"{self.reference[:_SHOWN]!r} is not the reference of a credit note")
+
+    @classmethod
+    def parse(cls, text: str) -> CreditNoteKey:
+        """The key in `text`; its own text is `text` again.
+
+        Raises:
+            InputError: it is not a credit note key.
+        """
+        invoice, _, reference = text.rpartition(_CREDIT)
+        try:
+            return cls(InvoiceKey.parse(invoice), reference)
+        except InputError as error:
+            raise InputError(
+                f"{text[:_SHOWN]!r} is not a credit note key, for example 2022-05/team:blue/period/credit/case-7"
+            ) from error
+
+    @classmethod
+    def in_metadata(cls, value: object) -> CreditNoteKey | None:
+        """The key that a value of Stripe's metadata is. Returns None if it is none: anybody may write there."""
+        return _parsed(cls.parse, value)
+
+    def __str__(self) -> str:
+        return f"{self.invoice}{_CREDIT}{self.reference}"
+
+
+def _parsed(parse: Callable[[str], K], value: object) -> K | None:
+    try:
+        return parse(value) if isinstance(value, str) else None
+    except InputError:
+        return None
+
+
+def _not_a_key(text: str) -> InputError:
+    return InputError(f"{text[:_SHOWN]!r} is not an invoice key, for example 2022-05/team:blue/period")

@@ -19,9 +19,9 @@ from billing.invoice.credit_notes import (
     SettleTo,
     check_creditable,
     check_left,
-    credit_note_key,
     instance_parts,
 )
+from billing.invoice.key import CreditNoteKey, InvoiceKey
 from billing.invoice.states import InvoiceState
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
@@ -80,13 +80,13 @@ async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> 
         InputError: the invoice is unknown or cannot be credited, nothing or too little is left, or the reference
             names another wish.
     """
-    key = credit_note_key(invoice_key, order.named())
     async with db.transaction() as connection:
         invoice = (
             await connection.execute(statement("invoices/credit_notes", "lock_invoice"), {"key": invoice_key})
         ).first()
         if invoice is None:
             raise InputError(f"there is no invoice {invoice_key!r}: `perdure invoices list` shows their keys")
+        key = str(CreditNoteKey(InvoiceKey.parse(invoice_key), order.named()))
         known = await _load(connection, key)
         if known is not None:
             _check_same(known, order)
@@ -196,26 +196,27 @@ async def bring_in_step(db: Database, stripe_invoice_id: str, notes: Sequence[St
         invoice = found.first()
         if invoice is None:
             return None
-        given = {"invoice_id": invoice.id, **_given(invoice.key, notes)}
+        given = {"invoice_id": invoice.id, **_given(InvoiceKey.parse(invoice.key), notes)}
         await connection.execute(statement("invoices/credit_notes", "take_over"), given)
-        unknown = {"prefix": credit_note_key(invoice.key, ""), "currency": invoice.currency}
-        await connection.execute(statement("invoices/credit_notes", "add_unknown"), {**given, **unknown})
+        unknown = {**given, "currency": invoice.currency}
+        await connection.execute(statement("invoices/credit_notes", "add_unknown"), unknown)
         key: str = invoice.key
         return key
 
 
-def _given(invoice_key: str, notes: Sequence[StripeCreditNote]) -> dict[str, list[Any]]:
+def _given(invoice: InvoiceKey, notes: Sequence[StripeCreditNote]) -> dict[str, list[Any]]:
     """As columns. Of two that name one key the older is ours; the other is recorded for itself."""
     ordered = sorted(notes, key=lambda note: (note.issued_at, note.stripe_credit_note_id))
-    prefix = credit_note_key(invoice_key, "")
     ours: dict[str, str] = {}
     for note in ordered:
-        if note.key and note.key.startswith(prefix):
-            ours.setdefault(note.key, note.stripe_credit_note_id)
+        named = CreditNoteKey.in_metadata(note.key)
+        if named is not None and named.invoice == invoice:
+            ours.setdefault(str(named), note.stripe_credit_note_id)
     key_of = {stripe_id: key for key, stripe_id in ours.items()}
     return {
         "stripe_ids": [note.stripe_credit_note_id for note in ordered],
         "keys": [key_of.get(note.stripe_credit_note_id) for note in ordered],
+        "keys_by_id": [str(CreditNoteKey(invoice, note.stripe_credit_note_id)) for note in ordered],
         "amounts": [note.amount for note in ordered],
         "settle_to": [str(note.settle_to) for note in ordered],
         "reasons": [note.reason for note in ordered],

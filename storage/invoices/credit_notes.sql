@@ -126,7 +126,7 @@ SELECT CASE WHEN given.key IS NULL OR EXISTS (
                 SELECT FROM credit_note AS n
                 WHERE n.key = given.key AND n.stripe_credit_note_id <> given.stripe_credit_note_id
             )
-            THEN CAST(:prefix AS text) || given.stripe_credit_note_id
+            THEN given.key_by_id
             ELSE given.key
        END,
        :invoice_id, 'amount', given.amount, :currency,
@@ -139,9 +139,9 @@ ON CONFLICT DO NOTHING;
 -- name: given
 SELECT *
 FROM unnest(
-    CAST(:stripe_ids AS text[]), CAST(:keys AS text[]), CAST(:amounts AS bigint[]), CAST(:settle_to AS text[]),
-    CAST(:reasons AS text[]), CAST(:issued AS timestamptz[]), CAST(:voided AS timestamptz[])
-) AS given (stripe_credit_note_id, key, amount, settle_to, reason, issued_at, voided_at)
+    CAST(:stripe_ids AS text[]), CAST(:keys AS text[]), CAST(:keys_by_id AS text[]), CAST(:amounts AS bigint[]),
+    CAST(:settle_to AS text[]), CAST(:reasons AS text[]), CAST(:issued AS timestamptz[]), CAST(:voided AS timestamptz[])
+) AS given (stripe_credit_note_id, key, key_by_id, amount, settle_to, reason, issued_at, voided_at)
 
 -- name: credited
 -- Of a period's invoices that are not voided or deleted: what is issued.

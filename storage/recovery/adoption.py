@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.assessment.assessment import BillableAccount, ClaimScope, DraftInvoice
 from billing.errors import PermanentError
-from billing.invoice.key import InvoiceReason, key_subject
+from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.policy import ChargeOn
 from billing.invoice.states import DEAD, InvoiceState
 from billing.periods import BillingPeriod
@@ -133,13 +133,13 @@ async def _forget(connection: AsyncConnection, header: ReportHeader, row: Any) -
 
 
 def _identity(header: ReportHeader) -> dict[str, Any]:
-    subject, ordinal = key_subject(header.invoice_key)
+    key = InvoiceKey.parse(header.invoice_key)
     return {
         "period": header.billing_period,
         "attribution_id": header.attribution_id,
         "reason": str(header.reason),
-        "subject": subject,
-        "ordinal": ordinal,
+        "subject": key.subject,
+        "ordinal": key.ordinal,
     }
 
 
@@ -201,11 +201,10 @@ async def _draft(
         account = await claiming.read_account(connection, scope)
         assessed = await claiming.assess_usage(connection, scope, card, account, usage, anew)
         months = {} if assessed is None else dict(assessed.draft.months)
-    _, ordinal = key_subject(header.invoice_key)
     return DraftInvoice(
         key=header.invoice_key,
         attribution_id=header.attribution_id,
-        ordinal=ordinal,
+        ordinal=InvoiceKey.parse(header.invoice_key).ordinal,
         currency=header.currency,
         stripe_customer_id=None,
         minimum=0,

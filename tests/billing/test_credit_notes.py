@@ -12,7 +12,6 @@ from billing.invoice.credit_notes import (
     LineShare,
     check_creditable,
     check_left,
-    credit_note_key,
     instance_parts,
     parse_credit,
     post_payment_part,
@@ -65,7 +64,6 @@ def test_the_same_wish_has_the_same_name_and_another_another() -> None:
     assert len(set(names)) == len(names)
     assert amount().named() == amount().named() == "amount-5-" + names[0].rpartition("-")[2]
     assert amount(reference="case-7").named() == "case-7"
-    assert credit_note_key("2022-05/team:a/period", "case-7") == "2022-05/team:a/period/credit/case-7"
 
 
 @pytest.mark.parametrize("reference", ["", "a/b", "cn_1", "-x", "x" * 65, "a b"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from billing.invoice.key import InvoiceKey
 from billing.invoice.states import InvoiceState
 from contracts.names import STRIPE_QUEUE
 from tests.cli.conftest import Perdure
@@ -174,7 +175,7 @@ async def test_explain_accounts_for_every_second(system: System, perdure: Perdur
     }
     assert {name: document[name] for name in ("instance_id", "attribution_id", "workspace_class", "runtime_us")} == {
         "instance_id": "i-1",
-        "attribution_id": key.split("/")[1],
+        "attribution_id": InvoiceKey.parse(key).attribution_id,
         "workspace_class": "default",
         "runtime_us": 86_400_000_000,
     }

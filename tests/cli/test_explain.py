@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from billing.invoice.key import InvoiceKey
 from billing.invoice.states import InvoiceState
 from starter.cli.explain.words import timeline
 from storage.invoices.invoices import move_invoice
@@ -40,7 +41,7 @@ async def key(system: System, perdure: Perdure, tmp_path: Path, request: pytest.
 
 
 async def test_an_invoice_is_explained_to_the_last_second(system: System, perdure: Perdure, key: str) -> None:
-    team = key.split("/")[1]
+    team = InvoiceKey.parse(key).attribution_id
     words, ran, long, gap = await asyncio.gather(
         perdure("explain", "--invoice", key),
         perdure("explain", "--invoice", key, "--json"),

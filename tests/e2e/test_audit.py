@@ -14,7 +14,7 @@ from sqlalchemy import text
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.workflow import Info
 
-from activities.postgres.audit import invoices as invoice_audit
+import reconciliation.comparison
 from billing.audit.checks import STRIPE_CHECKS, Check
 from billing.audit.kinds import Kind
 from billing.invoice.credit_notes import CreditKind, CreditOrder
@@ -65,7 +65,7 @@ async def settling(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[System]:
     """What changed in the last minutes is looked at again, every second."""
-    monkeypatch.setattr(invoice_audit, "_LOOK_AGAIN_AT_MOST", timedelta(seconds=1))
+    monkeypatch.setattr(reconciliation.comparison, "_AGAIN_AFTER_AT_MOST", timedelta(seconds=1))
     async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path, settle=120) as running:
         yield running
         await running.admin("clock", {"frozen": False})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from billing.assessment.assessment import Outcome
-from billing.invoice.key import InvoiceReason
+from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import RateCard
@@ -88,7 +88,7 @@ async def _claim_and_compare(db: Database, world: World, scope: ClaimScope, card
     }
     previews = {each.draft.attribution_id: each for each in await preview_page(db, scope, card)}
     result = await claim_page(db, scope, card)
-    made = {key.split("/")[1]: key for key in result.keys}
+    made = {InvoiceKey.parse(key).attribution_id: key for key in result.keys}
     for account in world.accounts:
         name = account.attribution_id
         if name in billed_before or scope.attribution_id not in (None, name):

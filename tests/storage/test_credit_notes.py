@@ -9,6 +9,7 @@ import pytest
 
 from billing.errors import InputError, MismatchError
 from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo
+from billing.invoice.key import CreditNoteKey
 from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
 from storage.invoices import credit_notes as store
@@ -161,7 +162,8 @@ def of_stripe(
 
 async def seen(db: Database) -> dict[str, tuple[str, str | None, int]]:
     return {
-        note.key.split("/credit/")[1]: (note.state, note.stripe_credit_note_id, note.amount) for note in await notes(db)
+        CreditNoteKey.parse(note.key).reference: (note.state, note.stripe_credit_note_id, note.amount)
+        for note in await notes(db)
     }
 
 

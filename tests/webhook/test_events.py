@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from billing.attribution import is_attribution_id
+from billing.invoice.key import InvoiceKey
 from contracts import search_attributes
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from reconciliation.event_routing import ENABLED_EVENTS, INVOICE_EVENTS
@@ -20,9 +21,10 @@ async def test_an_invoice_of_ours_wakes_its_workflow(receiver: Receiver) -> None
     found = await handle.describe()
     assert (found.workflow_type, found.task_queue) == (Workflows.INVOICE, BILLING_QUEUE)
     attributes = found.typed_search_attributes
-    assert attributes[search_attributes.ATTRIBUTION_ID] == key.split("/")[1]
+    attribution_id = InvoiceKey.parse(key).attribution_id
+    assert attributes[search_attributes.ATTRIBUTION_ID] == attribution_id
     assert attributes[search_attributes.BILLING_PERIOD] == "2022-05"
-    assert await found.static_summary() == f"Invoice of {key.split('/')[1]} for 2022-05, woken by invoice.finalized"
+    assert await found.static_summary() == f"Invoice of {attribution_id} for 2022-05, woken by invoice.finalized"
     assert await signals(handle) == [
         {"event_id": "evt_first", "type": "invoice.finalized", "created": "2022-06-01T00:00:00Z"}
     ]

@@ -8,6 +8,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.credit_notes import CreditNoteState
+    from billing.invoice.key import CreditNoteKey, InvoiceKey
     from billing.money import format_amount
     from contracts import search_attributes
     from contracts.messages.credit_notes import (
@@ -107,7 +108,7 @@ class CreditNoteWorkflow:
         return (await local_step(activity, self._ref, LoadedCreditNote)).credit_note
 
     async def _await_operator(self, note: CreditNoteBrief) -> None:
-        reference = note.credit_note_key.rpartition("/")[2]
+        reference = CreditNoteKey.parse(note.credit_note_key).reference
         show(
             f"**Blocked** since {clock()}: {note.blocked_reason}\n\nMend the cause, then "
             f"`perdure invoices credit '{note.invoice_key}' --retry {reference}`; `--withdraw {reference}` gives it up."
@@ -168,7 +169,7 @@ class CreditNotesSyncWorkflow:
             key = await bring_credit_notes_in_step(notes.stripe_invoice_id)
             await workflow.wait_condition(workflow.all_handlers_finished)
         if key is not None:
-            _, attribution_id, *_ = key.split("/")
+            attribution_id = InvoiceKey.parse(key).attribution_id
             workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(attribution_id)])
         show(f"The credit notes of {key} are in step since {clock()}." if key else "Not an invoice of ours: ignored.")
         return CreditedInvoice(invoice_key=key)

@@ -10,6 +10,7 @@ from temporalio.common import TypedSearchAttributes
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
+    from billing.invoice.key import InvoiceKey
     from contracts import search_attributes, workflow_ids
     from contracts.messages.invoices import InvoiceOutcome, InvoiceRef
     from contracts.names import BILLING_QUEUE, Workflows
@@ -23,10 +24,10 @@ async def start_invoice(
     Raises:
         WorkflowAlreadyStartedError: somebody else drives it.
     """
-    period, attribution_id, *_ = key.split("/")
+    named = InvoiceKey.parse(key)
     pairs: list[Pair[Any]] = [
-        Pair(search_attributes.ATTRIBUTION_ID, attribution_id),
-        Pair(search_attributes.BILLING_PERIOD, period),
+        Pair(search_attributes.ATTRIBUTION_ID, named.attribution_id),
+        Pair(search_attributes.BILLING_PERIOD, named.period),
     ]
     if state is not None:
         pairs.append(Pair(search_attributes.INVOICE_STATE, state))
@@ -37,7 +38,7 @@ async def start_invoice(
         task_queue=BILLING_QUEUE,
         result_type=InvoiceOutcome,
         parent_close_policy=ParentClosePolicy.ABANDON,
-        static_summary=f"Invoice of {attribution_id} for {period}",
+        static_summary=f"Invoice of {named.attribution_id} for {named.period}",
         static_details=f"`perdure invoices show '{key}'` shows its lines and state.",
         search_attributes=TypedSearchAttributes(pairs),
     )

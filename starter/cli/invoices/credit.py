@@ -14,9 +14,9 @@ from billing.invoice.credit_notes import (
     CreditNoteState,
     CreditOrder,
     SettleTo,
-    credit_note_key,
     parse_credit,
 )
+from billing.invoice.key import CreditNoteKey, InvoiceKey
 from billing.money import format_amount
 from billing.report.canonical import format_instant
 from contracts import search_attributes, workflow_ids
@@ -165,7 +165,7 @@ async def _request(db: Database, invoice: InvoiceRecord, order: CreditOrder) -> 
 async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:
     from storage.invoices import credit_notes
 
-    note = await credit_notes.load_credit_note(db, credit_note_key(key, reference))
+    note = await credit_notes.load_credit_note(db, str(CreditNoteKey(InvoiceKey.parse(key), reference)))
     if note is None:
         raise InputError(f"invoice {key} has no credit note {reference!r}: `perdure invoices show` shows them")
     if note.state is not CreditNoteState.BLOCKED:
@@ -226,4 +226,5 @@ def _print(note: CreditNoteRecord, *, made: bool) -> None:
         how = "withdrawn" if note.stripe_credit_note_id is None else "voided in Stripe"
         tables.complain(f"{note.key}: {sentence(note)}; it was {how}: name a new --reference to credit again")
     else:
-        tables.complain(f"{note.key}: {sentence(note)}; mend the cause, then --retry {note.key.rpartition('/')[2]}")
+        reference = CreditNoteKey.parse(note.key).reference
+        tables.complain(f"{note.key}: {sentence(note)}; mend the cause, then --retry {reference}")

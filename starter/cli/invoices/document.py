@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from billing.invoice.key import CreditNoteKey
 from billing.invoice.policy import BlockedKind
 from billing.invoice.states import InvoiceState
 from billing.money import format_amount
@@ -119,7 +120,7 @@ def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disp
         )
     tables.print_table(table)
     for note in notes:
-        tables.say(f"Credit note {note.key.rpartition('/')[2]}: {sentence(note)}")
+        tables.say(f"Credit note {CreditNoteKey.parse(note.key).reference}: {sentence(note)}")
     if off := credited(notes):
         net = format_amount(record.amount - off, record.currency)
         tables.say(f"Credited {format_amount(off, record.currency)}, which leaves {net}.")
