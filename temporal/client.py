@@ -65,7 +65,7 @@ def _runtime(metrics_port: int | None) -> Runtime:
 async def register_search_attributes(client: Client) -> None:
     """Register the search attributes that the namespace lacks.
 
-    Temporal Cloud does not allow this by this way: then a warning says which to add by hand.
+    Where the server refuses, as Temporal Cloud does, a warning lists what the namespace must have.
     """
     wanted = {key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in search_attributes.ALL}
     try:

@@ -1,61 +1,41 @@
-"""A person's decisions: Temporal updates of an invoice's or a period's workflow, answered once they are recorded."""
+"""A person's decisions on an invoice or a period: Temporal updates, which return once the decision is recorded."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from temporalio.client import (
     Client,
     RPCError,
-    WithStartWorkflowOperation,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.service import RPCStatusCode
 
 from billing.errors import PerdureError
-from contracts import search_attributes, workflow_ids
+from billing.invoice.key import InvoiceKey
+from contracts import workflow_ids
 from contracts.messages.base import Message
-from contracts.messages.invoices import InvoiceRef
 from contracts.messages.periods import ApprovePeriod, PeriodRef
-from contracts.names import BILLING_QUEUE, Updates, Workflows
+from contracts.names import Updates
+from temporal.start import update_invoice
 
 _PATIENCE = timedelta(seconds=30)
 
 
 class DecisionError(PerdureError):
-    """The decision was refused, or nobody could take it; the message says why."""
+    """The decision was refused, or no worker answered; the message says why."""
 
 
 async def decide(client: Client, invoice_key: str, update: str, decision: Message) -> None:
-    """Have an invoice's workflow take a decision, starting it when it rests.
+    """Have an invoice's workflow record a decision, starting it when it rests.
 
     Raises:
         DecisionError: it was refused, or no worker answers.
         RPCError: Temporal cannot be reached.
     """
-    period, attribution_id, *_ = invoice_key.split("/")
-    start = WithStartWorkflowOperation[Any, Any](
-        Workflows.INVOICE,
-        InvoiceRef(invoice_key=invoice_key),
-        id=workflow_ids.invoice(invoice_key),
-        task_queue=BILLING_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary=f"Invoice of {attribution_id} for {period}: {update} by an operator",
-        static_details=f"`perdure invoices show '{invoice_key}'` shows its lines and state.",
-        search_attributes=TypedSearchAttributes(
-            [
-                SearchAttributePair(search_attributes.ATTRIBUTION_ID, attribution_id),
-                SearchAttributePair(search_attributes.BILLING_PERIOD, period),
-            ]
-        ),
-    )
     try:
-        await client.execute_update_with_start_workflow(
-            update, decision, start_workflow_operation=start, result_type=InvoiceRef, rpc_timeout=_PATIENCE
-        )
+        await update_invoice(client, InvoiceKey.parse(invoice_key), update, decision, _PATIENCE)
     except WorkflowUpdateFailedError as error:
         raise DecisionError(_why(error)) from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
@@ -63,10 +43,10 @@ async def decide(client: Client, invoice_key: str, update: str, decision: Messag
 
 
 async def approve_period(client: Client, period: str, totals: dict[str, int], by: str) -> None:
-    """Let a period go that a brake holds, at these totals, in minor units by currency.
+    """Approve a period that a limit holds, at these totals, in minor units by currency.
 
     Raises:
-        DecisionError: it does not wait, its totals are others by now, or no worker answers.
+        DecisionError: it does not wait, its totals have changed, or no worker answers.
         RPCError: Temporal cannot be reached.
     """
     handle = client.get_workflow_handle(workflow_ids.billing_period(period))

@@ -48,7 +48,7 @@ _LAST_DAY_OF_EVERY_MONTH = 28
 
 @dataclass(frozen=True)
 class ScheduleState:
-    """What the schedule is like now; instants in UTC."""
+    """The state of a schedule; instants in UTC."""
 
     id: str
     paused: bool
@@ -77,7 +77,7 @@ def fires_at(zone: ZoneInfo, delay: timedelta) -> tuple[int, int]:
 
 
 async def set_schedule(client: Client, time_zone: str, delay: timedelta) -> ScheduleState:
-    """Create the monthly schedule, or bring the existing one to these values; one that is paused stays so.
+    """Create the monthly schedule, or update it to these values; a paused schedule stays paused.
 
     Raises:
         InputError: the delay is not possible.
@@ -108,7 +108,7 @@ async def set_schedule(client: Client, time_zone: str, delay: timedelta) -> Sche
 
 
 async def set_catch_up_schedule(client: Client, every: timedelta) -> ScheduleState:
-    """Create the schedule of the catch-up with Stripe's events, or bring it to this interval."""
+    """Create the schedule of the catch-up with Stripe's events, or update it to this interval."""
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
             Workflows.EVENTS_CATCH_UP,
@@ -118,8 +118,7 @@ async def set_catch_up_schedule(client: Client, every: timedelta) -> ScheduleSta
             static_summary="Reads Stripe's events, for what the webhook was not told",
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
-        # A run reads all there is from the cursor on, so that one that is left out is made up for by the next; nor is
-        # there anything in two at once, or in one for each quarter of an hour of an outage.
+        # A run reads everything from the cursor on, so the next run makes up for a skipped one.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
     )
     await _put(client, workflow_ids.CATCH_UP_SCHEDULE, schedule)
@@ -127,7 +126,7 @@ async def set_catch_up_schedule(client: Client, every: timedelta) -> ScheduleSta
 
 
 async def set_audit_schedule(client: Client, hour: int = _AUDIT_HOUR) -> ScheduleState:
-    """Create the schedule of the daily audit of everything, or bring it to this hour in UTC."""
+    """Create the schedule of the daily audit of everything, or update it to this hour in UTC."""
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
             Workflows.AUDIT,
@@ -138,7 +137,7 @@ async def set_audit_schedule(client: Client, hour: int = _AUDIT_HOUR) -> Schedul
             static_details="It ends failed when anything differs: `perdure audit --last` lists what, and what to do.",
         ),
         spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(hour)], comment="every day")]),
-        # One audit sees all there is: none is worth making up for, nor two at once.
+        # An audit covers everything, so a missed one need not be made up for.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=1)),
     )
     await _put(client, workflow_ids.AUDIT_SCHEDULE, schedule)
@@ -146,7 +145,7 @@ async def set_audit_schedule(client: Client, hour: int = _AUDIT_HOUR) -> Schedul
 
 
 async def _put(client: Client, name: str, schedule: Schedule) -> None:
-    """Create the schedule, or change the one that exists; one that is paused stays so."""
+    """Create the schedule, or update it; a paused schedule stays paused."""
     try:
         await client.create_schedule(name, schedule)
     except ScheduleAlreadyRunningError:
@@ -177,7 +176,7 @@ async def list_schedules(client: Client) -> AsyncIterator[ScheduleState]:
 
 
 async def pause_schedule(client: Client, note: str, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
-    """Pause it. The note keeps since when, so that `resume_schedule` can catch up; pausing again changes nothing."""
+    """Pause a schedule. The note keeps the instant, for `resume_schedule` to catch up from. Idempotent."""
     if not (await schedule_state(client, name)).paused:
         handle = client.get_schedule_handle(name)
         await handle.pause(note=f"{_PAUSED_AT}{datetime.now(UTC).isoformat()}" + (f": {note}" if note else ""))
@@ -185,9 +184,9 @@ async def pause_schedule(client: Client, note: str, name: str = workflow_ids.MON
 
 
 async def resume_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
-    """Resume it, and run the months that the pause has swallowed: Temporal does not catch those up itself.
+    """Resume a schedule; the monthly one also runs the months that it missed, which Temporal does not do itself.
 
-    The next catch-up reads by itself what came meanwhile, the next audit looks at all there is.
+    The next catch-up reads on from its cursor, and the next audit covers everything.
     """
     state = await schedule_state(client, name)
     if name != workflow_ids.MONTHLY_SCHEDULE:
@@ -213,7 +212,7 @@ async def resume_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHED
 
 
 async def trigger_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
-    """Run it now: the monthly one bills the period that ended last."""
+    """Run a schedule now; the monthly one bills the period that ended last."""
     await schedule_state(client, name)
     monthly = name == workflow_ids.MONTHLY_SCHEDULE
     overlap = ScheduleOverlapPolicy.BUFFER_ALL if monthly else ScheduleOverlapPolicy.SKIP

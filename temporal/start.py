@@ -1,35 +1,215 @@
-"""Starting and waking workflows."""
+"""The one door to Temporal: how each workflow is started or woken from outside of workflows.
+
+Every start names the workflow by its registered name, its id (`contracts/workflow_ids.py`), the queue, what people find
+it by, and what happens when a workflow of that id runs already. All raise RPCError when Temporal did not take it. What
+schedules start is in `temporal/schedules.py`.
+"""
 
 from __future__ import annotations
 
-from temporalio.client import Client
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import SearchAttributePair as Pair
-from temporalio.common import TypedSearchAttributes
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from contracts import search_attributes
+from billing.invoice.key import CreditNoteKey, InvoiceKey
+from contracts import search_attributes, workflow_ids
+from contracts.messages.audit import AuditInput, AuditOutcome
+from contracts.messages.base import Message
+from contracts.messages.credit_notes import CreditNoteRef
+from contracts.messages.events import CatchUpInput, CatchUpOutcome
+from contracts.messages.invoices import InvoiceRef
+from contracts.messages.periods import PeriodInput, PeriodOutcome
+from contracts.messages.recovery import AdoptionInput, AdoptionOutcome
+from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncOutcome
 from contracts.messages.wake_up import WakeUp
-from contracts.names import BILLING_QUEUE, Signals
+from contracts.names import BILLING_QUEUE, Signals, Workflows
 
 
-async def signal_with_start(client: Client, target: WakeUp) -> None:
-    """Signal the workflow, starting it when it rests.
+async def start_period(
+    client: Client, period: str, attribution_id: str | None = None
+) -> WorkflowHandle[Any, PeriodOutcome]:
+    """Bill a period; a run that only waits for open invoices goes over the accounts once more."""
+    whose = f" of {attribution_id}" if attribution_id else ""
+    return await client.start_workflow(
+        Workflows.BILLING_PERIOD,
+        PeriodInput(period=period, attribution_id=attribution_id),
+        id=workflow_ids.billing_period(period, attribution_id),
+        task_queue=BILLING_QUEUE,
+        result_type=PeriodOutcome,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=Signals.RUN_AGAIN,
+        static_summary=f"Billing period {period}{whose}",
+        static_details=f"`perdure period status {period}` shows its invoices, what is blocked and what is excluded.",
+        search_attributes=_found_by(billing_period=period),
+    )
+
+
+async def start_audit(
+    client: Client, period: str | None, attribution_id: str | None, stuck_after: timedelta | None
+) -> WorkflowHandle[Any, AuditOutcome]:
+    """Audit the books of a period, an account or, by default, everything, or join the audit of the same that runs."""
+    return await client.start_workflow(
+        Workflows.AUDIT,
+        AuditInput(period=period, attribution_id=attribution_id, stuck_after=stuck_after),
+        id=workflow_ids.audit(period, attribution_id),
+        task_queue=BILLING_QUEUE,
+        result_type=AuditOutcome,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary="Holds Postgres, reports and Stripe against each other",
+        search_attributes=_found_by(attribution_id, period),
+    )
+
+
+async def start_catch_up(client: Client) -> WorkflowHandle[Any, CatchUpOutcome]:
+    """Read Stripe's events from the cursor on, or join the catch-up that runs."""
+    return await client.start_workflow(
+        Workflows.EVENTS_CATCH_UP,
+        CatchUpInput(),
+        id=workflow_ids.EVENTS_CATCH_UP,
+        task_queue=BILLING_QUEUE,
+        result_type=CatchUpOutcome,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary="Reads Stripe's events, for what the webhook was not told",
+    )
+
+
+async def start_accounts_sync(client: Client, bill_after: datetime) -> WorkflowHandle[Any, AccountsSyncOutcome]:
+    """Read accounts and windows from Stripe; new accounts are charged from `bill_after` on.
 
     Raises:
-        RPCError: Temporal did not take it.
+        WorkflowAlreadyStartedError: one runs, perhaps with another `bill_after`.
     """
-    pairs = []
-    if target.attribution_id is not None and target.billing_period is not None:
-        pairs = [
-            Pair(search_attributes.ATTRIBUTION_ID, target.attribution_id),
-            Pair(search_attributes.BILLING_PERIOD, target.billing_period),
-        ]
+    return await client.start_workflow(
+        Workflows.ACCOUNTS_SYNC,
+        AccountsSyncInput(bill_after=bill_after),
+        id=workflow_ids.ACCOUNTS_SYNC,
+        task_queue=BILLING_QUEUE,
+        result_type=AccountsSyncOutcome,
+        static_summary="Accounts from Stripe",
+        static_details=f"New accounts are charged from {bill_after:%Y-%m-%d %H:%M:%S UTC} on.",
+    )
+
+
+async def start_adoption(client: Client, since: datetime) -> WorkflowHandle[Any, AdoptionOutcome]:
+    """Adopt the invoices that Stripe has made since then. Ends an adoption that runs: its instant may be another."""
+    return await client.start_workflow(
+        Workflows.ADOPT_INVOICES,
+        AdoptionInput(since=since),
+        id=workflow_ids.ADOPT_INVOICES,
+        task_queue=BILLING_QUEUE,
+        result_type=AdoptionOutcome,
+        id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+        static_summary="Takes over Stripe's invoices that Postgres does not know",
+    )
+
+
+async def start_credit_note(client: Client, key: CreditNoteKey, credited: str, signal: str | None = None) -> None:
+    """Make a credit note in Stripe, or wake the workflow that does; `credited` is its amount in words.
+
+    Args:
+        signal: an operator's word on a blocked credit note, `Signals.RETRY` or `Signals.WITHDRAW`.
+    """
+    invoice = key.invoice
     await client.start_workflow(
-        target.workflow,
-        target.input,
-        id=target.workflow_id,
+        Workflows.CREDIT_NOTE,
+        CreditNoteRef(credit_note_key=str(key)),
+        id=workflow_ids.credit_note(str(key)),
+        task_queue=BILLING_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=signal,
+        static_summary=f"Credit of {credited} for {invoice.attribution_id}",
+        static_details=f"`perdure invoices show '{invoice}'` shows the invoice and its credit notes.",
+        search_attributes=_found_by(invoice.attribution_id, invoice.period),
+    )
+
+
+async def retry_invoice(client: Client, key: InvoiceKey) -> None:
+    """Signal an invoice's workflow that the cause of its block is gone, starting it when it rests."""
+    await client.start_workflow(
+        Workflows.INVOICE,
+        InvoiceRef(invoice_key=str(key)),
+        id=workflow_ids.invoice(str(key)),
+        task_queue=BILLING_QUEUE,
+        start_signal=Signals.RETRY,
+        static_summary=f"Invoice of {key.attribution_id} for {key.period}, retried by an operator",
+        static_details=_lines_and_state(key),
+        search_attributes=_found_by(key.attribution_id, key.period),
+    )
+
+
+async def update_invoice(client: Client, key: InvoiceKey, update: str, decision: Message, patience: timedelta) -> None:
+    """Have an invoice's workflow record a decision, starting it when it rests.
+
+    Raises:
+        WorkflowUpdateFailedError: it was refused.
+        WorkflowUpdateRPCTimeoutOrCancelledError: no worker answered within `patience`.
+    """
+    start = WithStartWorkflowOperation[Any, Any](
+        Workflows.INVOICE,
+        InvoiceRef(invoice_key=str(key)),
+        id=workflow_ids.invoice(str(key)),
+        task_queue=BILLING_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=f"Invoice of {key.attribution_id} for {key.period}: {update} by an operator",
+        static_details=_lines_and_state(key),
+        search_attributes=_found_by(key.attribution_id, key.period),
+    )
+    await client.execute_update_with_start_workflow(
+        update, decision, start_workflow_operation=start, result_type=InvoiceRef, rpc_timeout=patience
+    )
+
+
+async def deliver(client: Client, wake_up: WakeUp) -> None:
+    """Signal a workflow that Stripe has an event for it, starting it when it rests."""
+    await client.start_workflow(
+        wake_up.workflow,
+        wake_up.input,
+        id=wake_up.workflow_id,
         task_queue=BILLING_QUEUE,
         start_signal=Signals.STRIPE_EVENT,
-        start_signal_args=[target.event],
-        search_attributes=TypedSearchAttributes(pairs),
-        static_summary=target.summary,
+        start_signal_args=[wake_up.event],
+        search_attributes=_found_by(wake_up.attribution_id, wake_up.billing_period),
+        static_summary=wake_up.summary,
     )
+
+
+async def start_unless_running(
+    client: Client,
+    workflow: str,
+    workflow_id: str,
+    ref: Message,
+    *,
+    summary: str,
+    attribution_id: str | None = None,
+    billing_period: str | None = None,
+) -> bool:
+    """Start a workflow of what Postgres shows unfinished. Returns False if one of its id runs."""
+    try:
+        await client.start_workflow(
+            workflow,
+            ref,
+            id=workflow_id,
+            task_queue=BILLING_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=summary,
+            search_attributes=_found_by(attribution_id, billing_period),
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+def _found_by(attribution_id: str | None = None, billing_period: str | None = None) -> TypedSearchAttributes:
+    pairs = (
+        (search_attributes.ATTRIBUTION_ID, attribution_id),
+        (search_attributes.BILLING_PERIOD, billing_period),
+    )
+    return TypedSearchAttributes([Pair(key, value) for key, value in pairs if value])
+
+
+def _lines_and_state(key: InvoiceKey) -> str:
+    return f"`perdure invoices show '{key}'` shows its lines and state."

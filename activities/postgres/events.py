@@ -20,7 +20,7 @@ from contracts.names import Activities, Workflows
 from reconciliation.event_routing import is_satisfied
 from storage.postgres.database import Database
 from storage.recovery import event_cursor
-from temporal.start import signal_with_start
+from temporal import start
 
 
 class EventActivities:
@@ -70,7 +70,7 @@ class EventActivities:
                 or not is_satisfied(each.types, states.get(each.input["invoice_key"]))
             ]
             for target in wanted:
-                await signal_with_start(self._client, target)
+                await start.deliver(self._client, target)
                 await asyncio.sleep(self._pause)
             return WakeUpsDelivered(signalled=len(wanted), satisfied=len(order.wake_ups) - len(wanted))
 

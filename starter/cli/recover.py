@@ -68,11 +68,11 @@ def _instant(text: str) -> datetime:
 
 
 async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool) -> AdoptionOutcome:
-    from storage.recovery import losses as recovery
+    from storage.recovery import losses
     from temporal.recovery import adopt_invoices
 
     # What was open then may have been made, in Stripe, long before.
-    oldest = await recovery.oldest_open(db)
+    oldest = await losses.oldest_open(db)
     adopted = await adopt_invoices(client, min(since, oldest or since) - _CLOCKS_DIFFER)
     if not as_json:
         for key in adopted.adopted:
@@ -90,9 +90,9 @@ async def _read_events(db: Database, client: Client, *, as_json: bool) -> dict[s
     """All that Stripe still has: what was delivered to a Temporal that is gone may not have been done."""
     from contracts.messages.events import CURSOR
     from starter.cli.stripe.catch_up import run_catch_up
-    from storage.recovery import losses as recovery
+    from storage.recovery import losses
 
-    await recovery.rewind_event_cursor(db, CURSOR)
+    await losses.rewind_event_cursor(db, CURSOR)
     outcome = await run_catch_up(client)
     if not as_json:
         tables.say(f"{outcome.events} events of Stripe read again, {outcome.signalled} workflows woken")
@@ -100,33 +100,32 @@ async def _read_events(db: Database, client: Client, *, as_json: bool) -> dict[s
 
 
 async def _bring_back(db: Database, client: Client, *, run_periods: bool, as_json: bool) -> dict[str, Any]:
-    from storage.recovery import losses as recovery
-    from temporal import recovery as starter
+    from storage.recovery import losses
+    from temporal import recovery
+    from temporal.start import start_period
 
-    found = await recovery.unfinished(db)
+    found = await losses.unfinished(db)
     rows = []
-    async for lost, started in starter.bring_back(client, _workflows(found)):
+    async for lost, started in recovery.restart(client, _workflows(found)):
         rows.append({"workflow_id": lost.workflow_id, "state": lost.state, "started": started})
         if not as_json:
             tables.say(f"{lost.workflow_id}: {lost.state}, {'started' if started else 'was running, and looks'}")
-    missing = await starter.missing_schedules(client)
+    missing = await recovery.missing_schedules(client)
     if run_periods:
-        from starter.cli.period.run import start_period
-
         for period in found.periods:
-            await start_period(period, None)
+            await start_period(client, period)
     if not as_json:
         _say_rest(found.periods, missing, run_periods=run_periods, nothing=not rows)
     return {"workflows": rows, "periods": found.periods, "missing_schedules": missing}
 
 
 def _workflows(found: Unfinished) -> list[Any]:
-    from temporal import recovery as starter
+    from temporal import recovery
 
     return [
-        *(starter.invoice(i.key, i.state, i.attribution_id, i.billing_period) for i in found.invoices),
-        *(starter.credit_note(n.key, n.state, n.attribution_id, n.billing_period) for n in found.credit_notes),
-        *(starter.subscription(s) for s in found.subscriptions),
+        *(recovery.invoice(i.key, i.state, i.attribution_id, i.billing_period) for i in found.invoices),
+        *(recovery.credit_note(n.key, n.state, n.attribution_id, n.billing_period) for n in found.credit_notes),
+        *(recovery.subscription(s) for s in found.subscriptions),
     ]
 
 

@@ -34,7 +34,7 @@ from starter.webhook.readiness import Readiness, reaches
 from starter.webhook.replays import Replays
 from starter.webhook.signature import SignatureError, verify_signature
 from starter.webhook.trust import ANY, WRONG_ACCOUNT, WRONG_MODE, Trust, is_other_version
-from temporal.start import signal_with_start
+from temporal.start import deliver
 
 logger = logging.getLogger("perdure.webhook")
 
@@ -174,7 +174,7 @@ class Webhook:
 
     async def _signal(self, target: WakeUp) -> tuple[str, web.Response]:
         try:
-            await asyncio.wait_for(signal_with_start(self._client, target), self.limits.signal_seconds)
+            await asyncio.wait_for(deliver(self._client, target), self.limits.signal_seconds)
         except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: a lazy client cannot connect
             logger.error("Temporal did not take %s for %s: %s", target.event.type, target.workflow_id, error)
             return "unavailable", web.Response(status=503, text="try again later\n", headers={"Retry-After": "30"})

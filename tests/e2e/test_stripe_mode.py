@@ -19,7 +19,7 @@ from contracts.messages.wake_up import WakeUp
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
 from devstack.servers.emulator import StripeEmulator
 from settings import SettingsError
-from temporal.start import signal_with_start
+from temporal.start import deliver
 from tests.support.metrics import metered
 from tests.support.system import System, running_system
 
@@ -70,7 +70,7 @@ async def test_a_key_that_postgres_does_not_know_is_counted_and_rests(system: Sy
         event=event,
         summary="",
     )
-    await signal_with_start(system.client, target)
+    await deliver(system.client, target)
     outcome = await system.client.get_workflow_handle(target.workflow_id).result()
     assert outcome == {"invoice_key": KEY, "state": None}
     assert await meter.count("perdure_unknown_invoices") == 1

@@ -17,7 +17,6 @@ from aiohttp import web
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
-from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import DataConverter
 from temporalio.service import RPCError
@@ -30,9 +29,8 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
 from billing.pricing.rate_card import load_rate_card
 from billing.usage.rows import AccountRow, InstanceRow
-from contracts import workflow_ids
-from contracts.messages.periods import PeriodInput, PeriodOutcome
-from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
+from contracts.messages.periods import PeriodOutcome
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 from devstack.servers.emulator import StripeEmulator
 from reconciliation.event_routing import ENABLED_EVENTS
 from starter.webhook.handler import PATH, Webhook
@@ -46,6 +44,7 @@ from storage.reports.store import ReportStore
 from storage.usage import instances
 from temporal.client import register_search_attributes
 from temporal.payload_codec import data_converter
+from temporal.start import start_period
 from tests.support.roles import as_role
 from worker import billing_worker, stripe_worker
 
@@ -145,14 +144,8 @@ class System:
         assert not result.faults
 
     async def start_period(self, period: str = "2022-05") -> Any:
-        """A handle of the period's workflow, started now."""
-        return await self.client.start_workflow(
-            Workflows.BILLING_PERIOD,
-            PeriodInput(period=period),
-            id=workflow_ids.billing_period(period),
-            task_queue=BILLING_QUEUE,
-            result_type=PeriodOutcome,
-        )
+        """A handle of the period's workflow, started now, or going over the accounts once more."""
+        return await start_period(self.client, period)
 
     async def run_period(self, period: str = "2022-05") -> PeriodOutcome:
         """Run a period to its end."""
@@ -162,15 +155,7 @@ class System:
 
     async def run_period_until_blocked(self, period: str) -> None:
         """Have a period go over its accounts, though it may not end while something waits for a person."""
-        handle = await self.client.start_workflow(
-            Workflows.BILLING_PERIOD,
-            PeriodInput(period=period),
-            id=workflow_ids.billing_period(period),
-            task_queue=BILLING_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            start_signal=Signals.RUN_AGAIN,
-        )
-        assert handle.id
+        await self.start_period(period)
 
     async def invoices(self, period: str | None = None) -> list[InvoiceRecord]:
         """All invoices, by key."""

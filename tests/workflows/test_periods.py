@@ -17,8 +17,8 @@ from contracts.messages.invoices import InvoiceRef
 from contracts.messages.periods import BatchInput, BatchOutcome, Page, PeriodOutcome
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from devstack.servers.emulator import StripeEmulator
-from starter.cli.period.run import start_period
 from storage.invoices import invoices
+from temporal.start import start_period
 from tests.support.system import GIVE_UP_SECONDS, System, running_system, until
 
 pytestmark = pytest.mark.waits
@@ -32,11 +32,8 @@ async def system(
     migrated_database: str,
     stripe_emulator: StripeEmulator,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[System]:
     async with running_system(temporal_client, migrated_database, stripe_emulator, tmp_path, page_size=1) as running:
-        monkeypatch.setenv("TEMPORAL_ADDRESS", running.client.service_client.config.target_host)
-        monkeypatch.setenv("TEMPORAL_NAMESPACE", running.client.namespace)
         yield running
         await running.admin("faults", method="DELETE")
 
@@ -78,7 +75,7 @@ async def test_a_second_run_bills_what_came_while_the_first_waits_for_an_operato
 
     async def billed() -> bool:
         # As an operator would: `perdure period run`, until the run that is there has taken it up.
-        await start_period(MAY, None)
+        await system.start_period(MAY)
         return await state_of(system, late) is InvoiceState.BILLED
 
     await until(billed)
@@ -96,7 +93,7 @@ async def test_a_second_run_takes_up_an_invoice_whose_workflow_was_ended(system:
     await system.until_state(bad, InvoiceState.BLOCKED)
 
     async def billed() -> bool:
-        await start_period(MAY, None)
+        await system.start_period(MAY)
         return await state_of(system, key) is InvoiceState.BILLED
 
     await until(billed)
@@ -138,7 +135,7 @@ async def test_a_run_for_one_account_leaves_the_periods_summary_alone(system: Sy
     await system.run_period(MAY)
     before = await read_summary(system.db, MAY)
     await one_day(system, "team:summary-b")
-    handle = await start_period(MAY, "team:summary-b")
+    handle = await start_period(system.client, MAY, "team:summary-b")
     outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
 
     assert outcome.progress.counts == {"billed": 1}

@@ -9,9 +9,7 @@ from sqlalchemy import text
 
 from billing.invoice.states import InvoiceState
 from campaigns.crash.stage import Scenario, Stage
-from contracts import workflow_ids
-from contracts.messages.recovery import AdoptionInput
-from contracts.names import BILLING_QUEUE, Workflows
+from temporal.recovery import adopt_invoices
 from tests.e2e import audits
 from tests.support.rest import unheard
 from tests.support.system import System, at
@@ -56,12 +54,7 @@ async def adopted(stage: Stage) -> None:
     system = stage.system
     await audits.bill(system, "restored")
     await _lose(stage)
-    await system.client.execute_workflow(
-        Workflows.ADOPT_INVOICES,
-        AdoptionInput(since=_EVERYTHING),
-        id=workflow_ids.ADOPT_INVOICES,
-        task_queue=BILLING_QUEUE,
-    )
+    await adopt_invoices(system.client, _EVERYTHING)
     assert len(await system.invoices()) == 1
     await stage.rest()
 

@@ -121,20 +121,11 @@ async def _start(client: Client, bill_after: datetime | None) -> WorkflowHandle[
     from temporalio.exceptions import WorkflowAlreadyStartedError
 
     from contracts import workflow_ids
-    from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncOutcome
-    from contracts.names import BILLING_QUEUE, Workflows
+    from contracts.messages.subscriptions import AccountsSyncOutcome
+    from temporal.start import start_accounts_sync
 
-    since = bill_after or datetime.now(UTC)
     try:
-        return await client.start_workflow(
-            Workflows.ACCOUNTS_SYNC,
-            AccountsSyncInput(bill_after=since),
-            id=workflow_ids.ACCOUNTS_SYNC,
-            task_queue=BILLING_QUEUE,
-            result_type=AccountsSyncOutcome,
-            static_summary="Accounts from Stripe",
-            static_details=f"New accounts are charged from {since:%Y-%m-%d %H:%M:%S UTC} on.",
-        )
+        return await start_accounts_sync(client, bill_after or datetime.now(UTC))
     except WorkflowAlreadyStartedError:
         if bill_after is not None:
             raise common.CommandError(

@@ -9,16 +9,15 @@ from typing import Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from temporalio.client import WorkflowFailureError, WorkflowHandle
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from billing.audit.checks import AuditScope
-from contracts import search_attributes, workflow_ids
-from contracts.messages.audit import AuditInput, AuditOutcome
-from contracts.names import BILLING_QUEUE, Queries, Workflows
+from contracts.messages.audit import AuditOutcome
+from contracts.names import Queries
 from starter.cli import common
 from temporal.client import connect
+from temporal.start import start_audit
 
 _POLL_SECONDS = 0.5
 _ANSWER = timedelta(seconds=5)
@@ -32,7 +31,7 @@ async def run(scope: AuditScope, stuck_after: timedelta | None) -> str:
         CommandError: it was terminated, or failed otherwise than by what it found.
         TemporalUnavailableError: Temporal cannot be reached.
     """
-    handle = await _start(scope, stuck_after)
+    handle = await start_audit(await connect(), scope.period, scope.attribution_id, stuck_after)
     result = asyncio.ensure_future(handle.result())
     await _watch(handle, result)
     try:
@@ -48,24 +47,6 @@ def _deepest(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error
-
-
-async def _start(scope: AuditScope, stuck_after: timedelta | None) -> WorkflowHandle[Any, AuditOutcome]:
-    pairs = (
-        (search_attributes.BILLING_PERIOD, scope.period),
-        (search_attributes.ATTRIBUTION_ID, scope.attribution_id),
-    )
-    client = await connect()
-    return await client.start_workflow(
-        Workflows.AUDIT,
-        AuditInput(period=scope.period, attribution_id=scope.attribution_id, stuck_after=stuck_after),
-        id=workflow_ids.audit(scope.period, scope.attribution_id),
-        task_queue=BILLING_QUEUE,
-        result_type=AuditOutcome,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary="Holds Postgres, reports and Stripe against each other",
-        search_attributes=TypedSearchAttributes([SearchAttributePair(key, value) for key, value in pairs if value]),
-    )
 
 
 async def _watch(handle: WorkflowHandle[Any, AuditOutcome], result: asyncio.Future[AuditOutcome]) -> None:

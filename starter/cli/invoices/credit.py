@@ -19,9 +19,7 @@ from billing.invoice.credit_notes import (
 from billing.invoice.key import CreditNoteKey, InvoiceKey
 from billing.money import format_amount
 from billing.report.canonical import format_instant
-from contracts import search_attributes, workflow_ids
-from contracts.messages.credit_notes import CreditNoteRef
-from contracts.names import BILLING_QUEUE, Signals, Workflows
+from contracts.names import Signals
 from starter.cli import common, tables
 
 if TYPE_CHECKING:
@@ -80,7 +78,7 @@ async def credit(
             note, made = await _request(db, invoice, order)
         if known is not None or note.state is CreditNoteState.REQUESTED:
             signal = Signals.WITHDRAW if withdraw is not None else Signals.RETRY if retry is not None else None
-            await _wake(invoice, note, signal)
+            await _wake(note, signal)
             note = await _settled(db, note, wait)
     if as_json:
         common.print_json({**credit_note_document(note), "made": made})
@@ -173,28 +171,12 @@ async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:
     return note
 
 
-async def _wake(invoice: InvoiceRecord, note: CreditNoteRecord, signal: str | None) -> None:
-    from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
-
+async def _wake(note: CreditNoteRecord, signal: str | None) -> None:
     from temporal.client import connect
+    from temporal.start import start_credit_note
 
-    client = await connect()
-    await client.start_workflow(
-        Workflows.CREDIT_NOTE,
-        CreditNoteRef(credit_note_key=note.key),
-        id=workflow_ids.credit_note(note.key),
-        task_queue=BILLING_QUEUE,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal=signal,
-        static_summary=f"Credit of {format_amount(note.amount, note.currency)} for {invoice.attribution_id}",
-        static_details=f"`perdure invoices show '{invoice.key}'` shows the invoice and its credit notes.",
-        search_attributes=TypedSearchAttributes(
-            [
-                SearchAttributePair(search_attributes.ATTRIBUTION_ID, invoice.attribution_id),
-                SearchAttributePair(search_attributes.BILLING_PERIOD, invoice.billing_period),
-            ]
-        ),
-    )
+    amount = format_amount(note.amount, note.currency)
+    await start_credit_note(await connect(), CreditNoteKey.parse(note.key), amount, signal)
 
 
 async def _settled(db: Database, before: CreditNoteRecord, patience_seconds: float) -> CreditNoteRecord:

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from billing.invoice.key import InvoiceKey
 from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
 from billing.report.canonical import format_instant
-from contracts import search_attributes, workflow_ids
-from contracts.messages.invoices import InvoiceRef
-from contracts.names import BILLING_QUEUE, Signals, Workflows
 from starter.cli import common, tables
 from storage.invoices import invoices
 from temporal.client import connect
+from temporal.start import retry_invoice
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -60,31 +59,11 @@ async def _signal(client: Client, records: Sequence[InvoiceRecord]) -> None:
 
     async def one(record: InvoiceRecord) -> None:
         async with few:
-            await _wake(client, record)
+            await retry_invoice(client, InvoiceKey.parse(record.key))
 
     async with asyncio.TaskGroup() as group:
         for record in records:
             group.create_task(one(record))
-
-
-async def _wake(client: Client, record: InvoiceRecord) -> None:
-    from temporalio.common import SearchAttributePair, TypedSearchAttributes
-
-    await client.start_workflow(
-        Workflows.INVOICE,
-        InvoiceRef(invoice_key=record.key),
-        id=workflow_ids.invoice(record.key),
-        task_queue=BILLING_QUEUE,
-        start_signal=Signals.RETRY,
-        static_summary=f"Invoice of {record.attribution_id} for {record.billing_period}, retried by an operator",
-        static_details=f"`perdure invoices show '{record.key}'` shows its lines and state.",
-        search_attributes=TypedSearchAttributes(
-            [
-                SearchAttributePair(search_attributes.ATTRIBUTION_ID, record.attribution_id),
-                SearchAttributePair(search_attributes.BILLING_PERIOD, record.billing_period),
-            ]
-        ),
-    )
 
 
 async def _settled(db: Database, records: Sequence[InvoiceRecord], patience_seconds: float) -> dict[str, InvoiceRecord]:

@@ -34,8 +34,10 @@ async def run(
     With --wait the status is 1 when invoices are left that wait for an operator.
     """
     from starter.cli.period.preview import preview
-    from starter.cli.period.run import start_period, wait_for_period
+    from starter.cli.period.run import wait_for_period
     from storage.accounts import accounts
+    from temporal.client import connect
+    from temporal.start import start_period
 
     settings = common.settings()
     month = BillingPeriod.parse(period)
@@ -49,7 +51,7 @@ async def run(
             raise InputError(f"there is no account {account}: see `perdure accounts import` or `accounts sync`")
         if dry_run:
             return await preview(db, settings, month, account, as_json=as_json)
-        handle = await start_period(str(month), account)
+        handle = await start_period(await connect(), str(month), account)
         if wait:
             return await wait_for_period(handle, db, str(month), account, as_json=as_json)
     if as_json:

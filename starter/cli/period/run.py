@@ -1,4 +1,4 @@
-"""Starting a period's workflow, and watching it until only people are awaited."""
+"""Watching a period's workflow until only people are awaited."""
 
 from __future__ import annotations
 
@@ -8,42 +8,20 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.service import RPCError
 
 from billing.money import format_amount
 from billing.report.canonical import format_instant
-from contracts import search_attributes, workflow_ids
-from contracts.messages.periods import PeriodInput, PeriodOutcome
-from contracts.names import BILLING_QUEUE, Queries, Signals, Workflows
+from contracts.messages.periods import PeriodOutcome
+from contracts.names import Queries
 from starter.cli import common
 from storage.accounts import policies
 from storage.periods import periods
 from storage.periods.periods import Progress as PeriodProgress
 from storage.postgres.database import Database
-from temporal.client import connect
 
 _POLL_SECONDS = 0.5
 _STILL_SECONDS = 30.0
-
-
-async def start_period(period: str, attribution_id: str | None) -> WorkflowHandle[Any, PeriodOutcome]:
-    """Start the period's workflow, or take the one that runs: a person and the schedule never run it twice."""
-    client = await connect()
-    whose = f" of {attribution_id}" if attribution_id else ""
-    return await client.start_workflow(
-        Workflows.BILLING_PERIOD,
-        PeriodInput(period=period, attribution_id=attribution_id),
-        id=workflow_ids.billing_period(period, attribution_id),
-        task_queue=BILLING_QUEUE,
-        result_type=PeriodOutcome,
-        # A run that only waits for open invoices goes over the accounts once more.
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        start_signal=Signals.RUN_AGAIN,
-        static_summary=f"Billing period {period}{whose}",
-        static_details=f"`perdure period status {period}` shows its invoices, what is blocked and what is excluded.",
-        search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.BILLING_PERIOD, period)]),
-    )
 
 
 async def wait_for_period(

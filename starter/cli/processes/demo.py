@@ -16,8 +16,10 @@ from devstack.up import run_up
 from settings import home, load, stack_environment
 from starter.cli import common
 from starter.cli.imports.commands import import_accounts, import_instances
-from starter.cli.period.run import start_period, wait_for_period
+from starter.cli.period.run import wait_for_period
 from storage.invoices.invoices import list_invoices
+from temporal.client import connect
+from temporal.start import start_period
 
 PERIOD = "2022-05"
 _SAMPLE = Path(__file__).resolve().parents[3] / "devstack" / "sample"
@@ -58,7 +60,7 @@ async def bill_sample_month(_stack: Stack) -> int:
             f"\nSample data: {accounts.rows} account windows, {instances.rows} workspace instances. "
             f"Billing {PERIOD} ..."
         )
-        handle = await start_period(PERIOD, None)
+        handle = await start_period(await connect(), PERIOD)
         status = await wait_for_period(handle, db, PERIOD, None)
         table = Table(title=f"Invoices of {PERIOD}")
         for name in ("Account", "State", "Amount", "Credits", "Stripe invoice"):

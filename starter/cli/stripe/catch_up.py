@@ -43,28 +43,17 @@ async def run_catch_up(client: Client) -> CatchUpOutcome:
         RPCError: Temporal cannot be reached.
     """
     from temporalio.client import WorkflowFailureError
-    from temporalio.common import WorkflowIDConflictPolicy
 
-    from contracts.messages.events import CatchUpInput, CatchUpOutcome
-    from contracts.names import BILLING_QUEUE, Workflows
+    from temporal.start import start_catch_up
 
-    handle = await client.start_workflow(
-        Workflows.EVENTS_CATCH_UP,
-        CatchUpInput(),
-        id=workflow_ids.EVENTS_CATCH_UP,
-        task_queue=BILLING_QUEUE,
-        result_type=CatchUpOutcome,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary="Reads Stripe's events, for what the webhook was not told",
-    )
+    handle = await start_catch_up(client)
     result = asyncio.ensure_future(handle.result())
     if not (await asyncio.wait([result], timeout=_WORKER_SHOULD_ANSWER_SECONDS))[0]:
         tables.complain(f"still reading, or no worker runs: {handle.id} in the Temporal UI says how far it is")
     try:
-        outcome: CatchUpOutcome = await result
+        return await result
     except WorkflowFailureError as error:
         raise common.CommandError(f"the catch-up failed: {_cause(error)}") from error
-    return outcome
 
 
 def _cause(error: BaseException) -> BaseException:
