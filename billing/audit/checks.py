@@ -1,16 +1,12 @@
-"""What an audit proves or refutes: its checks, the kinds of discrepancies, and what a person does about each.
+"""What an audit proves or refutes: its checks, each an invariant of docs/architecture.md ("What always holds").
 
-The checks are the invariants of the design's section 2. A discrepancy's kind belongs to one check; kinds are stored
-and printed, so that a published one keeps its name.
+A discrepancy's kind belongs to one check.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-from billing.audit.database_remedies import DATABASE_REMEDIES
-from billing.audit.kinds import RECONCILIATION_REMEDIES
 
 
 class Check(StrEnum):
@@ -57,7 +53,3 @@ class AuditScope:
 
     period: str | None = None
     attribution_id: str | None = None
-
-
-REMEDIES: dict[str, str] = {**RECONCILIATION_REMEDIES, **DATABASE_REMEDIES}
-"""What a person does about a kind of discrepancy, in one sentence, by kind."""

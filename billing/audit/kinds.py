@@ -1,4 +1,4 @@
-"""What an audit finds where reports and Stripe differ from Postgres, and what a person does about each."""
+"""The kinds of discrepancies that an audit finds."""
 
 from __future__ import annotations
 
@@ -6,18 +6,63 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """A discrepancy's kind. They are stored and printed: a published one keeps its name."""
+    """A discrepancy's kind. Kinds are stored and printed: a published one keeps its name."""
 
     NOT_MADE = "not_made"
     """A check failed for good: nothing is proved."""
 
+    # never-twice
+    CONSTRAINT_MISSING = "constraint_missing"
+    OVERLAP = "overlap"
+    BILLED_TWICE = "billed_twice"
+
+    # conservation
+    NOT_CONSERVED = "not_conserved"
+    CLAIMED_BEYOND_RUNTIME = "claimed_beyond_runtime"
+    CLAIMED_OUTSIDE_WINDOWS = "claimed_outside_windows"
+    CLAIMED_OF_UNKNOWN_INSTANCE = "claimed_of_unknown_instance"
+    CLAIMED_FOR_OTHER_ACCOUNT = "claimed_for_other_account"
+    CLAIMED_AFTER_CUTOFF = "claimed_after_cutoff"
+    CLAIMED_BEFORE_RATE = "claimed_before_rate"
+
+    # claims-and-lines
+    LINE_DIFFERS_FROM_CLAIMS = "line_differs_from_claims"
+    CARRIED_DIFFERS_FROM_CLAIMS = "carried_differs_from_claims"
+    INVOICE_WITHOUT_CLAIMS = "invoice_without_claims"
+    CLAIMS_WITHOUT_LINE = "claims_without_line"
+    CLAIMS_WITHOUT_INVOICE = "claims_without_invoice"
+    CLAIMS_OF_DEAD_INVOICE = "claims_of_dead_invoice"
+    RELEASED_OF_LIVE_INVOICE = "released_of_live_invoice"
+    HISTORY_DIFFERS = "history_differs"
+    WRONG_CLASS = "wrong_class"
+    WRONG_RATE_VERSION = "wrong_rate_version"
+
+    # lines-and-invoices
+    WRONG_CREDITS = "wrong_credits"
+    WRONG_AMOUNT = "wrong_amount"
+    WRONG_TIERS = "wrong_tiers"
+    WRONG_TOTAL = "wrong_total"
+    WRONG_RATE = "wrong_rate"
+    TWO_LIVE_INVOICES = "two_live_invoices"
+    WRONG_KEY = "wrong_key"
+    INCONSISTENT_STATE = "inconsistent_state"
+    MONTH_OVERLAP = "month_overlap"
+    MONTH_HOLE = "month_hole"
+    MONTH_CREDITS_DIFFER = "month_credits_differ"
+
+    # reports
     REPORT_MISSING = "report_missing"
     REPORT_DAMAGED = "report_damaged"
     REPORT_DIFFERS = "report_differs"
 
+    # stripe-has-ours
     MISSING_IN_STRIPE = "missing_in_stripe"
     TWICE_IN_STRIPE = "twice_in_stripe"
+
+    # we-know-stripes
     UNKNOWN_IN_STRIPE = "unknown_in_stripe"
+
+    # stripe-says-the-same
     STATUS_DIFFERS = "status_differs"
     CUSTOMER_DIFFERS = "customer_differs"
     CURRENCY_DIFFERS = "currency_differs"
@@ -25,74 +70,22 @@ class Kind(StrEnum):
     LINES_DIFFER = "lines_differ"
     METADATA_DIFFERS = "metadata_differs"
 
+    # credit-notes
     CREDIT_NOTE_MISSING = "credit_note_missing"
     CREDIT_NOTE_UNKNOWN = "credit_note_unknown"
     CREDIT_NOTE_DIFFERS = "credit_note_differs"
 
-
-RECONCILIATION_REMEDIES: dict[str, str] = {
-    Kind.NOT_MADE: "Nothing is proved by this check: mend what its detail names, then run the audit again.",
-    # reports
-    Kind.REPORT_MISSING: (
-        "Have it made again from the claims (`perdure report rebuild REPORT_ID`), or restore it from the store's "
-        "backup; then find out who may delete there."
-    ),
-    Kind.REPORT_DAMAGED: (
-        "Keep the damaged file as evidence, then have it made again from the claims (`perdure report rebuild "
-        "REPORT_ID`), or restore it from the store's backup."
-    ),
-    Kind.REPORT_DIFFERS: (
-        "Somebody changed rows in Postgres, or the report was made from others: compare `perdure report show "
-        "REPORT_ID` with `perdure invoices show KEY`, and restore what was changed."
-    ),
-    # stripe-has-ours
-    Kind.MISSING_IN_STRIPE: (
-        "A draft that was deleted: `perdure stripe catch-up` takes that over, and the next run bills its usage. "
-        "One that was finalized cannot be deleted: is STRIPE_API_KEY of another account or mode?"
-    ),
-    Kind.TWICE_IN_STRIPE: (
-        "The customer is asked twice: void or delete in Stripe the one that this line names, which Postgres does "
-        "not take for its invoice; if it is paid, pay it back there and remove its metadata `perdure_invoice`."
-    ),
-    # we-know-stripes
-    Kind.UNKNOWN_IN_STRIPE: (
-        "After a restore of Postgres: `perdure accounts sync`, then `perdure period run PERIOD`, which takes it "
-        "over if its usage is still unbilled. One that remains unknown: void or delete it in Stripe."
-    ),
-    # stripe-says-the-same
-    Kind.STATUS_DIFFERS: (
-        "Stripe's news did not come through: `perdure stripe catch-up` fetches it. If it is older than the 30 "
-        "days for which Stripe keeps events, send the signal `stripe_event` to the workflow `invoice/KEY` in the "
-        "Temporal UI."
-    ),
-    Kind.CUSTOMER_DIFFERS: (
-        "Find out who changed it: void the invoice in Stripe when the wrong one pays, so that the next run bills "
-        "its usage anew."
-    ),
-    Kind.CURRENCY_DIFFERS: (
-        "Void the invoice in Stripe (`perdure invoices void KEY --reason TEXT`), correct the account's currency "
-        "(`perdure accounts import FILE`), and run the period again."
-    ),
-    Kind.AMOUNT_DIFFERS: (
-        "Somebody edited it. A draft: undo the edit in Stripe. One that is finalized: `perdure invoices void KEY "
-        "--reason TEXT`, or credit what is too much (`perdure invoices credit KEY`)."
-    ),
-    Kind.LINES_DIFFER: (
-        "Somebody edited its lines. A draft: undo the edit in Stripe. One that is finalized: `perdure invoices "
-        "void KEY --reason TEXT`, so that the next run bills its usage anew."
-    ),
-    Kind.METADATA_DIFFERS: (
-        "Put the metadata back in Stripe, as this line and `perdure invoices show KEY` have it: by it Perdure "
-        "finds its invoice again."
-    ),
-    # credit-notes
-    Kind.CREDIT_NOTE_MISSING: (
-        "Stripe deletes no credit notes: is STRIPE_API_KEY of another account or mode, or was Postgres changed by hand?"
-    ),
-    Kind.CREDIT_NOTE_UNKNOWN: "Stripe's news did not come through: `perdure stripe catch-up` takes it over.",
-    Kind.CREDIT_NOTE_DIFFERS: (
-        "Voided in Stripe: `perdure stripe catch-up` takes that over. Another amount: somebody changed rows in "
-        "Postgres; restore them."
-    ),
-}
-"""What to do, in a sentence or two, by kind. KEY, PERIOD and REPORT_ID stand for what the finding names."""
+    # nothing-stuck
+    INVOICE_BLOCKED = "invoice_blocked"
+    VOID_STUCK = "void_stuck"
+    AWAITS_APPROVAL = "awaits_approval"
+    INVOICE_STUCK = "invoice_stuck"
+    CREDIT_NOTE_STUCK = "credit_note_stuck"
+    CREDIT_NOTE_BLOCKED = "credit_note_blocked"
+    ACCOUNT_BLOCKED = "account_blocked"
+    DISPUTE_UNANSWERED = "dispute_unanswered"
+    SUBSCRIPTION_BLOCKED = "subscription_blocked"
+    PERIOD_HELD = "period_held"
+    EVENTS_UNREAD = "events_unread"
+    UNBILLED_USAGE = "unbilled_usage"
+    PERIOD_NOT_RUN = "period_not_run"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import typer
 
-from billing.audit.checks import REMEDIES
 from billing.invoice.states import TRANSITIONS, Step
 from campaigns.attack.campaign import FAMILIES
 from settings import Settings
+from starter.cli.audit.remedies import REMEDIES
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(

@@ -14,8 +14,9 @@ from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 
-from billing.audit.checks import REMEDIES, Check
+from billing.audit.checks import Check
 from billing.audit.finding import Finding
+from billing.audit.kinds import Kind
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
@@ -24,6 +25,7 @@ from contracts.messages.audit import AuditInput, AuditOutcome
 from contracts.messages.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
 from devstack.servers.emulator import StripeEmulator
+from starter.cli.audit.remedies import REMEDIES
 from storage.accounts import policies
 from storage.audit.runs import audit_findings
 from storage.postgres.upgrade import upgrade
@@ -134,7 +136,7 @@ async def ended(system: System, handle: Any) -> Audited:
     found = [each async for each in audit_findings(system.db, outcome.audit_id)]
     assert len(found) == outcome.discrepancies
     assert completed == outcome.clean
-    assert all(REMEDIES[finding.kind] for _, finding in found)
+    assert all(REMEDIES[Kind(finding.kind)] for _, finding in found)
     return Audited(outcome, found, completed)
 
 

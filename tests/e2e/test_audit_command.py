@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from billing.audit.checks import REMEDIES, Check
+from billing.audit.checks import Check
 from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from devstack.servers.emulator import StripeEmulator
+from starter.cli.audit.remedies import REMEDIES
 from storage.audit.runs import add_findings, record_check
 from tests.cli.conftest import Perdure
 from tests.e2e.audits import MAY, audited_system, bill, start_audit

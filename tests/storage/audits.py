@@ -6,8 +6,9 @@ import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from billing.audit.checks import REMEDIES, AuditScope, Check
+from billing.audit.checks import AuditScope, Check
 from billing.audit.finding import Finding
+from billing.audit.kinds import Kind
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import RateCard
@@ -65,7 +66,7 @@ async def audit(
     )
     findings = [finding async for _, finding in audit_findings(db, audit_id)]
     assert record.discrepancies == len(findings)
-    assert {finding.kind for finding in findings} <= set(REMEDIES)
+    assert {finding.kind for finding in findings} <= set(Kind)
     assert all(finding.detail for finding in findings)
     return record, findings
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from billing.attribution import is_attribution_id
-from billing.audit.checks import REMEDIES, AuditScope, Check
+from billing.audit.checks import AuditScope, Check
 from billing.errors import InputError
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from settings import age
 from starter.cli import common, tables
+from starter.cli.audit.remedies import what_to_do
 
 if TYPE_CHECKING:
     from billing.audit.finding import Finding
@@ -123,7 +124,7 @@ async def _print_document(db: Database, audit: AuditRecord, *, clean: bool) -> N
 
 
 def _document(check: Check, finding: Finding) -> dict[str, Any]:
-    return {"check": str(check), **asdict(finding), "what_to_do": REMEDIES.get(finding.kind, "")}
+    return {"check": str(check), **asdict(finding), "what_to_do": what_to_do(finding.kind)}
 
 
 async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
@@ -177,4 +178,4 @@ def _print_finding(check: Check, finding: Finding) -> None:
     tables.say(f"{finding.kind} ({check}): {named}")
     # What stands in Stripe's metadata may be anything.
     tables.say(f"    {''.join(each if each.isprintable() else ' ' for each in finding.detail)}")
-    tables.say(f"    What to do: {REMEDIES.get(finding.kind, '')}")
+    tables.say(f"    What to do: {what_to_do(finding.kind)}")
