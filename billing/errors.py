@@ -2,6 +2,7 @@
 
 PerdureError
 ├── InputError            what a person gave us is wrong: one clear line, nothing changed
+│   ├── BlockedInvoiceError
 │   └── RateCardError
 └── PermanentError        retrying cannot help: the invoice is blocked until an operator retries it
     ├── PricingError          the rate card cannot price this usage
@@ -22,6 +23,10 @@ class PerdureError(Exception):
 
 class InputError(PerdureError):
     """What a person gave is wrong."""
+
+
+class BlockedInvoiceError(InputError):
+    """What a person asks of an invoice must wait until it is blocked no more."""
 
 
 class RateCardError(InputError):

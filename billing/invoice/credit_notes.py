@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from billing.errors import InputError
+from billing.errors import BlockedInvoiceError, InputError
 from billing.invoice.states import InvoiceState
 from billing.money import EXACT, format_amount, parse_amount, to_minor
 from billing.pricing.rating import rate_credits
@@ -120,14 +120,15 @@ def check_creditable(key: str, state: InvoiceState) -> None:
     """Refuse what Stripe could not credit.
 
     Raises:
-        InputError: the invoice is not finalized yet, or is gone; the message says what to do.
+        BlockedInvoiceError: the invoice waits for a person.
+        InputError: it is not finalized yet, or is gone; the message says what to do.
     """
     if state in CREDITABLE:
         return
     if state in (_S.VOIDED, _S.DELETED):
         raise InputError(f"invoice {key} is {state}: nothing is owed for it, so there is nothing to credit")
     if state is _S.BLOCKED:
-        raise InputError(f"invoice {key} is blocked: mend the cause and `perdure invoices retry '{key}'` first")
+        raise BlockedInvoiceError(f"invoice {key} is blocked")
     raise InputError(f"invoice {key} is {state}, not finalized: wait until it is, or void or delete it in Stripe")
 
 

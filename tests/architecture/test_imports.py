@@ -93,3 +93,8 @@ def test_the_core_needs_pydantic_at_most() -> None:
     for path in files("billing"):
         third_party = imported(path) - sys.stdlib_module_names - {"billing"}
         assert third_party <= {"pydantic"}, path
+
+
+def test_the_core_names_no_command() -> None:
+    for path in files("billing"):
+        assert "perdure " not in path.read_text(), path

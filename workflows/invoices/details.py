@@ -7,11 +7,11 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from billing.invoice.policy import BlockedKind
     from billing.invoice.states import DEAD, Step
     from billing.money import format_amount
     from contracts import search_attributes
     from contracts.messages.invoices import InvoiceBrief, InvoiceOutcome, InvoiceRef
+    from contracts.remedies import way_out
     from workflows.steps import clock, in_utc, show
 
 
@@ -33,7 +33,9 @@ def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
     timeout = None
     if step is Step.AWAIT_OPERATOR:
         since = in_utc(invoice.blocked_since) if invoice.blocked_since else clock()
-        show(f"**Blocked** since {since}: {invoice.blocked_reason}\n\n{_way_out(invoice)}")
+        show(
+            f"**Blocked** since {since}: {invoice.blocked_reason}\n\n{way_out(invoice.blocked_kind, invoice.invoice_key)}"
+        )
     elif invoice.awaits_approval:
         show(
             f"Waiting since {clock()} for a person: {what(invoice)}.\n\n"
@@ -66,17 +68,3 @@ def rest(ref: InvoiceRef, invoice: InvoiceBrief | None) -> InvoiceOutcome:
     released = " Its usage is billable again." if invoice.state in DEAD else ""
     show(f"The invoice is **{invoice.state}** since {clock()}.{released} Nothing is awaited.")
     return InvoiceOutcome(invoice_key=invoice.invoice_key, state=invoice.state)
-
-
-def _way_out(invoice: InvoiceBrief) -> str:
-    key = invoice.invoice_key
-    if invoice.blocked_kind is BlockedKind.LIMIT:
-        return (
-            f"`perdure invoices approve '{key}'` lets it go; `perdure invoices void '{key}' --reason TEXT` gives it up."
-        )
-    if invoice.blocked_kind is BlockedKind.EDITED:
-        return (
-            f"`perdure invoices approve '{key}'` accepts what is in Stripe; `perdure invoices rebuild '{key}'` makes "
-            "it anew from our lines."
-        )
-    return f"Mend the cause, then `perdure invoices retry '{key}'`."

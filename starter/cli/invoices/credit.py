@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from billing.errors import InputError
+from billing.errors import BlockedInvoiceError, InputError
 from billing.invoice.credit_notes import (
     CreditKind,
     CreditNoteState,
@@ -157,7 +157,10 @@ def _order(
 async def _request(db: Database, invoice: InvoiceRecord, order: CreditOrder) -> tuple[CreditNoteRecord, bool]:
     from storage.invoices import credit_notes
 
-    return await credit_notes.request_credit(db, invoice.key, order)
+    try:
+        return await credit_notes.request_credit(db, invoice.key, order)
+    except BlockedInvoiceError as error:
+        raise InputError(f"{error}: mend the cause and `perdure invoices retry '{invoice.key}'` first") from None
 
 
 async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from billing.invoice.key import CreditNoteKey
-from billing.invoice.policy import BlockedKind
 from billing.invoice.states import InvoiceState
 from billing.money import format_amount
 from billing.report.canonical import format_credits, format_decimal, format_instant
+from contracts.remedies import way_out
 from starter.cli import tables
 from starter.cli.invoices.credit import credit_note_document, credited, sentence
 
@@ -173,7 +173,7 @@ def _print_standing(record: InvoiceRecord) -> None:
     """What it waits for, and what people decided of it."""
     if record.state is InvoiceState.BLOCKED:
         tables.say(f"Blocked since {record.blocked_since:%Y-%m-%d %H:%M:%S} UTC: {record.blocked_reason}")
-        tables.say(_way_out(record))
+        tables.say(way_out(record.blocked_kind, record.key))
     if record.awaits_approval:
         tables.say(f"Waits for a person: `perdure invoices approve '{record.key}'` finalizes it.")
     if record.state is InvoiceState.DRAFT and record.finalize_at is not None:
@@ -191,14 +191,3 @@ def _print_standing(record: InvoiceRecord) -> None:
         tables.say(f"Charging it failed, {record.payment_attempts} attempt(s), first seen at {since}.")
     if record.written_off:
         tables.say("Its usage is written off, and never billed again.")
-
-
-def _way_out(record: InvoiceRecord) -> str:
-    if record.blocked_kind is BlockedKind.LIMIT:
-        return f"`perdure invoices approve '{record.key}'` lets it go."
-    if record.blocked_kind is BlockedKind.EDITED:
-        return (
-            f"`perdure invoices approve '{record.key}'` accepts what is in Stripe, `perdure invoices rebuild "
-            f"'{record.key}'` makes it anew from our lines."
-        )
-    return f"Mend the cause, then `perdure invoices retry '{record.key}'`."
