@@ -1,34 +1,28 @@
-"""What all commands share: one clear line per error, JSON on request, and a safe way to leave the process."""
+"""What all commands share: options, one clear line per error, and a safe way to leave the process."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import signal
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
+from datetime import datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
+from typing import Annotated, Any, NoReturn, ParamSpec
 
 import typer
-from rich.console import Console
 
-from billing.errors import PerdureError
+from billing.errors import InputError, PerdureError
+from billing.usage.parsing import parse_time
 from settings import Settings, SettingsError, load
-
-if TYPE_CHECKING:
-    from storage.postgres.database import Database
+from starter.cli import output
 
 P = ParamSpec("P")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable field names.")]
-
-out = Console(highlight=False, soft_wrap=True, emoji=False)
-err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class CommandError(PerdureError):
@@ -54,27 +48,23 @@ def settings() -> Settings:
     return load()
 
 
-@asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[Database]:
-    """The database, checked to answer and to have its migrations.
+def parse_instant(text: str | None, option: str) -> datetime | None:
+    """The instant that an option gives; None without the option.
 
     Raises:
-        SettingsError: DATABASE_URL is not set.
-        DatabaseUnavailableError: it cannot be reached or lacks migrations.
+        InputError: it is malformed; the message names the option.
     """
-    from storage.postgres.database import Database
-
-    db = Database(settings.need("database_url"), 2)
     try:
-        await db.ping()
-        yield db
-    finally:
-        await db.close()
+        return None if text is None else parse_time(text)
+    except InputError as error:
+        raise InputError(f"{option}: {error}") from None
 
 
-def print_json(document: object) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+def root_cause(error: BaseException) -> BaseException:
+    """The error at the bottom of a chain of causes: what a person needs to read of a failed workflow."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def log_to_stderr(level: str) -> None:
@@ -117,7 +107,7 @@ def leave(status: int) -> NoReturn:
     os._exit(status)
 
 
-def run_app(app: typer.Typer) -> NoReturn:
+def run_app(app: Callable[[], object]) -> NoReturn:
     """Run the command line and leave; every error of ours is one line on stderr and status 1."""
     status = 0
     try:
@@ -146,5 +136,5 @@ def _unexpected(error: BaseException) -> int:
 
 
 def _say_error(text: str) -> int:
-    err.print(f"perdure: {' '.join(text.split())}", markup=False)
+    output.complain(f"perdure: {text}")
     return 1

@@ -1,49 +1,67 @@
-"""`perdure`: the commands, by topic. Commands import what they need when they run, so that `--help` is quick."""
+"""`perdure`: the commands, by topic. Each is imported when it runs: `starter/cli/lazy.py`."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-import typer
+from typer.core import TyperGroup
 
-from starter.cli import common, keys, rates, recover, schedules
-from starter.cli.accounts import commands as accounts
-from starter.cli.audit import commands as audit
-from starter.cli.explain import commands as explain
-from starter.cli.imports import commands as imports
-from starter.cli.invoices import commands as invoices
-from starter.cli.invoices import credit as invoice_credit
-from starter.cli.invoices import decisions as invoice_decisions
-from starter.cli.period import commands as period
-from starter.cli.processes import commands as processes
-from starter.cli.report import commands as reports
-from starter.cli.stripe import commands as stripe
+from starter.cli import common
+from starter.cli.lazy import LazyCommand
 
-app = typer.Typer(
+_COMMANDS = (
+    (
+        "up",
+        "processes.stack:up",
+        "Bring up the embedded stack in the foreground, until Ctrl-C: Temporal, Postgres, Stripe emulator, workers.",
+    ),
+    ("demo", "processes.stack:demo", "Bring up the stack, load sample data and bill a whole month before your eyes."),
+    ("worker", "processes.worker:worker", "Serve task queues until SIGTERM."),
+    ("webhook", "processes.webhook:webhook", "Receive Stripe's events and wake the workflows, until SIGTERM."),
+    (
+        "codec-server",
+        "processes.codec_server:codec_server",
+        "Show encrypted payloads in the Temporal UI and to the `temporal` command, until SIGTERM.",
+    ),
+    (
+        "explain",
+        "explain.commands:explain",
+        "Every interval of an instance, or of an invoice: what became of it at which rate, and the rule that decided.",
+    ),
+    (
+        "recover",
+        "recover:recover",
+        "After Temporal or Postgres was lost: take over what Stripe has, read its events again, start what waits.",
+    ),
+    (
+        "audit",
+        "audit.commands:audit",
+        "Prove that nothing is billed twice or lost and that all books agree; the status is 1 when anything differs.",
+    ),
+    ("db", "db:app", "The database's migrations."),
+    ("instances", "imports.commands:app", "Workspace instances: import."),
+    ("accounts", "accounts.commands:app", "Accounts and their subscription windows: import, sync, policy."),
+    ("rates", "rates:app", "The rate card: check it."),
+    ("period", "period.commands:app", "Billing periods: run, preview, status."),
+    ("invoices", "invoices.commands:app", "Invoices: list, show, retry, approve, rebuild, void, credit."),
+    ("report", "report.commands:app", "Usage reports: show, export, rebuild."),
+    (
+        "schedule",
+        "schedules:app",
+        "The schedules, of the monthly run, the catch-up with Stripe, the audit: set, list, pause, resume, trigger.",
+    ),
+    ("stripe", "stripe.commands:app", "The Stripe account: register the webhook, catch up with its events."),
+    ("keys", "keys:app", "Keys that encrypt what Temporal keeps."),
+)
+
+app = TyperGroup(
     name="perdure",
     help="Durable usage billing: metered compute becomes Stripe invoices, every second once.",
+    commands=[LazyCommand(name, f"starter.cli.{where}", summary) for name, where, summary in _COMMANDS],
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-processes.register(app)
-keys.register(app)
-explain.register(app)
-recover.register(app)
-invoice_credit.register(invoices.app)
-app.add_typer(imports.app, name="instances")
-app.add_typer(accounts.app, name="accounts")
-app.add_typer(rates.app, name="rates")
-app.add_typer(period.app, name="period")
-invoice_decisions.register(invoices.app)
-app.add_typer(invoices.app, name="invoices")
-app.add_typer(reports.app, name="report")
-app.add_typer(schedules.app, name="schedule")
-app.add_typer(stripe.app, name="stripe")
-app.add_typer(keys.app, name="keys")
-app.command("audit")(audit.audit)
 
 
 def run() -> NoReturn:

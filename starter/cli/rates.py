@@ -10,7 +10,7 @@ import typer
 
 from billing.pricing.rate_card import load_rate_card
 from billing.pricing.rating import RateCard, RateVersion
-from starter.cli import common, tables
+from starter.cli import common, output
 
 app = typer.Typer(help="The rate card: check it.", no_args_is_help=True)
 
@@ -27,26 +27,26 @@ async def check(
     path = file if file is not None else common.settings().rate_card
     card = load_rate_card(path)
     if as_json:
-        common.print_json({"digest": card.digest, "versions": card.describe()})
+        output.print_json({"digest": card.digest, "versions": card.describe()})
     else:
         _print(path, card)
 
 
 def _print(path: Path, card: RateCard) -> None:
-    table = tables.make_table(
+    table = output.make_table(
         f"Rate card {path}", "Effective from", "Credits per minute", "Price per credit", "Minimum charge", "Graduated"
     )
     for version in card.versions:
-        tables.add_row(
+        output.add_row(
             table,
-            f"{version.effective_from:%Y-%m-%d %H:%M:%S} UTC",
+            output.when(version.effective_from),
             _lines(version.credits_per_minute),
             _lines(version.price_per_credit),
             _lines(version.minimum_charge),
             _graduation(version),
         )
-    tables.print_table(table)
-    tables.say(f"The rate card is valid: {len(card.versions)} version(s), digest {card.digest}.")
+    output.print_table(table)
+    output.say(f"The rate card is valid: {len(card.versions)} version(s), digest {card.digest}.")
 
 
 def _graduation(version: RateVersion) -> str | None:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from temporalio.client import Client
 
-from billing.errors import InputError
-from billing.usage.parsing import parse_time
-from starter.cli import common, tables
-
-if TYPE_CHECKING:
-    from temporalio.client import Client
-
-    from contracts.messages.recovery import AdoptionOutcome
-    from storage.postgres.database import Database
-    from storage.recovery.losses import Unfinished
+from contracts.messages.events import CURSOR
+from contracts.messages.recovery import AdoptionOutcome
+from starter.cli import common, output
+from starter.cli.database import open_database
+from starter.cli.stripe.catch_up import run_catch_up
+from storage.postgres.database import Database
+from storage.recovery import losses
+from storage.recovery.losses import Unfinished
+from temporal import recovery
+from temporal.client import connect
+from temporal.start import start_period
 
 _CLOCKS_DIFFER = timedelta(hours=1)
 
@@ -39,11 +41,9 @@ async def recover(
 
     Again, and at any other time, it does no harm: what runs is only told to look.
     """
-    from temporal.client import connect
-
-    since = None if restored_to is None else _instant(restored_to)
+    since = common.parse_instant(restored_to, "--restored-to")
     document: dict[str, Any] = {}
-    async with common.database(common.settings()) as db:
+    async with open_database(common.settings()) as db:
         client = await connect()
         if since is not None:
             adopted = await _adopt(db, client, since, as_json=as_json)
@@ -56,60 +56,42 @@ async def recover(
         document["events"] = await _read_events(db, client, as_json=as_json)
         document |= await _bring_back(db, client, run_periods=run_periods, as_json=as_json)
     if as_json:
-        common.print_json(document)
+        output.print_json(document)
     return 0
 
 
-def _instant(text: str) -> datetime:
-    try:
-        return parse_time(text)
-    except InputError as error:
-        raise InputError(f"--restored-to: {error}") from None
-
-
 async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool) -> AdoptionOutcome:
-    from storage.recovery import losses
-    from temporal.recovery import adopt_invoices
-
     # What was open then may have been made, in Stripe, long before.
     oldest = await losses.oldest_open(db)
-    adopted = await adopt_invoices(client, min(since, oldest or since) - _CLOCKS_DIFFER)
+    adopted = await recovery.adopt_invoices(client, min(since, oldest or since) - _CLOCKS_DIFFER)
     if not as_json:
         for key in adopted.adopted:
-            tables.say(f"{key}: taken over from Stripe")
-        tables.say(
+            output.say(f"{key}: taken over from Stripe")
+        output.say(
             f"{adopted.seen} invoices of Stripe's looked at, {adopted.ours} of them ours, "
             f"{adopted.adopted_count} taken over"
         )
     for fault in adopted.faults:
-        tables.complain(fault)
+        output.complain(fault)
     return adopted
 
 
 async def _read_events(db: Database, client: Client, *, as_json: bool) -> dict[str, Any]:
     """All that Stripe still has: what was delivered to a Temporal that is gone may not have been done."""
-    from contracts.messages.events import CURSOR
-    from starter.cli.stripe.catch_up import run_catch_up
-    from storage.recovery import losses
-
     await losses.rewind_event_cursor(db, CURSOR)
     outcome = await run_catch_up(client)
     if not as_json:
-        tables.say(f"{outcome.events} events of Stripe read again, {outcome.signalled} workflows woken")
+        output.say(f"{outcome.events} events of Stripe read again, {outcome.signalled} workflows woken")
     return outcome.model_dump(mode="json")
 
 
 async def _bring_back(db: Database, client: Client, *, run_periods: bool, as_json: bool) -> dict[str, Any]:
-    from storage.recovery import losses
-    from temporal import recovery
-    from temporal.start import start_period
-
     found = await losses.unfinished(db)
     rows = []
     async for lost, started in recovery.restart(client, _workflows(found)):
         rows.append({"workflow_id": lost.workflow_id, "state": lost.state, "started": started})
         if not as_json:
-            tables.say(f"{lost.workflow_id}: {lost.state}, {'started' if started else 'was running, and looks'}")
+            output.say(f"{lost.workflow_id}: {lost.state}, {'started' if started else 'was running, and looks'}")
     missing = await recovery.missing_schedules(client)
     if run_periods:
         for period in found.periods:
@@ -120,8 +102,6 @@ async def _bring_back(db: Database, client: Client, *, run_periods: bool, as_jso
 
 
 def _workflows(found: Unfinished) -> list[Any]:
-    from temporal import recovery
-
     return [
         *(recovery.invoice(i.key, i.state, i.attribution_id, i.billing_period) for i in found.invoices),
         *(recovery.credit_note(n.key, n.state, n.attribution_id, n.billing_period) for n in found.credit_notes),
@@ -131,17 +111,12 @@ def _workflows(found: Unfinished) -> list[Any]:
 
 def _say_rest(periods: list[str], missing: list[str], *, run_periods: bool, nothing: bool) -> None:
     if nothing:
-        tables.say("No invoice, credit note or subscription waits.")
+        output.say("No invoice, credit note or subscription waits.")
     for period in periods:
-        tables.say(
+        output.say(
             f"billing-period/{period}: runs"
             if run_periods
             else f"{period} is not settled: `perdure period run {period}`"
         )
     for name in missing:
-        tables.say(f"the schedule {name} is missing: `perdure schedule set`")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("recover")(recover)
+        output.say(f"the schedule {name} is missing: `perdure schedule set`")

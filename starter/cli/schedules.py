@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
+from temporalio.client import Client
 
 from billing.errors import InputError
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from contracts import workflow_ids
-from starter.cli import common, tables
-
-if TYPE_CHECKING:
-    from temporalio.client import Client
-
-    from temporal.schedules import ScheduleState
+from starter.cli import common, output
+from temporal import schedules
+from temporal.client import connect
+from temporal.schedules import ScheduleState
 
 app = typer.Typer(
     help="The schedules, of the monthly run, the catch-up with Stripe, the audit: set, list, pause, resume, trigger.",
@@ -41,18 +40,16 @@ async def set_(
     as_json: common.AsJson = False,
 ) -> None:
     """Create the schedules, or bring the existing ones to these values: every month, Stripe's events, the audit."""
-    from temporal import client, schedules
-
     if not 0 <= delay_hours <= _LONGEST_DELAY_HOURS:
         raise InputError(f"--delay-hours {delay_hours}: write 0 to {_LONGEST_DELAY_HOURS}")
     settings = common.settings()
-    temporal = await client.connect()
+    temporal = await connect()
     monthly = await schedules.set_schedule(temporal, settings.billing_time_zone, timedelta(hours=delay_hours))
     every = timedelta(minutes=settings.events_catch_up_minutes)
     catch_up = await schedules.set_catch_up_schedule(temporal, every)
     audit = await schedules.set_audit_schedule(temporal)
     if as_json:
-        common.print_json(_document(monthly) | {"catch_up": _document(catch_up), "audit": _document(audit)})
+        output.print_json(_document(monthly) | {"catch_up": _document(catch_up), "audit": _document(audit)})
         return
     for state in (monthly, catch_up, audit):
         _print(state)
@@ -62,16 +59,14 @@ async def set_(
 @common.command
 async def list_(as_json: common.AsJson = False) -> None:
     """The schedules that exist."""
-    from temporal import client, schedules
-
-    temporal = await client.connect()
+    temporal = await connect()
     found = [state async for state in schedules.list_schedules(temporal)]
     if as_json:
-        common.print_json([_document(state) for state in found])
+        output.print_json([_document(state) for state in found])
     for state in [] if as_json else found:
         _print(state)
     if not found and not as_json:
-        tables.say("There is no schedule yet: `perdure schedule set` creates it.")
+        output.say("There is no schedule yet: `perdure schedule set` creates it.")
 
 
 @app.command("pause")
@@ -82,10 +77,8 @@ async def pause(
     as_json: common.AsJson = False,
 ) -> None:
     """Pause a schedule; `resume` runs the months that pass meanwhile."""
-    from temporal import client, schedules
-
     _check(name)
-    temporal = await client.connect()
+    temporal = await connect()
     await schedules.pause_schedule(temporal, note, name)
     _show(await _until(temporal, name, lambda state: state.paused), as_json=as_json)
 
@@ -94,10 +87,8 @@ async def pause(
 @common.command
 async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
     """Resume a schedule; the monthly one runs the months that it has missed."""
-    from temporal import client, schedules
-
     _check(name)
-    temporal = await client.connect()
+    temporal = await connect()
     await schedules.resume_schedule(temporal, name)
     _show(await _until(temporal, name, lambda state: not state.paused), as_json=as_json)
 
@@ -106,16 +97,14 @@ async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
 @common.command
 async def trigger(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
     """Run it now: the monthly one bills the period that ended last."""
-    from temporal import client, schedules
-
     _check(name)
-    temporal = await client.connect()
+    temporal = await connect()
     before = await schedules.schedule_state(temporal, name)
     await schedules.trigger_schedule(temporal, name)
     _show(await _until(temporal, name, lambda state: state.recent_runs != before.recent_runs), as_json=as_json)
     if not as_json and name == MONTHLY:
         period = BillingPeriod.last_ended(datetime.now(UTC), common.settings().zone)
-        tables.say(f"Triggered: look at it with `perdure period status {period}`.")
+        output.say(f"Triggered: look at it with `perdure period status {period}`.")
 
 
 def _check(name: str) -> None:
@@ -125,8 +114,6 @@ def _check(name: str) -> None:
 
 async def _until(client: Client, name: str, reached: Callable[[ScheduleState], bool]) -> ScheduleState:
     """The schedule as soon as it shows a change: Temporal takes one over a moment after it has accepted it."""
-    from temporal import schedules
-
     give_up = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
     while True:
         state = await schedules.schedule_state(client, name)
@@ -137,7 +124,7 @@ async def _until(client: Client, name: str, reached: Callable[[ScheduleState], b
 
 def _show(state: ScheduleState, *, as_json: bool) -> None:
     if as_json:
-        common.print_json(_document(state))
+        output.print_json(_document(state))
     else:
         _print(state)
 
@@ -157,17 +144,13 @@ def _document(state: ScheduleState) -> dict[str, Any]:
 
 def _print(state: ScheduleState) -> None:
     note = f" ({state.note})" if state.note else ""
-    tables.say(f"Schedule {state.id}: {'paused' if state.paused else 'active'}{note}")
-    table = tables.make_table("", "When", "At", "Workflow")
+    output.say(f"Schedule {state.id}: {'paused' if state.paused else 'active'}{note}")
+    table = output.make_table("", "When", "At", "Workflow")
     for at, workflow_id in state.recent_runs:
-        tables.add_row(table, "ran", _time(at), workflow_id)
+        output.add_row(table, "ran", output.when(at, "minutes"), workflow_id)
     for workflow_id in state.running:
-        tables.add_row(table, "runs", None, workflow_id)
+        output.add_row(table, "runs", None, workflow_id)
     for at in [] if state.paused else state.next_runs[:3]:
-        tables.add_row(table, "next", _time(at), None)
+        output.add_row(table, "next", output.when(at, "minutes"), None)
     if table.row_count:
-        tables.print_table(table)
-
-
-def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        output.print_table(table)

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
+from billing.audit.kinds import Kind
 from billing.invoice.states import TRANSITIONS, Step
 from campaigns.attack.campaign import FAMILIES
 from settings import Settings
 from starter.cli.audit.remedies import REMEDIES
+from starter.cli.lazy import LazyCommand
+from starter.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -55,8 +57,9 @@ def _commands(document: Path) -> list[str]:
 
 
 def _group(command: Any) -> dict[str, Any]:
-    """The subcommands; typer has a copy of click of its own, so that no class is asked for."""
-    return getattr(command, "commands", {})
+    """The subcommands, each loaded; typer has a copy of click of its own, so that no class is asked for."""
+    inner = getattr(command, "commands", {})
+    return {name: each.load() if isinstance(each, LazyCommand) else each for name, each in inner.items()}
 
 
 def _options(command: Any) -> set[str]:
@@ -65,9 +68,7 @@ def _options(command: Any) -> set[str]:
 
 def _check(command: str) -> None:
     """Walk the command line down to the command, and look its options up."""
-    from starter.cli.main import app
-
-    current: Any = typer.main.get_command(app)
+    current: Any = app
     words = shlex.split(re.sub(r"[\[\]]", "", command.replace("\\|", "|")))
     while _group(current) and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
         assert words[0] in _group(current), f"perdure {command}"
@@ -99,10 +100,8 @@ def _leaves(command: Any, path: str = "") -> set[str]:
 
 
 def test_every_command_is_on_the_command_lines_page() -> None:
-    from starter.cli.main import app
-
     page = (ROOT / "docs/command-line.md").read_text()
-    for command in _leaves(typer.main.get_command(app)):
+    for command in _leaves(app):
         *group, name = command.split()
         mentioned = f"`perdure {command}" in page or (group == ["schedule"] and f"`{name}`" in page)
         assert mentioned, f"perdure {command}"
@@ -129,6 +128,7 @@ def test_what_the_audit_finds_is_explained_as_it_is_printed() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", page, re.MULTILINE)
     assert {kind: remedy for kind, _, remedy in rows} == REMEDIES
     assert len(rows) == len(REMEDIES)
+    assert set(REMEDIES) == set(Kind)
 
 
 def test_the_table_of_failures_names_tests_that_exist() -> None:

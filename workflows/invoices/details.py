@@ -33,9 +33,8 @@ def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
     timeout = None
     if step is Step.AWAIT_OPERATOR:
         since = in_utc(invoice.blocked_since) if invoice.blocked_since else clock()
-        show(
-            f"**Blocked** since {since}: {invoice.blocked_reason}\n\n{way_out(invoice.blocked_kind, invoice.invoice_key)}"
-        )
+        remedy = way_out(invoice.blocked_kind, invoice.invoice_key)
+        show(f"**Blocked** since {since}: {invoice.blocked_reason}\n\n{remedy}")
     elif invoice.awaits_approval:
         show(
             f"Waiting since {clock()} for a person: {what(invoice)}.\n\n"

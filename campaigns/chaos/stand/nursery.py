@@ -17,22 +17,9 @@ from typing import Any, NoReturn
 
 PR_SET_PDEATHSIG = 1
 _MODULES = (
-    *("starter.cli.main", "starter.cli.period.run", "starter.cli.period.status", "starter.cli.invoices.retry"),
-    *(
-        "starter.cli.stripe.catch_up",
-        "temporal.decisions",
-        "starter.webhook.handler",
-        "starter.webhook.trust",
-        "starter.cli.imports.files",
-    ),
-    *(
-        "worker",
-        "aiohttp.web",
-        "rich.progress",
-        "temporalio.client",
-        "storage.usage.instances",
-        "storage.accounts.accounts",
-    ),
+    *("starter.cli.main", "starter.cli.processes.worker", "starter.cli.processes.webhook"),
+    *("starter.cli.accounts.commands", "starter.cli.imports.commands", "starter.cli.period.commands"),
+    *("starter.cli.invoices.commands", "starter.cli.stripe.commands"),
 )
 
 

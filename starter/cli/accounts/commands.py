@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import typer
+from rich.progress import Progress
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
 
-from billing.errors import InputError
-from billing.usage.parsing import parse_time
-from starter.cli import common, tables
+from contracts import workflow_ids
+from contracts.messages.subscriptions import AccountsSyncOutcome
+from starter.cli import common, output
+from starter.cli.accounts.policy import change_policy, policy_in_words
+from starter.cli.database import open_database
 from starter.cli.imports import commands as imports
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
-    from temporalio.client import Client, WorkflowHandle
-
-    from contracts.messages.subscriptions import AccountsSyncOutcome
+from temporal.client import connect
+from temporal.start import start_accounts_sync
 
 app = typer.Typer(help="Accounts and their subscription windows: import, sync, policy.", no_args_is_help=True)
 
@@ -57,8 +60,6 @@ async def policy(
 
     What is changed holds for invoices that are made from now on.
     """
-    from starter.cli.accounts.policy import change_policy, policy_in_words
-
     changes = {
         "charge_on": charge_on,
         "finalization": finalization,
@@ -68,13 +69,13 @@ async def policy(
         "included_credits": included_credits,
     }
     settings = common.settings()
-    async with common.database(settings) as db:
+    async with open_database(settings) as db:
         document = await change_policy(db, settings, account, changes)
     if as_json:
-        common.print_json(document)
+        output.print_json(document)
         return
     for line in policy_in_words(document):
-        tables.say(line)
+        output.say(line)
 
 
 @app.command("sync")
@@ -90,40 +91,23 @@ async def sync(
 
     Usage before --bill-after (default: now) is never charged to an account that is seen for the first time.
     """
-    from temporalio.client import WorkflowFailureError
-
-    from temporal.client import connect
-
-    since = _instant(bill_after) if bill_after is not None else None
+    since = common.parse_instant(bill_after, "--bill-after")
     handle = await _start(await connect(), since)
     try:
         outcome = await _watch(handle)
     except WorkflowFailureError as error:
         raise common.CommandError(f"{handle.id} failed: {error.cause}") from error
     if as_json:
-        common.print_json({"workflow_id": handle.id, **outcome.model_dump(include={"seen", "stored", "faults"})})
+        output.print_json({"workflow_id": handle.id, **outcome.model_dump(include={"seen", "stored", "faults"})})
     else:
         for fault in outcome.faults:
-            tables.complain(f"refused: {fault}")
-        tables.say(f"{outcome.seen} customers seen, {outcome.stored} accounts stored, {len(outcome.faults)} refused.")
+            output.complain(f"refused: {fault}")
+        output.say(f"{outcome.seen} customers seen, {outcome.stored} accounts stored, {len(outcome.faults)} refused.")
     return 1 if outcome.faults else 0
-
-
-def _instant(text: str) -> datetime:
-    try:
-        return parse_time(text)
-    except InputError as error:
-        raise InputError(f"--bill-after: {error}") from None
 
 
 async def _start(client: Client, bill_after: datetime | None) -> WorkflowHandle[Any, AccountsSyncOutcome]:
     """Start a sync, or join the one that runs, unless that might have another `bill_after` than is wanted."""
-    from temporalio.exceptions import WorkflowAlreadyStartedError
-
-    from contracts import workflow_ids
-    from contracts.messages.subscriptions import AccountsSyncOutcome
-    from temporal.start import start_accounts_sync
-
     try:
         return await start_accounts_sync(client, bill_after or datetime.now(UTC))
     except WorkflowAlreadyStartedError:
@@ -137,11 +121,8 @@ async def _start(client: Client, bill_after: datetime | None) -> WorkflowHandle[
 
 async def _watch(handle: WorkflowHandle[Any, AccountsSyncOutcome]) -> AccountsSyncOutcome:
     """The result; until it comes, what the workflow says of itself is shown."""
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
     result = asyncio.ensure_future(handle.result())
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=common.err, transient=True, disable=not common.err.is_terminal) as bar:
+    with output.progress() as bar:
         task = asyncio.ensure_future(_show_details(handle, bar))
         try:
             return await result
@@ -161,18 +142,12 @@ async def _show_details(handle: WorkflowHandle[Any, AccountsSyncOutcome], bar: P
             bar.update(task, description=details)
         elif not warned and asyncio.get_running_loop().time() - begun > _WORKER_SHOULD_ANSWER_SECONDS:
             warned = True
-            tables.complain("no worker has taken it up yet: it goes on as soon as `perdure worker` runs")
+            output.complain("no worker has taken it up yet: it goes on as soon as `perdure worker` runs")
         await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _details(handle: WorkflowHandle[Any, AccountsSyncOutcome]) -> str | None:
     """What the workflow says it does; none while no worker answers."""
-    from datetime import timedelta
-
-    from temporalio.api.sdk.v1 import WorkflowMetadata
-    from temporalio.client import WorkflowQueryFailedError
-    from temporalio.service import RPCError
-
     try:
         metadata: WorkflowMetadata = await handle.query(
             "__temporal_workflow_metadata", result_type=WorkflowMetadata, rpc_timeout=timedelta(seconds=3)

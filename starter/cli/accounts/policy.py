@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from activities.postgres.scopes import policy_of
 from billing.attribution import parse_attribution_id
@@ -15,9 +15,7 @@ from billing.invoice.policy import ChargeOn, Finalization
 from billing.money import format_amount, parse_amount
 from settings import Settings
 from storage.accounts import accounts, policies
-
-if TYPE_CHECKING:
-    from storage.postgres.database import Database
+from storage.postgres.database import Database
 
 _DEFAULT = "default"
 _MOST = Decimal(10**9)

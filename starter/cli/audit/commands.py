@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from billing.attribution import is_attribution_id
 from billing.audit.checks import AuditScope, Check
+from billing.audit.finding import Finding
 from billing.errors import InputError
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from settings import age
-from starter.cli import common, tables
+from starter.cli import common, output
 from starter.cli.audit.remedies import what_to_do
-
-if TYPE_CHECKING:
-    from billing.audit.finding import Finding
-    from storage.audit.runs import AuditRecord
-    from storage.postgres.database import Database
+from starter.cli.audit.run import run
+from starter.cli.database import open_database
+from storage.audit.runs import AuditRecord, audit_findings, load_audit, newest_audit
+from storage.postgres.database import Database
 
 _USAGE = 2
 _SHOWN = 100
@@ -43,15 +42,13 @@ async def audit(
     try:
         scope, older_than = _read(period, account, stuck_after)
     except (InputError, ValueError) as error:
-        common.err.print(f"perdure: {error}", markup=False)
+        output.complain(f"perdure: {error}")
         return _USAGE
-    async with common.database(common.settings()) as db:
+    async with open_database(common.settings()) as db:
         if last:
             audit_id = await _last(db, scope)
         else:
-            from starter.cli.audit import run as audit_run
-
-            audit_id = await audit_run.run(scope, older_than)
+            audit_id = await run(scope, older_than)
         return await _show(db, audit_id, as_json=as_json)
 
 
@@ -68,8 +65,6 @@ def _read(period: str | None, account: str | None, stuck_after: str | None) -> t
 
 
 async def _last(db: Database, scope: AuditScope) -> str:
-    from storage.audit.runs import newest_audit
-
     found = await newest_audit(db, scope)
     if found is None:
         raise common.CommandError("there was no such audit yet: leave --last out to make one")
@@ -78,8 +73,6 @@ async def _last(db: Database, scope: AuditScope) -> str:
 
 async def _show(db: Database, audit_id: str, *, as_json: bool) -> int:
     """Print the audit; the exit status."""
-    from storage.audit.runs import load_audit
-
     found = await load_audit(db, audit_id)
     if found is None:
         raise common.CommandError(f"audit {audit_id} is not in the database: was it restored meanwhile?")
@@ -99,7 +92,10 @@ def _is_clean(audit: AuditRecord) -> bool:
 
 async def _print_document(db: Database, audit: AuditRecord, *, clean: bool) -> None:
     """One JSON document, written as the findings are read: there may be any number."""
-    from storage.audit.runs import audit_findings
+
+    async def findings() -> AsyncGenerator[dict[str, Any]]:
+        async for check, finding in audit_findings(db, audit.id):
+            yield _document(check, finding)
 
     head = {
         "audit_id": audit.id,
@@ -107,20 +103,14 @@ async def _print_document(db: Database, audit: AuditRecord, *, clean: bool) -> N
         "attribution_id": audit.scope.attribution_id,
         "stuck_after_seconds": int(audit.stuck_after.total_seconds()),
         "started_at": format_instant(audit.started_at),
-        "finished_at": None if audit.finished_at is None else format_instant(audit.finished_at),
+        "finished_at": output.json_instant(audit.finished_at),
         "clean": clean,
         "checks": [
             {"check": str(record.check), "figures": dict(record.figures), "discrepancies": record.discrepancies}
             for record in audit.checks
         ],
     }
-    sys.stdout.write(json.dumps(head, indent=2, ensure_ascii=False)[:-2] + ',\n  "findings": [')
-    comma = ""
-    async for check, finding in audit_findings(db, audit.id):
-        document = json.dumps(_document(check, finding), ensure_ascii=False)
-        sys.stdout.write(f"{comma}\n    {document}")
-        comma = ","
-    sys.stdout.write("\n  ]\n}\n" if comma else "]\n}\n")
+    await output.print_json_with_list(head, "findings", findings())
 
 
 def _document(check: Check, finding: Finding) -> dict[str, Any]:
@@ -128,15 +118,13 @@ def _document(check: Check, finding: Finding) -> dict[str, Any]:
 
 
 async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
-    from storage.audit.runs import audit_findings
-
     made = {record.check: record for record in audit.checks}
-    table = tables.make_table("", "Check", "Discrepancies", "Figures", right=("Discrepancies",))
+    table = output.make_table("", "Check", "Discrepancies", "Figures", right=("Discrepancies",))
     for check in Check:
         record = made.get(check)
         figures = filter(None, (_figure(*each) for each in record.figures.items())) if record else ()
-        tables.add_row(table, check, record.discrepancies if record else "not made", ", ".join(figures))
-    tables.print_table(table)
+        output.add_row(table, check, record.discrepancies if record else "not made", ", ".join(figures))
+    output.print_table(table)
     total = sum(record.discrepancies for record in audit.checks)
     shown = 0
     async for check, finding in audit_findings(db, audit.id):
@@ -150,17 +138,17 @@ async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
         if value
     )
     if total > shown:
-        tables.say(f"{total - shown} more: `perdure audit --last{options} --json` gives all of them.")
+        output.say(f"{total - shown} more: `perdure audit --last{options} --json` gives all of them.")
     found = "1 discrepancy" if total == 1 else f"{total} discrepancies"
     unmade = "; not every check was made" if len(made) < len(Check) else ""
-    tables.say("Everything agrees." if clean else f"{found}{unmade}.")
+    output.say("Everything agrees." if clean else f"{found}{unmade}.")
 
 
 def _figure(name: str, value: int | str) -> str:
     """A figure in people's units; nothing for usage of a kind that there is none of. JSON has all, exactly."""
     words, _, last = name.rpartition("_")
     if last == "us" and isinstance(value, int):
-        return f"{words.replace('_', ' ')} {tables.hours(value)}" if value else ""
+        return f"{words.replace('_', ' ')} {output.hours(value)}" if value else ""
     if words == "amount" and isinstance(value, int):
         return format_amount(value, last)
     return f"{name.replace('_', ' ')} {value}"
@@ -175,7 +163,7 @@ def _print_finding(check: Check, finding: Finding) -> None:
         "report": finding.report_id,
     }
     named = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
-    tables.say(f"{finding.kind} ({check}): {named}")
+    output.say(f"{finding.kind} ({check}): {named}")
     # What stands in Stripe's metadata may be anything.
-    tables.say(f"    {''.join(each if each.isprintable() else ' ' for each in finding.detail)}")
-    tables.say(f"    What to do: {what_to_do(finding.kind)}")
+    output.say(f"    {''.join(each if each.isprintable() else ' ' for each in finding.detail)}")
+    output.say(f"    What to do: {what_to_do(finding.kind)}")

@@ -7,7 +7,6 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
@@ -15,7 +14,7 @@ from temporalio.service import RPCError
 from billing.audit.checks import AuditScope
 from contracts.messages.audit import AuditOutcome
 from contracts.names import Queries
-from starter.cli import common
+from starter.cli import common, output
 from temporal.client import connect
 from temporal.start import start_audit
 
@@ -40,35 +39,26 @@ async def run(scope: AuditScope, stuck_after: timedelta | None) -> str:
         cause = error.cause
         if isinstance(cause, ApplicationError) and cause.details:
             return AuditOutcome.model_validate(cause.details[0]).audit_id
-        raise common.CommandError(f"{handle.id} failed: {_deepest(error)}") from error
-
-
-def _deepest(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+        raise common.CommandError(f"{handle.id} failed: {common.root_cause(error)}") from error
 
 
 async def _watch(handle: WorkflowHandle[Any, AuditOutcome], result: asyncio.Future[AuditOutcome]) -> None:
     """A line of progress on stderr until it ends, and a hint when nothing moves."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     seen, since, hinted = "", monotonic(), False
-    with Progress(*columns, console=common.err, transient=True, disable=not common.err.is_terminal) as bar:
+    with output.progress() as bar:
         task = bar.add_task("Starting", total=None)
-        if not common.err.is_terminal:
-            common.err.print(f"{handle.id} in the Temporal UI", markup=False)
+        if not output.shows_progress():
+            output.complain(f"{handle.id} in the Temporal UI")
         while not (await asyncio.wait([result], timeout=_POLL_SECONDS))[0]:
             now = await _progress(handle)
             bar.update(task, description=now or seen or "Starting")
             if now and now != seen:
                 seen, since, hinted = now, monotonic(), False
-                if not common.err.is_terminal:
-                    common.err.print(now, markup=False)
+                if not output.shows_progress():
+                    output.complain(now)
             elif monotonic() - since > _STILL_SECONDS and not hinted:
                 hinted = True
-                common.err.print(
-                    f"still at it, or no worker runs: {handle.id} in the Temporal UI says what is awaited", markup=False
-                )
+                output.complain(f"still at it, or no worker runs: {handle.id} in the Temporal UI says what is awaited")
 
 
 async def _progress(handle: WorkflowHandle[Any, AuditOutcome]) -> str:

@@ -10,13 +10,9 @@ import typer
 from billing.errors import InputError
 from billing.pricing.rate_card import load_rate_card
 from starter.cli import common
+from starter.cli.database import open_database
 from starter.cli.explain import instance as explain_instance
 from starter.cli.explain import invoice as explain_invoice
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to `perdure`."""
-    app.command("explain")(explain)
 
 
 @common.command
@@ -39,7 +35,7 @@ async def explain(
     settings = common.settings()
     rate_card = load_rate_card(settings.rate_card)
     now = datetime.now(UTC)
-    async with common.database(settings) as db:
+    async with open_database(settings) as db:
         if invoice is not None:
             await explain_invoice.explain(db, settings, rate_card, invoice, now=now, every=all_, as_json=as_json)
         elif instance_id is not None:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from billing.errors import InputError
 from billing.invoice.credit_notes import CreditKind, CreditNoteState
 from billing.periods import BillingPeriod
+from billing.pricing.rating import RateCard
 from billing.report.canonical import format_credits, format_decimal, format_instant
-from starter.cli import common, tables
-from starter.cli.explain.words import FATES, INVALID, time, timeline, why
-from starter.cli.invoices.credit import credit_note_document, sentence
-
-if TYPE_CHECKING:
-    from billing.pricing.rating import RateCard
-    from settings import Settings
-    from storage.invoices.credit_notes import CreditNoteRecord
-    from storage.postgres.database import Database
-    from storage.usage.explain import ClaimedOn, Explanation, Interval
+from settings import Settings
+from starter.cli import output
+from starter.cli.explain.words import FATES, INVALID, timeline, why
+from starter.cli.invoices.credit_document import credit_note_document, sentence
+from storage.invoices import credit_notes
+from storage.invoices.credit_notes import CreditNoteRecord
+from storage.postgres.database import Database
+from storage.usage.explain import ClaimedOn, Explanation, Interval, explain_instance
 
 
 async def explain(
@@ -29,16 +28,13 @@ async def explain(
     Raises:
         InputError: there is no such instance.
     """
-    from storage.invoices import credit_notes
-    from storage.usage import explain as store
-
-    found = await store.explain_instance(db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card)
+    found = await explain_instance(db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card)
     if found is None:
         raise InputError(f"there is no instance {instance_id!r}: `perdure instances import` brings them in")
     ids = sorted({each.on.invoice_id for each in (*found.intervals, *found.beyond_runtime) if each.on})
     notes = [note for group in (await credit_notes.credit_notes_of(db, ids)).values() for note in group]
     if as_json:
-        common.print_json(_document(found, notes, settings.zone))
+        output.print_json(_document(found, notes, settings.zone))
     else:
         _print(found, notes, now, settings.zone)
 
@@ -69,8 +65,8 @@ def _document(found: Explanation, notes: list[CreditNoteRecord], zone: tzinfo) -
         "instance_id": found.instance_id,
         "attribution_id": found.attribution_id,
         "workspace_class": found.workspace_class,
-        "started": _instant(found.started),
-        "ended": _instant(found.ended),
+        "started": output.json_instant(found.started),
+        "ended": output.json_instant(found.ended),
         "invalid_reason": found.invalid,
         "runtime_us": found.runtime_us,
         "intervals": [_interval(found, each, notes, zone) for each in found.intervals],
@@ -115,14 +111,14 @@ def _interval(found: Explanation, each: Interval, notes: list[CreditNoteRecord],
 
 
 def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zone: tzinfo) -> None:
-    until = f"until {time(found.ended)}" if found.ended else f"and still runs, here up to {time(now)}"
+    until = f"until {output.when(found.ended)}" if found.ended else f"and still runs, here up to {output.when(now)}"
     whose = found.attribution_id or "nobody"
-    started = f"ran from {time(found.started)} {until}" if found.started else "never started"
-    tables.say(f"{found.instance_id} of {whose}, class {found.workspace_class}: {started}.")
+    started = f"ran from {output.when(found.started)} {until}" if found.started else "never started"
+    output.say(f"{found.instance_id} of {whose}, class {found.workspace_class}: {started}.")
     if found.invalid:
-        tables.say(f"It is invalid: {INVALID[found.invalid]}.")
+        output.say(f"It is invalid: {INVALID[found.invalid]}.")
     for line in timeline(found.intervals):
-        tables.say(line)
+        output.say(line)
     if found.intervals:
         _print_intervals("", found, found.intervals, notes)
         _print_rules(found, found.intervals, zone)
@@ -130,18 +126,18 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
     for each in found.intervals:
         sums[each.fate] = sums.get(each.fate, 0) + each.duration_us
     for fate, duration_us in sums.items():
-        tables.say(f"{tables.hours(duration_us)} {FATES[fate]}.")
-    tables.say(f"{tables.hours(found.runtime_us)} in all.")
+        output.say(f"{output.hours(duration_us)} {FATES[fate]}.")
+    output.say(f"{output.hours(found.runtime_us)} in all.")
     if found.beyond_runtime:
         title = "On invoices although it did not run then, as is known now: credit the customer"
         _print_intervals(title, found, found.beyond_runtime, notes)
     for claim in found.released:
-        tables.say(
-            f"Was on {claim.invoice_key}, line {claim.line_no}, from {time(claim.since)} to {time(claim.until)}: "
-            f"{claim.reason} at {time(claim.released_at)}."
+        output.say(
+            f"Was on {claim.invoice_key}, line {claim.line_no}, from {output.when(claim.since)} to "
+            f"{output.when(claim.until)}: {claim.reason} at {output.when(claim.released_at)}."
         )
     for note in _touched(found, notes):
-        tables.say(f"Credit note {note.key}: {sentence(note)}")
+        output.say(f"Credit note {note.key}: {sentence(note)}")
 
 
 def _print_rules(found: Explanation, intervals: tuple[Interval, ...], zone: tzinfo) -> None:
@@ -150,7 +146,7 @@ def _print_rules(found: Explanation, intervals: tuple[Interval, ...], zone: tzin
     for number, each in enumerate(intervals, 1):
         decided.setdefault(why(found, each, _period_start(each, zone)), []).append(number)
     for rule, numbers in decided.items():
-        tables.say(f"{_numbers(numbers)}: {rule}")
+        output.say(f"{_numbers(numbers)}: {rule}")
 
 
 def _numbers(numbers: list[int]) -> str:
@@ -163,26 +159,22 @@ def _print_intervals(
 ) -> None:
     right = ("", "Duration", "Line", "Credits/min", "Credits")
     names = ("", "From (UTC)", "To (UTC)", "Duration", "What became of it", "Invoice", *right[2:])
-    table = tables.make_table(title, *names, right=right)
+    table = output.make_table(title, *names, right=right)
     for number, each in enumerate(intervals, 1):
         on = each.on
         fate = each.fate.replace("_", " ")
         live = [note for note in (_touching(found, on, notes) if on else []) if note.state is CreditNoteState.ISSUED]
         what = f"{fate}, credited in part or whole" if live else fate
-        tables.add_row(
+        output.add_row(
             table,
             number,
-            f"{each.since:%Y-%m-%d %H:%M:%S}",
-            f"{each.until:%Y-%m-%d %H:%M:%S}",
-            tables.hours(each.duration_us),
+            output.when(each.since, zone=False),
+            output.when(each.until, zone=False),
+            output.hours(each.duration_us),
             what,
             on and f"{on.invoice_key} ({on.invoice_state})",
             on and on.line_no,
             on and format_decimal(on.credits_per_minute) + (" (as default)" if on.rated_as_default else ""),
             on and f"{on.credits:,f}",
         )
-    tables.print_table(table)
-
-
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else format_instant(at)
+    output.print_table(table)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from billing.invoice.key import InvoiceReason
+from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.invoice.states import DEAD
 from billing.money import format_amount
 from billing.periods import BillingPeriod
-from billing.pricing.rating import LineKind, rate_credits
+from billing.pricing.rating import LineKind, RateCard, rate_credits
 from billing.report.canonical import format_decimal, format_instant
-from starter.cli import tables
-from starter.cli.explain.words import FATES, time
+from settings import Settings
+from starter.cli import lines, output
+from starter.cli.explain.words import FATES
 from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.lookup import find_invoice
-
-if TYPE_CHECKING:
-    from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
-    from billing.pricing.rating import RateCard
-    from settings import Settings
-    from storage.postgres.database import Database
-    from storage.usage.explain import Standing
-    from storage.usage.explain_invoice import AccountUsage, InvoicedInterval
+from storage.invoices import credit_notes, disputes
+from storage.postgres.database import Database
+from storage.usage.explain import Standing, load_standing
+from storage.usage.explain_invoice import AccountUsage, InvoicedInterval, account_usage, invoice_intervals
 
 _MOST_ON_SCREEN = 50
 _WHY = {
@@ -45,10 +42,6 @@ async def explain(
         InputError: there is no such invoice.
         MismatchError: its intervals do not come to its lines.
     """
-    from storage.invoices import credit_notes, disputes
-    from storage.usage.explain import load_standing
-    from storage.usage.explain_invoice import account_usage
-
     record = await find_invoice(db, key)
     period = BillingPeriod.parse(record.billing_period)
     start = period.start(settings.zone)
@@ -72,9 +65,9 @@ async def explain(
         await _print_json(db, record, document, start)
         return
     print_invoice(record, notes, disputed)
-    tables.say(why(record, standing, start))
+    output.say(why(record, standing, start))
     for line in record.lines:
-        tables.say(arithmetic(line, record.currency))
+        output.say(arithmetic(line, record.currency))
     await _print_intervals(db, record, start, None if every else _MOST_ON_SCREEN)
     _print_usage(record, usage)
 
@@ -82,17 +75,18 @@ async def explain(
 def why(record: InvoiceRecord, standing: Standing, period_start: datetime) -> str:
     """Which usage the invoice bills by which rule, in words."""
     windows = ", ".join(
-        f"{time(window.since)} to {time(window.until) if window.until else 'now'}" for window in standing.windows
+        f"{output.when(window.since)} to {output.when(window.until) if window.until else 'now'}"
+        for window in standing.windows
     )
-    floor = f" and from {time(standing.bill_after)} on" if standing.bill_after else ""
+    floor = f" and from {output.when(standing.bill_after)} on" if standing.bill_after else ""
     carried = sum(line.carried_us for line in record.lines)
     earlier = (
-        f" {tables.hours(carried)} of it is from before {time(period_start)}, and was on no invoice until then."
+        f" {output.hours(carried)} of it is from before {output.when(period_start)}, and was on no invoice until then."
         if carried
         else ""
     )
     return (
-        f"{_WHY[record.reason]}: all that {record.attribution_id} used up to {time(record.cutoff)} within its "
+        f"{_WHY[record.reason]}: all that {record.attribution_id} used up to {output.when(record.cutoff)} within its "
         f"subscriptions ({windows or 'none by now'}){floor}, and that was on no other invoice.{earlier}"
     )
 
@@ -102,7 +96,7 @@ def arithmetic(line: InvoiceLineRecord, currency: str) -> str:
     rated = line.rated
     amount = format_amount(rated.amount, currency)
     if rated.kind is LineKind.TIERS:
-        return f"Line {line.line_no}: {tables.line_name(rated)}: {amount}"
+        return f"Line {line.line_no}: {lines.line_name(rated)}: {amount}"
     minutes = format_decimal(_minutes(rated.duration_us))
     return (
         f"Line {line.line_no}: {minutes} min x {format_decimal(rated.credits_per_minute)} credits/min = "
@@ -115,10 +109,8 @@ def _minutes(duration_us: int) -> Decimal:
 
 
 async def _print_intervals(db: Database, record: InvoiceRecord, period_start: datetime, most: int | None) -> None:
-    from storage.usage.explain_invoice import invoice_intervals
-
     right = ("Line", "Duration", "Credits")
-    table = tables.make_table("", "Instance", "From (UTC)", "To (UTC)", "Duration", "Line", "Credits", "", right=right)
+    table = output.make_table("", "Instance", "From (UTC)", "To (UTC)", "Duration", "Line", "Credits", "", right=right)
     total_us = count = 0
     rates = {line.line_no: line.rated.credits_per_minute for line in record.lines}
     async with aclosing(invoice_intervals(db, record)) as intervals:
@@ -127,29 +119,29 @@ async def _print_intervals(db: Database, record: InvoiceRecord, period_start: da
             total_us += each.duration_us
             if most is not None and count > most:
                 continue
-            tables.add_row(
+            output.add_row(
                 table,
                 each.instance_id,
-                f"{each.since:%Y-%m-%d %H:%M:%S}",
-                f"{each.until:%Y-%m-%d %H:%M:%S}",
-                tables.hours(each.duration_us),
+                output.when(each.since, zone=False),
+                output.when(each.until, zone=False),
+                output.hours(each.duration_us),
                 each.line_no,
                 f"{rate_credits(each.duration_us, rates[each.line_no]):,f}" if each.line_no in rates else None,
                 _remark(each, period_start),
             )
     if count:
-        tables.print_table(table)
+        output.print_table(table)
     if most is not None and count > most:
-        tables.say(f"{count - most} more intervals: `perdure explain --invoice '{record.key}' --all` shows them.")
+        output.say(f"{count - most} more intervals: `perdure explain --invoice '{record.key}' --all` shows them.")
     instead = " It is dead: its usage is billable again." if record.state in DEAD and not record.written_off else ""
-    tables.say(f"{count} intervals, {tables.hours(total_us)} in all, as its lines say.{instead}")
+    output.say(f"{count} intervals, {output.hours(total_us)} in all, as its lines say.{instead}")
 
 
 def _remark(each: InvoicedInterval, period_start: datetime) -> str | None:
     if each.released_at:
-        return f"released at {time(each.released_at)}"
+        return f"released at {output.when(each.released_at)}"
     carried = _carried_us(each, period_start)
-    whole = "carried over" if carried == each.duration_us else f"{tables.hours(carried)} of it carried over"
+    whole = "carried over" if carried == each.duration_us else f"{output.hours(carried)} of it carried over"
     return whole if carried else None
 
 
@@ -159,12 +151,12 @@ def _carried_us(each: InvoicedInterval, period_start: datetime) -> int:
 
 
 def _print_usage(record: InvoiceRecord, usage: AccountUsage) -> None:
-    tables.say(f"What became of all that {record.attribution_id} used in {record.billing_period}:")
+    output.say(f"What became of all that {record.attribution_id} used in {record.billing_period}:")
     for fate, key, duration_us in usage.fates:
         where = "on this invoice" if key == record.key else f"on {key}" if key else FATES[fate]
         state = f" ({FATES[fate]})" if key else ""
-        tables.say(f"  {tables.hours(duration_us):>14}  {where}{state}")
-    tables.say(f"  {tables.hours(usage.runtime_us):>14}  in all")
+        output.say(f"  {output.hours(duration_us):>14}  {where}{state}")
+    output.say(f"  {output.hours(usage.runtime_us):>14}  in all")
 
 
 def _usage_document(usage: AccountUsage) -> dict[str, Any]:
@@ -174,18 +166,13 @@ def _usage_document(usage: AccountUsage) -> dict[str, Any]:
 
 async def _print_json(db: Database, record: InvoiceRecord, document: dict[str, Any], period_start: datetime) -> None:
     """The document with its intervals, which are written as they are read: memory does not grow with them."""
-    from storage.usage.explain_invoice import invoice_intervals
 
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n  "intervals": [')
-    separator = "\n"
-    try:
-        async with aclosing(invoice_intervals(db, record)) as intervals:
-            async for each in intervals:
-                text = json.dumps(_interval(each, period_start), ensure_ascii=False)
-                sys.stdout.write(f"{separator}    {text}")
-                separator = ",\n"
-    finally:
-        sys.stdout.write("\n  ]\n}\n")
+    async def intervals() -> AsyncGenerator[dict[str, Any]]:
+        async with aclosing(invoice_intervals(db, record)) as found:
+            async for each in found:
+                yield _interval(each, period_start)
+
+    await output.print_json_with_list(document, "intervals", intervals())
 
 
 def _interval(each: InvoicedInterval, period_start: datetime) -> dict[str, Any]:
@@ -196,5 +183,5 @@ def _interval(each: InvoicedInterval, period_start: datetime) -> dict[str, Any]:
         "to": format_instant(each.until),
         "duration_us": each.duration_us,
         "carried_us": _carried_us(each, period_start),
-        "released_at": None if each.released_at is None else format_instant(each.released_at),
+        "released_at": output.json_instant(each.released_at),
     }

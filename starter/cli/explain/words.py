@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.report.canonical import format_decimal
-
-if TYPE_CHECKING:
-    from storage.usage.explain import ClaimedOn, Explanation, Interval, Standing, Window
+from starter.cli.output import when
+from storage.usage.explain import ClaimedOn, Explanation, Interval, Standing, Window
 
 FATES = {
     "billed": "billed",
@@ -65,9 +63,9 @@ def why(found: Explanation, interval: Interval, period_start: datetime | None) -
         case "uncovered":
             return f"Usage is charged within a subscription only. {_around(standing, interval)}"
         case "before_bill_after":
-            return f"The account is charged for usage from {time(standing.bill_after)} on."
+            return f"The account is charged for usage from {when(standing.bill_after)} on."
         case "before_first_rate":
-            return f"The rate card has its first rate from {time(found.first_rate)} on."
+            return f"The rate card has its first rate from {when(found.first_rate)} on."
         case _:
             return f"Covered by a subscription, and on no invoice. {_next_run(found, interval)}"
 
@@ -92,8 +90,8 @@ def _covering(standing: Standing, interval: Interval) -> str:
 
 def _window(window: Window) -> str:
     name = f"subscription {window.stripe_subscription_id}" if window.stripe_subscription_id else "a subscription"
-    until = f" until {time(window.until)}" if window.until else " on"
-    return f"{name}, from {time(window.since)}{until}"
+    until = f" until {when(window.until)}" if window.until else " on"
+    return f"{name}, from {when(window.since)}{until}"
 
 
 def _around(standing: Standing, interval: Interval) -> str:
@@ -103,9 +101,9 @@ def _around(standing: Standing, interval: Interval) -> str:
         return "The account has none."
     said = []
     if before:
-        said.append(f"the one before ended at {time(before[-1].until)}")
+        said.append(f"the one before ended at {when(before[-1].until)}")
     if after:
-        said.append(f"the next began at {time(after[0].since)}")
+        said.append(f"the next began at {when(after[0].since)}")
     text = ", ".join(said)
     return f"{text[0].upper()}{text[1:]}."
 
@@ -115,7 +113,7 @@ def _rated(on: ClaimedOn) -> str:
     rate = format_decimal(on.credits_per_minute)
     price = f"{format_decimal(on.price_per_credit)} {on.currency.upper()}"
     return (
-        f"Class {on.workspace_class}{as_default}: {rate} credits/min by the rate in force since {time(on.rate_from)}, "
+        f"Class {on.workspace_class}{as_default}: {rate} credits/min by the rate in force since {when(on.rate_from)}, "
         f"{price} a credit."
     )
 
@@ -149,7 +147,7 @@ def timeline(intervals: Sequence[Interval], width: int = _WIDTH) -> list[str]:
     seen = dict.fromkeys(interval.fate for interval in intervals)
     legend = ", ".join(f"{_MARKS[fate]} {fate.replace('_', ' ')}" for fate in FATES if fate in seen)
     bar = "".join(_MARKS[fate] for fate in cells)
-    return [f"{time(since)} |{bar}| {time(until)}", f"{'':{len(time(since))}}  {legend}"]
+    return [f"{when(since)} |{bar}| {when(until)}", f"{'':{len(when(since))}}  {legend}"]
 
 
 def _shares(intervals: Iterable[Interval], since: datetime, span: float, width: int) -> list[dict[str, float]]:
@@ -162,8 +160,3 @@ def _shares(intervals: Iterable[Interval], since: datetime, span: float, width: 
             share = min(last, cell + 1) - max(first, cell)
             shares[cell][interval.fate] = shares[cell].get(interval.fate, 0.0) + share
     return shares
-
-
-def time(at: datetime | None) -> str:
-    """An instant for people, to the second."""
-    return "-" if at is None else f"{at:%Y-%m-%d %H:%M:%S} UTC"

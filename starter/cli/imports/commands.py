@@ -11,20 +11,23 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import typer
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from billing.errors import InputError, PerdureError
 from billing.usage.parsing import Kind, parse_account, parse_instance, require_columns
 from billing.usage.rows import AccountRow, InstanceRow, RowFault
-from starter.cli import common
+from starter.cli import common, output
+from starter.cli.database import open_database
+from starter.cli.imports.files import Row, read_rows
 from starter.cli.imports.report import ImportReport, Stored
-
-if TYPE_CHECKING:
-    from starter.cli.imports.files import Row
-    from storage.periods.periods import OverbilledUsage
-    from storage.postgres.database import Database
+from storage.accounts import accounts
+from storage.periods import periods
+from storage.periods.periods import OverbilledUsage
+from storage.postgres.database import Database
+from storage.usage import instances
 
 app = typer.Typer(help="Workspace instances: import.", no_args_is_help=True)
 
@@ -58,17 +61,12 @@ async def import_(file: FileArgument, as_json: common.AsJson = False) -> int:
 
 
 async def _store_instances(db: Database, rows: Sequence[InstanceRow]) -> Stored:
-    from storage.usage import instances
-
     result = await instances.upsert_instances(db, rows)
     counts = {"inserted": result.inserted, "updated": result.updated, "unchanged": result.unchanged}
     return Stored(counts, result.faults, result.overbilled)
 
 
 async def _store_accounts(db: Database, rows: Sequence[AccountRow]) -> Stored:
-    from storage.accounts import accounts
-    from storage.periods import periods
-
     faults = await accounts.upsert_accounts(db, rows)
     # Whoever claimed before holds the accounts no more, whoever claims from now on goes by the new windows.
     outside: dict[str, list[OverbilledUsage]] = {row.attribution_id: [] for row in rows}
@@ -112,7 +110,7 @@ async def import_command(importer: Importer[T], path: Path, *, as_json: bool) ->
     rows = _read(importer, path)
     first = next(rows, None)  # a wrong file is told before the database is asked
     report = ImportReport(dict.fromkeys(importer.counts, 0), as_json)
-    async with common.database(common.settings()) as db:
+    async with open_database(common.settings()) as db:
         try:
             await _import_rows(importer, db, chain([] if first is None else [first], rows), report)
         except asyncio.CancelledError:
@@ -136,10 +134,8 @@ async def _import_silently(importer: Importer[T], db: Database, path: Path) -> I
 async def _import_rows(
     importer: Importer[T], db: Database, rows: Iterator[Row | RowFault], report: ImportReport
 ) -> None:
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} rows"), TimeElapsedColumn())
-    with Progress(*columns, console=common.err, transient=True, disable=not common.err.is_terminal) as bar:
+    with output.progress(*columns) as bar:
         task = bar.add_task("", total=None)
         for good, bad in _batches(importer, rows):
             report.add(await importer.store(db, good) if good else Stored({}), bad)
@@ -147,8 +143,6 @@ async def _import_rows(
 
 
 def _read(importer: Importer[T], path: Path) -> Iterator[Row | RowFault]:
-    from starter.cli.imports.files import read_rows
-
     return read_rows(path, lambda names: require_columns(importer.kind, names))
 
 

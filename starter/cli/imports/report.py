@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from billing.usage.rows import RowFault
-from starter.cli import common, tables
+from starter.cli import output
 from starter.cli.period import overbilling
-
-if TYPE_CHECKING:
-    from storage.periods.periods import OverbilledUsage
+from storage.periods.periods import OverbilledUsage
 
 _MOST_SHOWN = 100
 
@@ -73,15 +71,15 @@ class ImportReport:
     def finish(self) -> None:
         """Print the result: JSON or a summary on stdout, what is left to say on stderr."""
         if self.as_json:
-            common.print_json(self._document())
+            output.print_json(self._document())
             hidden, more, hint = self.refused, "", ""
         else:
             self._warn_of_overbilled()
             counts = {**self.counts, "refused": self.refused}
-            tables.say(", ".join(f"{count} {name}" for name, count in counts.items()) + ".")
+            output.say(", ".join(f"{count} {name}" for name, count in counts.items()) + ".")
             hidden, more, hint = self.refused - self._shown, "more ", ": --json lists all"
         if hidden:
-            tables.complain(f"perdure: {hidden} {more}rows were refused{hint}")
+            output.complain(f"perdure: {hidden} {more}rows were refused{hint}")
 
     def _document(self) -> dict[str, Any]:
         refused = [{"line": fault.line, "column": fault.column, "reason": fault.reason} for fault in self._faults]
@@ -98,11 +96,11 @@ class ImportReport:
                 if self._shown == _MOST_SHOWN:
                     return
                 shown, self._shown = fault.line, self._shown + 1
-            tables.complain(f"line {fault.line}, column {fault.column}: {fault.reason}")
+            output.complain(f"line {fault.line}, column {fault.column}: {fault.reason}")
 
     def _warn_of_overbilled(self) -> None:
         if outside := self._billed_outside():
-            tables.complain(
+            output.complain(
                 f"perdure: {overbilling.sentence(outside)}; it lies outside the windows that the accounts now have, "
                 "and stays billed"
             )
@@ -110,7 +108,7 @@ class ImportReport:
             return
         ids = ", ".join(self._overbilled[:_MOST_SHOWN])
         more = ", ..." if len(self._overbilled) > _MOST_SHOWN else ""
-        tables.complain(
+        output.complain(
             f"perdure: {len(self._overbilled)} instances were billed for longer than they now say they ran; "
             f"what was billed stays billed: {ids}{more}"
         )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,22 +16,20 @@ from billing.invoice.credit_notes import (
     parse_credit,
 )
 from billing.invoice.key import CreditNoteKey, InvoiceKey
+from billing.invoice.record import InvoiceRecord
 from billing.money import format_amount
-from billing.report.canonical import format_instant
 from contracts.names import Signals
-from starter.cli import common, tables
-
-if TYPE_CHECKING:
-    from billing.invoice.record import InvoiceRecord
-    from storage.invoices.credit_notes import CreditNoteRecord
-    from storage.postgres.database import Database
+from starter.cli import common, output
+from starter.cli.database import open_database
+from starter.cli.invoices.credit_document import credit_note_document, sentence
+from starter.cli.invoices.lookup import find_invoice
+from storage.invoices import credit_notes
+from storage.invoices.credit_notes import CreditNoteRecord
+from storage.postgres.database import Database
+from temporal.client import connect
+from temporal.start import start_credit_note
 
 _POLL_SECONDS = 0.2
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to `perdure invoices`."""
-    app.command("credit")(credit)
 
 
 @common.command
@@ -61,15 +58,9 @@ async def credit(
 
     The status is 1 when the credit note is blocked, or was voided before.
     """
-    from starter.cli.invoices.lookup import find_invoice
-
-    asked = [value for value in (amount, line, instance, retry, withdraw) if value is not None]
-    if len(asked) != 1:
-        raise InputError(
-            "say what to credit, one of --amount, --line, --instance; or --retry, --withdraw a blocked one"
-        )
+    _check_one(amount, line, instance, retry, withdraw)
     known = retry if withdraw is None else withdraw
-    async with common.database(common.settings()) as db:
+    async with open_database(common.settings()) as db:
         invoice = await find_invoice(db, key)
         if known is not None:
             note, made = await _blocked(db, key, known), False
@@ -80,52 +71,15 @@ async def credit(
             signal = Signals.WITHDRAW if withdraw is not None else Signals.RETRY if retry is not None else None
             await _wake(note, signal)
             note = await _settled(db, note, wait)
-    if as_json:
-        common.print_json({**credit_note_document(note), "made": made})
-    else:
-        _print(note, made=made)
-    dead = note.state is CreditNoteState.VOIDED and withdraw is None
-    return int(dead or note.state is CreditNoteState.BLOCKED)
+    _print(note, made=made, as_json=as_json)
+    return int(note.state is CreditNoteState.BLOCKED or (note.state is CreditNoteState.VOIDED and withdraw is None))
 
 
-def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
-    """The credit note as JSON has it everywhere; the fields are described in docs/command-line.md."""
-    return {
-        "key": note.key,
-        "invoice_key": note.invoice_key,
-        "kind": str(note.kind),
-        "line_no": note.line_no,
-        "instance_id": note.instance_id,
-        "amount": note.amount,
-        "currency": note.currency,
-        "lines": [{"line_no": line_no, "amount": amount} for line_no, amount in sorted(note.parts.items())],
-        "to": str(note.settle_to),
-        "reason": note.reason,
-        "state": str(note.state),
-        "blocked_reason": note.blocked_reason,
-        "stripe_credit_note_id": note.stripe_credit_note_id,
-        "requested_at": format_instant(note.requested_at),
-        "issued_at": None if note.issued_at is None else format_instant(note.issued_at),
-        "voided_at": None if note.voided_at is None else format_instant(note.voided_at),
-    }
-
-
-def credited(notes: Sequence[CreditNoteRecord]) -> int:
-    """What is credited, in minor units: the issued ones."""
-    return sum(note.amount for note in notes if note.state is CreditNoteState.ISSUED)
-
-
-def sentence(note: CreditNoteRecord) -> str:
-    """The credit note for people, in one line."""
-    of = {
-        CreditKind.AMOUNT: "the invoice",
-        CreditKind.LINE: f"line {note.line_no}",
-        CreditKind.INSTANCE: f"instance {note.instance_id}",
-    }[note.kind]
-    text = f"{format_amount(note.amount, note.currency)} of {of}, {note.state}: {note.reason}"
-    if note.state is CreditNoteState.BLOCKED:
-        text += f" -- blocked: {note.blocked_reason}"
-    return text
+def _check_one(*asked: object) -> None:
+    if sum(value is not None for value in asked) != 1:
+        raise InputError(
+            "say what to credit, one of --amount, --line, --instance; or --retry, --withdraw a blocked one"
+        )
 
 
 def _order(
@@ -155,8 +109,6 @@ def _order(
 
 
 async def _request(db: Database, invoice: InvoiceRecord, order: CreditOrder) -> tuple[CreditNoteRecord, bool]:
-    from storage.invoices import credit_notes
-
     try:
         return await credit_notes.request_credit(db, invoice.key, order)
     except BlockedInvoiceError as error:
@@ -164,8 +116,6 @@ async def _request(db: Database, invoice: InvoiceRecord, order: CreditOrder) -> 
 
 
 async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:
-    from storage.invoices import credit_notes
-
     note = await credit_notes.load_credit_note(db, str(CreditNoteKey(InvoiceKey.parse(key), reference)))
     if note is None:
         raise InputError(f"invoice {key} has no credit note {reference!r}: `perdure invoices show` shows them")
@@ -175,17 +125,12 @@ async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:
 
 
 async def _wake(note: CreditNoteRecord, signal: str | None) -> None:
-    from temporal.client import connect
-    from temporal.start import start_credit_note
-
     amount = format_amount(note.amount, note.currency)
     await start_credit_note(await connect(), CreditNoteKey.parse(note.key), amount, signal)
 
 
 async def _settled(db: Database, before: CreditNoteRecord, patience_seconds: float) -> CreditNoteRecord:
     """The credit note when Stripe has it or has refused it (again), or as it is when patience ends."""
-    from storage.invoices import credit_notes
-
     note = before
     give_up = asyncio.get_running_loop().time() + patience_seconds
     while asyncio.get_running_loop().time() < give_up:
@@ -201,15 +146,17 @@ async def _settled(db: Database, before: CreditNoteRecord, patience_seconds: flo
     return note
 
 
-def _print(note: CreditNoteRecord, *, made: bool) -> None:
-    if note.state is CreditNoteState.ISSUED:
+def _print(note: CreditNoteRecord, *, made: bool, as_json: bool) -> None:
+    if as_json:
+        output.print_json({**credit_note_document(note), "made": made})
+    elif note.state is CreditNoteState.ISSUED:
         known = "" if made else " (this credit note was asked for before: there is one)"
-        tables.say(f"{note.key}: {sentence(note)}, as {note.stripe_credit_note_id}{known}")
+        output.say(f"{note.key}: {sentence(note)}, as {note.stripe_credit_note_id}{known}")
     elif note.state is CreditNoteState.REQUESTED:
-        tables.say(f"{note.key}: {sentence(note)}; it goes on as soon as `perdure worker` and Stripe do")
+        output.say(f"{note.key}: {sentence(note)}; it goes on as soon as `perdure worker` and Stripe do")
     elif note.state is CreditNoteState.VOIDED:
         how = "withdrawn" if note.stripe_credit_note_id is None else "voided in Stripe"
-        tables.complain(f"{note.key}: {sentence(note)}; it was {how}: name a new --reference to credit again")
+        output.complain(f"{note.key}: {sentence(note)}; it was {how}: name a new --reference to credit again")
     else:
         reference = CreditNoteKey.parse(note.key).reference
-        tables.complain(f"{note.key}: {sentence(note)}; mend the cause, then --retry {reference}")
+        output.complain(f"{note.key}: {sentence(note)}; mend the cause, then --retry {reference}")

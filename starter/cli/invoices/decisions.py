@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from billing.invoice.policy import BlockedKind
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
 from billing.money import format_amount, parse_amount
+from contracts.messages.base import Message
 from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
-from starter.cli import common, tables
+from starter.cli import common, output
+from starter.cli.database import open_database
 from starter.cli.invoices.lookup import find_invoice
-
-if TYPE_CHECKING:
-    from billing.invoice.record import InvoiceRecord
-    from contracts.messages.base import Message
+from temporal.client import connect
+from temporal.decisions import decide
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")]
 By = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; default: the user of this shell.")]
@@ -33,7 +34,7 @@ async def approve(
     as_json: common.AsJson = False,
 ) -> None:
     """Let an invoice go that waits for an approval, or that a brake stops; or accept what was edited in Stripe."""
-    async with common.database(common.settings()) as db:
+    async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
         edited = record.blocked_kind is BlockedKind.EDITED
         figure = record.found_subtotal if edited and record.found_subtotal is not None else record.amount
@@ -47,7 +48,7 @@ async def approve(
 @common.command
 async def rebuild(key: Key, by: By = None, as_json: common.AsJson = False) -> None:
     """Make Stripe's side of an invoice anew from our lines, after a person edited it there."""
-    async with common.database(common.settings()) as db:
+    async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
         await _decide(record, Updates.REBUILD, RebuildInvoice(by=by or getpass.getuser()))
         after = await find_invoice(db, key)
@@ -66,7 +67,7 @@ async def void(
 
     One that is voided or deleted already can be written off.
     """
-    async with common.database(common.settings()) as db:
+    async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
         await _decide(record, Updates.VOID, VoidInvoice(by=by or getpass.getuser(), reason=reason, write_off=write_off))
         after = await find_invoice(db, key)
@@ -75,21 +76,12 @@ async def void(
 
 
 async def _decide(record: InvoiceRecord, update: str, decision: Message) -> None:
-    from temporal.client import connect
-    from temporal.decisions import decide
-
     await decide(await connect(), record.key, update, decision)
 
 
 def _say(record: InvoiceRecord, what: str, *, as_json: bool) -> None:
     if as_json:
-        common.print_json({"key": record.key, "state": str(record.state), "written_off": record.written_off})
+        output.print_json({"key": record.key, "state": str(record.state), "written_off": record.written_off})
         return
     goes_on = "" if record.state in DEAD else "; it goes on by itself"
-    tables.say(f"{record.key}: {what}; it is {record.state} now{goes_on}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands to `perdure invoices`."""
-    for name, function in (("approve", approve), ("rebuild", rebuild), ("void", void)):
-        app.command(name)(function)
+    output.say(f"{record.key}: {what}; it is {record.state} now{goes_on}")

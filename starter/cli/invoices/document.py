@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from billing.invoice.key import CreditNoteKey
+from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.money import format_amount
 from billing.report.canonical import format_credits, format_decimal, format_instant
 from contracts.remedies import way_out
-from starter.cli import tables
-from starter.cli.invoices.credit import credit_note_document, credited, sentence
-
-if TYPE_CHECKING:
-    from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
-    from storage.invoices.credit_notes import CreditNoteRecord
-    from storage.invoices.disputes import DisputeRecord
+from starter.cli import lines, output
+from starter.cli.invoices.credit_document import credit_note_document, credited, sentence
+from storage.invoices.credit_notes import CreditNoteRecord
+from storage.invoices.disputes import DisputeRecord
 
 _TIMES = (
     "claimed_at",
@@ -50,23 +47,17 @@ def invoice_document(
         "stripe_invoice_id": record.stripe_invoice_id,
         "blocked_kind": None if record.blocked_kind is None else str(record.blocked_kind),
         "blocked_reason": record.blocked_reason,
-        "blocked_since": _instant(record.blocked_since),
+        "blocked_since": output.json_instant(record.blocked_since),
         "found_amount": record.found_subtotal,
         "accepted_amount": record.accepted_subtotal,
         "charge_on": str(record.charge_on),
         "finalization": str(record.finalization),
-        "finalize_at": _instant(record.finalize_at),
-        "awaits_approval": record.awaits_approval,
-        "approved_amount": record.approved_amount,
-        "approved_at": _instant(record.approved_at),
-        "approved_by": record.approved_by,
-        "void_requested_by": record.void_requested_by,
-        "void_reason": record.void_reason,
-        "written_off": record.written_off,
+        "finalize_at": output.json_instant(record.finalize_at),
+        **_decisions(record),
         "payment_attempts": record.payment_attempts,
-        "payment_failed_at": _instant(record.payment_failed_at),
+        "payment_failed_at": output.json_instant(record.payment_failed_at),
         "rate_card": record.rate_card_digest,
-        **{name: _instant(getattr(record, name)) for name in _TIMES},
+        **{name: output.json_instant(getattr(record, name)) for name in _TIMES},
         "lines": [_line(line) for line in record.lines],
         "credited": credited(notes),
         "credit_notes": [credit_note_document(note) for note in notes],
@@ -74,13 +65,25 @@ def invoice_document(
     }
 
 
+def _decisions(record: InvoiceRecord) -> dict[str, Any]:
+    return {
+        "awaits_approval": record.awaits_approval,
+        "approved_amount": record.approved_amount,
+        "approved_at": output.json_instant(record.approved_at),
+        "approved_by": record.approved_by,
+        "void_requested_by": record.void_requested_by,
+        "void_reason": record.void_reason,
+        "written_off": record.written_off,
+    }
+
+
 def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disputes: Sequence[DisputeRecord]) -> None:
     """The invoice for people."""
-    tables.say(f"{record.key}: {record.state}, {format_amount(record.amount, record.currency)}")
+    output.say(f"{record.key}: {record.state}, {format_amount(record.amount, record.currency)}")
     _print_standing(record)
     facts = {
         "Account": record.attribution_id,
-        "Period": f"{record.billing_period}, up to {record.cutoff:%Y-%m-%d %H:%M:%S} UTC ({record.reason})",
+        "Period": f"{record.billing_period}, up to {output.when(record.cutoff)} ({record.reason})",
         "Credits": f"{record.credits:,f}",
         "Stripe invoice": record.stripe_invoice_id,
         "Stripe customer": record.stripe_customer_id,
@@ -88,10 +91,25 @@ def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disp
         "Rate card": record.rate_card_digest,
     }
     for name, value in facts.items():
-        tables.say(f"  {name + ':':17}{value or '-'}")
+        output.say(f"  {name + ':':17}{value or '-'}")
     for name in _TIMES:
         if at := getattr(record, name):
-            tables.say(f"  {_word(name) + ':':17}{at:%Y-%m-%d %H:%M:%S} UTC")
+            output.say(f"  {_word(name) + ':':17}{output.when(at)}")
+    _print_lines(record)
+    for note in notes:
+        output.say(f"Credit note {CreditNoteKey.parse(note.key).reference}: {sentence(note)}")
+    if off := credited(notes):
+        net = format_amount(record.amount - off, record.currency)
+        output.say(f"Credited {format_amount(off, record.currency)}, which leaves {net}.")
+    for dispute in disputes:
+        closed = f", closed at {output.when(dispute.closed_at)}" if dispute.closed_at else ""
+        output.say(
+            f"Disputed, {dispute.reason}: {format_amount(dispute.amount, dispute.currency)}, {dispute.status} "
+            f"({dispute.stripe_dispute_id}, opened at {output.when(dispute.opened_at)}{closed})"
+        )
+
+
+def _print_lines(record: InvoiceRecord) -> None:
     names = (
         "Line",
         "Class",
@@ -103,33 +121,22 @@ def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disp
         "Credits",
         "Amount",
     )
-    table = tables.make_table("", *names, right=("Line", *names[3:]))
+    table = output.make_table("", *names, right=("Line", *names[3:]))
     for line in record.lines:
         rated = line.rated
-        tables.add_row(
+        output.add_row(
             table,
             line.line_no,
-            tables.line_name(rated),
-            f"{rated.rate_from:%Y-%m-%d %H:%M} UTC",
+            lines.line_name(rated),
+            output.when(rated.rate_from, "minutes"),
             format_decimal(rated.credits_per_minute),
             format_decimal(rated.price_per_credit),
-            tables.hours(rated.duration_us),
-            tables.hours(line.carried_us) if line.carried_us else None,
+            output.hours(rated.duration_us),
+            output.hours(line.carried_us) if line.carried_us else None,
             f"{rated.credits:,f}",
             format_amount(rated.amount, record.currency),
         )
-    tables.print_table(table)
-    for note in notes:
-        tables.say(f"Credit note {CreditNoteKey.parse(note.key).reference}: {sentence(note)}")
-    if off := credited(notes):
-        net = format_amount(record.amount - off, record.currency)
-        tables.say(f"Credited {format_amount(off, record.currency)}, which leaves {net}.")
-    for dispute in disputes:
-        closed = f", closed at {dispute.closed_at:%Y-%m-%d %H:%M:%S} UTC" if dispute.closed_at else ""
-        tables.say(
-            f"Disputed, {dispute.reason}: {format_amount(dispute.amount, dispute.currency)}, {dispute.status} "
-            f"({dispute.stripe_dispute_id}, opened at {dispute.opened_at:%Y-%m-%d %H:%M:%S} UTC{closed})"
-        )
+    output.print_table(table)
 
 
 def _dispute(dispute: DisputeRecord) -> dict[str, Any]:
@@ -140,7 +147,7 @@ def _dispute(dispute: DisputeRecord) -> dict[str, Any]:
         "reason": dispute.reason,
         "status": dispute.status,
         "opened_at": format_instant(dispute.opened_at),
-        "closed_at": _instant(dispute.closed_at),
+        "closed_at": output.json_instant(dispute.closed_at),
     }
 
 
@@ -157,12 +164,8 @@ def _line(line: InvoiceLineRecord) -> dict[str, Any]:
         "carried_us": line.carried_us,
         "credits": format_credits(rated.credits),
         "amount": rated.amount,
-        **tables.tiers_document(rated),
+        **lines.tiers_document(rated),
     }
-
-
-def _instant(at: datetime | None) -> str | None:
-    return None if at is None else format_instant(at)
 
 
 def _word(name: str) -> str:
@@ -172,22 +175,22 @@ def _word(name: str) -> str:
 def _print_standing(record: InvoiceRecord) -> None:
     """What it waits for, and what people decided of it."""
     if record.state is InvoiceState.BLOCKED:
-        tables.say(f"Blocked since {record.blocked_since:%Y-%m-%d %H:%M:%S} UTC: {record.blocked_reason}")
-        tables.say(way_out(record.blocked_kind, record.key))
+        output.say(f"Blocked since {output.when(record.blocked_since)}: {record.blocked_reason}")
+        output.say(way_out(record.blocked_kind, record.key))
     if record.awaits_approval:
-        tables.say(f"Waits for a person: `perdure invoices approve '{record.key}'` finalizes it.")
+        output.say(f"Waits for a person: `perdure invoices approve '{record.key}'` finalizes it.")
     if record.state is InvoiceState.DRAFT and record.finalize_at is not None:
-        tables.say(f"Finalized by {record.finalize_at:%Y-%m-%d %H:%M:%S} UTC at the latest.")
+        output.say(f"Finalized by {output.when(record.finalize_at)} at the latest.")
     if record.approved_amount is not None and record.approved_at is not None:
         approved = format_amount(record.approved_amount, record.currency)
-        tables.say(f"Approved at {approved} by {record.approved_by}, {record.approved_at:%Y-%m-%d %H:%M:%S} UTC.")
+        output.say(f"Approved at {approved} by {record.approved_by}, {output.when(record.approved_at)}.")
     if record.void_reason is not None:
-        tables.say(f"To be voided, or voided, by {record.void_requested_by}: {record.void_reason}.")
+        output.say(f"To be voided, or voided, by {record.void_requested_by}: {record.void_reason}.")
     if record.accepted_subtotal is not None:
         accepted = format_amount(record.accepted_subtotal, record.currency)
-        tables.say(f"Edited in Stripe, and accepted at {accepted} by {record.approved_by}.")
+        output.say(f"Edited in Stripe, and accepted at {accepted} by {record.approved_by}.")
     if record.payment_failed_at is not None:
-        since = f"{record.payment_failed_at:%Y-%m-%d %H:%M:%S} UTC"
-        tables.say(f"Charging it failed, {record.payment_attempts} attempt(s), first seen at {since}.")
+        since = output.when(record.payment_failed_at)
+        output.say(f"Charging it failed, {record.payment_attempts} attempt(s), first seen at {since}.")
     if record.written_off:
-        tables.say("Its usage is written off, and never billed again.")
+        output.say("Its usage is written off, and never billed again.")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from billing.errors import InputError
-
-if TYPE_CHECKING:
-    from billing.invoice.record import InvoiceRecord
-    from storage.postgres.database import Database
+from billing.invoice.record import InvoiceRecord
+from storage.invoices import invoices
+from storage.postgres.database import Database
 
 
 async def find_invoice(db: Database, key: str) -> InvoiceRecord:
@@ -17,8 +14,6 @@ async def find_invoice(db: Database, key: str) -> InvoiceRecord:
     Raises:
         InputError: there is none.
     """
-    from storage.invoices import invoices
-
     record = await invoices.load_invoice(db, key)
     if record is None:
         raise InputError(f"there is no invoice {key!r}: `perdure invoices list` shows their keys")

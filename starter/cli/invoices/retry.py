@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from temporalio.client import Client
 
 from billing.invoice.key import InvoiceKey
 from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
-from billing.report.canonical import format_instant
-from starter.cli import common, tables
+from starter.cli import common, output
 from storage.invoices import invoices
+from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.start import retry_invoice
-
-if TYPE_CHECKING:
-    from temporalio.client import Client
-
-    from storage.postgres.database import Database
 
 _POLL_SECONDS = 0.3
 _AT_ONCE = 16
 
 
-async def retry(db: Database, records: Sequence[InvoiceRecord], *, patience_seconds: float, as_json: bool) -> int:
+async def retry_invoices(
+    db: Database, records: Sequence[InvoiceRecord], *, patience_seconds: float, as_json: bool
+) -> int:
     """Signal the invoices' workflows, starting those that rest; wait a moment and tell what became of them.
 
     Returns:
@@ -48,7 +45,7 @@ async def retry(db: Database, records: Sequence[InvoiceRecord], *, patience_seco
     after = await _settled(db, records, patience_seconds)
     outcomes = [_outcome(before, after[before.key]) for before in records]
     if as_json:
-        common.print_json(outcomes)
+        output.print_json(outcomes)
     else:
         _print(outcomes)
     return int(any(outcome["state"] == InvoiceState.BLOCKED for outcome in outcomes))
@@ -70,8 +67,7 @@ async def _settled(db: Database, records: Sequence[InvoiceRecord], patience_seco
     """The invoices as they are when none has anything left to do, or when patience ends."""
     after = {record.key: record for record in records}
     pending = {record.key: record for record in records}
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-    with Progress(*columns, console=common.err, transient=True, disable=not common.err.is_terminal) as bar:
+    with output.progress() as bar:
         task = bar.add_task("", total=None)
         give_up = asyncio.get_running_loop().time() + patience_seconds
         while pending and asyncio.get_running_loop().time() < give_up:
@@ -98,7 +94,7 @@ def _outcome(before: InvoiceRecord, now: InvoiceRecord) -> dict[str, Any]:
         "state_before": str(before.state),
         "state": str(now.state),
         "blocked_reason": now.blocked_reason,
-        "blocked_since": None if now.blocked_since is None else format_instant(now.blocked_since),
+        "blocked_since": output.json_instant(now.blocked_since),
         "taken_up": now.state != before.state or now.blocked_since != before.blocked_since,
     }
 
@@ -107,14 +103,14 @@ def _print(outcomes: list[dict[str, Any]]) -> None:
     for outcome in outcomes:
         key, state, taken_up = outcome["key"], outcome["state"], outcome["taken_up"]
         if state not in OPEN:
-            tables.say(f"{key}: {state}")
+            output.say(f"{key}: {state}")
         elif state != InvoiceState.BLOCKED:
-            tables.say(f"{key}: {state}, and goes on")
+            output.say(f"{key}: {state}, and goes on")
         elif taken_up:
-            tables.complain(f"{key}: blocked again: {outcome['blocked_reason']}")
+            output.complain(f"{key}: blocked again: {outcome['blocked_reason']}")
         else:
-            tables.complain(
+            output.complain(
                 f"{key}: blocked still: no worker has taken it up yet; it goes on as soon as `perdure worker` runs"
             )
     if not outcomes:
-        tables.say("No invoice is blocked.")
+        output.say("No invoice is blocked.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -11,7 +12,15 @@ from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.money import format_amount
 from billing.periods import BillingPeriod
-from starter.cli import common
+from starter.cli import common, output
+from starter.cli.database import open_database
+from starter.cli.period.preview import preview
+from starter.cli.period.run import wait_for_period
+from starter.cli.period.status import period_status, print_status
+from storage.accounts import accounts, policies
+from temporal.client import connect
+from temporal.decisions import approve_period
+from temporal.start import start_period
 
 app = typer.Typer(help="Billing periods: run, preview, status.", no_args_is_help=True)
 
@@ -33,12 +42,6 @@ async def run(
 
     With --wait the status is 1 when invoices are left that wait for an operator.
     """
-    from starter.cli.period.preview import preview
-    from starter.cli.period.run import wait_for_period
-    from storage.accounts import accounts
-    from temporal.client import connect
-    from temporal.start import start_period
-
     settings = common.settings()
     month = BillingPeriod.parse(period)
     end = month.end(settings.zone)
@@ -46,7 +49,7 @@ async def run(
         raise InputError(
             f"{month} has not ended, it ends at {end.isoformat()}: use --dry-run to preview it, or run it after that"
         )
-    async with common.database(settings) as db:
+    async with open_database(settings) as db:
         if account is not None and await accounts.get_account(db, parse_attribution_id(account)) is None:
             raise InputError(f"there is no account {account}: see `perdure accounts import` or `accounts sync`")
         if dry_run:
@@ -55,9 +58,9 @@ async def run(
         if wait:
             return await wait_for_period(handle, db, str(month), account, as_json=as_json)
     if as_json:
-        common.print_json({"billing_period": str(month), "workflow_id": handle.id})
+        output.print_json({"billing_period": str(month), "workflow_id": handle.id})
     else:
-        common.out.print(f"Started {handle.id}. Look at it with `perdure period status {month}`.", markup=False)
+        output.say(f"Started {handle.id}. Look at it with `perdure period status {month}`.")
     return 0
 
 
@@ -68,14 +71,12 @@ async def status(
     as_json: common.AsJson = False,
 ) -> None:
     """Counts and totals by state, what is blocked and why, and what is excluded."""
-    from starter.cli.period.status import period_status, print_status
-
     settings = common.settings()
     month = BillingPeriod.parse(period)
-    async with common.database(settings) as db:
+    async with open_database(settings) as db:
         document = await period_status(db, settings, month)
     if as_json:
-        common.print_json(document)
+        output.print_json(document)
     else:
         print_status(document)
 
@@ -90,20 +91,14 @@ async def approve(
     as_json: common.AsJson = False,
 ) -> None:
     """Let a period go that a brake holds, at its totals of now."""
-    import getpass
-
-    from storage.accounts import policies
-    from temporal.client import connect
-    from temporal.decisions import approve_period
-
     month = str(BillingPeriod.parse(period))
-    async with common.database(common.settings()) as db:
+    async with open_database(common.settings()) as db:
         hold = await policies.read_hold(db, month)
     if hold is None or hold.reason is None:
         raise InputError(f"{month} does not wait for an approval")
     await approve_period(await connect(), month, hold.totals, by or getpass.getuser())
     if as_json:
-        common.print_json({"billing_period": month, "approved": hold.totals})
+        output.print_json({"billing_period": month, "approved": hold.totals})
         return
     totals = ", ".join(format_amount(amount, currency) for currency, amount in sorted(hold.totals.items()))
-    common.out.print(f"{month} is approved at {totals}; it goes on by itself.", markup=False)
+    output.say(f"{month} is approved at {totals}; it goes on by itself.")

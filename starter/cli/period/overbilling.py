@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from starter.cli import tables
-
-if TYPE_CHECKING:
-    from storage.periods.periods import OverbilledUsage
+from starter.cli import output
+from storage.periods.periods import OverbilledUsage
 
 _MOST_SHOWN = 20
 
@@ -31,6 +29,6 @@ def sentence(overbilled: Sequence[Mapping[str, Any]]) -> str:
     keys = sorted({row["invoice_key"] for row in overbilled})
     more = ", ..." if len(keys) > _MOST_SHOWN else ""
     return (
-        f"overbilled: {len(overbilled)} claims, {tables.hours(sum(row['duration_us'] for row in overbilled))}: "
+        f"overbilled: {len(overbilled)} claims, {output.hours(sum(row['duration_us'] for row in overbilled))}: "
         f"credit the customer: {', '.join(keys[:_MOST_SHOWN])}{more}"
     )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from rich.table import Table
-
 from activities.postgres.period_limits import PeriodLimits
 from activities.postgres.scopes import claim_scope
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from settings import Settings
-from starter.cli import common, tables
+from starter.cli import lines, output
 from storage.claims import claims
 from storage.claims.claims import InvoicePreview
 from storage.periods import periods
@@ -33,11 +31,11 @@ async def preview(db: Database, settings: Settings, month: BillingPeriod, accoun
         if account or not bounds:
             break
     if as_json:
-        common.print_json([_preview_document(preview) for preview in previews])
+        output.print_json([_preview_document(preview) for preview in previews])
         return 0
     _print_previews(month, cutoff, previews)
     if account is None and (reason := await PeriodLimits(db, rate_card, settings).weigh(month)):
-        common.out.print(f"The whole period would be held until it is approved: {reason}", markup=False)
+        output.say(f"The whole period would be held until it is approved: {reason}")
     return 0
 
 
@@ -63,7 +61,7 @@ def _preview_document(preview: InvoicePreview) -> dict[str, object]:
                 "duration_us": line.duration_us,
                 "credits": format(line.credits, "f"),
                 "amount": line.amount,
-                **tables.tiers_document(line),
+                **lines.tiers_document(line),
             }
             for line in draft.lines
         ],
@@ -71,26 +69,29 @@ def _preview_document(preview: InvoicePreview) -> dict[str, object]:
 
 
 def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[InvoicePreview]) -> None:
-    table = Table(title=f"{month}, usage up to {cutoff:%Y-%m-%d %H:%M:%S} UTC. Nothing was changed.")
-    for name in ("Account", "Amount", "Credits", "of it carried over", "What a run would do"):
-        table.add_column(name, justify="right" if name in ("Amount", "Credits") else "left", overflow="fold")
+    table = output.make_table(
+        f"{month}, usage up to {output.when(cutoff)}. Nothing was changed.",
+        *("Account", "Amount", "Credits", "of it carried over", "What a run would do"),
+        right=("Amount", "Credits"),
+    )
     totals: dict[str, int] = {}
     for preview in previews:
         draft = preview.draft
         made = preview.outcome == "invoice"
         if made:
             totals[draft.currency] = totals.get(draft.currency, 0) + draft.amount
-        carried = format_amount(preview.carried_amount, draft.currency) if preview.carried_us else "-"
-        table.add_row(
+        carried = format_amount(preview.carried_amount, draft.currency) if preview.carried_us else None
+        output.add_row(
+            table,
             draft.attribution_id,
             format_amount(draft.amount, draft.currency),
             f"{draft.credits:,f}",
             carried,
             _fate(preview),
         )
-    common.out.print(table)
+    output.print_table(table)
     text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))
-    common.out.print(f"Total of the invoices: {text or 'nothing to bill'}.")
+    output.say(f"Total of the invoices: {text or 'nothing to bill'}.")
 
 
 def _fate(preview: InvoicePreview) -> str:

@@ -14,7 +14,7 @@ from billing.money import format_amount
 from billing.report.canonical import format_instant
 from contracts.messages.periods import PeriodOutcome
 from contracts.names import Queries
-from starter.cli import common
+from starter.cli import common, output
 from storage.accounts import policies
 from storage.periods import periods
 from storage.periods.periods import Progress as PeriodProgress
@@ -37,8 +37,39 @@ async def wait_for_period(
     Returns:
         The exit status: 0 when it is settled, 1 when something waits for an operator or the run failed.
     """
+    progress, running = await _watch(handle, db, period, attribution_id)
+    if running:
+        _report(period, progress, as_json=as_json)
+        output.complain(
+            f"perdure: {progress.blocked_count + progress.awaiting_approval} invoices wait for an operator: "
+            "mend the cause, then `perdure invoices retry KEY`, or `perdure invoices approve KEY`; the run goes on by "
+            "itself"
+        )
+        return 1
+    try:
+        await handle.result()
+    except WorkflowFailureError as error:
+        raise common.CommandError(f"{handle.id} failed: {error.cause}") from error
+    _report(period, progress, as_json=as_json)
+    if progress.blocked_accounts:
+        output.complain(
+            f"perdure: {progress.blocked_accounts} accounts could not be priced: mend the rate card, restart the "
+            "billing worker, and run the period again"
+        )
+        return 1
+    return 0
+
+
+async def _watch(
+    handle: WorkflowHandle[Any, PeriodOutcome], db: Database, period: str, attribution_id: str | None
+) -> tuple[PeriodProgress, bool]:
+    """How far the period is when only people are awaited or its workflow has ended, and whether that still runs.
+
+    Raises:
+        CommandError: a limit holds the period.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=common.err, transient=True) as bar:
+    with output.progress(*columns) as bar:
         watch = _Watch(bar, bar.add_task(f"{period}: claiming usage", total=None), period)
         while True:
             progress = await periods.period_progress(db, period, attribution_id)
@@ -50,29 +81,8 @@ async def wait_for_period(
                 )
             running = (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
             if not running or await _only_people_awaited(handle, progress):
-                break
+                return progress, running
             await asyncio.sleep(_POLL_SECONDS)
-    if running:
-        _report(period, progress, as_json=as_json)
-        common.err.print(
-            f"perdure: {progress.blocked_count + progress.awaiting_approval} invoices wait for an operator: "
-            "mend the cause, then `perdure invoices retry KEY`, or `perdure invoices approve KEY`; the run goes on by "
-            "itself",
-            markup=False,
-        )
-        return 1
-    try:
-        await handle.result()
-    except WorkflowFailureError as error:
-        raise common.CommandError(f"{handle.id} failed: {error.cause}") from error
-    _report(period, progress, as_json=as_json)
-    if progress.blocked_accounts:
-        common.err.print(
-            f"perdure: {progress.blocked_accounts} accounts could not be priced: mend the rate card, restart the "
-            "billing worker, and run the period again"
-        )
-        return 1
-    return 0
 
 
 class _Watch:
@@ -96,14 +106,13 @@ class _Watch:
         )
         if states != self._seen:
             self._seen, self._moved_at, self._hinted = states, monotonic(), False
-            if not common.err.is_terminal:
-                common.err.print(f"{self._period}: {states}", markup=False)
+            if not output.shows_progress():
+                output.complain(f"{self._period}: {states}")
         elif monotonic() - self._moved_at > _STILL_SECONDS and not self._hinted:
             self._hinted = True
-            common.err.print(
+            output.complain(
                 f"{self._period}: nothing has moved for {_STILL_SECONDS:.0f} s; the workers' logs and the Temporal UI "
-                "(pending activities) say what is being retried",
-                markup=False,
+                "(pending activities) say what is being retried"
             )
 
 
@@ -123,7 +132,7 @@ def _states(progress: PeriodProgress) -> str:
 
 def _report(period: str, progress: PeriodProgress, *, as_json: bool) -> None:
     if as_json:
-        common.print_json(
+        output.print_json(
             {
                 "billing_period": period,
                 "open": progress.open,
@@ -137,8 +146,8 @@ def _report(period: str, progress: PeriodProgress, *, as_json: bool) -> None:
         return
     for state, count in sorted(progress.counts.items()):
         amounts = ", ".join(format_amount(t, c) for c, t in sorted(progress.totals.get(state, {}).items()))
-        common.out.print(f"{count} {state}: {amounts}")
+        output.say(f"{count} {state}: {amounts}")
     for blocked in progress.blocked:
-        common.out.print(f"waiting: {blocked.subject}: {blocked.reason}", markup=False)
+        output.say(f"waiting: {blocked.subject}: {blocked.reason}")
     if not progress.counts:
-        common.out.print(f"{period}: nothing to bill.")
+        output.say(f"{period}: nothing to bill.")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from rich.table import Table
-
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from billing.report.canonical import format_instant
 from settings import Settings
-from starter.cli import common
+from starter.cli import output
 from starter.cli.period import overbilling
 from storage.accounts import policies
 from storage.accounts.policies import PeriodHold
@@ -25,21 +23,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
     """What `period status --json` prints; its fields are described in docs/command-line.md."""
     progress = await periods.period_progress(db, str(month), None)
     settled = await periods.read_summary(db, str(month))
-    excluded = [
-        {
-            "instance_id": row.instance_id,
-            "attribution_id": row.attribution_id,
-            "reason": row.reason,
-            "duration_us": row.duration_us,
-        }
-        async for row in periods.excluded_instances(
-            db,
-            start=month.start(settings.zone),
-            end=min(month.end(settings.zone), datetime.now(UTC)),
-            bill_after=settings.bill_after,
-            rate_card=load_rate_card(settings.rate_card),
-        )
-    ]
+    excluded = await _excluded(db, settings, month)
     hold = await policies.read_hold(db, str(month))
     return {
         "billing_period": str(month),
@@ -56,19 +40,42 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
             for note in await credit_notes.blocked_of_period(db, str(month))
         ],
         "carried_over": {"below_minimum": progress.below_minimum},
-        "subscriptions": [
-            {
-                "stripe_subscription_id": fault.stripe_subscription_id,
-                "attribution_id": fault.attribution_id,
-                "reason": fault.reason,
-                "since": format_instant(fault.since),
-            }
-            for fault in await list_faults(db)
-        ],
+        "subscriptions": await _subscriptions(db),
         "excluded": excluded,
         "disputes": await disputes.open_in_period(db, str(month)),
         "overbilled": overbilling.documents(await periods.overbilled_usage(db, period=str(month))),
     }
+
+
+async def _excluded(db: Database, settings: Settings, month: BillingPeriod) -> list[dict[str, object]]:
+    return [
+        {
+            "instance_id": row.instance_id,
+            "attribution_id": row.attribution_id,
+            "reason": row.reason,
+            "duration_us": row.duration_us,
+        }
+        async for row in periods.excluded_instances(
+            db,
+            start=month.start(settings.zone),
+            end=min(month.end(settings.zone), datetime.now(UTC)),
+            bill_after=settings.bill_after,
+            rate_card=load_rate_card(settings.rate_card),
+        )
+    ]
+
+
+async def _subscriptions(db: Database) -> list[dict[str, object]]:
+    """Those that wait for a person."""
+    return [
+        {
+            "stripe_subscription_id": fault.stripe_subscription_id,
+            "attribution_id": fault.attribution_id,
+            "reason": fault.reason,
+            "since": format_instant(fault.since),
+        }
+        for fault in await list_faults(db)
+    ]
 
 
 def _held(hold: PeriodHold | None) -> dict[str, object] | None:
@@ -78,13 +85,11 @@ def _held(hold: PeriodHold | None) -> dict[str, object] | None:
 
 
 def _print_states(title: str, counts: dict[str, int], totals: dict[str, dict[str, int]]) -> None:
-    table = Table(title=title)
-    for name in ("State", "Invoices", "Total"):
-        table.add_column(name, overflow="fold")
+    table = output.make_table(title, "State", "Invoices", "Total")
     for state, count in sorted(counts.items()):
         amounts = ", ".join(format_amount(t, c) for c, t in sorted(totals.get(state, {}).items()))
-        table.add_row(state, str(count), amounts)
-    common.out.print(table)
+        output.add_row(table, state, count, amounts)
+    output.print_table(table)
 
 
 def print_status(document: dict[str, object]) -> None:
@@ -94,7 +99,7 @@ def print_status(document: dict[str, object]) -> None:
     assert isinstance(totals, dict)
     _print_states(f"Billing period {document['billing_period']}", counts, totals)
     if document["settled_at"]:
-        common.out.print(f"The whole period was last settled at {document['settled_at']}.", markup=False)
+        output.say(f"The whole period was last settled at {document['settled_at']}.")
     _print_waiting(document)
     blocked, excluded, carried = document["blocked"], document["excluded"], document["carried_over"]
     assert isinstance(blocked, list)
@@ -102,42 +107,39 @@ def print_status(document: dict[str, object]) -> None:
     assert isinstance(carried, dict)
     for row in blocked:
         waits = "waiting" if row["reason"].startswith("waits for") else "blocked"
-        common.out.print(f"{waits} since {row['since']}: {row['key']}: {row['reason']}", markup=False)
+        output.say(f"{waits} since {row['since']}: {row['key']}: {row['reason']}")
     _print_credits(document)
     for count, what in (
         (document["disputes"], "open dispute(s): `perdure invoices list` marks their invoices."),
         (carried["below_minimum"], "account(s) below the minimum charge are carried over."),
     ):
         if count:
-            common.out.print(f"{count} {what}")
+            output.say(f"{count} {what}")
     reasons: dict[str, list[int]] = {}
     for row in excluded:
         reasons.setdefault(row["reason"], []).append(row["duration_us"] or 0)
     for reason, durations in sorted(reasons.items()):
-        hours = sum(durations) / 3_600_000_000
-        common.out.print(f"excluded, {reason}: {len(durations)} instance(s), {hours:,.2f} h (--json lists them)")
+        output.say(
+            f"excluded, {reason}: {len(durations)} instance(s), {output.hours(sum(durations))} (--json lists them)"
+        )
     overbilled = document["overbilled"]
     assert isinstance(overbilled, list)
     if overbilled:
-        common.out.print(overbilling.sentence(overbilled), markup=False)
+        output.say(overbilling.sentence(overbilled))
     if not counts and not excluded:
-        common.out.print("Nothing was billed or excluded in this period yet.")
+        output.say("Nothing was billed or excluded in this period yet.")
 
 
 def _print_waiting(document: dict[str, object]) -> None:
     """What a person has to decide, beside blocked invoices."""
     held = document["held"]
     if isinstance(held, dict):
-        common.out.print(f"held since {held['since']}: {held['reason']}", markup=False)
-        common.out.print(
-            f"Nothing is claimed yet; `perdure period approve {document['billing_period']}` lets it go.", markup=False
-        )
+        output.say(f"held since {held['since']}: {held['reason']}")
+        output.say(f"Nothing is claimed yet; `perdure period approve {document['billing_period']}` lets it go.")
     subscriptions = document["subscriptions"]
     assert isinstance(subscriptions, list)
     for row in subscriptions:
-        common.out.print(
-            f"subscription blocked since {row['since']}: {row['stripe_subscription_id']}: {row['reason']}", markup=False
-        )
+        output.say(f"subscription blocked since {row['since']}: {row['stripe_subscription_id']}: {row['reason']}")
 
 
 def _print_credits(document: dict[str, object]) -> None:
@@ -145,6 +147,6 @@ def _print_credits(document: dict[str, object]) -> None:
     assert isinstance(credited, dict)
     assert isinstance(blocked, list)
     if credited:
-        common.out.print("Credited: " + ", ".join(format_amount(a, c) for c, a in sorted(credited.items())) + ".")
+        output.say("Credited: " + ", ".join(format_amount(a, c) for c, a in sorted(credited.items())) + ".")
     for row in blocked:
-        common.out.print(f"blocked credit note: {row['key']}: {row['reason']}", markup=False)
+        output.say(f"blocked credit note: {row['key']}: {row['reason']}")

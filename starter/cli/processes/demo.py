@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import monotonic
 
-from rich.table import Table
-
 from billing.money import format_amount
 from devstack.errors import StackError
 from devstack.stack import Stack
 from devstack.up import run_up
 from settings import home, load, stack_environment
-from starter.cli import common
+from starter.cli import common, output
+from starter.cli.database import open_database
 from starter.cli.imports.commands import import_accounts, import_instances
 from starter.cli.period.run import wait_for_period
 from storage.invoices.invoices import list_invoices
@@ -32,19 +31,16 @@ async def run_stack(on_ready: Callable[[Stack], Awaitable[int]] | None, *, exit_
         CommandError: a part of the stack did not come up.
     """
 
-    def say(line: str) -> None:
-        common.out.print(line, markup=False)
-
     async def ready(stack: Stack) -> int:
         os.environ.update(stack_environment())
         _print_addresses()
         status = 0 if on_ready is None else await on_ready(stack)
         if not exit_after:
-            common.out.print("\nStays up until Ctrl-C.")
+            output.say("\nStays up until Ctrl-C.")
         return status
 
     try:
-        return await run_up(say, ready, exit_after=exit_after)
+        return await run_up(output.say, ready, exit_after=exit_after)
     except StackError as error:
         raise common.CommandError(str(error)) from error
 
@@ -53,25 +49,27 @@ async def bill_sample_month(_stack: Stack) -> int:
     """Load the sample data, bill its month, show the invoices and what to try next."""
     started = monotonic()
     settings = load()
-    async with common.database(settings) as db:
+    async with open_database(settings) as db:
         accounts = await import_accounts(db, _SAMPLE / "accounts.csv")
         instances = await import_instances(db, _SAMPLE / "instances.csv")
-        common.out.print(
+        output.say(
             f"\nSample data: {accounts.rows} account windows, {instances.rows} workspace instances. "
             f"Billing {PERIOD} ..."
         )
         handle = await start_period(await connect(), PERIOD)
         status = await wait_for_period(handle, db, PERIOD, None)
-        table = Table(title=f"Invoices of {PERIOD}")
-        for name in ("Account", "State", "Amount", "Credits", "Stripe invoice"):
-            table.add_column(name, justify="right" if name in ("Amount", "Credits") else "left", overflow="fold")
+        table = output.make_table(
+            f"Invoices of {PERIOD}",
+            *("Account", "State", "Amount", "Credits", "Stripe invoice"),
+            right=("Amount", "Credits"),
+        )
         invoices = await list_invoices(db, period=PERIOD, limit=1000)
         for invoice in invoices:
             amount = format_amount(invoice.amount, invoice.currency)
-            stripe_id = invoice.stripe_invoice_id or "-"
-            table.add_row(invoice.attribution_id, str(invoice.state), amount, f"{invoice.credits:,.2f}", stripe_id)
-    common.out.print(table)
-    common.out.print(f"Billed in {monotonic() - started:.1f} s.")
+            credits = f"{invoice.credits:,.2f}"
+            output.add_row(table, invoice.attribution_id, invoice.state, amount, credits, invoice.stripe_invoice_id)
+    output.print_table(table)
+    output.say(f"Billed in {monotonic() - started:.1f} s.")
     _print_next(invoices[0].key if invoices else "KEY")
     return status
 
@@ -85,18 +83,17 @@ def _print_addresses() -> None:
         ("Data and logs", str(home())),
     ]
     for name, value in rows:
-        common.out.print(f"  {name + ':':<15}{value}", markup=False)
+        output.say(f"  {name + ':':<15}{value}")
 
 
 def _print_next(key: str) -> None:
     ui = stack_environment().get("TEMPORAL_UI_URL", "")
     period = f"{ui}/namespaces/default/workflows/billing-period%2F{PERIOD}"
-    common.out.print(
+    output.say(
         "\nWhat to try next, in another shell in this folder:\n"
         "  . .venv/bin/activate\n"
         f"  perdure period status {PERIOD}\n"
         f"  perdure invoices show '{key}'\n"
         f"  perdure period run {PERIOD} --wait      # a second run makes nothing\n"
-        f"  {period}",
-        markup=False,
+        f"  {period}"
     )

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+
+from aiohttp import web
 
 from settings import SettingsError
 from starter.handed_over import handed_over_socket
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 _LINGER_SECONDS = 10
 
@@ -24,8 +22,6 @@ async def serve_http(application: web.Application, host: str, port: int, setting
     Raises:
         SettingsError: the address cannot be listened on; `setting` names what to change.
     """
-    from aiohttp import web
-
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=_LINGER_SECONDS)
     await runner.setup()
     try:

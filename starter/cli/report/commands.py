@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -14,10 +14,11 @@ from billing.money import format_amount
 from billing.report.canonical import format_credits, format_decimal, format_instant
 from billing.report.check import LineSum, ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, parse_report_id
-from starter.cli import common, tables
-
-if TYPE_CHECKING:
-    from storage.reports.store import ReportStore
+from starter.cli import common, lines, output
+from starter.cli.database import open_database
+from starter.cli.report import export as report_export
+from starter.cli.report.rebuild import rebuild_reports
+from storage.reports.store import ReportStore
 
 app = typer.Typer(help="Usage reports: show, export, rebuild.", no_args_is_help=True)
 
@@ -43,7 +44,7 @@ async def show(report_id: ReportArgument, as_json: common.AsJson = False) -> Non
                 first.append(claim)
     sums = check.finish()
     if as_json:
-        common.print_json(_document(report_id, header, sums))
+        output.print_json(_document(report_id, header, sums))
     else:
         _print(report_id, header, sums, first)
 
@@ -60,22 +61,20 @@ async def export(
             help="csv and parquet: a row per claim. jsonl: the report as it is stored, header line first.",
         ),
     ],
-    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Default: standard output.")] = None,
+    path: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Default: standard output.")] = None,
 ) -> None:
     """Write a report's itemisation to a file or to standard output."""
-    from starter.cli.report import export as report_export
-
     if format_ not in report_export.FORMATS:
         raise InputError(f"--format {format_!r}: write {', '.join(report_export.FORMATS)}")
-    if output is None and format_ == "parquet" and sys.stdout.isatty():
+    if path is None and format_ == "parquet" and sys.stdout.isatty():
         raise InputError("Parquet is not for a terminal: name a file with --output")
     store = _store(report_id)
-    if output is None:
+    if path is None:
         await report_export.write(store, report_id, format_, sys.stdout.buffer)
         return
-    with report_export.replacing(output) as file:
+    with report_export.replacing(path) as file:
         count = await report_export.write(store, report_id, format_, file)
-    tables.complain(f"{count} claims written to {output}")
+    output.complain(f"{count} claims written to {path}")
 
 
 @app.command("rebuild")
@@ -96,23 +95,16 @@ async def rebuild(
 
     A damaged one is replaced as well when it is named, or with --all-missing. One that is whole is left alone.
     """
-    from starter.cli.report import rebuild as report_rebuild
-
     if (report_id is None) != all_missing:
         raise InputError("name one REPORT_ID, or give --all-missing")
     if report_id is not None:
-        store = _store(report_id)
-    else:
-        from storage.reports.store import ReportStore
-
-        store = ReportStore(common.settings().need("report_store_url"))
-    async with common.database(common.settings()) as db:
-        return await report_rebuild.rebuild(db, store, report_id, period=period, as_json=as_json)
+        parse_report_id(report_id)
+    store = ReportStore(common.settings().need("report_store_url"))
+    async with open_database(common.settings()) as db:
+        return await rebuild_reports(db, store, report_id, period=period, as_json=as_json)
 
 
 def _store(report_id: str) -> ReportStore:
-    from storage.reports.store import ReportStore
-
     parse_report_id(report_id)
     return ReportStore(common.settings().need("report_store_url"))
 
@@ -146,48 +138,48 @@ def _line_document(line: ReportLine, claims: int) -> dict[str, Any]:
         "duration_us": rated.duration_us,
         "credits": format_credits(rated.credits),
         "amount": rated.amount,
-        **tables.tiers_document(rated),
+        **lines.tiers_document(rated),
         "claims": claims,
     }
 
 
 def _print(report_id: str, header: ReportHeader, sums: dict[int, LineSum], first: list[ReportClaim]) -> None:
-    tables.say(report_id)
-    tables.say(f"Invoice {header.invoice_key}, {header.reason}, up to {header.cutoff:%Y-%m-%d %H:%M:%S} UTC")
+    output.say(report_id)
+    output.say(f"Invoice {header.invoice_key}, {header.reason}, up to {output.when(header.cutoff)}")
     total = format_amount(header.amount, header.currency)
-    tables.say(f"{total} for {header.credits:,f} credits, {header.claims} claims, rate card {header.rate_card}")
+    output.say(f"{total} for {header.credits:,f} credits, {header.claims} claims, rate card {header.rate_card}")
     names = ("Line", "Class", "Rate from", "Credits/min", "Claims", "Duration", "Credits", "Amount")
-    table = tables.make_table("", *names, right=("Line", *names[3:]))
+    table = output.make_table("", *names, right=("Line", *names[3:]))
     for line in header.lines:
         rated = line.rated
-        tables.add_row(
+        output.add_row(
             table,
             line.line_no,
-            tables.line_name(rated),
-            f"{rated.rate_from:%Y-%m-%d %H:%M} UTC",
+            lines.line_name(rated),
+            output.when(rated.rate_from, "minutes"),
             format_decimal(rated.credits_per_minute),
             sums[line.line_no].claims,
-            tables.hours(rated.duration_us),
+            output.hours(rated.duration_us),
             f"{rated.credits:,f}",
             format_amount(rated.amount, header.currency),
         )
-    tables.print_table(table)
+    output.print_table(table)
     _print_claims(first)
     if header.claims > len(first):
-        tables.say(f"... and {header.claims - len(first)} more: `perdure report export` writes all.")
-    tables.say("Checked: its digest, and that claims, lines and totals agree.")
+        output.say(f"... and {header.claims - len(first)} more: `perdure report export` writes all.")
+    output.say("Checked: its digest, and that claims, lines and totals agree.")
 
 
 def _print_claims(claims: list[ReportClaim]) -> None:
-    table = tables.make_table("", "Line", "Instance", "Workspace", "From", "To", "Duration", right=("Line", "Duration"))
+    table = output.make_table("", "Line", "Instance", "Workspace", "From", "To", "Duration", right=("Line", "Duration"))
     for claim in claims:
-        tables.add_row(
+        output.add_row(
             table,
             claim.line_no,
             claim.instance_id,
             claim.workspace_id,
-            f"{claim.start:%Y-%m-%d %H:%M:%S.%f}",
-            f"{claim.end:%Y-%m-%d %H:%M:%S.%f}",
-            tables.hours(claim.duration_us),
+            output.when(claim.start, "microseconds", zone=False),
+            output.when(claim.end, "microseconds", zone=False),
+            output.hours(claim.duration_us),
         )
-    tables.print_table(table)
+    output.print_table(table)

@@ -10,15 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import aclosing, contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from billing.report.canonical import format_decimal, format_instant
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, parse_report_id
 from starter.cli import common
-
-if TYPE_CHECKING:
-    from storage.reports.store import ReportStore
+from storage.reports.store import ReportStore
 
 COLUMNS = (
     "invoice_key",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
 
 from billing.errors import MissingReportError, ReportError
-from starter.cli import common, tables
-
-if TYPE_CHECKING:
-    from storage.postgres.database import Database
-    from storage.reports.store import ReportStore
+from starter.cli import common, output
+from storage.invoices import invoices
+from storage.postgres.database import Database
+from storage.recovery import losses
+from storage.reports.rebuilding import restore_report
+from storage.reports.store import ReportStore
 
 _PAGE = 500
 
@@ -27,7 +27,9 @@ class _Fate:
     reason: str | None = None
 
 
-async def rebuild(db: Database, store: ReportStore, report_id: str | None, *, period: str | None, as_json: bool) -> int:
+async def rebuild_reports(
+    db: Database, store: ReportStore, report_id: str | None, *, period: str | None, as_json: bool
+) -> int:
     """Rebuild one report, or those of all invoices that lack theirs; prints a line for each that was harmed.
 
     Returns:
@@ -49,18 +51,16 @@ async def rebuild(db: Database, store: ReportStore, report_id: str | None, *, pe
         if not as_json:
             _say(fate)
     if as_json:
-        common.print_json([fate.__dict__ for fate in fates])
+        output.print_json([asdict(fate) for fate in fates])
     elif report_id is None:
         rebuilt = sum(fate.outcome == "rebuilt" for fate in fates)
-        tables.say(f"{whole} reports are whole, {rebuilt} were rebuilt, {len(fates) - rebuilt} cannot be.")
+        output.say(f"{whole} reports are whole, {rebuilt} were rebuilt, {len(fates) - rebuilt} cannot be.")
     return int(any(fate.outcome == "refused" for fate in fates))
 
 
 async def _named(db: Database, report_id: str | None, period: str | None) -> AsyncIterator[tuple[str, str]]:
-    from storage.recovery import losses as recovery
-
     if report_id is not None:
-        key = await recovery.key_of_report(db, report_id)
+        key = await losses.key_of_report(db, report_id)
         if key is None:
             raise common.CommandError(
                 f"no invoice has the report {report_id}: an invoice that claimed its usage anew keeps its last one"
@@ -68,16 +68,13 @@ async def _named(db: Database, report_id: str | None, period: str | None) -> Asy
         yield key, report_id
         return
     after = ""
-    while page := await recovery.reports(db, after=after, period=period, limit=_PAGE):
+    while page := await losses.reports(db, after=after, period=period, limit=_PAGE):
         for key, named in page:
             yield key, named
         after = page[-1][0]
 
 
 async def _one(db: Database, store: ReportStore, key: str, report_id: str) -> _Fate:
-    from storage.invoices import invoices
-    from storage.reports.rebuilding import restore_report
-
     try:
         await store.check(report_id)
     except ReportError as error:
@@ -95,8 +92,8 @@ async def _one(db: Database, store: ReportStore, key: str, report_id: str) -> _F
 
 def _say(fate: _Fate) -> None:
     if fate.outcome == "refused":
-        tables.complain(f"{fate.invoice_key}: {fate.reason}")
+        output.complain(f"{fate.invoice_key}: {fate.reason}")
     elif fate.outcome == "rebuilt":
-        tables.say(f"{fate.invoice_key}: {fate.report_id} was {fate.harm}, and is back byte for byte")
+        output.say(f"{fate.invoice_key}: {fate.report_id} was {fate.harm}, and is back byte for byte")
     else:
-        tables.say(f"{fate.invoice_key}: {fate.report_id} is whole: nothing to do")
+        output.say(f"{fate.invoice_key}: {fate.report_id} is whole: nothing to do")

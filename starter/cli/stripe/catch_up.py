@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
-from billing.report.canonical import format_instant
+from temporalio.client import Client, WorkflowFailureError
+
 from contracts import workflow_ids
-from starter.cli import common, tables
-
-if TYPE_CHECKING:
-    from temporalio.client import Client
-
-    from contracts.messages.events import CatchUpOutcome
+from contracts.messages.events import CatchUpOutcome
+from starter.cli import common, output
+from temporal.client import connect
+from temporal.start import start_catch_up
 
 _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 
@@ -20,19 +18,17 @@ _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 @common.command
 async def catch_up(as_json: common.AsJson = False) -> None:
     """Read Stripe's events since the last time, wake what they are about, and wait until all are read."""
-    from temporal.client import connect
-
     outcome = await run_catch_up(await connect())
     if as_json:
-        until = None if outcome.until is None else format_instant(outcome.until)
-        common.print_json({"workflow_id": workflow_ids.EVENTS_CATCH_UP, **outcome.model_dump(), "until": until})
+        until = output.json_instant(outcome.until)
+        output.print_json({"workflow_id": workflow_ids.EVENTS_CATCH_UP, **outcome.model_dump(), "until": until})
         return
-    tables.say(
+    output.say(
         f"{outcome.events} events of Stripe read: {outcome.signalled} workflows were woken, {outcome.satisfied} "
         f"invoices were there already, {outcome.foreign} events are not ours."
     )
     for note in outcome.notes:
-        tables.complain(note)
+        output.complain(note)
 
 
 async def run_catch_up(client: Client) -> CatchUpOutcome:
@@ -42,21 +38,11 @@ async def run_catch_up(client: Client) -> CatchUpOutcome:
         CommandError: it failed for good.
         RPCError: Temporal cannot be reached.
     """
-    from temporalio.client import WorkflowFailureError
-
-    from temporal.start import start_catch_up
-
     handle = await start_catch_up(client)
     result = asyncio.ensure_future(handle.result())
     if not (await asyncio.wait([result], timeout=_WORKER_SHOULD_ANSWER_SECONDS))[0]:
-        tables.complain(f"still reading, or no worker runs: {handle.id} in the Temporal UI says how far it is")
+        output.complain(f"still reading, or no worker runs: {handle.id} in the Temporal UI says how far it is")
     try:
         return await result
     except WorkflowFailureError as error:
-        raise common.CommandError(f"the catch-up failed: {_cause(error)}") from error
-
-
-def _cause(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
-        error = error.__cause__
-    return error
+        raise common.CommandError(f"the catch-up failed: {common.root_cause(error)}") from error

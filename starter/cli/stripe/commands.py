@@ -8,17 +8,19 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
+import stripe
 import typer
+from aiohttp import ClientError
+from stripe import StripeClient
 
+from activities.stripe.client import as_dict, close_stripe_client, make_stripe_client
 from billing.errors import InputError
-from starter.cli import common, tables
+from reconciliation.event_routing import ENABLED_EVENTS
+from starter.cli import common, output
 from starter.cli.stripe.catch_up import catch_up
-
-if TYPE_CHECKING:
-    from stripe import StripeClient
 
 app = typer.Typer(help="The Stripe account: register the webhook, catch up with its events.", no_args_is_help=True)
 
@@ -38,8 +40,6 @@ async def register_webhook(
     as_json: common.AsJson = False,
 ) -> None:
     """Register the webhook's endpoint and its events in Stripe; prints the signing secret, once."""
-    from activities.stripe.client import close_stripe_client, make_stripe_client
-
     settings = common.settings()
     check_url(url, emulator=settings.stripe_api_base is not None)
     client = make_stripe_client(settings.need("stripe_api_key"), settings.stripe_api_base)
@@ -50,7 +50,7 @@ async def register_webhook(
         document = {name: endpoint[name] for name in _SHOWN} | {"replaced": same}
         # The secret is shown before anything else can go wrong.
         if as_json:
-            common.print_json(document)
+            output.print_json(document)
         else:
             _print(document)
         # The old ones go last: an event delivered twice does no harm, one never delivered does.
@@ -78,11 +78,6 @@ async def _same_url(client: StripeClient, url: str, *, replace: bool) -> list[st
 
 
 async def _register(client: StripeClient, url: str) -> dict[str, Any]:
-    import stripe
-
-    from activities.stripe.client import as_dict
-    from reconciliation.event_routing import ENABLED_EVENTS
-
     made = await client.v1.webhook_endpoints.create_async(
         {
             "url": url,
@@ -125,9 +120,6 @@ def _is_loopback(host: str) -> bool:
 
 @contextmanager
 def _stripe_errors() -> Iterator[None]:
-    import stripe
-    from aiohttp import ClientError
-
     try:
         yield
     except stripe.AuthenticationError as error:
@@ -140,11 +132,11 @@ def _stripe_errors() -> Iterator[None]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    tables.say(f"Registered {document['id']} for {document['url']}, API version {document['api_version']},")
-    tables.say(f"for {len(document['enabled_events'])} events: {', '.join(document['enabled_events'])}.")
+    output.say(f"Registered {document['id']} for {document['url']}, API version {document['api_version']},")
+    output.say(f"for {len(document['enabled_events'])} events: {', '.join(document['enabled_events'])}.")
     for endpoint_id in document["replaced"]:
-        tables.say(f"It replaces {endpoint_id}.")
-    tables.say("For the webhook and the workers, so that nothing of the other mode is heeded:")
-    tables.say(f"STRIPE_MODE={'live' if document['livemode'] else 'test'}")
-    tables.say("Give the webhook, and nothing else, this secret; Stripe does not show it again:")
-    tables.say(f"STRIPE_WEBHOOK_SECRET={document['secret']}")
+        output.say(f"It replaces {endpoint_id}.")
+    output.say("For the webhook and the workers, so that nothing of the other mode is heeded:")
+    output.say(f"STRIPE_MODE={'live' if document['livemode'] else 'test'}")
+    output.say("Give the webhook, and nothing else, this secret; Stripe does not show it again:")
+    output.say(f"STRIPE_WEBHOOK_SECRET={document['secret']}")

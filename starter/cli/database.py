@@ -1,0 +1,27 @@
+"""The database that a command works on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from settings import Settings
+from storage.postgres.database import Database
+
+_CONNECTIONS = 2
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database, checked to answer and to have its migrations.
+
+    Raises:
+        SettingsError: DATABASE_URL is not set.
+        DatabaseUnavailableError: it cannot be reached or lacks migrations.
+    """
+    db = Database(settings.need("database_url"), _CONNECTIONS)
+    try:
+        await db.ping()
+        yield db
+    finally:
+        await db.close()

@@ -1,0 +1,52 @@
+"""A credit note as JSON and for people. The fields are described in docs/command-line.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from billing.invoice.credit_notes import CreditKind, CreditNoteState
+from billing.money import format_amount
+from billing.report.canonical import format_instant
+from starter.cli import output
+from storage.invoices.credit_notes import CreditNoteRecord
+
+
+def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
+    """The credit note as JSON has it everywhere; the fields are described in docs/command-line.md."""
+    return {
+        "key": note.key,
+        "invoice_key": note.invoice_key,
+        "kind": str(note.kind),
+        "line_no": note.line_no,
+        "instance_id": note.instance_id,
+        "amount": note.amount,
+        "currency": note.currency,
+        "lines": [{"line_no": line_no, "amount": amount} for line_no, amount in sorted(note.parts.items())],
+        "to": str(note.settle_to),
+        "reason": note.reason,
+        "state": str(note.state),
+        "blocked_reason": note.blocked_reason,
+        "stripe_credit_note_id": note.stripe_credit_note_id,
+        "requested_at": format_instant(note.requested_at),
+        "issued_at": output.json_instant(note.issued_at),
+        "voided_at": output.json_instant(note.voided_at),
+    }
+
+
+def credited(notes: Sequence[CreditNoteRecord]) -> int:
+    """What is credited, in minor units: the issued ones."""
+    return sum(note.amount for note in notes if note.state is CreditNoteState.ISSUED)
+
+
+def sentence(note: CreditNoteRecord) -> str:
+    """The credit note for people, in one line."""
+    of = {
+        CreditKind.AMOUNT: "the invoice",
+        CreditKind.LINE: f"line {note.line_no}",
+        CreditKind.INSTANCE: f"instance {note.instance_id}",
+    }[note.kind]
+    text = f"{format_amount(note.amount, note.currency)} of {of}, {note.state}: {note.reason}"
+    if note.state is CreditNoteState.BLOCKED:
+        text += f" -- blocked: {note.blocked_reason}"
+    return text

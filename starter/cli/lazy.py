@@ -1,0 +1,38 @@
+"""Commands that are imported when they run, so that `perdure --help` is quick and a process loads what it serves."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+
+class LazyCommand(TyperCommand):
+    """Stands for a command or a group in its parent's help, and becomes it when it is called.
+
+    Args:
+        name: as it is typed.
+        where: `module:attribute` of its function or of its `typer.Typer`.
+        summary: the first sentence of its own help.
+    """
+
+    def __init__(self, name: str, where: str, summary: str) -> None:
+        super().__init__(name, help=summary)
+        self._name = name
+        self._module, _, self._attribute = where.partition(":")
+
+    def load(self) -> Any:
+        """The command itself."""
+        found = getattr(import_module(self._module), self._attribute)
+        parent = typer.Typer(rich_markup_mode=None, add_completion=False)
+        if isinstance(found, typer.Typer):
+            parent.add_typer(found, name=self._name)
+        else:
+            parent.command(self._name)(found)
+        return typer.main.get_group(parent).commands[self._name]
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the command itself."""
+        return self.load().make_context(info_name, args, parent, **extra)

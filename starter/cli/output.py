@@ -1,0 +1,131 @@
+"""All that the commands print: text, tables, JSON and progress; and how people read an instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+from decimal import Decimal
+from textwrap import indent
+from typing import Literal
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from billing.report.canonical import format_instant
+
+_WIDEST = 100_000
+
+_out = Console(highlight=False, soft_wrap=True, emoji=False)
+_err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+
+
+def say(text: str) -> None:
+    """Print text on stdout, as it is."""
+    _out.print(text, markup=False)
+
+
+def complain(line: str) -> None:
+    """Print one line on stderr, as it is."""
+    _err.print(" ".join(line.split()), markup=False)
+
+
+def when(
+    at: datetime | None, precision: Literal["minutes", "seconds", "microseconds"] = "seconds", *, zone: bool = True
+) -> str:
+    """An instant for people, in UTC: `2022-06-01 00:00:00 UTC`. `-` stands for None.
+
+    Args:
+        at: an aware instant.
+        precision: its smallest unit.
+        zone: whether to append ` UTC`; a table's column says it once, in its name.
+    """
+    if at is None:
+        return "-"
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", precision)
+    return f"{text} UTC" if zone else text
+
+
+def json_instant(at: datetime | None) -> str | None:
+    """An instant as every JSON document has it."""
+    return None if at is None else format_instant(at)
+
+
+def hours(duration_us: int) -> str:
+    """A duration in microseconds, for people: `1,234.56 h`."""
+    return f"{Decimal(duration_us) / 3_600_000_000:,.2f} h"
+
+
+def make_table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
+    """An empty table; the columns named in `right` are aligned there. Long values are folded, not cut."""
+    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return table
+
+
+def add_row(table: Table, *cells: object) -> None:
+    """Add a row of plain values: nothing in them is taken for markup, none is shown as `-`."""
+    table.add_row(*(Text("-" if cell is None or cell == "" else str(cell)) for cell in cells))
+
+
+def print_table(table: Table) -> None:
+    """Print a table on stdout. In a pipe or a file it is as wide as it needs: no id is ever cut."""
+    if _out.is_terminal:
+        _out.print(table)
+        return
+    console = Console(width=_WIDEST, highlight=False)
+    with console.capture() as captured:
+        console.print(table, width=Measurement.get(console, console.options, table).maximum)
+    say("\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n"))
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on stdout."""
+    sys.stdout.write(_json(document) + "\n")
+
+
+async def print_json_list(documents: AsyncIterator[Mapping[str, object]]) -> None:
+    """Print one JSON list, written as it is read: memory does not grow with it."""
+    separator = "[\n"
+    async for document in documents:
+        sys.stdout.write(separator + indent(_json(document), "  "))
+        separator = ",\n"
+    sys.stdout.write("[]\n" if separator == "[\n" else "\n]\n")
+
+
+async def print_json_with_list(head: Mapping[str, object], name: str, rows: AsyncGenerator[object]) -> None:
+    """Print one JSON document whose last field, `name`, is a list that is written as it is read, a row per line.
+
+    The document is closed when reading fails, too.
+    """
+    sys.stdout.write(_json(head).removesuffix("\n}") + f',\n  "{name}": [')
+    comma = ""
+    try:
+        async with aclosing(rows):
+            async for row in rows:
+                sys.stdout.write(f"{comma}\n    {json.dumps(row, ensure_ascii=False)}")
+                comma = ","
+    finally:
+        sys.stdout.write("\n  ]\n}\n" if comma else "]\n}\n")
+
+
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def progress(*columns: ProgressColumn) -> Progress:
+    """A line of progress on stderr while the block runs; nothing where stderr is no terminal."""
+    shown = columns or (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    return Progress(*shown, console=_err, transient=True, disable=not _err.is_terminal)
+
+
+def shows_progress() -> bool:
+    """Whether `progress` is seen: else a command that takes long prints lines."""
+    return _err.is_terminal

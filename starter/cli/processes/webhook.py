@@ -1,0 +1,30 @@
+"""`perdure webhook`: receives Stripe's events. It loads no database client: it has no business there."""
+
+from __future__ import annotations
+
+from settings import SettingsError
+from starter.cli import common, output
+from starter.webhook.connections import ConnectionLimits
+from starter.webhook.handler import PATH, Limits, Webhook
+from starter.webhook.server import serving
+from starter.webhook.trust import Trust
+from temporal.client import connect
+
+
+@common.command
+async def webhook() -> None:
+    """Receive Stripe's events and wake the workflows, until SIGTERM."""
+    settings = common.settings()
+    common.log_to_stderr(settings.log_level)
+    if not settings.stripe_webhook_secret:
+        raise SettingsError(
+            "STRIPE_WEBHOOK_SECRET is not set: `perdure stripe register-webhook --url URL` hands it out once"
+        )
+    secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secret]
+    trust = Trust(settings.stripe_mode, settings.stripe_account)
+    limits = Limits(connections=ConnectionLimits(settings.webhook_connections))
+    handler = Webhook(await connect(lazy=True), secrets, limits, trust)
+    host, port = settings.webhook_host, settings.webhook_port
+    async with serving(handler, host, port):
+        output.complain(f"webhook: listening on http://{host}:{port}{PATH}")
+        await common.until_stopped()
