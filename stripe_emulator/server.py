@@ -55,7 +55,11 @@ class StripeEmulator:
         self.idempotency = Idempotency(self.store, self.config.idempotency_ttl)
         self.limiter = RateLimiter(self.config.rate_limits)
         self.timers = Timers(self.store, self.clock, self.behaviour, self._context)
-        self._pipeline = Pipeline(
+        self._pipeline = self._make_pipeline()
+        self._admin = self._make_admin()
+
+    def _make_pipeline(self) -> Pipeline:
+        return Pipeline(
             self.config,
             self.store,
             self.clock,
@@ -68,7 +72,9 @@ class StripeEmulator:
             self.requests,
             self.behaviour,
         )
-        self._admin = Admin(
+
+    def _make_admin(self) -> Admin:
+        return Admin(
             self.store,
             self.clock,
             self.timers,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from decimal import ROUND_HALF_UP, Decimal
 
 from stripe_emulator.api.endpoint import Endpoint
@@ -55,7 +56,6 @@ def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
         "discount_amounts": [],
         "livemode": False,
         "metadata": merge_metadata({}, given.get("metadata") or {}),
-        "pretax_credit_amounts": [],
         "quantity": quantity,
         "tax_rates": [],
         "taxes": [],
@@ -138,15 +138,29 @@ def _settle(ctx: Context, invoice: Obj, before_payment: int, after_payment: int)
         ctx.save("customer", customer, "customer.updated", before=old)
 
 
+def _credited(ctx: Context, invoice: Obj) -> tuple[list[Obj], int, int]:
+    """What the request credits: its lines, their sum before tax, the tax."""
+    lines = [_line(ctx, invoice, given, f"lines[{i}]") for i, given in enumerate(ctx.params.get("lines", []))]
+    subtotal, tax = _amount(ctx, invoice, lines)
+    if not lines:
+        description = f"Credit for {invoice['number']}"
+        whole = {"type": "custom_line_item", "amount": subtotal + tax, "description": description}
+        lines = [_line(ctx, invoice, whole, "lines[0]")]
+    return lines, subtotal, tax
+
+
+_UNUSED: Obj = {
+    "amount_shipping": 0, "customer_balance_transaction": None, "discount_amount": 0, "discount_amounts": [],
+    "pretax_credit_amounts": [], "shipping_cost": None, "voided_at": None,
+}  # fmt: skip
+"""What a fresh credit note has nothing of."""
+
+
 def _new_note(ctx: Context, invoice: Obj) -> Obj:
     """A credit note by the request's parameters, not stored yet."""
     params = ctx.params
-    lines = [_line(ctx, invoice, given, f"lines[{i}]") for i, given in enumerate(params.get("lines", []))]
-    subtotal, tax = _amount(ctx, invoice, lines)
+    lines, subtotal, tax = _credited(ctx, invoice)
     total = subtotal + tax
-    if not lines:
-        whole = {"type": "custom_line_item", "amount": total, "description": f"Credit for {invoice['number']}"}
-        lines = [_line(ctx, invoice, whole, "lines[0]")]
     before_payment, after_payment = _split(ctx, invoice, total)
     number = ctx.store.count("credit_note", parent=invoice["id"]) + 1
     note_id = new_id("cn_1")
@@ -155,13 +169,9 @@ def _new_note(ctx: Context, invoice: Obj) -> Obj:
         "id": note_id,
         "object": "credit_note",
         "amount": total,
-        "amount_shipping": 0,
         "created": ctx.now,
         "currency": invoice["currency"],
         "customer": invoice["customer"],
-        "customer_balance_transaction": None,
-        "discount_amount": 0,
-        "discount_amounts": [],
         "effective_at": params.get("effective_at", ctx.now),
         "invoice": invoice["id"],
         "lines": {"object": "list", "data": lines, "has_more": False, "url": f"/v1/credit_notes/{note_id}/lines"},
@@ -173,10 +183,8 @@ def _new_note(ctx: Context, invoice: Obj) -> Obj:
         "pdf": f"https://pay.stripe.com/credit_notes/{ctx.account.id}/test_{note_id[3:]}/pdf?s=ap",
         "post_payment_amount": after_payment,
         "pre_payment_amount": before_payment,
-        "pretax_credit_amounts": [],
         "reason": params.get("reason"),
         "refunds": [],
-        "shipping_cost": None,
         "status": "issued",
         "subtotal": subtotal,
         "subtotal_excluding_tax": subtotal,
@@ -184,7 +192,7 @@ def _new_note(ctx: Context, invoice: Obj) -> Obj:
         "total_excluding_tax": subtotal,
         "total_taxes": taxes(tax, subtotal),
         "type": kind,
-        "voided_at": None,
+        **deepcopy(_UNUSED),
     }
 
 

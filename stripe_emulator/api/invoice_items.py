@@ -37,6 +37,17 @@ def attach(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
     return line_for(ctx, invoice, item)
 
 
+def _currency(ctx: Context, customer: Obj, invoice: Obj | None) -> str:
+    """The item's currency: the request's, else its invoice's, its customer's, the account's."""
+    params = ctx.params
+    priced = params.get("price_data") or {}
+    code = params.get("currency") or priced.get("currency") or (invoice or {}).get("currency") or customer["currency"]
+    code = code or ctx.account.default_currency
+    if invoice is not None and code != invoice["currency"]:
+        raise StripeError("The currency of the invoice item must match the invoice's.", param="currency")
+    return str(code)
+
+
 def create(ctx: Context) -> Text:
     """Create an item, pending or (with `invoice`) on a draft."""
     params = ctx.params
@@ -44,11 +55,7 @@ def create(ctx: Context) -> Text:
     invoice = ctx.load("invoice", params["invoice"], "invoice") if "invoice" in params else None
     if invoice is not None:
         require_draft(invoice, _FROZEN)
-    priced = params.get("price_data") or {}
-    code = params.get("currency") or priced.get("currency") or (invoice or {}).get("currency") or customer["currency"]
-    code = code or ctx.account.default_currency
-    if invoice is not None and code != invoice["currency"]:
-        raise StripeError("The currency of the invoice item must match the invoice's.", param="currency")
+    code = _currency(ctx, customer, invoice)
     value = value_of(ctx, params, code, "")
     item: Obj = {
         "id": new_id("ii_1"),
