@@ -24,6 +24,8 @@ from storage.invoices.credit_notes import CreditNoteRecord
 from tests.support.rest import unheard, until_rested
 from tests.support.system import GIVE_UP_SECONDS, System, until
 
+pytestmark = pytest.mark.waits
+
 MAY = "2022-05"
 S = CreditNoteState
 
@@ -58,9 +60,8 @@ async def credit(system: System, invoice: InvoiceRecord, order: CreditOrder) -> 
     handle = await start(system, note)
     note = await until_state(system, note.key, S.ISSUED, S.BLOCKED, S.VOIDED)
     if note.state is not S.BLOCKED:
-        await asyncio.wait_for(
-            handle.result(), GIVE_UP_SECONDS
-        )  # Stripe's event may have told us before Stripe's answer did
+        # Stripe's event may have told us before Stripe's answer did.
+        await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     return note
 
 
@@ -140,7 +141,6 @@ async def test_what_was_paid_goes_to_the_balance_or_out_of_band(system: System) 
     assert (await system.stripe.v1.customers.retrieve_async(invoice.stripe_customer_id)).balance == -200
 
 
-@pytest.mark.waits
 async def test_a_line_that_is_not_one_to_one_in_stripe_is_credited_by_its_amount(system: System) -> None:
     system.audited = False  # its key is changed by hand
     invoice = await billed(system, "team:folded")
@@ -165,7 +165,6 @@ async def test_a_line_that_is_not_one_to_one_in_stripe_is_credited_by_its_amount
     ],
 )
 @pytest.mark.parametrize("minor", [100, 1728])
-@pytest.mark.waits
 async def test_a_fault_at_stripe_makes_neither_a_second_credit_note_nor_none(
     system: System, name: str, fault: dict[str, Any], minor: int
 ) -> None:
@@ -181,7 +180,6 @@ async def test_a_fault_at_stripe_makes_neither_a_second_credit_note_nor_none(
     assert len(await notes(system, invoice)) == 1
 
 
-@pytest.mark.waits
 async def test_what_stripe_has_forgotten_the_key_of_is_looked_for(system: System) -> None:
     """The invoice was finalized days ago; Stripe keeps no idempotency key, and Postgres was restored."""
     invoice = await billed(system, "team:forgotten")
@@ -199,7 +197,6 @@ async def test_what_stripe_has_forgotten_the_key_of_is_looked_for(system: System
     assert len(await in_stripe(system, invoice)) == 1
 
 
-@pytest.mark.waits
 async def test_after_a_retry_it_is_looked_for_under_the_new_generation(system: System) -> None:
     """It was blocked, and yet an earlier attempt had made it."""
     await no_news(system)
@@ -214,7 +211,6 @@ async def test_after_a_retry_it_is_looked_for_under_the_new_generation(system: S
     assert len(await in_stripe(system, invoice)) == 1
 
 
-@pytest.mark.waits
 async def test_twice_and_at_once_is_one(system: System) -> None:
     invoice = await billed(system, "team:race")
     made = await asyncio.gather(*(credit(system, invoice, amount(1000)) for _ in range(4)))
@@ -226,7 +222,6 @@ async def test_twice_and_at_once_is_one(system: System) -> None:
     assert [note["total"] for note in await in_stripe(system, invoice)] == [1000, 400]
 
 
-@pytest.mark.waits
 async def test_a_killed_stripe_worker_goes_on(system: System) -> None:
     invoice = await billed(system, "team:killed")
     await system.stop(STRIPE_QUEUE)
@@ -240,7 +235,6 @@ async def test_a_killed_stripe_worker_goes_on(system: System) -> None:
 
 
 @pytest.mark.history("credit-blocked")
-@pytest.mark.waits
 async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> None:
     """A person has credited most of the invoice in Stripe, which nobody has told us."""
     invoice = await billed(system, "team:refused")
@@ -269,7 +263,6 @@ async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> 
 
 
 @pytest.mark.history("credited-by-hand")
-@pytest.mark.waits
 async def test_what_people_do_in_stripe_comes_in_step(system: System) -> None:
     invoice = await billed(system, "team:hand")
     ours = await credit(system, invoice, amount(100))
@@ -287,7 +280,6 @@ async def test_what_people_do_in_stripe_comes_in_step(system: System) -> None:
     assert (await credit(system, invoice, amount(100))).state is S.VOIDED
 
 
-@pytest.mark.waits
 async def test_a_foreign_invoice_is_left_alone(system: System) -> None:
     customer = await system.stripe.v1.customers.create_async({})
     draft = await system.stripe.v1.invoices.create_async({"customer": customer.id, "currency": "usd"})

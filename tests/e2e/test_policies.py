@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -111,15 +112,6 @@ async def test_late_usage_is_put_on_a_draft_that_waits(system: System) -> None:
     assert (await system.until_state(key, InvoiceState.BILLED)).amount == 4 * DAY
 
 
-async def _start_skipping(system: System) -> Any:
-    """Start the period; Temporal skips the time in which nothing happens."""
-    system.client, client = TimeSkipper(system.client).client, system.client
-    try:
-        return await system.start_period(MAY)
-    finally:
-        system.client = client
-
-
 @pytest.mark.history("grace")
 @pytest.mark.waits
 async def test_stripes_grace_ends_by_itself_with_the_late_usage_on_it(system: System) -> None:
@@ -127,7 +119,7 @@ async def test_stripes_grace_ends_by_itself_with_the_late_usage_on_it(system: Sy
     system.settings = system.settings.model_copy(update={"finalization_grace_hours": 12.0})
     await system.start(BILLING_QUEUE)
     key = await account(system, "team:grace", finalization=Finalization.GRACE)
-    period = await _start_skipping(system)
+    period = await replace(system, client=TimeSkipper(system.client).client).start_period(MAY)
     claimed = await system.until_state(key, InvoiceState.CLAIMED)
     assert claimed.finalize_at is not None
     assert timedelta(hours=11) < claimed.finalize_at - claimed.claimed_at <= timedelta(hours=12)
