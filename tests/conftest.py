@@ -45,9 +45,27 @@ if TYPE_CHECKING:
     from temporalio.testing import TimeSkipper
 
 
+# Of the folders, those whose files take longest: begun with, so that none of them runs alone at the end.
+LONGEST = ("crash", "e2e", "secrets", "chaos", "deployment", "devstack", "cli")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     isolate()
     config.pluginmanager.register(LeaveAtOnce(), "leave-at-once")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Mark the tests that need servers, whose files are all in `scratch`, and order all of them."""
+    for item in items:
+        if "scratch" in item.fixturenames:
+            item.add_marker(pytest.mark.servers)
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    folder = item.path.relative_to(Path(__file__).parent).parts[0]
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 @pytest.fixture(scope="session")
