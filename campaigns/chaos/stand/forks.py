@@ -37,9 +37,12 @@ class Nursery:
         if self._line() != "ready":
             raise StackError(f"the nursery did not come up: see {log}")
 
-    def fork(self, argv: list[str], env: dict[str, str], out: Path, err: Path) -> int:
+    def fork(
+        self, argv: list[str], env: dict[str, str], out: Path, err: Path, stdin: Path | None = None, cwd: Path = Path()
+    ) -> int:
         """Start `perdure ARGV...`; its pid."""
-        return int(self._ask({"argv": argv, "env": env, "out": str(out), "err": str(err)}))
+        files = {"in": str(stdin or os.devnull), "out": str(out), "err": str(err), "cwd": str(cwd.absolute())}
+        return int(self._ask({"argv": argv, "env": env, **files}))
 
     def poll(self, pid: int) -> int | None:
         """The exit status, none as long as it runs."""

@@ -1,8 +1,8 @@
 """Starts the product's processes by forking, so that the second of Python's imports is paid once, not for each.
 
 Run as a script, it imports nothing of this package. Orders come on standard input, a line of JSON each:
-`{"argv": [...], "env": {...}, "out": PATH, "err": PATH}` gets a pid, `{"poll": PID}` the exit status (negative:
-a signal) or null. What is forked dies with this process, and this one with whom it works for.
+`{"argv": [...], "env": {...}, "in": PATH, "out": PATH, "err": PATH, "cwd": PATH}` gets a pid, `{"poll": PID}` the exit
+status (negative: a signal) or null. What is forked dies with this process, and this one with whom it works for.
 """
 
 from __future__ import annotations
@@ -65,10 +65,11 @@ def _become(order: dict[str, Any], parent: int, leading: int) -> NoReturn:
         os._exit(1)
     os.setsid()
     os.close(leading)
-    for number, path in ((0, os.devnull), (1, order["out"]), (2, order["err"])):
+    for number, path in ((0, order["in"]), (1, order["out"]), (2, order["err"])):
         opened = os.open(path, os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(opened, number)
         os.close(opened)
+    os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["env"])
     sys.argv = ["perdure", *order["argv"]]
