@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import IO, ParamSpec, TypeVar
 
 from billing.errors import ReportError
@@ -73,3 +73,18 @@ async def compute(size: int, work: Callable[_P, _T], *args: _P.args, **kwargs: _
     if size <= _INLINE:
         return work(*args, **kwargs)
     return await asyncio.to_thread(work, *args, **kwargs)
+
+
+async def pack(content: AsyncIterator[bytes], file: IO[bytes]) -> tuple[Packer, int]:
+    """Compress the content into `file`; what hashed it, and the file's size."""
+    packer = Packer(file)
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in content:
+        pieces.append(piece)
+        size += len(piece)
+        if size >= CHUNK:
+            await asyncio.to_thread(packer.write, b"".join(pieces))
+            pieces, size = [], 0
+    await compute(size, packer.write, b"".join(pieces))
+    return packer, packer.finish()

@@ -13,23 +13,17 @@ import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from typing import IO
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, NotSupportedError
-from obstore.store import LocalStore, from_url
 
-from billing.errors import InputError, MissingReportError, PerdureError, ReportError
+from billing.errors import MissingReportError, PerdureError, ReportError
 from billing.report.format import ReportClaim, ReportHeader, decode_claim, decode_header, parse_report_id, report_id
-from storage.reports.packing import CHUNK, Packer, compute, content_digest
+from storage.reports.opening import first_line, open_store
+from storage.reports.packing import CHUNK, compute, content_digest, pack
 
-if TYPE_CHECKING:
-    from obstore.store import ObjectStore
-
-_REMOTE = frozenset(["s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"])
 _SPOOL = 1024 * 1024  # compressed bytes kept in memory, before a file takes over
 _ONE_PUT = 8 * 1024 * 1024  # compressed bytes put at once; above, a multipart upload
 # obstore raises Python's own exceptions where it has such.
@@ -66,8 +60,7 @@ class ReportStore:
             InputError: the URL is malformed or its folder cannot be created.
         """
         self._url = url
-        self._folder: Path | None = None
-        self._store = self._open(url)
+        self._store, self._folder = open_store(url)
 
     async def ping(self) -> None:
         """Make sure that the store answers.
@@ -91,7 +84,7 @@ class ReportStore:
             ReportStoreError: the store cannot be reached or refuses.
         """
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
-            packer, packed_size = await _pack(content, file)
+            packer, packed_size = await pack(content, file)
             path = report_id(period, attribution_id, packer.digest)
             with self._store_errors():
                 created = await self._put(path, file, packed_size)
@@ -113,7 +106,7 @@ class ReportStore:
         """
         wanted = parse_report_id(report_id).digest
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as file:
-            packer, size = await _pack(content, file)
+            packer, size = await pack(content, file)
             if packer.digest != wanted:
                 return False
             with self._store_errors():
@@ -234,27 +227,6 @@ class ReportStore:
                 size += len(chunk)
         return size
 
-    def _open(self, url: str) -> ObjectStore:
-        example = "write file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
-        try:
-            parts = urlsplit(url)
-            if parts.scheme == "file":
-                if parts.netloc not in ("", "localhost") or parts.query or parts.fragment or not parts.path:
-                    raise ValueError("a folder's URL has three slashes and an absolute path")
-                self._folder = Path(unquote(parts.path))
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                return LocalStore(prefix=self._folder)
-            if parts.scheme not in _REMOTE:
-                raise ValueError("its scheme is not known")
-            # Temporal retries for as long as it takes; a person at a prompt should not wait so long.
-            return from_url(url, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)})
-        except OSError as error:
-            raise InputError(
-                f"report store {url}: cannot create the folder {self._folder}: {error.strerror}"
-            ) from error
-        except (ValueError, BaseError) as error:
-            raise InputError(f"report store {url!r}: {_first_line(error)}; {example}") from error
-
     @contextmanager
     def _store_errors(self) -> Iterator[None]:
         if self._folder is not None and not self._folder.is_dir():
@@ -262,22 +234,7 @@ class ReportStore:
         try:
             yield
         except (BaseError, OSError, *_UNSUPPORTED) as error:
-            raise ReportStoreError(f"report store {self._url}: {_first_line(error)}") from error
-
-
-async def _pack(content: AsyncIterator[bytes], file: IO[bytes]) -> tuple[Packer, int]:
-    """Compress the content into `file`; what hashed it, and the file's size."""
-    packer = Packer(file)
-    pieces: list[bytes] = []
-    size = 0
-    async for piece in content:
-        pieces.append(piece)
-        size += len(piece)
-        if size >= CHUNK:
-            await asyncio.to_thread(packer.write, b"".join(pieces))
-            pieces, size = [], 0
-    await compute(size, packer.write, b"".join(pieces))
-    return packer, packer.finish()
+            raise ReportStoreError(f"report store {self._url}: {first_line(error)}") from error
 
 
 async def _claims(report_id: str, lines: AsyncGenerator[bytes, None]) -> AsyncGenerator[ReportClaim, None]:
@@ -309,7 +266,3 @@ def _sync(folder: Path, path: str) -> None:
         if place == folder:
             return
         place = place.parent
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).split("\n", 1)[0].strip() or type(error).__name__

@@ -1,0 +1,53 @@
+"""Opening the report store: a local folder, or a bucket of a cloud."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, from_url
+
+from billing.errors import InputError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+_REMOTE = frozenset(["s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"])
+_EXAMPLE = "write file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
+
+
+def open_store(url: str) -> tuple[ObjectStore, Path | None]:
+    """The store under this URL, and its folder if it is a local one, which is created when it is missing.
+
+    Raises:
+        InputError: the URL is malformed or its folder cannot be created.
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            return _open_folder(url, parts)
+        if parts.scheme not in _REMOTE:
+            raise ValueError("its scheme is not known")
+        # Temporal retries for as long as it takes; a person at a prompt should not wait so long.
+        return from_url(url, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)}), None
+    except (ValueError, OSError, BaseError) as error:
+        raise InputError(f"report store {url!r}: {first_line(error)}; {_EXAMPLE}") from error
+
+
+def _open_folder(url: str, parts: SplitResult) -> tuple[LocalStore, Path]:
+    if parts.netloc not in ("", "localhost") or parts.query or parts.fragment or not parts.path:
+        raise ValueError("a folder's URL has three slashes and an absolute path")
+    folder = Path(unquote(parts.path))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return LocalStore(prefix=folder), folder
+    except OSError as error:
+        raise InputError(f"report store {url}: cannot create the folder {folder}: {error.strerror}") from error
+
+
+def first_line(error: BaseException) -> str:
+    """What the error says first, or its class."""
+    return str(error).split("\n", 1)[0].strip() or type(error).__name__
