@@ -56,7 +56,7 @@ OUTCOMES = (
 
 
 @dataclass(frozen=True)
-class Limits:
+class WebhookLimits:
     """How long, in seconds, a request may take."""
 
     body_seconds: float = 10.0
@@ -72,7 +72,9 @@ class Limits:
 class Webhook:
     """The aiohttp application's handlers, over one Temporal client."""
 
-    def __init__(self, client: Client, secrets: Sequence[str], limits: Limits = Limits(), trust: Trust = ANY) -> None:
+    def __init__(
+        self, client: Client, secrets: Sequence[str], limits: WebhookLimits = WebhookLimits(), trust: Trust = ANY
+    ) -> None:
         """Events are verified with any of the signing secrets, two while one is rotated."""
         self._client = client
         self._trust = trust

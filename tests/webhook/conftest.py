@@ -11,7 +11,7 @@ from aiohttp import ClientSession, ClientTimeout
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from starter.webhook.handler import Limits, Webhook
+from starter.webhook.handler import Webhook, WebhookLimits
 from starter.webhook.trust import Trust
 from tests.webhook.receiver import NEW_SECRET, OLD_SECRET, Receiver, serving
 
@@ -43,7 +43,7 @@ async def leave_no_workflow(temporal_client: Client) -> AsyncIterator[None]:
 @pytest.fixture(scope="session")
 async def receiver(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
     """A webhook while its secret is rotated: both are good. Bodies must come at once."""
-    webhook = Webhook(temporal_client, [OLD_SECRET, NEW_SECRET], Limits(body_seconds=0.5))
+    webhook = Webhook(temporal_client, [OLD_SECRET, NEW_SECRET], WebhookLimits(body_seconds=0.5))
     async with serving(webhook, session, temporal_client) as running:
         yield running
 
@@ -51,6 +51,6 @@ async def receiver(temporal_client: Client, session: ClientSession) -> AsyncIter
 @pytest.fixture
 async def live(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
     """A webhook that is for live events of one account."""
-    webhook = Webhook(temporal_client, [NEW_SECRET], Limits(), Trust("live", "acct_ours"))
+    webhook = Webhook(temporal_client, [NEW_SECRET], WebhookLimits(), Trust("live", "acct_ours"))
     async with serving(webhook, session, temporal_client) as receiver:
         yield receiver

@@ -17,7 +17,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack import ports
 from starter.webhook.connections import ConnectionLimits
-from starter.webhook.handler import PATH, Limits, Webhook
+from starter.webhook.handler import PATH, Webhook, WebhookLimits
 from tests.support.system import GIVE_UP_SECONDS, until
 from tests.webhook.receiver import NEW_SECRET, Receiver, invoice_event, new_key, serving
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.waits
 MOST = 10
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n".encode()
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-STRICT = Limits(connections=ConnectionLimits(most=MOST, head_seconds=0.6, request_seconds=1.2))
+STRICT = WebhookLimits(connections=ConnectionLimits(most=MOST, head_seconds=0.6, request_seconds=1.2))
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def strict(temporal_client: Client, session: ClientSession) -> AsyncIterat
 @pytest.fixture
 async def small(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
     """A webhook with few connections and the usual patience."""
-    limits = Limits(connections=ConnectionLimits(most=MOST))
+    limits = WebhookLimits(connections=ConnectionLimits(most=MOST))
     async with serving(Webhook(temporal_client, [NEW_SECRET], limits), session, temporal_client) as receiver:
         yield receiver
 
@@ -125,7 +125,7 @@ async def test_there_are_never_more_than_allowed(small: Receiver) -> None:
 
 async def test_what_is_signed_is_not_crowded_out(session: ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
     """While Temporal does not answer, every connection waits for it: a newcomer has to go instead."""
-    limits = Limits(signal_seconds=3, connections=ConnectionLimits(most=2))
+    limits = WebhookLimits(signal_seconds=3, connections=ConnectionLimits(most=2))
     with ports.listen(ports.HOST) as silent:  # what connects there waits for ever
         address = f"{ports.HOST}:{silent.getsockname()[1]}"
         client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)

@@ -12,14 +12,14 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack.servers.temporal import start_headless
-from starter.webhook.handler import Limits, Webhook
+from starter.webhook.handler import Webhook, WebhookLimits
 from tests.support.ports import nobody_listens
 from tests.support.system import until
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, exists, invoice_event, new_key, serving, signature
 
 pytestmark = pytest.mark.waits
 
-IMPATIENT = Limits(signal_seconds=1.5)
+IMPATIENT = WebhookLimits(signal_seconds=1.5)
 _STRIPE_WAITS_SECONDS = 20.0
 
 

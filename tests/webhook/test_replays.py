@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from starter.webhook.handler import Limits, Webhook
+from starter.webhook.handler import Webhook, WebhookLimits
 from starter.webhook.replays import Replays
 from starter.webhook.signature import TOLERANCE_SECONDS
 from tests.support.ports import nobody_listens
@@ -61,7 +61,7 @@ async def test_stripes_next_attempt_is_no_replay(receiver: Receiver) -> None:
 async def test_what_temporal_did_not_take_is_not_known(session: ClientSession) -> None:
     with nobody_listens() as address:
         client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)
-        async with serving(Webhook(client, [NEW_SECRET], Limits(signal_seconds=1)), session, client) as receiver:
+        async with serving(Webhook(client, [NEW_SECRET], WebhookLimits(signal_seconds=1)), session, client) as receiver:
             body = json.dumps(invoice_event(new_key()))
             header = {"Stripe-Signature": signature(body)}
             assert [await receiver.post(body, header) for _ in range(2)] == [503, 503]

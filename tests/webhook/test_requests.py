@@ -14,7 +14,7 @@ import pytest
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from starter.webhook.handler import MOST_BYTES, PATH, Limits, Webhook
+from starter.webhook.handler import MOST_BYTES, PATH, Webhook, WebhookLimits
 from tests.support.system import GIVE_UP_SECONDS, until
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, exists, invoice_event, new_key, serving, signature
 
@@ -127,7 +127,7 @@ async def test_a_slow_body_is_given_up(receiver: Receiver) -> None:
 
 @pytest.mark.waits
 async def test_slow_headers_are_given_up(temporal_client: Client, session: ClientSession) -> None:
-    webhook = Webhook(temporal_client, [NEW_SECRET], Limits(idle_seconds=0.5))
+    webhook = Webhook(temporal_client, [NEW_SECRET], WebhookLimits(idle_seconds=0.5))
     async with serving(webhook, session, temporal_client) as impatient:
         slow = impatient.raw(HEAD + b"X: ", b"a", b"b", b"c", pause=0.1), impatient.raw()
         assert list(await asyncio.gather(*slow)) == [b"", b""]
@@ -135,7 +135,7 @@ async def test_slow_headers_are_given_up(temporal_client: Client, session: Clien
 
 @pytest.mark.waits
 async def test_slow_clients_stop_nobody(temporal_client: Client, session: ClientSession) -> None:
-    webhook = Webhook(temporal_client, [NEW_SECRET], Limits(body_seconds=GIVE_UP_SECONDS))
+    webhook = Webhook(temporal_client, [NEW_SECRET], WebhookLimits(body_seconds=GIVE_UP_SECONDS))
     async with serving(webhook, session, temporal_client) as patient, AsyncExitStack() as stack:
         slow = []
         for _ in range(100):

@@ -10,7 +10,7 @@ import stripe
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from starter.webhook.handler import Limits, Webhook
+from starter.webhook.handler import Webhook, WebhookLimits
 from starter.webhook.trust import Trust
 from tests.webhook.receiver import NEW_SECRET, Receiver, exists, invoice_event, new_key, serving
 
@@ -47,7 +47,7 @@ async def test_what_is_right(live: Receiver, account: dict[str, Any]) -> None:
 
 
 async def test_a_test_deployment_takes_no_live_event(temporal_client: Client, session: ClientSession) -> None:
-    webhook = Webhook(temporal_client, [NEW_SECRET], Limits(), Trust("test"))
+    webhook = Webhook(temporal_client, [NEW_SECRET], WebhookLimits(), Trust("test"))
     async with serving(webhook, session, temporal_client) as receiver:
         for livemode in (True, False):
             await receiver.deliver(invoice_event(new_key(), livemode=livemode))

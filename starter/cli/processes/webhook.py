@@ -5,7 +5,7 @@ from __future__ import annotations
 from settings import SettingsError
 from starter.cli import common, output
 from starter.webhook.connections import ConnectionLimits
-from starter.webhook.handler import PATH, Limits, Webhook
+from starter.webhook.handler import PATH, Webhook, WebhookLimits
 from starter.webhook.server import serving
 from starter.webhook.trust import Trust
 from temporal.client import connect
@@ -22,7 +22,7 @@ async def webhook() -> None:
         )
     secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secret]
     trust = Trust(settings.stripe_mode, settings.stripe_account)
-    limits = Limits(connections=ConnectionLimits(settings.webhook_connections))
+    limits = WebhookLimits(connections=ConnectionLimits(settings.webhook_connections))
     handler = Webhook(await connect(lazy=True), secrets, limits, trust)
     host, port = settings.webhook_host, settings.webhook_port
     async with serving(handler, host, port):
