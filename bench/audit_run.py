@@ -14,6 +14,7 @@ from bench.claim_run import RATES
 from billing.audit.checks import DATABASE_CHECKS, AuditScope
 from billing.pricing.rate_card import load_rate_card
 from storage.audit.checks import run_database_check
+from storage.audit.parameters import CheckInput
 from storage.audit.runs import begin_audit
 from storage.postgres.database import Database
 
@@ -42,10 +43,8 @@ async def audit(url: str) -> AuditRun:
         seconds, figures, found = {}, {}, 0
         for check in DATABASE_CHECKS:
             started = time.perf_counter()
-            record = await run_database_check(
-                database, audit_id, check, AuditScope(), stuck_after=stuck_after, bill_after=None, rate_card=card,
-                now=_NOW,
-            )  # fmt: skip
+            given = CheckInput(audit_id, check, AuditScope(), stuck_after, bill_after=None, rate_card=card, now=_NOW)
+            record = await run_database_check(database, given)
             seconds[str(check)] = time.perf_counter() - started
             figures[str(check)] = dict(record.figures)
             found += record.discrepancies

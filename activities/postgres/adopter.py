@@ -16,7 +16,8 @@ from contracts.messages.invoices import StripeInvoiceSnapshot
 from contracts.messages.recovery import AdoptReport, ReportAdopted
 from settings import Settings
 from storage.postgres.database import Database
-from storage.recovery.adoption import StripeSide, adopt_invoice
+from storage.recovery.adoption import adopt_invoice
+from storage.recovery.adoption_rules import AdoptableInvoice
 from storage.reports.store import ReportStore
 
 
@@ -67,7 +68,7 @@ class Adopter:
             return ReportAdopted(
                 adopted=False, unreadable=f"{found.stripe_invoice_id} is {found.invoice_key} in Stripe: {error}"
             )
-        side = StripeSide(found.stripe_invoice_id, found.status, found.stripe_customer_id)
+        side = AdoptableInvoice(found.stripe_invoice_id, found.status, found.stripe_customer_id)
         report = StoredReport(found.report_id, header, claims)
         scope = self._scope(header, found.stripe_invoice_id)
         return ReportAdopted(

@@ -21,7 +21,8 @@ from contracts.messages.credit_notes import (
 from contracts.names import Activities
 from storage.invoices import credit_notes as store
 from storage.invoices import invoices
-from storage.invoices.credit_notes import CreditNoteRecord, StripeCreditNote
+from storage.invoices.credit_notes import CreditNoteRecord
+from storage.invoices.stripe_credit_notes import StripeCreditNote, bring_in_step, invoice_of_stripe
 from storage.postgres.database import Database
 
 
@@ -69,7 +70,7 @@ class CreditNoteActivities:
     async def find_invoice(self, notes: StripeInvoiceNotes) -> CreditedInvoice:
         """Whose credit notes these are; none when the invoice is not ours."""
         async with step():
-            return CreditedInvoice(invoice_key=await store.invoice_of_stripe(self._db, notes.stripe_invoice_id))
+            return CreditedInvoice(invoice_key=await invoice_of_stripe(self._db, notes.stripe_invoice_id))
 
     @activity.defn(name=Activities.STORE_CREDIT_NOTES)
     async def store(self, listed: StripeInvoiceCreditNotes) -> CreditedInvoice:
@@ -87,7 +88,7 @@ class CreditNoteActivities:
             for note in listed.credit_notes
         ]
         async with step():
-            key = await store.bring_in_step(self._db, listed.stripe_invoice_id, notes)
+            key = await bring_in_step(self._db, listed.stripe_invoice_id, notes)
             return CreditedInvoice(invoice_key=key)
 
     async def _loaded(self, key: str) -> LoadedCreditNote:

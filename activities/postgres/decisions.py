@@ -16,7 +16,7 @@ from contracts.names import Activities
 from settings import Settings
 from storage.claims.amendment import amend_invoice
 from storage.invoices import decisions, invoices
-from storage.invoices.invoices import UnknownInvoiceError
+from storage.invoices.locked import UnknownInvoiceError
 from storage.postgres.database import Database
 
 

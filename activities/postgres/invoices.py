@@ -33,7 +33,7 @@ from reconciliation.states import states_to_reach
 from reconciliation.stripe_lines import stripe_lines
 from settings import Settings
 from storage.invoices import invoices as store
-from storage.invoices.invoices import UnknownInvoiceError
+from storage.invoices.locked import UnknownInvoiceError
 from storage.postgres.database import Database
 from storage.reports.rebuilding import report_content
 from storage.reports.store import ReportStore

@@ -31,8 +31,8 @@ from contracts.names import Activities
 from settings import Settings
 from storage.accounts import policies
 from storage.claims import claims
+from storage.claims.amendment import amendable_keys
 from storage.invoices import invoices
-from storage.invoices.decisions import amendable_keys
 from storage.periods import periods
 from storage.postgres.database import Database
 

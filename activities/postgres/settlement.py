@@ -13,7 +13,6 @@ from contracts import stripe_metadata
 from contracts.messages.invoices import StripeInvoiceSnapshot
 from reconciliation.states import StatePath
 from storage.invoices import invoices as store
-from storage.invoices.decisions import record_payment_attempts
 from storage.postgres.database import Database
 from storage.reports.rebuilding import restore_report
 from storage.reports.store import ReportStore
@@ -50,4 +49,4 @@ async def apply(db: Database, record: InvoiceRecord, snapshot: StripeInvoiceSnap
         await store.move_invoice(db, record.key, state, at)
     failed = snapshot.status == "open" and snapshot.attempt_count > 0
     if (snapshot.attempt_count, failed) != (record.payment_attempts, record.payment_failed_at is not None):
-        await record_payment_attempts(db, record.key, snapshot.attempt_count, failed=failed)
+        await store.record_payment_attempts(db, record.key, snapshot.attempt_count, failed=failed)

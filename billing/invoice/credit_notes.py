@@ -54,6 +54,9 @@ class CreditNoteState(StrEnum):
 LIVE = frozenset({CreditNoteState.REQUESTED, CreditNoteState.ISSUED, CreditNoteState.BLOCKED})
 """These count against what is left of an invoice."""
 
+PENDING = frozenset({CreditNoteState.REQUESTED, CreditNoteState.BLOCKED})
+"""Stripe is not known to have these yet."""
+
 
 @dataclass(frozen=True)
 class CreditOrder:

@@ -87,6 +87,9 @@ DEAD = frozenset({_S.VOIDED, _S.DELETED})
 OPEN = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED, _S.BLOCKED})
 """Something is still to be done before the usage is billed."""
 
+BILLED = frozenset({_S.BILLED, _S.PAID, _S.UNCOLLECTIBLE})
+"""The usage is billed."""
+
 _CANNOT_BE_VOIDED = DEAD | {_S.PAID}
 
 

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.accounts.plan import AccountPlan, AccountRecord, Known, WindowRecord, plan_accounts
 from billing.errors import PermanentError
-from billing.invoice.states import OPEN
 from billing.usage.rows import AccountRow, RowFault
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
@@ -31,8 +30,6 @@ __all__ = [
     "list_accounts",
     "upsert_accounts",
 ]
-
-_OPEN = [str(state) for state in OPEN]
 
 
 class AccountConflictError(PermanentError):
@@ -147,16 +144,20 @@ async def apply_subscription_window(
             await _add(connection, attribution_id, new)
         if not await _read(connection, "lock", {"accounts": [attribution_id]}):
             raise AccountConflictError(f"no account {attribution_id}")
-        found = (await connection.execute(statement("accounts/accounts", "find_subscription"), window)).one_or_none()
-        if found is not None and found.attribution_id != attribution_id:
-            raise AccountConflictError(f"{stripe_subscription_id} belongs to {found.attribution_id}")
-        window["id"] = found.id if found else 0
-        if started == ended:
-            await connection.execute(statement("accounts/accounts", "delete_subscription"), window)
-            return
-        await _refuse_overlap(connection, window)
-        name = "update_subscription" if found else "insert_subscription"
-        await connection.execute(statement("accounts/accounts", name), window)
+        await _put_window(connection, window)
+
+
+async def _put_window(connection: AsyncConnection, window: dict[str, Any]) -> None:
+    found = (await connection.execute(statement("accounts/accounts", "find_subscription"), window)).one_or_none()
+    if found is not None and found.attribution_id != window["attribution_id"]:
+        raise AccountConflictError(f"{window['stripe_subscription_id']} belongs to {found.attribution_id}")
+    window["id"] = found.id if found else 0
+    if window["started"] == window["ended"]:
+        await connection.execute(statement("accounts/accounts", "delete_subscription"), window)
+        return
+    await _refuse_overlap(connection, window)
+    name = "update_subscription" if found else "insert_subscription"
+    await connection.execute(statement("accounts/accounts", name), window)
 
 
 async def _refuse_overlap(connection: AsyncConnection, window: dict[str, Any]) -> None:
@@ -192,9 +193,7 @@ async def _known(connection: AsyncConnection, rows: Sequence[AccountRow]) -> Kno
     accounts = sorted({row.attribution_id for row in rows})
     customers = sorted({row.stripe_customer_id for row in rows if row.stripe_customer_id})
     locked = await _read(connection, "lock", {"accounts": accounts})
-    found = await connection.execute(
-        statement("accounts/accounts", "with_open_invoices"), {"accounts": accounts, "open": _OPEN}
-    )
+    found = await connection.execute(statement("accounts/accounts", "with_open_invoices"), {"accounts": accounts})
     billing = found.all()
     owners = await connection.execute(statement("accounts/accounts", "customers"), {"customers": customers})
     return Known(
@@ -218,7 +217,7 @@ async def _write(connection: AsyncConnection, plan: AccountPlan) -> None:
         )
         await connection.execute(
             statement("accounts/accounts", "set_customer_of_invoices"),
-            {"accounts": [row.attribution_id for row in plan.accounts], "open": _OPEN},
+            {"accounts": [row.attribution_id for row in plan.accounts]},
         )
     if plan.moved:
         await connection.execute(

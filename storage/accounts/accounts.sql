@@ -33,7 +33,7 @@ FOR UPDATE;
 -- name: with_open_invoices
 SELECT attribution_id, bool_or(stripe_invoice_id IS NOT NULL) AS in_stripe
 FROM invoice
-WHERE attribution_id = ANY (CAST(:accounts AS text[])) AND state = ANY (CAST(:open AS text[]))
+WHERE attribution_id = ANY (CAST(:accounts AS text[])) AND state IN ({open})
 GROUP BY attribution_id;
 
 -- name: set_customer_of_invoices
@@ -44,7 +44,7 @@ FROM account AS a
 WHERE a.attribution_id = ANY (CAST(:accounts AS text[]))
   AND i.attribution_id = a.attribution_id
   AND i.stripe_invoice_id IS NULL
-  AND i.state = ANY (CAST(:open AS text[]))
+  AND i.state IN ({open})
   AND i.stripe_customer_id IS DISTINCT FROM a.stripe_customer_id;
 
 -- name: customers

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from billing.errors import PermanentError
-from billing.invoice.policy import AccountPolicy, ChargeOn, Finalization
+from billing.invoice.policy import AccountPolicy
 from storage.postgres.database import Database
+from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
 
@@ -49,26 +49,12 @@ class CurrencyTotal:
     previous: int | None
 
 
-def account_policy(row: dict[str, Any]) -> AccountPolicy:
-    """Take the policy's columns out of a row."""
-    charge_on, finalization = row.pop("charge_on"), row.pop("finalization")
-    limit: Decimal | None = row.pop("limit_multiple")
-    return AccountPolicy(
-        charge_on=ChargeOn(charge_on) if charge_on else None,
-        finalization=Finalization(finalization) if finalization else None,
-        limit_amount=row.pop("limit_amount"),
-        limit_multiple=limit,
-        limit_carried_share=row.pop("limit_carried_share"),
-        included_credits=row.pop("included_credits"),
-    )
-
-
 async def read_policy(db: Database, attribution_id: str) -> AccountPolicy:
     """What the account has of its own."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(statement("accounts/policies", "read"), {"attribution_id": attribution_id})
-        row = found.mappings().one_or_none()
-    return AccountPolicy() if row is None else account_policy(dict(row))
+        row = found.one_or_none()
+    return AccountPolicy() if row is None else record(AccountPolicy, row)
 
 
 async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy) -> None:

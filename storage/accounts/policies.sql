@@ -26,7 +26,7 @@ SELECT currency,
        CAST(coalesce(sum(amount) FILTER (WHERE billing_period = :period), 0) AS bigint) AS amount,
        CAST(sum(amount) FILTER (WHERE billing_period = :previous) AS bigint) AS previous
 FROM invoice
-WHERE billing_period IN (:period, :previous) AND state NOT IN ('voided', 'deleted')
+WHERE billing_period IN (:period, :previous) AND state NOT IN ({dead})
 GROUP BY currency
 ORDER BY currency;
 

@@ -12,7 +12,7 @@ _MOST = 100
 
 
 @dataclass(frozen=True)
-class SubscriptionFault:
+class SubscriptionFaultRecord:
     """A Stripe subscription that cannot be followed. `attribution_id` when its account is known."""
 
     stripe_subscription_id: str
@@ -36,8 +36,8 @@ async def forget_fault(db: Database, stripe_subscription_id: str) -> None:
         )
 
 
-async def list_faults(db: Database) -> list[SubscriptionFault]:
+async def list_faults(db: Database) -> list[SubscriptionFaultRecord]:
     """At most 100, the oldest first."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(statement("accounts/accounts", "faults"), {"limit": _MOST})
-        return [SubscriptionFault(**row) for row in found.mappings()]
+        return [SubscriptionFaultRecord(**row) for row in found.mappings()]

@@ -7,13 +7,10 @@ share no statement with what claims and explains: a mistake there must show here
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta, tzinfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.audit.checks import AuditScope, Check
-from billing.invoice.policy import DEFAULT_POLICY, Policy
-from billing.pricing.rating import RateCard
+from billing.audit.checks import Check
 from storage.audit import (
     conservation as audit_conservation,
 )
@@ -29,12 +26,12 @@ from storage.audit import (
 from storage.audit import (
     stuck as audit_stuck,
 )
-from storage.audit.parameters import AuditInput, Figures
+from storage.audit.parameters import CheckInput, Figures
 from storage.audit.runs import CheckRecord, clear_check, record_check
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
-_CHECKS: dict[Check, Callable[[AsyncConnection, AuditInput], Awaitable[Figures]]] = {
+_CHECKS: dict[Check, Callable[[AsyncConnection, CheckInput], Awaitable[Figures]]] = {
     Check.NEVER_TWICE: audit_never_twice.check,
     Check.CONSERVATION: audit_conservation.check,
     Check.CLAIMS_AND_LINES: audit_lines.check,
@@ -43,33 +40,17 @@ _CHECKS: dict[Check, Callable[[AsyncConnection, AuditInput], Awaitable[Figures]]
 }
 
 
-async def run_database_check(
-    db: Database,
-    audit_id: str,
-    check: Check,
-    scope: AuditScope,
-    *,
-    stuck_after: timedelta,
-    bill_after: datetime | None,
-    rate_card: RateCard,
-    now: datetime,
-    zone: tzinfo = UTC,
-    policy: Policy = DEFAULT_POLICY,
-) -> CheckRecord:
-    """Make one of `DATABASE_CHECKS` for an audit that was begun, and record it with its figures and findings.
-
-    What an earlier try found is forgotten. `now` is until when running instances count, and what ages are measured
-    by; `bill_after`, `zone` (of the billing periods) and `policy` are the deployment's.
+async def run_database_check(db: Database, given: CheckInput) -> CheckRecord:
+    """Make one of `DATABASE_CHECKS`, and record it with its figures and findings in place of an earlier try's.
 
     Raises:
         DatabaseUnavailableError: call again.
     """
-    given = AuditInput(audit_id, check, scope, stuck_after, bill_after, rate_card, now, zone, policy)
-    identity = {"audit_id": audit_id, "check_name": str(check)}
+    identity = {"audit_id": given.audit_id, "check_name": str(given.check)}
     async with db.transaction(snapshot=True) as connection:
         await connection.execute(statement("audit/checks", "tune"))
-        await clear_check(connection, audit_id, check)
-        figures = await _CHECKS[check](connection, given)
-        await record_check(connection, audit_id, check, figures)
+        await clear_check(connection, given.audit_id, given.check)
+        figures = await _CHECKS[given.check](connection, given)
+        await record_check(connection, given.audit_id, given.check, figures)
         found = await connection.execute(statement("audit/checks", "discrepancies"), identity)
-        return CheckRecord(check, figures, int(found.scalar_one()))
+        return CheckRecord(given.check, figures, int(found.scalar_one()))

@@ -8,7 +8,7 @@
 INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, invoice_key, detail)
 WITH of_invoice AS MATERIALIZED (
     SELECT i.id, i.key, i.attribution_id, i.billing_period, i.cutoff, i.amount,
-           i.state IN ('voided', 'deleted') AS dead,
+           i.state IN ({dead}) AS dead,
            (SELECT e.factor FROM unnest(CAST(:currencies AS text[]), CAST(:factors AS numeric[])) AS e (currency, factor)
             WHERE e.currency = i.currency) AS factor,
            coalesce((SELECT range_agg(s.during) FROM subscription AS s WHERE s.attribution_id = i.attribution_id),

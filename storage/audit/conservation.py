@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.money import exponent
-from storage.audit.parameters import AuditInput, Figures
+from storage.audit.parameters import CheckInput, Figures
 from storage.postgres.statements import statement
 
 INVALID = (
@@ -18,7 +18,7 @@ INVALID = (
 """Why an instance is invalid, as `storage.periods.periods.ExcludedUsage` has it."""
 
 
-async def check(connection: AsyncConnection, given: AuditInput) -> Figures:
+async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
     """Every instance's fates are summed up, and each claim is held against its instance and invoice."""
     parameters = given.parameters
     for name in ("create_usage", "clip_usage", "create_rest", "not_conserved"):

@@ -68,12 +68,12 @@ tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
 -- name: sums
 -- Plain sums: what is claimed twice counts twice.
 SELECT c.instance_id,
-       sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ('billed', 'paid', 'uncollectible'))
+       sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ({billed}))
        AS billed,
        sum(upper(part.during) - lower(part.during)) FILTER (
-           WHERE coalesce(i.state, '') NOT IN ('billed', 'paid', 'uncollectible', 'voided', 'deleted')
+           WHERE i.state IS NULL OR i.state IN ({open})
        ) AS open,
-       sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ('voided', 'deleted')) AS written_off,
+       sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ({dead})) AS written_off,
        range_agg(part.during) AS during
 FROM claim AS c
 LEFT JOIN invoice AS i ON i.id = c.invoice_id

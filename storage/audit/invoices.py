@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.pricing.rating import RateCard
 from storage.audit.conservation import currencies
-from storage.audit.parameters import AuditInput, Figures
+from storage.audit.parameters import CheckInput, Figures
 from storage.postgres.statements import statement
 
 
-async def check(connection: AsyncConnection, given: AuditInput) -> Figures:
+async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
     """Every line is computed anew, in the database, exactly."""
     parameters = given.parameters | given.versions | await currencies(connection) | _card(given.rate_card)
     for name in ("create_card", "create_prices", "usage_lines", "tier_lines", "rates", "totals"):

@@ -146,7 +146,7 @@ ORDER BY found.key;
 -- name: figures
 SELECT count(*) AS invoices, coalesce(sum(l.lines), 0) AS lines,
        count(*) FILTER (WHERE i.rate_card_digest <> CAST(:digest AS text)) AS rated_by_other_cards,
-       count(*) FILTER (WHERE i.state IN ('voided', 'deleted')) AS voided
+       count(*) FILTER (WHERE i.state IN ({dead})) AS voided
 FROM invoice AS i
 LEFT JOIN (SELECT invoice_id, count(*) AS lines FROM invoice_line GROUP BY invoice_id) AS l ON l.invoice_id = i.id
 WHERE {scope};
@@ -155,6 +155,6 @@ WHERE {scope};
 -- In minor units, of invoices that are not voided or deleted.
 SELECT i.currency, CAST(sum(i.amount) AS numeric(40, 0)) AS amount
 FROM invoice AS i
-WHERE {scope} AND i.state NOT IN ('voided', 'deleted')
+WHERE {scope} AND i.state NOT IN ({dead})
 GROUP BY i.currency
 ORDER BY i.currency;

@@ -9,28 +9,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import InputError
 from billing.periods import BillingPeriod
-from storage.audit.parameters import AuditInput, Figures
+from storage.audit.parameters import CheckInput, Figures
 from storage.postgres.statements import statement
 
-_TOPIC = "audit/lines"
 
-
-async def check(connection: AsyncConnection, given: AuditInput) -> Figures:
+async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
     """The claims are summed by line once, then compared with lines, invoices and what was released."""
     parameters = given.parameters | await _periods(connection, given) | given.versions
-    await connection.execute(statement(_TOPIC, "create_sums"), parameters)
-    await connection.execute(statement(_TOPIC, "index_sums"))
+    await connection.execute(statement("audit/lines", "create_sums"), parameters)
+    await connection.execute(statement("audit/lines", "index_sums"))
     findings = ("lines", "claims_without_line", "claims_without_invoice", "claims_of_dead_invoice", "released", "rated")
     for name in findings:
-        await connection.execute(statement(_TOPIC, name), parameters)
-    row = (await connection.execute(statement(_TOPIC, "figures"), parameters)).mappings().one()
+        await connection.execute(statement("audit/lines", name), parameters)
+    row = (await connection.execute(statement("audit/lines", "figures"), parameters)).mappings().one()
     return {name: int(value) for name, value in row.items()}
 
 
-async def _periods(connection: AsyncConnection, given: AuditInput) -> dict[str, Any]:
+async def _periods(connection: AsyncConnection, given: CheckInput) -> dict[str, Any]:
     """When the billing periods of all invoices start; one that is none is left out."""
     starts = {}
-    for name in (await connection.execute(statement(_TOPIC, "periods"))).scalars():
+    for name in (await connection.execute(statement("audit/lines", "periods"))).scalars():
         with contextlib.suppress(InputError):
             starts[name] = BillingPeriod.parse(name).start(given.zone)
     return {"periods": list(starts), "starts": list(starts.values())}

@@ -56,7 +56,7 @@ FROM (
         SELECT coalesce(sum(t.claims), 0) AS claims FROM audit_sum AS t WHERE t.invoice_id = i.id
     ) AS of_invoice
     WHERE {scope}
-      AND CASE WHEN i.state NOT IN ('voided', 'deleted')
+      AND CASE WHEN i.state NOT IN ({dead})
                THEN l.duration_us <> coalesce(s.duration_us, 0)
                     OR l.carried_us <> s.carried_us AND i.billing_period = ANY (CAST(:periods AS text[]))
                ELSE i.written_off AND coalesce(s.duration_us, 0) > l.duration_us
@@ -102,7 +102,7 @@ FROM (
            || sum(s.duration_us) || ' us' AS detail
     FROM audit_sum AS s
     JOIN invoice AS i ON i.id = s.invoice_id
-    WHERE i.state IN ('voided', 'deleted') AND NOT i.written_off
+    WHERE i.state IN ({dead}) AND NOT i.written_off
     GROUP BY i.id
     ORDER BY i.key
 ) AS found;
@@ -120,7 +120,7 @@ FROM (
                      || ' were released'
            END AS detail
     FROM invoice AS i
-    CROSS JOIN LATERAL (SELECT i.state IN ('voided', 'deleted') AS is) AS dead
+    CROSS JOIN LATERAL (SELECT i.state IN ({dead}) AS is) AS dead
     JOIN invoice_line AS l ON l.invoice_id = i.id AND l.kind = 'usage'
     LEFT JOIN (
         SELECT invoice_id, line_no,
@@ -171,9 +171,9 @@ FROM (
 -- Of invoices that are not voided or deleted, unless they are written off.
 SELECT count(DISTINCT i.id) AS invoices, count(l.line_no) AS lines, coalesce(sum(s.claims), 0) AS claims,
        coalesce(sum(s.duration_us), 0) AS claimed_us,
-       coalesce(sum(l.duration_us) FILTER (WHERE i.state NOT IN ('voided', 'deleted')), 0) AS lines_us
+       coalesce(sum(l.duration_us) FILTER (WHERE i.state NOT IN ({dead})), 0) AS lines_us
 FROM invoice AS i
 JOIN invoice_line AS l ON l.invoice_id = i.id AND l.kind = 'usage'
 LEFT JOIN audit_sum AS s ON (s.invoice_id, s.line_no) = (l.invoice_id, l.line_no)
 WHERE {scope}
-  AND (i.state NOT IN ('voided', 'deleted') OR i.written_off);
+  AND (i.state NOT IN ({dead}) OR i.written_off);

@@ -110,7 +110,7 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), 'billed_twice', i.att
        || h.reason || '), and on line ' || c.line_no || ' of '
        || coalesce(j.key, 'an invoice that is gone (id ' || c.invoice_id || ')')
 FROM claim_history AS h
-JOIN invoice AS i ON i.id = h.invoice_id AND (i.state NOT IN ('voided', 'deleted') OR i.paid_at IS NOT NULL)
+JOIN invoice AS i ON i.id = h.invoice_id AND (i.state NOT IN ({dead}) OR i.paid_at IS NOT NULL)
 JOIN claim AS c ON c.instance_id = h.instance_id AND c.during && h.during AND c.invoice_id <> h.invoice_id
 LEFT JOIN invoice AS j ON j.id = c.invoice_id
 WHERE (CAST(:period AS text) IS NULL OR CAST(:period AS text) IN (i.billing_period, j.billing_period)

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.attribution import PATTERN
 from billing.audit.checks import AuditScope, Check
-from billing.invoice.policy import Policy
+from billing.invoice.policy import DEFAULT_POLICY, Policy
 from billing.periods import BillingPeriod
 from billing.pricing.rating import DEFAULT_CLASS, RateCard
-from storage.postgres.statements import statement
 
 Figures = dict[str, int | str]
 """What a check has counted, by name. Durations, in microseconds, end in `_us`."""
 
 
 @dataclass(frozen=True)
-class AuditInput:
-    """One check of one audit; see `run_database_check`."""
+class CheckInput:
+    """One check of an audit that was begun.
+
+    `now` is until when running instances count, and what ages are measured by; `bill_after`, `zone` (of the billing
+    periods) and `policy` are the deployment's.
+    """
 
     audit_id: str
     check: Check
@@ -30,8 +34,8 @@ class AuditInput:
     bill_after: datetime | None
     rate_card: RateCard
     now: datetime
-    zone: tzinfo
-    policy: Policy
+    zone: tzinfo = UTC
+    policy: Policy = DEFAULT_POLICY
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -59,6 +63,6 @@ class AuditInput:
         return {"digest": self.rate_card.digest, "versions": starts, "versions_until": [*starts[1:], None]}
 
 
-async def count(connection: AsyncConnection, topic: str, name: str, parameters: dict[str, Any]) -> int:
+async def count(connection: AsyncConnection, counting: TextClause, parameters: dict[str, Any]) -> int:
     """The one number that a statement gives."""
-    return int((await connection.execute(statement(topic, name), parameters)).scalar_one())
+    return int((await connection.execute(counting, parameters)).scalar_one())

@@ -15,7 +15,7 @@ FROM (
            'of one period, account, reason and subject there are ' || count(*) || ' live invoices: '
            || string_agg(i.key, ', ' ORDER BY i.key) AS detail
     FROM invoice AS i
-    WHERE {scope} AND i.state NOT IN ('voided', 'deleted')
+    WHERE {scope} AND i.state NOT IN ({dead})
     GROUP BY i.billing_period, i.attribution_id, i.reason, i.subject
     HAVING count(*) > 1
 ) AS found
@@ -45,21 +45,21 @@ FROM (
     CROSS JOIN LATERAL (SELECT coalesce(i.resume_state, i.state) AS state) AS at
     CROSS JOIN LATERAL (
         SELECT nullif(concat_ws(', ',
-            CASE WHEN at.state IN ('draft', 'finalized', 'billed', 'paid', 'uncollectible')
+            CASE WHEN at.state IN ('draft', 'finalized', {billed})
                       AND i.stripe_invoice_id IS NULL THEN 'lacks its stripe_invoice_id' END,
             CASE WHEN at.state IN ('billed', 'paid') AND i.report_id IS NULL THEN 'lacks its report_id' END,
             CASE WHEN at.state = 'draft' AND i.drafted_at IS NULL THEN 'lacks drafted_at' END,
-            CASE WHEN at.state IN ('finalized', 'billed', 'paid', 'uncollectible') AND i.finalized_at IS NULL
+            CASE WHEN at.state IN ('finalized', {billed}) AND i.finalized_at IS NULL
                  THEN 'lacks finalized_at' END,
             CASE WHEN at.state = 'billed' AND i.billed_at IS NULL THEN 'lacks billed_at' END,
             CASE WHEN at.state = 'paid' AND i.paid_at IS NULL THEN 'lacks paid_at' END,
             CASE WHEN at.state = 'paid' AND i.billed_at IS NULL AND i.uncollectible_at IS NULL
                  THEN 'was never billed' END,
             CASE WHEN at.state = 'uncollectible' AND i.uncollectible_at IS NULL THEN 'lacks uncollectible_at' END,
-            CASE WHEN at.state IN ('voided', 'deleted') AND i.voided_at IS NULL THEN 'lacks voided_at' END,
-            CASE WHEN at.state IN ('claimed', 'draft', 'finalized') AND i.billed_at IS NOT NULL THEN 'has billed_at' END,
+            CASE WHEN at.state IN ({dead}) AND i.voided_at IS NULL THEN 'lacks voided_at' END,
+            CASE WHEN at.state IN ({open}) AND i.billed_at IS NOT NULL THEN 'has billed_at' END,
             CASE WHEN at.state <> 'paid' AND i.paid_at IS NOT NULL THEN 'has paid_at' END,
-            CASE WHEN at.state NOT IN ('voided', 'deleted') AND i.voided_at IS NOT NULL THEN 'has voided_at' END
+            CASE WHEN at.state NOT IN ({dead}) AND i.voided_at IS NOT NULL THEN 'has voided_at' END
         ), '') AS what
     ) AS odd
     WHERE {scope} AND odd.what IS NOT NULL
@@ -85,7 +85,7 @@ FROM (
         FROM concerned
         JOIN invoice AS i USING (attribution_id)
         JOIN invoice_month AS m ON m.invoice_id = i.id AND m.month = concerned.month
-        WHERE i.state NOT IN ('voided', 'deleted')
+        WHERE i.state NOT IN ({dead})
         WINDOW earlier AS (
             PARTITION BY i.attribution_id, m.month ORDER BY m.position ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         )
@@ -106,7 +106,7 @@ FROM (
            JOIN invoice_month AS m ON m.invoice_id = i.id AND m.month = t.month
            WHERE i.attribution_id = t.attribution_id
            HAVING bool_or(i.revision > 1)
-               OR range_agg(numrange(m.position, m.position + m.credits)) FILTER (WHERE i.state IN ('voided', 'deleted'))
+               OR range_agg(numrange(m.position, m.position + m.credits)) FILTER (WHERE i.state IN ({dead}))
                   @> numrange(t.free_from, t.position)
        )
 ) AS found

@@ -11,9 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.audit.checks import AuditScope, Check
 from billing.audit.finding import Finding
-from billing.invoice.record import InvoiceRecord
 from storage.audit.runs import add_findings
-from storage.invoices.records import with_lines
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
@@ -82,15 +80,6 @@ async def first_invoice_at(db: Database) -> datetime | None:
     async with db.transaction(read_only=True) as connection:
         first: datetime | None = (await connection.execute(statement("audit/stripe", "first_invoice"))).scalar_one()
         return first
-
-
-async def invoices_of_stripe(db: Database, keys: Collection[str], stripe_ids: Collection[str]) -> list[InvoiceRecord]:
-    """Invoices with one of these keys, and those that are one of these Stripe invoices."""
-    async with db.transaction(read_only=True) as connection:
-        found = await connection.execute(
-            statement("invoices/invoices", "of_stripe"), {"keys": sorted(keys), "stripe_ids": sorted(stripe_ids)}
-        )
-        return await with_lines(connection, found.mappings().all())
 
 
 async def known_accounts(

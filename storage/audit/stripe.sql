@@ -40,7 +40,7 @@ INSERT INTO audit_stripe_invoice (audit_id, stripe_invoice_id, invoice_key, stat
 SELECT :audit_id, i.stripe_invoice_id, i.key, 'deleted', i.stripe_customer_id, true
 FROM invoice AS i
 WHERE i.stripe_invoice_id IS NOT NULL
-  AND i.state NOT IN ('voided', 'deleted')
+  AND i.state NOT IN ({dead})
   AND {in_scope}
 ON CONFLICT (audit_id, stripe_invoice_id) DO NOTHING;
 
@@ -54,7 +54,7 @@ LIMIT :limit;
 -- name: expected
 SELECT count(*)
 FROM invoice AS i
-WHERE i.stripe_invoice_id IS NOT NULL AND i.state NOT IN ('voided', 'deleted') AND {in_scope};
+WHERE i.stripe_invoice_id IS NOT NULL AND i.state NOT IN ({dead}) AND {in_scope};
 
 -- name: forget_staged
 DELETE FROM audit_stripe_invoice WHERE audit_id = :audit_id;

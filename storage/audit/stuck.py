@@ -8,29 +8,27 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.periods import BillingPeriod
-from storage.audit.parameters import AuditInput, Figures
+from storage.audit.parameters import CheckInput, Figures
 from storage.postgres.statements import statement
 
-_TOPIC = "audit/stuck"
 
-
-async def check(connection: AsyncConnection, given: AuditInput) -> Figures:
+async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
     """What says itself since when it waits; then the usage that a run should have billed."""
     before = {"before": given.now - given.stuck_after, "charge_on": str(given.policy.charge_on)}
     parameters = given.parameters | before
     for name in ("invoices", "credit_notes", "accounts", "disputes", "subscriptions", "holds", "events"):
-        await connection.execute(statement(_TOPIC, name), parameters)
+        await connection.execute(statement("audit/stuck", name), parameters)
     first = await connection.execute(statement("audit/conservation", "first_chargeable"), parameters)
     months = _ended_months(given, first.scalar_one())
     for name in ("create_usage", "clip_usage", "create_unbilled"):
         await connection.execute(statement("audit/conservation", name), parameters | months)
     for name in ("payers", "unbilled", "not_run"):
-        await connection.execute(statement(_TOPIC, name), parameters)
-    row = (await connection.execute(statement(_TOPIC, "figures"), parameters)).mappings().one()
+        await connection.execute(statement("audit/stuck", name), parameters)
+    row = (await connection.execute(statement("audit/stuck", "figures"), parameters)).mappings().one()
     return {name: int(value) for name, value in row.items()}
 
 
-def _ended_months(given: AuditInput, first: datetime | None) -> dict[str, Any]:
+def _ended_months(given: CheckInput, first: datetime | None) -> dict[str, Any]:
     """The months of the scope that have ended, from the first that can be billed on."""
     last = BillingPeriod.last_ended(given.now, given.zone)
     month = last.next() if first is None else BillingPeriod.containing(first, given.zone)

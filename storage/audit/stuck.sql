@@ -26,13 +26,13 @@ FROM (
         WHERE i.state = 'blocked'
         UNION ALL
         SELECT 'void_stuck', i.void_requested_at, 'to be voided, but it is ' || i.state
-        WHERE i.void_requested_at IS NOT NULL AND i.state NOT IN ('blocked', 'voided', 'deleted')
+        WHERE i.void_requested_at IS NOT NULL AND i.state NOT IN ({dead}) AND i.state <> 'blocked'
         UNION ALL
         SELECT 'awaits_approval', coalesce(i.drafted_at, i.claimed_at), 'a draft that a person has to approve'
         WHERE approval.is_needed AND i.void_requested_at IS NULL
         UNION ALL
         SELECT 'invoice_stuck', greatest(i.updated_at, i.finalize_at), 'it is ' || i.state || ' and has not moved'
-        WHERE i.state IN ('claimed', 'draft', 'finalized')
+        WHERE i.state IN ({open}) AND i.state <> 'blocked'
           AND NOT approval.is_needed
           AND i.void_requested_at IS NULL
     ) AS wait
@@ -49,7 +49,7 @@ FROM (
                          ELSE ' is requested and not issued' END AS detail
     FROM credit_note AS n
     JOIN invoice AS i ON i.id = n.invoice_id
-    WHERE {scope} AND n.state IN ('requested', 'blocked') AND n.requested_at < CAST(:before AS timestamptz)
+    WHERE {scope} AND n.state IN ({pending_credits}) AND n.requested_at < CAST(:before AS timestamptz)
 ) AS found
 ORDER BY found.kind, found.key, found.detail;
 
@@ -153,7 +153,7 @@ FROM (
                   WHERE i.attribution_id = u.attribution_id
                     AND i.billing_period = u.month
                     AND i.reason = 'period'
-                    AND i.state NOT IN ('voided', 'deleted')
+                    AND i.state NOT IN ({dead})
               ))
             ORDER BY s.billing_period
             LIMIT 1
@@ -165,7 +165,7 @@ FROM (
             WHERE payer.by_subscription
               AND i.attribution_id = u.attribution_id
               AND i.reason = 'subscription'
-              AND i.state NOT IN ('voided', 'deleted')
+              AND i.state NOT IN ({dead})
               AND i.cutoff >= u.until
             ORDER BY i.claimed_at
             OFFSET 1 LIMIT 1
@@ -205,7 +205,7 @@ FROM (
 ORDER BY found.month;
 
 -- name: figures
-SELECT count(*) FILTER (WHERE i.state IN ('claimed', 'draft', 'finalized', 'blocked')) AS open,
+SELECT count(*) FILTER (WHERE i.state IN ({open})) AS open,
        count(*) FILTER (WHERE i.state = 'blocked') AS blocked,
        count(*) FILTER (
            WHERE i.state = 'draft' AND i.finalization = 'approval' AND i.approved_amount IS NULL

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,12 +13,14 @@ from billing.assessment.assessment import ClaimScope, InvoicePreview, Outcome
 from billing.errors import MismatchError
 from billing.invoice.policy import Finalization
 from billing.invoice.states import InvoiceState, check_transition
-from billing.pricing.rating import LineKind, RateCard
+from billing.pricing.rating import LineKind, RateCard, RatedLine
 from storage.claims import claims
 from storage.claims import writing as claim_writing
-from storage.invoices.invoices import lock_invoice
+from storage.invoices.locked import lock_invoice
+from storage.invoices.records import lines_of
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
+from storage.postgres.tuning import tune
 
 
 async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: RateCard) -> bool:
@@ -31,15 +35,15 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
         MismatchError: another account's invoice has claimed some of it.
     """
     async with db.transaction() as connection:
-        await connection.execute(statement("claims/claims", "tune"))
+        await tune(connection)
         await connection.execute(statement("claims/claims", "lock_account"), {"attribution_id": scope.attribution_id})
         row = await lock_invoice(connection, key)
-        waits = row.state == InvoiceState.DRAFT and row.finalization != Finalization.AT_ONCE
+        waits = row.state is InvoiceState.DRAFT and row.finalization is not Finalization.AT_ONCE
         if not waits or row.approved_amount is not None or row.void_requested_at is not None:
             return False
-        check_transition(InvoiceState(row.state), InvoiceState.CLAIMED)
+        check_transition(row.state, InvoiceState.CLAIMED)
         undo = await connection.begin_nested()
-        await connection.execute(statement("invoices/decisions", "drop_claims"), {"id": row.id})
+        await claim_writing.drop_claims(connection, row.id)
         assessed = await claims.assess_account(connection, scope, rate_card, row.id)
         if assessed is None or await _same(connection, row.id, assessed):
             await undo.rollback()
@@ -58,29 +62,39 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
     return True
 
 
+async def amendable_keys(
+    db: Database, period: str, after: str, through: str | None, attribution_id: str | None = None
+) -> list[str]:
+    """Drafts of a page of accounts on which late usage can still be put."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("claims/amendment", "amendable"),
+            {"period": period, "after": after, "through": through, "attribution_id": attribution_id},
+        )
+        return list(found.scalars())
+
+
 async def _same(connection: AsyncConnection, invoice_id: int, assessed: InvoicePreview) -> bool:
-    found = await connection.execute(statement("invoices/invoices", "lines"), {"ids": [invoice_id]})
-    # Of usage alone: what other invoices of the month came to meanwhile is no reason to alter this one.
-    ours = [(line.workspace_class, line.rate_from, line.duration_us) for line in found if line.kind == LineKind.USAGE]
-    now = [
-        (line.workspace_class, line.rate_from, line.duration_us)
-        for line in assessed.draft.lines
-        if line.kind is LineKind.USAGE
-    ]
-    return ours == now or assessed.outcome != Outcome.INVOICE
+    written = (await lines_of(connection, [invoice_id])).get(invoice_id, ())
+    same = _usage(line.rated for line in written) == _usage(assessed.draft.lines)
+    return same or assessed.outcome != Outcome.INVOICE
+
+
+def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int]]:
+    """Of usage alone: what other invoices of the month came to meanwhile is no reason to alter this one."""
+    return [(line.workspace_class, line.rate_from, line.duration_us) for line in lines if line.kind is LineKind.USAGE]
 
 
 async def _rewrite(
     connection: AsyncConnection, invoice_id: int, key: str, assessed: InvoicePreview, card: RateCard
 ) -> None:
     draft = replace(assessed.draft, key=key)
-    await connection.execute(statement("invoices/decisions", "drop_lines"), {"id": invoice_id})
-    await connection.execute(statement("claims/claims", "drop_months"), {"id": invoice_id})
+    await claim_writing.drop_lines(connection, invoice_id)
     await claim_writing.write_lines(connection, {key: invoice_id}, [draft])
     await claim_writing.write_months(connection, {key: invoice_id}, [draft])
-    await connection.execute(statement("claims/claims", "insert_claims"), {"invoice_ids": [invoice_id]})
+    await claim_writing.insert_claims(connection, [invoice_id])
     await connection.execute(
-        statement("invoices/decisions", "amend"),
+        statement("claims/amendment", "amend"),
         {
             "id": invoice_id,
             "amount": draft.amount,

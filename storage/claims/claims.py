@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from sqlalchemy import CursorResult, Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,17 +28,32 @@ from billing.assessment.assessment import (
     assess,
 )
 from billing.assessment.slices import usage_parameters
+from billing.invoice.policy import AccountPolicy
 from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard
 from billing.report.canonical import format_instant
-from storage.accounts.policies import account_policy
 from storage.claims.writing import drafts_of, write_invoices, write_outcomes
 from storage.postgres.database import Database
+from storage.postgres.rows import reader, record
 from storage.postgres.statements import statement
+from storage.postgres.tuning import tune
 
 __all__ = ["ClaimScope", "DraftInvoice", "InvoicePreview", "Outcome", "PageResult", "claim_page", "preview_page"]
 
+AccountUsageLine = tuple[str, UsageLine]
+"""An account's attribution id, and a line of its usage."""
+
 _EXCLUSION_VIOLATION = "23P01"
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Usage in `page_usage` that another invoice has claimed, `[since, until)` of one instance."""
+
+    key: str
+    instance_id: str
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True)
@@ -88,7 +106,7 @@ async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> li
             async with connection.begin_nested():
                 await _write(connection, scope, card, accounts, assessed)
         except IntegrityError as error:
-            conflict = (await connection.execute(statement("claims/claims", "conflict"))).one_or_none()
+            conflict = await find_conflict(connection)
             if conflict is None or not is_conflict(error):
                 raise
             reason = _conflict_reason(conflict)
@@ -102,7 +120,13 @@ def is_conflict(error: IntegrityError) -> bool:
     return getattr(error.orig, "sqlstate", None) == _EXCLUSION_VIOLATION
 
 
-def _conflict_reason(conflict: Any) -> str:
+async def find_conflict(connection: AsyncConnection) -> Conflict | None:
+    """The first usage in `page_usage` that is claimed already. None if there is none."""
+    row = (await connection.execute(statement("claims/claims", "conflict"))).one_or_none()
+    return None if row is None else record(Conflict, row)
+
+
+def _conflict_reason(conflict: Conflict) -> str:
     return (
         f"usage of instance {conflict.instance_id} from {format_instant(conflict.since)} to "
         f"{format_instant(conflict.until)} is on invoice {conflict.key} already: void that invoice, or give the "
@@ -114,39 +138,55 @@ async def _assess_page(
     connection: AsyncConnection, scope: ClaimScope, card: RateCard
 ) -> tuple[list[BillableAccount], list[InvoicePreview]]:
     """Lock the page's accounts, gather their usage in `page_usage` and price it."""
-    await connection.execute(statement("claims/claims", "tune"))
+    await tune(connection)
     await connection.execute(statement("claims/claims", "lock_accounts"), _page(scope))
     accounts = await _billable_accounts(connection, scope)
     if not accounts:
         return [], []
-    await connection.execute(statement("claims/claims", "create_page_usage"))
-    await connection.execute(statement("claims/claims", "fill_page_usage"), usage_parameters(scope, card, accounts))
+    await _gather_usage(connection, scope, card, accounts)
     return accounts, await _assess(connection, scope, card, accounts, await usage_lines(connection, scope))
 
 
+async def create_page_usage(connection: AsyncConnection) -> None:
+    """Create `page_usage`, the transaction's own table of what is to be claimed."""
+    await connection.execute(statement("claims/claims", "create_page_usage"))
+
+
+async def _gather_usage(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]
+) -> None:
+    await create_page_usage(connection)
+    await connection.execute(statement("claims/claims", "fill_page_usage"), usage_parameters(scope, card, accounts))
+
+
 async def assess_account(
-    connection: AsyncConnection, scope: ClaimScope, card: RateCard, anew: int
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, replacing_invoice_id: int
 ) -> InvoicePreview | None:
-    """What the scope's only account owes now on its invoice `anew`, whose claims are dropped; none: nothing.
+    """What the scope's only account owes now on this invoice, whose claims are dropped. None if it owes nothing.
 
     Its usage is left in `page_usage`, for `insert_claims`.
     """
     account = await read_account(connection, scope)
-    await connection.execute(statement("claims/claims", "create_page_usage"))
-    await connection.execute(statement("claims/claims", "fill_page_usage"), usage_parameters(scope, card, [account]))
-    return await assess_usage(connection, scope, card, account, await usage_lines(connection, scope), anew)
+    await _gather_usage(connection, scope, card, [account])
+    usage = await usage_lines(connection, scope)
+    return await assess_usage(connection, scope, card, account, usage, replacing_invoice_id)
 
 
 async def read_account(connection: AsyncConnection, scope: ClaimScope) -> BillableAccount:
     """The scope's only account, whether or not it has an invoice of this scope."""
     identity = {"period": scope.period, "attribution_id": scope.attribution_id}
-    row = (await connection.execute(statement("claims/claims", "account"), identity)).mappings().one()
-    return _billable(dict(row))
+    return _billable((await connection.execute(statement("claims/claims", "account"), identity)).one())
 
 
-async def usage_lines(connection: AsyncConnection, scope: ClaimScope) -> Sequence[Any]:
-    """What `page_usage` holds: the account, then the fields of `UsageLine`."""
-    return (await connection.execute(statement("claims/claims", "lines"), {"period_start": scope.period_start})).all()
+async def usage_lines(connection: AsyncConnection, scope: ClaimScope) -> list[AccountUsageLine]:
+    """What `page_usage` holds, in the order of the accounts."""
+    rows = await connection.execute(statement("claims/claims", "lines"), {"period_start": scope.period_start})
+    return _by_account(rows)
+
+
+def _by_account(rows: CursorResult[Any]) -> list[AccountUsageLine]:
+    read = reader(UsageLine, rows.keys())
+    return [(row.attribution_id, read(row)) for row in rows]
 
 
 async def assess_usage(
@@ -154,11 +194,11 @@ async def assess_usage(
     scope: ClaimScope,
     card: RateCard,
     account: BillableAccount,
-    rows: Sequence[Any],
-    anew: int | None,
+    usage: Sequence[AccountUsageLine],
+    replacing_invoice_id: int | None,
 ) -> InvoicePreview | None:
-    """What this usage of the account comes to, beside its other invoices than `anew`; none: there is no usage."""
-    return next(iter(await _assess(connection, scope, card, [account], rows, anew)), None)
+    """What this usage of the account comes to, besides its invoices but for the replaced one. None without usage."""
+    return next(iter(await _assess(connection, scope, card, [account], usage, replacing_invoice_id)), None)
 
 
 async def _write(
@@ -179,11 +219,11 @@ async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> 
     Of a period that still runs, the caller gives the present as the cutoff.
     """
     async with db.transaction(read_only=True) as connection:
-        await connection.execute(statement("claims/claims", "tune"))
+        await tune(connection)
         accounts = await _billable_accounts(connection, scope)
         parameters = {**usage_parameters(scope, rate_card, accounts), "period_start": scope.period_start}
         rows = await connection.execute(statement("claims/claims", "preview_lines"), parameters)
-        return await _assess(connection, scope, rate_card, accounts, rows.all())
+        return await _assess(connection, scope, rate_card, accounts, _by_account(rows))
 
 
 def _page(scope: ClaimScope) -> dict[str, Any]:
@@ -196,11 +236,11 @@ async def _billable_accounts(connection: AsyncConnection, scope: ClaimScope) -> 
         statement("claims/claims", "accounts"),
         {**_page(scope), **identity, "charge_on": str(scope.policy.charge_on)},
     )
-    return [_billable(dict(row)) for row in rows.mappings()]
+    return [_billable(row) for row in rows]
 
 
-def _billable(row: dict[str, Any]) -> BillableAccount:
-    return BillableAccount(policy=account_policy(row), **row)
+def _billable(row: Row[Any]) -> BillableAccount:
+    return record(BillableAccount, row, policy=record(AccountPolicy, row))
 
 
 async def _assess(
@@ -208,29 +248,31 @@ async def _assess(
     scope: ClaimScope,
     card: RateCard,
     accounts: Sequence[BillableAccount],
-    rows: Sequence[Any],
-    anew: int | None = None,
+    usage: Sequence[AccountUsageLine],
+    replacing_invoice_id: int | None = None,
 ) -> list[InvoicePreview]:
     known = {account.attribution_id: account for account in accounts}
-    used = await _months_used(connection, [row.attribution_id for row in rows if row.month], anew)
+    by_month = [attribution_id for attribution_id, line in usage if line.month]
+    used = await _months_used(connection, by_month, replacing_invoice_id)
     return [
-        assess(scope, card, known[attribution_id], [UsageLine(*row[1:]) for row in usage], used.get(attribution_id, {}))
-        for attribution_id, usage in groupby(rows, key=lambda row: row.attribution_id)
+        assess(scope, card, known[attribution_id], [line for _, line in lines], used.get(attribution_id, {}))
+        for attribution_id, lines in groupby(usage, key=itemgetter(0))
     ]
 
 
 async def _months_used(
-    connection: AsyncConnection, accounts: Sequence[str], anew: int | None
+    connection: AsyncConnection, accounts: Sequence[str], replacing_invoice_id: int | None
 ) -> dict[str, dict[str, list[Place]]]:
-    """By account and month the places that live invoices hold, but for the one that is claimed anew."""
+    """By account and month the places that live invoices hold, but for the one that is replaced."""
     used: dict[str, dict[str, list[Place]]] = {}
     if accounts:
         rows = await connection.execute(
-            statement("claims/claims", "months_used"), {"accounts": sorted(set(accounts)), "except": anew}
+            statement("claims/claims", "months_used"),
+            {"accounts": sorted(set(accounts)), "except": replacing_invoice_id},
         )
+        read = reader(Place, rows.keys())
         for row in rows:
-            months = used.setdefault(row.attribution_id, {})
-            months.setdefault(row.month, []).append(Place(row.position, row.credits))
+            used.setdefault(row.attribution_id, {}).setdefault(row.month, []).append(read(row))
     return used
 
 

@@ -1,9 +1,3 @@
--- name: tune
--- Pages differ in size, so that plans are made for each; compiling them would cost more than running them.
-SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
-       set_config('jit', 'off', true),
-       set_config('work_mem', '64MB', true);
-
 -- name: lock_accounts
 -- In order, so that concurrent runs wait for each other and never deadlock.
 SELECT attribution_id
@@ -42,7 +36,7 @@ WHERE a.attribution_id > :after
       )
   )
 GROUP BY a.attribution_id, p.attribution_id
-HAVING coalesce(bool_and(i.state IN ('voided', 'deleted')), true)
+HAVING coalesce(bool_and(i.state IN ({dead})), true)
 ORDER BY a.attribution_id;
 
 -- name: policy_columns
@@ -53,7 +47,7 @@ p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_s
            WHERE b.attribution_id = a.attribution_id
              AND b.currency = a.currency
              AND b.billing_period < :period
-             AND b.state NOT IN ('voided', 'deleted')
+             AND b.state NOT IN ({dead})
            GROUP BY b.billing_period
            ORDER BY b.billing_period DESC
            LIMIT 1
@@ -146,7 +140,7 @@ SELECT i.attribution_id, m.month, m.position, m.credits
 FROM invoice AS i
 JOIN invoice_month AS m ON m.invoice_id = i.id
 WHERE i.attribution_id = ANY (CAST(:accounts AS text[]))
-  AND i.state NOT IN ('voided', 'deleted')
+  AND i.state NOT IN ({dead})
   AND i.id IS DISTINCT FROM CAST(:except AS bigint)
 ORDER BY i.attribution_id, m.month, m.position;
 
@@ -233,3 +227,9 @@ FROM unnest(
     CAST(:accounts AS text[]), CAST(:outcomes AS text[]), CAST(:reasons AS text[]),
     CAST(:amounts AS bigint[]), CAST(:currencies AS text[])
 ) AS given;
+
+-- name: drop_claims
+DELETE FROM claim WHERE invoice_id = :id;
+
+-- name: drop_lines
+DELETE FROM invoice_line WHERE invoice_id = :id;

@@ -82,7 +82,23 @@ async def write_invoices(
     ids: dict[str, int] = {row.key: row.id for row in inserted}
     await write_lines(connection, ids, drafts)
     await write_months(connection, ids, drafts)
-    await connection.execute(statement("claims/claims", "insert_claims"), {"invoice_ids": list(ids.values())})
+    await insert_claims(connection, list(ids.values()))
+
+
+async def insert_claims(connection: AsyncConnection, invoice_ids: Sequence[int]) -> None:
+    """Claim for these invoices, by their lines, what `page_usage` holds of their accounts."""
+    await connection.execute(statement("claims/claims", "insert_claims"), {"invoice_ids": list(invoice_ids)})
+
+
+async def drop_claims(connection: AsyncConnection, invoice_id: int) -> None:
+    """Drop the invoice's live claims, without a trace in the history: it is about to be written again."""
+    await connection.execute(statement("claims/claims", "drop_claims"), {"id": invoice_id})
+
+
+async def drop_lines(connection: AsyncConnection, invoice_id: int) -> None:
+    """Drop the invoice's lines, and what it uses of each month."""
+    await connection.execute(statement("claims/claims", "drop_lines"), {"id": invoice_id})
+    await connection.execute(statement("claims/claims", "drop_months"), {"id": invoice_id})
 
 
 async def write_lines(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import InputError, MismatchError, PermanentError
 from billing.invoice.credit_notes import (
+    PENDING,
     CreditKind,
     CreditNoteState,
     CreditOrder,
@@ -22,8 +24,9 @@ from billing.invoice.credit_notes import (
     instance_parts,
 )
 from billing.invoice.key import CreditNoteKey, InvoiceKey
-from billing.invoice.states import InvoiceState
+from storage.invoices.locked import LockedInvoice, find_locked
 from storage.postgres.database import Database
+from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
 
@@ -58,16 +61,11 @@ class CreditNoteRecord:
 
 
 @dataclass(frozen=True)
-class StripeCreditNote:
-    """A credit note as Stripe has it. `key` is ours when its metadata names one; `amount` is before tax."""
+class LockedCreditNote:
+    """A credit note's row, locked until the transaction ends."""
 
-    stripe_credit_note_id: str
-    key: str | None
-    amount: int
-    settle_to: SettleTo
-    reason: str
-    issued_at: datetime
-    voided_at: datetime | None
+    state: CreditNoteState
+    stripe_credit_note_id: str | None
 
 
 async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> tuple[CreditNoteRecord, bool]:
@@ -81,9 +79,7 @@ async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> 
             names another wish.
     """
     async with db.transaction() as connection:
-        invoice = (
-            await connection.execute(statement("invoices/credit_notes", "lock_invoice"), {"key": invoice_key})
-        ).first()
+        invoice = await find_locked(connection, invoice_key)
         if invoice is None:
             raise InputError(f"there is no invoice {invoice_key!r}: `perdure invoices list` shows their keys")
         key = str(CreditNoteKey(InvoiceKey.parse(invoice_key), order.named()))
@@ -91,7 +87,7 @@ async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> 
         if known is not None:
             _check_same(known, order)
             return known, False
-        check_creditable(invoice_key, InvoiceState(invoice.state))
+        check_creditable(invoice_key, invoice.state)
         amount, parts = await _price(connection, invoice, invoice_key, order)
         live = await connection.execute(statement("invoices/credit_notes", "live_total"), {"invoice_id": invoice.id})
         check_left(amount, invoice.amount - live.scalar_one(), invoice.currency, f"invoice {invoice_key}")
@@ -112,8 +108,8 @@ async def credit_notes_of(db: Database, invoice_ids: Sequence[int]) -> dict[int,
     found: dict[int, list[CreditNoteRecord]] = {}
     async with db.transaction() as connection:
         rows = await connection.execute(statement("invoices/credit_notes", "of_invoices"), {"ids": list(invoice_ids)})
-        for row in rows.mappings():
-            found.setdefault(row["invoice_id"], []).append(_record(row))
+        for row in rows:
+            found.setdefault(row.invoice_id, []).append(_record(row))
     return found
 
 
@@ -128,7 +124,7 @@ async def blocked_of_period(db: Database, period: str) -> list[CreditNoteRecord]
     """The credit notes of a period's invoices that wait for an operator, at most 100."""
     async with db.transaction() as connection:
         rows = await connection.execute(statement("invoices/credit_notes", "blocked"), {"period": period})
-        return [_record(row) for row in rows.mappings()]
+        return [_record(row) for row in rows]
 
 
 async def record_issued(db: Database, key: str, stripe_credit_note_id: str, at: datetime) -> None:
@@ -140,10 +136,10 @@ async def record_issued(db: Database, key: str, stripe_credit_note_id: str, at: 
     """
     try:
         async with db.transaction() as connection:
-            row = await _lock(connection, key)
-            if row.stripe_credit_note_id not in (None, stripe_credit_note_id):
-                raise MismatchError(f"{key} is {row.stripe_credit_note_id} in Stripe, not {stripe_credit_note_id}")
-            if row.state in (CreditNoteState.REQUESTED, CreditNoteState.BLOCKED):
+            note = await _lock(connection, key)
+            if note.stripe_credit_note_id not in (None, stripe_credit_note_id):
+                raise MismatchError(f"{key} is {note.stripe_credit_note_id} in Stripe, not {stripe_credit_note_id}")
+            if note.state in PENDING:
                 issued = {"key": key, "stripe_credit_note_id": stripe_credit_note_id, "at": at}
                 await connection.execute(statement("invoices/credit_notes", "set_issued"), issued)
     except IntegrityError as error:
@@ -157,8 +153,8 @@ async def block_credit_note(db: Database, key: str, reason: str) -> None:
         UnknownCreditNoteError: there is no such credit note.
     """
     async with db.transaction() as connection:
-        row = await _lock(connection, key)
-        if row.state in (CreditNoteState.REQUESTED, CreditNoteState.BLOCKED):
+        note = await _lock(connection, key)
+        if note.state in PENDING:
             await connection.execute(statement("invoices/credit_notes", "set_blocked"), {"key": key, "reason": reason})
 
 
@@ -174,59 +170,8 @@ async def withdraw_credit_note(db: Database, key: str) -> None:
         await connection.execute(statement("invoices/credit_notes", "withdraw"), {"key": key})
 
 
-async def invoice_of_stripe(db: Database, stripe_invoice_id: str) -> str | None:
-    """The key of the invoice that is this one in Stripe; none: it is not ours."""
-    async with db.transaction() as connection:
-        found = await connection.execute(
-            statement("invoices/credit_notes", "invoice_of_stripe"), {"stripe_invoice_id": stripe_invoice_id}
-        )
-        return found.scalar_one_or_none()
-
-
-async def bring_in_step(db: Database, stripe_invoice_id: str, notes: Sequence[StripeCreditNote]) -> str | None:
-    """Take over all credit notes that Stripe has of an invoice; gives the invoice's key, none when it is not ours.
-
-    Those that nobody asked us for are recorded under Stripe's id; what is voided is marked, and never comes back to
-    life by an older list.
-    """
-    async with db.transaction() as connection:
-        found = await connection.execute(
-            statement("invoices/credit_notes", "lock_invoice_of_stripe"), {"stripe_invoice_id": stripe_invoice_id}
-        )
-        invoice = found.first()
-        if invoice is None:
-            return None
-        given = {"invoice_id": invoice.id, **_given(InvoiceKey.parse(invoice.key), notes)}
-        await connection.execute(statement("invoices/credit_notes", "take_over"), given)
-        unknown = {**given, "currency": invoice.currency}
-        await connection.execute(statement("invoices/credit_notes", "add_unknown"), unknown)
-        key: str = invoice.key
-        return key
-
-
-def _given(invoice: InvoiceKey, notes: Sequence[StripeCreditNote]) -> dict[str, list[Any]]:
-    """As columns. Of two that name one key the older is ours; the other is recorded for itself."""
-    ordered = sorted(notes, key=lambda note: (note.issued_at, note.stripe_credit_note_id))
-    ours: dict[str, str] = {}
-    for note in ordered:
-        named = CreditNoteKey.in_metadata(note.key)
-        if named is not None and named.invoice == invoice:
-            ours.setdefault(str(named), note.stripe_credit_note_id)
-    key_of = {stripe_id: key for key, stripe_id in ours.items()}
-    return {
-        "stripe_ids": [note.stripe_credit_note_id for note in ordered],
-        "keys": [key_of.get(note.stripe_credit_note_id) for note in ordered],
-        "keys_by_id": [str(CreditNoteKey(invoice, note.stripe_credit_note_id)) for note in ordered],
-        "amounts": [note.amount for note in ordered],
-        "settle_to": [str(note.settle_to) for note in ordered],
-        "reasons": [note.reason for note in ordered],
-        "issued": [note.issued_at for note in ordered],
-        "voided": [note.voided_at for note in ordered],
-    }
-
-
 async def _price(
-    connection: AsyncConnection, invoice: Any, invoice_key: str, order: CreditOrder
+    connection: AsyncConnection, invoice: LockedInvoice, invoice_key: str, order: CreditOrder
 ) -> tuple[int, dict[int, int]]:
     """How much is to be credited, and of it by line."""
     if order.kind is CreditKind.AMOUNT:
@@ -242,10 +187,8 @@ async def _price(
         what, parts = f"line {order.line_no}", {order.line_no: left[order.line_no]}
     else:
         of_instance = {**of_invoice, "instance_id": order.instance_id}
-        shares = [
-            LineShare(row.line_no, row.duration_us, row.credits_per_minute, row.price_per_credit)
-            for row in await connection.execute(statement("invoices/credit_notes", "shares"), of_instance)
-        ]
+        rows = await connection.execute(statement("invoices/credit_notes", "shares"), of_instance)
+        shares = [record(LineShare, row) for row in rows]
         if not shares:
             raise InputError(f"instance {order.instance_id} is not on invoice {invoice_key}: see `perdure explain`")
         rows = await connection.execute(statement("invoices/credit_notes", "credited_of_instance"), of_instance)
@@ -258,7 +201,12 @@ async def _price(
 
 
 async def _insert(
-    connection: AsyncConnection, key: str, invoice: Any, order: CreditOrder, amount: int, parts: dict[int, int]
+    connection: AsyncConnection,
+    key: str,
+    invoice: LockedInvoice,
+    order: CreditOrder,
+    amount: int,
+    parts: dict[int, int],
 ) -> None:
     inserted = await connection.execute(
         statement("invoices/credit_notes", "insert"),
@@ -289,21 +237,18 @@ def _check_same(known: CreditNoteRecord, order: CreditOrder) -> None:
         )
 
 
-async def _lock(connection: AsyncConnection, key: str) -> Any:
+async def _lock(connection: AsyncConnection, key: str) -> LockedCreditNote:
     row = (await connection.execute(statement("invoices/credit_notes", "lock"), {"key": key})).one_or_none()
     if row is None:
         raise UnknownCreditNoteError(f"no credit note {key} in this database")
-    return row
+    return record(LockedCreditNote, row)
 
 
 async def _load(connection: AsyncConnection, key: str) -> CreditNoteRecord | None:
-    row = (await connection.execute(statement("invoices/credit_notes", "load"), {"key": key})).mappings().one_or_none()
+    row = (await connection.execute(statement("invoices/credit_notes", "load"), {"key": key})).one_or_none()
     return None if row is None else _record(row)
 
 
-def _record(row: Any) -> CreditNoteRecord:
-    values = dict(row)
-    values["parts"] = dict(zip(values.pop("line_nos") or (), values.pop("line_amounts") or (), strict=True))
-    for name, kind in (("kind", CreditKind), ("settle_to", SettleTo), ("state", CreditNoteState)):
-        values[name] = kind(values[name])
-    return CreditNoteRecord(**values)
+def _record(row: Row[Any]) -> CreditNoteRecord:
+    parts = dict(zip(row.line_nos or (), row.line_amounts or (), strict=True))
+    return record(CreditNoteRecord, row, parts=parts)

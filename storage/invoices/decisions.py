@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import DecisionRefusedError
-from billing.invoice.policy import BlockedKind, ChargeOn, Finalization
+from billing.invoice.policy import BlockedKind, ChargeOn
 from billing.invoice.states import DEAD, InvoiceState, check_transition
 from billing.money import format_amount
-from storage.invoices.invoices import lock_invoice
+from storage.invoices.invoices import forget_released
+from storage.invoices.locked import LockedInvoice, lock_invoice
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
@@ -26,26 +25,36 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
-        edited = row.blocked_kind == BlockedKind.EDITED
-        limit = row.blocked_kind == BlockedKind.LIMIT
-        waits = row.state == InvoiceState.DRAFT and row.finalization == Finalization.APPROVAL
-        if row.approved_amount == row.amount == amount and not (edited or limit):
+        if _is_approved(row, amount):
             return
-        # What is accepted stays blocked as edited until it is resumed; meanwhile nothing else was found.
-        accepted = edited and row.found_subtotal is None
-        if row.accepted_subtotal == amount and (accepted or not edited):
-            return
-        if not (edited or limit or waits):
+        figure = _figure_to_approve(row)
+        if figure is None:
             raise DecisionRefusedError(f"{key} is {row.state}: it does not wait for an approval")
-        figure = row.amount if not edited else row.accepted_subtotal if accepted else row.found_subtotal
         if figure != amount:
             now, seen = format_amount(figure, row.currency), format_amount(amount, row.currency)
             raise DecisionRefusedError(f"{key} comes to {now} by now, not {seen}: look at it again")
         await connection.execute(
             statement("invoices/decisions", "approve"), {"id": row.id, "amount": row.amount, "by": by}
         )
-        if edited:
+        if row.blocked_kind is BlockedKind.EDITED:
             await connection.execute(statement("invoices/decisions", "accept"), {"id": row.id})
+
+
+def _is_approved(row: LockedInvoice, amount: int) -> bool:
+    """Whether a person has approved this figure already, as ours or as the one found in Stripe."""
+    if row.blocked_kind is BlockedKind.EDITED:
+        # An accepted figure stays blocked as edited until the invoice is resumed; meanwhile nothing else was found.
+        return row.found_subtotal is None and row.accepted_subtotal == amount
+    if row.accepted_subtotal == amount:
+        return True
+    return row.blocked_kind is not BlockedKind.LIMIT and row.approved_amount == row.amount == amount
+
+
+def _figure_to_approve(row: LockedInvoice) -> int | None:
+    """The figure that waits for an approval: Stripe's if it was edited there, else ours. None if none waits."""
+    if row.blocked_kind is BlockedKind.EDITED:
+        return row.accepted_subtotal if row.found_subtotal is None else row.found_subtotal
+    return row.amount if row.blocked_kind is BlockedKind.LIMIT or row.needs_approval else None
 
 
 async def rebuild_invoice(db: Database, key: str) -> None:
@@ -57,17 +66,17 @@ async def rebuild_invoice(db: Database, key: str) -> None:
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
-        own = row.charge_on == ChargeOn.OWN
-        anew = row.replaces_stripe_invoice_id is not None if own else row.revision > 1
-        if row.state == InvoiceState.CLAIMED and anew:
+        own = row.charge_on is ChargeOn.OWN
+        rebuilt = row.replaces_stripe_invoice_id is not None if own else row.revision > 1
+        if row.state is InvoiceState.CLAIMED and rebuilt:
             return
-        if row.blocked_kind != BlockedKind.EDITED:
+        if row.blocked_kind is not BlockedKind.EDITED:
             raise DecisionRefusedError(f"{key} is {row.state} and not blocked as edited: there is nothing to rebuild")
-        if not own and row.resume_state != InvoiceState.DRAFT:
+        if not own and row.reached is not InvoiceState.DRAFT:
             raise DecisionRefusedError(
                 f"{key} is on a subscription's invoice that is finalized: accept it, or credit what is too much"
             )
-        check_transition(InvoiceState(row.resume_state), InvoiceState.CLAIMED)
+        check_transition(row.reached, InvoiceState.CLAIMED)
         name = "rebuild_own" if own else "rebuild_on_subscription"
         await connection.execute(statement("invoices/decisions", name), {"id": row.id})
 
@@ -83,7 +92,7 @@ async def request_void(db: Database, key: str, *, by: str, reason: str, write_of
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
-        state = InvoiceState(row.resume_state or row.state)
+        state = row.reached
         if state in DEAD:
             if not write_off:
                 raise DecisionRefusedError(f"{key} is {state} already, and its usage billable again")
@@ -91,7 +100,7 @@ async def request_void(db: Database, key: str, *, by: str, reason: str, write_of
             return
         if state is InvoiceState.PAID:
             raise DecisionRefusedError(f"{key} is paid: `perdure invoices credit` gives money back")
-        if row.charge_on == ChargeOn.SUBSCRIPTION and state not in (InvoiceState.CLAIMED, InvoiceState.DRAFT):
+        if row.charge_on is ChargeOn.SUBSCRIPTION and state not in (InvoiceState.CLAIMED, InvoiceState.DRAFT):
             raise DecisionRefusedError(
                 f"{key} is on a subscription's invoice that is finalized: `perdure invoices credit` credits our lines"
             )
@@ -101,30 +110,9 @@ async def request_void(db: Database, key: str, *, by: str, reason: str, write_of
         )
 
 
-async def _write_off(connection: AsyncConnection, row: Any) -> None:
+async def _write_off(connection: AsyncConnection, row: LockedInvoice) -> None:
     if row.written_off:
         return
-    await connection.execute(statement("claims/claims", "lock_account"), {"attribution_id": row.attribution_id})
+    await connection.execute(statement("invoices/invoices", "lock_account"), {"attribution_id": row.attribution_id})
     await connection.execute(statement("invoices/decisions", "write_off"), {"id": row.id})
-    await connection.execute(statement("invoices/decisions", "forget_history"), {"id": row.id})
-
-
-async def record_payment_attempts(db: Database, key: str, attempts: int, *, failed: bool) -> None:
-    """Keep how often Stripe has tried to charge it, and whether the last attempt failed."""
-    async with db.transaction() as connection:
-        row = await lock_invoice(connection, key)
-        await connection.execute(
-            statement("invoices/decisions", "payment_failed"), {"id": row.id, "attempts": attempts, "failed": failed}
-        )
-
-
-async def amendable_keys(
-    db: Database, period: str, after: str, through: str | None, attribution_id: str | None = None
-) -> list[str]:
-    """Drafts of a page of accounts on which late usage can still be put."""
-    async with db.transaction(read_only=True) as connection:
-        found = await connection.execute(
-            statement("invoices/decisions", "amendable"),
-            {"period": period, "after": after, "through": through, "attribution_id": attribution_id},
-        )
-        return list(found.scalars())
+    await forget_released(connection, row.id)

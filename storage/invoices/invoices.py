@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,14 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.errors import IllegalTransitionError, MismatchError, PermanentError
 from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
-from billing.invoice.states import DEAD, OPEN, InvoiceState, check_transition
-from billing.report.format import ReportClaim
+from billing.invoice.states import DEAD, InvoiceState, check_transition
+from storage.invoices.locked import lock_invoice
 from storage.invoices.records import with_lines
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
-_OPEN = [str(state) for state in OPEN]
-_ROWS_AT_ONCE = 1000
 _INSTANT_OF = {
     InvoiceState.DRAFT: "drafted_at",
     InvoiceState.FINALIZED: "finalized_at",
@@ -30,10 +26,6 @@ _INSTANT_OF = {
     InvoiceState.VOIDED: "voided_at",
     InvoiceState.DELETED: "voided_at",
 }
-
-
-class UnknownInvoiceError(PermanentError):
-    """Postgres does not know this invoice key."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +41,7 @@ async def load_invoice(db: Database, key: str) -> InvoiceRecord | None:
     """The invoice of this key, if there is one."""
     async with db.transaction() as connection:
         found = await connection.execute(statement("invoices/invoices", "load"), {"key": key})
-        records = await with_lines(connection, found.mappings().all())
+        records = await with_lines(connection, found.all())
     return records[0] if records else None
 
 
@@ -83,7 +75,7 @@ async def list_invoices(
                 "limit": limit,
             },
         )
-        return await with_lines(connection, found.mappings().all())
+        return await with_lines(connection, found.all())
 
 
 async def unsettled_keys(
@@ -93,13 +85,7 @@ async def unsettled_keys(
     async with db.transaction() as connection:
         found = await connection.execute(
             statement("invoices/invoices", "unsettled_keys"),
-            {
-                "period": period,
-                "after": after,
-                "through": through,
-                "attribution_id": attribution_id,
-                "states": _OPEN,
-            },
+            {"period": period, "after": after, "through": through, "attribution_id": attribution_id},
         )
         return list(found.scalars())
 
@@ -135,9 +121,7 @@ async def record_customer(db: Database, attribution_id: str, stripe_customer_id:
             customer = {**account, "stripe_customer_id": kept}
             if row.stripe_customer_id is None:
                 await connection.execute(statement("invoices/invoices", "set_customer"), customer)
-            await connection.execute(
-                statement("invoices/invoices", "set_customer_of_invoices"), {**customer, "states": _OPEN}
-            )
+            await connection.execute(statement("invoices/invoices", "set_customer_of_invoices"), customer)
             return kept
     except IntegrityError as error:
         raise MismatchError(
@@ -156,23 +140,22 @@ async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_cu
     try:
         async with db.transaction() as connection:
             row = await lock_invoice(connection, key)
-            state = InvoiceState(row.state)
-            claimed = state is InvoiceState.CLAIMED  # then its id, if any, is of a creation that failed half-way
+            claimed = row.state is InvoiceState.CLAIMED  # then its id, if any, is of a creation that failed half-way
             if row.stripe_invoice_id == stripe_invoice_id and not claimed:
                 return
             if row.stripe_invoice_id is not None and not claimed:
                 raise MismatchError(
                     f"{key} already has the Stripe invoice {row.stripe_invoice_id}, not {stripe_invoice_id}"
                 )
-            if state is InvoiceState.BLOCKED or state in DEAD:
-                raise IllegalTransitionError(f"an invoice that is {state} cannot become draft")
+            if row.state is InvoiceState.BLOCKED or row.state in DEAD:
+                raise IllegalTransitionError(f"an invoice that is {row.state} cannot become draft")
             await connection.execute(
                 statement("invoices/invoices", "set_draft"),
                 {
                     "id": row.id,
                     "stripe_invoice_id": stripe_invoice_id,
                     "stripe_customer_id": stripe_customer_id,
-                    "state": str(InvoiceState.DRAFT if claimed else state),
+                    "state": str(InvoiceState.DRAFT if claimed else row.state),
                 },
             )
     except IntegrityError as error:
@@ -191,20 +174,27 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
-        current = InvoiceState(row.state)
-        if current is InvoiceState.BLOCKED and to in DEAD:
-            current = InvoiceState(row.resume_state)
-        if not check_transition(current, to):
+        if not check_transition(row.reached if to in DEAD else row.state, to):
             return False
         await connection.execute(
             statement("invoices/invoices", "set_state"),
             {"id": row.id, "state": str(to), "column": _INSTANT_OF[to], "at": at},
         )
         if to in DEAD and not row.written_off:
-            await connection.execute(
-                statement("invoices/invoices", "release_claims"), {"id": row.id, "reason": str(to)}
-            )
+            await release_claims(connection, row.id, to)
     return True
+
+
+async def release_claims(connection: AsyncConnection, invoice_id: int, reason: InvoiceState) -> None:
+    """Move a dead invoice's claims to the history: their usage is billable again. `reason`: the state it died in."""
+    await connection.execute(
+        statement("invoices/invoices", "release_claims"), {"id": invoice_id, "reason": str(reason)}
+    )
+
+
+async def forget_released(connection: AsyncConnection, invoice_id: int) -> None:
+    """Drop from the history what the invoice once claimed."""
+    await connection.execute(statement("invoices/invoices", "forget_history"), {"id": invoice_id})
 
 
 async def block_invoice(
@@ -234,7 +224,7 @@ async def block_invoice(
             raise IllegalTransitionError(f"an invoice that is {row.state} cannot become blocked")
         if void_refused:
             await connection.execute(statement("invoices/decisions", "withdraw_void"), {"id": row.id})
-        if row.state == InvoiceState.BLOCKED and row.blocked_kind == BlockedKind.LIMIT and found is None:
+        if row.state is InvoiceState.BLOCKED and row.blocked_kind is BlockedKind.LIMIT and found is None:
             return  # what a brake stops is let go by an approval alone
         subtotal, digest = found or (None, None)
         kind = BlockedKind.ERROR if found is None else BlockedKind.EDITED
@@ -257,11 +247,20 @@ async def resume_invoice(db: Database, key: str) -> InvoiceState:
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
-        stopped = row.blocked_kind == BlockedKind.LIMIT and row.approved_amount != row.amount
-        if row.state != InvoiceState.BLOCKED or stopped:
-            return InvoiceState(row.state)
+        stopped = row.blocked_kind is BlockedKind.LIMIT and row.approved_amount != row.amount
+        if row.state is not InvoiceState.BLOCKED or stopped:
+            return row.state
         await connection.execute(statement("invoices/invoices", "resume"), {"id": row.id})
-        return InvoiceState(row.resume_state)
+        return row.reached
+
+
+async def record_payment_attempts(db: Database, key: str, attempts: int, *, failed: bool) -> None:
+    """Keep how often Stripe has tried to charge it, and whether the last attempt failed."""
+    async with db.transaction() as connection:
+        row = await lock_invoice(connection, key)
+        await connection.execute(
+            statement("invoices/invoices", "payment_failed"), {"id": row.id, "attempts": attempts, "failed": failed}
+        )
 
 
 async def verify_against_claims(db: Database, key: str, *, released: bool = False) -> list[LineClaims]:
@@ -270,29 +269,3 @@ async def verify_against_claims(db: Database, key: str, *, released: bool = Fals
     async with db.transaction() as connection:
         found = await connection.execute(statement("invoices/invoices", name), {"key": key})
         return [LineClaims(**row) for row in found.mappings()]
-
-
-async def claims_for_report(db: Database, key: str, *, released: bool = False) -> AsyncGenerator[ReportClaim, None]:
-    """The invoice's live claims, or those `released`, as its report itemises them, streamed in the report's order."""
-    name = "released_for_report" if released else "claims_for_report"
-    async with db.transaction(read_only=True) as connection:
-        rows = await connection.stream(
-            statement("invoices/invoices", name),
-            {"key": key},
-            execution_options={"yield_per": _ROWS_AT_ONCE},
-        )
-        async for partition in rows.partitions():
-            for row in partition:
-                yield ReportClaim(*row)
-
-
-async def lock_invoice(connection: AsyncConnection, key: str) -> Any:
-    """The invoice's row, locked until the transaction ends.
-
-    Raises:
-        UnknownInvoiceError: there is no such invoice.
-    """
-    row = (await connection.execute(statement("invoices/invoices", "lock"), {"key": key})).one_or_none()
-    if row is None:
-        raise UnknownInvoiceError(f"no invoice {key} in this database")
-    return row

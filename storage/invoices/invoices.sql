@@ -35,22 +35,12 @@ WHERE key = ANY (CAST(:keys AS text[])) OR stripe_invoice_id = ANY (CAST(:stripe
 -- What is in the report store, or should be; of dead ones too.
 SELECT {columns}
 FROM invoice
-WHERE (report_id IS NOT NULL OR coalesce(resume_state, state) NOT IN ('claimed', 'voided', 'deleted'))
+WHERE (report_id IS NOT NULL OR coalesce(resume_state, state) NOT IN ('claimed', {dead}))
   AND key > :after
   AND (CAST(:period AS text) IS NULL OR billing_period = :period)
   AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
 ORDER BY key
 LIMIT :limit;
-
--- name: claims_of
--- Live or released, as its report itemises them.
-SELECT line_no, instance_id, NULL AS workspace_id, NULL AS project_id, lower(during), upper(during)
-FROM (
-    SELECT line_no, instance_id, during FROM claim WHERE invoice_id = :id
-    UNION ALL
-    SELECT line_no, instance_id, during FROM claim_history WHERE invoice_id = :id
-) AS claims
-ORDER BY instance_id, lower(during);
 
 -- name: lines
 SELECT invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default, price_per_credit,
@@ -66,7 +56,7 @@ WHERE billing_period = :period
   AND attribution_id > :after
   AND (CAST(:through AS text) IS NULL OR attribution_id <= :through)
   AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
-  AND state = ANY (CAST(:states AS text[]))
+  AND state IN ({open})
 ORDER BY key;
 
 -- name: lock
@@ -146,7 +136,7 @@ UPDATE invoice
 SET stripe_customer_id = :stripe_customer_id, updated_at = now()
 WHERE attribution_id = :attribution_id
   AND stripe_customer_id IS NULL
-  AND state = ANY (CAST(:states AS text[]));
+  AND state IN ({open});
 
 -- name: claims_by_line
 {sums_by_line}
@@ -171,21 +161,13 @@ WHERE i.key = :key
 GROUP BY l.line_no
 ORDER BY l.line_no
 
--- name: claims_for_report
-{reported}
-JOIN claim AS c ON c.invoice_id = i.id
-{in_order};
+-- name: payment_failed
+UPDATE invoice
+SET payment_attempts = :attempts,
+    payment_failed_at = CASE WHEN CAST(:failed AS boolean) THEN coalesce(payment_failed_at, now()) END,
+    updated_at = now()
+WHERE id = :id
+  AND (payment_attempts, payment_failed_at IS NOT NULL) IS DISTINCT FROM (:attempts, CAST(:failed AS boolean));
 
--- name: released_for_report
-{reported}
-JOIN claim_history AS c ON c.invoice_id = i.id
-{in_order};
-
--- name: reported
-SELECT c.line_no, c.instance_id, w.workspace_id, w.project_id, lower(c.during), upper(c.during)
-FROM invoice AS i
-
--- name: in_order
-LEFT JOIN workspace_instance AS w ON w.id = c.instance_id
-WHERE i.key = :key
-ORDER BY c.instance_id, lower(c.during)
+-- name: forget_history
+DELETE FROM claim_history WHERE invoice_id = :id;

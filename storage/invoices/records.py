@@ -3,59 +3,59 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.invoice.key import InvoiceReason
-from billing.invoice.policy import BlockedKind, ChargeOn, Finalization
+from billing.audit.checks import AuditScope
 from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
-from billing.invoice.states import InvoiceState
-from billing.pricing.rating import LineKind, RatedLine, TierShare
+from billing.pricing.rating import RatedLine, TierShare
+from storage.postgres.database import Database
+from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
 
-async def with_lines(connection: AsyncConnection, rows: Sequence[Any]) -> list[InvoiceRecord]:
-    """The records of rows that were read as mappings, with their lines."""
-    if not rows:
-        return []
-    found = await connection.execute(statement("invoices/invoices", "lines"), {"ids": [row["id"] for row in rows]})
-    lines = {
+async def with_lines(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[InvoiceRecord]:
+    """The invoices of these rows, which hold all columns of `InvoiceRecord`, with their lines."""
+    lines = await lines_of(connection, [row.id for row in rows])
+    return [record(InvoiceRecord, row, lines=lines.get(row.id, ())) for row in rows]
+
+
+async def lines_of(connection: AsyncConnection, invoice_ids: Sequence[int]) -> dict[int, tuple[InvoiceLineRecord, ...]]:
+    """The lines of these invoices, in their order, by invoice."""
+    if not invoice_ids:
+        return {}
+    found = await connection.execute(statement("invoices/invoices", "lines"), {"ids": list(invoice_ids)})
+    return {
         invoice_id: tuple(_line(row) for row in group)
         for invoice_id, group in groupby(found.all(), key=lambda row: row.invoice_id)
     }
-    return [_record(row, lines.get(row["id"], ())) for row in rows]
 
 
-def _line(row: Any) -> InvoiceLineRecord:
-    rated = RatedLine(
-        workspace_class=row.workspace_class,
-        rate_from=row.rate_from,
-        credits_per_minute=row.credits_per_minute,
-        rated_as_default=row.rated_as_default,
-        price_per_credit=row.price_per_credit,
-        duration_us=row.duration_us,
-        credits=row.credits,
-        amount=row.amount,
-        kind=LineKind(row.kind),
-        tiers=tuple(
-            TierShare(Decimal(share["credits"]), Decimal(share["price"])) for share in json.loads(row.tiers or "[]")
-        ),
-    )
-    return InvoiceLineRecord(line_no=row.line_no, rated=rated, carried_us=row.carried_us)
+def _line(row: Row[Any]) -> InvoiceLineRecord:
+    shares = json.loads(row.tiers or "[]")
+    tiers = tuple(TierShare(Decimal(share["credits"]), Decimal(share["price"])) for share in shares)
+    return record(InvoiceLineRecord, row, rated=record(RatedLine, row, tiers=tiers))
 
 
-def _record(row: Any, lines: tuple[InvoiceLineRecord, ...]) -> InvoiceRecord:
-    values = dict(row)
-    values["reason"] = InvoiceReason(values["reason"])
-    values["state"] = InvoiceState(values["state"])
-    values["charge_on"] = ChargeOn(values["charge_on"])
-    values["finalization"] = Finalization(values["finalization"])
-    if values["blocked_kind"] is not None:
-        values["blocked_kind"] = BlockedKind(values["blocked_kind"])
-    if values["resume_state"] is not None:
-        values["resume_state"] = InvoiceState(values["resume_state"])
-    return InvoiceRecord(**values, lines=lines)
+async def reported_invoices(db: Database, scope: AuditScope, after: str, limit: int) -> list[InvoiceRecord]:
+    """The next invoices, by key, that have a report or should have one."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("invoices/invoices", "with_reports"),
+            {"period": scope.period, "attribution_id": scope.attribution_id, "after": after, "limit": limit},
+        )
+        return await with_lines(connection, found.all())
+
+
+async def invoices_of_stripe(db: Database, keys: Collection[str], stripe_ids: Collection[str]) -> list[InvoiceRecord]:
+    """Invoices with one of these keys, and those that are one of these Stripe invoices."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("invoices/invoices", "of_stripe"), {"keys": sorted(keys), "stripe_ids": sorted(stripe_ids)}
+        )
+        return await with_lines(connection, found.all())

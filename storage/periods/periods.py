@@ -14,15 +14,16 @@ from billing.attribution import PATTERN
 from billing.invoice.states import OPEN
 from billing.pricing.rating import RateCard
 from storage.postgres.database import Database
+from storage.postgres.rows import reader, record
 from storage.postgres.statements import statement
+from storage.postgres.tuning import tune
 
 _MOST_BLOCKED = 100
-_OPEN = [str(state) for state in OPEN]
 _ROWS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Blocked:
+class BlockedSubject:
     """An invoice, or an account without one (its usage could not be priced), that waits for an operator."""
 
     subject: str
@@ -44,7 +45,7 @@ class Progress:
     totals: dict[str, dict[str, int]]
     open: int
     oldest_open_since: datetime | None
-    blocked: tuple[Blocked, ...]
+    blocked: tuple[BlockedSubject, ...]
     blocked_count: int
     below_minimum: int
     blocked_accounts: int
@@ -102,17 +103,17 @@ async def period_progress(db: Database, period: str, attribution_id: str | None 
     """How far a period is, or one account of it."""
     whose = {"period": period, "attribution_id": attribution_id}
     async with db.transaction() as connection:
-        states = await connection.execute(statement("periods/periods", "invoices_by_state"), {**whose, "open": _OPEN})
+        states = await connection.execute(statement("periods/periods", "invoices_by_state"), whose)
         outcomes = await connection.execute(statement("periods/periods", "outcomes"), whose)
         blocked = await connection.execute(statement("periods/periods", "blocked"), {**whose, "limit": _MOST_BLOCKED})
         return _progress(
             states.all(),
             {row.outcome: row.accounts for row in outcomes},
-            tuple(Blocked(row.subject, row.reason, row.since) for row in blocked),
+            tuple(record(BlockedSubject, row) for row in blocked),
         )
 
 
-def _progress(rows: Sequence[Any], outcomes: dict[str, int], blocked: tuple[Blocked, ...]) -> Progress:
+def _progress(rows: Sequence[Any], outcomes: dict[str, int], blocked: tuple[BlockedSubject, ...]) -> Progress:
     counts: dict[str, int] = {}
     totals: dict[str, dict[str, int]] = {}
     for row in rows:
@@ -121,7 +122,7 @@ def _progress(rows: Sequence[Any], outcomes: dict[str, int], blocked: tuple[Bloc
     return Progress(
         counts=counts,
         totals=totals,
-        open=sum(counts.get(state, 0) for state in _OPEN),
+        open=sum(counts.get(state, 0) for state in OPEN),
         oldest_open_since=min((row.oldest_open_since for row in rows if row.oldest_open_since), default=None),
         blocked=blocked,
         blocked_count=counts.get("blocked", 0),
@@ -138,18 +139,13 @@ async def excluded_instances(
     end: datetime,
     bill_after: datetime | None,
     rate_card: RateCard,
-    attribution_id: str | None = None,
-    after: tuple[str, str] = ("", ""),
-    limit: int | None = None,
 ) -> AsyncGenerator[ExcludedUsage, None]:
     """Usage within `[start, end)` that is not billed and why, streamed in the order of instance id and reason.
 
     Of a period that still runs, the caller gives the present as its end. An invalid instance is listed when any
-    of its times, or what can be told of its runtime, is in the period, and always when it has no time at all.
-    `after` = (instance id, reason) and `limit` page through.
-    """
+    of its times, or what can be told of its runtime, is in the period, and always when it has no time at all."""
     async with db.transaction(read_only=True) as connection:
-        await connection.execute(statement("claims/claims", "tune"))
+        await tune(connection)
         rows = await connection.stream(
             statement("periods/periods", "excluded"),
             {
@@ -157,17 +153,14 @@ async def excluded_instances(
                 "end": end,
                 "bill_after": bill_after,
                 "first_rate": rate_card.versions[0].effective_from,
-                "attribution_id": attribution_id,
                 "attribution_id_pattern": PATTERN,
-                "after_id": after[0],
-                "after_reason": after[1],
-                "limit": limit,
             },
             execution_options={"yield_per": _ROWS_AT_ONCE},
         )
+        read = reader(ExcludedUsage, rows.keys())
         async for partition in rows.partitions():
             for row in partition:
-                yield ExcludedUsage(*row)
+                yield read(row)
 
 
 async def overbilled_usage(
@@ -178,7 +171,7 @@ async def overbilled_usage(
     A window or a stop that is corrected after its usage was claimed leaves such claims: the customer is owed a credit.
     """
     async with db.transaction(read_only=True) as connection:
-        await connection.execute(statement("claims/claims", "tune"))
+        await tune(connection)
         rows = await connection.execute(
             statement("periods/periods", "overbilled"),
             {"period": period, "accounts": None if accounts is None else list(accounts)},

@@ -13,7 +13,7 @@ ORDER BY attribution_id;
 
 -- name: invoices_by_state
 SELECT state, currency, count(*) AS invoices, sum(amount) AS amount,
-       min(claimed_at) FILTER (WHERE state = ANY (CAST(:open AS text[]))) AS oldest_open_since,
+       min(claimed_at) FILTER (WHERE state IN ({open})) AS oldest_open_since,
        count(*) FILTER (
            WHERE state = 'draft' AND finalization = 'approval' AND approved_amount IS NULL
        ) AS awaiting_approval
@@ -102,18 +102,14 @@ judged AS (
         SELECT tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz)) AS during
     ) AS period
     LEFT JOIN payer USING (attribution_id)
-    WHERE w.id >= :after_id
-      AND (CAST(:attribution_id AS text) IS NULL OR w.attribution_id = :attribution_id)
-      AND (
-          w.lifetime && period.during
-          OR (w.lifetime IS NULL AND (
-              period.during @> w.creation_time
-              OR period.during @> w.started_time
-              OR period.during @> coalesce(w.stopping_time, w.stopped_time)
-              OR (w.started_time < :end AND coalesce(coalesce(w.stopping_time, w.stopped_time) > :start, true))
-              OR coalesce(w.creation_time, w.started_time, w.stopping_time, w.stopped_time) IS NULL
-          ))
-      )
+    WHERE w.lifetime && period.during
+       OR (w.lifetime IS NULL AND (
+           period.during @> w.creation_time
+           OR period.during @> w.started_time
+           OR period.during @> coalesce(w.stopping_time, w.stopped_time)
+           OR (w.started_time < :end AND coalesce(coalesce(w.stopping_time, w.stopped_time) > :start, true))
+           OR coalesce(w.creation_time, w.started_time, w.stopping_time, w.stopped_time) IS NULL
+       ))
     OFFSET 0  -- judge each instance once, not anew for each reason
 ),
 reasons AS (
@@ -142,10 +138,8 @@ CROSS JOIN LATERAL (
         (SELECT range_agg(c.during) FROM claim AS c WHERE c.instance_id = reasons.id), '{}'::tstzmultirange
     )) AS piece
 ) AS rest
-WHERE (reasons.id, reasons.reason) > (:after_id, :after_reason)
-  AND (reasons.always OR rest.duration_us > 0)
-ORDER BY reasons.id, reasons.reason
-LIMIT CAST(:limit AS bigint);
+WHERE reasons.always OR rest.duration_us > 0
+ORDER BY reasons.id, reasons.reason;
 
 -- name: write_summary
 INSERT INTO period_summary (billing_period, summary)
@@ -166,7 +160,7 @@ WITH of_invoice AS MATERIALIZED (
     ) AS payer USING (attribution_id)
     WHERE (CAST(:period AS text) IS NULL OR i.billing_period = :period)
       AND (CAST(:accounts AS text[]) IS NULL OR i.attribution_id = ANY (CAST(:accounts AS text[])))
-      AND i.state NOT IN ('voided', 'deleted')
+      AND i.state NOT IN ({dead})
 ),
 beyond AS (
     SELECT c.instance_id, i.attribution_id, i.key, c.during, i.windows,

@@ -1,30 +1,54 @@
 """The SQL, kept beside the Python that calls it: each statement follows a line `-- name: <statement>`.
 
-Parameters are `:name`; where PostgreSQL cannot tell a parameter's type, it is written `CAST(:name AS type)`.
-`{fragment}` in a statement stands for the text of the statement `fragment` of the same file.
+A statement is called from its own folder only. Parameters are `:name`; where PostgreSQL cannot tell a parameter's type,
+it is written `CAST(:name AS type)`. `{fragment}` in a statement stands for the text of the statement `fragment` of the
+same file, or for the states that `STATES` lists under that name: `state IN ({open})`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
 from sqlalchemy import TextClause, text
 
+from billing.invoice.credit_notes import LIVE, PENDING, CreditNoteState
+from billing.invoice.states import BILLED, DEAD, OPEN, InvoiceState
+
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _FRAGMENT = re.compile(r"\{(\w+)\}")
 
 
+def _literals(states: Iterable[StrEnum]) -> str:
+    return ", ".join(f"'{state}'" for state in states)
+
+
+STATES = {
+    "dead": _literals(state for state in InvoiceState if state in DEAD),
+    "open": _literals(state for state in InvoiceState if state in OPEN),
+    "billed": _literals(state for state in InvoiceState if state in BILLED),
+    "live_credits": _literals(state for state in CreditNoteState if state in LIVE),
+    "pending_credits": _literals(state for state in CreditNoteState if state in PENDING),
+}
+"""Sets of states as SQL: of invoices, and of credit notes."""
+
+
 @cache
-def _sources(topic: str) -> dict[str, str]:
+def statements(topic: str) -> dict[str, str]:
+    """The statements of `storage/<topic>.sql` by name, as they are written there."""
     content = files("storage").joinpath(f"{topic}.sql").read_text()
     parts = _NAME.split(content)[1:]
     return {name: body.strip().removesuffix(";") for name, body in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def _expand(topic: str, name: str) -> str:
-    return _FRAGMENT.sub(lambda match: _expand(topic, match[1]), _sources(topic)[name])
+    def filled(match: re.Match[str]) -> str:
+        return STATES.get(match[1]) or _expand(topic, match[1])
+
+    return _FRAGMENT.sub(filled, statements(topic)[name])
 
 
 @cache

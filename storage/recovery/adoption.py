@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -19,19 +20,22 @@ from billing.assessment.assessment import BillableAccount, ClaimScope, DraftInvo
 from billing.errors import PermanentError
 from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.policy import ChargeOn
-from billing.invoice.states import DEAD, InvoiceState
+from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
 from billing.pricing.rating import LineKind, RateCard
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, StoredReport
 from storage.claims import claims as claiming
-from storage.claims.writing import write_lines, write_months
+from storage.claims.writing import drop_claims, drop_lines, insert_claims, write_lines, write_months
+from storage.invoices.invoices import forget_released, release_claims
+from storage.invoices.locked import LockedInvoice, find_locked
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
+from storage.postgres.tuning import tune
+from storage.recovery.adoption_rules import AdoptableInvoice, Decision, decide
 
 _ROWS_AT_ONCE = 5000
 _S = InvoiceState
-_UNSETTLED = frozenset({_S.CLAIMED, _S.DRAFT})
 
 
 class AdoptionRefusedError(PermanentError):
@@ -39,16 +43,38 @@ class AdoptionRefusedError(PermanentError):
 
 
 @dataclass(frozen=True)
-class StripeSide:
-    """A Stripe invoice that names one of our keys, and its report. `status` is Stripe's."""
+class Adopted:
+    """An invoice as it is to be written: `ours` is what Postgres has under its key, `draft` the report's figures."""
 
-    stripe_invoice_id: str
-    status: str
-    stripe_customer_id: str | None
+    report: StoredReport
+    theirs: AdoptableInvoice
+    ours: LockedInvoice | None
+    draft: DraftInvoice
+    state: InvoiceState
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns of `invoice`, but for those that policies decide."""
+        header = self.report.header
+        on_subscription = header.reason is InvoiceReason.SUBSCRIPTION
+        return {
+            **_identity(header),
+            "key": self.draft.key,
+            "state": str(self.state),
+            "cutoff": header.cutoff,
+            "currency": self.draft.currency,
+            "amount": self.draft.amount,
+            "credits": self.draft.credits,
+            "rate_card_digest": header.rate_card,
+            "report_id": self.report.report_id,
+            "stripe_invoice_id": self.theirs.stripe_invoice_id,
+            "stripe_customer_id": self.theirs.stripe_customer_id,
+            "charge_on": str(ChargeOn.SUBSCRIPTION if on_subscription else ChargeOn.OWN),
+        }
 
 
 async def adopt_invoice(
-    db: Database, scope: ClaimScope, card: RateCard, report: StoredReport, side: StripeSide, *, its_own: bool
+    db: Database, scope: ClaimScope, card: RateCard, report: StoredReport, theirs: AdoptableInvoice, *, its_own: bool
 ) -> bool:
     """Make Postgres have the invoice that Stripe has, with the claims of its report; False when it has it already.
 
@@ -62,74 +88,54 @@ async def adopt_invoice(
     """
     header = report.header
     async with db.transaction() as connection:
-        await connection.execute(statement("claims/claims", "tune"))
+        await tune(connection)
         named = {"attribution_id": header.attribution_id}
         account = (await connection.execute(statement("recovery/recovery", "lock_account"), named)).one_or_none()
         if account is None:
             raise AdoptionRefusedError(f"no account {header.attribution_id}: `perdure accounts sync`, then once more")
-        found = await connection.execute(statement("recovery/recovery", "lock_invoice"), {"key": header.invoice_key})
-        row = found.one_or_none()
-        state = _wanted_state(row, report.report_id, side, its_own=its_own)
-        if state is None:
-            return await _link(connection, row, side)
-        await _forget(connection, header, row)
+        ours = await find_locked(connection, header.invoice_key)
+        decision = decide(ours, report.report_id, theirs, its_own=its_own)
+        if decision is Decision.LEAVE:
+            return False
+        if decision is Decision.LINK and ours is not None:
+            await _link(connection, ours, theirs)
+            return False
+        await _forget(connection, header, ours)
         await _gather(connection, scope, card, report)
-        draft = await _draft(connection, scope, card, header, None if row is None else row.id)
+        draft = await _draft(connection, scope, card, header, None if ours is None else ours.id)
+        adopted = Adopted(report, theirs, ours, draft, _adopted_state(decision, ours))
         try:
-            await _write(connection, scope, report, side, row, draft, state)
+            await _write(connection, scope, adopted)
         except IntegrityError as error:
             raise AdoptionRefusedError(
-                f"{side.stripe_invoice_id} is {header.invoice_key}, which cannot be taken over: {_first_line(error)}"
+                f"{theirs.stripe_invoice_id} is {header.invoice_key}, which cannot be taken over: {_first_line(error)}"
             ) from error
     return True
 
 
-def _wanted_state(row: Any, report_id: str, side: StripeSide, *, its_own: bool) -> InvoiceState | None:
-    """The state in which it is adopted; none when Postgres has it as Stripe has it, or knows better."""
-    void = side.status == "void"
-    if row is None:
-        return _S.VOIDED if void else _S.CLAIMED
-    state = _S(row.resume_state or row.state)
-    if state in DEAD:
-        # Of two that name this key the void one was removed; the one that is alive counts.
-        return None if void or row.stripe_invoice_id == side.stripe_invoice_id else _S.CLAIMED
-    if state not in _UNSETTLED or row.replaces_stripe_invoice_id == side.stripe_invoice_id:
-        return None
-    if not (its_own or void) and row.stripe_invoice_id not in (None, side.stripe_invoice_id):
-        return _S.CLAIMED  # rebuilt since: the one that Postgres names was removed, and Stripe has its successor
-    if row.report_id == report_id:
-        return None
-    if not (its_own or row.stripe_invoice_id is None):
-        return None
-    if state is _S.CLAIMED and side.status == "draft" and row.stripe_invoice_id == side.stripe_invoice_id:
-        return None  # its usage was claimed anew, and the draft is about to be told
-    return _S.VOIDED if void else state
+def _adopted_state(decision: Decision, ours: LockedInvoice | None) -> InvoiceState:
+    if decision is Decision.ADOPT_VOIDED:
+        return _S.VOIDED
+    return ours.reached if decision is Decision.ADOPT_AS_IT_IS and ours is not None else _S.CLAIMED
 
 
-async def _link(connection: AsyncConnection, row: Any, side: StripeSide) -> bool:
-    """One whose creation Postgres has forgotten is told of it."""
-    state = _S(row.resume_state or row.state)
-    known = (row.stripe_invoice_id, row.replaces_stripe_invoice_id)
-    if state is _S.CLAIMED and known[0] is None and side.status != "void" and side.stripe_invoice_id not in known:
-        ids = {"stripe_invoice_id": side.stripe_invoice_id, "stripe_customer_id": side.stripe_customer_id}
-        await connection.execute(statement("recovery/recovery", "link"), {"id": row.id, **ids})
-    return False
+async def _link(connection: AsyncConnection, ours: LockedInvoice, theirs: AdoptableInvoice) -> None:
+    """Record the Stripe id that Postgres has lost."""
+    ids = {"stripe_invoice_id": theirs.stripe_invoice_id, "stripe_customer_id": theirs.stripe_customer_id}
+    await connection.execute(statement("recovery/recovery", "link"), {"id": ours.id, **ids})
 
 
-async def _forget(connection: AsyncConnection, header: ReportHeader, row: Any) -> None:
+async def _forget(connection: AsyncConnection, header: ReportHeader, ours: LockedInvoice | None) -> None:
     """Drop what Postgres claimed under this key, and end the invoices that this one succeeds."""
-    if row is not None:
-        for name in ("drop_claims", "drop_lines", "forget_history"):
-            await connection.execute(statement("invoices/decisions", name), {"id": row.id})
-        await connection.execute(statement("claims/claims", "drop_months"), {"id": row.id})
+    if ours is not None:
+        await drop_claims(connection, ours.id)
+        await drop_lines(connection, ours.id)
+        await forget_released(connection, ours.id)
     found = await connection.execute(statement("recovery/recovery", "live_predecessors"), _identity(header))
     for predecessor in found.all():
         await connection.execute(statement("recovery/recovery", "bury"), {"id": predecessor.id})
-        if predecessor.written_off:
-            continue
-        await connection.execute(
-            statement("invoices/invoices", "release_claims"), {"id": predecessor.id, "reason": str(_S.DELETED)}
-        )
+        if not predecessor.written_off:
+            await release_claims(connection, predecessor.id, _S.DELETED)
 
 
 def _identity(header: ReportHeader) -> dict[str, Any]:
@@ -149,7 +155,7 @@ async def _gather(connection: AsyncConnection, scope: ClaimScope, card: RateCard
     by_month = _by_month(card, account, report.header)
     lines = {line.line_no: line.rated for line in report.header.lines}
     check = ReportCheck(report.header)
-    await connection.execute(statement("claims/claims", "create_page_usage"))
+    await claiming.create_page_usage(connection)
     rows: list[ReportClaim] = []
 
     async def flush() -> None:
@@ -189,17 +195,21 @@ def _month(claim: ReportClaim, scope: ClaimScope) -> str:
 
 
 async def _draft(
-    connection: AsyncConnection, scope: ClaimScope, card: RateCard, header: ReportHeader, anew: int | None
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    card: RateCard,
+    header: ReportHeader,
+    replacing_invoice_id: int | None,
 ) -> DraftInvoice:
     """The report's figures; from `page_usage` what it does not hold: what is carried over, the places in months."""
     usage = await claiming.usage_lines(connection, scope)
-    carried: Counter[tuple[str, Any]] = Counter()
-    for row in usage:
-        carried[row.workspace_class, row.rate_from] += row.carried_us
+    carried: Counter[tuple[str, datetime]] = Counter()
+    for _, line in usage:
+        carried[line.workspace_class, line.rate_from] += line.carried_us
     months = {}
-    if any(row.month for row in usage):
+    if any(line.month for _, line in usage):
         account = await claiming.read_account(connection, scope)
-        assessed = await claiming.assess_usage(connection, scope, card, account, usage, anew)
+        assessed = await claiming.assess_usage(connection, scope, card, account, usage, replacing_invoice_id)
         months = {} if assessed is None else dict(assessed.draft.months)
     return DraftInvoice(
         key=header.invoice_key,
@@ -216,60 +226,37 @@ async def _draft(
     )
 
 
-def _carried(carried: Counter[tuple[str, Any]], line: ReportLine) -> int:
+def _carried(carried: Counter[tuple[str, datetime]], line: ReportLine) -> int:
     usage = line.rated.kind is LineKind.USAGE
     return carried[line.rated.workspace_class, line.rated.rate_from] if usage else 0
 
 
-async def _write(
-    connection: AsyncConnection,
-    scope: ClaimScope,
-    report: StoredReport,
-    side: StripeSide,
-    row: Any,
-    draft: DraftInvoice,
-    state: InvoiceState,
-) -> None:
+async def _write(connection: AsyncConnection, scope: ClaimScope, adopted: Adopted) -> None:
     account = await claiming.read_account(connection, scope)
-    policy = account.policy.over(scope.policy, report.header.currency)
-    values = {
-        **_identity(report.header),
-        "key": draft.key,
-        "state": str(state),
-        "cutoff": report.header.cutoff,
-        "currency": draft.currency,
-        "amount": draft.amount,
-        "credits": draft.credits,
-        "rate_card_digest": report.header.rate_card,
-        "report_id": report.report_id,
-        "stripe_invoice_id": side.stripe_invoice_id,
-        "stripe_customer_id": side.stripe_customer_id,
-        "charge_on": str(ChargeOn.SUBSCRIPTION if report.header.reason is InvoiceReason.SUBSCRIPTION else ChargeOn.OWN),
-        "finalization": str(policy.finalization),
-        "grace": policy.grace,
-    }
-    if row is None:
-        invoice_id = (await connection.execute(statement("recovery/recovery", "adopt_new"), values)).scalar_one()
+    policy = account.policy.over(scope.policy, adopted.report.header.currency)
+    values = {**adopted.columns, "finalization": str(policy.finalization), "grace": policy.grace}
+    if adopted.ours is None:
+        invoice_id: int = (await connection.execute(statement("recovery/recovery", "adopt_new"), values)).scalar_one()
     else:
-        invoice_id = row.id
+        invoice_id = adopted.ours.id
         await connection.execute(statement("recovery/recovery", "adopt_known"), {**values, "id": invoice_id})
-    ids = {draft.key: invoice_id}
-    await write_lines(connection, ids, [draft])
-    await write_months(connection, ids, [draft])
-    if state is _S.VOIDED:
+    ids = {adopted.draft.key: invoice_id}
+    await write_lines(connection, ids, [adopted.draft])
+    await write_months(connection, ids, [adopted.draft])
+    if adopted.state is _S.VOIDED:
         await connection.execute(statement("recovery/recovery", "insert_released"), {"id": invoice_id})
         return
-    await _claim(connection, invoice_id, draft.key)
+    await _claim(connection, invoice_id, adopted.draft.key)
 
 
 async def _claim(connection: AsyncConnection, invoice_id: int, key: str) -> None:
     try:
         async with connection.begin_nested():
-            await connection.execute(statement("claims/claims", "insert_claims"), {"invoice_ids": [invoice_id]})
+            await insert_claims(connection, [invoice_id])
     except IntegrityError as error:
-        if not claiming.is_conflict(error):
+        conflict = await claiming.find_conflict(connection)
+        if conflict is None or not claiming.is_conflict(error):
             raise
-        conflict = (await connection.execute(statement("claims/claims", "conflict"))).one()
         raise AdoptionRefusedError(
             f"Stripe has {key}, but some of its usage is on {conflict.key} (instance {conflict.instance_id}): unless "
             f"Stripe has that one as well, `perdure invoices void '{conflict.key}' --reason TEXT`; then `perdure "

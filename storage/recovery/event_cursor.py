@@ -8,6 +8,7 @@ from datetime import datetime
 
 from billing.invoice.states import InvoiceState
 from storage.postgres.database import Database
+from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
 
@@ -30,7 +31,7 @@ async def load(db: Database, name: str) -> StoredCursor | None:
         row = (
             await connection.execute(statement("recovery/event_cursor", "load_cursor"), {"name": name})
         ).one_or_none()
-    return None if row is None else StoredCursor(*row)
+    return None if row is None else record(StoredCursor, row)
 
 
 async def move(

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.invoice.states import OPEN
 from storage.postgres.database import Database
+from storage.postgres.rows import record
 from storage.postgres.statements import statement
-
-_OPEN = [str(state) for state in OPEN]
 
 
 @dataclass(frozen=True)
@@ -34,15 +32,14 @@ class Unfinished:
 
 async def unfinished(db: Database) -> Unfinished:
     """What waits, of all months."""
-    states = {"open": _OPEN}
     async with db.transaction(read_only=True) as connection:
-        open_invoices = await connection.execute(statement("recovery/recovery", "open_invoices"), states)
+        open_invoices = await connection.execute(statement("recovery/recovery", "open_invoices"))
         open_credit_notes = await connection.execute(statement("recovery/recovery", "open_credit_notes"))
         subscriptions = await connection.execute(statement("recovery/recovery", "blocked_subscriptions"))
-        periods = await connection.execute(statement("recovery/recovery", "unsettled_periods"), states)
+        periods = await connection.execute(statement("recovery/recovery", "unsettled_periods"))
         return Unfinished(
-            invoices=[Waiting(*row) for row in open_invoices],
-            credit_notes=[Waiting(*row) for row in open_credit_notes],
+            invoices=[record(Waiting, row) for row in open_invoices],
+            credit_notes=[record(Waiting, row) for row in open_credit_notes],
             subscriptions=list(subscriptions.scalars()),
             periods=list(periods.scalars()),
         )
@@ -51,9 +48,7 @@ async def unfinished(db: Database) -> Unfinished:
 async def oldest_open(db: Database) -> datetime | None:
     """When the oldest invoice was claimed that is not billed yet."""
     async with db.transaction(read_only=True) as connection:
-        found: datetime | None = (
-            await connection.execute(statement("recovery/recovery", "oldest_open"), {"open": _OPEN})
-        ).scalar_one()
+        found: datetime | None = (await connection.execute(statement("recovery/recovery", "oldest_open"))).scalar_one()
         return found
 
 

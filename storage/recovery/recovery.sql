@@ -1,15 +1,3 @@
--- name: instances_of_report
--- Of an invoice's claims, live or released: how many instances, and which of them the database does not know.
-SELECT count(*) AS instances,
-       count(*) FILTER (WHERE w.id IS NULL) AS missing,
-       (coalesce(array_agg(c.instance_id ORDER BY c.instance_id) FILTER (WHERE w.id IS NULL), '{}'))[1:5] AS examples
-FROM (
-    SELECT DISTINCT instance_id FROM claim WHERE invoice_id = :id AND NOT CAST(:released AS boolean)
-    UNION
-    SELECT DISTINCT instance_id FROM claim_history WHERE invoice_id = :id AND CAST(:released AS boolean)
-) AS c
-LEFT JOIN workspace_instance AS w ON w.id = c.instance_id;
-
 -- name: key_of_report
 SELECT key FROM invoice WHERE report_id = :report_id ORDER BY key LIMIT 1;
 
@@ -25,10 +13,6 @@ LIMIT :limit;
 -- name: lock_account
 SELECT currency FROM account WHERE attribution_id = :attribution_id FOR UPDATE;
 
--- name: lock_invoice
-SELECT id, state, resume_state, report_id, stripe_invoice_id, replaces_stripe_invoice_id, approved_amount
-FROM invoice WHERE key = :key FOR UPDATE;
-
 -- name: link
 -- It is in Stripe already: the next generation looks for it, and posts nothing under a key that may be unknown there.
 UPDATE invoice
@@ -42,7 +26,7 @@ SELECT id, key, state, written_off
 FROM invoice
 WHERE (billing_period, attribution_id, reason, subject) = (:period, :attribution_id, :reason, :subject)
   AND ordinal < :ordinal
-  AND state NOT IN ('voided', 'deleted');
+  AND state NOT IN ({dead});
 
 -- name: bury
 UPDATE invoice
@@ -100,15 +84,15 @@ ORDER BY l.line_no, u.instance_id, u.during;
 -- Something is still to be done for them: in any month, of any reason, or since a person wants them voided.
 SELECT key, state, attribution_id, billing_period
 FROM invoice
-WHERE state = ANY (CAST(:open AS text[]))
-   OR void_requested_at IS NOT NULL AND state NOT IN ('voided', 'deleted', 'paid')
+WHERE state IN ({open})
+   OR void_requested_at IS NOT NULL AND state NOT IN ({dead}) AND state <> 'paid'
 ORDER BY key;
 
 -- name: open_credit_notes
 SELECT n.key, n.state, i.attribution_id, i.billing_period
 FROM credit_note AS n
 JOIN invoice AS i ON i.id = n.invoice_id
-WHERE n.state IN ('requested', 'blocked')
+WHERE n.state IN ({pending_credits})
 ORDER BY n.key;
 
 -- name: blocked_subscriptions
@@ -121,11 +105,11 @@ UNION
 SELECT i.billing_period
 FROM invoice AS i
 LEFT JOIN period_summary AS s USING (billing_period)
-WHERE i.reason = 'period' AND (s.settled_at IS NULL OR i.claimed_at > s.settled_at OR i.state = ANY (CAST(:open AS text[])))
+WHERE i.reason = 'period' AND (s.settled_at IS NULL OR i.claimed_at > s.settled_at OR i.state IN ({open}))
 ORDER BY billing_period;
 
 -- name: oldest_open
-SELECT min(claimed_at) FROM invoice WHERE state = ANY (CAST(:open AS text[]));
+SELECT min(claimed_at) FROM invoice WHERE state IN ({open});
 
 -- name: rewind_cursor
 UPDATE stripe_event_cursor SET event_id = '' WHERE name = :name;

@@ -12,7 +12,7 @@ from billing.report.canonical import format_instant
 from billing.report.format import ReportHeader, ReportLine, encode_claim, encode_header
 from storage.invoices import invoices
 from storage.postgres.database import Database
-from storage.postgres.statements import statement
+from storage.reports import claims
 from storage.reports.store import ReportStore
 
 
@@ -35,9 +35,9 @@ def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:
 
 async def report_content(db: Database, record: InvoiceRecord, *, released: bool = False) -> AsyncGenerator[bytes, None]:
     """The lines of an invoice's report; `released`: from the claims that it held until it died."""
-    claims = sum(line.claims for line in await invoices.verify_against_claims(db, record.key, released=released))
-    yield encode_header(report_header(record, claims))
-    async with aclosing(invoices.claims_for_report(db, record.key, released=released)) as rows:
+    lines = await invoices.verify_against_claims(db, record.key, released=released)
+    yield encode_header(report_header(record, sum(line.claims for line in lines)))
+    async with aclosing(claims.claims_for_report(db, record.key, released=released)) as rows:
         async for row in rows:
             yield encode_claim(row)
 
@@ -72,10 +72,10 @@ async def _why(db: Database, record: InvoiceRecord, *, released: bool) -> str:
                 f"those of line {line.line_no} come to {found} microseconds, the line says {line.rated.duration_us}"
                 + (": some of it was billed otherwise before it was written off" if record.written_off else "")
             )
-    parameters = {"id": record.id, "released": released}
-    async with db.transaction(read_only=True) as connection:
-        row = (await connection.execute(statement("recovery/recovery", "instances_of_report"), parameters)).one()
-    if row.missing:
-        return f"{row.missing} of its instances are not in the database (import them again): {', '.join(row.examples)}"
+    known = await claims.instances_of_report(db, record.id, released=released)
+    if known.missing:
+        return (
+            f"{known.missing} of its instances are not in the database (import them again): {', '.join(known.examples)}"
+        )
     since = f" since its claims were released at {format_instant(record.voided_at)}" if record.voided_at else ""
-    return f"the workspace or project of one of its {row.instances} instances was changed{since}"
+    return f"the workspace or project of one of its {known.instances} instances was changed{since}"

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.attribution import PATTERN
@@ -16,6 +17,7 @@ from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.pricing.rating import DEFAULT_CLASS, RateCard, rate_credits
 from storage.postgres.database import Database
+from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
 
@@ -67,7 +69,7 @@ class ReleasedClaim:
 
 
 @dataclass(frozen=True)
-class Window:
+class SubscriptionWindow:
     """When an account had a subscription: `[since, until)`; `until` is none while it has."""
 
     stripe_subscription_id: str | None
@@ -82,7 +84,7 @@ class Standing:
     `outcomes`: (period, `below_minimum` or `blocked`, why).
     """
 
-    windows: tuple[Window, ...] = ()
+    windows: tuple[SubscriptionWindow, ...] = ()
     bill_after: datetime | None = None
     outcomes: tuple[tuple[str, str, str], ...] = ()
 
@@ -153,14 +155,14 @@ async def load_standing(
     floor = await connection.execute(statement("usage/explain", "bill_after"), {**whose, "bill_after": bill_after})
     outcomes = await connection.execute(statement("usage/explain", "outcomes"), whose)
     return Standing(
-        windows=tuple(Window(**row) for row in windows.mappings()),
+        windows=tuple(SubscriptionWindow(**row) for row in windows.mappings()),
         bill_after=floor.scalar_one_or_none(),
         outcomes=tuple((row.billing_period, row.outcome, row.reason) for row in outcomes),
     )
 
 
 def _explanation(
-    rows: Sequence[Any], released: tuple[ReleasedClaim, ...], standing: Standing, first_rate: datetime
+    rows: Sequence[Row[Any]], released: tuple[ReleasedClaim, ...], standing: Standing, first_rate: datetime
 ) -> Explanation:
     first = rows[0]
     intervals = tuple(_interval(row) for row in rows if row.ran is True)
@@ -185,23 +187,9 @@ def _explanation(
     )
 
 
-def _interval(row: Any) -> Interval:
+def _interval(row: Row[Any]) -> Interval:
     on = None
     if row.invoice_id is not None:
-        on = ClaimedOn(
-            invoice_id=row.invoice_id,
-            invoice_key=row.invoice_key,
-            invoice_state=InvoiceState(row.invoice_state),
-            invoice_reason=InvoiceReason(row.invoice_reason),
-            billing_period=row.billing_period,
-            stripe_invoice_id=row.stripe_invoice_id,
-            currency=row.currency,
-            line_no=row.line_no,
-            workspace_class=row.line_class,
-            rate_from=row.rate_from,
-            credits_per_minute=row.credits_per_minute,
-            price_per_credit=row.price_per_credit,
-            rated_as_default=row.rated_as_default,
-            credits=rate_credits(row.duration_us, row.credits_per_minute),
-        )
-    return Interval(row.since, row.until, row.duration_us, row.fate, on)
+        credits = rate_credits(row.duration_us, row.credits_per_minute)
+        on = record(ClaimedOn, row, workspace_class=row.line_class, credits=credits)
+    return record(Interval, row, on=on)

@@ -43,8 +43,8 @@ instance AS MATERIALIZED (
 ),
 claimed AS MATERIALIZED (
     SELECT c.instance_id, c.invoice_id, c.line_no, c.during,
-           CASE WHEN i.state IN ('voided', 'deleted') THEN 'written_off'
-                WHEN i.state IN ('billed', 'paid', 'uncollectible') THEN 'billed'
+           CASE WHEN i.state IN ({dead}) THEN 'written_off'
+                WHEN i.state IN ({billed}) THEN 'billed'
                 ELSE 'open'
            END AS fate
     FROM chosen

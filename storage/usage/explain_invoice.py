@@ -80,7 +80,9 @@ async def account_usage(
         statement("usage/explain", "account_in_period"),
         {"attribution_id": attribution_id, "start": start, "end": end, **judging(now, bill_after, first_rate)},
     )
-    (_, _, runtime_us), *fates = (tuple(row) for row in rows)
-    if (total := sum(duration_us for _, _, duration_us in fates)) != runtime_us:
-        raise MismatchError(f"{attribution_id} used {runtime_us} us, its fates come to {total} us: this is a bug")
-    return AccountUsage(runtime_us, tuple(fates))
+    runtime, *fates = rows
+    if (total := sum(row.duration_us for row in fates)) != runtime.duration_us:
+        raise MismatchError(
+            f"{attribution_id} used {runtime.duration_us} us, its fates come to {total} us: this is a bug"
+        )
+    return AccountUsage(runtime.duration_us, tuple((row.fate, row.invoice_key, row.duration_us) for row in fates))

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.usage.rows import InstanceRow, RowFault
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
+from storage.postgres.tuning import tune
 
 _COLUMNS = (
     "line",
@@ -55,7 +56,7 @@ async def upsert_instances(db: Database, rows: Sequence[InstanceRow]) -> UpsertR
     if not batch:
         return UpsertResult(0, 0, 0, faults, [])
     async with db.transaction() as connection:
-        await connection.execute(statement("claims/claims", "tune"))
+        await tune(connection)
         await connection.execute(statement("usage/instances", "create_batch"))
         columns = {name: [getattr(row, name) for row in batch] for name in _COLUMNS}
         await connection.execute(statement("usage/instances", "fill_batch"), columns)

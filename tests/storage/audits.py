@@ -13,6 +13,7 @@ from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import RateCard
 from storage.audit.checks import run_database_check
+from storage.audit.parameters import CheckInput
 from storage.audit.runs import CheckRecord, audit_findings, begin_audit
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import move_invoice, record_draft, record_report
@@ -53,17 +54,8 @@ async def audit(
     audit_id = f"audit-{next(_NUMBERS)}"
     scope = AuditScope(period, attribution_id)
     await begin_audit(db, audit_id, scope, STUCK_AFTER)
-    record = await run_database_check(
-        db,
-        audit_id,
-        check,
-        scope,
-        stuck_after=STUCK_AFTER,
-        bill_after=bill_after,
-        rate_card=rate_card,
-        now=now or datetime.now(UTC),
-        **more,
-    )
+    given = CheckInput(audit_id, check, scope, STUCK_AFTER, bill_after, rate_card, now=now or datetime.now(UTC), **more)
+    record = await run_database_check(db, given)
     findings = [finding async for _, finding in audit_findings(db, audit_id)]
     assert record.discrepancies == len(findings)
     assert {finding.kind for finding in findings} <= set(Kind)

@@ -9,6 +9,7 @@ import pytest
 from billing.audit.checks import AuditScope, Check
 from billing.invoice.states import InvoiceState
 from storage.audit.checks import run_database_check
+from storage.audit.parameters import CheckInput
 from storage.audit.runs import load_audit
 from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
@@ -145,9 +146,8 @@ async def test_a_later_try_forgets_what_an_earlier_one_found(db: Database) -> No
     assert first.discrepancies == len(found) == 2
     [[audit_id]] = await fetch(db, "SELECT id FROM audit_run ORDER BY started_at DESC LIMIT 1")
     await execute(db, "UPDATE invoice SET amount = amount - 1 WHERE key = :key", key=A)
-    again = await run_database_check(
-        db, audit_id, I, AuditScope(), stuck_after=STUCK_AFTER, bill_after=None, rate_card=CARD, now=may(40),
-    )  # fmt: skip
+    given = CheckInput(audit_id, I, AuditScope(), STUCK_AFTER, bill_after=None, rate_card=CARD, now=may(40))
+    again = await run_database_check(db, given)
     assert again.discrepancies == 1
     kept = await load_audit(db, audit_id)
     assert kept is not None

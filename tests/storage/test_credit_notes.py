@@ -13,8 +13,9 @@ from billing.invoice.key import CreditNoteKey
 from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
 from storage.invoices import credit_notes as store
-from storage.invoices.credit_notes import CreditNoteRecord, StripeCreditNote
+from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.invoices import load_invoice, move_invoice, record_draft
+from storage.invoices.stripe_credit_notes import StripeCreditNote, bring_in_step, invoice_of_stripe
 from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, card, instance, may, scope
 
@@ -172,15 +173,15 @@ async def test_what_people_do_in_stripe_is_taken_over(db: Database, invoice: str
     await store.block_credit_note(db, ours.key, "an answer that was lost")
     listed = [of_stripe("cn_ours", 500, ours.key), of_stripe("cn_hand"), of_stripe("cn_gone", voided_at=may(34))]
     for _ in range(2):
-        assert await store.bring_in_step(db, "in_1", listed) == KEY
+        assert await bring_in_step(db, "in_1", listed) == KEY
         assert await seen(db) == {
             "ours": (S.ISSUED, "cn_ours", 500),
             "cn_hand": (S.ISSUED, "cn_hand", 100),
             "cn_gone": (S.VOIDED, "cn_gone", 100),
         }
     voided = [of_stripe("cn_ours", 500, ours.key, may(35)), of_stripe("cn_hand", voided_at=may(35))]
-    await store.bring_in_step(db, "in_1", voided)
-    await store.bring_in_step(db, "in_1", listed)  # an older list
+    await bring_in_step(db, "in_1", voided)
+    await bring_in_step(db, "in_1", listed)  # an older list
     assert {state for state, *_ in (await seen(db)).values()} == {S.VOIDED}
     await credit(db, of_amount(14880))
     again, made = await store.request_credit(db, KEY, of_amount(500, "ours"))
@@ -195,14 +196,14 @@ async def test_a_blocked_one_is_withdrawn_and_comes_back_if_stripe_has_it_after_
     await store.withdraw_credit_note(db, key)
     assert await seen(db) == {"big": (S.VOIDED, None, 14880)}
     await credit(db, of_amount(1))
-    await store.bring_in_step(db, "in_1", [of_stripe("cn_late", 14880, key)])
+    await bring_in_step(db, "in_1", [of_stripe("cn_late", 14880, key)])
     assert (await seen(db))["big"] == (S.ISSUED, "cn_late", 14880)
 
 
 async def test_a_foreign_invoice_is_ignored(db: Database, invoice: str) -> None:
-    assert await store.invoice_of_stripe(db, "in_1") == KEY
-    assert await store.invoice_of_stripe(db, "in_other") is None
-    assert await store.bring_in_step(db, "in_other", [of_stripe("cn_1")]) is None
+    assert await invoice_of_stripe(db, "in_1") == KEY
+    assert await invoice_of_stripe(db, "in_other") is None
+    assert await bring_in_step(db, "in_other", [of_stripe("cn_1")]) is None
     assert await notes(db) == []
 
 
@@ -214,7 +215,7 @@ async def test_two_in_stripe_of_one_key_are_both_told_and_a_lost_row_comes_back(
         of_stripe("cn_3", 7, "elsewhere/credit/x"),
     ]
     for _ in range(2):
-        await store.bring_in_step(db, "in_1", listed)
+        await bring_in_step(db, "in_1", listed)
         assert {name: stripe_id for name, (_, stripe_id, _) in (await seen(db)).items()} == {
             "once": "cn_1",
             "cn_2": "cn_2",

@@ -12,9 +12,7 @@ from billing.report.format import ReportClaim
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import (
     LineClaims,
-    UnknownInvoiceError,
     block_invoice,
-    claims_for_report,
     list_invoices,
     load_invoice,
     move_invoice,
@@ -25,7 +23,9 @@ from storage.invoices.invoices import (
     unsettled_keys,
     verify_against_claims,
 )
+from storage.invoices.locked import UnknownInvoiceError
 from storage.postgres.database import Database
+from storage.reports.claims import claims_for_report
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, claimed, fetch, instance, june, may, scope
 
 S = InvoiceState

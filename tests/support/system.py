@@ -36,6 +36,7 @@ from reconciliation.event_routing import ENABLED_EVENTS
 from starter.webhook.handler import PATH, Webhook
 from storage.accounts import accounts
 from storage.audit.checks import run_database_check
+from storage.audit.parameters import CheckInput
 from storage.audit.runs import audit_findings, begin_audit
 from storage.invoices import invoices
 from storage.postgres.database import Database
@@ -210,11 +211,11 @@ async def discrepancies(system: System) -> list[Finding]:
     await begin_audit(system.db, "in-the-end", scope, stuck_after)
     for check in DATABASE_CHECKS:
         if check is not Check.NOTHING_STUCK:
-            await run_database_check(
-                system.db, "in-the-end", check, scope, stuck_after=stuck_after, bill_after=system.settings.bill_after,
-                rate_card=load_rate_card(system.settings.rate_card), now=datetime.now(UTC),
-                zone=system.settings.zone,
+            given = CheckInput(
+                "in-the-end", check, scope, stuck_after, bill_after=system.settings.bill_after,
+                rate_card=load_rate_card(system.settings.rate_card), now=datetime.now(UTC), zone=system.settings.zone,
             )  # fmt: skip
+            await run_database_check(system.db, given)
     found = [finding async for _, finding in audit_findings(system.db, "in-the-end")]
     return [finding for finding in found if finding.kind not in _CORRECTED]
 

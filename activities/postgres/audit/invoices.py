@@ -28,6 +28,7 @@ from reconciliation.comparison import KnownInvoices, compare_again_after, in_mot
 from settings import Settings
 from storage.audit import stripe as store
 from storage.audit.stripe import StagedInvoice
+from storage.invoices.records import invoices_of_stripe
 from storage.postgres.database import Database
 
 _SUSPECTS_A_PAGE = 20
@@ -110,7 +111,7 @@ class InvoiceAuditActivities:
 async def _known(db: Database, found: Sequence[StripeInvoiceFacts]) -> KnownInvoices:
     keys = {named(facts, stripe_metadata.INVOICE) for facts in found}
     ids = {facts.stripe_invoice_id for facts in found}
-    records = await store.invoices_of_stripe(db, keys, ids)
+    records = await invoices_of_stripe(db, keys, ids)
     accounts = {named(facts, stripe_metadata.ATTRIBUTION_ID) for facts in found}
     customers = {facts.stripe_customer_id for facts in found if facts.stripe_customer_id}
     return KnownInvoices(records, *await store.known_accounts(db, accounts, customers))

@@ -17,7 +17,7 @@ from billing.report.format import parse_report_id
 from reconciliation.books import check_claim, check_header, check_no_more_claims
 from storage.invoices import invoices
 from storage.postgres.database import Database
-from storage.reports.reported_invoices import claims_of
+from storage.reports.claims import claims_of
 from storage.reports.store import ReportStore
 
 _AT_ONCE = 4

@@ -33,9 +33,10 @@ from settings import Settings
 from storage.audit import runs as audits
 from storage.audit import stripe as audit_stripe
 from storage.audit.checks import run_database_check
+from storage.audit.parameters import CheckInput
 from storage.audit.runs import CheckRecord
+from storage.invoices.records import reported_invoices
 from storage.postgres.database import Database
-from storage.reports.reported_invoices import reported_invoices
 from storage.reports.store import ReportStore
 
 _REPORTS_A_PAGE = 200
@@ -75,11 +76,10 @@ class AuditActivities:
     async def check_database(self, order: CheckOrder) -> CheckOutcome:
         """One of the checks that need Postgres alone."""
         async with step():
-            made = await run_database_check(
-                self._db,
-                order.audit.audit_id,
-                Check(order.check),
-                scope_of(order.audit),
+            given = CheckInput(
+                audit_id=order.audit.audit_id,
+                check=Check(order.check),
+                scope=scope_of(order.audit),
                 stuck_after=order.audit.stuck_after or self._settings.stuck_after,
                 bill_after=self._settings.bill_after,
                 rate_card=self._rate_card,
@@ -87,7 +87,7 @@ class AuditActivities:
                 zone=self._settings.zone,
                 policy=policy_of(self._settings),
             )
-            return _outcome(made)
+            return _outcome(await run_database_check(self._db, given))
 
     @activity.defn(name=Activities.CHECK_REPORTS)
     async def check_reports(self, page: AuditPage) -> PageAudited:

@@ -9,7 +9,7 @@ from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.report.canonical import format_decimal
 from starter.cli.output import when
-from storage.usage.explain import ClaimedOn, Explanation, Interval, Standing, Window
+from storage.usage.explain import ClaimedOn, Explanation, Interval, Standing, SubscriptionWindow
 
 FATES = {
     "billed": "billed",
@@ -88,7 +88,7 @@ def _covering(standing: Standing, interval: Interval) -> str:
     return "No subscription covers all of it, as is known now: credit the customer."
 
 
-def _window(window: Window) -> str:
+def _window(window: SubscriptionWindow) -> str:
     name = f"subscription {window.stripe_subscription_id}" if window.stripe_subscription_id else "a subscription"
     until = f" until {when(window.until)}" if window.until else " on"
     return f"{name}, from {when(window.since)}{until}"

@@ -1,0 +1,24 @@
+-- name: amendable
+-- Drafts that wait by their policy: usage that has come since can still be put on them.
+SELECT key
+FROM invoice
+WHERE billing_period = :period
+  AND attribution_id > :after
+  AND (CAST(:through AS text) IS NULL OR attribution_id <= :through)
+  AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
+  AND state = 'draft'
+  AND finalization <> 'at_once'
+  AND approved_amount IS NULL
+ORDER BY key;
+
+-- name: amend
+UPDATE invoice
+SET amount = :amount, credits = :credits, rate_card_digest = :rate_card_digest,
+    revision = revision + 1, report_id = NULL,
+    state = CASE WHEN :brake = '' THEN 'claimed' ELSE 'blocked' END,
+    resume_state = CASE WHEN :brake <> '' THEN 'claimed' END,
+    blocked_kind = CASE WHEN :brake <> '' THEN 'limit' END,
+    blocked_reason = nullif(:brake, ''),
+    blocked_since = CASE WHEN :brake <> '' THEN now() END,
+    updated_at = now()
+WHERE id = :id;

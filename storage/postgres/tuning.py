@@ -1,0 +1,12 @@
+"""PostgreSQL's settings for statements over whole pages of rows."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.postgres.statements import statement
+
+
+async def tune(connection: AsyncConnection) -> None:
+    """Have the transaction's statements planned for what each is given, and not compiled."""
+    await connection.execute(statement("postgres/tuning", "tune"))

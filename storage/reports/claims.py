@@ -1,0 +1,53 @@
+"""The claims of an invoice, live or released, as its report itemises them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+from billing.report.format import ReportClaim
+from storage.postgres.database import Database
+from storage.postgres.rows import reader, record
+from storage.postgres.statements import statement
+
+_ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class ReportedInstances:
+    """How many instances an invoice's claims are of. Postgres lacks `missing` of them; `examples`: at most five."""
+
+    instances: int
+    missing: int
+    examples: list[str]
+
+
+def claims_for_report(db: Database, key: str, *, released: bool = False) -> AsyncGenerator[ReportClaim, None]:
+    """The invoice's live claims, or those `released`, as its report itemises them, streamed in the report's order."""
+    return _stream(db, "released_for_report" if released else "claims_for_report", {"key": key})
+
+
+def claims_of(db: Database, invoice_id: int) -> AsyncGenerator[ReportClaim, None]:
+    """The invoice's claims in its report's order, streamed; what only describes an instance is left out."""
+    return _stream(db, "claims_of", {"id": invoice_id})
+
+
+async def _stream(db: Database, name: str, parameters: dict[str, Any]) -> AsyncGenerator[ReportClaim, None]:
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.stream(
+            statement("reports/claims", name), parameters, execution_options={"yield_per": _ROWS_AT_ONCE}
+        )
+        read = reader(ReportClaim, rows.keys())
+        async for partition in rows.partitions():
+            for row in partition:
+                yield read(row)
+
+
+async def instances_of_report(db: Database, invoice_id: int, *, released: bool) -> ReportedInstances:
+    """The instances of the invoice's live claims, or of those `released`."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("reports/claims", "instances_of_report"), {"id": invoice_id, "released": released}
+        )
+        return record(ReportedInstances, found.one())

@@ -1,0 +1,42 @@
+-- name: claims_for_report
+{reported}
+JOIN claim AS c ON c.invoice_id = i.id
+{in_order};
+
+-- name: released_for_report
+{reported}
+JOIN claim_history AS c ON c.invoice_id = i.id
+{in_order};
+
+-- name: reported
+SELECT c.line_no, c.instance_id, w.workspace_id, w.project_id, lower(c.during) AS start,
+       upper(c.during) AS "end"
+FROM invoice AS i
+
+-- name: in_order
+LEFT JOIN workspace_instance AS w ON w.id = c.instance_id
+WHERE i.key = :key
+ORDER BY c.instance_id, lower(c.during)
+
+-- name: claims_of
+-- Live or released, as its report itemises them.
+SELECT line_no, instance_id, NULL AS workspace_id, NULL AS project_id, lower(during) AS start,
+       upper(during) AS "end"
+FROM (
+    SELECT line_no, instance_id, during FROM claim WHERE invoice_id = :id
+    UNION ALL
+    SELECT line_no, instance_id, during FROM claim_history WHERE invoice_id = :id
+) AS claims
+ORDER BY instance_id, lower(during);
+
+-- name: instances_of_report
+-- Of an invoice's claims, live or released: how many instances, and which of them the database does not know.
+SELECT count(*) AS instances,
+       count(*) FILTER (WHERE w.id IS NULL) AS missing,
+       (coalesce(array_agg(c.instance_id ORDER BY c.instance_id) FILTER (WHERE w.id IS NULL), '{}'))[1:5] AS examples
+FROM (
+    SELECT DISTINCT instance_id FROM claim WHERE invoice_id = :id AND NOT CAST(:released AS boolean)
+    UNION
+    SELECT DISTINCT instance_id FROM claim_history WHERE invoice_id = :id AND CAST(:released AS boolean)
+) AS c
+LEFT JOIN workspace_instance AS w ON w.id = c.instance_id;
