@@ -1,13 +1,16 @@
-"""Registered names: histories hold them, so none may depend on how a class or function is called in Python."""
+"""Registered names, which histories hold, depend on no class or function; a class name means one thing."""
 
 from __future__ import annotations
 
 import ast
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 from contracts.names import Activities, Queries, Signals, Workflows
-from tests.architecture.sources import ROOT, files
+from tests.architecture.sources import MODULES, ROOMS, ROOT, files
+
+# The emulator is a product of its own; devstack runs both.
+PRODUCT = [room for room in (*ROOMS, *MODULES) if room not in ("stripe_emulator", "devstack")]
 
 
 def _constants(holder: type) -> dict[str, str]:
@@ -49,3 +52,13 @@ def test_every_signal_and_query_has_a_name() -> None:
 def test_names_are_unique() -> None:
     for holder in (Activities, Workflows, Signals, Queries):
         assert all(count == 1 for count in Counter(_constants(holder).values()).values())
+
+
+def test_no_two_classes_of_the_product_share_a_name() -> None:
+    defined: dict[str, list[Path]] = defaultdict(list)
+    for room in PRODUCT:
+        for path in files(room):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    defined[node.name].append(path.relative_to(ROOT))
+    assert {name: paths for name, paths in defined.items() if len(paths) > 1} == {}
