@@ -76,7 +76,10 @@ class Adopted:
 async def adopt_invoice(
     db: Database, scope: ClaimScope, card: RateCard, report: StoredReport, theirs: AdoptableInvoice, *, its_own: bool
 ) -> bool:
-    """Make Postgres have the invoice that Stripe has, with the claims of its report; False when it has it already.
+    """Make Postgres have the invoice that Stripe has, with the claims of its report.
+
+    Returns False if Postgres had it before, or knows better. For the invoice's own workflow (`its_own`), which is to
+    load it again, an invoice that has this report already counts as adopted.
 
     It is `claimed` then, or a `draft` if it was one, and its own workflow does the rest, looking before it posts; one
     that is void in Stripe is `voided`. `scope` is that of the report's invoice. What an invoice of this key claimed
@@ -95,11 +98,11 @@ async def adopt_invoice(
             raise AdoptionRefusedError(f"no account {header.attribution_id}: `perdure accounts sync`, then once more")
         ours = await find_locked(connection, header.invoice_key)
         decision = decide(ours, report.report_id, theirs, its_own=its_own)
-        if decision is Decision.LEAVE:
-            return False
         if decision is Decision.LINK and ours is not None:
             await _link(connection, ours, theirs)
-            return False
+        if decision in (Decision.LEAVE, Decision.LINK):
+            # Its own workflow names another report than Postgres knew: a try whose answer was lost has adopted it.
+            return its_own and ours is not None and ours.report_id == report.report_id
         await _forget(connection, header, ours)
         await _gather(connection, scope, card, report)
         draft = await _draft(connection, scope, card, header, None if ours is None else ours.id)

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from activities.postgres.recovery import RecoveryActivities
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
+from billing.pricing.rate_card import load_rate_card
 from contracts.messages.invoices import ApproveInvoice, RebuildInvoice
-from contracts.names import Updates
+from contracts.messages.recovery import AdoptReport
+from contracts.names import STRIPE_QUEUE, Updates
 from storage.accounts import policies
 from temporal.decisions import decide
 from tests.e2e.test_policies import edited
@@ -115,6 +118,39 @@ async def test_nobody_recovers_and_the_period_is_run_with_more_usage(
     assert await live(system) == charged
     june = await system.run_period(JUNE)
     assert june.progress.totals == {"billed": {"usd": 2 * DAY_CENTS}}
+
+
+async def test_a_take_over_whose_answer_was_lost_is_made_again(system: System, backup: Backup) -> None:
+    """The worker dies after it has taken the invoice over: its next try leads to the same end."""
+    key = await one_day(system, "team:answerless")
+    await backup.take()
+    await system.run_period(MAY)
+    billed = await system.invoice(key)
+    assert billed.report_id is not None
+    assert billed.stripe_invoice_id is not None
+
+    await backup.restore()
+    await system.add_instance("answerless-late", "team:answerless", "2022-05-10T10:00", "2022-05-11T10:00", "xl")
+    await lose_temporal(system)
+    await system.stop(STRIPE_QUEUE)
+    await system.start_period(MAY)
+
+    async def reported() -> bool:
+        return bool(found := await system.invoices()) and found[0].report_id is not None
+
+    await until(reported)
+    recovery = RecoveryActivities(system.db, system.reports, load_rate_card(system.settings.rate_card), system.settings)
+    order = AdoptReport(
+        invoice_key=key,
+        report_id=billed.report_id,
+        stripe_invoice_id=billed.stripe_invoice_id,
+        stripe_customer_id=billed.stripe_customer_id,
+        status="open",
+    )
+    assert (await recovery.adopt(order, its_own=True)).adopted
+    await system.start(STRIPE_QUEUE)
+    again = await system.until_state(key, InvoiceState.BILLED)
+    assert (again.stripe_invoice_id, again.amount) == (billed.stripe_invoice_id, DAY_CENTS)
 
 
 async def _of_amount(system: System, key: str, amount: int) -> InvoiceRecord | None:
