@@ -56,14 +56,16 @@ async def main() -> int:
         # Judged only as a whole: one scenario alone reaches few activities.
         problems = recording.problems() if not given.scenario else [r.error for r in recording.runs.values() if r.error]
         points = recording.points if given.all or given.point else recording.distinct()
-        wanted = [(name, (point,)) for name, point in points if name in names and _is_wanted(point, given)]
+        chosen = [(name, point) for name, point in points if name in names and _is_wanted(point, given)]
         print(
-            f"{len(wanted)} crash points in {len(names)} scenarios, of {len(recording.writing)} steps that write",
+            f"{len(chosen)} crash points in {len(names)} scenarios, of {len(recording.writing)} steps that write",
             flush=True,
         )
         if given.list:
-            print(*(f"{name}: {point}" for name, (point,) in wanted), sep="\n")
+            print(*(f"{name}: {point}" for name, point in chosen), sep="\n")
             return _told(problems)
+        wanted: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in names]
+        wanted += [(name, (point,)) for name, point in chosen]
         done = 0
 
         def tell(verdict: Verdict) -> None:
@@ -83,15 +85,17 @@ async def main() -> int:
 def _summary(recording: Recording, verdicts: list[Verdict], seconds: float) -> None:
     print("| step | points | killed | failed | not met |\n| --- | --- | --- | --- | --- |")
     for step in sorted(recording.writing):
-        own = [verdict for verdict in verdicts if step_of(verdict.points[0]) == step]
+        own = [verdict for verdict in verdicts if verdict.points and step_of(verdict.points[0]) == step]
         missed = sum(bool(verdict.missed) for verdict in own)
         failed = sum(bool(verdict.problems) for verdict in own)
         print(f"| `{step}` | {len(own)} | {len(own) - missed} | {failed} | {missed} |")
-    missed = sum(bool(verdict.missed) for verdict in verdicts)
-    failed = sum(bool(verdict.problems) for verdict in verdicts)
+    killed = [verdict for verdict in verdicts if verdict.points]
+    missed = sum(bool(verdict.missed) for verdict in killed)
+    failed = sum(bool(verdict.problems) for verdict in killed)
+    unlike = sum(bool(verdict.problems) for verdict in verdicts) - failed
     print(
-        f"{len(verdicts)} crash points in {seconds:.0f} s: {len(verdicts) - missed} killed, {failed} failed, "
-        f"{missed} not met this time"
+        f"{len(killed)} crash points in {seconds:.0f} s: {len(killed) - missed} killed, {failed} failed, "
+        f"{missed} not met this time; {len(verdicts) - len(killed)} scenarios undisturbed again, {unlike} failed"
     )
 
 

@@ -44,7 +44,7 @@ READ_ONLY = frozenset(
 
 @dataclass
 class Verdict:
-    """What became of a scenario with kills at some points."""
+    """What became of a scenario with kills at some points. `points` is empty: it was undisturbed."""
 
     scenario: str
     points: tuple[str, ...]
@@ -53,8 +53,9 @@ class Verdict:
 
     def __str__(self) -> str:
         what = "ok" if not self.problems else "FAILED"
+        where = ", ".join(self.points) or "undisturbed"
         missed = f" (not met: {', '.join(self.missed)})" if self.missed else ""
-        return "\n    ".join([f"{what} {self.scenario}: {', '.join(self.points)}{missed}", *self.problems])
+        return "\n    ".join([f"{what} {self.scenario}: {where}{missed}", *self.problems])
 
 
 @dataclass

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -60,7 +59,7 @@ class Outcome:
 
     killed: list[str]
     points: list[str]
-    books: dict[str, Any]
+    books: dict[str, list[str]]
     faults: list[str]
     ran: set[str]
     registered: set[str]
@@ -156,9 +155,9 @@ async def play(ground: Ground, scenario: Scenario, points: Iterable[str] = ()) -
     folder = ground.folder / f"stage-{ground.stages}"
     folder.mkdir()
     points = tuple(points)
-    patience = PATIENCE.set(2.0 + len(points) / 4)
+    patience = PATIENCE.set(4.0 + len(points) / 2)
     log, error = Log(folder / "log.jsonl"), ""
-    found: dict[str, Any] = {}
+    found: dict[str, list[str]] = {}
     faults: list[str] = []
     try:
         async with _stage(ground, scenario, points, folder, log) as stage:
