@@ -88,13 +88,16 @@ class Stage:
 
         One that was killed may find what it had started still under way, and asks the person to come back.
         """
-        killed, tries = 0, 0
-        while status := await (await self._start(arguments, {})).status:
-            killed += status == -signal.SIGKILL
-            tries += status != -signal.SIGKILL
-            assert killed, f"perdure {arguments}: {self.output()}"
-            assert tries < 10, f"perdure {arguments}: {self.output()}"
-            await asyncio.sleep(tries)
+        killed = False
+
+        async def done() -> bool:
+            nonlocal killed
+            while (status := await (await self._start(arguments, {})).status) == -signal.SIGKILL:
+                killed = True
+            assert killed or status == 0, f"perdure {arguments}: {self.output()}"
+            return status == 0
+
+        await until(done)
 
     async def close(self) -> None:
         for watch in self._watches:

@@ -39,7 +39,6 @@ from stripe_emulator import __main__ as emulator
 _PATIENCE = {
     "STRIPE_STEP": timedelta(seconds=4),
     "HEARTBEAT": timedelta(seconds=3),
-    "AUDIT_PATIENCE": timedelta(seconds=30),
 }
 _HEARTBEAT_EVERY = 0.5
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG

@@ -31,7 +31,7 @@ from storage.audit.runs import audit_findings
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 from tests.support.rest import until_rested
-from tests.support.system import GIVE_UP_SECONDS, System, running_system
+from tests.support.system import GIVE_UP_SECONDS, PATIENCE, System, running_system
 
 MAY = "2022-05"
 S = InvoiceState
@@ -127,7 +127,7 @@ async def audited(system: System, **order: Any) -> Audited:
 async def ended(system: System, handle: Any) -> Audited:
     """A running audit to its end."""
     try:
-        outcome: AuditOutcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
+        outcome: AuditOutcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS * PATIENCE.get())
         completed = True
     except WorkflowFailureError as error:
         if not isinstance(error.cause, ApplicationError):

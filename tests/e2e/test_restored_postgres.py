@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from activities.postgres.recovery import RecoveryActivities
+from activities.postgres.adopter import Adopter
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
@@ -139,7 +139,7 @@ async def test_a_take_over_whose_answer_was_lost_is_made_again(system: System, b
         return bool(found := await system.invoices()) and found[0].report_id is not None
 
     await until(reported)
-    recovery = RecoveryActivities(system.db, system.reports, load_rate_card(system.settings.rate_card), system.settings)
+    adopter = Adopter(system.db, system.reports, load_rate_card(system.settings.rate_card), system.settings)
     order = AdoptReport(
         invoice_key=key,
         report_id=billed.report_id,
@@ -147,7 +147,7 @@ async def test_a_take_over_whose_answer_was_lost_is_made_again(system: System, b
         stripe_customer_id=billed.stripe_customer_id,
         status="open",
     )
-    assert (await recovery.adopt(order, its_own=True)).adopted
+    assert (await adopter.adopt(order, its_own=True)).adopted
     await system.start(STRIPE_QUEUE)
     again = await system.until_state(key, InvoiceState.BILLED)
     assert (again.stripe_invoice_id, again.amount) == (billed.stripe_invoice_id, DAY_CENTS)

@@ -18,7 +18,7 @@ from storage.invoices import invoices as store
 from temporal.decisions import approve_period, decide
 from tests.e2e.test_faults import one_day
 from tests.e2e.test_policies import DAY, MAY, account, approve, edited, void
-from tests.support.system import until
+from tests.support.system import PATIENCE, until
 
 
 async def paid(stage: Stage) -> None:
@@ -189,7 +189,7 @@ async def held(stage: Stage) -> None:
 
     hold = await until(there)
     await approve_period(system.client, MAY, hold.totals, "ann")
-    await asyncio.wait_for(period.result(), 120)
+    await asyncio.wait_for(period.result(), 60 * PATIENCE.get())
     await stage.rest()
 
 

@@ -7,9 +7,12 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import text
 
+from billing.audit.checks import STRIPE_CHECKS, Check
+from billing.invoice.key import InvoiceKey
 from billing.invoice.states import InvoiceState
 from campaigns.crash.stage import Scenario, Stage
 from temporal.recovery import adopt_invoices
+from temporal.start import retry_invoice
 from tests.e2e import audits
 from tests.support.rest import unheard
 from tests.support.system import System, at
@@ -32,20 +35,20 @@ async def audited(stage: Stage) -> None:
     assert len(found.findings) == 4, found.findings
     kept.rename(_reports(system) / lost)
     await system.admin("webhook_faults", method="DELETE")
-    await audits.catch_up(system)
+    # The period's summary is written when its last draft is gone: the void is in it.
+    await retry_invoice(system.client, InvoiceKey.parse(they["voided"].key))
     await system.until_state(they["voided"].key, InvoiceState.VOIDED)
+    await audits.catch_up(system)
     await system.until_state(they["deleted"].key, InvoiceState.DELETED)
     await stage.rest()
 
 
 async def unaudited(stage: Stage) -> None:
-    """The report store is away for longer than an audit waits: that check is not made."""
+    """Stripe refuses to list the invoices and the credit notes of one account: those checks are not made."""
     system = stage.system
-    await audits.bill(system, "away")
-    kept = _reports(system).rename(_reports(system).with_name("away"))
-    found = await audits.audited(system)
-    assert list(found.outcome.not_made) == ["reports"], found.outcome
-    kept.rename(_reports(system))
+    await system.add_account("team:nobody", ("2022-05-01", None), customer="cus_nobody")
+    found = await audits.audited(system, attribution_id="team:nobody")
+    assert set(found.outcome.not_made) == {*STRIPE_CHECKS, Check.CREDIT_NOTES}, found.outcome
     await stage.rest()
 
 
@@ -85,7 +88,7 @@ async def _lose(stage: Stage) -> None:
 _QUICK = {"audit_settle_seconds": "0", "events_settle_seconds": "0"}
 SCENARIOS = (
     Scenario("audited", audited, _QUICK),
-    Scenario("unaudited", unaudited, _QUICK, like="audited"),
+    Scenario("unaudited", unaudited, _QUICK),
     Scenario("adopted", adopted),
     Scenario("claimed-anew", claimed_anew),
 )
