@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from campaigns.crash.campaign import Recording, Verdict, kill, record
+from campaigns.crash.campaign import JOBS, Recording, Verdict, kill, record
 from campaigns.crash.points import step_of
 from campaigns.crash.scenarios import SCENARIOS
 from campaigns.crash.stage import Ground, prepared
@@ -116,7 +116,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scenario", action="append", choices=sorted(SCENARIOS), help="this one alone; repeatable")
     parser.add_argument("--point", action="append", help="this point alone; repeatable")
     parser.add_argument("--step", action="append", help="this activity or command alone; repeatable")
-    parser.add_argument("--jobs", type=int, default=8, help="how many are played at the same time")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="how many are played at the same time")
     parser.add_argument("--all", action="store_true", help="the beginnings too that scenarios share with another one")
     parser.add_argument("--list", action="store_true", help="name the points and kill nothing")
     parser.add_argument("--verbose", action="store_true", help="a line for each point")

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
-from tests.crash.plain import Plain, without_stripe_ids
 
 from billing.invoice.states import DEAD
 from billing.report.format import parse_report_id
+from campaigns.crash.plain import Plain, without_stripe_ids
 from contracts import stripe_metadata
 from storage.schema.tables import METADATA
 from tests.support.system import System

@@ -12,6 +12,8 @@ from campaigns.crash.points import side_of, step_of
 from campaigns.crash.scenarios import SCENARIOS
 from campaigns.crash.stage import Ground, Outcome, Scenario, play
 
+JOBS = 8
+"""How many runs there are at the same time: for most of it they wait for a killed step's timeout."""
 _TRIES = 3
 """What runs at the same time comes in another order now and then: a point may not occur in each run."""
 
@@ -97,21 +99,21 @@ class Recording:
         return told
 
     def representative(self) -> dict[str, tuple[str, ...]]:
-        """A few points of each scenario, so that every step that writes is killed before and after a write of it."""
-        lacking = {(step, side) for step in self.writing for side in ("before", "after")}
-        chosen: dict[str, list[str]] = {}
-        # Scenarios that are alone in reaching a step first: few of them are needed then.
-        reached = {name: {step_of(point) for point in run.points} for name, run in self.runs.items()}
-        rare = {step: sum(step in steps for steps in reached.values()) for step in self.writing}
-        for name in sorted(self.runs, key=lambda name: min((rare[s] for s in reached[name]), default=99)):
-            for point in self.runs[name].points:
-                if (step_of(point), side_of(point)) in lacking:
-                    lacking.discard((step_of(point), side_of(point)))
-                    chosen.setdefault(name, []).append(point)
-        return {name: tuple(points) for name, points in chosen.items()}
+        """A point before and one after a write of each step, spread evenly over the scenarios.
+
+        Each kill is waited for: the run with the most of them takes the longest.
+        """
+        firsts: dict[tuple[str, str], dict[str, str]] = {}
+        for name, point in self.points:
+            firsts.setdefault((step_of(point), side_of(point)), {}).setdefault(name, point)
+        chosen: dict[str, list[str]] = {name: [] for name in self.runs}
+        for reached in sorted(firsts.values(), key=len):  # where there is no choice first
+            fewest = min(reached, key=lambda name: len(chosen[name]))
+            chosen[fewest].append(reached[fewest])
+        return {name: tuple(points) for name, points in chosen.items() if points}
 
 
-async def record(ground: Ground, scenarios: Iterable[Scenario] = SCENARIOS.values(), jobs: int = 4) -> Recording:
+async def record(ground: Ground, scenarios: Iterable[Scenario] = SCENARIOS.values(), jobs: int = JOBS) -> Recording:
     """Play them undisturbed."""
     several = asyncio.Semaphore(jobs)
 
@@ -128,7 +130,7 @@ async def kill(
     ground: Ground,
     recording: Recording,
     wanted: Sequence[tuple[str, tuple[str, ...]]],
-    jobs: int = 4,
+    jobs: int = JOBS,
     tell: Callable[[Verdict], None] = lambda _: None,
 ) -> list[Verdict]:
     """Play each scenario once for each of its sets of points, killed at those."""

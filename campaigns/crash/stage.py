@@ -46,6 +46,8 @@ class Ground:
     databases: Databases
     fleet: Fleet
     folder: Path
+    template: str
+    """A database with all tables."""
     stages: int = 0
 
     def temporal(self) -> AbstractAsyncContextManager[Client]:
@@ -190,7 +192,7 @@ async def _perform(scenario: Scenario, stage: Stage) -> None:
 async def _stage(
     ground: Ground, scenario: Scenario, points: tuple[str, ...], folder: Path, log: Log
 ) -> AsyncIterator[Stage]:
-    url = await ground.databases.create(await ground.databases.template("campaigns.crash", upgrade))
+    url = await ground.databases.create(ground.template)
     try:
         async with (
             ground.temporal() as client,
@@ -279,7 +281,8 @@ async def prepared(databases: Databases, folder: Path) -> AsyncIterator[Ground]:
     """Everything that stages share."""
     temporals = Temporals(folder)
     async with running_fleet() as fleet:
+        template = await databases.template("campaigns.crash", upgrade)
         try:
-            yield Ground(temporals, databases, fleet, folder)
+            yield Ground(temporals, databases, fleet, folder, template)
         finally:
             temporals.close()

@@ -25,6 +25,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.worker._worker import load_default_build_id
+
 import activities
 import worker
 import workflows
@@ -48,6 +50,7 @@ _STICKY = timedelta(seconds=1)
 def serve() -> None:
     """Fork on demand until standard input ends."""
     _preload()
+    load_default_build_id()  # the SDK hashes the code of every module, once in a process: most of a worker's start
     children: set[int] = set()
     wakeup, woken = os.pipe()
     os.set_blocking(woken, False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.crash.plain import Plain
+from campaigns.crash.plain import Plain
 
 DIGEST, OTHER = "ab" * 32, "cd" * 32
 PLAIN = Plain({("invoice_id", 7): "2022-05/team:a/period"}, {DIGEST: "ef" * 32})
