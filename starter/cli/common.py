@@ -84,12 +84,12 @@ def log_to_stderr(level: str) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-async def until_stopped() -> None:
-    """Wait for SIGTERM or SIGINT."""
+def stop_event() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set from now on, where they would end the process."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await stop.wait()
+    return stop
 
 
 def leave(status: int) -> NoReturn:

@@ -14,5 +14,6 @@ async def codec_server() -> None:
     common.log_to_stderr(settings.log_level)
     host, port = settings.codec_server_host, settings.codec_server_port
     async with serve_http(make_codec_server(settings).application(), host, port, "CODEC_SERVER_PORT"):
+        stopped = common.stop_event()
         output.complain(f"codec server: listening on http://{host}:{port}")
-        await common.until_stopped()
+        await stopped.wait()

@@ -26,5 +26,6 @@ async def webhook() -> None:
     handler = Webhook(await connect(lazy=True), secrets, limits, trust)
     host, port = settings.webhook_host, settings.webhook_port
     async with serving(handler, host, port):
+        stopped = common.stop_event()  # whoever reads that it listens may stop it at once
         output.complain(f"webhook: listening on http://{host}:{port}{PATH}")
-        await common.until_stopped()
+        await stopped.wait()
