@@ -1,4 +1,4 @@
-"""The kinds of an audit's findings: those that SQL and activities write, those of the enum, and their remedies."""
+"""The kinds of an audit's findings: those that SQL and code write, those of the enum, and their remedies."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def _words_of_the_sql() -> set[str]:
     return {word for text in statements for word in re.findall(r"'([a-z]+(?:_[a-z]+)*)'", text)}
 
 
-def _kinds_of_the_activities() -> set[Kind]:
-    sources = [path.read_text() for path in files("activities")]
+def _kinds_of_the_code() -> set[Kind]:
+    sources = [path.read_text() for room in ("activities", "reconciliation") for path in files(room)]
     return {Kind[name] for text in sources for name in re.findall(r"\bKind\.([A-Z_]+)", text)}
 
 
@@ -35,7 +35,7 @@ def test_the_sql_writes_no_kind_that_the_enum_lacks() -> None:
 
 
 def test_every_kind_is_written_somewhere() -> None:
-    assert {Kind(word) for word in _words_of_the_sql() & set(Kind)} | _kinds_of_the_activities() == set(Kind)
+    assert {Kind(word) for word in _words_of_the_sql() & set(Kind)} | _kinds_of_the_code() == set(Kind)
 
 
 def test_every_kind_has_a_remedy() -> None:
