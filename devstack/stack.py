@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -13,6 +12,7 @@ from urllib.parse import urljoin
 
 import settings
 from devstack import ports
+from devstack.addresses import Addresses
 from devstack.environment import billing_settings, child_environment, forget_inherited, own_environment
 from devstack.home import Home
 from devstack.processes import Child
@@ -23,14 +23,6 @@ from devstack.servers.temporal import NAMESPACE, TemporalServer, temporal_ports
 from devstack.servers.unprivileged import data_folder, drop_user
 from devstack.supervise import Part, supervise
 
-PREFERRED_PORTS = {
-    "temporal": 7233,
-    "temporal_ui": 8233,
-    "postgres": 5433,
-    "webhook": 8474,
-    "codec": 8475,
-    "stripe": 12111,
-}
 SAMPLE = Path(__file__).with_name("sample")
 
 
@@ -57,7 +49,7 @@ class Stack:
         self._values: dict[str, str] = {}  # what the children are given their shares of
         self._emulator: StripeEmulator | None = None
         self._temporal: TemporalServer | None = None
-        self._listening: dict[str, socket.socket] = {}  # what the webhook and the codec server are handed
+        self._addresses = Addresses(self.home)
 
     @property
     def emulated_stripe(self) -> bool:
@@ -97,7 +89,7 @@ class Stack:
         try:
             for serves in (False, True):
                 await asyncio.gather(*(part.stop() for part in self.parts if part.serves is serves))
-                self._close_sockets()
+                self._addresses.close()
         finally:
             self.kill()
 
@@ -106,7 +98,7 @@ class Stack:
         for part in self.parts:
             part.child.kill()
         self.parts.clear()
-        self._close_sockets()
+        self._addresses.close()
         self.home.release()
 
     async def _start(self) -> None:
@@ -116,12 +108,12 @@ class Stack:
             "PERDURE_HOME": str(self.home.path),
             "RATE_CARD": str(_rate_card(given)),
             "REPORT_STORE_URL": given.report_store_url or self.home.folder("reports").as_uri(),
-            "WEBHOOK_PORT": str(self._listen("webhook", given.webhook_host, *_given_port(given))),
+            "WEBHOOK_PORT": str(self._addresses.listen("webhook", given.webhook_host, *_given_port(given))),
         }
         if given.payload_keys is not None:
             self._values["PAYLOAD_KEYS"] = given.payload_keys.get_secret_value()
             self._values["PAYLOAD_PLAINTEXT"] = given.payload_plaintext
-            self._values["CODEC_SERVER_PORT"] = str(self._listen("codec", ports.HOST))
+            self._values["CODEC_SERVER_PORT"] = str(self._addresses.listen("codec", ports.HOST))
         webhook_url = f"http://{_reached_at(given.webhook_host)}:{self._values['WEBHOOK_PORT']}/stripe/webhook"
         await _first_error(self._bring_up(given, webhook_url))
         self._tell(webhook_url, given)
@@ -137,18 +129,6 @@ class Stack:
             group.create_task(self._start_product("webhook", webhook_url, stripe, temporal))
             group.create_task(self._start_codec_server(temporal))
 
-    def _listen(self, name: str, host: str, *wanted: int) -> int:
-        """Listen for a process of ours that is started later; the port."""
-        self._listening[name] = ports.listen(host, *wanted, *self._wanted(name))
-        port: int = self._listening[name].getsockname()[1]
-        self._remember_port(name, port)
-        return port
-
-    def _close_sockets(self) -> None:
-        for listening in self._listening.values():
-            listening.close()
-        self._listening.clear()
-
     async def _start_database(self, given: settings.Settings) -> None:
         """PostgreSQL, then its tables: the longest way, so that it is walked beside the others."""
         if given.database_url is not None:
@@ -161,8 +141,8 @@ class Stack:
             def make(port: int) -> Postgres:
                 return Postgres(folder, port, password, self.home.log("postgres"), user=user)
 
-            server = await self._start_server(make, *self._wanted("postgres"))
-            self._remember_port("postgres", server.port)
+            server = await self._start_server(make, *self._addresses.wanted("postgres"))
+            self._addresses.remember("postgres", server.port)
             self.home.remember("postgres_folder", str(folder))
             self._values["DATABASE_URL"] = server.url()
         await migrate(self.home.log("migrations"), self._env_of("migrations"))
@@ -175,13 +155,13 @@ class Stack:
             return
 
         def make(port: int) -> TemporalServer:
-            chosen = temporal_ports(port, *self._wanted("temporal_ui"))
+            chosen = temporal_ports(port, *self._addresses.wanted("temporal_ui"))
             database = self.home.folder("temporal") / "temporal.db"
             return TemporalServer(chosen, self.home.log("temporal"), database, codec_url=self._codec_url())
 
-        self._temporal = server = await self._start_server(make, *self._wanted("temporal"))
-        self._remember_port("temporal", server.ports.grpc)
-        self._remember_port("temporal_ui", server.ports.ui)
+        self._temporal = server = await self._start_server(make, *self._addresses.wanted("temporal"))
+        self._addresses.remember("temporal", server.ports.grpc)
+        self._addresses.remember("temporal_ui", server.ports.ui)
         self._values["TEMPORAL_ADDRESS"] = server.address
         self._values["TEMPORAL_NAMESPACE"] = NAMESPACE
         self._values["TEMPORAL_CONFIG_FILE"] = os.devnull  # no profile of another server
@@ -201,8 +181,8 @@ class Stack:
         def make(port: int) -> StripeEmulator:
             return StripeEmulator(self.home.folder("stripe"), port, self.home.log("stripe-emulator"), key, env)
 
-        self._emulator = await self._start_server(make, *self._wanted("stripe"))
-        self._remember_port("stripe", self._emulator.port)
+        self._emulator = await self._start_server(make, *self._addresses.wanted("stripe"))
+        self._addresses.remember("stripe", self._emulator.port)
         self._values["STRIPE_API_KEY"] = key
         self._values["STRIPE_API_BASE"] = self._emulator.url
         self._values["STRIPE_MODE"] = "test"  # whatever `.env` says for the real one
@@ -245,7 +225,7 @@ class Stack:
             self.parts.append(await ports.start_on_a_port(make, wanted))
 
     async def _start_http(self, name: str, env: dict[str, str], page: str) -> None:
-        child = product_child(name, self.home.log(name), env, self._listening[name])
+        child = product_child(name, self.home.log(name), env, self._addresses.listening[name])
         await self._start_part(Part(child, functools.partial(start_http, child, page), child.stop, serves=False))
 
     async def _start_part(self, part: Part) -> None:
@@ -291,12 +271,6 @@ class Stack:
         server = await ports.start_on_a_port(make, *wanted)
         self.parts.append(Part(server.child, server.start, server.stop))
         return server
-
-    def _wanted(self, name: str) -> tuple[int | None, int]:
-        return (self.home.get("ports") or {}).get(name), PREFERRED_PORTS[name]
-
-    def _remember_port(self, name: str, port: int) -> None:
-        self.home.remember("ports", {**(self.home.get("ports") or {}), name: port})
 
 
 def _rate_card(given: settings.Settings) -> Path:

@@ -92,10 +92,7 @@ async def adopt_invoice(
     header = report.header
     async with db.transaction() as connection:
         await tune(connection)
-        named = {"attribution_id": header.attribution_id}
-        account = (await connection.execute(statement("recovery/recovery", "lock_account"), named)).one_or_none()
-        if account is None:
-            raise AdoptionRefusedError(f"no account {header.attribution_id}: `perdure accounts sync`, then once more")
+        await _lock_account(connection, header.attribution_id)
         ours = await find_locked(connection, header.invoice_key)
         decision = decide(ours, report.report_id, theirs, its_own=its_own)
         if decision is Decision.LINK and ours is not None:
@@ -114,6 +111,12 @@ async def adopt_invoice(
                 f"{theirs.stripe_invoice_id} is {header.invoice_key}, which cannot be taken over: {_first_line(error)}"
             ) from error
     return True
+
+
+async def _lock_account(connection: AsyncConnection, attribution_id: str) -> None:
+    named = {"attribution_id": attribution_id}
+    if (await connection.execute(statement("recovery/recovery", "lock_account"), named)).one_or_none() is None:
+        raise AdoptionRefusedError(f"no account {attribution_id}: `perdure accounts sync`, then once more")
 
 
 def _adopted_state(decision: Decision, ours: LockedInvoice | None) -> InvoiceState:

@@ -17,9 +17,9 @@ import pytest
 
 import settings
 from devstack import ports
+from devstack.addresses import PREFERRED_PORTS
 from devstack.home import Home
 from devstack.servers.emulator import EVENTS
-from devstack.stack import PREFERRED_PORTS
 from reconciliation.event_routing import ENABLED_EVENTS
 from tests.devstack.conftest import Up, wait_until
 from tests.support.system import GIVE_UP_SECONDS

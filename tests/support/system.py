@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
-from aiohttp import web
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
@@ -32,8 +31,7 @@ from billing.usage.rows import AccountRow, InstanceRow
 from contracts.messages.periods import PeriodOutcome
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 from devstack.servers.emulator import StripeEmulator
-from reconciliation.event_routing import ENABLED_EVENTS
-from starter.webhook.handler import PATH, Webhook
+from starter.webhook.handler import Webhook
 from storage.accounts import accounts
 from storage.audit.checks import run_database_check
 from storage.audit.parameters import CheckInput
@@ -46,6 +44,7 @@ from storage.usage import instances
 from temporal.client import register_search_attributes
 from temporal.payload_codec import data_converter
 from temporal.start import start_period
+from tests.support.receiving import registered_webhook
 from tests.support.roles import as_role
 from worker import billing_worker, stripe_worker
 
@@ -280,19 +279,7 @@ async def running_system(
         stripe: Any = make_stripe_client(emulator.api_key, emulator.url)
         stack.push_async_callback(close_stripe_client, stripe)
         namespace = await new_namespace(client, data_converter(settings))
-        secrets: list[str] = []
-        webhook = Webhook(namespace, secrets)
-        runner = web.AppRunner(webhook.application(), access_log=None)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = runner.addresses[0][1]
-        endpoint = await stripe.v1.webhook_endpoints.create_async(
-            {"url": f"http://127.0.0.1:{port}{PATH}", "enabled_events": ENABLED_EVENTS}
-        )
-        webhook._secrets.append(endpoint.secret)
-        stack.push_async_callback(stripe.v1.webhook_endpoints.delete_async, endpoint.id)
+        webhook = await stack.enter_async_context(registered_webhook(namespace, stripe))
         newest = (await stripe.v1.events.list_async({"limit": 1})).data
         db = Database(database_url, 5)
         stack.push_async_callback(db.close)

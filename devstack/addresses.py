@@ -1,0 +1,51 @@
+"""Where the parts of a stack listen: on the ports that its data folder remembers, else on well-known ones."""
+
+from __future__ import annotations
+
+import socket
+
+from devstack import ports
+from devstack.home import Home
+
+PREFERRED_PORTS = {
+    "temporal": 7233,
+    "temporal_ui": 8233,
+    "postgres": 5433,
+    "webhook": 8474,
+    "codec": 8475,
+    "stripe": 12111,
+}
+
+
+class Addresses:
+    """The ports of one stack's parts, remembered from start to start in its data folder."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self.listening: dict[str, socket.socket] = {}
+        """The sockets that the webhook and the codec server are handed."""
+
+    def wanted(self, name: str) -> tuple[int | None, int]:
+        """The ports that a part tries first: the one that it had before, then the well-known one."""
+        return (self._home.get("ports") or {}).get(name), PREFERRED_PORTS[name]
+
+    def remember(self, name: str, port: int) -> None:
+        """Keep the part's port for the next start."""
+        self._home.remember("ports", {**(self._home.get("ports") or {}), name: port})
+
+    def listen(self, name: str, host: str, *wanted: int) -> int:
+        """Listen for a process of ours that is started later; returns the port.
+
+        Raises:
+            StackError: no port is free, or the host is not an address of this machine.
+        """
+        self.listening[name] = ports.listen(host, *wanted, *self.wanted(name))
+        port: int = self.listening[name].getsockname()[1]
+        self.remember(name, port)
+        return port
+
+    def close(self) -> None:
+        """Close the sockets that listen."""
+        for listening in self.listening.values():
+            listening.close()
+        self.listening.clear()
