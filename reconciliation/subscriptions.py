@@ -60,5 +60,5 @@ def open_beside(account: AccountRecord | None, found: StripeSubscriptionSnapshot
     return [
         other
         for other in other_windows(account, found)
-        if other.ended is None and (found.ended is None or found.ended > other.started)
+        if other.end is None and (found.ended is None or found.ended > other.start)
     ]

@@ -87,8 +87,8 @@ class AccountActivities:
         await forget_fault(self._db, found.stripe_subscription_id)
         if window is None:
             return _applied(attribution_id, f"Another window of {attribution_id} covers it, or it is empty.")
-        until = f"until {window.ended.isoformat()}" if window.ended else "and open"
-        note = f"Window of {attribution_id} from {window.started.isoformat()} {until}."
+        until = f"until {window.end.isoformat()}" if window.end else "and open"
+        note = f"Window of {attribution_id} from {window.start.isoformat()} {until}."
         applied = _applied(attribution_id, note, ended=found.ended)
         draft = await self._final_draft(attribution_id, found)
         return applied.model_copy(update={"final_draft": draft, "paused": found.status == PAUSED})
@@ -184,7 +184,7 @@ class AccountActivities:
         # Of two that clash, storage says which.
         window = asked if isinstance(placed, Clash) else placed or Window(found.started, found.started)
         await accounts.apply_subscription_window(
-            self._db, attribution_id, found.stripe_subscription_id, window.started, window.ended, new, found.part
+            self._db, attribution_id, found.stripe_subscription_id, window.start, window.end, new, found.part
         )
         return window if placed else None
 

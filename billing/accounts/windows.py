@@ -1,18 +1,17 @@
-"""Subscription windows `[started, ended)`: how one takes its place among the others of its account."""
+"""Subscription windows `[start, end)`: how one takes its place among the others of its account."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+
+from billing.usage.interval import Interval
 
 
 @dataclass(frozen=True)
-class Window:
-    """When an account may be charged; no `ended` is open. `name` says whose it is: a subscription's id, if any."""
+class Window(Interval):
+    """When an account may be charged. `name` says whose it is: a subscription's id, if any."""
 
-    started: datetime
-    ended: datetime | None
     name: str | None = None
 
 
@@ -29,18 +28,18 @@ def place(window: Window, others: Sequence[Window]) -> Window | Clash | None:
     Two subscriptions of one account may have run at once for a while; what both cover is covered once, by the
     window that is there. None when nothing is left.
     """
-    started, ended = window.started, window.ended
-    for other in sorted(others, key=lambda each: each.started):
-        if (ended is not None and ended <= other.started) or (other.ended is not None and other.ended <= started):
+    start, end = window.start, window.end
+    for other in sorted(others, key=lambda each: each.start):
+        if (end is not None and end <= other.start) or (other.end is not None and other.end <= start):
             continue
-        if other.started <= started:
-            if other.ended is None:
-                return None if ended is not None else Clash(other)
-            started = other.ended
-        elif ended is not None and (other.ended is None or ended <= other.ended):
-            ended = other.started
+        if other.start <= start:
+            if other.end is None:
+                return None if end is not None else Clash(other)
+            start = other.end
+        elif end is not None and (other.end is None or end <= other.end):
+            end = other.start
         else:
             return Clash(other)
-        if ended is not None and ended <= started:
+        if end is not None and end <= start:
             return None
-    return Window(started, ended, window.name)
+    return Window(start, end, window.name)

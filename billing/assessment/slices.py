@@ -10,34 +10,33 @@ from typing import Any
 from billing.assessment.assessment import BillableAccount, ClaimScope
 from billing.periods import BillingPeriod
 from billing.pricing.rating import DEFAULT_CLASS, RateCard
+from billing.usage.interval import Interval
 
 
 @dataclass(frozen=True)
-class _Slice:
+class _Slice(Interval):
     """When one rate version is in force, within one month where prices depend on that; else `month` is empty."""
 
     rate_from: datetime
     month: str
-    since: datetime
-    until: datetime | None
 
 
 def _slices(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> list[_Slice]:
     starts = [version.effective_from for version in card.versions]
-    versions = [_Slice(since, "", since, until) for since, until in zip(starts, [*starts[1:], None], strict=True)]
+    versions = [_Slice(start, end, start, "") for start, end in zip(starts, [*starts[1:], None], strict=True)]
     if not card.is_graduated and all(account.policy.included_credits is None for account in accounts):
         return versions
     return [part for version in versions for part in _by_month(version, scope)]
 
 
 def _by_month(version: _Slice, scope: ClaimScope) -> Iterator[_Slice]:
-    end = scope.cutoff if version.until is None else min(version.until, scope.cutoff)
-    since = version.since
-    while since < end:
-        month = BillingPeriod.containing(since, scope.zone)
-        until = min(month.end(scope.zone), end)
-        yield _Slice(version.rate_from, str(month), since, until)
-        since = until
+    last = scope.cutoff if version.end is None else min(version.end, scope.cutoff)
+    start = version.start
+    while start < last:
+        month = BillingPeriod.containing(start, scope.zone)
+        end = min(month.end(scope.zone), last)
+        yield _Slice(start, end, version.rate_from, str(month))
+        start = end
 
 
 def usage_parameters(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> dict[str, Any]:
@@ -50,6 +49,6 @@ def usage_parameters(scope: ClaimScope, card: RateCard, accounts: Sequence[Billa
         "default_class": DEFAULT_CLASS,
         "rates_from": [each.rate_from for each in slices],
         "months": [each.month for each in slices],
-        "slices_from": [each.since for each in slices],
-        "slices_to": [each.until for each in slices],
+        "slices_from": [each.start for each in slices],
+        "slices_to": [each.end for each in slices],
     }

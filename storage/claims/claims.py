@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -32,6 +31,7 @@ from billing.invoice.policy import AccountPolicy
 from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard
 from billing.report.canonical import format_instant
+from billing.usage.interval import ClosedInterval
 from storage.claims.writing import drafts_of, write_invoices, write_outcomes
 from storage.postgres.database import Database
 from storage.postgres.rows import reader, record
@@ -47,13 +47,11 @@ _EXCLUSION_VIOLATION = "23P01"
 
 
 @dataclass(frozen=True)
-class Conflict:
-    """Usage in `page_usage` that another invoice has claimed, `[since, until)` of one instance."""
+class Conflict(ClosedInterval):
+    """Usage of one instance in `page_usage` that another invoice has claimed."""
 
     key: str
     instance_id: str
-    since: datetime
-    until: datetime
 
 
 @dataclass(frozen=True)
@@ -128,8 +126,8 @@ async def find_conflict(connection: AsyncConnection) -> Conflict | None:
 
 def _conflict_reason(conflict: Conflict) -> str:
     return (
-        f"usage of instance {conflict.instance_id} from {format_instant(conflict.since)} to "
-        f"{format_instant(conflict.until)} is on invoice {conflict.key} already: void that invoice, or give the "
+        f"usage of instance {conflict.instance_id} from {format_instant(conflict.start)} to "
+        f"{format_instant(conflict.end)} is on invoice {conflict.key} already: void that invoice, or give the "
         "instance back to the account that pays it"
     )
 

@@ -207,7 +207,7 @@ WHERE i.id = ANY (CAST(:invoice_ids AS bigint[]))
 ORDER BY l.invoice_id, u.instance_id, u.during;
 
 -- name: conflict
-SELECT u.instance_id, lower(u.during * c.during) AS since, upper(u.during * c.during) AS until, i.key
+SELECT u.instance_id, lower(u.during * c.during) AS "start", upper(u.during * c.during) AS "end", i.key
 FROM page_usage AS u
 JOIN claim AS c ON c.instance_id = u.instance_id AND c.during && u.during
 JOIN invoice AS i ON i.id = c.invoice_id

@@ -16,6 +16,7 @@ from billing.errors import MismatchError
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.pricing.rating import DEFAULT_CLASS, RateCard, rate_credits
+from billing.usage.interval import ClosedInterval, Interval
 from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
@@ -42,39 +43,33 @@ class ClaimedOn:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """`[since, until)` of an instance and its fate.
+class ExplainedInterval(ClosedInterval):
+    """A part of an instance's runtime and its fate.
 
     Fates: `billed`, `open` (on an invoice that is not billed yet), `written_off` (on one that was voided for good);
     `invalid`, `uncovered`, `before_bill_after`, `before_first_rate` (never billed as things stand); `unbilled`.
     """
 
-    since: datetime
-    until: datetime
     duration_us: int
     fate: str
     on: ClaimedOn | None
 
 
 @dataclass(frozen=True)
-class ReleasedClaim:
+class ReleasedClaim(ClosedInterval):
     """What was on an invoice that was voided or deleted since."""
 
     invoice_key: str
     line_no: int
-    since: datetime
-    until: datetime
     released_at: datetime
     reason: str
 
 
 @dataclass(frozen=True)
-class SubscriptionWindow:
-    """When an account had a subscription: `[since, until)`; `until` is none while it has."""
+class SubscriptionWindow(Interval):
+    """When an account had a subscription; open while it has."""
 
     stripe_subscription_id: str | None
-    since: datetime
-    until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -105,8 +100,8 @@ class Explanation:
     ended: datetime | None
     invalid: str | None
     runtime_us: int
-    intervals: tuple[Interval, ...]
-    beyond_runtime: tuple[Interval, ...]
+    intervals: tuple[ExplainedInterval, ...]
+    beyond_runtime: tuple[ExplainedInterval, ...]
     released: tuple[ReleasedClaim, ...]
     standing: Standing
     first_rate: datetime
@@ -187,9 +182,9 @@ def _explanation(
     )
 
 
-def _interval(row: Row[Any]) -> Interval:
+def _interval(row: Row[Any]) -> ExplainedInterval:
     on = None
     if row.invoice_id is not None:
         credits = rate_credits(row.duration_us, row.credits_per_minute)
         on = record(ClaimedOn, row, workspace_class=row.line_class, credits=credits)
-    return record(Interval, row, on=on)
+    return record(ExplainedInterval, row, on=on)

@@ -99,7 +99,7 @@ SELECT instance.id AS instance_id, instance.attribution_id, instance.workspace_c
            SELECT CAST(extract(epoch FROM coalesce(sum(upper(part) - lower(part)), interval '0')) * 1000000 AS bigint)
            FROM unnest(instance.runtime) AS part
        ) AS runtime_us,
-       pieces.ran, pieces.fate, lower(pieces.piece) AS since, upper(pieces.piece) AS until,
+       pieces.ran, pieces.fate, lower(pieces.piece) AS "start", upper(pieces.piece) AS "end",
        CAST(extract(epoch FROM upper(pieces.piece) - lower(pieces.piece)) * 1000000 AS bigint) AS duration_us,
        i.id AS invoice_id, i.key AS invoice_key, i.state AS invoice_state, i.reason AS invoice_reason,
        i.billing_period, i.stripe_invoice_id, i.currency,
@@ -109,7 +109,7 @@ FROM instance
 LEFT JOIN pieces ON true
 LEFT JOIN invoice AS i ON i.id = pieces.invoice_id
 LEFT JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (pieces.invoice_id, pieces.line_no)
-ORDER BY pieces.ran DESC, since, until;
+ORDER BY pieces.ran DESC, "start", "end";
 
 -- name: account_in_period
 -- What became of an account's usage within [start, end), summed by fate and invoice. What does not belong to an account
@@ -143,7 +143,7 @@ UNION ALL
 );
 
 -- name: windows
-SELECT stripe_subscription_id, lower(during) AS since, upper(during) AS until
+SELECT stripe_subscription_id, lower(during) AS "start", upper(during) AS "end"
 FROM subscription
 WHERE attribution_id = :attribution_id
 ORDER BY lower(during);
@@ -159,7 +159,7 @@ ORDER BY billing_period;
 
 -- name: invoice_intervals
 -- What an invoice has billed, as it stands; of a dead one whose usage was released, what it had.
-SELECT during_of.instance_id, during_of.line_no, lower(during_of.during) AS since, upper(during_of.during) AS until,
+SELECT during_of.instance_id, during_of.line_no, lower(during_of.during) AS "start", upper(during_of.during) AS "end",
        CAST(extract(epoch FROM upper(during_of.during) - lower(during_of.during)) * 1000000 AS bigint) AS duration_us,
        during_of.released_at
 FROM (
@@ -171,10 +171,10 @@ FROM (
     FROM claim_history
     WHERE invoice_id = :invoice_id AND CAST(:dead AS boolean)
 ) AS during_of
-ORDER BY instance_id, since, line_no, released_at;
+ORDER BY instance_id, "start", line_no, released_at;
 
 -- name: released
-SELECT i.key AS invoice_key, h.line_no, lower(h.during) AS since, upper(h.during) AS until, h.released_at, h.reason
+SELECT i.key AS invoice_key, h.line_no, lower(h.during) AS "start", upper(h.during) AS "end", h.released_at, h.reason
 FROM claim_history AS h
 JOIN invoice AS i ON i.id = h.invoice_id
 WHERE h.instance_id = :instance_id

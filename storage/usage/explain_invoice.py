@@ -11,19 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.errors import MismatchError
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
+from billing.usage.interval import ClosedInterval
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 from storage.usage.explain import judging
 
 
 @dataclass(frozen=True)
-class InvoicedInterval:
-    """`[since, until)` of an instance, on a line. `released_at`: since when it is not on it any more."""
+class InvoicedInterval(ClosedInterval):
+    """A part of an instance's runtime that is on a line. `released_at`: since when it is not on it any more."""
 
     instance_id: str
     line_no: int
-    since: datetime
-    until: datetime
     duration_us: int
     released_at: datetime | None
 

@@ -21,7 +21,7 @@ def days(window: Window | None) -> set[int]:
     """The days that a window covers, up to `LAST`."""
     if window is None:
         return set()
-    return {n for n in range(LAST) if window.started <= day(n) and (window.ended is None or day(n) < window.ended)}
+    return {n for n in range(LAST) if window.start <= day(n) and (window.end is None or day(n) < window.end)}
 
 
 @st.composite
@@ -42,10 +42,10 @@ def test_what_two_windows_cover_is_covered_once_and_nothing_is_lost(account: tup
     taken = set().union(*(days(other) for other in others))
     placed = place(window, others)
     if isinstance(placed, Clash):
-        both_open = window.ended is None and any(other.ended is None for other in others)
+        both_open = window.end is None and any(other.end is None for other in others)
         wanted = days(window) - taken
         in_pieces = bool(wanted) and (set(range(min(wanted), max(wanted) + 1)) != wanted)
-        inside = any(day(0) <= window.started < other.started for other in others)
+        inside = any(day(0) <= window.start < other.start for other in others)
         assert both_open or in_pieces or inside
     else:
         assert days(placed) == days(window) - taken

@@ -14,7 +14,7 @@ from billing.invoice.key import InvoiceKey
 from billing.invoice.states import InvoiceState
 from starter.cli.explain.words import timeline
 from storage.invoices.invoices import move_invoice
-from storage.usage.explain import Interval
+from storage.usage.explain import ExplainedInterval
 from tests.cli.conftest import Perdure
 from tests.cli.test_invoices import system
 from tests.support.rest import until_rested
@@ -147,12 +147,12 @@ async def test_what_cannot_be_explained_is_one_line(
     assert (await perdure("explain", *arguments)).error == error
 
 
-def _intervals(*fates: tuple[str, float]) -> list[Interval]:
+def _intervals(*fates: tuple[str, float]) -> list[ExplainedInterval]:
     found = []
     since = at("2022-05-01")
     for fate, hours in fates:
         until = since + timedelta(hours=hours)
-        found.append(Interval(since, until, int(hours * HOUR_US), fate, None))
+        found.append(ExplainedInterval(since, until, int(hours * HOUR_US), fate, None))
         since = until
     return found
 

@@ -87,7 +87,7 @@ def test_its_own_windows_and_the_files_that_becomes_its_own_are_not_in_its_way()
     known = account(
         ("sub_1", may(1), None, 1), ("sub_2", may(2), may(3), 1), (None, may(1), may(2), 1), (None, may(4), None, 1)
     )
-    assert [(each.name, each.started) for each in other_windows(known, subscription())] == [
+    assert [(each.name, each.start) for each in other_windows(known, subscription())] == [
         ("sub_2", may(2)),
         (None, may(4)),
     ]

@@ -35,7 +35,7 @@ async def explain(
     assert found is not None
     assert sum(each.duration_us for each in found.intervals) == found.runtime_us
     for earlier, later in zip(found.intervals, found.intervals[1:], strict=False):
-        assert earlier.until == later.since
+        assert earlier.end == later.start
     return found
 
 
@@ -100,7 +100,7 @@ async def test_an_invoice_that_died_gives_back_or_was_written_off(db: Database) 
     found = await explain(db)
     assert fates(found) == [("unbilled", 2)]
     [released] = found.released
-    assert (released.invoice_key, released.since, released.reason) == (KEY, may(3), "voided")
+    assert (released.invoice_key, released.start, released.reason) == (KEY, may(3), "voided")
 
 
 async def test_a_stop_that_was_corrected_is_told_apart(db: Database) -> None:
@@ -110,7 +110,7 @@ async def test_a_stop_that_was_corrected_is_told_apart(db: Database) -> None:
     await add_instances(db, instance("a", may(4), may(5)))
     found = await explain(db)
     assert fates(found) == [("open", 1)]
-    assert [(each.fate, each.since, each.until) for each in found.beyond_runtime] == [
+    assert [(each.fate, each.start, each.end) for each in found.beyond_runtime] == [
         ("open", may(3), may(4)),
         ("open", may(5), may(9)),
     ]

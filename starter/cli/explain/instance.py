@@ -17,7 +17,7 @@ from starter.cli.invoices.credit_document import credit_note_document, sentence
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.postgres.database import Database
-from storage.usage.explain import ClaimedOn, Explanation, Interval, explain_instance
+from storage.usage.explain import ClaimedOn, ExplainedInterval, Explanation, explain_instance
 
 
 async def explain(
@@ -39,7 +39,7 @@ async def explain(
         _print(found, notes, now, settings.zone)
 
 
-def _period_start(each: Interval, zone: tzinfo) -> datetime | None:
+def _period_start(each: ExplainedInterval, zone: tzinfo) -> datetime | None:
     return BillingPeriod.parse(each.on.billing_period).start(zone) if each.on else None
 
 
@@ -73,8 +73,8 @@ def _document(found: Explanation, notes: list[CreditNoteRecord], zone: tzinfo) -
         "beyond_runtime": [_interval(found, each, notes, zone) for each in found.beyond_runtime],
         "released": [
             {
-                "from": format_instant(claim.since),
-                "to": format_instant(claim.until),
+                "from": format_instant(claim.start),
+                "to": format_instant(claim.end),
                 "invoice_key": claim.invoice_key,
                 "line_no": claim.line_no,
                 "released_at": format_instant(claim.released_at),
@@ -86,11 +86,13 @@ def _document(found: Explanation, notes: list[CreditNoteRecord], zone: tzinfo) -
     }
 
 
-def _interval(found: Explanation, each: Interval, notes: list[CreditNoteRecord], zone: tzinfo) -> dict[str, Any]:
+def _interval(
+    found: Explanation, each: ExplainedInterval, notes: list[CreditNoteRecord], zone: tzinfo
+) -> dict[str, Any]:
     on = each.on
     return {
-        "from": format_instant(each.since),
-        "to": format_instant(each.until),
+        "from": format_instant(each.start),
+        "to": format_instant(each.end),
         "duration_us": each.duration_us,
         "fate": each.fate,
         "reason": found.invalid if each.fate == "invalid" else None,
@@ -133,14 +135,14 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
         _print_intervals(title, found, found.beyond_runtime, notes)
     for claim in found.released:
         output.say(
-            f"Was on {claim.invoice_key}, line {claim.line_no}, from {output.when(claim.since)} to "
-            f"{output.when(claim.until)}: {claim.reason} at {output.when(claim.released_at)}."
+            f"Was on {claim.invoice_key}, line {claim.line_no}, from {output.when(claim.start)} to "
+            f"{output.when(claim.end)}: {claim.reason} at {output.when(claim.released_at)}."
         )
     for note in _touched(found, notes):
         output.say(f"Credit note {note.key}: {sentence(note)}")
 
 
-def _print_rules(found: Explanation, intervals: tuple[Interval, ...], zone: tzinfo) -> None:
+def _print_rules(found: Explanation, intervals: tuple[ExplainedInterval, ...], zone: tzinfo) -> None:
     """Each rule once, with the numbers of the intervals that it decided."""
     decided: dict[str, list[int]] = {}
     for number, each in enumerate(intervals, 1):
@@ -155,7 +157,7 @@ def _numbers(numbers: list[int]) -> str:
 
 
 def _print_intervals(
-    title: str, found: Explanation, intervals: tuple[Interval, ...], notes: list[CreditNoteRecord]
+    title: str, found: Explanation, intervals: tuple[ExplainedInterval, ...], notes: list[CreditNoteRecord]
 ) -> None:
     right = ("", "Duration", "Line", "Credits/min", "Credits")
     names = ("", "From (UTC)", "To (UTC)", "Duration", "What became of it", "Invoice", *right[2:])
@@ -168,8 +170,8 @@ def _print_intervals(
         output.add_row(
             table,
             number,
-            output.when(each.since, zone=False),
-            output.when(each.until, zone=False),
+            output.when(each.start, zone=False),
+            output.when(each.end, zone=False),
             output.hours(each.duration_us),
             what,
             on and f"{on.invoice_key} ({on.invoice_state})",

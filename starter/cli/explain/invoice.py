@@ -75,7 +75,7 @@ async def explain(
 def why(record: InvoiceRecord, standing: Standing, period_start: datetime) -> str:
     """Which usage the invoice bills by which rule, in words."""
     windows = ", ".join(
-        f"{output.when(window.since)} to {output.when(window.until) if window.until else 'now'}"
+        f"{output.when(window.start)} to {output.when(window.end) if window.end else 'now'}"
         for window in standing.windows
     )
     floor = f" and from {output.when(standing.bill_after)} on" if standing.bill_after else ""
@@ -122,8 +122,8 @@ async def _print_intervals(db: Database, record: InvoiceRecord, period_start: da
             output.add_row(
                 table,
                 each.instance_id,
-                output.when(each.since, zone=False),
-                output.when(each.until, zone=False),
+                output.when(each.start, zone=False),
+                output.when(each.end, zone=False),
                 output.hours(each.duration_us),
                 each.line_no,
                 f"{rate_credits(each.duration_us, rates[each.line_no]):,f}" if each.line_no in rates else None,
@@ -147,7 +147,7 @@ def _remark(each: InvoicedInterval, period_start: datetime) -> str | None:
 
 def _carried_us(each: InvoicedInterval, period_start: datetime) -> int:
     """What of it is from before the period's start."""
-    return max(0, (min(each.until, period_start) - each.since) // timedelta(microseconds=1))
+    return max(0, (min(each.end, period_start) - each.start) // timedelta(microseconds=1))
 
 
 def _print_usage(record: InvoiceRecord, usage: AccountUsage) -> None:
@@ -179,8 +179,8 @@ def _interval(each: InvoicedInterval, period_start: datetime) -> dict[str, Any]:
     return {
         "instance_id": each.instance_id,
         "line_no": each.line_no,
-        "from": format_instant(each.since),
-        "to": format_instant(each.until),
+        "from": format_instant(each.start),
+        "to": format_instant(each.end),
         "duration_us": each.duration_us,
         "carried_us": _carried_us(each, period_start),
         "released_at": output.json_instant(each.released_at),

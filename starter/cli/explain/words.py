@@ -9,7 +9,7 @@ from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.report.canonical import format_decimal
 from starter.cli.output import when
-from storage.usage.explain import ClaimedOn, Explanation, Interval, Standing, SubscriptionWindow
+from storage.usage.explain import ClaimedOn, ExplainedInterval, Explanation, Standing, SubscriptionWindow
 
 FATES = {
     "billed": "billed",
@@ -48,7 +48,7 @@ _REASONS = {
 _WIDTH = 60
 
 
-def why(found: Explanation, interval: Interval, period_start: datetime | None) -> str:
+def why(found: Explanation, interval: ExplainedInterval, period_start: datetime | None) -> str:
     """The rule that decided this interval, as one or two sentences.
 
     `period_start` of the invoice's period tells usage of the period from what was carried over into it.
@@ -70,40 +70,40 @@ def why(found: Explanation, interval: Interval, period_start: datetime | None) -
             return f"Covered by a subscription, and on no invoice. {_next_run(found, interval)}"
 
 
-def _invoiced(on: ClaimedOn, interval: Interval, period_start: datetime | None) -> str:
+def _invoiced(on: ClaimedOn, interval: ExplainedInterval, period_start: datetime | None) -> str:
     place = _REASONS[on.invoice_reason].format(period=on.billing_period)
     if on.invoice_state in (InvoiceState.VOIDED, InvoiceState.DELETED):
         return f"On {place}, which was voided and written off: never billed again."
     done = "Billed" if interval.fate == "billed" else "Will be billed"
     carried = ""
-    if period_start is not None and interval.until <= period_start:
+    if period_start is not None and interval.end <= period_start:
         carried = ", carried over, since it was not billed before"
     return f"{done} on line {on.line_no} of {place}{carried}."
 
 
-def _covering(standing: Standing, interval: Interval) -> str:
+def _covering(standing: Standing, interval: ExplainedInterval) -> str:
     for window in standing.windows:
-        if window.since <= interval.since and (window.until is None or interval.until <= window.until):
+        if window.start <= interval.start and (window.end is None or interval.end <= window.end):
             return f"Covered by {_window(window)}."
     return "No subscription covers all of it, as is known now: credit the customer."
 
 
 def _window(window: SubscriptionWindow) -> str:
     name = f"subscription {window.stripe_subscription_id}" if window.stripe_subscription_id else "a subscription"
-    until = f" until {when(window.until)}" if window.until else " on"
-    return f"{name}, from {when(window.since)}{until}"
+    until = f" until {when(window.end)}" if window.end else " on"
+    return f"{name}, from {when(window.start)}{until}"
 
 
-def _around(standing: Standing, interval: Interval) -> str:
-    before = [window for window in standing.windows if window.until is not None and window.until <= interval.since]
-    after = [window for window in standing.windows if window.since >= interval.until]
+def _around(standing: Standing, interval: ExplainedInterval) -> str:
+    before = [window for window in standing.windows if window.end is not None and window.end <= interval.start]
+    after = [window for window in standing.windows if window.start >= interval.end]
     if not before and not after:
         return "The account has none."
     said = []
     if before:
-        said.append(f"the one before ended at {when(before[-1].until)}")
+        said.append(f"the one before ended at {when(before[-1].end)}")
     if after:
-        said.append(f"the next began at {when(after[0].since)}")
+        said.append(f"the next began at {when(after[0].start)}")
     text = ", ".join(said)
     return f"{text[0].upper()}{text[1:]}."
 
@@ -118,30 +118,30 @@ def _rated(on: ClaimedOn) -> str:
     )
 
 
-def _next_run(found: Explanation, interval: Interval) -> str:
+def _next_run(found: Explanation, interval: ExplainedInterval) -> str:
     for period, outcome, reason in found.standing.outcomes:
         if outcome == "blocked":
             return f"The run of {period} could not make the account's invoice: {reason}. The next run tries again."
-        if f"{interval.until:%Y-%m}" <= period:
+        if f"{interval.end:%Y-%m}" <= period:
             return f"The run of {period} made no invoice: {reason}. It is carried over to the next."
     return "The next run bills it."
 
 
-def timeline(intervals: Sequence[Interval], width: int = _WIDTH) -> list[str]:
+def timeline(intervals: Sequence[ExplainedInterval], width: int = _WIDTH) -> list[str]:
     """Intervals that follow one another, drawn in proportion, with a legend of what occurs; nothing for none.
 
     A fate that is too short to be seen gets one mark all the same.
     """
     if not intervals:
         return []
-    since, until = intervals[0].since, intervals[-1].until
+    since, until = intervals[0].start, intervals[-1].end
     span = (until - since) / timedelta(microseconds=1)
     if not span:
         return []
     cells = [max(shares, key=lambda fate: shares[fate]) for shares in _shares(intervals, since, span, width)]
     for interval in intervals:
         if interval.fate not in cells:
-            cells[min(width - 1, int((interval.since - since) / timedelta(microseconds=1) / span * width))] = (
+            cells[min(width - 1, int((interval.start - since) / timedelta(microseconds=1) / span * width))] = (
                 interval.fate
             )
     seen = dict.fromkeys(interval.fate for interval in intervals)
@@ -150,12 +150,12 @@ def timeline(intervals: Sequence[Interval], width: int = _WIDTH) -> list[str]:
     return [f"{when(since)} |{bar}| {when(until)}", f"{'':{len(when(since))}}  {legend}"]
 
 
-def _shares(intervals: Iterable[Interval], since: datetime, span: float, width: int) -> list[dict[str, float]]:
+def _shares(intervals: Iterable[ExplainedInterval], since: datetime, span: float, width: int) -> list[dict[str, float]]:
     """How much of each cell each fate has."""
     shares: list[dict[str, float]] = [{} for _ in range(width)]
     for interval in intervals:
-        first = (interval.since - since) / timedelta(microseconds=1) / span * width
-        last = (interval.until - since) / timedelta(microseconds=1) / span * width
+        first = (interval.start - since) / timedelta(microseconds=1) / span * width
+        last = (interval.end - since) / timedelta(microseconds=1) / span * width
         for cell in range(int(first), min(width, int(last) + 1)):
             share = min(last, cell + 1) - max(first, cell)
             shares[cell][interval.fate] = shares[cell].get(interval.fate, 0.0) + share
