@@ -73,7 +73,7 @@ class SubscriptionWindow(Interval):
 
 
 @dataclass(frozen=True)
-class Standing:
+class AccountStanding:
     """What decides for an account: its windows, from when on it is charged, and what past runs left unbilled.
 
     `outcomes`: (period, `below_minimum` or `blocked`, why).
@@ -103,7 +103,7 @@ class Explanation:
     intervals: tuple[ExplainedInterval, ...]
     beyond_runtime: tuple[ExplainedInterval, ...]
     released: tuple[ReleasedClaim, ...]
-    standing: Standing
+    standing: AccountStanding
     first_rate: datetime
 
 
@@ -143,13 +143,13 @@ def judging(now: datetime, bill_after: datetime | None, first_rate: datetime) ->
 
 async def load_standing(
     connection: AsyncConnection, attribution_id: str | None, bill_after: datetime | None
-) -> Standing:
+) -> AccountStanding:
     """What decides for an account; nothing for one that there is not."""
     whose = {"attribution_id": attribution_id}
     windows = await connection.execute(statement("usage/explain", "windows"), whose)
     floor = await connection.execute(statement("usage/explain", "bill_after"), {**whose, "bill_after": bill_after})
     outcomes = await connection.execute(statement("usage/explain", "outcomes"), whose)
-    return Standing(
+    return AccountStanding(
         windows=tuple(SubscriptionWindow(**row) for row in windows.mappings()),
         bill_after=floor.scalar_one_or_none(),
         outcomes=tuple((row.billing_period, row.outcome, row.reason) for row in outcomes),
@@ -157,7 +157,7 @@ async def load_standing(
 
 
 def _explanation(
-    rows: Sequence[Row[Any]], released: tuple[ReleasedClaim, ...], standing: Standing, first_rate: datetime
+    rows: Sequence[Row[Any]], released: tuple[ReleasedClaim, ...], standing: AccountStanding, first_rate: datetime
 ) -> Explanation:
     first = rows[0]
     intervals = tuple(_interval(row) for row in rows if row.ran is True)

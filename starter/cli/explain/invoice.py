@@ -22,7 +22,7 @@ from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.lookup import find_invoice
 from storage.invoices import credit_notes, disputes
 from storage.postgres.database import Database
-from storage.usage.explain import Standing, load_standing
+from storage.usage.explain import AccountStanding, load_standing
 from storage.usage.explain_invoice import AccountUsage, InvoicedInterval, account_usage, invoice_intervals
 
 _MOST_ON_SCREEN = 50
@@ -72,7 +72,7 @@ async def explain(
     _print_usage(record, usage)
 
 
-def why(record: InvoiceRecord, standing: Standing, period_start: datetime) -> str:
+def why(record: InvoiceRecord, standing: AccountStanding, period_start: datetime) -> str:
     """Which usage the invoice bills by which rule, in words."""
     windows = ", ".join(
         f"{output.when(window.start)} to {output.when(window.end) if window.end else 'now'}"

@@ -9,7 +9,7 @@ from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.report.canonical import format_decimal
 from starter.cli.output import when
-from storage.usage.explain import ClaimedOn, ExplainedInterval, Explanation, Standing, SubscriptionWindow
+from storage.usage.explain import AccountStanding, ClaimedOn, ExplainedInterval, Explanation, SubscriptionWindow
 
 FATES = {
     "billed": "billed",
@@ -81,7 +81,7 @@ def _invoiced(on: ClaimedOn, interval: ExplainedInterval, period_start: datetime
     return f"{done} on line {on.line_no} of {place}{carried}."
 
 
-def _covering(standing: Standing, interval: ExplainedInterval) -> str:
+def _covering(standing: AccountStanding, interval: ExplainedInterval) -> str:
     for window in standing.windows:
         if window.start <= interval.start and (window.end is None or interval.end <= window.end):
             return f"Covered by {_window(window)}."
@@ -94,7 +94,7 @@ def _window(window: SubscriptionWindow) -> str:
     return f"{name}, from {when(window.start)}{until}"
 
 
-def _around(standing: Standing, interval: ExplainedInterval) -> str:
+def _around(standing: AccountStanding, interval: ExplainedInterval) -> str:
     before = [window for window in standing.windows if window.end is not None and window.end <= interval.start]
     after = [window for window in standing.windows if window.start >= interval.end]
     if not before and not after:
