@@ -8,15 +8,12 @@ from stripe_emulator.api import (
     credit_notes,
     customers,
     events,
-    invoice_items,
-    invoice_lifecycle,
-    invoice_lines,
-    invoices,
     payments,
     subscriptions,
     webhook_endpoints,
 )
 from stripe_emulator.api.endpoint import Endpoint
+from stripe_emulator.api.invoices import invoices, items, lifecycle, lines
 
 ENDPOINTS: list[Endpoint] = [
     endpoint
@@ -26,9 +23,9 @@ ENDPOINTS: list[Endpoint] = [
         credit_notes,
         customers,
         events,
-        invoice_items,
-        invoice_lifecycle,
-        invoice_lines,
+        items,
+        lifecycle,
+        lines,
         invoices,
         payments,
         subscriptions,

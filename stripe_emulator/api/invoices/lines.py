@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from stripe_emulator.api.endpoint import Endpoint
-from stripe_emulator.api.invoice_items import attach
+from stripe_emulator.api.invoices.items import attach
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.lines import (
     LINE_FIELDS,
