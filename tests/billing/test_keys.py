@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from billing.errors import InputError
 from billing.invoice.key import CreditNoteKey, InvoiceKey, InvoiceReason
+from tests.support.months import MAY
 
 PERIOD, CANCELLATION, SUBSCRIPTION = InvoiceReason
-MAY, BLUE = "2022-05", "team:blue"
+BLUE = "team:blue"
 
 FORMS = {
     "2022-05/team:blue/period": InvoiceKey(MAY, BLUE, PERIOD),

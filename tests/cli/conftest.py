@@ -19,14 +19,16 @@ from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import pytest
+from temporalio.client import Client
 
 from campaigns.chaos.stand.forks import Nursery
+from devstack.servers.emulator import StripeEmulator
 from storage.postgres.database import Database
 from storage.postgres.roles import OPERATOR
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 from tests.support.roles import as_role
-from tests.support.system import GIVE_UP_SECONDS
+from tests.support.system import GIVE_UP_SECONDS, System, running_system
 
 UNREACHABLE_DATABASE = "postgresql://u:secret@127.0.0.1:1/none"
 
@@ -155,3 +157,16 @@ async def db(database_url: str) -> AsyncIterator[Database]:
     database = Database(database_url, 2)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def system(
+    temporal_client: Client, database_url: str, stripe_emulator: StripeEmulator, tmp_path: Path, perdure: Perdure
+) -> AsyncIterator[System]:
+    async with running_system(temporal_client, database_url, stripe_emulator, tmp_path) as running:
+        perdure.settings |= {
+            "DATABASE_URL": database_url,
+            "TEMPORAL_ADDRESS": temporal_client.service_client.config.target_host,
+            "TEMPORAL_NAMESPACE": running.client.namespace,
+        }
+        yield running

@@ -13,11 +13,8 @@ from billing.invoice.key import InvoiceKey
 from billing.invoice.states import InvoiceState
 from contracts.names import STRIPE_QUEUE
 from tests.cli.conftest import Perdure
-from tests.cli.test_invoices import system
 from tests.support.rest import unheard
 from tests.support.system import RATES, System
-
-__all__ = ["system"]
 
 
 @pytest.fixture

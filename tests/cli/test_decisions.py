@@ -11,11 +11,8 @@ from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
 from storage.accounts import policies
 from tests.cli.conftest import Perdure
-from tests.cli.test_invoices import system
+from tests.support.months import MAY
 from tests.support.system import RATES, System
-
-__all__ = ["system"]
-MAY = "2022-05"
 
 
 @pytest.fixture

@@ -16,11 +16,9 @@ from starter.cli.explain.words import timeline
 from storage.invoices.invoices import move_invoice
 from storage.usage.explain import ExplainedInterval
 from tests.cli.conftest import Perdure
-from tests.cli.test_invoices import system
 from tests.support.rest import until_rested
 from tests.support.system import RATES, System, at
 
-__all__ = ["system"]
 HOUR_US = 3_600_000_000
 
 

@@ -4,34 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from temporalio.client import Client
 
 from billing.invoice.states import InvoiceState
-from devstack.servers.emulator import StripeEmulator
 from storage.accounts import accounts
 from storage.invoices import invoices
 from tests.cli.conftest import Perdure
 from tests.support.rest import until_rested
-from tests.support.system import System, running_system
+from tests.support.system import System
 
 GOOD, BAD = "2022-05/team:good/period", "2022-05/team:bad/period"
-
-
-@pytest.fixture
-async def system(
-    temporal_client: Client, database_url: str, stripe_emulator: StripeEmulator, tmp_path: Path, perdure: Perdure
-) -> AsyncIterator[System]:
-    async with running_system(temporal_client, database_url, stripe_emulator, tmp_path) as running:
-        perdure.settings |= {
-            "DATABASE_URL": database_url,
-            "TEMPORAL_ADDRESS": temporal_client.service_client.config.target_host,
-            "TEMPORAL_NAMESPACE": running.client.namespace,
-        }
-        yield running
 
 
 @pytest.mark.waits

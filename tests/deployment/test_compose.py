@@ -16,13 +16,8 @@ import yaml
 
 from settings import Settings
 from tests.deployment import compose_spec
+from tests.deployment.compose_file import COMPOSE, FILE, OURS, ROOT, SERVICES
 
-ROOT = Path(__file__).resolve().parents[2]
-FILE = ROOT / "docker-compose.yml"
-RAW = compose_spec.read(FILE)
-COMPOSE = compose_spec.interpolate(RAW, {})
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-OURS = sorted(name for name, service in SERVICES.items() if service["image"].startswith("perdure:"))
 ONE_SHOT = {"temporal-schema", "temporal-namespace", "migrate", "schedule", "perdure"}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from settings import Settings
 from tests.deployment import compose_spec
-from tests.deployment.test_compose import COMPOSE, OURS, ROOT, SERVICES
+from tests.deployment.compose_file import COMPOSE, OURS, ROOT, SERVICES
 
 OVERLAY: dict[str, Any] = compose_spec.interpolate(compose_spec.read(ROOT / "deploy/encryption.yml"), {})
 

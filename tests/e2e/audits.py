@@ -30,10 +30,10 @@ from storage.accounts import policies
 from storage.audit.runs import audit_findings
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
+from tests.support.months import MAY
 from tests.support.rest import until_rested
 from tests.support.system import GIVE_UP_SECONDS, PATIENCE, System, running_system
 
-MAY = "2022-05"
 S = InvoiceState
 
 

@@ -75,6 +75,8 @@ async def system(
     async with running_system(temporal_client, url, stripe_emulator, tmp_path) as running:
         begun = len(requests(running))
         yield running
+        for faults in ("faults", "webhook_faults"):  # the emulator serves the module's other tests as well
+            await running.admin(faults, method="DELETE")
         assert misfits(requests(running, begun)) == []
         shape = request.node.get_closest_marker("history")
         folder = os.environ.get("RECORD_HISTORIES")

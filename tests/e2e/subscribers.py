@@ -11,12 +11,17 @@ from typing import Any
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from billing.invoice.policy import AccountPolicy, ChargeOn
+from billing.invoice.record import InvoiceRecord
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from storage.accounts import accounts
+from storage.accounts import accounts, policies
 from storage.accounts.accounts import AccountRecord
 from tests.support.rest import until_rested
 from tests.support.system import System, at, until
 
+FEE = 900
+"""What a subscription costs a month, in cents."""
 Window = tuple[datetime, datetime | None]
 
 
@@ -37,7 +42,7 @@ class Subscribers:
 
     async def subscribe(self, customer: str, currency: str = "usd", **params: Any) -> str:
         product = await self.system.stripe.v1.products.create_async({"name": "Workspaces"})
-        price = {"currency": currency, "product": product.id, "unit_amount": 900, "recurring": {"interval": "month"}}
+        price = {"currency": currency, "product": product.id, "unit_amount": FEE, "recurring": {"interval": "month"}}
         subscription = await self.system.stripe.v1.subscriptions.create_async(
             {"customer": customer, "items": [{"price_data": price}], **params}
         )
@@ -110,3 +115,24 @@ async def subscribing(system: System) -> AsyncIterator[Subscribers]:
                 await found.cancel(subscription)
         await system.admin("webhook_faults", method="DELETE")
         await system.admin("clock", {"frozen": False})
+
+
+async def subscribed(system: System, they: Subscribers, team: str, **policy: Any) -> str:
+    """A paying subscriber since May 10, with a day of usage in the first cycle; the subscription."""
+    await they.clock("2022-05-10")
+    customer = await they.customer(attribution_id=team)
+    card = {"default_payment_method": "pm_card_visa"}
+    await system.stripe.v1.customers.update_async(customer, {"invoice_settings": card})
+    subscription = await they.subscribe(customer)
+    await they.until_windows(team, ("2022-05-10", None))
+    await policies.write_policy(system.db, team, AccountPolicy(charge_on=ChargeOn.SUBSCRIPTION, **policy))
+    await system.add_instance(f"{team}-1", team, "2022-05-20", "2022-05-21")
+    return subscription
+
+
+async def only(system: System, *states: InvoiceState) -> InvoiceRecord:
+    async def there() -> InvoiceRecord | None:
+        found = await system.invoices()
+        return found[0] if len(found) == 1 and found[0].state in states else None
+
+    return await until(there)

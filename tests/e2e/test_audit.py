@@ -35,8 +35,8 @@ from tests.e2e.audits import (
     made_in_stripe,
     start_audit,
 )
-from tests.e2e.test_credit_notes import credit
-from tests.e2e.test_money_findings import wake
+from tests.e2e.credits import credit
+from tests.e2e.invoices_in_stripe import wake
 from tests.support.databases import FreshDatabase
 from tests.support.histories import record_histories
 from tests.support.metrics import metered

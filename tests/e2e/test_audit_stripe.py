@@ -27,7 +27,7 @@ from tests.e2e.audits import (
     catch_up,
     made_in_stripe,
 )
-from tests.e2e.test_credit_notes import credit
+from tests.e2e.credits import credit
 from tests.support.databases import FreshDatabase
 from tests.support.rest import unheard, until_rested
 from tests.support.system import System, until

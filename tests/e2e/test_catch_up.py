@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,18 +14,17 @@ from temporalio.client import WorkflowExecutionStatus
 from activities.stripe.events import types_wanted
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.events import CURSOR, CatchUpInput, CatchUpOutcome
-from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
+from contracts.messages.events import CURSOR
+from contracts.names import STRIPE_QUEUE
 from reconciliation.event_routing import CAUGHT_UP_EVENTS, ENABLED_EVENTS
 from tests.cli.conftest import Perdure
+from tests.e2e.catching_up import DROP_ALL, catch_up, start_catch_up
 from tests.e2e.conftest import requests as logged
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.rest import unheard, until_rested
-from tests.support.system import GIVE_UP_SECONDS, System, at, until
+from tests.support.system import System, at, until
 
 pytestmark = pytest.mark.waits
-
-DROP_ALL = {"match": {"type": ""}, "action": "drop", "times": None}
 
 
 @pytest.fixture
@@ -40,21 +38,6 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
         await catch_up(system)
         await until_rested(system)
         yield found
-
-
-async def catch_up(system: System) -> CatchUpOutcome:
-    outcome: CatchUpOutcome = await asyncio.wait_for((await start_catch_up(system)).result(), GIVE_UP_SECONDS)
-    return outcome
-
-
-async def start_catch_up(system: System) -> Any:
-    return await system.client.start_workflow(
-        Workflows.EVENTS_CATCH_UP,
-        CatchUpInput(),
-        id=workflow_ids.EVENTS_CATCH_UP,
-        task_queue=BILLING_QUEUE,
-        result_type=CatchUpOutcome,
-    )
 
 
 async def requests(system: System) -> int:

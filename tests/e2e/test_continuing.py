@@ -20,7 +20,7 @@ from contracts.names import Signals, Updates
 from devstack.servers.temporal import start_headless
 from storage.accounts import policies
 from temporal.decisions import decide
-from tests.e2e.test_credit_notes import amount, billed, credit, no_news, until_state
+from tests.e2e.credits import amount, billed, credit, no_news, until_state
 from tests.support.rest import Position, position
 from tests.support.system import System, until
 

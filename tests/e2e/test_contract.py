@@ -20,12 +20,12 @@ from contracts import workflow_ids
 from contracts.messages.subscriptions import AccountsSyncInput
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from tests.e2e.conftest import misfits, requests
+from tests.e2e.credits import amount, credit
 from tests.e2e.subscribers import subscribing
-from tests.e2e.test_credit_notes import amount, credit
 from tests.stripe_emulator.specification import MISSING, specification
+from tests.support.months import MAY
 from tests.support.system import GIVE_UP_SECONDS, System, at, until
 
-MAY = "2022-05"
 CLASSES = 105
 """More lines than are sent in one request."""
 # Business identity alone: of a customer, or invoice key, generation and step; then failed requests that Stripe keeps.

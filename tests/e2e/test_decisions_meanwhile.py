@@ -7,33 +7,21 @@ from typing import Any
 
 import pytest
 
-from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
+from billing.invoice.policy import BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice
 from contracts.names import Signals, Updates
-from storage.accounts import policies
 from temporal.decisions import decide
 from tests.e2e.conftest import requests
+from tests.e2e.decisions import void
+from tests.support.months import MAY
 from tests.support.rest import unheard, until_rested
 from tests.support.system import System, until
+from tests.support.usage import DAY_CENTS, one_day
 
 pytestmark = pytest.mark.waits
-
-MAY = "2022-05"
-DAY = 864
-
-
-async def account(system: System, team: str, **policy: Any) -> str:
-    await system.add_account(team, ("2022-05-01", None))
-    await policies.write_policy(system.db, team, AccountPolicy(**policy))
-    await system.add_instance(f"{team}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
-    return f"{MAY}/{team}/period"
-
-
-async def void(system: System, key: str) -> None:
-    await decide(system.client, key, Updates.VOID, VoidInvoice(by="ann", reason="a test", write_off=False))
 
 
 async def signal(system: System, key: str, name: str) -> None:
@@ -53,12 +41,12 @@ async def in_stripe(system: System, stripe_id: str | None) -> Any:
 
 
 async def test_what_is_rebuilt_and_voided_does_not_leave_a_paid_invoice_behind(system: System) -> None:
-    key = await account(system, "team:paid-edit", finalization=Finalization.APPROVAL)
+    key = await one_day(system, "team:paid-edit", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
     draft = await system.until_state(key, InvoiceState.DRAFT)
     extra = {"amount": -64, "description": "a favour"}
     await system.stripe.v1.invoices.add_lines_async(draft.stripe_invoice_id, {"lines": [extra]})
-    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by="ann"))
     assert (await system.until_state(key, InvoiceState.BLOCKED)).blocked_kind is BlockedKind.EDITED
     await unheard(system)
     await system.stripe.v1.invoices.finalize_invoice_async(draft.stripe_invoice_id)
@@ -75,26 +63,26 @@ async def test_what_is_rebuilt_and_voided_does_not_leave_a_paid_invoice_behind(s
 
 
 async def test_an_edited_invoice_that_a_person_finalized_is_voided_and_made_anew(system: System) -> None:
-    key = await account(system, "team:final-edit", finalization=Finalization.APPROVAL)
+    key = await one_day(system, "team:final-edit", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
     draft = await system.until_state(key, InvoiceState.DRAFT)
     extra = {"amount": -64, "description": "a favour"}
     await system.stripe.v1.invoices.add_lines_async(draft.stripe_invoice_id, {"lines": [extra]})
     await system.stripe.v1.invoices.finalize_invoice_async(draft.stripe_invoice_id)
     blocked = await system.until_state(key, InvoiceState.BLOCKED)
-    assert (blocked.blocked_kind, blocked.found_subtotal) == (BlockedKind.EDITED, DAY - 64)
+    assert (blocked.blocked_kind, blocked.found_subtotal) == (BlockedKind.EDITED, DAY_CENTS - 64)
 
     await decide(system.client, key, Updates.REBUILD, RebuildInvoice(by="ann"))
     again = await system.until_state(key, InvoiceState.DRAFT)
     assert again.stripe_invoice_id != draft.stripe_invoice_id
     assert (await in_stripe(system, draft.stripe_invoice_id)).status == "void"
-    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by="ann"))
     billed = await system.until_state(key, InvoiceState.BILLED)
-    assert (await in_stripe(system, billed.stripe_invoice_id)).subtotal == DAY
+    assert (await in_stripe(system, billed.stripe_invoice_id)).subtotal == DAY_CENTS
 
 
 async def test_a_void_that_comes_too_late_is_forgotten_and_a_retry_takes_the_payment_over(system: System) -> None:
-    key = await account(system, "team:too-late")
+    key = await one_day(system, "team:too-late")
     await system.run_period(MAY)
     billed = await system.invoice(key)
     await unheard(system)
@@ -113,7 +101,7 @@ async def test_a_void_that_comes_too_late_is_forgotten_and_a_retry_takes_the_pay
 
 
 async def test_a_void_while_the_invoice_is_created_comes_before_its_finalization(system: System) -> None:
-    key = await account(system, "team:quick")
+    key = await one_day(system, "team:quick")
     busy = {"match": {"method": "POST", "path": "^/v1/invoices$"}, "action": "429", "times": 2}
     await system.admin("faults", busy)
     await system.start_period(MAY)
@@ -128,7 +116,7 @@ async def test_a_brake_that_outlasts_the_grace_is_finalized_once_it_is_approved(
     await system.stop()
     system.settings = system.settings.model_copy(update={"finalization_grace_hours": 1 / 3600})
     await system.start()
-    key = await account(system, "team:slow", finalization=Finalization.GRACE, limit_amount=1)
+    key = await one_day(system, "team:slow", finalization=Finalization.GRACE, limit_amount=1)
     await system.start_period(MAY)
     blocked = await system.until_state(key, InvoiceState.BLOCKED)
 
@@ -136,12 +124,12 @@ async def test_a_brake_that_outlasts_the_grace_is_finalized_once_it_is_approved(
         return blocked.finalize_at is not None and datetime.now(UTC) > blocked.finalize_at
 
     await until(over)
-    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by="ann"))
     await system.until_state(key, InvoiceState.BILLED)
 
 
 async def test_amending_nothing_twice_leaves_stripes_own_finalization_as_it_was(system: System) -> None:
-    key = await account(system, "team:calm", finalization=Finalization.GRACE)
+    key = await one_day(system, "team:calm", finalization=Finalization.GRACE)
     await system.start_period(MAY)
     draft = await system.until_state(key, InvoiceState.DRAFT)
     due = int(draft.finalize_at.timestamp()) if draft.finalize_at else None
@@ -162,7 +150,7 @@ async def test_amending_nothing_twice_leaves_stripes_own_finalization_as_it_was(
 
 @pytest.mark.parametrize("paid", [False, True])
 async def test_an_edit_between_two_claims_can_be_accepted(system: System, paid: bool) -> None:
-    key = await account(system, f"team:between-{paid}".lower(), finalization=Finalization.APPROVAL)
+    key = await one_day(system, f"team:between-{paid}".lower(), finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
     draft = await system.until_state(key, InvoiceState.DRAFT)
     extra = {"amount": 136, "description": "a person's"}
@@ -170,10 +158,10 @@ async def test_an_edit_between_two_claims_can_be_accepted(system: System, paid: 
     await system.add_instance(f"{key}-late", draft.attribution_id, "2022-05-05T10:00", "2022-05-06T10:00")
     await signal(system, key, Signals.AMEND)
     blocked = await system.until_state(key, InvoiceState.BLOCKED)
-    assert blocked.found_subtotal == 2 * DAY + 136
-    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=2 * DAY + 136, by="ann"))
+    assert blocked.found_subtotal == 2 * DAY_CENTS + 136
+    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=2 * DAY_CENTS + 136, by="ann"))
     billed = await system.until_state(key, InvoiceState.BILLED)
     if paid:
         await system.stripe.v1.invoices.pay_async(billed.stripe_invoice_id, {"paid_out_of_band": True})
         await system.until_state(key, InvoiceState.PAID)
-    assert (await in_stripe(system, billed.stripe_invoice_id)).subtotal == 2 * DAY + 136
+    assert (await in_stripe(system, billed.stripe_invoice_id)).subtotal == 2 * DAY_CENTS + 136

@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError
 
-from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
-from storage.invoices import disputes
 from storage.invoices.disputes import DisputeRecord
 from tests.cli.conftest import Perdure
+from tests.e2e.paid_invoices import KEY, paid, recorded, until_status
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.metrics import metered
 from tests.support.rest import unheard, until_rested
@@ -24,7 +23,6 @@ from tests.support.system import System, at, until
 
 pytestmark = pytest.mark.waits
 
-KEY = "2022-05/team:disputed/period"
 TOTAL = 864
 
 
@@ -34,31 +32,6 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
         await system.admin("expire_idempotency_keys", {})  # those of an earlier test's invoice of the same key
         await found.clock("2022-06-01")
         yield found
-
-
-async def paid(system: System, they: Subscribers, team: str = "disputed") -> str:
-    """An invoice that Stripe has charged; gives Stripe's id."""
-    pays = {"default_payment_method": "pm_card_visa"}
-    customer = await they.customer(attribution_id=f"team:{team}")
-    await system.stripe.v1.customers.update_async(customer, {"invoice_settings": pays})
-    await system.add_account(f"team:{team}", ("2022-05-01", None), customer=customer)
-    await system.add_instance(f"{team}-{customer}", f"team:{team}", "2022-05-03", "2022-05-04")
-    await system.run_period()
-    invoice = await system.until_state(f"2022-05/team:{team}/period", InvoiceState.PAID)
-    return str(invoice.stripe_invoice_id)
-
-
-async def recorded(system: System, key: str = KEY) -> list[DisputeRecord]:
-    invoice = await system.invoice(key)
-    return (await disputes.of_invoices(system.db, [invoice.id])).get(invoice.id, [])
-
-
-async def until_status(system: System, status: str) -> DisputeRecord:
-    async def there() -> DisputeRecord | None:
-        found = await recorded(system)
-        return found[0] if found and found[0].status == status else None
-
-    return await until(there)
 
 
 def perdure_of(system: System, folder: Path) -> Perdure:

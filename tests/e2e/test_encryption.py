@@ -25,11 +25,11 @@ from temporal.payload_codec import PayloadKeyError, data_converter, generate_key
 from temporal.schedules import set_schedule
 from tests.e2e.conftest import migrated
 from tests.support.databases import FreshDatabase
+from tests.support.months import MAY
 from tests.support.system import System, running_system, until
 from worker import SANDBOX
 from workflows.registry import WORKFLOWS
 
-MAY = "2022-05"
 OLD, NEW = generate_key("old"), generate_key("new")
 T_OLD, T_NEW = "b2xk", "bmV3"  # base64 of their ids, as JSON has them
 OF_THE_SDK = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -15,31 +14,12 @@ from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals
 from storage.invoices import invoices as store
+from tests.support.months import MAY
 from tests.support.rest import until_rested
 from tests.support.system import GIVE_UP_SECONDS, System, new_namespace, until
+from tests.support.usage import DAY_CENTS, one_day, stripe_ids
 
 pytestmark = pytest.mark.waits
-
-MAY = "2022-05"
-DAY_CENTS = 864
-
-
-@pytest.fixture(autouse=True)
-async def _no_faults_left(system: System) -> AsyncIterator[None]:
-    yield
-    await system.admin("faults", method="DELETE")
-    await system.admin("webhook_faults", method="DELETE")
-
-
-async def one_day(system: System, team: str, customer: str | None = None) -> str:
-    """An account with a day of usage; its invoice's key to be."""
-    await system.add_account(team, ("2022-05-01", None), customer=customer)
-    await system.add_instance(f"{team.split(':')[1]}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
-    return f"{MAY}/{team}/period"
-
-
-async def stripe_ids(system: System, key: str) -> list[str]:
-    return [i["id"] for i in await system.stripe_invoices() if i["metadata"].get("perdure_invoice") == key]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from billing.invoice.states import InvoiceState
 from billing.pricing.rating import LineKind
+from tests.support.months import MAY
 from tests.support.system import System
 
-MAY = "2022-05"
 GRADUATED = """
 [[version]]
 effective_from = 2020-01-01T00:00:00Z

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from contracts import retries, workflow_ids
+from tests.support.months import MAY
 from tests.support.system import System
-
-MAY = "2022-05"
 
 
 async def test_every_activity_is_given_away_soon_after_its_worker_was_killed(system: System) -> None:

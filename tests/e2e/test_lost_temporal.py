@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
 from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
-from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
+from billing.invoice.policy import BlockedKind, Finalization
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.invoices import ApproveInvoice, VoidInvoice
@@ -20,25 +19,17 @@ from storage.accounts import policies, subscription_faults
 from storage.invoices import credit_notes
 from storage.invoices.disputes import DisputeRecord
 from temporal.decisions import approve_period, decide
+from tests.e2e.catching_up import DROP_ALL
+from tests.e2e.charged import live
+from tests.e2e.credits import until_state as until_note
+from tests.e2e.paid_invoices import paid, recorded
 from tests.e2e.subscribers import Subscribers, subscribing
-from tests.e2e.test_credit_notes import until_state as until_note
-from tests.e2e.test_disputes import paid, recorded
-from tests.e2e.test_restored_postgres import live
 from tests.support.losing import lose_temporal, perdure, recover
+from tests.support.months import JUNE, MAY
 from tests.support.system import GIVE_UP_SECONDS, System, at, until
+from tests.support.usage import DAY_CENTS, one_day
 
 pytestmark = pytest.mark.waits
-
-MAY, JUNE = "2022-05", "2022-06"
-DAY_CENTS = 864
-DROP_ALL = {"match": {"type": ""}, "action": "drop", "times": None}
-
-
-@pytest.fixture(autouse=True)
-async def _no_faults_left(system: System) -> AsyncIterator[None]:
-    yield
-    await system.admin("faults", method="DELETE")
-    await system.admin("webhook_faults", method="DELETE")
 
 
 @pytest.fixture
@@ -49,14 +40,6 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
     async with subscribing(system) as found:
         await found.clock("2022-05-01")
         yield found
-
-
-async def one_day(system: System, team: str, **policy: Any) -> str:
-    """An account with a day of usage; its invoice's key to be."""
-    await system.add_account(team, ("2022-05-01", None))
-    await policies.write_policy(system.db, team, AccountPolicy(**policy))
-    await system.add_instance(f"{team[5:]}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
-    return f"{MAY}/{team}/period"
 
 
 async def start_account(system: System, team: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,65 +19,17 @@ from billing.invoice.states import InvoiceState
 from billing.usage.rows import AccountRow
 from contracts import workflow_ids
 from contracts.messages.invoices import (
-    InvoiceRef,
-    StripeEvent,
     StripeInvoiceOrder,
     StripeInvoiceRef,
-    StripeInvoiceSnapshot,
-    StripeLine,
 )
-from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Workflows
+from contracts.names import STRIPE_QUEUE, Signals
 from reconciliation.figures import lines_digest
 from storage.accounts import accounts
+from tests.e2e.invoices_in_stripe import add_line, create, order_of, pending_failure, retrieve, wake
+from tests.support.months import MAY
 from tests.support.rest import until_rested
 from tests.support.system import GIVE_UP_SECONDS, System, until
-
-MAY = "2022-05"
-DAY_CENTS = 864
-
-
-@pytest.fixture(autouse=True)
-async def _no_faults_left(system: System) -> AsyncIterator[None]:
-    yield
-    await system.admin("faults", method="DELETE")
-    await system.admin("webhook_faults", method="DELETE")
-
-
-async def one_day(system: System, team: str, customer: str | None = None) -> str:
-    """An account with a day of usage; its invoice's key to be."""
-    await system.add_account(team, ("2022-05-01", None), customer=customer)
-    await system.add_instance(f"{team.split(':')[1]}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
-    return f"{MAY}/{team}/period"
-
-
-async def stripe_ids(system: System, key: str) -> list[str]:
-    return [i["id"] for i in await system.stripe_invoices() if i["metadata"].get("perdure_invoice") == key]
-
-
-async def wake(system: System, key: str) -> Any:
-    """What the webhook does: signal the invoice's workflow, starting it when it rests."""
-    return await system.client.start_workflow(
-        Workflows.INVOICE,
-        InvoiceRef(invoice_key=key),
-        id=workflow_ids.invoice(key),
-        task_queue=BILLING_QUEUE,
-        start_signal=Signals.STRIPE_EVENT,
-        start_signal_args=[StripeEvent(event_id="evt", type="invoice.deleted", created=datetime.now(UTC))],
-    )
-
-
-async def pending_failure(handle: Any) -> str | None:
-    """The last failure of an activity that is being retried: its type and message."""
-    for activity in (await handle.describe()).raw_description.pending_activities:
-        failure = activity.last_failure
-        if failure.message:
-            return f"{failure.application_failure_info.type}: {failure.message}"
-    return None
-
-
-async def retrieve(system: System, invoice: str, customer: str | None) -> StripeInvoiceSnapshot:
-    ref = StripeInvoiceRef(invoice_key="2022-05/team:x/period", stripe_invoice_id=invoice, stripe_customer_id=customer)
-    return await ActivityEnvironment().run(StripeInvoiceActivities(system.stripe).retrieve, ref)
+from tests.support.usage import one_day, stripe_ids
 
 
 async def test_an_invoice_is_deleted_only_when_the_key_sees_its_customer(system: System) -> None:
@@ -129,14 +80,6 @@ async def test_a_draft_deleted_in_stripe_is_deleted_here(system: System) -> None
     assert (await system.invoice(key)).state is InvoiceState.DELETED
 
 
-async def add_line(system: System, invoice: str | None, *amounts: int) -> list[str]:
-    """What a person does in the dashboard; the lines' ids."""
-    made = await system.stripe.v1.invoices.add_lines_async(
-        invoice, {"lines": [{"amount": amount, "description": "goodwill"} for amount in amounts]}
-    )
-    return [line.id for line in made.lines.data if line.description == "goodwill"]
-
-
 @pytest.mark.parametrize("amounts", [(-100,), (100, -100)], ids=["other-subtotal", "same-subtotal"])
 @pytest.mark.waits
 async def test_an_edited_draft_is_not_finalized(system: System, amounts: tuple[int, ...]) -> None:
@@ -174,33 +117,6 @@ async def test_a_draft_verified_just_now_is_not_fetched_again(system: System) ->
     asked = [f"{entry['method']} {entry['path'].rpartition('/')[2]}" for entry in log if stripe_id in entry["path"]]
 
     assert asked == ["POST add_lines", "POST finalize", f"GET {stripe_id}"]
-
-
-def order_of(customer: str, key: str, report: str = "sha-1", **changes: Any) -> StripeInvoiceOrder:
-    """An order of two lines, of usage long ago."""
-    may = datetime(2022, 5, 1, tzinfo=UTC)
-    lines = [
-        StripeLine(line_id=f"{key}#{n}", amount=100 * n, description=f"line {n}", start=may, end=may) for n in (1, 2)
-    ]
-    values: dict[str, Any] = {
-        "invoice_key": key,
-        "attribution_id": "team:x",
-        "stripe_customer_id": customer,
-        "currency": "usd",
-        "amount": 300,
-        "collection_method": "send_invoice",
-        "days_until_due": 30,
-        "description": "Workspace usage",
-        "metadata": {"perdure_invoice": key, "report_id": f"reports/2022-05/team:x/{report}.jsonl.gz"},
-        "lines": lines,
-        "cutoff": datetime(2022, 6, 1, tzinfo=UTC),
-    }
-    return StripeInvoiceOrder(**{**values, **changes})
-
-
-async def create(system: System, order: StripeInvoiceOrder) -> str:
-    made = await ActivityEnvironment().run(StripeInvoiceActivities(system.stripe).create, order)
-    return made.stripe_invoice_id
 
 
 async def test_a_verification_long_ago_does_not_count(system: System) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from billing.invoice.states import InvoiceState
+from tests.support.months import MAY
 from tests.support.system import System
-
-MAY = "2022-05"
 
 
 @pytest.mark.history("happy")

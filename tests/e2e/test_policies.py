@@ -6,66 +6,30 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
 from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Updates
 from storage.accounts import policies
 from temporal.decisions import DecisionError, approve_period, decide
+from tests.e2e.decisions import approve, details, drafted, edited, live_in_stripe, void
+from tests.support.months import JUNE, MAY
 from tests.support.rest import until_rested
 from tests.support.system import GIVE_UP_SECONDS, System, until
-
-MAY, JUNE = "2022-05", "2022-06"
-DAY = 864  # cents of 24 h of the default class
-
-
-async def account(system: System, team: str, **policy: Any) -> str:
-    """An account with a day of usage in May, and its own policy; its invoice's key to be."""
-    await system.add_account(team, ("2022-05-01", None))
-    await policies.write_policy(system.db, team, AccountPolicy(**policy))
-    await system.add_instance(f"{team}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
-    return f"{MAY}/{team}/period"
-
-
-async def approve(system: System, key: str, amount: int) -> None:
-    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=amount, by="ann"))
-
-
-async def void(system: System, key: str, *, write_off: bool = False) -> None:
-    decision = VoidInvoice(by="ann", reason="a test", write_off=write_off)
-    await decide(system.client, key, Updates.VOID, decision)
-
-
-async def drafted(system: System, key: str) -> InvoiceRecord:
-    return await system.until_state(key, InvoiceState.DRAFT)
-
-
-async def live_in_stripe(system: System, key: str) -> list[Any]:
-    found = [i for i in await system.stripe_invoices() if i["metadata"].get("perdure_invoice") == key]
-    return [i for i in found if i["status"] != "void"]
-
-
-async def details(client: Client, key: str) -> str:
-    from temporalio.api.sdk.v1 import WorkflowMetadata
-
-    handle = client.get_workflow_handle(workflow_ids.invoice(key))
-    metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-    return str(metadata.current_details)
+from tests.support.usage import DAY_CENTS, one_day
 
 
 @pytest.mark.history("approved")
 async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(
     system: System, caplog: pytest.LogCaptureFixture
 ) -> None:
-    key = await account(system, "team:approval", finalization=Finalization.APPROVAL)
+    key = await one_day(system, "team:approval", finalization=Finalization.APPROVAL)
     period = await system.start_period(MAY)
     invoice = await drafted(system, key)
     stripe = await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)
@@ -74,23 +38,23 @@ async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(
     with pytest.raises(DecisionError, match=r"comes to 8\.64 USD by now, not 0\.01 USD"):
         await approve(system, key, 1)
     with pytest.raises(DecisionError, match="say who decides"):
-        await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY, by=" "))
+        await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by=" "))
     assert "invoices approve" in await details(system.client, key)
     assert (await system.invoice(key)).state is InvoiceState.DRAFT
 
-    await approve(system, key, DAY)
+    await approve(system, key, DAY_CENTS)
     await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)
     billed = await system.invoice(key)
-    assert (billed.state, billed.approved_by, billed.approved_amount) == (InvoiceState.BILLED, "ann", DAY)
+    assert (billed.state, billed.approved_by, billed.approved_amount) == (InvoiceState.BILLED, "ann", DAY_CENTS)
     with pytest.raises(DecisionError, match="does not wait for an approval"):
-        await approve(system, key, DAY + 1)
+        await approve(system, key, DAY_CENTS + 1)
     assert [record.message for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []
 
 
 @pytest.mark.history("amended")
 @pytest.mark.waits
 async def test_late_usage_is_put_on_a_draft_that_waits(system: System) -> None:
-    key = await account(system, "team:amended", finalization=Finalization.APPROVAL)
+    key = await one_day(system, "team:amended", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
     first = await drafted(system, key)
     await system.add_instance("late", "team:amended", "2022-05-05T10:00", "2022-05-06T10:00")
@@ -100,16 +64,16 @@ async def test_late_usage_is_put_on_a_draft_that_waits(system: System) -> None:
 
     async def amended() -> InvoiceRecord | None:
         found = await system.invoice(key)
-        return found if found.state is InvoiceState.DRAFT and found.amount == 4 * DAY else None
+        return found if found.state is InvoiceState.DRAFT and found.amount == 4 * DAY_CENTS else None
 
     second = await until(amended)
     assert (second.revision, second.stripe_invoice_id) == (2, first.stripe_invoice_id)
     assert second.report_id != first.report_id
     stripe = await system.stripe.v1.invoices.retrieve_async(second.stripe_invoice_id)
-    assert (stripe.status, stripe.subtotal, len(stripe.lines.data)) == ("draft", 4 * DAY, 2)
+    assert (stripe.status, stripe.subtotal, len(stripe.lines.data)) == ("draft", 4 * DAY_CENTS, 2)
     assert stripe.metadata["report_id"] == second.report_id
-    await approve(system, key, 4 * DAY)
-    assert (await system.until_state(key, InvoiceState.BILLED)).amount == 4 * DAY
+    await approve(system, key, 4 * DAY_CENTS)
+    assert (await system.until_state(key, InvoiceState.BILLED)).amount == 4 * DAY_CENTS
 
 
 @pytest.mark.history("grace")
@@ -118,7 +82,7 @@ async def test_stripes_grace_ends_by_itself_with_the_late_usage_on_it(system: Sy
     await system.stop()
     system.settings = system.settings.model_copy(update={"finalization_grace_hours": 12.0})
     await system.start(BILLING_QUEUE)
-    key = await account(system, "team:grace", finalization=Finalization.GRACE)
+    key = await one_day(system, "team:grace", finalization=Finalization.GRACE)
     period = await replace(system, client=TimeSkipper(system.client).client).start_period(MAY)
     claimed = await system.until_state(key, InvoiceState.CLAIMED)
     assert claimed.finalize_at is not None
@@ -128,15 +92,15 @@ async def test_stripes_grace_ends_by_itself_with_the_late_usage_on_it(system: Sy
 
     await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)
     billed = await system.invoice(key)
-    assert (billed.state, billed.amount, billed.revision) == (InvoiceState.BILLED, 2 * DAY, 2)
-    assert [i["subtotal"] for i in await live_in_stripe(system, key)] == [2 * DAY]
+    assert (billed.state, billed.amount, billed.revision) == (InvoiceState.BILLED, 2 * DAY_CENTS, 2)
+    assert [i["subtotal"] for i in await live_in_stripe(system, key)] == [2 * DAY_CENTS]
 
 
 @pytest.mark.history("braked")
 @pytest.mark.waits
 async def test_a_brake_stops_an_invoice_before_stripe_hears_of_it(system: System) -> None:
-    key = await account(system, "team:limit", limit_amount=DAY - 1)
-    other = await account(system, "team:small", limit_amount=DAY)
+    key = await one_day(system, "team:limit", limit_amount=DAY_CENTS - 1)
+    other = await one_day(system, "team:small", limit_amount=DAY_CENTS)
     await system.start_period(MAY)
     blocked = await system.until_state(key, InvoiceState.BLOCKED)
     assert blocked.blocked_kind is BlockedKind.LIMIT
@@ -149,12 +113,12 @@ async def test_a_brake_stops_an_invoice_before_stripe_hears_of_it(system: System
     await until_rested(system)
     assert (await system.invoice(key)).state is InvoiceState.BLOCKED
 
-    await approve(system, key, DAY)
-    assert (await system.until_state(key, InvoiceState.BILLED)).approved_amount == DAY
+    await approve(system, key, DAY_CENTS)
+    assert (await system.until_state(key, InvoiceState.BILLED)).approved_amount == DAY_CENTS
 
 
 async def test_brakes_compare_with_the_period_before_and_with_what_is_carried_over(system: System) -> None:
-    may = await account(system, "team:double", limit_multiple=Decimal("1.5"))
+    may = await one_day(system, "team:double", limit_multiple=Decimal("1.5"))
     await system.run_period(MAY)
     await policies.write_policy(system.db, "team:double", AccountPolicy(limit_carried_share=Decimal("0.4")))
     await system.add_instance("double-late", "team:double", "2022-05-05T10:00", "2022-05-06T10:00")
@@ -174,33 +138,18 @@ async def test_brakes_compare_with_the_period_before_and_with_what_is_carried_ov
     assert again.blocked_reason == (
         "the invoice comes to 17.28 USD, more than 1.5 times the 8.64 USD of the one before"
     )
-    await approve(system, again.key, 2 * DAY)
+    await approve(system, again.key, 2 * DAY_CENTS)
     await system.until_state(again.key, InvoiceState.BILLED)
-
-
-async def edited(system: System, team: str) -> InvoiceRecord:
-    """An invoice that is blocked, because a person added a line to its draft."""
-    key = await account(system, team, finalization=Finalization.APPROVAL)
-    await system.start_period(MAY)
-    draft = await drafted(system, key)
-    extra = {"amount": -64, "description": "a favour"}
-    await system.stripe.v1.invoices.add_lines_async(draft.stripe_invoice_id, {"lines": [extra]})
-    await approve(system, key, DAY)
-    blocked = await system.until_state(key, InvoiceState.BLOCKED)
-    assert blocked.blocked_kind is BlockedKind.EDITED
-    assert "edited in Stripe: 8.00 USD, ours is 8.64 USD" in (blocked.blocked_reason or "")
-    assert blocked.found_subtotal == 800
-    return blocked
 
 
 @pytest.mark.history("edited-and-accepted")
 async def test_an_edited_draft_is_accepted_at_stripes_figure(system: System) -> None:
     blocked = await edited(system, "team:accept")
     with pytest.raises(DecisionError, match=r"comes to 8\.00 USD"):
-        await approve(system, blocked.key, DAY)
+        await approve(system, blocked.key, DAY_CENTS)
     await approve(system, blocked.key, 800)
     billed = await system.until_state(blocked.key, InvoiceState.BILLED)
-    assert (billed.amount, billed.accepted_subtotal) == (DAY, 800)
+    assert (billed.amount, billed.accepted_subtotal) == (DAY_CENTS, 800)
     stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
     assert (stripe.status, stripe.subtotal) == ("open", 800)
 
@@ -212,25 +161,25 @@ async def test_an_edited_draft_is_rebuilt_from_our_lines(system: System) -> None
     again = await system.until_state(blocked.key, InvoiceState.DRAFT)
     assert again.stripe_invoice_id != blocked.stripe_invoice_id
     assert [i["id"] for i in await live_in_stripe(system, again.key)] == [again.stripe_invoice_id]
-    await approve(system, again.key, DAY)
+    await approve(system, again.key, DAY_CENTS)
     billed = await system.until_state(again.key, InvoiceState.BILLED)
     stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
-    assert (stripe.status, stripe.subtotal) == ("open", DAY)
+    assert (stripe.status, stripe.subtotal) == ("open", DAY_CENTS)
 
 
 @pytest.mark.history("voided-by-command")
 async def test_voiding_makes_the_usage_billable_again(system: System) -> None:
-    key = await account(system, "team:voided")
+    key = await one_day(system, "team:voided")
     await system.run_period(MAY)
     await void(system, key)
     voided = await system.until_state(key, InvoiceState.VOIDED)
     assert (voided.void_requested_by, voided.void_reason) == ("ann", "a test")
     await system.run_period(MAY)
-    assert (await system.invoice(f"{key}/2")).amount == DAY
+    assert (await system.invoice(f"{key}/2")).amount == DAY_CENTS
 
 
 async def test_a_write_off_is_never_billed_again(system: System) -> None:
-    key = await account(system, "team:off")
+    key = await one_day(system, "team:off")
     await system.run_period(MAY)
     await void(system, key, write_off=True)
     assert (await system.until_state(key, InvoiceState.VOIDED)).written_off
@@ -240,7 +189,7 @@ async def test_a_write_off_is_never_billed_again(system: System) -> None:
 
 
 async def test_a_voided_invoice_is_written_off_afterwards(system: System) -> None:
-    key = await account(system, "team:later")
+    key = await one_day(system, "team:later")
     await system.run_period(MAY)
     await void(system, key)
     await system.until_state(key, InvoiceState.VOIDED)
@@ -252,7 +201,7 @@ async def test_a_voided_invoice_is_written_off_afterwards(system: System) -> Non
 
 
 async def test_a_paid_invoice_is_not_voided(system: System) -> None:
-    key = await account(system, "team:paid")
+    key = await one_day(system, "team:paid")
     await system.run_period(MAY)
     invoice = await system.invoice(key)
     await system.stripe.v1.invoices.pay_async(invoice.stripe_invoice_id, {"paid_out_of_band": True})
@@ -262,7 +211,7 @@ async def test_a_paid_invoice_is_not_voided(system: System) -> None:
 
 
 async def test_a_payment_that_fails_is_kept(system: System) -> None:
-    key = await account(system, "team:broke")
+    key = await one_day(system, "team:broke")
     await system.run_period(MAY)
     invoice = await system.invoice(key)
     with pytest.raises(Exception, match="declined"):
@@ -282,8 +231,8 @@ async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System
     await system.stop()
     system.settings = system.settings.model_copy(update={"limit_period_amount": "usd=17.27"})
     await system.start()
-    await account(system, "team:one")
-    await account(system, "team:two")
+    await one_day(system, "team:one")
+    await one_day(system, "team:two")
     period = await system.start_period(MAY)
 
     async def held() -> policies.PeriodHold | None:
@@ -292,7 +241,7 @@ async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System
 
     hold = await until(held)
     assert hold.reason == "the period in USD comes to 17.28 USD, above the limit of 17.27 USD"
-    assert hold.totals == {"usd": 2 * DAY}
+    assert hold.totals == {"usd": 2 * DAY_CENTS}
     assert await system.invoices() == []
     with pytest.raises(DecisionError, match="totals of 2022-05 have changed"):
         await approve_period(system.client, MAY, {"usd": 1}, "ann")
@@ -300,8 +249,8 @@ async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System
     # What comes after the approval was not approved: the run is held again.
     await approve_period(system.client, MAY, hold.totals, "ann")
     await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)
-    assert [i.amount for i in await system.invoices()] == [DAY, DAY]
+    assert [i.amount for i in await system.invoices()] == [DAY_CENTS, DAY_CENTS]
     await system.add_account("team:three", ("2022-05-01", None))
     await system.add_instance("three", "team:three", "2022-05-03T10:00", "2022-05-04T10:00")
     await system.start_period(MAY)
-    assert (await until(held)).totals == {"usd": 3 * DAY}
+    assert (await until(held)).totals == {"usd": 3 * DAY_CENTS}

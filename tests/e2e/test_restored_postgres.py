@@ -21,16 +21,16 @@ from contracts.messages.recovery import AdoptReport
 from contracts.names import STRIPE_QUEUE, Updates
 from storage.accounts import policies
 from temporal.decisions import decide
-from tests.e2e.test_policies import edited
+from tests.e2e.charged import live
+from tests.e2e.decisions import edited
 from tests.support.databases import Databases
 from tests.support.losing import Backup, lose_temporal, perdure, recover
+from tests.support.months import JUNE, MAY
 from tests.support.rest import until_rested
 from tests.support.system import System, discrepancies, until
+from tests.support.usage import DAY_CENTS, one_day
 
 pytestmark = pytest.mark.waits
-
-MAY, JUNE = "2022-05", "2022-06"
-DAY_CENTS = 864
 
 
 @pytest.fixture
@@ -38,23 +38,6 @@ async def backup(system: System, databases: Databases) -> AsyncIterator[Backup]:
     taken = Backup(system, databases)
     yield taken
     await taken.drop()
-
-
-async def one_day(system: System, team: str, start: str = "2022-05-03") -> str:
-    """An account with a day of usage; its invoice's key to be."""
-    await system.add_account(team, ("2022-05-01", None))
-    await system.add_instance(f"{team.split(':')[1]}-1", team, f"{start}T10:00", f"{start[:-1]}4T10:00")
-    return f"{MAY}/{team}/period"
-
-
-async def live(system: System) -> dict[str, list[tuple[str, int]]]:
-    """By key, what Stripe charges: (Stripe id, subtotal) of each invoice that is not void."""
-    found: dict[str, list[tuple[str, int]]] = {}
-    for invoice in await system.stripe_invoices():
-        key = invoice["metadata"].get("perdure_invoice")
-        if key and invoice["status"] != "void":
-            found.setdefault(key, []).append((invoice["id"], invoice["subtotal"]))
-    return found
 
 
 @pytest.mark.parametrize("temporal", ["kept", "wiped"])

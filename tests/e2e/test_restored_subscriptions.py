@@ -16,18 +16,17 @@ from contracts.names import Updates
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
 from temporal.decisions import decide
-from tests.e2e.subscribers import Subscribers, subscribing
-from tests.e2e.test_credit_notes import credit
-from tests.e2e.test_restored_postgres import live
-from tests.e2e.test_subscription_invoices import subscribed
+from tests.e2e.charged import live
+from tests.e2e.credits import credit
+from tests.e2e.subscribers import Subscribers, subscribed, subscribing
 from tests.support.databases import Databases
 from tests.support.losing import Backup, lose_temporal, recover
+from tests.support.months import MAY
 from tests.support.system import System, until
+from tests.support.usage import DAY_CENTS
 
 pytestmark = pytest.mark.waits
 
-MAY = "2022-05"
-DAY_CENTS = 864
 LONG_AGO = datetime(2022, 5, 1, tzinfo=UTC)  # on Stripe's clock
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -19,19 +18,11 @@ from contracts.names import Signals, Updates
 from storage.accounts import policies
 from temporal.decisions import decide
 from temporal.schedules import set_schedule
-from tests.e2e.test_credit_notes import amount, billed, credit, no_news, until_state
+from tests.e2e.credits import amount, billed, credit, no_news, until_state
 from tests.support.system import GIVE_UP_SECONDS, System, at, until
+from tests.support.usage import DAY_CENTS
 
 pytestmark = pytest.mark.waits
-
-DAY_CENTS = 864
-
-
-@pytest.fixture(autouse=True)
-async def _no_faults_left(system: System) -> AsyncIterator[None]:
-    yield
-    await system.admin("faults", method="DELETE")
-    await system.admin("webhook_faults", method="DELETE")
 
 
 @pytest.mark.history("scheduled")

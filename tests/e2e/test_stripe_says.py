@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from billing.invoice.states import InvoiceState
+from tests.support.months import MAY
 from tests.support.rest import until_rested
 from tests.support.system import System, until
-
-MAY = "2022-05"
-DAY = 864
-
-
-@pytest.fixture(autouse=True)
-async def _no_faults_left(system: System) -> AsyncIterator[None]:
-    yield
-    await system.admin("faults", method="DELETE")
-    await system.admin("webhook_faults", method="DELETE")
-
-
-async def one_day(system: System, team: str, customer: str | None = None, currency: str = "usd") -> str:
-    """An account with a day of usage; its invoice's key to be."""
-    await system.add_account(team, ("2022-05-01", None), customer=customer, currency=currency)
-    await system.add_instance(f"{team}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
-    return f"{MAY}/{team}/period"
+from tests.support.usage import DAY_CENTS, one_day
 
 
 async def customer(system: System, team: str, **params: object) -> str:
@@ -72,7 +55,7 @@ async def test_voided_before_finalized_releases_once_and_for_good(system: System
     await until_rested(system)
     assert (await system.invoice(key)).state is InvoiceState.VOIDED
     await system.run_period(MAY)
-    assert (await system.invoice(f"{key}/2")).amount == DAY
+    assert (await system.invoice(f"{key}/2")).amount == DAY_CENTS
 
 
 async def test_finalization_does_not_give_up_after_three_attempts(system: System) -> None:
@@ -114,8 +97,8 @@ async def test_a_customers_balance_alters_what_is_due_and_not_what_is_billed(sys
     await system.run_period(MAY)
     billed = await system.invoice(key)
     stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
-    assert (billed.state, billed.amount) == (InvoiceState.BILLED, DAY)
-    assert (stripe.subtotal, stripe.amount_due) == (DAY, DAY - 500)
+    assert (billed.state, billed.amount) == (InvoiceState.BILLED, DAY_CENTS)
+    assert (stripe.subtotal, stripe.amount_due) == (DAY_CENTS, DAY_CENTS - 500)
 
 
 async def test_automatic_tax_passes_through(system: System) -> None:
@@ -130,6 +113,6 @@ async def test_automatic_tax_passes_through(system: System) -> None:
         await system.admin("settings", {"tax_percent": 0})
     billed = await system.invoice(key)
     stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
-    assert (billed.state, billed.amount) == (InvoiceState.BILLED, DAY)
-    assert (stripe.subtotal, stripe.total) == (DAY, DAY + 173)
+    assert (billed.state, billed.amount) == (InvoiceState.BILLED, DAY_CENTS)
+    assert (stripe.subtotal, stripe.total) == (DAY_CENTS, DAY_CENTS + 173)
     assert stripe.automatic_tax.enabled

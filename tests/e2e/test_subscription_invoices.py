@@ -8,20 +8,18 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError
 
-from billing.invoice.policy import AccountPolicy, BlockedKind, ChargeOn, Finalization
+from billing.invoice.policy import BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.invoices import ApproveInvoice, LookupOutcome, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
-from storage.accounts import policies
 from temporal.decisions import decide
 from tests.e2e.audits import audited
-from tests.e2e.subscribers import Subscribers, subscribing
+from tests.e2e.subscribers import FEE, Subscribers, only, subscribed, subscribing
 from tests.support.metrics import metered
 from tests.support.system import System, until
-
-DAY, FEE = 864, 900
+from tests.support.usage import DAY_CENTS
 
 
 @pytest.fixture
@@ -30,27 +28,6 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
     async with subscribing(system) as found:
         yield found
     await system.admin("settings", {"subscription_invoices": False})
-
-
-async def subscribed(system: System, they: Subscribers, team: str, **policy: Any) -> str:
-    """A paying subscriber since May 10, with a day of usage in the first cycle; the subscription."""
-    await they.clock("2022-05-10")
-    customer = await they.customer(attribution_id=team)
-    card = {"default_payment_method": "pm_card_visa"}
-    await system.stripe.v1.customers.update_async(customer, {"invoice_settings": card})
-    subscription = await they.subscribe(customer)
-    await they.until_windows(team, ("2022-05-10", None))
-    await policies.write_policy(system.db, team, AccountPolicy(charge_on=ChargeOn.SUBSCRIPTION, **policy))
-    await system.add_instance(f"{team}-1", team, "2022-05-20", "2022-05-21")
-    return subscription
-
-
-async def only(system: System, *states: InvoiceState) -> InvoiceRecord:
-    async def there() -> InvoiceRecord | None:
-        found = await system.invoices()
-        return found[0] if len(found) == 1 and found[0].state in states else None
-
-    return await until(there)
 
 
 @pytest.mark.history("on-subscription")
@@ -65,7 +42,7 @@ async def test_base_fee_and_usage_are_one_invoice(system: System, they: Subscrib
     assert invoice.key == f"2022-06/team:cycle/subscription/{stripe.id}"
     assert stripe.billing_reason == "subscription_cycle"
     assert stripe.parent.subscription_details.subscription == subscription
-    assert (invoice.amount, stripe.subtotal) == (DAY, DAY + FEE)
+    assert (invoice.amount, stripe.subtotal) == (DAY_CENTS, DAY_CENTS + FEE)
     assert stripe.metadata["perdure_invoice"] == invoice.key
 
     # The next cycle has its own draft, and usage of its own.
@@ -76,7 +53,7 @@ async def test_base_fee_and_usage_are_one_invoice(system: System, they: Subscrib
         found = [i for i in await system.invoices() if i.state is InvoiceState.PAID]
         return found if len(found) == 2 else None
 
-    assert [i.amount for i in await until(second)] == [DAY, 2 * DAY]
+    assert [i.amount for i in await until(second)] == [DAY_CENTS, 2 * DAY_CENTS]
 
 
 @pytest.mark.history("stripe-invoice-too-late")
@@ -100,7 +77,7 @@ async def test_a_draft_that_was_finalized_before_leaves_the_usage_to_the_next(
         return found or None
 
     (invoice,) = await until(billed)
-    assert (invoice.amount, invoice.billing_period) == (DAY, "2022-07")
+    assert (invoice.amount, invoice.billing_period) == (DAY_CENTS, "2022-07")
     assert (await audited(system)).findings == []
 
 
@@ -120,7 +97,7 @@ async def test_a_fault_puts_no_line_on_the_draft_twice(
     await they.clock("2022-06-10T00:10")
     draft = await only(system, InvoiceState.DRAFT)
     stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
-    assert (stripe.subtotal, len(stripe.lines.data)) == (DAY + FEE, 2)
+    assert (stripe.subtotal, len(stripe.lines.data)) == (DAY_CENTS + FEE, 2)
     await system.admin("faults", method="DELETE")
 
 
@@ -129,7 +106,7 @@ async def test_an_event_that_only_gives_the_id_is_looked_up(system: System, they
     try:
         await subscribed(system, they, "team:stripped")
         await they.clock("2022-06-10T00:10")
-        assert (await only(system, InvoiceState.PAID)).amount == DAY
+        assert (await only(system, InvoiceState.PAID)).amount == DAY_CENTS
     finally:
         await system.admin("webhook_faults", method="DELETE")
 
@@ -142,16 +119,16 @@ async def test_our_lines_are_edited_and_rebuilt_on_the_subscriptions_draft(syste
     assert stripe.auto_advance is False
     ours = next(line for line in stripe.lines.data if "perdure_line" in line.metadata)
     await system.stripe.v1.invoices.line_items.update_async(draft.stripe_invoice_id, ours.id, {"amount": 1})
-    await decide(system.client, draft.key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    await decide(system.client, draft.key, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by="ann"))
     blocked = await system.until_state(draft.key, InvoiceState.BLOCKED)
     assert (blocked.blocked_kind, blocked.found_subtotal) == (BlockedKind.EDITED, 1)
 
     await decide(system.client, draft.key, Updates.REBUILD, RebuildInvoice(by="ann"))
     await system.until_state(draft.key, InvoiceState.DRAFT)
-    await decide(system.client, draft.key, Updates.APPROVE, ApproveInvoice(amount=DAY, by="ann"))
+    await decide(system.client, draft.key, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by="ann"))
     await system.until_state(draft.key, InvoiceState.BILLED, InvoiceState.PAID)
     after = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
-    assert (after.id, after.subtotal) == (stripe.id, DAY + FEE)
+    assert (after.id, after.subtotal) == (stripe.id, DAY_CENTS + FEE)
     assert (await audited(system)).findings == []
 
 

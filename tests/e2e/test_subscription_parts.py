@@ -13,10 +13,9 @@ from storage.accounts import policies
 from storage.accounts.subscription_faults import list_faults
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.system import System, at, until
+from tests.support.usage import DAY_CENTS
 
 pytestmark = pytest.mark.waits
-
-DAY = 864
 
 
 @pytest.fixture
@@ -40,7 +39,7 @@ async def test_a_pause_closes_the_window_and_resuming_opens_another(system: Syst
     await they.until_windows("team:pause", ("2022-05-01", "2022-05-10"))
     (settled,) = await system.until_settled(1)
     assert settled.key == f"2022-05/team:pause/cancellation/{subscription}-paused"
-    assert (settled.cutoff, settled.amount) == (at("2022-05-10"), DAY)
+    assert (settled.cutoff, settled.amount) == (at("2022-05-10"), DAY_CENTS)
 
     await they.clock("2022-05-20")
     await system.stripe.v1.subscriptions.resume_async(subscription, {"billing_cycle_anchor": "now"})
@@ -48,7 +47,7 @@ async def test_a_pause_closes_the_window_and_resuming_opens_another(system: Syst
     await they.until_rested(subscription)
     await system.run_period("2022-05")
     period = next(i for i in await system.invoices() if i.reason is InvoiceReason.PERIOD)
-    assert period.amount == 5 * DAY
+    assert period.amount == 5 * DAY_CENTS
 
 
 @pytest.mark.history("subscription-blocked")
@@ -67,7 +66,7 @@ async def test_two_subscriptions_at_once_wait_visibly_and_bill_once(system: Syst
     await until(told)
     await system.add_instance("two-1", "team:two", "2022-05-03", "2022-05-04")
     await system.run_period("2022-05")
-    assert [i.amount for i in await system.invoices()] == [DAY]
+    assert [i.amount for i in await system.invoices()] == [DAY_CENTS]
 
     await they.cancel(second)
     await they.until_rested(second)
@@ -93,7 +92,7 @@ async def test_the_usage_up_to_a_cancellation_is_put_on_its_final_draft(system: 
         stripe = await system.stripe.v1.invoices.retrieve_async(settled.stripe_invoice_id)
         assert stripe.parent.subscription_details.subscription == subscription
         assert settled.key == f"2022-05/team:final/subscription/{stripe.id}"
-        assert (settled.amount, settled.charge_on) == (2 * DAY, ChargeOn.SUBSCRIPTION)
+        assert (settled.amount, settled.charge_on) == (2 * DAY_CENTS, ChargeOn.SUBSCRIPTION)
         assert stripe.status in ("open", "paid")
         assert stripe.metadata["report_id"] == settled.report_id
         await system.run_period("2022-05")

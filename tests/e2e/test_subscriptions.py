@@ -14,11 +14,11 @@ from billing.invoice.states import InvoiceState
 from contracts.names import BILLING_QUEUE, Signals
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.system import System, at
+from tests.support.usage import DAY_CENTS
 
 pytestmark = pytest.mark.waits
 
 HOUR_US = 3_600_000_000
-DAY_CENTS = 864
 
 
 @pytest.fixture

@@ -23,9 +23,8 @@ from devstack import ports
 from devstack.servers.emulator import StripeEmulator
 from settings import SettingsError
 from storage.postgres.database import Database, DatabaseUnavailableError
+from tests.support.months import MAY
 from tests.support.system import System, running_system, until
-
-MAY = "2022-05"
 
 
 @dataclass

@@ -22,9 +22,9 @@ from storage.postgres.roles import BILLING, OPERATOR
 from tests.secrets.canaries import Canaries
 from tests.secrets.deployment import Deployment
 from tests.secrets.evidence import of_temporal
+from tests.support.months import JUNE, MAY
 from tests.support.system import RATES, until
 
-MAY, JUNE = "2022-05", "2022-06"
 GOOD, BAD = f"{MAY}/team:good/period", f"{MAY}/team:bad/period"
 
 

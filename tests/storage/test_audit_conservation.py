@@ -21,8 +21,8 @@ from storage.invoices.credit_notes import record_issued, request_credit
 from storage.invoices.invoices import block_invoice, move_invoice
 from storage.postgres.database import Database
 from tests.storage.audits import BILLED, CARD, A, audit, billed_world, move, told
+from tests.storage.random_worlds import import_instances, random_scope, store_accounts
 from tests.storage.reference import LAST, MAY, World
-from tests.storage.test_claims_reference import _import, _random_scope, _store
 from tests.storage.usage import (
     HOUR_US,
     add_account,
@@ -213,10 +213,10 @@ async def test_random_worlds_add_up_as_plain_arithmetic_has_it(db: Database, see
     world = World.make(seed)
     bill_after = world.rng.choice([None, world.rng.choice(world.edges)])
     card = parse_rate_card({"version": world.rates})
-    await _store(db, world)
+    await store_accounts(db, world)
     for number in range(4):
-        await _import(db, world, 8)
-        await claim_page(db, _random_scope(world, number, bill_after), card)
+        await import_instances(db, world, 8)
+        await claim_page(db, random_scope(world, number, bill_after), card)
     world.claims = await _claims(db, world)
     scopes: list[tuple[dict[str, Any], datetime | None, datetime]] = [
         ({}, None, LAST),

@@ -12,8 +12,7 @@ from storage.claims.claims import claim_page
 from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
 from tests.storage.audits import BILLED, Told, audit, move, told
-from tests.storage.test_graduated_claims import graduated
-from tests.storage.usage import add_account, add_instances, cancellation, execute, instance, may, scope
+from tests.storage.usage import add_account, add_instances, cancellation, execute, graduated, instance, may, scope
 
 I = Check.LINES_AND_INVOICES  # noqa: E741
 FIRST, SECOND = "2022-05/team:a/cancellation/sub_1", "2022-05/team:a/period"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 from billing.assessment.assessment import Outcome
-from billing.invoice.key import InvoiceKey, InvoiceReason
+from billing.invoice.key import InvoiceKey
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import RateCard
@@ -17,40 +16,12 @@ from storage.claims.claims import ClaimScope, claim_page, preview_page
 from storage.invoices.invoices import list_invoices, load_invoice, move_invoice, verify_against_claims
 from storage.periods.periods import excluded_instances
 from storage.postgres.database import Database
+from tests.storage.random_worlds import import_instances, random_scope, store_accounts
 from tests.storage.reference import JUNE, LAST, MAY, World
-from tests.storage.usage import add_account, add_instances, execute, fetch, instance
+from tests.storage.usage import fetch
 
 Line = tuple[str, datetime, int, int, int]
 """workspace class, rate from, microseconds, those before the period, amount"""
-
-
-async def _store(db: Database, world: World) -> None:
-    for account in world.accounts:
-        await add_account(
-            db,
-            account.attribution_id,
-            *account.windows,
-            currency=account.currency,
-            bill_after=account.bill_after,
-        )
-        if not account.windows:
-            await execute(db, "DELETE FROM subscription WHERE attribution_id = :id", id=account.attribution_id)
-
-
-async def _import(db: Database, world: World, count: int) -> None:
-    rows = [
-        instance(
-            each.id,
-            each.started,
-            each.ended,
-            line=line,
-            attribution_id=each.attribution_id,
-            workspace_class=each.workspace_class,
-            creation_time=each.creation_time,
-        )
-        for line, each in enumerate(world.add_instances(count), 1)
-    ]
-    await add_instances(db, *rows)
 
 
 def _expected(world: World, scope: ClaimScope, attribution_id: str) -> tuple[list[Line], set[tuple[str, int]]]:
@@ -156,40 +127,15 @@ async def _void_one(db: Database, world: World) -> None:
         world.claims = {claim: invoice for claim, invoice in world.claims.items() if invoice != key}
 
 
-def _random_scope(world: World, number: int, bill_after: datetime | None) -> ClaimScope:
-    common: dict[str, Any] = {"bill_after": bill_after}
-    chosen = world.rng.choice(["may", "june", "cancellation", "cancellation"])
-    if chosen == "cancellation":
-        cutoff = world.rng.choice(world.edges[1:])
-        return ClaimScope(
-            period="2022-05",
-            reason=InvoiceReason.CANCELLATION,
-            subject=f"sub_{number}",
-            cutoff=cutoff,
-            period_start=MAY,
-            attribution_id=world.rng.choice(world.accounts).attribution_id,
-            **common,
-        )
-    period, start, cutoff = ("2022-05", MAY, JUNE) if chosen == "may" else ("2022-06", JUNE, LAST)
-    return ClaimScope(
-        period=period,
-        reason=InvoiceReason.PERIOD,
-        subject="",
-        cutoff=cutoff,
-        period_start=start,
-        **common,
-    )
-
-
 @pytest.mark.parametrize("seed", range(16))
 async def test_claims_are_what_the_reference_says(db: Database, seed: int) -> None:
     world = World.make(seed)
     bill_after = world.rng.choice([None, None, world.rng.choice(world.edges)])
     card = parse_rate_card({"version": world.rates})
-    await _store(db, world)
+    await store_accounts(db, world)
     for number in range(6):
-        await _import(db, world, 6)
-        await _claim_and_compare(db, world, _random_scope(world, number, bill_after), card)
+        await import_instances(db, world, 6)
+        await _claim_and_compare(db, world, random_scope(world, number, bill_after), card)
         await _compare_claims(db, world)
         if world.rng.random() < 0.3:
             await _void_one(db, world)

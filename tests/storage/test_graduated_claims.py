@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
-from billing.pricing.rate_card import parse_rate_card
-from billing.pricing.rating import LineKind, RateCard, TierShare
+from billing.pricing.rating import LineKind, TierShare
 from storage.accounts.policies import write_policy
 from storage.claims.amendment import amend_invoice
 from storage.claims.claims import claim_page, preview_page
 from storage.invoices.invoices import load_invoice, move_invoice
 from storage.postgres.database import Database
-from tests.storage.usage import add_account, add_instances, cancellation, fetch, instance, june, may, scope
+from tests.storage.usage import add_account, add_instances, cancellation, fetch, graduated, instance, june, may, scope
 
 DAY_CREDITS = 1440  # one a minute
-
-
-def graduated(included: str = "2000", **version: Any) -> RateCard:
-    first = {
-        "effective_from": may(-120),
-        "credits_per_minute": {"default": "1", "xl": "2"},
-        "tiers": {"usd": [{"up_to": "1000", "price": "0.01"}, {"price": "0.005"}]},
-        "included_credits": included,
-    }
-    return parse_rate_card({"version": [{**first, **version}]})
 
 
 async def invoiced(db: Database, key: str) -> InvoiceRecord:

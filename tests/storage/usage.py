@@ -119,3 +119,13 @@ async def claimed(db: Database) -> list[tuple[str, datetime, datetime]]:
     """All live claims: instance, start, end."""
     rows = await fetch(db, "SELECT instance_id, lower(during), upper(during) FROM claim ORDER BY instance_id, during")
     return [tuple(row) for row in rows]
+
+
+def graduated(included: str = "2000", **version: Any) -> RateCard:
+    first = {
+        "effective_from": may(-120),
+        "credits_per_minute": {"default": "1", "xl": "2"},
+        "tiers": {"usd": [{"up_to": "1000", "price": "0.01"}, {"price": "0.005"}]},
+        "included_credits": included,
+    }
+    return parse_rate_card({"version": [{**first, **version}]})

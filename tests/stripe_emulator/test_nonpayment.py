@@ -8,8 +8,7 @@ import pytest
 import stripe
 
 from tests.stripe_emulator.conftest import Running
-from tests.stripe_emulator.test_subscription_invoices import HOUR, clock, invoices, payer, price
-from tests.stripe_emulator.test_subscriptions import at
+from tests.stripe_emulator.subscriptions import HOUR, at, clock, invoices, payer, price
 
 PAUSE = {"end_behavior": {"missing_payment_method": "pause"}}
 

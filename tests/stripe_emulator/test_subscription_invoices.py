@@ -10,41 +10,13 @@ import stripe
 
 from stripe_emulator import EmulatorConfig
 from tests.stripe_emulator.conftest import Running, running
-from tests.stripe_emulator.test_subscriptions import at
-
-HOUR, DAY = 3600, 86400
+from tests.stripe_emulator.subscriptions import HOUR, at, clock, invoices, payer, price
 
 
 @pytest.fixture
 async def emulator() -> AsyncIterator[Running]:
     async with running(EmulatorConfig(search_lag=0.1, subscription_invoices=True)) as one:
         yield one
-
-
-async def clock(emulator: Running, instant: str) -> None:
-    await emulator.admin("POST", "clock", {"now": instant, "frozen": True})
-
-
-async def price(v1: Any, amount: int | str = 1000, **recurring: Any) -> str:
-    made = await v1.prices.create_async(
-        {
-            "currency": "usd",
-            "unit_amount_decimal": str(amount),
-            "product_data": {"name": "Plan"},
-            "recurring": {"interval": "month", **recurring},
-        }
-    )
-    return str(made.id)
-
-
-async def payer(emulator: Running) -> str:
-    owner = await emulator.customer(invoice_settings={"default_payment_method": "pm_card_visa"})
-    return str(owner.id)
-
-
-async def invoices(v1: Any, subscription: str) -> list[Any]:
-    """Oldest first."""
-    return list((await v1.invoices.list_async({"subscription": subscription, "limit": 100})).data)[::-1]
 
 
 async def test_its_creation_is_invoiced_and_paid_at_once(emulator: Running, v1: Any) -> None:

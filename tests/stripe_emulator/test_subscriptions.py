@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,10 +7,7 @@ import stripe
 
 from stripe_emulator.engine.subscriptions.periods import period_at
 from tests.stripe_emulator.conftest import Running
-
-
-def at(text: str) -> int:
-    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+from tests.stripe_emulator.subscriptions import at
 
 
 @pytest.fixture

@@ -19,11 +19,11 @@ from contracts.names import BILLING_QUEUE, Signals, Workflows
 from devstack.servers.emulator import StripeEmulator
 from storage.invoices import invoices
 from temporal.start import start_period
+from tests.support.months import MAY
 from tests.support.system import GIVE_UP_SECONDS, System, running_system, until
+from tests.support.usage import one_day
 
 pytestmark = pytest.mark.waits
-
-MAY = "2022-05"
 
 
 @pytest.fixture
@@ -36,12 +36,6 @@ async def system(
     async with running_system(temporal_client, migrated_database, stripe_emulator, tmp_path, page_size=1) as running:
         yield running
         await running.admin("faults", method="DELETE")
-
-
-async def one_day(system: System, team: str, customer: str | None = None) -> str:
-    await system.add_account(team, ("2022-05-01", None), customer=customer)
-    await system.add_instance(f"{team}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
-    return f"{MAY}/{team}/period"
 
 
 async def state_of(system: System, key: str) -> InvoiceState | None:

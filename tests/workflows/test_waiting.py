@@ -17,11 +17,10 @@ from contracts import workflow_ids
 from contracts.messages.periods import PeriodInput, PeriodOutcome
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from devstack.servers.emulator import StripeEmulator
+from tests.support.months import MAY
 from tests.support.system import GIVE_UP_SECONDS, System, running_system
 
 pytestmark = pytest.mark.waits
-
-MAY = "2022-05"
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from contracts.names import Signals
 from devstack import ports
 from reconciliation.event_routing import ENABLED_EVENTS
 from starter.webhook.handler import PATH
-from tests.e2e import test_credit_notes as credits
-from tests.e2e import test_disputes as disputed
+from tests.e2e import credits
+from tests.e2e import paid_invoices as disputed
+from tests.e2e.catching_up import DROP_ALL, catch_up
 from tests.e2e.subscribers import Subscribers
-from tests.e2e.test_catch_up import DROP_ALL, catch_up
 
 S = CreditNoteState
 

@@ -16,9 +16,10 @@ from contracts.names import Signals, Updates
 from storage.accounts import policies
 from storage.invoices import invoices as store
 from temporal.decisions import approve_period, decide
-from tests.e2e.test_faults import one_day
-from tests.e2e.test_policies import DAY, MAY, account, approve, edited, void
+from tests.e2e.decisions import approve, edited, void
+from tests.support.months import MAY
 from tests.support.system import PATIENCE, until
+from tests.support.usage import DAY_CENTS, one_day
 
 
 async def paid(stage: Stage) -> None:
@@ -53,7 +54,7 @@ async def refused(stage: Stage) -> None:
 async def declined(stage: Stage) -> None:
     """A payment fails, which is kept."""
     system = stage.system
-    key = await account(system, "team:broke")
+    key = await one_day(system, "team:broke")
     await system.run_period(MAY)
     invoice = await system.invoice(key)
     card = {"payment_method": "pm_card_chargeDeclined"}
@@ -70,7 +71,7 @@ async def declined(stage: Stage) -> None:
 async def amended(stage: Stage) -> None:
     """A draft that waits for an approval gets late usage, of another class too."""
     system = stage.system
-    key = await account(system, "team:amended", finalization=Finalization.APPROVAL)
+    key = await one_day(system, "team:amended", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
     await system.until_state(key, InvoiceState.DRAFT)
     await system.add_instance("late", "team:amended", "2022-05-05T10:00", "2022-05-06T10:00")
@@ -79,10 +80,10 @@ async def amended(stage: Stage) -> None:
 
     async def there() -> bool:
         found = await system.invoice(key)
-        return found.state is InvoiceState.DRAFT and found.amount == 4 * DAY
+        return found.state is InvoiceState.DRAFT and found.amount == 4 * DAY_CENTS
 
     await until(there)
-    await approve(system, key, 4 * DAY)
+    await approve(system, key, 4 * DAY_CENTS)
     await system.until_state(key, InvoiceState.BILLED)
     await stage.rest()
 
@@ -90,7 +91,7 @@ async def amended(stage: Stage) -> None:
 async def calm(stage: Stage) -> None:
     """A draft in Stripe's grace is held and released again: no usage has come. It goes on waiting."""
     system = stage.system
-    key = await account(system, "team:calm", finalization=Finalization.GRACE)
+    key = await one_day(system, "team:calm", finalization=Finalization.GRACE)
     await system.start_period(MAY)
     draft = await system.until_state(key, InvoiceState.DRAFT)
     await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.AMEND)
@@ -110,10 +111,10 @@ async def calm(stage: Stage) -> None:
 async def limited(stage: Stage) -> None:
     """A brake stops an invoice before Stripe hears of it; a person lets it go."""
     system = stage.system
-    key = await account(system, "team:limit", limit_amount=DAY - 1)
+    key = await one_day(system, "team:limit", limit_amount=DAY_CENTS - 1)
     await system.start_period(MAY)
     await system.until_state(key, InvoiceState.BLOCKED)
-    await approve(system, key, DAY)
+    await approve(system, key, DAY_CENTS)
     await system.until_state(key, InvoiceState.BILLED)
     await stage.rest()
 
@@ -124,7 +125,7 @@ async def rebuilt(stage: Stage) -> None:
     blocked = await edited(system, "team:rebuild")
     await decide(system.client, blocked.key, Updates.REBUILD, RebuildInvoice(by="ann"))
     await _until_rebuilt(stage, blocked)
-    await approve(system, blocked.key, DAY)
+    await approve(system, blocked.key, DAY_CENTS)
     await system.until_state(blocked.key, InvoiceState.BILLED)
     await stage.rest()
 
@@ -141,7 +142,7 @@ async def accepted(stage: Stage) -> None:
 async def rebuilt_after_finalization(stage: Stage) -> None:
     """A person edits and finalizes the draft; its successor is made once it is voided."""
     system = stage.system
-    key = await account(system, "team:final-edit", finalization=Finalization.APPROVAL)
+    key = await one_day(system, "team:final-edit", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
     draft = await system.until_state(key, InvoiceState.DRAFT)
     extra = {"amount": -64, "description": "a favour"}
@@ -151,7 +152,7 @@ async def rebuilt_after_finalization(stage: Stage) -> None:
     assert blocked.blocked_kind is BlockedKind.EDITED
     await decide(system.client, key, Updates.REBUILD, RebuildInvoice(by="ann"))
     await _until_rebuilt(stage, blocked)
-    await approve(system, key, DAY)
+    await approve(system, key, DAY_CENTS)
     await system.until_state(key, InvoiceState.BILLED)
     await stage.rest()
 
@@ -167,7 +168,7 @@ async def _until_rebuilt(stage: Stage, blocked: InvoiceRecord) -> None:
 async def voided(stage: Stage) -> None:
     """An invoice is voided by command, and its usage billed anew; that is written off."""
     system = stage.system
-    key = await account(system, "team:voided")
+    key = await one_day(system, "team:voided")
     await system.run_period(MAY)
     await void(system, key)
     await system.until_state(key, InvoiceState.VOIDED)
@@ -180,7 +181,7 @@ async def voided(stage: Stage) -> None:
 async def held(stage: Stage) -> None:
     """A brake holds a whole period before any of it is claimed, until a person lets it go."""
     system = stage.system
-    await account(system, "team:one")
+    await one_day(system, "team:one")
     period = await system.start_period(MAY)
 
     async def there() -> policies.PeriodHold | None:

@@ -11,10 +11,10 @@ from contracts.messages.invoices import RebuildInvoice, VoidInvoice
 from contracts.names import Signals, Updates
 from storage.accounts.subscription_faults import list_faults
 from temporal.decisions import decide
-from tests.e2e.subscribers import Subscribers
-from tests.e2e.test_policies import approve
-from tests.e2e.test_subscription_invoices import DAY, FEE, only, subscribed
+from tests.e2e.decisions import approve
+from tests.e2e.subscribers import FEE, Subscribers, only, subscribed
 from tests.support.system import until
+from tests.support.usage import DAY_CENTS
 
 INVOICES = {"subscription_invoices": True}
 
@@ -105,11 +105,11 @@ async def mended(stage: Stage) -> None:
     stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
     ours = next(line for line in stripe.lines.data if "perdure_line" in line.metadata)
     await system.stripe.v1.invoices.line_items.update_async(draft.stripe_invoice_id, ours.id, {"amount": 1})
-    await approve(system, draft.key, DAY)
+    await approve(system, draft.key, DAY_CENTS)
     await system.until_state(draft.key, InvoiceState.BLOCKED)
     await decide(system.client, draft.key, Updates.REBUILD, RebuildInvoice(by="ann"))
     await system.until_state(draft.key, InvoiceState.DRAFT)
-    await approve(system, draft.key, DAY)
+    await approve(system, draft.key, DAY_CENTS)
     await system.until_state(draft.key, InvoiceState.BILLED, InvoiceState.PAID)
     await stage.rest()
 

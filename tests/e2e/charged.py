@@ -1,0 +1,15 @@
+"""What Stripe charges, by invoice."""
+
+from __future__ import annotations
+
+from tests.support.system import System
+
+
+async def live(system: System) -> dict[str, list[tuple[str, int]]]:
+    """By key, what Stripe charges: (Stripe id, subtotal) of each invoice that is not void."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for invoice in await system.stripe_invoices():
+        key = invoice["metadata"].get("perdure_invoice")
+        if key and invoice["status"] != "void":
+            found.setdefault(key, []).append((invoice["id"], invoice["subtotal"]))
+    return found

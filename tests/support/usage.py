@@ -1,0 +1,29 @@
+"""A day of usage: what most tests bill."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.invoice.policy import AccountPolicy
+from storage.accounts import policies
+from tests.support.months import MAY
+from tests.support.system import System
+
+DAY_CENTS = 864
+"""24 hours of the default class."""
+
+
+async def one_day(
+    system: System, team: str, *, customer: str | None = None, currency: str = "usd", **policy: Any
+) -> str:
+    """An account with a day of usage in May, and its own policy; its invoice's key to be."""
+    await system.add_account(team, ("2022-05-01", None), customer=customer, currency=currency)
+    if policy:
+        await policies.write_policy(system.db, team, AccountPolicy(**policy))
+    await system.add_instance(f"{team.removeprefix('team:')}-1", team, "2022-05-03T10:00", "2022-05-04T10:00")
+    return f"{MAY}/{team}/period"
+
+
+async def stripe_ids(system: System, key: str) -> list[str]:
+    """The ids of the Stripe invoices that carry this key."""
+    return [i["id"] for i in await system.stripe_invoices() if i["metadata"].get("perdure_invoice") == key]
