@@ -150,7 +150,7 @@ def time_skipper(temporal_client: Client) -> TimeSkipper:
 
 @pytest.fixture(scope="module")
 async def stripe_emulator(scratch: Path, request: pytest.FixtureRequest) -> AsyncIterator[StripeEmulator]:
-    folder = scratch / f"stripe-{request.node.name}".replace("/", "-")
+    folder = scratch / f"stripe-{request.node.nodeid}".replace("/", "-")
     folder.mkdir()
 
     def make(port: int) -> StripeEmulator:

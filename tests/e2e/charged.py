@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from billing.invoice.record import InvoiceRecord
+from billing.invoice.states import InvoiceState
 from tests.support.system import System
 
 
@@ -13,3 +15,8 @@ async def live(system: System) -> dict[str, list[tuple[str, int]]]:
         if key and invoice["status"] != "void":
             found.setdefault(key, []).append((invoice["id"], invoice["subtotal"]))
     return found
+
+
+async def draft_of_amount(system: System, key: str, amount: int) -> InvoiceRecord | None:
+    found = await system.invoice(key)
+    return found if (found.state, found.amount) == (InvoiceState.DRAFT, amount) else None

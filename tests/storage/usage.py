@@ -18,6 +18,7 @@ from storage.usage.instances import upsert_instances
 
 US = timedelta(microseconds=1)
 HOUR_US = 3_600_000_000
+DAY = 1440  # credits of a day at one credit a minute; its amount in cents too
 
 
 def may(day: float = 1, *, us: int = 0) -> datetime:

@@ -237,3 +237,19 @@ async def test_news_of_an_invoice_that_postgres_does_not_know_is_looked_up_once(
 
     await until(rests)
     assert (await handle.describe()).history_length < 20
+
+
+async def test_a_report_lost_before_stripe_is_asked_is_published_again(system: System, tmp_path: Path) -> None:
+    key = await one_day(system, "team:lostreport", customer="cus_nobody")
+    handle = await system.start_period(MAY)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert blocked.report_id is not None
+    (tmp_path / "reports" / blocked.report_id).unlink()
+
+    customer = await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": "team:lostreport"}})
+    await system.add_account("team:lostreport", customer=customer.id)
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
+
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
+    invoice = await system.invoice(key)
+    assert (invoice.state, invoice.report_id) == (InvoiceState.BILLED, blocked.report_id)

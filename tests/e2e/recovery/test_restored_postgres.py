@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,31 +12,19 @@ from sqlalchemy import text
 
 from activities.postgres.adopter import Adopter
 from billing.invoice.policy import AccountPolicy, Finalization
-from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import load_rate_card
-from contracts.messages.invoices import ApproveInvoice, RebuildInvoice
 from contracts.messages.recovery import AdoptReport
-from contracts.names import STRIPE_QUEUE, Updates
+from contracts.names import STRIPE_QUEUE
 from storage.accounts import policies
-from temporal.decisions import decide
-from tests.e2e.charged import live
-from tests.e2e.decisions import edited
-from tests.support.databases import Databases
+from tests.e2e.charged import draft_of_amount, live
 from tests.support.losing import Backup, lose_temporal, perdure, recover
 from tests.support.months import JUNE, MAY
 from tests.support.rest import until_rested
-from tests.support.system import System, discrepancies, until
+from tests.support.system import System, until
 from tests.support.usage import DAY_CENTS, one_day
 
 pytestmark = pytest.mark.waits
-
-
-@pytest.fixture
-async def backup(system: System, databases: Databases) -> AsyncIterator[Backup]:
-    taken = Backup(system, databases)
-    yield taken
-    await taken.drop()
 
 
 @pytest.mark.parametrize("temporal", ["kept", "wiped"])
@@ -93,7 +80,7 @@ async def test_nobody_recovers_and_the_period_is_run_with_more_usage(
     if waits:  # a draft that waits takes late usage, by its own policy
         assert (again.amount, again.stripe_invoice_id) == (DAY_CENTS, made.stripe_invoice_id)
         await system.run_period_until_blocked(MAY)
-        amended = await until(lambda: _of_amount(system, key, 3 * DAY_CENTS))
+        amended = await until(lambda: draft_of_amount(system, key, 3 * DAY_CENTS))
         assert await live(system) == {**charged, key: [(made.stripe_invoice_id, 3 * DAY_CENTS)]}
         assert amended.stripe_invoice_id == made.stripe_invoice_id
         return
@@ -136,36 +123,6 @@ async def test_a_take_over_whose_answer_was_lost_is_made_again(system: System, b
     assert (again.stripe_invoice_id, again.amount) == (billed.stripe_invoice_id, DAY_CENTS)
 
 
-async def _of_amount(system: System, key: str, amount: int) -> InvoiceRecord | None:
-    found = await system.invoice(key)
-    return found if (found.state, found.amount) == (InvoiceState.DRAFT, amount) else None
-
-
-async def test_a_draft_that_took_late_usage_since_is_that_of_stripe(system: System, backup: Backup) -> None:
-    team = "team:amended-since"
-    key = await one_day(system, team)
-    await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
-    await system.start_period(MAY)
-    await system.until_state(key, InvoiceState.DRAFT)
-    await backup.take()
-    point = datetime.now(UTC)
-    await system.add_instance("amended-late", team, "2022-05-10T10:00", "2022-05-11T10:00")
-    await system.run_period_until_blocked(MAY)
-    amended = await until(lambda: _of_amount(system, key, 2 * DAY_CENTS))
-
-    await backup.restore()  # the late instance has not been imported again yet
-    await lose_temporal(system)
-    assert (await system.invoice(key)).amount == DAY_CENTS
-    await recover(system, point)
-    again = await until(lambda: _of_amount(system, key, 2 * DAY_CENTS))
-    assert again.report_id == amended.report_id
-    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=2 * DAY_CENTS, by="ann"))
-    await system.until_state(key, InvoiceState.BILLED)
-    assert (await live(system))[key] == [(amended.stripe_invoice_id, 2 * DAY_CENTS)]
-    assert {finding.kind for finding in await discrepancies(system)} == {"claimed_of_unknown_instance"}
-    await system.add_instance("amended-late", team, "2022-05-10T10:00", "2022-05-11T10:00")
-
-
 @pytest.mark.history("adopted")
 async def test_a_voided_invoice_and_its_successor_are_taken_over(system: System, backup: Backup) -> None:
     key = await one_day(system, "team:succeeded")
@@ -196,29 +153,6 @@ async def test_a_voided_invoice_and_its_successor_are_taken_over(system: System,
     await system.until_state(f"{key}/2", InvoiceState.VOIDED)
     await system.run_period(MAY)
     assert (await system.invoice(f"{key}/3")).amount == DAY_CENTS
-
-
-async def test_a_draft_deleted_since_ends_what_was_claimed_anew(system: System, backup: Backup) -> None:
-    """Stripe does not list what was deleted; that there is a successor proves that it was."""
-    team = "team:deleted-since"
-    key = await one_day(system, team)
-    await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
-    await system.start_period(MAY)
-    first = await system.until_state(key, InvoiceState.DRAFT)
-    await backup.take()
-    point = datetime.now(UTC)
-    await system.stripe.v1.invoices.delete_async(first.stripe_invoice_id)
-    await system.until_state(key, InvoiceState.DELETED)
-    await system.run_period_until_blocked(MAY)
-    second = await system.until_state(f"{key}/2", InvoiceState.DRAFT)
-
-    await backup.restore()
-    await lose_temporal(system)
-    await recover(system, point)
-    await system.until_state(f"{key}/2", InvoiceState.DRAFT)
-    assert (await system.invoice(key)).state is InvoiceState.DELETED
-    assert (await live(system))[f"{key}/2"] == [(second.stripe_invoice_id, DAY_CENTS)]
-    assert key not in await live(system)
 
 
 async def test_without_its_report_an_unknown_invoice_stops_the_recovery(
@@ -271,29 +205,6 @@ async def _places(system: System) -> list[Any]:
     async with system.db.transaction() as connection:
         found = await connection.execute(text("SELECT month, position, credits FROM invoice_month ORDER BY 1, 2"))
         return [tuple(row) for row in found]
-
-
-async def test_an_invoice_rebuilt_since_is_that_of_stripe(system: System, backup: Backup) -> None:
-    """Of the same key and the same report: what Postgres names was removed, and its successor is billed."""
-    blocked = await edited(system, "team:rebuilt-since")
-    await backup.take()
-    point = datetime.now(UTC)
-    await decide(system.client, blocked.key, Updates.REBUILD, RebuildInvoice(by="ann"))
-    rebuilt = await system.until_state(blocked.key, InvoiceState.DRAFT)
-    await decide(system.client, blocked.key, Updates.APPROVE, ApproveInvoice(amount=rebuilt.amount, by="ann"))
-    await system.until_state(blocked.key, InvoiceState.BILLED)
-    charged = await live(system)
-
-    await backup.restore()
-    await lose_temporal(system)
-    adopted = await recover(system, point)
-    assert adopted is not None
-    assert (adopted.adopted_count, adopted.faults) == (1, [])
-    again = await system.until_state(blocked.key, InvoiceState.BILLED)
-    assert again.stripe_invoice_id == rebuilt.stripe_invoice_id != blocked.stripe_invoice_id
-    await system.run_period_until_blocked(MAY)
-    assert await live(system) == charged
-    assert [invoice.key for invoice in await system.invoices()] == [blocked.key]
 
 
 async def test_what_only_looks_like_ours_stops_no_recovery(system: System, backup: Backup) -> None:

@@ -14,11 +14,11 @@ from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.invoices import ApproveInvoice, RebuildInvoice
+from contracts.messages.invoices import ApproveInvoice
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Updates
 from storage.accounts import policies
 from temporal.decisions import DecisionError, approve_period, decide
-from tests.e2e.decisions import approve, details, drafted, edited, live_in_stripe, void
+from tests.e2e.decisions import approve, details, drafted, live_in_stripe, void
 from tests.support.months import JUNE, MAY
 from tests.support.rest import until_rested
 from tests.support.system import GIVE_UP_SECONDS, System, until
@@ -140,90 +140,6 @@ async def test_brakes_compare_with_the_period_before_and_with_what_is_carried_ov
     )
     await approve(system, again.key, 2 * DAY_CENTS)
     await system.until_state(again.key, InvoiceState.BILLED)
-
-
-@pytest.mark.history("edited-and-accepted")
-async def test_an_edited_draft_is_accepted_at_stripes_figure(system: System) -> None:
-    blocked = await edited(system, "team:accept")
-    with pytest.raises(DecisionError, match=r"comes to 8\.00 USD"):
-        await approve(system, blocked.key, DAY_CENTS)
-    await approve(system, blocked.key, 800)
-    billed = await system.until_state(blocked.key, InvoiceState.BILLED)
-    assert (billed.amount, billed.accepted_subtotal) == (DAY_CENTS, 800)
-    stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
-    assert (stripe.status, stripe.subtotal) == ("open", 800)
-
-
-@pytest.mark.history("edited-and-rebuilt")
-async def test_an_edited_draft_is_rebuilt_from_our_lines(system: System) -> None:
-    blocked = await edited(system, "team:rebuild")
-    await decide(system.client, blocked.key, Updates.REBUILD, RebuildInvoice(by="ann"))
-    again = await system.until_state(blocked.key, InvoiceState.DRAFT)
-    assert again.stripe_invoice_id != blocked.stripe_invoice_id
-    assert [i["id"] for i in await live_in_stripe(system, again.key)] == [again.stripe_invoice_id]
-    await approve(system, again.key, DAY_CENTS)
-    billed = await system.until_state(again.key, InvoiceState.BILLED)
-    stripe = await system.stripe.v1.invoices.retrieve_async(billed.stripe_invoice_id)
-    assert (stripe.status, stripe.subtotal) == ("open", DAY_CENTS)
-
-
-@pytest.mark.history("voided-by-command")
-async def test_voiding_makes_the_usage_billable_again(system: System) -> None:
-    key = await one_day(system, "team:voided")
-    await system.run_period(MAY)
-    await void(system, key)
-    voided = await system.until_state(key, InvoiceState.VOIDED)
-    assert (voided.void_requested_by, voided.void_reason) == ("ann", "a test")
-    await system.run_period(MAY)
-    assert (await system.invoice(f"{key}/2")).amount == DAY_CENTS
-
-
-async def test_a_write_off_is_never_billed_again(system: System) -> None:
-    key = await one_day(system, "team:off")
-    await system.run_period(MAY)
-    await void(system, key, write_off=True)
-    assert (await system.until_state(key, InvoiceState.VOIDED)).written_off
-    await system.run_period(MAY)
-    await system.run_period(JUNE)
-    assert [i.key for i in await system.invoices()] == [key]
-
-
-async def test_a_voided_invoice_is_written_off_afterwards(system: System) -> None:
-    key = await one_day(system, "team:later")
-    await system.run_period(MAY)
-    await void(system, key)
-    await system.until_state(key, InvoiceState.VOIDED)
-    with pytest.raises(DecisionError, match="voided already, and its usage billable again"):
-        await void(system, key)
-    await void(system, key, write_off=True)
-    await system.run_period(JUNE)
-    assert [i.key for i in await system.invoices()] == [key]
-
-
-async def test_a_paid_invoice_is_not_voided(system: System) -> None:
-    key = await one_day(system, "team:paid")
-    await system.run_period(MAY)
-    invoice = await system.invoice(key)
-    await system.stripe.v1.invoices.pay_async(invoice.stripe_invoice_id, {"paid_out_of_band": True})
-    await system.until_state(key, InvoiceState.PAID)
-    with pytest.raises(DecisionError, match="is paid: `perdure invoices credit` gives money back"):
-        await void(system, key)
-
-
-async def test_a_payment_that_fails_is_kept(system: System) -> None:
-    key = await one_day(system, "team:broke")
-    await system.run_period(MAY)
-    invoice = await system.invoice(key)
-    with pytest.raises(Exception, match="declined"):
-        await system.stripe.v1.invoices.pay_async(
-            invoice.stripe_invoice_id, {"payment_method": "pm_card_chargeDeclined"}
-        )
-
-    async def failed() -> InvoiceRecord | None:
-        found = await system.invoice(key)
-        return found if found.payment_failed_at else None
-
-    assert (await until(failed)).payment_attempts >= 1
 
 
 @pytest.mark.history("held")

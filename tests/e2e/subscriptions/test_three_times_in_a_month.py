@@ -1,4 +1,4 @@
-"""Within May a team subscribes, uses, cancels, and comes back, three times (the issue's seed scenario)."""
+"""Within May a team subscribes, uses, cancels, and comes back, three times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What else Stripe may say of an invoice: in another order, with tax or a balance, of a customer that is gone."""
+"""Stripe has the last word: events in another order, tax, a balance, a customer that is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways of workflows that no other end-to-end test goes: their histories are recorded for the replay tests."""
+"""Months that the schedule starts are run in order, and a batch leaves what keeps failing to itself."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from datetime import timedelta
 import pytest
 from temporalio.client import ScheduleBackfill, ScheduleOverlapPolicy
 
-from billing.invoice.credit_notes import CreditNoteState
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
 from contracts import retries, workflow_ids
 from contracts.messages.invoices import ApproveInvoice
 from contracts.messages.periods import BatchOutcome
-from contracts.names import Signals, Updates
+from contracts.names import Updates
 from storage.accounts import policies
 from temporal.decisions import decide
 from temporal.schedules import set_schedule
-from tests.e2e.credits import amount, billed, credit, no_news, until_state
 from tests.support.system import GIVE_UP_SECONDS, System, at, until
 from tests.support.usage import DAY_CENTS
 
@@ -72,16 +70,3 @@ async def test_a_batch_leaves_what_keeps_failing_to_itself(system: System, monke
     assert (await until(left)).parked == [f"2022-05/{team}/period"]
     await system.admin("faults", method="DELETE")
     assert (await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)).progress.counts == {"billed": 1}
-
-
-@pytest.mark.history("credit-withdrawn")
-async def test_a_credit_note_that_stripe_refuses_is_given_up(system: System) -> None:
-    invoice = await billed(system, "team:withdrawn")
-    await no_news(system)
-    await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 1700})
-    note = await credit(system, invoice, amount(100))
-    assert note.state is CreditNoteState.BLOCKED
-    handle = system.client.get_workflow_handle(workflow_ids.credit_note(note.key))
-    await handle.signal(Signals.WITHDRAW)
-    await until_state(system, note.key, CreditNoteState.VOIDED)
-    await handle.result()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from billing.invoice.key import InvoiceReason
@@ -11,17 +9,11 @@ from billing.invoice.policy import AccountPolicy, ChargeOn
 from billing.invoice.states import InvoiceState
 from storage.accounts import policies
 from storage.accounts.subscription_faults import list_faults
-from tests.e2e.subscribers import Subscribers, subscribing
+from tests.e2e.subscribers import Subscribers
 from tests.support.system import System, at, until
 from tests.support.usage import DAY_CENTS
 
 pytestmark = pytest.mark.waits
-
-
-@pytest.fixture
-async def they(system: System) -> AsyncIterator[Subscribers]:
-    async with subscribing(system) as found:
-        yield found
 
 
 @pytest.mark.history("paused")

@@ -28,9 +28,9 @@ from storage.invoices import credit_notes, disputes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.disputes import DisputeRecord
 from temporal.decisions import decide
+from tests.e2e.billing.year_reference import Year
 from tests.e2e.conftest import migrated
 from tests.e2e.subscribers import Subscribers, subscribing
-from tests.e2e.year_reference import Year
 from tests.support.databases import FreshDatabase
 from tests.support.rest import unheard
 from tests.support.system import GIVE_UP_SECONDS, System, running_system, until

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from temporalio.client import WorkflowExecutionStatus
 
 from billing.errors import InputError
-from billing.invoice.credit_notes import CreditKind, CreditOrder, SettleTo
+from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.credit_notes import CreditNoteOutcome
@@ -220,3 +220,16 @@ async def test_a_foreign_invoice_is_left_alone(system: System) -> None:
     await until(rests)
     sent = [json.loads(each) for each in system.emulator.request_log.read_text().splitlines()[begun:]]
     assert [one["path"] for one in sent if one["method"] == "GET"] == []
+
+
+@pytest.mark.history("credit-withdrawn")
+async def test_a_credit_note_that_stripe_refuses_is_given_up(system: System) -> None:
+    invoice = await billed(system, "team:withdrawn")
+    await no_news(system)
+    await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 1700})
+    note = await credit(system, invoice, amount(100))
+    assert note.state is CreditNoteState.BLOCKED
+    handle = system.client.get_workflow_handle(workflow_ids.credit_note(note.key))
+    await handle.signal(Signals.WITHDRAW)
+    await until_state(system, note.key, CreditNoteState.VOIDED)
+    await handle.result()
