@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from billing.invoice.key import InvoiceKey
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts.names import STRIPE_QUEUE
 from tests.cli.conftest import Perdure
@@ -143,9 +144,22 @@ async def test_explain_accounts_for_every_second(system: System, perdure: Perdur
         perdure("explain", "i-2"),
         perdure("explain", "nothing"),
     )
-    document: dict[str, Any] = ended.document
+    _is_explained_as_billed(ended.document, await system.invoice(key))
+    document: dict[str, Any] = running.document
+    assert document["ended"] is None
+    assert [each["fate"] for each in document["intervals"]] == ["billed", "unbilled"]
+    assert sum(each["duration_us"] for each in document["intervals"]) == document["runtime_us"] > 0
+    assert "6.00 h billed." in words.out
+    assert "and still runs" in words.out
+    assert f"Credit note {key}/credit/amount-10-" in words.out
+    assert f"Credit note {key}/credit/instance-" not in words.out
+    assert unknown.error.startswith("there is no instance 'nothing'")
+
+
+def _is_explained_as_billed(document: dict[str, Any], invoice: InvoiceRecord) -> None:
+    """The day of i-1, on line 1 of the invoice, with the notes that credit it."""
     [interval] = document["intervals"]
-    invoice = await system.invoice(key)
+    key = invoice.key
     keys = {note["instance_id"]: note["key"] for note in document["credit_notes"]}
     assert set(keys) == {"i-1", None}
     assert interval == {
@@ -177,12 +191,3 @@ async def test_explain_accounts_for_every_second(system: System, perdure: Perdur
         "runtime_us": 86_400_000_000,
     }
     assert (document["started"], document["ended"]) == (interval["from"], interval["to"])
-    document = running.document
-    assert document["ended"] is None
-    assert [each["fate"] for each in document["intervals"]] == ["billed", "unbilled"]
-    assert sum(each["duration_us"] for each in document["intervals"]) == document["runtime_us"] > 0
-    assert "6.00 h billed." in words.out
-    assert "and still runs" in words.out
-    assert f"Credit note {key}/credit/amount-10-" in words.out
-    assert f"Credit note {key}/credit/instance-" not in words.out
-    assert unknown.error.startswith("there is no instance 'nothing'")

@@ -6,6 +6,7 @@ import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -46,7 +47,29 @@ async def test_an_invoice_is_explained_to_the_last_second(system: System, perdur
         perdure("explain", "i-long", "--json"),
         perdure("explain", "i-gap"),
     )
-    document = ran.document
+    _is_the_whole_of_the_invoice(ran.document, key, team)
+    for line in (
+        "Line 1: 3600 min x 0.1666666667 credits/min = 600.000000 credits x 0.036 = 21.60 USD",
+        "3 intervals, 60.00 h in all, as its lines say.",
+        "36.00 h  on this invoice (billed)",
+        "12.00 h  not charged: the account had no subscription then",
+    ):
+        assert line in words.out
+    before, carried = long.document["intervals"]
+    assert before["why"] == "The account is charged for usage from 2022-04-29 06:00:00 UTC on."
+    assert carried["why"].startswith(
+        "Billed on line 1 of the invoice of the period 2022-05, carried over, since it was not billed before. Covered "
+        "by a subscription, from 2022-04-20 00:00:00 UTC until 2022-05-03 00:00:00 UTC. Class default: "
+    )
+    assert (
+        "2: Usage is charged within a subscription only. The one before ended at 2022-05-03 00:00:00 UTC, the next "
+        "began at 2022-05-03 12:00:00 UTC." in gap.out
+    )
+    assert "█ billed, - uncovered" in gap.out
+
+
+def _is_the_whole_of_the_invoice(document: dict[str, Any], key: str, team: str) -> None:
+    """All intervals of the invoice, which come to what its line says, and why it was made."""
     assert [(each["instance_id"], each["duration_us"], each["carried_us"]) for each in document["intervals"]] == [
         ("i-gap", 24 * HOUR_US, 0),
         ("i-gap", 12 * HOUR_US, 0),
@@ -67,24 +90,6 @@ async def test_an_invoice_is_explained_to_the_last_second(system: System, perdur
         "2022-04-29 06:00:00 UTC on, and that was on no other invoice. 24.00 h of it is from before 2022-05-01 "
         "00:00:00 UTC, and was on no invoice until then."
     )
-    for line in (
-        "Line 1: 3600 min x 0.1666666667 credits/min = 600.000000 credits x 0.036 = 21.60 USD",
-        "3 intervals, 60.00 h in all, as its lines say.",
-        "36.00 h  on this invoice (billed)",
-        "12.00 h  not charged: the account had no subscription then",
-    ):
-        assert line in words.out
-    before, carried = long.document["intervals"]
-    assert before["why"] == "The account is charged for usage from 2022-04-29 06:00:00 UTC on."
-    assert carried["why"].startswith(
-        "Billed on line 1 of the invoice of the period 2022-05, carried over, since it was not billed before. Covered "
-        "by a subscription, from 2022-04-20 00:00:00 UTC until 2022-05-03 00:00:00 UTC. Class default: "
-    )
-    assert (
-        "2: Usage is charged within a subscription only. The one before ended at 2022-05-03 00:00:00 UTC, the next "
-        "began at 2022-05-03 12:00:00 UTC." in gap.out
-    )
-    assert "█ billed, - uncovered" in gap.out
 
 
 async def test_what_a_dead_invoice_had_is_still_told(system: System, perdure: Perdure, key: str) -> None:

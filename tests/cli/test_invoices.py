@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from storage.accounts import accounts
 from storage.invoices import invoices
@@ -27,6 +29,12 @@ async def test_invoices_are_listed_shown_and_retried(system: System, perdure: Pe
     good = await system.until_state(GOOD, InvoiceState.BILLED, InvoiceState.PAID)
     bad = await system.until_state(BAD, InvoiceState.BLOCKED)
 
+    await _are_listed_and_shown(perdure, good, bad)
+    await _are_retried(system, perdure)
+    await _are_not_retried(system, perdure)
+
+
+async def _are_listed_and_shown(perdure: Perdure, good: InvoiceRecord, bad: InvoiceRecord) -> None:
     listed, of_one, table, shown = await asyncio.gather(
         perdure("invoices", "list", "--json"),
         perdure("invoices", "list", "--json", "--period", "2022-05", "--account", "team:bad", "--state", "blocked"),
@@ -34,7 +42,16 @@ async def test_invoices_are_listed_shown_and_retried(system: System, perdure: Pe
         perdure("invoices", "show", BAD),
     )
     assert [document["key"] for document in listed.document] == [BAD, GOOD]
-    document = listed.document[1]
+    _is_told_whole(listed.document[1], good)
+    assert [found["blocked_reason"] for found in of_one.document] == [bad.blocked_reason]
+    assert good.stripe_invoice_id is not None
+    assert good.stripe_invoice_id in table.out
+    assert "2 invoices; those not voided or deleted come to 43.20 USD." in table.out
+    assert f"{BAD}: blocked, 34.56 USD" in shown.out
+    assert f"`perdure invoices retry '{BAD}'`" in shown.out
+
+
+def _is_told_whole(document: dict[str, Any], good: InvoiceRecord) -> None:
     [line] = document.pop("lines")
     assert document.pop("state") in ("billed", "paid")
     assert (
@@ -69,13 +86,9 @@ async def test_invoices_are_listed_shown_and_retried(system: System, perdure: Pe
         "credits": "240.000000",
         "amount": 864,
     }
-    assert [found["blocked_reason"] for found in of_one.document] == [bad.blocked_reason]
-    assert good.stripe_invoice_id is not None
-    assert good.stripe_invoice_id in table.out
-    assert "2 invoices; those not voided or deleted come to 43.20 USD." in table.out
-    assert f"{BAD}: blocked, 34.56 USD" in shown.out
-    assert f"`perdure invoices retry '{BAD}'`" in shown.out
 
+
+async def _are_retried(system: System, perdure: Perdure) -> None:
     again, settled = await asyncio.gather(perdure("invoices", "retry", BAD), perdure("invoices", "retry", GOOD))
     assert again.status == 1
     assert again.err.startswith(f"{BAD}: blocked again: ")
@@ -89,6 +102,9 @@ async def test_invoices_are_listed_shown_and_retried(system: System, perdure: Pe
     assert (resumed["key"], resumed["state_before"], resumed["blocked_reason"]) == (GOOD, "blocked", None)
     assert resumed["state"] in ("billed", "paid")
 
+
+async def _are_not_retried(system: System, perdure: Perdure) -> None:
+    """No worker takes it up, or there is nothing to be taken up."""
     await system.stop()
     await invoices.block_invoice(system.db, GOOD, "for the test")
     unserved, unknown, neither, no_state = await asyncio.gather(

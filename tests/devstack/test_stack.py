@@ -43,6 +43,13 @@ def sourced(env_file: Path) -> dict[str, str]:
     )
 
 
+def _a_killed_child_runs_again(stack: Up) -> None:
+    pids = [int(pid) for pid in re.findall(r"^ready (.*)$", stack.text(), re.MULTILINE)[0].split()]
+    os.kill(pids[-1], signal.SIGKILL)
+    wait_until(lambda: "runs again" in stack.text())
+    assert re.search(r"the \w+ ?\w* was ended by SIGKILL: .*; starting it again in 0.5 s", stack.text())
+
+
 def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pytest.MonkeyPatch) -> None:
     home = home / "with a space"
     home.mkdir(parents=True)
@@ -61,10 +68,7 @@ def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pyt
     assert re.fullmatch(r"error: a stack is already running in .*\n", refused.text())
     assert first.process.poll() is None
 
-    pids = [int(pid) for pid in re.findall(r"^ready (.*)$", first.text(), re.MULTILINE)[0].split()]
-    os.kill(pids[-1], signal.SIGKILL)
-    wait_until(lambda: "runs again" in first.text())
-    assert re.search(r"the \w+ ?\w* was ended by SIGKILL: .*; starting it again in 0.5 s", first.text())
+    _a_killed_child_runs_again(first)
 
     first.process.kill()
     first.process.wait()

@@ -31,6 +31,18 @@ SET_BY_US = {"customer_name", "customer_email", "customer_note"}
 KINDS = sorted({*PLANTED.all(), "signing_secret"})
 
 
+def _store_at(endpoint: str) -> dict[str, str]:
+    """The settings of a report store there."""
+    return {
+        "REPORT_STORE_URL": "s3://reports-bucket/prefix",
+        "AWS_ENDPOINT": endpoint,
+        "AWS_ALLOW_HTTP": "true",
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": PLANTED.secrets["report_store_key"],
+        "AWS_SECRET_ACCESS_KEY": PLANTED.secrets["report_store_secret"],
+    }
+
+
 @pytest.fixture(scope="module")
 async def run(
     temporal_client: Client,
@@ -50,16 +62,8 @@ async def run(
     try:
         async with s3.serve(bucket) as endpoint:
             made = Run(client, url, emulator, folder, PLANTED)
-            store = {
-                "REPORT_STORE_URL": "s3://reports-bucket/prefix",
-                "AWS_ENDPOINT": endpoint,
-                "AWS_ALLOW_HTTP": "true",
-                "AWS_REGION": "us-east-1",
-                "AWS_ACCESS_KEY_ID": PLANTED.secrets["report_store_key"],
-                "AWS_SECRET_ACCESS_KEY": PLANTED.secrets["report_store_secret"],
-            }
             try:
-                await made.go(store)
+                await made.go(_store_at(endpoint))
             finally:
                 await made.perdure.stop()
             made.evidence["requests to Stripe"] = emulator.request_log.read_text()

@@ -14,7 +14,7 @@ DAY_CENTS = 864
 
 
 async def one_day(
-    system: System, team: str, *, customer: str | None = None, currency: str = "usd", **policy: Any
+    system: System, team: str, customer: str | None = None, *, currency: str = "usd", **policy: Any
 ) -> str:
     """An account with a day of usage in May, and its own policy; its invoice's key to be."""
     await system.add_account(team, ("2022-05-01", None), customer=customer, currency=currency)

@@ -51,13 +51,7 @@ def perdure(system: System, tmp_path: Path) -> Perdure:
 
 async def test_it_says_what_differs_and_what_to_do(system: System, perdure: Perdure) -> None:
     they = await bill(system, "once")
-    clean, none = await asyncio.gather(perdure("audit"), perdure("audit", "--last", "--period", MAY))
-    assert (clean.status, clean.out.splitlines()[-1]) == (0, "Everything agrees."), clean
-    assert [line.split()[0] for line in clean.out.splitlines() if line.strip()[:1].islower()] == [*map(str, Check)]
-    assert clean.err.startswith("audit/all in the Temporal UI\n")
-    assert "billed 24.00 h" in clean.out
-    assert "invoices 1, 8.64 USD" in clean.out
-    assert none.error == "there was no such audit yet: leave --last out to make one"
+    await _all_agrees(perdure)
 
     await unheard(system)
     stripe_id = they["once"].stripe_invoice_id
@@ -81,10 +75,7 @@ async def test_it_says_what_differs_and_what_to_do(system: System, perdure: Perd
         "what_to_do": REMEDIES[Kind.STATUS_DIFFERS],
     }
 
-    async with system.db.transaction() as connection:  # more than a screen holds
-        many = [Finding(Kind.STATUS_DIFFERS, f"number {number}", invoice_key="x") for number in range(150)]
-        await add_findings(connection, document["audit_id"], Check.NEVER_TWICE, many)
-        await record_check(connection, document["audit_id"], Check.NEVER_TWICE, {})
+    await _add_more_than_a_screen_holds(system, document["audit_id"])
     again, all_of_them = await asyncio.gather(
         perdure("audit", "--last", "--period", MAY), perdure("audit", "--last", "--period", MAY, "--json")
     )
@@ -93,6 +84,23 @@ async def test_it_says_what_differs_and_what_to_do(system: System, perdure: Perd
     assert f"What to do: {REMEDIES[Kind.STATUS_DIFFERS]}" in again.out
     assert f"51 more: `perdure audit --last --period {MAY} --json` gives all of them." in again.out
     assert len(all_of_them.document_of_failure["findings"]) == 151
+
+
+async def _all_agrees(perdure: Perdure) -> None:
+    clean, none = await asyncio.gather(perdure("audit"), perdure("audit", "--last", "--period", MAY))
+    assert (clean.status, clean.out.splitlines()[-1]) == (0, "Everything agrees."), clean
+    assert [line.split()[0] for line in clean.out.splitlines() if line.strip()[:1].islower()] == [*map(str, Check)]
+    assert clean.err.startswith("audit/all in the Temporal UI\n")
+    assert "billed 24.00 h" in clean.out
+    assert "invoices 1, 8.64 USD" in clean.out
+    assert none.error == "there was no such audit yet: leave --last out to make one"
+
+
+async def _add_more_than_a_screen_holds(system: System, audit_id: str) -> None:
+    async with system.db.transaction() as connection:
+        many = [Finding(Kind.STATUS_DIFFERS, f"number {number}", invoice_key="x") for number in range(150)]
+        await add_findings(connection, audit_id, Check.NEVER_TWICE, many)
+        await record_check(connection, audit_id, Check.NEVER_TWICE, {})
 
 
 async def test_whoever_comes_second_joins(system: System, perdure: Perdure, tmp_path: Path) -> None:

@@ -49,6 +49,26 @@ def _reissued(path: Path, invoice: InvoiceRecord) -> str:
     return name
 
 
+async def _spoil(system: System, they: dict[str, InvoiceRecord], files: dict[str, Path]) -> str:
+    """Do to each report, or to its rows, what its name says; the id of the one that was issued again."""
+    files["gone"].unlink()
+    files["cut"].write_bytes(files["cut"].read_bytes()[:-20])
+    files["swapped"].write_bytes(files["sound"].read_bytes())
+    other = _reissued(files["reissued"], they["reissued"])
+    report = "UPDATE invoice SET report_id = :report WHERE attribution_id = :team"
+    await alter(system, report, report=other, team="team:reissued")
+    await alter(system, report, report=None, team="team:none")
+    later = "UPDATE claim SET during = tstzrange(lower(during), upper(during) - interval '1 second') "
+    await alter(system, later + "WHERE instance_id = 'claims-1'")
+    await alter(
+        system,
+        "UPDATE invoice_line SET amount = amount + 1 WHERE invoice_id = :id",
+        id=they["lines"].id,
+    )
+    await alter(system, "UPDATE claim_history SET line_no = 2")
+    return other
+
+
 async def test_reports_that_do_not_say_what_postgres_says(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,21 +83,7 @@ async def test_reports_that_do_not_say_what_postgres_says(
 
     files = {name: tmp_path / "reports" / str(invoice.report_id) for name, invoice in they.items()}
     whole = {name: path.read_bytes() for name, path in files.items()}
-    files["gone"].unlink()
-    files["cut"].write_bytes(whole["cut"][:-20])
-    files["swapped"].write_bytes(whole["sound"])
-    other = _reissued(files["reissued"], they["reissued"])
-    report = "UPDATE invoice SET report_id = :report WHERE attribution_id = :team"
-    await alter(system, report, report=other, team="team:reissued")
-    await alter(system, report, report=None, team="team:none")
-    later = "UPDATE claim SET during = tstzrange(lower(during), upper(during) - interval '1 second') "
-    await alter(system, later + "WHERE instance_id = 'claims-1'")
-    await alter(
-        system,
-        "UPDATE invoice_line SET amount = amount + 1 WHERE invoice_id = :id",
-        id=they["lines"].id,
-    )
-    await alter(system, "UPDATE claim_history SET line_no = 2")
+    other = await _spoil(system, they, files)
 
     found = await audited(system)
     assert _of_reports(found) == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +73,18 @@ async def update(system: System, invoice: InvoiceRecord, **metadata: str) -> Non
     await system.stripe.v1.invoices.update_async(invoice.stripe_invoice_id, {"metadata": metadata})
 
 
-async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stripe_audit, "_PAGE", 4)  # so that there are several of each
-    monkeypatch.setattr(audit_invoices, "_SUSPECTS_A_PAGE", 3)
-    names = ("paid", "voided", "report", "stripped", "doubled", "customer", "currency")
-    they = await bill(system, *names, waiting=("deleted", "edited", "balanced"))
-    clean = await audited(system)
-    assert (clean.found, clean.figures(OURS)) == (set(), {"invoices": 10, "in_stripe": 10})
+@dataclass(frozen=True)
+class Done:
+    """What was done in Stripe: ids of the invoices that are too many, and of the lines that were added."""
 
-    await unheard(system)
+    twin: str
+    unknown: str
+    edited: list[str]
+    balanced: list[str]
+
+
+async def _do_all_of_it(system: System, they: dict[str, InvoiceRecord]) -> Done:
+    """Do to each invoice, in Stripe or in its row, what its name says."""
     stripe = system.stripe.v1.invoices
     await stripe.pay_async(they["paid"].stripe_invoice_id, {"paid_out_of_band": True})
     await stripe.void_invoice_async(they["voided"].stripe_invoice_id)
@@ -101,7 +103,40 @@ async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
     await by_hand(system, stranger, {"perdure_invoice": "2022-05/team:x/period", "attribution_id": "team:x"})
     await alter(system, "UPDATE invoice SET stripe_customer_id = 'cus_x' WHERE attribution_id = 'team:customer'")
     await alter(system, "UPDATE invoice SET currency = 'eur' WHERE attribution_id = 'team:currency'")
+    return Done(twin, unknown, edited, balanced)
 
+
+async def _apply_the_remedies(system: System, they: dict[str, InvoiceRecord], done: Done) -> None:
+    await catch_up(system)
+    await system.until_state(they["paid"].key, InvoiceState.PAID)
+    await system.until_state(they["voided"].key, InvoiceState.VOIDED)
+    await system.until_state(they["deleted"].key, InvoiceState.DELETED)
+    for superfluous in (done.twin, done.unknown):
+        await system.stripe.v1.invoices.delete_async(superfluous)
+    for invoice, lines in ((they["edited"], done.edited), (they["balanced"], done.balanced)):
+        gone = [{"id": line, "behavior": "delete"} for line in lines]
+        await system.stripe.v1.invoices.remove_lines_async(invoice.stripe_invoice_id, {"lines": gone})
+    await update(system, they["report"], report_id=they["report"].report_id or "")
+    await update(system, they["stripped"], perdure_invoice=they["stripped"].key)
+    customer = they["customer"].stripe_customer_id
+    await alter(
+        system, "UPDATE invoice SET stripe_customer_id = :id WHERE attribution_id = 'team:customer'", id=customer
+    )
+    await alter(system, "UPDATE invoice SET currency = 'usd' WHERE attribution_id = 'team:currency'")
+
+
+async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stripe_audit, "_PAGE", 4)  # so that there are several of each
+    monkeypatch.setattr(audit_invoices, "_SUSPECTS_A_PAGE", 3)
+    names = ("paid", "voided", "report", "stripped", "doubled", "customer", "currency")
+    they = await bill(system, *names, waiting=("deleted", "edited", "balanced"))
+    clean = await audited(system)
+    assert (clean.found, clean.figures(OURS)) == (set(), {"invoices": 10, "in_stripe": 10})
+
+    await unheard(system)
+    done = await _do_all_of_it(system, they)
     found = await audited(system)
     expected = {
         (SAME, Kind.STATUS_DIFFERS, "paid"),
@@ -117,41 +152,32 @@ async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
     of_stripe = {each for each in found.found if each[0] in (SAME, OURS, THEIRS)}
     assert of_stripe == {
         *((str(check), str(kind), they[name].key, they[name].stripe_invoice_id) for check, kind, name in expected),
-        (str(OURS), str(Kind.TWICE_IN_STRIPE), they["doubled"].key, twin),
-        (str(THEIRS), str(Kind.UNKNOWN_IN_STRIPE), "2022-05/lost", unknown),
+        (str(OURS), str(Kind.TWICE_IN_STRIPE), they["doubled"].key, done.twin),
+        (str(THEIRS), str(Kind.UNKNOWN_IN_STRIPE), "2022-05/lost", done.unknown),
     }
     assert found.figures(THEIRS)["foreign"] >= 1  # another deployment's, or another test's
     assert "paid in Stripe, billed in Postgres" in {each.detail for _, each in found.findings}
     assert found.detail(Kind.AMOUNT_DIFFERS) == "7.64 USD before tax in Stripe, 8.64 USD in Postgres"
 
-    await catch_up(system)
-    await system.until_state(they["paid"].key, InvoiceState.PAID)
-    await system.until_state(they["voided"].key, InvoiceState.VOIDED)
-    await system.until_state(they["deleted"].key, InvoiceState.DELETED)
-    for superfluous in (twin, unknown):
-        await stripe.delete_async(superfluous)
-    for invoice, lines in ((they["edited"], edited), (they["balanced"], balanced)):
-        gone = [{"id": line, "behavior": "delete"} for line in lines]
-        await stripe.remove_lines_async(invoice.stripe_invoice_id, {"lines": gone})
-    await update(system, they["report"], report_id=they["report"].report_id or "")
-    await update(system, they["stripped"], perdure_invoice=they["stripped"].key)
-    customer = they["customer"].stripe_customer_id
-    await alter(
-        system, "UPDATE invoice SET stripe_customer_id = :id WHERE attribution_id = 'team:customer'", id=customer
-    )
-    await alter(system, "UPDATE invoice SET currency = 'usd' WHERE attribution_id = 'team:currency'")
+    await _apply_the_remedies(system, they, done)
     healed = await audited(system)
     assert (healed.found, healed.completed) == (set(), True)
+
+
+async def _credited(system: System, they: dict[str, InvoiceRecord], *names: str) -> dict[str, str | None]:
+    """Credit each of them; Stripe's ids of the credit notes, by name."""
+    made: dict[str, str | None] = {}
+    for name in names:
+        note = await credit(system, they[name], CreditOrder(CreditKind.AMOUNT, "outage", amount=100))
+        assert note.state is CreditNoteState.ISSUED
+        made[name] = note.stripe_credit_note_id
+    return made
 
 
 async def test_credit_notes_that_differ(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_credit_notes, "_SUSPECTS_A_PAGE", 1)
     they = await bill(system, "noted", "unnoted", "vanished", "altered")
-    made = {}
-    for name in ("unnoted", "vanished", "altered"):
-        note = await credit(system, they[name], CreditOrder(CreditKind.AMOUNT, "outage", amount=100))
-        assert note.state is CreditNoteState.ISSUED
-        made[name] = note.stripe_credit_note_id
+    made = await _credited(system, they, "unnoted", "vanished", "altered")
     await until_rested(system)
     clean = await audited(system)
     assert (clean.found, clean.figures(NOTES)) == (set(), {"issued": 3, "in_stripe": 3})

@@ -154,18 +154,7 @@ async def test_all_that_the_product_sends_fits_stripes_specification(system: Sys
     found = await system.invoice(await _forgotten(system, "team:spec-found"))
     await credit(system, found, amount(100))
     await credit(system, found, CreditOrder(CreditKind.LINE, "slow", line_no=1))
-    async with subscribing(system) as they:
-        await they.clock("2022-05-03")
-        subscription = await they.subscribe(await they.customer(attribution_id="team:cancels"))
-        await they.until_windows("team:cancels", ("2022-05-03", None))
-        await system.add_instance("cancels", "team:cancels", "2022-05-03", None)
-        await they.clock("2022-05-20")
-        await they.cancel(subscription)
-        settled = await system.until_state(
-            f"{MAY}/team:cancels/cancellation/{subscription}", InvoiceState.BILLED, InvoiceState.PAID
-        )
-        await system.stripe.v1.invoices.void_invoice_async(settled.stripe_invoice_id)
-        await system.until_state(settled.key, InvoiceState.VOIDED)
+    await _cancelled_and_voided(system)
     sync = AccountsSyncInput(bill_after=at("2022-01-01"))
     await system.client.execute_workflow(Workflows.ACCOUNTS_SYNC, sync, id="sync", task_queue=BILLING_QUEUE)
 
@@ -186,6 +175,22 @@ async def test_all_that_the_product_sends_fits_stripes_specification(system: Sys
         "GET /v1/credit_notes",
     }
     assert misfits(sent) == []
+
+
+async def _cancelled_and_voided(system: System) -> None:
+    """A subscription whose cancellation was settled, and its invoice voided."""
+    async with subscribing(system) as they:
+        await they.clock("2022-05-03")
+        subscription = await they.subscribe(await they.customer(attribution_id="team:cancels"))
+        await they.until_windows("team:cancels", ("2022-05-03", None))
+        await system.add_instance("cancels", "team:cancels", "2022-05-03", None)
+        await they.clock("2022-05-20")
+        await they.cancel(subscription)
+        settled = await system.until_state(
+            f"{MAY}/team:cancels/cancellation/{subscription}", InvoiceState.BILLED, InvoiceState.PAID
+        )
+        await system.stripe.v1.invoices.void_invoice_async(settled.stripe_invoice_id)
+        await system.until_state(settled.key, InvoiceState.VOIDED)
 
 
 def _template(path: str) -> str:

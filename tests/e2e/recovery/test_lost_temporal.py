@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
@@ -52,7 +53,19 @@ async def start_account(system: System, team: str) -> None:
     )
 
 
-async def test_invoices_in_every_state_are_brought_back_by_one_command(system: System) -> None:
+@dataclass(frozen=True)
+class Keys:
+    """Of an invoice in each state."""
+
+    blocked: str
+    approval: str
+    grace: str
+    settled: str
+    voided: str
+    unbegun: str
+
+
+async def _in_every_state(system: System) -> Keys:
     blocked = await one_day(system, "team:blocked", limit_amount=1)
     approval = await one_day(system, "team:approval", finalization=Finalization.APPROVAL)
     grace = await one_day(system, "team:grace", finalization=Finalization.GRACE)
@@ -72,36 +85,41 @@ async def test_invoices_in_every_state_are_brought_back_by_one_command(system: S
     await start_account(system, "team:unbegun")
     await system.until_state(unbegun, InvoiceState.CLAIMED)
     await system.admin("faults", method="DELETE")
+    return Keys(blocked, approval, grace, settled, voided, unbegun)
+
+
+async def test_invoices_in_every_state_are_brought_back_by_one_command(system: System) -> None:
+    keys = await _in_every_state(system)
     charged = await live(system)
 
     await lose_temporal(system)
     ran = await perdure(system, "recover", "--json")
     started = {row["workflow_id"]: row["state"] for row in ran.document["workflows"] if row["started"]}
     assert started == {
-        workflow_ids.invoice(unbegun): "claimed",
-        workflow_ids.invoice(blocked): "blocked",
-        workflow_ids.invoice(approval): "draft",
-        workflow_ids.invoice(grace): "draft",
-        workflow_ids.invoice(voided): "draft",
-        workflow_ids.invoice(settled): "billed",  # a person wants it voided
+        workflow_ids.invoice(keys.unbegun): "claimed",
+        workflow_ids.invoice(keys.blocked): "blocked",
+        workflow_ids.invoice(keys.approval): "draft",
+        workflow_ids.invoice(keys.grace): "draft",
+        workflow_ids.invoice(keys.voided): "draft",
+        workflow_ids.invoice(keys.settled): "billed",  # a person wants it voided
     }
     assert ran.document["periods"] == [MAY]
     assert ran.document["missing_schedules"] == list(workflow_ids.SCHEDULES)
-    for key in (unbegun, voided):
+    for key in (keys.unbegun, keys.voided):
         await system.until_state(key, InvoiceState.BILLED)
-    await system.until_state(settled, InvoiceState.VOIDED)
-    await decide(system.client, approval, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by="ann"))
-    await system.until_state(approval, InvoiceState.BILLED)
-    assert (await system.invoice(blocked)).blocked_kind is BlockedKind.LIMIT
-    assert (await system.invoice(grace)).state is InvoiceState.DRAFT
+    await system.until_state(keys.settled, InvoiceState.VOIDED)
+    await decide(system.client, keys.approval, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by="ann"))
+    await system.until_state(keys.approval, InvoiceState.BILLED)
+    assert (await system.invoice(keys.blocked)).blocked_kind is BlockedKind.LIMIT
+    assert (await system.invoice(keys.grace)).state is InvoiceState.DRAFT
 
     again = await perdure(system, "recover")
-    assert f"{workflow_ids.invoice(blocked)}: blocked, was running, and looks" in again.out
-    assert f"{workflow_ids.invoice(grace)}: draft, was running, and looks" in again.out
+    assert f"{workflow_ids.invoice(keys.blocked)}: blocked, was running, and looks" in again.out
+    assert f"{workflow_ids.invoice(keys.grace)}: draft, was running, and looks" in again.out
     assert f"{MAY} is not settled: `perdure period run {MAY}`" in again.out
     now = await live(system)
     assert all(len(found) == 1 for found in now.values())
-    assert {key: now[key] for key in charged if key in now} == {k: v for k, v in charged.items() if k != settled}
+    assert {key: now[key] for key in charged if key in now} == {k: v for k, v in charged.items() if k != keys.settled}
 
 
 async def test_a_period_that_is_held_and_one_that_was_half_claimed(system: System) -> None:
