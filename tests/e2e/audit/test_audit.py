@@ -25,7 +25,6 @@ from contracts.names import Queries, Updates
 from devstack.servers.emulator import StripeEmulator
 from temporal.decisions import decide
 from tests.e2e.audits import (
-    MAY,
     alter,
     audited,
     audited_system,
@@ -40,6 +39,7 @@ from tests.e2e.invoices_in_stripe import wake
 from tests.support.databases import FreshDatabase
 from tests.support.histories import record_histories
 from tests.support.metrics import metered
+from tests.support.months import MAY
 from tests.support.rest import unheard, until_rested
 from tests.support.system import GIVE_UP_SECONDS, System, until
 

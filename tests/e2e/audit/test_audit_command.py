@@ -19,8 +19,9 @@ from devstack.servers.emulator import StripeEmulator
 from starter.cli.audit.remedies import REMEDIES
 from storage.audit.runs import add_findings, record_check
 from tests.cli.conftest import Perdure
-from tests.e2e.audits import MAY, audited_system, bill, start_audit
+from tests.e2e.audits import audited_system, bill, start_audit
 from tests.support.databases import FreshDatabase
+from tests.support.months import MAY
 from tests.support.rest import unheard
 from tests.support.system import GIVE_UP_SECONDS, System
 
