@@ -124,7 +124,7 @@ class InvoiceWorkflow:
             if invoice is not None and step in (Step.AWAIT_OPERATOR, Step.AWAIT_POLICY):
                 timeout = details.show_waiting(step, invoice)
                 audience = await park(ref, audience)
-                await self._await_news(step, timeout)
+                await self._await_inbox(step, timeout)
                 continue
             if step is Step.POLL:
                 audience = await park(ref, audience)
@@ -135,7 +135,7 @@ class InvoiceWorkflow:
             invoice = await self._take(step, invoice, wait)
             audience = audience.seeing(invoice) if step is Step.LOAD else audience
 
-    async def _await_news(self, step: Step, timeout: timedelta | None) -> None:
+    async def _await_inbox(self, step: Step, timeout: timedelta | None) -> None:
         """Wait for a person, for Stripe or, in a grace, for its end: then late usage is added for the last time."""
 
         def woken() -> bool:
