@@ -26,7 +26,9 @@ def _fuzzer() -> ModuleType:
 def main(arguments: list[str]) -> None:
     """Fuzz until told to stop, or until something fails."""
     fuzzer: Any = _fuzzer()
-    with fuzzer.instrument_imports(include=["contracts", "starter", "billing", "json", "stripe._webhook"]):
+    with fuzzer.instrument_imports(
+        include=["billing", "contracts", "reconciliation", "starter", "json", "stripe._webhook"]
+    ):
         from campaigns.fuzz.target import one_input, quiet, seeds
     quiet()
     corpus = next((Path(each) for each in reversed(arguments[1:]) if Path(each).is_dir()), None)

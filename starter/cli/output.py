@@ -18,6 +18,7 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from billing.errors import MismatchError
 from billing.report.canonical import format_instant
 
 _WIDEST = 100_000
@@ -103,17 +104,21 @@ async def print_json_list(documents: AsyncIterator[Mapping[str, object]]) -> Non
 async def print_json_with_list(head: Mapping[str, object], name: str, rows: AsyncGenerator[object]) -> None:
     """Print one JSON document whose last field, `name`, is a list that is written as it is read, a row per line.
 
-    The document is closed when reading fails, too.
+    When reading fails, the document stays open, so that no parser takes it for the whole; a `MismatchError` comes
+    after the last row, and closes it.
     """
     sys.stdout.write(_json(head).removesuffix("\n}") + f',\n  "{name}": [')
-    comma = ""
+    comma, mismatch = "", None
     try:
         async with aclosing(rows):
             async for row in rows:
                 sys.stdout.write(f"{comma}\n    {json.dumps(row, ensure_ascii=False)}")
                 comma = ","
-    finally:
-        sys.stdout.write("\n  ]\n}\n" if comma else "]\n}\n")
+    except MismatchError as error:
+        mismatch = error
+    sys.stdout.write("\n  ]\n}\n" if comma else "]\n}\n")
+    if mismatch is not None:
+        raise mismatch
 
 
 def _json(document: object) -> str:

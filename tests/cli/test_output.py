@@ -1,0 +1,37 @@
+"""JSON documents that are written while their rows are read: whole or visibly cut short."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from billing.errors import MismatchError
+from starter.cli import output
+
+
+async def rows(count: int, error: Exception | None = None) -> AsyncGenerator[object]:
+    for number in range(count):
+        yield {"n": number}
+    if error is not None:
+        raise error
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_a_document_with_a_list_is_json(count: int, capsys: pytest.CaptureFixture[str]) -> None:
+    await output.print_json_with_list({"id": "a"}, "rows", rows(count))
+    assert json.loads(capsys.readouterr().out) == {"id": "a", "rows": [{"n": number} for number in range(count)]}
+
+
+async def test_a_list_that_does_not_add_up_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(MismatchError, match="differ"):
+        await output.print_json_with_list({"id": "a"}, "rows", rows(2, MismatchError("they differ")))
+    assert len(json.loads(capsys.readouterr().out)["rows"]) == 2
+
+
+async def test_no_parser_takes_a_list_that_was_cut_short_for_the_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(OSError, match="gone"):
+        await output.print_json_with_list({"id": "a"}, "rows", rows(2, OSError("gone")))
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(capsys.readouterr().out)
