@@ -143,13 +143,9 @@ def perdure(tmp_path: Path) -> Perdure:
     return Perdure(folder, {})
 
 
-async def migrated(url: str) -> None:
-    await upgrade(url)
-
-
 @pytest.fixture
 async def database_url(fresh_database: FreshDatabase) -> str:
-    return await fresh_database(migrated)
+    return await fresh_database(upgrade)
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ from starter.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
-    path.relative_to(ROOT) for pattern in ("*.md", "docs/*.md", "docs/adr/*.md") for path in ROOT.glob(pattern)
+    path.relative_to(ROOT)
+    for pattern in ("*.md", "docs/*.md", "docs/adr/*.md", "tests/*.md")
+    for path in ROOT.glob(pattern)
 )
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```(?:sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)

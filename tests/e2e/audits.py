@@ -59,17 +59,13 @@ class Audited:
         return next(each.detail for _, each in self.findings if each.kind == kind)
 
 
-async def migrated(url: str) -> None:
-    await upgrade(url)
-
-
 @asynccontextmanager
 async def audited_system(
     client: Client, fresh: FreshDatabase, emulator: StripeEmulator, folder: Path, *, settle: float = 0
 ) -> AsyncIterator[System]:
     """A product whose audits wait for nothing that is in motion, unless told to."""
     overrides: dict[str, Any] = {"audit_settle_seconds": settle, "events_settle_seconds": 0.0}
-    async with running_system(client, await fresh(migrated), emulator, folder, **overrides) as system:
+    async with running_system(client, await fresh(upgrade), emulator, folder, **overrides) as system:
         system.audited = False  # the test itself says what its audits find
         try:
             yield system

@@ -59,10 +59,6 @@ def misfits(sent: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-async def migrated(url: str) -> None:
-    await upgrade(url)
-
-
 @pytest.fixture
 async def system(
     temporal_client: Client,
@@ -71,7 +67,7 @@ async def system(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[System]:
-    url = await fresh_database(migrated)
+    url = await fresh_database(upgrade)
     async with running_system(temporal_client, url, stripe_emulator, tmp_path) as running:
         begun = len(requests(running))
         yield running

@@ -26,13 +26,9 @@ DEED = {
 }
 
 
-async def migrated(url: str) -> None:
-    await upgrade(url)
-
-
 @pytest.fixture(scope="module")
 async def url(module_database: FreshDatabase) -> str:
-    return await module_database(migrated)
+    return await module_database(upgrade)
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +133,7 @@ async def test_only_who_works_things_out_has_temporary_tables(logins: dict[str, 
 
 
 async def test_a_grant_that_is_not_written_down_is_taken_back(fresh_database: FreshDatabase) -> None:
-    url = await fresh_database(migrated)
+    url = await fresh_database(upgrade)
     owner = await asyncpg.connect(url)
     try:
         await owner.execute(f"GRANT DELETE ON invoice TO {READER}; GRANT UPDATE (amount) ON invoice_line TO {BILLING}")

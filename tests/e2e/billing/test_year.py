@@ -27,9 +27,9 @@ from devstack.servers.emulator import StripeEmulator
 from storage.invoices import credit_notes, disputes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.disputes import DisputeRecord
+from storage.postgres.upgrade import upgrade
 from temporal.decisions import decide
 from tests.e2e.billing.year_reference import Year
-from tests.e2e.conftest import migrated
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.databases import FreshDatabase
 from tests.support.rest import unheard
@@ -58,7 +58,7 @@ minimum_charge = {{ usd = "0.50" }}
 async def life(
     temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
 ) -> AsyncIterator[Life]:
-    url = await fresh_database(migrated)
+    url = await fresh_database(upgrade)
     async with (
         running_system(
             temporal_client,

@@ -21,9 +21,9 @@ from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, Activities, Signals
 from devstack.servers.emulator import StripeEmulator
+from storage.postgres.upgrade import upgrade
 from temporal.payload_codec import PayloadKeyError, data_converter, generate_key
 from temporal.schedules import set_schedule
-from tests.e2e.conftest import migrated
 from tests.support.databases import FreshDatabase
 from tests.support.months import MAY
 from tests.support.system import System, running_system, until
@@ -47,7 +47,7 @@ class Sealed:
     @asynccontextmanager
     async def system(self, keys: str | None, **more: Any) -> AsyncIterator[System]:
         overrides: dict[str, Any] = {"payload_keys": SecretStr(keys)} if keys else {}
-        url = await self._fresh(migrated)
+        url = await self._fresh(upgrade)
         async with running_system(self._client, url, self._emulator, self._folder, **overrides, **more) as system:
             yield system
 
