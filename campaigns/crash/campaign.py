@@ -12,7 +12,7 @@ from campaigns.crash.points import side_of, step_of
 from campaigns.crash.scenarios import SCENARIOS
 from campaigns.crash.stage import Ground, Outcome, Scenario, play
 
-JOBS = 8
+JOBS = 12
 """How many runs there are at the same time: for most of it they wait for a killed step's timeout."""
 _TRIES = 3
 """What runs at the same time comes in another order now and then: a point may not occur in each run."""

@@ -21,6 +21,7 @@ import pkgutil
 import select
 import signal
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ from stripe_emulator import __main__ as emulator
 _PATIENCE = {
     "STRIPE_STEP": timedelta(seconds=4),
     "HEARTBEAT": timedelta(seconds=3),
+    "TRANSIENT": replace(retries.TRANSIENT, initial_interval=timedelta(seconds=0.2)),
 }
 _HEARTBEAT_EVERY = 0.5
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
