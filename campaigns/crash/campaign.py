@@ -101,7 +101,7 @@ class Recording:
     def representative(self) -> dict[str, tuple[str, ...]]:
         """A point before and one after a write of each step, spread evenly over the scenarios.
 
-        Each kill is waited for: the run with the most of them takes the longest.
+        Each kill is waited for: the run with the most of them takes the longest, and comes first.
         """
         firsts: dict[tuple[str, str], dict[str, str]] = {}
         for name, point in self.points:
@@ -110,7 +110,8 @@ class Recording:
         for reached in sorted(firsts.values(), key=len):  # where there is no choice first
             fewest = min(reached, key=lambda name: len(chosen[name]))
             chosen[fewest].append(reached[fewest])
-        return {name: tuple(points) for name, points in chosen.items() if points}
+        most_first = sorted(chosen, key=lambda name: len(chosen[name]), reverse=True)
+        return {name: tuple(chosen[name]) for name in most_first if chosen[name]}
 
 
 async def record(ground: Ground, scenarios: Iterable[Scenario] = SCENARIOS.values(), jobs: int = JOBS) -> Recording:

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, RPCError
+from temporalio.service import RPCStatusCode
 
 from billing.invoice.policy import BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.invoices import ApproveInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
 from temporal.decisions import decide
 from tests.support.months import MAY
-from tests.support.system import System
+from tests.support.system import System, until
 from tests.support.usage import DAY_CENTS, one_day
 
 
+async def insist(decision: Callable[[], Awaitable[None]]) -> None:
+    """Have a person give a decision again while Temporal refuses it, since tasks of a killed worker have failed."""
+
+    async def taken() -> bool:
+        try:
+            await decision()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
+            return False
+        return True
+
+    await until(taken)
+
+
 async def approve(system: System, key: str, amount: int) -> None:
-    await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=amount, by="ann"))
+    approval = ApproveInvoice(amount=amount, by="ann")
+    await insist(lambda: decide(system.client, key, Updates.APPROVE, approval))
+
+
+async def rebuild(system: System, key: str) -> None:
+    await insist(lambda: decide(system.client, key, Updates.REBUILD, RebuildInvoice(by="ann")))
 
 
 async def void(system: System, key: str, *, write_off: bool = False) -> None:
     decision = VoidInvoice(by="ann", reason="a test", write_off=write_off)
-    await decide(system.client, key, Updates.VOID, decision)
+    await insist(lambda: decide(system.client, key, Updates.VOID, decision))
 
 
 async def drafted(system: System, key: str) -> InvoiceRecord:

@@ -11,12 +11,11 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from campaigns.crash.stage import Scenario, Stage
 from contracts import workflow_ids
-from contracts.messages.invoices import RebuildInvoice
-from contracts.names import Signals, Updates
+from contracts.names import Signals
 from storage.accounts import policies
 from storage.invoices import invoices as store
-from temporal.decisions import approve_period, decide
-from tests.e2e.decisions import approve, edited, void
+from temporal.decisions import approve_period
+from tests.e2e.decisions import approve, edited, insist, rebuild, void
 from tests.support.months import MAY
 from tests.support.system import PATIENCE, until
 from tests.support.usage import DAY_CENTS, one_day
@@ -123,7 +122,7 @@ async def rebuilt(stage: Stage) -> None:
     """A person edits the draft in Stripe; another has it made anew from our lines."""
     system = stage.system
     blocked = await edited(system, "team:rebuild")
-    await decide(system.client, blocked.key, Updates.REBUILD, RebuildInvoice(by="ann"))
+    await rebuild(system, blocked.key)
     await _until_rebuilt(stage, blocked)
     await approve(system, blocked.key, DAY_CENTS)
     await system.until_state(blocked.key, InvoiceState.BILLED)
@@ -150,7 +149,7 @@ async def rebuilt_after_finalization(stage: Stage) -> None:
     await system.stripe.v1.invoices.finalize_invoice_async(draft.stripe_invoice_id)
     blocked = await system.until_state(key, InvoiceState.BLOCKED)
     assert blocked.blocked_kind is BlockedKind.EDITED
-    await decide(system.client, key, Updates.REBUILD, RebuildInvoice(by="ann"))
+    await rebuild(system, key)
     await _until_rebuilt(stage, blocked)
     await approve(system, key, DAY_CENTS)
     await system.until_state(key, InvoiceState.BILLED)
@@ -189,7 +188,7 @@ async def held(stage: Stage) -> None:
         return found if found and found.reason else None
 
     hold = await until(there)
-    await approve_period(system.client, MAY, hold.totals, "ann")
+    await insist(lambda: approve_period(system.client, MAY, hold.totals, "ann"))
     await asyncio.wait_for(period.result(), 60 * PATIENCE.get())
     await stage.rest()
 

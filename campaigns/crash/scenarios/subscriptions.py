@@ -7,11 +7,9 @@ from typing import Any
 from billing.invoice.policy import Finalization
 from billing.invoice.states import InvoiceState
 from campaigns.crash.stage import Scenario, Stage
-from contracts.messages.invoices import RebuildInvoice, VoidInvoice
-from contracts.names import Signals, Updates
+from contracts.names import Signals
 from storage.accounts.subscription_faults import list_faults
-from temporal.decisions import decide
-from tests.e2e.decisions import approve
+from tests.e2e.decisions import approve, rebuild, void
 from tests.e2e.subscribers import FEE, Subscribers, only, subscribed
 from tests.support.system import until
 from tests.support.usage import DAY_CENTS
@@ -90,7 +88,7 @@ async def taken(stage: Stage) -> None:
     await subscribed(system, they, "team:taken", finalization=Finalization.APPROVAL)
     await they.clock("2022-06-10T00:10")
     draft = await only(system, InvoiceState.DRAFT)
-    await decide(system.client, draft.key, Updates.VOID, VoidInvoice(by="ann", reason="a test", write_off=False))
+    await void(system, draft.key)
     await system.until_state(draft.key, InvoiceState.DELETED)
     await stage.rest()
 
@@ -107,7 +105,7 @@ async def mended(stage: Stage) -> None:
     await system.stripe.v1.invoices.line_items.update_async(draft.stripe_invoice_id, ours.id, {"amount": 1})
     await approve(system, draft.key, DAY_CENTS)
     await system.until_state(draft.key, InvoiceState.BLOCKED)
-    await decide(system.client, draft.key, Updates.REBUILD, RebuildInvoice(by="ann"))
+    await rebuild(system, draft.key)
     await system.until_state(draft.key, InvoiceState.DRAFT)
     await approve(system, draft.key, DAY_CENTS)
     await system.until_state(draft.key, InvoiceState.BILLED, InvoiceState.PAID)
