@@ -56,9 +56,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark the tests that need servers, whose files are all in `scratch`, and order all of them."""
+    """Mark the tests that need servers, and order all of them.
+
+    Servers of their own keep their files in `scratch`; the `emulator` of its own tests runs in their process.
+    """
     for item in items:
-        if "scratch" in item.fixturenames:
+        if {"scratch", "emulator"} & set(item.fixturenames):
             item.add_marker(pytest.mark.servers)
     items.sort(key=_place)
 
