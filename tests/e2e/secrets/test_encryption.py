@@ -160,6 +160,7 @@ async def test_a_key_rotates_in_the_middle_of_a_period(sealed: Sealed) -> None:
         await add_usage(system, "team:rotated")
         await system.start_period(MAY)
         await system.until_state("2022-05/team:rotated/period", InvoiceState.CLAIMED)
+        await until(lambda: attempts(system, "2022-05/team:rotated/period"))  # started, so that its summary is sealed
         # Step 1: everybody can read the new key. Step 2: everybody writes with it.
         await sealed.give(system, f"{OLD},{NEW}", BILLING_QUEUE)
         await sealed.give(system, f"{NEW},{OLD}")
