@@ -104,10 +104,10 @@ async def _add(connection: AsyncConnection, attribution_id: str, new: NewAccount
         "currency": new.currency,
         "bill_after": new.bill_after,
     }
-    try:
-        await connection.execute(statement("accounts/accounts", "add"), account)
-    except IntegrityError as error:
-        raise AccountConflictError(f"{new.stripe_customer_id} belongs to another account") from error
+    added = await connection.execute(statement("accounts/accounts", "add"), account)
+    # Two subscriptions of a new account may add it at once: only a customer of another account is a conflict.
+    if added.rowcount == 0 and not await _read(connection, "lock", {"accounts": [attribution_id]}):
+        raise AccountConflictError(f"{new.stripe_customer_id} belongs to another account")
 
 
 async def apply_subscription_window(

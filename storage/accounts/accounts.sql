@@ -55,7 +55,8 @@ WHERE stripe_customer_id = ANY (CAST(:customers AS text[]));
 -- name: add
 INSERT INTO account (attribution_id, stripe_customer_id, currency, bill_after)
 VALUES (:attribution_id, :stripe_customer_id, :currency, CAST(:bill_after AS timestamptz))
-ON CONFLICT (attribution_id) DO NOTHING;
+-- Whichever unique index a concurrent insert of the same account meets first.
+ON CONFLICT DO NOTHING;
 
 -- name: upsert
 INSERT INTO account (attribution_id, stripe_customer_id, currency, bill_after)
