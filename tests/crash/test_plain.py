@@ -16,7 +16,7 @@ PLAIN = Plain({("invoice_id", 7): "2022-05/team:a/period"}, {DIGEST: "ef" * 32})
         ("in_1_99ae26b572d5e3c46d711388 of cus_80114254691ff72c90adc947", "in_1_" + "0" * 24 + " of cus_" + "1" * 24),
         ("Request req_6a7532e5d0faf2: no", "Request req_21b5db5ee394ce: no"),
         ("billing-period/01a2295e-f873-7e9a-ba96-9d3dc4341dfa", "billing-period/01a22960-4138-77b8-a3b0-af2982d1154d"),
-        ("the folder file:///tmp/x/stage-25/reports is gone", "the folder file:///tmp/y/stage-4/reports is gone"),
+        ("the folder file:///a/stage-25/reports is gone", "the folder file:///b/stage-4/reports is gone"),
         (f"reports/2022-05/team:a/{DIGEST}.jsonl.gz", f"reports/2022-05/team:a/{'ef' * 32}.jsonl.gz"),
     ],
 )
