@@ -12,7 +12,7 @@ from statistics import median
 import asyncpg  # type: ignore[import-untyped]
 
 from bench import usage
-from bench.audit_run import AuditRun
+from bench.audit_run import AuditBench
 from bench.figures import Figure, at_most
 from bench.processes import Watch
 from bench.scratch import folder
@@ -48,7 +48,7 @@ _BILLED = (
 
 @dataclass(frozen=True)
 class _Cost:
-    run: AuditRun
+    run: AuditBench
     postgres_cpu: float
     postgres_mib: float
 
@@ -98,7 +98,7 @@ async def _run(server: Postgres, url: str) -> _Cost:
         done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
-    run = AuditRun(**json.loads(done.stdout))
+    run = AuditBench(**json.loads(done.stdout))
     if run.discrepancies:
         raise RuntimeError(f"the audit found {run.discrepancies} discrepancies: {run.figures}")
     spent = watch.costs()["postgres"]

@@ -22,7 +22,7 @@ _NOW = datetime(2022, 6, 3, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class AuditRun:
+class AuditBench:
     """Seconds by check, CPU seconds of this process, its resident memory in MiB at its highest; what was counted."""
 
     seconds: dict[str, float]
@@ -32,7 +32,7 @@ class AuditRun:
     discrepancies: int
 
 
-async def audit(url: str) -> AuditRun:
+async def audit(url: str) -> AuditBench:
     """Everything, as the product's own activity would have it."""
     database = Database(url)
     card = load_rate_card(RATES)
@@ -51,7 +51,7 @@ async def audit(url: str) -> AuditRun:
     finally:
         await database.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return AuditRun(seconds, time.process_time(), peak, figures, found)
+    return AuditBench(seconds, time.process_time(), peak, figures, found)
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ _PARALLEL_REPORTS = 4
 
 
 @dataclass(frozen=True)
-class Run:
+class ClaimRun:
     """What one run took: seconds, of CPU without PostgreSQL's; MiB of resident memory at its highest."""
 
     claim_seconds: float
@@ -43,7 +43,7 @@ class Run:
     invoices: int
 
 
-async def perdure(url: str, reports: str, *, publish: bool) -> Run:
+async def perdure(url: str, reports: str, *, publish: bool) -> ClaimRun:
     """Claim the period page by page and publish its reports, with the product's own code, one page at a time."""
     settings = Settings(report_store_url=reports)
     database = Database(url)
@@ -61,7 +61,7 @@ async def perdure(url: str, reports: str, *, publish: bool) -> Run:
         await database.close()
 
 
-async def bare(url: str) -> Run:
+async def bare(url: str) -> ClaimRun:
     """The floor."""
     started = _now()
     await floor.claim(url)
@@ -74,9 +74,11 @@ def _now() -> tuple[float, float]:
     return time.perf_counter(), time.process_time()
 
 
-def _run(started: tuple[float, float], claimed: tuple[float, float], done: tuple[float, float], invoices: int) -> Run:
+def _run(
+    started: tuple[float, float], claimed: tuple[float, float], done: tuple[float, float], invoices: int
+) -> ClaimRun:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Run(
+    return ClaimRun(
         claim_seconds=claimed[0] - started[0],
         publish_seconds=done[0] - claimed[0],
         claim_cpu=claimed[1] - started[1],

@@ -13,7 +13,7 @@ from statistics import median
 import asyncpg  # type: ignore[import-untyped]
 
 from bench import floor, usage
-from bench.claim_run import Run
+from bench.claim_run import ClaimRun
 from bench.figures import Figure, at_most
 from bench.processes import Watch
 from bench.scratch import folder
@@ -32,7 +32,7 @@ _GROWTH = 11.0
 class Cost:
     """A run, with what PostgreSQL spent on it."""
 
-    run: Run
+    run: ClaimRun
     postgres_cpu: float
 
     @property
@@ -136,7 +136,7 @@ class _Bench:
             raise RuntimeError(f"{mode}: {done.stderr[-2000:]}")
         total = await floor.total(self._server.url(name))
         await self.drop(name)
-        return Cost(Run(**json.loads(done.stdout)), watch.costs()["postgres"].cpu_seconds), total
+        return Cost(ClaimRun(**json.loads(done.stdout)), watch.costs()["postgres"].cpu_seconds), total
 
     async def drop(self, name: str) -> None:
         """Drop a database."""

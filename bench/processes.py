@@ -24,7 +24,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
-class Cost:
+class ProcessCost:
     """CPU seconds spent while it was watched; the peak of the resident memory in MiB (for PostgreSQL without what
     its processes share)."""
 
@@ -55,11 +55,11 @@ class Watch:
             stop.set()
             thread.join()
 
-    def costs(self) -> dict[str, Cost]:
+    def costs(self) -> dict[str, ProcessCost]:
         """What each kind of process has cost, the dearest first."""
         spent = {name: seconds - self._start.get(name, 0) for name, seconds in self._end.items()}
         ordered = sorted(spent.items(), key=lambda item: -item[1])
-        return {name: Cost(seconds, self._peaks.get(name, 0)) for name, seconds in ordered}
+        return {name: ProcessCost(seconds, self._peaks.get(name, 0)) for name, seconds in ordered}
 
     def _tree(self) -> list[tuple[str, psutil.Process]]:
         found = []

@@ -16,7 +16,7 @@ from devstack.addresses import Addresses
 from devstack.environment import billing_settings, child_environment, forget_inherited, own_environment
 from devstack.home import Home
 from devstack.processes import Child
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from devstack.servers.postgres import Postgres
 from devstack.servers.product import NAMES, migrate, product_child, start_http, start_worker
 from devstack.servers.temporal import NAMESPACE, TemporalServer, temporal_ports
@@ -26,13 +26,13 @@ from devstack.supervise import Part, supervise
 SAMPLE = Path(__file__).with_name("sample")
 
 
-class Server(ports.Server, Protocol):
+class ManagedServer(ports.Server, Protocol):
     """What the embedded servers have in common."""
 
     child: Child
 
 
-S = TypeVar("S", bound=Server)
+S = TypeVar("S", bound=ManagedServer)
 
 
 class Stack:
@@ -47,7 +47,7 @@ class Stack:
         self.parts: list[Part] = []
         self.environment: dict[str, str] = {}
         self._values: dict[str, str] = {}  # what the children are given their shares of
-        self._emulator: StripeEmulator | None = None
+        self._emulator: EmulatorServer | None = None
         self._temporal: TemporalServer | None = None
         self._addresses = Addresses(self.home)
 
@@ -178,8 +178,8 @@ class Stack:
         key = self.home.secret("stripe_api_key", "sk_test_")
         env = child_environment("emulator", {}, embedded_temporal=True)
 
-        def make(port: int) -> StripeEmulator:
-            return StripeEmulator(self.home.folder("stripe"), port, self.home.log("stripe-emulator"), key, env)
+        def make(port: int) -> EmulatorServer:
+            return EmulatorServer(self.home.folder("stripe"), port, self.home.log("stripe-emulator"), key, env)
 
         self._emulator = await self._start_server(make, *self._addresses.wanted("stripe"))
         self._addresses.remember("stripe", self._emulator.port)

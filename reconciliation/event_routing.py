@@ -92,7 +92,7 @@ class MalformedEventError(Exception):
     """Signed, but not an event."""
 
 
-class Unheeded(StrEnum):
+class Unhandled(StrEnum):
     """Why an event wakes nobody; the webhook counts it under this name."""
 
     FOREIGN = "foreign"
@@ -117,14 +117,14 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
-def wake_up(payload: Any) -> WakeUp | Unheeded:
+def wake_up(payload: Any) -> WakeUp | Unhandled:
     """The workflow that this event is for, or why it is for none.
 
     Raises:
         MalformedEventError: the payload is not an event object.
     """
     if isinstance(payload, dict) and isinstance(kind := payload.get("object"), str) and kind.startswith(_THIN):
-        return Unheeded.IGNORED
+        return Unhandled.IGNORED
     event, subject = _event(payload)
     if event.type == INVOICE_CREATED or event.type in INVOICE_EVENTS:
         return _invoice(event, subject)
@@ -134,7 +134,7 @@ def wake_up(payload: Any) -> WakeUp | Unheeded:
         return _credit_note(event, subject)
     if event.type in DISPUTE_EVENTS:
         return _dispute(event, subject)
-    return Unheeded.IGNORED
+    return Unhandled.IGNORED
 
 
 def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
@@ -151,13 +151,13 @@ def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
         raise MalformedEventError(f"not an event: {type(error).__name__} {str(error)[:80]}") from error
 
 
-def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
+def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unhandled:
     metadata = invoice.get("metadata")
     key = InvoiceKey.in_metadata(metadata.get(stripe_metadata.INVOICE) if isinstance(metadata, dict) else None)
     if key is None:
         return _unlinked(event, invoice)
     if event.type == INVOICE_CREATED:
-        return Unheeded.IGNORED  # we made it ourselves
+        return Unhandled.IGNORED  # we made it ourselves
     return WakeUp(
         workflow=Workflows.INVOICE,
         workflow_id=workflow_ids.invoice(str(key)),
@@ -169,16 +169,16 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
     )
 
 
-def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
+def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unhandled:
     """Without our metadata: a subscription's new draft, or an event that gives only the invoice's id, is looked up."""
     parent = invoice.get("parent")
     of_subscription = isinstance(parent, dict) and parent.get("type") == "subscription_details"
     gives_more = "customer" in invoice or "metadata" in invoice
     if gives_more and not (of_subscription and event.type == INVOICE_CREATED):
-        return Unheeded.IGNORED if event.type == INVOICE_CREATED else Unheeded.FOREIGN
+        return Unhandled.IGNORED if event.type == INVOICE_CREATED else Unhandled.FOREIGN
     invoice_id = invoice.get("id")
     if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
-        return Unheeded.IGNORED
+        return Unhandled.IGNORED
     return WakeUp(
         workflow=Workflows.STRIPE_INVOICE,
         workflow_id=workflow_ids.stripe_invoice(invoice_id),
@@ -188,10 +188,10 @@ def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unheeded:
     )
 
 
-def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | Unheeded:
+def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | Unhandled:
     subscription_id = subscription.get("id")
     if not isinstance(subscription_id, str) or not _matches(_STRIPE_ID, subscription_id):
-        return Unheeded.IGNORED
+        return Unhandled.IGNORED
     return WakeUp(
         workflow=Workflows.SUBSCRIPTION,
         workflow_id=workflow_ids.subscription(subscription_id),
@@ -201,11 +201,11 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
     )
 
 
-def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | Unheeded:
+def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | Unhandled:
     # Whether the invoice is ours only Postgres knows: a person's credit note has no metadata of ours.
     invoice_id = note.get("invoice")
     if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
-        return Unheeded.IGNORED
+        return Unhandled.IGNORED
     return WakeUp(
         workflow=Workflows.CREDIT_NOTES_SYNC,
         workflow_id=workflow_ids.credit_notes_sync(invoice_id),
@@ -215,11 +215,11 @@ def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | Unheeded:
     )
 
 
-def _dispute(event: StripeEvent, dispute: dict[str, Any]) -> WakeUp | Unheeded:
+def _dispute(event: StripeEvent, dispute: dict[str, Any]) -> WakeUp | Unhandled:
     """It names a charge alone: whether that paid for an invoice of ours is looked up."""
     dispute_id = dispute.get("id")
     if not isinstance(dispute_id, str) or not _matches(_STRIPE_ID, dispute_id):
-        return Unheeded.IGNORED
+        return Unhandled.IGNORED
     return WakeUp(
         workflow=Workflows.DISPUTE,
         workflow_id=workflow_ids.dispute(dispute_id),

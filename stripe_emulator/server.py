@@ -14,7 +14,7 @@ from aiohttp import web
 from stripe_emulator.admin.routes import Admin
 from stripe_emulator.config import EmulatorConfig
 from stripe_emulator.engine.clock import Clock
-from stripe_emulator.engine.context import Account, Context
+from stripe_emulator.engine.context import Context, EmulatedAccount
 from stripe_emulator.engine.deliveries import Deliveries
 from stripe_emulator.engine.events import EventLog
 from stripe_emulator.engine.faults import Faults, WebhookFaults
@@ -45,7 +45,7 @@ class StripeEmulator:
             self.clock.restore(state)
         if self.store.meta("account") is None:
             self.store.set_meta("account", f"acct_1{secrets.token_hex(7)}")
-        self.account = Account(self.store.meta("account"))
+        self.account = EmulatedAccount(self.store.meta("account"))
         self.behaviour = self.config.behaviour()
         self.requests = RequestLog(self.config.request_log)
         self.faults, self.webhook_faults = Faults(), WebhookFaults()

@@ -14,7 +14,7 @@ from contracts import workflow_ids
 from contracts.messages.base import Message
 from contracts.messages.credit_notes import CreditNoteRef
 from contracts.messages.invoices import InvoiceRef, StripeEvent
-from contracts.messages.recovery import AdoptionOutcome
+from contracts.messages.recovery import AdoptionResult
 from contracts.messages.subscriptions import SubscriptionRef
 from contracts.names import Signals, Workflows
 from temporal.start import start_adoption, start_unless_running
@@ -101,7 +101,7 @@ async def _refresh(client: Client, workflow_id: str) -> None:
             raise  # else it has completed since, after refreshing
 
 
-async def adopt_invoices(client: Client, since: datetime) -> AdoptionOutcome:
+async def adopt_invoices(client: Client, since: datetime) -> AdoptionResult:
     """Adopt the invoices that Stripe has made since then and Postgres does not know.
 
     Raises:

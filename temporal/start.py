@@ -17,21 +17,21 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from billing.invoice.key import CreditNoteKey, InvoiceKey
 from contracts import search_attributes, workflow_ids
-from contracts.messages.audit import AuditInput, AuditOutcome
+from contracts.messages.audit import AuditInput, AuditResult
 from contracts.messages.base import Message
 from contracts.messages.credit_notes import CreditNoteRef
-from contracts.messages.events import CatchUpInput, CatchUpOutcome
+from contracts.messages.events import CatchUpInput, CatchUpResult
 from contracts.messages.invoices import InvoiceRef
-from contracts.messages.periods import PeriodInput, PeriodOutcome
-from contracts.messages.recovery import AdoptionInput, AdoptionOutcome
-from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncOutcome
+from contracts.messages.periods import PeriodInput, PeriodResult
+from contracts.messages.recovery import AdoptionInput, AdoptionResult
+from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncResult
 from contracts.messages.wake_up import WakeUp
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 
 
 async def start_period(
     client: Client, period: str, attribution_id: str | None = None
-) -> WorkflowHandle[Any, PeriodOutcome]:
+) -> WorkflowHandle[Any, PeriodResult]:
     """Bill a period; a run that only waits for open invoices goes over the accounts once more."""
     whose = f" of {attribution_id}" if attribution_id else ""
     return await client.start_workflow(
@@ -39,7 +39,7 @@ async def start_period(
         PeriodInput(period=period, attribution_id=attribution_id),
         id=workflow_ids.billing_period(period, attribution_id),
         task_queue=BILLING_QUEUE,
-        result_type=PeriodOutcome,
+        result_type=PeriodResult,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         start_signal=Signals.RUN_AGAIN,
         static_summary=f"Billing period {period}{whose}",
@@ -50,34 +50,34 @@ async def start_period(
 
 async def start_audit(
     client: Client, period: str | None, attribution_id: str | None, stuck_after: timedelta | None
-) -> WorkflowHandle[Any, AuditOutcome]:
+) -> WorkflowHandle[Any, AuditResult]:
     """Audit the books of a period, an account or, by default, everything, or join the audit of the same that runs."""
     return await client.start_workflow(
         Workflows.AUDIT,
         AuditInput(period=period, attribution_id=attribution_id, stuck_after=stuck_after),
         id=workflow_ids.audit(period, attribution_id),
         task_queue=BILLING_QUEUE,
-        result_type=AuditOutcome,
+        result_type=AuditResult,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary="Holds Postgres, reports and Stripe against each other",
         search_attributes=_found_by(attribution_id, period),
     )
 
 
-async def start_catch_up(client: Client) -> WorkflowHandle[Any, CatchUpOutcome]:
+async def start_catch_up(client: Client) -> WorkflowHandle[Any, CatchUpResult]:
     """Read Stripe's events from the cursor on, or join the catch-up that runs."""
     return await client.start_workflow(
         Workflows.EVENTS_CATCH_UP,
         CatchUpInput(),
         id=workflow_ids.EVENTS_CATCH_UP,
         task_queue=BILLING_QUEUE,
-        result_type=CatchUpOutcome,
+        result_type=CatchUpResult,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         static_summary="Reads Stripe's events, for what the webhook was not told",
     )
 
 
-async def start_accounts_sync(client: Client, bill_after: datetime) -> WorkflowHandle[Any, AccountsSyncOutcome]:
+async def start_accounts_sync(client: Client, bill_after: datetime) -> WorkflowHandle[Any, AccountsSyncResult]:
     """Read accounts and windows from Stripe; new accounts are charged from `bill_after` on.
 
     Raises:
@@ -88,20 +88,20 @@ async def start_accounts_sync(client: Client, bill_after: datetime) -> WorkflowH
         AccountsSyncInput(bill_after=bill_after),
         id=workflow_ids.ACCOUNTS_SYNC,
         task_queue=BILLING_QUEUE,
-        result_type=AccountsSyncOutcome,
+        result_type=AccountsSyncResult,
         static_summary="Accounts from Stripe",
         static_details=f"New accounts are charged from {bill_after:%Y-%m-%d %H:%M:%S UTC} on.",
     )
 
 
-async def start_adoption(client: Client, since: datetime) -> WorkflowHandle[Any, AdoptionOutcome]:
+async def start_adoption(client: Client, since: datetime) -> WorkflowHandle[Any, AdoptionResult]:
     """Adopt the invoices that Stripe has made since then. Ends an adoption that runs: its instant may be another."""
     return await client.start_workflow(
         Workflows.ADOPT_INVOICES,
         AdoptionInput(since=since),
         id=workflow_ids.ADOPT_INVOICES,
         task_queue=BILLING_QUEUE,
-        result_type=AdoptionOutcome,
+        result_type=AdoptionResult,
         id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
         static_summary="Takes over Stripe's invoices that Postgres does not know",
     )

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from devstack import ports
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from devstack.servers.postgres import Postgres
 from devstack.servers.temporal import TemporalServer, start_headless
 from devstack.servers.unprivileged import data_folder, drop_user
@@ -152,12 +152,12 @@ def time_skipper(temporal_client: Client) -> TimeSkipper:
 
 
 @pytest.fixture(scope="module")
-async def stripe_emulator(scratch: Path, request: pytest.FixtureRequest) -> AsyncIterator[StripeEmulator]:
+async def stripe_emulator(scratch: Path, request: pytest.FixtureRequest) -> AsyncIterator[EmulatorServer]:
     folder = scratch / f"stripe-{request.node.nodeid}".replace("/", "-")
     folder.mkdir()
 
-    def make(port: int) -> StripeEmulator:
-        return StripeEmulator(folder, port, folder / "log", "sk_test_for_tests_only")
+    def make(port: int) -> EmulatorServer:
+        return EmulatorServer(folder, port, folder / "log", "sk_test_for_tests_only")
 
     emulator = await ports.start_on_a_port(make)
     yield emulator

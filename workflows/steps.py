@@ -22,7 +22,7 @@ async def local_step(name: str, arg: Message, result: type[R], summary: str | No
     It costs no round trip through the server; there are several for each invoice. A report of millions of
     claims takes minutes, in which the SDK keeps the workflow task alive.
     """
-    outcome: R = await workflow.execute_local_activity(
+    answer: R = await workflow.execute_local_activity(
         name,
         arg,
         result_type=result,
@@ -31,12 +31,12 @@ async def local_step(name: str, arg: Message, result: type[R], summary: str | No
         local_retry_threshold=timedelta(seconds=5),
         summary=summary,
     )
-    return outcome
+    return answer
 
 
 async def billing_step(name: str, arg: Message, result: type[R], summary: str) -> R:
     """A step on Postgres over a whole page or account, with heartbeats."""
-    outcome: R = await workflow.execute_activity(
+    answer: R = await workflow.execute_activity(
         name,
         arg,
         result_type=result,
@@ -46,12 +46,12 @@ async def billing_step(name: str, arg: Message, result: type[R], summary: str) -
         retry_policy=retries.TRANSIENT,
         summary=summary,
     )
-    return outcome
+    return answer
 
 
 async def stripe_step(name: str, arg: Message, result: type[R], summary: str) -> R:
     """A few Stripe calls, on the queue whose rate the server limits, with heartbeats."""
-    outcome: R = await workflow.execute_activity(
+    answer: R = await workflow.execute_activity(
         name,
         arg,
         result_type=result,
@@ -61,7 +61,7 @@ async def stripe_step(name: str, arg: Message, result: type[R], summary: str) ->
         retry_policy=retries.TRANSIENT,
         summary=summary,
     )
-    return outcome
+    return answer
 
 
 STEP_FAILED = (ActivityError, ApplicationError)

@@ -49,10 +49,10 @@ class Adopter:
             stripe_customer_id=snapshot.stripe_customer_id,
             status=snapshot.status,
         )
-        outcome = await self.adopt(found, its_own=True)
-        if outcome.unreadable is not None:
-            raise MismatchError(f"Postgres has the report {record.report_id}: {outcome.unreadable}")
-        return outcome.adopted
+        result = await self.adopt(found, its_own=True)
+        if result.unreadable is not None:
+            raise MismatchError(f"Postgres has the report {record.report_id}: {result.unreadable}")
+        return result.adopted
 
     async def adopt(self, found: AdoptReport, *, its_own: bool) -> ReportAdopted:
         """Adopt one, unless Postgres has it as Stripe has it. `its_own`: its own workflow asks for it.

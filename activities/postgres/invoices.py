@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from activities.postgres import settlement
+from activities.postgres import stripe_state
 from activities.postgres.adopter import Adopter
 from activities.postgres.scopes import policy_of
 from activities.step import step
@@ -18,11 +18,11 @@ from contracts import stripe_metadata
 from contracts.messages.invoices import (
     BlockInvoice,
     CustomerFound,
-    DraftMade,
     InvoiceBrief,
     InvoiceRef,
     LoadedInvoice,
-    SettleInvoice,
+    ReconcileInvoice,
+    StripeInvoiceCreated,
     StripeInvoiceOrder,
     StripeLine,
 )
@@ -85,32 +85,32 @@ class InvoiceActivities:
             return found.model_copy(update={"stripe_customer_id": kept})
 
     @activity.defn(name=Activities.RECORD_DRAFT)
-    async def record_draft(self, draft: DraftMade) -> LoadedInvoice:
+    async def record_draft(self, draft: StripeInvoiceCreated) -> LoadedInvoice:
         """Record that the Stripe invoice exists."""
         async with step():
             await store.record_draft(self._db, draft.invoice_key, draft.stripe_invoice_id, draft.stripe_customer_id)
             return await self._loaded(draft.invoice_key)
 
     @activity.defn(name=Activities.SETTLE_INVOICE)
-    async def settle(self, settle: SettleInvoice) -> LoadedInvoice:
+    async def reconcile(self, reconcile: ReconcileInvoice) -> LoadedInvoice:
         """Bring the invoice to where Stripe's is: adopt, restore, reconcile, apply.
 
         Raises:
             ApplicationError: non-retryable when the books differ; the invoice's state stays as it was.
         """
         async with step():
-            snapshot = settle.snapshot
-            record = await self._record(settle.invoice_key)
+            snapshot = reconcile.snapshot
+            record = await self._record(reconcile.invoice_key)
             if await self._adopter.adopt_draft(record, snapshot):
-                record = await self._record(settle.invoice_key)
+                record = await self._record(reconcile.invoice_key)
             path = states_to_reach(record, snapshot, datetime.now(UTC))
             if InvoiceState.BILLED in (state for state, _ in path):
                 # Stripe comes first: of an invoice that was edited there, no report is restored.
                 check_stripe(record, snapshot)
-                claimed = await settlement.claimed_by_line(self._db, record)
-                report = await settlement.restore(self._db, self._reports, record, snapshot)
+                claimed = await stripe_state.claimed_by_line(self._db, record)
+                report = await stripe_state.restore(self._db, self._reports, record, snapshot)
                 await check_report(record, report, claimed)
-            await settlement.apply(self._db, record, snapshot, path)
+            await stripe_state.apply(self._db, record, snapshot, path)
             return await self._loaded(record.key)
 
     @activity.defn(name=Activities.BLOCK_INVOICE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from activities.postgres.scopes import claim_scope, period_limits
-from billing.assessment.assessment import Outcome
+from billing.assessment.assessment import Verdict
 from billing.periods import BillingPeriod
 from billing.pricing.rating import RateCard
 from settings import Settings
@@ -70,9 +70,9 @@ class PeriodLimits:
             for low, through in bounds:
                 scope = claim_scope(self._settings, period, after=low, through=through)
                 for preview in await claims.preview_page(self._db, scope, self._rate_card):
-                    if preview.outcome == Outcome.INVOICE:
-                        currency = preview.draft.currency
-                        totals[currency] = totals.get(currency, 0) + preview.draft.amount
+                    if preview.verdict == Verdict.INVOICE:
+                        currency = preview.priced.currency
+                        totals[currency] = totals.get(currency, 0) + preview.priced.amount
                         carried[currency] = carried.get(currency, 0) + preview.carried_amount
                 after = through
         return totals, carried, previous

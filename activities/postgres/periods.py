@@ -21,9 +21,9 @@ from contracts.messages.periods import (
     Page,
     PageClaimed,
     PagePlan,
-    PeriodOutcome,
     PeriodProgress,
     PeriodRef,
+    PeriodResult,
     PlanPages,
 )
 from contracts.messages.subscriptions import CancellationClaimed, ClaimCancellation, SubscriptionDraft
@@ -184,7 +184,7 @@ class PeriodActivities:
         )
 
     @activity.defn(name=Activities.WRITE_PERIOD_SUMMARY)
-    async def write_summary(self, outcome: PeriodOutcome) -> PeriodOutcome:
-        """Keep the period's outcome in Postgres."""
-        await periods.write_summary(self._db, outcome.period, outcome.model_dump(mode="json"))
-        return outcome
+    async def write_summary(self, result: PeriodResult) -> PeriodResult:
+        """Keep the period's result in Postgres."""
+        await periods.write_summary(self._db, result.period, result.model_dump(mode="json"))
+        return result

@@ -44,7 +44,7 @@ class RecoveryActivities:
             while waiting:
                 found = waiting.pop(0)
                 try:
-                    outcome = await self._adopter.adopt(found, its_own=False)
+                    result = await self._adopter.adopt(found, its_own=False)
                 except PermanentError as error:
                     if found in again:
                         faults.append(str(error))
@@ -52,11 +52,11 @@ class RecoveryActivities:
                         again.append(found)
                         waiting.append(found)
                     continue
-                if outcome.adopted:
+                if result.adopted:
                     adopted.append(found.invoice_key)
-                elif outcome.unreadable is not None and await self._lost(found):
+                elif result.unreadable is not None and await self._lost(found):
                     faults.append(
-                        f"{outcome.unreadable}; without it the usage would be billed again: void it in Stripe, or put "
+                        f"{result.unreadable}; without it the usage would be billed again: void it in Stripe, or put "
                         "the report back from the store's backup"
                     )
             return InvoicesAdopted(adopted=adopted, faults=faults)

@@ -18,7 +18,7 @@ from activities.stripe.invoice_data import snapshot
 from activities.stripe.mode import Mode, check_mode
 from contracts import stripe_metadata
 from contracts.messages.audit import (
-    InvoicesLookedAt,
+    InvoicesRefreshed,
     StripeCreditNoteFacts,
     StripeCreditNotesListed,
     StripeInvoiceFacts,
@@ -60,7 +60,7 @@ class StripeAuditActivities:
         return StripeInvoicesListed(invoices=facts, seen=len(found), next=_next(page, found, more))
 
     @activity.defn(name=Activities.LOOK_AT_STRIPE_INVOICES)
-    async def look_at(self, suspects: Suspects) -> InvoicesLookedAt:
+    async def refresh(self, suspects: Suspects) -> InvoicesRefreshed:
         """These invoices as Stripe has them now; status `deleted` when one is gone.
 
         Raises:
@@ -76,7 +76,7 @@ class StripeAuditActivities:
         ]
         async with stripe_step():
             found = await _bounded([self._gateway.fetch(ref) for ref in refs])
-        return InvoicesLookedAt(invoices=[facts_of(each) for each in found])
+        return InvoicesRefreshed(invoices=[facts_of(each) for each in found])
 
     @activity.defn(name=Activities.LIST_ALL_STRIPE_CREDIT_NOTES)
     async def list_credit_notes(self, page: StripePage) -> StripeCreditNotesListed:

@@ -13,7 +13,7 @@ from activities.stripe.client import as_dict, instant, keyed, metadata_of
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import StripeInvoices, all_of, key_may_be_gone, post_once
 from billing.errors import MismatchError
-from billing.invoice.credit_notes import SettleTo, post_payment_part
+from billing.invoice.credit_notes import CreditDestination, post_payment_part
 from contracts import stripe_metadata
 from contracts.messages.credit_notes import (
     CreditNoteMade,
@@ -25,9 +25,9 @@ from contracts.messages.credit_notes import (
 from contracts.names import Activities
 
 _SETTLES = {
-    SettleTo.BALANCE: "credit_amount",
-    SettleTo.REFUND: "refund_amount",
-    SettleTo.OUT_OF_BAND: "out_of_band_amount",
+    CreditDestination.BALANCE: "credit_amount",
+    CreditDestination.REFUND: "refund_amount",
+    CreditDestination.OUT_OF_BAND: "out_of_band_amount",
 }
 
 
@@ -74,7 +74,7 @@ class StripeCreditNoteActivities:
             key = keyed(order.credit_note_key, str(order.generation), "create", *after)
             return as_dict(await self._notes.create_async(params, key))  # type: ignore[arg-type]
 
-        async def look(again: bool) -> dict[str, Any] | None:
+        async def find_made(again: bool) -> dict[str, Any] | None:
             nonlocal params
             found = await self._find(order)
             if found is None and again:
@@ -83,7 +83,7 @@ class StripeCreditNoteActivities:
 
         # The key's first use failed in Stripe; or it had other parameters, as what remains to pay was another
         # then; or it went through, and nothing is left to credit: each may have made the credit note.
-        return await post_once(post, look, stripe.InvalidRequestError, stripe.IdempotencyError)
+        return await post_once(post, find_made, stripe.InvalidRequestError, stripe.IdempotencyError)
 
     async def _params(self, order: CreditNoteOrder) -> dict[str, Any]:
         invoice = as_dict(await self._invoices.retrieve_async(order.stripe_invoice_id))
@@ -136,11 +136,11 @@ def snapshot(note: dict[str, Any]) -> StripeCreditNoteSnapshot:
     """A credit note of Stripe's as our message."""
     created = datetime.fromtimestamp(note["created"], UTC)
     voided_at = instant(note.get("voided_at"))
-    settle_to = SettleTo.BALANCE
+    settle_to = CreditDestination.BALANCE
     if note.get("refunds"):
-        settle_to = SettleTo.REFUND
+        settle_to = CreditDestination.REFUND
     elif note.get("out_of_band_amount"):
-        settle_to = SettleTo.OUT_OF_BAND
+        settle_to = CreditDestination.OUT_OF_BAND
     before_tax = note.get("total_excluding_tax")
     return StripeCreditNoteSnapshot(
         stripe_credit_note_id=note["id"],

@@ -63,11 +63,11 @@ class StripeCustomerActivities:
             )
             return as_dict(created)
 
-        async def look(_: bool) -> dict[str, Any] | None:
+        async def find_made(_: bool) -> dict[str, Any] | None:
             # The failed request may have made the customer, which search does not show yet. Listing does.
             return await self._find_recent(attribution_id)
 
-        return await post_once(post, look)
+        return await post_once(post, find_made)
 
     async def _find_recent(self, attribution_id: str) -> dict[str, Any] | None:
         """The customer among the newest ones; listing is strongly consistent."""

@@ -18,8 +18,8 @@ from billing.errors import StripeRefusedError
 from billing.invoice.policy import ChargeOn
 from contracts import stripe_metadata
 from contracts.messages.invoices import (
-    DraftMade,
-    StripeInvoiceLookup,
+    IdentifyStripeInvoice,
+    StripeInvoiceCreated,
     StripeInvoiceOrder,
     StripeInvoiceRef,
     StripeInvoiceSnapshot,
@@ -37,7 +37,7 @@ class StripeDraftActivities:
         self._gateway = StripeInvoices(client, mode)
 
     @activity.defn(name=Activities.FILL_STRIPE_DRAFT)
-    async def fill(self, order: StripeInvoiceOrder) -> DraftMade:
+    async def fill(self, order: StripeInvoiceOrder) -> StripeInvoiceCreated:
         """Make a draft that exists hold exactly our lines and metadata, beside what is not ours on it.
 
         `too_late` when Stripe's own draft was finalized, or is gone, before any line of ours was on it.
@@ -81,11 +81,11 @@ class StripeDraftActivities:
         async def post(after: tuple[str, ...]) -> None:
             await self._add(order, found, after)
 
-        async def look(_: bool) -> None:
+        async def find_made(_: bool) -> None:
             nonlocal found
             found = await self._gateway.fetch(_ref(order))
 
-        await post_once(post, look)
+        await post_once(post, find_made)
 
     async def _add(self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot, after: tuple[str, ...]) -> None:
         """Add what the draft lacks."""
@@ -114,15 +114,15 @@ class StripeDraftActivities:
             return found
 
     @activity.defn(name=Activities.LOOK_UP_STRIPE_INVOICE)
-    async def look_up(self, lookup: StripeInvoiceLookup) -> StripeInvoiceSnapshot:
+    async def identify(self, ref: IdentifyStripeInvoice) -> StripeInvoiceSnapshot:
         """Any invoice, ours or not; status `deleted` when Stripe does not have it."""
         async with stripe_step():
             try:
-                found = as_dict(await self._invoices.retrieve_async(lookup.stripe_invoice_id))
+                found = as_dict(await self._invoices.retrieve_async(ref.stripe_invoice_id))
             except stripe.InvalidRequestError as error:
                 if not is_missing(error):
                     raise
-                return StripeInvoiceSnapshot(stripe_invoice_id=lookup.stripe_invoice_id, status="deleted")
+                return StripeInvoiceSnapshot(stripe_invoice_id=ref.stripe_invoice_id, status="deleted")
             check_mode(self._mode, found)
             return snapshot(found, [])
 
@@ -174,8 +174,8 @@ def _ref(order: StripeInvoiceOrder) -> StripeInvoiceRef:
     )
 
 
-def _made(order: StripeInvoiceOrder, found: StripeInvoiceSnapshot) -> DraftMade:
-    return DraftMade(
+def _made(order: StripeInvoiceOrder, found: StripeInvoiceSnapshot) -> StripeInvoiceCreated:
+    return StripeInvoiceCreated(
         invoice_key=order.invoice_key,
         stripe_invoice_id=found.stripe_invoice_id,
         stripe_customer_id=found.stripe_customer_id or order.stripe_customer_id or "",

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from activities.heartbeats import beating
 from activities.step import details_of
 from billing.errors import PermanentError
-from contracts.messages.invoices import DraftMade
+from contracts.messages.invoices import StripeInvoiceCreated
 
 _RATE_LIMIT_PAUSE = timedelta(seconds=2)
 _CREDENTIALS_PAUSE = timedelta(minutes=1)
@@ -23,7 +23,7 @@ _SERVER_FAULT = 500
 
 
 @asynccontextmanager
-async def stripe_step() -> AsyncIterator[list[DraftMade]]:
+async def stripe_step() -> AsyncIterator[list[StripeInvoiceCreated]]:
     """Around Stripe calls: heartbeats while they run, and errors become Temporal's.
 
     A refusal that would be repeated is non-retryable. Rate limits, conflicts in flight, Stripe's own faults
@@ -34,7 +34,7 @@ async def stripe_step() -> AsyncIterator[list[DraftMade]]:
     Raises:
         ApplicationError: with Stripe's message and code, for one clear line in the UI.
     """
-    made: list[DraftMade] = []
+    made: list[StripeInvoiceCreated] = []
     try:
         async with beating():
             yield made
@@ -71,7 +71,7 @@ def foreign_key(stripe_invoice_id: str, stripe_customer_id: str | None) -> Appli
     )
 
 
-def _mapped(error: stripe.StripeError, made: list[DraftMade]) -> ApplicationError:
+def _mapped(error: stripe.StripeError, made: list[StripeInvoiceCreated]) -> ApplicationError:
     text = f"Stripe: {error.user_message or error}"
     # Of some errors the SDK keeps the code in the body alone.
     if code := error.code or (error.error.code if error.error else None):

@@ -14,7 +14,7 @@ from activities.stripe.client import as_dict, instant
 from activities.stripe.errors import stripe_step
 from contracts.messages.events import EventCursor, ListStripeEvents, PagedWakeUp, StripeEventsPage
 from contracts.names import Activities, Workflows
-from reconciliation.event_routing import CAUGHT_UP_EVENTS, MalformedEventError, Unheeded, wake_up
+from reconciliation.event_routing import CAUGHT_UP_EVENTS, MalformedEventError, Unhandled, wake_up
 
 _PAGE = 100
 _MOST_TYPES = 20
@@ -26,9 +26,9 @@ _GONE = (400, 404)
 class StripeEventActivities:
     """Lists events. `settle_seconds`: younger ones are left to the webhook and to the next run."""
 
-    def __init__(self, client: StripeClient, settle_seconds: float) -> None:
+    def __init__(self, client: StripeClient, quiet_seconds: float) -> None:
         self._events = client.v1.events
-        self._settle_seconds = settle_seconds
+        self._quiet_seconds = quiet_seconds
 
     @activity.defn(name=Activities.LIST_STRIPE_EVENTS)
     async def list_events(self, order: ListStripeEvents) -> StripeEventsPage:
@@ -76,8 +76,8 @@ class StripeEventActivities:
     async def _list(self, latest: int | None = None, **place: str) -> tuple[list[dict[str, Any]], bool]:
         """A page, oldest first, and whether there are more in the direction that was asked for."""
         bounds = [] if latest is None else [latest]
-        if self._settle_seconds:
-            bounds.append(int(time.time() - self._settle_seconds))
+        if self._quiet_seconds:
+            bounds.append(int(time.time() - self._quiet_seconds))
         created = {"created": {"lte": min(bounds)}} if bounds else {}
         params = {"limit": _PAGE, **created, **types_wanted(CAUGHT_UP_EVENTS), **place}
         page = await self._events.list_async(params)  # type: ignore[arg-type]
@@ -120,8 +120,8 @@ def _page(
         except MalformedEventError as error:
             activity.logger.error("an event of Stripe's cannot be read: %s", error)
             continue
-        if isinstance(target, Unheeded):
-            foreign += target is Unheeded.FOREIGN
+        if isinstance(target, Unhandled):
+            foreign += target is Unhandled.FOREIGN
             continue
         known = wake_ups.get(target.workflow_id)
         if known is not None:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 async def post_once(
     post: Callable[[tuple[str, ...]], Awaitable[T]],
-    look: Callable[[bool], Awaitable[T | None]] | None = None,
+    find_made: Callable[[bool], Awaitable[T | None]] | None = None,
     *in_doubt: type[stripe.StripeError],
 ) -> T:
     """Post under an idempotency key; when Stripe keeps a failure of its own under it, look before posting again.
@@ -52,7 +52,7 @@ async def post_once(
             failed = stored_failure(error)
             if not (failed or isinstance(error, in_doubt)):
                 raise
-            found = await look(failed is not None) if look else None
+            found = await find_made(failed is not None) if find_made else None
             if found is not None:
                 return found
             if not failed:

@@ -9,7 +9,7 @@ from billing.errors import EditedInvoiceError
 from billing.money import format_amount
 from contracts import stripe_metadata
 from contracts.messages.invoices import (
-    DraftMade,
+    StripeInvoiceCreated,
     StripeInvoiceLine,
     StripeInvoiceOrder,
     StripeInvoiceRef,
@@ -19,9 +19,9 @@ from contracts.messages.invoices import (
 from reconciliation.figures import lines_digest, stripe_figures
 
 
-def draft_made(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> DraftMade:
+def stripe_invoice_created(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> StripeInvoiceCreated:
     """That this invoice exists in Stripe."""
-    return DraftMade(
+    return StripeInvoiceCreated(
         invoice_key=order.invoice_key, stripe_invoice_id=invoice["id"], stripe_customer_id=invoice["customer"]
     )
 

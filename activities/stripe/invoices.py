@@ -14,16 +14,21 @@ from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import LINES_A_REQUEST, StripeInvoices, key_may_be_gone, post_once
 from activities.stripe.invoice_data import (
     check_draft,
-    draft_made,
     found_finalized,
     line_params,
     other_report,
     snapshot,
+    stripe_invoice_created,
 )
 from activities.stripe.mode import Mode
 from billing.errors import MismatchError, StripeRefusedError
 from contracts import stripe_metadata
-from contracts.messages.invoices import DraftMade, StripeInvoiceOrder, StripeInvoiceRef, StripeInvoiceSnapshot
+from contracts.messages.invoices import (
+    StripeInvoiceCreated,
+    StripeInvoiceOrder,
+    StripeInvoiceRef,
+    StripeInvoiceSnapshot,
+)
 from contracts.names import Activities
 from reconciliation.figures import lines_digest
 from reconciliation.stripe_lines import MOST_LINES
@@ -41,12 +46,12 @@ class StripeInvoiceActivities:
         self._gateway = StripeInvoices(client, mode)
 
     @activity.defn(name=Activities.CREATE_STRIPE_INVOICE)
-    async def create(self, order: StripeInvoiceOrder) -> DraftMade:
+    async def create(self, order: StripeInvoiceOrder) -> StripeInvoiceCreated:
         """Create the invoice with its lines, or find the one that an earlier attempt made.
 
         Raises:
             ApplicationError: non-retryable when Stripe refuses, or its subtotal or currency is not ours; its
-                detail is a `DraftMade` when the Stripe invoice exists all the same.
+                detail is a `StripeInvoiceCreated` when the Stripe invoice exists all the same.
         """
         async with stripe_step() as made:
             if len(order.lines) > MOST_LINES:
@@ -57,7 +62,7 @@ class StripeInvoiceActivities:
             if key_may_be_gone(order.generation, order.cutoff):
                 found = await self._find(order, made)
             invoice, new = (found, False) if found else await self._create(order, made)
-            made.append(draft_made(order, invoice))
+            made.append(stripe_invoice_created(order, invoice))
             if (other := other_report(order, invoice)) is not None:
                 return made[0].model_copy(update={"other_report": other, "status": invoice["status"]})
             if invoice["status"] == "draft":
@@ -130,7 +135,7 @@ class StripeInvoiceActivities:
             invoice = await self._invoices.finalize_invoice_async(ref.stripe_invoice_id, {"auto_advance": True}, key)
             return snapshot(as_dict(invoice), [])
 
-        async def look(again: bool) -> StripeInvoiceSnapshot | None:
+        async def find_made(again: bool) -> StripeInvoiceSnapshot | None:
             fetched = await self._gateway.fetch(ref)
             if fetched.status != "draft":
                 return found_finalized(fetched)
@@ -138,9 +143,9 @@ class StripeInvoiceActivities:
                 check_draft(ref, fetched)
             return None
 
-        return await post_once(post, look, stripe.InvalidRequestError)
+        return await post_once(post, find_made, stripe.InvalidRequestError)
 
-    async def _create(self, order: StripeInvoiceOrder, made: list[DraftMade]) -> tuple[dict[str, Any], bool]:
+    async def _create(self, order: StripeInvoiceOrder, made: list[StripeInvoiceCreated]) -> tuple[dict[str, Any], bool]:
         """The invoice, and whether this request has made it: then it has no lines yet but ours."""
         params: dict[str, Any] = {
             "customer": order.stripe_customer_id,
@@ -160,14 +165,14 @@ class StripeInvoiceActivities:
             key = keyed(order.invoice_key, str(order.generation), "create", *after)
             return as_dict(await self._invoices.create_async(params, key)), True  # type: ignore[arg-type]
 
-        async def look(_: bool) -> tuple[dict[str, Any], bool] | None:
+        async def find_made(_: bool) -> tuple[dict[str, Any], bool] | None:
             found = await self._find(order, made)
             return None if found is None else (found, False)
 
         # The key's first use had other parameters, or failed in Stripe: either may have made an invoice.
-        return await post_once(post, look, stripe.IdempotencyError)
+        return await post_once(post, find_made, stripe.IdempotencyError)
 
-    async def _find(self, order: StripeInvoiceOrder, made: list[DraftMade]) -> dict[str, Any] | None:
+    async def _find(self, order: StripeInvoiceOrder, made: list[StripeInvoiceCreated]) -> dict[str, Any] | None:
         """Look, do not post.
 
         Of several, the finalized one is kept, then the oldest; other drafts are deleted, open ones voided.
@@ -181,7 +186,7 @@ class StripeInvoiceActivities:
         matches.sort(key=lambda found: (_FINALIZED_FIRST.get(found["status"], 9), found["created"]))
         paid = [found["id"] for found in matches if found["status"] == "paid"]
         if len(paid) > 1:
-            made.append(draft_made(order, matches[0]))
+            made.append(stripe_invoice_created(order, matches[0]))
             raise MismatchError(
                 f"{order.invoice_key} is paid more than once in Stripe, by {', '.join(paid)}: pay back all but one, "
                 f"and remove the metadata {stripe_metadata.INVOICE} of those"
@@ -217,11 +222,11 @@ class StripeInvoiceActivities:
         async def post(after: tuple[str, ...]) -> dict[str, Any]:
             return await self._add_lines(order, invoice, present, after)
 
-        async def look(_: bool) -> None:
+        async def find_made(_: bool) -> None:
             nonlocal present
             present = await self._line_ids(invoice["id"])
 
-        return await post_once(post, look)
+        return await post_once(post, find_made)
 
     async def _add_lines(
         self, order: StripeInvoiceOrder, invoice: dict[str, Any], present: set[str], after: tuple[str, ...]

@@ -78,7 +78,7 @@ class UsageLine:
 
 
 @dataclass(frozen=True)
-class DraftInvoice:
+class PricedInvoice:
     """An invoice that would be, or was just, made. Amounts in minor units; `carried_us` is per line.
 
     Of usage that the rate card cannot price there are no lines. `months`: the places that it takes in them, where
@@ -98,7 +98,7 @@ class DraftInvoice:
     months: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
 
 
-class Outcome(StrEnum):
+class Verdict(StrEnum):
     """What becomes of an account's usage in a run."""
 
     INVOICE = "invoice"
@@ -107,20 +107,20 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class InvoicePreview:
+class Assessment:
     """One account's usage, priced. `reason` says why no invoice is made; empty when one is.
 
     `carried_us` is the part of `duration_us` from before the period's start, `carried_amount` that part
     priced by itself. `brake` says why the invoice waits for a person; empty when it need not.
     """
 
-    outcome: Outcome
+    verdict: Verdict
     reason: str
-    draft: DraftInvoice
+    priced: PricedInvoice
     duration_us: int
     carried_us: int
     carried_amount: int
-    brake: str = ""
+    hold: str = ""
     policy: Policy = DEFAULT_POLICY
 
 
@@ -130,7 +130,7 @@ def assess(
     account: BillableAccount,
     by_month: Sequence[UsageLine],
     used: Mapping[str, Sequence[Place]] = NOTHING_USED,
-) -> InvoicePreview:
+) -> Assessment:
     """Price an account's usage and say what becomes of it. `used`: the places that its other invoices hold."""
     usage = _by_version(by_month)
     months: Mapping[str, tuple[Place, ...]] = {}
@@ -143,25 +143,25 @@ def assess(
         reason = _out_of_range(lines) or _too_many(lines)
     except PricingError as error:
         lines, carried, reason = (), [], str(error)
-    draft = _draft(scope, card, account, usage, lines, months)
-    outcome = Outcome.BLOCKED if reason else Outcome.INVOICE
-    if not reason and not is_billable_total(draft.amount, draft.minimum):
-        outcome, reason = Outcome.BELOW_MINIMUM, _below_minimum(draft)
+    priced = _priced(scope, card, account, usage, lines, months)
+    verdict = Verdict.BLOCKED if reason else Verdict.INVOICE
+    if not reason and not is_billable_total(priced.amount, priced.minimum):
+        verdict, reason = Verdict.BELOW_MINIMUM, _below_minimum(priced)
     policy = account.policy.over(scope.policy, account.currency)
     carried_amount = sum(line.amount for line in carried)
-    brake = ""
-    if outcome == Outcome.INVOICE:
-        brake = policy.limits.exceeded(
-            "the invoice", draft.currency, draft.amount, carried_amount, account.previous_amount
+    hold = ""
+    if verdict == Verdict.INVOICE:
+        hold = policy.limits.exceeded(
+            "the invoice", priced.currency, priced.amount, carried_amount, account.previous_amount
         )
-    return InvoicePreview(
-        outcome=outcome,
+    return Assessment(
+        verdict=verdict,
         reason=reason,
-        draft=draft,
+        priced=priced,
         duration_us=sum(line.duration_us for line in usage),
         carried_us=sum(line.carried_us for line in usage),
         carried_amount=carried_amount,
-        brake=brake,
+        hold=hold,
         policy=policy,
     )
 
@@ -199,15 +199,15 @@ def _rate(card: RateCard, currency: str, line: UsageLine, duration_us: int) -> R
     return card.rate_line(line.workspace_class, line.rate_from, duration_us, currency)
 
 
-def _draft(
+def _priced(
     scope: ClaimScope,
     card: RateCard,
     account: BillableAccount,
     usage: Sequence[UsageLine],
     lines: tuple[RatedLine, ...],
     months: Mapping[str, tuple[Place, ...]],
-) -> DraftInvoice:
-    return DraftInvoice(
+) -> PricedInvoice:
+    return PricedInvoice(
         key=str(InvoiceKey(scope.period, account.attribution_id, scope.reason, scope.subject, account.ordinal)),
         attribution_id=account.attribution_id,
         ordinal=account.ordinal,
@@ -235,9 +235,9 @@ def _too_many(lines: Sequence[RatedLine]) -> str:
     )
 
 
-def _below_minimum(draft: DraftInvoice) -> str:
-    total = format_amount(draft.amount, draft.currency)
-    if draft.amount == 0:
+def _below_minimum(priced: PricedInvoice) -> str:
+    total = format_amount(priced.amount, priced.currency)
+    if priced.amount == 0:
         return f"the total is {total}: carried to the next period"
-    minimum = format_amount(draft.minimum, draft.currency)
+    minimum = format_amount(priced.minimum, priced.currency)
     return f"{total} is below the minimum charge of {minimum}: carried to the next period"

@@ -32,7 +32,7 @@ class CreditKind(StrEnum):
     INSTANCE = "instance"
 
 
-class SettleTo(StrEnum):
+class CreditDestination(StrEnum):
     """Where the part goes that was paid already: the customer's balance in Stripe, back, or settled elsewhere."""
 
     BALANCE = "balance"
@@ -64,7 +64,7 @@ class CreditOrder:
 
     kind: CreditKind
     reason: str
-    settle_to: SettleTo = SettleTo.BALANCE
+    settle_to: CreditDestination = CreditDestination.BALANCE
     reference: str | None = None
     amount: int | None = None
     line_no: int | None = None

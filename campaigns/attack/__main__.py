@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from campaigns.attack.campaign import FAMILIES, Report, attack
+from campaigns.attack.campaign import FAMILIES, AttackReport, attack
 from starter.cli.common import leave
 from tests.support.scratch import scratch_folder
 
@@ -26,7 +26,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def table(report: Report) -> Table:
+def table(report: AttackReport) -> Table:
     """What was sent and answered, family by family."""
     found = Table(title=f"{report.sent} bad requests, seed {report.seed}")
     for name in ("family", "sent", "answers", "wrong"):

@@ -27,7 +27,7 @@ _BETWEEN_GOOD_SECONDS = 0.25
 
 
 @dataclass
-class Report:
+class AttackReport:
     """What a campaign has found."""
 
     seed: int
@@ -46,9 +46,9 @@ class Report:
         return sum(tally.sent for tally in self.tallies.values())
 
 
-async def attack(folder: Path, requests: int, seed: int, only: str | None = None) -> Report:
+async def attack(folder: Path, requests: int, seed: int, only: str | None = None) -> AttackReport:
     """Shoot so many times; the same seed shoots the same again, but for the time in signatures."""
-    report = Report(seed)
+    report = AttackReport(seed)
     async with running_target(folder, seed) as target:
         report.latencies.append(await target.deliver())
         await _Campaign(target, report).run(requests, only)
@@ -65,7 +65,7 @@ async def attack(folder: Path, requests: int, seed: int, only: str | None = None
 
 
 class _Campaign:
-    def __init__(self, target: Target, report: Report) -> None:
+    def __init__(self, target: Target, report: AttackReport) -> None:
         self._target, self._report = target, report
         self._peak = 0.0
         self._over = False

@@ -28,7 +28,7 @@ FROM invoice AS i ORDER BY i.key
 
 
 @dataclass
-class Invoice:
+class BookedInvoice:
     """An invoice of ours, with lines (number → time in µs and amount) and the pieces it claims by (instance, line)."""
 
     key: str
@@ -55,12 +55,12 @@ class Invoice:
         return sum(end - start for pieces in self.claims.values() for start, end in pieces)
 
 
-async def read_invoices(url: str) -> list[Invoice]:
+async def read_invoices(url: str) -> list[BookedInvoice]:
     """All invoices, dead ones too, with what they claim now."""
     connection = await asyncpg.connect(url)
     try:
         rows = await connection.fetch(_INVOICES)
-        found = {row["id"]: Invoice(*tuple(row)[1:]) for row in rows}
+        found = {row["id"]: BookedInvoice(*tuple(row)[1:]) for row in rows}
         for row in await connection.fetch("SELECT invoice_id, line_no, duration_us, amount FROM invoice_line"):
             found[row[0]].lines[row[1]] = (row[2], row[3])
         claims = "SELECT invoice_id, line_no, instance_id, lower(during), upper(during) FROM claim"
@@ -81,7 +81,7 @@ async def fetch(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 @dataclass
-class Report:
+class BookedReport:
     """A usage report as its file has it: whether its name is its content's digest, and what it says."""
 
     intact: bool
@@ -91,7 +91,7 @@ class Report:
     duration: int
 
 
-def read_report(folder: Path, report_id: str) -> Report | None:
+def read_report(folder: Path, report_id: str) -> BookedReport | None:
     """A report from the store's folder; none if it is not there, or not readable."""
     path = folder / report_id
     try:
@@ -100,7 +100,7 @@ def read_report(folder: Path, report_id: str) -> Report | None:
     except (OSError, ValueError, EOFError):
         return None
     digest = hashlib.sha256(content).hexdigest()
-    return Report(
+    return BookedReport(
         intact=path.name == f"{digest}.jsonl.gz" and header["claims"] == len(lines),
         key=header["invoice_key"],
         amount=header["amount"],

@@ -14,13 +14,13 @@ from typing import Any
 
 from campaigns.chaos.books import fetch, pending_of, read_workflows
 from campaigns.chaos.files import write_accounts, write_instances, write_rates
-from campaigns.chaos.plan import Plan, make_plan
+from campaigns.chaos.plan import CampaignPlan, make_plan
 from campaigns.chaos.saboteur import Saboteur
 from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.stand.templates import Templates
 from campaigns.chaos.stripe_side import StripeSide, stripe_side
 from campaigns.chaos.verdict import judge
-from campaigns.chaos.world import HOUR, World, make_world
+from campaigns.chaos.world import HOUR, ChaosWorld, make_world
 
 _CALM_SECONDS = 60.0
 _SETTLE_SECONDS = 120.0
@@ -79,7 +79,7 @@ async def campaign(result: Result, minutes: float, folder: Path, templates: Temp
         yield Campaign(stand, stripe, world, plan, result)
 
 
-def _told(seed: int, world: World, plan: Plan) -> str:
+def _told(seed: int, world: ChaosWorld, plan: CampaignPlan) -> str:
     about = f"seed {seed}: {world.month} in {world.zone}, {len(world.accounts)} accounts, storm of {plan.seconds:g} s"
     return "\n".join([about, *(str(deed) for deed in plan.deeds)]) + "\n"
 
@@ -90,8 +90,8 @@ class Campaign:
 
     stand: Stand
     stripe: StripeSide
-    world: World
-    plan: Plan
+    world: ChaosWorld
+    plan: CampaignPlan
     result: Result
     _mark: float = field(default_factory=time.monotonic)
 

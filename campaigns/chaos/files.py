@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from campaigns.chaos.stripe_side import StripeSide
-from campaigns.chaos.world import WAVES, Instance, World, iso
+from campaigns.chaos.world import WAVES, ChaosInstance, ChaosWorld, iso
 
 _DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "kwd": 3}
 _COLUMNS = (
@@ -17,7 +17,7 @@ _COLUMNS = (
 )
 
 
-def write_rates(world: World, path: Path) -> None:
+def write_rates(world: ChaosWorld, path: Path) -> None:
     """The rate card."""
     tables = []
     for rate in world.rates:
@@ -35,7 +35,7 @@ def _major(amount: int, currency: str) -> str:
     return f"{Decimal(amount).scaleb(-_DECIMALS[currency]):f}"
 
 
-def write_accounts(world: World, stripe: StripeSide, path: Path) -> None:
+def write_accounts(world: ChaosWorld, stripe: StripeSide, path: Path) -> None:
     """Accounts that do not come from Stripe, a row for each window."""
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
@@ -48,7 +48,7 @@ def write_accounts(world: World, stripe: StripeSide, path: Path) -> None:
             rows.writerows((*who, iso(account.bill_after), *window) for window in windows or [("", "")])
 
 
-def write_instances(world: World, folder: Path) -> None:
+def write_instances(world: ChaosWorld, folder: Path) -> None:
     """`instances.csv` has what is known from the start, `late-1.csv` and so on the rest."""
     for wave in range(WAVES + 1):
         own = [(each.attribution_id, found) for each in world.accounts for found in each.instances]
@@ -58,7 +58,7 @@ def write_instances(world: World, folder: Path) -> None:
         _write(folder / (f"late-{wave}.csv" if wave else "instances.csv"), rows)
 
 
-def _write(path: Path, instances: Iterable[tuple[str, Instance]]) -> None:
+def _write(path: Path, instances: Iterable[tuple[str, ChaosInstance]]) -> None:
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS.split())

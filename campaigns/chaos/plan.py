@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from campaigns.chaos.stand.stand import BILLING
-from campaigns.chaos.world import WAVES, World
+from campaigns.chaos.world import WAVES, ChaosWorld
 
 _INVOICES, _FINALIZE, _LINES = "^/v1/invoices$", "/finalize$", "/add_lines$"
 _PATHS = (_INVOICES, _FINALIZE, _LINES, "^/v1/customers$", "^/v1/invoices/in_", "^/v1/")
@@ -47,7 +47,7 @@ class Deed:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CampaignPlan:
     """All deeds in order, and whose invoices a person wants voided.
 
     `patient`: the storm waits for the first claims, so that it meets Stripe's side rather than the claiming.
@@ -59,7 +59,7 @@ class Plan:
     patient: bool
 
 
-def make_plan(seed: int, world: World, seconds: float) -> Plan:
+def make_plan(seed: int, world: ChaosWorld, seconds: float) -> CampaignPlan:
     """The storm of this seed."""
     rng = random.Random(f"plan {seed}")
     deeds = [Deed(0, "run")]
@@ -78,7 +78,7 @@ def make_plan(seed: int, world: World, seconds: float) -> Plan:
     deeds += _cancellations(rng, world, seconds)
     if rng.random() < 0.3:
         deeds.append(Deed(rng.uniform(2, seconds), "forget"))
-    return Plan(seconds, sorted(deeds, key=lambda deed: deed.at), voided, patient=rng.random() < 0.6)
+    return CampaignPlan(seconds, sorted(deeds, key=lambda deed: deed.at), voided, patient=rng.random() < 0.6)
 
 
 def _kills(rng: random.Random, seconds: float) -> list[Deed]:
@@ -112,7 +112,7 @@ def _hook(rng: random.Random) -> dict[str, Any]:
     return {**rule, "match": {"type": rng.choice(_TYPES)}, "times": rng.choice((10, 50, None))}
 
 
-def _cancellations(rng: random.Random, world: World, seconds: float) -> list[Deed]:
+def _cancellations(rng: random.Random, world: ChaosWorld, seconds: float) -> list[Deed]:
     """In the order of Stripe's clock, which goes forwards alone."""
     planned = [
         (each.end, account.attribution_id, number)

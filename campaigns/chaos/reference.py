@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
-from campaigns.chaos.world import MINUTE, Account, Instance, World
+from campaigns.chaos.world import MINUTE, ChaosAccount, ChaosInstance, ChaosWorld
 
 Piece = tuple[int, int]
 Pieces = tuple[Piece, ...]
@@ -19,7 +19,7 @@ _DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "kwd": 3}
 
 
 @dataclass(frozen=True, order=True)
-class Bill:
+class ReferenceBill:
     """One invoice: its period, why it was made, its amount (minor units), its time (µs), and its pieces by instance."""
 
     period: str
@@ -35,7 +35,7 @@ class State:
 
     known: frozenset[int]
     cancelled: frozenset[int]
-    bills: tuple[tuple[str, Bill], ...] = ()
+    bills: tuple[tuple[str, ReferenceBill], ...] = ()
     voided: bool = False
 
     def has(self, purpose: str) -> bool:
@@ -44,13 +44,13 @@ class State:
 
 
 @dataclass(frozen=True)
-class Books:
+class ReferenceBooks:
     """One way in which it may end."""
 
-    bills: tuple[Bill, ...]
+    bills: tuple[ReferenceBill, ...]
 
 
-def outcomes(world: World, account: Account, voids: bool = False) -> set[Books]:
+def outcomes(world: ChaosWorld, account: ChaosAccount, voids: bool = False) -> set[ReferenceBooks]:
     """All the ways in which the account's books may end, once both months are settled and all is known."""
     calm = frozenset(n for n, each in enumerate(account.subscriptions) if each.end is not None and not each.storm)
     storm = frozenset(n for n, each in enumerate(account.subscriptions) if each.storm)
@@ -66,7 +66,7 @@ def outcomes(world: World, account: Account, voids: bool = False) -> set[Books]:
     return {end for state in complete for end in _ends(world, account, state)}
 
 
-def _calm(world: World, account: Account, cancelled: frozenset[int]) -> State:
+def _calm(world: ChaosWorld, account: ChaosAccount, cancelled: frozenset[int]) -> State:
     """Cancellations before the storm, one after the other."""
     state = State(frozenset(), frozenset())
     for number in sorted(cancelled):
@@ -74,7 +74,7 @@ def _calm(world: World, account: Account, cancelled: frozenset[int]) -> State:
     return state
 
 
-def _next(world: World, account: Account, state: State, storm: frozenset[int], voids: bool) -> list[State]:
+def _next(world: ChaosWorld, account: ChaosAccount, state: State, storm: frozenset[int], voids: bool) -> list[State]:
     after = [_run(world, account, state)]
     after += [_cancel(world, account, state, number) for number in state.cancelled]
     for wave in account.waves - state.known:
@@ -87,7 +87,7 @@ def _next(world: World, account: Account, state: State, storm: frozenset[int], v
     return after
 
 
-def _ends(world: World, account: Account, state: State) -> set[Books]:
+def _ends(world: ChaosWorld, account: ChaosAccount, state: State) -> set[ReferenceBooks]:
     """The month is run for the last time, then the one after it; news of a cancellation may come at any time."""
     ways = {_run(world, account, state)}
     for _ in range(2):
@@ -96,25 +96,27 @@ def _ends(world: World, account: Account, state: State) -> set[Books]:
             _bill(world, account, way, "following", world.following, "period", world.following_end) for way in ways
         }
     final = {way for way in ways if way == _follow(world, account, way)}
-    return {Books(tuple(sorted(bill for _, bill in way.bills))) for way in final}
+    return {ReferenceBooks(tuple(sorted(bill for _, bill in way.bills))) for way in final}
 
 
-def _follow(world: World, account: Account, state: State) -> State:
+def _follow(world: ChaosWorld, account: ChaosAccount, state: State) -> State:
     return _bill(world, account, state, "following", world.following, "period", world.following_end)
 
 
-def _run(world: World, account: Account, state: State) -> State:
+def _run(world: ChaosWorld, account: ChaosAccount, state: State) -> State:
     return _bill(world, account, state, "period", world.month, "period", world.end)
 
 
-def _cancel(world: World, account: Account, state: State, number: int) -> State:
+def _cancel(world: ChaosWorld, account: ChaosAccount, state: State, number: int) -> State:
     cutoff = account.subscriptions[number].end
     assert cutoff is not None
     period = world.before if cutoff <= world.start else world.month if cutoff <= world.end else world.following
     return _bill(world, account, state, f"cancellation {number}", period, "cancellation", cutoff)
 
 
-def _bill(world: World, account: Account, state: State, purpose: str, period: str, reason: str, cutoff: int) -> State:
+def _bill(
+    world: ChaosWorld, account: ChaosAccount, state: State, purpose: str, period: str, reason: str, cutoff: int
+) -> State:
     """Bill all that is known and not billed up to the cutoff, unless it was done or is too little."""
     if state.has(purpose):
         return state
@@ -138,11 +140,13 @@ def _bill(world: World, account: Account, state: State, purpose: str, period: st
     amount = sum(line_amount(world, account.currency, *line, length) for line, length in time.items())
     if amount == 0 or amount < _minimum(world, account.currency, cutoff):
         return state
-    bill = Bill(period, reason, amount, sum(time.values()), tuple(sorted(taken.items())))
+    bill = ReferenceBill(period, reason, amount, sum(time.values()), tuple(sorted(taken.items())))
     return State(state.known, state.cancelled, (*state.bills, (purpose, bill)), state.voided)
 
 
-def _billable(account: Account, state: State, instance: Instance, cutoff: int, billed: list[Piece]) -> list[Piece]:
+def _billable(
+    account: ChaosAccount, state: State, instance: ChaosInstance, cutoff: int, billed: list[Piece]
+) -> list[Piece]:
     if not instance.valid:
         return []
     end = cutoff if instance.end is None else min(instance.end, cutoff)
@@ -162,7 +166,7 @@ def _billable(account: Account, state: State, instance: Instance, cutoff: int, b
     return sorted(left)
 
 
-def _windows(account: Account, state: State) -> list[tuple[int, int | None]]:
+def _windows(account: ChaosAccount, state: State) -> list[tuple[int, int | None]]:
     own = [
         (each.start, each.end if number in state.cancelled else None)
         for number, each in enumerate(account.subscriptions)
@@ -170,7 +174,7 @@ def _windows(account: Account, state: State) -> list[tuple[int, int | None]]:
     return [*account.windows, *own]
 
 
-def _versions(world: World, piece: Piece) -> list[tuple[int, int]]:
+def _versions(world: ChaosWorld, piece: Piece) -> list[tuple[int, int]]:
     """The rate versions in force during a piece, and for how long each was."""
     found = []
     for number, rate in enumerate(world.rates):
@@ -181,7 +185,7 @@ def _versions(world: World, piece: Piece) -> list[tuple[int, int]]:
     return found
 
 
-def line_amount(world: World, currency: str, workspace_class: str, version: int, duration: int) -> int:
+def line_amount(world: ChaosWorld, currency: str, workspace_class: str, version: int, duration: int) -> int:
     """A line's amount in minor units."""
     rate = world.rates[version]
     per_minute = Decimal(rate.credits_per_minute.get(workspace_class, rate.credits_per_minute["default"]))
@@ -191,7 +195,7 @@ def line_amount(world: World, currency: str, workspace_class: str, version: int,
     return int(minor.quantize(Decimal(1), ROUND_HALF_UP, _EXACT))
 
 
-def _minimum(world: World, currency: str, cutoff: int) -> int:
+def _minimum(world: ChaosWorld, currency: str, cutoff: int) -> int:
     before = [rate for rate in world.rates if rate.since < cutoff]
     return before[-1].minimum.get(currency, 0)
 

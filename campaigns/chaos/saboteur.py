@@ -7,10 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from campaigns.chaos.books import fetch
-from campaigns.chaos.plan import Deed, Plan
+from campaigns.chaos.plan import CampaignPlan, Deed
 from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.stripe_side import StripeSide, storm_instant
-from campaigns.chaos.world import World
+from campaigns.chaos.world import ChaosWorld
 
 _PATIENCE_SECONDS = 60.0
 _CLAIMED_SECONDS = 15.0  # a month may have nothing to claim
@@ -22,12 +22,12 @@ class Saboteur:
 
     stand: Stand
     stripe: StripeSide
-    world: World
+    world: ChaosWorld
     counts: Counter[str] = field(default_factory=Counter)
     stuck: list[str] = field(default_factory=list)
     _cancelling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def rage(self, plan: Plan) -> None:
+    async def rage(self, plan: CampaignPlan) -> None:
         """Run the month, do all deeds at their moments; returns when the last is done and the storm is over."""
 
         async def one(deed: Deed) -> None:

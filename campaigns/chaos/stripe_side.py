@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from campaigns.chaos.stand.stand import API_KEY, Stand
-from campaigns.chaos.world import HOUR, SECOND, Account, World, iso
+from campaigns.chaos.world import HOUR, SECOND, ChaosAccount, ChaosWorld, iso
 
 _AT_ONCE = 10
 
@@ -51,12 +51,12 @@ class StripeSide:
         """Let Stripe's clock stand at an instant: a busy machine would add seconds between two requests."""
         await self.stand.admin("clock", {"now": iso(at), "frozen": True})
 
-    async def prepare(self, world: World) -> None:
+    async def prepare(self, world: ChaosWorld) -> None:
         """Customers that exist already, then subscriptions made and ended as the clock goes, up to the month's end."""
         await self.clock(world.start - 21 * 24 * HOUR)
         limit = asyncio.Semaphore(_AT_ONCE)
 
-        async def customer(account: Account) -> None:
+        async def customer(account: ChaosAccount) -> None:
             async with limit:
                 form = {"metadata[attribution_id]": account.attribution_id}
                 if account.pays:
@@ -74,7 +74,7 @@ class StripeSide:
                 await self.cancel(account.attribution_id, number)
         await self.clock(world.end + HOUR)
 
-    async def _subscribe(self, account: Account, number: int, product: str) -> None:
+    async def _subscribe(self, account: ChaosAccount, number: int, product: str) -> None:
         form = {
             "customer": self.customers[account.attribution_id],
             "items[0][price_data][currency]": account.currency,
@@ -99,7 +99,7 @@ class StripeSide:
         raise RuntimeError(f"{path} could not be cancelled")
 
 
-def _events(world: World) -> list[tuple[int, str, Account, int]]:
+def _events(world: ChaosWorld) -> list[tuple[int, str, ChaosAccount, int]]:
     """Subscriptions and calm cancellations, by instant; at one instant the old one ends before the new one starts."""
     found = []
     for account in world.accounts:
@@ -118,7 +118,7 @@ async def stripe_side(stand: Stand) -> AsyncIterator[StripeSide]:
         yield StripeSide(stand, session)
 
 
-def storm_instant(world: World, attribution_id: str, number: int) -> int:
+def storm_instant(world: ChaosWorld, attribution_id: str, number: int) -> int:
     """When a subscription is cancelled by plan, on Stripe's clock."""
     account = next(each for each in world.accounts if each.attribution_id == attribution_id)
     end = account.subscriptions[number].end

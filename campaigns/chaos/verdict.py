@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from campaigns.chaos.books import (
-    Invoice,
+    BookedInvoice,
     StripeInvoice,
     fetch,
     read_invoices,
@@ -17,10 +17,10 @@ from campaigns.chaos.books import (
     read_stripe,
     read_workflows,
 )
-from campaigns.chaos.reference import Bill, Books, merged, outcomes
+from campaigns.chaos.reference import ReferenceBill, ReferenceBooks, merged, outcomes
 from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.stripe_side import StripeSide
-from campaigns.chaos.world import World
+from campaigns.chaos.world import ChaosWorld
 
 _SETTLED = ("billed", "paid", "voided", "deleted", "uncollectible")
 _BOOKED = ("billed", "paid")
@@ -29,7 +29,7 @@ _MOST_FINDINGS = 20
 
 
 @dataclass
-class Verdict:
+class CampaignVerdict:
     """`failures`: what differs, a line each. `money`: what was billed, by currency in minor units."""
 
     failures: list[str] = field(default_factory=list)
@@ -39,9 +39,9 @@ class Verdict:
     claims: int = 0
 
 
-async def judge(stand: Stand, stripe: StripeSide, world: World, voided: frozenset[str]) -> Verdict:
+async def judge(stand: Stand, stripe: StripeSide, world: ChaosWorld, voided: frozenset[str]) -> CampaignVerdict:
     """Compare everything with everything."""
-    verdict = Verdict()
+    verdict = CampaignVerdict()
     books = await read_invoices(stand.postgres.url())
     live = [invoice for invoice in books if invoice.live]
     verdict.invoices, verdict.dead = len(live), len(books) - len(live)
@@ -55,7 +55,7 @@ async def judge(stand: Stand, stripe: StripeSide, world: World, voided: frozense
     return verdict
 
 
-def _states(books: list[Invoice]) -> list[str]:
+def _states(books: list[BookedInvoice]) -> list[str]:
     return [
         f"{invoice.key} is {invoice.state}: {invoice.blocked_reason or 'not settled'}"
         for invoice in books
@@ -63,7 +63,7 @@ def _states(books: list[Invoice]) -> list[str]:
     ]
 
 
-def _never_twice(books: list[Invoice]) -> list[str]:
+def _never_twice(books: list[BookedInvoice]) -> list[str]:
     claimed: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     for invoice in books:
         for (instance, _), pieces in invoice.claims.items():
@@ -79,7 +79,7 @@ def _never_twice(books: list[Invoice]) -> list[str]:
     return found
 
 
-def _lines(live: list[Invoice]) -> list[str]:
+def _lines(live: list[BookedInvoice]) -> list[str]:
     found = []
     for invoice in live:
         time: Counter[int] = Counter()
@@ -92,23 +92,25 @@ def _lines(live: list[Invoice]) -> list[str]:
     return found
 
 
-def _bill(invoice: Invoice) -> Bill:
+def _bill(invoice: BookedInvoice) -> ReferenceBill:
     pieces: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for (instance, _), own in invoice.claims.items():
         pieces[instance] += own
     taken = tuple(sorted((instance, merged(own)) for instance, own in pieces.items()))
-    return Bill(invoice.period, invoice.reason, invoice.amount, invoice.duration, taken)
+    return ReferenceBill(invoice.period, invoice.reason, invoice.amount, invoice.duration, taken)
 
 
-def _against_reference(world: World, live: list[Invoice], voided: frozenset[str], money: Counter[str]) -> list[str]:
-    by_account: dict[str, list[Invoice]] = defaultdict(list)
+def _against_reference(
+    world: ChaosWorld, live: list[BookedInvoice], voided: frozenset[str], money: Counter[str]
+) -> list[str]:
+    by_account: dict[str, list[BookedInvoice]] = defaultdict(list)
     for invoice in live:
         by_account[invoice.attribution_id].append(invoice)
         money[invoice.currency] += invoice.amount
     failures = []
     for account in world.accounts:
         own = by_account.pop(account.attribution_id, [])
-        booked = Books(tuple(sorted(_bill(invoice) for invoice in own)))
+        booked = ReferenceBooks(tuple(sorted(_bill(invoice) for invoice in own)))
         expected = outcomes(world, account, account.attribution_id in voided)
         if wrong := [invoice.key for invoice in own if invoice.currency != account.currency]:
             failures.append(f"{', '.join(wrong)}: not in {account.currency}")
@@ -121,14 +123,14 @@ def _against_reference(world: World, live: list[Invoice], voided: frozenset[str]
     return failures + [f"{name} is billed, but is no account of the plan" for name in by_account]
 
 
-def _summary(books: Books) -> str:
+def _summary(books: ReferenceBooks) -> str:
     return "[" + ", ".join(f"{b.period} {b.reason} {b.amount} for {b.duration} µs" for b in books.bills) + "]"
 
 
-def _first_difference(booked: Books, expected: set[Books]) -> str:
+def _first_difference(booked: ReferenceBooks, expected: set[ReferenceBooks]) -> str:
     """Where the pieces differ from the nearest expectation."""
 
-    def pieces(books: Books) -> set[tuple[str, tuple[int, int]]]:
+    def pieces(books: ReferenceBooks) -> set[tuple[str, tuple[int, int]]]:
         return {(name, piece) for bill in books.bills for name, own in bill.pieces for piece in own}
 
     nearest = min(expected, key=lambda each: len(pieces(each) ^ pieces(booked)))
@@ -136,7 +138,7 @@ def _first_difference(booked: Books, expected: set[Books]) -> str:
     return f"too much {sorted(more)[:3]}, too little {sorted(less)[:3]}"
 
 
-def _reports(stand: Stand, live: list[Invoice]) -> list[str]:
+def _reports(stand: Stand, live: list[BookedInvoice]) -> list[str]:
     failures = []
     for invoice in live:
         report = read_report(stand.reports, invoice.report_id) if invoice.report_id else None
@@ -150,7 +152,7 @@ def _reports(stand: Stand, live: list[Invoice]) -> list[str]:
     return failures
 
 
-def _against_stripe(live: list[Invoice], books: list[Invoice], found: list[StripeInvoice]) -> list[str]:
+def _against_stripe(live: list[BookedInvoice], books: list[BookedInvoice], found: list[StripeInvoice]) -> list[str]:
     in_stripe: dict[str, list[StripeInvoice]] = defaultdict(list)
     for each in found:
         if each.status != "void":

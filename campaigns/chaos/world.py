@@ -38,7 +38,7 @@ class Rate:
 
 
 @dataclass(frozen=True)
-class Instance:
+class ChaosInstance:
     """A run. `wave`: with which late file it arrives, 0: it is known from the start. `valid`: it can be billed."""
 
     id: str
@@ -59,7 +59,7 @@ class Subscription:
 
 
 @dataclass
-class Account:
+class ChaosAccount:
     """Who pays. With subscriptions it comes from Stripe, else from a file, with its windows."""
 
     attribution_id: str
@@ -69,7 +69,7 @@ class Account:
     subscriptions: list[Subscription] = field(default_factory=list)
     customer_first: bool = False
     pays: bool = False
-    instances: list[Instance] = field(default_factory=list)
+    instances: list[ChaosInstance] = field(default_factory=list)
 
     @property
     def waves(self) -> set[int]:
@@ -78,7 +78,7 @@ class Account:
 
 
 @dataclass
-class World:
+class ChaosWorld:
     """All that is billed. `month` is billed under fire, `following` after it; in `before` some are cancelled."""
 
     zone: str
@@ -89,8 +89,8 @@ class World:
     end: int
     following_end: int
     rates: list[Rate]
-    accounts: list[Account]
-    strangers: list[Instance]
+    accounts: list[ChaosAccount]
+    strangers: list[ChaosInstance]
 
 
 def month_bounds(year: int, month: int, zone: str, count: int = 3) -> list[int]:
@@ -102,13 +102,13 @@ def month_bounds(year: int, month: int, zone: str, count: int = 3) -> list[int]:
     return starts
 
 
-def make_world(seed: int, accounts: int) -> World:
+def make_world(seed: int, accounts: int) -> ChaosWorld:
     """The month of this seed."""
     rng = random.Random(f"world {seed}")
     zone = rng.choice(ZONES)
     year, month = rng.choice((2023, 2024, 2025)), rng.choice((*range(1, 12), 3, 3, 10, 11, 11, 4))
     start, end, following_end = month_bounds(year, month, zone)
-    world = World(
+    world = ChaosWorld(
         zone=zone,
         before=f"{year - (month == 1)}-{(month - 2) % 12 + 1:02d}",
         month=f"{year}-{month:02d}",
@@ -146,8 +146,8 @@ def _rates(rng: random.Random, start: int, following_end: int) -> list[Rate]:
     ]
 
 
-def _account(rng: random.Random, world: World, number: int) -> Account:
-    account = Account(
+def _account(rng: random.Random, world: ChaosWorld, number: int) -> ChaosAccount:
+    account = ChaosAccount(
         attribution_id=f"{rng.choice(('team', 'team', 'user'))}:a{number:04d}",
         currency=rng.choice(CURRENCIES),
         customer_first=rng.random() < 0.5,
@@ -172,7 +172,7 @@ def _account(rng: random.Random, world: World, number: int) -> Account:
     return account
 
 
-def _returns(rng: random.Random, world: World, before: int) -> list[Span]:
+def _returns(rng: random.Random, world: ChaosWorld, before: int) -> list[Span]:
     """Cancelled and come back, once or twice; at times at the very instant."""
     bounds = sorted(rng.sample(range(world.start, world.following_end), 4))
     if rng.random() < 0.3:
@@ -180,7 +180,7 @@ def _returns(rng: random.Random, world: World, before: int) -> list[Span]:
     return [(before, bounds[0]), (bounds[1], bounds[2]), *([(bounds[3], None)] if rng.random() < 0.7 else [])]
 
 
-def _subscriptions(rng: random.Random, world: World) -> list[Subscription]:
+def _subscriptions(rng: random.Random, world: ChaosWorld) -> list[Subscription]:
     def second(low: int, high: int) -> int:
         return rng.randrange(low // SECOND + 1, high // SECOND) * SECOND
 
@@ -198,7 +198,7 @@ def _subscriptions(rng: random.Random, world: World) -> list[Subscription]:
     return [first]
 
 
-def _instance(rng: random.Random, world: World, name: str, wave: int) -> Instance:
+def _instance(rng: random.Random, world: ChaosWorld, name: str, wave: int) -> ChaosInstance:
     edges = (world.start, world.end, world.following_end, *(rate.since for rate in world.rates[1:]))
     if rng.random() < 0.2:
         start = rng.choice(edges) + rng.choice((-1, 0, 1)) * rng.choice((1, HOUR))
@@ -210,4 +210,4 @@ def _instance(rng: random.Random, world: World, name: str, wave: int) -> Instanc
         end = max(start, rng.choice(edges) + rng.choice((-1, 0, 1)))
     if rng.random() < 0.12:
         end = None
-    return Instance(f"i{name}", rng.choice(CLASSES), start, end, wave, valid=rng.random() > 0.04)
+    return ChaosInstance(f"i{name}", rng.choice(CLASSES), start, end, wave, valid=rng.random() > 0.04)

@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from campaigns.crash.campaign import JOBS, Recording, Verdict, kill, record
+from campaigns.crash.campaign import JOBS, KillVerdict, Recording, kill, record
 from campaigns.crash.points import step_of
 from campaigns.crash.scenarios import SCENARIOS
 from campaigns.crash.stage import Ground, prepared
@@ -68,7 +68,7 @@ async def main() -> int:
         wanted += [(name, (point,)) for name, point in chosen]
         done = 0
 
-        def tell(verdict: Verdict) -> None:
+        def tell(verdict: KillVerdict) -> None:
             nonlocal done
             done += 1
             if verdict.problems or given.verbose:
@@ -82,7 +82,7 @@ async def main() -> int:
     return max(_told(problems), int(bool(failed)))
 
 
-def _summary(recording: Recording, verdicts: list[Verdict], seconds: float) -> None:
+def _summary(recording: Recording, verdicts: list[KillVerdict], seconds: float) -> None:
     print("| step | points | killed | failed | not met |\n| --- | --- | --- | --- | --- |")
     for step in sorted(recording.writing):
         own = [verdict for verdict in verdicts if verdict.points and step_of(verdict.points[0]) == step]

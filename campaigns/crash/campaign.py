@@ -10,7 +10,7 @@ from itertools import takewhile
 from campaigns.crash.books import differences
 from campaigns.crash.points import side_of, step_of
 from campaigns.crash.scenarios import SCENARIOS
-from campaigns.crash.stage import Ground, Outcome, Scenario, play
+from campaigns.crash.stage import Ground, Played, Scenario, play
 
 JOBS = 12
 """How many runs there are at the same time: for most of it they wait for a killed step's timeout."""
@@ -45,7 +45,7 @@ READ_ONLY = frozenset(
 
 
 @dataclass
-class Verdict:
+class KillVerdict:
     """What became of a scenario with kills at some points. `points` is empty: it was undisturbed."""
 
     scenario: str
@@ -64,7 +64,7 @@ class Verdict:
 class Recording:
     """The undisturbed run of each scenario."""
 
-    runs: dict[str, Outcome] = field(default_factory=dict)
+    runs: dict[str, Played] = field(default_factory=dict)
 
     @property
     def points(self) -> list[tuple[str, str]]:
@@ -118,7 +118,7 @@ async def record(ground: Ground, scenarios: Iterable[Scenario] = SCENARIOS.value
     """Play them undisturbed."""
     several = asyncio.Semaphore(jobs)
 
-    async def one(scenario: Scenario) -> Outcome:
+    async def one(scenario: Scenario) -> Played:
         async with several:
             return await play(ground, scenario)
 
@@ -132,12 +132,12 @@ async def kill(
     recording: Recording,
     wanted: Sequence[tuple[str, tuple[str, ...]]],
     jobs: int = JOBS,
-    tell: Callable[[Verdict], None] = lambda _: None,
-) -> list[Verdict]:
+    tell: Callable[[KillVerdict], None] = lambda _: None,
+) -> list[KillVerdict]:
     """Play each scenario once for each of its sets of points, killed at those."""
     several = asyncio.Semaphore(jobs)
 
-    async def one(name: str, points: tuple[str, ...]) -> Verdict:
+    async def one(name: str, points: tuple[str, ...]) -> KillVerdict:
         async with several:
             verdict = await _killed(ground, recording.runs[name], SCENARIOS[name], points)
         tell(verdict)
@@ -146,7 +146,7 @@ async def kill(
     return list(await asyncio.gather(*(one(name, points) for name, points in wanted)))
 
 
-async def _killed(ground: Ground, undisturbed: Outcome, scenario: Scenario, points: tuple[str, ...]) -> Verdict:
+async def _killed(ground: Ground, undisturbed: Played, scenario: Scenario, points: tuple[str, ...]) -> KillVerdict:
     missed = list(points)
     for _ in range(_TRIES):
         run = await play(ground, scenario, points)
@@ -154,4 +154,4 @@ async def _killed(ground: Ground, undisturbed: Outcome, scenario: Scenario, poin
         problems = [run.error] if run.error else run.faults + differences(undisturbed.books, run.books)
         if problems or not missed:
             break
-    return Verdict(scenario.name, points, missed, problems)
+    return KillVerdict(scenario.name, points, missed, problems)

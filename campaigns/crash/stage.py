@@ -17,11 +17,12 @@ from campaigns.crash import books
 from campaigns.crash.fleet import Fleet, Process, running_fleet
 from campaigns.crash.points import Log
 from devstack import ports
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from devstack.servers.temporal import TemporalServer, start_headless
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import Databases
-from tests.support.system import PATIENCE, System, running_system, until
+from tests.support.system import System, running_system
+from tests.support.until import PATIENCE, until
 
 API_KEY = "sk_test_for_tests_only"
 _STAGES_A_SERVER = 60
@@ -56,7 +57,7 @@ class Ground:
 
 
 @dataclass
-class Outcome:
+class Played:
     """What became of a run. `points`: all that were passed; `error`: why it did not come to its end."""
 
     killed: list[str]
@@ -154,7 +155,7 @@ class Stage:
             raise AssertionError(f"these run: {found}, not {wanted}") from None
 
 
-async def play(ground: Ground, scenario: Scenario, points: Iterable[str] = ()) -> Outcome:
+async def play(ground: Ground, scenario: Scenario, points: Iterable[str] = ()) -> Played:
     """Run a scenario, killed once at each of the points."""
     ground.stages += 1
     folder = ground.folder / f"stage-{ground.stages}"
@@ -173,7 +174,7 @@ async def play(ground: Ground, scenario: Scenario, points: Iterable[str] = ()) -
                 error = f"{traceback.format_exc(limit=-4)}\n{stage.failed() or stage.output()}"
     finally:
         PATIENCE.reset(patience)
-    return Outcome(log.killed(), log.points(), found, faults, log.ran(), log.registered(), error)
+    return Played(log.killed(), log.points(), found, faults, log.ran(), log.registered(), error)
 
 
 async def _perform(scenario: Scenario, stage: Stage) -> None:
@@ -220,9 +221,9 @@ async def _stage(
 
 
 @asynccontextmanager
-async def _emulator(fleet: Fleet, folder: Path) -> AsyncIterator[StripeEmulator]:
+async def _emulator(fleet: Fleet, folder: Path) -> AsyncIterator[EmulatorServer]:
     """A Stripe of its own, with its own clock."""
-    emulator = StripeEmulator(folder / "stripe", ports.reserve(), folder / "stripe.log", API_KEY)
+    emulator = EmulatorServer(folder / "stripe", ports.reserve(), folder / "stripe.log", API_KEY)
     emulator.folder.mkdir()
     process = await fleet.start_emulator(map(str, emulator.child.command[4:]), emulator.log)
 

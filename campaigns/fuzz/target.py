@@ -14,7 +14,7 @@ from typing import Any
 
 from contracts.messages.wake_up import WakeUp
 from contracts.names import Workflows
-from reconciliation.event_routing import ENABLED_EVENTS, MalformedEventError, Unheeded, parse, wake_up
+from reconciliation.event_routing import ENABLED_EVENTS, MalformedEventError, Unhandled, parse, wake_up
 from starter.webhook.signature import SignatureError, verify_signature
 from starter.webhook.trust import WRONG_ACCOUNT, WRONG_MODE, Trust, is_other_version
 
@@ -121,7 +121,7 @@ def understand(body: bytes) -> None:
         assert WakeUp.model_validate_json(message) == target
         assert len(message) <= _MOST_MESSAGE_BYTES
     else:
-        assert isinstance(target, Unheeded)
+        assert isinstance(target, Unhandled)
 
 
 def _expect_line(error: Exception) -> None:

@@ -17,7 +17,7 @@ class AuditRef(Message):
     stuck_after: timedelta | None = None
 
 
-class CheckOutcome(Message):
+class CheckResult(Message):
     """A check that was made."""
 
     check: str
@@ -28,7 +28,7 @@ class CheckOutcome(Message):
 class ChecksMade(Message):
     """Several."""
 
-    checks: list[CheckOutcome]
+    checks: list[CheckResult]
 
 
 class StripePage(Message):
@@ -73,7 +73,7 @@ class AuditState(Message):
     """Of the phase that goes on."""
     looks: int = 0
     """How often what differed was looked at again."""
-    checks: list[CheckOutcome] = Field(default_factory=list)
+    checks: list[CheckResult] = Field(default_factory=list)
     """Those that are made."""
     not_made: dict[str, str] = Field(default_factory=dict)
     """Those that cannot be made, by name, and why."""
@@ -90,11 +90,11 @@ class AuditInput(Message):
     """Of a run that is continued as this one."""
 
 
-class AuditOutcome(Message):
+class AuditResult(Message):
     """The result of `AuditWorkflow`."""
 
     audit_id: str
-    checks: list[CheckOutcome]
+    checks: list[CheckResult]
     discrepancies: int
     not_made: dict[str, str] = Field(default_factory=dict)
     """Checks that could not be made, by name, and why: the audit is not clean."""
@@ -199,7 +199,7 @@ class Suspects(Message):
     through: str | None
 
 
-class InvoicesLookedAt(Message):
+class InvoicesRefreshed(Message):
     """What Stripe has of suspects now."""
 
     invoices: list[StripeInvoiceFacts]

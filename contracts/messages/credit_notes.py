@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from billing.invoice.credit_notes import CreditNoteState, SettleTo
+from billing.invoice.credit_notes import CreditDestination, CreditNoteState
 from contracts.messages.base import Message
 
 
@@ -31,7 +31,7 @@ class CreditNoteOrder(Message):
     currency: str
     parts: list[CreditNotePart] = Field(default_factory=list)
     """Of it by line; empty: it is of the invoice as a whole."""
-    settle_to: SettleTo
+    settle_to: CreditDestination
     memo: str
     generation: int
     not_before: datetime
@@ -72,7 +72,7 @@ class BlockCreditNote(Message):
     reason: str
 
 
-class CreditNoteOutcome(Message):
+class CreditNoteResult(Message):
     """The result of `CreditNoteWorkflow`; no state: Postgres does not know it."""
 
     credit_note_key: str
@@ -97,7 +97,7 @@ class StripeCreditNoteSnapshot(Message):
     stripe_credit_note_id: str
     credit_note_key: str | None
     amount: int
-    settle_to: SettleTo
+    settle_to: CreditDestination
     reason: str
     issued_at: datetime
     voided_at: datetime | None

@@ -92,7 +92,7 @@ class CatchUpInput(Message):
     notes: list[str] = Field(default_factory=list)
 
 
-class CatchUpOutcome(Message):
+class CatchUpResult(Message):
     """The result of a catch-up. `until`: of the newest event that was read, in this run or before."""
 
     pages: int

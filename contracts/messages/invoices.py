@@ -18,7 +18,7 @@ class InvoiceRef(Message):
     """Look what Stripe has of it, as if it had news."""
 
 
-class StripeInvoiceLookup(Message):
+class IdentifyStripeInvoice(Message):
     """Names an invoice of Stripe's, ours or not."""
 
     stripe_invoice_id: str
@@ -31,7 +31,7 @@ class LinkedInvoice(Message):
     attribution_id: str | None = None
 
 
-class LookupOutcome(Message):
+class StripeInvoiceResult(Message):
     """The result of `StripeInvoiceWorkflow`."""
 
     note: str
@@ -186,7 +186,7 @@ class StripeInvoiceSnapshot(Message):
     marked_uncollectible_at: datetime | None = None
 
 
-class DraftMade(Message):
+class StripeInvoiceCreated(Message):
     """A Stripe invoice exists, with its lines."""
 
     invoice_key: str
@@ -207,7 +207,7 @@ class EditedFigures(Message):
     digest: str
 
 
-class SettleInvoice(Message):
+class ReconcileInvoice(Message):
     """Compare the books with what Stripe has, and move the invoice's state accordingly."""
 
     invoice_key: str
@@ -257,7 +257,7 @@ class Amended(Message):
     changed: bool
 
 
-class InvoiceOutcome(Message):
+class InvoiceResult(Message):
     """The result of `InvoiceWorkflow` when it rests."""
 
     invoice_key: str

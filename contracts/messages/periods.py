@@ -63,7 +63,7 @@ class PageClaimed(Message):
     """Of these, drafts that wait by their policy: they are told to claim late usage."""
 
 
-class BatchOutcome(Message):
+class BatchResult(Message):
     """What became of a batch's invoices."""
 
     invoices: int
@@ -112,7 +112,7 @@ class PeriodProgress(Message):
     oldest_open_since: datetime | None = None
 
 
-class PeriodOutcome(Message):
+class PeriodResult(Message):
     """The result of a period's run."""
 
     period: str

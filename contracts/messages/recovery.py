@@ -65,7 +65,7 @@ class AdoptionInput(Message):
     faults: list[str] = Field(default_factory=list)
 
 
-class AdoptionOutcome(Message):
+class AdoptionResult(Message):
     """`seen` invoices of Stripe's, `ours` of them; the first keys that were taken over, and what cannot be."""
 
     seen: int

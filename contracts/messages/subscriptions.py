@@ -92,7 +92,7 @@ class CancellationClaimed(Message):
     note: str
 
 
-class SubscriptionOutcome(Message):
+class SubscriptionResult(Message):
     """The result of `SubscriptionWorkflow` when it rests."""
 
     stripe_subscription_id: str
@@ -148,7 +148,7 @@ class StripeAccountsStored(Message):
     faults: list[str]
 
 
-class AccountsSyncOutcome(Message):
+class AccountsSyncResult(Message):
     """The result of a sync."""
 
     seen: int

@@ -20,7 +20,7 @@ MAY = datetime(2022, 5, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Account:
+class SampleAccount:
     """A row of `accounts.csv`: an account with one of its subscription windows."""
 
     attribution_id: str
@@ -32,7 +32,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Instance:
+class SampleInstance:
     """A row of `instances.csv`; an empty text is a field that is not set."""
 
     id: str
@@ -49,21 +49,21 @@ class Instance:
 
 
 ACCOUNTS = (
-    Account("team:aurora", "", "eur", "", "2022-01-10T09:00:00Z", ""),
-    Account("team:borealis", "", "usd", "", "2022-03-01T00:00:00Z", ""),
+    SampleAccount("team:aurora", "", "eur", "", "2022-01-10T09:00:00Z", ""),
+    SampleAccount("team:borealis", "", "usd", "", "2022-03-01T00:00:00Z", ""),
     # Cancelled and came back, twice.
-    Account("team:cumulus", "", "usd", "", "2022-02-14T10:00:00Z", "2022-05-06T12:00:00Z"),
-    Account("team:cumulus", "", "usd", "", "2022-05-10T08:30:00Z", "2022-05-17T18:45:30.25Z"),
-    Account("team:cumulus", "", "usd", "", "2022-05-23T00:00:00Z", ""),
-    Account("team:drift", "", "eur", "", "2021-11-02T13:37:00Z", ""),
-    Account("user:ember", "", "usd", "", "2022-04-20T07:00:00Z", ""),
-    Account("user:fjord", "", "eur", "2022-05-10T12:00:00Z", "2022-04-28T12:00:00Z", ""),
-    Account("team:glacier", "", "usd", "", "2022-01-01T00:00:00Z", ""),
-    Account("user:harbor", "", "usd", "", "2022-05-02T00:00:00Z", ""),  # too little for an invoice
-    Account("team:iris", "", "eur", "", "2022-01-01T00:00:00Z", "2022-05-20T15:00:00Z"),  # left
-    Account("user:juniper", "", "jpy", "", "2022-03-15T03:00:00Z", ""),
-    Account("team:krill", "", "usd", "", "2022-05-12T09:00:00Z", ""),  # new in the middle of the month
-    Account("team:lumen", "", "usd", "", "2022-05-01T00:00:00Z", ""),  # has used nothing
+    SampleAccount("team:cumulus", "", "usd", "", "2022-02-14T10:00:00Z", "2022-05-06T12:00:00Z"),
+    SampleAccount("team:cumulus", "", "usd", "", "2022-05-10T08:30:00Z", "2022-05-17T18:45:30.25Z"),
+    SampleAccount("team:cumulus", "", "usd", "", "2022-05-23T00:00:00Z", ""),
+    SampleAccount("team:drift", "", "eur", "", "2021-11-02T13:37:00Z", ""),
+    SampleAccount("user:ember", "", "usd", "", "2022-04-20T07:00:00Z", ""),
+    SampleAccount("user:fjord", "", "eur", "2022-05-10T12:00:00Z", "2022-04-28T12:00:00Z", ""),
+    SampleAccount("team:glacier", "", "usd", "", "2022-01-01T00:00:00Z", ""),
+    SampleAccount("user:harbor", "", "usd", "", "2022-05-02T00:00:00Z", ""),  # too little for an invoice
+    SampleAccount("team:iris", "", "eur", "", "2022-01-01T00:00:00Z", "2022-05-20T15:00:00Z"),  # left
+    SampleAccount("user:juniper", "", "jpy", "", "2022-03-15T03:00:00Z", ""),
+    SampleAccount("team:krill", "", "usd", "", "2022-05-12T09:00:00Z", ""),  # new in the middle of the month
+    SampleAccount("team:lumen", "", "usd", "", "2022-05-01T00:00:00Z", ""),  # has used nothing
 )
 
 # How many ordinary runs, of which classes, how long at most (hours).
@@ -82,12 +82,12 @@ FLEET = (
 )
 
 
-def accounts() -> tuple[Account, ...]:
+def accounts() -> tuple[SampleAccount, ...]:
     """The accounts, a row for each window."""
     return ACCOUNTS
 
 
-def instances() -> Iterator[Instance]:
+def instances() -> Iterator[SampleInstance]:
     """The instances: first those that show something, then the ordinary ones."""
     yield from _special()
     random = Random(SEED)  # noqa: S311
@@ -96,7 +96,7 @@ def instances() -> Iterator[Instance]:
             yield _ordinary(random, attribution_id, classes, hours)
 
 
-def _ordinary(random: Random, attribution_id: str, classes: tuple[str, ...], hours: int) -> Instance:
+def _ordinary(random: Random, attribution_id: str, classes: tuple[str, ...], hours: int) -> SampleInstance:
     """Only `random()` is used, whose sequence Python guarantees."""
     number = f"{int(random.random() * 16**12):012x}"
     # At least five hours before the month's end, in which these runs do not end late.
@@ -107,7 +107,7 @@ def _ordinary(random: Random, attribution_id: str, classes: tuple[str, ...], hou
     workspace_class = classes[int(random.random() * len(classes))]
     workspace_type = "prebuild" if random.random() < 0.15 else "regular"
     member = f"user:{attribution_id.split(':')[1]}-{int(random.random() * 4) + 1}"
-    return Instance(
+    return SampleInstance(
         id=f"{number[:8]}-{number[8:]}",
         attribution_id=attribution_id,
         workspace_id=f"{attribution_id.split(':')[1]}-{number[:6]}",
@@ -122,7 +122,7 @@ def _ordinary(random: Random, attribution_id: str, classes: tuple[str, ...], hou
     )
 
 
-def _special() -> Iterator[Instance]:
+def _special() -> Iterator[SampleInstance]:
     yield _named("across-month-start", "team:aurora", "2022-04-30T22:10:00Z", "2022-05-01T01:40:30.5Z")
     yield _named("across-month-end", "team:aurora", "2022-05-31T23:15:00Z", "2022-06-01T02:05:00Z")
     yield _named("still-running", "team:borealis", "2022-05-30T08:00:00Z", "")
@@ -152,8 +152,8 @@ def _named(
     *,
     created: str | None = None,
     kind: str = "default",
-) -> Instance:
-    return Instance(
+) -> SampleInstance:
+    return SampleInstance(
         id=name,
         attribution_id=attribution_id,
         workspace_id=f"workspace-{name}",
@@ -172,7 +172,7 @@ def _text(instant: datetime) -> str:
     return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def to_csv(rows: Iterable[Account | Instance]) -> str:
+def to_csv(rows: Iterable[SampleAccount | SampleInstance]) -> str:
     """The rows as CSV with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

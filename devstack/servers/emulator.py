@@ -43,7 +43,7 @@ EVENTS = (
 
 
 @dataclass
-class StripeEmulator:
+class EmulatorServer:
     """One emulator process; its state is kept in `folder`."""
 
     folder: Path

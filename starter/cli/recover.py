@@ -9,7 +9,7 @@ import typer
 from temporalio.client import Client
 
 from contracts.messages.events import CURSOR
-from contracts.messages.recovery import AdoptionOutcome
+from contracts.messages.recovery import AdoptionResult
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.stripe.catch_up import run_catch_up
@@ -60,7 +60,7 @@ async def recover(
     return 0
 
 
-async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool) -> AdoptionOutcome:
+async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool) -> AdoptionResult:
     # What was open then may have been made, in Stripe, long before.
     oldest = await losses.oldest_open(db)
     adopted = await recovery.adopt_invoices(client, min(since, oldest or since) - _CLOCKS_DIFFER)
@@ -79,10 +79,10 @@ async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool
 async def _read_events(db: Database, client: Client, *, as_json: bool) -> dict[str, Any]:
     """All that Stripe still has: what was delivered to a Temporal that is gone may not have been done."""
     await losses.rewind_event_cursor(db, CURSOR)
-    outcome = await run_catch_up(client)
+    result = await run_catch_up(client)
     if not as_json:
-        output.say(f"{outcome.events} events of Stripe read again, {outcome.signalled} workflows woken")
-    return outcome.model_dump(mode="json")
+        output.say(f"{result.events} events of Stripe read again, {result.signalled} workflows woken")
+    return result.model_dump(mode="json")
 
 
 async def _bring_back(db: Database, client: Client, *, run_periods: bool, as_json: bool) -> dict[str, Any]:

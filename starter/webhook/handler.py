@@ -27,7 +27,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from contracts.messages.wake_up import WakeUp
-from reconciliation.event_routing import MalformedEventError, Unheeded, parse, wake_up
+from reconciliation.event_routing import MalformedEventError, Unhandled, parse, wake_up
 from starter.webhook.connections import ConnectionLimits, Connections
 from starter.webhook.rate_limited_log import SparingLog
 from starter.webhook.readiness import Readiness, reaches
@@ -44,8 +44,8 @@ REPLAYED = "replayed"
 OUTCOMES = (
     "signalled",
     REPLAYED,
-    Unheeded.IGNORED,
-    Unheeded.FOREIGN,
+    Unhandled.IGNORED,
+    Unhandled.FOREIGN,
     WRONG_MODE,
     WRONG_ACCOUNT,
     "refused",
@@ -138,12 +138,12 @@ class Webhook:
         self.connections.trust(request)
         if delivery in self._replays:
             return REPLAYED, web.Response(text="ok\n")
-        outcome, response = await self._heed(body)
+        outcome, response = await self._handle(body)
         if outcome == "signalled":
             self._replays.remember(delivery)
         return outcome, response
 
-    async def _heed(self, body: bytes) -> tuple[str, web.Response]:
+    async def _handle(self, body: bytes) -> tuple[str, web.Response]:
         """What Stripe has signed."""
         try:
             payload = parse(body)
@@ -155,7 +155,7 @@ class Webhook:
             return distrusted, web.Response(text="ignored\n")
         if is_other_version(payload):
             self._other_versions.inc()
-        if isinstance(target, Unheeded):
+        if isinstance(target, Unhandled):
             return target, web.Response(text="ignored\n")
         return await self._signal(target)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.assessment.assessment import ClaimScope, InvoicePreview, Outcome
+from billing.assessment.assessment import Assessment, ClaimScope, Verdict
 from billing.errors import MismatchError
 from billing.invoice.policy import Finalization
 from billing.invoice.states import InvoiceState, check_transition
@@ -74,10 +74,10 @@ async def amendable_keys(
         return list(found.scalars())
 
 
-async def _same(connection: AsyncConnection, invoice_id: int, assessed: InvoicePreview) -> bool:
+async def _same(connection: AsyncConnection, invoice_id: int, assessed: Assessment) -> bool:
     written = (await lines_of(connection, [invoice_id])).get(invoice_id, ())
-    same = _usage(line.rated for line in written) == _usage(assessed.draft.lines)
-    return same or assessed.outcome != Outcome.INVOICE
+    same = _usage(line.rated for line in written) == _usage(assessed.priced.lines)
+    return same or assessed.verdict != Verdict.INVOICE
 
 
 def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int]]:
@@ -86,20 +86,20 @@ def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int]]:
 
 
 async def _rewrite(
-    connection: AsyncConnection, invoice_id: int, key: str, assessed: InvoicePreview, card: RateCard
+    connection: AsyncConnection, invoice_id: int, key: str, assessed: Assessment, card: RateCard
 ) -> None:
-    draft = replace(assessed.draft, key=key)
+    priced = replace(assessed.priced, key=key)
     await claim_writing.drop_lines(connection, invoice_id)
-    await claim_writing.write_lines(connection, {key: invoice_id}, [draft])
-    await claim_writing.write_months(connection, {key: invoice_id}, [draft])
+    await claim_writing.write_lines(connection, {key: invoice_id}, [priced])
+    await claim_writing.write_months(connection, {key: invoice_id}, [priced])
     await claim_writing.insert_claims(connection, [invoice_id])
     await connection.execute(
         statement("claims/amendment", "amend"),
         {
             "id": invoice_id,
-            "amount": draft.amount,
-            "credits": draft.credits,
+            "amount": priced.amount,
+            "credits": priced.credits,
             "rate_card_digest": card.digest,
-            "brake": assessed.brake,
+            "hold": assessed.hold,
         },
     )

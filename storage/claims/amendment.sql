@@ -15,10 +15,10 @@ ORDER BY key;
 UPDATE invoice
 SET amount = :amount, credits = :credits, rate_card_digest = :rate_card_digest,
     revision = revision + 1, report_id = NULL,
-    state = CASE WHEN :brake = '' THEN 'claimed' ELSE 'blocked' END,
-    resume_state = CASE WHEN :brake <> '' THEN 'claimed' END,
-    blocked_kind = CASE WHEN :brake <> '' THEN 'limit' END,
-    blocked_reason = nullif(:brake, ''),
-    blocked_since = CASE WHEN :brake <> '' THEN now() END,
+    state = CASE WHEN :hold = '' THEN 'claimed' ELSE 'blocked' END,
+    resume_state = CASE WHEN :hold <> '' THEN 'claimed' END,
+    blocked_kind = CASE WHEN :hold <> '' THEN 'limit' END,
+    blocked_reason = nullif(:hold, ''),
+    blocked_since = CASE WHEN :hold <> '' THEN now() END,
     updated_at = now()
 WHERE id = :id;

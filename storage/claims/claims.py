@@ -18,12 +18,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.assessment.assessment import (
+    Assessment,
     BillableAccount,
     ClaimScope,
-    DraftInvoice,
-    InvoicePreview,
-    Outcome,
+    PricedInvoice,
     UsageLine,
+    Verdict,
     assess,
 )
 from billing.assessment.slices import usage_parameters
@@ -32,13 +32,13 @@ from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard
 from billing.report.canonical import format_instant
 from billing.usage.interval import ClosedInterval
-from storage.claims.writing import drafts_of, write_invoices, write_outcomes
+from storage.claims.writing import priced_with, write_invoices, write_verdicts
 from storage.postgres.database import Database
 from storage.postgres.rows import reader, record
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 
-__all__ = ["ClaimScope", "DraftInvoice", "InvoicePreview", "Outcome", "PageResult", "claim_page", "preview_page"]
+__all__ = ["Assessment", "ClaimScope", "PageResult", "PricedInvoice", "Verdict", "claim_page", "preview_page"]
 
 AccountUsageLine = tuple[str, UsageLine]
 """An account's attribution id, and a line of its usage."""
@@ -90,13 +90,13 @@ async def _claim_one_by_one(db: Database, scope: ClaimScope, card: RateCard) -> 
     """Claim each account of the page by itself, so that the one whose usage is claimed already stops no other."""
     async with db.transaction(read_only=True) as connection:
         accounts = await _billable_accounts(connection, scope)
-    assessed: list[InvoicePreview] = []
+    assessed: list[Assessment] = []
     for account in accounts:
         assessed += await _claim_or_block(db, replace(scope, attribution_id=account.attribution_id), card)
     return _result(assessed)
 
 
-async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> list[InvoicePreview]:
+async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> list[Assessment]:
     """Claim what the scope's only account owes; what another claim holds of it blocks the account."""
     async with db.transaction() as connection:
         accounts, assessed = await _assess_page(connection, scope, card)
@@ -108,7 +108,7 @@ async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> li
             if conflict is None or not is_conflict(error):
                 raise
             reason = _conflict_reason(conflict)
-            assessed = [replace(each, outcome=Outcome.BLOCKED, reason=reason) for each in assessed]
+            assessed = [replace(each, verdict=Verdict.BLOCKED, reason=reason) for each in assessed]
             await _write(connection, scope, card, accounts, assessed)
     return assessed
 
@@ -134,7 +134,7 @@ def _conflict_reason(conflict: Conflict) -> str:
 
 async def _assess_page(
     connection: AsyncConnection, scope: ClaimScope, card: RateCard
-) -> tuple[list[BillableAccount], list[InvoicePreview]]:
+) -> tuple[list[BillableAccount], list[Assessment]]:
     """Lock the page's accounts, gather their usage in `page_usage` and price it."""
     await tune(connection)
     await connection.execute(statement("claims/claims", "lock_accounts"), _page(scope))
@@ -159,7 +159,7 @@ async def _gather_usage(
 
 async def assess_account(
     connection: AsyncConnection, scope: ClaimScope, card: RateCard, replacing_invoice_id: int
-) -> InvoicePreview | None:
+) -> Assessment | None:
     """What the scope's only account owes now on this invoice, whose claims are dropped. None if it owes nothing.
 
     Its usage is left in `page_usage`, for `insert_claims`.
@@ -194,7 +194,7 @@ async def assess_usage(
     account: BillableAccount,
     usage: Sequence[AccountUsageLine],
     replacing_invoice_id: int | None,
-) -> InvoicePreview | None:
+) -> Assessment | None:
     """What this usage of the account comes to, besides its invoices but for the replaced one. None without usage."""
     return next(iter(await _assess(connection, scope, card, [account], usage, replacing_invoice_id)), None)
 
@@ -204,14 +204,14 @@ async def _write(
     scope: ClaimScope,
     card: RateCard,
     accounts: Sequence[BillableAccount],
-    assessed: Sequence[InvoicePreview],
+    assessed: Sequence[Assessment],
 ) -> None:
     if accounts:
-        await write_outcomes(connection, scope, accounts, assessed)
-        await write_invoices(connection, scope, card, [each for each in assessed if each.outcome == Outcome.INVOICE])
+        await write_verdicts(connection, scope, accounts, assessed)
+        await write_invoices(connection, scope, card, [each for each in assessed if each.verdict == Verdict.INVOICE])
 
 
-async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> list[InvoicePreview]:
+async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> list[Assessment]:
     """What `claim_page` would do now, by account; changes nothing and waits for nothing.
 
     Of a period that still runs, the caller gives the present as the cutoff.
@@ -248,7 +248,7 @@ async def _assess(
     accounts: Sequence[BillableAccount],
     usage: Sequence[AccountUsageLine],
     replacing_invoice_id: int | None = None,
-) -> list[InvoicePreview]:
+) -> list[Assessment]:
     known = {account.attribution_id: account for account in accounts}
     by_month = [attribution_id for attribution_id, line in usage if line.month]
     used = await _months_used(connection, by_month, replacing_invoice_id)
@@ -274,14 +274,14 @@ async def _months_used(
     return used
 
 
-def _result(assessed: Sequence[InvoicePreview]) -> PageResult:
-    made = drafts_of(assessed, Outcome.INVOICE)
+def _result(assessed: Sequence[Assessment]) -> PageResult:
+    made = priced_with(assessed, Verdict.INVOICE)
     amounts: Counter[str] = Counter()
-    for draft in made:
-        amounts[draft.currency] += draft.amount
+    for priced in made:
+        amounts[priced.currency] += priced.amount
     return PageResult(
-        keys=tuple(draft.key for draft in made),
-        below_minimum=len(drafts_of(assessed, Outcome.BELOW_MINIMUM)),
-        blocked=len(drafts_of(assessed, Outcome.BLOCKED)),
+        keys=tuple(priced.key for priced in made),
+        below_minimum=len(priced_with(assessed, Verdict.BELOW_MINIMUM)),
+        blocked=len(priced_with(assessed, Verdict.BLOCKED)),
         amounts=dict(amounts),
     )

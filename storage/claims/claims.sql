@@ -166,20 +166,20 @@ INSERT INTO invoice (
 )
 SELECT :period, :reason, :subject, :cutoff, :rate_card_digest, CAST(:stripe_invoice_id AS text),
        CASE WHEN CAST(:stripe_invoice_id AS text) IS NULL THEN 'own' ELSE 'subscription' END,
-       CASE WHEN draft.brake = '' THEN 'claimed' ELSE 'blocked' END,
-       CASE WHEN draft.brake <> '' THEN 'claimed' END,
-       CASE WHEN draft.brake <> '' THEN 'limit' END,
-       nullif(draft.brake, ''),
-       CASE WHEN draft.brake <> '' THEN now() END,
-       draft.finalization,
-       CASE WHEN draft.finalization = 'grace' THEN now() + CAST(:grace AS interval) END,
-       draft.key, draft.attribution_id, draft.ordinal, draft.currency, draft.stripe_customer_id, draft.amount,
-       draft.credits
+       CASE WHEN priced.hold = '' THEN 'claimed' ELSE 'blocked' END,
+       CASE WHEN priced.hold <> '' THEN 'claimed' END,
+       CASE WHEN priced.hold <> '' THEN 'limit' END,
+       nullif(priced.hold, ''),
+       CASE WHEN priced.hold <> '' THEN now() END,
+       priced.finalization,
+       CASE WHEN priced.finalization = 'grace' THEN now() + CAST(:grace AS interval) END,
+       priced.key, priced.attribution_id, priced.ordinal, priced.currency, priced.stripe_customer_id, priced.amount,
+       priced.credits
 FROM unnest(
     CAST(:keys AS text[]), CAST(:attribution_ids AS text[]), CAST(:ordinals AS integer[]),
     CAST(:currencies AS text[]), CAST(:customers AS text[]), CAST(:amounts AS bigint[]),
-    CAST(:credits AS numeric[]), CAST(:brakes AS text[]), CAST(:finalizations AS text[])
-) AS draft (key, attribution_id, ordinal, currency, stripe_customer_id, amount, credits, brake, finalization)
+    CAST(:credits AS numeric[]), CAST(:holds AS text[]), CAST(:finalizations AS text[])
+) AS priced (key, attribution_id, ordinal, currency, stripe_customer_id, amount, credits, hold, finalization)
 RETURNING id, key;
 
 -- name: insert_lines

@@ -7,21 +7,21 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.assessment.assessment import BillableAccount, ClaimScope, DraftInvoice, InvoicePreview, Outcome
+from billing.assessment.assessment import Assessment, BillableAccount, ClaimScope, PricedInvoice, Verdict
 from billing.pricing.rating import LineKind, RateCard, RatedLine
 from storage.postgres.statements import statement
 
 
-def drafts_of(assessed: Sequence[InvoicePreview], outcome: Outcome) -> list[DraftInvoice]:
+def priced_with(assessed: Sequence[Assessment], verdict: Verdict) -> list[PricedInvoice]:
     """The drafts of the accounts with this outcome."""
-    return [each.draft for each in assessed if each.outcome == outcome]
+    return [each.priced for each in assessed if each.verdict == verdict]
 
 
-async def write_outcomes(
+async def write_verdicts(
     connection: AsyncConnection,
     scope: ClaimScope,
     accounts: Sequence[BillableAccount],
-    assessed: Sequence[InvoicePreview],
+    assessed: Sequence[Assessment],
 ) -> None:
     """Say of each account without an invoice why it has none, and forget what was said before."""
     await connection.execute(
@@ -29,35 +29,35 @@ async def write_outcomes(
         {
             "period": scope.period,
             "accounts": [account.attribution_id for account in accounts],
-            "invoiced": [draft.attribution_id for draft in drafts_of(assessed, Outcome.INVOICE)],
+            "invoiced": [priced.attribution_id for priced in priced_with(assessed, Verdict.INVOICE)],
         },
     )
-    without = [each for each in assessed if each.outcome != Outcome.INVOICE]
+    without = [each for each in assessed if each.verdict != Verdict.INVOICE]
     if without:
         await connection.execute(
             statement("claims/claims", "insert_outcomes"),
             {
                 "period": scope.period,
-                "accounts": [each.draft.attribution_id for each in without],
-                "outcomes": [str(each.outcome) for each in without],
+                "accounts": [each.priced.attribution_id for each in without],
+                "outcomes": [str(each.verdict) for each in without],
                 "reasons": [each.reason for each in without],
                 "amounts": [_recordable(each) for each in without],
-                "currencies": [each.draft.currency for each in without],
+                "currencies": [each.priced.currency for each in without],
             },
         )
 
 
-def _recordable(each: InvoicePreview) -> int:
-    return each.draft.amount if each.outcome == Outcome.BELOW_MINIMUM else 0
+def _recordable(each: Assessment) -> int:
+    return each.priced.amount if each.verdict == Verdict.BELOW_MINIMUM else 0
 
 
 async def write_invoices(
-    connection: AsyncConnection, scope: ClaimScope, card: RateCard, made: Sequence[InvoicePreview]
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, made: Sequence[Assessment]
 ) -> None:
     """Make the invoices with their lines, and claim what `page_usage` holds of them."""
     if not made:
         return
-    drafts = [each.draft for each in made]
+    priced = [each.priced for each in made]
     inserted = await connection.execute(
         statement("claims/claims", "insert_invoices"),
         {
@@ -66,22 +66,22 @@ async def write_invoices(
             "subject": scope.subject,
             "cutoff": scope.cutoff,
             "rate_card_digest": card.digest,
-            "keys": [draft.key for draft in drafts],
-            "attribution_ids": [draft.attribution_id for draft in drafts],
-            "ordinals": [draft.ordinal for draft in drafts],
-            "currencies": [draft.currency for draft in drafts],
-            "customers": [draft.stripe_customer_id for draft in drafts],
-            "amounts": [draft.amount for draft in drafts],
-            "credits": [draft.credits for draft in drafts],
-            "brakes": [each.brake for each in made],
+            "keys": [each.key for each in priced],
+            "attribution_ids": [each.attribution_id for each in priced],
+            "ordinals": [each.ordinal for each in priced],
+            "currencies": [each.currency for each in priced],
+            "customers": [each.stripe_customer_id for each in priced],
+            "amounts": [each.amount for each in priced],
+            "credits": [each.credits for each in priced],
+            "holds": [each.hold for each in made],
             "finalizations": [str(each.policy.finalization) for each in made],
             "grace": scope.policy.grace,
             "stripe_invoice_id": scope.stripe_invoice_id,
         },
     )
     ids: dict[str, int] = {row.key: row.id for row in inserted}
-    await write_lines(connection, ids, drafts)
-    await write_months(connection, ids, drafts)
+    await write_lines(connection, ids, priced)
+    await write_months(connection, ids, priced)
     await insert_claims(connection, list(ids.values()))
 
 
@@ -101,12 +101,12 @@ async def drop_lines(connection: AsyncConnection, invoice_id: int) -> None:
     await connection.execute(statement("claims/claims", "drop_months"), {"id": invoice_id})
 
 
-async def write_lines(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
+async def write_lines(connection: AsyncConnection, ids: dict[str, int], priced: Sequence[PricedInvoice]) -> None:
     """Write the drafts' lines, numbered from 1; `ids` are the invoices' by key."""
     numbered = [
-        (ids[draft.key], number, line, carried)
-        for draft in drafts
-        for number, (line, carried) in enumerate(zip(draft.lines, draft.carried_us, strict=True), 1)
+        (ids[each.key], number, line, carried)
+        for each in priced
+        for number, (line, carried) in enumerate(zip(each.lines, each.carried_us, strict=True), 1)
     ]
     lines = [line for _, _, line, _ in numbered]
     await connection.execute(
@@ -135,11 +135,9 @@ def _tiers(line: RatedLine) -> str | None:
     return json.dumps([{"credits": format(s.credits, "f"), "price": format(s.price, "f")} for s in line.tiers])
 
 
-async def write_months(connection: AsyncConnection, ids: dict[str, int], drafts: Sequence[DraftInvoice]) -> None:
+async def write_months(connection: AsyncConnection, ids: dict[str, int], priced: Sequence[PricedInvoice]) -> None:
     """Keep what the drafts use of each month, where prices depend on it."""
-    used = [
-        (ids[draft.key], month, spot) for draft in drafts for month, places in draft.months.items() for spot in places
-    ]
+    used = [(ids[each.key], month, spot) for each in priced for month, places in each.months.items() for spot in places]
     if used:
         await connection.execute(
             statement("claims/claims", "insert_months"),

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.errors import InputError, MismatchError, PermanentError
 from billing.invoice.credit_notes import (
     PENDING,
+    CreditDestination,
     CreditKind,
     CreditNoteState,
     CreditOrder,
     LineShare,
-    SettleTo,
     check_creditable,
     check_left,
     instance_parts,
@@ -47,7 +47,7 @@ class CreditNoteRecord:
     instance_id: str | None
     amount: int
     currency: str
-    settle_to: SettleTo
+    settle_to: CreditDestination
     reason: str
     state: CreditNoteState
     blocked_reason: str | None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from billing.invoice.credit_notes import SettleTo
+from billing.invoice.credit_notes import CreditDestination
 from billing.invoice.key import CreditNoteKey, InvoiceKey
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
@@ -20,7 +20,7 @@ class StripeCreditNote:
     stripe_credit_note_id: str
     key: str | None
     amount: int
-    settle_to: SettleTo
+    settle_to: CreditDestination
     reason: str
     issued_at: datetime
     voided_at: datetime | None
@@ -48,7 +48,7 @@ async def bring_in_step(db: Database, stripe_invoice_id: str, notes: Sequence[St
         if invoice is None:
             return None
         given = {"invoice_id": invoice.id, **_given(InvoiceKey.parse(invoice.key), notes)}
-        await connection.execute(statement("invoices/stripe_credit_notes", "take_over"), given)
+        await connection.execute(statement("invoices/stripe_credit_notes", "adopt"), given)
         unknown = {**given, "currency": invoice.currency}
         await connection.execute(statement("invoices/stripe_credit_notes", "add_unknown"), unknown)
         key: str = invoice.key

@@ -4,7 +4,7 @@ SELECT id, key, currency FROM invoice WHERE stripe_invoice_id = :stripe_invoice_
 -- name: invoice_of_stripe
 SELECT key FROM invoice WHERE stripe_invoice_id = :stripe_invoice_id;
 
--- name: take_over
+-- name: adopt
 -- Ours, as their metadata says, in step with Stripe: issued though nobody said so yet (or it was even withdrawn), or
 -- voided since.
 UPDATE credit_note AS n

@@ -9,7 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from billing.assessment.assessment import Outcome
+from billing.assessment.assessment import Verdict
 from billing.attribution import PATTERN
 from billing.invoice.states import OPEN
 from billing.pricing.rating import RateCard
@@ -127,8 +127,8 @@ def _progress(rows: Sequence[Any], outcomes: dict[str, int], blocked: tuple[Bloc
         blocked=blocked,
         blocked_count=counts.get("blocked", 0),
         awaiting_approval=sum(row.awaiting_approval for row in rows),
-        below_minimum=outcomes.get(Outcome.BELOW_MINIMUM, 0),
-        blocked_accounts=outcomes.get(Outcome.BLOCKED, 0),
+        below_minimum=outcomes.get(Verdict.BELOW_MINIMUM, 0),
+        blocked_accounts=outcomes.get(Verdict.BLOCKED, 0),
     )
 
 

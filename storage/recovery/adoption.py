@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.assessment.assessment import BillableAccount, ClaimScope, DraftInvoice
+from billing.assessment.assessment import BillableAccount, ClaimScope, PricedInvoice
 from billing.errors import PermanentError
 from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.policy import ChargeOn
@@ -49,7 +49,7 @@ class Adopted:
     report: StoredReport
     theirs: AdoptableInvoice
     ours: LockedInvoice | None
-    draft: DraftInvoice
+    priced: PricedInvoice
     state: InvoiceState
 
     @property
@@ -59,12 +59,12 @@ class Adopted:
         on_subscription = header.reason is InvoiceReason.SUBSCRIPTION
         return {
             **_identity(header),
-            "key": self.draft.key,
+            "key": self.priced.key,
             "state": str(self.state),
             "cutoff": header.cutoff,
-            "currency": self.draft.currency,
-            "amount": self.draft.amount,
-            "credits": self.draft.credits,
+            "currency": self.priced.currency,
+            "amount": self.priced.amount,
+            "credits": self.priced.credits,
             "rate_card_digest": header.rate_card,
             "report_id": self.report.report_id,
             "stripe_invoice_id": self.theirs.stripe_invoice_id,
@@ -102,8 +102,8 @@ async def adopt_invoice(
             return its_own and ours is not None and ours.report_id == report.report_id
         await _forget(connection, header, ours)
         await _gather(connection, scope, card, report)
-        draft = await _draft(connection, scope, card, header, None if ours is None else ours.id)
-        adopted = Adopted(report, theirs, ours, draft, _adopted_state(decision, ours))
+        priced = await _priced(connection, scope, card, header, None if ours is None else ours.id)
+        adopted = Adopted(report, theirs, ours, priced, _adopted_state(decision, ours))
         try:
             await _write(connection, scope, adopted)
         except IntegrityError as error:
@@ -200,13 +200,13 @@ def _month(claim: ReportClaim, scope: ClaimScope) -> str:
     return str(BillingPeriod.containing(claim.start, scope.zone))
 
 
-async def _draft(
+async def _priced(
     connection: AsyncConnection,
     scope: ClaimScope,
     card: RateCard,
     header: ReportHeader,
     replacing_invoice_id: int | None,
-) -> DraftInvoice:
+) -> PricedInvoice:
     """The report's figures; from `page_usage` what it does not hold: what is carried over, the places in months."""
     usage = await claiming.usage_lines(connection, scope)
     carried: Counter[tuple[str, datetime]] = Counter()
@@ -216,8 +216,8 @@ async def _draft(
     if any(line.month for _, line in usage):
         account = await claiming.read_account(connection, scope)
         assessed = await claiming.assess_usage(connection, scope, card, account, usage, replacing_invoice_id)
-        months = {} if assessed is None else dict(assessed.draft.months)
-    return DraftInvoice(
+        months = {} if assessed is None else dict(assessed.priced.months)
+    return PricedInvoice(
         key=header.invoice_key,
         attribution_id=header.attribution_id,
         ordinal=InvoiceKey.parse(header.invoice_key).ordinal,
@@ -246,13 +246,13 @@ async def _write(connection: AsyncConnection, scope: ClaimScope, adopted: Adopte
     else:
         invoice_id = adopted.ours.id
         await connection.execute(statement("recovery/recovery", "adopt_known"), {**values, "id": invoice_id})
-    ids = {adopted.draft.key: invoice_id}
-    await write_lines(connection, ids, [adopted.draft])
-    await write_months(connection, ids, [adopted.draft])
+    ids = {adopted.priced.key: invoice_id}
+    await write_lines(connection, ids, [adopted.priced])
+    await write_months(connection, ids, [adopted.priced])
     if adopted.state is _S.VOIDED:
         await connection.execute(statement("recovery/recovery", "insert_released"), {"id": invoice_id})
         return
-    await _claim(connection, invoice_id, adopted.draft.key)
+    await _claim(connection, invoice_id, adopted.priced.key)
 
 
 async def _claim(connection: AsyncConnection, invoice_id: int, key: str) -> None:

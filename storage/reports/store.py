@@ -175,7 +175,7 @@ class ReportStore:
             try:
                 # Atomic: of two at once, one creates it and the other is told that it exists.
                 await obstore.put_async(self._store, path, file.read(), mode="create")
-                await self._settle(path)
+                await self._fsync(path)
                 return True
             except AlreadyExistsError:
                 return False
@@ -196,9 +196,9 @@ class ReportStore:
             await obstore.put_async(self._store, path, file.read(), mode="overwrite")
         else:
             await obstore.put_async(self._store, path, file, use_multipart=True, chunk_size=_ONE_PUT, max_concurrency=2)
-        await self._settle(path)
+        await self._fsync(path)
 
-    async def _settle(self, path: str) -> None:
+    async def _fsync(self, path: str) -> None:
         """Let a report in a local folder survive a loss of power, as those in the cloud do."""
         if self._folder is not None:
             await asyncio.to_thread(_sync, self._folder, path)

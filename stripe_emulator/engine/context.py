@@ -17,7 +17,7 @@ NAMES = {"line_item": "invoice line item", "webhook_endpoint": "webhook endpoint
 
 
 @dataclass(slots=True)
-class Account:
+class EmulatedAccount:
     """The one Stripe account that the emulator is."""
 
     id: str
@@ -32,7 +32,7 @@ class Context:
     store: Store
     events: EventLog
     search: SearchIndex
-    account: Account
+    account: EmulatedAccount
     behaviour: Behaviour
     now: int
     request_id: str | None = None

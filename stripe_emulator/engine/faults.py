@@ -18,7 +18,7 @@ class FaultError(ValueError):
 
 
 @dataclass(slots=True)
-class Rule:
+class FaultRule:
     """One rule: it fits requests by method and path (or event types), lets `skip` pass, then acts `times` times."""
 
     id: int
@@ -60,7 +60,7 @@ class Rule:
         return {**shown, "method": self.method, "pattern": self.pattern.pattern, "body": body, "set": self.changes}
 
 
-def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str) -> Rule:
+def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str) -> FaultRule:
     known = {"match", "action", "times", "skip", "probability", "seed", "seconds", "stored", "committed", "set"}
     if unknown := set(order) - known:
         raise FaultError(f"unknown: {', '.join(sorted(unknown))}")
@@ -78,7 +78,7 @@ def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str
     method = str(match["method"]).upper() if match.get("method") else None
     times = order.get("times", 1)
     try:
-        return Rule(
+        return FaultRule(
             number,
             action,
             pattern,
@@ -129,7 +129,7 @@ def stripped(body: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FaultPlan:
     """One delivery to make: after `delay` seconds, held back or not, with another body than the event's or not."""
 
     delay: float = 0.0
@@ -143,9 +143,9 @@ class _Rules:
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
-        self.rules: list[Rule] = []
+        self.rules: list[FaultRule] = []
 
-    def add(self, order: dict[str, Any]) -> Rule:
+    def add(self, order: dict[str, Any]) -> FaultRule:
         """Add a rule.
 
         Raises:
@@ -168,7 +168,7 @@ class Faults(_Rules):
 
     actions, key = ACTIONS, "path"
 
-    def pick(self, method: str, path: str, body: str) -> Rule | None:
+    def pick(self, method: str, path: str, body: str) -> FaultRule | None:
         """The first rule that fires for this request; `body` is the raw form."""
         for rule in self.rules:
             fits = rule.method in (None, method) and rule.pattern.search(path)
@@ -182,25 +182,25 @@ class WebhookFaults(_Rules):
 
     actions, key = WEBHOOK_ACTIONS, "type"
 
-    def plan(self, event_type: str, body: str) -> list[Plan]:
+    def plan(self, event_type: str, body: str) -> list[FaultPlan]:
         """The deliveries to make of one event (`body` is its JSON text) for one endpoint."""
         for rule in self.rules:
             if rule.pattern.search(event_type) and rule.fires():
                 return _planned(rule, body)
-        return [Plan()]
+        return [FaultPlan()]
 
 
-def _planned(rule: Rule, body: str) -> list[Plan]:
+def _planned(rule: FaultRule, body: str) -> list[FaultPlan]:
     match rule.action:
         case "drop":
             return []
         case "double":
-            return [Plan(), Plan()]
+            return [FaultPlan(), FaultPlan()]
         case "delay":
-            return [Plan(rule.seconds)]
+            return [FaultPlan(rule.seconds)]
         case "reorder":
-            return [Plan(rule.seconds, 1)]
+            return [FaultPlan(rule.seconds, 1)]
         case "strip":
-            return [Plan(body=stripped(body))]
+            return [FaultPlan(body=stripped(body))]
         case _:
-            return [Plan(body=altered(body, rule.changes or {}))]
+            return [FaultPlan(body=altered(body, rule.changes or {}))]

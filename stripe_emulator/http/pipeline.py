@@ -16,9 +16,9 @@ from stripe_emulator.api import ENDPOINTS
 from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.config import API_VERSION, Behaviour, EmulatorConfig
 from stripe_emulator.engine.clock import Clock
-from stripe_emulator.engine.context import Account, Context
+from stripe_emulator.engine.context import Context, EmulatedAccount
 from stripe_emulator.engine.events import EventLog
-from stripe_emulator.engine.faults import Faults, Rule
+from stripe_emulator.engine.faults import FaultRule, Faults
 from stripe_emulator.engine.objects import dumps
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Store
@@ -49,7 +49,7 @@ class Exchange:
     text: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     replayed: bool = False
-    fault: Rule | None = None
+    fault: FaultRule | None = None
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class Pipeline:
     config: EmulatorConfig
     store: Store
     clock: Clock
-    account: Account
+    account: EmulatedAccount
     events: EventLog
     search: SearchIndex
     idempotency: Idempotency

@@ -6,14 +6,14 @@ import asyncio
 
 from aiohttp import web
 
-from stripe_emulator.engine.faults import Rule
+from stripe_emulator.engine.faults import FaultRule
 
 _PIECES = 10
 _CUT = ("lost_request", "lost_response")
 
 
 async def send(
-    request: web.Request, status: int, text: str, headers: dict[str, str], fault: Rule | None
+    request: web.Request, status: int, text: str, headers: dict[str, str], fault: FaultRule | None
 ) -> web.StreamResponse:
     """Send the answer; a fault may lose it, cut it short, or draw it out over `seconds`."""
     data = text.encode()

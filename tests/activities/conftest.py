@@ -11,7 +11,7 @@ from stripe import StripeClient
 from temporalio.testing import ActivityEnvironment
 
 from activities.stripe.client import close_stripe_client, make_stripe_client
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from tests.storage.conftest import db, shared_db
 
 __all__ = ["Admin", "db", "shared_db"]
@@ -25,14 +25,14 @@ def env() -> ActivityEnvironment:
 
 
 @pytest.fixture
-async def stripe_client(stripe_emulator: StripeEmulator) -> AsyncIterator[StripeClient]:
+async def stripe_client(stripe_emulator: EmulatorServer) -> AsyncIterator[StripeClient]:
     client = make_stripe_client(stripe_emulator.api_key, stripe_emulator.url)
     yield client
     await close_stripe_client(client)
 
 
 @pytest.fixture
-async def admin(stripe_emulator: StripeEmulator) -> AsyncIterator[Admin]:
+async def admin(stripe_emulator: EmulatorServer) -> AsyncIterator[Admin]:
     """`await admin("faults", {...})`: the emulator's admin routes; no fault is left behind."""
     async with aiohttp.ClientSession() as session:
 

@@ -80,7 +80,7 @@ async def test_one_that_ended_as_it_began_is_no_window(apply: Applied) -> None:
     assert (applied.ended, await apply.windows()) == (None, [])
 
 
-async def test_another_open_one_is_looked_at_before_a_second_is_refused(apply: Applied) -> None:
+async def test_another_open_one_is_refreshed_before_a_second_is_refused(apply: Applied) -> None:
     await apply(subscription())
     second = subscription(stripe_subscription_id="sub_2", started=may(5))
     assert (await apply(second)).overlaps == "sub_1"

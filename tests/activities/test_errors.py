@@ -12,7 +12,7 @@ from activities.stripe.client import close_stripe_client, make_stripe_client
 from activities.stripe.customers import StripeCustomerActivities
 from contracts.messages.invoices import CustomerOrder
 from contracts.messages.subscriptions import SubscriptionRef
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from tests.activities.conftest import Admin
 
 CREATE = {"match": {"method": "POST", "path": "^/v1/customers$"}}
@@ -52,7 +52,7 @@ async def test_what_stripe_does_not_know_waits_for_a_person(
 
 
 async def test_a_refused_key_is_the_deployments_fault_and_no_invoices(
-    env: ActivityEnvironment, stripe_emulator: StripeEmulator
+    env: ActivityEnvironment, stripe_emulator: EmulatorServer
 ) -> None:
     client = make_stripe_client("sk_live_wrong_0123456789", stripe_emulator.url)
     try:

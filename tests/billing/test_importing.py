@@ -222,7 +222,7 @@ def test_a_window_that_ended_must_have_started() -> None:
     assert "needs started as well" in refused(row, "ended")
 
 
-def test_all_faults_of_a_row_are_told_at_once() -> None:
+def test_all_faults_of_a_row_are_reported_at_once() -> None:
     row = parse_instance(7, INSTANCE | {"id": "", "started_time": "x", "stopped_time": "y", "memory": "3"})
     assert isinstance(row, list)
     assert [fault.column for fault in row] == ["memory", "id", "started_time", "stopped_time"]

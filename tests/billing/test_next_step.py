@@ -15,7 +15,7 @@ NOW = datetime(2022, 6, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Invoice:
+class StandingInvoice:
     state: InvoiceState
     void_requested: bool = False
     awaits_approval: bool = False
@@ -24,10 +24,10 @@ class Invoice:
 
 
 INVOICES = {
-    **{str(state): Invoice(state) for state in InvoiceState},
-    "draft for approval": Invoice(S.DRAFT, awaits_approval=True),
-    "draft in grace": Invoice(S.DRAFT, waits_until=NOW + timedelta(seconds=1)),
-    "draft after its grace": Invoice(S.DRAFT, waits_until=NOW),
+    **{str(state): StandingInvoice(state) for state in InvoiceState},
+    "draft for approval": StandingInvoice(S.DRAFT, awaits_approval=True),
+    "draft in grace": StandingInvoice(S.DRAFT, waits_until=NOW + timedelta(seconds=1)),
+    "draft after its grace": StandingInvoice(S.DRAFT, waits_until=NOW),
 }
 LETTERS = {
     "L": Step.LOAD,
@@ -141,19 +141,21 @@ def test_an_unknown_invoice_rests() -> None:
 @pytest.mark.parametrize("last", [Step.FINALIZE, Step.POLL])
 def test_a_retry_while_stripe_is_polled_loads_the_invoice(last: Step) -> None:
     for inbox in HEARD:
-        assert next_step(Invoice(S.DRAFT), replace(inbox, retry=True, last=last), NOW) is Step.LOAD
+        assert next_step(StandingInvoice(S.DRAFT), replace(inbox, retry=True, last=last), NOW) is Step.LOAD
 
 
 @pytest.mark.parametrize("state", InvoiceState)
 def test_a_retry_that_arrives_after_loading_counts_for_the_next_time(state: InvoiceState) -> None:
     for inbox in HEARD:
         after = replace(inbox, last=Step.LOAD)
-        assert next_step(Invoice(state), after, NOW) is next_step(Invoice(state), replace(after, retry=True), NOW)
+        assert next_step(StandingInvoice(state), after, NOW) is next_step(
+            StandingInvoice(state), replace(after, retry=True), NOW
+        )
 
 
 @pytest.mark.parametrize("state", sorted(DEAD | {S.BILLED, S.PAID, S.UNCOLLECTIBLE}))
 def test_nothing_is_fetched_that_stripe_does_not_have(state: InvoiceState) -> None:
-    invoice = Invoice(state, stripe_invoice_id=None)
+    invoice = StandingInvoice(state, stripe_invoice_id=None)
     assert next_step(invoice, Inbox(stripe_changed=True, last=Step.LOAD), NOW) is Step.REST
 
 

@@ -36,7 +36,7 @@ def test_the_share_that_is_carried_over() -> None:
     assert "1.01 USD of 4.00 USD is usage carried over" in exceeded(400, carried=101)
 
 
-def test_all_that_is_exceeded_is_told() -> None:
+def test_all_that_is_exceeded_is_reported() -> None:
     assert exceeded(2000, carried=1999, previous=1).count(";") == 2
 
 

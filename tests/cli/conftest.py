@@ -22,19 +22,20 @@ import pytest
 from temporalio.client import Client
 
 from campaigns.chaos.stand.forks import Nursery
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from storage.postgres.database import Database
 from storage.postgres.roles import OPERATOR
 from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 from tests.support.roles import as_role
-from tests.support.system import GIVE_UP_SECONDS, System, running_system
+from tests.support.system import System, running_system
+from tests.support.until import GIVE_UP_SECONDS
 
 UNREACHABLE_DATABASE = "postgresql://u:secret@127.0.0.1:1/none"
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     """What a run of the command gave."""
 
     status: int
@@ -75,7 +76,7 @@ class Perdure:
 
     _run_before: ClassVar[set[tuple[str, ...]]] = set()
 
-    async def __call__(self, *arguments: object, stdin: bytes = b"", **settings: str) -> Ran:
+    async def __call__(self, *arguments: object, stdin: bytes = b"", **settings: str) -> CommandResult:
         environment = {**os.environ, **self.settings, **settings}
         if environment.get("DATABASE_URL") not in (None, "", UNREACHABLE_DATABASE):
             environment["DATABASE_URL"] = as_role(environment["DATABASE_URL"], OPERATOR)
@@ -86,7 +87,7 @@ class Perdure:
         self._run_before.add(command)
         return await self._executed(given, stdin, environment)
 
-    async def _forked(self, arguments: list[str], stdin: bytes, environment: dict[str, str]) -> Ran:
+    async def _forked(self, arguments: list[str], stdin: bytes, environment: dict[str, str]) -> CommandResult:
         with TemporaryDirectory() as folder:
             given, out, err = (Path(folder) / name for name in ("in", "out", "err"))
             given.write_bytes(stdin)
@@ -98,9 +99,9 @@ class Perdure:
                 raise
             status = nursery().poll(pid)
             assert status is not None
-            return Ran(status, out.read_text(), err.read_text())
+            return CommandResult(status, out.read_text(), err.read_text())
 
-    async def _executed(self, arguments: list[str], stdin: bytes, environment: dict[str, str]) -> Ran:
+    async def _executed(self, arguments: list[str], stdin: bytes, environment: dict[str, str]) -> CommandResult:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "starter.cli.main", *arguments),
             cwd=self.cwd,
@@ -117,7 +118,7 @@ class Perdure:
                 await process.wait()
             raise
         assert process.returncode is not None
-        return Ran(process.returncode, out.decode(), err.decode())
+        return CommandResult(process.returncode, out.decode(), err.decode())
 
 
 async def _ended(pid: int) -> None:
@@ -157,7 +158,7 @@ async def db(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 async def system(
-    temporal_client: Client, database_url: str, stripe_emulator: StripeEmulator, tmp_path: Path, perdure: Perdure
+    temporal_client: Client, database_url: str, stripe_emulator: EmulatorServer, tmp_path: Path, perdure: Perdure
 ) -> AsyncIterator[System]:
     async with running_system(temporal_client, database_url, stripe_emulator, tmp_path) as running:
         perdure.settings |= {

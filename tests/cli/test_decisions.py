@@ -25,7 +25,7 @@ async def team(system: System, perdure: Perdure, tmp_path: Path, request: pytest
     return name
 
 
-async def test_an_accounts_policy_is_set_and_told(perdure: Perdure, team: str) -> None:
+async def test_an_accounts_policy_is_set_and_reported(perdure: Perdure, team: str) -> None:
     default = (await perdure("accounts", "policy", team, "--json")).document
     assert (default["charge_on"], default["finalization"], default["limit_amount"], default["own"]) == (
         *("own", "at_once", None),
@@ -105,7 +105,7 @@ async def test_an_invoice_waits_is_approved_and_voided(system: System, perdure: 
     assert [interval["fate"] for interval in explained["intervals"]] == ["written_off"]
 
 
-async def test_a_brake_is_shown_by_the_dry_run_refused_a_retry_and_approved(
+async def test_a_limit_is_shown_by_the_dry_run_refused_a_retry_and_approved(
     system: System, perdure: Perdure, team: str
 ) -> None:
     await perdure("accounts", "policy", team, "--limit-amount", "8.63")

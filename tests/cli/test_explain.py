@@ -92,7 +92,7 @@ def _is_the_whole_of_the_invoice(document: dict[str, Any], key: str, team: str) 
     )
 
 
-async def test_what_a_dead_invoice_had_is_still_told(system: System, perdure: Perdure, key: str) -> None:
+async def test_what_a_dead_invoice_had_is_still_reported(system: System, perdure: Perdure, key: str) -> None:
     await move_invoice(system.db, key, InvoiceState.VOIDED, at("2022-06-03"))
     ran, words, instance = await asyncio.gather(
         perdure("explain", "--invoice", key, "--json"),
@@ -107,7 +107,7 @@ async def test_what_a_dead_invoice_had_is_still_told(system: System, perdure: Pe
     assert unbilled["why"] == "Covered by a subscription, and on no invoice. The next run bills it."
 
 
-async def test_an_invoice_whose_claims_went_astray_is_told_of(system: System, perdure: Perdure, key: str) -> None:
+async def test_an_invoice_whose_claims_went_astray_is_reported(system: System, perdure: Perdure, key: str) -> None:
     system.audited = False
     async with system.db.transaction() as connection:
         await connection.execute(

@@ -29,7 +29,7 @@ from tests.support.system import RATES, at
 KEY = "2022-05/team:a/period"
 
 
-class Books:
+class BilledMonth:
     """One invoice of two instances with its published report."""
 
     def __init__(self, db: Database, store: ReportStore, folder: Path) -> None:
@@ -74,9 +74,9 @@ class Books:
 
 
 @pytest.fixture
-async def books(db: Database, database_url: str, report_store_url: str, perdure: Perdure) -> Books:
+async def books(db: Database, database_url: str, report_store_url: str, perdure: Perdure) -> BilledMonth:
     perdure.settings |= {"DATABASE_URL": database_url, "REPORT_STORE_URL": report_store_url}
-    made = Books(db, ReportStore(report_store_url), Path(report_store_url.removeprefix("file://")))
+    made = BilledMonth(db, ReportStore(report_store_url), Path(report_store_url.removeprefix("file://")))
     await made.make()
     return made
 
@@ -85,7 +85,7 @@ async def books(db: Database, database_url: str, report_store_url: str, perdure:
     ("harm", "voided"), [("missing", False), ("cut", False), ("changed", False), ("missing", True)]
 )
 async def test_a_lost_or_damaged_report_is_the_same_to_the_byte(
-    perdure: Perdure, books: Books, harm: str, voided: bool
+    perdure: Perdure, books: BilledMonth, harm: str, voided: bool
 ) -> None:
     if voided:
         await books.void()
@@ -104,7 +104,7 @@ async def test_a_lost_or_damaged_report_is_the_same_to_the_byte(
     assert "is whole: nothing to do" in (await perdure("report", "rebuild", books.report_id)).out
 
 
-async def test_what_a_claimed_instance_is_cannot_change_under_its_report(perdure: Perdure, books: Books) -> None:
+async def test_what_a_claimed_instance_is_cannot_change_under_its_report(perdure: Perdure, books: BilledMonth) -> None:
     assert not await books.instance("i-1", "2022-05-03", "another")
     assert await books.instance("i-1", "2022-05-02")  # its times may: the claims stay
     books.path.unlink()
@@ -112,7 +112,7 @@ async def test_what_a_claimed_instance_is_cannot_change_under_its_report(perdure
     assert books.path.read_bytes() == books.whole
 
 
-async def test_what_has_changed_since_is_told_and_nothing_is_stored(perdure: Perdure, books: Books) -> None:
+async def test_what_has_changed_since_is_reported_and_nothing_is_stored(perdure: Perdure, books: BilledMonth) -> None:
     await books.void()
     assert await books.instance("i-1", "2022-05-03", "another")
     books.path.unlink()
@@ -130,13 +130,13 @@ async def test_what_has_changed_since_is_told_and_nothing_is_stored(perdure: Per
     assert "those of line 1 come to 259200000000 microseconds, the line says 388799999999" in gone.err
 
 
-async def test_a_report_of_no_invoice_and_wrong_use(perdure: Perdure, books: Books) -> None:
+async def test_a_report_of_no_invoice_and_wrong_use(perdure: Perdure, books: BilledMonth) -> None:
     other = books.report_id.replace(books.report_id[-70:-60], "0" * 10)
     assert f"no invoice has the report {other}" in (await perdure("report", "rebuild", other)).error
     assert "name one REPORT_ID, or give --all-missing" in (await perdure("report", "rebuild")).error
 
 
-async def test_the_store_takes_nothing_under_another_contents_name(books: Books) -> None:
+async def test_the_store_takes_nothing_under_another_contents_name(books: BilledMonth) -> None:
     record = await invoices.load_invoice(books.db, KEY)
     assert record is not None
     books.path.unlink()

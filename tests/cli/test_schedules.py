@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from temporalio.client import Client
 
 from tests.cli.conftest import Perdure
-from tests.support.system import new_namespace
+from tests.support.namespaces import new_namespace
 
 
 async def test_the_monthly_schedule(perdure: Perdure, temporal_client: Client) -> None:

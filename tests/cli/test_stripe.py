@@ -9,7 +9,7 @@ import stripe
 
 from activities.stripe.client import close_stripe_client, make_stripe_client
 from billing.errors import InputError
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from reconciliation.event_routing import ENABLED_EVENTS
 from starter.cli.stripe.commands import check_url
 from tests.cli.conftest import Perdure
@@ -18,7 +18,7 @@ COMMAND = ("stripe", "register-webhook", "--url")
 URL = "https://billing.example.com/stripe/webhook"
 
 
-async def registered(emulator: StripeEmulator) -> list[str]:
+async def registered(emulator: EmulatorServer) -> list[str]:
     client = make_stripe_client(emulator.api_key, emulator.url)
     try:
         return [found.id for found in (await client.v1.webhook_endpoints.list_async()).data if found.url == URL]
@@ -26,8 +26,8 @@ async def registered(emulator: StripeEmulator) -> list[str]:
         await close_stripe_client(client)
 
 
-async def test_the_webhook_is_registered_once_and_its_secret_told_once(
-    perdure: Perdure, stripe_emulator: StripeEmulator
+async def test_the_webhook_is_registered_once_and_its_secret_shown_once(
+    perdure: Perdure, stripe_emulator: EmulatorServer
 ) -> None:
     perdure.settings |= {"STRIPE_API_KEY": stripe_emulator.api_key, "STRIPE_API_BASE": stripe_emulator.url}
     made = (await perdure(*COMMAND, URL, "--json")).document
@@ -51,7 +51,7 @@ async def test_the_webhook_is_registered_once_and_its_secret_told_once(
 
 
 async def test_what_cannot_be_registered_is_refused_in_a_line(
-    perdure: Perdure, stripe_emulator: StripeEmulator
+    perdure: Perdure, stripe_emulator: EmulatorServer
 ) -> None:
     perdure.settings["STRIPE_API_BASE"] = stripe_emulator.url
     no_key, bad_key, plain, unreachable = await asyncio.gather(

@@ -10,7 +10,7 @@ import pytest
 from campaigns.crash import campaign
 from campaigns.crash.books import differences
 from campaigns.crash.campaign import Recording
-from campaigns.crash.stage import Ground, Outcome
+from campaigns.crash.stage import Ground, Played
 
 pytestmark = pytest.mark.waits
 
@@ -29,16 +29,16 @@ async def test_killed_before_and_after_a_write_of_each_step_all_comes_to_the_sam
     assert killed == {(step, side) for step in recording.writing for side in ("before", "after")}
 
 
-def test_what_is_forgotten_or_wrongly_named_is_told(recording: Recording) -> None:
+def test_what_is_forgotten_or_wrongly_named_is_reported(recording: Recording) -> None:
     """An activity that no scenario reaches, one that is taken for reading only, one that is gone."""
-    run = Outcome([], ["load_invoice#1/postgres.1/before"], {}, [], {"load_invoice"}, {"load_invoice", "new"})
+    run = Played([], ["load_invoice#1/postgres.1/before"], {}, [], {"load_invoice"}, {"load_invoice", "new"})
     told = Recording({"some": run}).problems()
     assert "load_invoice is taken for reading only, and writes" in told
     assert "new is seen writing in no scenario" in told
     assert "retrieve_dispute is no activity any more" in told
 
 
-def test_a_difference_is_told(recording: Recording) -> None:
+def test_a_difference_is_reported(recording: Recording) -> None:
     books = recording.runs["imported"].books
     assert all(books[part] for part in ("postgres claim", "postgres invoice_line", "reports", "stripe invoices"))
     other = {**books, "stripe invoices": [*books["stripe invoices"], books["stripe invoices"][0]]}

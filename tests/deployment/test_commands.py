@@ -167,7 +167,7 @@ def connections(pid: int, database_url: str) -> list[int]:
 
 
 @pytest.mark.parametrize("service", SERVES)
-async def test_it_serves_until_it_is_told_to_stop(containers: Containers, service: str) -> None:
+async def test_it_serves_until_it_is_asked_to_stop(containers: Containers, service: str) -> None:
     status, _, err = await run(*PERDURE, *COMMANDS["migrate"], env=containers.environment("migrate"))
     assert status == 0, err
     environment = containers.environment(service)

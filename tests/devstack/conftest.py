@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.system import GIVE_UP_SECONDS
+from tests.support.until import GIVE_UP_SECONDS
 
 NUMBERS = itertools.count()
 ROOT = Path(__file__).parents[2]

@@ -44,7 +44,7 @@ def test_it_changes_nothing_as_it_is_and_loads_when_uncommented(
     assert [secret.get_secret_value() for secret in loaded.stripe_webhook_secret] == ["whsec_..."]
 
 
-def test_a_process_may_be_told_to_ignore_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_may_be_configured_to_ignore_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("DATABASE_URL=postgresql://x\nTEMPORAL_ADDRESS=there:1\n")
     assert settings.load().database_url is None

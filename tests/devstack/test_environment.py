@@ -19,7 +19,7 @@ from devstack.home import Home
 from settings import Settings
 
 
-def test_billing_settings_that_were_set_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_billing_settings_that_were_set_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PERDURE_ENVIRONMENT_ONLY", raising=False)
     for name in BILLING:

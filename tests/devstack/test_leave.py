@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.devstack.conftest import ROOT
-from tests.support.system import GIVE_UP_SECONDS
+from tests.support.until import GIVE_UP_SECONDS
 
 pytestmark = pytest.mark.waits
 
@@ -51,7 +51,7 @@ def test_the_status_is_kept(tmp_path: Path, arguments: list[str], test: str, sta
     assert "Aborted" not in done.stderr
 
 
-def test_a_wrong_argument_is_still_told(tmp_path: Path) -> None:
+def test_a_wrong_argument_is_still_reported(tmp_path: Path) -> None:
     done = _pytest(tmp_path, TEST, ["no-such-file.py"])
     assert done.returncode == 4
     assert "not found: no-such-file.py" in done.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from devstack import ports
 from devstack.errors import PortTakenError, StackError
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from devstack.servers.postgres import Postgres
 from devstack.servers.temporal import TemporalServer, temporal_ports
 from devstack.servers.unprivileged import data_folder, drop_user
@@ -60,7 +60,7 @@ def test_a_port_taken_on_all_addresses_is_not_free() -> None:
         assert not ports.is_free(server.getsockname()[1])
 
 
-def test_no_port_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_port_at_all_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports, "is_free", lambda _port: False)
     with pytest.raises(StackError, match="no free port"):
         ports.reserve(8233)
@@ -68,7 +68,7 @@ def test_no_port_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         ports.listen(ports.HOST, 8233)
 
 
-def test_an_address_of_another_machine_is_told() -> None:
+def test_an_address_of_another_machine_is_reported() -> None:
     with pytest.raises(StackError, match=r"cannot listen on 192\.0\.2\.1:\d+: "):
         ports.listen("192.0.2.1")
 
@@ -83,7 +83,7 @@ def postgres(folder: Path, port: int) -> Made:
 
 
 def emulator(folder: Path, port: int) -> Made:
-    return StripeEmulator(folder / "stripe", port, folder / "log", "sk_test_1"), port
+    return EmulatorServer(folder / "stripe", port, folder / "log", "sk_test_1"), port
 
 
 def temporal(folder: Path, port: int, which: str = "grpc") -> Made:
@@ -115,7 +115,7 @@ async def test_a_port_that_is_taken_in_between_is_replaced(make: Callable[[Path,
             await server.stop()
 
 
-async def test_ports_that_are_always_taken_are_told(home: Path) -> None:
+async def test_ports_that_are_always_taken_are_reported(home: Path) -> None:
     with contextlib.ExitStack() as others:
 
         def always_taken(port: int) -> ports.Server:

@@ -17,7 +17,7 @@ from devstack import ports
 from devstack.errors import StackError
 from devstack.processes import Child
 from tests.devstack.conftest import wait_until
-from tests.support.system import GIVE_UP_SECONDS
+from tests.support.until import GIVE_UP_SECONDS
 
 pytestmark = pytest.mark.waits
 
@@ -71,7 +71,7 @@ async def test_one_that_is_never_ready_is_ended(tmp_path: Path) -> None:
     assert not child.running
 
 
-async def test_a_missing_program_is_told(tmp_path: Path) -> None:
+async def test_a_missing_program_is_reported(tmp_path: Path) -> None:
     child = Child("the thing", ["/nowhere/program"], tmp_path / "log")
     child.start()
     with pytest.raises(StackError, match="cannot run /nowhere/program"):

@@ -22,7 +22,7 @@ from devstack.home import Home
 from devstack.servers.emulator import EVENTS
 from reconciliation.event_routing import ENABLED_EVENTS
 from tests.devstack.conftest import Up, wait_until
-from tests.support.system import GIVE_UP_SECONDS
+from tests.support.until import GIVE_UP_SECONDS
 
 pytestmark = pytest.mark.waits
 

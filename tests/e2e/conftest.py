@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from storage.postgres.upgrade import upgrade
 from tests.stripe_emulator.specification import specification
 from tests.support.databases import FreshDatabase
@@ -63,7 +63,7 @@ def misfits(sent: list[dict[str, Any]]) -> list[str]:
 async def system(
     temporal_client: Client,
     fresh_database: FreshDatabase,
-    stripe_emulator: StripeEmulator,
+    stripe_emulator: EmulatorServer,
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[System]:

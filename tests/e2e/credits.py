@@ -11,13 +11,14 @@ from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrde
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.credit_notes import CreditNoteOutcome, CreditNoteRef
+from contracts.messages.credit_notes import CreditNoteRef, CreditNoteResult
 from contracts.names import BILLING_QUEUE, Workflows
 from storage.invoices import credit_notes as store
 from storage.invoices.credit_notes import CreditNoteRecord
 from tests.support.months import MAY
 from tests.support.rest import unheard
-from tests.support.system import GIVE_UP_SECONDS, System, until
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS, until
 
 S = CreditNoteState
 
@@ -57,7 +58,7 @@ async def start(system: System, note: CreditNoteRecord) -> Any:
         id=workflow_ids.credit_note(note.key),
         task_queue=BILLING_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        result_type=CreditNoteOutcome,
+        result_type=CreditNoteResult,
     )
 
 

@@ -16,7 +16,8 @@ from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvo
 from contracts.names import Updates
 from temporal.decisions import decide
 from tests.support.months import MAY
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS, one_day
 
 

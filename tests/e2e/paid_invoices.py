@@ -6,7 +6,8 @@ from billing.invoice.states import InvoiceState
 from storage.invoices import disputes
 from storage.invoices.disputes import DisputeRecord
 from tests.e2e.subscribers import Subscribers
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 
 KEY = "2022-05/team:disputed/period"
 

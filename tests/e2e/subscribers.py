@@ -18,7 +18,8 @@ from contracts import workflow_ids
 from storage.accounts import accounts, policies
 from storage.accounts.accounts import AccountRecord
 from tests.support.rest import until_rested
-from tests.support.system import System, at, until
+from tests.support.system import System, at
+from tests.support.until import until
 
 FEE = 900
 """What a subscription costs a month, in cents."""

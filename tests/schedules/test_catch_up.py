@@ -17,7 +17,7 @@ from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, Workflows
 from temporal import schedules
 from temporal.schedules import set_catch_up_schedule
-from tests.support.system import until
+from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 

@@ -27,7 +27,7 @@ from contracts import search_attributes
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from temporal import schedules
 from temporal.schedules import fires_at, set_schedule
-from tests.support.system import GIVE_UP_SECONDS, until
+from tests.support.until import GIVE_UP_SECONDS, until
 
 pytestmark = pytest.mark.waits
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.system import until
+from tests.support.until import until
 
 PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
 

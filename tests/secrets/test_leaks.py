@@ -12,16 +12,16 @@ from pydantic import SecretStr
 from temporalio.client import Client
 
 from devstack import ports
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from settings import load
 from storage.postgres.roles import BILLING, OPERATOR
 from storage.postgres.upgrade import upgrade
 from temporal.payload_codec import data_converter
 from tests.secrets.canaries import Canaries
-from tests.secrets.the_run import BAD, GOOD, Run
+from tests.secrets.the_run import BAD, GOOD, WatchedRun
 from tests.storage import s3
 from tests.support.databases import FreshDatabase
-from tests.support.system import new_namespace
+from tests.support.namespaces import new_namespace
 
 pytestmark = pytest.mark.waits
 
@@ -49,7 +49,7 @@ async def run(
     module_database: FreshDatabase,
     scratch: Path,
     tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Run]:
+) -> AsyncIterator[WatchedRun]:
     folder = tmp_path_factory.mktemp("secrets")
     url = await module_database(upgrade)
     converter = data_converter(load(payload_keys=SecretStr(f"of-the-run:{PLANTED.secrets['payload_key']}")))
@@ -57,11 +57,11 @@ async def run(
     key = PLANTED.secrets["stripe_api_key"]
     # It takes this key alone, so that another one is refused.
     stripe, log, its_key = folder / "stripe", folder / "emulator.log", ("--api-key", key)
-    emulator = await ports.start_on_a_port(lambda port: StripeEmulator(stripe, port, log, key, extra=its_key))
+    emulator = await ports.start_on_a_port(lambda port: EmulatorServer(stripe, port, log, key, extra=its_key))
     bucket = s3.Bucket()
     try:
         async with s3.serve(bucket) as endpoint:
-            made = Run(client, url, emulator, folder, PLANTED)
+            made = WatchedRun(client, url, emulator, folder, PLANTED)
             try:
                 await made.go(_store_at(endpoint))
             finally:
@@ -80,7 +80,7 @@ async def run(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_it_is_found_nowhere(run: Run, kind: str) -> None:
+async def test_it_is_found_nowhere(run: WatchedRun, kind: str) -> None:
     found = {
         source: text[max(0, text.find(form) - 200) : text.find(form) + 100]
         for source, text in run.evidence.items()
@@ -90,7 +90,7 @@ async def test_it_is_found_nowhere(run: Run, kind: str) -> None:
     assert sorted(found) == [], found
 
 
-async def test_reports_name_workspaces_and_nobody_who_owns_them(run: Run) -> None:
+async def test_reports_name_workspaces_and_nobody_who_owns_them(run: WatchedRun) -> None:
     texts = [gzip.decompress(body).decode() for key, body in run.reports.items() if key.endswith(".jsonl.gz")]
     assert any(PLANTED.on_reports["workspace_id"] in text for text in texts)
     for kind in {*PLANTED.secrets, *PLANTED.personal}:
@@ -113,6 +113,6 @@ SAYS = {
 
 
 @pytest.mark.parametrize("source", SAYS)
-async def test_there_was_something_to_search(run: Run, source: str) -> None:
+async def test_there_was_something_to_search(run: WatchedRun, source: str) -> None:
     text = "\n".join(text for name, text in run.evidence.items() if name.startswith(source))
     assert [word for word in SAYS[source] if word not in text] == []

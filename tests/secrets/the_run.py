@@ -16,14 +16,15 @@ from temporalio.client import Client
 from activities.stripe.client import close_stripe_client, make_stripe_client
 from contracts.names import Activities
 from devstack import ports
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from reconciliation.event_routing import ENABLED_EVENTS
 from storage.postgres.roles import BILLING, OPERATOR
 from tests.secrets.canaries import Canaries
 from tests.secrets.deployment import Deployment
 from tests.secrets.evidence import of_temporal
 from tests.support.months import JUNE, MAY
-from tests.support.system import RATES, until
+from tests.support.system import RATES
+from tests.support.until import until
 
 GOOD, BAD = f"{MAY}/team:good/period", f"{MAY}/team:bad/period"
 
@@ -33,11 +34,11 @@ def url_as(url: str, user: str, password: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{user}:{password}@{parts.netloc.rpartition('@')[2]}"))
 
 
-class Run:
+class WatchedRun:
     """Its parts, and its steps in order; `evidence` is what is searched afterwards, by its source."""
 
     def __init__(
-        self, client: Client, owner_url: str, emulator: StripeEmulator, folder: Path, planted: Canaries
+        self, client: Client, owner_url: str, emulator: EmulatorServer, folder: Path, planted: Canaries
     ) -> None:
         self.client, self.owner_url, self.emulator, self.planted = client, owner_url, emulator, planted
         self.evidence: dict[str, str] = {}

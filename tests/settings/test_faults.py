@@ -68,7 +68,7 @@ def test_wherever_it_comes_from(env: dict[str, str], stack_file: Path, tmp_path:
     assert _refusal().startswith("PAGE_SIZE: ")
 
 
-def test_all_faults_are_told_at_once(env: dict[str, str]) -> None:
+def test_all_faults_are_reported_at_once(env: dict[str, str]) -> None:
     env.update(PAGE_SIZE="x", WEBHOOK_PORT="y")
     assert [part.split(":")[0] for part in _refusal().split("; ")] == ["PAGE_SIZE", "WEBHOOK_PORT"]
 

@@ -90,7 +90,7 @@ async def test_what_it_cannot_open_stays_and_the_rest_is_shown(server: Running) 
     assert (await server("decode", [*sealed, *other, PLAIN])).payloads == [PLAIN, *other, PLAIN]
 
 
-async def test_a_browser_is_told_what_the_ui_may_send(server: Running) -> None:
+async def test_a_browser_learns_what_the_ui_may_send(server: Running) -> None:
     preflight = await server(
         "decode", None, "OPTIONS", Origin="https://ui.example", Access_Control_Request_Method="POST"
     )

@@ -68,7 +68,7 @@ def test_csv_as_spreadsheets_save_it(read: Any, content: bytes) -> None:
     assert read("a.CSV", content) == [(2, {"id": "1", "note": "ä"})]
 
 
-def test_bad_csv_rows_are_told_and_the_others_read(read: Any) -> None:
+def test_bad_csv_rows_are_reported_and_the_others_read(read: Any) -> None:
     rows = read("a.csv", b'id,note\n1\n2,b,c\n3,\xff\n4,"d"x\n5,e\n')
     assert [row if isinstance(row, tuple) else (row.line, row.reason) for row in rows] == [
         (2, "has 1 fields; the header has 2 columns"),
@@ -151,7 +151,7 @@ def test_json_lines(read: Any, name: str) -> None:
     assert rows == [(1, {"id": "1", "n": None}), (3, {"id": 2}), (4, {"id": "ä"})]
 
 
-def test_bad_json_lines_are_told_and_the_others_read(read: Any) -> None:
+def test_bad_json_lines_are_reported_and_the_others_read(read: Any) -> None:
     lines = [b'{"id":"1"', b"[1]", b"3", b'{"id":"\xff"}', b"[" * 100_000, b'{"a":' + b"9" * 5000 + b"}"]
     lines += [b'"' + b"a" * (2**20 + 10) + b'"', b'{"id":"8"}']
     rows = read("a.jsonl", b"\n".join(lines))

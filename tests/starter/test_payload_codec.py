@@ -132,7 +132,7 @@ KEY = base64.b64encode(b"c" * 32).decode()
         (",", "holds no key"),
     ],
 )
-def test_malformed_keys_are_told_by_number_and_never_shown(text: str, says: str) -> None:
+def test_malformed_keys_are_reported_by_number_and_never_shown(text: str, says: str) -> None:
     with pytest.raises(SettingsError, match=says) as told:
         parse_keys(text)
     assert KEY[:20] not in str(told.value)

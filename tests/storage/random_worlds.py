@@ -8,11 +8,11 @@ from typing import Any
 from billing.invoice.key import InvoiceReason
 from storage.claims.claims import ClaimScope
 from storage.postgres.database import Database
-from tests.storage.reference import JUNE, LAST, MAY, World
+from tests.storage.reference import JUNE, LAST, MAY, ReferenceWorld
 from tests.storage.usage import add_account, add_instances, execute, instance
 
 
-async def store_accounts(db: Database, world: World) -> None:
+async def store_accounts(db: Database, world: ReferenceWorld) -> None:
     for account in world.accounts:
         await add_account(
             db,
@@ -25,7 +25,7 @@ async def store_accounts(db: Database, world: World) -> None:
             await execute(db, "DELETE FROM subscription WHERE attribution_id = :id", id=account.attribution_id)
 
 
-async def import_instances(db: Database, world: World, count: int) -> None:
+async def import_instances(db: Database, world: ReferenceWorld, count: int) -> None:
     rows = [
         instance(
             each.id,
@@ -41,7 +41,7 @@ async def import_instances(db: Database, world: World, count: int) -> None:
     await add_instances(db, *rows)
 
 
-def random_scope(world: World, number: int, bill_after: datetime | None) -> ClaimScope:
+def random_scope(world: ReferenceWorld, number: int, bill_after: datetime | None) -> ClaimScope:
     common: dict[str, Any] = {"bill_after": bill_after}
     chosen = world.rng.choice(["may", "june", "cancellation", "cancellation"])
     if chosen == "cancellation":

@@ -19,7 +19,7 @@ MINOR_UNITS = {"usd": 100, "jpy": 1, "kwd": 1000}
 
 
 @dataclass
-class Account:
+class ReferenceAccount:
     attribution_id: str
     currency: str
     bill_after: datetime | None
@@ -27,7 +27,7 @@ class Account:
 
 
 @dataclass
-class Instance:
+class ReferenceInstance:
     id: str
     attribution_id: str
     workspace_class: str | None
@@ -37,18 +37,18 @@ class Instance:
 
 
 @dataclass
-class World:
+class ReferenceWorld:
     """Random accounts, instances and rates, and the claims that were made, by (instance, cell)."""
 
     rng: random.Random
     edges: list[datetime]
-    accounts: list[Account] = field(default_factory=list)
-    instances: list[Instance] = field(default_factory=list)
+    accounts: list[ReferenceAccount] = field(default_factory=list)
+    instances: list[ReferenceInstance] = field(default_factory=list)
     rates: list[dict[str, Any]] = field(default_factory=list)
     claims: dict[tuple[str, int], str] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, seed: int) -> World:
+    def make(cls, seed: int) -> ReferenceWorld:
         rng = random.Random(seed)
         span = (LAST - FIRST) // US
         edges = {FIRST + rng.randrange(span) * US for _ in range(14)} | {FIRST, MAY, JUNE, LAST}
@@ -58,7 +58,7 @@ class World:
         world.rates = world._rates()
         return world
 
-    def _account(self, attribution_id: str) -> Account:
+    def _account(self, attribution_id: str) -> ReferenceAccount:
         bounds = sorted(self.rng.sample(self.edges, 6))
         windows: list[tuple[datetime, datetime | None]] = [
             (start, end) for start, end in zip(bounds[::2], bounds[1::2], strict=True) if self.rng.random() < 0.8
@@ -66,7 +66,7 @@ class World:
         if windows and self.rng.random() < 0.5:
             windows[-1] = (windows[-1][0], None)
         bill_after = self.rng.choice([None, None, self.rng.choice(self.edges)])
-        return Account(attribution_id, self.rng.choice(list(MINOR_UNITS)), bill_after, windows)
+        return ReferenceAccount(attribution_id, self.rng.choice(list(MINOR_UNITS)), bill_after, windows)
 
     def _rates(self) -> list[dict[str, Any]]:
         starts = sorted(self.rng.sample(self.edges, 2))
@@ -84,15 +84,15 @@ class World:
     def _number(self) -> str:
         return f"0.{self.rng.randrange(1, 10**8):09d}"
 
-    def add_instances(self, count: int) -> list[Instance]:
+    def add_instances(self, count: int) -> list[ReferenceInstance]:
         """More instances of the accounts."""
         added = [self._instance(f"i{len(self.instances) + n:03d}") for n in range(count)]
         self.instances += added
         return added
 
-    def _instance(self, instance_id: str) -> Instance:
+    def _instance(self, instance_id: str) -> ReferenceInstance:
         start, end = sorted(self.rng.choices(self.edges, k=2))
-        return Instance(
+        return ReferenceInstance(
             id=instance_id,
             attribution_id=self.rng.choice(self.accounts).attribution_id,
             workspace_class=self.rng.choice(["default", "xl", "gpu", None]),
@@ -112,14 +112,14 @@ class World:
             if (start is None or edge >= start) and (end is None or edge < end)
         }
 
-    def covered(self, account: Account) -> set[int]:
+    def covered(self, account: ReferenceAccount) -> set[int]:
         """The cells in the account's windows."""
         return set[int]().union(*(self.cells(start, end) for start, end in account.windows))
 
-    def floor_of(self, account: Account, bill_after: datetime | None) -> datetime | None:
+    def floor_of(self, account: ReferenceAccount, bill_after: datetime | None) -> datetime | None:
         return max((bound for bound in (account.bill_after, bill_after) if bound), default=None)
 
-    def billable(self, instance: Instance, cutoff: datetime, bill_after: datetime | None) -> set[int]:
+    def billable(self, instance: ReferenceInstance, cutoff: datetime, bill_after: datetime | None) -> set[int]:
         """Section 3, cell by cell, of usage for which there is a rate."""
         account = next(a for a in self.accounts if a.attribution_id == instance.attribution_id)
         if instance.creation_time is None:

@@ -149,7 +149,7 @@ async def test_the_currency_is_fixed_while_invoices_are_open(db: Database) -> No
     assert await upsert_accounts(db, [row(2)]) == []
 
 
-async def test_a_wrong_customer_is_mended_until_stripe_has_the_invoice(db: Database) -> None:
+async def test_a_wrong_customer_is_fixed_until_stripe_has_the_invoice(db: Database) -> None:
     await add_account(db, customer="cus_1")
     await add_instances(db, instance("i", may(2), may(3)))
     (key,) = (await claim_page(db, scope(), card())).keys

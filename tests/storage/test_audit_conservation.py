@@ -22,7 +22,7 @@ from storage.invoices.invoices import block_invoice, move_invoice
 from storage.postgres.database import Database
 from tests.storage.audits import BILLED, CARD, A, audit, billed_world, move, told
 from tests.storage.random_worlds import import_instances, random_scope, store_accounts
-from tests.storage.reference import LAST, MAY, World
+from tests.storage.reference import LAST, MAY, ReferenceWorld
 from tests.storage.usage import (
     HOUR_US,
     add_account,
@@ -183,7 +183,9 @@ async def test_a_dead_invoice_charges_nobody(db: Database) -> None:
     assert record.figures["written_off_us"] == record.figures["runtime_us"] == 2.5 * DAY_US
 
 
-def _expected(world: World, bill_after: datetime | None, start: datetime | None, end: datetime) -> dict[str, int]:
+def _expected(
+    world: ReferenceWorld, bill_after: datetime | None, start: datetime | None, end: datetime
+) -> dict[str, int]:
     """Microseconds by figure, cell by cell."""
     sums = dict.fromkeys(("runtime_us", "open_us", "unbilled_us", "uncovered_us", "before_bill_after_us"), 0)
     sums |= {"before_first_rate_us": 0, "no_creation_time_us": 0}
@@ -210,7 +212,7 @@ def _expected(world: World, bill_after: datetime | None, start: datetime | None,
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_random_worlds_add_up_as_plain_arithmetic_has_it(db: Database, seed: int) -> None:
-    world = World.make(seed)
+    world = ReferenceWorld.make(seed)
     bill_after = world.rng.choice([None, world.rng.choice(world.edges)])
     card = parse_rate_card({"version": world.rates})
     await store_accounts(db, world)
@@ -232,6 +234,6 @@ async def test_random_worlds_add_up_as_plain_arithmetic_has_it(db: Database, see
             assert (await audit(db, check, **given))[1] == []
 
 
-async def _claims(db: Database, world: World) -> dict[tuple[str, int], str]:
+async def _claims(db: Database, world: ReferenceWorld) -> dict[tuple[str, int], str]:
     rows = await fetch(db, "SELECT instance_id, lower(during) AS since, upper(during) AS until FROM claim")
     return {(row.instance_id, cell): "" for row in rows for cell in world.cells(row.since, row.until)}

@@ -85,7 +85,7 @@ async def test_what_waits(db: Database, sql: str, expected: list[Told]) -> None:
          [{"period": "2022-05"}, {"attribution_id": "team:a"}]),
     ],
 )  # fmt: skip
-async def test_what_waits_beside_invoices(db: Database, sql: str, kind: str, unseen: list[dict[str, Any]]) -> None:
+async def test_what_waits_besides_invoices(db: Database, sql: str, kind: str, unseen: list[dict[str, Any]]) -> None:
     await execute(db, sql)
     assert told((await audit(db, S))[1]) == [(kind, "", "")]
     for scope_of in unseen:
@@ -107,7 +107,7 @@ async def _late(db: Database, name: str = "a", **more: Any) -> None:
 UNBILLED = [("unbilled_usage", "late-a", "")]
 
 
-async def test_late_usage_is_told_once_a_later_run_has_left_it(db: Database) -> None:
+async def test_late_usage_is_reported_once_a_later_run_has_left_it(db: Database) -> None:
     await billed_world(db)
     await _settle(db, "2022-05", may(33))
     await _late(db)
@@ -125,7 +125,7 @@ async def test_late_usage_is_told_once_a_later_run_has_left_it(db: Database) -> 
     assert [each.kind for each in (await audit(db, S, now=may(70)))[1]] == []
 
 
-async def test_usage_of_an_account_without_an_invoice_is_told_after_its_own_months_run(db: Database) -> None:
+async def test_usage_of_an_account_without_an_invoice_is_reported_after_its_own_months_run(db: Database) -> None:
     await billed_world(db)
     await add_account(db, "team:c")
     await _late(db, "c")

@@ -9,7 +9,7 @@ import pytest
 
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
-from storage.claims.claims import Outcome, claim_page, preview_page
+from storage.claims.claims import Verdict, claim_page, preview_page
 from storage.invoices.invoices import load_invoice, move_invoice
 from storage.postgres.database import Database
 from tests.storage.usage import (
@@ -138,15 +138,15 @@ async def test_one_account_that_cannot_be_priced_stops_no_other(db: Database) ->
     for name in "abc":
         await add_instances(db, instance(name, may(2), may(3), attribution_id=f"team:{name}"))
     previews = await preview_page(db, scope(), card())
-    assert [each.outcome for each in previews] == [Outcome.BLOCKED, Outcome.INVOICE, Outcome.INVOICE]
+    assert [each.verdict for each in previews] == [Verdict.BLOCKED, Verdict.INVOICE, Verdict.INVOICE]
     assert "price_per_credit in eur" in previews[0].reason
-    assert (previews[0].draft.lines, previews[0].duration_us) == ((), 24 * HOUR_US)
+    assert (previews[0].priced.lines, previews[0].duration_us) == ((), 24 * HOUR_US)
     assert await claimed(db) == []
     result = await claim_page(db, scope(), card())
     assert result.blocked == 1
     assert result.amounts == {"usd": DAY, "jpy": DAY}
-    ((account, outcome, reason),) = await fetch(db, "SELECT attribution_id, outcome, reason FROM account_outcome")
-    assert (account, outcome, reason) == ("team:a", "blocked", previews[0].reason)
+    ((account, verdict, reason),) = await fetch(db, "SELECT attribution_id, outcome, reason FROM account_outcome")
+    assert (account, verdict, reason) == ("team:a", "blocked", previews[0].reason)
     fixed = card(price_per_credit={"usd": "0.01", "jpy": "1", "eur": "0.01"})
     assert (await claim_page(db, scope(), fixed)).keys == ("2022-05/team:a/period",)
 
@@ -219,9 +219,9 @@ async def test_a_preview_agrees_with_the_claim_and_changes_nothing(db: Database)
     (key,) = (await claim_page(db, running, card())).keys
     record = await load_invoice(db, key)
     assert record is not None
-    assert tuple(line.rated for line in record.lines) == before[0].draft.lines
-    assert tuple(line.carried_us for line in record.lines) == before[0].draft.carried_us
-    assert (record.key, record.amount) == (before[0].draft.key, before[0].draft.amount)
+    assert tuple(line.rated for line in record.lines) == before[0].priced.lines
+    assert tuple(line.carried_us for line in record.lines) == before[0].priced.carried_us
+    assert (record.key, record.amount) == (before[0].priced.key, before[0].priced.amount)
     assert await preview_page(db, running, card()) == []
 
 

@@ -49,7 +49,7 @@ async def test_late_usage_is_carried_into_the_next_period(db: Database) -> None:
     await add_instances(db, instance("late", may(3), may(4)), instance("own", may(40), may(41)))
     (preview,) = await preview_page(db, june(), card())
     assert (preview.duration_us, preview.carried_us) == (3 * 24 * HOUR_US, 24 * HOUR_US)
-    assert (preview.draft.amount, preview.carried_amount) == (3 * DAY, DAY)
+    assert (preview.priced.amount, preview.carried_amount) == (3 * DAY, DAY)
     (key,) = (await claim_page(db, june(), card())).keys
     record = await load_invoice(db, key)
     assert record is not None

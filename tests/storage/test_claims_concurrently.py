@@ -29,7 +29,7 @@ from tests.storage.usage import (
     may,
     scope,
 )
-from tests.support.system import until
+from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 

@@ -51,7 +51,7 @@ async def test_the_account_is_blocked_and_the_others_are_invoiced(db: Database) 
     )
 
 
-async def test_it_goes_on_once_the_conflict_is_mended(db: Database) -> None:
+async def test_it_goes_on_once_the_conflict_is_fixed(db: Database) -> None:
     await _use(db)
     assert (await claim_page(db, june(after="team:a"), card())).blocked == 1
     again = await claim_page(db, june(after="team:a"), card())

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from billing.assessment.assessment import Outcome
+from billing.assessment.assessment import Verdict
 from billing.invoice.key import InvoiceKey
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
@@ -17,14 +17,14 @@ from storage.invoices.invoices import list_invoices, load_invoice, move_invoice,
 from storage.periods.periods import excluded_instances
 from storage.postgres.database import Database
 from tests.storage.random_worlds import import_instances, random_scope, store_accounts
-from tests.storage.reference import JUNE, LAST, MAY, World
+from tests.storage.reference import JUNE, LAST, MAY, ReferenceWorld
 from tests.storage.usage import fetch
 
 Line = tuple[str, datetime, int, int, int]
 """workspace class, rate from, microseconds, those before the period, amount"""
 
 
-def _expected(world: World, scope: ClaimScope, attribution_id: str) -> tuple[list[Line], set[tuple[str, int]]]:
+def _expected(world: ReferenceWorld, scope: ClaimScope, attribution_id: str) -> tuple[list[Line], set[tuple[str, int]]]:
     """The lines of the account's invoice, and the (instance, cell)s that they bill."""
     account = next(a for a in world.accounts if a.attribution_id == attribution_id)
     sums: dict[tuple[str, datetime], list[int]] = defaultdict(lambda: [0, 0])
@@ -45,7 +45,7 @@ def _expected(world: World, scope: ClaimScope, attribution_id: str) -> tuple[lis
     return lines, taken
 
 
-async def _claim_and_compare(db: Database, world: World, scope: ClaimScope, card: RateCard) -> None:
+async def _claim_and_compare(db: Database, world: ReferenceWorld, scope: ClaimScope, card: RateCard) -> None:
     billed_before = {
         row.attribution_id
         for row in await fetch(
@@ -57,7 +57,7 @@ async def _claim_and_compare(db: Database, world: World, scope: ClaimScope, card
             subject=scope.subject,
         )
     }
-    previews = {each.draft.attribution_id: each for each in await preview_page(db, scope, card)}
+    previews = {each.priced.attribution_id: each for each in await preview_page(db, scope, card)}
     result = await claim_page(db, scope, card)
     made = {InvoiceKey.parse(key).attribution_id: key for key in result.keys}
     for account in world.accounts:
@@ -72,8 +72,8 @@ async def _claim_and_compare(db: Database, world: World, scope: ClaimScope, card
         assert (name in made) == wanted
         assert (name in previews) == bool(lines)
         if lines:
-            assert previews[name].outcome == (Outcome.INVOICE if wanted else Outcome.BELOW_MINIMUM)
-            assert previews[name].draft.amount == total
+            assert previews[name].verdict == (Verdict.INVOICE if wanted else Verdict.BELOW_MINIMUM)
+            assert previews[name].priced.amount == total
         if wanted:
             await _compare_invoice(db, made[name], lines, total)
             world.claims.update(dict.fromkeys(taken, made[name]))
@@ -97,7 +97,7 @@ async def _compare_invoice(db: Database, key: str, lines: list[Line], total: int
     assert [line.duration_us for line in sums] == [line[2] for line in lines]
 
 
-async def _compare_claims(db: Database, world: World) -> None:
+async def _compare_claims(db: Database, world: ReferenceWorld) -> None:
     found: dict[tuple[str, int], str] = {}
     for row in await fetch(
         db,
@@ -111,7 +111,7 @@ async def _compare_claims(db: Database, world: World) -> None:
     assert found == world.claims
 
 
-async def _compare_excluded(db: Database, world: World, bill_after: datetime | None, card: RateCard) -> None:
+async def _compare_excluded(db: Database, world: ReferenceWorld, bill_after: datetime | None, card: RateCard) -> None:
     rows = [row async for row in excluded_instances(db, start=MAY, end=JUNE, bill_after=bill_after, rate_card=card)]
     keys = [(row.instance_id, row.reason) for row in rows]
     assert keys == sorted(set(keys))
@@ -119,7 +119,7 @@ async def _compare_excluded(db: Database, world: World, bill_after: datetime | N
     assert found == world.excluded(bill_after)
 
 
-async def _void_one(db: Database, world: World) -> None:
+async def _void_one(db: Database, world: ReferenceWorld) -> None:
     live = [invoice.key for invoice in await list_invoices(db) if invoice.state is InvoiceState.CLAIMED]
     if live:
         key = world.rng.choice(live)
@@ -129,7 +129,7 @@ async def _void_one(db: Database, world: World) -> None:
 
 @pytest.mark.parametrize("seed", range(16))
 async def test_claims_are_what_the_reference_says(db: Database, seed: int) -> None:
-    world = World.make(seed)
+    world = ReferenceWorld.make(seed)
     bill_after = world.rng.choice([None, None, world.rng.choice(world.edges)])
     card = parse_rate_card({"version": world.rates})
     await store_accounts(db, world)

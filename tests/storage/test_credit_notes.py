@@ -8,7 +8,7 @@ from datetime import datetime
 import pytest
 
 from billing.errors import InputError, MismatchError
-from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo
+from billing.invoice.credit_notes import CreditDestination, CreditKind, CreditNoteState, CreditOrder
 from billing.invoice.key import CreditNoteKey
 from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
@@ -158,7 +158,7 @@ async def test_a_refused_one_is_blocked_and_goes_on_under_a_new_generation(db: D
 def of_stripe(
     stripe_id: str, amount: int = 100, key: str | None = None, voided_at: datetime | None = None, day: float = 33
 ) -> StripeCreditNote:
-    return StripeCreditNote(stripe_id, key, amount, SettleTo.BALANCE, "by hand", may(day), voided_at)
+    return StripeCreditNote(stripe_id, key, amount, CreditDestination.BALANCE, "by hand", may(day), voided_at)
 
 
 async def seen(db: Database) -> dict[str, tuple[str, str | None, int]]:
@@ -168,7 +168,7 @@ async def seen(db: Database) -> dict[str, tuple[str, str | None, int]]:
     }
 
 
-async def test_what_people_do_in_stripe_is_taken_over(db: Database, invoice: str) -> None:
+async def test_what_people_do_in_stripe_is_adopted(db: Database, invoice: str) -> None:
     ours = await credit(db, of_amount(500, "ours"))
     await store.block_credit_note(db, ours.key, "an answer that was lost")
     listed = [of_stripe("cn_ours", 500, ours.key), of_stripe("cn_hand"), of_stripe("cn_gone", voided_at=may(34))]
@@ -207,7 +207,7 @@ async def test_a_foreign_invoice_is_ignored(db: Database, invoice: str) -> None:
     assert await notes(db) == []
 
 
-async def test_two_in_stripe_of_one_key_are_both_told_and_a_lost_row_comes_back(db: Database, invoice: str) -> None:
+async def test_two_in_stripe_of_one_key_are_both_reported_and_a_lost_row_comes_back(db: Database, invoice: str) -> None:
     key = f"{KEY}/credit/once"
     listed = [
         of_stripe("cn_2", 7, key, day=34),

@@ -103,7 +103,7 @@ async def test_an_invoice_that_died_gives_back_or_was_written_off(db: Database) 
     assert (released.invoice_key, released.start, released.reason) == (KEY, may(3), "voided")
 
 
-async def test_a_stop_that_was_corrected_is_told_apart(db: Database) -> None:
+async def test_a_stop_that_was_corrected_is_distinguished(db: Database) -> None:
     await add_account(db)
     await add_instances(db, instance("a", may(3), may(9)))
     await claim_page(db, scope(), card(effective_from=may(3)))

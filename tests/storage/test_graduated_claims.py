@@ -41,7 +41,7 @@ async def test_a_month_is_priced_by_its_schedule_and_the_line_says_how(db: Datab
     (key,) = (await claim_page(db, scope(), graduated())).keys
     record = await invoiced(db, key)
     # 2,880 + 2,880 credits: 2,000 included, 1,000 at a cent, 2,760 at half a cent.
-    assert record.amount == preview.draft.amount == 1000 + 1380
+    assert record.amount == preview.priced.amount == 1000 + 1380
     usage, xl, tiers = (line.rated for line in record.lines)
     assert [usage.amount, xl.amount] == [2880, 2880]
     assert (tiers.kind, tiers.amount, tiers.duration_us) == (LineKind.TIERS, 2380 - 5760, 0)

@@ -83,7 +83,7 @@ async def test_processes_take_turns(fresh_database: FreshDatabase) -> None:
         assert process.returncode == 0, stderr.decode()
 
 
-async def test_a_role_that_may_not_create_is_told_so(fresh_database: FreshDatabase) -> None:
+async def test_a_role_that_may_not_create_is_refused_with_the_reason(fresh_database: FreshDatabase) -> None:
     url = await fresh_database()
     owner = Database(url)
     name = url.rsplit("/", 1)[1].split("?")[0]

@@ -185,7 +185,7 @@ async def test_only_under_report_ids_is_anything_stored(
     assert files(folder) == {}
 
 
-async def test_lines_that_are_no_claims_are_told_by_report_and_line(store: ReportStore) -> None:
+async def test_lines_that_are_no_claims_are_reported_by_report_and_line(store: ReportStore) -> None:
     header = encode_header(header_of([]))
     bad = await store.publish("2022-05", "team:a", pieces(header, encode_claim(claim()), b"{}\n"))
     found, claims = await store.read_claims(bad.report_id)

@@ -70,7 +70,7 @@ async def test_a_big_report_is_uploaded_in_parts(store: ReportStore, bucket: Buc
     assert (await store.publish("2022-05", "team:a", pieces(noise))).created is False
 
 
-async def test_missing_and_changed_reports_are_told_apart_from_a_store_that_fails(
+async def test_missing_and_changed_reports_are_distinguished_from_a_store_that_fails(
     store: ReportStore, bucket: Bucket
 ) -> None:
     published = await store.publish("2022-05", "team:a", pieces(CONTENT))

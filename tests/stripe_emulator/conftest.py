@@ -44,7 +44,7 @@ def code_of(error: stripe.StripeError) -> str | None:
 
 
 @dataclass
-class Running:
+class EmulatorProcess:
     """One emulator, with clients of its two sides."""
 
     url: str
@@ -90,25 +90,25 @@ class Running:
 
 
 @asynccontextmanager
-async def running(config: EmulatorConfig | None = None) -> AsyncIterator[Running]:
+async def running(config: EmulatorConfig | None = None) -> AsyncIterator[EmulatorProcess]:
     server = StripeEmulator(config or EmulatorConfig(search_lag=0.1, webhook_retry_base=0.05))
     async with server.serve() as url, sdk(url) as client, aiohttp.ClientSession() as session:
-        yield Running(url, client, session, server)
+        yield EmulatorProcess(url, client, session, server)
 
 
 @pytest.fixture
-async def emulator() -> AsyncIterator[Running]:
+async def emulator() -> AsyncIterator[EmulatorProcess]:
     async with running() as one:
         yield one
 
 
 @pytest.fixture
-async def v1(emulator: Running) -> Any:
+async def v1(emulator: EmulatorProcess) -> Any:
     return emulator.v1
 
 
 @dataclass
-class Receiver:
+class WebhookSink:
     """A webhook endpoint that checks signatures with the SDK, and answers with `statuses` first, then 200."""
 
     url: str = ""
@@ -137,7 +137,7 @@ class Receiver:
         self.headers.append(request.headers.copy())
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
 
-    async def register(self, emulator: Running, *events: str) -> Any:
+    async def register(self, emulator: EmulatorProcess, *events: str) -> Any:
         endpoint = await emulator.v1.webhook_endpoints.create_async(
             {"url": self.url, "enabled_events": list(events) or ["*"]}
         )
@@ -146,8 +146,8 @@ class Receiver:
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    one = Receiver()
+async def receiver() -> AsyncIterator[WebhookSink]:
+    one = WebhookSink()
     app = web.Application()
     app.router.add_post("/hook", one.take)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.stripe_emulator.conftest import Running
+from tests.stripe_emulator.conftest import EmulatorProcess
 
 HOUR, DAY = 3600, 86400
 
@@ -14,7 +14,7 @@ def at(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
-async def clock(emulator: Running, instant: str) -> None:
+async def clock(emulator: EmulatorProcess, instant: str) -> None:
     await emulator.admin("POST", "clock", {"now": instant, "frozen": True})
 
 
@@ -30,7 +30,7 @@ async def price(v1: Any, amount: int | str = 1000, **recurring: Any) -> str:
     return str(made.id)
 
 
-async def payer(emulator: Running) -> str:
+async def payer(emulator: EmulatorProcess) -> str:
     owner = await emulator.customer(invoice_settings={"default_payment_method": "pm_card_visa"})
     return str(owner.id)
 

@@ -7,7 +7,7 @@ import pytest
 import stripe
 
 from stripe_emulator import EmulatorConfig
-from tests.stripe_emulator.conftest import KEY, Running, running, sdk
+from tests.stripe_emulator.conftest import KEY, EmulatorProcess, running, sdk
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -43,7 +43,7 @@ FORM = "application/x-www-form-urlencoded"
     ],
 )
 async def test_malformed_forms_get_stripes_errors(
-    emulator: Running, body: str, param: str | None, code: str | None
+    emulator: EmulatorProcess, body: str, param: str | None, code: str | None
 ) -> None:
     status, headers, answer = await emulator.raw("POST", "/v1/invoices", body)
     error = answer["error"]
@@ -55,17 +55,17 @@ async def test_malformed_forms_get_stripes_errors(
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe=1", b"name=\xc3\x28"])
-async def test_a_body_that_is_not_utf8(emulator: Running, body: bytes) -> None:
+async def test_a_body_that_is_not_utf8(emulator: EmulatorProcess, body: bytes) -> None:
     assert (await emulator.raw("POST", "/v1/customers", body))[0] == 400
 
 
-async def test_a_body_that_is_no_form(emulator: Running) -> None:
+async def test_a_body_that_is_no_form(emulator: EmulatorProcess) -> None:
     status, _, answer = await emulator.raw("POST", "/v1/customers", '{"a": 1}', {"Content-Type": "application/json"})
     assert (status, "Content-Type" in answer["error"]["message"]) == (400, True)
     assert (await emulator.raw("GET", "/v1/customers", "a=1"))[0] == 400
 
 
-async def test_keys(emulator: Running) -> None:
+async def test_keys(emulator: EmulatorProcess) -> None:
     basic = base64.b64encode(f"{KEY}:".encode()).decode()
     for header, wanted in (
         ("", 401),
@@ -91,7 +91,7 @@ async def test_only_the_given_key_is_good_when_there_is_one() -> None:
         await one.admin("GET", "health")
 
 
-async def test_unknown_things(emulator: Running, v1: Any) -> None:
+async def test_unknown_things(emulator: EmulatorProcess, v1: Any) -> None:
     for call in (
         v1.customers.retrieve_async("cus_none"),
         v1.invoices.retrieve_async("in_none"),
@@ -109,7 +109,7 @@ async def test_unknown_things(emulator: Running, v1: Any) -> None:
         assert (await emulator.raw(method, path))[0] == 404
 
 
-async def test_versions_are_echoed(emulator: Running) -> None:
+async def test_versions_are_echoed(emulator: EmulatorProcess) -> None:
     async def version(sent: str) -> tuple[int, str]:
         status, headers, _ = await emulator.raw("GET", "/v1/customers", headers={"Stripe-Version": sent})
         return status, headers["Stripe-Version"]
@@ -119,14 +119,14 @@ async def test_versions_are_echoed(emulator: Running) -> None:
     assert (await version("latest"))[0] == 400
 
 
-async def test_another_account_is_refused(emulator: Running, v1: Any) -> None:
+async def test_another_account_is_refused(emulator: EmulatorProcess, v1: Any) -> None:
     own = (await v1.accounts.retrieve_current_async()).id
     assert (await emulator.raw("GET", "/v1/customers", headers={"Stripe-Account": own}))[0] == 200
     status, _, answer = await emulator.raw("GET", "/v1/customers", headers={"Stripe-Account": "acct_other"})
     assert (status, answer["error"]["code"]) == (403, "account_invalid")
 
 
-async def test_large_requests_are_taken(emulator: Running, v1: Any) -> None:
+async def test_large_requests_are_taken(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft()
     metadata = {f"key {i}": "v" * 100 for i in range(50)}
     lines = [{"amount": 1, "description": "d" * 500, "metadata": metadata} for _ in range(100)]
@@ -142,11 +142,11 @@ async def test_products_have_plain_ids(v1: Any) -> None:
         assert caught.value.code == code
 
 
-async def test_the_admin_routes_are_listed(emulator: Running) -> None:
+async def test_the_admin_routes_are_listed(emulator: EmulatorProcess) -> None:
     assert "POST /_emulator/clock" in (await emulator.admin("GET", ""))["routes"]
 
 
-async def test_admin_requests_that_make_no_sense(emulator: Running) -> None:
+async def test_admin_requests_that_make_no_sense(emulator: EmulatorProcess) -> None:
     for path, order in (
         ("clock", {"now": "yesterday"}),
         ("clock", {"advance_seconds": "x"}),

@@ -15,13 +15,13 @@ import pytest
 from stripe_emulator.api import ENDPOINTS
 from stripe_emulator.engine.event_types import EMITTED, EVENT_TYPES
 from stripe_emulator.params.specs import ListOf, Params
-from tests.stripe_emulator.conftest import Receiver, Running
+from tests.stripe_emulator.conftest import EmulatorProcess, WebhookSink
 from tests.stripe_emulator.specification import MISSING, specification
 
 pytestmark = pytest.mark.skipif(specification() is None, reason=MISSING)
 
 
-async def test_a_whole_life_fits_the_specification(emulator: Running, receiver: Receiver, v1: Any) -> None:
+async def test_a_whole_life_fits_the_specification(emulator: EmulatorProcess, receiver: WebhookSink, v1: Any) -> None:
     """The fixture `contract` checks all that is sent here, and each event's object."""
     await receiver.register(emulator)
     owner = await emulator.customer(email="a@example.com", metadata={"attribution_id": "team:x"})

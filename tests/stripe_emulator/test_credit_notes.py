@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_emulator.conftest import Running
+from tests.stripe_emulator.conftest import EmulatorProcess
 
 
-async def test_before_payment_it_lowers_what_is_due(emulator: Running, v1: Any) -> None:
+async def test_before_payment_it_lowers_what_is_due(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(600, 400)
     with pytest.raises(stripe.InvalidRequestError):
         await v1.credit_notes.create_async({"invoice": draft.id, "amount": 100})
@@ -29,7 +29,7 @@ async def test_before_payment_it_lowers_what_is_due(emulator: Running, v1: Any) 
     assert kinds == ["credit_note.created", "credit_note.voided", "credit_note.created"]
 
 
-async def test_after_payment_it_credits_the_customer(emulator: Running, v1: Any) -> None:
+async def test_after_payment_it_credits_the_customer(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(1000)
     await v1.invoices.pay_async(draft.id, {"paid_out_of_band": True})
     with pytest.raises(stripe.InvalidRequestError) as caught:
@@ -46,7 +46,7 @@ async def test_after_payment_it_credits_the_customer(emulator: Running, v1: Any)
     assert (await v1.credit_notes.update_async(note.id, {"memo": "sorry"})).memo == "sorry"
 
 
-async def test_what_was_charged_can_be_refunded(emulator: Running, v1: Any) -> None:
+async def test_what_was_charged_can_be_refunded(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(1000)
     await v1.invoices.pay_async(draft.id, {"payment_method": "pm_card_visa"})
     params = {"invoice": draft.id, "amount": 700, "refund_amount": 400, "credit_amount": 200, "out_of_band_amount": 100}
@@ -67,7 +67,7 @@ async def test_what_was_charged_can_be_refunded(emulator: Running, v1: Any) -> N
     assert caught.value.param == "credit_amount"
 
 
-async def test_what_was_not_charged_cannot_be_refunded(emulator: Running, v1: Any) -> None:
+async def test_what_was_not_charged_cannot_be_refunded(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(1000)
     await v1.invoices.pay_async(draft.id, {"paid_out_of_band": True})
     with pytest.raises(stripe.InvalidRequestError) as caught:
@@ -76,7 +76,7 @@ async def test_what_was_not_charged_cannot_be_refunded(emulator: Running, v1: An
     assert (await v1.invoices.retrieve_async(draft.id)).post_payment_credit_notes_amount == 0
 
 
-async def test_no_more_is_refunded_than_was_charged(emulator: Running, v1: Any) -> None:
+async def test_no_more_is_refunded_than_was_charged(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer(balance=-300)
     draft = await emulator.draft(1000, customer=owner.id)
     await v1.invoices.pay_async(draft.id, {"payment_method": "pm_card_visa"})

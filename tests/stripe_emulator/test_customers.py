@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_emulator.conftest import Running
+from tests.stripe_emulator.conftest import EmulatorProcess
 
 
-async def test_a_customer_is_made_changed_and_found(emulator: Running, v1: Any) -> None:
+async def test_a_customer_is_made_changed_and_found(emulator: EmulatorProcess, v1: Any) -> None:
     made = await emulator.customer(email="a@example.com", metadata={"attribution_id": "team:x", "b": "1"})
     assert (made.name, made.email, made.currency, made.livemode) == ("Test", "a@example.com", None, False)
     await v1.customers.update_async(made.id, {"name": "New", "metadata": {"b": "", "c": "2"}})
@@ -22,19 +22,19 @@ async def test_a_customer_is_made_changed_and_found(emulator: Running, v1: Any) 
     assert changed == {"name": "Test", "metadata": {"b": "1", "c": None}}
 
 
-async def test_an_update_that_changes_nothing_makes_no_event(emulator: Running, v1: Any) -> None:
+async def test_an_update_that_changes_nothing_makes_no_event(emulator: EmulatorProcess, v1: Any) -> None:
     made = await emulator.customer()
     await v1.customers.update_async(made.id, {"name": "Test"})
     assert len(await emulator.events()) == 1
 
 
-async def test_metadata_is_cleared_by_an_empty_value(emulator: Running, v1: Any) -> None:
+async def test_metadata_is_cleared_by_an_empty_value(emulator: EmulatorProcess, v1: Any) -> None:
     made = await emulator.customer(metadata={"a": "1"})
     cleared = await v1.customers.update_async(made.id, {"metadata": ""})
     assert cleared.metadata.to_dict() == {}
 
 
-async def test_a_deleted_customer_stays_known_but_cannot_be_invoiced(emulator: Running, v1: Any) -> None:
+async def test_a_deleted_customer_stays_known_but_cannot_be_invoiced(emulator: EmulatorProcess, v1: Any) -> None:
     made = await emulator.customer()
     price = await v1.prices.create_async(
         {"currency": "usd", "unit_amount": 0, "recurring": {"interval": "month"}, "product_data": {"name": "Plan"}}
@@ -49,14 +49,14 @@ async def test_a_deleted_customer_stays_known_but_cannot_be_invoiced(emulator: R
     assert (caught.value.code, caught.value.param, caught.value.http_status) == ("resource_missing", "customer", 400)
 
 
-async def test_the_first_invoice_sets_the_currency(emulator: Running, v1: Any) -> None:
+async def test_the_first_invoice_sets_the_currency(emulator: EmulatorProcess, v1: Any) -> None:
     made = await emulator.customer()
     await v1.invoices.create_async({"customer": made.id, "currency": "eur"})
     assert (await v1.customers.retrieve_async(made.id)).currency == "eur"
     assert (await v1.invoices.create_async({"customer": made.id})).currency == "eur"
 
 
-async def test_search_lags_and_the_list_does_not(emulator: Running, v1: Any) -> None:
+async def test_search_lags_and_the_list_does_not(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "settings", {"search_lag_seconds": 60})
     made = await emulator.customer(metadata={"attribution_id": "team:x"})
     query = {"query": "metadata['attribution_id']:'team:x'"}
@@ -67,7 +67,7 @@ async def test_search_lags_and_the_list_does_not(emulator: Running, v1: Any) -> 
     assert [one.id for one in (await v1.customers.search_async(query)).data] == [made.id]
 
 
-async def test_search_understands_stripes_query_language(emulator: Running, v1: Any) -> None:
+async def test_search_understands_stripes_query_language(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "settings", {"search_lag_seconds": 0})
     a = await emulator.customer(name="Ann O'Hara", email="ann@one.example", metadata={"team": "x"})
     b = await emulator.customer(name="Bob", email="bob@two.example", metadata={"team": "y"})

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_emulator.conftest import Receiver, Running
+from tests.stripe_emulator.conftest import EmulatorProcess, WebhookSink
 
 
-async def paid(emulator: Running, *amounts: int, **params: Any) -> Any:
+async def paid(emulator: EmulatorProcess, *amounts: int, **params: Any) -> Any:
     draft = await emulator.draft(*amounts, **params)
     return await emulator.v1.invoices.pay_async(draft.id, {"payment_method": "pm_card_visa"})
 
 
-async def test_a_paid_invoice_has_a_payment_with_its_charge(emulator: Running, v1: Any) -> None:
+async def test_a_paid_invoice_has_a_payment_with_its_charge(emulator: EmulatorProcess, v1: Any) -> None:
     invoice = await paid(emulator, 600, 400)
     other = await paid(emulator, 900)
     (payment,) = (await v1.invoice_payments.list_async({"invoice": invoice.id})).data
@@ -35,7 +35,7 @@ async def test_a_paid_invoice_has_a_payment_with_its_charge(emulator: Running, v
     assert caught.value.code == "parameter_unknown"
 
 
-async def test_what_stripe_did_not_charge_has_no_payment(emulator: Running, v1: Any) -> None:
+async def test_what_stripe_did_not_charge_has_no_payment(emulator: EmulatorProcess, v1: Any) -> None:
     outside = await emulator.draft(900)
     await v1.invoices.pay_async(outside.id, {"paid_out_of_band": True})
     nothing = await emulator.draft()
@@ -49,7 +49,7 @@ async def test_what_stripe_did_not_charge_has_no_payment(emulator: Running, v1: 
         assert "no charge" in error["error"]
 
 
-async def test_a_dispute_is_opened_and_closed(emulator: Running, receiver: Receiver, v1: Any) -> None:
+async def test_a_dispute_is_opened_and_closed(emulator: EmulatorProcess, receiver: WebhookSink, v1: Any) -> None:
     await receiver.register(emulator, "charge.dispute.created", "charge.dispute.closed")
     invoice = await paid(emulator, 1000)
     opened = await emulator.admin("POST", "disputes", {"invoice": invoice.id})
@@ -81,14 +81,14 @@ async def test_a_dispute_is_opened_and_closed(emulator: Running, receiver: Recei
     "wrong",
     [{"amount": 1001}, {"amount": 0}, {"amount": "ten"}, {"reason": "mood"}, {"invoice": "in_none"}, {"colour": 1}],
 )
-async def test_wrong_disputes_are_refused(emulator: Running, v1: Any, wrong: dict[str, Any]) -> None:
+async def test_wrong_disputes_are_refused(emulator: EmulatorProcess, v1: Any, wrong: dict[str, Any]) -> None:
     invoice = await paid(emulator, 1000)
     await emulator.admin("POST", "disputes", {"invoice": invoice.id, **wrong}, status=400)
     assert (await v1.disputes.list_async()).data == []
     assert (await emulator.admin("POST", "disputes", {"invoice": invoice.id, "amount": 250}))["amount"] == 250
 
 
-async def test_a_dispute_is_opened_and_closed_once(emulator: Running) -> None:
+async def test_a_dispute_is_opened_and_closed_once(emulator: EmulatorProcess) -> None:
     invoice = await paid(emulator, 1000)
     opened = await emulator.admin("POST", "disputes", {"invoice": invoice.id})
     await emulator.admin("POST", "disputes", {"invoice": invoice.id}, status=400)

@@ -8,10 +8,10 @@ import pytest
 import stripe
 
 from stripe_emulator.http import rate_limits
-from tests.stripe_emulator.conftest import Running, code_of
+from tests.stripe_emulator.conftest import EmulatorProcess, code_of
 
 
-async def test_requests_are_refused_by_rule(emulator: Running, v1: Any) -> None:
+async def test_requests_are_refused_by_rule(emulator: EmulatorProcess, v1: Any) -> None:
     order = {"match": {"method": "POST", "path": "^/v1/customers$"}, "action": "429", "times": 2, "skip": 1}
     rule = await emulator.admin("POST", "faults", order)
     await emulator.customer()
@@ -30,21 +30,21 @@ async def test_requests_are_refused_by_rule(emulator: Running, v1: Any) -> None:
     assert await emulator.admin("DELETE", "faults") == {"removed": 1}
 
 
-async def test_a_request_that_never_arrives(emulator: Running, v1: Any) -> None:
+async def test_a_request_that_never_arrives(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "faults", {"match": {"path": "/v1/customers"}, "action": "lost_request"})
     with pytest.raises(stripe.APIConnectionError):
         await emulator.customer()
     assert (await v1.customers.list_async()).data == []
 
 
-async def test_a_rule_may_look_at_the_form(emulator: Running) -> None:
+async def test_a_rule_may_look_at_the_form(emulator: EmulatorProcess) -> None:
     await emulator.admin("POST", "faults", {"match": {"body": "name=Bob"}, "action": "503"})
     await emulator.customer(name="Ann")
     with pytest.raises(stripe.APIError):
         await emulator.customer(name="Bob")
 
 
-async def test_chance_is_repeatable(emulator: Running) -> None:
+async def test_chance_is_repeatable(emulator: EmulatorProcess) -> None:
     async def run() -> list[bool]:
         order = {"match": {"path": "customers"}, "action": "503", "times": None, "probability": 0.5, "seed": 7}
         await emulator.admin("POST", "faults", order)
@@ -58,7 +58,7 @@ async def test_chance_is_repeatable(emulator: Running) -> None:
 
 
 @pytest.mark.waits
-async def test_slow_answers_are_whole(emulator: Running, v1: Any) -> None:
+async def test_slow_answers_are_whole(emulator: EmulatorProcess, v1: Any) -> None:
     made = await emulator.customer()
     for action in ("slow", "slow_body"):
         await emulator.admin("POST", "faults", {"match": {"path": "cus_"}, "action": action, "seconds": 0.2})
@@ -77,11 +77,11 @@ async def test_slow_answers_are_whole(emulator: Running, v1: Any) -> None:
         {"action": "500", "colour": "red"},
     ],
 )
-async def test_rules_that_make_no_sense_are_refused(emulator: Running, order: dict[str, Any]) -> None:
+async def test_rules_that_make_no_sense_are_refused(emulator: EmulatorProcess, order: dict[str, Any]) -> None:
     assert "error" in await emulator.admin("POST", "faults", order, status=400)
 
 
-async def test_limits_are_stripes_when_switched_on(emulator: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_limits_are_stripes_when_switched_on(emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limits, "time", SimpleNamespace(monotonic=lambda: 0.0))  # all within one second
     await emulator.admin("POST", "settings", {"rate_limits": {"overall": 6, "endpoint": 4, "search": 2}})
     reasons = []

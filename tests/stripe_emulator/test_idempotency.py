@@ -8,11 +8,11 @@ import pytest
 import stripe
 
 from stripe_emulator.http.idempotency import fingerprint
-from tests.stripe_emulator.conftest import Running, code_of
-from tests.support.system import until
+from tests.stripe_emulator.conftest import EmulatorProcess, code_of
+from tests.support.until import until
 
 
-async def test_the_first_answer_is_given_again(emulator: Running, v1: Any) -> None:
+async def test_the_first_answer_is_given_again(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer()
     params, options = {"customer": owner.id, "metadata": {"a": "1", "b": "2"}}, {"idempotency_key": "key/1"}
     one = await v1.invoices.create_async(params, options)
@@ -32,7 +32,7 @@ async def test_the_order_of_parameters_does_not_matter() -> None:
     assert fingerprint("/x", [("a", "1")]) != fingerprint("/x", [("a", "2")])
 
 
-async def test_a_key_is_for_one_request(emulator: Running, v1: Any) -> None:
+async def test_a_key_is_for_one_request(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer()
     options = {"idempotency_key": "key/2"}
     await v1.invoices.create_async({"customer": owner.id}, options)
@@ -47,7 +47,7 @@ async def test_a_key_is_for_one_request(emulator: Running, v1: Any) -> None:
 
 
 @pytest.mark.waits
-async def test_two_at_once_under_one_key_conflict(emulator: Running, v1: Any) -> None:
+async def test_two_at_once_under_one_key_conflict(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "faults", {"match": {"path": "/v1/customers"}, "action": "slow", "seconds": 2})
     options = {"idempotency_key": "key/3"}
     first = asyncio.create_task(v1.customers.create_async({"name": "one"}, options))
@@ -64,7 +64,7 @@ async def test_two_at_once_under_one_key_conflict(emulator: Running, v1: Any) ->
     assert (await v1.customers.create_async({"name": "one"}, options)).id == made.id
 
 
-async def test_a_lost_answer_is_found_again_under_its_key(emulator: Running, v1: Any) -> None:
+async def test_a_lost_answer_is_found_again_under_its_key(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer()
     await emulator.admin(
         "POST", "faults", {"match": {"method": "POST", "path": "^/v1/invoices$"}, "action": "lost_response"}
@@ -79,7 +79,9 @@ async def test_a_lost_answer_is_found_again_under_its_key(emulator: Running, v1:
     assert len((await v1.invoices.list_async({"customer": owner.id})).data) == 1
 
 
-async def test_errors_of_the_endpoint_are_kept_and_refused_parameters_are_not(emulator: Running, v1: Any) -> None:
+async def test_errors_of_the_endpoint_are_kept_and_refused_parameters_are_not(
+    emulator: EmulatorProcess, v1: Any
+) -> None:
     draft = await emulator.draft(900)
     options = {"idempotency_key": "key/5"}
     with pytest.raises(stripe.InvalidRequestError):
@@ -95,7 +97,7 @@ async def test_errors_of_the_endpoint_are_kept_and_refused_parameters_are_not(em
     assert (await v1.customers.create_async({"name": "now right"}, options)).name == "now right"
 
 
-async def test_a_500_is_kept_a_429_and_a_503_are_not(emulator: Running, v1: Any) -> None:
+async def test_a_500_is_kept_a_429_and_a_503_are_not(emulator: EmulatorProcess, v1: Any) -> None:
     for number, (action, kept) in enumerate((("500", True), ("429", False), ("503", False))):
         await emulator.admin("POST", "faults", {"match": {"path": "/v1/customers"}, "action": action})
         options = {"idempotency_key": f"key/7/{number}"}
@@ -110,7 +112,7 @@ async def test_a_500_is_kept_a_429_and_a_503_are_not(emulator: Running, v1: Any)
             assert (await v1.customers.create_async({"name": "x"}, options)).name == "x"
 
 
-async def test_a_500_that_had_its_effect(emulator: Running, v1: Any) -> None:
+async def test_a_500_that_had_its_effect(emulator: EmulatorProcess, v1: Any) -> None:
     order = {"match": {"path": "/v1/customers"}, "action": "500", "committed": True, "stored": False}
     await emulator.admin("POST", "faults", order)
     options = {"idempotency_key": "key/8"}
@@ -121,7 +123,7 @@ async def test_a_500_that_had_its_effect(emulator: Running, v1: Any) -> None:
     assert len((await v1.customers.list_async()).data) == 2
 
 
-async def test_a_declined_card_is_kept_with_its_effect(emulator: Running, v1: Any) -> None:
+async def test_a_declined_card_is_kept_with_its_effect(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(900)
     options = {"idempotency_key": "key/9"}
     params = {"payment_method": "pm_card_chargeDeclined"}
@@ -131,7 +133,7 @@ async def test_a_declined_card_is_kept_with_its_effect(emulator: Running, v1: An
     assert (await v1.invoices.retrieve_async(draft.id)).attempt_count == 1
 
 
-async def test_keys_are_forgotten_after_a_day_on_the_clock(emulator: Running, v1: Any) -> None:
+async def test_keys_are_forgotten_after_a_day_on_the_clock(emulator: EmulatorProcess, v1: Any) -> None:
     options = {"idempotency_key": "key/10"}
     one = await v1.customers.create_async({"name": "x"}, options)
     await emulator.admin("POST", "clock", {"advance_seconds": 23 * 3600})
@@ -152,7 +154,7 @@ async def test_a_key_is_at_most_255_characters(v1: Any) -> None:
 
 
 @pytest.mark.waits
-async def test_many_at_once_make_each_object_once(emulator: Running, v1: Any) -> None:
+async def test_many_at_once_make_each_object_once(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer()
 
     async def make(number: int) -> str | None:
@@ -172,7 +174,7 @@ async def test_many_at_once_make_each_object_once(emulator: Running, v1: Any) ->
     assert len({one.number for one in numbers}) == 20
 
 
-async def test_a_body_that_breaks_off(emulator: Running, v1: Any) -> None:
+async def test_a_body_that_breaks_off(emulator: EmulatorProcess, v1: Any) -> None:
     order = {"match": {"method": "GET", "path": "/v1/customers"}, "action": "truncated_body"}
     await emulator.admin("POST", "faults", order)
     with pytest.raises((aiohttp.ClientPayloadError, stripe.APIConnectionError)):

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_emulator.conftest import Running
-from tests.support.system import until
+from tests.stripe_emulator.conftest import EmulatorProcess
+from tests.support.until import until
 
 
 async def refused(call: Any) -> stripe.InvalidRequestError:
@@ -16,7 +16,7 @@ async def refused(call: Any) -> stripe.InvalidRequestError:
     return caught.value
 
 
-async def test_from_draft_to_paid(emulator: Running, v1: Any) -> None:
+async def test_from_draft_to_paid(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(1000, 234, metadata={"perdure_invoice": "k"}, description="May")
     assert (draft.status, draft.auto_advance, draft.number, draft.billing_reason) == ("draft", False, None, "manual")
     assert (draft.subtotal, draft.total, draft.amount_due, draft.amount_remaining) == (1234, 1234, 1234, 1234)
@@ -36,7 +36,7 @@ async def test_from_draft_to_paid(emulator: Running, v1: Any) -> None:
     ]  # fmt: skip
 
 
-async def test_events_carry_snapshots_and_who_asked(emulator: Running, v1: Any) -> None:
+async def test_events_carry_snapshots_and_who_asked(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(500)
     await v1.invoices.finalize_invoice_async(draft.id, options={"idempotency_key": "finalize/1"})
     event = (await emulator.events(type="invoice.finalized"))[0]
@@ -50,7 +50,9 @@ async def test_events_carry_snapshots_and_who_asked(emulator: Running, v1: Any) 
 
 
 @pytest.mark.parametrize(("amount", "balance"), [(0, 0), (49, 49), (-300, -300)])
-async def test_too_little_to_charge_is_paid_at_once(emulator: Running, v1: Any, amount: int, balance: int) -> None:
+async def test_too_little_to_charge_is_paid_at_once(
+    emulator: EmulatorProcess, v1: Any, amount: int, balance: int
+) -> None:
     draft = await emulator.draft(amount)
     final = await v1.invoices.finalize_invoice_async(draft.id)
     assert (final.status, final.amount_due, final.total) == ("paid", 0, amount)
@@ -59,12 +61,12 @@ async def test_too_little_to_charge_is_paid_at_once(emulator: Running, v1: Any, 
     assert final.ending_balance == balance
 
 
-async def test_an_empty_invoice_is_zero(emulator: Running, v1: Any) -> None:
+async def test_an_empty_invoice_is_zero(emulator: EmulatorProcess, v1: Any) -> None:
     final = await v1.invoices.finalize_invoice_async((await emulator.draft()).id)
     assert (final.status, final.total, final.lines.data) == ("paid", 0, [])
 
 
-async def test_the_customers_balance_counts(emulator: Running, v1: Any) -> None:
+async def test_the_customers_balance_counts(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer(balance=-400)
     draft = await emulator.draft(1000, customer=owner.id)
     final = await v1.invoices.finalize_invoice_async(draft.id)
@@ -72,7 +74,7 @@ async def test_the_customers_balance_counts(emulator: Running, v1: Any) -> None:
     assert (final.starting_balance, final.ending_balance) == (-400, 0)
 
 
-async def test_voided_and_uncollectible(emulator: Running, v1: Any) -> None:
+async def test_voided_and_uncollectible(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(1000)
     assert (await refused(v1.invoices.void_invoice_async(draft.id))).code == "status_transition_invalid"
     await v1.invoices.finalize_invoice_async(draft.id)
@@ -86,7 +88,7 @@ async def test_voided_and_uncollectible(emulator: Running, v1: Any) -> None:
     assert {"invoice.voided", "invoice.marked_uncollectible"} <= kinds
 
 
-async def test_only_a_draft_can_be_deleted(emulator: Running, v1: Any) -> None:
+async def test_only_a_draft_can_be_deleted(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(1000)
     assert (await v1.invoices.delete_async(draft.id)).deleted
     error = await refused(v1.invoices.retrieve_async(draft.id))
@@ -97,7 +99,7 @@ async def test_only_a_draft_can_be_deleted(emulator: Running, v1: Any) -> None:
     assert (await refused(v1.invoices.delete_async(other.id))).code == "invoice_not_editable"
 
 
-async def test_what_may_change_when(emulator: Running, v1: Any) -> None:
+async def test_what_may_change_when(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(1000, metadata={"a": "1"})
     changed = await v1.invoices.update_async(draft.id, {"description": "new", "metadata": {"b": "2"}})
     assert (changed.description, changed.metadata.to_dict()) == ("new", {"a": "1", "b": "2"})
@@ -107,7 +109,7 @@ async def test_what_may_change_when(emulator: Running, v1: Any) -> None:
     assert (await refused(v1.invoices.update_async(draft.id, {"description": "x"}))).code == "invoice_not_editable"
 
 
-async def test_due_dates_belong_to_invoices_that_are_sent(emulator: Running, v1: Any) -> None:
+async def test_due_dates_belong_to_invoices_that_are_sent(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer()
     for wrong, param in (
         ({"days_until_due": 30}, "days_until_due"),
@@ -127,7 +129,7 @@ async def test_due_dates_belong_to_invoices_that_are_sent(emulator: Running, v1:
     assert (await emulator.events())[-1].type == "invoice.sent"
 
 
-async def test_an_advancing_draft_finalizes_an_hour_later_on_the_clock(emulator: Running, v1: Any) -> None:
+async def test_an_advancing_draft_finalizes_an_hour_later_on_the_clock(emulator: EmulatorProcess, v1: Any) -> None:
     advancing, resting = await emulator.draft(1000, auto_advance=True), await emulator.draft(1000)
     assert advancing.automatically_finalizes_at == advancing.created + 3600
     await emulator.admin("POST", "clock", {"advance_seconds": 3500})
@@ -140,7 +142,7 @@ async def test_an_advancing_draft_finalizes_an_hour_later_on_the_clock(emulator:
     assert (event.request.id, event.request.idempotency_key) == (None, None)
 
 
-async def test_the_hour_of_a_draft_can_be_moved_stopped_and_begun_again(emulator: Running, v1: Any) -> None:
+async def test_the_hour_of_a_draft_can_be_moved_stopped_and_begun_again(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "clock", {"now": "2022-05-01T00:00:00Z", "frozen": True})
     draft = await emulator.draft(1000, auto_advance=True)
     start = draft.created
@@ -172,7 +174,7 @@ async def test_the_hour_of_a_draft_can_be_moved_stopped_and_begun_again(emulator
 
 
 @pytest.mark.waits
-async def test_an_advancing_draft_finalizes_when_real_time_passes(emulator: Running, v1: Any) -> None:
+async def test_an_advancing_draft_finalizes_when_real_time_passes(emulator: EmulatorProcess, v1: Any) -> None:
     soon = (await emulator.customer()).created + 3
     draft = await emulator.draft(1000, auto_advance=True, automatically_finalizes_at=soon)
     assert draft.automatically_finalizes_at == soon
@@ -183,7 +185,7 @@ async def test_an_advancing_draft_finalizes_when_real_time_passes(emulator: Runn
     await until(finalized)
 
 
-async def test_without_its_customer_it_cannot_be_finalized(emulator: Running, v1: Any) -> None:
+async def test_without_its_customer_it_cannot_be_finalized(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(1000, auto_advance=True)
     await v1.customers.delete_async(draft.customer)
     await emulator.admin("POST", "clock", {"advance_seconds": 3700})
@@ -195,7 +197,7 @@ async def test_without_its_customer_it_cannot_be_finalized(emulator: Running, v1
     assert (await refused(v1.invoices.finalize_invoice_async(draft.id))).param == "customer"
 
 
-async def test_an_advancing_invoice_is_charged(emulator: Running, v1: Any) -> None:
+async def test_an_advancing_invoice_is_charged(emulator: EmulatorProcess, v1: Any) -> None:
     rich = await emulator.customer(invoice_settings={"default_payment_method": "pm_card_visa"})
     poor = await emulator.customer(invoice_settings={"default_payment_method": "pm_card_chargeCustomerFail"})
     one, two = await emulator.draft(900, customer=rich.id), await emulator.draft(900, customer=poor.id)
@@ -214,7 +216,7 @@ async def test_an_advancing_invoice_is_charged(emulator: Running, v1: Any) -> No
     assert (await v1.invoices.retrieve_async(bare.id)).status == "draft"
 
 
-async def test_an_invoice_names_its_subscription(emulator: Running, v1: Any) -> None:
+async def test_an_invoice_names_its_subscription(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer()
     data = {"currency": "usd", "unit_amount": 0, "recurring": {"interval": "month"}, "product_data": {"name": "P"}}
     price = await v1.prices.create_async(data)
@@ -231,7 +233,7 @@ async def test_an_invoice_names_its_subscription(emulator: Running, v1: Any) -> 
     assert error.param == "subscription"
 
 
-async def test_pending_items_wait_until_they_are_asked_for(emulator: Running, v1: Any) -> None:
+async def test_pending_items_wait_until_they_are_asked_for(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer()
     item = await v1.invoice_items.create_async({"customer": owner.id, "amount": 700, "currency": "usd"})
     assert (await v1.invoices.create_async({"customer": owner.id, "currency": "usd"})).total == 0

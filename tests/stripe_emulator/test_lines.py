@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_emulator.conftest import Running
+from tests.stripe_emulator.conftest import EmulatorProcess
 
 
 async def refused(call: Any) -> stripe.InvalidRequestError:
@@ -24,7 +24,7 @@ def line(number: int, amount: int = 100) -> dict[str, Any]:
     }
 
 
-async def test_lines_come_back_as_they_were_added(emulator: Running, v1: Any) -> None:
+async def test_lines_come_back_as_they_were_added(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft()
     lines = [line(i, 100 + i) for i in range(23)]
     first = await v1.invoices.add_lines_async(draft.id, {"lines": lines[:3], "invoice_metadata": {"chunk": "0"}})
@@ -39,7 +39,7 @@ async def test_lines_come_back_as_they_were_added(emulator: Running, v1: Any) ->
     assert {one.invoice for one in found} == {draft.id}
 
 
-async def test_an_invoice_has_at_most_250_lines(emulator: Running, v1: Any) -> None:
+async def test_an_invoice_has_at_most_250_lines(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft()
     await v1.invoices.add_lines_async(draft.id, {"lines": [line(i) for i in range(250)]})
     error = await refused(v1.invoices.add_lines_async(draft.id, {"lines": [line(250)]}))
@@ -49,7 +49,7 @@ async def test_an_invoice_has_at_most_250_lines(emulator: Running, v1: Any) -> N
     assert error.param == "lines"
 
 
-async def test_all_lines_or_none(emulator: Running, v1: Any) -> None:
+async def test_all_lines_or_none(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft()
     wrong = {**line(1), "period": {"start": 2_000_000_000, "end": 1_000_000_000}}
     assert (await refused(v1.invoices.add_lines_async(draft.id, {"lines": [line(0), wrong]}))).param is not None
@@ -57,7 +57,7 @@ async def test_all_lines_or_none(emulator: Running, v1: Any) -> None:
     assert (await v1.invoices.retrieve_async(draft.id)).subtotal == 0
 
 
-async def test_prices_make_amounts(emulator: Running, v1: Any) -> None:
+async def test_prices_make_amounts(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft()
     data = {"currency": "usd", "product_data": {"name": "Minutes"}}
     price = await v1.prices.create_async({"currency": "usd", "unit_amount": 30, "product_data": {"name": "Seat"}})
@@ -97,13 +97,13 @@ async def test_prices_make_amounts(emulator: Running, v1: Any) -> None:
         ({"amount": 1, "metadata": {f"k{i}": "v" for i in range(51)}}, "lines[0][metadata]"),
     ],
 )
-async def test_wrong_lines_are_refused(emulator: Running, v1: Any, wrong: dict[str, Any], param: str) -> None:
+async def test_wrong_lines_are_refused(emulator: EmulatorProcess, v1: Any, wrong: dict[str, Any], param: str) -> None:
     draft = await emulator.draft()
     error = await refused(v1.invoices.add_lines_async(draft.id, {"lines": [wrong]}))
     assert (error.param, error.http_status) == (param, 400)
 
 
-async def test_lines_are_changed_and_removed(emulator: Running, v1: Any) -> None:
+async def test_lines_are_changed_and_removed(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(100, 200, 300)
     one, two, three = draft.lines.data
     changed = await v1.invoices.update_lines_async(
@@ -116,7 +116,7 @@ async def test_lines_are_changed_and_removed(emulator: Running, v1: Any) -> None
     assert (less.subtotal, [found.id for found in less.lines.data]) == (500, [two.id, three.id])
 
 
-async def test_lines_of_a_finalized_invoice_are_fixed(emulator: Running, v1: Any) -> None:
+async def test_lines_of_a_finalized_invoice_are_fixed(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(100)
     await v1.invoices.finalize_invoice_async(draft.id)
     error = await refused(v1.invoices.add_lines_async(draft.id, {"lines": [line(1)]}))
@@ -125,13 +125,13 @@ async def test_lines_of_a_finalized_invoice_are_fixed(emulator: Running, v1: Any
     assert (await refused(v1.invoices.update_lines_async(draft.id, change))).code == "invoice_not_editable"
 
 
-async def test_a_line_of_another_invoice_is_unknown(emulator: Running, v1: Any) -> None:
+async def test_a_line_of_another_invoice_is_unknown(emulator: EmulatorProcess, v1: Any) -> None:
     one, two = await emulator.draft(100), await emulator.draft(100)
     change = {"lines": [{"id": two.lines.data[0].id, "amount": 1}]}
     assert (await refused(v1.invoices.update_lines_async(one.id, change))).code == "resource_missing"
 
 
-async def test_a_pending_item_is_taken_as_a_line(emulator: Running, v1: Any) -> None:
+async def test_a_pending_item_is_taken_as_a_line(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft()
     item = await v1.invoice_items.create_async({"customer": draft.customer, "amount": 70, "currency": "usd"})
     taken = await v1.invoices.add_lines_async(draft.id, {"lines": [{"invoice_item": item.id}]})

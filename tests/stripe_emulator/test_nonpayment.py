@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_emulator.conftest import Running
+from tests.stripe_emulator.conftest import EmulatorProcess
 from tests.stripe_emulator.subscriptions import HOUR, at, clock, invoices, payer, price
 
 PAUSE = {"end_behavior": {"missing_payment_method": "pause"}}
 
 
-async def subscription_events(emulator: Running) -> list[str]:
+async def subscription_events(emulator: EmulatorProcess) -> list[str]:
     return [event.type.rpartition(".")[2] for event in await emulator.events(type="customer.subscription.*")]
 
 
-async def trial(emulator: Running, v1: Any, owner: str, settings: dict[str, Any] = PAUSE) -> Any:
+async def trial(emulator: EmulatorProcess, v1: Any, owner: str, settings: dict[str, Any] = PAUSE) -> Any:
     terms = {"customer": owner, "items": [{"price": await price(v1)}], "trial_period_days": 14}
     return await v1.subscriptions.create_async({**terms, "trial_settings": settings})
 
 
-async def test_a_trial_without_a_payment_method_pauses_and_resumes(emulator: Running, v1: Any) -> None:
+async def test_a_trial_without_a_payment_method_pauses_and_resumes(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     made = await trial(emulator, v1, (await emulator.customer()).id)
     with pytest.raises(stripe.InvalidRequestError, match="only resume paused"):
@@ -42,7 +42,7 @@ async def test_a_trial_without_a_payment_method_pauses_and_resumes(emulator: Run
     assert await subscription_events(emulator) == ["updated"]
 
 
-async def test_it_resumes_within_its_old_cycle(emulator: Running, v1: Any) -> None:
+async def test_it_resumes_within_its_old_cycle(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "settings", {"subscription_invoices": True})
     await clock(emulator, "2022-05-01T00:00:00Z")
     owner = (await emulator.customer()).id
@@ -68,7 +68,7 @@ async def test_it_resumes_within_its_old_cycle(emulator: Running, v1: Any) -> No
         ("create_invoice", False, "active"),
     ],
 )
-async def test_the_end_of_a_trial(emulator: Running, v1: Any, how: str, with_method: bool, status: str) -> None:
+async def test_the_end_of_a_trial(emulator: EmulatorProcess, v1: Any, how: str, with_method: bool, status: str) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     owner = await payer(emulator) if with_method else (await emulator.customer()).id
     made = await trial(emulator, v1, owner, {"end_behavior": {"missing_payment_method": how}})
@@ -77,7 +77,7 @@ async def test_the_end_of_a_trial(emulator: Running, v1: Any, how: str, with_met
     assert (after.status, after.ended_at) == (status, at("2022-05-15") if status == "canceled" else None)
 
 
-async def test_a_subscription_may_have_a_payment_method_of_its_own(emulator: Running, v1: Any) -> None:
+async def test_a_subscription_may_have_a_payment_method_of_its_own(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     made = await trial(emulator, v1, (await emulator.customer()).id)
     await v1.subscriptions.update_async(made.id, {"default_payment_method": "pm_card_visa"})
@@ -85,7 +85,7 @@ async def test_a_subscription_may_have_a_payment_method_of_its_own(emulator: Run
     assert (await v1.subscriptions.retrieve_async(made.id)).status == "active"
 
 
-async def unpaid(emulator: Running, v1: Any, attempts: int | None) -> Any:
+async def unpaid(emulator: EmulatorProcess, v1: Any, attempts: int | None) -> Any:
     """A subscription whose customer's card is declined from the first cycle's end (2022-06-01) on."""
     order = {"subscription_invoices": True, "unpaid_after_attempts": attempts}
     await emulator.admin("POST", "settings", order)
@@ -97,7 +97,7 @@ async def unpaid(emulator: Running, v1: Any, attempts: int | None) -> Any:
     return made
 
 
-async def test_a_subscription_that_is_not_paid_is_canceled(emulator: Running, v1: Any) -> None:
+async def test_a_subscription_that_is_not_paid_is_canceled(emulator: EmulatorProcess, v1: Any) -> None:
     made = await unpaid(emulator, v1, 3)
     first = at("2022-06-01T01:00")
     await clock(emulator, "2022-06-01T02:00:00Z")
@@ -117,7 +117,7 @@ async def test_a_subscription_that_is_not_paid_is_canceled(emulator: Running, v1
     assert len(await invoices(v1, made.id)) == 2
 
 
-async def test_a_payment_in_time_makes_it_active_again(emulator: Running, v1: Any) -> None:
+async def test_a_payment_in_time_makes_it_active_again(emulator: EmulatorProcess, v1: Any) -> None:
     made = await unpaid(emulator, v1, 3)
     await clock(emulator, "2022-06-02T02:00:00Z")
     late = (await invoices(v1, made.id))[-1]
@@ -131,7 +131,7 @@ async def test_a_payment_in_time_makes_it_active_again(emulator: Running, v1: An
     assert [one.status for one in await invoices(v1, made.id)] == ["paid"] * 3
 
 
-async def test_nothing_more_is_collected_for_what_was_canceled(emulator: Running, v1: Any) -> None:
+async def test_nothing_more_is_collected_for_what_was_canceled(emulator: EmulatorProcess, v1: Any) -> None:
     made = await unpaid(emulator, v1, 5)
     await clock(emulator, "2022-06-01T02:00:00Z")
     await v1.subscriptions.cancel_async(made.id)
@@ -140,7 +140,7 @@ async def test_nothing_more_is_collected_for_what_was_canceled(emulator: Running
     assert (late.status, late.attempt_count, late.auto_advance, late.next_payment_attempt) == ("open", 1, False, None)
 
 
-async def test_without_the_setting_nothing_is_tried_again(emulator: Running, v1: Any) -> None:
+async def test_without_the_setting_nothing_is_tried_again(emulator: EmulatorProcess, v1: Any) -> None:
     made = await unpaid(emulator, v1, None)
     await clock(emulator, "2022-06-20T00:00:00Z")
     late = (await invoices(v1, made.id))[-1]
@@ -148,7 +148,7 @@ async def test_without_the_setting_nothing_is_tried_again(emulator: Running, v1:
     assert (await v1.subscriptions.retrieve_async(made.id)).status == "past_due"
 
 
-async def test_an_invoice_of_its_own_is_tried_again(emulator: Running, v1: Any) -> None:
+async def test_an_invoice_of_its_own_is_tried_again(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "settings", {"unpaid_after_attempts": 2})
     await clock(emulator, "2022-05-01T00:00:00Z")
     draft = await emulator.draft(900, auto_advance=True)

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_emulator.conftest import Running
+from tests.stripe_emulator.conftest import EmulatorProcess
 
 
-async def test_pages_go_both_ways_newest_first(emulator: Running, v1: Any) -> None:
+async def test_pages_go_both_ways_newest_first(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer()
     made = [(await emulator.draft(customer=owner.id, metadata={"n": str(i)})).id for i in range(25)]
     other = await emulator.draft()
@@ -24,7 +24,7 @@ async def test_pages_go_both_ways_newest_first(emulator: Running, v1: Any) -> No
     assert [one.id for one in (await v1.invoices.list_async({"limit": 1})).data] == [other.id]
 
 
-async def test_filters_combine(emulator: Running, v1: Any) -> None:
+async def test_filters_combine(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "clock", {"now": "2022-05-01T00:00:00Z", "frozen": True})
     owner = await emulator.customer()
     early = await emulator.draft(900, customer=owner.id)
@@ -63,7 +63,7 @@ async def test_wrong_paging_is_refused(v1: Any, wrong: dict[str, Any], param: st
     assert (caught.value.param, caught.value.http_status) == (param, 400)
 
 
-async def test_events_by_type_and_age(emulator: Running, v1: Any) -> None:
+async def test_events_by_type_and_age(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft(900)
     await v1.invoices.finalize_invoice_async(draft.id)
     assert [event.type for event in await emulator.events(type="invoice.finalized")] == ["invoice.finalized"]
@@ -78,7 +78,7 @@ async def test_events_by_type_and_age(emulator: Running, v1: Any) -> None:
     assert (await v1.events.retrieve_async(both[0].id)).id == both[0].id
 
 
-async def test_paging_is_stable_while_objects_are_made(emulator: Running, v1: Any) -> None:
+async def test_paging_is_stable_while_objects_are_made(emulator: EmulatorProcess, v1: Any) -> None:
     owner = await emulator.customer()
     made = [(await emulator.draft(customer=owner.id)).id for _ in range(6)]
     page = await v1.invoices.list_async({"customer": owner.id, "limit": 2})
@@ -100,7 +100,7 @@ async def forward(v1: Any, cursor: str, limit: int) -> list[str]:
         cursor = seen[-1]
 
 
-async def test_events_page_forward_from_a_cursor_within_one_second(emulator: Running, v1: Any) -> None:
+async def test_events_page_forward_from_a_cursor_within_one_second(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "clock", {"now": "2022-05-01T00:00:00Z", "frozen": True})
     for i in range(23):
         await emulator.customer(name=str(i))
@@ -117,7 +117,7 @@ async def test_events_page_forward_from_a_cursor_within_one_second(emulator: Run
     assert [event.id for event in newest.data] == [ids[-1]]
 
 
-async def test_a_cursor_misses_no_event_when_the_clock_goes_back(emulator: Running, v1: Any) -> None:
+async def test_a_cursor_misses_no_event_when_the_clock_goes_back(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "clock", {"now": "2022-05-10T00:00:00Z", "frozen": True})
     await emulator.customer()
     cursor = (await emulator.events())[-1].id

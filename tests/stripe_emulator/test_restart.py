@@ -15,14 +15,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.stripe_emulator.conftest import Receiver, Running, log_lines, sdk
-from tests.support.system import until
+from tests.stripe_emulator.conftest import EmulatorProcess, WebhookSink, log_lines, sdk
+from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 
 
 @asynccontextmanager
-async def process(folder: Path, end: signal.Signals = signal.SIGTERM, *more: str) -> AsyncIterator[Running]:
+async def process(folder: Path, end: signal.Signals = signal.SIGTERM, *more: str) -> AsyncIterator[EmulatorProcess]:
     port_file = folder / "port"
     port_file.unlink(missing_ok=True)
     args = ["--port-file", str(port_file), "--data", str(folder / "data.db"), "--request-log", str(folder / "log")]
@@ -39,7 +39,7 @@ async def process(folder: Path, end: signal.Signals = signal.SIGTERM, *more: str
         await until(listens)
         url = f"http://127.0.0.1:{port_file.read_text()}"
         async with sdk(url) as client, aiohttp.ClientSession() as session:
-            yield Running(url, client, session)
+            yield EmulatorProcess(url, client, session)
     finally:
         if child.returncode is None:
             child.send_signal(end)
@@ -47,7 +47,7 @@ async def process(folder: Path, end: signal.Signals = signal.SIGTERM, *more: str
     assert code == (0 if end == signal.SIGTERM else -end)
 
 
-async def test_nothing_answered_is_lost_by_a_kill(tmp_path: Path, receiver: Receiver) -> None:
+async def test_nothing_answered_is_lost_by_a_kill(tmp_path: Path, receiver: WebhookSink) -> None:
     options = {"idempotency_key": "key"}
     async with process(tmp_path, signal.SIGKILL) as one:
         await one.admin("POST", "clock", {"now": "2022-05-01T00:00:00Z"})
@@ -82,7 +82,7 @@ async def test_options_say_how_it_behaves(tmp_path: Path) -> None:
     assert settings == {**settings, "subscription_invoices": False, "unpaid_after_attempts": None, "tax_percent": "0"}
 
 
-async def test_a_lie_outlives_a_kill_also_in_an_older_file(tmp_path: Path, receiver: Receiver) -> None:
+async def test_a_lie_outlives_a_kill_also_in_an_older_file(tmp_path: Path, receiver: WebhookSink) -> None:
     async with process(tmp_path):
         pass
     with closing(sqlite3.connect(tmp_path / "data.db")) as older:

@@ -9,17 +9,17 @@ import pytest
 import stripe
 
 from stripe_emulator import EmulatorConfig
-from tests.stripe_emulator.conftest import Running, running
+from tests.stripe_emulator.conftest import EmulatorProcess, running
 from tests.stripe_emulator.subscriptions import HOUR, at, clock, invoices, payer, price
 
 
 @pytest.fixture
-async def emulator() -> AsyncIterator[Running]:
+async def emulator() -> AsyncIterator[EmulatorProcess]:
     async with running(EmulatorConfig(search_lag=0.1, subscription_invoices=True)) as one:
         yield one
 
 
-async def test_its_creation_is_invoiced_and_paid_at_once(emulator: Running, v1: Any) -> None:
+async def test_its_creation_is_invoiced_and_paid_at_once(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-10T12:00:00Z")
     items = [{"price": await price(v1), "quantity": 3}, {"price": await price(v1, 7, usage_type="metered")}]
     made = await v1.subscriptions.create_async(
@@ -41,7 +41,7 @@ async def test_its_creation_is_invoiced_and_paid_at_once(emulator: Running, v1: 
     assert first.parent.subscription_details.metadata.a == "b"
 
 
-async def test_a_cycle_ends_with_a_draft_for_an_hour(emulator: Running, v1: Any) -> None:
+async def test_a_cycle_ends_with_a_draft_for_an_hour(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-01-31T10:00:00Z")
     made = await v1.subscriptions.create_async(
         {"customer": await payer(emulator), "items": [{"price": await price(v1)}], "metadata": {"a": "b"}}
@@ -71,7 +71,7 @@ async def test_a_cycle_ends_with_a_draft_for_an_hour(emulator: Running, v1: Any)
     assert (final.status, final.total, final.status_transitions.finalized_at) == ("paid", 1250, boundary + HOUR)
 
 
-async def test_the_clock_may_pass_many_cycles(emulator: Running, v1: Any) -> None:
+async def test_the_clock_may_pass_many_cycles(emulator: EmulatorProcess, v1: Any) -> None:
     """A month's end stays the month's end, and each step is dated by its own instant."""
     await clock(emulator, "2022-01-31T10:00:00Z")
     owner = await payer(emulator)
@@ -91,7 +91,7 @@ async def test_the_clock_may_pass_many_cycles(emulator: Running, v1: Any) -> Non
     assert now["items"].data[0].current_period_end == at("2022-06-30T10:00")
 
 
-async def test_two_subscriptions_take_their_turns(emulator: Running, v1: Any) -> None:
+async def test_two_subscriptions_take_their_turns(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-01-01T00:00:00Z")
     weekly, owner = await price(v1, 100, interval="week"), await payer(emulator)
     await v1.subscriptions.create_async({"customer": owner, "items": [{"price": weekly}]})
@@ -107,7 +107,7 @@ async def test_two_subscriptions_take_their_turns(emulator: Running, v1: Any) ->
     assert times == sorted(times)
 
 
-async def test_nothing_to_pay_stays_a_draft_for_its_hour_too(emulator: Running, v1: Any) -> None:
+async def test_nothing_to_pay_stays_a_draft_for_its_hour_too(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     owner = await emulator.customer()
     metered = await price(v1, 5, usage_type="metered")
@@ -120,7 +120,7 @@ async def test_nothing_to_pay_stays_a_draft_for_its_hour_too(emulator: Running, 
     assert (await v1.invoices.retrieve_async(draft.id)).status == "paid"
 
 
-async def test_cancelling_may_make_a_last_draft(emulator: Running, v1: Any) -> None:
+async def test_cancelling_may_make_a_last_draft(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     owner = await payer(emulator)
     made = await v1.subscriptions.create_async(
@@ -147,7 +147,7 @@ async def test_cancelling_may_make_a_last_draft(emulator: Running, v1: Any) -> N
 
 @pytest.mark.parametrize(("usage_type", "drafts"), [("metered", 1), ("licensed", 0)])
 async def test_at_the_periods_end_what_was_metered_is_still_billed(
-    emulator: Running, v1: Any, usage_type: str, drafts: int
+    emulator: EmulatorProcess, v1: Any, usage_type: str, drafts: int
 ) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     owner = await payer(emulator)
@@ -162,7 +162,7 @@ async def test_at_the_periods_end_what_was_metered_is_still_billed(
     ] * drafts
 
 
-async def test_pending_items_come_with_the_next_cycle(emulator: Running, v1: Any) -> None:
+async def test_pending_items_come_with_the_next_cycle(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     owner = await payer(emulator)
     made = await v1.subscriptions.create_async({"customer": owner, "items": [{"price": await price(v1)}]})
@@ -175,7 +175,7 @@ async def test_pending_items_come_with_the_next_cycle(emulator: Running, v1: Any
     assert left.total == 70
 
 
-async def test_a_trial_costs_nothing_until_it_ends(emulator: Running, v1: Any) -> None:
+async def test_a_trial_costs_nothing_until_it_ends(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     owner = await payer(emulator)
     items = [{"price": await price(v1)}]
@@ -191,7 +191,7 @@ async def test_a_trial_costs_nothing_until_it_ends(emulator: Running, v1: Any) -
     assert reasons == [("subscription_create", 0, "paid"), ("subscription_update", 1000, "paid")]
 
 
-async def test_before_its_anchor_it_costs_by_the_second(emulator: Running, v1: Any) -> None:
+async def test_before_its_anchor_it_costs_by_the_second(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-06-11T00:00:00Z")
     owner = await payer(emulator)
     terms = {
@@ -207,7 +207,7 @@ async def test_before_its_anchor_it_costs_by_the_second(emulator: Running, v1: A
     assert [one.total for one in await invoices(v1, made.id)] == [2000, 3000]
 
 
-async def test_invoices_to_send_are_due_by_the_subscriptions_days(emulator: Running, v1: Any) -> None:
+async def test_invoices_to_send_are_due_by_the_subscriptions_days(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     owner = await emulator.customer()
     terms = {"collection_method": "send_invoice", "days_until_due": 10}
@@ -218,7 +218,7 @@ async def test_invoices_to_send_are_due_by_the_subscriptions_days(emulator: Runn
     assert (last.status, last.due_date) == ("open", at("2022-06-11T01:00"))
 
 
-async def test_what_cannot_be_charged_is_incomplete_and_expires(emulator: Running, v1: Any) -> None:
+async def test_what_cannot_be_charged_is_incomplete_and_expires(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
     owner = await emulator.customer()
     items = [{"price": await price(v1)}]
@@ -234,7 +234,7 @@ async def test_what_cannot_be_charged_is_incomplete_and_expires(emulator: Runnin
     assert (len(await invoices(v1, paid.id)), len(await invoices(v1, left.id))) == (2, 1)
 
 
-async def test_it_is_a_setting_of_the_process(emulator: Running, v1: Any) -> None:
+async def test_it_is_a_setting_of_the_process(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "settings", {"subscription_invoices": False})
     assert (await emulator.admin("GET", "settings"))["subscription_invoices"] is False
     made = await v1.subscriptions.create_async(

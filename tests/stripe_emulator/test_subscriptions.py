@@ -6,7 +6,7 @@ import pytest
 import stripe
 
 from stripe_emulator.engine.subscriptions.periods import period_at
-from tests.stripe_emulator.conftest import Running
+from tests.stripe_emulator.conftest import EmulatorProcess
 from tests.stripe_emulator.subscriptions import at
 
 
@@ -19,7 +19,7 @@ async def price(v1: Any) -> str:
     return str(made.id)
 
 
-async def test_a_subscription_lives_and_ends(emulator: Running, v1: Any, price: str) -> None:
+async def test_a_subscription_lives_and_ends(emulator: EmulatorProcess, v1: Any, price: str) -> None:
     await emulator.admin("POST", "clock", {"now": "2022-01-31T10:00:00Z"})
     owner = await emulator.customer()
     made = await v1.subscriptions.create_async(
@@ -42,7 +42,7 @@ async def test_a_subscription_lives_and_ends(emulator: Running, v1: Any, price: 
     assert caught.value.code == "resource_missing"
 
 
-async def test_it_ends_with_its_period(emulator: Running, v1: Any, price: str) -> None:
+async def test_it_ends_with_its_period(emulator: EmulatorProcess, v1: Any, price: str) -> None:
     await emulator.admin("POST", "clock", {"now": "2022-05-10T00:00:00Z", "frozen": True})
     owner = await emulator.customer()
     made = await v1.subscriptions.create_async({"customer": owner.id, "items": [{"price": price}]})
@@ -57,7 +57,9 @@ async def test_it_ends_with_its_period(emulator: Running, v1: Any, price: str) -
     assert (await emulator.events(type="customer.subscription.*"))[-1].type == "customer.subscription.deleted"
 
 
-async def test_a_trial_becomes_active_and_periods_follow_the_clock(emulator: Running, v1: Any, price: str) -> None:
+async def test_a_trial_becomes_active_and_periods_follow_the_clock(
+    emulator: EmulatorProcess, v1: Any, price: str
+) -> None:
     await emulator.admin("POST", "clock", {"now": "2022-05-01T00:00:00Z", "frozen": True})
     owner = await emulator.customer()
     made = await v1.subscriptions.create_async(
@@ -76,7 +78,7 @@ async def test_a_trial_becomes_active_and_periods_follow_the_clock(emulator: Run
     assert event.request.id is None
 
 
-async def test_items_and_terms_change(emulator: Running, v1: Any, price: str) -> None:
+async def test_items_and_terms_change(emulator: EmulatorProcess, v1: Any, price: str) -> None:
     owner = await emulator.customer()
     made = await v1.subscriptions.create_async({"customer": owner.id, "items": [{"price": price}]})
     first = made["items"].data[0].id
@@ -93,7 +95,7 @@ async def test_items_and_terms_change(emulator: Running, v1: Any, price: str) ->
         )
 
 
-async def test_wrong_terms_are_refused(emulator: Running, v1: Any, price: str) -> None:
+async def test_wrong_terms_are_refused(emulator: EmulatorProcess, v1: Any, price: str) -> None:
     owner = await emulator.customer()
     base = {"customer": owner.id, "items": [{"price": price}]}
     once = await v1.prices.create_async({"currency": "usd", "unit_amount": 5, "product_data": {"name": "Once"}})
@@ -116,7 +118,7 @@ async def test_wrong_terms_are_refused(emulator: Running, v1: Any, price: str) -
         assert caught.value.param == param, wrong
 
 
-async def test_a_customer_keeps_to_one_currency(emulator: Running, v1: Any, price: str) -> None:
+async def test_a_customer_keeps_to_one_currency(emulator: EmulatorProcess, v1: Any, price: str) -> None:
     owner = await emulator.customer()
     made = await v1.subscriptions.create_async({"customer": owner.id, "items": [{"price": price}]})
     with pytest.raises(stripe.InvalidRequestError, match="combine currencies"):
@@ -125,7 +127,7 @@ async def test_a_customer_keeps_to_one_currency(emulator: Running, v1: Any, pric
     assert (await v1.invoices.create_async({"customer": owner.id, "currency": "eur"})).currency == "eur"
 
 
-async def test_expanding_names_the_object_itself(emulator: Running, v1: Any, price: str) -> None:
+async def test_expanding_names_the_object_itself(emulator: EmulatorProcess, v1: Any, price: str) -> None:
     owner = await emulator.customer()
     made = await v1.subscriptions.create_async({"customer": owner.id, "items": [{"price": price}]})
     full = await v1.subscriptions.retrieve_async(made.id, {"expand": ["customer", "items.data.price.product"]})

@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_emulator.conftest import Running
+from tests.stripe_emulator.conftest import EmulatorProcess
 
 TAXED: dict[str, Any] = {"automatic_tax": {"enabled": True}}
 
 
-async def taxed(emulator: Running, percent: str, *amounts: int) -> Any:
+async def taxed(emulator: EmulatorProcess, percent: str, *amounts: int) -> Any:
     await emulator.admin("POST", "settings", {"tax_percent": percent})
     draft = await emulator.draft(*amounts, **TAXED)
     assert (draft.total, draft.subtotal, draft.automatic_tax.enabled) == (sum(amounts), sum(amounts), True)
     return await emulator.v1.invoices.finalize_invoice_async(draft.id, {"auto_advance": False})
 
 
-async def test_tax_is_added_at_finalization(emulator: Running, v1: Any) -> None:
+async def test_tax_is_added_at_finalization(emulator: EmulatorProcess, v1: Any) -> None:
     final = await taxed(emulator, "8.5", 900, 90)
     assert (final.subtotal, final.total, final.amount_due, final.total_excluding_tax) == (990, 1074, 1074, 990)
     (tax,) = final.total_taxes
@@ -29,12 +29,12 @@ async def test_tax_is_added_at_finalization(emulator: Running, v1: Any) -> None:
     assert (await v1.invoices.finalize_invoice_async(plain.id)).total == 900
 
 
-async def test_without_a_percentage_there_is_no_tax(emulator: Running) -> None:
+async def test_without_a_percentage_there_is_no_tax(emulator: EmulatorProcess) -> None:
     final = await taxed(emulator, "0", 900)
     assert (final.total, final.total_taxes, final.automatic_tax.status) == (900, [], "complete")
 
 
-async def test_the_balance_counts_after_the_tax(emulator: Running, v1: Any) -> None:
+async def test_the_balance_counts_after_the_tax(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "settings", {"tax_percent": "10"})
     owner = await emulator.customer(balance=-100)
     draft = await emulator.draft(1000, customer=owner.id, **TAXED)
@@ -42,7 +42,7 @@ async def test_the_balance_counts_after_the_tax(emulator: Running, v1: Any) -> N
     assert (final.total, final.amount_due, final.ending_balance) == (1100, 1000, 0)
 
 
-async def test_a_line_is_credited_with_its_tax(emulator: Running, v1: Any) -> None:
+async def test_a_line_is_credited_with_its_tax(emulator: EmulatorProcess, v1: Any) -> None:
     final = await taxed(emulator, "10", 604, 401)
     assert (final.subtotal, final.total) == (1005, 1106)
     await v1.invoices.pay_async(final.id, {"payment_method": "pm_card_visa"})
@@ -61,7 +61,7 @@ async def test_a_line_is_credited_with_its_tax(emulator: Running, v1: Any) -> No
     assert (await v1.invoices.retrieve_async(final.id)).post_payment_credit_notes_amount == 1106
 
 
-async def test_before_payment_a_credit_with_tax_lowers_what_is_due(emulator: Running, v1: Any) -> None:
+async def test_before_payment_a_credit_with_tax_lowers_what_is_due(emulator: EmulatorProcess, v1: Any) -> None:
     final = await taxed(emulator, "20", 1000)
     line = {"type": "invoice_line_item", "invoice_line_item": final.lines.data[0].id, "amount": 1000}
     await v1.credit_notes.create_async({"invoice": final.id, "lines": [line]})
@@ -69,7 +69,7 @@ async def test_before_payment_a_credit_with_tax_lowers_what_is_due(emulator: Run
     assert (after.status, after.amount_remaining, after.pre_payment_credit_notes_amount) == ("paid", 0, 1200)
 
 
-async def test_an_invoice_inherits_it_from_its_subscription(emulator: Running, v1: Any) -> None:
+async def test_an_invoice_inherits_it_from_its_subscription(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "settings", {"tax_percent": "10", "subscription_invoices": True})
     data = {"currency": "usd", "unit_amount_decimal": Decimal(1000), "product_data": {"name": "Plan"}}
     price = await v1.prices.create_async({**data, "recurring": {"interval": "month"}})

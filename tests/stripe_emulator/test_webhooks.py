@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.stripe_emulator.conftest import Receiver, Running
-from tests.support.system import GIVE_UP_SECONDS, until
+from tests.stripe_emulator.conftest import EmulatorProcess, WebhookSink
+from tests.support.until import GIVE_UP_SECONDS, until
 
 pytestmark = pytest.mark.waits
 
 
-async def flushed(emulator: Running, **order: Any) -> None:
+async def flushed(emulator: EmulatorProcess, **order: Any) -> None:
     assert await emulator.admin("POST", "flush_webhooks", {"timeout_seconds": 60, **order}) == {"pending": 0}
 
 
-async def test_events_are_delivered_signed(emulator: Running, receiver: Receiver, v1: Any) -> None:
+async def test_events_are_delivered_signed(emulator: EmulatorProcess, receiver: WebhookSink, v1: Any) -> None:
     await receiver.register(emulator)
     draft = await emulator.draft(900)
     await v1.invoices.finalize_invoice_async(draft.id)
@@ -32,7 +32,9 @@ async def test_events_are_delivered_signed(emulator: Running, receiver: Receiver
     assert (await v1.events.retrieve_async(event.id)).pending_webhooks == 0
 
 
-async def test_the_signature_is_of_real_time_wherever_the_clock_is(emulator: Running, receiver: Receiver) -> None:
+async def test_the_signature_is_of_real_time_wherever_the_clock_is(
+    emulator: EmulatorProcess, receiver: WebhookSink
+) -> None:
     await receiver.register(emulator)
     await emulator.admin("POST", "clock", {"now": "2022-06-01T00:00:00Z"})
     before = int(time.time())
@@ -43,7 +45,7 @@ async def test_the_signature_is_of_real_time_wherever_the_clock_is(emulator: Run
     assert json.loads(receiver.bodies[0])["created"] < 1_700_000_000
 
 
-async def test_an_endpoint_gets_what_it_asked_for(emulator: Running, receiver: Receiver, v1: Any) -> None:
+async def test_an_endpoint_gets_what_it_asked_for(emulator: EmulatorProcess, receiver: WebhookSink, v1: Any) -> None:
     endpoint = await receiver.register(emulator, "invoice.finalized", "customer.deleted")
     draft = await emulator.draft(900)
     await v1.invoices.finalize_invoice_async(draft.id)
@@ -58,7 +60,7 @@ async def test_an_endpoint_gets_what_it_asked_for(emulator: Running, receiver: R
     assert receiver.types == ["invoice.finalized", "customer.created"]
 
 
-async def test_the_secret_is_told_once(emulator: Running, receiver: Receiver, v1: Any) -> None:
+async def test_the_secret_is_shown_once(emulator: EmulatorProcess, receiver: WebhookSink, v1: Any) -> None:
     made = await receiver.register(emulator)
     assert made.secret.startswith("whsec_")
     assert not hasattr(await v1.webhook_endpoints.retrieve_async(made.id), "secret")
@@ -77,7 +79,7 @@ async def test_wrong_endpoints_are_refused(v1: Any, wrong: dict[str, Any]) -> No
         await v1.webhook_endpoints.create_async({"url": "http://127.0.0.1:9/", "enabled_events": ["*"], **wrong})
 
 
-async def test_refused_deliveries_come_again(emulator: Running, receiver: Receiver, v1: Any) -> None:
+async def test_refused_deliveries_come_again(emulator: EmulatorProcess, receiver: WebhookSink, v1: Any) -> None:
     await receiver.register(emulator)
     receiver.statuses = [500, 302, 404]
     await emulator.customer()
@@ -88,7 +90,9 @@ async def test_refused_deliveries_come_again(emulator: Running, receiver: Receiv
     assert state == {"pending": 0, "delivered": 1, "failed_attempts": 3, "given_up": 0}
 
 
-async def test_a_receiver_that_is_down_gets_everything_later(emulator: Running, receiver: Receiver, v1: Any) -> None:
+async def test_a_receiver_that_is_down_gets_everything_later(
+    emulator: EmulatorProcess, receiver: WebhookSink, v1: Any
+) -> None:
     endpoint = await receiver.register(emulator)
     await v1.webhook_endpoints.update_async(endpoint.id, {"url": "http://127.0.0.1:9/hook"})
     await emulator.customer()
@@ -104,7 +108,7 @@ async def test_a_receiver_that_is_down_gets_everything_later(emulator: Running, 
     assert receiver.types == ["customer.created"]
 
 
-async def test_deliveries_at_a_time_are_bounded(emulator: Running, receiver: Receiver) -> None:
+async def test_deliveries_at_a_time_are_bounded(emulator: EmulatorProcess, receiver: WebhookSink) -> None:
     await receiver.register(emulator)
     receiver.held = asyncio.Event()
     await asyncio.gather(*(emulator.customer() for _ in range(60)))
@@ -119,14 +123,16 @@ async def test_deliveries_at_a_time_are_bounded(emulator: Running, receiver: Rec
     assert receiver.most_busy == 16
 
 
-async def test_a_slow_receiver_does_not_slow_the_api(emulator: Running, receiver: Receiver) -> None:
+async def test_a_slow_receiver_does_not_slow_the_api(emulator: EmulatorProcess, receiver: WebhookSink) -> None:
     await receiver.register(emulator)
     receiver.held = asyncio.Event()
     await asyncio.wait_for(emulator.customer(), GIVE_UP_SECONDS)
     assert receiver.bodies == []
 
 
-async def test_deliveries_are_dropped_doubled_and_delayed_by_rule(emulator: Running, receiver: Receiver) -> None:
+async def test_deliveries_are_dropped_doubled_and_delayed_by_rule(
+    emulator: EmulatorProcess, receiver: WebhookSink
+) -> None:
     await receiver.register(emulator)
 
     async def rule(action: str, **more: Any) -> None:
@@ -150,7 +156,7 @@ async def test_deliveries_are_dropped_doubled_and_delayed_by_rule(emulator: Runn
     assert time.monotonic() - start >= 0.3
 
 
-async def test_a_delivery_is_overtaken_by_rule(emulator: Running, receiver: Receiver, v1: Any) -> None:
+async def test_a_delivery_is_overtaken_by_rule(emulator: EmulatorProcess, receiver: WebhookSink, v1: Any) -> None:
     await receiver.register(emulator)
     await emulator.admin(
         "POST", "webhook_faults", {"match": {"type": "customer.created"}, "action": "reorder", "seconds": 60}
@@ -162,7 +168,7 @@ async def test_a_delivery_is_overtaken_by_rule(emulator: Running, receiver: Rece
 
 
 async def test_a_delivery_lies_by_rule_and_is_signed_all_the_same(
-    emulator: Running, receiver: Receiver, v1: Any
+    emulator: EmulatorProcess, receiver: WebhookSink, v1: Any
 ) -> None:
     """The receiver checks every signature."""
     await receiver.register(emulator)
@@ -182,7 +188,9 @@ async def test_a_delivery_lies_by_rule_and_is_signed_all_the_same(
     assert json.loads(receiver.bodies[2])["livemode"] is False
 
 
-async def test_a_delivery_says_only_which_object_by_rule(emulator: Running, receiver: Receiver, v1: Any) -> None:
+async def test_a_delivery_says_only_which_object_by_rule(
+    emulator: EmulatorProcess, receiver: WebhookSink, v1: Any
+) -> None:
     await receiver.register(emulator, "customer.updated")
     await emulator.admin("POST", "webhook_faults", {"match": {"type": "^customer"}, "action": "strip", "times": None})
     made = await emulator.customer()
@@ -196,5 +204,5 @@ async def test_a_delivery_says_only_which_object_by_rule(emulator: Running, rece
 @pytest.mark.parametrize(
     "wrong", [{"action": "alter"}, {"action": "alter", "set": {}}, {"action": "drop", "set": {"livemode": True}}]
 )
-async def test_wrong_lies_are_refused(emulator: Running, wrong: dict[str, Any]) -> None:
+async def test_wrong_lies_are_refused(emulator: EmulatorProcess, wrong: dict[str, Any]) -> None:
     assert "set" in (await emulator.admin("POST", "webhook_faults", wrong, status=400))["error"]

@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from contracts.messages.recovery import AdoptionOutcome
+from contracts.messages.recovery import AdoptionResult
 from starter.cli import recover as command
 from storage.postgres.database import Database
 from tests.support.databases import Databases
-from tests.support.system import System, discrepancies, new_namespace
+from tests.support.namespaces import new_namespace
+from tests.support.system import System, discrepancies
 
 
 @dataclass(frozen=True)
-class Ran:
+class RunResult:
     """What a run of the command gave."""
 
     status: int
@@ -33,7 +34,7 @@ class Ran:
         return json.loads(self.out)
 
 
-async def perdure(system: System, *arguments: object) -> Ran:
+async def perdure(system: System, *arguments: object) -> RunResult:
     """Run the real `perdure` with what this system talks to."""
     settings = {
         "PERDURE_ENVIRONMENT_ONLY": "1",
@@ -51,7 +52,7 @@ async def perdure(system: System, *arguments: object) -> Ran:
     )
     out, err = await process.communicate()
     assert process.returncode is not None
-    return Ran(process.returncode, out.decode(), err.decode())
+    return RunResult(process.returncode, out.decode(), err.decode())
 
 
 async def lose_temporal(system: System) -> None:
@@ -98,7 +99,7 @@ class Backup:
         assert found == []
 
 
-async def recover(system: System, restored_to: datetime | None = None) -> AdoptionOutcome | None:
+async def recover(system: System, restored_to: datetime | None = None) -> AdoptionResult | None:
     """What `perdure recover` does, in this process: a process of its own costs a second of CPU."""
     adopted = None
     if restored_to is not None:

@@ -14,7 +14,8 @@ from contracts import workflow_ids
 from contracts.messages.wake_up import WakeUp
 from reconciliation.event_routing import wake_up
 from storage.invoices import credit_notes
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 
 _ANSWERED = {
     EventType.EVENT_TYPE_EXTERNAL_WORKFLOW_EXECUTION_SIGNALED,

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
-from google.protobuf.duration_pb2 import Duration
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter
-from temporalio.service import RPCError
 
 import settings as product_settings
 from activities.stripe.client import close_stripe_client, make_stripe_client
@@ -28,9 +21,9 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
 from billing.pricing.rate_card import load_rate_card
 from billing.usage.rows import AccountRow, InstanceRow
-from contracts.messages.periods import PeriodOutcome
+from contracts.messages.periods import PeriodResult
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from starter.webhook.handler import Webhook
 from storage.accounts import accounts
 from storage.audit.checks import run_database_check
@@ -41,11 +34,12 @@ from storage.postgres.database import Database
 from storage.postgres.roles import BILLING
 from storage.reports.store import ReportStore
 from storage.usage import instances
-from temporal.client import register_search_attributes
 from temporal.payload_codec import data_converter
 from temporal.start import start_period
+from tests.support.namespaces import new_namespace
 from tests.support.receiving import registered_webhook
 from tests.support.roles import as_role
+from tests.support.until import GIVE_UP_SECONDS, PATIENCE, until
 from worker import billing_worker, stripe_worker
 
 RATES = """
@@ -57,11 +51,6 @@ minimum_charge = { usd = "0.50", eur = "0.50" }
 """
 _CORRECTED = ("claimed_outside_windows", "claimed_beyond_runtime")
 """What a stop or a window leaves that is corrected after its usage was billed: tests do that on purpose."""
-T = TypeVar("T")
-GIVE_UP_SECONDS = 120.0
-"""After so long what a test waits for never happens: by far longer than it takes on a busy machine."""
-PATIENCE: ContextVar[float] = ContextVar("patience", default=1.0)
-"""How many times longer than usual is waited for what is to happen, where workers are killed meanwhile."""
 
 
 def at(text: str) -> datetime:
@@ -77,7 +66,7 @@ class System:
     settings: product_settings.Settings
     db: Database
     reports: ReportStore
-    emulator: StripeEmulator
+    emulator: EmulatorServer
     stripe: Any
     webhook: Webhook
     before: str | None
@@ -147,10 +136,10 @@ class System:
         """A handle of the period's workflow, started now, or going over the accounts once more."""
         return await start_period(self.client, period)
 
-    async def run_period(self, period: str = "2022-05") -> PeriodOutcome:
+    async def run_period(self, period: str = "2022-05") -> PeriodResult:
         """Run a period to its end."""
         handle = await self.start_period(period)
-        outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS * PATIENCE.get())
+        outcome: PeriodResult = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS * PATIENCE.get())
         return outcome
 
     async def run_period_until_blocked(self, period: str) -> None:
@@ -219,43 +208,11 @@ async def discrepancies(system: System) -> list[Finding]:
     return [finding for finding in found if finding.kind not in _CORRECTED]
 
 
-async def until(check: Callable[[], Awaitable[T | None]], seconds: float = GIVE_UP_SECONDS) -> T:
-    """The first truthy result of `check`."""
-    end = asyncio.get_running_loop().time() + seconds * PATIENCE.get()
-    while True:
-        if found := await check():
-            return found
-        if asyncio.get_running_loop().time() > end:
-            raise AssertionError("it did not happen in time")
-        await asyncio.sleep(0.05)
-
-
-async def new_namespace(client: Client, converter: DataConverter = pydantic_data_converter) -> Client:
-    """A client of a namespace of its own on the same server, with the search attributes."""
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    await client.workflow_service.register_namespace(
-        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=Duration(seconds=86400))
-    )
-    address = client.service_client.config.target_host
-    made = await Client.connect(address, namespace=name, data_converter=converter)
-
-    async def ready() -> bool:
-        try:
-            await made.count_workflows("InvoiceState = 'x'")
-        except RPCError:
-            await register_search_attributes(made)
-            return False
-        return True
-
-    await until(ready)
-    return made
-
-
 @asynccontextmanager
 async def running_system(
     client: Client,
     database_url: str,
-    emulator: StripeEmulator,
+    emulator: EmulatorServer,
     folder: Path,
     *,
     queues: Iterable[str] = (BILLING_QUEUE, STRIPE_QUEUE),

@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from devstack import ports
 from starter.webhook import server as webhook_server
 from starter.webhook.handler import PATH, Webhook
-from tests.support.system import GIVE_UP_SECONDS
+from tests.support.until import GIVE_UP_SECONDS
 
 OLD_SECRET = "whsec_old_for_tests_only"
 NEW_SECRET = "whsec_new_for_tests_only"

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.messages.wake_up import WakeUp
-from reconciliation.event_routing import MalformedEventError, Unheeded, parse, wake_up
+from reconciliation.event_routing import MalformedEventError, Unhandled, parse, wake_up
 from tests.webhook.receiver import Receiver, event, invoice_event, signature
 
 ATTACK = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -84,21 +84,21 @@ def test_mutilated_events_are_understood_or_refused(payload: dict[str, Any]) -> 
         target = wake_up(parse(json.dumps(payload).encode()))
     except MalformedEventError:
         return
-    assert isinstance(target, Unheeded) or _in_order(target)
+    assert isinstance(target, Unhandled) or _in_order(target)
 
 
 @settings(ATTACK, max_examples=300)
 @given(key=st.from_regex(r"\A2022-0[1-9]/(team|user):\w{1,3}/.{0,12}\Z") | st.text(max_size=40))
 def test_keys_lead_to_ids_that_are_safe(key: str) -> None:
     target = wake_up(invoice_event(key))
-    assert isinstance(target, Unheeded) or _in_order(target)
+    assert isinstance(target, Unhandled) or _in_order(target)
 
 
 @settings(ATTACK, max_examples=200)
 @given(subject=st.dictionaries(st.sampled_from(["id", "status"]), json_values))
 def test_subscriptions_lead_to_ids_that_are_safe(subject: dict[str, Any]) -> None:
     target = wake_up(event("customer.subscription.updated", subject))
-    assert isinstance(target, Unheeded) or _in_order(target)
+    assert isinstance(target, Unhandled) or _in_order(target)
 
 
 def _in_order(target: WakeUp) -> bool:

@@ -14,7 +14,7 @@ from starter.webhook import readiness as readiness_module
 from starter.webhook.handler import PATH, Webhook
 from starter.webhook.rate_limited_log import LINES, SparingLog
 from starter.webhook.readiness import Readiness, reaches
-from tests.support.system import GIVE_UP_SECONDS
+from tests.support.until import GIVE_UP_SECONDS
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, serving
 
 PLANTED = "planted-4711"

@@ -48,7 +48,7 @@ async def test_the_same_event_twice_wakes_one_workflow(receiver: Receiver) -> No
     assert len({run.run_id async for run in runs}) <= 1  # what is listed may lag
 
 
-async def test_news_of_an_invoice_that_rests_starts_it_again(receiver: Receiver) -> None:
+async def test_an_event_of_an_invoice_that_rests_starts_it_again(receiver: Receiver) -> None:
     key = new_key()
     await receiver.deliver(invoice_event(key))
     handle = receiver.client.get_workflow_handle(f"invoice/{key}")

@@ -14,7 +14,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from devstack.servers.temporal import start_headless
 from starter.webhook.handler import Webhook, WebhookLimits
 from tests.support.ports import nobody_listens
-from tests.support.system import until
+from tests.support.until import until
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, exists, invoice_event, new_key, serving, signature
 
 pytestmark = pytest.mark.waits

@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 from temporalio.client import Client
 
 from starter.webhook.handler import MOST_BYTES, PATH, Webhook, WebhookLimits
-from tests.support.system import GIVE_UP_SECONDS, until
+from tests.support.until import GIVE_UP_SECONDS, until
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, exists, invoice_event, new_key, serving, signature
 
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n".encode()

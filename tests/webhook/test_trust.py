@@ -55,7 +55,7 @@ async def test_a_test_deployment_takes_no_live_event(temporal_client: Client, se
 
 
 @pytest.mark.parametrize("version", ["2099-01-01.future", "2022-11-15"])
-async def test_another_api_version_is_heeded_and_counted(receiver: Receiver, version: str) -> None:
+async def test_another_api_version_is_handled_and_counted(receiver: Receiver, version: str) -> None:
     before, key = await receiver.metric(OTHER_VERSIONS), new_key()
     assert await receiver.deliver(invoice_event(key, api_version=version)) == 200
     assert await exists(receiver.client, f"invoice/{key}")

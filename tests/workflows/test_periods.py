@@ -14,13 +14,14 @@ from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
 from contracts import retries, workflow_ids
 from contracts.messages.invoices import InvoiceRef
-from contracts.messages.periods import BatchInput, BatchOutcome, Page, PeriodOutcome
+from contracts.messages.periods import BatchInput, BatchResult, Page, PeriodResult
 from contracts.names import BILLING_QUEUE, Signals, Workflows
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from storage.invoices import invoices
 from temporal.start import start_period
 from tests.support.months import MAY
-from tests.support.system import GIVE_UP_SECONDS, System, running_system, until
+from tests.support.system import System, running_system
+from tests.support.until import GIVE_UP_SECONDS, until
 from tests.support.usage import one_day
 
 pytestmark = pytest.mark.waits
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.waits
 async def system(
     temporal_client: Client,
     migrated_database: str,
-    stripe_emulator: StripeEmulator,
+    stripe_emulator: EmulatorServer,
     tmp_path: Path,
 ) -> AsyncIterator[System]:
     async with running_system(temporal_client, migrated_database, stripe_emulator, tmp_path, page_size=1) as running:
@@ -100,7 +101,7 @@ async def test_a_batch_is_not_ended_by_the_word_of_a_strangers_invoice(system: S
         BatchInput(period=MAY, number=1, page=Page(after="", through="team:stranger")),
         id=workflow_ids.billing_batch(workflow_ids.billing_period(MAY), 1),
         task_queue=BILLING_QUEUE,
-        result_type=BatchOutcome,
+        result_type=BatchResult,
         start_signal=Signals.INVOICE_PARKED,
         start_signal_args=[InvoiceRef(invoice_key=f"{MAY}/team:other/period")],
     )
@@ -130,7 +131,7 @@ async def test_a_run_for_one_account_leaves_the_periods_summary_alone(system: Sy
     before = await read_summary(system.db, MAY)
     await one_day(system, "team:summary-b")
     handle = await start_period(system.client, MAY, "team:summary-b")
-    outcome: PeriodOutcome = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
+    outcome: PeriodResult = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
 
     assert outcome.progress.counts == {"billed": 1}
     assert await read_summary(system.db, MAY) == before

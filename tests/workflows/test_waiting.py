@@ -14,18 +14,19 @@ from temporalio.testing import TimeSkipper
 
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.periods import PeriodInput, PeriodOutcome
+from contracts.messages.periods import PeriodInput, PeriodResult
 from contracts.names import BILLING_QUEUE, Signals, Workflows
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from tests.support.months import MAY
-from tests.support.system import GIVE_UP_SECONDS, System, running_system
+from tests.support.system import System, running_system
+from tests.support.until import GIVE_UP_SECONDS
 
 pytestmark = pytest.mark.waits
 
 
 @pytest.fixture
 async def system(
-    temporal_client: Client, migrated_database: str, stripe_emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client, migrated_database: str, stripe_emulator: EmulatorServer, tmp_path: Path
 ) -> AsyncIterator[System]:
     async with running_system(
         temporal_client, migrated_database, stripe_emulator, tmp_path, finalization_poll_seconds=1800
@@ -40,7 +41,7 @@ async def start(skipper: TimeSkipper) -> object:
         PeriodInput(period=MAY),
         id=workflow_ids.billing_period(MAY),
         task_queue=BILLING_QUEUE,
-        result_type=PeriodOutcome,
+        result_type=PeriodResult,
     )
 
 
@@ -71,7 +72,7 @@ async def test_a_period_waits_for_an_hour_for_a_blocked_invoice_and_then_ends(sy
     await start(skipper)
     key = f"{MAY}/team:waits/period"
     await system.until_state(key, InvoiceState.BLOCKED)
-    period = system.client.get_workflow_handle(workflow_ids.billing_period(MAY), result_type=PeriodOutcome)
+    period = system.client.get_workflow_handle(workflow_ids.billing_period(MAY), result_type=PeriodResult)
 
     assert await skipper.fast_forward(period, timedelta(hours=1))
 

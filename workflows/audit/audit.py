@@ -11,12 +11,12 @@ with workflow.unsafe.imports_passed_through():
     from billing.audit.checks import DATABASE_CHECKS, Check
     from contracts.messages.audit import (
         AuditInput,
-        AuditOutcome,
         AuditPage,
         AuditPhase,
         AuditPlan,
+        AuditResult,
         CheckOrder,
-        CheckOutcome,
+        CheckResult,
         PageAudited,
     )
     from contracts.names import Activities, Queries, Workflows
@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import billing_step, clock, continue_as_new_if_suggested, show
 
 NOT_CLEAN = "AuditNotClean"
-"""The type of the failure with which an audit ends that found something. Its detail is the `AuditOutcome`."""
+"""The type of the failure with which an audit ends that found something. Its detail is the `AuditResult`."""
 
 
 @workflow.defn(name=Workflows.AUDIT)
@@ -47,11 +47,11 @@ class AuditWorkflow(StripeAudit):
         return self._doing
 
     @workflow.run
-    async def run(self, order: AuditInput) -> AuditOutcome:
+    async def run(self, order: AuditInput) -> AuditResult:
         """Make all checks.
 
         Raises:
-            ApplicationError: something was found, or a check could not be made; the outcome is its detail.
+            ApplicationError: something was found, or a check could not be made; the result is its detail.
         """
         phases = {
             AuditPhase.BEGIN: self._begin,
@@ -81,7 +81,7 @@ class AuditWorkflow(StripeAudit):
     async def _database_check(self, check: Check) -> None:
         order = CheckOrder(audit=self._ref, check=check)
         try:
-            self._made(await audit_step(Activities.CHECK_DATABASE, order, CheckOutcome, f"Check: {check}"))
+            self._made(await audit_step(Activities.CHECK_DATABASE, order, CheckResult, f"Check: {check}"))
         except ActivityError as error:
             await self._not_made([check], reason_of(error))
 
@@ -103,16 +103,16 @@ class AuditWorkflow(StripeAudit):
         await self._record({Check.REPORTS: self._state.figures})
         self._go_to(AuditPhase.INVOICES)
 
-    async def _finish(self) -> AuditOutcome:
-        found = await billing_step(Activities.FINISH_AUDIT, self._ref, AuditOutcome, "Close the audit")
-        outcome = found.model_copy(update={"not_made": self._state.not_made})
-        self._set(checks=outcome.checks)
+    async def _finish(self) -> AuditResult:
+        found = await billing_step(Activities.FINISH_AUDIT, self._ref, AuditResult, "Close the audit")
+        result = found.model_copy(update={"not_made": self._state.not_made})
+        self._set(checks=result.checks)
         self._doing = f"Ended at {clock()}"
         show(table(self._doing, self._ref, self._state, ended=True))
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if not outcome.clean:
-            told = ", ".join(f"{made.check}: {made.discrepancies}" for made in outcome.checks if made.discrepancies)
+        if not result.clean:
+            told = ", ".join(f"{made.check}: {made.discrepancies}" for made in result.checks if made.discrepancies)
             raise ApplicationError(
-                f"{outcome.discrepancies} discrepancies ({told})", outcome, type=NOT_CLEAN, non_retryable=True
+                f"{result.discrepancies} discrepancies ({told})", result, type=NOT_CLEAN, non_retryable=True
             )
-        return outcome
+        return result

@@ -11,20 +11,20 @@ with workflow.unsafe.imports_passed_through():
 
 def table(heading: str, ref: AuditRef, state: AuditState, *, ended: bool = False) -> str:
     """All checks with their figures, as Markdown, and what to do."""
-    made = {outcome.check: outcome for outcome in state.checks}
+    made = {result.check: result for result in state.checks}
     rows = []
     for check in Check:
-        outcome = made.get(check)
+        result = made.get(check)
         if check in state.not_made:
             rows.append(f"| {check} | **not made** | {state.not_made[check]} |")
-        elif outcome is None:
+        elif result is None:
             rows.append(f"| {check} | | |")
         else:
-            figures = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in outcome.figures.items())
-            verdict = f"**{outcome.discrepancies}**" if outcome.discrepancies else "0"
+            figures = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in result.figures.items())
+            verdict = f"**{result.discrepancies}**" if result.discrepancies else "0"
             rows.append(f"| {check} | {verdict} | {figures} |")
     text = f"{heading}.\n\n| check | discrepancies | figures |\n| --- | --- | --- |\n" + "\n".join(rows)
-    if any(outcome.discrepancies for outcome in state.checks):
+    if any(result.discrepancies for result in state.checks):
         text += f"\n\n`perdure audit --last{_options(ref)}` lists them, each with what to do."
     elif ended:
         text += "\n\nEverything agrees."

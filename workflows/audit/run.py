@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
         AuditRef,
         AuditState,
         CheckNotMade,
-        CheckOutcome,
+        CheckResult,
         ChecksMade,
         RecordCheck,
         StripePage,
@@ -45,7 +45,7 @@ class _Changes(TypedDict, total=False):
     after: str
     figures: dict[str, int]
     looks: int
-    checks: list[CheckOutcome]
+    checks: list[CheckResult]
     not_made: dict[str, str]
 
 
@@ -73,21 +73,21 @@ class AuditRun:
     async def _record(self, figures: dict[Check, dict[str, int]]) -> None:
         record = RecordCheck(audit=self._ref, figures={str(check): counts for check, counts in figures.items()})
         made = await billing_step(Activities.RECORD_CHECKS, record, ChecksMade, f"Record {', '.join(record.figures)}")
-        for outcome in made.checks:
-            self._made(outcome)
+        for result in made.checks:
+            self._made(result)
 
     async def _not_made(self, checks: list[Check] | tuple[Check, ...], reason: str) -> None:
         for check in checks:
             workflow.logger.error("audit %s: %s cannot be made: %s", self._ref.audit_id, check, reason)
             failed = CheckNotMade(audit=self._ref, check=check, reason=reason)
             self._made(
-                await billing_step(Activities.CHECK_NOT_MADE, failed, CheckOutcome, f"Record that {check} is not made")
+                await billing_step(Activities.CHECK_NOT_MADE, failed, CheckResult, f"Record that {check} is not made")
             )
             self._set(not_made={**self._state.not_made, str(check): reason})
 
-    def _made(self, outcome: CheckOutcome) -> None:
-        others = [each for each in self._state.checks if each.check != outcome.check]
-        self._set(checks=[*others, outcome])
+    def _made(self, result: CheckResult) -> None:
+        others = [each for each in self._state.checks if each.check != result.check]
+        self._set(checks=[*others, result])
         self._say()
 
     def _count(self, figures: dict[str, int]) -> None:

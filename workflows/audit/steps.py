@@ -17,7 +17,7 @@ R = TypeVar("R", bound=Message)
 
 async def audit_step(name: str, arg: Message, result: type[R], summary: str, queue: str = BILLING_QUEUE) -> R:
     """A step over a page, with heartbeats, tried for as long as an audit waits for anything."""
-    outcome: R = await workflow.execute_activity(
+    answer: R = await workflow.execute_activity(
         name,
         arg,
         result_type=result,
@@ -28,7 +28,7 @@ async def audit_step(name: str, arg: Message, result: type[R], summary: str, que
         retry_policy=retries.TRANSIENT,
         summary=summary,
     )
-    return outcome
+    return answer
 
 
 def reason_of(error: ActivityError) -> str:

@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
         AuditPage,
         AuditPhase,
         CreditNoteSuspects,
-        InvoicesLookedAt,
+        InvoicesRefreshed,
         JudgeCreditNotes,
         Judged,
         JudgeInvoices,
@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.audit.run import AuditRun
     from workflows.audit.steps import audit_step, reason_of
 
-_MOST_LOOKS = 20
+_MOST_ROUNDS = 20
 """What is in motion for that long is judged as it is."""
 
 
@@ -78,7 +78,7 @@ class StripeAudit(AuditRun):
             await self._not_made(STRIPE_CHECKS, reason_of(error))
             self._go_to(AuditPhase.CREDIT_NOTES, page=self._state.listed)
             return
-        if await self._look_again(through):
+        if await self._refresh_suspects(through):
             return
         f = self._state.figures
         await self._record(
@@ -97,11 +97,11 @@ class StripeAudit(AuditRun):
             seen = await audit_step(
                 Activities.LOOK_AT_STRIPE_INVOICES,
                 found,
-                InvoicesLookedAt,
+                InvoicesRefreshed,
                 f"Look again at {len(found.suspects)} invoices",
                 STRIPE_QUEUE,
             )
-            judge = JudgeInvoices(audit=self._ref, invoices=seen.invoices, at_last=self._state.looks >= _MOST_LOOKS)
+            judge = JudgeInvoices(audit=self._ref, invoices=seen.invoices, at_last=self._state.looks >= _MOST_ROUNDS)
             self._weigh(
                 await audit_step(Activities.JUDGE_STRIPE_INVOICES, judge, Judged, "Compare them once more"),
                 len(found.suspects),
@@ -139,7 +139,7 @@ class StripeAudit(AuditRun):
         """A page of invoices whose credit notes differ."""
         try:
             through = await self._judge_credit_notes()
-            if await self._look_again(through):
+            if await self._refresh_suspects(through):
                 return
             counted = await audit_step(
                 Activities.COUNT_CREDIT_NOTES, self._ref, PageAudited, "Count the credit notes of both sides"
@@ -160,7 +160,7 @@ class StripeAudit(AuditRun):
                 audit=self._ref,
                 stripe_invoice_id=invoice,
                 credit_notes=await self._notes_of(invoice),
-                at_last=self._state.looks >= _MOST_LOOKS,
+                at_last=self._state.looks >= _MOST_ROUNDS,
             )
             self._weigh(
                 await audit_step(Activities.JUDGE_STRIPE_CREDIT_NOTES, judge, Judged, f"Compare those of {invoice}"), 1
@@ -190,7 +190,7 @@ class StripeAudit(AuditRun):
         self._count({"looked_at": looked_at, "in_motion": judged.in_motion})
         self._set(look_again_after=judged.look_again_after)
 
-    async def _look_again(self, through: str | None) -> bool:
+    async def _refresh_suspects(self, through: str | None) -> bool:
         """Whether the phase goes on: with the next page, or from the first, as some are in motion."""
         if through is not None:
             self._set(after=through)

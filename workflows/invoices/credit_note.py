@@ -16,8 +16,8 @@ with workflow.unsafe.imports_passed_through():
         CreditedInvoice,
         CreditNoteBrief,
         CreditNoteMade,
-        CreditNoteOutcome,
         CreditNoteRef,
+        CreditNoteResult,
         LoadedCreditNote,
         StripeInvoiceCreditNotes,
         StripeInvoiceNotes,
@@ -67,7 +67,7 @@ class CreditNoteWorkflow:
         self._inbox = replace(self._inbox, withdraw=True)
 
     @workflow.run
-    async def run(self, ref: CreditNoteRef) -> CreditNoteOutcome:
+    async def run(self, ref: CreditNoteRef) -> CreditNoteResult:
         """Go on until Stripe has it; returns the state in which it rests."""
         while True:
             note = await self._advance()
@@ -116,13 +116,13 @@ class CreditNoteWorkflow:
         await continue_as_new_if_suggested(self._ref, self._woken)
         await workflow.wait_condition(self._woken)
 
-    def _rest(self, note: CreditNoteBrief | None) -> CreditNoteOutcome:
+    def _rest(self, note: CreditNoteBrief | None) -> CreditNoteResult:
         if note is None:
             show("Postgres does not know this credit note: there is nothing to do.")
-            return CreditNoteOutcome(credit_note_key=self._ref.credit_note_key, state=None)
+            return CreditNoteResult(credit_note_key=self._ref.credit_note_key, state=None)
         which = note.stripe_credit_note_id or "nothing: it was withdrawn"
         show(f"The credit note is **{note.state}**, in Stripe {which}. Nothing is awaited.")
-        return CreditNoteOutcome(credit_note_key=note.credit_note_key, state=note.state)
+        return CreditNoteResult(credit_note_key=note.credit_note_key, state=note.state)
 
 
 async def bring_credit_notes_in_step(stripe_invoice_id: str) -> str | None:

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import DEAD, Step
     from billing.money import format_amount
     from contracts import search_attributes
-    from contracts.messages.invoices import InvoiceBrief, InvoiceOutcome, InvoiceRef
+    from contracts.messages.invoices import InvoiceBrief, InvoiceRef, InvoiceResult
     from contracts.remedies import way_out
     from workflows.steps import clock, in_utc, show
 
@@ -55,15 +55,15 @@ def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
     return timeout
 
 
-def rest(ref: InvoiceRef, invoice: InvoiceBrief | None) -> InvoiceOutcome:
+def rest(ref: InvoiceRef, invoice: InvoiceBrief | None) -> InvoiceResult:
     """Show in which state the invoice rests, and return that."""
     if invoice is None:
         workflow.metric_meter().create_counter(
             "perdure_unknown_invoices", "Wake-ups for invoice keys that Postgres does not know"
         ).add(1)
         show("Postgres does not know this invoice: there is nothing to do.")
-        return InvoiceOutcome(invoice_key=ref.invoice_key, state=None)
+        return InvoiceResult(invoice_key=ref.invoice_key, state=None)
     workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
     released = " Its usage is billable again." if invoice.state in DEAD else ""
     show(f"The invoice is **{invoice.state}** since {clock()}.{released} Nothing is awaited.")
-    return InvoiceOutcome(invoice_key=invoice.invoice_key, state=invoice.state)
+    return InvoiceResult(invoice_key=invoice.invoice_key, state=invoice.state)

@@ -14,8 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.invoices import (
         ApproveInvoice,
         InvoiceBrief,
-        InvoiceOutcome,
         InvoiceRef,
+        InvoiceResult,
         RebuildInvoice,
         StripeEvent,
         VoidInvoice,
@@ -107,7 +107,7 @@ class InvoiceWorkflow:
         return decided
 
     @workflow.run
-    async def run(self, ref: InvoiceRef) -> InvoiceOutcome:
+    async def run(self, ref: InvoiceRef) -> InvoiceResult:
         """Take step after step until nothing is awaited; returns the state in which the invoice rests."""
         invoice: InvoiceBrief | None = None
         audience = Audience()

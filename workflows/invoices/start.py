@@ -12,14 +12,14 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.key import InvoiceKey
     from contracts import search_attributes, workflow_ids
-    from contracts.messages.invoices import InvoiceOutcome, InvoiceRef
+    from contracts.messages.invoices import InvoiceRef, InvoiceResult
     from contracts.names import BILLING_QUEUE, Workflows
 
 
 async def start_invoice(
-    key: str, *, look: bool = False, state: str | None = None
-) -> workflow.ChildWorkflowHandle[Any, InvoiceOutcome]:
-    """Start it. `look`: it looks at once what Stripe has; `state`: as it is known now, to be found by.
+    key: str, *, refresh: bool = False, state: str | None = None
+) -> workflow.ChildWorkflowHandle[Any, InvoiceResult]:
+    """Start it. `refresh`: it begins by fetching what Stripe has; `state`: as it is known now, to be found by.
 
     Raises:
         WorkflowAlreadyStartedError: somebody else drives it.
@@ -33,10 +33,10 @@ async def start_invoice(
         pairs.append(Pair(search_attributes.INVOICE_STATE, state))
     return await workflow.start_child_workflow(
         Workflows.INVOICE,
-        InvoiceRef(invoice_key=key, look=look),
+        InvoiceRef(invoice_key=key, look=refresh),
         id=workflow_ids.invoice(key),
         task_queue=BILLING_QUEUE,
-        result_type=InvoiceOutcome,
+        result_type=InvoiceResult,
         parent_close_policy=ParentClosePolicy.ABANDON,
         static_summary=f"Invoice of {named.attribution_id} for {named.period}",
         static_details=f"`perdure invoices show '{key}'` shows its lines and state.",

@@ -15,12 +15,12 @@ with workflow.unsafe.imports_passed_through():
         BlockInvoice,
         CustomerFound,
         CustomerOrder,
-        DraftMade,
         EditedFigures,
         InvoiceBrief,
         InvoiceRef,
         LoadedInvoice,
-        SettleInvoice,
+        ReconcileInvoice,
+        StripeInvoiceCreated,
         StripeInvoiceOrder,
         StripeInvoiceRef,
         StripeInvoiceSnapshot,
@@ -101,18 +101,18 @@ async def _with_customer(order: StripeInvoiceOrder) -> StripeInvoiceOrder:
     return order.model_copy(update={"stripe_customer_id": found.stripe_customer_id})
 
 
-async def _put_in_stripe(order: StripeInvoiceOrder, amount: str) -> DraftMade:
+async def _put_in_stripe(order: StripeInvoiceOrder, amount: str) -> StripeInvoiceCreated:
     show(f"Creating the Stripe invoice: {amount}.")
     if order.stripe_invoice_id is None:
         return await stripe_step(
-            Activities.CREATE_STRIPE_INVOICE, order, DraftMade, f"Create the Stripe invoice: {amount}"
+            Activities.CREATE_STRIPE_INVOICE, order, StripeInvoiceCreated, f"Create the Stripe invoice: {amount}"
         )
     return await stripe_step(
-        Activities.FILL_STRIPE_DRAFT, order, DraftMade, f"Put on {order.stripe_invoice_id}: {amount}"
+        Activities.FILL_STRIPE_DRAFT, order, StripeInvoiceCreated, f"Put on {order.stripe_invoice_id}: {amount}"
     )
 
 
-async def _adopt(draft: DraftMade) -> bool:
+async def _adopt(draft: StripeInvoiceCreated) -> bool:
     """Stripe has this invoice with another report, for example from after the point that Postgres was restored to."""
     assert draft.other_report is not None
     show(f"Taking over what {draft.stripe_invoice_id} says: Stripe has it, and Postgres had lost it.")
@@ -146,7 +146,7 @@ async def amend(ref: InvoiceRef, invoice: InvoiceBrief) -> InvoiceBrief | None:
         order = await local_step(Activities.PUBLISH_REPORT, ref, StripeInvoiceOrder)
         order = order.model_copy(update={"stripe_invoice_id": draft.stripe_invoice_id})
         await stripe_step(
-            Activities.FILL_STRIPE_DRAFT, order, DraftMade, f"Let Stripe finalize {draft.stripe_invoice_id}"
+            Activities.FILL_STRIPE_DRAFT, order, StripeInvoiceCreated, f"Let Stripe finalize {draft.stripe_invoice_id}"
         )
     return invoice
 
@@ -170,8 +170,8 @@ async def void(invoice: InvoiceBrief) -> InvoiceBrief:
     if in_stripe is not None:
         voided = stripe_ref(invoice.model_copy(update={"stripe_invoice_id": in_stripe}))
         snapshot = await stripe_step(Activities.VOID_STRIPE_INVOICE, voided, StripeInvoiceSnapshot, f"Void {in_stripe}")
-    settle = SettleInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
-    return _known(await local_step(Activities.SETTLE_INVOICE, settle, LoadedInvoice, "Release its usage"))
+    reconcile = ReconcileInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
+    return _known(await local_step(Activities.SETTLE_INVOICE, reconcile, LoadedInvoice, "Release its usage"))
 
 
 async def refresh(invoice: InvoiceBrief) -> InvoiceBrief:
@@ -185,9 +185,9 @@ async def refresh(invoice: InvoiceBrief) -> InvoiceBrief:
         StripeInvoiceSnapshot,
         f"Retrieve {invoice.stripe_invoice_id}",
     )
-    settle = SettleInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
+    reconcile = ReconcileInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
     summary = f"Read the report back, compare the books, take over Stripe's state {snapshot.status!r}"
-    return _known(await local_step(Activities.SETTLE_INVOICE, settle, LoadedInvoice, summary))
+    return _known(await local_step(Activities.SETTLE_INVOICE, reconcile, LoadedInvoice, summary))
 
 
 async def block(ref: InvoiceRef, error: ActivityError | ApplicationError) -> InvoiceBrief | None:
@@ -214,12 +214,12 @@ async def block(ref: InvoiceRef, error: ActivityError | ApplicationError) -> Inv
         return invoice
 
 
-def _details(error: ActivityError | ApplicationError) -> tuple[DraftMade | None, EditedFigures | None]:
+def _details(error: ActivityError | ApplicationError) -> tuple[StripeInvoiceCreated | None, EditedFigures | None]:
     """What the failed step had made in Stripe before, and what it found there in place of ours."""
     made = found = None
     for detail in failure_of(error).details:
         if "stripe_invoice_id" in detail:
-            made = DraftMade.model_validate(detail)
+            made = StripeInvoiceCreated.model_validate(detail)
         elif "digest" in detail:
             found = EditedFigures.model_validate(detail)
     return made, found

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import InvoiceState
     from contracts import retries, workflow_ids
     from contracts.messages.invoices import InvoiceRef
-    from contracts.messages.periods import BatchInput, BatchOutcome, PageClaimed
+    from contracts.messages.periods import BatchInput, BatchResult, PageClaimed
     from contracts.names import Activities, Signals, Workflows
     from workflows.invoices.start import start_invoice
     from workflows.steps import billing_step, clock, show
@@ -40,7 +40,7 @@ class BillingBatchWorkflow:
             self._report()
 
     @workflow.run
-    async def run(self, batch: BatchInput) -> BatchOutcome:
+    async def run(self, batch: BatchInput) -> BatchResult:
         """Bill the page; returns what became of its invoices."""
         page = batch.page
         show(f"Claiming the usage of the accounts up to `{page.through}`, since {clock()}.")
@@ -61,7 +61,7 @@ class BillingBatchWorkflow:
         await workflow.wait_condition(workflow.all_handlers_finished)
         fates = Counter(self._fates.values())
         self._report()
-        return BatchOutcome(
+        return BatchResult(
             invoices=len(self._keys),
             settled=fates["settled"],
             parked=sorted(key for key, fate in self._fates.items() if fate == "parked"),

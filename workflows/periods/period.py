@@ -20,13 +20,13 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.periods import (
         ApprovePeriod,
         BatchInput,
-        BatchOutcome,
+        BatchResult,
         Page,
         PagePlan,
         PeriodInput,
-        PeriodOutcome,
         PeriodProgress,
         PeriodRef,
+        PeriodResult,
         PlanPages,
     )
     from contracts.names import BILLING_QUEUE, Activities, Queries, Signals, Updates, Workflows
@@ -89,7 +89,7 @@ class BillingPeriodWorkflow:
             raise ValueError("say who approves which period")
 
     @workflow.run
-    async def run(self, period: PeriodInput) -> PeriodOutcome:
+    async def run(self, period: PeriodInput) -> PeriodResult:
         """Bill the period; returns the totals when every invoice is settled.
 
         Raises:
@@ -99,10 +99,10 @@ class BillingPeriodWorkflow:
         while True:
             self._again = False
             await self._run_batches(after)
-            outcome = await self._settle()
+            result = await self._settle()
             # Nothing may be awaited between this check and the end: a signal in between would be lost.
-            if outcome is not None and not self._again:
-                return self._finish(outcome)
+            if result is not None and not self._again:
+                return self._finish(result)
             after = ""
 
     async def _run_batches(self, after: str) -> None:
@@ -181,7 +181,7 @@ class BillingPeriodWorkflow:
                 ),
                 id=workflow_ids.billing_batch(workflow.info().workflow_id, number),
                 task_queue=BILLING_QUEUE,
-                result_type=BatchOutcome,
+                result_type=BatchResult,
                 parent_close_policy=ParentClosePolicy.TERMINATE,
                 static_summary=f"{self._period.period}, batch {number}: accounts up to {page.through}",
                 search_attributes=period_search_attributes(self._period.period),
@@ -193,10 +193,10 @@ class BillingPeriodWorkflow:
         self._report()
         self._awaiting.append(asyncio.create_task(self._await_batch(number, batch)))
 
-    async def _await_batch(self, number: int, batch: workflow.ChildWorkflowHandle[object, BatchOutcome]) -> None:
+    async def _await_batch(self, number: int, batch: workflow.ChildWorkflowHandle[object, BatchResult]) -> None:
         try:
-            outcome = await batch
-            self._invoices += outcome.invoices
+            result = await batch
+            self._invoices += result.invoices
         except ChildWorkflowError as error:
             self._failed.append(f"batch {number}: {error.cause or error}")
         # No `finally`: it would also run when the workflow is evicted from memory, outside of its event loop.
@@ -212,7 +212,7 @@ class BillingPeriodWorkflow:
             + f"As of {clock()}."
         )
 
-    async def _settle(self) -> PeriodOutcome | None:
+    async def _settle(self) -> PeriodResult | None:
         """Wait, by asking Postgres, until nothing of the period is open; none when it is to run again."""
         self._phase = "settling"
         await self._tell_schedule()
@@ -235,13 +235,13 @@ class BillingPeriodWorkflow:
                 wait = retries.PROGRESS_POLL_FIRST
             except TimeoutError:
                 wait = min(wait * 2, retries.PROGRESS_POLL_LONGEST)
-        outcome = PeriodOutcome(
+        result = PeriodResult(
             period=self._period.period, batches=self._batches, invoices=self._invoices, progress=progress
         )
         if self._period.attribution_id is None:
-            await local_step(Activities.WRITE_PERIOD_SUMMARY, outcome, PeriodOutcome)
+            await local_step(Activities.WRITE_PERIOD_SUMMARY, result, PeriodResult)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        return outcome
+        return result
 
     async def _tell_schedule(self) -> None:
         """The schedule's action, when it started this, may now start the next month."""
@@ -253,13 +253,13 @@ class BillingPeriodWorkflow:
         except FailureError:
             workflow.logger.info("%s does not wait any more", parent.workflow_id)
 
-    def _finish(self, outcome: PeriodOutcome) -> PeriodOutcome:
-        show(_summary(outcome, self._failed))
+    def _finish(self, result: PeriodResult) -> PeriodResult:
+        show(_summary(result, self._failed))
         if self._failed:
             raise ApplicationError(
                 f"run the period again, some batches did not finish: {'; '.join(self._failed)}", type="BatchFailed"
             )
-        return outcome
+        return result
 
 
 def _waiting_for(progress: PeriodProgress) -> str:
@@ -271,19 +271,19 @@ def _waiting_for(progress: PeriodProgress) -> str:
     return text
 
 
-def _summary(outcome: PeriodOutcome, failed: list[str]) -> str:
+def _summary(result: PeriodResult, failed: list[str]) -> str:
     totals = [
         f"{count} {state}"
-        + "".join(f", {format_amount(t, c)}" for c, t in sorted(outcome.progress.totals.get(state, {}).items()))
-        for state, count in sorted(outcome.progress.counts.items())
+        + "".join(f", {format_amount(t, c)}" for c, t in sorted(result.progress.totals.get(state, {}).items()))
+        for state, count in sorted(result.progress.counts.items())
     ]
     text = f"Settled at {clock()}: {'; '.join(totals) or 'no invoices'}."
-    if outcome.progress.below_minimum:
-        text += f" {outcome.progress.below_minimum} accounts below the minimum charge are carried over."
-    if outcome.progress.blocked_accounts:
-        rows = [f"- `{b.subject}`: {b.reason}" for b in outcome.progress.waiting[:20]]
+    if result.progress.below_minimum:
+        text += f" {result.progress.below_minimum} accounts below the minimum charge are carried over."
+    if result.progress.blocked_accounts:
+        rows = [f"- `{b.subject}`: {b.reason}" for b in result.progress.waiting[:20]]
         text += (
-            f"\n\n**{outcome.progress.blocked_accounts} accounts could not be priced**; mend the rate card and run "
+            f"\n\n**{result.progress.blocked_accounts} accounts could not be priced**; mend the rate card and run "
             "the period again:\n" + "\n".join(rows)
         )
     return text + ("\n\n**Not finished:** " + "; ".join(failed) if failed else "")

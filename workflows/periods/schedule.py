@@ -13,7 +13,7 @@ from temporalio.workflow import ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from billing.periods import BillingPeriod, time_zone
     from contracts import search_attributes, workflow_ids
-    from contracts.messages.periods import PeriodInput, PeriodOutcome, ScheduledPeriodInput
+    from contracts.messages.periods import PeriodInput, PeriodResult, ScheduledPeriodInput
     from contracts.names import BILLING_QUEUE, Signals, Workflows
     from workflows.steps import clock, period_search_attributes, show
 
@@ -52,7 +52,7 @@ class ScheduledPeriodWorkflow:
                 PeriodInput(period=period),
                 id=workflow_ids.billing_period(period),
                 task_queue=BILLING_QUEUE,
-                result_type=PeriodOutcome,
+                result_type=PeriodResult,
                 parent_close_policy=ParentClosePolicy.ABANDON,
                 static_summary=f"Billing period {period}",
                 static_details=f"Started by the monthly schedule. `perdure period status {period}`",
@@ -74,7 +74,7 @@ class ScheduledPeriodWorkflow:
             workflow.logger.info("the run of %s that was there has just ended", period)
 
 
-async def _ended(period: workflow.ChildWorkflowHandle[object, PeriodOutcome]) -> None:
+async def _ended(period: workflow.ChildWorkflowHandle[object, PeriodResult]) -> None:
     try:
         await period
     except ChildWorkflowError as error:

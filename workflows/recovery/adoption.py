@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.recovery import (
         AdoptInvoices,
         AdoptionInput,
-        AdoptionOutcome,
+        AdoptionResult,
         InvoicesAdopted,
         ListStripeInvoices,
         StripeInvoicesPage,
@@ -24,7 +24,7 @@ class AdoptInvoicesWorkflow:
     """Pages through Stripe's invoices and takes over those that name our keys and that Postgres does not know."""
 
     @workflow.run
-    async def run(self, done: AdoptionInput) -> AdoptionOutcome:
+    async def run(self, done: AdoptionInput) -> AdoptionResult:
         """Look at all that were made since then; again finds nothing to do."""
         while True:
             page = await stripe_step(
@@ -47,7 +47,7 @@ class AdoptInvoicesWorkflow:
                 f"{len(done.faults)} cannot be; as of {clock()}."
             )
             if done.after is None:
-                return AdoptionOutcome(
+                return AdoptionResult(
                     seen=done.seen,
                     ours=done.ours,
                     adopted_count=done.adopted_count,

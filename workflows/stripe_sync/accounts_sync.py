@@ -7,7 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from contracts.messages.subscriptions import (
         AccountsSyncInput,
-        AccountsSyncOutcome,
+        AccountsSyncResult,
         ListStripeAccounts,
         StoreStripeAccounts,
         StripeAccountsPage,
@@ -24,7 +24,7 @@ class AccountsSyncWorkflow:
     """Pages through Stripe's customers and stores those that name an attribution id, with their windows."""
 
     @workflow.run
-    async def run(self, sync: AccountsSyncInput) -> AccountsSyncOutcome:
+    async def run(self, sync: AccountsSyncInput) -> AccountsSyncResult:
         """Sync all pages; returns how many customers were seen and stored, and why others were not."""
         while True:
             show(
@@ -52,5 +52,5 @@ class AccountsSyncWorkflow:
                 }
             )
             if page.cursor is None:
-                return AccountsSyncOutcome(seen=sync.seen, stored=sync.stored, faults=sync.faults)
+                return AccountsSyncResult(seen=sync.seen, stored=sync.stored, faults=sync.faults)
             await continue_as_new_if_suggested(sync)

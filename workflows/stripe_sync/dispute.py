@@ -26,13 +26,13 @@ class DisputeWorkflow:
     @workflow.init
     def __init__(self, ref: DisputeRef) -> None:
         self._ref = ref
-        self._news = True
+        self._stripe_changed = True
         self._closed_at: datetime | None = None
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this dispute: it is fetched anew.")
     def stripe_event(self, event: StripeEvent) -> None:
         """Wake up; what the event says is not believed, only looked up."""
-        self._news = True
+        self._stripe_changed = True
         if event.type == DISPUTE_CLOSED:
             self._closed_at = event.created
 
@@ -40,13 +40,13 @@ class DisputeWorkflow:
     async def run(self, ref: DisputeRef) -> DisputeRecorded:
         """Record it as often as there is news."""
         while True:
-            self._news = False
+            self._stripe_changed = False
             try:
                 recorded = await self._record()
             except STEP_FAILED as error:
                 show(f"**Failed** at {clock()}: {permanent_reason(error)}")
                 raise
-            if await nothing_was_heard(lambda: self._news):
+            if await nothing_was_heard(lambda: self._stripe_changed):
                 return recorded
 
     async def _record(self) -> DisputeRecorded:

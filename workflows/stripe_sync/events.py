@@ -7,7 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from contracts.messages.events import (
         CatchUpInput,
-        CatchUpOutcome,
+        CatchUpResult,
         CursorFound,
         CursorRef,
         DeliverWakeUps,
@@ -37,7 +37,7 @@ class EventsCatchUpWorkflow:
         self._done = done
 
     @workflow.run
-    async def run(self, done: CatchUpInput) -> CatchUpOutcome:
+    async def run(self, done: CatchUpInput) -> CatchUpResult:
         """Read until there is nothing left but what is so new that the webhook may still bring it."""
         cursor = (await billing_step(Activities.LOAD_EVENT_CURSOR, CursorRef(), CursorFound, "Load the cursor")).cursor
         while True:
@@ -45,7 +45,7 @@ class EventsCatchUpWorkflow:
             page, cursor = await self._page(cursor)
             if not page.more:
                 self._say("Caught up", cursor)
-                return CatchUpOutcome(**self._done.model_dump(), until=cursor.event_created if cursor else None)
+                return CatchUpResult(**self._done.model_dump(), until=cursor.event_created if cursor else None)
             await continue_as_new_if_suggested(self._done)
 
     async def _page(self, cursor: EventCursor | None) -> tuple[StripeEventsPage, EventCursor | None]:

@@ -8,10 +8,10 @@ from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 with workflow.unsafe.imports_passed_through():
     from contracts import search_attributes, workflow_ids
     from contracts.messages.invoices import (
+        IdentifyStripeInvoice,
         LinkedInvoice,
-        LookupOutcome,
         StripeEvent,
-        StripeInvoiceLookup,
+        StripeInvoiceResult,
         StripeInvoiceSnapshot,
     )
     from contracts.messages.subscriptions import CancellationClaimed, SubscriptionDraft
@@ -28,34 +28,34 @@ class StripeInvoiceWorkflow:
     """Finds out whose an invoice is, wakes its own workflow, or puts usage on a subscription's draft."""
 
     @workflow.init
-    def __init__(self, lookup: StripeInvoiceLookup) -> None:
-        self._lookup = lookup
+    def __init__(self, ref: IdentifyStripeInvoice) -> None:
+        self._ref = ref
         self._event: StripeEvent | None = None
-        self._news = True
+        self._stripe_changed = True
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this invoice.")
     def stripe_event(self, event: StripeEvent) -> None:
         """Look it up once more."""
         self._event = event
-        self._news = True
+        self._stripe_changed = True
 
     @workflow.run
-    async def run(self, lookup: StripeInvoiceLookup) -> LookupOutcome:
+    async def run(self, ref: IdentifyStripeInvoice) -> StripeInvoiceResult:
         """Look it up until there is no news."""
         note = ""
-        while self._news:
-            self._news = False
-            note = await self._look()
+        while self._stripe_changed:
+            self._stripe_changed = False
+            note = await self._identify()
             await workflow.wait_condition(workflow.all_handlers_finished)
         show(f"{note} Nothing is awaited, since {clock()}.")
-        return LookupOutcome(note=note)
+        return StripeInvoiceResult(note=note)
 
-    async def _look(self) -> str:
+    async def _identify(self) -> str:
         found = await stripe_step(
             Activities.LOOK_UP_STRIPE_INVOICE,
-            self._lookup,
+            self._ref,
             StripeInvoiceSnapshot,
-            f"Retrieve {self._lookup.stripe_invoice_id}",
+            f"Retrieve {self._ref.stripe_invoice_id}",
         )
         linked = await billing_step(Activities.LINK_STRIPE_INVOICE, found, LinkedInvoice, "Find out whose it is")
         if linked.invoice_key is not None:
@@ -83,7 +83,7 @@ class StripeInvoiceWorkflow:
 
     async def _wake(self, key: str) -> None:
         try:
-            await start_invoice(key, look=True)
+            await start_invoice(key, refresh=True)
         except WorkflowAlreadyStartedError:
             await self._tell(key)
 
@@ -96,4 +96,4 @@ class StripeInvoiceWorkflow:
             )
         except FailureError:
             # It came to rest in this moment: once more, it is started now.
-            self._news = True
+            self._stripe_changed = True

@@ -18,8 +18,8 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionApplied,
         SubscriptionDraft,
         SubscriptionFault,
-        SubscriptionOutcome,
         SubscriptionRef,
+        SubscriptionResult,
     )
     from contracts.names import Activities, Signals, Workflows
     from workflows.invoices.start import start_invoice
@@ -37,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
 
 _CREATED = "customer.subscription.created"
 # Stripe often makes a subscription and changes it at once, and the second event may come first.
-_NEWS_OF_CREATION = timedelta(hours=1)
+_HEARD_WITH_CREATION = timedelta(hours=1)
 _RETRY_FIRST, _RETRY_LONGEST = timedelta(hours=1), timedelta(days=1)
 
 
@@ -51,7 +51,7 @@ class SubscriptionWorkflow:
     @workflow.init
     def __init__(self, ref: SubscriptionRef) -> None:
         self._ref = ref
-        self._news = True
+        self._stripe_changed = True
         self._retry = False
         self._seen_at_creation = ref.seen_at_creation
         self._heard: datetime | None = None
@@ -60,7 +60,7 @@ class SubscriptionWorkflow:
     @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this subscription.")
     def stripe_event(self, event: StripeEvent) -> None:
         """Wake up; what the event says is not believed, only looked up."""
-        self._news = True
+        self._stripe_changed = True
         self._seen_at_creation |= event.type == _CREATED
         self._heard = min(self._heard or event.created, event.created)
 
@@ -70,36 +70,36 @@ class SubscriptionWorkflow:
         self._retry = True
 
     def _woken(self) -> bool:
-        return self._retry or self._news
+        return self._retry or self._stripe_changed
 
     @workflow.run
-    async def run(self, ref: SubscriptionRef) -> SubscriptionOutcome:
+    async def run(self, ref: SubscriptionRef) -> SubscriptionResult:
         """Bring the windows in step until there is no news."""
         note = ""
-        while self._news:
-            self._news = False
+        while self._stripe_changed:
+            self._stripe_changed = False
             try:
                 note = await self._apply()
             except STEP_FAILED as error:
                 await self._await_operator(permanent_reason(error))
             await workflow.wait_condition(workflow.all_handlers_finished)
         show(f"{note} Nothing is awaited, since {clock()}.")
-        return SubscriptionOutcome(stripe_subscription_id=ref.stripe_subscription_id, note=note)
+        return SubscriptionResult(stripe_subscription_id=ref.stripe_subscription_id, note=note)
 
     async def _apply(self) -> str:
         ref = self._ref.stripe_subscription_id
         subscription = await self._fetch(ref)
-        looked_at: list[str] = []
-        applied = await self._bring_in_step(subscription, looked_at)
+        ended: list[str] = []
+        applied = await self._bring_in_step(subscription, ended)
         while applied.overlaps is not None:
             # The other one may have ended without word so far: events come in any order, or never.
             other = await self._bring_in_step(await self._fetch(applied.overlaps), [ref])
-            await self._settle(applied.overlaps, other)
-            looked_at.append(applied.overlaps)
-            applied = await self._bring_in_step(subscription, looked_at)
+            await self._claim_final(applied.overlaps, other)
+            ended.append(applied.overlaps)
+            applied = await self._bring_in_step(subscription, ended)
         if applied.attribution_id is not None:
             workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(applied.attribution_id)])
-        return f"{applied.note} {await self._settle(ref, applied)}".strip()
+        return f"{applied.note} {await self._claim_final(ref, applied)}".strip()
 
     async def _fetch(self, stripe_subscription_id: str) -> StripeSubscriptionSnapshot:
         show(f"Fetching {stripe_subscription_id} from Stripe, since {clock()}.")
@@ -110,30 +110,28 @@ class SubscriptionWorkflow:
             f"Retrieve {stripe_subscription_id}",
         )
 
-    async def _bring_in_step(
-        self, subscription: StripeSubscriptionSnapshot, looked_at: list[str]
-    ) -> SubscriptionApplied:
+    async def _bring_in_step(self, subscription: StripeSubscriptionSnapshot, ended: list[str]) -> SubscriptionApplied:
         own = subscription.stripe_subscription_id == self._ref.stripe_subscription_id
         if own and self._heard is not None and subscription.created is not None:
-            self._seen_at_creation |= self._heard - subscription.created < _NEWS_OF_CREATION
+            self._seen_at_creation |= self._heard - subscription.created < _HEARD_WITH_CREATION
         return await billing_step(
             Activities.APPLY_SUBSCRIPTION,
             ApplySubscription(
                 subscription=subscription,
                 seen_at_creation=own and self._seen_at_creation,
                 heard=self._heard if own else None,
-                looked_at=looked_at,
+                looked_at=ended,
             ),
             SubscriptionApplied,
             f"Bring the account's windows in step: {subscription.stripe_subscription_id} is {subscription.status}",
         )
 
-    async def _settle(self, stripe_subscription_id: str, applied: SubscriptionApplied) -> str:
+    async def _claim_final(self, stripe_subscription_id: str, applied: SubscriptionApplied) -> str:
         """After its end: claim what is not billed yet up to then."""
         if applied.attribution_id is None or applied.ended is None:
             return ""
         if applied.final_draft is not None:
-            claimed = await self._claim_draft(applied.attribution_id, applied.final_draft, applied.ended)
+            claimed = await self._claim_for_draft(applied.attribution_id, applied.final_draft, applied.ended)
             if claimed.invoice_key is not None:
                 await self._start_invoice(claimed.invoice_key)
             return claimed.note
@@ -152,7 +150,7 @@ class SubscriptionWorkflow:
             await self._start_invoice(claimed.invoice_key)
         return claimed.note
 
-    async def _claim_draft(self, attribution_id: str, draft: str, cutoff: datetime) -> CancellationClaimed:
+    async def _claim_for_draft(self, attribution_id: str, draft: str, cutoff: datetime) -> CancellationClaimed:
         return await billing_step(
             Activities.CLAIM_SUBSCRIPTION_DRAFT,
             SubscriptionDraft(attribution_id=attribution_id, stripe_invoice_id=draft, cutoff=cutoff),
@@ -181,4 +179,4 @@ class SubscriptionWorkflow:
             await workflow.wait_condition(self._woken, timeout=self._wait, timeout_summary="Try again without news")
         except TimeoutError:
             self._wait = min(self._wait * 2, _RETRY_LONGEST)
-        self._news, self._retry = True, False
+        self._stripe_changed, self._retry = True, False

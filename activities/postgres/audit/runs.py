@@ -16,13 +16,13 @@ from billing.audit.kinds import Kind
 from billing.periods import BillingPeriod
 from billing.pricing.rating import RateCard
 from contracts.messages.audit import (
-    AuditOutcome,
     AuditPage,
     AuditPlan,
     AuditRef,
+    AuditResult,
     CheckNotMade,
     CheckOrder,
-    CheckOutcome,
+    CheckResult,
     ChecksMade,
     PageAudited,
     RecordCheck,
@@ -73,7 +73,7 @@ class AuditActivities:
         return StripePage(customers=customers, created_from=created_from) if customers else None
 
     @activity.defn(name=Activities.CHECK_DATABASE)
-    async def check_database(self, order: CheckOrder) -> CheckOutcome:
+    async def check_database(self, order: CheckOrder) -> CheckResult:
         """One of the checks that need Postgres alone."""
         async with step():
             given = CheckInput(
@@ -87,7 +87,7 @@ class AuditActivities:
                 zone=self._settings.zone,
                 policy=policy_of(self._settings),
             )
-            return _outcome(await run_database_check(self._db, given))
+            return _result(await run_database_check(self._db, given))
 
     @activity.defn(name=Activities.CHECK_REPORTS)
     async def check_reports(self, page: AuditPage) -> PageAudited:
@@ -110,7 +110,7 @@ class AuditActivities:
         return ChecksMade(checks=await self._checks(record.audit.audit_id, record.figures))
 
     @activity.defn(name=Activities.CHECK_NOT_MADE)
-    async def not_made(self, failed: CheckNotMade) -> CheckOutcome:
+    async def not_made(self, failed: CheckNotMade) -> CheckResult:
         """Record that a check failed for good: that is a discrepancy, as nothing is proved."""
         check = Check(failed.check)
         async with step(), self._db.transaction() as connection:
@@ -119,10 +119,10 @@ class AuditActivities:
             await audits.clear_check(connection, audit_id, check)
             await audits.add_findings(connection, audit_id, check, [Finding(Kind.NOT_MADE, failed.reason)])
             await audits.record_check(connection, audit_id, check, {})
-        return CheckOutcome(check=check, figures={}, discrepancies=1)
+        return CheckResult(check=check, figures={}, discrepancies=1)
 
     @activity.defn(name=Activities.FINISH_AUDIT)
-    async def finish(self, ref: AuditRef) -> AuditOutcome:
+    async def finish(self, ref: AuditRef) -> AuditResult:
         """Close the audit, and tell of what it found in the log and the metrics."""
         async with step():
             async with self._db.transaction(read_only=True) as connection:
@@ -138,14 +138,14 @@ class AuditActivities:
                     DISCREPANCIES_METRIC, "What the newest audit of everything has found, by check"
                 )
                 gauge.set(made.discrepancies, {"check": made.check})
-        return AuditOutcome(
+        return AuditResult(
             audit_id=ref.audit_id, checks=checks, discrepancies=sum(made.discrepancies for made in checks)
         )
 
-    async def _checks(self, audit_id: str, names: Collection[str]) -> list[CheckOutcome]:
+    async def _checks(self, audit_id: str, names: Collection[str]) -> list[CheckResult]:
         audit = await audits.load_audit(self._db, audit_id)
         assert audit is not None  # it was there a moment ago
-        return [_outcome(made) for made in audit.checks if made.check in names]
+        return [_result(made) for made in audit.checks if made.check in names]
 
 
 def scope_of(ref: AuditRef) -> AuditScope:
@@ -153,5 +153,5 @@ def scope_of(ref: AuditRef) -> AuditScope:
     return AuditScope(ref.period, ref.attribution_id)
 
 
-def _outcome(made: CheckRecord) -> CheckOutcome:
-    return CheckOutcome(check=made.check, figures=dict(made.figures), discrepancies=made.discrepancies)
+def _result(made: CheckRecord) -> CheckResult:
+    return CheckResult(check=made.check, figures=dict(made.figures), discrepancies=made.discrepancies)

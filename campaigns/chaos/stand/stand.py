@@ -21,7 +21,7 @@ from campaigns.chaos.stand.templates import Templates, copy_templates, postgres_
 from devstack import ports
 from devstack.errors import StackError
 from devstack.processes import Child
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from devstack.servers.product import COMMANDS, NAMES, PERDURE, product_child, start_http, start_worker
 from devstack.servers.temporal import TemporalServer, temporal_ports
 
@@ -60,7 +60,7 @@ class Stand:
         postgres, temporal = copy_templates(self.templates, self.folder)
         self.postgres = postgres_at(postgres, logs / "postgres.log")
         self.temporal = TemporalServer(temporal_ports(ports.reserve()), logs / "temporal.log", temporal, headless=True)
-        self.emulator = StripeEmulator(
+        self.emulator = EmulatorServer(
             self.folder / "stripe",
             ports.reserve(),
             logs / "emulator.log",

@@ -18,9 +18,9 @@ IN_THE_SUITE = tuple(
     SCENARIOS[name]
     for name in (
         *("imported", "refused", "calm", "held"),
-        *("mended", "cancelled", "too-late", "faulty", "synced"),
+        *("fixed", "cancelled", "too-late", "faulty", "synced"),
         *("credit-refused", "credit-withdrawn", "dispute", "caught-up", "webhook"),
-        *("audited", "unaudited", "adopted", "claimed-anew"),
+        *("audited", "unaudited", "adopted", "claimed-again"),
     )
 )
 """A few that reach every step that writes; `make crash-points` plays all."""

@@ -17,7 +17,7 @@ from storage.invoices import invoices as store
 from temporal.decisions import approve_period
 from tests.e2e.decisions import approve, edited, insist, rebuild, void
 from tests.support.months import MAY
-from tests.support.system import PATIENCE, until
+from tests.support.until import PATIENCE, until
 from tests.support.usage import DAY_CENTS, one_day
 
 
@@ -37,7 +37,7 @@ async def paid(stage: Stage) -> None:
 
 
 async def refused(stage: Stage) -> None:
-    """Stripe refuses; what it refused for is mended, and a person has it tried again."""
+    """Stripe refuses; what it refused for is fixed, and a person has it tried again."""
     system = stage.system
     key = await one_day(system, "team:bad", customer="cus_nobody")
     await system.start_period(MAY)

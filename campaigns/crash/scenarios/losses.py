@@ -62,7 +62,7 @@ async def adopted(stage: Stage) -> None:
     await stage.rest()
 
 
-async def claimed_anew(stage: Stage) -> None:
+async def claimed_again(stage: Stage) -> None:
     """Postgres has lost an invoice, and the period is run again with more usage: what Stripe has counts."""
     system = stage.system
     await audits.bill(system, "anew")
@@ -90,5 +90,5 @@ SCENARIOS = (
     Scenario("audited", audited, _QUICK),
     Scenario("unaudited", unaudited, _QUICK),
     Scenario("adopted", adopted),
-    Scenario("claimed-anew", claimed_anew),
+    Scenario("claimed-again", claimed_again),
 )

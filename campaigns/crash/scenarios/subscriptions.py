@@ -11,7 +11,7 @@ from contracts.names import Signals
 from storage.accounts.subscription_faults import list_faults
 from tests.e2e.decisions import approve, rebuild, void
 from tests.e2e.subscribers import FEE, Subscribers, only, subscribed
-from tests.support.system import until
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS
 
 INVOICES = {"subscription_invoices": True}
@@ -32,7 +32,7 @@ async def cancelled(stage: Stage) -> None:
 
 
 async def faulty(stage: Stage) -> None:
-    """A subscription that names its account badly waits for a person; its customer is mended, and it is tried again."""
+    """A subscription that names its account badly waits for a person; its customer is fixed, and it is tried again."""
     system, they = stage.system, Subscribers(stage.system)
     await they.clock("2022-05-03")
     customer = await they.customer(attribution_id="team blue")
@@ -93,11 +93,11 @@ async def taken(stage: Stage) -> None:
     await stage.rest()
 
 
-async def mended(stage: Stage) -> None:
+async def fixed(stage: Stage) -> None:
     """A person changes our line on the subscription's draft; another has our lines made anew."""
     system, they = stage.system, Subscribers(stage.system)
     await system.admin("settings", INVOICES)
-    await subscribed(system, they, "team:mended", finalization=Finalization.APPROVAL)
+    await subscribed(system, they, "team:fixed", finalization=Finalization.APPROVAL)
     await they.clock("2022-06-10T00:10")
     draft = await only(system, InvoiceState.DRAFT)
     stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
@@ -136,6 +136,6 @@ SCENARIOS = (
     Scenario("cycle", cycle),
     Scenario("too-late", too_late, like="cycle"),
     Scenario("taken", taken, like="cycle"),
-    Scenario("mended", mended, like="cycle"),
+    Scenario("fixed", fixed, like="cycle"),
     Scenario("synced", synced),
 )

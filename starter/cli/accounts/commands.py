@@ -15,7 +15,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from contracts import workflow_ids
-from contracts.messages.subscriptions import AccountsSyncOutcome
+from contracts.messages.subscriptions import AccountsSyncResult
 from starter.cli import common, output
 from starter.cli.accounts.policy import change_policy, policy_in_words
 from starter.cli.database import open_database
@@ -94,19 +94,19 @@ async def sync(
     since = common.parse_instant(bill_after, "--bill-after")
     handle = await _start(await connect(), since)
     try:
-        outcome = await _watch(handle)
+        result = await _watch(handle)
     except WorkflowFailureError as error:
         raise common.CommandError(f"{handle.id} failed: {error.cause}") from error
     if as_json:
-        output.print_json({"workflow_id": handle.id, **outcome.model_dump(include={"seen", "stored", "faults"})})
+        output.print_json({"workflow_id": handle.id, **result.model_dump(include={"seen", "stored", "faults"})})
     else:
-        for fault in outcome.faults:
+        for fault in result.faults:
             output.complain(f"refused: {fault}")
-        output.say(f"{outcome.seen} customers seen, {outcome.stored} accounts stored, {len(outcome.faults)} refused.")
-    return 1 if outcome.faults else 0
+        output.say(f"{result.seen} customers seen, {result.stored} accounts stored, {len(result.faults)} refused.")
+    return 1 if result.faults else 0
 
 
-async def _start(client: Client, bill_after: datetime | None) -> WorkflowHandle[Any, AccountsSyncOutcome]:
+async def _start(client: Client, bill_after: datetime | None) -> WorkflowHandle[Any, AccountsSyncResult]:
     """Start a sync, or join the one that runs, unless that might have another `bill_after` than is wanted."""
     try:
         return await start_accounts_sync(client, bill_after or datetime.now(UTC))
@@ -116,10 +116,10 @@ async def _start(client: Client, bill_after: datetime | None) -> WorkflowHandle[
                 "a sync is running already, with a --bill-after of its own: watch it by `perdure accounts sync`, "
                 "then run this again"
             ) from None
-        return client.get_workflow_handle(workflow_ids.ACCOUNTS_SYNC, result_type=AccountsSyncOutcome)
+        return client.get_workflow_handle(workflow_ids.ACCOUNTS_SYNC, result_type=AccountsSyncResult)
 
 
-async def _watch(handle: WorkflowHandle[Any, AccountsSyncOutcome]) -> AccountsSyncOutcome:
+async def _watch(handle: WorkflowHandle[Any, AccountsSyncResult]) -> AccountsSyncResult:
     """The result; until it comes, what the workflow says of itself is shown."""
     result = asyncio.ensure_future(handle.result())
     with output.progress() as bar:
@@ -133,7 +133,7 @@ async def _watch(handle: WorkflowHandle[Any, AccountsSyncOutcome]) -> AccountsSy
                 await task
 
 
-async def _show_details(handle: WorkflowHandle[Any, AccountsSyncOutcome], bar: Progress) -> None:
+async def _show_details(handle: WorkflowHandle[Any, AccountsSyncResult], bar: Progress) -> None:
     task = bar.add_task("Waiting for a worker", total=None)
     begun, warned = asyncio.get_running_loop().time(), False
     while True:
@@ -146,7 +146,7 @@ async def _show_details(handle: WorkflowHandle[Any, AccountsSyncOutcome], bar: P
         await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _details(handle: WorkflowHandle[Any, AccountsSyncOutcome]) -> str | None:
+async def _details(handle: WorkflowHandle[Any, AccountsSyncResult]) -> str | None:
     """What the workflow says it does; none while no worker answers."""
     try:
         metadata: WorkflowMetadata = await handle.query(

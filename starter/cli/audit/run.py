@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from billing.audit.checks import AuditScope
-from contracts.messages.audit import AuditOutcome
+from contracts.messages.audit import AuditResult
 from contracts.names import Queries
 from starter.cli import common, output
 from temporal.client import connect
@@ -38,11 +38,11 @@ async def run(scope: AuditScope, stuck_after: timedelta | None) -> str:
     except WorkflowFailureError as error:
         cause = error.cause
         if isinstance(cause, ApplicationError) and cause.details:
-            return AuditOutcome.model_validate(cause.details[0]).audit_id
+            return AuditResult.model_validate(cause.details[0]).audit_id
         raise common.CommandError(f"{handle.id} failed: {common.root_cause(error)}") from error
 
 
-async def _watch(handle: WorkflowHandle[Any, AuditOutcome], result: asyncio.Future[AuditOutcome]) -> None:
+async def _watch(handle: WorkflowHandle[Any, AuditResult], result: asyncio.Future[AuditResult]) -> None:
     """A line of progress on stderr until it ends, and a hint when nothing moves."""
     seen, since, hinted = "", monotonic(), False
     with output.progress() as bar:
@@ -61,7 +61,7 @@ async def _watch(handle: WorkflowHandle[Any, AuditOutcome], result: asyncio.Futu
                 output.complain(f"still at it, or no worker runs: {handle.id} in the Temporal UI says what is awaited")
 
 
-async def _progress(handle: WorkflowHandle[Any, AuditOutcome]) -> str:
+async def _progress(handle: WorkflowHandle[Any, AuditResult]) -> str:
     """What it does now; nothing while no worker answers."""
     try:
         said: str = await handle.query(Queries.PROGRESS, result_type=str, rpc_timeout=_ANSWER)

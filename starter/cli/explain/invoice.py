@@ -19,7 +19,7 @@ from settings import Settings
 from starter.cli import lines, output
 from starter.cli.explain.words import FATES
 from starter.cli.invoices.document import invoice_document, print_invoice
-from starter.cli.invoices.lookup import find_invoice
+from starter.cli.invoices.find import find_invoice
 from storage.invoices import credit_notes, disputes
 from storage.postgres.database import Database
 from storage.usage.explain import AccountStanding, load_standing

@@ -21,7 +21,7 @@ from starter.cli.invoices import decisions
 from starter.cli.invoices.credit import credit
 from starter.cli.invoices.credit_document import credited
 from starter.cli.invoices.document import invoice_document, print_invoice
-from starter.cli.invoices.lookup import find_invoice
+from starter.cli.invoices.find import find_invoice
 from starter.cli.invoices.retry import retry_invoices
 from storage.invoices import credit_notes, disputes, invoices
 from storage.invoices.credit_notes import CreditNoteRecord

@@ -9,10 +9,10 @@ import typer
 
 from billing.errors import BlockedInvoiceError, InputError
 from billing.invoice.credit_notes import (
+    CreditDestination,
     CreditKind,
     CreditNoteState,
     CreditOrder,
-    SettleTo,
     parse_credit,
 )
 from billing.invoice.key import CreditNoteKey, InvoiceKey
@@ -22,7 +22,7 @@ from contracts.names import Signals
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.invoices.credit_document import credit_note_document, sentence
-from starter.cli.invoices.lookup import find_invoice
+from starter.cli.invoices.find import find_invoice
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.postgres.database import Database
@@ -40,8 +40,8 @@ async def credit(
     instance: Annotated[str | None, typer.Option(metavar="ID", help="This instance's share of the invoice.")] = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; the customer reads it.")] = None,
     to: Annotated[
-        str, typer.Option(metavar="|".join(SettleTo), help="Where the part goes that was paid already.")
-    ] = SettleTo.BALANCE,
+        str, typer.Option(metavar="|".join(CreditDestination), help="Where the part goes that was paid already.")
+    ] = CreditDestination.BALANCE,
     reference: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Names the credit note; another one allows the same again.")
     ] = None,
@@ -94,13 +94,13 @@ def _order(
 ) -> CreditOrder:
     if reason is None:
         raise InputError("--reason: say why; the customer reads it")
-    if to not in list(SettleTo):
-        raise InputError(f"--to {to!r}: write one of {', '.join(SettleTo)}")
+    if to not in list(CreditDestination):
+        raise InputError(f"--to {to!r}: write one of {', '.join(CreditDestination)}")
     kind = CreditKind.INSTANCE if instance is not None else CreditKind.AMOUNT if line is None else CreditKind.LINE
     return CreditOrder(
         kind=kind,
         reason=reason,
-        settle_to=SettleTo(to),
+        settle_to=CreditDestination(to),
         reference=name,
         amount=None if amount is None else parse_credit(amount, invoice.currency),
         line_no=line,

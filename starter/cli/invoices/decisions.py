@@ -16,7 +16,7 @@ from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvo
 from contracts.names import Updates
 from starter.cli import common, output
 from starter.cli.database import open_database
-from starter.cli.invoices.lookup import find_invoice
+from starter.cli.invoices.find import find_invoice
 from temporal.client import connect
 from temporal.decisions import decide
 

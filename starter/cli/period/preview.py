@@ -12,7 +12,7 @@ from billing.pricing.rate_card import load_rate_card
 from settings import Settings
 from starter.cli import lines, output
 from storage.claims import claims
-from storage.claims.claims import InvoicePreview
+from storage.claims.claims import Assessment
 from storage.periods import periods
 from storage.postgres.database import Database
 
@@ -21,7 +21,7 @@ async def preview(db: Database, settings: Settings, month: BillingPeriod, accoun
     """Print what a run would make now; changes nothing. Returns the exit status."""
     rate_card = load_rate_card(settings.rate_card)
     cutoff = min(month.end(settings.zone), datetime.now(UTC))
-    after, previews = "", list["InvoicePreview"]()
+    after, previews = "", list["Assessment"]()
     while True:
         bounds = [("", account)] if account else await periods.page_bounds(db, after, settings.page_size, 20)
         for low, through in bounds:
@@ -39,17 +39,17 @@ async def preview(db: Database, settings: Settings, month: BillingPeriod, accoun
     return 0
 
 
-def _preview_document(preview: InvoicePreview) -> dict[str, object]:
-    draft = preview.draft
+def _preview_document(preview: Assessment) -> dict[str, object]:
+    priced = preview.priced
     return {
-        "key": draft.key,
-        "attribution_id": draft.attribution_id,
-        "outcome": str(preview.outcome),
+        "key": priced.key,
+        "attribution_id": priced.attribution_id,
+        "outcome": str(preview.verdict),
         "reason": preview.reason,
-        "brake": preview.brake,
-        "currency": draft.currency,
-        "amount": draft.amount,
-        "credits": format(draft.credits, "f"),
+        "brake": preview.hold,
+        "currency": priced.currency,
+        "amount": priced.amount,
+        "credits": format(priced.credits, "f"),
         "duration_us": preview.duration_us,
         "carried_us": preview.carried_us,
         "carried_amount": preview.carried_amount,
@@ -63,12 +63,12 @@ def _preview_document(preview: InvoicePreview) -> dict[str, object]:
                 "amount": line.amount,
                 **lines.tiers_document(line),
             }
-            for line in draft.lines
+            for line in priced.lines
         ],
     }
 
 
-def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[InvoicePreview]) -> None:
+def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[Assessment]) -> None:
     table = output.make_table(
         f"{month}, usage up to {output.when(cutoff)}. Nothing was changed.",
         *("Account", "Amount", "Credits", "of it carried over", "What a run would do"),
@@ -76,16 +76,16 @@ def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[Invoi
     )
     totals: dict[str, int] = {}
     for preview in previews:
-        draft = preview.draft
-        made = preview.outcome == "invoice"
+        priced = preview.priced
+        made = preview.verdict == "invoice"
         if made:
-            totals[draft.currency] = totals.get(draft.currency, 0) + draft.amount
-        carried = format_amount(preview.carried_amount, draft.currency) if preview.carried_us else None
+            totals[priced.currency] = totals.get(priced.currency, 0) + priced.amount
+        carried = format_amount(preview.carried_amount, priced.currency) if preview.carried_us else None
         output.add_row(
             table,
-            draft.attribution_id,
-            format_amount(draft.amount, draft.currency),
-            f"{draft.credits:,f}",
+            priced.attribution_id,
+            format_amount(priced.amount, priced.currency),
+            f"{priced.credits:,f}",
             carried,
             _fate(preview),
         )
@@ -94,7 +94,7 @@ def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[Invoi
     output.say(f"Total of the invoices: {text or 'nothing to bill'}.")
 
 
-def _fate(preview: InvoicePreview) -> str:
-    if preview.outcome != "invoice":
-        return f"{preview.outcome}: {preview.reason}"
-    return f"invoice, blocked until it is approved: {preview.brake}" if preview.brake else "invoice"
+def _fate(preview: Assessment) -> str:
+    if preview.verdict != "invoice":
+        return f"{preview.verdict}: {preview.reason}"
+    return f"invoice, blocked until it is approved: {preview.hold}" if preview.hold else "invoice"

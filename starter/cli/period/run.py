@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 
 from billing.money import format_amount
 from billing.report.canonical import format_instant
-from contracts.messages.periods import PeriodOutcome
+from contracts.messages.periods import PeriodResult
 from contracts.names import Queries
 from starter.cli import common, output
 from storage.accounts import policies
@@ -25,7 +25,7 @@ _STILL_SECONDS = 30.0
 
 
 async def wait_for_period(
-    handle: WorkflowHandle[Any, PeriodOutcome],
+    handle: WorkflowHandle[Any, PeriodResult],
     db: Database,
     period: str,
     attribution_id: str | None,
@@ -61,7 +61,7 @@ async def wait_for_period(
 
 
 async def _watch(
-    handle: WorkflowHandle[Any, PeriodOutcome], db: Database, period: str, attribution_id: str | None
+    handle: WorkflowHandle[Any, PeriodResult], db: Database, period: str, attribution_id: str | None
 ) -> tuple[PeriodProgress, bool]:
     """How far the period is when only people are awaited or its workflow has ended, and whether that still runs.
 
@@ -116,7 +116,7 @@ class _Watch:
             )
 
 
-async def _only_people_awaited(handle: WorkflowHandle[Any, PeriodOutcome], progress: PeriodProgress) -> bool:
+async def _only_people_awaited(handle: WorkflowHandle[Any, PeriodResult], progress: PeriodProgress) -> bool:
     if not progress.open or progress.open != progress.blocked_count + progress.awaiting_approval:
         return False
     try:

@@ -7,7 +7,7 @@ import asyncio
 from temporalio.client import Client, WorkflowFailureError
 
 from contracts import workflow_ids
-from contracts.messages.events import CatchUpOutcome
+from contracts.messages.events import CatchUpResult
 from starter.cli import common, output
 from temporal.client import connect
 from temporal.start import start_catch_up
@@ -18,20 +18,20 @@ _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 @common.command
 async def catch_up(as_json: common.AsJson = False) -> None:
     """Read Stripe's events since the last time, wake what they are about, and wait until all are read."""
-    outcome = await run_catch_up(await connect())
+    result = await run_catch_up(await connect())
     if as_json:
-        until = output.json_instant(outcome.until)
-        output.print_json({"workflow_id": workflow_ids.EVENTS_CATCH_UP, **outcome.model_dump(), "until": until})
+        until = output.json_instant(result.until)
+        output.print_json({"workflow_id": workflow_ids.EVENTS_CATCH_UP, **result.model_dump(), "until": until})
         return
     output.say(
-        f"{outcome.events} events of Stripe read: {outcome.signalled} workflows were woken, {outcome.satisfied} "
-        f"invoices were there already, {outcome.foreign} events are not ours."
+        f"{result.events} events of Stripe read: {result.signalled} workflows were woken, {result.satisfied} "
+        f"invoices were there already, {result.foreign} events are not ours."
     )
-    for note in outcome.notes:
+    for note in result.notes:
         output.complain(note)
 
 
-async def run_catch_up(client: Client) -> CatchUpOutcome:
+async def run_catch_up(client: Client) -> CatchUpResult:
     """Run the catch-up, or join the one that runs, and wait for its end.
 
     Raises:

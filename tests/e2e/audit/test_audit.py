@@ -22,7 +22,7 @@ from billing.invoice.states import InvoiceState
 from contracts import retries, workflow_ids
 from contracts.messages.invoices import ApproveInvoice, VoidInvoice
 from contracts.names import Queries, Updates
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from temporal.decisions import decide
 from tests.e2e.audits import (
     alter,
@@ -41,7 +41,8 @@ from tests.support.histories import record_histories
 from tests.support.metrics import metered
 from tests.support.months import MAY
 from tests.support.rest import unheard, until_rested
-from tests.support.system import GIVE_UP_SECONDS, System, until
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS, until
 
 pytestmark = pytest.mark.waits
 
@@ -50,7 +51,7 @@ S = InvoiceState
 
 @pytest.fixture
 async def system(
-    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: EmulatorServer, tmp_path: Path
 ) -> AsyncIterator[System]:
     async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path) as running:
         yield running
@@ -60,7 +61,7 @@ async def system(
 async def settling(
     temporal_client: Client,
     fresh_database: FreshDatabase,
-    stripe_emulator: StripeEmulator,
+    stripe_emulator: EmulatorServer,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[System]:
@@ -118,7 +119,7 @@ async def test_whatever_is_honestly_reached_is_clean(system: System, monkeypatch
     assert [made.figures for made in continued.outcome.checks] == [made.figures for made in found.outcome.checks]
 
 
-async def test_an_audit_looks_at_its_period_or_account_alone(system: System) -> None:
+async def test_an_audit_covers_its_period_or_account_alone(system: System) -> None:
     they = await bill(system, "here", "there")
     await unheard(system)
     for invoice in they.values():
@@ -141,7 +142,7 @@ async def test_an_audit_looks_at_its_period_or_account_alone(system: System) -> 
 
 
 @pytest.mark.history("audited")
-async def test_what_is_in_motion_is_looked_at_again(settling: System) -> None:
+async def test_what_is_in_motion_is_compared_again(settling: System) -> None:
     system = settling
     they = await bill(system, "late", "lost")
     assert (await audited(system)).completed
@@ -168,7 +169,7 @@ async def test_what_is_in_motion_is_looked_at_again(settling: System) -> None:
     assert found.figures(Check.STRIPE_SAYS_THE_SAME)["looked_at_again"] > 2
 
 
-async def test_a_check_that_cannot_be_made_is_told_and_the_others_go_on(
+async def test_a_check_that_cannot_be_made_is_reported_and_the_others_go_on(
     system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await bill(system, "patience")

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from billing.audit.checks import Check
 from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from starter.cli.audit.remedies import REMEDIES
 from storage.audit.runs import add_findings, record_check
 from tests.cli.conftest import Perdure
@@ -23,14 +23,15 @@ from tests.e2e.audits import audited_system, bill, start_audit
 from tests.support.databases import FreshDatabase
 from tests.support.months import MAY
 from tests.support.rest import unheard
-from tests.support.system import GIVE_UP_SECONDS, System
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS
 
 pytestmark = pytest.mark.waits
 
 
 @pytest.fixture
 async def system(
-    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: EmulatorServer, tmp_path: Path
 ) -> AsyncIterator[System]:
     async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path, settle=0) as running:
         yield running
@@ -104,7 +105,7 @@ async def _add_more_than_a_screen_holds(system: System, audit_id: str) -> None:
         await record_check(connection, audit_id, Check.NEVER_TWICE, {})
 
 
-async def test_whoever_comes_second_joins(system: System, perdure: Perdure, tmp_path: Path) -> None:
+async def test_a_second_caller_joins(system: System, perdure: Perdure, tmp_path: Path) -> None:
     await bill(system, "joined")
     reports = (tmp_path / "reports").rename(tmp_path / "away")
     running = await start_audit(system)

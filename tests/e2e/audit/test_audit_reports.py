@@ -16,7 +16,7 @@ from billing.audit.checks import Check
 from billing.audit.kinds import Kind
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from tests.e2e.audits import Audited, alter, audited, audited_system, bill
 from tests.support.databases import FreshDatabase
 from tests.support.rest import until_rested
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.waits
 
 @pytest.fixture
 async def system(
-    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: EmulatorServer, tmp_path: Path
 ) -> AsyncIterator[System]:
     async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path) as running:
         yield running

@@ -18,7 +18,7 @@ from billing.audit.kinds import Kind
 from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from storage.invoices import credit_notes
 from tests.e2e.audits import (
     alter,
@@ -31,7 +31,8 @@ from tests.e2e.audits import (
 from tests.e2e.credits import credit
 from tests.support.databases import FreshDatabase
 from tests.support.rest import unheard, until_rested
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 
@@ -45,7 +46,7 @@ SAME, OURS, THEIRS, NOTES = (
 
 @pytest.fixture
 async def system(
-    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: EmulatorServer, tmp_path: Path
 ) -> AsyncIterator[System]:
     async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path) as running:
         yield running
@@ -207,9 +208,9 @@ async def test_credit_notes_that_differ(system: System, monkeypatch: pytest.Monk
     await alter(system, "UPDATE credit_note SET amount = 100 WHERE stripe_credit_note_id = :id", id=made["altered"])
     await alter(system, "DELETE FROM credit_note WHERE stripe_credit_note_id = 'cn_x'")
 
-    async def taken_over() -> bool:
+    async def adopted() -> bool:
         notes = await credit_notes.credit_notes_of(system.db, [each.id for each in they.values()])
         return sum(map(len, notes.values())) == 4
 
-    await until(taken_over)
+    await until(adopted)
     assert (await audited(system)).found == set()

@@ -12,12 +12,13 @@ from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
 from contracts import retries, workflow_ids
 from contracts.messages.invoices import ApproveInvoice
-from contracts.messages.periods import BatchOutcome
+from contracts.messages.periods import BatchResult
 from contracts.names import Updates
 from storage.accounts import policies
 from temporal.decisions import decide
 from temporal.schedules import set_schedule
-from tests.support.system import GIVE_UP_SECONDS, System, at, until
+from tests.support.system import System, at
+from tests.support.until import GIVE_UP_SECONDS, until
 from tests.support.usage import DAY_CENTS
 
 pytestmark = pytest.mark.waits
@@ -60,10 +61,10 @@ async def test_a_batch_leaves_what_keeps_failing_to_itself(system: System, monke
     await system.admin("faults", {"match": {"path": "finalize"}, "action": "503", "times": None, "stored": False})
     period = await system.start_period()
     batch = system.client.get_workflow_handle(
-        workflow_ids.billing_batch(workflow_ids.billing_period("2022-05"), 1), result_type=BatchOutcome
+        workflow_ids.billing_batch(workflow_ids.billing_period("2022-05"), 1), result_type=BatchResult
     )
 
-    async def left() -> BatchOutcome | None:
+    async def left() -> BatchResult | None:
         found = [w async for w in system.client.list_workflows(f"WorkflowId = '{batch.id}'")]
         return await batch.result() if found else None
 

@@ -23,7 +23,7 @@ from contracts.messages.credit_notes import CreditNoteRef
 from contracts.messages.events import CatchUpInput
 from contracts.messages.invoices import VoidInvoice
 from contracts.names import BILLING_QUEUE, Updates, Workflows
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from storage.invoices import credit_notes, disputes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.disputes import DisputeRecord
@@ -33,7 +33,8 @@ from tests.e2e.billing.year_reference import Year
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.databases import FreshDatabase
 from tests.support.rest import unheard
-from tests.support.system import GIVE_UP_SECONDS, System, running_system, until
+from tests.support.system import System, running_system
+from tests.support.until import GIVE_UP_SECONDS, until
 
 pytestmark = pytest.mark.waits
 
@@ -56,7 +57,7 @@ minimum_charge = {{ usd = "0.50" }}
 
 @pytest.fixture
 async def life(
-    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: EmulatorServer, tmp_path: Path
 ) -> AsyncIterator[Life]:
     url = await fresh_database(upgrade)
     async with (

@@ -11,17 +11,18 @@ from sqlalchemy import text
 from temporalio.client import WorkflowExecutionStatus
 
 from billing.errors import InputError
-from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder, SettleTo
+from billing.invoice.credit_notes import CreditDestination, CreditKind, CreditNoteState, CreditOrder
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.credit_notes import CreditNoteOutcome
+from contracts.messages.credit_notes import CreditNoteResult
 from contracts.names import STRIPE_QUEUE, Signals
 from storage.invoices import credit_notes as store
 from storage.invoices.credit_notes import CreditNoteRecord
 from tests.e2e.credits import S, amount, billed, credit, in_stripe, no_news, notes, remaining, start, until_state
 from tests.support.months import MAY
 from tests.support.rest import until_rested
-from tests.support.system import GIVE_UP_SECONDS, System, until
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS, until
 
 pytestmark = pytest.mark.waits
 
@@ -58,7 +59,7 @@ async def test_what_was_paid_goes_to_the_balance_or_out_of_band(system: System) 
     await system.stripe.v1.invoices.pay_async(invoice.stripe_invoice_id, {"paid_out_of_band": True})
     await system.until_state(invoice.key, InvoiceState.PAID)
     await credit(system, invoice, amount(200))
-    await credit(system, invoice, amount(300, "cash", settle_to=SettleTo.OUT_OF_BAND))
+    await credit(system, invoice, amount(300, "cash", settle_to=CreditDestination.OUT_OF_BAND))
     found = await in_stripe(system, invoice)
     assert [(note["post_payment_amount"], note["out_of_band_amount"]) for note in found] == [(200, None), (300, 300)]
     assert (await system.stripe.v1.customers.retrieve_async(invoice.stripe_customer_id)).balance == -200
@@ -152,7 +153,7 @@ async def test_a_killed_stripe_worker_goes_on(system: System) -> None:
     handle = await start(system, note)
     assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
     await system.start(STRIPE_QUEUE)
-    assert await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS) == CreditNoteOutcome(
+    assert await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS) == CreditNoteResult(
         credit_note_key=note.key, state=S.ISSUED
     )
 

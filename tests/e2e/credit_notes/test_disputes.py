@@ -19,7 +19,8 @@ from tests.e2e.paid_invoices import KEY, paid, recorded, until_status
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.metrics import metered
 from tests.support.rest import unheard, until_rested
-from tests.support.system import System, at, until
+from tests.support.system import System, at
+from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 
@@ -94,7 +95,7 @@ async def test_an_old_event_does_not_open_it_again(system: System, they: Subscri
     assert closed.amount == TOTAL
 
 
-async def test_one_that_the_webhook_was_not_told_is_caught_up_with(system: System, they: Subscribers) -> None:
+async def test_one_that_the_webhook_missed_is_caught_up_with(system: System, they: Subscribers) -> None:
     stripe_id = await paid(system, they)
     await unheard(system)
     dispute = await system.admin("disputes", {"invoice": stripe_id})

@@ -22,7 +22,8 @@ from tests.e2e.catching_up import DROP_ALL, catch_up, start_catch_up
 from tests.e2e.conftest import requests as logged
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.rest import unheard, until_rested
-from tests.support.system import System, at, until
+from tests.support.system import System, at
+from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 
@@ -63,7 +64,7 @@ async def billed(system: System, they: Subscribers, *teams: str) -> dict[str, st
 
 
 @pytest.mark.history("caught-up")
-async def test_one_run_heals_all_that_the_webhook_was_not_told(system: System, they: Subscribers) -> None:
+async def test_one_run_heals_all_that_the_webhook_missed(system: System, they: Subscribers) -> None:
     invoices = await billed(system, they, "paid", "void", "lost", "quiet")
     await catch_up(system)
     await unheard(system)
@@ -156,7 +157,7 @@ async def test_three_days_without_a_worker(system: System, they: Subscribers) ->
     assert sorted(started, key=lambda each: started[each]) == expected
 
 
-async def test_what_the_webhook_was_told_wakes_nobody_again(system: System, they: Subscribers) -> None:
+async def test_what_the_webhook_received_wakes_nobody_again(system: System, they: Subscribers) -> None:
     invoices = await billed(system, they, "told", "dead")
     await system.stripe.v1.invoices.pay_async(invoices["told"], {"paid_out_of_band": True})
     await system.stripe.v1.invoices.void_invoice_async(invoices["dead"])

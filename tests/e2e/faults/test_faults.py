@@ -15,8 +15,10 @@ from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals
 from storage.invoices import invoices as store
 from tests.support.months import MAY
+from tests.support.namespaces import new_namespace
 from tests.support.rest import until_rested
-from tests.support.system import GIVE_UP_SECONDS, System, new_namespace, until
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS, until
 from tests.support.usage import DAY_CENTS, one_day, stripe_ids
 
 pytestmark = pytest.mark.waits
@@ -185,7 +187,7 @@ async def test_two_runs_over_the_same_accounts_claim_nothing_twice(system: Syste
 
 
 async def _run_account(system: System, attribution_id: str) -> Any:
-    from contracts.messages.periods import PeriodInput, PeriodOutcome
+    from contracts.messages.periods import PeriodInput, PeriodResult
     from contracts.names import Workflows
 
     return await system.client.execute_workflow(
@@ -193,7 +195,7 @@ async def _run_account(system: System, attribution_id: str) -> Any:
         PeriodInput(period=MAY, attribution_id=attribution_id),
         id=workflow_ids.billing_period(MAY, attribution_id),
         task_queue=BILLING_QUEUE,
-        result_type=PeriodOutcome,
+        result_type=PeriodResult,
     )
 
 
@@ -222,7 +224,7 @@ async def test_a_paid_invoice_is_paid_and_stays_paid(system: System) -> None:
     assert (await system.until_state(key, InvoiceState.PAID)).paid_at is not None
 
 
-async def test_news_of_an_invoice_that_postgres_does_not_know_is_looked_up_once(system: System) -> None:
+async def test_an_event_of_an_invoice_that_postgres_does_not_know_is_identified_once(system: System) -> None:
     customer = await system.stripe.v1.customers.create_async({})
     key = f"{MAY}/team:unknown/period"
     stripe_invoice = await system.stripe.v1.invoices.create_async(

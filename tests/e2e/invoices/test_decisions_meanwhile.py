@@ -18,7 +18,8 @@ from tests.e2e.conftest import requests
 from tests.e2e.decisions import void
 from tests.support.months import MAY
 from tests.support.rest import unheard, until_rested
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS, one_day
 
 pytestmark = pytest.mark.waits
@@ -62,7 +63,7 @@ async def test_what_is_rebuilt_and_voided_does_not_leave_a_paid_invoice_behind(s
     assert [i.key for i in await system.invoices()] == [key]  # nothing is released, nothing billed twice
 
 
-async def test_an_edited_invoice_that_a_person_finalized_is_voided_and_made_anew(system: System) -> None:
+async def test_an_edited_invoice_that_a_person_finalized_is_voided_and_rebuilt(system: System) -> None:
     key = await one_day(system, "team:final-edit", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
     draft = await system.until_state(key, InvoiceState.DRAFT)
@@ -81,7 +82,7 @@ async def test_an_edited_invoice_that_a_person_finalized_is_voided_and_made_anew
     assert (await in_stripe(system, billed.stripe_invoice_id)).subtotal == DAY_CENTS
 
 
-async def test_a_void_that_comes_too_late_is_forgotten_and_a_retry_takes_the_payment_over(system: System) -> None:
+async def test_a_void_that_comes_too_late_is_forgotten_and_a_retry_adopts_the_payment(system: System) -> None:
     key = await one_day(system, "team:too-late")
     await system.run_period(MAY)
     billed = await system.invoice(key)
@@ -112,7 +113,7 @@ async def test_a_void_while_the_invoice_is_created_comes_before_its_finalization
     assert (dead.state, dead.finalized_at) == (InvoiceState.DELETED, None)
 
 
-async def test_a_brake_that_outlasts_the_grace_is_finalized_once_it_is_approved(system: System) -> None:
+async def test_a_limit_that_outlasts_the_grace_is_finalized_once_it_is_approved(system: System) -> None:
     await system.stop()
     system.settings = system.settings.model_copy(update={"finalization_grace_hours": 1 / 3600})
     await system.start()

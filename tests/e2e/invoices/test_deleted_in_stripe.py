@@ -13,7 +13,8 @@ from billing.invoice.states import InvoiceState
 from tests.e2e.invoices_in_stripe import pending_failure, retrieve, wake
 from tests.support.months import MAY
 from tests.support.rest import until_rested
-from tests.support.system import GIVE_UP_SECONDS, System, until
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS, until
 from tests.support.usage import one_day
 
 

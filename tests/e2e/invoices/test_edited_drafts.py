@@ -24,7 +24,8 @@ from tests.e2e.decisions import approve, edited, live_in_stripe
 from tests.e2e.invoices_in_stripe import add_line, create, order_of, pending_failure
 from tests.support.months import MAY
 from tests.support.rest import until_rested
-from tests.support.system import GIVE_UP_SECONDS, System, until
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS, until
 from tests.support.usage import DAY_CENTS, one_day
 
 

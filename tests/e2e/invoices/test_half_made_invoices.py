@@ -20,7 +20,8 @@ from contracts.names import STRIPE_QUEUE, Signals
 from storage.accounts import accounts
 from tests.e2e.invoices_in_stripe import add_line, create, order_of
 from tests.support.months import MAY
-from tests.support.system import GIVE_UP_SECONDS, System, until
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS, until
 from tests.support.usage import one_day, stripe_ids
 
 

@@ -21,7 +21,8 @@ from temporal.decisions import DecisionError, approve_period, decide
 from tests.e2e.decisions import approve, details, drafted, live_in_stripe, void
 from tests.support.months import JUNE, MAY
 from tests.support.rest import until_rested
-from tests.support.system import GIVE_UP_SECONDS, System, until
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS, until
 from tests.support.usage import DAY_CENTS, one_day
 
 
@@ -98,7 +99,7 @@ async def test_stripes_grace_ends_by_itself_with_the_late_usage_on_it(system: Sy
 
 @pytest.mark.history("braked")
 @pytest.mark.waits
-async def test_a_brake_stops_an_invoice_before_stripe_hears_of_it(system: System) -> None:
+async def test_a_limit_stops_an_invoice_before_stripe_hears_of_it(system: System) -> None:
     key = await one_day(system, "team:limit", limit_amount=DAY_CENTS - 1)
     other = await one_day(system, "team:small", limit_amount=DAY_CENTS)
     await system.start_period(MAY)
@@ -117,7 +118,7 @@ async def test_a_brake_stops_an_invoice_before_stripe_hears_of_it(system: System
     assert (await system.until_state(key, InvoiceState.BILLED)).approved_amount == DAY_CENTS
 
 
-async def test_brakes_compare_with_the_period_before_and_with_what_is_carried_over(system: System) -> None:
+async def test_limits_compare_with_the_period_before_and_with_what_is_carried_over(system: System) -> None:
     may = await one_day(system, "team:double", limit_multiple=Decimal("1.5"))
     await system.run_period(MAY)
     await policies.write_policy(system.db, "team:double", AccountPolicy(limit_carried_share=Decimal("0.4")))

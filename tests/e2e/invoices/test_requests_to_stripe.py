@@ -24,7 +24,8 @@ from tests.e2e.credits import amount, credit
 from tests.e2e.subscribers import subscribing
 from tests.stripe_emulator.specification import MISSING, specification
 from tests.support.months import MAY
-from tests.support.system import GIVE_UP_SECONDS, System, at, until
+from tests.support.system import System, at
+from tests.support.until import GIVE_UP_SECONDS, until
 
 CLASSES = 105
 """More lines than are sent in one request."""

@@ -7,7 +7,8 @@ import pytest
 from billing.invoice.states import InvoiceState
 from tests.support.months import MAY
 from tests.support.rest import until_rested
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS, one_day
 
 

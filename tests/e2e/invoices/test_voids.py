@@ -9,7 +9,8 @@ from billing.invoice.states import InvoiceState
 from temporal.decisions import DecisionError
 from tests.e2e.decisions import void
 from tests.support.months import JUNE, MAY
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS, one_day
 
 

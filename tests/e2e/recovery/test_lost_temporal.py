@@ -27,7 +27,8 @@ from tests.e2e.paid_invoices import paid, recorded
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.losing import lose_temporal, perdure, recover
 from tests.support.months import JUNE, MAY
-from tests.support.system import GIVE_UP_SECONDS, System, at, until
+from tests.support.system import System, at
+from tests.support.until import GIVE_UP_SECONDS, until
 from tests.support.usage import DAY_CENTS, one_day
 
 pytestmark = pytest.mark.waits

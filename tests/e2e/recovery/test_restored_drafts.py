@@ -16,7 +16,8 @@ from tests.e2e.charged import draft_of_amount, live
 from tests.e2e.decisions import edited
 from tests.support.losing import Backup, lose_temporal, recover
 from tests.support.months import MAY
-from tests.support.system import System, discrepancies, until
+from tests.support.system import System, discrepancies
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS, one_day
 
 pytestmark = pytest.mark.waits
@@ -47,7 +48,7 @@ async def test_a_draft_that_took_late_usage_since_is_that_of_stripe(system: Syst
     await system.add_instance("amended-late", team, "2022-05-10T10:00", "2022-05-11T10:00")
 
 
-async def test_a_draft_deleted_since_ends_what_was_claimed_anew(system: System, backup: Backup) -> None:
+async def test_a_draft_deleted_since_ends_what_was_claimed_again(system: System, backup: Backup) -> None:
     """Stripe does not list what was deleted; that there is a successor proves that it was."""
     team = "team:deleted-since"
     key = await one_day(system, team)

@@ -21,14 +21,15 @@ from tests.e2e.charged import draft_of_amount, live
 from tests.support.losing import Backup, lose_temporal, perdure, recover
 from tests.support.months import JUNE, MAY
 from tests.support.rest import until_rested
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS, one_day
 
 pytestmark = pytest.mark.waits
 
 
 @pytest.mark.parametrize("temporal", ["kept", "wiped"])
-async def test_the_same_invoice_is_taken_over_though_more_usage_has_come(
+async def test_the_same_invoice_is_adopted_though_more_usage_has_come(
     system: System, backup: Backup, temporal: str
 ) -> None:
     key = await one_day(system, f"team:{temporal}")
@@ -90,7 +91,7 @@ async def test_nobody_recovers_and_the_period_is_run_with_more_usage(
     assert june.progress.totals == {"billed": {"usd": 2 * DAY_CENTS}}
 
 
-async def test_a_take_over_whose_answer_was_lost_is_made_again(system: System, backup: Backup) -> None:
+async def test_an_adoption_whose_answer_was_lost_is_made_again(system: System, backup: Backup) -> None:
     """The worker dies after it has taken the invoice over: its next try leads to the same end."""
     key = await one_day(system, "team:answerless")
     await backup.take()
@@ -124,7 +125,7 @@ async def test_a_take_over_whose_answer_was_lost_is_made_again(system: System, b
 
 
 @pytest.mark.history("adopted")
-async def test_a_voided_invoice_and_its_successor_are_taken_over(system: System, backup: Backup) -> None:
+async def test_a_voided_invoice_and_its_successor_are_adopted(system: System, backup: Backup) -> None:
     key = await one_day(system, "team:succeeded")
     await backup.take()
     point = datetime.now(UTC)
@@ -180,7 +181,7 @@ async def test_without_its_report_an_unknown_invoice_stops_the_recovery(
     assert adopted.adopted == [key]
 
 
-async def test_months_with_included_credits_are_taken_over_place_by_place(system: System, backup: Backup) -> None:
+async def test_months_with_included_credits_are_adopted_place_by_place(system: System, backup: Backup) -> None:
     """What an invoice uses of a month's included credits is not in its report: it is worked out again."""
     team = "team:included"
     key = await one_day(system, team)

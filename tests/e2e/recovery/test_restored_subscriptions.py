@@ -22,7 +22,8 @@ from tests.e2e.subscribers import Subscribers, subscribed, subscribing
 from tests.support.databases import Databases
 from tests.support.losing import Backup, lose_temporal, recover
 from tests.support.months import MAY
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS
 
 pytestmark = pytest.mark.waits
@@ -119,7 +120,7 @@ async def test_a_cycle_that_was_charged_since_is_not_charged_again(
     assert {key: value for key, value in (await live(system)).items() if team in key} == {paid.key: before[paid.key]}
 
 
-async def test_a_credit_note_made_since_is_taken_over_with_its_invoice(
+async def test_a_credit_note_made_since_is_adopted_with_its_invoice(
     system: System, backup: Backup, they: Subscribers
 ) -> None:
     team = "team:credited-since"

@@ -20,13 +20,14 @@ import settings as product_settings
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, Activities, Signals
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from storage.postgres.upgrade import upgrade
 from temporal.payload_codec import PayloadKeyError, data_converter, generate_key
 from temporal.schedules import set_schedule
 from tests.support.databases import FreshDatabase
 from tests.support.months import MAY
-from tests.support.system import System, running_system, until
+from tests.support.system import System, running_system
+from tests.support.until import until
 from worker import SANDBOX
 from workflows.registry import WORKFLOWS
 
@@ -41,7 +42,7 @@ OF_THE_SDK = {
 class Sealed:
     """Makes systems with keys, and gives a running one others."""
 
-    def __init__(self, client: Client, fresh: FreshDatabase, emulator: StripeEmulator, folder: Path) -> None:
+    def __init__(self, client: Client, fresh: FreshDatabase, emulator: EmulatorServer, folder: Path) -> None:
         self._client, self._fresh, self._emulator, self._folder = client, fresh, emulator, folder
 
     @asynccontextmanager
@@ -64,7 +65,7 @@ class Sealed:
 
 @pytest.fixture
 def sealed(
-    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client, fresh_database: FreshDatabase, stripe_emulator: EmulatorServer, tmp_path: Path
 ) -> Sealed:
     return Sealed(temporal_client, fresh_database, stripe_emulator, tmp_path)
 
@@ -209,7 +210,7 @@ async def test_encryption_is_turned_on_under_running_workflows(sealed: Sealed) -
         assert {key for history in await histories(system, 3) for key in payload_keys(history)} == {"plain", T_NEW}
 
 
-async def test_setting_the_schedules_anew_seals_their_arguments_with_the_new_key(sealed: Sealed) -> None:
+async def test_setting_the_schedules_again_seals_their_arguments_with_the_new_key(sealed: Sealed) -> None:
     async with sealed.system(OLD, queues=()) as system:
         delay = timedelta(hours=6)
 

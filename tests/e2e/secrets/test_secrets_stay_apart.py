@@ -20,11 +20,12 @@ from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
 from devstack import ports
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from settings import SettingsError
 from storage.postgres.database import Database, DatabaseUnavailableError
 from tests.support.months import MAY
-from tests.support.system import System, running_system, until
+from tests.support.system import System, running_system
+from tests.support.until import until
 
 
 @dataclass
@@ -58,18 +59,18 @@ async def database_url(migrated_database: str) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def emulator(scratch: Path, tmp_path: Path) -> AsyncIterator[StripeEmulator]:
+async def emulator(scratch: Path, tmp_path: Path) -> AsyncIterator[EmulatorServer]:
     folder = scratch / f"stripe-{tmp_path.name}"
     folder.mkdir()
     key = f"sk_test_{secrets.token_hex(16)}"
-    found = await ports.start_on_a_port(lambda port: StripeEmulator(folder, port, folder / "log", key))
+    found = await ports.start_on_a_port(lambda port: EmulatorServer(folder, port, folder / "log", key))
     yield found
     await found.stop()
 
 
 @pytest.fixture
 async def system(
-    temporal_client: Client, database_url: str, emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client, database_url: str, emulator: EmulatorServer, tmp_path: Path
 ) -> AsyncIterator[System]:
     """Workers that have only what is theirs: the billing worker no API key, the Stripe worker no database."""
     async with running_system(temporal_client, database_url, emulator, tmp_path) as found:
@@ -94,7 +95,7 @@ async def start_apart(system: System, api_key: str) -> None:
 
 @pytest.mark.waits
 async def test_secrets_are_in_no_history_no_search_attribute_no_log_and_no_error(
-    system: System, emulator: StripeEmulator, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    system: System, emulator: EmulatorServer, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
     caplog.set_level(logging.DEBUG)
     password = urlsplit(system.settings.need("database_url")).password
@@ -174,7 +175,7 @@ def test_a_secret_would_be_found() -> None:
     assert planted.found_in(b"Invalid API Key provided: sk_live_************3210") == []
 
 
-async def test_an_unreachable_database_is_told_without_its_password() -> None:
+async def test_an_unreachable_database_is_reported_without_its_password() -> None:
     db = Database("postgresql://someone:p4ssw0rd@127.0.0.1:1/none")
     with pytest.raises(DatabaseUnavailableError, match=r"127\.0\.0\.1:1/none") as error:
         await db.ping()

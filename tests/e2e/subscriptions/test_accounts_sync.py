@@ -10,7 +10,7 @@ import pytest
 
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncOutcome
+from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncResult
 from contracts.names import BILLING_QUEUE, Workflows
 from storage.accounts.accounts import AccountRecord, list_accounts
 from tests.e2e.subscribers import Subscribers, subscribing
@@ -32,14 +32,14 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
         await asyncio.gather(*(system.stripe.v1.customers.delete_async(customer) for customer in chunk))
 
 
-async def sync(system: System, bill_after: datetime | None = None) -> AccountsSyncOutcome:
+async def sync(system: System, bill_after: datetime | None = None) -> AccountsSyncResult:
     """What `perdure accounts sync [--bill-after]` does."""
-    outcome: AccountsSyncOutcome = await system.client.execute_workflow(
+    outcome: AccountsSyncResult = await system.client.execute_workflow(
         Workflows.ACCOUNTS_SYNC,
         AccountsSyncInput(bill_after=bill_after or datetime.now(UTC)),
         id=workflow_ids.ACCOUNTS_SYNC,
         task_queue=BILLING_QUEUE,
-        result_type=AccountsSyncOutcome,
+        result_type=AccountsSyncResult,
     )
     return outcome
 
@@ -125,7 +125,7 @@ async def test_a_subscription_names_the_account_when_its_customer_does_not(syste
     await they.until_windows("team:by-sub", ("2022-05-03", None))
 
 
-async def test_what_cannot_be_taken_over_is_reported_and_stops_nothing_else(system: System, they: Subscribers) -> None:
+async def test_what_cannot_be_adopted_is_reported_and_stops_nothing_else(system: System, they: Subscribers) -> None:
     await they.clock("2022-05-03")
     malformed = await they.customer(attribution_id="blue")
     twice = await they.customer(attribution_id="team:twice")

@@ -10,7 +10,8 @@ from billing.invoice.states import InvoiceState
 from storage.accounts import policies
 from storage.accounts.subscription_faults import list_faults
 from tests.e2e.subscribers import Subscribers
-from tests.support.system import System, at, until
+from tests.support.system import System, at
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS
 
 pytestmark = pytest.mark.waits

@@ -12,13 +12,14 @@ from billing.invoice.policy import BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.invoices import ApproveInvoice, LookupOutcome, RebuildInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, StripeInvoiceResult, VoidInvoice
 from contracts.names import Updates
 from temporal.decisions import decide
 from tests.e2e.audits import audited
 from tests.e2e.subscribers import FEE, Subscribers, only, subscribed, subscribing
 from tests.support.metrics import metered
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 from tests.support.usage import DAY_CENTS
 
 
@@ -101,7 +102,7 @@ async def test_a_fault_puts_no_line_on_the_draft_twice(
     await system.admin("faults", method="DELETE")
 
 
-async def test_an_event_that_only_gives_the_id_is_looked_up(system: System, they: Subscribers) -> None:
+async def test_an_event_that_only_gives_the_id_is_identified(system: System, they: Subscribers) -> None:
     await system.admin("webhook_faults", {"match": {"type": "^invoice"}, "action": "strip", "times": None})
     try:
         await subscribed(system, they, "team:stripped")
@@ -167,11 +168,11 @@ async def test_an_invoice_of_no_account_is_left_alone_and_counted(system: System
     await they.clock("2022-05-10")
     subscription = await they.subscribe(await they.customer(other="yes"))
     first = (await system.stripe.v1.invoices.list_async({"subscription": subscription})).data[0]
-    handle = system.client.get_workflow_handle(workflow_ids.stripe_invoice(first.id), result_type=LookupOutcome)
+    handle = system.client.get_workflow_handle(workflow_ids.stripe_invoice(first.id), result_type=StripeInvoiceResult)
 
-    async def ended() -> LookupOutcome | None:
+    async def ended() -> StripeInvoiceResult | None:
         try:
-            outcome: LookupOutcome = await handle.result()
+            outcome: StripeInvoiceResult = await handle.result()
             return outcome
         except RPCError:  # its event is still under way
             return None

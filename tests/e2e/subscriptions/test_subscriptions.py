@@ -51,7 +51,9 @@ async def test_an_unknown_account_is_made_and_charged_from_its_subscriptions_sta
     assert account.bill_after == at("2022-05-03T10:00")
 
 
-async def test_what_names_no_account_is_ignored_and_a_malformed_name_is_told(system: System, they: Subscribers) -> None:
+async def test_what_names_no_account_is_ignored_and_a_malformed_name_is_reported(
+    system: System, they: Subscribers
+) -> None:
     await they.clock("2022-05-03T10:00")
     foreign = await they.subscribe(await they.customer(other="yes"))
     malformed = await they.subscribe(await they.customer(attribution_id="team blue"))

@@ -11,7 +11,8 @@ import pytest
 
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
-from tests.support.system import System, at, until
+from tests.support.system import System, at
+from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 

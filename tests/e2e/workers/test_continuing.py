@@ -22,7 +22,8 @@ from storage.accounts import policies
 from temporal.decisions import decide
 from tests.e2e.credits import amount, billed, credit, no_news, until_state
 from tests.support.rest import Position, position
-from tests.support.system import System, until
+from tests.support.system import System
+from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 

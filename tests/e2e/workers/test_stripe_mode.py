@@ -17,7 +17,7 @@ from contracts import workflow_ids
 from contracts.messages.invoices import StripeEvent
 from contracts.messages.wake_up import WakeUp
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
-from devstack.servers.emulator import StripeEmulator
+from devstack.servers.emulator import EmulatorServer
 from settings import SettingsError
 from temporal.start import deliver
 from tests.support.metrics import metered
@@ -28,14 +28,14 @@ KEY = "2022-05/team:mode/period"
 
 @pytest.fixture
 async def system(
-    temporal_client: Client, migrated_database: str, stripe_emulator: StripeEmulator, tmp_path: Path
+    temporal_client: Client, migrated_database: str, stripe_emulator: EmulatorServer, tmp_path: Path
 ) -> AsyncIterator[System]:
     async with running_system(temporal_client, migrated_database, stripe_emulator, tmp_path) as found:
         await found.stop()
         yield found
 
 
-async def test_an_invoice_of_the_other_mode_is_not_taken_over(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_invoice_of_the_other_mode_is_not_adopted(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stripe_mode, "_PREFIXES", {})  # a key that does not tell its mode
     system.settings = system.settings.model_copy(update={"stripe_mode": "live"})
     meter = await metered(system)

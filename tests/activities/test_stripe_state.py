@@ -16,10 +16,10 @@ from billing.errors import EditedInvoiceError
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts.messages.invoices import (
-    DraftMade,
     EditedFigures,
     InvoiceRef,
-    SettleInvoice,
+    ReconcileInvoice,
+    StripeInvoiceCreated,
     StripeInvoiceLine,
     StripeInvoiceOrder,
     StripeInvoiceSnapshot,
@@ -57,7 +57,7 @@ class Books:
         assert (await claim_page(self.db, scope(), card())).keys == (KEY,)
         order: StripeInvoiceOrder = await self.env.run(self.activities.publish_report, InvoiceRef(invoice_key=KEY))
         assert await self.env.run(self.activities.publish_report, InvoiceRef(invoice_key=KEY)) == order
-        draft = DraftMade(invoice_key=KEY, stripe_invoice_id="in_1", stripe_customer_id="cus_1")
+        draft = StripeInvoiceCreated(invoice_key=KEY, stripe_invoice_id="in_1", stripe_customer_id="cus_1")
         for _ in range(2):
             await self.env.run(self.activities.record_draft, draft)
         self.snapshot = StripeInvoiceSnapshot(
@@ -71,15 +71,15 @@ class Books:
             finalized_at=may(33),
         )
 
-    async def settle(self, **changes: Any) -> InvoiceState:
-        settle = SettleInvoice(invoice_key=KEY, snapshot=self.snapshot.model_copy(update=changes))
-        loaded = await self.env.run(self.activities.settle, settle)
+    async def reconcile(self, **changes: Any) -> InvoiceState:
+        reconcile = ReconcileInvoice(invoice_key=KEY, snapshot=self.snapshot.model_copy(update=changes))
+        loaded = await self.env.run(self.activities.reconcile, reconcile)
         assert loaded.invoice is not None
         return InvoiceState(loaded.invoice.state)
 
     async def refuses(self, what: str, **changes: Any) -> ApplicationError:
         with pytest.raises(ApplicationError, match=what) as error:
-            await self.settle(**changes)
+            await self.reconcile(**changes)
         assert error.value.non_retryable
         assert (await self.record()).state is S.DRAFT, "nothing is billed"
         return error.value
@@ -107,11 +107,11 @@ async def books(db: Database, tmp_path: Path) -> Books:
 
 
 async def test_books_that_agree_are_billed_once_however_often_they_are_settled(books: Books) -> None:
-    assert [await books.settle() for _ in range(3)] == [S.BILLED] * 3
+    assert [await books.reconcile() for _ in range(3)] == [S.BILLED] * 3
     record = await books.record()
     assert (record.finalized_at, record.amount) == (may(33), 2880 + 5760)
-    assert await books.settle(status="paid", paid_at=may(34)) is S.PAID
-    assert await books.settle(status="open") is S.PAID, "older news"
+    assert await books.reconcile(status="paid", paid_at=may(34)) is S.PAID
+    assert await books.reconcile(status="open") is S.PAID, "older news"
 
 
 async def test_an_invoice_that_was_edited_in_stripe_is_refused_with_what_is_there(books: Books) -> None:
@@ -137,7 +137,7 @@ async def test_stripe_says_something_else(books: Books, what: str, changes: dict
 
 async def test_a_lost_report_is_restored(books: Books) -> None:
     await books.lose_report()
-    assert await books.settle() is S.BILLED
+    assert await books.reconcile() is S.BILLED
     assert await books.reports.has(books.report_id)
 
 
@@ -153,16 +153,16 @@ async def test_of_an_invoice_that_was_edited_in_stripe_no_report_is_restored(boo
 
 async def test_a_crash_between_two_states_is_recovered_from(books: Books) -> None:
     assert await move_invoice(books.db, KEY, S.FINALIZED, may(33))
-    assert await books.settle(status="paid", paid_at=may(34), attempt_count=2) is S.PAID
+    assert await books.reconcile(status="paid", paid_at=may(34), attempt_count=2) is S.PAID
     record = await books.record()
     assert (record.finalized_at, record.paid_at, record.payment_attempts) == (may(33), may(34), 2)
     assert record.payment_failed_at is None
 
 
 async def test_failed_payments_are_counted_and_no_state_is_moved(books: Books) -> None:
-    await books.settle()
+    await books.reconcile()
     for attempts in (1, 1, 2):
-        assert await books.settle(attempt_count=attempts) is S.BILLED
+        assert await books.reconcile(attempt_count=attempts) is S.BILLED
         record = await books.record()
         assert record.payment_attempts == attempts
         assert record.payment_failed_at is not None
@@ -231,6 +231,6 @@ async def _published_for(books: Books, key: str) -> str:
 
 
 async def test_a_dead_invoice_stays_dead_and_its_usage_is_free(books: Books) -> None:
-    assert await books.settle(status="void", voided_at=may(34)) is S.VOIDED
-    assert await books.settle(status="open") is S.VOIDED
+    assert await books.reconcile(status="void", voided_at=may(34)) is S.VOIDED
+    assert await books.reconcile(status="open") is S.VOIDED
     assert (await claim_page(books.db, scope(), card())).keys == (f"{KEY}/2",)
