@@ -1,4 +1,4 @@
-# Everything a newcomer needs: `make demo`, `make test`. Both install what they use into .venv.
+# `make` lists the targets. Each installs what it uses into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,9 +7,14 @@ FUZZER := $(VENV)/.fuzzer
 # What the fuzzer has found worth keeping, outside of the repository.
 CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
-.PHONY: demo test test-fast lint install bench attack fuzz chaos crash-points record-histories clean
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast lint types fmt check hooks bench attack fuzz chaos crash-points record-histories clean
 
-install: $(STAMP)
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  Pass arguments in ARGS: make test ARGS='tests/billing -k tiers'"
+
+install: $(STAMP) ## Install Perdure and its development tools into .venv
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Perdure needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
@@ -18,31 +23,41 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(STAMP)
+demo: $(STAMP) ## Bill a sample month on servers of its own, until Ctrl-C
 	@$(BIN)/perdure demo $(ARGS)
 
-test: $(STAMP)
+test: $(STAMP) ## Run all tests (JOBS=2 processes)
 	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# What needs no servers, within a minute.
-test-fast: $(STAMP)
+test-fast: $(STAMP) ## Run the tests that need no servers, in under a minute
 	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist worksteal -m "not servers" $(ARGS)
 
-lint: $(STAMP)
+lint: $(STAMP) types ## Check style, format, types and the import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy .
 	@$(BIN)/lint-imports
 
-bench: $(STAMP)
+types: $(STAMP) ## Check types: mypy, strict
+	@$(BIN)/mypy .
+
+fmt: $(STAMP) ## Format, and fix what ruff can fix
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+check: ## Everything that CI checks: lint, then all tests
+	@PYTHON="$(PYTHON)" .ci/run
+
+hooks: $(STAMP) ## Check before each commit and push, with pre-commit
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt pre-commit
+	@$(BIN)/pre-commit install --hook-type pre-commit --hook-type pre-push
+
+bench: $(STAMP) ## Measure claims, reports, audit, invoices (docs/benchmarks.md)
 	@$(BIN)/python -m bench $(ARGS)
 
-# Thousands of bad requests against the webhook: --requests, --seed, --only.
-attack: $(STAMP)
+attack: $(STAMP) ## Send thousands of bad requests to the webhook
 	@$(BIN)/python -m campaigns.attack $(ARGS)
 
-# Looks for input that the webhook does not understand in good order, for ever or with ARGS=-max_total_time=60.
-fuzz: $(FUZZER)
+fuzz: $(FUZZER) ## Fuzz signatures and events until Ctrl-C, or ARGS=-max_total_time=60
 	@mkdir -p $(CORPUS)
 	@$(BIN)/python -m campaigns.fuzz.__main__ -artifact_prefix=$(CORPUS)- $(ARGS) $(CORPUS)
 
@@ -50,18 +65,16 @@ $(FUZZER): $(STAMP)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
 	@touch $@
 
-# Random campaigns: a month is billed while everything is killed. docs/chaos.md
-chaos: $(STAMP)
+chaos: $(STAMP) ## Bill random months while processes are killed
 	@$(BIN)/python -m campaigns.chaos $(ARGS)
 
-# Histories that the replay tests hold today's workflow code against. Shapes that are not there yet are recorded;
-# SHAPES="happy voided" records those anew: after a release, never to hide a change.
-record-histories: $(STAMP)
+# The replay tests run today's workflow code against these. SHAPES="happy voided" records those shapes again:
+# after a release, never to hide a change.
+record-histories: $(STAMP) ## Record workflow histories for shapes that have none yet
 	@RECORD_HISTORIES=tests/replay/histories SHAPES="$(SHAPES)" $(BIN)/python -m pytest -q tests/e2e -m history $(ARGS)
 
-# Kill a process right before and right after each write, one run for each; docs/crash-points.md.
-crash-points: $(STAMP)
+crash-points: $(STAMP) ## Kill a process before and after every write
 	@$(BIN)/python -m campaigns.crash $(ARGS)
 
-clean:
+clean: ## Remove .venv and caches
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

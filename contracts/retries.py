@@ -24,7 +24,7 @@ AUDIT_PATIENCE = timedelta(hours=3)
 BATCH_PATIENCE = timedelta(minutes=5)
 """After it, what a batch still waits for is left to itself, so that it holds up nobody else's batch."""
 
-HELD_PERIOD_LOOKED_AT = timedelta(hours=1)
+HELD_PERIOD_WEIGHED_AFTER = timedelta(hours=1)
 """A period that a brake holds is weighed anew: usage was added or removed, or a limit was changed."""
 
 PROGRESS_POLL_FIRST = timedelta(seconds=2)

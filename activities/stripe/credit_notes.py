@@ -24,7 +24,7 @@ from contracts.messages.credit_notes import (
 )
 from contracts.names import Activities
 
-_SETTLES = {
+_CREDITS_TO = {
     CreditDestination.BALANCE: "credit_amount",
     CreditDestination.REFUND: "refund_amount",
     CreditDestination.OUT_OF_BAND: "out_of_band_amount",
@@ -98,7 +98,7 @@ class StripeCreditNoteActivities:
         lines = await self._lines(order)
         params |= {"lines": lines} if lines else {"amount": order.amount}
         paid = post_payment_part(order.amount, invoice["status"], invoice["amount_remaining"])
-        return {**params, _SETTLES[order.settle_to]: paid} if paid else params
+        return {**params, _CREDITS_TO[order.settle_to]: paid} if paid else params
 
     async def _lines(self, order: CreditNoteOrder) -> list[dict[str, Any]]:
         """The parts as Stripe's lines; none when they are not one to one there: then the amount alone is credited."""

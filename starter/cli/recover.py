@@ -54,7 +54,7 @@ async def recover(
                     "their usage might be billed again: do what the lines above say, or go on with --despite-faults"
                 )
         document["events"] = await _read_events(db, client, as_json=as_json)
-        document |= await _bring_back(db, client, run_periods=run_periods, as_json=as_json)
+        document |= await _start_what_waits(db, client, run_periods=run_periods, as_json=as_json)
     if as_json:
         output.print_json(document)
     return 0
@@ -85,7 +85,7 @@ async def _read_events(db: Database, client: Client, *, as_json: bool) -> dict[s
     return result.model_dump(mode="json")
 
 
-async def _bring_back(db: Database, client: Client, *, run_periods: bool, as_json: bool) -> dict[str, Any]:
+async def _start_what_waits(db: Database, client: Client, *, run_periods: bool, as_json: bool) -> dict[str, Any]:
     found = await losses.unfinished(db)
     rows = []
     async for lost, started in recovery.restart(client, _workflows(found)):

@@ -107,5 +107,5 @@ async def recover(system: System, restored_to: datetime | None = None) -> Adopti
         if adopted.faults:
             return adopted
     await command._read_events(system.db, system.client, as_json=True)
-    await command._bring_back(system.db, system.client, run_periods=False, as_json=True)
+    await command._start_what_waits(system.db, system.client, run_periods=False, as_json=True)
     return adopted

@@ -145,7 +145,7 @@ class BillingPeriodWorkflow:
         try:
             await workflow.wait_condition(
                 lambda: self._approved or self._again,
-                timeout=retries.HELD_PERIOD_LOOKED_AT,
+                timeout=retries.HELD_PERIOD_WEIGHED_AFTER,
                 timeout_summary="Weigh the period anew",
             )
         except TimeoutError:
