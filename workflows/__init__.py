@@ -1,1 +1,1 @@
-"""Orchestration only: which step follows which, what is awaited, what a person reads in the Temporal UI."""
+"""Orchestration only: the order of the steps, what is awaited, and what the Temporal UI shows."""

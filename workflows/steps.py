@@ -17,10 +17,10 @@ R = TypeVar("R", bound=Message)
 
 
 async def local_step(name: str, arg: Message, result: type[R], summary: str | None = None) -> R:
-    """A step on Postgres and the report store of one invoice, as a local activity.
+    """Run a step on Postgres and the report store for one invoice, as a local activity.
 
-    It costs no round trip through the server; there are several for each invoice. A report of millions of
-    claims takes minutes, in which the SDK keeps the workflow task alive.
+    It saves a round trip through the server, and each invoice has several such steps. A report of millions of claims
+    takes minutes, during which the SDK keeps the workflow task alive.
     """
     answer: R = await workflow.execute_local_activity(
         name,
@@ -35,7 +35,7 @@ async def local_step(name: str, arg: Message, result: type[R], summary: str | No
 
 
 async def billing_step(name: str, arg: Message, result: type[R], summary: str) -> R:
-    """A step on Postgres over a whole page or account, with heartbeats."""
+    """Run a step on Postgres over a whole page or account, with heartbeats."""
     answer: R = await workflow.execute_activity(
         name,
         arg,
@@ -50,7 +50,7 @@ async def billing_step(name: str, arg: Message, result: type[R], summary: str) -
 
 
 async def stripe_step(name: str, arg: Message, result: type[R], summary: str) -> R:
-    """A few Stripe calls, on the queue whose rate the server limits, with heartbeats."""
+    """Run a few Stripe calls, with heartbeats, on the queue whose rate the server limits."""
     answer: R = await workflow.execute_activity(
         name,
         arg,
@@ -65,14 +65,14 @@ async def stripe_step(name: str, arg: Message, result: type[R], summary: str) ->
 
 
 STEP_FAILED = (ActivityError, ApplicationError)
-"""What a step that failed for good raises: an activity the first, a local activity the second, bare."""
+"""What a permanently failed step raises: an activity the first, a local activity the second, not wrapped."""
 
 
 def failure_of(error: ActivityError | ApplicationError) -> ApplicationError:
-    """Why a step failed for good.
+    """Return why a step failed permanently.
 
     Raises:
-        ActivityError, ApplicationError: it did not fail for good; the step was cancelled, say.
+        ActivityError, ApplicationError: the failure is not permanent; the step was cancelled, for example.
     """
     cause = error if isinstance(error, ApplicationError) else error.cause
     if not isinstance(cause, ApplicationError) or not cause.non_retryable:
@@ -81,45 +81,45 @@ def failure_of(error: ActivityError | ApplicationError) -> ApplicationError:
 
 
 def permanent_reason(error: ActivityError | ApplicationError) -> str:
-    """In one line, why a step failed for good.
+    """Return, in one line, why a step failed permanently.
 
     Raises:
-        ActivityError, ApplicationError: it did not.
+        ActivityError, ApplicationError: the failure is not permanent.
     """
     cause = failure_of(error)
     return f"{cause.type}: {cause.message}" if cause.type else cause.message
 
 
 def show(details: str) -> None:
-    """Show, as Markdown, what the workflow does or awaits; people see it in the Temporal UI."""
+    """Show in the Temporal UI, as Markdown, what the workflow does or awaits."""
     workflow.set_current_details(details)
 
 
 async def nothing_was_heard(woken: Callable[[], bool]) -> bool:
-    """Wait until all handlers have finished; whether the workflow may end because nothing woke it meanwhile.
+    """Wait until all handlers have finished; return whether the workflow can end because nothing woke it meanwhile.
 
-    Nothing may be awaited between this and the end of the run: a signal in between would be lost.
+    Await nothing between this call and the end of the run: a signal in between would be lost.
     """
     await workflow.wait_condition(workflow.all_handlers_finished)
     return not woken()
 
 
 async def continue_as_new_if_suggested(arg: Message, woken: Callable[[], bool] = lambda: False) -> None:
-    """Continue as new once the history is long, unless the workflow was woken: what woke it would be lost."""
+    """Continue as new once the history is long, unless the workflow was woken: the wake-up would be lost."""
     if workflow.info().is_continue_as_new_suggested() and await nothing_was_heard(woken):
         workflow.continue_as_new(arg)
 
 
 def in_utc(at: datetime) -> str:
-    """An instant for people, to the second."""
+    """Format an instant for people, to the second."""
     return at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def clock() -> str:
-    """The workflow's present, for people."""
+    """Format the workflow's current time for people."""
     return in_utc(workflow.now())
 
 
 def period_search_attributes(period: str) -> TypedSearchAttributes:
-    """What the workflows of a period are found by."""
+    """Return the search attributes by which a period's workflows are found."""
     return TypedSearchAttributes([SearchAttributePair(search_attributes.BILLING_PERIOD, period)])

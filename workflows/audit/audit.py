@@ -1,4 +1,4 @@
-"""The audit: every invariant proved or refuted, from Postgres, the report store and Stripe."""
+"""The audit: proves or refutes every invariant, from Postgres, the report store and Stripe."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from billing.audit.checks import DATABASE_CHECKS, Check
+    from billing.text import plural
     from contracts.messages.audit import (
         AuditInput,
         AuditPage,
@@ -20,30 +21,30 @@ with workflow.unsafe.imports_passed_through():
         PageAudited,
     )
     from contracts.names import Activities, Queries, Workflows
-    from workflows.audit.details import table
+    from workflows.audit.details import list_command, table
     from workflows.audit.steps import audit_step, reason_of
     from workflows.audit.stripe import StripeAudit
     from workflows.steps import billing_step, clock, continue_as_new_if_suggested, show
 
 NOT_CLEAN = "AuditNotClean"
-"""The type of the failure with which an audit ends that found something. Its detail is the `AuditResult`."""
+"""The failure type of an audit that found something. The failure's detail is the `AuditResult`."""
 
 
 @workflow.defn(name=Workflows.AUDIT)
 class AuditWorkflow(StripeAudit):
-    """Makes all checks, one after the other; a check that fails for good is told as not made, the others go on.
+    """Makes all checks in turn. A check that fails permanently is reported as "not made", and the others continue.
 
-    It ends failed when anything was found or not made, so that whoever watches for failed workflows is told. Findings
-    are rows in Postgres under the audit's id, which is the id of its first run; payloads hold figures alone.
+    The audit ends as failed if anything was found or not made, so that monitoring of failed workflows reports it.
+    Findings are rows in Postgres under the audit's id, which is the id of its first run; payloads hold only figures.
     """
 
     @workflow.init
     def __init__(self, order: AuditInput) -> None:
         super().__init__(order)
 
-    @workflow.query(name=Queries.PROGRESS, description="What the audit does now.")
+    @workflow.query(name=Queries.PROGRESS, description="What the audit is doing now.")
     def progress(self) -> str:
-        """In one line."""
+        """Return the current phase and its count, in one line."""
         return self._doing
 
     @workflow.run
@@ -51,7 +52,7 @@ class AuditWorkflow(StripeAudit):
         """Make all checks.
 
         Raises:
-            ApplicationError: something was found, or a check could not be made; the result is its detail.
+            ApplicationError: something was found, or a check could not be made; its detail is the result.
         """
         phases = {
             AuditPhase.BEGIN: self._begin,
@@ -86,11 +87,11 @@ class AuditWorkflow(StripeAudit):
             await self._not_made([check], reason_of(error))
 
     async def _reports(self) -> None:
-        """One page; the phase ends with the last."""
+        """Check one page of reports; the phase ends with the last page."""
         page = AuditPage(audit=self._ref, after=self._state.after)
         try:
             done = await audit_step(
-                Activities.CHECK_REPORTS, page, PageAudited, f"Check the reports after {page.after or 'the first'}"
+                Activities.CHECK_REPORTS, page, PageAudited, f"Check usage reports after {page.after or 'the start'}"
             )
         except ActivityError as error:
             await self._not_made([Check.REPORTS], reason_of(error))
@@ -104,15 +105,15 @@ class AuditWorkflow(StripeAudit):
         self._go_to(AuditPhase.INVOICES)
 
     async def _finish(self) -> AuditResult:
-        found = await billing_step(Activities.FINISH_AUDIT, self._ref, AuditResult, "Close the audit")
-        result = found.model_copy(update={"not_made": self._state.not_made})
+        closed = await billing_step(Activities.FINISH_AUDIT, self._ref, AuditResult, "Close the audit")
+        result = closed.model_copy(update={"not_made": self._state.not_made})
         self._set(checks=result.checks)
         self._doing = f"Ended at {clock()}"
         show(table(self._doing, self._ref, self._state, ended=True))
         await workflow.wait_condition(workflow.all_handlers_finished)
         if not result.clean:
-            told = ", ".join(f"{made.check}: {made.discrepancies}" for made in result.checks if made.discrepancies)
-            raise ApplicationError(
-                f"{result.discrepancies} discrepancies ({told})", result, type=NOT_CLEAN, non_retryable=True
-            )
+            found = plural(result.discrepancies, "discrepancy", "discrepancies")
+            by_check = ", ".join(f"{made.check}: {made.discrepancies}" for made in result.checks if made.discrepancies)
+            message = f"{found} ({by_check}): `{list_command(self._ref)}` lists them"
+            raise ApplicationError(message, result, type=NOT_CLEAN, non_retryable=True)
         return result

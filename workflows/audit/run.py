@@ -1,4 +1,4 @@
-"""How far an audit is: its state, which checks are made, and what the Temporal UI shows of it."""
+"""The progress of an audit: its state, the checks that are made, and what the Temporal UI shows."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import billing_step, clock, show
 
 _WORDS = {
-    AuditPhase.BEGIN: "Beginning",
+    AuditPhase.BEGIN: "Starting",
     AuditPhase.DATABASE: "Checking Postgres",
-    AuditPhase.REPORTS: "Checking usage reports: {reports} so far",
-    AuditPhase.INVOICES: "Listing Stripe's invoices: {listed} so far",
-    AuditPhase.SUSPECTS: "Looking again at Stripe's invoices that differ: {looked_at} so far",
-    AuditPhase.CREDIT_NOTES: "Listing Stripe's credit notes: {listed} so far",
-    AuditPhase.NOTE_SUSPECTS: "Looking again at credit notes that differ: {looked_at} so far",
+    AuditPhase.REPORTS: "Checking usage reports: {reports:,} so far",
+    AuditPhase.INVOICES: "Listing Stripe's invoices: {listed:,} so far",
+    AuditPhase.SUSPECTS: "Refreshing Stripe's invoices that differ: {looked_at:,} so far",
+    AuditPhase.CREDIT_NOTES: "Listing Stripe's credit notes: {listed:,} so far",
+    AuditPhase.NOTE_SUSPECTS: "Refreshing credit notes that differ: {looked_at:,} so far",
 }
 
 
@@ -50,19 +50,19 @@ class _Changes(TypedDict, total=False):
 
 
 class _Pages(TypedDict, total=False):
-    """Where Stripe's listings go on, and begin."""
+    """The page at which Stripe's list continues, and its first page."""
 
     page: StripePage | None
     listed: StripePage | None
 
 
 class AuditRun:
-    """The state of an audit, which a new run of its workflow takes over."""
+    """The state of an audit, which the next run of its workflow continues."""
 
     def __init__(self, order: AuditInput) -> None:
         self._order = order
         self._state = order.state or AuditState(audit_id=workflow.info().run_id)
-        self._doing = "Beginning"
+        self._doing = "Starting"
         self._ref = AuditRef(
             audit_id=self._state.audit_id,
             period=order.period,
@@ -78,10 +78,10 @@ class AuditRun:
 
     async def _not_made(self, checks: list[Check] | tuple[Check, ...], reason: str) -> None:
         for check in checks:
-            workflow.logger.error("audit %s: %s cannot be made: %s", self._ref.audit_id, check, reason)
+            workflow.logger.error("audit %s: check %s cannot be made: %s", self._ref.audit_id, check, reason)
             failed = CheckNotMade(audit=self._ref, check=check, reason=reason)
             self._made(
-                await billing_step(Activities.CHECK_NOT_MADE, failed, CheckResult, f"Record that {check} is not made")
+                await billing_step(Activities.CHECK_NOT_MADE, failed, CheckResult, f"Record {check} as not made")
             )
             self._set(not_made={**self._state.not_made, str(check): reason})
 

@@ -1,4 +1,4 @@
-"""How an audit calls activities: patiently, but not for ever. A check that cannot be made is told as such."""
+"""How an audit calls activities: patiently, but not forever. A check that cannot be made is reported as such."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ R = TypeVar("R", bound=Message)
 
 
 async def audit_step(name: str, arg: Message, result: type[R], summary: str, queue: str = BILLING_QUEUE) -> R:
-    """A step over a page, with heartbeats, tried for as long as an audit waits for anything."""
+    """Run a step over one page, with heartbeats; give up after `AUDIT_PATIENCE`."""
     answer: R = await workflow.execute_activity(
         name,
         arg,
@@ -32,10 +32,10 @@ async def audit_step(name: str, arg: Message, result: type[R], summary: str, que
 
 
 def reason_of(error: ActivityError) -> str:
-    """In one line, why a step has failed for good, or was given up.
+    """Return, in one line, why a step failed permanently or was given up.
 
     Raises:
-        ActivityError: the step was cancelled, and so is the audit.
+        ActivityError: the step was cancelled, and so was the audit.
     """
     if is_cancelled_exception(error):
         raise error

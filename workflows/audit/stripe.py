@@ -1,4 +1,4 @@
-"""The part of an audit that asks Stripe: its lists, then a second look at what differs."""
+"""The part of an audit that asks Stripe: it lists everything, then refreshes what differs and compares it again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from billing.audit.checks import STRIPE_CHECKS, Check
+    from billing.text import plural
     from contracts.messages.audit import (
         AuditPage,
         AuditPhase,
@@ -29,20 +30,20 @@ with workflow.unsafe.imports_passed_through():
     from workflows.audit.steps import audit_step, reason_of
 
 _MOST_ROUNDS = 20
-"""What is in motion for that long is judged as it is."""
+"""After this many rounds, a suspect that is still in motion is judged all the same."""
 
 
 class StripeAudit(AuditRun):
-    """Phases over Stripe's lists. Each call of a phase does one page, so that the run can be continued in between."""
+    """Phases over Stripe's lists. Each call of a phase handles one page; between pages the run can continue as new."""
 
     async def _invoices(self) -> None:
-        """A page of Stripe's invoices; after the last, what the list lacked."""
+        """Compare a page of Stripe's invoices; after the last page, mark ours that the list lacks as suspect."""
         try:
             if self._state.page is not None:
                 await self._list_invoices(self._state.page)
                 return
             marked = await audit_step(
-                Activities.MARK_SUSPECT_INVOICES, self._ref, PageAudited, "Find what Stripe's list lacks"
+                Activities.MARK_SUSPECT_INVOICES, self._ref, PageAudited, "Find our invoices that Stripe's list lacks"
             )
         except ActivityError as error:
             await self._not_made(STRIPE_CHECKS, reason_of(error))
@@ -56,7 +57,7 @@ class StripeAudit(AuditRun):
             Activities.LIST_STRIPE_INVOICES,
             page,
             StripeInvoicesListed,
-            f"List invoices before {page.after or 'now'}",
+            f"List Stripe's invoices before {page.after or 'now'}",
             STRIPE_QUEUE,
         )
         self._count({"listed": listed.seen})
@@ -65,13 +66,13 @@ class StripeAudit(AuditRun):
                 Activities.STAGE_STRIPE_INVOICES,
                 StageInvoices(audit=self._ref, invoices=listed.invoices),
                 PageAudited,
-                f"Compare {len(listed.invoices)} invoices with Postgres",
+                f"Compare {plural(len(listed.invoices), 'invoice')} with Postgres",
             )
             self._count(staged.figures)
         self._set(page=listed.next)
 
     async def _suspects(self) -> None:
-        """A page of suspects. When all are seen, and some are in motion, they are looked at again after a while."""
+        """Judge a page of suspects. After the last page, those still in motion are refreshed again after a pause."""
         try:
             through = await self._judge_invoices()
         except ActivityError as error:
@@ -92,24 +93,24 @@ class StripeAudit(AuditRun):
 
     async def _judge_invoices(self) -> str | None:
         page = AuditPage(audit=self._ref, after=self._state.after)
-        found = await audit_step(Activities.LIST_SUSPECT_INVOICES, page, Suspects, "List what differs")
+        found = await audit_step(Activities.LIST_SUSPECT_INVOICES, page, Suspects, "List the invoices that differ")
         if found.suspects:
             seen = await audit_step(
                 Activities.LOOK_AT_STRIPE_INVOICES,
                 found,
                 InvoicesRefreshed,
-                f"Look again at {len(found.suspects)} invoices",
+                f"Refresh {plural(len(found.suspects), 'invoice')}",
                 STRIPE_QUEUE,
             )
             judge = JudgeInvoices(audit=self._ref, invoices=seen.invoices, at_last=self._state.looks >= _MOST_ROUNDS)
             self._weigh(
-                await audit_step(Activities.JUDGE_STRIPE_INVOICES, judge, Judged, "Compare them once more"),
+                await audit_step(Activities.JUDGE_STRIPE_INVOICES, judge, Judged, "Compare them again"),
                 len(found.suspects),
             )
         return found.through
 
     async def _credit_notes(self) -> None:
-        """A page of Stripe's credit notes."""
+        """Store a page of Stripe's credit notes for comparison."""
         page = self._state.page
         if page is None:
             self._set(phase=AuditPhase.NOTE_SUSPECTS, after="", looks=0)
@@ -119,7 +120,7 @@ class StripeAudit(AuditRun):
                 Activities.LIST_ALL_STRIPE_CREDIT_NOTES,
                 page,
                 StripeCreditNotesListed,
-                f"List credit notes before {page.after or 'now'}",
+                f"List Stripe's credit notes before {page.after or 'now'}",
                 STRIPE_QUEUE,
             )
             if listed.credit_notes:
@@ -127,7 +128,7 @@ class StripeAudit(AuditRun):
                     Activities.STAGE_STRIPE_CREDIT_NOTES,
                     StageCreditNotes(audit=self._ref, credit_notes=listed.credit_notes),
                     PageAudited,
-                    f"Keep {len(listed.credit_notes)} credit notes",
+                    f"Store {plural(len(listed.credit_notes), 'credit note')} for comparison",
                 )
         except ActivityError as error:
             await self._no_credit_notes(error)
@@ -136,13 +137,13 @@ class StripeAudit(AuditRun):
         self._set(page=listed.next)
 
     async def _note_suspects(self) -> None:
-        """A page of invoices whose credit notes differ."""
+        """Judge a page of invoices whose credit notes differ."""
         try:
             through = await self._judge_credit_notes()
             if await self._refresh_suspects(through):
                 return
             counted = await audit_step(
-                Activities.COUNT_CREDIT_NOTES, self._ref, PageAudited, "Count the credit notes of both sides"
+                Activities.COUNT_CREDIT_NOTES, self._ref, PageAudited, "Count the credit notes on both sides"
             )
         except ActivityError as error:
             await self._no_credit_notes(error)
@@ -162,9 +163,8 @@ class StripeAudit(AuditRun):
                 credit_notes=await self._notes_of(invoice),
                 at_last=self._state.looks >= _MOST_ROUNDS,
             )
-            self._weigh(
-                await audit_step(Activities.JUDGE_STRIPE_CREDIT_NOTES, judge, Judged, f"Compare those of {invoice}"), 1
-            )
+            summary = f"Compare the credit notes of {invoice}"
+            self._weigh(await audit_step(Activities.JUDGE_STRIPE_CREDIT_NOTES, judge, Judged, summary), 1)
         return found.through
 
     async def _notes_of(self, stripe_invoice_id: str) -> list[StripeCreditNoteFacts]:
@@ -191,13 +191,13 @@ class StripeAudit(AuditRun):
         self._set(look_again_after=judged.look_again_after)
 
     async def _refresh_suspects(self, through: str | None) -> bool:
-        """Whether the phase goes on: with the next page, or from the first, as some are in motion."""
+        """Continue with the next page, or from the first if some are in motion; return whether the phase continues."""
         if through is not None:
             self._set(after=through)
             return True
         figures = dict(self._state.figures)
         if not figures.pop("in_motion", 0):
             return False
-        await workflow.sleep(self._state.look_again_after, summary="Let what is in motion settle")
+        await workflow.sleep(self._state.look_again_after, summary="Wait before refreshing what is still in motion")
         self._set(figures=figures, after="", looks=self._state.looks + 1)
         return True

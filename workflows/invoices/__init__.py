@@ -1,1 +1,1 @@
-"""Workflows of an invoice and of a credit note."""
+"""The workflows of an invoice and of a credit note."""

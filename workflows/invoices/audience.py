@@ -1,4 +1,4 @@
-"""Who waits for an invoice: its batch until it is parked, its period until it is settled."""
+"""Who waits for an invoice: its batch until the invoice is parked, its period until it is settled."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass(frozen=True)
 class Audience:
-    """`parked`: the batch was told not to wait. `was_open`: the invoice was seen open since the period was told."""
+    """`parked`: the batch does not wait. `was_open`: the invoice has been open since its period was last notified."""
 
     parked: bool = False
     was_open: bool = False
 
     def seeing(self, invoice: InvoiceBrief | None) -> Audience:
-        """The audience after the invoice was loaded."""
+        """Return the audience after the invoice was loaded."""
         return replace(self, was_open=True) if invoice is not None and invoice.state in OPEN else self
 
 
 async def park(ref: InvoiceRef, audience: Audience) -> Audience:
-    """Tell the batch, once, not to wait for this invoice; the period is told when the invoice settles."""
+    """Signal the batch, once, not to wait for this invoice; the period is signaled when the invoice settles."""
     parent = workflow.info().parent
     if parent is not None and not audience.parked:
         await _signal(ref, parent.workflow_id, Signals.INVOICE_PARKED)
@@ -35,7 +35,7 @@ async def park(ref: InvoiceRef, audience: Audience) -> Audience:
 
 
 async def tell_period(ref: InvoiceRef, audience: Audience, invoice: InvoiceBrief | None) -> Audience:
-    """Let a period that waits for this invoice through Postgres count again; a batch awaits its child itself."""
+    """Signal a period that waits for this invoice through Postgres to count again; a batch awaits its child itself."""
     if invoice is None or invoice.state in OPEN or not audience.was_open:
         return audience
     if not audience.parked and workflow.info().parent is not None:

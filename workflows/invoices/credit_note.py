@@ -1,4 +1,4 @@
-"""One credit note from the wish to Stripe, and an invoice's credit notes from Stripe to Postgres."""
+"""One credit note, from request to Stripe; and an invoice's credit notes, from Stripe to Postgres."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.invoice.credit_notes import CreditNoteState
     from billing.invoice.key import CreditNoteKey, InvoiceKey
     from billing.money import format_amount
+    from billing.text import plural
     from contracts import search_attributes
     from contracts.messages.credit_notes import (
         BlockCreditNote,
@@ -38,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
 
 @dataclass(frozen=True)
 class CreditNoteInbox:
-    """What people want of a blocked credit note."""
+    """What people have requested for a blocked credit note."""
 
     retry: bool = False
     withdraw: bool = False
@@ -46,9 +47,9 @@ class CreditNoteInbox:
 
 @workflow.defn(name=Workflows.CREDIT_NOTE)
 class CreditNoteWorkflow:
-    """Makes one credit note in Stripe, exactly once; what Stripe refuses waits for an operator.
+    """Creates one credit note in Stripe, exactly once; what Stripe refuses waits for an operator.
 
-    It begins by loading what is known, so that it may be started at any time; when nothing is left to do it rests.
+    It first loads the credit note, so that it can be started at any time; when nothing is left to do, it rests.
     """
 
     @workflow.init
@@ -56,19 +57,19 @@ class CreditNoteWorkflow:
         self._ref = ref
         self._inbox = CreditNoteInbox()
 
-    @workflow.signal(name=Signals.RETRY, description="Go on with a blocked credit note, after its cause was mended.")
+    @workflow.signal(name=Signals.RETRY, description="Retry a blocked credit note, after its cause is fixed.")
     def retry(self) -> None:
-        """Try again what Stripe refused."""
+        """Retry what Stripe refused."""
         self._inbox = replace(self._inbox, retry=True)
 
-    @workflow.signal(name=Signals.WITHDRAW, description="Give a blocked credit note up, unless Stripe has it.")
+    @workflow.signal(name=Signals.WITHDRAW, description="Withdraw a blocked credit note, unless Stripe has it.")
     def withdraw(self) -> None:
-        """Give up what Stripe refused: what it would have credited is free again."""
+        """Give up what Stripe refused: its amount can be credited again."""
         self._inbox = replace(self._inbox, withdraw=True)
 
     @workflow.run
     async def run(self, ref: CreditNoteRef) -> CreditNoteResult:
-        """Go on until Stripe has it; returns the state in which it rests."""
+        """Work until Stripe has the credit note; return the state in which it rests."""
         while True:
             note = await self._advance()
             if note is not None and note.state is CreditNoteState.BLOCKED:
@@ -86,7 +87,7 @@ class CreditNoteWorkflow:
         if note is None:
             return None
         if note.state is CreditNoteState.BLOCKED and heard.withdraw:
-            # Stripe has the last word on whether there is none.
+            # Stripe may have created it after all: store what Stripe has first.
             await bring_credit_notes_in_step(note.order.stripe_invoice_id)
             return await self._load(Activities.WITHDRAW_CREDIT_NOTE)
         if note.state is CreditNoteState.BLOCKED and heard.retry:
@@ -94,8 +95,8 @@ class CreditNoteWorkflow:
             assert note is not None
         if note.state is not CreditNoteState.REQUESTED:
             return note
-        what = f"{format_amount(note.order.amount, note.order.currency)} of {note.order.stripe_invoice_id}"
-        show(f"Crediting {what} in Stripe, since {clock()}.")
+        what = f"{format_amount(note.order.amount, note.order.currency)} on {note.order.stripe_invoice_id}"
+        show(f"Crediting {what} in Stripe since {clock()}.")
         try:
             made = await stripe_step(Activities.CREATE_STRIPE_CREDIT_NOTE, note.order, CreditNoteMade, f"Credit {what}")
             recorded = await local_step(Activities.RECORD_CREDIT_NOTE, made, LoadedCreditNote)
@@ -109,26 +110,27 @@ class CreditNoteWorkflow:
 
     async def _await_operator(self, note: CreditNoteBrief) -> None:
         reference = CreditNoteKey.parse(note.credit_note_key).reference
+        command = f"perdure invoices credit '{note.invoice_key}'"
         show(
-            f"**Blocked** since {clock()}: {note.blocked_reason}\n\nMend the cause, then "
-            f"`perdure invoices credit '{note.invoice_key}' --retry {reference}`; `--withdraw {reference}` gives it up."
+            f"**Blocked** since {clock()}: {note.blocked_reason}\n\nFix the cause, then "
+            f"`{command} --retry {reference}`. To give it up: `{command} --withdraw {reference}`."
         )
         await continue_as_new_if_suggested(self._ref, self._woken)
         await workflow.wait_condition(self._woken)
 
     def _rest(self, note: CreditNoteBrief | None) -> CreditNoteResult:
         if note is None:
-            show("Postgres does not know this credit note: there is nothing to do.")
+            show("This credit note is not in Postgres: nothing to do.")
             return CreditNoteResult(credit_note_key=self._ref.credit_note_key, state=None)
-        which = note.stripe_credit_note_id or "nothing: it was withdrawn"
-        show(f"The credit note is **{note.state}**, in Stripe {which}. Nothing is awaited.")
+        where = f"{note.stripe_credit_note_id} in Stripe" if note.stripe_credit_note_id else "withdrawn, not in Stripe"
+        show(f"Credit note **{note.state}**: {where}. Nothing is awaited.")
         return CreditNoteResult(credit_note_key=note.credit_note_key, state=note.state)
 
 
 async def bring_credit_notes_in_step(stripe_invoice_id: str) -> str | None:
-    """Take over what credit notes Stripe has of an invoice; gives the invoice's key, none when it is not ours.
+    """Store the credit notes that Stripe has for an invoice; return the invoice's key, or None if it is not ours.
 
-    Three steps by name, for every workflow that wants to be sure of them.
+    Three steps, shared by the workflows that need Postgres to agree with Stripe.
     """
     notes = StripeInvoiceNotes(stripe_invoice_id=stripe_invoice_id)
     invoice = await local_step(Activities.FIND_CREDITED_INVOICE, notes, CreditedInvoice)
@@ -140,29 +142,29 @@ async def bring_credit_notes_in_step(stripe_invoice_id: str) -> str | None:
         StripeInvoiceCreditNotes,
         f"List the credit notes of {stripe_invoice_id}",
     )
-    summary = f"Store {len(listed.credit_notes)} credit notes"
+    summary = f"Store {plural(len(listed.credit_notes), 'credit note')}"
     return (await local_step(Activities.STORE_CREDIT_NOTES, listed, CreditedInvoice, summary)).invoice_key
 
 
 @workflow.defn(name=Workflows.CREDIT_NOTES_SYNC)
 class CreditNotesSyncWorkflow:
-    """Brings an invoice's credit notes in step with Stripe: people make and void them there.
+    """Stores an invoice's credit notes as Stripe has them: people create and void them there.
 
-    An event only wakes it; all of the invoice's credit notes are listed anew. Then it rests.
+    An event only wakes it; all of the invoice's credit notes are listed again. Then it rests.
     """
 
     @workflow.init
     def __init__(self, notes: StripeInvoiceNotes) -> None:
         self._stripe_changed = True
 
-    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of a credit note of this invoice.")
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="A credit note of this invoice changed in Stripe.")
     def stripe_event(self, event: StripeEvent) -> None:
-        """Wake up; what the event says is not believed, only looked up."""
+        """Wake up; the event's content is not trusted, the credit notes are listed."""
         self._stripe_changed = True
 
     @workflow.run
     async def run(self, notes: StripeInvoiceNotes) -> CreditedInvoice:
-        """Look until there is no news."""
+        """List and store until no further event has arrived."""
         key: str | None = None
         while self._stripe_changed:
             self._stripe_changed = False
@@ -171,5 +173,5 @@ class CreditNotesSyncWorkflow:
         if key is not None:
             attribution_id = InvoiceKey.parse(key).attribution_id
             workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(attribution_id)])
-        show(f"The credit notes of {key} are in step since {clock()}." if key else "Not an invoice of ours: ignored.")
+        show(f"The credit notes of {key} match Stripe as of {clock()}." if key else "Not one of our invoices: ignored.")
         return CreditedInvoice(invoice_key=key)

@@ -1,4 +1,4 @@
-"""What the Temporal UI shows of an invoice's workflow."""
+"""What the Temporal UI shows about an invoice's workflow."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ with workflow.unsafe.imports_passed_through():
 
 
 def what(invoice: InvoiceBrief) -> str:
-    """Its amount and for whom: `11.70 USD for team:blue`."""
+    """Return the invoice's amount and account: `11.70 USD for team:blue`."""
     return f"{format_amount(invoice.amount, invoice.currency)} for {invoice.attribution_id}"
 
 
 def show_finalizing(invoice: InvoiceBrief, wait: timedelta) -> None:
-    """Finalization was requested; Stripe's event is awaited."""
+    """Show that finalization is requested and Stripe's event is awaited."""
     show(
-        f"Waiting since {clock()} for Stripe's `invoice.finalized` of {invoice.stripe_invoice_id}; "
-        f"if it does not come, Stripe is asked after {wait}."
+        f"Waiting since {clock()} for Stripe's `invoice.finalized` of {invoice.stripe_invoice_id}. "
+        f"If it does not arrive within {wait}, Stripe is asked."
     )
 
 
 def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
-    """Show what a blocked invoice, or a draft that waits by its policy, waits for; returns how long, if it is known."""
+    """Show what a blocked invoice, or a draft that waits by its policy, waits for; return for how long, if known."""
     timeout = None
     if step is Step.AWAIT_OPERATOR:
         since = in_utc(invoice.blocked_since) if invoice.blocked_since else clock()
@@ -37,7 +37,7 @@ def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
         show(f"**Blocked** since {since}: {invoice.blocked_reason}\n\n{remedy}")
     elif invoice.awaits_approval:
         show(
-            f"Waiting since {clock()} for a person: {what(invoice)}.\n\n"
+            f"**Waiting for approval** since {clock()}: {what(invoice)}.\n\n"
             f"`perdure invoices approve '{invoice.invoice_key}'` finalizes it."
         )
     else:
@@ -46,9 +46,9 @@ def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
         show(
             f"{what(invoice)}: {invoice.stripe_invoice_id} is finalized at {in_utc(invoice.waits_until)}. "
             + (
-                "It is approved, so that late usage goes on the next invoice."
+                "It is approved, so late usage is billed on the next invoice."
                 if invoice.approved
-                else "Late usage is added then, or before by running the period again."
+                else f"Late usage is added then, or earlier by `perdure period run {invoice.billing_period}`."
             )
         )
     workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
@@ -56,14 +56,14 @@ def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
 
 
 def rest(ref: InvoiceRef, invoice: InvoiceBrief | None) -> InvoiceResult:
-    """Show in which state the invoice rests, and return that."""
+    """Show the state in which the invoice rests, and return it."""
     if invoice is None:
         workflow.metric_meter().create_counter(
-            "perdure_unknown_invoices", "Wake-ups for invoice keys that Postgres does not know"
+            "perdure_unknown_invoices", "Wake-ups for invoice keys that are not in Postgres"
         ).add(1)
-        show("Postgres does not know this invoice: there is nothing to do.")
+        show("This invoice is not in Postgres: nothing to do.")
         return InvoiceResult(invoice_key=ref.invoice_key, state=None)
     workflow.upsert_search_attributes([search_attributes.INVOICE_STATE.value_set(str(invoice.state))])
-    released = " Its usage is billable again." if invoice.state in DEAD else ""
-    show(f"The invoice is **{invoice.state}** since {clock()}.{released} Nothing is awaited.")
+    released = " Its usage is billable again, unless it was written off." if invoice.state in DEAD else ""
+    show(f"Invoice **{invoice.state}** as of {clock()}.{released} Nothing is awaited.")
     return InvoiceResult(invoice_key=invoice.invoice_key, state=invoice.state)

@@ -1,4 +1,4 @@
-"""One invoice for all its life."""
+"""One invoice, from its claim to its end."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ with workflow.unsafe.imports_passed_through():
 class InvoiceWorkflow:
     """Publishes the report, creates and finalizes the Stripe invoice, awaits Stripe, compares the books.
 
-    It loads the invoice, asks `next_step` what its state lacks, and does that, so that it may be started at any time,
-    by its batch, by an event of Stripe's or by an operator; a duplicate finds nothing to do. When nothing is awaited
-    it rests (completes); the next event or decision starts it again.
+    It loads the invoice, asks `next_step` what to do, and does it, so that it can be started at any time: by its
+    batch, by a Stripe event or by an operator. A duplicate finds nothing to do. When nothing is awaited it rests
+    (completes); the next event or decision starts it again.
 
-    Signals and updates only note in the inbox what was heard. A decision is recorded in Postgres, under the invoice's
-    lock, before it is answered: what is refused there fails the update with its reason and changes nothing.
+    Signals and updates only record in the inbox what arrived. A decision is recorded in Postgres, under the invoice's
+    lock, before it is answered: a refused decision fails the update with its reason and changes nothing.
     """
 
     @workflow.init
@@ -43,27 +43,27 @@ class InvoiceWorkflow:
         self._ref = ref
         self._inbox = Inbox(stripe_changed=ref.look)
 
-    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this invoice: it is fetched anew.")
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="This invoice changed in Stripe: it is fetched.")
     def stripe_event(self, event: StripeEvent) -> None:
         """Note that Stripe's side changed; the event's content is not trusted, the invoice is fetched."""
         self._inbox = replace(self._inbox, stripe_changed=True)
 
-    @workflow.signal(name=Signals.RETRY, description="Go on with a blocked invoice, after its cause was mended.")
+    @workflow.signal(name=Signals.RETRY, description="Resume a blocked invoice, after its cause is fixed.")
     def retry(self) -> None:
         """Resume a blocked invoice; refresh any other."""
         self._inbox = replace(self._inbox, retry=True, stripe_changed=True)
 
-    @workflow.signal(name=Signals.AMEND, description="Claim late usage, as long as the draft still waits.")
+    @workflow.signal(name=Signals.AMEND, description="Claim late usage, while the draft still waits.")
     def amend(self) -> None:
         """Claim late usage for a draft that waits."""
         self._inbox = replace(self._inbox, amend=True)
 
-    @workflow.update(name=Updates.APPROVE, description="Approve the figures that this invoice waits with.")
+    @workflow.update(name=Updates.APPROVE, description="Approve this invoice at the amount that you have seen.")
     async def approve(self, approval: ApproveInvoice) -> InvoiceRef:
-        """Approve a draft, or an invoice that a limit blocks; accept what a person made of one in Stripe.
+        """Approve a draft or an invoice that a limit blocks, or accept the edits that a person made in Stripe.
 
         Raises:
-            ApplicationError: the invoice does not wait for that, or has another amount now.
+            ApplicationError: the invoice does not wait for an approval, or its amount is different now.
         """
         return await self._decide(Activities.APPROVE_INVOICE, approval, f"Approved by {approval.by}")
 
@@ -71,14 +71,14 @@ class InvoiceWorkflow:
     def _validate_approval(self, approval: ApproveInvoice) -> None:
         _require(approval.by)
         if approval.amount < 0:
-            raise ValueError("an approved amount is not negative")
+            raise ValueError("the approved amount must not be negative")
 
-    @workflow.update(name=Updates.REBUILD, description="Make Stripe's side anew, after a person edited it there.")
+    @workflow.update(name=Updates.REBUILD, description="Replace an edited Stripe invoice by one with our lines.")
     async def rebuild(self, rebuild: RebuildInvoice) -> InvoiceRef:
-        """Replace the edited Stripe invoice.
+        """Replace the edited Stripe invoice by one with our lines.
 
         Raises:
-            ApplicationError: it is not blocked as edited.
+            ApplicationError: the invoice is not blocked as edited.
         """
         return await self._decide(Activities.REBUILD_INVOICE, rebuild, f"Rebuilt by {rebuild.by}")
 
@@ -86,12 +86,12 @@ class InvoiceWorkflow:
     def _validate_rebuild(self, rebuild: RebuildInvoice) -> None:
         _require(rebuild.by)
 
-    @workflow.update(name=Updates.VOID, description="Void this invoice in Stripe, or write its usage off.")
+    @workflow.update(name=Updates.VOID, description="Void this invoice in Stripe; optionally, write its usage off.")
     async def void(self, void: VoidInvoice) -> InvoiceRef:
-        """Void it.
+        """Request the void.
 
         Raises:
-            ApplicationError: it is paid, or dead already.
+            ApplicationError: the invoice is paid, or already dead.
         """
         return await self._decide(Activities.REQUEST_VOID, void, f"Voided by {void.by}")
 
@@ -108,7 +108,7 @@ class InvoiceWorkflow:
 
     @workflow.run
     async def run(self, ref: InvoiceRef) -> InvoiceResult:
-        """Take step after step until nothing is awaited; returns the state in which the invoice rests."""
+        """Do step after step until nothing is awaited; return the state in which the invoice rests."""
         invoice: InvoiceBrief | None = None
         audience = Audience()
         wait = timedelta()
@@ -136,7 +136,7 @@ class InvoiceWorkflow:
             audience = audience.seeing(invoice) if step is Step.LOAD else audience
 
     async def _await_inbox(self, step: Step, timeout: timedelta | None) -> None:
-        """Wait for a person, for Stripe or, in a grace, for its end: then late usage is added for the last time."""
+        """Wait for a person or Stripe; in a grace also for its end, when late usage is added for the last time."""
 
         def woken() -> bool:
             return self._inbox.wakes_blocked if step is Step.AWAIT_OPERATOR else self._inbox.wakes_waiting
@@ -144,17 +144,17 @@ class InvoiceWorkflow:
         await continue_as_new_if_suggested(self._ref, woken)
         try:
             await workflow.wait_condition(
-                woken, timeout=timeout, timeout_summary="Add late usage, compare for the last time"
+                woken, timeout=timeout, timeout_summary="Grace ends: add late usage, compare, finalize"
             )
         except TimeoutError:
             self._inbox = replace(self._inbox, amend=True)
         self._inbox = replace(self._inbox, last=None)
 
     async def _take(self, step: Step, invoice: InvoiceBrief | None, wait: timedelta) -> InvoiceBrief | None:
-        """Take a step and return the invoice after it; a step that fails for good blocks the invoice.
+        """Do a step and return the invoice after it; a step that fails permanently blocks the invoice.
 
         Raises:
-            ActivityError, ApplicationError: the invoice cannot be blocked though it is alive.
+            ActivityError, ApplicationError: the invoice cannot be blocked although it is live.
         """
         verified_at = workflow.now() if self._inbox.last is Step.CREATE else None
         self._inbox = self._inbox.taking(step)
@@ -178,7 +178,7 @@ class InvoiceWorkflow:
         match step:
             case Step.RESUME:
                 invoice = await steps.resume(self._ref)
-                # Stripe's event may have come before the invoice was blocked: ask, rather than wait for another.
+                # Stripe's event may have arrived before the invoice was blocked: ask, rather than wait for another.
                 asks = invoice.state is not InvoiceState.BLOCKED and invoice.stripe_invoice_id is not None
                 self._inbox = replace(self._inbox, stripe_changed=asks)
             case Step.AMEND:
@@ -193,11 +193,11 @@ class InvoiceWorkflow:
             case Step.REFRESH:
                 return await steps.refresh(invoice)
             case _:
-                raise AssertionError(f"{step} is not a step of its own")
+                raise AssertionError(f"no action for the step {step}")
         return invoice
 
     async def _finalize(self, invoice: InvoiceBrief, wait: timedelta, verified_at: datetime | None) -> InvoiceBrief:
-        """Finalize the draft, await Stripe's event, refresh. `verified_at`: when its creation compared it."""
+        """Finalize the draft, await Stripe's event, refresh. `verified_at`: when the draft's creation compared it."""
         if await steps.finalize(invoice, verified_at):
             self._inbox = replace(self._inbox, stripe_changed=True)
         details.show_finalizing(invoice, wait)
@@ -205,7 +205,7 @@ class InvoiceWorkflow:
             await workflow.wait_condition(
                 lambda: self._inbox.stripe_changed,
                 timeout=wait,
-                timeout_summary="Ask Stripe, should its webhook not come",
+                timeout_summary="Ask Stripe if its webhook has not arrived",
             )
         except TimeoutError:
             workflow.logger.warning("no webhook for %s within %s: asking Stripe", self._ref.invoice_key, wait)
@@ -215,4 +215,4 @@ class InvoiceWorkflow:
 
 def _require(text: str) -> None:
     if not text.strip():
-        raise ValueError("say who decides, and why")
+        raise ValueError("name the person who decides, and the reason of a void")

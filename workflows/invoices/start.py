@@ -1,4 +1,4 @@
-"""Starting an invoice's workflow as a child that outlives its parent, under its own id."""
+"""Starts an invoice's workflow as a child that outlives its parent, under its own id."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ with workflow.unsafe.imports_passed_through():
 async def start_invoice(
     key: str, *, refresh: bool = False, state: str | None = None
 ) -> workflow.ChildWorkflowHandle[Any, InvoiceResult]:
-    """Start it. `refresh`: it begins by fetching what Stripe has; `state`: as it is known now, to be found by.
+    """Start the invoice's workflow.
+
+    Args:
+        key: The invoice's key.
+        refresh: Fetch the Stripe invoice first.
+        state: The invoice's current state, as the first value of its search attribute.
 
     Raises:
-        WorkflowAlreadyStartedError: somebody else drives it.
+        WorkflowAlreadyStartedError: The workflow is already running.
     """
     named = InvoiceKey.parse(key)
     pairs: list[Pair[Any]] = [

@@ -1,4 +1,4 @@
-"""The steps of an invoice between Postgres and Stripe, each from the invoice before it to the invoice after it."""
+"""The steps of an invoice between Postgres and Stripe. Most return the invoice as it is afterwards."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 async def load(ref: InvoiceRef) -> InvoiceBrief | None:
-    """The invoice as Postgres has it; None when Postgres does not know it."""
+    """Return the invoice as Postgres has it, or None if it is not in Postgres."""
     return (await local_step(Activities.LOAD_INVOICE, ref, LoadedInvoice)).invoice
 
 
@@ -54,7 +54,7 @@ def _known(loaded: LoadedInvoice) -> InvoiceBrief:
 
 
 async def resume(ref: InvoiceRef) -> InvoiceBrief:
-    """Return a blocked invoice to where it was; one that a limit stops stays blocked, since it needs an approval."""
+    """Return a blocked invoice to its previous state, unless a limit blocks it: that needs an approval."""
     await local_step(Activities.RESUME_INVOICE, ref, LoadedInvoice)
     invoice = await _reload(ref)
     if invoice.state is not InvoiceState.BLOCKED:
@@ -63,7 +63,7 @@ async def resume(ref: InvoiceRef) -> InvoiceBrief:
 
 
 async def create(ref: InvoiceRef, invoice: InvoiceBrief) -> InvoiceBrief:
-    """From claimed usage to a Stripe draft with its lines."""
+    """Turn claimed usage into a Stripe draft with its lines."""
     show(f"Publishing the usage report: {what(invoice)}.")
     order = await _with_customer(
         await local_step(Activities.PUBLISH_REPORT, ref, StripeInvoiceOrder, "Publish the usage report")
@@ -75,7 +75,7 @@ async def create(ref: InvoiceRef, invoice: InvoiceBrief) -> InvoiceBrief:
             return await create(ref, invoice) if invoice.state is InvoiceState.CLAIMED else invoice
         draft = await _put_in_stripe(order.model_copy(update={"adopt": False}), what(invoice))
     if draft.too_late:
-        await local_step(Activities.GIVE_UP_DRAFT, ref, InvoiceRef, "Stripe's draft was finalized before")
+        await local_step(Activities.GIVE_UP_DRAFT, ref, InvoiceRef, "Too late for our lines: release their usage")
         return await _reload(ref)
     invoice = _known(await local_step(Activities.RECORD_DRAFT, draft, LoadedInvoice))
     workflow.upsert_search_attributes(
@@ -108,14 +108,17 @@ async def _put_in_stripe(order: StripeInvoiceOrder, amount: str) -> StripeInvoic
             Activities.CREATE_STRIPE_INVOICE, order, StripeInvoiceCreated, f"Create the Stripe invoice: {amount}"
         )
     return await stripe_step(
-        Activities.FILL_STRIPE_DRAFT, order, StripeInvoiceCreated, f"Put on {order.stripe_invoice_id}: {amount}"
+        Activities.FILL_STRIPE_DRAFT,
+        order,
+        StripeInvoiceCreated,
+        f"Fill {order.stripe_invoice_id} with our lines: {amount}",
     )
 
 
 async def _adopt(draft: StripeInvoiceCreated) -> bool:
-    """Stripe has this invoice with another report, for example from after the point that Postgres was restored to."""
+    """Adopt an invoice that Stripe has with another report, for example from after the point of a Postgres restore."""
     assert draft.other_report is not None
-    show(f"Taking over what {draft.stripe_invoice_id} says: Stripe has it, and Postgres had lost it.")
+    show(f"Adopting {draft.stripe_invoice_id} from Stripe: Postgres had lost it.")
     found = AdoptReport(
         invoice_key=draft.invoice_key,
         report_id=draft.other_report,
@@ -123,36 +126,42 @@ async def _adopt(draft: StripeInvoiceCreated) -> bool:
         stripe_customer_id=draft.stripe_customer_id,
         status=draft.status,
     )
-    summary = f"Take over the report of {draft.stripe_invoice_id}"
+    summary = f"Adopt {draft.stripe_invoice_id} by its report"
     return (await local_step(Activities.ADOPT_REPORT, found, ReportAdopted, summary)).adopted
 
 
 async def amend(ref: InvoiceRef, invoice: InvoiceBrief) -> InvoiceBrief | None:
-    """Claim late usage while the draft is held, so that Stripe cannot finalize what is out of date.
+    """Claim late usage while Stripe is kept from finalizing the outdated draft.
 
-    Returns None if it is no draft in Stripe any more.
+    Returns None if the invoice is no longer a draft in Stripe.
     """
     draft = stripe_ref(invoice)
-    show(f"Holding {draft.stripe_invoice_id} while late usage is claimed.")
+    show(f"Claiming late usage; Stripe does not finalize {draft.stripe_invoice_id} meanwhile.")
     held = await stripe_step(
-        Activities.HOLD_STRIPE_DRAFT, draft, StripeInvoiceSnapshot, f"Hold {draft.stripe_invoice_id}"
+        Activities.HOLD_STRIPE_DRAFT,
+        draft,
+        StripeInvoiceSnapshot,
+        f"Keep Stripe from finalizing {draft.stripe_invoice_id}",
     )
     if held.status != "draft":
         return None
     amended = await billing_step(Activities.AMEND_INVOICE, ref, Amended, "Claim late usage")
     invoice = await _reload(ref)
     if not amended.changed and waits_by_policy(invoice, workflow.now()) and not invoice.awaits_approval:
-        # Unchanged: Stripe may finalize it at its time, as was planned.
+        # Unchanged: Stripe can finalize it at its time, as planned.
         order = await local_step(Activities.PUBLISH_REPORT, ref, StripeInvoiceOrder)
         order = order.model_copy(update={"stripe_invoice_id": draft.stripe_invoice_id})
         await stripe_step(
-            Activities.FILL_STRIPE_DRAFT, order, StripeInvoiceCreated, f"Let Stripe finalize {draft.stripe_invoice_id}"
+            Activities.FILL_STRIPE_DRAFT,
+            order,
+            StripeInvoiceCreated,
+            f"Let Stripe finalize {draft.stripe_invoice_id}",
         )
     return invoice
 
 
 async def finalize(invoice: InvoiceBrief, verified_at: datetime | None) -> bool:
-    """Finalize the draft; returns whether Stripe had done so before. `verified_at`: when its creation compared it."""
+    """Finalize the draft; return whether it already was. `verified_at`: when the draft's creation compared it."""
     draft = stripe_ref(invoice).model_copy(update={"verified_at": verified_at})
     show(f"Finalizing {draft.stripe_invoice_id}.")
     finalized = await stripe_step(
@@ -162,16 +171,16 @@ async def finalize(invoice: InvoiceBrief, verified_at: datetime | None) -> bool:
 
 
 async def void(invoice: InvoiceBrief) -> InvoiceBrief:
-    """Do in Stripe what a person has decided."""
-    # While it is rebuilt, what a person edited is still in Stripe.
+    """Void the invoice in Stripe, as a person decided, and record that in Postgres."""
+    # During a rebuild, the edited invoice is still in Stripe.
     in_stripe = invoice.stripe_invoice_id or invoice.replaces
-    show(f"Voiding {in_stripe or 'what Stripe does not have yet'}.")
+    show(f"Voiding {in_stripe or 'an invoice that is not in Stripe'}.")
     snapshot = StripeInvoiceSnapshot(stripe_invoice_id=in_stripe or "", status="deleted")
     if in_stripe is not None:
         voided = stripe_ref(invoice.model_copy(update={"stripe_invoice_id": in_stripe}))
         snapshot = await stripe_step(Activities.VOID_STRIPE_INVOICE, voided, StripeInvoiceSnapshot, f"Void {in_stripe}")
     reconcile = ReconcileInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
-    return _known(await local_step(Activities.SETTLE_INVOICE, reconcile, LoadedInvoice, "Release its usage"))
+    return _known(await local_step(Activities.SETTLE_INVOICE, reconcile, LoadedInvoice, "Record the void"))
 
 
 async def refresh(invoice: InvoiceBrief) -> InvoiceBrief:
@@ -186,15 +195,15 @@ async def refresh(invoice: InvoiceBrief) -> InvoiceBrief:
         f"Retrieve {invoice.stripe_invoice_id}",
     )
     reconcile = ReconcileInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
-    summary = f"Read the report back, compare the books, take over Stripe's state {snapshot.status!r}"
+    summary = f"Compare the books, adopt Stripe's state {snapshot.status!r}"
     return _known(await local_step(Activities.SETTLE_INVOICE, reconcile, LoadedInvoice, summary))
 
 
 async def block(ref: InvoiceRef, error: ActivityError | ApplicationError) -> InvoiceBrief | None:
-    """Let the invoice wait for an operator, unless it is gone.
+    """Make the invoice wait for an operator, unless it is dead or not in Postgres.
 
     Raises:
-        ActivityError, ApplicationError: it cannot be blocked though it is alive.
+        ActivityError, ApplicationError: the invoice cannot be blocked although it is live.
     """
     made, found = _details(error)
     order = BlockInvoice(
@@ -215,7 +224,7 @@ async def block(ref: InvoiceRef, error: ActivityError | ApplicationError) -> Inv
 
 
 def _details(error: ActivityError | ApplicationError) -> tuple[StripeInvoiceCreated | None, EditedFigures | None]:
-    """What the failed step had made in Stripe before, and what it found there in place of ours."""
+    """What the failed step had created in Stripe, and what it found there in place of our lines."""
     made = found = None
     for detail in failure_of(error).details:
         if "stripe_invoice_id" in detail:
@@ -226,7 +235,7 @@ def _details(error: ActivityError | ApplicationError) -> tuple[StripeInvoiceCrea
 
 
 def stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
-    """Names its Stripe invoice, and what that is to hold."""
+    """Return a reference to the Stripe invoice, with the figures that it must have."""
     assert invoice.stripe_invoice_id is not None
     return StripeInvoiceRef(
         invoice_key=invoice.invoice_key,
