@@ -1,1 +1,1 @@
-"""Workflows of a billing period: the period, its batches, its schedule."""
+"""The workflows of a billing period: the period, its batches, its schedule."""

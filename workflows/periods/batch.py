@@ -1,4 +1,4 @@
-"""One page of accounts of a billing period."""
+"""One page of a billing period's accounts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from temporalio.exceptions import ChildWorkflowError, FailureError, WorkflowAlre
 
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import InvoiceState
+    from billing.text import plural
     from contracts import retries, workflow_ids
     from contracts.messages.invoices import InvoiceRef
     from contracts.messages.periods import BatchInput, BatchResult, PageClaimed
@@ -20,9 +21,9 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name=Workflows.BILLING_BATCH)
 class BillingBatchWorkflow:
-    """Claims the page's usage set-wise, starts its invoices, waits until each is settled or parked.
+    """Claims the page's usage in one step, starts its invoices, waits until each is settled or parked.
 
-    A parked invoice waits for an operator or for Stripe; it goes on by itself, and the period waits for it.
+    A parked invoice waits for an operator or for Stripe; it continues by itself, and the period waits for it.
     """
 
     @workflow.init
@@ -32,18 +33,18 @@ class BillingBatchWorkflow:
         self._fates: dict[str, str] = {}
         self._started = 0
 
-    @workflow.signal(name=Signals.INVOICE_PARKED, description="An invoice waits for a person or for Stripe.")
+    @workflow.signal(name=Signals.INVOICE_PARKED, description="Stop waiting for this invoice: it is parked.")
     def invoice_parked(self, invoice: InvoiceRef) -> None:
-        """Stop waiting for this invoice. An invoice of an earlier run's batch of this id may say so too."""
+        """Stop waiting for this invoice. An invoice of an earlier batch with this id is ignored."""
         if invoice.invoice_key in self._keys:
             self._fates.setdefault(invoice.invoice_key, "parked")
             self._report()
 
     @workflow.run
     async def run(self, batch: BatchInput) -> BatchResult:
-        """Bill the page; returns what became of its invoices."""
+        """Bill the page; return how many of its invoices are settled, parked or driven elsewhere."""
         page = batch.page
-        show(f"Claiming the usage of the accounts up to `{page.through}`, since {clock()}.")
+        show(f"Claiming the usage of accounts up to `{page.through}` since {clock()}.")
         claimed = await billing_step(
             Activities.CLAIM_PAGE, batch, PageClaimed, f"Claim the usage of accounts up to {page.through}"
         )
@@ -52,7 +53,7 @@ class BillingBatchWorkflow:
         for key in claimed.amendable:
             await self._amend(key)
         drives = [asyncio.create_task(self._drive(key)) for key in self._keys]
-        # A child that is not known to have started would be abandoned with its batch.
+        # A child whose start is not confirmed would be lost with its batch.
         await workflow.wait_condition(lambda: self._started == len(self._keys))
         await self._await_fates()
         for drive in drives:
@@ -69,12 +70,12 @@ class BillingBatchWorkflow:
         )
 
     async def _await_fates(self) -> None:
-        """Wait for every invoice, but not for ever: one that keeps failing must not hold up the next batch."""
+        """Wait for every invoice, but not forever: an invoice that keeps failing must not hold up the next batch."""
         try:
             await workflow.wait_condition(
                 lambda: len(self._fates) == len(self._keys),
                 timeout=retries.BATCH_PATIENCE,
-                timeout_summary="Leave what is still under way to itself",
+                timeout_summary="Stop waiting: open invoices continue by themselves",
             )
         except TimeoutError:
             for key in self._keys:
@@ -100,18 +101,19 @@ class BillingBatchWorkflow:
         self._report()
 
     async def _amend(self, key: str) -> None:
-        """Late usage may belong on a draft that waits by its policy; its own workflow claims it."""
+        """Signal an invoice whose draft waits by its policy: its own workflow claims late usage for it."""
         try:
             await workflow.get_external_workflow_handle(workflow_ids.invoice(key)).signal(Signals.AMEND)
         except FailureError:
-            workflow.logger.info("invoice %s is not under way: it is driven now", key)
+            workflow.logger.info("invoice %s is not running: it is started now", key)
 
     def _report(self) -> None:
         fates = Counter(self._fates.values())
         waiting = len(self._keys) - len(self._fates)
         parked = [f"- `{key}`" for key, fate in self._fates.items() if fate == "parked"][:20]
         show(
-            f"{len(self._keys)} invoices: {fates['settled']} settled, {waiting} under way, "
-            f"{fates['parked']} waiting for a person or for Stripe, {fates['elsewhere']} driven elsewhere. "
-            f"As of {clock()}." + ("\n\nWaiting:\n" + "\n".join(parked) if parked else "")
+            f"{plural(len(self._keys), 'invoice')}: {fates['settled']:,} settled, {waiting:,} in progress, "
+            f"{fates['parked']:,} waiting for a person or for Stripe, {fates['elsewhere']:,} driven elsewhere. "
+            f"As of {clock()}."
+            + ("\n\nWaiting; `perdure invoices show KEY` says for what:\n" + "\n".join(parked) if parked else "")
         )

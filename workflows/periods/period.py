@@ -15,6 +15,7 @@ from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from billing.money import format_amount
+    from billing.text import plural
     from contracts import retries, workflow_ids
     from contracts.messages.invoices import InvoiceRef
     from contracts.messages.periods import (
@@ -34,14 +35,14 @@ with workflow.unsafe.imports_passed_through():
 
 _PARALLEL_BATCHES = 2
 _PAGES_A_PLAN = 20
-_PAST_THE_LAST = "\U0010ffff"  # after every attribution id: nothing is claimed, only awaited
+_PAST_THE_LAST = "\U0010ffff"  # sorts after every attribution id: nothing is claimed, only awaited
 
 
 @workflow.defn(name=Workflows.BILLING_PERIOD)
 class BillingPeriodWorkflow:
     """Runs the period's batches, waits until every invoice is settled, writes the summary.
 
-    Running it again bills what is still unbilled and goes on with invoices that are not settled.
+    Running it again bills what is still unbilled and continues with invoices that are not settled.
     """
 
     @workflow.init
@@ -57,27 +58,27 @@ class BillingPeriodWorkflow:
         self._approved = False
         self._phase = ""
 
-    @workflow.query(name=Queries.PHASE, description="`billing` while batches run, then `settling`.")
+    @workflow.query(name=Queries.PHASE, description="`held` by a limit, `billing` while batches run, then `settling`.")
     def phase(self) -> str:
-        """What the run is at."""
+        """Return the run's phase."""
         return self._phase or "billing"
 
-    @workflow.signal(name=Signals.RECHECK, description="An invoice that was waiting has moved: count again.")
+    @workflow.signal(name=Signals.RECHECK, description="A waiting invoice has moved: count the open invoices again.")
     def recheck(self, invoice: InvoiceRef) -> None:
-        """Count again before the timer says so."""
+        """Count again before the timer fires."""
         self._recheck = True
 
-    @workflow.signal(name=Signals.RUN_AGAIN, description="Bill what is unbilled by now, then wait again.")
+    @workflow.signal(name=Signals.RUN_AGAIN, description="Bill what is unbilled now, then wait again.")
     def run_again(self) -> None:
-        """Go over the accounts once more. Before the first page was planned there is nothing to repeat."""
+        """Go over the accounts once more. Before the first page is planned there is nothing to repeat."""
         self._again = self._phase != ""
 
-    @workflow.update(name=Updates.APPROVE, description="Let a period go that a brake holds.")
+    @workflow.update(name=Updates.APPROVE, description="Release a period that a limit holds.")
     async def approve(self, approval: ApprovePeriod) -> PeriodRef:
-        """Let the period go, at the totals that a person has seen.
+        """Release the period, at the totals that a person has seen.
 
         Raises:
-            ApplicationError: it does not wait, or comes to other totals by now.
+            ApplicationError: the period is not held, or its totals are different now.
         """
         approved = await local_step(Activities.APPROVE_PERIOD, approval, PeriodRef, f"Approved by {approval.by}")
         self._approved = True
@@ -86,21 +87,21 @@ class BillingPeriodWorkflow:
     @approve.validator
     def _validate_approval(self, approval: ApprovePeriod) -> None:
         if approval.period != self._period.period or not approval.by.strip():
-            raise ValueError("say who approves which period")
+            raise ValueError("name the person who approves, and this period")
 
     @workflow.run
     async def run(self, period: PeriodInput) -> PeriodResult:
-        """Bill the period; returns the totals when every invoice is settled.
+        """Bill the period; return the totals when every invoice is settled.
 
         Raises:
-            ApplicationError: a batch was ended from outside.
+            ApplicationError: a batch did not finish.
         """
         after = period.after
         while True:
             self._again = False
             await self._run_batches(after)
             result = await self._settle()
-            # Nothing may be awaited between this check and the end: a signal in between would be lost.
+            # Await nothing between this check and the end: a signal in between would be lost.
             if result is not None and not self._again:
                 return self._finish(result)
             after = ""
@@ -108,7 +109,7 @@ class BillingPeriodWorkflow:
     async def _run_batches(self, after: str) -> None:
         more = True
         while more:
-            show(f"Reading the accounts after `{after}`, since {clock()}.")
+            show(f"Reading the accounts {f'after `{after}`' if after else 'from the first'} since {clock()}.")
             plan = await billing_step(
                 Activities.PLAN_PAGES,
                 PlanPages(
@@ -134,10 +135,10 @@ class BillingPeriodWorkflow:
         await workflow.wait_condition(lambda: not self._active)
 
     async def _await_approval(self, reason: str) -> None:
-        """A brake holds the whole period, before any of it is claimed."""
+        """Wait for a person: a limit holds the whole period, before any of it is claimed."""
         show(
             f"**Held** since {clock()}: {reason}\n\nNothing is claimed yet. `perdure period approve "
-            f"{self._period.period}` lets it go."
+            f"{self._period.period}` releases it."
         )
         self._phase = "held"
         if workflow.info().is_continue_as_new_suggested():
@@ -146,10 +147,10 @@ class BillingPeriodWorkflow:
             await workflow.wait_condition(
                 lambda: self._approved or self._again,
                 timeout=retries.HELD_PERIOD_WEIGHED_AFTER,
-                timeout_summary="Weigh the period anew",
+                timeout_summary="Compare the period with its limits again",
             )
         except TimeoutError:
-            workflow.logger.info("%s is held: weighed anew", self._period.period)
+            workflow.logger.info("%s is held: comparing it with its limits again", self._period.period)
         self._again = self._approved = False
 
     async def _continue_as_new(self, after: str) -> None:
@@ -188,7 +189,7 @@ class BillingPeriodWorkflow:
             )
         except WorkflowAlreadyStartedError:
             self._active.discard(number)
-            self._failed.append(f"batch {number}: one of an earlier run is still running")
+            self._failed.append(f"batch {number}: the same batch of an earlier run is still running")
             return
         self._report()
         self._awaiting.append(asyncio.create_task(self._await_batch(number, batch)))
@@ -207,13 +208,14 @@ class BillingPeriodWorkflow:
         done = self._batches - len(self._active)
         running = ", ".join(f"`{number:04d}`" for number in sorted(self._active))
         show(
-            f"{done} of {self._batches} started batches done, {self._invoices} invoices driven. "
+            f"{done:,} of {plural(self._batches, 'started batch', 'started batches')} done, "
+            f"{plural(self._invoices, 'invoice')} driven. "
             + (f"Waiting for batch {running}. " if running else "")
             + f"As of {clock()}."
         )
 
     async def _settle(self) -> PeriodResult | None:
-        """Wait, by asking Postgres, until nothing of the period is open; none when it is to run again."""
+        """Poll Postgres until no invoice of the period is open. Returns None if the period is to run again."""
         self._phase = "settling"
         await self._tell_schedule()
         wait = retries.PROGRESS_POLL_FIRST
@@ -244,46 +246,46 @@ class BillingPeriodWorkflow:
         return result
 
     async def _tell_schedule(self) -> None:
-        """The schedule's action, when it started this, may now start the next month."""
+        """Signal the schedule's action, if it started this run: it can start the next month."""
         parent = workflow.info().parent
         if parent is None:
             return
         try:
             await workflow.get_external_workflow_handle(parent.workflow_id).signal(Signals.PERIOD_CLAIMED)
         except FailureError:
-            workflow.logger.info("%s does not wait any more", parent.workflow_id)
+            workflow.logger.info("%s is no longer waiting", parent.workflow_id)
 
     def _finish(self, result: PeriodResult) -> PeriodResult:
         show(_summary(result, self._failed))
         if self._failed:
             raise ApplicationError(
-                f"run the period again, some batches did not finish: {'; '.join(self._failed)}", type="BatchFailed"
+                f"some batches did not finish, run the period again: {'; '.join(self._failed)}", type="BatchFailed"
             )
         return result
 
 
 def _waiting_for(progress: PeriodProgress) -> str:
     since = f" since {in_utc(progress.oldest_open_since)}" if progress.oldest_open_since else ""
-    text = f"Waiting{since} for {progress.open} open invoices, {progress.blocked} of them blocked."
+    text = f"Waiting{since} for {plural(progress.open, 'open invoice')}, {progress.blocked:,} blocked."
     if progress.waiting:
         rows = [f"- `{b.subject}` since {b.since:%Y-%m-%d %H:%M UTC}: {b.reason}" for b in progress.waiting[:20]]
-        text += "\n\n`perdure invoices show KEY` says how each goes on:\n" + "\n".join(rows)
+        text += "\n\n`perdure invoices show KEY` says what each needs; the run continues by itself:\n" + "\n".join(rows)
     return text
 
 
 def _summary(result: PeriodResult, failed: list[str]) -> str:
     totals = [
-        f"{count} {state}"
+        f"{count:,} {state}"
         + "".join(f", {format_amount(t, c)}" for c, t in sorted(result.progress.totals.get(state, {}).items()))
         for state, count in sorted(result.progress.counts.items())
     ]
     text = f"Settled at {clock()}: {'; '.join(totals) or 'no invoices'}."
     if result.progress.below_minimum:
-        text += f" {result.progress.below_minimum} accounts below the minimum charge are carried over."
+        text += f" Carried over: {plural(result.progress.below_minimum, 'account')} below the minimum charge."
     if result.progress.blocked_accounts:
         rows = [f"- `{b.subject}`: {b.reason}" for b in result.progress.waiting[:20]]
         text += (
-            f"\n\n**{result.progress.blocked_accounts} accounts could not be priced**; mend the rate card and run "
-            "the period again:\n" + "\n".join(rows)
+            f"\n\n**{plural(result.progress.blocked_accounts, 'account')} could not be priced**: fix the rate card, "
+            f"restart the billing worker, then `perdure period run {result.period}`:\n" + "\n".join(rows)
         )
     return text + ("\n\n**Not finished:** " + "; ".join(failed) if failed else "")

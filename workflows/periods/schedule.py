@@ -22,30 +22,30 @@ _SCHEDULED_START = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")
 
 @workflow.defn(name=Workflows.SCHEDULED_PERIOD)
 class ScheduledPeriodWorkflow:
-    """The monthly schedule's action: starts the period that had ended at the *scheduled* time.
+    """The monthly schedule's action: it starts the period that had ended at the *scheduled* time.
 
-    It exists because Temporal appends the time to the id of a scheduled workflow, while a period's id must be
-    the same whoever starts it. It ends when the period's usage is claimed, so that months that are caught up
-    are claimed one after the other.
+    It exists because Temporal appends the time to the id of a scheduled workflow, while a period's id must not
+    depend on what starts it. It ends when the period's usage is claimed, so that a catch-up over several months claims
+    one after the other.
     """
 
     @workflow.init
     def __init__(self, schedule: ScheduledPeriodInput) -> None:
         self._claimed = False
 
-    @workflow.signal(name=Signals.PERIOD_CLAIMED, description="The period's usage is claimed.")
+    @workflow.signal(name=Signals.PERIOD_CLAIMED, description="The period is claimed: the next month can start.")
     def period_claimed(self) -> None:
-        """The next month may be started."""
+        """Let the schedule start the next month."""
         self._claimed = True
 
     @workflow.run
     async def run(self, schedule: ScheduledPeriodInput) -> str:
-        """Start `billing-period/<period>`, or have it run again when it only waits; returns the period."""
+        """Start `billing-period/<period>`, or signal it to run again if it is running; return the period."""
         scheduled = workflow.info().typed_search_attributes.get(_SCHEDULED_START)
         at: datetime = scheduled or workflow.info().start_time
         period = str(BillingPeriod.last_ended(at, time_zone(schedule.time_zone)))
         workflow.upsert_search_attributes([search_attributes.BILLING_PERIOD.value_set(period)])
-        show(f"Scheduled for {at:%Y-%m-%d %H:%M UTC}: bills {period}, since {clock()}.")
+        show(f"Scheduled for {at:%Y-%m-%d %H:%M UTC}: billing {period} since {clock()}.")
         try:
             child = await workflow.start_child_workflow(
                 Workflows.BILLING_PERIOD,
@@ -71,7 +71,7 @@ class ScheduledPeriodWorkflow:
         try:
             await running.signal(Signals.RUN_AGAIN)
         except FailureError:
-            workflow.logger.info("the run of %s that was there has just ended", period)
+            workflow.logger.info("the earlier run of %s has just ended", period)
 
 
 async def _ended(period: workflow.ChildWorkflowHandle[object, PeriodResult]) -> None:

@@ -1,10 +1,11 @@
-"""After Postgres was restored to an earlier point: what Stripe has is taken over before anything is billed anew."""
+"""After a restore of Postgres to an earlier point: adopts what Stripe has before anything is billed again."""
 
 from __future__ import annotations
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from billing.text import plural
     from contracts.messages.recovery import (
         AdoptInvoices,
         AdoptionInput,
@@ -21,11 +22,11 @@ _MOST_NAMED = 200
 
 @workflow.defn(name=Workflows.ADOPT_INVOICES)
 class AdoptInvoicesWorkflow:
-    """Pages through Stripe's invoices and takes over those that name our keys and that Postgres does not know."""
+    """Pages through Stripe's invoices and adopts those that name our keys and that Postgres lacks."""
 
     @workflow.run
     async def run(self, done: AdoptionInput) -> AdoptionResult:
-        """Look at all that were made since then; again finds nothing to do."""
+        """Go through all invoices created since `done.since`. Idempotent."""
         while True:
             page = await stripe_step(
                 Activities.LIST_ADOPTABLE_INVOICES,
@@ -39,12 +40,12 @@ class AdoptInvoicesWorkflow:
                     Activities.ADOPT_INVOICES,
                     AdoptInvoices(invoices=page.invoices),
                     InvoicesAdopted,
-                    f"Take over, by their reports, what Postgres lacks of {len(page.invoices)}",
+                    f"Adopt what Postgres lacks of {plural(len(page.invoices), 'invoice')}",
                 )
             done = _sum(done, page, taken)
             show(
-                f"{done.seen} of Stripe's invoices seen, {done.ours} ours, {done.adopted_count} taken over, "
-                f"{len(done.faults)} cannot be; as of {clock()}."
+                f"Read {plural(done.seen, 'Stripe invoice')}: {done.ours:,} ours, {done.adopted_count:,} adopted, "
+                f"{len(done.faults):,} refused; as of {clock()}."
             )
             if done.after is None:
                 return AdoptionResult(

@@ -1,1 +1,1 @@
-"""Workflows that follow Stripe: subscriptions, foreign invoices, disputes, accounts, events."""
+"""The workflows that follow Stripe: subscriptions, unlabeled invoices, disputes, accounts, events."""

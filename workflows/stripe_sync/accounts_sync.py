@@ -1,10 +1,11 @@
-"""Accounts and windows from Stripe alone, for first use and after any loss."""
+"""Loads accounts and windows from Stripe alone, for first use and after a loss."""
 
 from __future__ import annotations
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from billing.text import plural
     from contracts.messages.subscriptions import (
         AccountsSyncInput,
         AccountsSyncResult,
@@ -25,11 +26,11 @@ class AccountsSyncWorkflow:
 
     @workflow.run
     async def run(self, sync: AccountsSyncInput) -> AccountsSyncResult:
-        """Sync all pages; returns how many customers were seen and stored, and why others were not."""
+        """Sync all pages; return how many customers were seen, how many accounts stored, and why others were not."""
         while True:
             show(
-                f"{sync.seen} customers seen, {sync.stored} accounts stored, {len(sync.faults)} refused; "
-                f"as of {clock()}."
+                f"Read {plural(sync.seen, 'customer')}: {plural(sync.stored, 'account')} stored, "
+                f"{plural(len(sync.faults), 'fault')}; as of {clock()}."
             )
             page = await stripe_step(
                 Activities.LIST_STRIPE_ACCOUNTS,
@@ -41,7 +42,7 @@ class AccountsSyncWorkflow:
                 Activities.STORE_STRIPE_ACCOUNTS,
                 StoreStripeAccounts(accounts=page.accounts, bill_after=sync.bill_after),
                 StripeAccountsStored,
-                f"Store {len(page.accounts)} accounts",
+                f"Store {plural(len(page.accounts), 'account')}",
             )
             sync = sync.model_copy(
                 update={

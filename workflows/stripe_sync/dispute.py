@@ -1,4 +1,4 @@
-"""A dispute: recorded, so that it is seen beside the invoice."""
+"""A dispute: recorded, so that it is shown with its invoice."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name=Workflows.DISPUTE)
 class DisputeWorkflow:
-    """Keeps the dispute of an invoice of ours as Stripe has it; one of anything else is counted and left alone.
+    """Keeps the dispute of one of our invoices as Stripe has it; a dispute of anything else is counted and ignored.
 
-    An event only wakes it: the dispute is fetched anew, so that an old one never moves a newer status back.
+    An event only wakes it: the dispute is fetched, so that an old event never moves a newer status back.
     """
 
     @workflow.init
@@ -29,16 +29,16 @@ class DisputeWorkflow:
         self._stripe_changed = True
         self._closed_at: datetime | None = None
 
-    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this dispute: it is fetched anew.")
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="This dispute changed in Stripe: it is fetched.")
     def stripe_event(self, event: StripeEvent) -> None:
-        """Wake up; what the event says is not believed, only looked up."""
+        """Wake up: the dispute is fetched. Of the event, only the time of a closing is used."""
         self._stripe_changed = True
         if event.type == DISPUTE_CLOSED:
             self._closed_at = event.created
 
     @workflow.run
     async def run(self, ref: DisputeRef) -> DisputeRecorded:
-        """Record it as often as there is news."""
+        """Record the dispute until no further event has arrived."""
         while True:
             self._stripe_changed = False
             try:
@@ -51,7 +51,7 @@ class DisputeWorkflow:
 
     async def _record(self) -> DisputeRecorded:
         which = self._ref.stripe_dispute_id
-        show(f"Fetching {which} from Stripe, since {clock()}.")
+        show(f"Fetching {which} from Stripe since {clock()}.")
         dispute = await stripe_step(Activities.RETRIEVE_DISPUTE, self._ref, DisputeSnapshot, f"Retrieve {which}")
         recorded = await local_step(
             Activities.RECORD_DISPUTE,
@@ -61,9 +61,9 @@ class DisputeWorkflow:
         )
         if recorded.invoice_key is None:
             workflow.metric_meter().create_counter(
-                "perdure_foreign_disputes", "Disputes of payments that were not for an invoice of ours"
+                "perdure_foreign_disputes", "Disputes of payments that were not for our invoices"
             ).add(1)
-            show(f"What {which} disputes was not for an invoice of ours: ignored.")
+            show(f"{which} disputes a payment that was not for one of our invoices: ignored.")
             return recorded
         assert recorded.attribution_id is not None
         assert recorded.billing_period is not None
@@ -74,8 +74,8 @@ class DisputeWorkflow:
             ]
         )
         show(
-            f"{format_amount(dispute.amount, dispute.currency)} of invoice `{recorded.invoice_key}` are disputed "
+            f"{format_amount(dispute.amount, dispute.currency)} of invoice `{recorded.invoice_key}` disputed "
             f"({dispute.reason}): **{dispute.status}** as of {clock()}. "
-            "It is answered in Stripe; nothing is awaited here."
+            "Disputes are answered in Stripe; nothing is awaited here."
         )
         return recorded

@@ -1,10 +1,11 @@
-"""The catch-up with Stripe's events, for when the webhook was not told."""
+"""The catch-up: reads Stripe's list of events, for what the webhook missed."""
 
 from __future__ import annotations
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from billing.text import plural
     from contracts.messages.events import (
         CatchUpInput,
         CatchUpResult,
@@ -25,11 +26,11 @@ _MOST_NOTES = 20
 
 @workflow.defn(name=Workflows.EVENTS_CATCH_UP)
 class EventsCatchUpWorkflow:
-    """Reads Stripe's events from a stored cursor, oldest first, and wakes the workflows that they are about.
+    """Reads Stripe's events from a stored cursor, oldest first, and wakes the workflows that they concern.
 
-    What the webhook was told as well wakes nobody twice: an invoice that is already where its event says is left
-    alone, and any other looks once. The cursor moves when a page's wake-ups are delivered, so that a run that is
-    cut off is done again from there.
+    An event that the webhook delivered too does no harm: an invoice that is already in the event's state is not woken,
+    and any other is refreshed once. The cursor moves when a page's wake-ups are delivered, so that an interrupted run
+    is repeated from there.
     """
 
     @workflow.init
@@ -38,10 +39,10 @@ class EventsCatchUpWorkflow:
 
     @workflow.run
     async def run(self, done: CatchUpInput) -> CatchUpResult:
-        """Read until there is nothing left but what is so new that the webhook may still bring it."""
+        """Read until only events are left that are so new that the webhook may still deliver them."""
         cursor = (await billing_step(Activities.LOAD_EVENT_CURSOR, CursorRef(), CursorFound, "Load the cursor")).cursor
         while True:
-            self._say("Reading on", cursor)
+            self._say("Reading", cursor)
             page, cursor = await self._page(cursor)
             if not page.more:
                 self._say("Caught up", cursor)
@@ -49,7 +50,7 @@ class EventsCatchUpWorkflow:
             await continue_as_new_if_suggested(self._done)
 
     async def _page(self, cursor: EventCursor | None) -> tuple[StripeEventsPage, EventCursor | None]:
-        since = f"after {cursor.event_id}" if cursor and cursor.event_id else "from the oldest on"
+        since = f"after {cursor.event_id}" if cursor and cursor.event_id else "from the oldest"
         page = await stripe_step(
             Activities.LIST_STRIPE_EVENTS, ListStripeEvents(cursor=cursor), StripeEventsPage, f"List events {since}"
         )
@@ -61,14 +62,14 @@ class EventsCatchUpWorkflow:
                 Activities.DELIVER_WAKE_UPS,
                 DeliverWakeUps(wake_ups=page.wake_ups),
                 WakeUpsDelivered,
-                f"Wake {len(page.wake_ups)} workflows, but those that have nothing to learn",
+                f"Wake {plural(len(page.wake_ups), 'workflow')}, except those already up to date",
             )
         self._count(page, delivered)
         moved = await billing_step(
             Activities.MOVE_EVENT_CURSOR,
             MoveCursor(was=cursor, cursor=page.cursor),
             CursorFound,
-            f"Remember that all is delivered up to {page.cursor.event_id or 'now'}",
+            f"Record that everything up to {page.cursor.event_id or 'now'} is delivered",
         )
         return page, moved.cursor
 
@@ -85,10 +86,10 @@ class EventsCatchUpWorkflow:
 
     def _say(self, what: str, cursor: EventCursor | None) -> None:
         done = self._done
-        upto = f"up to {in_utc(cursor.event_created)}" if cursor else "from the oldest on"
+        upto = f"up to {in_utc(cursor.event_created)}" if cursor else "from the oldest event"
         notes = "".join(f"\n\n**{note}**" for note in done.notes)
         show(
-            f"{what} {upto}, as of {clock()}: {done.events} events of Stripe read in this run. {done.signalled} "
-            f"workflows were woken, {done.satisfied} invoices were there already, {done.foreign} events are not ours."
-            f"{notes}"
+            f"{what} {upto}, as of {clock()}. This run: {plural(done.events, 'event')} read, "
+            f"{plural(done.signalled, 'workflow')} woken, {plural(done.satisfied, 'invoice')} already up to date, "
+            f"{plural(done.foreign, 'foreign event')} ignored.{notes}"
         )

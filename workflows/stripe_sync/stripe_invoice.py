@@ -1,4 +1,4 @@
-"""An invoice of Stripe's that does not say whose it is: a subscription's new draft, or an event with an id alone."""
+"""A Stripe invoice that does not name its owner: a subscription's new draft, or an event with only an id."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FOREIGN = "perdure_foreign_invoices"
 
 @workflow.defn(name=Workflows.STRIPE_INVOICE)
 class StripeInvoiceWorkflow:
-    """Finds out whose an invoice is, wakes its own workflow, or puts usage on a subscription's draft."""
+    """Identifies an invoice's owner, then wakes the invoice's own workflow or puts usage on a subscription's draft."""
 
     @workflow.init
     def __init__(self, ref: IdentifyStripeInvoice) -> None:
@@ -33,21 +33,21 @@ class StripeInvoiceWorkflow:
         self._event: StripeEvent | None = None
         self._stripe_changed = True
 
-    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this invoice.")
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="This invoice changed in Stripe: its owner is identified.")
     def stripe_event(self, event: StripeEvent) -> None:
-        """Look it up once more."""
+        """Identify the invoice once more."""
         self._event = event
         self._stripe_changed = True
 
     @workflow.run
     async def run(self, ref: IdentifyStripeInvoice) -> StripeInvoiceResult:
-        """Look it up until there is no news."""
+        """Identify the invoice until no further event has arrived."""
         note = ""
         while self._stripe_changed:
             self._stripe_changed = False
             note = await self._identify()
             await workflow.wait_condition(workflow.all_handlers_finished)
-        show(f"{note} Nothing is awaited, since {clock()}.")
+        show(f"{note} Nothing is awaited since {clock()}.")
         return StripeInvoiceResult(note=note)
 
     async def _identify(self) -> str:
@@ -57,16 +57,16 @@ class StripeInvoiceWorkflow:
             StripeInvoiceSnapshot,
             f"Retrieve {self._ref.stripe_invoice_id}",
         )
-        linked = await billing_step(Activities.LINK_STRIPE_INVOICE, found, LinkedInvoice, "Find out whose it is")
+        linked = await billing_step(Activities.LINK_STRIPE_INVOICE, found, LinkedInvoice, "Identify its owner")
         if linked.invoice_key is not None:
             await self._wake(linked.invoice_key)
-            return f"It is {linked.invoice_key}."
+            return f"This is our invoice {linked.invoice_key}."
         if linked.attribution_id is None:
-            workflow.metric_meter().create_counter(_FOREIGN, "Invoices of no account of ours").add(1)
-            return "No account of ours: ignored."
+            workflow.metric_meter().create_counter(_FOREIGN, "Invoices that belong to none of our accounts").add(1)
+            return "Not one of our accounts: ignored."
         workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(linked.attribution_id)])
         if found.status != "draft" or found.billing_reason != _CYCLE or found.period_end is None:
-            return f"An invoice of {linked.attribution_id} that takes no usage: {found.billing_reason}, {found.status}."
+            return f"An invoice of {linked.attribution_id} without usage: {found.billing_reason}, {found.status}."
         claimed = await billing_step(
             Activities.CLAIM_SUBSCRIPTION_DRAFT,
             SubscriptionDraft(
@@ -95,5 +95,5 @@ class StripeInvoiceWorkflow:
                 Signals.STRIPE_EVENT, self._event
             )
         except FailureError:
-            # It came to rest in this moment: once more, it is started now.
+            # It has just come to rest: identify the invoice again, which starts it.
             self._stripe_changed = True

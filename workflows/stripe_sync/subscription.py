@@ -1,4 +1,4 @@
-"""One Stripe subscription: the account's window, and its settlement on cancellation."""
+"""One Stripe subscription: the account's window, and the final claim on cancellation."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ with workflow.unsafe.imports_passed_through():
     )
 
 _CREATED = "customer.subscription.created"
-# Stripe often makes a subscription and changes it at once, and the second event may come first.
+# Stripe often creates a subscription and changes it immediately; the second event can arrive first.
 _HEARD_WITH_CREATION = timedelta(hours=1)
 _RETRY_FIRST, _RETRY_LONGEST = timedelta(hours=1), timedelta(days=1)
 
 
 @workflow.defn(name=Workflows.SUBSCRIPTION)
 class SubscriptionWorkflow:
-    """Keeps the account's windows in step with Stripe; a cancellation is settled by an invoice of its own.
+    """Keeps the account's windows in step with Stripe, and makes the final claim after a cancellation.
 
-    An event only wakes it: the subscription is fetched anew. When nothing is awaited it rests (completes).
+    An event only wakes it: the subscription is fetched. When nothing is awaited it rests (completes).
     """
 
     @workflow.init
@@ -57,16 +57,16 @@ class SubscriptionWorkflow:
         self._heard: datetime | None = None
         self._wait = _RETRY_FIRST
 
-    @workflow.signal(name=Signals.STRIPE_EVENT, description="Stripe has news of this subscription.")
+    @workflow.signal(name=Signals.STRIPE_EVENT, description="This subscription changed in Stripe: it is fetched.")
     def stripe_event(self, event: StripeEvent) -> None:
-        """Wake up; what the event says is not believed, only looked up."""
+        """Wake up: the subscription is fetched. Of the event, only the type and time are used."""
         self._stripe_changed = True
         self._seen_at_creation |= event.type == _CREATED
         self._heard = min(self._heard or event.created, event.created)
 
-    @workflow.signal(name=Signals.RETRY, description="Go on, after the cause of the failure was mended.")
+    @workflow.signal(name=Signals.RETRY, description="Try again, after the cause of the failure is fixed.")
     def retry(self) -> None:
-        """Try again what failed for good."""
+        """Retry what failed permanently."""
         self._retry = True
 
     def _woken(self) -> bool:
@@ -74,7 +74,7 @@ class SubscriptionWorkflow:
 
     @workflow.run
     async def run(self, ref: SubscriptionRef) -> SubscriptionResult:
-        """Bring the windows in step until there is no news."""
+        """Bring the windows in step until no further event has arrived."""
         note = ""
         while self._stripe_changed:
             self._stripe_changed = False
@@ -83,7 +83,7 @@ class SubscriptionWorkflow:
             except STEP_FAILED as error:
                 await self._await_operator(permanent_reason(error))
             await workflow.wait_condition(workflow.all_handlers_finished)
-        show(f"{note} Nothing is awaited, since {clock()}.")
+        show(f"{note} Nothing is awaited since {clock()}.")
         return SubscriptionResult(stripe_subscription_id=ref.stripe_subscription_id, note=note)
 
     async def _apply(self) -> str:
@@ -92,7 +92,7 @@ class SubscriptionWorkflow:
         ended: list[str] = []
         applied = await self._bring_in_step(subscription, ended)
         while applied.overlaps is not None:
-            # The other one may have ended without word so far: events come in any order, or never.
+            # The other subscription may have ended unnoticed: events arrive in any order, or never.
             other = await self._bring_in_step(await self._fetch(applied.overlaps), [ref])
             await self._claim_final(applied.overlaps, other)
             ended.append(applied.overlaps)
@@ -102,7 +102,7 @@ class SubscriptionWorkflow:
         return f"{applied.note} {await self._claim_final(ref, applied)}".strip()
 
     async def _fetch(self, stripe_subscription_id: str) -> StripeSubscriptionSnapshot:
-        show(f"Fetching {stripe_subscription_id} from Stripe, since {clock()}.")
+        show(f"Fetching {stripe_subscription_id} from Stripe since {clock()}.")
         return await stripe_step(
             Activities.RETRIEVE_SUBSCRIPTION,
             SubscriptionRef(stripe_subscription_id=stripe_subscription_id),
@@ -123,11 +123,11 @@ class SubscriptionWorkflow:
                 looked_at=ended,
             ),
             SubscriptionApplied,
-            f"Bring the account's windows in step: {subscription.stripe_subscription_id} is {subscription.status}",
+            f"Update the account's windows: {subscription.stripe_subscription_id} is {subscription.status}",
         )
 
     async def _claim_final(self, stripe_subscription_id: str, applied: SubscriptionApplied) -> str:
-        """After its end: claim what is not billed yet up to then."""
+        """After the subscription's end, claim the unbilled usage up to it."""
         if applied.attribution_id is None or applied.ended is None:
             return ""
         if applied.final_draft is not None:
@@ -155,19 +155,19 @@ class SubscriptionWorkflow:
             Activities.CLAIM_SUBSCRIPTION_DRAFT,
             SubscriptionDraft(attribution_id=attribution_id, stripe_invoice_id=draft, cutoff=cutoff),
             CancellationClaimed,
-            f"Claim the usage for {draft}, up to {in_utc(cutoff)}",
+            f"Claim the usage for {draft} up to {in_utc(cutoff)}",
         )
 
     async def _start_invoice(self, key: str) -> None:
         try:
             await start_invoice(key)
         except WorkflowAlreadyStartedError:
-            workflow.logger.info("invoice %s is under way already", key)
+            workflow.logger.info("invoice %s is already running", key)
 
     async def _await_operator(self, reason: str) -> None:
         show(
-            f"**Blocked** since {clock()}: {reason}\n\nMend the cause, then send the signal `{Signals.RETRY}`. "
-            f"News from Stripe tries again too, and so does time: after {self._wait}."
+            f"**Blocked** since {clock()}: {reason}\n\nFix the cause, then send the signal `{Signals.RETRY}` to "
+            f"this workflow. It also retries on Stripe's next event, and by itself after {self._wait}."
         )
         if workflow.patched("subscription-faults"):
             fault = SubscriptionFault(stripe_subscription_id=self._ref.stripe_subscription_id, reason=reason)
@@ -176,7 +176,7 @@ class SubscriptionWorkflow:
             self._ref.model_copy(update={"seen_at_creation": self._seen_at_creation}), self._woken
         )
         try:
-            await workflow.wait_condition(self._woken, timeout=self._wait, timeout_summary="Try again without news")
+            await workflow.wait_condition(self._woken, timeout=self._wait, timeout_summary="Try again without an event")
         except TimeoutError:
             self._wait = min(self._wait * 2, _RETRY_LONGEST)
         self._stripe_changed, self._retry = True, False
