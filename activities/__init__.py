@@ -1,1 +1,1 @@
-"""The edge: classes that hold clients, one file for each thing they talk to; every activity is idempotent."""
+"""The edge: classes that hold clients, one file per subject. Every activity is idempotent."""

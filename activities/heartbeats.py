@@ -1,4 +1,4 @@
-"""Signs of life: without them for a while, the server gives a step of a killed worker to another one."""
+"""Heartbeats: when they stop, the server gives a killed worker's step to another worker."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 
 from temporalio import activity
 
-_EVERY_SECONDS = 4.0  # several within `retries.HEARTBEAT`, so that a busy moment is not taken for a death
+_EVERY_SECONDS = 4.0  # several within `retries.HEARTBEAT`, so that a busy moment does not look like a death
 
 
 @asynccontextmanager
 async def beating() -> AsyncIterator[None]:
-    """Heartbeat while the block runs, if that is awaited: of local activities it is not."""
+    """Heartbeat while the block runs, if the activity has a heartbeat timeout: local activities have none."""
     if not activity.info().heartbeat_timeout:
         yield
         return

@@ -1,4 +1,4 @@
-"""Around every activity: the one place that maps our errors to Temporal's, and which methods are registered."""
+"""Wraps every activity: the one place that maps our errors to Temporal's, and that finds the methods to register."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from contracts.messages.invoices import EditedFigures
 
 @asynccontextmanager
 async def step() -> AsyncIterator[None]:
-    """Around an activity's body: heartbeats while it runs, and permanent errors become non-retryable.
+    """Wrap an activity's body: send heartbeats while it runs, and make permanent errors non-retryable.
 
-    Every other error is left as it is: Temporal retries it for as long as it takes.
+    Every other error passes unchanged: Temporal retries it until it is gone.
 
     Raises:
-        ApplicationError: non-retryable, its type the error's class name.
+        ApplicationError: non-retryable; its type is the error's class name.
     """
     try:
         async with beating():
             yield
     except PermanentError as error:
-        # What a person is refused is told to them; it is no fault for the worker's log.
+        # A refusal goes to the person who asked; it is not a worker error, so the log stays quiet.
         refused = isinstance(error, DecisionRefusedError)
         raise ApplicationError(
             str(error),
@@ -40,14 +40,14 @@ async def step() -> AsyncIterator[None]:
 
 
 def details_of(error: PermanentError) -> list[Message]:
-    """What a person needs to decide on the error, beside its text."""
+    """Return what a person needs to decide on the error, besides its text."""
     if isinstance(error, EditedInvoiceError):
         return [EditedFigures(subtotal=error.subtotal, digest=error.digest)]
     return []
 
 
 def activities_of(*holders: object) -> list[Callable[..., Any]]:
-    """The methods of these objects that `activity.defn` marks."""
+    """Return the methods of these objects that `activity.defn` marks."""
     return [
         getattr(holder, name)
         for holder in holders

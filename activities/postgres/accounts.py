@@ -31,7 +31,7 @@ from storage.postgres.database import Database
 
 
 class AccountActivities:
-    """Takes over what Stripe says of customers and subscriptions."""
+    """Stores what Stripe says about customers and subscriptions."""
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
@@ -41,12 +41,12 @@ class AccountActivities:
     async def apply_subscription(self, apply: ApplySubscription) -> SubscriptionApplied:
         """Open or end the account's window for this subscription.
 
-        An account is found by its customer, else by the attribution id in metadata, else made from that. A
-        subscription that names none is not ours. A new account is charged from its subscription's start when
-        Stripe has just made that, else from now on: adopting Perdure never bills the past by surprise.
+        The account is found by its customer, else by the attribution id in the metadata, else created with that id.
+        A subscription without either is not ours. A new account is charged from its subscription's start if Stripe
+        has just created the subscription, else from now on: introducing Perdure never bills the past by surprise.
 
         Raises:
-            ApplicationError: non-retryable when two windows would be open at once, or the attribution id is
+            ApplicationError: non-retryable if two windows would be open at the same time, or the attribution id is
                 malformed.
         """
         async with step():
@@ -54,7 +54,7 @@ class AccountActivities:
             account = await self._account(found.stripe_customer_id, found.attribution_id)
             attribution_id = account.attribution_id if account else found.attribution_id
             if not attribution_id:
-                return SubscriptionApplied(attribution_id=None, ended=None, note="No account of ours: ignored.")
+                return SubscriptionApplied(attribution_id=None, ended=None, note="Not one of our accounts: ignored.")
             _check_form(attribution_id)
             new = NewAccount(
                 stripe_customer_id=found.stripe_customer_id,
@@ -63,9 +63,9 @@ class AccountActivities:
             )
             if found.status in NEVER_SERVED:
                 if found.status == "incomplete" and apply.seen_at_creation:
-                    # Once it is paid for, it is charged from its start, whatever news comes first then.
+                    # Once it is paid for, it is charged from its start, whichever event arrives first then.
                     await accounts.add_account(self._db, attribution_id, new)
-                return _applied(attribution_id, f"Not started: {found.status}.")
+                return _applied(attribution_id, f"The subscription has not started: {found.status}.")
             return await self._apply(apply, account, attribution_id, new)
 
     async def _apply(
@@ -75,7 +75,7 @@ class AccountActivities:
         window = None
         for found in parts:
             for other in open_beside(account, found):
-                # Its end may not have come through yet: events come in any order, or never.
+                # Its end may not have reached us yet: events arrive in any order, or never.
                 if other.name and other.name not in apply.looked_at:
                     return SubscriptionApplied(
                         attribution_id=attribution_id, ended=None, note=f"{other.name} is open.", overlaps=other.name
@@ -86,7 +86,7 @@ class AccountActivities:
         await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
         await forget_fault(self._db, found.stripe_subscription_id)
         if window is None:
-            return _applied(attribution_id, f"Another window of {attribution_id} covers it, or it is empty.")
+            return _applied(attribution_id, f"No window: another one of {attribution_id} covers it, or it is empty.")
         until = f"until {window.end.isoformat()}" if window.end else "and open"
         note = f"Window of {attribution_id} from {window.start.isoformat()} {until}."
         applied = _applied(attribution_id, note, ended=found.ended)
@@ -94,7 +94,7 @@ class AccountActivities:
         return applied.model_copy(update={"final_draft": draft, "paused": found.status == PAUSED})
 
     async def _final_draft(self, attribution_id: str, found: StripeSubscriptionSnapshot) -> str | None:
-        """The draft that Stripe made when it was cancelled, if the account is charged on that."""
+        """Return the draft that Stripe made on cancellation, if the account is charged on the subscription's drafts."""
         since = found.latest_invoice_draft_since
         if found.ended is None or since is None or since < found.ended.replace(microsecond=0):
             return None
@@ -104,17 +104,17 @@ class AccountActivities:
 
     @activity.defn(name=Activities.RECORD_SUBSCRIPTION_FAULT)
     async def record_fault(self, fault: SubscriptionFault) -> SubscriptionFault:
-        """Show beside what is billed that a subscription waits for a person."""
+        """Record that a subscription waits for a person, and why."""
         async with step():
             await record_fault(self._db, fault.stripe_subscription_id, fault.reason)
             return fault
 
     @activity.defn(name=Activities.STORE_STRIPE_ACCOUNTS)
     async def store_accounts(self, store: StoreStripeAccounts) -> StripeAccountsStored:
-        """Store a page of Stripe's accounts; `bill_after` bounds those that are seen for the first time."""
+        """Store a page of Stripe's accounts; `bill_after` applies to accounts that are new to Postgres."""
         stored, faults = 0, []
         async with step():
-            # Of several customers that name one account, the one with a live subscription pays.
+            # Of several customers that name the same account, the customer with a live subscription pays.
             for found in sorted(store.accounts, key=lambda each: _live(each) is None):
                 account = await self._account(found.stripe_customer_id, found.attribution_id)
                 if account is None and not found.attribution_id:
@@ -125,7 +125,7 @@ class AccountActivities:
         return StripeAccountsStored(stored=stored, faults=faults)
 
     async def _store(self, found: StripeAccount, account: AccountRecord | None, bill_after: datetime) -> list[str]:
-        """Store one account with its windows; gives what could not be taken over."""
+        """Store one account with its windows; return what could not be stored."""
         attribution_id = account.attribution_id if account else found.attribution_id
         faults = []
         try:
@@ -156,7 +156,7 @@ class AccountActivities:
             elif known is not None and known.stripe_customer_id is None:
                 await self._upsert(known, customer=found.stripe_customer_id)
             elif known is not None and known.stripe_customer_id != found.stripe_customer_id:
-                raise AccountConflictError(f"the account is paid by {known.stripe_customer_id}, which was kept")
+                raise AccountConflictError(f"the account is paid by customer {known.stripe_customer_id}, which stays")
         except PermanentError as error:
             return [f"{attribution_id} ({found.stripe_customer_id}): {error}"]
         return []
@@ -174,14 +174,14 @@ class AccountActivities:
         found: StripeSubscriptionSnapshot,
         new: NewAccount | None,
     ) -> Window | None:
-        """Store the subscription's window beside the account's others; none when nothing is left of it.
+        """Store the subscription's window among the account's others; return None if nothing is left of it.
 
         Raises:
-            AccountConflictError: two windows would be open at once, or one would be in two pieces.
+            AccountConflictError: two windows would be open at the same time, or one would be in two pieces.
         """
         asked = Window(found.started, found.ended, found.stripe_subscription_id)
         placed = place(asked, other_windows(account, found)) if found.started != found.ended else None
-        # Of two that clash, storage says which.
+        # If two windows clash, storage names both.
         window = asked if isinstance(placed, Clash) else placed or Window(found.started, found.started)
         await accounts.apply_subscription_window(
             self._db, attribution_id, found.stripe_subscription_id, window.start, window.end, new, found.part
@@ -191,11 +191,11 @@ class AccountActivities:
     async def _follow(
         self, attribution_id: str, found: StripeSubscriptionSnapshot, *, live: bool, seen_at_creation: bool
     ) -> None:
-        """What else an account takes over from its subscription, once it has the window.
+        """Update the account's customer, currency and `bill_after` from its subscription, once it has the window.
 
-        A live subscription says who pays; an ended one, of an earlier customer perhaps, does not. The first one says in
-        which currency. Several that were all seen at their creation, in whatever order, are all charged from
-        their start: a `bill_after` that is a subscription's start came from there.
+        A live subscription decides who pays; an ended one, perhaps of an earlier customer, does not. The first
+        subscription decides the currency. Several subscriptions that were all seen at their creation, in any order,
+        are all charged from their start: a `bill_after` that equals a subscription's start came from there.
         """
         account = await accounts.get_account(self._db, attribution_id)
         assert account is not None
@@ -218,10 +218,10 @@ class AccountActivities:
         currency: str | None = None,
         bill_after: datetime | None = None,
     ) -> None:
-        """Change what is given and differs.
+        """Change the given values that differ.
 
         Raises:
-            AccountConflictError: it cannot be changed now, while invoices are open.
+            AccountConflictError: they cannot change now, while invoices are open.
         """
         row = AccountRow(
             line=1,

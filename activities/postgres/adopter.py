@@ -1,4 +1,4 @@
-"""Adopts what only Stripe has: its invoice, by the report that its metadata names, becomes what Postgres says."""
+"""Adopts what only Stripe has: records in Postgres an invoice of Stripe's, by the report that its metadata names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from storage.reports.store import ReportStore
 
 
 class Adopter:
-    """Each adoption is one transaction under the account's lock. Idempotent."""
+    """Adopts each invoice in one transaction, under its account's lock. Idempotent."""
 
     def __init__(self, db: Database, reports: ReportStore, rate_card: RateCard, settings: Settings) -> None:
         self._db = db
@@ -31,12 +31,12 @@ class Adopter:
         self._settings = settings
 
     async def adopt_draft(self, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> bool:
-        """Adopt what a draft of ours has become in Stripe, if that names another report; returns whether it was.
+        """Adopt Stripe's side of one of our drafts if it names another report; return whether it was adopted.
 
-        The draft may be from before Postgres was restored: what Stripe was told since then counts.
+        The draft may be from before Postgres was restored: what Stripe has received since then counts.
 
         Raises:
-            MismatchError: that report cannot be read.
+            MismatchError: the other report cannot be read.
             PermanentError: as `adopt`.
         """
         named = snapshot.metadata.get(stripe_metadata.REPORT_ID)
@@ -55,15 +55,15 @@ class Adopter:
         return result.adopted
 
     async def adopt(self, found: AdoptReport, *, its_own: bool) -> ReportAdopted:
-        """Adopt one, unless Postgres has it as Stripe has it. `its_own`: its own workflow asks for it.
+        """Adopt an invoice, unless Postgres has it as Stripe has it. `its_own`: the invoice's own workflow asks.
 
         Raises:
-            PermanentError: it cannot be, though its report can be read; the message says what to do.
+            PermanentError: it cannot be adopted although its report can be read; the message says what to do.
         """
         try:
             header, claims = await self._reports.read_claims(found.report_id)
             if header.invoice_key != found.invoice_key:
-                raise ReportError(f"report {found.report_id} is that of {header.invoice_key}")
+                raise ReportError(f"report {found.report_id} belongs to {header.invoice_key}")
         except ReportError as error:
             return ReportAdopted(
                 adopted=False, unreadable=f"{found.stripe_invoice_id} is {found.invoice_key} in Stripe: {error}"

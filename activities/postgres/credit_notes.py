@@ -27,54 +27,54 @@ from storage.postgres.database import Database
 
 
 class CreditNoteActivities:
-    """Loads, records and blocks credit notes, and brings an invoice's in step with Stripe; each may run again."""
+    """Loads, records and blocks credit notes, and stores an invoice's as Stripe has them. Idempotent."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     @activity.defn(name=Activities.LOAD_CREDIT_NOTE)
     async def load(self, ref: CreditNoteRef) -> LoadedCreditNote:
-        """The credit note as Postgres has it."""
+        """Return the credit note as Postgres has it."""
         async with step():
             return await self._loaded(ref.credit_note_key)
 
     @activity.defn(name=Activities.RECORD_CREDIT_NOTE)
     async def record(self, made: CreditNoteMade) -> LoadedCreditNote:
-        """Record that Stripe has it."""
+        """Record that Stripe has the credit note."""
         async with step():
             await store.record_issued(self._db, made.credit_note_key, made.stripe_credit_note_id, made.issued_at)
             return await self._loaded(made.credit_note_key)
 
     @activity.defn(name=Activities.BLOCK_CREDIT_NOTE)
     async def block(self, block: BlockCreditNote) -> LoadedCreditNote:
-        """Mark it as waiting for an operator, unless Stripe has it by now."""
+        """Block the credit note: it waits for an operator, unless Stripe has it."""
         async with step():
             await store.block_credit_note(self._db, block.credit_note_key, block.reason)
             return await self._loaded(block.credit_note_key)
 
     @activity.defn(name=Activities.RESUME_CREDIT_NOTE)
     async def resume(self, ref: CreditNoteRef) -> LoadedCreditNote:
-        """Let a blocked credit note go on."""
+        """Resume a blocked credit note."""
         async with step():
             await store.resume_credit_note(self._db, ref.credit_note_key)
             return await self._loaded(ref.credit_note_key)
 
     @activity.defn(name=Activities.WITHDRAW_CREDIT_NOTE)
     async def withdraw(self, ref: CreditNoteRef) -> LoadedCreditNote:
-        """Give a blocked credit note up."""
+        """Withdraw a blocked credit note."""
         async with step():
             await store.withdraw_credit_note(self._db, ref.credit_note_key)
             return await self._loaded(ref.credit_note_key)
 
     @activity.defn(name=Activities.FIND_CREDITED_INVOICE)
     async def find_invoice(self, notes: StripeInvoiceNotes) -> CreditedInvoice:
-        """Whose credit notes these are; none when the invoice is not ours."""
+        """Return the key of the credited invoice, or None if the invoice is not ours."""
         async with step():
             return CreditedInvoice(invoice_key=await invoice_of_stripe(self._db, notes.stripe_invoice_id))
 
     @activity.defn(name=Activities.STORE_CREDIT_NOTES)
     async def store(self, listed: StripeInvoiceCreditNotes) -> CreditedInvoice:
-        """Record those that are unknown, mark those that were voided; of a foreign invoice nothing is kept."""
+        """Record new credit notes and mark voided ones; ignore those of a foreign invoice."""
         notes = [
             StripeCreditNote(
                 stripe_credit_note_id=note.stripe_credit_note_id,
@@ -96,12 +96,12 @@ class CreditNoteActivities:
         if note is None:
             return LoadedCreditNote(credit_note=None)
         invoice = await invoices.load_invoice(self._db, note.invoice_key)
-        assert invoice is not None  # a foreign key says so
+        assert invoice is not None  # guaranteed by a foreign key
         return LoadedCreditNote(credit_note=_brief(note, invoice))
 
 
 def _brief(note: CreditNoteRecord, invoice: InvoiceRecord) -> CreditNoteBrief:
-    assert invoice.stripe_invoice_id is not None  # a credit note is of a finalized invoice
+    assert invoice.stripe_invoice_id is not None  # only a finalized invoice has credit notes
     return CreditNoteBrief(
         credit_note_key=note.key,
         invoice_key=note.invoice_key,

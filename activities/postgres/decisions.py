@@ -1,4 +1,4 @@
-"""What a person decides of an invoice, and what late usage changes of it, in Postgres."""
+"""Changes of an invoice in Postgres that a person decides, or that late usage causes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from storage.postgres.database import Database
 
 
 class DecisionActivities:
-    """Each is one transaction under the invoice's row lock; again is nothing new."""
+    """Records each decision in one transaction, under the invoice's row lock. Idempotent."""
 
     def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
         self._db = db
@@ -30,10 +30,10 @@ class DecisionActivities:
 
     @activity.defn(name=Activities.APPROVE_INVOICE)
     async def approve(self, approval: ApproveInvoice) -> InvoiceRef:
-        """Approve the figure that a person has seen.
+        """Approve the invoice at the amount that a person has seen.
 
         Raises:
-            ApplicationError: non-retryable when it does not wait for that, or the figure is another by now.
+            ApplicationError: non-retryable if it does not wait for an approval, or its amount is different now.
         """
         async with step():
             await decisions.approve_invoice(self._db, approval.invoice_key, approval.amount, approval.by)
@@ -41,10 +41,10 @@ class DecisionActivities:
 
     @activity.defn(name=Activities.REBUILD_INVOICE)
     async def rebuild(self, rebuild: RebuildInvoice) -> InvoiceRef:
-        """Have Stripe's side made anew.
+        """Request that the edited Stripe invoice is replaced by one with our lines.
 
         Raises:
-            ApplicationError: non-retryable when it is not blocked as edited.
+            ApplicationError: non-retryable if the invoice is not blocked as edited.
         """
         async with step():
             await decisions.rebuild_invoice(self._db, rebuild.invoice_key)
@@ -52,10 +52,10 @@ class DecisionActivities:
 
     @activity.defn(name=Activities.REQUEST_VOID)
     async def request_void(self, void: VoidInvoice) -> InvoiceRef:
-        """Have it voided, or write its usage off.
+        """Request the void; optionally, write the usage off.
 
         Raises:
-            ApplicationError: non-retryable when it is paid, or dead already.
+            ApplicationError: non-retryable if the invoice is paid, or already dead.
         """
         async with step():
             await decisions.request_void(
@@ -65,7 +65,7 @@ class DecisionActivities:
 
     @activity.defn(name=Activities.AMEND_INVOICE)
     async def amend(self, ref: InvoiceRef) -> Amended:
-        """Claim the usage of a draft that still waits anew: what came late is on it then."""
+        """Claim the usage of a waiting draft again, so that late usage is included."""
         async with step():
             record = await invoices.load_invoice(self._db, ref.invoice_key)
             if record is None:
@@ -82,7 +82,7 @@ class DecisionActivities:
 
     @activity.defn(name=Activities.GIVE_UP_DRAFT)
     async def give_up_draft(self, ref: InvoiceRef) -> InvoiceRef:
-        """Stripe's own draft was finalized before our lines were on it: their usage is billable again."""
+        """Release the usage of an invoice whose Stripe draft was finalized before our lines were on it."""
         async with step():
             await invoices.move_invoice(self._db, ref.invoice_key, InvoiceState.DELETED, datetime.now(UTC))
             return ref

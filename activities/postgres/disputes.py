@@ -12,14 +12,14 @@ from storage.postgres.database import Database
 
 
 class DisputeActivities:
-    """Keeps what is disputed of our invoices."""
+    """Records disputes of our invoices."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     @activity.defn(name=Activities.RECORD_DISPUTE)
     async def record(self, order: RecordDispute) -> DisputeRecorded:
-        """Record a dispute as Stripe has it now, if the disputed payment was for an invoice of ours."""
+        """Record a dispute as Stripe has it now, if the disputed payment was for one of our invoices."""
         async with step():
             found = order.dispute
             invoice = await disputes.record(

@@ -24,7 +24,7 @@ from temporal import start
 
 
 class EventActivities:
-    """Holds the client that wakes workflows, at most `per_second` of them."""
+    """Keeps the cursor and wakes workflows, at most `per_second` each second."""
 
     def __init__(self, db: Database, client: Client, per_second: float) -> None:
         self._db = db
@@ -33,13 +33,13 @@ class EventActivities:
 
     @activity.defn(name=Activities.LOAD_EVENT_CURSOR)
     async def load(self, ref: CursorRef) -> CursorFound:
-        """The cursor as it is stored."""
+        """Return the stored cursor."""
         async with step():
             return await self._found(ref.name)
 
     @activity.defn(name=Activities.MOVE_EVENT_CURSOR)
     async def move(self, move: MoveCursor) -> CursorFound:
-        """Move the cursor on, unless another run has moved it; gives the one that is stored now."""
+        """Move the cursor forward, unless another run has moved it; return the cursor that is stored now."""
         async with step():
             moved = await event_cursor.move(
                 self._db,
@@ -55,10 +55,10 @@ class EventActivities:
 
     @activity.defn(name=Activities.DELIVER_WAKE_UPS)
     async def deliver(self, order: DeliverWakeUps) -> WakeUpsDelivered:
-        """Signal the workflows in order, at a bounded rate; again is harmless, they only look.
+        """Signal the workflows in order, at a bounded rate. Safe to repeat: a woken workflow only refreshes.
 
         Raises:
-            RPCError: Temporal did not take one; it is retried from the first.
+            RPCError: Temporal refused a signal; the retry starts from the first.
         """
         async with step():
             keys = [each.input["invoice_key"] for each in order.wake_ups if each.workflow == Workflows.INVOICE]

@@ -42,7 +42,7 @@ _LAST_CHECK = timedelta(minutes=10)
 
 
 class InvoiceActivities:
-    """Loads, publishes, records, settles and blocks invoices; keyed by invoice key, each may run again."""
+    """Loads, publishes, records, reconciles and blocks invoices, by invoice key. Idempotent."""
 
     def __init__(self, db: Database, reports: ReportStore, settings: Settings, adopter: Adopter) -> None:
         self._db = db
@@ -52,16 +52,16 @@ class InvoiceActivities:
 
     @activity.defn(name=Activities.LOAD_INVOICE)
     async def load(self, ref: InvoiceRef) -> LoadedInvoice:
-        """The invoice as Postgres has it."""
+        """Return the invoice as Postgres has it."""
         record = await store.load_invoice(self._db, ref.invoice_key)
         return LoadedInvoice(invoice=None if record is None else self._brief(record))
 
     @activity.defn(name=Activities.PUBLISH_REPORT)
     async def publish_report(self, ref: InvoiceRef) -> StripeInvoiceOrder:
-        """Publish the usage report and record its id; returns the order for Stripe that names it.
+        """Publish the usage report and record its id; return the order for Stripe that names it.
 
-        Again until Stripe has the invoice: a report that the store has lost since is restored, one that it still has
-        is left as it is.
+        Repeated until Stripe has the invoice: a report that the store has lost is restored, a report that it still
+        has is not touched.
         """
         async with step():
             record = await self._record(ref.invoice_key)
@@ -79,7 +79,7 @@ class InvoiceActivities:
 
     @activity.defn(name=Activities.RECORD_CUSTOMER)
     async def record_customer(self, found: CustomerFound) -> CustomerFound:
-        """Keep the account's customer; the one that was recorded first wins."""
+        """Record the account's customer; the customer that was recorded first wins."""
         async with step():
             kept = await store.record_customer(self._db, found.attribution_id, found.stripe_customer_id)
             return found.model_copy(update={"stripe_customer_id": kept})
@@ -93,10 +93,10 @@ class InvoiceActivities:
 
     @activity.defn(name=Activities.SETTLE_INVOICE)
     async def reconcile(self, reconcile: ReconcileInvoice) -> LoadedInvoice:
-        """Bring the invoice to where Stripe's is: adopt, restore, reconcile, apply.
+        """Move the invoice to Stripe's state: adopt, restore, reconcile, apply.
 
         Raises:
-            ApplicationError: non-retryable when the books differ; the invoice's state stays as it was.
+            ApplicationError: non-retryable if the books differ; the invoice's state does not change.
         """
         async with step():
             snapshot = reconcile.snapshot
@@ -105,7 +105,7 @@ class InvoiceActivities:
                 record = await self._record(reconcile.invoice_key)
             path = states_to_reach(record, snapshot, datetime.now(UTC))
             if InvoiceState.BILLED in (state for state, _ in path):
-                # Stripe comes first: of an invoice that was edited there, no report is restored.
+                # Stripe comes first: no report is restored for an invoice that was edited there.
                 check_stripe(record, snapshot)
                 claimed = await stripe_state.claimed_by_line(self._db, record)
                 report = await stripe_state.restore(self._db, self._reports, record, snapshot)
@@ -115,7 +115,7 @@ class InvoiceActivities:
 
     @activity.defn(name=Activities.BLOCK_INVOICE)
     async def block(self, block: BlockInvoice) -> LoadedInvoice:
-        """Mark the invoice as waiting for an operator."""
+        """Block the invoice: it waits for an operator."""
         async with step():
             await store.block_invoice(
                 self._db,
@@ -130,7 +130,7 @@ class InvoiceActivities:
 
     @activity.defn(name=Activities.RESUME_INVOICE)
     async def resume(self, ref: InvoiceRef) -> LoadedInvoice:
-        """Let a blocked invoice go on from the state in which it was blocked."""
+        """Return a blocked invoice to the state in which it was blocked."""
         async with step():
             await store.resume_invoice(self._db, ref.invoice_key)
             return await self._loaded(ref.invoice_key)
@@ -217,13 +217,13 @@ class InvoiceActivities:
 
 
 def _draft_to_fill(record: InvoiceRecord) -> str | None:
-    """The draft that exists already: the subscription's, or the one whose usage was claimed anew."""
+    """Return the draft that exists already: the subscription's, or a draft whose usage was claimed again."""
     filled = record.charge_on is ChargeOn.SUBSCRIPTION or record.revision > 1
     return record.stripe_invoice_id if filled else None
 
 
 def waits_until(record: InvoiceRecord, grace: timedelta) -> datetime | None:
-    """When a draft in its grace is finalized: shortly before Stripe does it if nobody else has."""
+    """Return when we finalize a draft in its grace: shortly before Stripe would."""
     if record.finalization is not Finalization.GRACE or record.finalize_at is None:
         return None
     return record.finalize_at - min(_LAST_CHECK, grace / 10)

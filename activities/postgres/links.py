@@ -1,4 +1,4 @@
-"""Whose an invoice of Stripe's is, when it does not say so itself."""
+"""The owner of a Stripe invoice that does not name ours."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from storage.postgres.database import Database
 
 
 class LinkActivities:
-    """Looks an invoice up in Postgres: by its metadata, its id, its subscription, its customer, in this order."""
+    """Finds an invoice's owner in Postgres: by its metadata, id, subscription or customer, in this order."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     @activity.defn(name=Activities.LINK_STRIPE_INVOICE)
     async def link(self, found: StripeInvoiceSnapshot) -> LinkedInvoice:
-        """Our invoice, else the account that it belongs to; neither: it is foreign."""
+        """Return our invoice, else the account that the invoice belongs to, else neither: it is foreign."""
         async with step():
             key = found.metadata.get(stripe_metadata.INVOICE)
             if key is None or await invoices.load_invoice(self._db, key) is None:

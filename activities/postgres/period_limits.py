@@ -1,4 +1,4 @@
-"""Whether a whole period must wait for a person before any of it is claimed."""
+"""Decides whether a whole period must wait for a person before any of it is claimed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAGES = 20
 
 
 class PeriodLimits:
-    """Weighs a period as a dry run does, against the period's limits."""
+    """Compares a period's totals, computed as in a dry run, with the period's limits."""
 
     def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
         self._db = db
@@ -24,7 +24,7 @@ class PeriodLimits:
         self._settings = settings
 
     async def held(self, period: str) -> str | None:
-        """Why the period waits for a person, with the figures; none when it need not, or was approved at these."""
+        """Hold the period if a limit says so. Returns the reason, or None if it need not wait or is approved."""
         if not period_limits(self._settings):
             return None
         hold = await policies.read_hold(self._db, period)
@@ -35,7 +35,7 @@ class PeriodLimits:
         return reason
 
     async def weigh(self, period: BillingPeriod) -> str | None:
-        """What `held` would say now; changes nothing."""
+        """Return what `held` would return now; change nothing."""
         if not period_limits(self._settings):
             return None
         return self._exceeded(*await self._weigh(period), await policies.read_hold(self._db, str(period)))
@@ -58,7 +58,10 @@ class PeriodLimits:
         return "; ".join(filter(None, reasons)) or None
 
     async def _weigh(self, period: BillingPeriod) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
-        """Live invoices and what a run would make: totals, their older usage, the period before; each by currency."""
+        """Add up live invoices and those that a run would make, by currency.
+
+        Returns totals, usage carried over by the invoices that a run would make, and the totals of the period before.
+        """
         zone = self._settings.zone
         before = BillingPeriod.of_cutoff(period.start(zone), zone)
         found = await policies.period_totals(self._db, str(period), str(before))

@@ -38,7 +38,7 @@ from storage.postgres.database import Database
 
 
 class PeriodActivities:
-    """Plans, claims and counts; a page that is claimed again makes nothing new."""
+    """Plans pages, claims usage, counts invoices. Idempotent."""
 
     def __init__(self, db: Database, rate_card: RateCard, settings: Settings, limits: PeriodLimits) -> None:
         self._db = db
@@ -48,18 +48,18 @@ class PeriodActivities:
 
     @activity.defn(name=Activities.PLAN_PAGES)
     async def plan_pages(self, plan: PlanPages) -> PagePlan:
-        """The next pages of accounts.
+        """Return the next pages of accounts, or why the period is held.
 
         Raises:
-            ApplicationError: the period has not ended; it is tried again when it has.
+            ApplicationError: the period has not ended; Temporal retries when it has.
         """
         async with step():
             end = BillingPeriod.parse(plan.period).end(self._settings.zone)
             early = end - datetime.now(UTC)
             if early > timedelta(0):
-                # Retried when it has ended: a schedule that fires early must not lose the month.
+                # Retried at the period's end: a schedule that fires early must not lose the month.
                 raise ApplicationError(
-                    f"{plan.period} ends at {end.isoformat()} only: waiting for that",
+                    f"{plan.period} has not ended: it is billed after {end.isoformat()}",
                     type="PeriodNotEnded",
                     next_retry_delay=early,
                 )
@@ -73,10 +73,10 @@ class PeriodActivities:
 
     @activity.defn(name=Activities.APPROVE_PERIOD)
     async def approve(self, approval: ApprovePeriod) -> PeriodRef:
-        """Let a period go that is held, at the totals that a person has seen.
+        """Release a held period, at the totals that a person has seen.
 
         Raises:
-            ApplicationError: non-retryable when it is not held, or comes to other totals by now.
+            ApplicationError: non-retryable if the period is not held, or its totals are different now.
         """
         async with step():
             await policies.approve_period(self._db, approval.period, approval.totals, approval.by)
@@ -84,7 +84,7 @@ class PeriodActivities:
 
     @activity.defn(name=Activities.CLAIM_PAGE)
     async def claim_page(self, batch: BatchInput) -> PageClaimed:
-        """Claim the page's usage in one transaction; returns all of its invoices that are not settled."""
+        """Claim the page's usage in one transaction; return all invoices of the page that are not settled."""
         async with step():
             page = batch.page
             scope = claim_scope(
@@ -106,7 +106,7 @@ class PeriodActivities:
 
     @activity.defn(name=Activities.CLAIM_CANCELLATION)
     async def claim_cancellation(self, cancelled: ClaimCancellation) -> CancellationClaimed:
-        """Claim an account's usage up to its cancellation, as an invoice of the period that it falls in."""
+        """Claim an account's usage up to its cancellation, as an invoice of the period that contains the cutoff."""
         async with step():
             zone = self._settings.zone
             period = BillingPeriod.of_cutoff(cancelled.cutoff, zone)
@@ -121,28 +121,28 @@ class PeriodActivities:
             )
             claimed = await claims.claim_page(self._db, scope, self._rate_card)
             if claimed.keys:
-                return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Settled by {claimed.keys[0]}.")
+                return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Final claim: {claimed.keys[0]}.")
             open_keys = await invoices.unsettled_keys(self._db, str(period), "", None, cancelled.attribution_id)
             own = InvoiceKey(str(period), cancelled.attribution_id, InvoiceReason.CANCELLATION, subject)
             for key in open_keys:
                 if InvoiceKey.parse(key).first == own:
-                    return CancellationClaimed(invoice_key=key, note=f"Settled by {key}.")
+                    return CancellationClaimed(invoice_key=key, note=f"Final claim: {key}.")
             if claimed.blocked:
                 return CancellationClaimed(
                     invoice_key=None,
-                    note=f"**Blocked**: `perdure period status {period}` says why; once that is mended, "
-                    "the period's run bills its usage.",
+                    note=f"**Blocked**: `perdure period status {period}` says why. Fix the cause, then "
+                    f"`perdure period run {period}` bills the usage.",
                 )
             return CancellationClaimed(
                 invoice_key=None,
-                note="Nothing more to settle up to the cancellation, or less than the minimum charge.",
+                note="No unbilled usage up to the cancellation, or less than the minimum charge.",
             )
 
     @activity.defn(name=Activities.CLAIM_SUBSCRIPTION_DRAFT)
     async def claim_subscription_draft(self, draft: SubscriptionDraft) -> CancellationClaimed:
         """Claim an account's usage for the draft that Stripe made for its subscription.
 
-        Nothing is claimed for an account that is charged on invoices of its own, nor twice for the same draft.
+        Claims nothing if the account is charged on invoices of its own, and nothing twice for the same draft.
         """
         async with step():
             own = await policies.read_policy(self._db, draft.attribution_id)
@@ -150,7 +150,7 @@ class PeriodActivities:
                 return CancellationClaimed(invoice_key=None, note="The account is charged on invoices of its own.")
             known = await invoices.key_of_stripe_invoice(self._db, draft.stripe_invoice_id)
             if known is not None:
-                return CancellationClaimed(invoice_key=known, note=f"{known} is on it.")
+                return CancellationClaimed(invoice_key=known, note=f"{draft.stripe_invoice_id} carries {known}.")
             zone = self._settings.zone
             period = BillingPeriod.of_cutoff(draft.cutoff, zone)
             scope = claim_scope(
@@ -164,13 +164,14 @@ class PeriodActivities:
             )
             claimed = await claims.claim_page(self._db, scope, self._rate_card)
             if claimed.keys:
-                return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Charged by {claimed.keys[0]}.")
+                key = claimed.keys[0]
+                return CancellationClaimed(invoice_key=key, note=f"{draft.stripe_invoice_id} carries {key}.")
             why = f"`perdure period status {period}` says why" if claimed.blocked else "there is too little to bill"
-            return CancellationClaimed(invoice_key=None, note=f"No usage is put on it: {why}.")
+            return CancellationClaimed(invoice_key=None, note=f"No usage on {draft.stripe_invoice_id}: {why}.")
 
     @activity.defn(name=Activities.PERIOD_PROGRESS)
     async def progress(self, ref: PeriodRef) -> PeriodProgress:
-        """Counts and totals of the period's invoices by state."""
+        """Return counts and totals of the period's invoices by state."""
         found = await periods.period_progress(self._db, ref.period, ref.attribution_id)
         return PeriodProgress(
             counts=found.counts,
@@ -185,6 +186,6 @@ class PeriodActivities:
 
     @activity.defn(name=Activities.WRITE_PERIOD_SUMMARY)
     async def write_summary(self, result: PeriodResult) -> PeriodResult:
-        """Keep the period's result in Postgres."""
+        """Store the period's result in Postgres."""
         await periods.write_summary(self._db, result.period, result.model_dump(mode="json"))
         return result

@@ -1,4 +1,4 @@
-"""Adopting from Stripe, by their reports, invoices that Postgres has lost."""
+"""Adopts from Stripe, by their reports, invoices that Postgres has lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from storage.postgres.database import Database
 
 
 class RecoveryActivities:
-    """Each invoice is one transaction under its account's lock. Idempotent."""
+    """Adopts each invoice in one transaction, under its account's lock. Idempotent."""
 
     def __init__(self, db: Database, adopter: Adopter) -> None:
         self._db = db
@@ -24,21 +24,21 @@ class RecoveryActivities:
 
     @activity.defn(name=Activities.ADOPT_REPORT)
     async def adopt_report(self, found: AdoptReport) -> ReportAdopted:
-        """For the invoice's own workflow: have Postgres say what Stripe has, as far as its report can be read.
+        """Adopt an invoice for its own workflow, if its report can be read.
 
         Raises:
-            ApplicationError: non-retryable when some of its usage is on another invoice.
+            ApplicationError: non-retryable if some of its usage is on another invoice.
         """
         async with step():
             return await self._adopter.adopt(found, its_own=True)
 
     @activity.defn(name=Activities.ADOPT_INVOICES)
     async def adopt_invoices(self, order: AdoptInvoices) -> InvoicesAdopted:
-        """Adopt those that Postgres does not know; the others are left to their own workflows."""
+        """Adopt the invoices that Postgres lacks; leave the others to their own workflows."""
         adopted: list[str] = []
         faults: list[str] = []
         async with step():
-            # The oldest first, and what was refused once more: another of them may have held its usage.
+            # Oldest first; a refused invoice gets a second try, as another one may have claimed its usage before.
             waiting = list(reversed(order.invoices))
             again: list[AdoptReport] = []
             while waiting:
@@ -56,14 +56,16 @@ class RecoveryActivities:
                     adopted.append(found.invoice_key)
                 elif result.unreadable is not None and await self._lost(found):
                     faults.append(
-                        f"{result.unreadable}; without it the usage would be billed again: void it in Stripe, or put "
-                        "the report back from the store's backup"
+                        f"{result.unreadable}; without it the usage would be billed again: void the invoice in "
+                        "Stripe, or restore the report from the store's backup"
                     )
             return InvoicesAdopted(adopted=adopted, faults=faults)
 
     async def _lost(self, found: AdoptReport) -> bool:
-        """Whether it is of an account of ours, and Postgres does not have it. Another deployment may have the account
-        in Stripe as well, but not in this database."""
+        """Whether the invoice is live, belongs to an account in this database, and is not in Postgres.
+
+        An account that is only in Stripe may belong to another deployment.
+        """
         key = InvoiceKey.in_metadata(found.invoice_key)
         if key is None or found.status == "void" or await accounts.get_account(self._db, key.attribution_id) is None:
             return False

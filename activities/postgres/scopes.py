@@ -1,4 +1,4 @@
-"""Policies and claim scopes as the deployment's settings have them."""
+"""Policies and claim scopes from the deployment's settings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from settings import Settings
 
 
 def policy_of(settings: Settings) -> Policy:
-    """What holds for accounts that have no policy of their own.
+    """Return the policy of accounts that have none of their own.
 
     Raises:
-        InputError: an amount is more exact than its currency.
+        InputError: an amount has more decimals than its currency.
     """
     return Policy(
         charge_on=ChargeOn(settings.charge_on),
@@ -30,10 +30,10 @@ def policy_of(settings: Settings) -> Policy:
 
 
 def period_limits(settings: Settings) -> Limits:
-    """What stops a whole period.
+    """Return the limits of a whole period.
 
     Raises:
-        InputError: an amount is more exact than its currency.
+        InputError: an amount has more decimals than its currency.
     """
     return Limits(
         amount=parse_amounts(settings.limit_period_amount or ""),
@@ -54,7 +54,7 @@ def claim_scope(
     attribution_id: str | None = None,
     stripe_invoice_id: str | None = None,
 ) -> ClaimScope:
-    """The scope of an invoice of this period; without a cutoff up to its end."""
+    """Return the claim scope of an invoice of this period; the default cutoff is the period's end."""
     return ClaimScope(
         period=str(period),
         reason=reason,

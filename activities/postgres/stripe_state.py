@@ -1,6 +1,6 @@
-"""The steps of settling that need Postgres or the report store.
+"""The steps of a reconciliation that need Postgres or the report store.
 
-A crash between any two writes is recovered from by running all of them again.
+After a crash between any two writes, running all steps again recovers.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from storage.reports.store import ReportStore
 async def restore(
     db: Database, reports: ReportStore, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot
 ) -> StoredReport:
-    """Open the report that Stripe's metadata names; one that the store has lost is put back first.
+    """Open the report that Stripe's metadata names; restore it first if the store has lost it.
 
-    Its id proves that it is the same. One that was changed is left for a person to see.
+    The report's id proves that the restored report is the same. A changed report is left for a person to see.
 
     Raises:
-        ReportError: it is cut short or changed, or is missing and cannot be made again from the claims.
-        ReportStoreError: the store cannot be reached or refuses.
+        ReportError: the report is cut short or changed, or is missing and cannot be made again from the claims.
+        ReportStoreError: the store cannot be reached, or refuses.
     """
     report_id = snapshot.metadata.get(stripe_metadata.REPORT_ID, "")
     try:
@@ -38,13 +38,13 @@ async def restore(
 
 
 async def claimed_by_line(db: Database, record: InvoiceRecord) -> dict[int, LineSum]:
-    """What the invoice's live claims come to, by line number."""
+    """Return the totals of the invoice's live claims, by line number."""
     found = await store.verify_against_claims(db, record.key)
     return {line.line_no: LineSum(line.duration_us, line.claims) for line in found}
 
 
 async def apply(db: Database, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, path: StatePath) -> None:
-    """Move the invoice along `path`, then keep how often Stripe has tried to charge it."""
+    """Move the invoice along `path`, then record how often Stripe has tried to charge it."""
     for state, at in path:
         await store.move_invoice(db, record.key, state, at)
     failed = snapshot.status == "open" and snapshot.attempt_count > 0

@@ -1,4 +1,4 @@
-"""Stripe's invoices that name keys of ours, whoever in Postgres knows them."""
+"""Stripe's invoices that name keys of ours, whether or not Postgres has them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class StripeAdoptionActivities:
 
     @activity.defn(name=Activities.LIST_ADOPTABLE_INVOICES)
     async def list_invoices(self, order: ListStripeInvoices) -> StripeInvoicesPage:
-        """A page of those made since then, the newest first; none is passed over, as Stripe's list is consistent.
+        """List a page of the invoices created since then, newest first; Stripe's list is consistent: none is missed.
 
         Raises:
-            ApplicationError: non-retryable when one is of the other mode than STRIPE_MODE.
+            ApplicationError: non-retryable if an invoice is of the other mode than STRIPE_MODE.
         """
         params: dict[str, Any] = {"limit": _PAGE, "created": {"gte": int(order.since.timestamp())}}
         if order.after is not None:

@@ -32,11 +32,11 @@ from reconciliation.figures import lines_digest
 
 _PAGE = 100
 _AT_ONCE = 4
-"""Requests of one step at a time: the queue's rate counts steps."""
+"""Parallel requests of one step: the queue's rate limit counts only steps."""
 
 
 class StripeAuditActivities:
-    """Lists and fetches; nothing is changed."""
+    """Lists and fetches; changes nothing."""
 
     def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
         self._invoices = client.v1.invoices
@@ -46,14 +46,14 @@ class StripeAuditActivities:
 
     @activity.defn(name=Activities.LIST_STRIPE_INVOICES)
     async def list_invoices(self, page: StripePage) -> StripeInvoicesListed:
-        """At most 100 invoices, newest first, those with metadata of ours as facts.
+        """List at most 100 invoices, newest first; return those with our metadata as facts.
 
         Raises:
-            ApplicationError: non-retryable when Stripe refuses, or what it lists is of the other mode.
+            ApplicationError: non-retryable if Stripe refuses, or lists invoices of the other mode.
         """
         async with stripe_step():
             found, more = await _page(self._invoices, page)
-            for invoice in found[:1]:  # a key sees one mode alone
+            for invoice in found[:1]:  # a key sees only one mode
                 check_mode(self._mode, invoice)
             ours = [invoice for invoice in found if metadata_of(invoice).get(stripe_metadata.INVOICE)]
             facts = await _bounded([self._facts(invoice) for invoice in ours])
@@ -61,10 +61,10 @@ class StripeAuditActivities:
 
     @activity.defn(name=Activities.LOOK_AT_STRIPE_INVOICES)
     async def refresh(self, suspects: Suspects) -> InvoicesRefreshed:
-        """These invoices as Stripe has them now; status `deleted` when one is gone.
+        """Fetch these invoices; the status of an invoice that is gone is `deleted`.
 
         Raises:
-            ApplicationError: retryable, of type StripeCredentials, when the key does not even see its customer.
+            ApplicationError: retryable, of type StripeCredentials, if the key does not even see an invoice's customer.
         """
         refs = [
             StripeInvoiceRef(
@@ -80,10 +80,10 @@ class StripeAuditActivities:
 
     @activity.defn(name=Activities.LIST_ALL_STRIPE_CREDIT_NOTES)
     async def list_credit_notes(self, page: StripePage) -> StripeCreditNotesListed:
-        """At most 100 credit notes, newest first, of whatever invoices.
+        """List at most 100 credit notes, newest first, of any invoices.
 
         Raises:
-            ApplicationError: non-retryable when Stripe refuses.
+            ApplicationError: non-retryable if Stripe refuses.
         """
         async with stripe_step():
             found, more = await _page(self._notes, page)
@@ -96,7 +96,7 @@ class StripeAuditActivities:
 
 
 def facts_of(found: StripeInvoiceSnapshot) -> StripeInvoiceFacts:
-    """What of it is compared."""
+    """Return the facts of an invoice that the audit compares."""
     if found.status == "deleted":
         return StripeInvoiceFacts(stripe_invoice_id=found.stripe_invoice_id, status=found.status)
     ours = [(line.line_id, line.amount) for line in found.lines if line.line_id]
@@ -116,7 +116,7 @@ def facts_of(found: StripeInvoiceSnapshot) -> StripeInvoiceFacts:
 
 
 def credit_note_facts(note: dict[str, Any]) -> StripeCreditNoteFacts:
-    """What of it is compared."""
+    """Return the facts of a credit note that the audit compares."""
     found = credit_note_snapshot(note)
     invoice = note["invoice"]
     return StripeCreditNoteFacts(
@@ -130,7 +130,7 @@ def credit_note_facts(note: dict[str, Any]) -> StripeCreditNoteFacts:
 
 
 async def _page(service: Any, page: StripePage) -> tuple[list[dict[str, Any]], bool]:
-    """The objects, newest first, and whether more follow."""
+    """Return a page of objects, newest first, and whether more follow."""
     params: dict[str, Any] = {"limit": _PAGE}
     if page.customers:
         params["customer"] = page.customers[0]
@@ -145,7 +145,7 @@ async def _page(service: Any, page: StripePage) -> tuple[list[dict[str, Any]], b
     except stripe.InvalidRequestError as error:
         if page.after is None or page.after_created is None or error.param != "starting_after":
             raise
-        # The draft where the last page ended was deleted since: its second is listed again, and staged again.
+        # The draft that ended the last page was deleted since: list its second again; staging again is idempotent.
         created["lte"] = int(page.after_created.timestamp())
         found = await service.list_async({**params, "created": created})
     return [as_dict(each) for each in found.data], found.has_more

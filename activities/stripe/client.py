@@ -1,4 +1,4 @@
-"""How the Stripe SDK is set up: no retries of its own (Temporal retries), one HTTP client per event loop."""
+"""The setup of the Stripe SDK: no retries of its own (Temporal retries), one HTTP client per event loop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LONGEST_KEY = 255
 
 
 def make_stripe_client(api_key: str, api_base: str | None = None) -> StripeClient:
-    """A client for the running event loop; end it with `close_stripe_client`."""
+    """Return a client for the running event loop; close it with `close_stripe_client`."""
     stripe.enable_telemetry = False
     return StripeClient(
         api_key,
@@ -32,9 +32,9 @@ async def close_stripe_client(client: StripeClient) -> None:
 
 
 def keyed(*parts: str) -> RequestOptions:
-    """Request options with an idempotency key from business identity alone: no run id, attempt or clock.
+    """Return request options with an idempotency key of business identity only: no run id, attempt or clock.
 
-    A key that is longer than Stripe takes (long ids, several failures in a row) ends in its digest.
+    A key that is longer than Stripe accepts (long ids, several failures in a row) ends in its digest.
     """
     key = "perdure:" + ":".join(parts)
     if len(key) > _LONGEST_KEY:
@@ -44,15 +44,15 @@ def keyed(*parts: str) -> RequestOptions:
 
 
 def as_dict(found: stripe.StripeObject) -> dict[str, Any]:
-    """A Stripe object as plain data."""
+    """Return a Stripe object as plain data."""
     return found.to_dict()
 
 
 def metadata_of(found: dict[str, Any]) -> dict[str, str]:
-    """An object's metadata."""
+    """Return an object's metadata."""
     return found.get("metadata") or {}
 
 
 def instant(seconds: int | None) -> datetime | None:
-    """A Unix time of Stripe's, aware and in UTC."""
+    """Convert Stripe's Unix time to an aware instant in UTC."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

@@ -32,7 +32,7 @@ _CREDITS_TO = {
 
 
 class StripeCreditNoteActivities:
-    """Holds the client with the API key."""
+    """Creates and lists credit notes."""
 
     def __init__(self, client: StripeClient) -> None:
         self._notes = client.v1.credit_notes
@@ -41,10 +41,10 @@ class StripeCreditNoteActivities:
 
     @activity.defn(name=Activities.CREATE_STRIPE_CREDIT_NOTE)
     async def create(self, order: CreditNoteOrder) -> CreditNoteMade:
-        """Create the credit note, or find the one that an earlier attempt made.
+        """Create the credit note, or find the credit note that an earlier attempt created.
 
         Raises:
-            ApplicationError: non-retryable when Stripe refuses: more than is left, nothing to refund, say.
+            ApplicationError: non-retryable if Stripe refuses: more than is left, or nothing to refund, for example.
         """
         async with stripe_step():
             found = None
@@ -60,7 +60,7 @@ class StripeCreditNoteActivities:
 
     @activity.defn(name=Activities.LIST_STRIPE_CREDIT_NOTES)
     async def list_all(self, notes: StripeInvoiceNotes) -> StripeInvoiceCreditNotes:
-        """All credit notes of an invoice."""
+        """List all credit notes of an invoice."""
         async with stripe_step():
             listed = await self._list(notes.stripe_invoice_id)
             return StripeInvoiceCreditNotes(
@@ -81,8 +81,8 @@ class StripeCreditNoteActivities:
                 params = await self._params(order)
             return found
 
-        # The key's first use failed in Stripe; or it had other parameters, as what remains to pay was another
-        # then; or it went through, and nothing is left to credit: each may have made the credit note.
+        # The key's first use failed in Stripe; or it had other parameters, as the remaining amount was different
+        # then; or it succeeded, and nothing is left to credit: each may have created the credit note.
         return await post_once(post, find_made, stripe.InvalidRequestError, stripe.IdempotencyError)
 
     async def _params(self, order: CreditNoteOrder) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class StripeCreditNoteActivities:
         return {**params, _CREDITS_TO[order.settle_to]: paid} if paid else params
 
     async def _lines(self, order: CreditNoteOrder) -> list[dict[str, Any]]:
-        """The parts as Stripe's lines; none when they are not one to one there: then the amount alone is credited."""
+        """Return the parts as Stripe's lines; none if they do not match one to one: then the amount is credited."""
         if not order.parts:
             return []
         ids: dict[str, list[str]] = {}
@@ -115,7 +115,7 @@ class StripeCreditNoteActivities:
         ]
 
     async def _find(self, order: CreditNoteOrder) -> dict[str, Any] | None:
-        """Look, do not post: the invoice's credit notes, which are strongly consistent; one that was voided counts.
+        """Find ours in the invoice's list of credit notes, which is strongly consistent; a voided one counts too.
 
         Raises:
             MismatchError: there are several. The customer was credited twice: a person must decide.
@@ -124,7 +124,7 @@ class StripeCreditNoteActivities:
         if len(matches) > 1:
             raise MismatchError(
                 f"{order.credit_note_key} is in Stripe more than once: {', '.join(note['id'] for note in matches)}; "
-                f"remove the metadata {stripe_metadata.CREDIT_NOTE} of all but one, and void those if they may be"
+                f"void all but one, if Stripe allows it, and remove their metadata {stripe_metadata.CREDIT_NOTE}"
             )
         return matches[0] if matches else None
 
@@ -133,7 +133,7 @@ class StripeCreditNoteActivities:
 
 
 def snapshot(note: dict[str, Any]) -> StripeCreditNoteSnapshot:
-    """A credit note of Stripe's as our message."""
+    """Return Stripe's credit note as our message."""
     created = datetime.fromtimestamp(note["created"], UTC)
     voided_at = instant(note.get("voided_at"))
     settle_to = CreditDestination.BALANCE

@@ -28,7 +28,7 @@ from reconciliation.subscriptions import NEVER_SERVED
 _PAGE = 100
 _LISTS_AT_ONCE = 4
 _SUBSCRIPTIONS = "subscriptions:"
-"""Begins the cursor once all customers were seen."""
+"""Prefix of the cursor after all customers were seen."""
 _RECENT_PAGES = 10
 
 
@@ -41,9 +41,9 @@ class StripeCustomerActivities:
 
     @activity.defn(name=Activities.ENSURE_CUSTOMER)
     async def ensure_customer(self, order: CustomerOrder) -> CustomerFound:
-        """The customer whose metadata names the attribution id, else a new one.
+        """Return the customer whose metadata names the attribution id, else a new one.
 
-        Search lags behind by up to an hour, the idempotency key lasts 24 h: between them none is made twice.
+        Search lags by up to an hour and the idempotency key lasts 24 h: together they prevent duplicates.
         """
         async with stripe_step():
             query = f"metadata['{stripe_metadata.ATTRIBUTION_ID}']:'{order.attribution_id}'"
@@ -64,13 +64,13 @@ class StripeCustomerActivities:
             return as_dict(created)
 
         async def find_made(_: bool) -> dict[str, Any] | None:
-            # The failed request may have made the customer, which search does not show yet. Listing does.
+            # The failed request may have created the customer; search does not show it yet, the list does.
             return await self._find_recent(attribution_id)
 
         return await post_once(post, find_made)
 
     async def _find_recent(self, attribution_id: str) -> dict[str, Any] | None:
-        """The customer among the newest ones; listing is strongly consistent."""
+        """Find the customer among the newest ones; the list is strongly consistent."""
         page = await self._customers.list_async({"limit": _PAGE})
         for _ in range(_RECENT_PAGES):
             for customer in map(as_dict, page.data):
@@ -83,7 +83,7 @@ class StripeCustomerActivities:
 
     @activity.defn(name=Activities.RETRIEVE_SUBSCRIPTION)
     async def retrieve_subscription(self, ref: SubscriptionRef) -> StripeSubscriptionSnapshot:
-        """The subscription as Stripe has it now."""
+        """Fetch the subscription."""
         async with stripe_step():
             found = await self._subscriptions.retrieve_async(
                 ref.stripe_subscription_id, {"expand": ["customer", "latest_invoice"]}
@@ -93,9 +93,9 @@ class StripeCustomerActivities:
 
     @activity.defn(name=Activities.LIST_STRIPE_ACCOUNTS)
     async def list_accounts(self, page: ListStripeAccounts) -> StripeAccountsPage:
-        """Up to 100 customers after the cursor; of those that name an attribution id, all subscriptions.
+        """List up to 100 customers after the cursor, with all subscriptions of those that name an attribution id.
 
-        When all customers were seen, the pages hold what the subscriptions of customers that name none say.
+        After all customers, the pages hold the subscriptions of customers that name none.
         """
         async with stripe_step():
             if page.cursor is not None and page.cursor.startswith(_SUBSCRIPTIONS):

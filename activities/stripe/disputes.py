@@ -1,4 +1,4 @@
-"""Stripe's disputes, and which invoices the disputed payments were for."""
+"""Stripe's disputes, and the invoices that the disputed payments paid."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class StripeDisputeActivities:
 
     @activity.defn(name=Activities.RETRIEVE_DISPUTE)
     async def retrieve(self, ref: DisputeRef) -> DisputeSnapshot:
-        """The dispute as Stripe has it now, with the invoices that were paid by what it disputes.
+        """Fetch the dispute, with the invoices that the disputed payment paid.
 
         Raises:
-            ApplicationError: non-retryable when Stripe refuses, or it is of the other mode than STRIPE_MODE.
+            ApplicationError: non-retryable if Stripe refuses, or the dispute is of the other mode than STRIPE_MODE.
         """
         async with stripe_step():
             dispute = as_dict(await self._client.disputes.retrieve_async(ref.stripe_dispute_id))
@@ -45,7 +45,7 @@ class StripeDisputeActivities:
             )
 
     async def _invoices(self, dispute: dict[str, Any]) -> list[str]:
-        """A dispute names a charge and, mostly, its payment intent, by which invoices' payments are listed."""
+        """List the disputed invoices by payment intent, which a dispute names itself or through its charge."""
         intent = _id(dispute.get("payment_intent"))
         if intent is None and (charge := _id(dispute.get("charge"))) is not None:
             intent = _id(as_dict(await self._client.charges.retrieve_async(charge)).get("payment_intent"))
@@ -59,6 +59,6 @@ class StripeDisputeActivities:
 
 
 def _id(named: object) -> str | None:
-    """The id of what may be expanded."""
+    """Return the id of an object that Stripe may have expanded."""
     found = named.get("id") if isinstance(named, dict) else named
     return found if isinstance(found, str) else None

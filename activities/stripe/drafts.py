@@ -29,7 +29,7 @@ from reconciliation.figures import lines_digest
 
 
 class StripeDraftActivities:
-    """What becomes of a draft between its creation and its finalization."""
+    """Fills, holds and voids drafts, and fetches invoices whose owner is unknown."""
 
     def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
         self._invoices = client.v1.invoices
@@ -38,12 +38,12 @@ class StripeDraftActivities:
 
     @activity.defn(name=Activities.FILL_STRIPE_DRAFT)
     async def fill(self, order: StripeInvoiceOrder) -> StripeInvoiceCreated:
-        """Make a draft that exists hold exactly our lines and metadata, beside what is not ours on it.
+        """Make an existing draft hold exactly our lines and metadata; lines that are not ours stay.
 
-        `too_late` when Stripe's own draft was finalized, or is gone, before any line of ours was on it.
+        Returns `too_late` if Stripe's own draft was finalized, or is gone, before it had any line of ours.
 
         Raises:
-            ApplicationError: non-retryable when it was finalized with other lines of ours.
+            ApplicationError: non-retryable if it was finalized with other lines of ours.
         """
         ref = _ref(order)
         async with stripe_step() as made:
@@ -71,7 +71,7 @@ class StripeDraftActivities:
         await self._remove(found.stripe_invoice_id, stale)
 
     async def _remove(self, stripe_invoice_id: str, line_ids: list[str]) -> None:
-        """No keys: the step has just looked, and a line that is gone is not named again."""
+        """Remove these lines. No keys: the step has just fetched the draft, and does not name a removed line again."""
         for start in range(0, len(line_ids), LINES_A_REQUEST):
             chunk = sorted(line_ids)[start : start + LINES_A_REQUEST]
             lines: Any = [{"id": line_id, "behavior": "delete"} for line_id in chunk]
@@ -88,10 +88,10 @@ class StripeDraftActivities:
         await post_once(post, find_made)
 
     async def _add(self, order: StripeInvoiceOrder, found: StripeInvoiceSnapshot, after: tuple[str, ...]) -> None:
-        """Add what the draft lacks."""
+        """Add the lines that the draft lacks."""
         present = {(line.line_id, line.amount) for line in found.lines}
         missing = [line for line in order.lines if (line.line_id, line.amount) not in present]
-        # What is there is part of the key: a line that a person removed is added a second time.
+        # The present lines are part of the key, so that a line that a person removed can be added again.
         there = sorted(line.stripe_line_id for line in found.lines)
         for start in range(0, len(missing), LINES_A_REQUEST):
             chunk = missing[start : start + LINES_A_REQUEST]
@@ -104,18 +104,18 @@ class StripeDraftActivities:
 
     @activity.defn(name=Activities.HOLD_STRIPE_DRAFT)
     async def hold(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
-        """Keep Stripe from finalizing the draft by itself; one that is no draft any more is left as it is."""
+        """Keep Stripe from finalizing the draft by itself; an invoice that is no longer a draft stays unchanged."""
         async with stripe_step():
             found = await self._gateway.fetch(ref)
             if found.status == "draft":
-                # No key: it is the same however often it is done, and may have to be done again after a release.
+                # No key: the update can be repeated, and must be after `announce` has allowed Stripe to finalize.
                 await self._invoices.update_async(ref.stripe_invoice_id, {"auto_advance": False})
                 found = await self._gateway.fetch(ref)
             return found
 
     @activity.defn(name=Activities.LOOK_UP_STRIPE_INVOICE)
     async def identify(self, ref: IdentifyStripeInvoice) -> StripeInvoiceSnapshot:
-        """Any invoice, ours or not; status `deleted` when Stripe does not have it."""
+        """Fetch any invoice, ours or not; its status is `deleted` if Stripe does not have it."""
         async with stripe_step():
             try:
                 found = as_dict(await self._invoices.retrieve_async(ref.stripe_invoice_id))
@@ -128,20 +128,20 @@ class StripeDraftActivities:
 
     @activity.defn(name=Activities.VOID_STRIPE_INVOICE)
     async def void(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
-        """Delete the draft or void the invoice; of a subscription's draft take only our lines away.
+        """Delete the draft or void the invoice; from a subscription's draft, remove only our lines.
 
         Raises:
-            ApplicationError: non-retryable when it was paid meanwhile.
+            ApplicationError: non-retryable if it was paid meanwhile.
         """
         async with stripe_step():
             found = await self._gateway.fetch(ref)
             if found.status == "paid":
                 raise StripeRefusedError(
-                    f"{ref.stripe_invoice_id} was paid meanwhile: `perdure invoices credit` gives money back"
+                    f"{ref.stripe_invoice_id} was paid meanwhile: credit it by `perdure invoices credit`"
                 )
             if ref.charge_on is ChargeOn.SUBSCRIPTION:
                 return await self._take_away(ref, found)
-            # No keys: the step has just looked, and what is gone already is no matter.
+            # No keys: the step has just fetched the invoice, and an invoice that is already gone needs nothing.
             if found.status == "draft":
                 await self._invoices.delete_async(ref.stripe_invoice_id)
             elif found.status in ("open", "uncollectible"):
@@ -153,7 +153,7 @@ class StripeDraftActivities:
             ours = [line.stripe_line_id for line in found.lines if line.line_id.startswith(f"{ref.invoice_key}#")]
             await self._remove(ref.stripe_invoice_id, ours)
             metadata: Any = dict.fromkeys(stripe_metadata.OF_AN_INVOICE, "")
-            # The draft goes on as Stripe meant it, with the base fee alone.
+            # The draft continues as Stripe intended, with only the base fee.
             await self._invoices.update_async(ref.stripe_invoice_id, {"metadata": metadata, "auto_advance": True})
         elif found.status not in ("deleted", "void"):
             raise StripeRefusedError(f"{ref.stripe_invoice_id} was finalized meanwhile: credit our lines instead")

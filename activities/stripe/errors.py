@@ -1,4 +1,4 @@
-"""The one place that maps the Stripe SDK's errors to Temporal's (facts: Stripe's error reference)."""
+"""The one place that maps the Stripe SDK's errors to Temporal's, after Stripe's error reference."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _SERVER_FAULT = 500
 
 @asynccontextmanager
 async def stripe_step() -> AsyncIterator[list[StripeInvoiceCreated]]:
-    """Around Stripe calls: heartbeats while they run, and errors become Temporal's.
+    """Wrap Stripe calls: send heartbeats while they run, and map errors to Temporal's.
 
-    A refusal that would be repeated is non-retryable. Rate limits, conflicts in flight, Stripe's own faults
-    and broken connections are retried. So are refused credentials: they are the deployment's fault, not the
-    invoice's, and a new key heals all at once. What the step puts in the list is in Stripe though the step fails:
-    the error carries it as details.
+    A refusal that Stripe would repeat is non-retryable. Rate limits, conflicts in flight, Stripe's own faults and
+    broken connections are retried. So are refused credentials: they are the deployment's fault, not the invoice's, and
+    one new key fixes them all. What the step puts in the list exists in Stripe although the step fails: the error
+    carries it as details.
 
     Raises:
-        ApplicationError: with Stripe's message and code, for one clear line in the UI.
+        ApplicationError: with Stripe's message and code, for one clear line in the Temporal UI.
     """
     made: list[StripeInvoiceCreated] = []
     try:
@@ -47,9 +47,9 @@ async def stripe_step() -> AsyncIterator[list[StripeInvoiceCreated]]:
 
 
 def stored_failure(error: stripe.StripeError) -> str | None:
-    """The id of the request that failed in Stripe (500) and whose failure is kept under its idempotency key.
+    """Return the id of the request whose failure in Stripe (500) is kept under its idempotency key, or None.
 
-    As long as the key is kept, each retry gets that answer again. The request has ended, so that looking shows
+    As long as Stripe keeps the key, each retry gets that answer again. The request has ended, so a fetch shows
     whether it did anything; if it did not, another key, made from this id, is safe.
     https://docs.stripe.com/api/idempotent_requests
     """
@@ -59,13 +59,14 @@ def stored_failure(error: stripe.StripeError) -> str | None:
 
 
 def foreign_key(stripe_invoice_id: str, stripe_customer_id: str | None) -> ApplicationError:
-    """Stripe knows neither our invoice nor its customer: that is no proof that the invoice is gone.
+    """Return the retryable error for a key that sees neither our invoice nor its customer.
 
-    To take it as deleted would release its usage, and bill it again in another account. It is retried.
+    That is no proof that the invoice is gone: to treat it as deleted would release its usage and bill it again in
+    another Stripe account.
     """
     return ApplicationError(
         f"Stripe: this STRIPE_API_KEY sees neither {stripe_invoice_id} nor its customer "
-        f"{stripe_customer_id or '(unknown)'}: is it of another account or mode?",
+        f"{stripe_customer_id or '(unknown)'}: use a key of the same Stripe account and mode",
         type="StripeCredentials",
         next_retry_delay=_CREDENTIALS_PAUSE,
     )
@@ -73,7 +74,7 @@ def foreign_key(stripe_invoice_id: str, stripe_customer_id: str | None) -> Appli
 
 def _mapped(error: stripe.StripeError, made: list[StripeInvoiceCreated]) -> ApplicationError:
     text = f"Stripe: {error.user_message or error}"
-    # Of some errors the SDK keeps the code in the body alone.
+    # For some errors the SDK has the code only in the body.
     if code := error.code or (error.error.code if error.error else None):
         text += f" ({code})"
     if isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
@@ -83,7 +84,7 @@ def _mapped(error: stripe.StripeError, made: list[StripeInvoiceCreated]) -> Appl
             next_retry_delay=_CREDENTIALS_PAUSE,
         )
     if error.http_status == _TOO_MANY or isinstance(error, stripe.RateLimitError):
-        # More callers than slots: spread them, the later the attempt the wider.
+        # More callers than slots: spread them, wider with each attempt.
         attempt = min(activity.info().attempt, 15)
         return ApplicationError(text, type="StripeRateLimit", next_retry_delay=_RATE_LIMIT_PAUSE * attempt)
     refused = isinstance(error, stripe.InvalidRequestError | stripe.IdempotencyError | stripe.CardError)

@@ -19,12 +19,12 @@ from reconciliation.event_routing import CAUGHT_UP_EVENTS, MalformedEventError, 
 _PAGE = 100
 _MOST_TYPES = 20
 _KEPT_SECONDS = 31 * 86_400
-"""A little longer than the 30 days for which Stripe keeps events."""
+"""Slightly longer than the 30 days for which Stripe keeps events."""
 _GONE = (400, 404)
 
 
 class StripeEventActivities:
-    """Lists events. `settle_seconds`: younger ones are left to the webhook and to the next run."""
+    """Lists events. Events younger than `quiet_seconds` are left to the webhook and the next run."""
 
     def __init__(self, client: StripeClient, quiet_seconds: float) -> None:
         self._events = client.v1.events
@@ -32,10 +32,10 @@ class StripeEventActivities:
 
     @activity.defn(name=Activities.LIST_STRIPE_EVENTS)
     async def list_events(self, order: ListStripeEvents) -> StripeEventsPage:
-        """At most 100 events after the cursor, oldest first, as the workflows that they wake.
+        """List at most 100 events after the cursor, oldest first; return the workflows that they wake.
 
         Raises:
-            ApplicationError: non-retryable when Stripe refuses the request.
+            ApplicationError: non-retryable if Stripe refuses the request.
         """
         async with stripe_step():
             cursor, lost = order.cursor, None
@@ -52,10 +52,10 @@ class StripeEventActivities:
             return _page(found, more, cursor, cursor.adopted_until if cursor else newest, lost)
 
     async def _oldest(self) -> tuple[list[dict[str, Any]], bool, datetime | None]:
-        """The oldest page, whether events follow it, and when the newest of all was made.
+        """Return the oldest page, whether events follow it, and the creation time of the newest event.
 
-        Stripe lists from the newest on, so the oldest is searched by time: halving the time between the two takes
-        at most 22 requests, whatever the number of events.
+        Stripe lists from newest to oldest, so the oldest page is searched by time: halving the interval needs at most
+        22 requests, whatever the number of events.
         """
         found, older = await self._list()
         newest = found[-1]["created"] if found else None
@@ -74,7 +74,7 @@ class StripeEventActivities:
         return found, True, instant(newest)
 
     async def _list(self, latest: int | None = None, **place: str) -> tuple[list[dict[str, Any]], bool]:
-        """A page, oldest first, and whether there are more in the direction that was asked for."""
+        """Return a page, oldest first, and whether more events follow in the requested direction."""
         bounds = [] if latest is None else [latest]
         if self._quiet_seconds:
             bounds.append(int(time.time() - self._quiet_seconds))
@@ -85,7 +85,7 @@ class StripeEventActivities:
 
 
 def types_wanted(types: list[str]) -> dict[str, list[str]]:
-    """Stripe takes at most 20 types; of more, all events are read, and what wakes nobody is passed over."""
+    """Return the filter by type. Stripe accepts at most 20 types; with more, all events are read and others skipped."""
     return {"types": types} if len(types) <= _MOST_TYPES else {}
 
 
@@ -99,8 +99,8 @@ def _lost(cursor: EventCursor) -> str:
     text = f"Stripe no longer has {cursor.event_id} of {cursor.event_created:%Y-%m-%d %H:%M UTC}: read from the oldest"
     if (datetime.now(UTC) - since).days >= _KEPT_SECONDS // 86_400 - 1:
         text += (
-            f". It is more than 30 days since all was read ({since:%Y-%m-%d %H:%M UTC}): events in between are gone; "
-            "run `perdure accounts sync`, and `perdure invoices retry` what still waits"
+            f". The last read was more than 30 days ago ({since:%Y-%m-%d %H:%M UTC}), so events in between are gone: "
+            "run `perdure accounts sync`, then `perdure invoices retry KEY` for each invoice that still waits"
         )
     return text
 
@@ -118,7 +118,7 @@ def _page(
         try:
             target = wake_up(event)
         except MalformedEventError as error:
-            activity.logger.error("an event of Stripe's cannot be read: %s", error)
+            activity.logger.error("a Stripe event cannot be read: %s", error)
             continue
         if isinstance(target, Unhandled):
             foreign += target is Unhandled.FOREIGN
@@ -148,9 +148,9 @@ def _page(
 
 
 def _of_adoption(target: PagedWakeUp) -> PagedWakeUp:
-    """Of before the first run: this deployment may be new, and a subscription's creation was only learned of.
+    """Turn a subscription's creation from before the first run into a change: this deployment may be new.
 
-    Otherwise an account that nobody knew would be charged from its subscription's start, up to 30 days back.
+    Otherwise an unknown account would be charged from its subscription's start, up to 30 days back.
     """
     if target.workflow != Workflows.SUBSCRIPTION:
         return target

@@ -1,4 +1,4 @@
-"""What the activities share of Stripe's API: requests that take effect once, and our invoices in it."""
+"""What the activities on Stripe share: requests that take effect once, and access to our invoices."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from contracts import stripe_metadata
 from contracts.messages.invoices import StripeInvoiceOrder, StripeInvoiceRef, StripeInvoiceSnapshot
 
 LINES_A_REQUEST = 100
-"""Stripe adds and removes no more lines of an invoice at once."""
+"""The most lines of an invoice that Stripe adds or removes in one request."""
 _KEYS_TRUSTED_FOR = timedelta(hours=20)
-# Stripe refuses a finalization that is not in the future; one that is this near is left to us.
+# Stripe refuses a finalization time that is not in the future; nearer than this, we finalize.
 _SOON = timedelta(minutes=1)
 _NOT_FOUND = 404
 
@@ -31,15 +31,15 @@ async def post_once(
     find_made: Callable[[bool], Awaitable[T | None]] | None = None,
     *in_doubt: type[stripe.StripeError],
 ) -> T:
-    """Post under an idempotency key; when Stripe keeps a failure of its own under it, look before posting again.
+    """Post under an idempotency key; if Stripe keeps a failure of its own under the key, check before posting again.
 
-    If the failed request did nothing, the next one has another key, made from the failed request's id.
+    If the failed request did nothing, the next request has another key, made from the failed request's id.
 
     Args:
         post: Makes the request; its argument is the end of the idempotency key.
-        look: Returns what the failed request made, or None. Its argument: whether None leads to another post, and not
-            to the error. Without `look`, the request may be repeated whatever it did.
-        in_doubt: Refusals after which the request may have taken effect all the same: looked at, never posted again.
+        find_made: Returns what the failed request created, or None. Its argument: whether None leads to another post
+            instead of the error. Without `find_made`, the request can be repeated whatever it did.
+        in_doubt: Refusals after which the request may nevertheless have taken effect: checked, never posted again.
 
     Raises:
         stripe.StripeError: The failure is not kept under the key; or it was in doubt, and nothing was found.
@@ -61,16 +61,16 @@ async def post_once(
 
 
 def key_may_be_gone(generation: int, not_before: datetime) -> bool:
-    """Whether the object may exist in Stripe though its idempotency key does not, so that a look comes first.
+    """Whether Stripe may have the object but no longer its idempotency key, so that it must be searched first.
 
-    Stripe keeps keys for at least 24 h. `not_before`: the object cannot be older, even one of which a Postgres
-    restored from a backup has never heard. A later generation has other keys than the first.
+    Stripe keeps keys for at least 24 h. `not_before`: the object cannot be older, even if Postgres was restored from a
+    backup and has no record of it. A later generation has other keys than the first.
     """
     return generation > 1 or datetime.now(UTC) - not_before > _KEYS_TRUSTED_FOR
 
 
 async def all_of(page: stripe.ListObject[Any]) -> list[dict[str, Any]]:
-    """The objects of this page and of all that follow."""
+    """Return the objects of this page and of all that follow."""
     return [as_dict(each) async for each in page.auto_paging_iter()]
 
 
@@ -80,7 +80,7 @@ def is_missing(error: stripe.InvalidRequestError) -> bool:
 
 
 class StripeInvoices:
-    """Stripe's invoices, for use within a `stripe_step`. With a mode, what is fetched must be of it."""
+    """Stripe's invoices, for use within a `stripe_step`. With a mode, fetched invoices must be of it."""
 
     def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
         self._invoices = client.v1.invoices
@@ -88,11 +88,11 @@ class StripeInvoices:
         self._mode = mode
 
     async def fetch(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
-        """The invoice with all its lines as Stripe has it now; status `deleted` when it is gone.
+        """Fetch the invoice with all its lines; its status is `deleted` if it is gone.
 
         Raises:
             ApplicationError: the key does not even see its customer.
-            WrongModeError: it is of the other mode.
+            WrongModeError: the invoice is of the other mode.
         """
         try:
             invoice = as_dict(await self._invoices.retrieve_async(ref.stripe_invoice_id))
@@ -106,32 +106,32 @@ class StripeInvoices:
         return snapshot(invoice, await self.lines_of(invoice))
 
     async def find(self, stripe_customer_id: str, invoice_key: str) -> list[dict[str, Any]]:
-        """The customer's invoices whose metadata name the key: paged through, as lists are strongly consistent."""
+        """Return the customer's invoices whose metadata names the key, from the list: it is strongly consistent."""
         page = await self._invoices.list_async({"customer": stripe_customer_id, "limit": 100})
         return [each for each in await all_of(page) if metadata_of(each).get(stripe_metadata.INVOICE) == invoice_key]
 
     async def lines_of(self, invoice: dict[str, Any]) -> list[dict[str, Any]]:
-        """All lines of a fetched invoice, which itself holds the first of them."""
+        """Return all lines of a fetched invoice, which itself holds only the first ones."""
         lines: list[dict[str, Any]] = invoice["lines"]["data"]
         return await self.list_lines(invoice["id"]) if invoice["lines"].get("has_more") else lines
 
     async def list_lines(self, stripe_invoice_id: str) -> list[dict[str, Any]]:
-        """All lines as Stripe has them now."""
+        """List all lines as Stripe has them now."""
         return await all_of(await self._invoices.line_items.list_async(stripe_invoice_id, {"limit": 100}))
 
     async def announce(self, order: StripeInvoiceOrder, stripe_invoice_id: str) -> None:
-        """Set metadata, and when Stripe finalizes it by itself: only once all its lines are on it."""
+        """Set metadata and the time at which Stripe finalizes the draft by itself; only once it has all its lines."""
         params: Any = {"metadata": order.metadata, "auto_advance": order.auto_advance}
         if order.auto_advance and order.finalizes_at is not None:
             if order.finalizes_at - datetime.now(UTC) > _SOON:
                 params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
             else:
                 params["auto_advance"] = False
-        # No key: it is the same however often it is done, and is done again after the draft was held.
+        # No key: the update can be repeated, and is repeated after Stripe was kept from finalizing the draft.
         await self._invoices.update_async(stripe_invoice_id, params)
 
     async def _sees_customer(self, stripe_customer_id: str | None) -> bool:
-        """Whether this key is one of the customer's account and mode: Stripe shows even a deleted customer."""
+        """Whether this key belongs to the customer's Stripe account and mode: Stripe shows even a deleted customer."""
         if stripe_customer_id is None:
             return False
         try:

@@ -1,4 +1,4 @@
-"""Between Stripe's invoices and our messages: mapping and comparing, without requests."""
+"""Maps Stripe's invoices to our messages and compares them, without requests."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from reconciliation.figures import lines_digest, stripe_figures
 
 
 def stripe_invoice_created(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> StripeInvoiceCreated:
-    """That this invoice exists in Stripe."""
+    """Return the message that this invoice exists in Stripe."""
     return StripeInvoiceCreated(
         invoice_key=order.invoice_key, stripe_invoice_id=invoice["id"], stripe_customer_id=invoice["customer"]
     )
 
 
 def other_report(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> str | None:
-    """The report of an invoice that was found and names another than the order, when that is to be taken over."""
+    """Return the report that a found invoice names, if it is not the order's and the order permits adopting it."""
     named: str | None = metadata_of(invoice).get(stripe_metadata.REPORT_ID)
     ours = order.metadata.get(stripe_metadata.REPORT_ID)
     return named if order.adopt and named not in (None, "", ours) else None
 
 
 def found_finalized(found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
-    """One that was to be finalized, and that somebody has to look at now: no event may come any more."""
+    """Mark an invoice that was already finalized: it must be refreshed, as no further event may arrive."""
     return found.model_copy(update={"found_finalized": True})
 
 
 def line_params(line: StripeLine) -> dict[str, Any]:
-    """A line as `add_lines` takes it."""
+    """Return a line as parameters of `add_lines`."""
     return {
         "amount": line.amount,
         "description": line.description,
@@ -49,10 +49,10 @@ def line_params(line: StripeLine) -> dict[str, Any]:
 
 
 def check_draft(ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
-    """Compare a draft with what it must hold. On a subscription's draft the lines of others are not ours to judge.
+    """Compare a draft with our figures. On a subscription's draft, lines that are not ours are ignored.
 
     Raises:
-        EditedInvoiceError: somebody edited it; its lines are given.
+        EditedInvoiceError: somebody edited the draft; the message shows its lines.
     """
     subtotal, lines = stripe_figures(ref.invoice_key, ref.charge_on, draft)
     foreign = [line.currency for line in draft.lines if line.currency != ref.currency]
@@ -61,8 +61,8 @@ def check_draft(ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
     if ref.lines_digest and (foreign or not same):
         shown = ", ".join(f"{line_id or '(not ours)'} = {amount}" for line_id, amount in lines)
         raise EditedInvoiceError(
-            f"the {draft.status} invoice {ref.stripe_invoice_id} was edited in Stripe: "
-            f"{format_amount(subtotal, draft.currency)}, ours is {format_amount(ref.amount, ref.currency)}; its lines "
+            f"the {draft.status} invoice {ref.stripe_invoice_id} was edited in Stripe: it has "
+            f"{format_amount(subtotal, draft.currency)}, ours {format_amount(ref.amount, ref.currency)}; its lines "
             f"(minor units): {shown[:400]}",
             subtotal,
             digest,
@@ -76,7 +76,7 @@ def _subscription_of(invoice: dict[str, Any]) -> str | None:
 
 
 def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvoiceSnapshot:
-    """Stripe's invoice with these lines as our message."""
+    """Return Stripe's invoice with these lines as our message."""
     times = invoice["status_transitions"]
     return StripeInvoiceSnapshot(
         stripe_invoice_id=invoice["id"],

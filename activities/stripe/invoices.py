@@ -1,4 +1,4 @@
-"""Stripe's invoices: created exactly once, finalized, fetched. See docs/adr for how."""
+"""Stripe's invoices: created exactly once, finalized, fetched. See docs/adr/0005."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from reconciliation.figures import lines_digest
 from reconciliation.stripe_lines import MOST_LINES
 
 _FINALIZED_FIRST = {"paid": 0, "open": 1, "uncollectible": 2, "draft": 3, "void": 4}
-# A draft that was compared longer ago than this is compared again before the customer is charged.
+# An older comparison is repeated before the customer is charged.
 _VERIFIED_FOR = timedelta(minutes=5)
 
 
@@ -47,15 +47,15 @@ class StripeInvoiceActivities:
 
     @activity.defn(name=Activities.CREATE_STRIPE_INVOICE)
     async def create(self, order: StripeInvoiceOrder) -> StripeInvoiceCreated:
-        """Create the invoice with its lines, or find the one that an earlier attempt made.
+        """Create the invoice with its lines, or find the invoice that an earlier attempt created.
 
         Raises:
-            ApplicationError: non-retryable when Stripe refuses, or its subtotal or currency is not ours; its
-                detail is a `StripeInvoiceCreated` when the Stripe invoice exists all the same.
+            ApplicationError: non-retryable if Stripe refuses, or the subtotal or currency is not ours; its detail is
+                a `StripeInvoiceCreated` if the Stripe invoice exists nevertheless.
         """
         async with stripe_step() as made:
             if len(order.lines) > MOST_LINES:
-                raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {MOST_LINES} an invoice")
+                raise StripeRefusedError(f"{len(order.lines)} lines: Stripe allows {MOST_LINES} per invoice")
             found = None
             if order.replaces is not None:
                 await self._discard(order)
@@ -97,16 +97,16 @@ class StripeInvoiceActivities:
         )
         found = await self._gateway.fetch(ref)
         if found.status == "paid":
-            raise StripeRefusedError(f"{order.replaces} is paid, it cannot be made anew: void or credit it in Stripe")
+            raise StripeRefusedError(f"{order.replaces} is paid and cannot be rebuilt: credit it in Stripe")
         if found.status not in ("deleted", "void"):
             await self._remove(order.invoice_key, {"id": order.replaces, "status": found.status})
 
     @activity.defn(name=Activities.FINALIZE_STRIPE_INVOICE)
     async def finalize(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
-        """Finalize the draft, which charges the customer; one that is no draft any more is left as it is.
+        """Finalize the draft, which charges the customer; an invoice that is no longer a draft stays unchanged.
 
         Raises:
-            ApplicationError: non-retryable when somebody edited the draft: it holds other than our lines.
+            ApplicationError: non-retryable if somebody edited the draft: its lines are not ours.
         """
         async with stripe_step():
             if not _just_verified(ref):
@@ -114,17 +114,17 @@ class StripeInvoiceActivities:
                 if fetched.status != "draft":
                     return found_finalized(fetched)
                 if ref.report_id and fetched.metadata.get(stripe_metadata.REPORT_ID, ref.report_id) != ref.report_id:
-                    return found_finalized(fetched)  # Postgres may have lost what it is: settling takes it over
+                    return found_finalized(fetched)  # Postgres may have lost it: reconciliation adopts it
                 check_draft(ref, fetched)
             return await self._finalize(ref)
 
     @activity.defn(name=Activities.RETRIEVE_STRIPE_INVOICE)
     async def retrieve(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
-        """The invoice with all its lines as Stripe has it now; status `deleted` when it is gone.
+        """Fetch the invoice with all its lines; its status is `deleted` if it is gone.
 
         Raises:
-            ApplicationError: retryable, of type StripeCredentials, when the key sees not even its customer;
-                non-retryable when it is of the other mode than STRIPE_MODE.
+            ApplicationError: retryable, of type StripeCredentials, if the key does not even see its customer;
+                non-retryable if the invoice is of the other mode than STRIPE_MODE.
         """
         async with stripe_step():
             return await self._gateway.fetch(ref)
@@ -146,7 +146,7 @@ class StripeInvoiceActivities:
         return await post_once(post, find_made, stripe.InvalidRequestError)
 
     async def _create(self, order: StripeInvoiceOrder, made: list[StripeInvoiceCreated]) -> tuple[dict[str, Any], bool]:
-        """The invoice, and whether this request has made it: then it has no lines yet but ours."""
+        """Create the invoice. Returns it, and whether this request created it: then it has no lines yet."""
         params: dict[str, Any] = {
             "customer": order.stripe_customer_id,
             "auto_advance": False,
@@ -169,16 +169,16 @@ class StripeInvoiceActivities:
             found = await self._find(order, made)
             return None if found is None else (found, False)
 
-        # The key's first use had other parameters, or failed in Stripe: either may have made an invoice.
+        # The key's first use had other parameters, or failed in Stripe: either may have created an invoice.
         return await post_once(post, find_made, stripe.IdempotencyError)
 
     async def _find(self, order: StripeInvoiceOrder, made: list[StripeInvoiceCreated]) -> dict[str, Any] | None:
-        """Look, do not post.
+        """Find the invoice that an earlier attempt created.
 
-        Of several, the finalized one is kept, then the oldest; other drafts are deleted, open ones voided.
+        Of several, a finalized invoice is kept, else the oldest; other drafts are deleted, open invoices voided.
 
         Raises:
-            MismatchError: more than one was paid. The customer paid twice: a person must decide what is paid back.
+            MismatchError: more than one was paid. The customer paid twice: a person must decide what to refund.
         """
         assert order.stripe_customer_id is not None
         found_all = await self._gateway.find(order.stripe_customer_id, order.invoice_key)
@@ -188,8 +188,8 @@ class StripeInvoiceActivities:
         if len(paid) > 1:
             made.append(stripe_invoice_created(order, matches[0]))
             raise MismatchError(
-                f"{order.invoice_key} is paid more than once in Stripe, by {', '.join(paid)}: pay back all but one, "
-                f"and remove the metadata {stripe_metadata.INVOICE} of those"
+                f"{order.invoice_key} is paid more than once in Stripe, by {', '.join(paid)}: refund all but one, "
+                f"and remove the metadata {stripe_metadata.INVOICE} from those"
             )
         for superfluous in matches[1:]:
             await self._remove(order.invoice_key, superfluous)
@@ -204,7 +204,7 @@ class StripeInvoiceActivities:
             await self._invoices.void_invoice_async(invoice["id"], options=options)
 
     async def _correct_metadata(self, order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
-        """A draft that was found may name an older report: of before Postgres was restored, say."""
+        """Correct the metadata of a found draft: it may name an older report, for example from before a restore."""
         present = metadata_of(invoice)
         if all(present.get(key) == value for key, value in order.metadata.items()):
             return
@@ -217,7 +217,7 @@ class StripeInvoiceActivities:
         await post_once(post)
 
     async def _complete(self, order: StripeInvoiceOrder, invoice: dict[str, Any], present: set[str]) -> dict[str, Any]:
-        """The invoice with the lines that it lacks."""
+        """Add the missing lines; return the invoice."""
 
         async def post(after: tuple[str, ...]) -> dict[str, Any]:
             return await self._add_lines(order, invoice, present, after)
@@ -236,7 +236,7 @@ class StripeInvoiceActivities:
             return as_dict(await self._invoices.retrieve_async(invoice["id"]))
         for start in range(0, len(missing), LINES_A_REQUEST):
             chunk = missing[start : start + LINES_A_REQUEST]
-            # The chunk is part of the key: adding what a partly filled draft lacks is another request.
+            # The chunk is part of the key: completing a partly filled draft is another request.
             which = "lines " + " ".join(line.line_id.rpartition("#")[2] for line in (chunk[0], chunk[-1]))
             options = keyed(order.invoice_key, str(order.generation), invoice["id"], which, *after)
             lines: Any = [line_params(line) for line in chunk]
@@ -249,7 +249,7 @@ class StripeInvoiceActivities:
 
 
 def _just_verified(ref: StripeInvoiceRef) -> bool:
-    """Whether the draft was compared so lately, with nothing gone wrong since, that asking again is a waste."""
+    """Whether the draft was compared recently and nothing has failed since, so that another fetch is a waste."""
     if ref.verified_at is None or activity.info().attempt > 1:
         return False
     return abs(datetime.now(UTC) - ref.verified_at) < _VERIFIED_FOR

@@ -1,4 +1,4 @@
-"""Live or test: a deployment is for one of Stripe's modes, and takes nothing over from the other."""
+"""Live or test: a deployment serves one of Stripe's modes and adopts nothing from the other."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PREFIXES: dict[str, Mode] = {"sk_live_": "live", "rk_live_": "live", "sk_test_"
 
 
 def mode_of_key(api_key: str) -> Mode | None:
-    """The mode that an API key is for, as its prefix tells; none when it has another form.
+    """Return the mode of an API key, by its prefix, or None if it has another form.
 
     https://docs.stripe.com/keys
     """
@@ -23,17 +23,15 @@ def mode_of_key(api_key: str) -> Mode | None:
 
 
 def check_mode(mode: Mode | None, found: dict[str, Any]) -> None:
-    """Refuse a fetched object of the other mode; `mode` none: it is not checked.
+    """Refuse a fetched object of the other mode; if `mode` is None, nothing is checked.
 
     Raises:
-        WrongModeError: it is of the other mode. It is counted.
+        WrongModeError: the object is of the other mode; the metric counts it.
     """
     if mode is None or found.get("livemode") is (mode == "live"):
         return
     if activity.in_activity():
         activity.metric_meter().create_counter(
-            WRONG_MODE_METRIC, "Fetched objects of the other mode than STRIPE_MODE, which were not taken over"
+            WRONG_MODE_METRIC, "Fetched objects of the other mode than STRIPE_MODE, which were refused"
         ).add(1)
-    raise WrongModeError(
-        f"{found.get('id')} has livemode {found.get('livemode')}, while STRIPE_MODE is {mode}: it is not taken over"
-    )
+    raise WrongModeError(f"{found.get('id')} has livemode {found.get('livemode')}, but STRIPE_MODE is {mode}: refused")

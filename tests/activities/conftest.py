@@ -33,7 +33,7 @@ async def stripe_client(stripe_emulator: EmulatorServer) -> AsyncIterator[Stripe
 
 @pytest.fixture
 async def admin(stripe_emulator: EmulatorServer) -> AsyncIterator[Admin]:
-    """`await admin("faults", {...})`: the emulator's admin routes; no fault is left behind."""
+    """`await admin("faults", {...})`: the emulator's admin routes. Faults are removed after the test."""
     async with aiohttp.ClientSession() as session:
 
         async def call(path: str, order: object = None, method: str = "POST") -> Any:

@@ -1,4 +1,4 @@
-"""Subscriptions that Stripe has not started to serve, and errors that must not be mistaken for another kind."""
+"""Subscriptions that Stripe has not started to serve, and errors whose kind must not be confused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Applied:
     async def __call__(self, found: StripeSubscriptionSnapshot, created: bool = True) -> SubscriptionApplied:
         apply = ApplySubscription(subscription=found, seen_at_creation=created)
         applied: SubscriptionApplied = await self.env.run(self.activities.apply_subscription, apply)
-        assert await self.env.run(self.activities.apply_subscription, apply) == applied, "again is nothing new"
+        assert await self.env.run(self.activities.apply_subscription, apply) == applied, "not idempotent"
         return applied
 
     async def windows(self) -> list[tuple[datetime, datetime | None]]:
@@ -52,8 +52,8 @@ def apply(db: Database) -> Applied:
 
 
 async def test_one_that_is_paid_for_later_is_charged_from_its_start(apply: Applied) -> None:
-    """Stripe makes it `incomplete`; that it became active is no news of its creation any more."""
-    assert "Not started" in (await apply(subscription("incomplete"))).note
+    """Stripe creates it `incomplete`; the later event that it became active no longer proves its creation."""
+    assert "has not started" in (await apply(subscription("incomplete"))).note
     assert await apply.windows() == []
     await apply(subscription("active"), created=False)
     account = await get_account(apply.db, "team:a")

@@ -1,4 +1,4 @@
-"""A customer is found, or made once: whatever search lags, Stripe loses or Stripe fails at."""
+"""A customer is found, or created once, however far search lags and whatever Stripe loses or fails at."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of Stripe's errors wait for a person, and which are retried for as long as it takes."""
+"""Which of Stripe's errors wait for a person, and which are retried until they pass."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_what_passes_is_retried(
         await env.run(ours.ensure_customer, CustomerOrder(attribution_id=f"team:{'-'.join(map(str, fault.values()))}"))
     if isinstance(error.value, ApplicationError):
         assert (error.value.type, error.value.non_retryable) == (kind, False)
-    else:  # Temporal retries whatever is not said to be final
+    else:  # Temporal retries every error that is not marked non-retryable
         assert kind == type(error.value).__name__
 
 

@@ -1,4 +1,4 @@
-"""Steps give signs of life, so that a killed worker's step is soon another one's."""
+"""Steps send heartbeats, so that another worker soon gets the step of a killed one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.storage.usage import card
 
 @pytest.fixture
 def beats(env: ActivityEnvironment, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Those of the step that runs in `env`, several while it is slow."""
+    """Heartbeats of the step that runs in `env`; a slow step sends several."""
     assert retries.HEARTBEATS_SENT.total_seconds() + heartbeats._EVERY_SECONDS < retries.HEARTBEAT.total_seconds() / 2
     monkeypatch.setattr(heartbeats, "_EVERY_SECONDS", 0.05)
     heard: list[Any] = []

@@ -1,4 +1,4 @@
-"""Idempotency keys: from what is asked for alone, and never longer than Stripe takes."""
+"""Idempotency keys: made only from the request's business identity, and never longer than Stripe accepts."""
 
 from __future__ import annotations
 

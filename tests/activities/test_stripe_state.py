@@ -1,4 +1,4 @@
-"""Settling on a real database and report store: what is billed, refused, restored and recovered from."""
+"""Reconciliation on a real database and report store: what is billed, refused, restored and recovered."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ S = InvoiceState
 
 
 class Books:
-    """One invoice with two lines, published and drafted, and what Stripe has of it."""
+    """One invoice with two lines, published and drafted, and Stripe's side of it."""
 
     def __init__(self, db: Database, reports: ReportStore, folder: Path) -> None:
         self.db, self.reports, self.env = db, reports, ActivityEnvironment()
@@ -111,7 +111,7 @@ async def test_books_that_agree_are_billed_once_however_often_they_are_settled(b
     record = await books.record()
     assert (record.finalized_at, record.amount) == (may(33), 2880 + 5760)
     assert await books.reconcile(status="paid", paid_at=may(34)) is S.PAID
-    assert await books.reconcile(status="open") is S.PAID, "older news"
+    assert await books.reconcile(status="open") is S.PAID, "an older event"
 
 
 async def test_an_invoice_that_was_edited_in_stripe_is_refused_with_what_is_there(books: Books) -> None:
@@ -168,7 +168,7 @@ async def test_failed_payments_are_counted_and_no_state_is_moved(books: Books) -
         assert record.payment_failed_at is not None
 
 
-# What was changed in Postgres after the report was published: the report says what was.
+# Changes in Postgres after the report was published: the report still holds the old values.
 POSTGRES = {
     "cutoff of the report": "UPDATE invoice SET cutoff = cutoff - interval '1 second'",
     "credits of the report": "UPDATE invoice SET credits = credits + 1",
@@ -197,7 +197,7 @@ async def test_the_claims_are_not_the_reports(books: Books, how: str) -> None:
 
 
 async def test_all_agree_but_with_another_invoices_report(books: Books) -> None:
-    """Its digest is right, its figures are right: it says whose it is."""
+    """Its digest and figures are right, but it names the other invoice."""
     other = await _published_for(books, "2022-05/team:a/period/2")
     await execute(books.db, "UPDATE invoice SET report_id = :report", report=other)
     await books.refuses("invoice_key of the report", metadata={**books.snapshot.metadata, "report_id": other})
@@ -205,7 +205,7 @@ async def test_all_agree_but_with_another_invoices_report(books: Books) -> None:
 
 @pytest.mark.parametrize(("field", "value"), [("amount", 8641), ("currency", "jpy")])
 async def test_an_amount_or_currency_that_only_the_report_lacks(books: Books, field: str, value: object) -> None:
-    """Ours and Stripe's were changed alike: the report still says what was rated."""
+    """Our figure and Stripe's were changed alike: the report still holds the rated one."""
     column = {"amount": "amount", "currency": "currency"}[field]
     await execute(books.db, f"UPDATE invoice SET {column} = :value", value=value)
     changes: dict[str, Any] = (

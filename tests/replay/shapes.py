@@ -1,4 +1,4 @@
-"""Which shapes are recorded, and which workflow types each of them holds.
+"""The recorded shapes of histories, and the workflow types that each holds.
 
 A new shape: mark an end-to-end test with `@pytest.mark.history("<shape>")`, add its row here, and
 `make record-histories`. A new workflow type needs a shape that holds it.
@@ -13,7 +13,7 @@ SHAPES: dict[str, set[str]] = {
     "happy": _RUN,
     "polled": _RUN,
     "driven-elsewhere": _RUN,
-    "impatient": _RUN,  # a batch leaves an invoice to itself
+    "impatient": _RUN,  # a batch stops waiting for an invoice
     "held": _RUN,
     "braked": _RUN,
     "approved": _RUN,
@@ -40,7 +40,7 @@ SHAPES: dict[str, set[str]] = {
     "credited-by-hand": {Workflows.CREDIT_NOTES_SYNC},
     "credit-blocked": {Workflows.CREDIT_NOTE},
     "credit-withdrawn": {Workflows.CREDIT_NOTE},
-    # silence and losses
+    # missed events and losses
     "caught-up": {Workflows.EVENTS_CATCH_UP, Workflows.INVOICE, Workflows.SUBSCRIPTION},
     "disputed": {Workflows.DISPUTE},
     "disputed-foreign": {Workflows.DISPUTE},
@@ -50,7 +50,7 @@ SHAPES: dict[str, set[str]] = {
     "claimed-anew": _RUN,
     "audited": {Workflows.AUDIT},
 }
-"""By shape, the workflow types that it holds at least."""
+"""For each shape, the workflow types that its histories must hold."""
 
 BRANCHES: dict[str, tuple[str, ...]] = {
     "continued": ("EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW",),
@@ -71,4 +71,4 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "disputed": ("record_dispute",),
     "held": ("approve_period",),
 }
-"""By shape, what its histories must hold: that the way was really gone."""
+"""For each shape, texts that prove that its histories went the intended way."""

@@ -1,4 +1,4 @@
-"""Recorded histories of every workflow, in every shape, replay under the current code.
+"""Recorded histories of every workflow, in every shape, replay with the current code.
 
 A change that fails here breaks workflows that run in production: keep the old path with `workflow.patched`.
 `make record-histories` records shapes that are new; see CONTRIBUTING.md.
@@ -28,12 +28,12 @@ from workflows.registry import WORKFLOWS
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 KINDS: dict[str, type[Any]] = {getattr(each, "__temporal_workflow_definition").name: each for each in WORKFLOWS}
-_LARGEST = 200_000  # bytes: they are read with every run of the tests
+_LARGEST = 200_000  # bytes: every run of the tests reads them all
 _CHANGE = "a-change-of-the-test"
 
 
 def replayer(kind: type) -> Replayer:
-    """Of one workflow: the sandbox is prepared for each that it is given."""
+    """Return a replayer of one workflow: the sandbox is prepared for every workflow that a replayer gets."""
     return Replayer(workflows=[kind], data_converter=pydantic_data_converter, workflow_runner=SANDBOX)
 
 
@@ -49,7 +49,7 @@ def type_of(path: Path) -> str:
 
 
 def readable(path: Path) -> str:
-    """A history with its payloads: a local activity's name stands in a marker's."""
+    """Return a history as text with decoded payloads: a local activity's name is in a marker's payload."""
     text = json.dumps(json.loads(path.read_text()))
     payloads = re.findall(r'"data": "([A-Za-z0-9+/=]+)"', text)
     return text + "".join(base64.b64decode(payload).decode(errors="replace") for payload in payloads)
@@ -88,7 +88,7 @@ async def test_history_replays(path: Path) -> None:
 
 
 def changed(kind: type[Any], *, patched: bool) -> type:
-    """The workflow with one more activity at its beginning, with or without a patch."""
+    """Return the workflow with one more activity at its start, with or without a patch."""
     original = kind.run
 
     async def run(self: Any, arg: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A period's run among others: slots, second runs, strangers' signals, a period that has not ended."""
+"""A period's run among others: slots, second runs, foreign signals, a period that has not ended."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_a_second_run_bills_what_came_while_the_first_waits_for_an_operato
     late = await one_day(system, "team:again-late")
 
     async def billed() -> bool:
-        # As an operator would: `perdure period run`, until the run that is there has taken it up.
+        # As an operator would: `perdure period run`, until the existing run has billed it.
         await system.start_period(MAY)
         return await state_of(system, late) is InvoiceState.BILLED
 
@@ -116,7 +116,7 @@ async def test_a_period_that_is_started_too_early_waits_for_its_end(system: Syst
 
     async def waits() -> bool:
         pending = (await handle.describe()).raw_description.pending_activities
-        return any("waiting for that" in activity.last_failure.message for activity in pending)
+        return any("has not ended" in activity.last_failure.message for activity in pending)
 
     await until(waits)
     assert (await handle.describe()).status == WorkflowExecutionStatus.RUNNING

@@ -1,4 +1,4 @@
-"""What waits for hours, in seconds: Temporal skips the time in which nothing happens."""
+"""Waits of hours, tested in seconds: Temporal skips the time in which nothing happens."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _MOST_OF_AN_INVOICE = 1000
 
 
 class CreditNoteAuditActivities:
-    """Each may run again: what an earlier try has kept is replaced."""
+    """Stages and judges credit notes. Idempotent: a repeated step replaces what an earlier attempt stored."""
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
@@ -43,14 +43,14 @@ class CreditNoteAuditActivities:
 
     @activity.defn(name=Activities.STAGE_STRIPE_CREDIT_NOTES)
     async def stage(self, page: StageCreditNotes) -> PageAudited:
-        """Keep a page of Stripe's list."""
+        """Store a page of Stripe's list."""
         async with step():
             await store.stage_credit_notes(self._db, page.audit.audit_id, [_staged(each) for each in page.credit_notes])
             return PageAudited(through=None, figures={})
 
     @activity.defn(name=Activities.LIST_SUSPECT_CREDIT_NOTES)
     async def suspects(self, page: AuditPage) -> CreditNoteSuspects:
-        """The next Stripe invoices whose credit notes differ from ours."""
+        """Return the next Stripe invoices whose credit notes differ from ours."""
         async with step():
             ref = page.audit
             found = await store.differing_credit_notes(
@@ -85,7 +85,7 @@ class CreditNoteAuditActivities:
 
     @activity.defn(name=Activities.COUNT_CREDIT_NOTES)
     async def count(self, ref: AuditRef) -> PageAudited:
-        """How many there are on each side."""
+        """Count the credit notes on each side."""
         async with step():
             figures = await store.credit_note_figures(self._db, ref.audit_id, scope_of(ref))
             return PageAudited(through=None, figures=figures)

@@ -35,7 +35,7 @@ _SUSPECTS_A_PAGE = 20
 
 
 class InvoiceAuditActivities:
-    """Each may run again: what an earlier try has kept is replaced."""
+    """Stages and judges invoices. Idempotent: a repeated step replaces what an earlier attempt stored."""
 
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
@@ -43,7 +43,7 @@ class InvoiceAuditActivities:
 
     @activity.defn(name=Activities.STAGE_STRIPE_INVOICES)
     async def stage(self, page: StageInvoices) -> PageAudited:
-        """Compare a page of Stripe's list with Postgres, and keep it: what differs is suspect."""
+        """Compare a page of Stripe's list with Postgres, and store it: an invoice that differs is suspect."""
         async with step():
             known = await _known(self._db, page.invoices)
             scope = scope_of(page.audit)
@@ -62,7 +62,7 @@ class InvoiceAuditActivities:
 
     @activity.defn(name=Activities.MARK_SUSPECT_INVOICES)
     async def mark(self, ref: AuditRef) -> PageAudited:
-        """After the last page: what Postgres has and the list lacked is suspect too."""
+        """After the last page, mark as suspect the invoices that Postgres has and the list lacks."""
         async with step():
             await store.mark_suspects(self._db, ref.audit_id, scope_of(ref))
             expected = await store.expected_in_stripe(self._db, scope_of(ref))
@@ -70,7 +70,7 @@ class InvoiceAuditActivities:
 
     @activity.defn(name=Activities.LIST_SUSPECT_INVOICES)
     async def suspects(self, page: AuditPage) -> Suspects:
-        """The next suspects, by Stripe id."""
+        """Return the next suspects, in the order of their Stripe ids."""
         async with step():
             found = await store.suspects(self._db, page.audit.audit_id, page.after, _SUSPECTS_A_PAGE)
             return Suspects(
@@ -87,7 +87,7 @@ class InvoiceAuditActivities:
 
     @activity.defn(name=Activities.JUDGE_STRIPE_INVOICES)
     async def judge(self, judged: JudgeInvoices) -> Judged:
-        """Compare suspects as both sides have them now; what is in motion stays suspect, unless `at_last`."""
+        """Compare suspects as both sides have them now; a suspect in motion stays suspect, unless `at_last`."""
         async with step():
             known = await _known(self._db, judged.invoices)
             now = datetime.now(UTC)

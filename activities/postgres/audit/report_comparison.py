@@ -1,4 +1,4 @@
-"""Compares usage reports with their invoices, lines and claims: they stream by, whatever their size."""
+"""Compares usage reports with their invoices, lines and claims, streaming reports of any size."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from storage.reports.claims import claims_of
 from storage.reports.store import ReportStore
 
 _AT_ONCE = 4
-"""Each holds a connection while it streams."""
+"""Each check holds a connection while it streams."""
 
 
 @dataclass(frozen=True)
 class ReportsChecked:
-    """What came of a page: `claims`, how many were compared."""
+    """The result of checking one page. `claims`: how many were compared."""
 
     findings: list[Finding]
     claims: int
 
 
 async def check_reports(db: Database, reports: ReportStore, records: Sequence[InvoiceRecord]) -> ReportsChecked:
-    """Check the reports of these invoices, several at once.
+    """Check the reports of these invoices, several at the same time.
 
     Raises:
-        ReportStoreError: the store cannot be reached or refuses; that is no finding.
+        ReportStoreError: the store cannot be reached, or refuses; that is no finding.
     """
     few = asyncio.Semaphore(_AT_ONCE)
 
@@ -54,7 +54,7 @@ async def check_reports(db: Database, reports: ReportStore, records: Sequence[In
 
 
 async def _settled(db: Database, reports: ReportStore, record: InvoiceRecord) -> tuple[Finding | None, int]:
-    """A difference counts when the invoice has not moved while its report was read."""
+    """Check one report; a difference counts only if the invoice did not change while its report was read."""
     while True:
         found = await _check(db, reports, record)
         if found[0] is None:
@@ -80,7 +80,7 @@ async def _check(db: Database, reports: ReportStore, record: InvoiceRecord) -> t
         async with aclosing(reported), aclosing(claims_of(db, record.id)) as ours:
             check = ReportCheck(header, of=parse_report_id(record.report_id))
             check_header(header, record)
-            # What was written off after its release holds the parts that were not billed otherwise since.
+            # Claims written off after their release hold only the parts that were not billed elsewhere since.
             compared = not record.written_off
             async for claim in reported:
                 check.add(claim)

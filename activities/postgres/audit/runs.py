@@ -44,7 +44,7 @@ DISCREPANCIES_METRIC = "perdure_audit_discrepancies"
 
 
 class AuditActivities:
-    """Each may run again: what an earlier try has found is replaced."""
+    """Runs the checks. Idempotent: a repeated check replaces what an earlier attempt found."""
 
     def __init__(self, db: Database, reports: ReportStore, rate_card: RateCard, settings: Settings) -> None:
         self._db = db
@@ -54,7 +54,7 @@ class AuditActivities:
 
     @activity.defn(name=Activities.BEGIN_AUDIT)
     async def begin(self, ref: AuditRef) -> AuditPlan:
-        """Open the audit, and say where Stripe's lists begin."""
+        """Open the audit; return the first page of Stripe's lists."""
         async with step():
             scope = scope_of(ref)
             stuck_after = ref.stuck_after or self._settings.stuck_after
@@ -74,7 +74,7 @@ class AuditActivities:
 
     @activity.defn(name=Activities.CHECK_DATABASE)
     async def check_database(self, order: CheckOrder) -> CheckResult:
-        """One of the checks that need Postgres alone."""
+        """Make one of the checks that need only Postgres."""
         async with step():
             given = CheckInput(
                 audit_id=order.audit.audit_id,
@@ -102,7 +102,7 @@ class AuditActivities:
 
     @activity.defn(name=Activities.RECORD_CHECKS)
     async def record_checks(self, record: RecordCheck) -> ChecksMade:
-        """Record that checks were made whose findings are there already."""
+        """Record that checks were made; their findings are already recorded."""
         async with step(), self._db.transaction() as connection:
             await audits.require_audit(connection, record.audit.audit_id)
             for name, figures in record.figures.items():
@@ -111,7 +111,7 @@ class AuditActivities:
 
     @activity.defn(name=Activities.CHECK_NOT_MADE)
     async def not_made(self, failed: CheckNotMade) -> CheckResult:
-        """Record that a check failed for good: that is a discrepancy, as nothing is proved."""
+        """Record that a check failed permanently: a discrepancy, as nothing is proved."""
         check = Check(failed.check)
         async with step(), self._db.transaction() as connection:
             audit_id = failed.audit.audit_id
@@ -123,7 +123,7 @@ class AuditActivities:
 
     @activity.defn(name=Activities.FINISH_AUDIT)
     async def finish(self, ref: AuditRef) -> AuditResult:
-        """Close the audit, and tell of what it found in the log and the metrics."""
+        """Close the audit, and report what it found in the log and the metrics."""
         async with step():
             async with self._db.transaction(read_only=True) as connection:
                 await audits.require_audit(connection, ref.audit_id)
@@ -132,10 +132,10 @@ class AuditActivities:
             checks = await self._checks(ref.audit_id, [str(check) for check in Check])
         for made in checks:
             if made.discrepancies:
-                activity.logger.error("audit %s: %s: %d discrepancies", ref.audit_id, made.check, made.discrepancies)
+                activity.logger.error("audit %s: discrepancies of %s: %d", ref.audit_id, made.check, made.discrepancies)
             if ref.period is None and ref.attribution_id is None:
                 gauge = activity.metric_meter().create_gauge(
-                    DISCREPANCIES_METRIC, "What the newest audit of everything has found, by check"
+                    DISCREPANCIES_METRIC, "Discrepancies that the newest audit of everything found, by check"
                 )
                 gauge.set(made.discrepancies, {"check": made.check})
         return AuditResult(
@@ -144,12 +144,12 @@ class AuditActivities:
 
     async def _checks(self, audit_id: str, names: Collection[str]) -> list[CheckResult]:
         audit = await audits.load_audit(self._db, audit_id)
-        assert audit is not None  # it was there a moment ago
+        assert audit is not None  # the caller has just read or written it
         return [_result(made) for made in audit.checks if made.check in names]
 
 
 def scope_of(ref: AuditRef) -> AuditScope:
-    """What the audit is over."""
+    """Return the scope of the audit."""
     return AuditScope(ref.period, ref.attribution_id)
 
 

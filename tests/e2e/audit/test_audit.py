@@ -232,7 +232,7 @@ async def test_the_verdict_is_seen_in_the_ui_and_counted(system: System) -> None
     assert described.status is WorkflowExecutionStatus.FAILED
     details = str(await handle.query("__temporal_workflow_metadata"))
     assert "| stripe-says-the-same | **1** |" in details
-    assert "`perdure audit --last` lists them" in details
+    assert "`perdure audit --last` lists the discrepancies" in details
     assert await meter.count("perdure_audit_discrepancies") == 1
     await catch_up(system)
     await system.until_state(they["seen"].key, S.VOIDED)

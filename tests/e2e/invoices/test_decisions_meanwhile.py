@@ -54,7 +54,7 @@ async def test_what_is_rebuilt_and_voided_does_not_leave_a_paid_invoice_behind(s
     await system.stripe.v1.invoices.pay_async(draft.stripe_invoice_id, {"paid_out_of_band": True})
 
     await decide(system.client, key, Updates.REBUILD, RebuildInvoice(by="ann"))
-    await until_blocked(system, key, "is paid, it cannot be made anew")
+    await until_blocked(system, key, "is paid and cannot be rebuilt")
     await void(system, key)
     await until_blocked(system, key, "was paid meanwhile")
     await system.admin("webhook_faults", method="DELETE")

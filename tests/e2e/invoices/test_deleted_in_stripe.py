@@ -26,7 +26,7 @@ async def test_an_invoice_is_deleted_only_when_the_key_sees_its_customer(system:
     assert (await retrieve(system, "in_gone", customer)).status == "deleted"
 
     for unseen in ("cus_of_another_account", None):
-        with pytest.raises(ApplicationError, match="of another account or mode") as raised:
+        with pytest.raises(ApplicationError, match="use a key of the same Stripe account and mode") as raised:
             await retrieve(system, "in_gone", unseen)
         assert (raised.value.type, raised.value.non_retryable) == ("StripeCredentials", False)
         assert raised.value.next_retry_delay == timedelta(minutes=1)

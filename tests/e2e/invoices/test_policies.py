@@ -38,7 +38,7 @@ async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(
 
     with pytest.raises(DecisionError, match=r"comes to 8\.64 USD by now, not 0\.01 USD"):
         await approve(system, key, 1)
-    with pytest.raises(DecisionError, match="say who decides"):
+    with pytest.raises(DecisionError, match="name the person who decides"):
         await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by=" "))
     assert "invoices approve" in await details(system.client, key)
     assert (await system.invoice(key)).state is InvoiceState.DRAFT

@@ -177,5 +177,5 @@ async def test_an_invoice_of_no_account_is_left_alone_and_counted(system: System
         except RPCError:  # its event is still under way
             return None
 
-    assert (await until(ended)).note == "No account of ours: ignored."
+    assert (await until(ended)).note == "Not one of our accounts: ignored."
     assert await meter.count("perdure_foreign_invoices") == 1

@@ -45,7 +45,7 @@ async def test_an_invoice_of_the_other_mode_is_not_adopted(system: System, monke
     run = await system.start_period()
     blocked = await system.until_state(KEY, InvoiceState.BLOCKED)
     assert "WrongModeError" in str(blocked.blocked_reason)
-    assert "livemode False, while STRIPE_MODE is live" in str(blocked.blocked_reason)
+    assert "livemode False, but STRIPE_MODE is live" in str(blocked.blocked_reason)
     assert await meter.count(WRONG_MODE_METRIC) >= 1
     await run.terminate()
 
