@@ -65,7 +65,7 @@ async def stripe_step(name: str, arg: Message, result: type[R], summary: str) ->
 
 
 STEP_FAILED = (ActivityError, ApplicationError)
-"""What a permanently failed step raises: an activity the first, a local activity the second, not wrapped."""
+"""What a permanently failed step raises: `ActivityError` for an activity, `ApplicationError` for a local activity."""
 
 
 def failure_of(error: ActivityError | ApplicationError) -> ApplicationError:

@@ -1,4 +1,4 @@
-"""Drafts that exist in Stripe: filled, held, compared, voided."""
+"""Drafts that exist in Stripe: filled, kept from finalization, voided."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from reconciliation.figures import lines_digest
 
 
 class StripeDraftActivities:
-    """Fills, holds and voids drafts, and fetches invoices whose owner is unknown."""
+    """Fills and voids drafts, keeps Stripe from finalizing them, and fetches invoices whose owner is unknown."""
 
     def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
         self._invoices = client.v1.invoices

@@ -34,7 +34,7 @@ def other_report(order: StripeInvoiceOrder, invoice: dict[str, Any]) -> str | No
 
 
 def found_finalized(found: StripeInvoiceSnapshot) -> StripeInvoiceSnapshot:
-    """Mark an invoice that was already finalized: it must be refreshed, as no further event may arrive."""
+    """Mark an invoice that is not ours to finalize now: it must be refreshed, as no further event may arrive."""
     return found.model_copy(update={"found_finalized": True})
 
 

@@ -1,4 +1,4 @@
-"""How an audit calls activities: patiently, but not forever. A check that cannot be made is reported as such."""
+"""How an audit calls activities: patiently, but not forever. A failed check is reported as "not made"."""
 
 from __future__ import annotations
 

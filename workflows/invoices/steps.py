@@ -161,7 +161,10 @@ async def amend(ref: InvoiceRef, invoice: InvoiceBrief) -> InvoiceBrief | None:
 
 
 async def finalize(invoice: InvoiceBrief, verified_at: datetime | None) -> bool:
-    """Finalize the draft; return whether it already was. `verified_at`: when the draft's creation compared it."""
+    """Finalize the draft; return whether to refresh it now, without waiting for an event.
+
+    `verified_at`: when the draft's creation compared it.
+    """
     draft = stripe_ref(invoice).model_copy(update={"verified_at": verified_at})
     show(f"Finalizing {draft.stripe_invoice_id}.")
     finalized = await stripe_step(
