@@ -95,5 +95,5 @@ class StripeInvoiceWorkflow:
                 Signals.STRIPE_EVENT, self._event
             )
         except FailureError:
-            # It has just come to rest: identify the invoice again, which starts it.
+            # The workflow has just completed: identify the invoice again, which starts it.
             self._stripe_changed = True
