@@ -26,7 +26,7 @@ _COMMANDS = (
     (
         "explain",
         "explain.commands:explain",
-        "Every interval of an instance, or of an invoice: what became of it at which rate, and the rule that decided.",
+        "Explain how each interval of usage was billed, and why.",
     ),
     (
         "recover",
@@ -36,7 +36,7 @@ _COMMANDS = (
     (
         "audit",
         "audit.commands:audit",
-        "Prove that nothing is billed twice or lost and that all books agree; the status is 1 when anything differs.",
+        "Prove that nothing is billed twice or lost.",
     ),
     ("db", "db:app", "The database's migrations."),
     ("instances", "imports.commands:app", "Workspace instances: import."),
@@ -50,7 +50,7 @@ _COMMANDS = (
         "schedules:app",
         "The schedules, of the monthly run, the catch-up with Stripe, the audit: set, list, pause, resume, trigger.",
     ),
-    ("stripe", "stripe.commands:app", "The Stripe account: register the webhook, catch up with its events."),
+    ("stripe", "stripe.commands:app", "The Stripe account: register the webhook, read its events."),
     ("keys", "keys:app", "Keys that encrypt what Temporal keeps."),
 )
 

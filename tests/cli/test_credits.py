@@ -168,9 +168,9 @@ def _is_explained_as_billed(document: dict[str, Any], invoice: InvoiceRecord) ->
         "duration_us": 86_400_000_000,
         "fate": "billed",
         "reason": None,
-        "why": "Billed on line 1 of the invoice of the period 2022-05. Covered by a subscription, from 2022-05-01 "
-        "00:00:00 UTC on. Class default: 0.1666666667 credits/min by the rate in force since 2020-01-01 00:00:00 UTC, "
-        "0.036 USD a credit.",
+        "why": "Billed on line 1 of the invoice for 2022-05. Covered by a subscription, from 2022-05-01 00:00:00 UTC "
+        "on. Class default: 0.1666666667 credits/min, the rate in force since 2020-01-01 00:00:00 UTC; 0.036 USD per "
+        "credit.",
         "invoice_key": key,
         "invoice_state": "billed",
         "stripe_invoice_id": invoice.stripe_invoice_id,

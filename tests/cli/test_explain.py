@@ -25,7 +25,10 @@ HOUR_US = 3_600_000_000
 
 @pytest.fixture
 async def key(system: System, perdure: Perdure, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """Of an invoice of May: 24 h carried over from April, 36 h of May; 12 h without a subscription, 6 h before."""
+    """The key of an invoice for May: 24 h carried over from April, 36 h of May.
+
+    The account also used 12 h without a subscription, and 6 h before its charges begin.
+    """
     team = f"team:{request.node.name}"
     (tmp_path / "cwd" / "rates.toml").write_text(RATES)
     await system.add_account(
@@ -50,26 +53,26 @@ async def test_an_invoice_is_explained_to_the_last_second(system: System, perdur
     _is_the_whole_of_the_invoice(ran.document, key, team)
     for line in (
         "Line 1: 3600 min x 0.1666666667 credits/min = 600.000000 credits x 0.036 = 21.60 USD",
-        "3 intervals, 60.00 h in all, as its lines say.",
+        "3 intervals, 60.00 h in total, equal to its lines.",
         "36.00 h  on this invoice (billed)",
         "12.00 h  not charged: the account had no subscription then",
     ):
         assert line in words.out
     before, carried = long.document["intervals"]
-    assert before["why"] == "The account is charged for usage from 2022-04-29 06:00:00 UTC on."
+    assert before["why"] == "The account is charged only for usage from 2022-04-29 06:00:00 UTC on."
     assert carried["why"].startswith(
-        "Billed on line 1 of the invoice of the period 2022-05, carried over, since it was not billed before. Covered "
-        "by a subscription, from 2022-04-20 00:00:00 UTC until 2022-05-03 00:00:00 UTC. Class default: "
+        "Billed on line 1 of the invoice for 2022-05, carried over because no earlier invoice billed it. Covered by a "
+        "subscription, from 2022-04-20 00:00:00 UTC until 2022-05-03 00:00:00 UTC. Class default: "
     )
     assert (
-        "2: Usage is charged within a subscription only. The one before ended at 2022-05-03 00:00:00 UTC, the next "
+        "2: Usage is charged only within a subscription. The previous one ended at 2022-05-03 00:00:00 UTC, the next "
         "began at 2022-05-03 12:00:00 UTC." in gap.out
     )
     assert "█ billed, - uncovered" in gap.out
 
 
 def _is_the_whole_of_the_invoice(document: dict[str, Any], key: str, team: str) -> None:
-    """All intervals of the invoice, which come to what its line says, and why it was made."""
+    """The document has all intervals of the invoice, which add up to its line, and the reason why it was created."""
     assert [(each["instance_id"], each["duration_us"], each["carried_us"]) for each in document["intervals"]] == [
         ("i-gap", 24 * HOUR_US, 0),
         ("i-gap", 12 * HOUR_US, 0),
@@ -85,10 +88,10 @@ def _is_the_whole_of_the_invoice(document: dict[str, Any], key: str, team: str) 
         ],
     }
     assert document["why"] == (
-        f"It was made by the run of the period: all that {team} used up to 2022-06-01 00:00:00 UTC within its "
-        "subscriptions (2022-04-20 00:00:00 UTC to 2022-05-03 00:00:00 UTC, 2022-05-03 12:00:00 UTC to now) and from "
-        "2022-04-29 06:00:00 UTC on, and that was on no other invoice. 24.00 h of it is from before 2022-05-01 "
-        "00:00:00 UTC, and was on no invoice until then."
+        f"Created by the run of the period. Bills the usage of {team} that was on no other invoice: up to 2022-06-01 "
+        "00:00:00 UTC, within its subscriptions (2022-04-20 00:00:00 UTC to 2022-05-03 00:00:00 UTC, 2022-05-03 "
+        "12:00:00 UTC to now), from 2022-04-29 06:00:00 UTC on. 24.00 h of it is carried over from before 2022-05-01 "
+        "00:00:00 UTC."
     )
 
 
@@ -102,9 +105,9 @@ async def test_what_a_dead_invoice_had_is_still_reported(system: System, perdure
     assert [each["duration_us"] for each in ran.document["intervals"]] == [24 * HOUR_US, 12 * HOUR_US, 24 * HOUR_US]
     assert all(each["released_at"] for each in ran.document["intervals"])
     assert ran.document["account_usage"]["fates"][0]["fate"] in ("unbilled", "uncovered")
-    assert "It is dead: its usage is billable again." in words.out
+    assert "It is voided: its usage is billable again." in words.out
     [_, unbilled] = instance.document["intervals"]
-    assert unbilled["why"] == "Covered by a subscription, and on no invoice. The next run bills it."
+    assert unbilled["why"] == "Covered by a subscription, but on no invoice. The next run bills it."
 
 
 async def test_an_invoice_whose_claims_went_astray_is_reported(system: System, perdure: Perdure, key: str) -> None:
@@ -130,16 +133,16 @@ async def test_what_is_too_small_for_an_invoice_says_so(system: System, perdure:
     await system.run_period()
     [interval] = (await perdure("explain", "i-small", "--json")).document["intervals"]
     assert interval["why"] == (
-        "Covered by a subscription, and on no invoice. The run of 2022-05 made no invoice: 0.18 USD is below the "
-        "minimum charge of 0.50 USD: carried to the next period. It is carried over to the next."
+        "Covered by a subscription, but on no invoice. The run of 2022-05 created no invoice: 0.18 USD is below the "
+        "minimum charge of 0.50 USD: carried to the next period."
     )
 
 
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ((), "name a workspace instance, or an invoice with --invoice KEY"),
-        (("a", "--invoice", "b"), "name a workspace instance, or an invoice with --invoice KEY"),
+        ((), "give either an INSTANCE_ID or --invoice KEY"),
+        (("a", "--invoice", "b"), "give either an INSTANCE_ID or --invoice KEY"),
         (("--invoice", "b"), "there is no invoice 'b': `perdure invoices list` shows their keys"),
     ],
 )

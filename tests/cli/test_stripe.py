@@ -37,12 +37,12 @@ async def test_the_webhook_is_registered_once_and_its_secret_shown_once(
     assert await registered(stripe_emulator) == [made["id"]]
 
     again = await perdure(*COMMAND, URL)
-    assert again.error.startswith(f"Stripe has an endpoint for {URL} already, {made['id']},")
+    assert again.error.startswith(f"Stripe already has an endpoint for {URL}, {made['id']},")
     assert await registered(stripe_emulator) == [made["id"]]
 
     replaced = await perdure(*COMMAND, URL, "--replace")
     assert replaced.status == 0, replaced.err
-    assert f"It replaces {made['id']}." in replaced.out
+    assert f"Replaces {made['id']}." in replaced.out
     [secret] = [line for line in replaced.out.splitlines() if line.startswith("STRIPE_WEBHOOK_SECRET=whsec_")]
     assert made["secret"] not in secret
     assert "STRIPE_MODE=test" in replaced.out.splitlines()
@@ -62,7 +62,7 @@ async def test_what_cannot_be_registered_is_refused_in_a_line(
     )
     assert no_key.error.startswith("STRIPE_API_KEY is not set")
     assert bad_key.error.startswith("Stripe refuses STRIPE_API_KEY: ")
-    assert plain.error.endswith("Stripe delivers events over https only")
+    assert plain.error.endswith("Stripe delivers events only over https")
     assert unreachable.error.startswith("Stripe")
 
 
@@ -74,8 +74,8 @@ async def test_what_cannot_be_registered_is_refused_in_a_line(
         ("https:///webhook", "is not a URL"),
         ("https://billing.example.com:99999/", "Port out of range"),
         ("https://user:secret@billing.example.com/", "leave out user"),
-        ("http://10.0.0.1/", "https only"),
-        ("http://localhost.example.com/", "https only"),
+        ("http://10.0.0.1/", "only over https"),
+        ("http://localhost.example.com/", "only over https"),
     ],
 )
 def test_which_urls_are_refused(url: str, fault: str) -> None:

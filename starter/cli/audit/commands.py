@@ -1,4 +1,4 @@
-"""`perdure audit`: proves that Postgres, reports and Stripe agree, or says where they do not and what to do."""
+"""`perdure audit`: prove that Postgres, the reports and Stripe agree, or list the differences and their remedies."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from billing.errors import InputError
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
+from billing.text import plural
 from settings import age
 from starter.cli import common, output
 from starter.cli.audit.remedies import what_to_do
@@ -30,15 +31,18 @@ _SHOWN = 100
 
 @common.command
 async def audit(
-    period: Annotated[str | None, typer.Option(metavar="PERIOD", help="This month alone, such as 2022-05.")] = None,
-    account: Annotated[str | None, typer.Option(metavar="ID", help="This account alone.")] = None,
+    period: Annotated[str | None, typer.Option(metavar="PERIOD", help="This month only, such as 2022-05.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="ID", help="This account only.")] = None,
     stuck_after: Annotated[
-        str | None, typer.Option(metavar="AGE", help="What waits for longer is stuck: 12h, 7d; else AUDIT_STUCK_AFTER.")
+        str | None, typer.Option(metavar="AGE", help="Report waits longer than this: 12h, 7d. Default: AUDIT_STUCK_AFTER.")
     ] = None,
-    last: Annotated[bool, typer.Option("--last", help="Show the last one over this again; nothing is run.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="Show the last audit of this scope; run nothing.")] = False,
     as_json: common.AsJson = False,
 ) -> int:
-    """Prove that nothing is billed twice or lost and that all books agree; the status is 1 when anything differs."""
+    """Prove that nothing is billed twice or lost.
+
+    Compares Postgres, the usage reports and Stripe. The exit status is 1 if anything differs or was not checked.
+    """
     try:
         scope, older_than = _read(period, account, stuck_after)
     except (InputError, ValueError) as error:
@@ -67,15 +71,15 @@ def _read(period: str | None, account: str | None, stuck_after: str | None) -> t
 async def _last(db: Database, scope: AuditScope) -> str:
     found = await newest_audit(db, scope)
     if found is None:
-        raise common.CommandError("there was no such audit yet: leave --last out to make one")
+        raise common.CommandError("no audit of this scope has run yet: leave out --last to run one")
     return found
 
 
 async def _show(db: Database, audit_id: str, *, as_json: bool) -> int:
-    """Print the audit; the exit status."""
+    """Print the audit; return the exit status."""
     found = await load_audit(db, audit_id)
     if found is None:
-        raise common.CommandError(f"audit {audit_id} is not in the database: was it restored meanwhile?")
+        raise common.CommandError(f"audit {audit_id} is not in the database: was a backup restored meanwhile?")
     clean = _is_clean(found)
     if as_json:
         await _print_document(db, found, clean=clean)
@@ -85,13 +89,13 @@ async def _show(db: Database, audit_id: str, *, as_json: bool) -> int:
 
 
 def _is_clean(audit: AuditRecord) -> bool:
-    """Whether it ended, made every check, and found nothing."""
+    """Whether the audit ended, made every check, and found nothing."""
     made = {record.check for record in audit.checks}
     return audit.finished_at is not None and made == set(Check) and not any(r.discrepancies for r in audit.checks)
 
 
 async def _print_document(db: Database, audit: AuditRecord, *, clean: bool) -> None:
-    """One JSON document, written as the findings are read: there may be any number."""
+    """Print one JSON document. Findings, which can be any number, are written as they are read."""
 
     async def findings() -> AsyncGenerator[dict[str, Any]]:
         async for check, finding in audit_findings(db, audit.id):
@@ -138,14 +142,13 @@ async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
         if value
     )
     if total > shown:
-        output.say(f"{total - shown} more: `perdure audit --last{options} --json` gives all of them.")
-    found = "1 discrepancy" if total == 1 else f"{total} discrepancies"
+        output.say(f"{total - shown:,} more: `perdure audit --last{options} --json` lists all of them.")
     unmade = "; not every check was made" if len(made) < len(Check) else ""
-    output.say("Everything agrees." if clean else f"{found}{unmade}.")
+    output.say("Everything agrees." if clean else f"{plural(total, 'discrepancy', 'discrepancies')}{unmade}.")
 
 
 def _figure(name: str, value: int | str) -> str:
-    """A figure in people's units; nothing for usage of a kind that there is none of. JSON has all, exactly."""
+    """Return a figure in human units, or "" if it is a duration of zero. JSON keeps every exact figure."""
     words, _, last = name.rpartition("_")
     if last == "us" and isinstance(value, int):
         return f"{words.replace('_', ' ')} {output.hours(value)}" if value else ""
@@ -164,6 +167,6 @@ def _print_finding(check: Check, finding: Finding) -> None:
     }
     named = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
     output.say(f"{finding.kind} ({check}): {named}")
-    # What stands in Stripe's metadata may be anything.
+    # The detail can quote Stripe's metadata, which can contain control characters.
     output.say(f"    {''.join(each if each.isprintable() else ' ' for each in finding.detail)}")
     output.say(f"    What to do: {what_to_do(finding.kind)}")

@@ -1,4 +1,4 @@
-"""Starting an audit, or joining the one that runs, and watching it to its end."""
+"""Start an audit, or join the running one, and watch it to its end."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _STILL_SECONDS = 10.0
 
 
 async def run(scope: AuditScope, stuck_after: timedelta | None) -> str:
-    """Run the audit to its end; gives its id, whatever it found.
+    """Run the audit to its end and return its id, whatever it found.
 
     Raises:
-        CommandError: it was terminated, or failed otherwise than by what it found.
+        CommandError: the audit was terminated, or failed for another reason than its findings.
         TemporalUnavailableError: Temporal cannot be reached.
     """
     handle = await start_audit(await connect(), scope.period, scope.attribution_id, stuck_after)
@@ -43,7 +43,7 @@ async def run(scope: AuditScope, stuck_after: timedelta | None) -> str:
 
 
 async def _watch(handle: WorkflowHandle[Any, AuditResult], result: asyncio.Future[AuditResult]) -> None:
-    """A line of progress on stderr until it ends, and a hint when nothing moves."""
+    """Show progress on stderr until the audit ends, and a hint if nothing changes for a while."""
     seen, since, hinted = "", monotonic(), False
     with output.progress() as bar:
         task = bar.add_task("Starting", total=None)
@@ -58,13 +58,13 @@ async def _watch(handle: WorkflowHandle[Any, AuditResult], result: asyncio.Futur
                     output.complain(now)
             elif monotonic() - since > _STILL_SECONDS and not hinted:
                 hinted = True
-                output.complain(f"still at it, or no worker runs: {handle.id} in the Temporal UI says what is awaited")
+                output.complain(f"still running, or no worker runs: see {handle.id} in the Temporal UI")
 
 
 async def _progress(handle: WorkflowHandle[Any, AuditResult]) -> str:
-    """What it does now; nothing while no worker answers."""
+    """Return the audit's current step, or "" while no worker answers."""
     try:
-        said: str = await handle.query(Queries.PROGRESS, result_type=str, rpc_timeout=_ANSWER)
+        step: str = await handle.query(Queries.PROGRESS, result_type=str, rpc_timeout=_ANSWER)
     except RPCError:
         return ""
-    return said
+    return step

@@ -1,4 +1,4 @@
-"""`perdure explain`: what became of every second of a workspace instance, or of what an invoice bills, and why."""
+"""`perdure explain`: how every second of an instance's runtime, or of an invoice, was billed, and why."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from starter.cli.explain import invoice as explain_invoice
 @common.command
 async def explain(
     instance_id: Annotated[
-        str | None, typer.Argument(metavar="[INSTANCE_ID]", help="The workspace instance's id.")
+        str | None, typer.Argument(metavar="[INSTANCE_ID]", help="Id of a workspace instance.")
     ] = None,
     invoice: Annotated[
         str | None,
-        typer.Option("--invoice", metavar="KEY", help="What this invoice bills."),
+        typer.Option("--invoice", metavar="KEY", help="Explain this invoice instead."),
     ] = None,
-    all_: Annotated[
-        bool, typer.Option("--all", help="With --invoice: every interval, however many there are.")
-    ] = False,
+    all_: Annotated[bool, typer.Option("--all", help="With --invoice: show every interval, not only 50.")] = False,
     as_json: common.AsJson = False,
 ) -> None:
-    """Every interval of an instance, or of an invoice: what became of it at which rate, and the rule that decided."""
+    """Explain how each interval of usage was billed, and why.
+
+    Shows each interval of an instance or of an invoice, its rate, and the rule that decided.
+    """
     if (instance_id is None) == (invoice is None):
-        raise InputError("name a workspace instance, or an invoice with --invoice KEY")
+        raise InputError("give either an INSTANCE_ID or --invoice KEY")
     settings = common.settings()
     rate_card = load_rate_card(settings.rate_card)
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What became of every second of one workspace instance, as JSON and for people."""
+"""How every second of one workspace instance was billed, as JSON and for people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def explain(
     """
     found = await explain_instance(db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card)
     if found is None:
-        raise InputError(f"there is no instance {instance_id!r}: `perdure instances import` brings them in")
+        raise InputError(f"there is no instance {instance_id!r}: add it with `perdure instances import`")
     ids = sorted({each.on.invoice_id for each in (*found.intervals, *found.beyond_runtime) if each.on})
     notes = [note for group in (await credit_notes.credit_notes_of(db, ids)).values() for note in group]
     if as_json:
@@ -44,7 +44,7 @@ def _period_start(each: ExplainedInterval, zone: tzinfo) -> datetime | None:
 
 
 def _touching(found: Explanation, on: ClaimedOn, notes: list[CreditNoteRecord]) -> list[CreditNoteRecord]:
-    """The credit notes that an interval on this line has to do with: its instance's, its line's, its invoice's."""
+    """Return the credit notes that concern an interval on this line: of its instance, its line, or its invoice."""
 
     def touches(note: CreditNoteRecord) -> bool:
         if note.kind is CreditKind.INSTANCE:
@@ -113,8 +113,8 @@ def _interval(
 
 
 def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zone: tzinfo) -> None:
-    until = f"until {output.when(found.ended)}" if found.ended else f"and still runs, here up to {output.when(now)}"
-    whose = found.attribution_id or "nobody"
+    until = f"until {output.when(found.ended)}" if found.ended else f"and still runs (shown until {output.when(now)})"
+    whose = found.attribution_id or "no account"
     started = f"ran from {output.when(found.started)} {until}" if found.started else "never started"
     output.say(f"{found.instance_id} of {whose}, class {found.workspace_class}: {started}.")
     if found.invalid:
@@ -129,9 +129,9 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
         sums[each.fate] = sums.get(each.fate, 0) + each.duration_us
     for fate, duration_us in sums.items():
         output.say(f"{output.hours(duration_us)} {FATES[fate]}.")
-    output.say(f"{output.hours(found.runtime_us)} in all.")
+    output.say(f"{output.hours(found.runtime_us)} in total.")
     if found.beyond_runtime:
-        title = "On invoices although it did not run then, as is known now: credit the customer"
+        title = "Invoiced, but according to current data the instance did not run then: credit the customer"
         _print_intervals(title, found, found.beyond_runtime, notes)
     for claim in found.released:
         output.say(
@@ -143,7 +143,7 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
 
 
 def _print_rules(found: Explanation, intervals: tuple[ExplainedInterval, ...], zone: tzinfo) -> None:
-    """Each rule once, with the numbers of the intervals that it decided."""
+    """Print each rule once, with the numbers of the intervals that it decided."""
     decided: dict[str, list[int]] = {}
     for number, each in enumerate(intervals, 1):
         decided.setdefault(why(found, each, _period_start(each, zone)), []).append(number)
@@ -160,13 +160,13 @@ def _print_intervals(
     title: str, found: Explanation, intervals: tuple[ExplainedInterval, ...], notes: list[CreditNoteRecord]
 ) -> None:
     right = ("", "Duration", "Line", "Credits/min", "Credits")
-    names = ("", "From (UTC)", "To (UTC)", "Duration", "What became of it", "Invoice", *right[2:])
+    names = ("", "From (UTC)", "To (UTC)", "Duration", "Status", "Invoice", *right[2:])
     table = output.make_table(title, *names, right=right)
     for number, each in enumerate(intervals, 1):
         on = each.on
         fate = each.fate.replace("_", " ")
         live = [note for note in (_touching(found, on, notes) if on else []) if note.state is CreditNoteState.ISSUED]
-        what = f"{fate}, credited in part or whole" if live else fate
+        what = f"{fate}, credited in part or in full" if live else fate
         output.add_row(
             table,
             number,
@@ -176,7 +176,7 @@ def _print_intervals(
             what,
             on and f"{on.invoice_key} ({on.invoice_state})",
             on and on.line_no,
-            on and format_decimal(on.credits_per_minute) + (" (as default)" if on.rated_as_default else ""),
+            on and format_decimal(on.credits_per_minute) + (" (default)" if on.rated_as_default else ""),
             on and f"{on.credits:,f}",
         )
     output.print_table(table)

@@ -1,4 +1,4 @@
-"""What an invoice bills, interval by interval with the arithmetic, and what else its account used in the period."""
+"""What an invoice bills, interval by interval with the arithmetic, and its account's other usage in the period."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rating import LineKind, RateCard, rate_credits
 from billing.report.canonical import format_decimal, format_instant
+from billing.text import plural
 from settings import Settings
 from starter.cli import lines, output
 from starter.cli.explain.words import FATES
@@ -27,9 +28,9 @@ from storage.usage.explain_invoice import AccountUsage, InvoicedInterval, accoun
 
 _MOST_ON_SCREEN = 50
 _WHY = {
-    InvoiceReason.PERIOD: "It was made by the run of the period",
-    InvoiceReason.CANCELLATION: "It was made because the subscription was cancelled",
-    InvoiceReason.SUBSCRIPTION: "It adds the usage to Stripe's own invoice of the subscription",
+    InvoiceReason.PERIOD: "Created by the run of the period",
+    InvoiceReason.CANCELLATION: "Created because the subscription was canceled",
+    InvoiceReason.SUBSCRIPTION: "Adds usage to Stripe's own invoice for the subscription",
 }
 
 
@@ -40,7 +41,7 @@ async def explain(
 
     Raises:
         InputError: there is no such invoice.
-        MismatchError: its intervals do not come to its lines.
+        MismatchError: its intervals do not add up to its lines.
     """
     record = await find_invoice(db, key)
     period = BillingPeriod.parse(record.billing_period)
@@ -73,26 +74,24 @@ async def explain(
 
 
 def why(record: InvoiceRecord, standing: AccountStanding, period_start: datetime) -> str:
-    """Which usage the invoice bills by which rule, in words."""
+    """Return the rule that decided which usage the invoice bills, in words."""
     windows = ", ".join(
         f"{output.when(window.start)} to {output.when(window.end) if window.end else 'now'}"
         for window in standing.windows
     )
-    floor = f" and from {output.when(standing.bill_after)} on" if standing.bill_after else ""
+    floor = f", from {output.when(standing.bill_after)} on" if standing.bill_after else ""
     carried = sum(line.carried_us for line in record.lines)
     earlier = (
-        f" {output.hours(carried)} of it is from before {output.when(period_start)}, and was on no invoice until then."
-        if carried
-        else ""
+        f" {output.hours(carried)} of it is carried over from before {output.when(period_start)}." if carried else ""
     )
     return (
-        f"{_WHY[record.reason]}: all that {record.attribution_id} used up to {output.when(record.cutoff)} within its "
-        f"subscriptions ({windows or 'none by now'}){floor}, and that was on no other invoice.{earlier}"
+        f"{_WHY[record.reason]}. Bills the usage of {record.attribution_id} that was on no other invoice: up to "
+        f"{output.when(record.cutoff)}, within its subscriptions ({windows or 'none now'}){floor}.{earlier}"
     )
 
 
 def arithmetic(line: InvoiceLineRecord, currency: str) -> str:
-    """How a line comes to its amount."""
+    """Return the arithmetic from a line's duration to its amount."""
     rated = line.rated
     amount = format_amount(rated.amount, currency)
     if rated.kind is LineKind.TIERS:
@@ -132,31 +131,34 @@ async def _print_intervals(db: Database, record: InvoiceRecord, period_start: da
     if count:
         output.print_table(table)
     if most is not None and count > most:
-        output.say(f"{count - most} more intervals: `perdure explain --invoice '{record.key}' --all` shows them.")
-    instead = " It is dead: its usage is billable again." if record.state in DEAD and not record.written_off else ""
-    output.say(f"{count} intervals, {output.hours(total_us)} in all, as its lines say.{instead}")
+        more = plural(count - most, "more interval")
+        output.say(f"{more}: `perdure explain --invoice '{record.key}' --all` shows all.")
+    billable = record.state in DEAD and not record.written_off
+    again = f" It is {record.state}: its usage is billable again." if billable else ""
+    shown = plural(count, "interval")
+    output.say(f"{shown}, {output.hours(total_us)} in total, equal to its lines.{again}")
 
 
 def _remark(each: InvoicedInterval, period_start: datetime) -> str | None:
     if each.released_at:
         return f"released at {output.when(each.released_at)}"
     carried = _carried_us(each, period_start)
-    whole = "carried over" if carried == each.duration_us else f"{output.hours(carried)} of it carried over"
+    whole = "carried over" if carried == each.duration_us else f"{output.hours(carried)} carried over"
     return whole if carried else None
 
 
 def _carried_us(each: InvoicedInterval, period_start: datetime) -> int:
-    """What of it is from before the period's start."""
+    """The part of the interval before the period's start, in microseconds."""
     return max(0, (min(each.end, period_start) - each.start) // timedelta(microseconds=1))
 
 
 def _print_usage(record: InvoiceRecord, usage: AccountUsage) -> None:
-    output.say(f"What became of all that {record.attribution_id} used in {record.billing_period}:")
+    output.say(f"All usage of {record.attribution_id} in {record.billing_period}:")
     for fate, key, duration_us in usage.fates:
         where = "on this invoice" if key == record.key else f"on {key}" if key else FATES[fate]
         state = f" ({FATES[fate]})" if key else ""
         output.say(f"  {output.hours(duration_us):>14}  {where}{state}")
-    output.say(f"  {output.hours(usage.runtime_us):>14}  in all")
+    output.say(f"  {output.hours(usage.runtime_us):>14}  in total")
 
 
 def _usage_document(usage: AccountUsage) -> dict[str, Any]:
@@ -165,7 +167,7 @@ def _usage_document(usage: AccountUsage) -> dict[str, Any]:
 
 
 async def _print_json(db: Database, record: InvoiceRecord, document: dict[str, Any], period_start: datetime) -> None:
-    """The document with its intervals, which are written as they are read: memory does not grow with them."""
+    """Print the document. Its intervals are written as they are read, so memory does not grow with their number."""
 
     async def intervals() -> AsyncGenerator[dict[str, Any]]:
         async with aclosing(invoice_intervals(db, record)) as found:

@@ -14,21 +14,21 @@ from storage.usage.explain import AccountStanding, ClaimedOn, ExplainedInterval,
 FATES = {
     "billed": "billed",
     "open": "on an invoice that is not billed yet",
-    "written_off": "on an invoice that was voided and written off: it is not billed again",
+    "written_off": "on an invoice that was voided and written off: never billed again",
     "invalid": "not billable: the instance is invalid",
     "uncovered": "not charged: the account had no subscription then",
-    "before_bill_after": "not charged: before the instant from which the account is charged",
-    "before_first_rate": "not charged: before the first rate of the rate card",
+    "before_bill_after": "not charged: before the account's charges begin",
+    "before_first_rate": "not charged: before the rate card's first rate",
     "unbilled": "not billed yet: the next run bills it",
 }
-"""What became of usage, by fate; in the order in which people read them."""
+"""What each fate of usage means, in display order."""
 INVALID = {
     "no_creation_time": "it has no creation time",
     "no_started_time": "it has no start",
     "ends_before_start": "it ends before it starts",
-    "no_attribution_id": "it names nobody who pays",
+    "no_attribution_id": "it has no attribution id",
     "malformed_attribution_id": "its attribution id is malformed",
-    "no_such_account": "there is no account of its attribution id",
+    "no_such_account": "no account has its attribution id",
 }
 _MARKS = {
     "billed": "█",
@@ -41,17 +41,18 @@ _MARKS = {
     "invalid": "x",
 }
 _REASONS = {
-    InvoiceReason.PERIOD: "the invoice of the period {period}",
-    InvoiceReason.CANCELLATION: "the invoice made when the subscription was cancelled, in {period}",
-    InvoiceReason.SUBSCRIPTION: "Stripe's own invoice of the subscription, in {period}",
+    InvoiceReason.PERIOD: "the invoice for {period}",
+    InvoiceReason.CANCELLATION: "the cancellation invoice for {period}",
+    InvoiceReason.SUBSCRIPTION: "Stripe's own subscription invoice for {period}",
 }
 _WIDTH = 60
 
 
 def why(found: Explanation, interval: ExplainedInterval, period_start: datetime | None) -> str:
-    """The rule that decided this interval, as one or two sentences.
+    """Return the rule that decided this interval, in a few sentences.
 
-    `period_start` of the invoice's period tells usage of the period from what was carried over into it.
+    Args:
+        period_start: the start of the invoice's period, which separates the period's own usage from carried over usage.
     """
     standing = found.standing
     if interval.on is not None:
@@ -59,15 +60,15 @@ def why(found: Explanation, interval: ExplainedInterval, period_start: datetime 
         return f"{_invoiced(interval.on, interval, period_start)} {covered} {_rated(interval.on)}".strip()
     match interval.fate:
         case "invalid":
-            return f"Never billed as it stands: {INVALID[found.invalid or '']}. Import it corrected, and it is billed."
+            return f"Not billable: {INVALID[found.invalid or '']}. Import a corrected version to have it billed."
         case "uncovered":
-            return f"Usage is charged within a subscription only. {_around(standing, interval)}"
+            return f"Usage is charged only within a subscription. {_around(standing, interval)}"
         case "before_bill_after":
-            return f"The account is charged for usage from {when(standing.bill_after)} on."
+            return f"The account is charged only for usage from {when(standing.bill_after)} on."
         case "before_first_rate":
-            return f"The rate card has its first rate from {when(found.first_rate)} on."
+            return f"The rate card's first rate starts at {when(found.first_rate)}."
         case _:
-            return f"Covered by a subscription, and on no invoice. {_next_run(found, interval)}"
+            return f"Covered by a subscription, but on no invoice. {_next_run(found, interval)}"
 
 
 def _invoiced(on: ClaimedOn, interval: ExplainedInterval, period_start: datetime | None) -> str:
@@ -77,7 +78,7 @@ def _invoiced(on: ClaimedOn, interval: ExplainedInterval, period_start: datetime
     done = "Billed" if interval.fate == "billed" else "Will be billed"
     carried = ""
     if period_start is not None and interval.end <= period_start:
-        carried = ", carried over, since it was not billed before"
+        carried = ", carried over because no earlier invoice billed it"
     return f"{done} on line {on.line_no} of {place}{carried}."
 
 
@@ -85,7 +86,7 @@ def _covering(standing: AccountStanding, interval: ExplainedInterval) -> str:
     for window in standing.windows:
         if window.start <= interval.start and (window.end is None or interval.end <= window.end):
             return f"Covered by {_window(window)}."
-    return "No subscription covers all of it, as is known now: credit the customer."
+    return "According to current data, no subscription covers all of it: credit the customer."
 
 
 def _window(window: SubscriptionWindow) -> str:
@@ -99,38 +100,38 @@ def _around(standing: AccountStanding, interval: ExplainedInterval) -> str:
     after = [window for window in standing.windows if window.start >= interval.end]
     if not before and not after:
         return "The account has none."
-    said = []
+    parts = []
     if before:
-        said.append(f"the one before ended at {when(before[-1].end)}")
+        parts.append(f"the previous one ended at {when(before[-1].end)}")
     if after:
-        said.append(f"the next began at {when(after[0].start)}")
-    text = ", ".join(said)
+        parts.append(f"the next began at {when(after[0].start)}")
+    text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
 
 
 def _rated(on: ClaimedOn) -> str:
-    as_default = ", as default: the rate card does not name it" if on.rated_as_default else ""
+    as_default = " (not on the rate card: default rate)" if on.rated_as_default else ""
     rate = format_decimal(on.credits_per_minute)
     price = f"{format_decimal(on.price_per_credit)} {on.currency.upper()}"
     return (
-        f"Class {on.workspace_class}{as_default}: {rate} credits/min by the rate in force since {when(on.rate_from)}, "
-        f"{price} a credit."
+        f"Class {on.workspace_class}{as_default}: {rate} credits/min, the rate in force since {when(on.rate_from)}; "
+        f"{price} per credit."
     )
 
 
 def _next_run(found: Explanation, interval: ExplainedInterval) -> str:
     for period, outcome, reason in found.standing.outcomes:
         if outcome == "blocked":
-            return f"The run of {period} could not make the account's invoice: {reason}. The next run tries again."
+            return f"The run of {period} could not create the account's invoice: {reason}. The next run tries again."
         if f"{interval.end:%Y-%m}" <= period:
-            return f"The run of {period} made no invoice: {reason}. It is carried over to the next."
+            return f"The run of {period} created no invoice: {reason}."
     return "The next run bills it."
 
 
 def timeline(intervals: Sequence[ExplainedInterval], width: int = _WIDTH) -> list[str]:
-    """Intervals that follow one another, drawn in proportion, with a legend of what occurs; nothing for none.
+    """Draw consecutive intervals to scale, with a legend of the fates that occur. Returns [] if there are none.
 
-    A fate that is too short to be seen gets one mark all the same.
+    A fate too short to be visible still gets one mark.
     """
     if not intervals:
         return []
@@ -151,7 +152,7 @@ def timeline(intervals: Sequence[ExplainedInterval], width: int = _WIDTH) -> lis
 
 
 def _shares(intervals: Iterable[ExplainedInterval], since: datetime, span: float, width: int) -> list[dict[str, float]]:
-    """How much of each cell each fate has."""
+    """Return the share of each cell that each fate takes up."""
     shares: list[dict[str, float]] = [{} for _ in range(width)]
     for interval in intervals:
         first = (interval.start - since) / timedelta(microseconds=1) / span * width

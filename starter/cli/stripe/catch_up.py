@@ -1,4 +1,4 @@
-"""`perdure stripe catch-up`: reads Stripe's events now, for what the webhook was not told."""
+"""`perdure stripe catch-up`: read Stripe's events now, for those that the webhook missed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 
 from temporalio.client import Client, WorkflowFailureError
 
+from billing.text import plural
 from contracts import workflow_ids
 from contracts.messages.events import CatchUpResult
 from starter.cli import common, output
@@ -17,15 +18,18 @@ _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 
 @common.command
 async def catch_up(as_json: common.AsJson = False) -> None:
-    """Read Stripe's events since the last time, wake what they are about, and wait until all are read."""
+    """Read Stripe's events since the last catch-up.
+
+    Wakes the workflows that the events concern, and waits until all events are read.
+    """
     result = await run_catch_up(await connect())
     if as_json:
         until = output.json_instant(result.until)
         output.print_json({"workflow_id": workflow_ids.EVENTS_CATCH_UP, **result.model_dump(), "until": until})
         return
     output.say(
-        f"{result.events} events of Stripe read: {result.signalled} workflows were woken, {result.satisfied} "
-        f"invoices were there already, {result.foreign} events are not ours."
+        f"Read {plural(result.events, 'Stripe event')}: woke {plural(result.signalled, 'workflow')}; "
+        f"{plural(result.satisfied, 'invoice')} already up to date; {result.foreign:,} foreign."
     )
     for note in result.notes:
         output.complain(note)
@@ -35,13 +39,13 @@ async def run_catch_up(client: Client) -> CatchUpResult:
     """Run the catch-up, or join the one that runs, and wait for its end.
 
     Raises:
-        CommandError: it failed for good.
+        CommandError: the catch-up failed permanently.
         RPCError: Temporal cannot be reached.
     """
     handle = await start_catch_up(client)
     result = asyncio.ensure_future(handle.result())
     if not (await asyncio.wait([result], timeout=_WORKER_SHOULD_ANSWER_SECONDS))[0]:
-        output.complain(f"still reading, or no worker runs: {handle.id} in the Temporal UI says how far it is")
+        output.complain(f"still reading, or no worker runs: see {handle.id} in the Temporal UI")
     try:
         return await result
     except WorkflowFailureError as error:

@@ -1,6 +1,6 @@
-"""`perdure stripe`: what is set up once in the Stripe account. Run it where the Stripe worker runs.
+"""`perdure stripe`: set up the Stripe account, and read its events. Run it where the Stripe worker runs.
 
-`catch-up` alone needs no key: the workers do it.
+Only `catch-up` needs no API key: the workers do its work.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from reconciliation.event_routing import ENABLED_EVENTS
 from starter.cli import common, output
 from starter.cli.stripe.catch_up import catch_up
 
-app = typer.Typer(help="The Stripe account: register the webhook, catch up with its events.", no_args_is_help=True)
+app = typer.Typer(help="The Stripe account: register the webhook, read its events.", no_args_is_help=True)
 
 app.command("catch-up")(catch_up)
 
@@ -33,13 +33,16 @@ _SHOWN = ("id", "url", "api_version", "livemode", "enabled_events", "secret")
 @app.command("register-webhook")
 @common.command
 async def register_webhook(
-    url: Annotated[str, typer.Option(help="Where Stripe reaches the webhook: https://host/path.")],
+    url: Annotated[str, typer.Option(help="The URL at which Stripe reaches the webhook: https://host/path.")],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Register anew, with a new secret, and remove the old endpoint.")
+        bool, typer.Option("--replace", help="Register a new endpoint with a new secret; delete the old one.")
     ] = False,
     as_json: common.AsJson = False,
 ) -> None:
-    """Register the webhook's endpoint and its events in Stripe; prints the signing secret, once."""
+    """Register the webhook with Stripe and print its secret.
+
+    Stripe shows the signing secret only once.
+    """
     settings = common.settings()
     check_url(url, emulator=settings.stripe_api_base is not None)
     client = make_stripe_client(settings.need("stripe_api_key"), settings.stripe_api_base)
@@ -48,12 +51,12 @@ async def register_webhook(
             same = await _same_url(client, url, replace=replace)
             endpoint = await _register(client, url)
         document = {name: endpoint[name] for name in _SHOWN} | {"replaced": same}
-        # The secret is shown before anything else can go wrong.
+        # Print the secret before anything else can fail.
         if as_json:
             output.print_json(document)
         else:
             _print(document)
-        # The old ones go last: an event delivered twice does no harm, one never delivered does.
+        # Delete the old endpoints last: an event delivered twice does no harm, one never delivered does.
         with _stripe_errors():
             for endpoint_id in same:
                 await client.v1.webhook_endpoints.delete_async(endpoint_id)
@@ -62,17 +65,17 @@ async def register_webhook(
 
 
 async def _same_url(client: StripeClient, url: str, *, replace: bool) -> list[str]:
-    """The endpoints that deliver there already.
+    """Return the endpoints that already deliver to this URL.
 
     Raises:
-        CommandError: there are, and they are not to be replaced.
+        CommandError: there are some, and `replace` is false.
     """
     page = await client.v1.webhook_endpoints.list_async({"limit": 100})
     same = [found.id async for found in page.auto_paging_iter() if found.url == url]
     if same and not replace:
         raise common.CommandError(
-            f"Stripe has an endpoint for {url} already, {same[0]}, and does not show its secret again: "
-            "--replace registers it anew, with a new secret"
+            f"Stripe already has an endpoint for {url}, {same[0]}, and does not show its secret again: "
+            "use --replace to register a new one with a new secret"
         )
     return same
 
@@ -90,23 +93,24 @@ async def _register(client: StripeClient, url: str) -> dict[str, Any]:
 
 
 def check_url(url: str, *, emulator: bool) -> None:
-    """Refuse what Stripe could not, or should not, send events to.
+    """Refuse a URL to which Stripe cannot, or should not, send events.
 
     Raises:
-        InputError: it is no http(s) URL, or plain http to somewhere else than this machine.
+        InputError: the URL is not http(s), is malformed, has a user, password or fragment, or is plain http to
+            another machine without the emulator.
     """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         raise InputError(f"--url {url!r}: {error}") from None
-    del port  # read only to have it checked
+    del port  # reading it validates it
     if parts.scheme not in ("http", "https") or not host or any(c.isspace() for c in url):
         raise InputError(f"--url {url!r} is not a URL: write https://host/path")
     if parts.username or parts.password or parts.fragment:
         raise InputError(f"--url {url!r}: leave out user, password and fragment")
     if parts.scheme == "http" and not (emulator or _is_loopback(host)):
-        raise InputError(f"--url {url!r}: Stripe delivers events over https only")
+        raise InputError(f"--url {url!r}: Stripe delivers events only over https")
 
 
 def _is_loopback(host: str) -> bool:
@@ -127,7 +131,7 @@ def _stripe_errors() -> Iterator[None]:
     except stripe.StripeError as error:
         raise common.CommandError(f"Stripe: {error.user_message or error}") from error
     except (ClientError, TimeoutError) as error:
-        # With aiohttp, an answer that breaks off is not the SDK's own error.
+        # With aiohttp, the SDK does not wrap the error of an interrupted response.
         raise common.CommandError(f"Stripe did not answer: {error or type(error).__name__}") from error
 
 
@@ -135,8 +139,8 @@ def _print(document: dict[str, Any]) -> None:
     output.say(f"Registered {document['id']} for {document['url']}, API version {document['api_version']},")
     output.say(f"for {len(document['enabled_events'])} events: {', '.join(document['enabled_events'])}.")
     for endpoint_id in document["replaced"]:
-        output.say(f"It replaces {endpoint_id}.")
-    output.say("For the webhook and the workers, so that nothing of the other mode is heeded:")
+        output.say(f"Replaces {endpoint_id}.")
+    output.say("Set this for the webhook and the workers, so that they ignore events of the other mode:")
     output.say(f"STRIPE_MODE={'live' if document['livemode'] else 'test'}")
-    output.say("Give the webhook, and nothing else, this secret; Stripe does not show it again:")
+    output.say("Give this secret to the webhook alone; Stripe does not show it again:")
     output.say(f"STRIPE_WEBHOOK_SECRET={document['secret']}")

@@ -84,7 +84,7 @@ async def test_it_says_what_differs_and_what_to_do(system: System, perdure: Perd
     assert (again.status, again.out.splitlines()[-1]) == (1, "151 discrepancies.")
     assert f"status_differs (stripe-says-the-same): account team:once, invoice {they['once'].key}" in again.out
     assert f"What to do: {REMEDIES[Kind.STATUS_DIFFERS]}" in again.out
-    assert f"51 more: `perdure audit --last --period {MAY} --json` gives all of them." in again.out
+    assert f"51 more: `perdure audit --last --period {MAY} --json` lists all of them." in again.out
     assert len(all_of_them.document_of_failure["findings"]) == 151
 
 
@@ -95,7 +95,7 @@ async def _all_agrees(perdure: Perdure) -> None:
     assert clean.err.startswith("audit/all in the Temporal UI\n")
     assert "billed 24.00 h" in clean.out
     assert "invoices 1, 8.64 USD" in clean.out
-    assert none.error == "there was no such audit yet: leave --last out to make one"
+    assert none.error == "no audit of this scope has run yet: leave out --last to run one"
 
 
 async def _add_more_than_a_screen_holds(system: System, audit_id: str) -> None:

@@ -292,4 +292,4 @@ async def test_by_hand(system: System, they: Subscribers, tmp_path: Path) -> Non
         "until": "2022-05-01T00:00:00.000000Z",
     }
     again = await perdure("stripe", "catch-up")
-    assert again.out.startswith("0 events of Stripe read: 0 workflows were woken")
+    assert again.out.startswith("Read 0 Stripe events: woke 0 workflows")
