@@ -1,1 +1,1 @@
-"""What starts and signals workflows: the webhook, schedules, the command line."""
+"""The entry points that start and signal workflows: the webhook, the schedules, the command line."""

@@ -1,11 +1,12 @@
-"""The codec server: what shows encrypted payloads in the Temporal UI and in the `temporal` command.
+"""The codec server: makes encrypted payloads readable in the Temporal UI and in the `temporal` command.
 
-It opens (POST `.../decode`) and seals (POST `.../encode`) payloads that it is handed, as JSON of Temporal's `Payloads`
-message; it talks neither to Temporal nor to the database. Protocol: https://docs.temporal.io/codec-server.
+It decrypts (POST `.../decode`) and encrypts (POST `.../encode`) the payloads in a request, as JSON of Temporal's
+`Payloads` message; it talks neither to Temporal nor to the database. Protocol: https://docs.temporal.io/codec-server.
 
-Whoever may ask it can read everything, so it answers only who holds the token, where one is set; listens on this
-machine alone, where none is; and heeds a page only of the Temporal UI's origins, so that no other page that somebody
-visits can ask with their browser. A browser says its page's origin with every such request, and cannot lie.
+A client that is allowed to ask can read everything. Therefore a client must present the token, if one is set; without
+a token, the server listens on this machine only. It answers only pages of the Temporal UI's origins, so that no other
+page that a person visits can ask through their browser: a browser sends the page's origin with every such request, and
+a page cannot forge it.
 """
 
 from __future__ import annotations
@@ -26,23 +27,23 @@ from temporal.payload_codec import EncryptionCodec, PayloadKeyError, parse_keys
 logger = logging.getLogger("perdure.codec")
 
 MOST_BYTES = 16 * 1024 * 1024
-"""Of one request: the UI sends the payloads of a page of history together; one of Temporal's has at most 2 MB."""
+"""Size limit of one request. The UI sends the payloads of a page of history together; each has at most 2 MB."""
 _BODY_SECONDS = 10.0
 _HEADERS = "authorization, authorization-extras, content-type, x-namespace"
 _PREFLIGHT_SECONDS = "600"
 
 
 class CodecServer:
-    """The aiohttp application's handlers, over one codec."""
+    """The handlers of the aiohttp application, around one codec."""
 
     def __init__(self, codec: EncryptionCodec, origins: Sequence[str], token: str | None = None) -> None:
-        """Pages of `origins` may ask; with a `token`, everybody has to present it as bearer token."""
+        """Pages of `origins` are allowed to ask. If `token` is set, every client must present it as bearer token."""
         self._codec = codec
         self._origins = frozenset(origin.rstrip("/") for origin in origins)
         self._token = token
 
     def application(self) -> web.Application:
-        """The application: `/decode` and `/encode` under any path, `/healthz`."""
+        """Return the application: `/decode` and `/encode` under any path, and `/healthz`."""
         app = web.Application(client_max_size=MOST_BYTES, handler_args={"auto_decompress": False})
         app.router.add_get("/healthz", self.healthz)
         for prefix in ("", "/{prefix:.+}"):
@@ -52,11 +53,11 @@ class CodecServer:
         return app
 
     async def healthz(self, _request: web.Request) -> web.Response:
-        """The process is alive."""
+        """Answer that the process is alive."""
         return web.Response(text="ok\n")
 
     async def preflight(self, request: web.Request) -> web.Response:
-        """Tell a browser what a page of this origin may send."""
+        """Answer a browser's question what a page of this origin is allowed to send."""
         headers = self._cors(request)
         if headers is None:
             return _refusal(403, "this origin may not ask: add it to CODEC_SERVER_ORIGINS", {})
@@ -70,7 +71,7 @@ class CodecServer:
         return web.Response(status=204, headers=headers)
 
     async def answer(self, request: web.Request) -> web.Response:
-        """Open or seal the payloads of one request."""
+        """Decrypt or encrypt the payloads of one request."""
         headers = self._cors(request)
         if headers is None:
             return _refusal(403, "this origin may not ask: add it to CODEC_SERVER_ORIGINS", {})
@@ -85,13 +86,13 @@ class CodecServer:
         except web.HTTPRequestEntityTooLarge:
             return _refusal(413, "too large", headers)
         except (json_format.ParseError, UnicodeDecodeError, RecursionError, ValueError):
-            # Without the error's text: it quotes what was sent.
+            # Without the error's text, which quotes the request.
             return _refusal(400, "the body is not JSON of Payloads", headers)
         if request.path.endswith("/encode"):
             result = await self._codec.encode(payloads)
         else:
             result = [await self._open(payload) for payload in payloads]
-        # Names of a namespace come from outside: none is logged.
+        # Never log a namespace: its name comes from the client.
         logger.info("%s: %d payloads", request.path.rpartition("/")[2], len(result))
         body = json_format.MessageToJson(Payloads(payloads=result), indent=None)
         return web.Response(
@@ -99,7 +100,7 @@ class CodecServer:
         )
 
     async def _open(self, payload: Payload) -> Payload:
-        """One payload that cannot be opened stays as it is, so that the others are seen all the same."""
+        """Decrypt one payload, or return it unchanged if that fails, so that the others are still shown."""
         try:
             return (await self._codec.decode([payload]))[0]
         except PayloadKeyError as error:
@@ -113,7 +114,7 @@ class CodecServer:
         return hmac.compare_digest(given.encode(errors="replace"), f"Bearer {self._token}".encode())
 
     def _cors(self, request: web.Request) -> dict[str, str] | None:
-        """The headers that let the asking page read the answer; None when it may not. A program has no origin."""
+        """Return the headers that let a page read the answer, or None if its origin is refused. A program has none."""
         origins = request.headers.getall("Origin", [])
         if not origins:
             return {}
@@ -131,17 +132,17 @@ def _refusal(status: int, text: str, headers: dict[str, str]) -> web.Response:
 
 
 def make_codec_server(settings: Settings) -> CodecServer:
-    """The codec server of these settings. It shows plain payloads whatever PAYLOAD_PLAINTEXT says.
+    """Return the codec server for these settings. It shows plaintext payloads whatever PAYLOAD_PLAINTEXT is.
 
     Raises:
-        SettingsError: there are no keys, or it would be open to others than this machine without a token.
+        SettingsError: there are no keys, or the server would be open to other machines without a token.
     """
     keys = parse_keys(settings.need("payload_keys"))
     token = settings.codec_server_token.get_secret_value() if settings.codec_server_token else None
     if token is None and not _is_loopback(settings.codec_server_host):
         raise SettingsError(
-            f"CODEC_SERVER_HOST={settings.codec_server_host} is open to other machines, and whoever reaches the codec "
-            "server reads everything: set CODEC_SERVER_TOKEN, or listen on 127.0.0.1"
+            f"CODEC_SERVER_HOST={settings.codec_server_host} is open to other machines, and anyone who reaches the "
+            "codec server can read everything: set CODEC_SERVER_TOKEN, or listen on 127.0.0.1"
         )
     return CodecServer(EncryptionCodec(keys), settings.codec_server_origins, token)
 

@@ -1,4 +1,4 @@
-"""A listening socket that the process is handed at its start: by systemd's socket activation, or by `perdure up`."""
+"""A listening socket passed to the process at its start, by systemd's socket activation or by `perdure up`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FIRST = 3
 
 
 def handed_over_socket() -> socket.socket | None:
-    """The socket, as sd_listen_fds(3) describes it; None if this process was not handed exactly one."""
+    """Return the socket, as sd_listen_fds(3) describes it, or None unless exactly one was passed to this process."""
     if os.environ.get("LISTEN_PID") != str(os.getpid()) or os.environ.get("LISTEN_FDS") != "1":
         return None
     return socket.socket(fileno=_FIRST)

@@ -1,9 +1,9 @@
-"""Connections of a server that stands on the internet: how many there are, and how long each may keep it waiting.
+"""Connection limits of a server that faces the internet: how many connections, and how long each can stall it.
 
-aiohttp bounds what one request may hold (line, headers, body, pipelined requests) and closes idle connections; it
-bounds neither the number of connections nor the time of a request whose head trickles in or whose answer is
-not read. This does, around aiohttp's protocol and by public interfaces alone: an asyncio protocol that
-passes everything on, and a sweep that ends what has taken too long.
+aiohttp limits the size of a request (line, headers, body, pipelined requests) and closes idle connections. It limits
+neither the number of connections nor the time of a request whose head trickles in or whose answer is not read. This
+module does, with public interfaces only: an asyncio protocol around aiohttp's own passes everything on, and a sweep
+ends the connections that take too long.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """How many connections there may be, and how long, in seconds, each may take."""
+    """The maximum number of connections, and the maximum time of each, in seconds."""
 
     most: int = 200
-    """At once. One holds half a MiB of body at most; so many together about 150 MiB."""
+    """The maximum number at the same time. Each holds at most half a MiB of body; 200 hold about 150 MiB together."""
     head_seconds: float = 10.0
-    """Within this time of its start the head of a request must have arrived, or its first byte of the connection."""
+    """The time limit for a request's head, from its first byte, and for a new connection's first byte."""
     request_seconds: float = 30.0
-    """Within this time of its first byte a request must be answered, and its answer taken."""
+    """The time limit for answering a request, from its first byte, and for the client to read the answer."""
 
 
 class Connections:
-    """All connections of one server. When there are too many, whoever has made the server wait longest has to go."""
+    """All connections of one server. If there are too many, the one that has stalled the server longest is ended."""
 
     def __init__(self, limits: ConnectionLimits, registry: CollectorRegistry) -> None:
         self.limits = limits
-        self._open: dict[int, _Connection] = {}  # by the identity of the transport, in the order of their coming
-        gauge = Gauge("perdure_webhook_connections", "Connections that are open", registry=registry)
+        self._open: dict[int, _Connection] = {}  # by identity of the transport, oldest first
+        gauge = Gauge("perdure_webhook_connections", "Open connections", registry=registry)
         gauge.set_function(lambda: len(self._open))
         self._ended = Counter(
             "perdure_webhook_connections_ended",
-            "Connections that were ended: late (head, body or answer took too long), crowded (there were too many)",
+            "Ended connections: late (head, body or answer took too long), crowded (there were too many)",
             ["why"],
             registry=registry,
         )
@@ -49,17 +49,17 @@ class Connections:
             self._ended.labels(why)
 
     def around(self, factory: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
-        """The protocol factory for `create_server`, around aiohttp's own."""
+        """Return a protocol factory for `create_server`, around aiohttp's own."""
         return lambda: _Connection(self, factory())
 
     def trust(self, request: web.Request) -> None:
-        """The request that is served is signed: its connection is not ended to make room for others."""
+        """Mark the request's connection as trusted, because the request is signed: it is not ended to make room."""
         if (connection := self._open.get(id(request.transport))) is not None:
             connection.trusted = True
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Notes when a request's head is complete and when it is answered."""
+        """Record when a request's head is complete and when it is answered."""
         connection = self._open.get(id(request.transport))
         if connection is None:
             return await handler(request)
@@ -71,7 +71,7 @@ class Connections:
             connection.waited_since, connection.heard = time.monotonic(), False
 
     async def sweep(self) -> None:
-        """End what takes too long, for ever."""
+        """End the connections that take too long. Never returns."""
         pause = min(1.0, self.limits.head_seconds / 4, self.limits.request_seconds / 4)
         while True:
             await asyncio.sleep(pause)
@@ -81,7 +81,7 @@ class Connections:
                     self._end(connection, "late")
 
     def enter(self, connection: _Connection) -> bool:
-        """Count the connection in, making room if need be; false when there is none: all others are being served."""
+        """Add the connection, making room if needed. Returns False if there is no room: all others are trusted."""
         if len(self._open) >= self.limits.most:
             longest = min((c for c in self._open.values() if not c.trusted), key=_waited_since, default=None)
             if longest is None:
@@ -92,7 +92,7 @@ class Connections:
         return True
 
     def leave(self, connection: _Connection) -> None:
-        """Count the connection out; it may have been before."""
+        """Remove the connection. Idempotent."""
         self._open.pop(id(connection.transport), None)
 
     def _end(self, connection: _Connection, why: str) -> None:
@@ -102,7 +102,7 @@ class Connections:
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: passes everything on to aiohttp's protocol, and knows since when the server waits for it."""
+    """One connection: passes everything on to aiohttp's protocol, and knows since when the server has waited for it."""
 
     transport: asyncio.Transport
 
@@ -148,7 +148,7 @@ class _Connection(asyncio.Protocol):
         self._inner.resume_writing()
 
     def is_late(self, now: float, limits: ConnectionLimits) -> bool:
-        """Whether the server has waited too long for a request, or for its answer to be taken."""
+        """Whether the server has waited too long for a request, or for the client to read its answer."""
         if self.transport.get_write_buffer_size() == 0:
             self._unsent_since = None
         elif self._unsent_since is None:
@@ -157,7 +157,7 @@ class _Connection(asyncio.Protocol):
             return True
         if self.serving:
             return now - self.waited_since > limits.request_seconds
-        # Between two requests it may rest until aiohttp closes it.
+        # Between two requests the connection can idle until aiohttp closes it.
         return (self.heard or not self._requests) and now - self.waited_since > limits.head_seconds
 
 

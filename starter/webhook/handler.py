@@ -1,15 +1,15 @@
-"""The webhook: verifies Stripe's signed events and wakes the workflows they are about.
+"""The webhook: verifies Stripe's signed events and wakes the workflows they concern.
 
-It holds no API key and no database address; its answer says only whether the event was taken.
+It holds no API key and no database address; its answer says only whether the event was accepted.
 
-200: taken, or a replay of what was, or not ours, or of another mode or account (Stripe must not come again).
-400: not signed by Stripe. 405, 408, 413: not a delivery.
-503: Temporal did not take it, so Stripe must come again.
+200: accepted, or a replay, or not ours, or of another mode or account (Stripe must not send it again).
+400: not signed by Stripe, or malformed. 405, 408, 413: not a delivery.
+503: Temporal did not accept it, so Stripe must send it again.
 
-It stands on the internet: bodies are capped, never decompressed and must arrive within seconds, nothing of a
-request is parsed before its signature is checked, and what anybody may cause is logged sparingly, without what
-they sent. Connections have their limits in `starter.webhook.connections`, HTTP in `starter.webhook.server`.
-docs/threat-model.md says what that is to hold off.
+It faces the internet: bodies are capped, never decompressed, and must arrive within seconds; no part of a body is
+parsed before the signature is checked; lines that anyone can trigger are rate-limited in the log and never quote the
+request. Limits of connections: `starter.webhook.connections`; of HTTP: `starter.webhook.server`. docs/threat-model.md
+describes the attacks.
 """
 
 from __future__ import annotations
@@ -52,30 +52,30 @@ OUTCOMES = (
     "malformed",
     "unavailable",
 )
-"""How a delivery is counted."""
+"""The outcomes by which deliveries are counted."""
 
 
 @dataclass(frozen=True)
 class WebhookLimits:
-    """How long, in seconds, a request may take."""
+    """Time limits of a request, in seconds."""
 
     body_seconds: float = 10.0
-    """Within this time its body must have arrived."""
+    """The time limit for the body to arrive."""
     idle_seconds: float = 75.0
-    """After this time without a whole request a connection is closed; longer than the usual reverse proxy's 60 s,
-    so that it is the proxy who closes idle connections."""
+    """A connection without a complete request is closed after this time. It is longer than the usual 60 s of a reverse
+    proxy, so that the proxy is the side that closes idle connections."""
     signal_seconds: float = 5.0
-    """Within this time Temporal must have taken the signal; Stripe itself waits about 20 s."""
+    """The time limit for Temporal to accept the signal; Stripe itself waits about 20 s."""
     connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 class Webhook:
-    """The aiohttp application's handlers, over one Temporal client."""
+    """The handlers of the aiohttp application, around one Temporal client."""
 
     def __init__(
         self, client: Client, secrets: Sequence[str], limits: WebhookLimits = WebhookLimits(), trust: Trust = ANY
     ) -> None:
-        """Events are verified with any of the signing secrets, two while one is rotated."""
+        """Any of the signing secrets verifies an event; there are two during a rotation."""
         self._client = client
         self._trust = trust
         self.limits = limits
@@ -91,11 +91,11 @@ class Webhook:
             ["outcome"],
             registry=self._registry,
         )
-        for outcome in OUTCOMES:  # at 0 from the start, so that the first one is seen as an increase
+        for outcome in OUTCOMES:  # starts at 0, so that the first event counts as an increase
             self._events.labels(outcome)
         self._other_versions = Counter(
             "perdure_webhook_other_api_versions",
-            "Events of another API version than the SDK's; they are heeded all the same",
+            "Events of another API version than the SDK's; they are handled all the same",
             registry=self._registry,
         )
         self._seconds = Histogram(
@@ -103,11 +103,11 @@ class Webhook:
         )
 
     def application(self) -> web.Application:
-        """The application: the webhook, `/healthz`, `/readyz`, `/metrics`."""
+        """Return the application: the webhook, `/healthz`, `/readyz`, `/metrics`."""
         app = web.Application(
             client_max_size=MOST_BYTES,
             middlewares=[self.connections.middleware],
-            handler_args={"auto_decompress": False},  # where it is not `starter.webhook.server` that serves it
+            handler_args={"auto_decompress": False},  # for other servers than `starter.webhook.server`
         )
         app.on_response_prepare.append(_hide_server)
         app.router.add_post(PATH, self.deliver)
@@ -117,7 +117,7 @@ class Webhook:
         return app
 
     async def deliver(self, request: web.Request) -> web.Response:
-        """Take one delivery of Stripe's."""
+        """Handle one delivery from Stripe."""
         with self._seconds.time():
             outcome, response = await self._deliver(request)
         self._events.labels(outcome).inc()
@@ -144,12 +144,12 @@ class Webhook:
         return outcome, response
 
     async def _handle(self, body: bytes) -> tuple[str, web.Response]:
-        """What Stripe has signed."""
+        """Handle a body whose signature is verified."""
         try:
             payload = parse(body)
             target = wake_up(payload)
         except MalformedEventError as error:
-            self._sparing.error("a signed delivery is no event: %s", error)
+            self._sparing.error("a signed delivery is not an event: %s", error)
             return "malformed", web.Response(status=400, text="not an event\n")
         if (distrusted := self._trust.check(payload)) is not None:
             return distrusted, web.Response(text="ignored\n")
@@ -160,7 +160,7 @@ class Webhook:
         return await self._signal(target)
 
     async def _body(self, request: web.Request) -> bytes | web.Response:
-        """The raw body, or the refusal of one that is too large, too slow or broken off."""
+        """Return the raw body, or a refusal if it is too large, too slow or incomplete."""
         try:
             if (request.content_length or 0) > MOST_BYTES:
                 raise web.HTTPRequestEntityTooLarge(MOST_BYTES)
@@ -178,25 +178,25 @@ class Webhook:
         try:
             await asyncio.wait_for(deliver(self._client, target), self.limits.signal_seconds)
         except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: a lazy client cannot connect
-            logger.error("Temporal did not take %s for %s: %s", target.event.type, target.workflow_id, error)
+            logger.error("Temporal did not accept %s for %s: %s", target.event.type, target.workflow_id, error)
             return "unavailable", web.Response(status=503, text="try again later\n", headers={"Retry-After": "30"})
         logger.info("%s %s signalled to %s", target.event.event_id, target.event.type, target.workflow_id)
         return "signalled", web.Response(text="ok\n")
 
     async def healthz(self, _request: web.Request) -> web.Response:
-        """The process is alive."""
+        """Answer that the process is alive."""
         return web.Response(text="ok\n")
 
     async def readyz(self, _request: web.Request) -> web.Response:
-        """Temporal can be reached."""
+        """Answer whether Temporal can be reached."""
         ready = await self._readiness.now()
         return web.Response(text="ok\n") if ready else web.Response(status=503, text="Temporal cannot be reached\n")
 
     async def metrics(self, _request: web.Request) -> web.Response:
-        """Prometheus metrics."""
+        """Answer with Prometheus metrics."""
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
 async def _hide_server(_request: web.Request, response: web.StreamResponse) -> None:
-    """Which versions serve it is nobody's business."""
+    """Hide the server's software and versions."""
     response.headers["Server"] = "perdure"

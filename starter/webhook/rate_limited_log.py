@@ -1,4 +1,4 @@
-"""Log lines that anybody may cause: a few a minute of each kind, then their number alone."""
+"""Rate-limited log lines, for events that anyone can trigger: a few of each kind per minute, then only a count."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SECONDS = 60.0
 
 
 class SparingLog:
-    """Writes at most `lines` lines of each kind in `seconds`; the next one says how many were left out.
+    """Writes at most `lines` lines of each kind in `seconds`; the next line says how many were left out.
 
-    A kind is a message before its arguments are filled in: a constant of the code, so that there are few.
+    A kind is a message before its arguments are filled in. Messages are constants of the code, so kinds are few.
     """
 
     def __init__(
@@ -25,18 +25,18 @@ class SparingLog:
     ) -> None:
         self._logger = logger
         self._lines, self._seconds, self._clock = lines, seconds, clock
-        self._kinds: dict[str, tuple[float, int]] = {}  # since when it is counted, how many came
+        self._kinds: dict[str, tuple[float, int]] = {}  # start of the interval, number of lines
 
     def info(self, message: str, *values: object) -> None:
-        """A line of level INFO."""
+        """Log a line of level INFO."""
         self._log(logging.INFO, message, values)
 
     def warning(self, message: str, *values: object) -> None:
-        """A line of level WARNING."""
+        """Log a line of level WARNING."""
         self._log(logging.WARNING, message, values)
 
     def error(self, message: str, *values: object) -> None:
-        """A line of level ERROR."""
+        """Log a line of level ERROR."""
         self._log(logging.ERROR, message, values)
 
     def _log(self, level: int, message: str, values: tuple[object, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Whether Temporal can be reached, asked once for all who ask at about the same time."""
+"""Whether Temporal can be reached. Requests at about the same time share one question to Temporal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FRESH_SECONDS = 0.5
 
 
 class Readiness:
-    """Anybody who reaches the page may ask, so that a flood of questions is one question to Temporal."""
+    """Whether Temporal is ready. Anyone can ask, so a flood of requests becomes one question to Temporal."""
 
     def __init__(self, ask: Callable[[], Awaitable[bool]]) -> None:
         self._ask = ask
@@ -23,7 +23,7 @@ class Readiness:
         self._known = (float("-inf"), False)
 
     async def now(self) -> bool:
-        """Whether it can be reached, or could half a second ago."""
+        """Whether Temporal can be reached, or could at most half a second ago."""
         async with self._lock:
             asked, ready = self._known
             if time.monotonic() - asked > _FRESH_SECONDS:

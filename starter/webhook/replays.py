@@ -1,7 +1,7 @@
-"""Deliveries that were taken, for as long as their signatures are good: the same bytes again are a replay.
+"""Accepted deliveries, for as long as their signatures are valid: the same bytes again are a replay.
 
-Stripe signs each attempt anew, so that only a recording is ever byte for byte the same. It would do no
-harm (an event is a wake-up), but let whoever has recorded one delivery wake its workflow at full speed.
+Stripe signs each attempt separately, so only a recording is ever byte for byte the same. A replay does no harm (an
+event is a wake-up), but anyone with one recorded delivery could use it to wake its workflow at full speed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from collections.abc import Callable
 from starter.webhook.signature import TOLERANCE_SECONDS
 
 MOST = 50_000
-"""Remembered at most, in about 10 MiB, the oldest is forgotten first: ten minutes of 80 deliveries a second."""
+"""How many are remembered, in about 10 MiB; the oldest are forgotten first. Ten minutes of 80 deliveries a second."""
 
 
 class Replays:
-    """What was taken lately, by its digest (`verify_signature`)."""
+    """Recently accepted deliveries, by digest (`verify_signature`)."""
 
     def __init__(self, most: int = MOST, clock: Callable[[], float] = time.monotonic) -> None:
         self._until: OrderedDict[bytes, float] = OrderedDict()
@@ -32,9 +32,9 @@ class Replays:
         return digest in self._until
 
     def remember(self, digest: bytes) -> None:
-        """It was taken. Never before that: if it is not, Stripe's next attempt must find it unknown."""
+        """Remember an accepted delivery, never a refused one: Stripe's next attempt must not look like a replay."""
         self._forget()
-        # Signed up to a tolerance ahead, it stays good for two.
+        # A signature dated one tolerance in the future is valid for two.
         self._until[digest] = self._clock() + 2 * TOLERANCE_SECONDS + 1
         if len(self._until) > self._most:
             self._until.popitem(last=False)

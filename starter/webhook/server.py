@@ -1,4 +1,4 @@
-"""The webhook's socket: aiohttp's HTTP with hard limits, and answers that tell nothing about what serves them."""
+"""The webhook's socket: aiohttp's HTTP with hard limits, and answers that reveal nothing about the server."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from starter.handed_over import handed_over_socket
 from starter.webhook.handler import Webhook
 from starter.webhook.rate_limited_log import SparingLog
 
-_LINGER_SECONDS = 2.0  # for a client that is refused while it still sends, to read the answer
+_LINGER_SECONDS = 2.0  # for a client that is refused while still sending to read the answer
 _SHUTDOWN_SECONDS = 10.0
-_OTHER_FILES = 128  # Temporal's connection, logs; and what was accepted and not yet counted
+_OTHER_FILES = 128  # Temporal's connection, logs, and connections accepted but not yet counted
 
 _log = SparingLog(logging.getLogger("perdure.webhook.http"))
 
 
 @asynccontextmanager
 async def serving(webhook: Webhook, host: str, port: int) -> AsyncIterator[int]:
-    """The webhook, listening on the socket that it was handed, else on this address; gives its port.
+    """Serve the webhook on the socket passed to the process, or else on this address. Yields the port.
 
     Raises:
-        SettingsError: the port is taken, or this process may not open as many files as connections are allowed.
+        SettingsError: the port is in use, or this process cannot open enough files for its connections.
     """
     _allow_files(webhook.connections.limits.most + _OTHER_FILES)
     runner = web.AppRunner(
@@ -58,10 +58,10 @@ async def serving(webhook: Webhook, host: str, port: int) -> AsyncIterator[int]:
 
 
 def _http(webhook: Webhook, runner: web.AppRunner) -> Any:
-    """The factory of aiohttp's protocol for this application."""
+    """Return the factory of aiohttp's protocol for this application."""
     limits = webhook.limits
     arguments: dict[str, Any] = {
-        # Stripe signs the raw body and never compresses it: what is not decompressed cannot blow up.
+        # Stripe signs the raw body and never compresses it. Without decompression there is no decompression bomb.
         "auto_decompress": False,
         "keepalive_timeout": limits.idle_seconds,
         "lingering_time": min(_LINGER_SECONDS, limits.body_seconds),
@@ -75,7 +75,7 @@ def _http(webhook: Webhook, runner: web.AppRunner) -> Any:
 
 
 class _Handler(web.RequestHandler):
-    """aiohttp's own answer to what is no HTTP repeats what was sent, names its version, and logs a traceback."""
+    """Replaces aiohttp's answer to malformed HTTP, which quotes the request, names its version and logs a traceback."""
 
     __slots__ = ()
 
@@ -86,12 +86,12 @@ class _Handler(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what is no HTTP (400), and to a fault of our own (500), which is logged in full."""
+        """Answer malformed HTTP with 400, and an error of our own with 500. The latter is logged in full."""
         if status >= 500 or not isinstance(exc, HttpProcessingError):
             super().handle_error(request, status, exc, message)  # logs it
             text = "internal error\n"
         else:
-            _log.info("no HTTP: %s", type(exc).__name__)
+            _log.info("malformed HTTP: %s", type(exc).__name__)
             text = "bad request\n"
         answer = web.Response(status=status, text=text, headers={"Server": "perdure"})
         answer.force_close()
@@ -99,10 +99,10 @@ class _Handler(web.RequestHandler):
 
 
 def _allow_files(wanted: int) -> None:
-    """Let this process open as many files: at the limit, nothing could be accepted any more."""
+    """Raise the limit of open files, if needed: at the limit, the server could accept no connection."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft >= wanted or soft == resource.RLIM_INFINITY:
         return
     if hard != resource.RLIM_INFINITY and hard < wanted:
-        raise SettingsError(f"WEBHOOK_CONNECTIONS needs {wanted} open files and {hard} are allowed: lower it")
+        raise SettingsError(f"WEBHOOK_CONNECTIONS needs {wanted} open files, but only {hard} are allowed: lower it")
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,4 +1,4 @@
-"""Stripe's webhook signatures, scheme v1: HMAC-SHA256 over the raw body, within a tolerance both ways."""
+"""Stripe's webhook signatures, scheme v1: HMAC-SHA256 over the raw body, with a time tolerance in both directions."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ TOLERANCE_SECONDS = 300
 
 
 class SignatureError(Exception):
-    """The request is not signed by Stripe with a secret of ours, or not now."""
+    """The request is not signed by Stripe with one of our secrets, or not within the tolerance."""
 
 
 def verify_signature(body: bytes, header: str, secrets: Sequence[str], now: float | None = None) -> bytes:
-    """Check the `Stripe-Signature` header against the raw body; any of the secrets will do.
+    """Check the `Stripe-Signature` header against the raw body, with any of the secrets.
 
-    Returns a digest of what was signed, time and body: the same for every replay, however its header is written.
+    Returns a digest of the signed time and body. It is the same for every replay, however its header is written.
 
-    Stripe's SDK checks the age only towards the past, so that the age is checked here, both ways.
+    Stripe's SDK limits the age only in the past, so the age is checked here, in both directions.
     https://docs.stripe.com/webhooks/signature
 
     Raises:
-        SignatureError: why, for the log; never which part of a signature was wrong.
+        SignatureError: with a reason for the log, which never says which part of a signature is wrong.
     """
     signed_at = _timestamp(header)
     age = (time.time() if now is None else now) - signed_at
@@ -46,7 +46,7 @@ def verify_signature(body: bytes, header: str, secrets: Sequence[str], now: floa
 
 def _timestamp(header: str) -> int:
     if not header.isascii():  # the SDK's comparison raises TypeError for other text
-        raise SignatureError("no ASCII in the Stripe-Signature header")
+        raise SignatureError("the Stripe-Signature header is not ASCII")
     stamps = [part[2:] for part in header.split(",") if part.startswith("t=")]
     if len(stamps) != 1 or not (stamps[0].isdigit() and len(stamps[0]) <= 12):
         raise SignatureError("no timestamp in the Stripe-Signature header")

@@ -1,4 +1,4 @@
-"""Whether a verified event is of the Stripe mode and account that this deployment is for."""
+"""Whether a verified event belongs to this deployment's Stripe mode and account."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ WRONG_ACCOUNT = "wrong_account"
 
 @dataclass(frozen=True)
 class Trust:
-    """What an event must be of; what is not given is not checked."""
+    """The mode and the account that an event must have. None is not checked."""
 
     mode: Literal["live", "test"] | None = None
     account: str | None = None
     _log: SparingLog = field(default_factory=lambda: SparingLog(logger), compare=False, repr=False)
 
     def check(self, event: dict[str, Any]) -> str | None:
-        """The outcome of an event of another mode, or (Connect) of another account; none when it may be heeded.
+        """Return the outcome of an event of another mode or, with Connect, of another account. None if it is trusted.
 
-        To refuse it would only make Stripe send it again: it is ignored, and said loudly, as somebody has
-        configured the endpoint or this deployment wrongly.
+        A refusal would only make Stripe send the event again. It is ignored and logged as an error, because the
+        endpoint or this deployment is misconfigured.
         """
         which = f"{brief(event.get('id'))} {brief(event.get('type'))}"
         livemode = event.get("livemode")
@@ -42,17 +42,17 @@ class Trust:
 
 
 def brief(value: object) -> str:
-    """The value for a log line: short, on one line, and never a nest of containers, however deep."""
+    """Return the value for a log line: short, on one line, and never a nested container."""
     if isinstance(value, str):
         return repr(value[:120])
     return repr(value) if value is None or isinstance(value, bool) else f"a {type(value).__name__}"
 
 
 ANY = Trust()
-"""Nothing is checked."""
+"""Checks nothing."""
 
 
 def is_other_version(event: dict[str, Any]) -> bool:
-    """Whether the event was written in another API version than the SDK's; it is only a wake-up, so no matter."""
+    """Whether the event has another API version than the SDK's. It does no harm: an event is only a wake-up."""
     version = event.get("api_version")
     return isinstance(version, str) and version != stripe.api_version

@@ -101,7 +101,7 @@ async def test_reports_name_workspaces_and_nobody_who_owns_them(run: WatchedRun)
 SAYS = {
     "billing ": ["serving billing", "permission denied for table invoice", "Starting activity"],
     "stripe ": ["serving stripe", "No such customer", "give the Stripe worker a valid STRIPE_API_KEY"],
-    "webhook ": ["listening on", "refused a delivery", "a signed delivery is no event", "signalled to invoice/"],
+    "webhook ": ["listening on", "refused a delivery", "a signed delivery is not an event", "signalled to invoice/"],
     "history of ": [GOOD, BAD, "No such customer", "stack_trace", "attribution_id", "Outage"],
     "description of ": ["AttributionId", "team:good", "Invoice of team:good"],
     "metrics of the billing worker": ["temporal_"],

@@ -1,4 +1,4 @@
-"""The codec server opens payloads for who may ask, as the Temporal UI asks, and for nobody else."""
+"""The codec server decrypts payloads for allowed clients, as the Temporal UI requests them, and for nobody else."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def guarded() -> AsyncIterator[Running]:
 async def test_it_opens_and_seals_as_the_protocol_says(server: Running) -> None:
     sealed = (await server("encode", [PLAIN])).payloads
     assert b"canary" not in sealed[0].SerializeToString()
-    # As the UI sends it: base64 in metadata and data, the namespace in a header, any path before.
+    # As the UI sends it: base64 in metadata and data, the namespace in a header, under any path prefix.
     for path in ("decode", "default/decode", "codec/v1/decode"):
         opened = await server(path, sealed, Origin=UI, X_Namespace="default")
         assert opened.payloads == [PLAIN]
@@ -112,7 +112,7 @@ async def test_no_other_page_may_ask(server: Running, origin: str) -> None:
 
 
 async def test_a_page_can_not_ask_without_being_asked_first(server: Running) -> None:
-    """Content types that need no preflight are refused, whoever sends them."""
+    """Content types that need no preflight are refused from every client."""
     sealed = await CODEC.encode([PLAIN])
     for kind in ("text/plain", "application/x-www-form-urlencoded"):
         assert (await server("decode", sealed, Content_Type=kind)).status == 415
@@ -126,7 +126,7 @@ async def test_where_a_token_is_set_it_is_demanded(guarded: Running, given: str 
     headers = {} if given is None else {"Authorization": given}
     for path in ("decode", "encode"):
         refused = await guarded(path, sealed, Origin=UI, **headers)
-        # aiohttp itself takes the blank off the end of a header.
+        # aiohttp itself strips the blank at the end of a header.
         assert refused.status == (200 if given == "Bearer of-the-codec-server " else 401)
     assert (await guarded("decode", sealed, Authorization="Bearer of-the-codec-server")).payloads == [PLAIN]
     assert (await guarded("decode", None, "OPTIONS", Origin=UI)).status == 204

@@ -1,4 +1,4 @@
-"""Reading CSV, JSON Lines and Parquet: every row with its line, every fault told, memory flat."""
+"""Reading CSV, JSON Lines and Parquet: every row has its line, every fault is reported, memory stays flat."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read(tmp_path: Path) -> Any:
 
 
 def refusal(path: Path) -> str:
-    """Why the file is refused: one line, which names it."""
+    """Return why the file is refused: one line that names the file."""
     with pytest.raises(InputError) as caught:
         list(read_rows(path))
     text = str(caught.value)

@@ -1,4 +1,4 @@
-"""Payloads are sealed whole, opened by the key they name, and a missing key is said in one line."""
+"""Payloads are encrypted whole and decrypted with the key they name; a missing key is reported in one line."""
 
 from __future__ import annotations
 

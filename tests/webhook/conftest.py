@@ -24,13 +24,13 @@ async def session() -> AsyncIterator[ClientSession]:
 
 @pytest.fixture(scope="module", autouse=True)
 async def leave_no_workflow(temporal_client: Client) -> AsyncIterator[None]:
-    """What was signalled here must not be found by workers of other tests."""
+    """Terminate what was signalled here, so that workers of other tests do not find it."""
     yield
     query = (
         'ExecutionStatus = "Running" AND (WorkflowId STARTS_WITH "invoice/" OR WorkflowId STARTS_WITH "subscription/")'
     )
     empty = 0
-    while empty < 2:  # what has just been started is listed a little later
+    while empty < 2:  # a workflow is listed a little after its start
         found = [workflow async for workflow in temporal_client.list_workflows(query)]
         for workflow in found:
             with contextlib.suppress(RPCError):
@@ -42,7 +42,7 @@ async def leave_no_workflow(temporal_client: Client) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session")
 async def receiver(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
-    """A webhook while its secret is rotated: both are good. Bodies must come at once."""
+    """A webhook during a rotation: both secrets are valid. Bodies must arrive immediately."""
     webhook = Webhook(temporal_client, [OLD_SECRET, NEW_SECRET], WebhookLimits(body_seconds=0.5))
     async with serving(webhook, session, temporal_client) as running:
         yield running
@@ -50,7 +50,7 @@ async def receiver(temporal_client: Client, session: ClientSession) -> AsyncIter
 
 @pytest.fixture
 async def live(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
-    """A webhook that is for live events of one account."""
+    """A webhook for live events of one account."""
     webhook = Webhook(temporal_client, [NEW_SECRET], WebhookLimits(), Trust("live", "acct_ours"))
     async with serving(webhook, session, temporal_client) as receiver:
         yield receiver

@@ -28,13 +28,13 @@ _NUMBERS = itertools.count(1)
 
 
 def signature(body: str, secret: str = NEW_SECRET, *, age: float = 0) -> str:
-    """What Stripe's SDK puts into the `Stripe-Signature` header, `age` seconds ago."""
+    """Return a `Stripe-Signature` header that is `age` seconds old."""
     header: str = stripe.WebhookSignature.generate_signature_header(body, secret, int(time.time() - age))
     return header
 
 
 def event(kind: str, subject: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """An event as Stripe sends it, with an id of its own."""
+    """Return an event as Stripe sends it, with a unique id."""
     return {
         "id": f"evt_{next(_NUMBERS)}",
         "object": "event",
@@ -49,19 +49,19 @@ def event(kind: str, subject: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def invoice_event(key: str, kind: str = "invoice.finalized", **changes: Any) -> dict[str, Any]:
-    """An event of the invoice that has our key in its metadata."""
+    """Return an event of an invoice with our key in its metadata."""
     metadata = {"perdure_invoice": key}
     return event(kind, {"id": "in_1", "object": "invoice", "customer": "cus_1", "metadata": metadata}, **changes)
 
 
 def new_key() -> str:
-    """The key of an invoice that no other test knows."""
+    """Return an invoice key that no other test uses."""
     return f"2022-05/team:t{next(_NUMBERS)}/period"
 
 
 @dataclass
 class Receiver:
-    """A running webhook; `client` sees what it does in Temporal."""
+    """A running webhook; `client` shows its effects in Temporal."""
 
     host: str
     port: int
@@ -70,11 +70,11 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where Stripe delivers."""
+        """The URL to which Stripe delivers."""
         return f"http://{self.host}:{self.port}{PATH}"
 
     async def post(self, body: str | bytes, headers: Any = None) -> int:
-        """Post the bytes; signed with the new secret unless other headers are given."""
+        """Post the bytes, signed with the new secret unless other headers are given."""
         if headers is None:
             headers = {"Stripe-Signature": signature(body if isinstance(body, str) else body.decode())}
         async with self.session.post(self.url, data=body, headers=headers) as response:
@@ -82,31 +82,31 @@ class Receiver:
             return response.status
 
     async def deliver(self, payload: object, *, age: float = 0) -> int:
-        """Post what Stripe would, well signed, `age` seconds ago."""
+        """Post a valid delivery, signed `age` seconds ago."""
         body = json.dumps(payload)
         return await self.post(body, {"Stripe-Signature": signature(body, age=age)})
 
     async def get(self, path: str) -> tuple[int, str]:
-        """Status and text of a page."""
+        """Return the status and the text of a page."""
         async with self.session.get(f"http://{self.host}:{self.port}{path}") as response:
             return response.status, await response.text()
 
     async def count(self, outcome: str) -> float:
-        """How many deliveries had this outcome."""
+        """Return the number of deliveries with this outcome."""
         return await self.metric(f'perdure_webhook_events_total{{outcome="{outcome}"}}')
 
     async def metric(self, name: str) -> float:
-        """A metric's value; 0 when there is none."""
+        """Return a metric's value, 0 if it does not exist."""
         _, text = await self.get("/metrics")
         wanted = f"{name} "
         return sum(float(line.removeprefix(wanted)) for line in text.splitlines() if line.startswith(wanted))
 
     async def started(self) -> float:
-        """How many workflows were signalled."""
+        """Return the number of deliveries that signalled a workflow."""
         return await self.count("signalled")
 
     async def raw(self, *chunks: bytes, pause: float = 0.0) -> bytes:
-        """Write chunks to a connection of its own and read what comes until the server closes it."""
+        """Write chunks to a new connection and read until the server closes it."""
         reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
             for chunk in chunks:
@@ -122,13 +122,13 @@ class Receiver:
 
 @asynccontextmanager
 async def serving(webhook: Webhook, session: ClientSession, client: Client) -> AsyncIterator[Receiver]:
-    """The webhook's application on a free port."""
+    """Serve the webhook's application on a free port."""
     async with webhook_server.serving(webhook, ports.HOST, 0) as port:
         yield Receiver(ports.HOST, port, session, client)
 
 
 async def signals(handle: WorkflowHandle[Any, Any]) -> list[dict[str, Any]]:
-    """The messages that came with the workflow's signals, in order."""
+    """Return the messages of the workflow's signals, in order."""
     history = await handle.fetch_history()
     return [
         json.loads(found.workflow_execution_signaled_event_attributes.input.payloads[0].data)
@@ -138,7 +138,7 @@ async def signals(handle: WorkflowHandle[Any, Any]) -> list[dict[str, Any]]:
 
 
 async def exists(client: Client, workflow_id: str) -> bool:
-    """Whether a workflow of this id was ever started."""
+    """Whether a workflow with this id was ever started."""
     try:
         await client.get_workflow_handle(workflow_id).describe()
     except RPCError as error:

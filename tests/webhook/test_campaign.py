@@ -1,4 +1,4 @@
-"""A short attack on the real process; `make attack` makes a long one, and says what each family does."""
+"""A short attack on the real process; `make attack` runs a long one, and describes each family."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REQUESTS, SEED = 1500, 20220601
 
 @pytest.mark.waits
 async def test_a_campaign_of_bad_requests(tmp_path: Path) -> None:
-    """None is accepted, none crashes it, memory stays flat, good deliveries are taken all the while."""
+    """No attack is accepted or crashes the process, memory stays flat, and valid deliveries are accepted throughout."""
     report = await attack(tmp_path, REQUESTS, SEED)
     assert report.breaches == []
     assert report.sent == REQUESTS

@@ -1,4 +1,4 @@
-"""However many connect and however slowly they speak or listen: Stripe is served, and nobody is waited for for ever."""
+"""However many clients connect, and however slowly they send or read: Stripe is served, and every wait is bounded."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ STRICT = WebhookLimits(connections=ConnectionLimits(most=MOST, head_seconds=0.6,
 
 @pytest.fixture
 async def strict(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
-    """A webhook with little patience and few connections; its idle ones may rest for a minute."""
+    """A webhook with short limits and few connections; idle ones are kept for a minute."""
     async with serving(Webhook(temporal_client, [NEW_SECRET], STRICT), session, temporal_client) as receiver:
         yield receiver
 
 
 @pytest.fixture
 async def small(temporal_client: Client, session: ClientSession) -> AsyncIterator[Receiver]:
-    """A webhook with few connections and the usual patience."""
+    """A webhook with few connections and the default time limits."""
     limits = WebhookLimits(connections=ConnectionLimits(most=MOST))
     async with serving(Webhook(temporal_client, [NEW_SECRET], limits), session, temporal_client) as receiver:
         yield receiver
@@ -59,7 +59,7 @@ async def test_a_head_that_does_not_come(strict: Receiver, start: bytes) -> None
 
 
 async def _trickle_for_ever(receiver: Receiver, start: bytes) -> None:
-    """A byte of the head at a time."""
+    """Send the head one byte at a time."""
     _, writer = await asyncio.open_connection(receiver.host, receiver.port)
     try:
         writer.write(start)
@@ -93,7 +93,7 @@ async def _ask_for_ever(deaf: socket.socket) -> None:
 
 
 async def _crowd(receiver: Receiver, stack: AsyncExitStack, count: int) -> list[asyncio.StreamReader]:
-    """So many who have connected, and begun to ask; they are accepted before whoever connects later."""
+    """Open this many connections with an incomplete request; all are accepted before any later connection."""
     readers = []
     for _ in range(count):
         reader, writer = await asyncio.open_connection(receiver.host, receiver.port)
@@ -109,7 +109,7 @@ async def test_a_crowd_makes_room_for_stripe(small: Receiver) -> None:
         assert await small.deliver(invoice_event(new_key())) == 200
         assert await _ended(small, "crowded") == 1
         with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(crowd[0].read(), GIVE_UP_SECONDS) == b""  # who has waited longest
+            assert await asyncio.wait_for(crowd[0].read(), GIVE_UP_SECONDS) == b""  # the one that stalled longest
 
 
 async def test_there_are_never_more_than_allowed(small: Receiver) -> None:
@@ -124,9 +124,9 @@ async def test_there_are_never_more_than_allowed(small: Receiver) -> None:
 
 
 async def test_what_is_signed_is_not_crowded_out(session: ClientSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While Temporal does not answer, every connection waits for it: a newcomer has to go instead."""
+    """While Temporal does not answer, every connection waits for it, so a new one is refused."""
     limits = WebhookLimits(signal_seconds=3, connections=ConnectionLimits(most=2))
-    with ports.listen(ports.HOST) as silent:  # what connects there waits for ever
+    with ports.listen(ports.HOST) as silent:  # a client that connects there waits forever
         address = f"{ports.HOST}:{silent.getsockname()[1]}"
         client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)
         webhook = Webhook(client, [NEW_SECRET], limits)
@@ -161,5 +161,5 @@ def test_more_connections_than_files_is_one_clear_line() -> None:
         ["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=False
     )
     assert ran.returncode == 1
-    assert "WEBHOOK_CONNECTIONS needs 2128 open files and 300 are allowed: lower it" in ran.stderr
+    assert "WEBHOOK_CONNECTIONS needs 2128 open files, but only 300 are allowed: lower it" in ran.stderr
     assert "Traceback" not in ran.stderr

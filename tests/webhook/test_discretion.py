@@ -1,4 +1,4 @@
-"""What anybody may cause tells nothing and costs little: answers, logs, questions to Temporal."""
+"""What anyone can trigger reveals nothing and costs little: answers, log lines, questions to Temporal."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_flood_is_few_lines(
         assert await receiver.count("refused") == 50
     texts = [record.getMessage() for record in caplog.records if record.name == "perdure.webhook"]
     assert len([text for text in texts if text.startswith("refused a delivery")]) == LINES
-    assert len([text for text in texts if text.startswith("a signed delivery is no event")]) == LINES
+    assert len([text for text in texts if text.startswith("a signed delivery is not an event")]) == LINES
 
 
 def test_how_many_lines_were_left_out_is_said(caplog: pytest.LogCaptureFixture) -> None:
@@ -93,9 +93,9 @@ async def test_many_who_ask_are_one_question_to_temporal(
 
 @pytest.mark.parametrize("member", ["object", "id", "type", "livemode", "account", "data"])
 async def test_nests_near_the_interpreters_limit(live: Receiver, member: str) -> None:
-    """What is deep and still parsed must be no trouble where it is looked at or logged."""
+    """A deeply nested body that still parses does no harm where it is inspected or logged."""
     body = json.dumps(event("charge.refunded", {"id": "ch_1"}, livemode=True))
     nested = [f'{body[:-1]}, "{member}": {"[" * depth}{"]" * depth}}}' for depth in range(1000, 895, -3)]
     statuses = [await live.post(each) for each in nested]
     assert set(statuses) <= {200, 400}
-    assert statuses[0] == 400  # beyond the limit; the first below it are those that are logged
+    assert statuses[0] == 400  # beyond the limit; the first lines below it are logged

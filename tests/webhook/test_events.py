@@ -1,4 +1,4 @@
-"""What a well signed delivery does in Temporal: our invoices and subscriptions are signalled, nothing else is."""
+"""The effects of a valid delivery in Temporal: only our invoices and subscriptions are signalled."""
 
 from __future__ import annotations
 
@@ -41,11 +41,14 @@ async def test_the_signal_is_the_one_that_workflows_await(receiver: Receiver) ->
 async def test_the_same_event_twice_wakes_one_workflow(receiver: Receiver) -> None:
     key = new_key()
     delivery = invoice_event(key)
-    assert [await receiver.deliver(delivery, age=age) for age in (0, 5)] == [200, 200]  # each attempt is signed anew
+    assert [await receiver.deliver(delivery, age=age) for age in (0, 5)] == [
+        200,
+        200,
+    ]  # each attempt has its own signature
     handle = receiver.client.get_workflow_handle(f"invoice/{key}")
     assert len(await signals(handle)) == 2
     runs = receiver.client.list_workflows(f'WorkflowId = "invoice/{key}"')
-    assert len({run.run_id async for run in runs}) <= 1  # what is listed may lag
+    assert len({run.run_id async for run in runs}) <= 1  # the list can lag
 
 
 async def test_an_event_of_an_invoice_that_rests_starts_it_again(receiver: Receiver) -> None:

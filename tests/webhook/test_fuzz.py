@@ -1,4 +1,4 @@
-"""The fuzz target, briefly: its seeds, and what chance makes of them. `make fuzz` goes on as long as wanted."""
+"""A short run of the fuzz target: its seeds and random mutations. `make fuzz` runs until it is stopped."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_seeds_that_chance_has_changed() -> None:
 
 
 def test_the_target_sees_what_is_wrong() -> None:
-    """Whoever has the secret is let in, so that the target fails, as it would if anybody were."""
+    """With the secret, a request is accepted and the target fails, as it would if a forged request were accepted."""
     body = b'{"object": "event"}'
     stamp = sha256(b"").hexdigest()
     mac = hmac.new(SECRETS[0].encode(), b"%d." % NOW + body, sha256).hexdigest()

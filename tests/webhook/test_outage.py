@@ -1,4 +1,4 @@
-"""Without Temporal, Stripe is told to come again; when Temporal is back, so is the webhook."""
+"""Without Temporal, Stripe is asked to retry; when Temporal is back, so is the webhook."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _STRIPE_WAITS_SECONDS = 20.0
 
 
 async def _in_time(receiver: Receiver, key: str) -> int:
-    """The answer to a delivery, which must come before Stripe gives up on it."""
+    """Return the answer to a delivery, which must arrive before Stripe's timeout."""
     async with asyncio.timeout(_STRIPE_WAITS_SECONDS):
         return await receiver.deliver(invoice_event(key))
 

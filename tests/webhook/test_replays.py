@@ -1,4 +1,4 @@
-"""A recorded delivery, sent again while its signature is still good, wakes nobody."""
+"""A recorded delivery, sent again while its signature is still valid, wakes no workflow."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_what_is_remembered_is_bounded_and_forgotten_when_its_signature_is_stale
     for number in range(5):
         replays.remember(bytes([number]))
     assert [bytes([number]) in replays for number in range(5)] == [False, False, True, True, True]
-    now = 2 * TOLERANCE_SECONDS  # signed a tolerance ahead, it is good until then
+    now = 2 * TOLERANCE_SECONDS  # dated one tolerance in the future, it is valid until then
     assert bytes([4]) in replays
     now += 2
     assert bytes([4]) not in replays

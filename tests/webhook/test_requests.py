@@ -1,4 +1,4 @@
-"""What is no delivery, or one that is too large, too slow or broken, costs nothing and stops nobody."""
+"""A request that is no delivery, or a delivery that is too large, too slow or broken, costs little and stops nobody."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ HEAD = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n".encode()
 
 
 def _padded(length: int) -> str:
-    """A delivery of ours of so many bytes."""
+    """Return one of our deliveries with this many bytes."""
     body = json.dumps(invoice_event(new_key()))
     return body + " " * (length - len(body))
 
@@ -76,7 +76,7 @@ async def test_headers_of_absurd_size(receiver: Receiver) -> None:
         b"X-%d: y\r\n" * 2000,
     ):
         answer = await receiver.raw(HEAD + headers + b"\r\n\r\n")
-        assert answer[:12] in (b"HTTP/1.0 400", b"")  # refused; or cut off while it was still sending
+        assert answer[:12] in (b"HTTP/1.0 400", b"")  # refused, or cut off while still sending
     assert (await receiver.get("/healthz"))[0] == 200
 
 
@@ -99,7 +99,7 @@ async def test_headers_of_absurd_size(receiver: Receiver) -> None:
 async def test_what_is_no_http(receiver: Receiver, request_bytes: bytes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     assert (await receiver.raw(request_bytes)).startswith(b"HTTP/1.0 400")
-    assert [record.levelname for record in caplog.records] in (["INFO"], [])  # TLS is not even mentioned
+    assert [record.levelname for record in caplog.records] in (["INFO"], [])  # TLS is not logged at all
     assert not any("\n" in record.getMessage() or record.exc_info for record in caplog.records)
     assert (await receiver.get("/healthz"))[0] == 200
 
@@ -144,7 +144,7 @@ async def test_slow_clients_stop_nobody(temporal_client: Client, session: Client
             writer.write(HEAD + b"Content-Length: 100\r\n\r\n")
             slow.append(asyncio.create_task(reader.read()))
         assert await patient.deliver(invoice_event(new_key())) == 200
-        assert not any(each.done() for each in slow)  # they are waited for still
+        assert not any(each.done() for each in slow)  # the server still waits for them
         for each in slow:
             each.cancel()
 

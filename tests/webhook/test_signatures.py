@@ -1,4 +1,4 @@
-"""Only what Stripe has signed just now, with a secret of ours, is looked at."""
+"""Only a body that Stripe has just signed with one of our secrets is processed."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_no_header_or_two_are_refused(receiver: Receiver) -> None:
 
 
 async def _post_two(receiver: Receiver, body: str, values: tuple[str, ...]) -> bytes:
-    """By hand, as aiohttp's client sends a header once."""
+    """Sent over a raw connection, because aiohttp's client sends a header only once."""
     lines = [f"POST {PATH} HTTP/1.1", "Host: x", "Connection: close", f"Content-Length: {len(body)}"]
     lines += [f"Stripe-Signature: {value}" for value in values]
     return (await receiver.raw("\r\n".join([*lines, "", body]).encode()))[:12]

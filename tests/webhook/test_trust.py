@@ -1,4 +1,4 @@
-"""Signed events of another mode, account or API version: counted each for itself, and never a reason to come again."""
+"""Signed events of another mode, account or API version are counted separately, and Stripe never retries them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,8 @@ async def audit(
     period: Annotated[str | None, typer.Option(metavar="PERIOD", help="This month only, such as 2022-05.")] = None,
     account: Annotated[str | None, typer.Option(metavar="ID", help="This account only.")] = None,
     stuck_after: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Report waits longer than this: 12h, 7d. Default: AUDIT_STUCK_AFTER.")
+        str | None,
+        typer.Option(metavar="AGE", help="Report waits longer than this: 12h, 7d. Default: AUDIT_STUCK_AFTER."),
     ] = None,
     last: Annotated[bool, typer.Option("--last", help="Show the last audit of this scope; run nothing.")] = False,
     as_json: common.AsJson = False,
