@@ -1,1 +1,1 @@
-"""The embedded stack: one command brings up every part on one machine."""
+"""The embedded stack: one command starts every part on one machine."""

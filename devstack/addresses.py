@@ -1,4 +1,4 @@
-"""Where the parts of a stack listen: on the ports that its data folder remembers, else on well-known ones."""
+"""The ports on which a stack's parts listen: those its data folder remembers, or else well-known ones."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ PREFERRED_PORTS = {
 
 
 class Addresses:
-    """The ports of one stack's parts, remembered from start to start in its data folder."""
+    """The ports of one stack's parts, remembered across starts in its data folder."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self.listening: dict[str, socket.socket] = {}
-        """The sockets that the webhook and the codec server are handed."""
+        """The listening sockets for the webhook and the codec server."""
 
     def wanted(self, name: str) -> tuple[int | None, int]:
-        """The ports that a part tries first: the one that it had before, then the well-known one."""
+        """Return the ports that a part tries first: its previous one (None if unknown), then the well-known one."""
         return (self._home.get("ports") or {}).get(name), PREFERRED_PORTS[name]
 
     def remember(self, name: str, port: int) -> None:
-        """Keep the part's port for the next start."""
+        """Remember the part's port for the next start."""
         self._home.remember("ports", {**(self._home.get("ports") or {}), name: port})
 
     def listen(self, name: str, host: str, *wanted: int) -> int:
-        """Listen for a process of ours that is started later; returns the port.
+        """Listen on behalf of a process that is started later. Returns the port.
 
         Raises:
             StackError: no port is free, or the host is not an address of this machine.
@@ -45,7 +45,7 @@ class Addresses:
         return port
 
     def close(self) -> None:
-        """Close the sockets that listen."""
+        """Close the listening sockets."""
         for listening in self.listening.values():
             listening.close()
         self.listening.clear()

@@ -1,4 +1,4 @@
-"""What each child process of the stack gets to see: its own secrets, and nobody else's.
+"""The environment of each child process of the stack: its own secrets, and no other's.
 
 | child | database | reports | Stripe key | signing secret | Temporal, payload keys |
 | --- | --- | --- | --- | --- | --- |
@@ -6,10 +6,10 @@
 | billing worker | yes | yes | | | yes |
 | Stripe worker | | | yes | | yes |
 | webhook | | | | yes | yes |
-| codec server | | | | | the keys alone |
+| codec server | | | | | keys only |
 
-Children read their environment alone (`PERDURE_ENVIRONMENT_ONLY`), so nothing reaches them by `.env`
-or by the stack's file for other shells.
+Children read only their environment (`PERDURE_ENVIRONMENT_ONLY`), so nothing reaches them through `.env` or the
+stack's file for other shells.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHARES: Mapping[str, tuple[str, ...]] = {
     "codec": ("PAYLOAD_KEYS",),
     "emulator": (),
 }
-# What is not for every child, whoever set it. The rest of the settings is harmless and goes to all.
+# The settings that not every child gets. All other settings are harmless and go to every child.
 PARTICULAR = frozenset(
     (
         *("DATABASE_URL", "REPORT_STORE_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET"),
@@ -44,15 +44,15 @@ BILLING = (
     *("LIMIT_INVOICE_AMOUNT", "LIMIT_INVOICE_MULTIPLE", "LIMIT_INVOICE_CARRIED_SHARE"),
     *("LIMIT_PERIOD_AMOUNT", "LIMIT_PERIOD_MULTIPLE", "LIMIT_PERIOD_CARRIED_SHARE"),
 )
-"""Settings that the billing worker and the command line must have in common."""
+"""Settings that must be the same for the billing worker and the command line."""
 ENCRYPTION = ("PAYLOAD_KEYS", "PAYLOAD_PLAINTEXT")
-"""Of these too: without the keys that it wrote with, a stack could not read what its Temporal holds."""
+"""These too: without the keys it wrote with, a stack could not read what its Temporal holds."""
 
 
 def forget_inherited(home: Path) -> None:
-    """Drop from this process's environment what a stack told this shell (`. .perdure/env`).
+    """Drop from this process's environment the values that a stack exported to this shell (`. .perdure/env`).
 
-    Otherwise a stack that starts in such a shell would take its own last addresses for real servers.
+    Otherwise a stack that starts in such a shell would mistake its own last addresses for real servers.
     """
     other = os.environ.get("PERDURE_STACK")
     for exported in (exported_by(home), exported_by(Path(other)) if other else {}):
@@ -62,22 +62,27 @@ def forget_inherited(home: Path) -> None:
 
 
 def own_environment() -> dict[str, str]:
-    """The environment and `.env` of the working directory, the former being stronger."""
+    """Return the environment over `.env` of the working directory."""
     given = {name: value for name, value in os.environ.items() if value}
     return {**settings.dotenv_environment(), **given}
 
 
 def billing_settings() -> dict[str, str]:
-    """What was set of how to bill: other shells' commands must go by the same as the workers."""
+    """Return the billing settings that were set: commands in other shells must use the same ones as the workers."""
     own = own_environment()
     return {name: own[name] for name in BILLING if name in own}
 
 
 def child_environment(child: str, parts: Mapping[str, str], *, embedded_temporal: bool) -> dict[str, str]:
-    """The environment of a child: `parts` is what the stack decided, by name, of which it gets its share.
+    """Return the environment of a child.
 
-    With the embedded Temporal, no setting of another one gets through; with a real one all of them do, to
-    those who talk to it.
+    With the embedded Temporal, no setting of another Temporal is passed on. With a real one, all of them are, to the
+    children that talk to it.
+
+    Args:
+        child: its name in `SHARES`.
+        parts: the stack's own values by name; the child gets its share of them.
+        embedded_temporal: whether the stack runs Temporal itself.
     """
     share = SHARES[child]
     own = own_environment() if share else dict(os.environ)
@@ -98,5 +103,5 @@ def _may_see(share: tuple[str, ...], name: str) -> bool:
 
 
 def _is_particular(name: str) -> bool:
-    """Including the names of files that hold a secret."""
+    """Whether not every child gets this setting, or the name of the file that holds it."""
     return name.removesuffix("_FILE") in PARTICULAR

@@ -1,4 +1,4 @@
-"""The stack's data folder, `PERDURE_HOME`: who holds it, what it remembers, the file that tells other shells.
+"""The stack's data folder, `PERDURE_HOME`: its lock, what it remembers, and the file for other shells.
 
 lock         held by the running stack
 state.json   ports, generated secrets, the webhook endpoint (0600)
@@ -38,17 +38,17 @@ class Home:
         return self.path / "env"
 
     def acquire(self) -> None:
-        """Make the folder, take its lock, read what it remembers, and drop a killed stack's env file.
+        """Create the folder, acquire its lock, read its state, and delete the env file of a killed stack.
 
         Raises:
-            StackError: another stack runs on it, or it cannot be written.
+            StackError: another stack holds the folder, or it cannot be written.
         """
         try:
             self._create()
             lock = (self.path / "lock").open("a+")
         except OSError as error:
             raise StackError(f"cannot use {self.path} as data folder: {error.strerror}") from error
-        give_up = time.monotonic() + LOCK_WAIT_SECONDS  # a reader holds it for an instant
+        give_up = time.monotonic() + LOCK_WAIT_SECONDS  # a reader holds it only for an instant
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,42 +65,42 @@ class Home:
         self.env_file.unlink(missing_ok=True)
 
     def release(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         self.env_file.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
     def folder(self, name: str) -> Path:
-        """A subfolder that only this user reads."""
+        """Return a subfolder that only this user can read. Creates it if needed."""
         path = self.path / name
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
     def log(self, name: str) -> Path:
-        """The log file of a part."""
+        """Return the path of a part's log file."""
         return self.folder("logs") / f"{name}.log"
 
     def get(self, name: str) -> Any:
-        """What is remembered under the name, None if nothing is."""
+        """Return the value remembered under the name, or None."""
         return self._state.get(name)
 
     def remember(self, name: str, value: Any) -> None:
-        """Keep a JSON value over restarts."""
+        """Keep a JSON value across restarts."""
         self._state[name] = value
         write_private(self.path / "state.json", json.dumps(self._state, indent=1) + "\n")
 
     def secret(self, name: str, prefix: str = "") -> str:
-        """A secret that is generated at its first use: letters and digits, safe in URLs and shells."""
+        """Return a secret, generated at its first use: letters and digits, safe in URLs and shells."""
         if not self.get(name):
             self.remember(name, prefix + secrets.token_hex(16))
         return str(self.get(name))
 
     def write_env(self, values: Mapping[str, str]) -> None:
-        """Tell other shells how to reach this stack."""
+        """Write the file from which other shells learn how to reach this stack."""
         self.remember("exported", dict(values))
         lines = [
-            "# How to reach the stack that runs here; written by `perdure up`, removed when it stops.",
+            "# How to reach the running stack. `perdure up` writes this file and removes it when it stops.",
             *(f"export {name}={_quoted(value)}" for name, value in values.items()),
         ]
         write_private(self.env_file, "\n".join(lines) + "\n")
@@ -108,7 +108,7 @@ class Home:
     def _create(self) -> None:
         if not self.path.exists():
             self.path.mkdir(parents=True)
-            # As root, PostgreSQL's user has to pass through; it is this folder, just made, and none above it.
+            # As root, PostgreSQL's user must traverse this folder. It was just created; no folder above it is changed.
             self.path.chmod(0o711 if os.geteuid() == 0 else 0o700)
         ignore = self.path / ".gitignore"
         if not ignore.exists():
@@ -126,7 +126,7 @@ class Home:
 
 
 def exported_by(path: Path) -> dict[str, str]:
-    """What the stack of that folder last told other shells; empty when nothing is known."""
+    """Return the values that this folder's stack last exported to other shells; empty if unknown."""
     try:
         exported = json.loads((path / "state.json").read_text()).get("exported", {})
     except (OSError, ValueError, AttributeError):
@@ -135,7 +135,7 @@ def exported_by(path: Path) -> dict[str, str]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file for this user alone, whole or not at all."""
+    """Write a file that only this user can read, atomically."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
     try:
         with os.fdopen(handle, "w") as file:
@@ -149,5 +149,5 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _quoted(value: str) -> str:
-    """In single quotes, as both shells and python-dotenv read them."""
+    """Return the value in single quotes, which both shells and python-dotenv understand."""
     return shlex.quote(value) if "'" in value else f"'{value}'"

@@ -1,9 +1,9 @@
 """Run a command that dies with the process that started it, optionally as another user.
 
-Started as a script by `devstack.processes`: `launch.py PARENT_PID SIGNAL UID:GID|- SOCKET|- COMMAND...`. It imports
-nothing outside the standard library and replaces itself by the command, so the command keeps this pid. SOCKET is the
-descriptor of a listening socket, which the command gets as systemd hands it over (sd_listen_fds(3)).
-A script of its own, because a `preexec_fn` in a process with threads may deadlock.
+`devstack.processes` starts it as a script: `launch.py PARENT_PID SIGNAL UID:GID|- SOCKET|- COMMAND...`. It imports
+only the standard library and replaces itself with the command, so the command keeps this pid. SOCKET is the descriptor
+of a listening socket, which is passed to the command as systemd does it (sd_listen_fds(3)).
+It is a separate script because a `preexec_fn` in a process with threads can deadlock.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import time
 
 PR_SET_PDEATHSIG = 1
 ORPHAN_CHECK_SECONDS = 0.5
-HANDED_OVER = 3  # the descriptor that systemd's protocol begins with
+HANDED_OVER = 3  # the first descriptor of systemd's protocol
 
 
 def main(arguments: list[str]) -> int:
-    """Become the command; returns only where the kernel cannot tie a process to its parent."""
+    """Become the command. Returns only where the kernel cannot tie a process to its parent."""
     parent, orphan_signal, user, listening, *command = arguments
     if listening != "-":
         os.dup2(int(listening), HANDED_OVER)
@@ -30,9 +30,9 @@ def main(arguments: list[str]) -> int:
     if user != "-":
         _become(*(int(part) for part in user.split(":")))
     if sys.platform == "linux":
-        # After the change of user, which clears it. exec keeps it.
+        # Set after the change of user, which clears it; exec keeps it.
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, int(orphan_signal), 0, 0, 0)
-        if os.getppid() != int(parent):  # the parent was gone before the tie held
+        if os.getppid() != int(parent):  # the parent had gone before it was set
             return 1
         _execute(command)
     return _guard(int(parent), int(orphan_signal), command)
@@ -52,7 +52,7 @@ def _execute(command: list[str]) -> None:
 
 
 def _guard(parent: int, orphan_signal: int, command: list[str]) -> int:
-    """Stay as a small go-between (macOS): pass signals on, and end the command when the parent is gone."""
+    """Stay as a small intermediary (macOS): forward signals, and end the command when the parent is gone."""
     child = subprocess.Popen(command, close_fds=False)  # noqa: S603
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, lambda received, _frame: child.send_signal(received))

@@ -1,9 +1,9 @@
-"""Ports of the embedded stack, all on 127.0.0.1: the wanted one when it is free, else another.
+"""Ports of the embedded stack, all on 127.0.0.1: the wanted one if it is free, or else another.
 
-A server binds its own port, some time after the port was chosen for it. Two things keep others away meanwhile:
-what chooses by `reserve` (stacks, tests, campaigns) never gets a port that another such process has reserved, and a
-server that finds its port taken all the same is started on another one (`start_on_a_port`). A process of ours can
-be handed a socket that listens already (`listen`).
+A server binds its port some time after the port was chosen for it. Two mechanisms prevent a clash in the meantime:
+`reserve` (used by stacks, tests, campaigns) never returns a port that another such process has reserved, and a server
+that still finds its port in use is started on another one (`start_on_a_port`). A process of ours can instead receive a
+socket that already listens (`listen`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 from devstack.errors import PortTakenError, StackError
 
 HOST = "127.0.0.1"
-# Below the range from which systems pick ports of outgoing connections, so none is taken in between.
+# Below the range from which systems pick ports for outgoing connections, so that none of those occupies one.
 FREE_RANGE = range(18_000, 32_000)
 TRIES = 5
 
@@ -25,23 +25,23 @@ _reserved: dict[int, socket.socket] = {}
 
 
 class Server(Protocol):
-    """What `start_on_a_port` starts."""
+    """A server that `start_on_a_port` can start."""
 
     def start(self) -> Awaitable[None]:
         """Start it and wait until it serves."""
 
     def stop(self) -> Awaitable[None]:
-        """Stop it, or what is left of it."""
+        """Stop it, even if its start failed halfway."""
 
 
 S = TypeVar("S", bound=Server)
 
 
 def reserve(*wanted: int | None) -> int:
-    """The first of the wanted ports that is free, else some other free port; kept until this process ends.
+    """Reserve the first wanted port that is free, or else another free port, until this process ends. Returns it.
 
-    Bound is the UDP port of the same number, as the TCP port is for the server to bind: nobody listens on it, it is
-    free again as soon as the process is gone, and the server may be restarted without losing the port.
+    The reservation binds the UDP port of the same number, because the server must bind the TCP port. Nobody listens on
+    the UDP port, it is free again when the process ends, and the server can restart without losing its port.
 
     Raises:
         StackError: a hundred random ports were all in use.
@@ -63,10 +63,10 @@ def reserve(*wanted: int | None) -> int:
 
 
 def listen(host: str, *wanted: int | None) -> socket.socket:
-    """A socket that listens on the first of the wanted ports that can be had, else on some other port.
+    """Return a socket that listens on the first wanted port available, or else on another port.
 
     Raises:
-        StackError: as `reserve`, or the host is not an address of this machine.
+        StackError: no port is free, or the host is not an address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
@@ -79,10 +79,10 @@ def listen(host: str, *wanted: int | None) -> socket.socket:
 
 
 async def start_on_a_port(make: Callable[[int], S], *wanted: int | None) -> S:
-    """Start what `make` makes for a port on the first wanted one that is free; on another one if it turns out taken.
+    """Start the server that `make` returns for a port: the first wanted one that is free, or another if it is in use.
 
     Raises:
-        StackError: it did not come up for another reason, or found its ports taken again and again.
+        StackError: the server did not start for another reason, or found its ports in use `TRIES` times.
     """
     failures = 0
     while True:
@@ -93,14 +93,14 @@ async def start_on_a_port(make: Callable[[int], S], *wanted: int | None) -> S:
             return server
         except PortTakenError:
             await server.stop()
-            _reserved.pop(port).close()  # it may be another one of the server's ports that is taken
+            _reserved.pop(port).close()  # another of the server's ports may be the one in use
             failures += 1
             if failures == TRIES:
                 raise
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on the port and it can be bound."""
+    """Whether nobody listens on the port, and it can be bound."""
     with socket.socket() as probe:
         probe.settimeout(0.2)
         if probe.connect_ex((HOST, port)) == 0:

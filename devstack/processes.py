@@ -1,7 +1,7 @@
 """Child processes of the embedded stack: started, awaited, watched and stopped in order.
 
-Every child is the leader of a session of its own, so that Ctrl-C reaches only the stack, which then stops
-its parts in the right order; and every child dies with the stack, even when that is killed outright.
+Every child leads its own session, so that Ctrl-C reaches only the stack, which then stops its parts in the right
+order. Every child dies with the stack, even if the stack is killed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from devstack.errors import PortTakenError, StackError
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 LOG_KEPT_BYTES = 20_000_000
-PORT_TAKEN = "address already in use"  # as every server here words it, in whatever case
+PORT_TAKEN = "address already in use"  # every server here uses these words, in upper or lower case
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ class User:
 
 @dataclass
 class Child:
-    """One supervised process.
+    """One supervised process. Start it from a thread that outlives it: the kernel ties it to that thread.
 
-    `orphan_signal` is what it gets when the stack is gone: from the kernel on Linux, else from a go-between.
-    Start it from the thread that outlives it: the kernel ties it to that thread. `listening` is handed over as systemd
-    does it (LISTEN_FDS), at each start: what connects while the process is down waits for the next one.
+    Args:
+        orphan_signal: sent when the stack is gone: by the kernel on Linux, elsewhere by an intermediary.
+        listening: passed on at each start, as systemd does it (LISTEN_FDS). Connections made while the process is down
+            wait for its next start.
     """
 
     name: str
@@ -57,21 +58,21 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process id; 0 when it was never started."""
+        """The process id; 0 if it was never started."""
         return self._process.pid if self._process else 0
 
     @property
     def running(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether the process was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     @property
     def exit_status(self) -> int | None:
-        """The exit status (negative: the signal that ended it); None before that."""
+        """The exit status, negative for the signal that ended it; None while it runs or before its start."""
         return self._process.poll() if self._process else None
 
     def start(self) -> None:
-        """Start it and return at once.
+        """Start it, and return immediately.
 
         Raises:
             StackError: the log file cannot be opened.
@@ -100,11 +101,11 @@ class Child:
             raise StackError(f"cannot start {self.name}: {error}") from error
 
     async def wait_ready(self, ready: Callable[[], Awaitable[bool]], *, timeout_seconds: float = 30) -> None:
-        """Wait until `ready` says so; if it does not come to that, the process is ended.
+        """Wait until `ready` returns True; if that fails, kill the process.
 
         Raises:
-            PortTakenError: it ended as it could not listen.
-            StackError: it ended otherwise, or was not ready in time; the message has the last lines of its log.
+            PortTakenError: the process ended because it could not listen.
+            StackError: it ended for another reason, or was not ready in time. The message has the last log lines.
         """
         try:
             await self._wait_ready(ready, timeout_seconds)
@@ -123,7 +124,7 @@ class Child:
             await asyncio.sleep(0.03)
 
     async def wait(self) -> int:
-        """Wait until it ends; the exit status, negative for a signal."""
+        """Wait until it ends. Returns the exit status, negative for a signal."""
         while (status := self.exit_status) is None:
             if self._process is None:
                 raise StackError(f"{self.name} was never started")
@@ -131,7 +132,7 @@ class Child:
         return status
 
     async def stop(self, *, grace_seconds: float = 8) -> None:
-        """Ask it to stop, wait, and kill it (and what it started) when it does not."""
+        """Ask it to stop, wait, and kill it and its children if it does not."""
         if self._process is None:
             return
         if self.running:
@@ -142,14 +143,14 @@ class Child:
         self.kill()
 
     def kill(self) -> None:
-        """Kill it outright, with whatever is left of its process group."""
+        """Kill it, with the rest of its process group."""
         if self._process is not None and self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def ended(self) -> str:
-        """How it ended, in words."""
+        """Return in words how it ended."""
         status = self.exit_status
         if status is None:
             return "is running"
@@ -158,7 +159,7 @@ class Child:
         return f"ended with exit status {status}"
 
     def tail(self, lines: int = 3) -> str:
-        """The last lines that it logged since its start, as one line, and where the log is."""
+        """Return its last log lines since its start, as one line, and the path of the log."""
         try:
             with self.log.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""The whole stack: what is embedded and what is real, in which order it comes up and goes down."""
+"""The whole stack: which parts are embedded and which are real, and in which order they start and stop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SAMPLE = Path(__file__).with_name("sample")
 
 
 class ManagedServer(ports.Server, Protocol):
-    """What the embedded servers have in common."""
+    """The interface of the embedded servers."""
 
     child: Child
 
@@ -36,9 +36,9 @@ S = TypeVar("S", bound=ManagedServer)
 
 
 class Stack:
-    """One stack on one data folder. `start` it, `run` it until told otherwise, `stop` it.
+    """One stack on one data folder: `start` it, `run` it until interrupted, `stop` it.
 
-    After `start`, `environment` holds what `$PERDURE_HOME/env` says, and `settings.load()` finds it all.
+    After `start`, `environment` holds the values of `$PERDURE_HOME/env`, and `settings.load()` finds them all.
     """
 
     def __init__(self, home: Path | None = None, say: Callable[[str], None] = lambda _line: None) -> None:
@@ -46,21 +46,21 @@ class Stack:
         self.say = say
         self.parts: list[Part] = []
         self.environment: dict[str, str] = {}
-        self._values: dict[str, str] = {}  # what the children are given their shares of
+        self._values: dict[str, str] = {}  # of which each child gets its share
         self._emulator: EmulatorServer | None = None
         self._temporal: TemporalServer | None = None
         self._addresses = Addresses(self.home)
 
     @property
     def emulated_stripe(self) -> bool:
-        """Whether the Stripe emulator runs, in place of Stripe."""
+        """Whether the Stripe emulator runs instead of Stripe."""
         return self._emulator is not None
 
     async def start(self) -> None:
-        """Bring everything up; what came up before a failure is stopped again.
+        """Start everything. After a failure, the parts already started are stopped again.
 
         Raises:
-            StackError: a part did not come up, or another stack holds the data folder.
+            StackError: a part did not start, or another stack holds the data folder.
             settings.SettingsError: a setting is malformed.
         """
         self.home.acquire()
@@ -71,10 +71,10 @@ class Stack:
             raise
 
     async def run(self) -> None:
-        """Keep every part running, starting again what ends; returns only by an error.
+        """Keep every part running, restarting those that end. Never returns except by an error.
 
         Raises:
-            StackError: a part ended again and again.
+            StackError: a part ended repeatedly.
         """
         await _first_error(self._supervise())
 
@@ -84,7 +84,7 @@ class Stack:
                 group.create_task(supervise(part, self.say))
 
     async def stop(self) -> None:
-        """Stop everything, those who use others first."""
+        """Stop everything: first the parts that use others."""
         self.home.env_file.unlink(missing_ok=True)
         try:
             for serves in (False, True):
@@ -94,7 +94,7 @@ class Stack:
             self.kill()
 
     def kill(self) -> None:
-        """Stop everything at once; what is kept is safe at any moment."""
+        """Kill everything immediately. Stored data is safe at any moment."""
         for part in self.parts:
             part.child.kill()
         self.parts.clear()
@@ -119,7 +119,7 @@ class Stack:
         self._tell(webhook_url, given)
 
     async def _bring_up(self, given: settings.Settings, webhook_url: str) -> None:
-        """Everything beside each other, each process of the product as soon as what it needs is there."""
+        """Start everything concurrently, each process of the product as soon as the parts it needs are ready."""
         async with asyncio.TaskGroup() as group:
             database = group.create_task(self._start_database(given))
             temporal = group.create_task(self._start_temporal())
@@ -130,7 +130,7 @@ class Stack:
             group.create_task(self._start_codec_server(temporal))
 
     async def _start_database(self, given: settings.Settings) -> None:
-        """PostgreSQL, then its tables: the longest way, so that it is walked beside the others."""
+        """Start PostgreSQL and migrate its tables. This takes longest, so it runs concurrently with the other parts."""
         if given.database_url is not None:
             self._values["DATABASE_URL"] = given.database_url.get_secret_value()
         else:
@@ -164,7 +164,7 @@ class Stack:
         self._addresses.remember("temporal_ui", server.ports.ui)
         self._values["TEMPORAL_ADDRESS"] = server.address
         self._values["TEMPORAL_NAMESPACE"] = NAMESPACE
-        self._values["TEMPORAL_CONFIG_FILE"] = os.devnull  # no profile of another server
+        self._values["TEMPORAL_CONFIG_FILE"] = os.devnull  # ignore profiles of other servers
 
     async def _start_stripe(self, given: settings.Settings, webhook_url: str) -> None:
         if given.stripe_api_key is not None:
@@ -185,7 +185,7 @@ class Stack:
         self._addresses.remember("stripe", self._emulator.port)
         self._values["STRIPE_API_KEY"] = key
         self._values["STRIPE_API_BASE"] = self._emulator.url
-        self._values["STRIPE_MODE"] = "test"  # whatever `.env` says for the real one
+        self._values["STRIPE_MODE"] = "test"  # whatever `.env` sets for the real Stripe
         known = self.home.get("webhook_endpoint") or {}
         endpoint = await self._emulator.register_webhook(webhook_url, known)
         self.home.remember("webhook_endpoint", endpoint)
@@ -196,9 +196,9 @@ class Stack:
             await task
         if name == "webhook" and "STRIPE_WEBHOOK_SECRET" not in self._values:
             self.say(
-                "the webhook is not started, as STRIPE_WEBHOOK_SECRET is not set: get one by `perdure stripe "
-                f"register-webhook --url URL`, or by `stripe listen --forward-to {webhook_url}`; "
-                "without it Stripe is asked from time to time"
+                "the webhook is not started because STRIPE_WEBHOOK_SECRET is not set: get one with `perdure stripe "
+                f"register-webhook --url URL`, or with `stripe listen --forward-to {webhook_url}`; "
+                "without it, Stripe's events are read periodically"
             )
             return
         if name == "webhook":
@@ -210,11 +210,11 @@ class Stack:
         env = self._env_of(name)
         temporal_http = self._temporal.http_url if self._temporal is not None else None
         metrics = env.get("METRICS_PORT", "")
-        wanted = int(metrics) + (name == "stripe") if metrics.isdecimal() else None  # each worker needs its own
+        wanted = int(metrics) + (name == "stripe") if metrics.isdecimal() else None  # each worker needs its own port
 
         def make(port: int | None) -> Part:
             if port != wanted:
-                self.say(f"port {wanted} is taken: {NAMES[name]} serves its metrics on {port}")
+                self.say(f"port {wanted} is in use: {NAMES[name]} serves its metrics on {port}")
             given = {} if port is None else {"METRICS_PORT": str(port)}
             child = product_child(name, self.home.log(f"{name}-worker"), {**env, **given})
             return Part(child, functools.partial(start_worker, child, name, temporal_http), child.stop, serves=False)
@@ -237,7 +237,7 @@ class Stack:
         return f"http://{ports.HOST}:{port}" if port else None
 
     async def _start_codec_server(self, temporal: asyncio.Task[None]) -> None:
-        """For the UI of the embedded Temporal, once there are keys."""
+        """Start the codec server for the UI of the embedded Temporal, if there are keys."""
         await temporal
         url = self._codec_url()
         if url is None or self._temporal is None:
@@ -254,7 +254,7 @@ class Stack:
         return child_environment(child, self._values, embedded_temporal=self._temporal is not None)
 
     def _tell(self, webhook_url: str, given: settings.Settings) -> None:
-        """Write the file for other shells. A real Stripe key stays where the user put it."""
+        """Write the file for other shells, without a real Stripe key: that stays where the user put it."""
         values = {name: value for name, value in self._values.items() if name != "TEMPORAL_CONFIG_FILE"}
         if given.stripe_api_key is not None:
             values = {name: value for name, value in values.items() if not name.startswith("STRIPE_")}
@@ -274,26 +274,26 @@ class Stack:
 
 
 def _rate_card(given: settings.Settings) -> Path:
-    """The one that was asked for; without any in this folder, the sample one."""
+    """Return the configured rate card, or the sample if none is configured and this folder has none."""
     if "rate_card" not in given.model_fields_set and not given.rate_card.exists():
         return SAMPLE / "rates.toml"
     return given.rate_card.absolute()
 
 
 def _given_port(given: settings.Settings) -> tuple[int, ...]:
-    """The webhook's port, if somebody has set one."""
+    """Return the webhook's port, if it is set."""
     return (given.webhook_port,) if "webhook_port" in given.model_fields_set else ()
 
 
 def _reached_at(host: str) -> str:
-    """The host as others on this machine name it."""
+    """Return the host under which others on this machine reach it."""
     if host in ("0.0.0.0", "::"):  # noqa: S104
         return ports.HOST
     return f"[{host}]" if ":" in host else host
 
 
 async def _first_error(group: Coroutine[Any, Any, None]) -> None:
-    """Of tasks that belong together, the error of the one that failed first, rather than a group of errors."""
+    """Await tasks that belong together; raise the first error in place of a group of errors."""
     try:
         await group
     except ExceptionGroup as errors:

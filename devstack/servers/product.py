@@ -1,4 +1,4 @@
-"""The product's own processes as children of the stack, run as its command line would run them."""
+"""The product's own processes as children of the stack, started with the product's command line."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ GLANCE_SECONDS = 1.0
 
 
 def product_child(name: str, log: Path, env: Mapping[str, str], listening: socket.socket | None = None) -> Child:
-    """A worker (`billing`, `stripe`), the `webhook` or the server of the `codec`, not yet started.
+    """Return a worker (`billing`, `stripe`), the `webhook` or the `codec` server, not yet started.
 
-    The latter two take the socket that they are handed, else they listen where their settings say.
+    The latter two use the socket that is passed to them, or else listen where their settings say.
     """
     return Child(NAMES[name], [*PERDURE, *COMMANDS[name]], log, env=env, listening=listening)
 
 
 async def migrate(log: Path, env: Mapping[str, str]) -> None:
-    """Bring the database's tables up to date.
+    """Upgrade the database's tables.
 
     Raises:
         StackError: the command failed.
@@ -55,10 +55,10 @@ async def migrate(log: Path, env: Mapping[str, str]) -> None:
 
 
 async def start_http(child: Child, page: str) -> None:
-    """Start it and wait until it answers at that page.
+    """Start it and wait until it answers on that page.
 
     Raises:
-        StackError: it did not come up.
+        StackError: it did not start.
     """
     child.start()
     async with _session() as session:
@@ -66,10 +66,10 @@ async def start_http(child: Child, page: str) -> None:
 
 
 async def start_worker(child: Child, queue: str, temporal_http: str | None) -> None:
-    """Start it and wait until Temporal sees it; with a Temporal that is not ours, only for a moment.
+    """Start it and wait until Temporal sees it poll. With a Temporal that is not ours, wait only for a moment.
 
     Raises:
-        StackError: it did not come up.
+        StackError: it did not start.
     """
     child.start()
     if temporal_http is None:
@@ -84,7 +84,7 @@ async def start_worker(child: Child, queue: str, temporal_http: str | None) -> N
     async with _session() as session:
 
         async def polls() -> bool:
-            # The identity starts with the process id: a worker that ended is remembered for minutes.
+            # The identity starts with the process id, because Temporal lists an ended worker for minutes.
             return child.running and await _answers(session, address, f'"{child.pid}@')
 
         await child.wait_ready(polls, timeout_seconds=READY_SECONDS)

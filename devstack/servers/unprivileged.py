@@ -1,7 +1,7 @@
-"""PostgreSQL refuses to run as root: who runs it then, and where its data is within that user's reach.
+"""PostgreSQL refuses to run as root: the user that runs it instead, and a data folder that this user can reach.
 
-Nothing here ever changes the permissions of a folder that it did not create. Data that the unprivileged
-user could not reach (below a home folder, say) goes to a folder of its own in `/var/tmp`.
+Nothing here ever changes the permissions of a folder that it did not create. Data that the unprivileged user could not
+reach (below a home folder, say) goes to its own folder in `/var/tmp`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ OWNER_FILE = "belongs-to"
 
 
 def drop_user() -> User | None:
-    """The user that PostgreSQL is run as: None for this one, `nobody` when this is root.
+    """Return the user that runs PostgreSQL: None for the current user, `nobody` if that is root.
 
     Raises:
-        StackError: this is root and the system has no unprivileged user.
+        StackError: the current user is root, and the system has no unprivileged user.
     """
     if os.geteuid() != 0:
         return None
@@ -37,13 +37,13 @@ def drop_user() -> User | None:
         except KeyError:
             continue
         return User(name, entry.pw_uid, entry.pw_gid)
-    raise StackError("PostgreSQL does not run as root, and there is no user nobody to run it as")
+    raise StackError("PostgreSQL does not run as root, and this system has no user `nobody` or `daemon` to run it")
 
 
 def run_as(
     user: User | None, command: Sequence[str | Path], cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short command as the user; its output as text, both streams together.
+    """Run a short command as the user. The result has its output as text, both streams together.
 
     Raises:
         StackError: the command cannot be started at all.
@@ -67,12 +67,12 @@ def run_as(
 
 
 def reachable(folder: Path, user: User) -> bool:
-    """Whether the user can enter the folder; asked of the system itself, which knows about access lists."""
+    """Whether the user can enter the folder. Tries it, because access lists count too."""
     return run_as(user, ["/bin/sh", "-c", 'cd -- "$1"', "sh", folder]).returncode == 0
 
 
 def private_folder(path: Path, user: User | None) -> Path:
-    """Create the folder, or take it when it is there, for the user alone.
+    """Create the folder for this user only, or use the existing one.
 
     Raises:
         StackError: it belongs to another user.
@@ -87,13 +87,15 @@ def private_folder(path: Path, user: User | None) -> Path:
 
 
 def data_folder(wanted: Path, home_id: str, user: User | None) -> Path:
-    """Where PostgreSQL's files go: `wanted` if the user can reach its parent, else a folder in /var/tmp.
+    """Return the folder for PostgreSQL's files: `wanted` if the user can reach its parent, or one in /var/tmp.
 
-    `home_id` tells whether a folder found there is still this home's; that of a home that was removed
-    since is thrown away.
+    Args:
+        wanted: the preferred folder.
+        home_id: identifies the home. A folder in /var/tmp of another home, removed since, is deleted.
+        user: the user that runs PostgreSQL, None for the current one.
 
     Raises:
-        StackError: the folder belongs to somebody else.
+        StackError: the folder belongs to another user.
     """
     wanted.parent.mkdir(parents=True, exist_ok=True)
     if user is None or reachable(wanted.parent, user):
@@ -114,7 +116,7 @@ def data_folder(wanted: Path, home_id: str, user: User | None) -> Path:
 
 
 def _check_own(folder: Path) -> None:
-    """Refuse what another user put into the shared folder under the expected name."""
+    """Refuse a folder that another user created in the shared folder under the expected name."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise StackError(f"{folder} was not made by Perdure: remove it, or set PERDURE_HOME to another folder")

@@ -1,4 +1,4 @@
-"""A stack whose product is a stand-in, and a runner of it as a process of its own."""
+"""A stack whose product processes are stand-ins, and a runner for it in a separate process."""
 
 from __future__ import annotations
 

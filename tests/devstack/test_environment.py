@@ -1,4 +1,4 @@
-"""What other shells are told of how to bill, and what a stack forgets of its own file."""
+"""The billing settings that a stack exports to other shells, and the exported values that it drops again."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_each_is_a_setting() -> None:
 
 
 def test_keys_that_a_stack_wrote_with_are_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a second start in the same shell would go on without them, and could read nothing."""
+    """Otherwise a second start in the same shell would run without them, and could read nothing."""
     home = Home(tmp_path / "home")
     (tmp_path / "home").mkdir()
     home.write_env({"PAYLOAD_KEYS": "a:secret", "PAYLOAD_PLAINTEXT": "refuse"})

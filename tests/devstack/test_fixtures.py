@@ -1,4 +1,4 @@
-"""The shared fixtures do what conftest says."""
+"""The shared fixtures do what `conftest.py` says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import settings
 from tests.support.databases import FreshDatabase
 
 
-# Not in the sandbox: that would import this module again, and asyncpg with it, which then crashes.
+# Not in the sandbox, which would import this module and asyncpg a second time and crash.
 @workflow.defn(name="Sleeper", sandboxed=False)
 class Sleeper:
     @workflow.run

@@ -1,4 +1,4 @@
-"""The test runner's own end: after Temporal was used, it leaves by `os._exit`, with the right status."""
+"""The test runner's exit: if Temporal was used, it leaves by `os._exit`, with the right status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.leave import LeaveAtOnce
 def pytest_configure(config):
     config.pluginmanager.register(LeaveAtOnce(), "leave-at-once")
 """
-# An object that crashes the interpreter while it is torn down, as Temporal's client does now and then.
+# An object that crashes the interpreter during shutdown, as Temporal's client sometimes does.
 TEST = """
 import builtins, os, temporalio.client
 import pytest

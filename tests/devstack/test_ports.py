@@ -1,4 +1,4 @@
-"""Ports: the wanted one if it is free, else another, whoever takes which at the same moment."""
+"""Ports: the wanted one if it is free, or else another, however many processes choose at the same time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ sys.stdin.read()
 
 @contextlib.contextmanager
 def other_process(wanted: int) -> Iterator[int]:
-    """The port that another process reserves, as long as that runs."""
+    """Yield a port that another process reserves while it runs."""
     command = [sys.executable, "-c", RESERVING, str(wanted)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -45,7 +45,7 @@ def test_the_first_free_wanted_port_is_reserved_for_one_process() -> None:
         assert not ports.is_free(taken)
         with other_process(taken) as free:
             assert free != taken
-            assert ports.is_free(free)  # for the server of that process
+            assert ports.is_free(free)  # free for the server of that process to bind
             assert ports.reserve(taken, None, free) not in (taken, free)
             with ports.listen(ports.HOST, taken, free) as other:
                 assert other.getsockname()[1] not in (taken, free)

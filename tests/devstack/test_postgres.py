@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: kept data, recovery after kills, private, and no permission of others changed."""
+"""The embedded PostgreSQL: it keeps its data, recovers after kills, is private, and changes no other permissions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def fetch(server: Postgres, query: str, url: str | None = None) -> object:
 
 @contextlib.contextmanager
 def innocent_process() -> Iterator[subprocess.Popen[bytes]]:
-    """A process of PostgreSQL's user that has nothing to do with it."""
+    """Run an unrelated process of PostgreSQL's user."""
     user = drop_user()
     ids = {"user": user.uid, "group": user.gid} if user else {}
     with subprocess.Popen(["/bin/sleep", "60"], cwd="/", **ids) as process:  # type: ignore[call-overload]
@@ -82,7 +82,7 @@ async def test_data_outlives_stop_and_kill(folder: Path, server_in: Make) -> Non
     await killed.child.wait()
     wait_until(lambda: not any(child.is_running() for child in children))
 
-    # The number in the stale pid file now belongs to an innocent process of the same user.
+    # The pid in the stale pid file now belongs to an unrelated process of the same user.
     with innocent_process() as innocent:
         pid_file = server.data / "postmaster.pid"
         lines = pid_file.read_text().splitlines()
@@ -92,7 +92,7 @@ async def test_data_outlives_stop_and_kill(folder: Path, server_in: Make) -> Non
         assert await fetch(again, "SELECT answer FROM kept") == 42
         assert innocent.poll() is None
 
-    # What a lost stack left running on the data is ended, not fought with.
+    # The processes that a killed stack left on the data are stopped before the start.
     heir = server_in(folder)
     await heir.start()
     assert await fetch(heir, "SELECT answer FROM kept") == 42
@@ -142,7 +142,7 @@ async def test_a_home_out_of_reach_is_left_as_it_is(home: Path, server_in: Make)
         assert [path.stat().st_mode for path in above] == before
         assert data_folder(closed / ".perdure" / "postgres", "first", drop_user()) == folder
         assert server.data.exists()
-        # The same path, but a home that was removed and made anew in between.
+        # The same path, but the home was removed and created again in between.
         data_folder(closed / ".perdure" / "postgres", "second", drop_user())
         assert not server.data.exists()
     finally:

@@ -1,4 +1,4 @@
-"""Child processes: told apart when they fail, stopped whatever they do, gone with their parent."""
+"""Child processes: their failures are distinguished, they always stop, and they end with their parent."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ time.sleep(60)
 """
 
 
-# Answers one connection with its pid, which it knows only if it was handed the socket.
+# Answers one connection with its pid, which works only if it received the socket.
 ANSWERING = """
 import os
 from starter.handed_over import handed_over_socket
@@ -110,7 +110,7 @@ def test_children_of_a_killed_parent_die(tmp_path: Path) -> None:
 
 
 def test_the_go_between_of_other_systems_ends_the_command(tmp_path: Path) -> None:
-    """macOS cannot tie a process to its parent; the same code is run here by hand."""
+    """macOS cannot tie a process to its parent. This test calls the code that replaces the tie."""
     code = "import devstack.launch as l, sys; sys.exit(l._guard(int(sys.argv[1]), 15, sys.argv[2:]))"
     gone = 1 if os.getpid() != 1 else 2
     command = [sys.executable, "-c", code, str(gone), "/bin/sleep", "60"]

@@ -1,4 +1,4 @@
-"""The product's servers take the socket that the stack listens on for them, whatever their settings say."""
+"""The product's servers use the stack's listening socket, whatever their settings say."""
 
 from __future__ import annotations
 

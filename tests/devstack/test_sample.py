@@ -1,4 +1,4 @@
-"""The sample data: as generated, importable, and in use as the default rate card."""
+"""The sample data is up to date and can be imported, and its rate card is the default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stack as a whole, with a stand-in for the product's processes."""
+"""The stack as a whole, with stand-ins for the product's processes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SECRETS = {
 
 
 def sourced(env_file: Path) -> dict[str, str]:
-    """What a shell that reads the file gives to its children."""
+    """Return the environment of a shell's children after the shell has read the file."""
     script = f'set -eu; . "{env_file}"; env -0'
     output = subprocess.run(["bash", "-c", script], env={}, capture_output=True, text=True, check=True).stdout
     return dict(
@@ -46,8 +46,8 @@ def sourced(env_file: Path) -> dict[str, str]:
 def _a_killed_child_runs_again(stack: Up) -> None:
     pids = [int(pid) for pid in re.findall(r"^ready (.*)$", stack.text(), re.MULTILINE)[0].split()]
     os.kill(pids[-1], signal.SIGKILL)
-    wait_until(lambda: "runs again" in stack.text())
-    assert re.search(r"the \w+ ?\w* was ended by SIGKILL: .*; starting it again in 0.5 s", stack.text())
+    wait_until(lambda: "is running again" in stack.text())
+    assert re.search(r"the \w+ ?\w* was ended by SIGKILL: .*; restarting in 0.5 s", stack.text())
 
 
 def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pyt
     assert first.env_file.exists()
     assert settings.stack_environment() == {}  # stale
 
-    # Comes back with the same addresses and secrets, even from a shell that had read the file.
+    # A restart keeps the addresses and secrets, even from a shell that has read the file.
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     second = up(home)
@@ -101,14 +101,14 @@ def test_stacks_that_want_the_same_ports_at_once(home: Path, up: Callable[..., U
     for stack in stacks:
         stack.wait_ready()
     one, other = (json.loads((each / "state.json").read_text())["ports"] for each in homes)
-    for name in {*wanted} - {"codec"}:  # which runs only where there are keys
+    for name in {*wanted} - {"codec"}:  # it runs only with keys
         assert one[name] != other[name]
         assert wanted[name] in (one[name], other[name])
     assert [stack.stop() for stack in stacks] == [0, 0]
 
 
 def _remembered_by(*homes: Path) -> dict[str, int]:
-    """Ports as if chosen at an earlier start: nobody else chooses from these, so they stay free after a kill."""
+    """Return ports as if chosen at an earlier start. No other process chooses them, so they stay free after a kill."""
     free = (port for port in range(16_000, ports.FREE_RANGE.start) if ports.is_free(port))
     chosen = {name: next(free) for name in PREFERRED_PORTS}
     for home in homes:
@@ -165,7 +165,7 @@ def test_real_parts_are_used_as_they_are(home: Path, up: Callable[..., Up], monk
         monkeypatch.setenv(name, value)
     started = up(home, "exit", "status3")
     assert started.process.wait(GIVE_UP_SECONDS) == 3, started.text()
-    assert "the webhook is not started, as STRIPE_WEBHOOK_SECRET is not set" in started.text()
+    assert "the webhook is not started because STRIPE_WEBHOOK_SECRET is not set" in started.text()
     billing = json.loads((home / "seen" / "worker---queue-billing.json").read_text())
     assert {name: billing.get(name) for name in real} == {**real, "STRIPE_API_KEY": None}
     stripe = json.loads((home / "seen" / "worker---queue-stripe.json").read_text())

@@ -1,4 +1,4 @@
-"""The embedded Temporal keeps what it knows, and shows it."""
+"""The embedded Temporal keeps its data across restarts, and shows it."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ async def test_the_same_event_twice_wakes_one_workflow(receiver: Receiver) -> No
     assert [await receiver.deliver(delivery, age=age) for age in (0, 5)] == [
         200,
         200,
-    ]  # each attempt has its own signature
+    ]  # signed separately
     handle = receiver.client.get_workflow_handle(f"invoice/{key}")
     assert len(await signals(handle)) == 2
     runs = receiver.client.list_workflows(f'WorkflowId = "invoice/{key}"')

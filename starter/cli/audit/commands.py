@@ -35,7 +35,7 @@ async def audit(
     account: Annotated[str | None, typer.Option(metavar="ID", help="This account only.")] = None,
     stuck_after: Annotated[
         str | None,
-        typer.Option(metavar="AGE", help="Report waits longer than this: 12h, 7d. Default: AUDIT_STUCK_AFTER."),
+        typer.Option(metavar="AGE", help="Report longer waits: 12h, 7d. Default: AUDIT_STUCK_AFTER."),
     ] = None,
     last: Annotated[bool, typer.Option("--last", help="Show the last audit of this scope; run nothing.")] = False,
     as_json: common.AsJson = False,
