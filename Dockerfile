@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# One image for every process; the command says which: worker --queue billing | worker --queue stripe | webhook.
+# One image for every process; the command selects it: worker --queue billing | worker --queue stripe | webhook.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/perdure
@@ -14,14 +14,14 @@ COPY storage/ storage/
 COPY starter/ starter/
 COPY stripe_emulator/ stripe_emulator/
 COPY devstack/ devstack/
-# Nothing is installed into the image later, so that pip stays behind.
+# Nothing is installed into the image later, so it needs no pip.
 RUN /opt/perdure/bin/python -m pip install --no-cache-dir --disable-pip-version-check -c constraints.txt . \
     && /opt/perdure/bin/python -m pip uninstall --yes --quiet setuptools pip
 
 FROM python:3.11-slim-bookworm
 COPY --from=build /opt/perdure /opt/perdure
 COPY deploy/healthcheck.py /opt/perdure/healthcheck.py
-# The user is a number, so that a cluster can see that it is not root; it owns the local report folder alone.
+# The user is a number, so that a cluster can verify that it is not root. It owns only the local report folder.
 RUN groupadd --gid 10001 perdure \
     && useradd --uid 10001 --gid 10001 --no-log-init --home-dir /var/lib/perdure --shell /usr/sbin/nologin perdure \
     && install -d -o 10001 -g 10001 -m 0750 /var/lib/perdure /var/lib/perdure/reports

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 FUZZER := $(VENV)/.fuzzer
-# What the fuzzer has found worth keeping, outside of the repository.
+# The inputs that the fuzzer keeps, outside of the repository.
 CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
 .DEFAULT_GOAL := help

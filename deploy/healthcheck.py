@@ -1,9 +1,9 @@
-"""Whether the process in this container does its work; exit status 0 or 1, the reason on stdout.
+"""Check whether the process in this container works: exit status 0 or 1, the reason on stdout.
 
-healthcheck.py worker PORT     its metrics say that it polls Temporal for tasks
-healthcheck.py webhook PORT    it answers
+healthcheck.py worker PORT     healthy if its metrics show that it polls Temporal for tasks
+healthcheck.py webhook PORT    healthy if it answers
 
-The standard library alone, so that it starts in milliseconds.
+Imports only the standard library, so that it starts in milliseconds.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _TIMEOUT_SECONDS = 4.0
 
 
 def fetch(url: str) -> str:
-    """The body of a 200 answer.
+    """Return the body of a 200 answer.
 
     Raises:
-        OSError: there is no answer, or another one.
+        OSError: there is no answer, or its status is not 200.
     """
     with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 - our own address
         body: bytes = response.read()
@@ -27,13 +27,13 @@ def fetch(url: str) -> str:
 
 
 def pollers(metrics: str) -> float:
-    """How many polls for tasks the SDK has open; 0 before it serves and while it drains."""
+    """Return the number of open polls for tasks: 0 before the worker serves and while it drains."""
     values = (line.rsplit(" ", 1)[1] for line in metrics.splitlines() if line.startswith("temporal_num_pollers{"))
     return sum(float(value) for value in values)
 
 
 def check(process: str, port: int) -> str | None:
-    """What is wrong; none when the process is well."""
+    """Return the fault, or None if the process is healthy."""
     try:
         if process == "webhook":
             fetch(f"http://127.0.0.1:{port}/healthz")
@@ -44,7 +44,7 @@ def check(process: str, port: int) -> str | None:
 
 
 def main(arguments: list[str]) -> int:
-    """Check what the arguments name."""
+    """Check the process that the arguments name. Returns the exit status."""
     if len(arguments) != 2 or arguments[0] not in ("worker", "webhook") or not arguments[1].isdecimal():
         sys.stderr.write("usage: healthcheck.py worker|webhook PORT\n")
         return 2

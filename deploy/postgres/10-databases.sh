@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs once, when the data volume is empty: two owners, so that neither Temporal nor Perdure can touch the other's data.
+# Runs once, when the data volume is empty. Two owners, so that Temporal and Perdure cannot touch each other's data.
 set -euo pipefail
 
 create() {

@@ -1,11 +1,11 @@
 #!/bin/bash
-# The roles of Perdure's processes; what each may do is granted by every `perdure db upgrade` (storage/schema/grants.sql).
-# Runs once, when the data volume is empty. On a database that is older than the roles, or with new passwords, by hand:
+# Creates the roles of Perdure's processes; each `perdure db upgrade` grants their rights (storage/schema/grants.sql).
+# Runs once, when the data volume is empty. For a database older than the roles, or new passwords, run it by hand:
 #
 #   docker compose exec postgres /docker-entrypoint-initdb.d/20-roles.sh
 set -euo pipefail
 
-role() { # NAME PASSWORD-FILE, or NAME alone for one that cannot log in
+role() { # NAME [PASSWORD-FILE]; without the file, the role cannot log in
   psql --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres \
     --set role="$1" --set login="${2:+LOGIN}" --set password="$([ -z "${2:-}" ] || cat "$2")" <<'SQL'
 SELECT format('CREATE ROLE %I', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
@@ -16,7 +16,7 @@ SQL
 secrets="${SECRETS_FOLDER:-/run/secrets}"
 role perdure_billing "$secrets/billing_db_password"
 role perdure_operator "$secrets/operator_db_password"
-# For people who only look: GRANT perdure_reader TO somebody.
+# For people who only read: GRANT perdure_reader TO somebody.
 role perdure_reader
 psql --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "${PERDURE_DATABASE:-perdure}" \
   --command 'REVOKE CREATE ON SCHEMA public FROM PUBLIC'

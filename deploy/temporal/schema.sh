@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings Temporal's two databases to this version's schema; safe to run at every start.
+# Upgrades Temporal's two databases to this version's schema. Idempotent.
 set -eu
 SQL_PASSWORD="$(cat /run/secrets/temporal_db_password)"
 export SQL_PASSWORD

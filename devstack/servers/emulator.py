@@ -109,9 +109,7 @@ class EmulatorServer:
             if known and await self._call(session, "POST", f"/{known['id']}", wanted, missing_ok=True):
                 return dict(known)
             for endpoint in (await self._call(session, "GET", "?limit=100"))["data"]:
-                if (
-                    endpoint["description"] == DESCRIPTION
-                ):  # of a start that was killed before it stored the secret
+                if endpoint["description"] == DESCRIPTION:  # of a start that was killed before it stored the secret
                     await self._call(session, "DELETE", f"/{endpoint['id']}")
             made = await self._call(session, "POST", "", [*wanted, ("description", DESCRIPTION)])
             return {"id": made["id"], "secret": made["secret"]}

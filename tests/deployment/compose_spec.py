@@ -1,7 +1,7 @@
-"""The compose specification's rules, as far as they can be checked without an engine: keys, types, references.
+"""The compose specification's rules that can be checked without an engine: keys, types, references.
 
-It is stricter than the specification: what this project does not use (build options, `extends`, `links` ...) is
-refused as unknown, so that a new key is looked up before it is used.
+It is stricter than the specification: keys that this project does not use (build options, `extends`, `links` ...) are
+refused as unknown, so that a new key is checked against the specification before its first use.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ HEALTH = {"test", "interval", "timeout", "retries", "start_period", "start_inter
 
 
 class Unique(yaml.SafeLoader):
-    """Refuses a key that is given twice, as Compose does and PyYAML does not."""
+    """Refuses a duplicate key, as Compose does and PyYAML does not."""
 
 
 def _mapping(loader: Unique, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -69,13 +69,13 @@ Unique.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The file with its anchors and merge keys resolved, its variables not yet."""
+    """Return the file with its anchors and merge keys resolved, but not its variables."""
     document: dict[str, Any] = yaml.load(path.read_text(), Loader=Unique)
     return document
 
 
 def interpolate(value: Any, variables: Mapping[str, str]) -> Any:
-    """Put the variables in, as Compose does: `${NAME}`, `${NAME:-default}`, `$$`."""
+    """Replace variables, as Compose does: `${NAME}`, `${NAME:-default}`, `$$`."""
     if isinstance(value, dict):
         return {key: interpolate(inner, variables) for key, inner in value.items()}
     if isinstance(value, list):
@@ -94,7 +94,7 @@ def _variable(match: re.Match[str], variables: Mapping[str, str]) -> str:
 
 
 def faults(document: Mapping[str, Any], root: Path) -> list[str]:
-    """Everything that breaks a rule, a line each; `root` is what relative paths are relative to."""
+    """Return one line per broken rule. Relative paths are relative to `root`."""
     return [
         *_top(document),
         *(fault for name in document.get("services", {}) for fault in _service(document, name, root)),

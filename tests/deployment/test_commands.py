@@ -1,5 +1,5 @@
-"""Every command of the compose file exists, starts with the environment it is given there, is well by its own
-health check, and stops on SIGTERM with status 0."""
+"""Every command of the compose file exists, starts with the environment given there, passes its own health check, and
+stops on SIGTERM with status 0."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ price_per_credit = { usd = "0.036" }
 
 
 class Containers:
-    """The services' environments, with what is mounted in a container put where it is here."""
+    """The services' environments, with the paths in the containers replaced by local ones."""
 
     def __init__(self, folder: Path, temporal_address: str, database_url: str) -> None:
         self.folder = folder
@@ -60,7 +60,7 @@ class Containers:
             (folder / name).write_text(secret + "\n")
 
     def environment(self, service: str, **changed: str) -> dict[str, str]:
-        """What the compose file gives the service, and the image all of them."""
+        """Return the environment that the compose file gives the service, and the image gives all services."""
         given = {"PERDURE_ENVIRONMENT_ONLY": "1", **SERVICES[service].get("environment", {})}
         here = {
             "TEMPORAL_ADDRESS": self.temporal_address,
@@ -80,10 +80,10 @@ class Containers:
 
 @pytest.fixture(scope="module")
 async def own_temporal(scratch: Path) -> AsyncIterator[TemporalServer]:
-    """A server of its own: on the shared one these workers would take up what other tests have left."""
+    """A separate server: on the shared one, these workers would pick up work that other tests left."""
     server = await start_headless(scratch / "temporal-deployment.log")
     yield server
-    server.child.kill()  # it keeps nothing
+    server.child.kill()  # it stores nothing
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ async def test_a_worker_imports_the_side_that_it_serves_alone(
         assert process.stderr is not None
         async with asyncio.timeout(SECONDS):
             while "serving" not in (line := (await process.stderr.readline()).decode()):
-                assert line, "it has ended"
+                assert line, "the process has ended"
                 imported.add(line.rpartition("|")[2].strip())
         process.send_signal(signal.SIGTERM)
         _, log = await asyncio.wait_for(process.communicate(), SECONDS)
@@ -160,7 +160,7 @@ async def _well(service: str, port: int) -> tuple[int | None, str]:
 
 
 def connections(pid: int, database_url: str) -> list[int]:
-    """The local ports of the process's connections to the database's server."""
+    """Return the local ports of the process's connections to the database server."""
     server = urlsplit(database_url).port
     open_ones = psutil.Process(pid).net_connections("tcp")
     return [one.laddr.port for one in open_ones if one.raddr and one.raddr.port == server]
@@ -173,10 +173,10 @@ async def test_it_serves_until_it_is_asked_to_stop(containers: Containers, servi
     environment = containers.environment(service)
     has_database = "DATABASE_URL_FILE" in environment
     assert has_database == (service == "worker-billing")
-    if not has_database:  # even if somebody gives it one, it does not go there
+    if not has_database:  # even with a DATABASE_URL, it does not connect
         environment["DATABASE_URL"] = containers.secrets["database_url"]
     async with started(*PERDURE, *COMMANDS[service], env=environment) as process:
-        assert (await _well(service, containers.port))[0] == 1, "well before it can be"
+        assert (await _well(service, containers.port))[0] == 1, "healthy before it serves"
         give_up = asyncio.get_running_loop().time() + SECONDS
         while (health := await _well(service, containers.port))[0] != 0:
             assert process.returncode is None, (await process.communicate())[1].decode()

@@ -1,4 +1,4 @@
-"""`docker-compose.yml` obeys the compose specification, and gives each process what it needs and no more."""
+"""`docker-compose.yml` obeys the compose specification, and gives each process only what it needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`deploy/encryption.yml` gives the keys to who talks to Temporal and to the codec server, and to nobody else."""
+"""`deploy/encryption.yml` gives the keys only to the processes that talk to Temporal and to the codec server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OVERLAY: dict[str, Any] = compose_spec.interpolate(compose_spec.read(ROOT / "dep
 
 
 def merged() -> dict[str, Any]:
-    """Both files as `docker compose` puts them together: maps are merged, lists appended."""
+    """Return both files combined as `docker compose` does: maps are merged, lists appended."""
     whole: dict[str, Any] = copy.deepcopy(COMPOSE)
     for name, added in OVERLAY["services"].items():
         service = whole["services"].setdefault(name, {})

@@ -1,4 +1,4 @@
-"""The Dockerfile: what it copies is there, it runs as nobody special, and it holds no secrets."""
+"""The Dockerfile: its sources exist, it runs as an unprivileged user, and it holds no secrets."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ INSTRUCTIONS = _instructions()
 
 
 def _copied() -> list[str]:
-    """The sources that are copied out of the repository."""
+    """Return the sources that are copied from the repository."""
     copies = [shlex.split(rest) for name, rest in INSTRUCTIONS if name == "COPY"]
     return [source for copy in copies if not copy[0].startswith("--from") for source in copy[:-1]]
 
 
 def _sent_to_the_engine(path: str) -> bool:
-    """Whether `.dockerignore` lets it through: the last pattern that matches decides."""
+    """Whether `.dockerignore` allows the path: the last matching pattern decides."""
     decision = True
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         if not line or line.startswith("#"):

@@ -1,4 +1,4 @@
-"""The wheel holds all that is needed at run time, and runs where only its own dependencies are installed."""
+"""The wheel holds everything needed at run time, and runs with only its own dependencies installed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The command line as an installed wheel runs it: no checkout, no editable install, no extras."""
+    """Run the command line from an installed wheel: no checkout, no editable install, no extras."""
     site = sysconfig.get_paths()["purelib"]
     code = RUN.format(extras=EXTRAS, wheel=str(folder / "installed"), site=site, arguments=arguments)
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PERDURE_ENVIRONMENT_ONLY": "1"}

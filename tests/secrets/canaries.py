@@ -1,4 +1,4 @@
-"""What is planted in a run, and must be found nowhere but in its own place."""
+"""Secrets planted in a run, which must be found nowhere except in their own place."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def _name(kind: str) -> str:
 
 
 class Canaries:
-    """Secrets and personal data by kind; all different, all found by searching for their text."""
+    """Secrets and personal data by kind. Each is unique and can be found by a text search."""
 
     def __init__(self) -> None:
         self.secrets = {
@@ -22,7 +22,7 @@ class Canaries:
             "billing_password": _name("billingpw"),
             "operator_password": _name("operatorpw"),
             "wrong_password": _name("wrongpw"),
-            # As somebody writes it who does not know that it has to be quoted in a URL.
+            # As written by a person who does not know that a URL needs it quoted.
             "slash_password": f"4711/{_name('slashpw')}",
             "hash_password": f"{_name('hashpw')}#4711",
             "payload_key": base64.b64encode(os.urandom(32)).decode(),
@@ -37,15 +37,15 @@ class Canaries:
             "customer_note": _name("note"),
             "event_email": f"{_name('event')}@example.com",
         }
-        # Of projects and workspaces: they belong on reports, and nowhere else.
+        # Ids of projects and workspaces belong on reports and nowhere else.
         self.on_reports = {"workspace_id": _name("ws"), "project_id": _name("prj")}
 
     def all(self) -> dict[str, str]:
-        """Every canary by kind."""
+        """Return every canary, by kind."""
         return {**self.secrets, **self.personal, **self.on_reports}
 
     def forms(self, kind: str) -> list[str]:
-        """The texts whose presence shows that it leaked: whole, or what is left of a password that was cut up."""
+        """Return the texts that prove a leak: the whole secret, or the rest of a password that was cut up."""
         text = self.all()[kind]
         if kind == "payload_key":
             return [text[:-2]]

@@ -1,4 +1,4 @@
-"""The product's real processes with planted secrets, logging at DEBUG, and everything that they say."""
+"""The product's real processes with planted secrets, logging at DEBUG, and all their output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
 
 @dataclass
 class Deployment:
-    """Starts and stops processes by name; `said` has what each wrote, by process or command."""
+    """Starts and stops processes by name. `said` has their output, by process or command."""
 
     folder: Path
     common: dict[str, str]
@@ -25,7 +25,7 @@ class Deployment:
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     async def run(self, *arguments: str, status: int = 0, stdin: str = "", **env: str) -> str:
-        """A command to its end, which must be of this status; what it said is kept, and returned."""
+        """Run a command to its end, which must have this status. Keeps and returns its output."""
         process = await self._spawn(arguments, env, asyncio.subprocess.PIPE)
         out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 300)
         text = out.decode() + err.decode()
@@ -34,7 +34,7 @@ class Deployment:
         return text
 
     async def start(self, name: str, *arguments: str, says: str, **env: str) -> None:
-        """A process that stays, until it says something."""
+        """Start a long-running process and wait until its output has `says`."""
         log = self.folder / f"{len(self.said)}-{name}.log"
         with log.open("wb") as output:
             self._running[name] = await self._spawn(arguments, env, output.fileno())
@@ -47,7 +47,7 @@ class Deployment:
         await until(said, 300)
 
     async def stop(self, *names: str) -> None:
-        """Stop them by SIGTERM; all of them when none is named."""
+        """Stop the named processes by SIGTERM, or all of them."""
         for name in names or tuple(self._running):
             process = self._running.pop(name)
             if process.returncode is None:
@@ -55,7 +55,7 @@ class Deployment:
             await asyncio.wait_for(process.wait(), 120)
 
     def everything(self) -> dict[str, str]:
-        """What all of them said, logs read from their files."""
+        """Return the output of all processes and commands."""
         return {
             name: Path(text).read_text(errors="replace") if text.startswith(str(self.folder)) else text
             for name, text in self.said.items()

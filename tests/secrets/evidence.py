@@ -1,4 +1,4 @@
-"""What a run leaves where people look: everything of Temporal, with its payloads opened."""
+"""The traces of a run that people can read: everything in Temporal, with payloads decrypted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 
 async def of_temporal(client: Client) -> dict[str, str]:
-    """By workflow run: its history, description (memo, search attributes, summaries, pending failures), as text."""
+    """Return each run's history and description (memo, search attributes, summaries, pending failures), as text."""
     found: dict[str, str] = {}
     async for run in client.list_workflows():
         handle = client.get_workflow_handle(run.id, run_id=run.run_id)
@@ -25,7 +25,7 @@ async def of_temporal(client: Client) -> dict[str, str]:
 
 
 async def _opened(client: Client, value: Any) -> Any:
-    """The document with every payload in it replaced by what it says."""
+    """Return the document with every payload replaced by its content."""
     if isinstance(value, list):
         return [await _opened(client, inner) for inner in value]
     if not isinstance(value, dict):

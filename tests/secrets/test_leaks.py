@@ -1,4 +1,4 @@
-"""No secret and nothing about a person is in logs, histories, search attributes, metrics or errors of a whole run."""
+"""Logs, histories, search attributes, metrics and errors of a whole run hold no secret and no personal data."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tests.support.namespaces import new_namespace
 pytestmark = pytest.mark.waits
 
 PLANTED = Canaries()
-# What this test itself tells Stripe of its customer.
+# The customer data that this test itself sends to Stripe.
 SET_BY_US = {"customer_name", "customer_email", "customer_note"}
 KINDS = sorted({*PLANTED.all(), "signing_secret"})
 
 
 def _store_at(endpoint: str) -> dict[str, str]:
-    """The settings of a report store there."""
+    """Return the settings of a report store at this endpoint."""
     return {
         "REPORT_STORE_URL": "s3://reports-bucket/prefix",
         "AWS_ENDPOINT": endpoint,
@@ -55,7 +55,7 @@ async def run(
     converter = data_converter(load(payload_keys=SecretStr(f"of-the-run:{PLANTED.secrets['payload_key']}")))
     client = await new_namespace(temporal_client, converter)
     key = PLANTED.secrets["stripe_api_key"]
-    # It takes this key alone, so that another one is refused.
+    # It accepts only this key, so that another one is refused.
     stripe, log, its_key = folder / "stripe", folder / "emulator.log", ("--api-key", key)
     emulator = await ports.start_on_a_port(lambda port: EmulatorServer(stripe, port, log, key, extra=its_key))
     bucket = s3.Bucket()
@@ -97,7 +97,7 @@ async def test_reports_name_workspaces_and_nobody_who_owns_them(run: WatchedRun)
         assert not any(form in text for text in texts for form in PLANTED.forms(kind)), kind
 
 
-# What each source says if it was written at all: a search of nothing finds nothing.
+# Texts that show that each source exists: a search of nothing finds nothing.
 SAYS = {
     "billing ": ["serving billing", "permission denied for table invoice", "Starting activity"],
     "stripe ": ["serving stripe", "No such customer", "give the Stripe worker a valid STRIPE_API_KEY"],

@@ -1,4 +1,4 @@
-"""One whole run with everything that goes wrong in it, and what it left behind."""
+"""One whole run, with everything that can go wrong in it, and its traces."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def url_as(url: str, user: str, password: str) -> str:
 
 
 class WatchedRun:
-    """Its parts, and its steps in order; `evidence` is what is searched afterwards, by its source."""
+    """The run's parts, and its steps in order. `evidence` has the texts to search afterwards, by source."""
 
     def __init__(
         self, client: Client, owner_url: str, emulator: EmulatorServer, folder: Path, planted: Canaries
@@ -63,7 +63,7 @@ class WatchedRun:
         )
 
     async def go(self, report_store: dict[str, str]) -> None:
-        """All steps."""
+        """Run all steps."""
         self.report_store = report_store
         await self.create_logins()
         customer = await self.prepare_stripe()
@@ -88,7 +88,7 @@ class WatchedRun:
         await owner.close()
 
     async def prepare_stripe(self) -> str:
-        """A customer with a person's data, and the webhook's endpoint."""
+        """Create a customer with personal data, and the webhook's endpoint."""
         sdk: Any = make_stripe_client(self.emulator.api_key, self.emulator.url)
         personal = self.planted.personal
         customer = await sdk.v1.customers.create_async(
@@ -150,7 +150,7 @@ team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
         )  # fmt: skip
 
     async def subscribe(self, customer: str) -> str:
-        """The subscription is fetched with its customer, whose person's data come with it."""
+        """Create a subscription, which is fetched together with its customer's personal data."""
         sdk: Any = make_stripe_client(self.emulator.api_key, self.emulator.url)
         product = await sdk.v1.products.create_async({"name": "Workspaces"})
         price = {"currency": "usd", "product": product.id, "unit_amount": 900, "recurring": {"interval": "month"}}
@@ -160,7 +160,7 @@ team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
         return str(subscription.id)
 
     async def bill(self) -> None:
-        """One account is billed, the other's invoice is refused by Stripe and waits."""
+        """Bill one account; Stripe refuses the other's invoice, which waits."""
         await self.perdure.run("period", "run", MAY, DATABASE_URL=self.operator_url)
         await self.until_state(GOOD, "billed")
         await self.until_state(BAD, "blocked")
@@ -182,7 +182,7 @@ team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
                         self.evidence[f"answer {len(self.evidence)} of the webhook"] = await response.text()
 
     async def break_the_database(self) -> None:
-        """The billing worker may not do for a while what it has to: its statements fail, with values in them."""
+        """Revoke a privilege from the billing worker for a while, so that its statements fail, with values in them."""
         owner = await asyncpg.connect(self.owner_url)
         await owner.execute(
             "INSERT INTO workspace_instance"
@@ -193,7 +193,7 @@ team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
         await owner.execute(f"REVOKE INSERT ON invoice FROM {BILLING}")
         await self.perdure.run("period", "run", JUNE, DATABASE_URL=self.operator_url)
         await self.until_logged("billing", "permission denied for table invoice")
-        # And a row that the table itself refuses: PostgreSQL would show it whole.
+        # And a row that the table itself refuses: PostgreSQL would quote all of it.
         await owner.execute(f"GRANT INSERT ON invoice TO {BILLING}")
         await owner.execute("ALTER TABLE workspace_instance ADD CONSTRAINT no_june CHECK (started_time < '2022-06-01')")
         owner_id = self.planted.personal["owner_id"]
@@ -215,7 +215,7 @@ team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
         await self.start_stripe_worker(self.emulator.api_key)
 
     async def decide(self, subscription: str) -> None:
-        """A credit note, a cancellation, a catch-up."""
+        """Make a credit note, a cancellation, a catch-up."""
         await self.perdure.run(
             "invoices", "credit", GOOD, "--amount", "1.00", "--reason", "Outage", DATABASE_URL=self.operator_url
         )
@@ -225,7 +225,7 @@ team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
         await self.perdure.run("stripe", "catch-up")
 
     async def mistype(self) -> None:
-        """What people get wrong: passwords, URLs, keys."""
+        """Mistype passwords, URLs and keys."""
         wrong = self.planted.secrets["wrong_password"]
         status = ("period", "status", MAY)
         for kind in ("slash_password", "hash_password"):
