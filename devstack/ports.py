@@ -79,7 +79,7 @@ def listen(host: str, *wanted: int | None) -> socket.socket:
 
 
 async def start_on_a_port(make: Callable[[int], S], *wanted: int | None) -> S:
-    """Start the server that `make` returns for a port: the first wanted one that is free, or another if it is in use.
+    """Start the server that `make` returns for a port: the first free one of the wanted, or else another free port.
 
     Raises:
         StackError: the server did not start for another reason, or found its ports in use `TRIES` times.

@@ -60,7 +60,7 @@ class CodecServer:
         """Answer a browser's question what a page of this origin is allowed to send."""
         headers = self._cors(request)
         if headers is None:
-            return _refusal(403, "this origin may not ask: add it to CODEC_SERVER_ORIGINS", {})
+            return _refusal(403, "this origin is not allowed: add it to CODEC_SERVER_ORIGINS", {})
         headers |= {
             "Access-Control-Allow-Methods": "POST",
             "Access-Control-Allow-Headers": _HEADERS,
@@ -74,7 +74,7 @@ class CodecServer:
         """Decrypt or encrypt the payloads of one request."""
         headers = self._cors(request)
         if headers is None:
-            return _refusal(403, "this origin may not ask: add it to CODEC_SERVER_ORIGINS", {})
+            return _refusal(403, "this origin is not allowed: add it to CODEC_SERVER_ORIGINS", {})
         if not self._may(request):
             return _refusal(401, "a bearer token is needed", {**headers, "WWW-Authenticate": "Bearer"})
         if request.content_type != "application/json":

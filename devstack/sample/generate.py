@@ -1,8 +1,8 @@
 """Generate the sample files next to this one: `python -m devstack.sample.generate`. Always the same bytes.
 
 May 2022 of twelve accounts, with cases from real life: an account that cancels and returns twice, usage that nobody
-pays for, instances that span a month's end, one that still runs, rows that make no sense. An instance that shows such
-a case is named after it, so that `perdure explain NAME` explains the case.
+pays for, instances that span a month's end or still run, rows that make no sense. An instance that shows such a case
+is named after it, so that `perdure explain NAME` explains the case.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class Postgres:
         await self.child.stop(grace_seconds=15)
 
     def _listens(self) -> bool:
-        """Whether this server is the one that listens: its pid file says so once it has its port."""
+        """Whether this server listens: its pid file says so once it has its port."""
         try:
             return (self.data / "postmaster.pid").read_text().splitlines()[-1].strip() == "ready"
         except (OSError, IndexError):

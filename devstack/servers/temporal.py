@@ -94,7 +94,7 @@ class TemporalServer:
             await self.child.wait_ready(lambda: self._serves(session), timeout_seconds=60)
 
     async def stop(self) -> None:
-        """Stop it. A graceful shutdown takes over a second and is not needed: stored data is always safe."""
+        """Stop it. A graceful shutdown lasts over a second and is not needed: stored data is always safe."""
         await self.child.stop(grace_seconds=0.2)
 
     async def _serves(self, session: aiohttp.ClientSession) -> bool:

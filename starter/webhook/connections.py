@@ -32,7 +32,7 @@ class ConnectionLimits:
 
 
 class Connections:
-    """All connections of one server. If there are too many, the one that has stalled the server longest is ended."""
+    """All connections of one server. If there are too many, the longest stalled is ended."""
 
     def __init__(self, limits: ConnectionLimits, registry: CollectorRegistry) -> None:
         self.limits = limits

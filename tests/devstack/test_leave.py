@@ -43,10 +43,10 @@ def test_fails():
 
 
 @pytest.mark.parametrize("arguments", [[], ["-n", "1"]], ids=["plain", "xdist"])
-@pytest.mark.parametrize(("test", "status", "told"), [(TEST, 0, "1 passed"), (TEST + FAILS, 1, "1 failed, 1 passed")])
-def test_the_status_is_kept(tmp_path: Path, arguments: list[str], test: str, status: int, told: str) -> None:
+@pytest.mark.parametrize(("test", "status", "shown"), [(TEST, 0, "1 passed"), (TEST + FAILS, 1, "1 failed, 1 passed")])
+def test_the_status_is_kept(tmp_path: Path, arguments: list[str], test: str, status: int, shown: str) -> None:
     done = _pytest(tmp_path, test, arguments)
-    assert told in done.stdout
+    assert shown in done.stdout
     assert done.returncode == status, done.stderr
     assert "Aborted" not in done.stderr
 

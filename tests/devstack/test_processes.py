@@ -53,12 +53,12 @@ async def never() -> bool:
 
 async def test_a_failed_start_is_one_line_with_the_reason(tmp_path: Path) -> None:
     log = tmp_path / "logs" / "x.log"
-    child = python("import sys; print('port 1 is taken'); sys.exit('cannot go on')", log)
+    child = python("import sys; print('port 1 is in use'); sys.exit('out of luck')", log)
     child.start()
     with pytest.raises(StackError) as error:
         await child.wait_ready(never)
     assert "the thing ended with exit status 1 while starting" in str(error.value)
-    assert "cannot go on" in str(error.value)
+    assert "out of luck" in str(error.value)
     assert str(log) in str(error.value)
     assert "\n" not in str(error.value)
 

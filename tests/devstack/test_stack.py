@@ -54,9 +54,9 @@ def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pyt
     home = home / "with a space"
     home.mkdir(parents=True)
     chosen = _remembered_by(home)
-    first, beside = up(home), up(home.with_name("beside"))
+    first, other = up(home), up(home.with_name("other"))
     first.wait_ready()
-    beside.wait_ready()
+    other.wait_ready()
     env = sourced(first.env_file)
     assert env["TEMPORAL_UI_URL"] == f"http://127.0.0.1:{chosen['temporal_ui']}"
     _is_complete(env, home)
@@ -83,10 +83,10 @@ def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pyt
     second.wait_ready()
     assert sourced(second.env_file) == env
     assert not {
-        value for name, value in sourced(beside.env_file).items() if name.endswith(("PORT", "URL", "ADDRESS"))
+        value for name, value in sourced(other.env_file).items() if name.endswith(("PORT", "URL", "ADDRESS"))
     } & set(env.values())
     assert second.stop() == 0
-    assert beside.stop() == 0
+    assert other.stop() == 0
     assert not second.env_file.exists()
     assert not [p for p in psutil.process_iter() if str(home) in " ".join(_cmdline(p))]
 

@@ -22,7 +22,7 @@ from temporal.payload_codec import (
 )
 
 OLD, NEW = b"o" * 32, b"n" * 32
-PLAIN = Payload(metadata={"encoding": b"json/plain", "messageType": b"told"}, data=b'"canary"')
+PLAIN = Payload(metadata={"encoding": b"json/plain", "messageType": b"typed"}, data=b'"canary"')
 
 
 async def test_a_payload_comes_back_as_it_was_and_nothing_of_it_shows() -> None:
@@ -30,7 +30,7 @@ async def test_a_payload_comes_back_as_it_was_and_nothing_of_it_shows() -> None:
     (first,) = await codec.encode([PLAIN])
     (second,) = await codec.encode([PLAIN])
     assert dict(first.metadata) == {"encoding": b"binary/encrypted", KEY_ID: b"old"}
-    for hidden in (b"canary", b"json", b"told"):
+    for hidden in (b"canary", b"json", b"typed"):
         assert hidden not in first.SerializeToString()
     assert first.data[:12] != second.data[:12]
     assert first.data[12:] != second.data[12:]
@@ -133,10 +133,10 @@ KEY = base64.b64encode(b"c" * 32).decode()
     ],
 )
 def test_malformed_keys_are_reported_by_number_and_never_shown(text: str, says: str) -> None:
-    with pytest.raises(SettingsError, match=says) as told:
+    with pytest.raises(SettingsError, match=says) as raised:
         parse_keys(text)
-    assert KEY[:20] not in str(told.value)
-    assert SHORT[:20] not in str(told.value)
+    assert KEY[:20] not in str(raised.value)
+    assert SHORT[:20] not in str(raised.value)
 
 
 def test_an_id_that_could_not_be_read_back_is_not_given() -> None:

@@ -109,7 +109,7 @@ async def test_a_crowd_makes_room_for_stripe(small: Receiver) -> None:
         assert await small.deliver(invoice_event(new_key())) == 200
         assert await _ended(small, "crowded") == 1
         with contextlib.suppress(ConnectionError):
-            assert await asyncio.wait_for(crowd[0].read(), GIVE_UP_SECONDS) == b""  # the one that stalled longest
+            assert await asyncio.wait_for(crowd[0].read(), GIVE_UP_SECONDS) == b""  # it has stalled longest
 
 
 async def test_there_are_never_more_than_allowed(small: Receiver) -> None:

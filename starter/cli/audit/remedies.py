@@ -128,7 +128,7 @@ REMEDIES: Mapping[Kind, str] = {
     ),
     Kind.INCONSISTENT_STATE: (
         "Wake the invoice by running its period again (`perdure period run PERIOD`), compare it with Stripe, "
-        "and have an engineer restore what is missing."
+        "and have an engineer restore the missing part."
     ),
     Kind.MONTH_OVERLAP: (
         "Credit the later invoice by what the doubled credits saved or cost (`perdure invoices credit KEY "

@@ -36,7 +36,7 @@ async def catch_up(as_json: common.AsJson = False) -> None:
 
 
 async def run_catch_up(client: Client) -> CatchUpResult:
-    """Run the catch-up, or join the one that runs, and wait for its end.
+    """Run the catch-up, or join the running one, and wait for its end.
 
     Raises:
         CommandError: the catch-up failed permanently.
