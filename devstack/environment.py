@@ -46,7 +46,7 @@ BILLING = (
 )
 """Settings that must be the same for the billing worker and the command line."""
 ENCRYPTION = ("PAYLOAD_KEYS", "PAYLOAD_PLAINTEXT")
-"""These too: without the keys it wrote with, a stack could not read what its Temporal holds."""
+"""Settings that a restarted stack needs: without the keys it wrote with, it could not read what its Temporal holds."""
 
 
 def forget_inherited(home: Path) -> None:
@@ -62,7 +62,7 @@ def forget_inherited(home: Path) -> None:
 
 
 def own_environment() -> dict[str, str]:
-    """Return the environment over `.env` of the working directory."""
+    """Return `.env` of the working directory, overridden by the environment."""
     given = {name: value for name, value in os.environ.items() if value}
     return {**settings.dotenv_environment(), **given}
 
@@ -103,5 +103,5 @@ def _may_see(share: tuple[str, ...], name: str) -> bool:
 
 
 def _is_particular(name: str) -> bool:
-    """Whether not every child gets this setting, or the name of the file that holds it."""
+    """Whether the setting, or the file that it names, is not for every child."""
     return name.removesuffix("_FILE") in PARTICULAR

@@ -32,7 +32,7 @@ class ConnectionLimits:
 
 
 class Connections:
-    """All connections of one server. If there are too many, the longest stalled is ended."""
+    """All connections of one server. If there are too many, the longest-stalled one is ended."""
 
     def __init__(self, limits: ConnectionLimits, registry: CollectorRegistry) -> None:
         self.limits = limits
