@@ -1,1 +1,1 @@
-"""Accounts, their windows, policies and faults in PostgreSQL."""
+"""Accounts, windows, policies and subscription faults in PostgreSQL."""

@@ -33,12 +33,12 @@ __all__ = [
 
 
 class AccountConflictError(PermanentError):
-    """What is to be stored contradicts the account, its windows or another account."""
+    """The data to store contradicts the account, its windows or another account."""
 
 
 @dataclass(frozen=True)
 class NewAccount:
-    """What an account begins with when nobody knows it yet."""
+    """The initial values of an account that is not stored yet."""
 
     stripe_customer_id: str
     currency: str
@@ -46,37 +46,37 @@ class NewAccount:
 
 
 async def get_account(db: Database, attribution_id: str) -> AccountRecord | None:
-    """The account with its windows, if there is one."""
+    """Return the account with its windows. None if it is unknown."""
     return await _one(db, "get", {"attribution_id": attribution_id})
 
 
 async def account_for_customer(db: Database, stripe_customer_id: str) -> AccountRecord | None:
-    """The account that this Stripe customer pays for, if there is one."""
+    """Return the account that this Stripe customer pays for. None if there is none."""
     return await _one(db, "of_customer", {"stripe_customer_id": stripe_customer_id})
 
 
 async def account_of_subscription(db: Database, stripe_subscription_id: str) -> AccountRecord | None:
-    """The account that this Stripe subscription gives a window, if there is one."""
+    """Return the account whose window comes from this Stripe subscription. None if there is none."""
     return await _one(db, "of_subscription", {"stripe_subscription_id": stripe_subscription_id})
 
 
 async def list_accounts(db: Database, after: str = "", limit: int = 1000) -> list[AccountRecord]:
-    """At most `limit` accounts with their windows, in order, from the first after `after` on."""
+    """Return up to `limit` accounts with their windows, ordered by attribution id, after `after`."""
     async with db.transaction() as connection:
         return await _read(connection, "list", {"after": after, "limit": limit})
 
 
 async def upsert_accounts(db: Database, rows: Sequence[AccountRow]) -> list[RowFault]:
-    """Store a batch of accounts and windows in one transaction; returns why rows were refused, the others are in.
+    """Store a batch of accounts and windows in one transaction. Returns the refused rows; all others are stored.
 
-    A window is known by its account and start: the same start again moves its end, of several rows with the
-    same start the last counts. Rows of one account must not contradict each other. What a row leaves empty
-    (customer, `bill_after`) stays as it is known. A row is refused when its window overlaps another one, when
-    its customer is another account's, when it changes the currency while invoices are open, and when it changes
-    the customer while invoices are open that Stripe has.
+    Account and start identify a window: a row with a known start moves the window's end, and of several rows with
+    the same start the last counts. Rows of one account must not contradict each other. A field that a row leaves
+    empty (customer, `bill_after`) keeps its stored value. A row is refused if its window overlaps another one, if
+    its customer belongs to another account, if it changes the currency while invoices are open, or if it changes
+    the customer while an open invoice is in Stripe.
 
     Raises:
-        AccountConflictError: another process changed the same accounts meanwhile; nothing was stored.
+        AccountConflictError: another process changed the same accounts; nothing was stored.
     """
     try:
         async with db.transaction() as connection:
@@ -84,14 +84,14 @@ async def upsert_accounts(db: Database, rows: Sequence[AccountRow]) -> list[RowF
             await _write(connection, plan)
             return plan.faults
     except IntegrityError as error:
-        raise AccountConflictError("the same accounts were changed meanwhile: import them again") from error
+        raise AccountConflictError("another process changed the same accounts: import them again") from error
 
 
 async def add_account(db: Database, attribution_id: str, new: NewAccount) -> None:
-    """Store an account unless it is known already.
+    """Store an account unless it exists already.
 
     Raises:
-        AccountConflictError: the customer is another account's.
+        AccountConflictError: the customer belongs to another account.
     """
     async with db.transaction() as connection:
         await _add(connection, attribution_id, new)
@@ -105,7 +105,7 @@ async def _add(connection: AsyncConnection, attribution_id: str, new: NewAccount
         "bill_after": new.bill_after,
     }
     added = await connection.execute(statement("accounts/accounts", "add"), account)
-    # Two subscriptions of a new account may add it at once: only a customer of another account is a conflict.
+    # Two subscriptions of a new account can add it concurrently: only another account's customer is a conflict.
     if added.rowcount == 0 and not await _read(connection, "lock", {"accounts": [attribution_id]}):
         raise AccountConflictError(f"{new.stripe_customer_id} belongs to another account")
 
@@ -119,16 +119,16 @@ async def apply_subscription_window(
     new: NewAccount | None = None,
     part: int = 1,
 ) -> None:
-    """Make the account's window for this Stripe subscription `[started, ended)`; again is nothing new.
+    """Set the account's window for this Stripe subscription to `[started, ended)`. Idempotent.
 
-    One that was paused has a window for each of its parts.
+    A subscription that was paused has one window for each `part`.
 
-    A window with the same start that a file gave becomes the subscription's. One that ended when it started is
-    none: it is removed. With `new` the account is made in the same transaction, unless it is known.
+    If a file supplied a window with the same start, that window becomes the subscription's. An empty window (it ends
+    when it starts) is deleted. With `new`, the account is added in the same transaction unless it exists.
 
     Raises:
-        AccountConflictError: there is no such account, the window ends before its start or overlaps another
-            one, or the subscription is another account's.
+        AccountConflictError: the account is unknown, the window ends before it starts or overlaps another one,
+            or the subscription belongs to another account.
     """
     if ended is not None and ended < started:
         raise AccountConflictError(f"{stripe_subscription_id} ends before it starts")
@@ -163,9 +163,9 @@ async def _put_window(connection: AsyncConnection, window: dict[str, Any]) -> No
 async def _refuse_overlap(connection: AsyncConnection, window: dict[str, Any]) -> None:
     other = (await connection.execute(statement("accounts/accounts", "overlapping"), window)).one_or_none()
     if other is not None:
-        until = other.ended.isoformat() if other.ended else "its end, which is open"
+        until = other.ended.isoformat() if other.ended else "an open end"
         raise AccountConflictError(
-            f"{window['attribution_id']} cannot have two windows at once: {window['stripe_subscription_id']} "
+            f"{window['attribution_id']} cannot have overlapping windows: {window['stripe_subscription_id']} "
             f"from {window['started'].isoformat()} overlaps the one from {other.started.isoformat()} to {until}"
         )
 

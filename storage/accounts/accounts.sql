@@ -37,7 +37,7 @@ WHERE attribution_id = ANY (CAST(:accounts AS text[])) AND state IN ({open})
 GROUP BY attribution_id;
 
 -- name: set_customer_of_invoices
--- Those that Stripe does not know yet follow the account, so that a wrong customer can be mended.
+-- Invoices that are not in Stripe yet follow the account, so that a wrong customer can be corrected.
 UPDATE invoice AS i
 SET stripe_customer_id = a.stripe_customer_id, updated_at = now()
 FROM account AS a
@@ -55,7 +55,7 @@ WHERE stripe_customer_id = ANY (CAST(:customers AS text[]));
 -- name: add
 INSERT INTO account (attribution_id, stripe_customer_id, currency, bill_after)
 VALUES (:attribution_id, :stripe_customer_id, :currency, CAST(:bill_after AS timestamptz))
--- Whichever unique index a concurrent insert of the same account meets first.
+-- No index is named: a concurrent insert of the same account can hit either unique index first.
 ON CONFLICT DO NOTHING;
 
 -- name: upsert
@@ -84,7 +84,7 @@ FROM unnest(
 ) AS given (attribution_id, started, ended);
 
 -- name: find_subscription
--- The subscription's own window, else one that a file gave with the same start.
+-- The subscription's own window, else a window with the same start that a file supplied.
 SELECT id, attribution_id
 FROM subscription
 WHERE (stripe_subscription_id = :stripe_subscription_id AND part = :part)

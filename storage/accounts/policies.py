@@ -1,4 +1,4 @@
-"""Policies of single accounts, and the hold of a whole period, in Postgres."""
+"""Account policies and period holds in Postgres."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class UnknownAccountError(PermanentError):
 
 
 class NotHeldError(PermanentError):
-    """The period does not wait for an approval, or its figures have changed meanwhile."""
+    """The period is not waiting for an approval, or its totals have changed."""
 
 
 @dataclass(frozen=True)
 class PeriodHold:
-    """A period that a brake stops, or once stopped. `totals`, `approved`: minor units by currency.
+    """A hold that a limit has placed on a period. `totals`, `approved`: minor units by currency.
 
-    `reason` is none when nothing is to be approved.
+    `reason` is None if the period is not held any more.
     """
 
     reason: str | None
@@ -42,7 +42,10 @@ class PeriodHold:
 
 @dataclass(frozen=True)
 class CurrencyTotal:
-    """What a period has on its live invoices, and what the period before it had. Minor units."""
+    """The total of a period's live invoices, and that of the period before it, in minor units.
+
+    `previous` is None if the period before has no live invoice in this currency.
+    """
 
     currency: str
     amount: int
@@ -50,7 +53,7 @@ class CurrencyTotal:
 
 
 async def read_policy(db: Database, attribution_id: str) -> AccountPolicy:
-    """What the account has of its own."""
+    """Return the account's own policy; settings that it does not override are None."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(statement("accounts/policies", "read"), {"attribution_id": attribution_id})
         row = found.one_or_none()
@@ -58,10 +61,10 @@ async def read_policy(db: Database, attribution_id: str) -> AccountPolicy:
 
 
 async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy) -> None:
-    """Set all of an account's own policies.
+    """Replace an account's own policy.
 
     Raises:
-        UnknownAccountError: there is no such account.
+        UnknownAccountError: the account is unknown.
     """
     try:
         async with db.transaction() as connection:
@@ -82,7 +85,7 @@ async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy)
 
 
 async def period_totals(db: Database, period: str, previous: str) -> list[CurrencyTotal]:
-    """The period's live invoices by currency, beside those of the one before."""
+    """Return the totals of the period's live invoices by currency, with those of the period before."""
     async with db.transaction(read_only=True) as connection:
         rows = await connection.execute(
             statement("accounts/policies", "period_totals"), {"period": period, "previous": previous}
@@ -91,7 +94,7 @@ async def period_totals(db: Database, period: str, previous: str) -> list[Curren
 
 
 async def read_hold(db: Database, period: str) -> PeriodHold | None:
-    """What a brake says of the period; none when it never stopped it."""
+    """Return the period's hold. None if it was never held."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(statement("accounts/policies", "read_hold"), {"period": period})
         row = found.mappings().one_or_none()
@@ -99,7 +102,7 @@ async def read_hold(db: Database, period: str) -> PeriodHold | None:
 
 
 async def hold_period(db: Database, period: str, reason: str | None, totals: dict[str, int]) -> None:
-    """Stop a period, or with no reason let it go. It keeps since when it is stopped."""
+    """Hold a period, or release it if `reason` is None. A period that is already held keeps the start of its hold."""
     async with db.transaction() as connection:
         await connection.execute(
             statement("accounts/policies", "hold"), {"period": period, "reason": reason, "totals": json.dumps(totals)}
@@ -107,10 +110,10 @@ async def hold_period(db: Database, period: str, reason: str | None, totals: dic
 
 
 async def approve_period(db: Database, period: str, totals: dict[str, int], by: str) -> None:
-    """Approve a period that is held, at these totals, in minor units by currency. Again is nothing new.
+    """Approve a held period at these totals, in minor units by currency. Idempotent.
 
     Raises:
-        NotHeldError: it is not held, or its totals are others by now.
+        NotHeldError: the period is not held, or its totals have changed.
     """
     async with db.transaction() as connection:
         found = await connection.execute(statement("accounts/policies", "lock_hold"), {"period": period})
@@ -121,7 +124,7 @@ async def approve_period(db: Database, period: str, totals: dict[str, int], by: 
         if hold is None or hold.reason is None:
             raise NotHeldError(f"{period} does not wait for an approval")
         if hold.totals != totals:
-            raise NotHeldError(f"the totals of {period} have changed: look at `perdure period status {period}` again")
+            raise NotHeldError(f"the totals of {period} have changed: check `perdure period status {period}` again")
         await connection.execute(
             statement("accounts/policies", "approve"), {"period": period, "by": by, "approved": json.dumps(totals)}
         )

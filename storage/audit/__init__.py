@@ -1,1 +1,1 @@
-"""The audit's own statements, not shared with claiming on purpose: the duplication is a guard."""
+"""The audit's own statements. They are deliberately not shared with claiming: the duplication is a guard."""

@@ -1,7 +1,7 @@
 """The checks of an audit that need PostgreSQL alone.
 
-Each is made on one snapshot, so that what is claimed, moved or imported meanwhile is seen whole or not at all. They
-share no statement with what claims and explains: a mistake there must show here.
+Each check runs on one snapshot, so that it sees a concurrent claim, transition or import completely or not at all. The
+checks share no statement with claiming and explaining: a mistake there must show up here.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _CHECKS: dict[Check, Callable[[AsyncConnection, CheckInput], Awaitable[Figures]]
 
 
 async def run_database_check(db: Database, given: CheckInput) -> CheckRecord:
-    """Make one of `DATABASE_CHECKS`, and record it with its figures and findings in place of an earlier try's.
+    """Run one of `DATABASE_CHECKS` and record its figures and findings, replacing those of an earlier attempt.
 
     Raises:
-        DatabaseUnavailableError: call again.
+        DatabaseUnavailableError: transient: call again.
     """
     identity = {"audit_id": given.audit_id, "check_name": str(given.check)}
     async with db.transaction(snapshot=True) as connection:

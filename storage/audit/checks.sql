@@ -1,6 +1,6 @@
 -- name: tune
--- A few large joins: plans are made for what is asked, and every sort and hash spills instead of growing. No parallel
--- workers: their shared hash tables outgrow the /dev/shm of containers, and billing goes on meanwhile.
+-- A few large joins: each plan is made for its parameters, and every sort and hash spills instead of growing. No
+-- parallel workers: their shared hash tables outgrow the /dev/shm of containers, and billing runs at the same time.
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true),
        set_config('jit', 'off', true),
        set_config('work_mem', '64MB', true),

@@ -1,10 +1,11 @@
 -- name: misplaced
--- What is on invoices although the instance, as it is known now, did not run then, or its account could not be charged
--- for it, or the invoice was not to bill it. Nobody is charged by a dead invoice: of these the first two do not count.
+-- Usage that is on an invoice although the instance, by its current times, did not run then, or its account could not
+-- be charged for it, or the invoice was not supposed to bill it. A dead invoice charges nobody: there, the first two do
+-- not count.
 --
--- A stop or a window that was corrected after its usage had been billed is settled, and no discrepancy, once the
--- customer has got it back: by a credit note of that instance or that line, or by credits of amounts that come to at
--- least what all such time on the invoice costs. One that is requested counts, as it is on its way.
+-- If a stop or a window was corrected after its usage was billed, that is no discrepancy once the customer has been
+-- credited: by a credit note for that instance or that line, or by amount credits that total at least the price of all
+-- such time on the invoice. A requested credit note counts, because it is on its way.
 INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, invoice_key, detail)
 WITH of_invoice AS MATERIALIZED (
     SELECT i.id, i.key, i.attribution_id, i.billing_period, i.cutoff, i.amount,
@@ -80,9 +81,9 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), kind, coalesce(attrib
        sum(us) || ' us between ' || (to_json(min(since)) #>> '{}') || ' and ' || (to_json(max(until)) #>> '{}')
        || ' on line ' || string_agg(DISTINCT CAST(line_no AS text), ', ')
        || CASE kind
-              WHEN 'claimed_for_other_account' THEN '; the instance is of ' || coalesce(max(of_instance), 'nobody')
+              WHEN 'claimed_for_other_account' THEN '; the instance belongs to ' || coalesce(max(of_instance), 'nobody')
               WHEN 'claimed_after_cutoff' THEN '; the cutoff is ' || (to_json(max(cutoff)) #>> '{}')
-              WHEN 'claimed_before_rate' THEN '; the rate holds from ' || (to_json(max(rate_from)) #>> '{}')
+              WHEN 'claimed_before_rate' THEN '; the rate applies from ' || (to_json(max(rate_from)) #>> '{}')
               ELSE ''
           END
 FROM owed

@@ -1,4 +1,4 @@
-"""Of every instance, billed + open + written off + excluded + not yet billed = runtime, in microseconds."""
+"""Check for every instance: billed + open + written off + excluded + not yet billed = runtime, in microseconds."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ INVALID = (
     "no_creation_time", "no_started_time", "ends_before_start", "no_attribution_id", "malformed_attribution_id",
     "no_such_account",
 )  # fmt: skip
-"""Why an instance is invalid, as `storage.periods.periods.ExcludedUsage` has it."""
+"""The reasons why an instance is invalid, as in `storage.periods.periods.ExcludedUsage`."""
 
 
 async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
-    """Every instance's fates are summed up, and each claim is held against its instance and invoice."""
+    """Add up the fates of every instance, and compare each claim with its instance and invoice."""
     parameters = given.parameters
     for name in ("create_usage", "clip_usage", "create_rest", "not_conserved"):
         await connection.execute(statement("audit/conservation", name), parameters)
@@ -30,7 +30,7 @@ async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
 
 
 async def currencies(connection: AsyncConnection) -> dict[str, Any]:
-    """How many minor units a major one has, by currency, of those that are invoiced."""
+    """Return the invoiced currencies, and as `factors` how many minor units one major unit of each has."""
     names = sorted((await connection.execute(statement("audit/claims", "currencies"))).scalars())
     return {"currencies": names, "factors": [Decimal(10) ** exponent(name) for name in names]}
 

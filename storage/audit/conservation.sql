@@ -1,5 +1,5 @@
 -- name: payer
--- An account's windows, and what of them lies before what is billed at all, before the first rate, and after both.
+-- An account's windows, and the parts of them before anything is billed, before the first rate, and after both.
 payer AS MATERIALIZED (
     SELECT a.attribution_id, given.windows,
            given.windows * CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
@@ -21,8 +21,8 @@ payer AS MATERIALIZED (
 )
 
 -- name: create_usage
--- Of every instance that ran in the scope: its runtime there as one range, why it is invalid (as `period status` has
--- it), the plain sums of its claims by fate, and the set of instants that they take.
+-- For every instance that ran in the scope: its runtime there as one range, why it is invalid (by the rules of `period
+-- status`), the plain sums of its claims by fate, and the set of instants that the claims cover.
 CREATE TEMPORARY TABLE audit_usage ON COMMIT DROP AS
 WITH ran AS (
     SELECT w.id AS instance_id, w.attribution_id,
@@ -43,7 +43,7 @@ WITH ran AS (
     FROM workspace_instance AS w
     LEFT JOIN account AS a ON a.attribution_id = w.attribution_id
     WHERE CAST(:attribution_id AS text) IS NULL OR w.attribution_id = :attribution_id
-    OFFSET 0  -- what follows reads the range, not what makes it
+    OFFSET 0  -- compute each range once
 ),
 claimed AS (
     {sums}
@@ -66,7 +66,7 @@ WHERE CAST(:start AS timestamptz) IS NULL AND CAST(:end AS timestamptz) IS NULL 
 tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
 
 -- name: sums
--- Plain sums: what is claimed twice counts twice.
+-- Plain sums: usage that is claimed twice counts twice.
 SELECT c.instance_id,
        sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ({billed}))
        AS billed,
@@ -79,7 +79,7 @@ FROM claim AS c
 LEFT JOIN invoice AS i ON i.id = c.invoice_id
 
 -- name: clip_usage
--- Claims that reach beyond the runtime (a stop was corrected) count as far as they are within.
+-- Of claims that reach beyond the runtime (a stop was corrected), only the part within it counts.
 UPDATE audit_usage AS u
 SET billed = coalesce(within.billed, '0'), open = coalesce(within.open, '0'),
     written_off = coalesce(within.written_off, '0'), claimed = coalesce(within.during, '{}'::tstzmultirange)
@@ -98,7 +98,8 @@ FROM (
 WHERE within.instance_id = u.instance_id;
 
 -- name: create_rest
--- What no claim takes, measured as sets of instants: beside sums that count a double twice it comes to too much.
+-- The unclaimed rest, measured as sets of instants: added to sums that count a double claim twice, it exceeds the
+-- runtime.
 CREATE TEMPORARY TABLE audit_rest ON COMMIT DROP AS
 WITH {payer},
 rest AS (
@@ -137,7 +138,7 @@ FROM audit_usage AS u
 LEFT JOIN audit_rest AS r USING (instance_id)
 
 -- name: figures
--- In microseconds, by the reason why instances are invalid; summed by account first, so that intervals stay small.
+-- In microseconds, by the reason why instances are invalid. Summed by account first, so that intervals stay small.
 SELECT invalid, CAST(sum(instances) AS bigint) AS instances,
        CAST(sum(extract(epoch FROM runtime) * 1000000) AS numeric(40, 0)) AS runtime_us,
        CAST(sum(extract(epoch FROM billed) * 1000000) AS numeric(40, 0)) AS billed_us,
@@ -160,7 +161,7 @@ GROUP BY invalid;
 -- name: not_conserved
 INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, detail)
 SELECT CAST(:audit_id AS text), CAST(:check_name AS text), 'not_conserved', u.attribution_id, u.instance_id,
-       'it ran ' || us.runtime || ' us, but the parts come to ' || us.parts || ' us: ' || us.billed || ' billed, '
+       'it ran ' || us.runtime || ' us, but the parts add up to ' || us.parts || ' us: ' || us.billed || ' billed, '
        || us.open || ' open, ' || us.written_off || ' written off, ' || us.excluded || ' excluded, ' || us.unbilled
        || ' not yet billed'
 FROM ({fates}) AS u
@@ -179,7 +180,7 @@ WHERE u.runtime
 ORDER BY u.instance_id;
 
 -- name: create_unbilled
--- What could be billed of months that have ended and is not, by account and month.
+-- Unbilled usage that could be billed, of months that have ended, by account and month.
 CREATE TEMPORARY TABLE audit_unbilled ON COMMIT DROP AS
 WITH {payer},
 rest AS (
@@ -199,5 +200,5 @@ JOIN unnest(CAST(:months AS text[]), CAST(:months_from AS timestamptz[]), CAST(:
 GROUP BY rest.attribution_id, m.name, m.until;
 
 -- name: first_chargeable
--- Nothing before it can be billed, whatever instances say of their start.
+-- Nothing before this can be billed, whenever instances started.
 SELECT greatest(min(lower(during)), CAST(:first_rate AS timestamptz), CAST(:bill_after AS timestamptz)) FROM subscription;

@@ -1,4 +1,4 @@
-"""Lines rate and price to their amounts and come to their invoice's, and invoices are what they say."""
+"""Check lines against rates and prices, invoices against their lines, and each invoice's key, state and months."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.postgres.statements import statement
 
 
 async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
-    """Every line is computed anew, in the database, exactly."""
+    """Recompute every line in the database, exactly."""
     parameters = given.parameters | given.versions | await currencies(connection) | _card(given.rate_card)
     for name in ("create_card", "create_prices", "usage_lines", "tier_lines", "rates", "totals"):
         await connection.execute(statement("audit/invoices", name), parameters)
@@ -28,7 +28,7 @@ async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
 
 
 def _card(card: RateCard) -> dict[str, Any]:
-    """The rate card as rows: rates by version and class, prices by version and currency."""
+    """Return the rate card as rows: rates by version and class, prices by version and currency."""
     rates = [
         (version.effective_from, name, rate)
         for version in card.versions

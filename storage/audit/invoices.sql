@@ -1,4 +1,4 @@
--- Lines against their rates and prices, and invoices against their lines.
+-- Lines compared with their rates and prices, and invoices with their lines.
 
 -- name: scope
 (CAST(:period AS text) IS NULL OR i.billing_period = :period)
@@ -9,11 +9,11 @@ INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, invoice_k
 SELECT CAST(:audit_id AS text), CAST(:check_name AS text), found.kind, found.attribution_id, found.key, found.detail
 
 -- name: factors
--- Minor units in a major one, by currency.
+-- Minor units per major unit, by currency.
 JOIN unnest(CAST(:currencies AS text[]), CAST(:factors AS numeric[])) AS f (currency, factor) ON f.currency = i.currency
 
 -- name: usage_lines
--- Credits in millionths: us × rate / 60, rounded half-even, exact in whole numbers and remainders. The amount: credits
+-- Credits in millionths: us × rate / 60, rounded half-even, exact by whole numbers and remainders. The amount: credits
 -- × price in minor units, rounded half-up.
 {finding}
 FROM (
@@ -21,9 +21,9 @@ FROM (
            'line ' || l.line_no || ': '
            || CASE odd.kind
                   WHEN 'wrong_credits'
-                  THEN l.duration_us || ' us at ' || l.credits_per_minute || ' a minute are '
+                  THEN l.duration_us || ' us at ' || l.credits_per_minute || ' credits per minute are '
                        || trim_scale(rounded.millionths / 1000000) || ' credits, not ' || l.credits
-                  ELSE l.credits || ' credits at ' || l.price_per_credit || ' ' || i.currency || ' are '
+                  ELSE l.credits || ' credits at ' || l.price_per_credit || ' ' || i.currency || ' each are '
                        || round(l.credits * l.price_per_credit * f.factor) || ' minor units, not ' || l.amount
               END AS detail
     FROM invoice AS i
@@ -47,13 +47,13 @@ FROM (
 ORDER BY found.key, found.line_no;
 
 -- name: tier_lines
--- A line of tiers prices all credits of its rate version anew, less what the usage lines come to.
+-- A tier line prices all credits of its rate version by tiers, less the amounts of the usage lines.
 {finding}
 FROM (
     SELECT 'wrong_tiers' AS kind, i.attribution_id, i.key, l.line_no,
-           'line ' || l.line_no || ' prices ' || trim_scale(priced.credits) || ' credits to ' || l.amount
-           || ' minor units beside usage lines of ' || trim_scale(coalesce(u.credits, 0)) || ' credits and '
-           || coalesce(u.amount, 0) || ': they should come to '
+           'line ' || l.line_no || ' prices ' || trim_scale(priced.credits) || ' credits at ' || l.amount
+           || ' minor units, in addition to usage lines of ' || trim_scale(coalesce(u.credits, 0)) || ' credits and '
+           || coalesce(u.amount, 0) || ' minor units: its amount should be '
            || (round(priced.exact * f.factor) - coalesce(u.amount, 0)) AS detail
     FROM invoice AS i
     {factors}
@@ -77,12 +77,12 @@ FROM (
 ORDER BY found.key, found.line_no;
 
 -- name: rates
--- Rates and prices are the rate card's, where the invoice was rated by the card of now: an earlier one is not kept.
+-- Compare rates and prices with the rate card, for invoices rated by the current one: earlier rate cards are not kept.
 {finding}
 FROM (
     SELECT 'wrong_rate' AS kind, i.attribution_id, i.key, l.line_no,
-           'line ' || l.line_no || ' has ' || l.credits_per_minute || ' credits a minute and ' || l.price_per_credit || ' '
-           || i.currency || ' a credit; by the rate card ' || coalesce(i.rate_card_digest, '') || ' class '
+           'line ' || l.line_no || ' has ' || l.credits_per_minute || ' credits per minute and ' || l.price_per_credit
+           || ' ' || i.currency || ' per credit; in the rate card ' || coalesce(i.rate_card_digest, '') || ' class '
            || l.workspace_class || ' has '
            || coalesce(CAST(coalesce(r.rate, d.rate) AS text), 'no rate') || ' and '
            || coalesce(CAST(p.price AS text), 'no price') || ' from ' || (to_json(l.rate_from) #>> '{}') AS detail
@@ -119,7 +119,7 @@ FROM unnest(CAST(:rates_from AS timestamptz[]), CAST(:classes AS text[]), CAST(:
     AS r (since, class, rate);
 
 -- name: create_prices
--- `base`: a version's price of its first tier; the others are graduated.
+-- `base`: the price of a version's first tier; other prices are those of its tiers.
 CREATE TEMPORARY TABLE card_price ON COMMIT DROP AS
 SELECT *
 FROM unnest(
@@ -131,8 +131,9 @@ FROM unnest(
 {finding}
 FROM (
     SELECT 'wrong_total' AS kind, i.attribution_id, i.key,
-           'it comes to ' || i.amount || ' minor units and ' || i.credits || ' credits, its ' || coalesce(t.lines, 0)
-           || ' lines to ' || coalesce(t.amount, 0) || ' and ' || trim_scale(coalesce(t.credits, 0)) AS detail
+           'it has ' || i.amount || ' minor units and ' || i.credits || ' credits, but its lines ('
+           || coalesce(t.lines, 0) || ') total ' || coalesce(t.amount, 0) || ' and '
+           || trim_scale(coalesce(t.credits, 0)) AS detail
     FROM invoice AS i
     LEFT JOIN (
         SELECT invoice_id, count(*) AS lines, sum(amount) AS amount, sum(credits) AS credits

@@ -1,4 +1,4 @@
-"""The claims of each invoice line come to its duration, and belong to an invoice that holds them."""
+"""Check that the claims of each invoice line add up to its duration, and that their invoice still holds them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from storage.postgres.statements import statement
 
 
 async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
-    """The claims are summed by line once, then compared with lines, invoices and what was released."""
+    """Sum the claims by line once, then compare the sums with lines, invoices and released claims."""
     parameters = given.parameters | await _periods(connection, given) | given.versions
     await connection.execute(statement("audit/lines", "create_sums"), parameters)
     await connection.execute(statement("audit/lines", "index_sums"))
@@ -26,7 +26,7 @@ async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
 
 
 async def _periods(connection: AsyncConnection, given: CheckInput) -> dict[str, Any]:
-    """When the billing periods of all invoices start; one that is none is left out."""
+    """Return when the billing periods of all invoices start. Malformed periods are left out."""
     starts = {}
     for name in (await connection.execute(statement("audit/lines", "periods"))).scalars():
         with contextlib.suppress(InputError):

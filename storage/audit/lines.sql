@@ -1,7 +1,7 @@
--- Claims against the lines that they are on.
+-- Claims compared with the lines that they are on.
 
 -- name: create_sums
--- What the claims of each line come to, by plain sums; `carried` is what ran before the invoice's period.
+-- The claims of each line in plain sums; `carried_us` is the usage before the invoice's period.
 CREATE TEMPORARY TABLE audit_sum ON COMMIT DROP AS
 SELECT c.invoice_id, c.line_no, count(*) AS claims,
        CAST(extract(epoch FROM sum(upper(c.during) - lower(c.during))) * 1000000 AS bigint) AS duration_us,
@@ -32,8 +32,8 @@ CREATE UNIQUE INDEX ON audit_sum (invoice_id, line_no);
 SELECT DISTINCT billing_period FROM invoice;
 
 -- name: lines
--- A line's claims come to its time exactly. What is written off after an invoice had died may be less: as far as it was
--- not billed otherwise by then.
+-- A line's claims add up to its duration exactly. An invoice that was written off after it died can hold less: only
+-- usage that no other invoice had billed in the meantime.
 {finding}
 FROM (
     SELECT CASE WHEN of_invoice.claims = 0 THEN 'invoice_without_claims'
@@ -43,10 +43,10 @@ FROM (
            i.attribution_id, CAST(NULL AS text) AS instance_id, i.key,
            CASE WHEN of_invoice.claims = 0 THEN 'it is ' || i.state || ', and none of its lines has a claim'
                 WHEN l.duration_us <> coalesce(s.duration_us, 0)
-                THEN 'line ' || l.line_no || ' bills ' || l.duration_us || ' us, its ' || coalesce(s.claims, 0)
-                     || ' claims come to ' || coalesce(s.duration_us, 0) || ' us'
-                ELSE 'line ' || l.line_no || ' carries ' || l.carried_us || ' us from before its period, its claims '
-                     || s.carried_us || ' us'
+                THEN 'line ' || l.line_no || ' bills ' || l.duration_us || ' us, but its claims ('
+                     || coalesce(s.claims, 0) || ') total ' || coalesce(s.duration_us, 0) || ' us'
+                ELSE 'line ' || l.line_no || ' carries over ' || l.carried_us || ' us from before its period, but its '
+                     || 'claims ' || s.carried_us || ' us'
            END AS detail,
            row_number() OVER (PARTITION BY i.id ORDER BY l.line_no) AS number, of_invoice.claims, l.line_no
     FROM invoice AS i
@@ -69,7 +69,7 @@ ORDER BY found.key, found.line_no;
 {finding}
 FROM (
     SELECT 'claims_without_line' AS kind, i.attribution_id, CAST(NULL AS text) AS instance_id, i.key,
-           s.claims || ' claims of ' || s.duration_us || ' us are on line ' || s.line_no
+           s.duration_us || ' us (claims: ' || s.claims || ') are on line ' || s.line_no
            || CASE WHEN l.kind IS NULL THEN ', which does not exist' ELSE ', which bills no time' END AS detail
     FROM audit_sum AS s
     JOIN invoice AS i ON i.id = s.invoice_id
@@ -82,9 +82,9 @@ FROM (
 {finding}
 FROM (
     SELECT 'claims_without_invoice' AS kind, w.attribution_id, c.instance_id, CAST(NULL AS text) AS key,
-           count(*) || ' claims of '
-           || CAST(extract(epoch FROM sum(upper(c.during) - lower(c.during))) * 1000000 AS bigint)
-           || ' us are on an invoice that is gone (id ' || c.invoice_id || ')' AS detail
+           CAST(extract(epoch FROM sum(upper(c.during) - lower(c.during))) * 1000000 AS bigint)
+           || ' us (claims: ' || count(*) || ') are on an invoice that does not exist (id ' || c.invoice_id || ')'
+           AS detail
     FROM claim AS c
     LEFT JOIN workspace_instance AS w ON w.id = c.instance_id
     WHERE NOT EXISTS (SELECT FROM invoice AS i WHERE i.id = c.invoice_id)
@@ -98,8 +98,8 @@ FROM (
 {finding}
 FROM (
     SELECT 'claims_of_dead_invoice' AS kind, i.attribution_id, CAST(NULL AS text) AS instance_id, i.key,
-           'it is ' || i.state || ' and not written off, but holds ' || sum(s.claims) || ' claims of '
-           || sum(s.duration_us) || ' us' AS detail
+           'it is ' || i.state || ' and not written off, but holds ' || sum(s.duration_us) || ' us (claims: '
+           || sum(s.claims) || ')' AS detail
     FROM audit_sum AS s
     JOIN invoice AS i ON i.id = s.invoice_id
     WHERE i.state IN ({dead}) AND NOT i.written_off
@@ -108,14 +108,14 @@ FROM (
 ) AS found;
 
 -- name: released
--- What was released is what the dead invoice had billed; one that lives has released nothing.
+-- A dead invoice has released exactly the usage that it had billed; a live invoice has released nothing.
 {finding}
 FROM (
     SELECT CASE WHEN dead.is THEN 'history_differs' ELSE 'released_of_live_invoice' END AS kind,
            i.attribution_id, CAST(NULL AS text) AS instance_id, i.key,
            CASE WHEN dead.is
-                THEN 'line ' || l.line_no || ' billed ' || l.duration_us || ' us, ' || coalesce(h.duration_us, 0)
-                     || ' us were released when it was ' || i.state
+                THEN 'line ' || l.line_no || ' billed ' || l.duration_us || ' us, but ' || coalesce(h.duration_us, 0)
+                     || ' us were released when the invoice was ' || i.state
                 ELSE 'it is ' || i.state || ', but ' || h.duration_us || ' us of line ' || l.line_no
                      || ' were released'
            END AS detail
@@ -138,15 +138,16 @@ FROM (
 ) AS found;
 
 -- name: rated
--- Each claim is on the line of its instance's class, and of the rate that was in force: only where the invoice was rated
--- by the card of now, as others may have had other versions. What lies before its rate is told by `conservation`.
+-- Each claim is on the line of its instance's class and of the rate that was in force. The rate is checked only if the
+-- invoice was rated by the current rate card: others can have other versions. Usage before its rate is a finding of
+-- `conservation`.
 {finding}
 FROM (
     SELECT odd.kind, i.attribution_id, c.instance_id, i.key,
-           'line ' || l.line_no || ' is of class ' || l.workspace_class || ' at the rate from '
+           'line ' || l.line_no || ' is for class ' || l.workspace_class || ' at the rate from '
            || (to_json(l.rate_from) #>> '{}')
-           || CASE odd.kind WHEN 'wrong_class' THEN ', the instance of class ' || class.name
-                            ELSE ', which ended at ' || (to_json(v.until) #>> '{}') || ' while the claim goes on until '
+           || CASE odd.kind WHEN 'wrong_class' THEN ', but the instance has class ' || class.name
+                            ELSE ', which ended at ' || (to_json(v.until) #>> '{}') || ', but the claim lasts until '
                                  || (to_json(upper(c.during)) #>> '{}')
               END AS detail
     FROM claim AS c
@@ -168,7 +169,7 @@ FROM (
 ) AS found;
 
 -- name: figures
--- Of invoices that are not voided or deleted, unless they are written off.
+-- Live invoices, and those that were written off.
 SELECT count(DISTINCT i.id) AS invoices, count(l.line_no) AS lines, coalesce(sum(s.claims), 0) AS claims,
        coalesce(sum(s.duration_us), 0) AS claimed_us,
        coalesce(sum(l.duration_us) FILTER (WHERE i.state NOT IN ({dead})), 0) AS lines_us

@@ -1,4 +1,4 @@
-"""No instant of an instance is in two live claims, and the constraint that refuses it stands."""
+"""Check that no instant of an instance is in two live claims, and that the constraint against it is in force."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from storage.postgres.statements import statement
 
 
 async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
-    """The constraint is looked up in the catalog, and what it promises is looked for in the claims all the same."""
+    """Find the constraint in the catalog, and search the claims regardless for what it should have refused."""
     parameters = given.parameters
     for kind in ("constraint_missing", "overlap", "billed_twice"):
         await connection.execute(statement("audit/never_twice", kind), parameters)

@@ -1,5 +1,5 @@
 -- name: claims
--- Those of the scope: on the period's invoices, or of its time.
+-- The claims in scope: on the period's invoices, or within its time.
 SELECT count(*)
 FROM claim AS c
 LEFT JOIN invoice AS i ON i.id = c.invoice_id
@@ -8,7 +8,7 @@ WHERE (CAST(:period AS text) IS NULL OR i.billing_period = :period
   AND (CAST(:attribution_id AS text) IS NULL OR i.attribution_id = :attribution_id);
 
 -- name: constraint_missing
--- The catalog is asked for what the constraint does, not for its name; a check that is not enforced is none.
+-- Search the catalog for what the constraint does, not for its name. A constraint that is not enforced does not count.
 WITH found AS (
     SELECT k.contype, k.conname, pg_get_constraintdef(k.oid) AS definition,
            k.convalidated
@@ -47,7 +47,7 @@ WHERE NOT EXISTS (
 );
 
 -- name: instances
--- Of the scope, in any way.
+-- Instances with a claim that touches the scope.
 SELECT c.instance_id
 FROM claim AS c
 LEFT JOIN invoice AS i ON i.id = c.invoice_id
@@ -57,8 +57,8 @@ WHERE (CAST(:period AS text) IS NULL OR i.billing_period = :period
   AND (CAST(:attribution_id AS text) IS NULL OR CAST(:attribution_id AS text) IN (i.attribution_id, w.attribution_id))
 
 -- name: overlap
--- Instances are suspected by one pass in the order of time: a claim that begins before all earlier ones have ended.
--- Only these are paired, so that it costs one sort whether the constraint stands or not.
+-- One pass in the order of time finds the suspect instances: those with a claim that begins before all earlier ones
+-- have ended. Only their claims are paired, so that this costs one sort whether the constraint is in force or not.
 WITH suspect AS MATERIALIZED (
     SELECT DISTINCT instance_id
     FROM (
@@ -79,8 +79,8 @@ doubled AS (
 ),
 pair AS (
     SELECT a.instance_id, w.attribution_id, a.during * b.during AS during, a.line_no AS first_line, b.line_no AS second_line,
-           coalesce(i.key, 'an invoice that is gone (id ' || a.invoice_id || ')') AS first_invoice,
-           coalesce(j.key, 'an invoice that is gone (id ' || b.invoice_id || ')') AS second_invoice,
+           coalesce(i.key, 'an invoice that does not exist (id ' || a.invoice_id || ')') AS first_invoice,
+           coalesce(j.key, 'an invoice that does not exist (id ' || b.invoice_id || ')') AS second_invoice,
            i.key AS invoice_key,
            ARRAY[i.attribution_id, j.attribution_id, w.attribution_id] AS accounts,
            ARRAY[i.billing_period, j.billing_period] AS periods
@@ -101,14 +101,14 @@ WHERE (CAST(:period AS text) IS NULL OR CAST(:period AS text) = ANY (periods)
 ORDER BY instance_id, during;
 
 -- name: billed_twice
--- Released, though the invoice lives or was paid, and claimed again by another one.
+-- Usage that was released although its invoice is live or was paid, and that another invoice has claimed.
 INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, invoice_key, detail)
 SELECT CAST(:audit_id AS text), CAST(:check_name AS text), 'billed_twice', i.attribution_id, h.instance_id, i.key,
        'from ' || (to_json(lower(h.during * c.during)) #>> '{}') || ' to '
        || (to_json(upper(h.during * c.during)) #>> '{}') || ' on line ' || h.line_no || ' of ' || i.key || ', which is '
-       || i.state || CASE WHEN i.paid_at IS NULL THEN '' ELSE ' and was paid' END || ' though this was released ('
+       || i.state || CASE WHEN i.paid_at IS NULL THEN '' ELSE ' and was paid' END || ' although this was released ('
        || h.reason || '), and on line ' || c.line_no || ' of '
-       || coalesce(j.key, 'an invoice that is gone (id ' || c.invoice_id || ')')
+       || coalesce(j.key, 'an invoice that does not exist (id ' || c.invoice_id || ')')
 FROM claim_history AS h
 JOIN invoice AS i ON i.id = h.invoice_id AND (i.state NOT IN ({dead}) OR i.paid_at IS NOT NULL)
 JOIN claim AS c ON c.instance_id = h.instance_id AND c.during && h.during AND c.invoice_id <> h.invoice_id

@@ -1,4 +1,4 @@
-"""What a check of an audit is given, as its statements take it."""
+"""The input of an audit check, as parameters of its statements."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from billing.periods import BillingPeriod
 from billing.pricing.rating import DEFAULT_CLASS, RateCard
 
 Figures = dict[str, int | str]
-"""What a check has counted, by name. Durations, in microseconds, end in `_us`."""
+"""The counts of a check, by name. Names of durations, in microseconds, end in `_us`."""
 
 
 @dataclass(frozen=True)
 class CheckInput:
-    """One check of an audit that was begun.
+    """One check of an audit that has begun.
 
-    `now` is until when running instances count, and what ages are measured by; `bill_after`, `zone` (of the billing
-    periods) and `policy` are the deployment's.
+    Running instances count until `now`, and ages are measured from it. `bill_after`, `zone` (of the billing periods)
+    and `policy` are the deployment's.
     """
 
     audit_id: str
@@ -39,7 +39,7 @@ class CheckInput:
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """What most statements take. `start` and `end` are the period's, none without one."""
+        """The parameters of most statements. `start` and `end` are the period's, or None without a period."""
         period = None if self.scope.period is None else BillingPeriod.parse(self.scope.period)
         return {
             "audit_id": self.audit_id,
@@ -58,11 +58,11 @@ class CheckInput:
 
     @property
     def versions(self) -> dict[str, Any]:
-        """The rate card's name, and when each of its versions is in force."""
+        """The rate card's digest, and when each of its versions is in force."""
         starts = [version.effective_from for version in self.rate_card.versions]
         return {"digest": self.rate_card.digest, "versions": starts, "versions_until": [*starts[1:], None]}
 
 
 async def count(connection: AsyncConnection, counting: TextClause, parameters: dict[str, Any]) -> int:
-    """The one number that a statement gives."""
+    """Return the number that a statement selects."""
     return int((await connection.execute(counting, parameters)).scalar_one())

@@ -1,4 +1,4 @@
-"""Runs of the audit: what they checked and found. Findings are rows, so that there may be any number of them."""
+"""Runs of the audit: what they checked and found. Findings are rows, so that their number has no limit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class UnknownAuditError(PermanentError):
 
 @dataclass(frozen=True)
 class CheckRecord:
-    """A check that was made: its figures by name, and how many findings it has."""
+    """A completed check: its figures by name, and the number of its findings."""
 
     check: Check
     figures: Mapping[str, int | str]
@@ -35,7 +35,7 @@ class CheckRecord:
 
 @dataclass(frozen=True)
 class AuditRecord:
-    """An audit and its checks, in their order. `finished_at` is none while it runs, or after it was cut off."""
+    """An audit and its checks, in order. `finished_at` is None while it runs, or if it was interrupted."""
 
     id: str
     scope: AuditScope
@@ -46,7 +46,7 @@ class AuditRecord:
 
 
 async def begin_audit(db: Database, audit_id: str, scope: AuditScope, stuck_after: timedelta) -> None:
-    """Open a run; one that is open already stays as it is. The oldest runs are forgotten."""
+    """Open a run. Idempotent. Only the newest runs are kept."""
     async with db.transaction() as connection:
         await connection.execute(
             statement("audit/runs", "begin"),
@@ -61,7 +61,7 @@ async def begin_audit(db: Database, audit_id: str, scope: AuditScope, stuck_afte
 
 
 async def clear_check(connection: AsyncConnection, audit_id: str, check: Check) -> None:
-    """Forget what a try of this check that was cut off has found."""
+    """Delete the findings of an interrupted attempt at this check."""
     await connection.execute(statement("audit/runs", "clear_check"), {"audit_id": audit_id, "check_name": str(check)})
 
 
@@ -73,19 +73,19 @@ async def add_findings(connection: AsyncConnection, audit_id: str, check: Check,
 
 
 async def require_audit(connection: AsyncConnection, audit_id: str) -> None:
-    """Make sure that the run is there still: what it holds may be emptied, or restored, while it runs.
+    """Make sure that the run still exists: the tables can be emptied, or restored, while it runs.
 
     Raises:
-        UnknownAuditError: it is not.
+        UnknownAuditError: the run does not exist.
     """
     if (await connection.execute(statement("audit/runs", "run"), {"id": audit_id})).one_or_none() is None:
-        raise UnknownAuditError(f"audit {audit_id} is not in this database: it was emptied or restored meanwhile")
+        raise UnknownAuditError(f"audit {audit_id} is not in this database, which was emptied or restored")
 
 
 async def record_check(
     connection: AsyncConnection, audit_id: str, check: Check, figures: Mapping[str, int | str]
 ) -> None:
-    """Record that a check was made; its discrepancies are counted."""
+    """Record a completed check with its figures and the number of its findings."""
     await connection.execute(
         statement("audit/runs", "record_check"),
         {"audit_id": audit_id, "check_name": str(check), "figures": json.dumps(dict(figures))},
@@ -95,7 +95,7 @@ async def record_check(
 async def record_page(
     db: Database, audit_id: str, check: Check, after: str, through: str | None, findings: Sequence[Finding]
 ) -> None:
-    """Keep what a page of invoices, `after` < key ≤ `through`, was found to have, in place of an earlier try's."""
+    """Record the findings on a page of invoices, `after` < key ≤ `through`, replacing those of an earlier attempt."""
     async with db.transaction() as connection:
         await connection.execute(
             statement("audit/runs", "clear_page"),
@@ -105,7 +105,7 @@ async def record_page(
 
 
 async def newest_audit(db: Database, scope: AuditScope) -> str | None:
-    """The id of the newest finished run over just this."""
+    """Return the id of the newest finished run over exactly this scope. None if there is none."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("audit/runs", "newest"), {"period": scope.period, "attribution_id": scope.attribution_id}
@@ -115,13 +115,13 @@ async def newest_audit(db: Database, scope: AuditScope) -> str | None:
 
 
 async def finish_audit(db: Database, audit_id: str) -> None:
-    """Close a run."""
+    """Mark a run as finished."""
     async with db.transaction() as connection:
         await connection.execute(statement("audit/runs", "finish"), {"id": audit_id})
 
 
 async def load_audit(db: Database, audit_id: str) -> AuditRecord | None:
-    """A run and its checks."""
+    """Return a run and its checks. None if the run is unknown."""
     async with db.transaction(read_only=True) as connection:
         run = (await connection.execute(statement("audit/runs", "run"), {"id": audit_id})).one_or_none()
         if run is None:
@@ -139,7 +139,7 @@ async def load_audit(db: Database, audit_id: str) -> AuditRecord | None:
 
 
 async def audit_findings(db: Database, audit_id: str) -> AsyncIterator[tuple[Check, Finding]]:
-    """All that a run has found, page by page."""
+    """Yield all findings of a run, reading them page by page."""
     after = 0
     while True:
         async with db.transaction(read_only=True) as connection:

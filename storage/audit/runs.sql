@@ -4,7 +4,7 @@ VALUES (:id, :period, :attribution_id, :stuck_after)
 ON CONFLICT (id) DO NOTHING;
 
 -- name: forget
--- Audits hold no money: the newest are kept, with what they found.
+-- Audits hold no money: only the newest runs and their findings are kept.
 DELETE FROM audit_run
 WHERE id <> :id
   AND id NOT IN (SELECT id FROM audit_run ORDER BY started_at DESC LIMIT :keep);

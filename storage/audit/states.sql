@@ -1,4 +1,4 @@
--- Invoices by themselves: their identity, their states, and their places in months.
+-- Invoices on their own: their keys, their states, and their places in months.
 
 -- name: scope
 (CAST(:period AS text) IS NULL OR i.billing_period = :period)
@@ -12,7 +12,7 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), found.kind, found.att
 {finding}
 FROM (
     SELECT 'two_live_invoices' AS kind, i.attribution_id, min(i.key) AS key,
-           'of one period, account, reason and subject there are ' || count(*) || ' live invoices: '
+           count(*) || ' live invoices have the same period, account, reason and subject: '
            || string_agg(i.key, ', ' ORDER BY i.key) AS detail
     FROM invoice AS i
     WHERE {scope} AND i.state NOT IN ({dead})
@@ -24,7 +24,7 @@ ORDER BY found.key;
 -- name: wrong_key
 {finding}
 FROM (
-    SELECT 'wrong_key' AS kind, i.attribution_id, i.key, 'what it is of makes its key ' || named.key AS detail
+    SELECT 'wrong_key' AS kind, i.attribution_id, i.key, 'by its other columns its key is ' || named.key AS detail
     FROM invoice AS i
     CROSS JOIN LATERAL (
         SELECT concat_ws('/', i.billing_period, i.attribution_id, i.reason, nullif(i.subject, ''),
@@ -35,7 +35,8 @@ FROM (
 ORDER BY found.key;
 
 -- name: inconsistent_state
--- What an invoice passes on its way leaves an instant behind. A blocked one is judged by where it goes on.
+-- Each state that an invoice passes through leaves an instant behind. A blocked invoice is judged by the state in which
+-- it was blocked.
 {finding}
 FROM (
     SELECT 'inconsistent_state' AS kind, i.attribution_id, i.key,
@@ -67,9 +68,9 @@ FROM (
 ORDER BY found.key;
 
 -- name: places
--- The places that live invoices hold in a month, where prices depend on it, lie side by side: two that overlap have
--- taken the same free credits, or the same tier, twice. One above a gap has paid too much, unless what was there is
--- free since: of an invoice that died, or that was amended meanwhile.
+-- Where prices depend on the month, the places that live invoices hold in it are adjacent. If two overlap, the same
+-- free credits, or the same tier, were used twice. Above a gap, too much was charged, unless the gap was freed later:
+-- by an invoice that died, or that was amended.
 {finding}
 FROM (
     WITH concerned AS MATERIALIZED (
@@ -91,11 +92,11 @@ FROM (
         )
     )
     SELECT CASE WHEN t.position < t.free_from THEN 'month_overlap' ELSE 'month_hole' END AS kind, t.attribution_id, t.key,
-           'of ' || t.month || ' it takes ' || trim_scale(t.credits) || ' credits from the ' || trim_scale(t.position)
-           || 'th on, '
+           'in ' || t.month || ' it holds ' || trim_scale(t.credits) || ' credits from place ' || trim_scale(t.position)
+           || ' on, '
            || CASE WHEN t.position < t.free_from
-                   THEN 'but all below the ' || trim_scale(t.free_from) || 'th are taken, by ' || t.before_it || ' too'
-                   ELSE 'but those from the ' || trim_scale(t.free_from) || 'th on were free'
+                   THEN 'but all places below ' || trim_scale(t.free_from) || ' are held, also by ' || t.before_it
+                   ELSE 'but the places from ' || trim_scale(t.free_from) || ' on were free'
               END AS detail,
            t.month, t.position
     FROM taken AS t
@@ -116,7 +117,7 @@ ORDER BY found.key, found.month, found.position;
 {finding}
 FROM (
     SELECT 'month_credits_differ' AS kind, i.attribution_id, i.key,
-           'it bills ' || trim_scale(i.credits) || ' credits, its places in months come to ' || trim_scale(m.credits)
+           'it bills ' || trim_scale(i.credits) || ' credits, but its places in months total ' || trim_scale(m.credits)
            AS detail
     FROM invoice AS i
     JOIN (SELECT invoice_id, sum(credits) AS credits FROM invoice_month GROUP BY invoice_id) AS m ON m.invoice_id = i.id

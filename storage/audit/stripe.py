@@ -1,4 +1,4 @@
-"""What Stripe lists, kept for the length of an audit and held against Postgres."""
+"""Stripe's lists of invoices and credit notes, staged during an audit and compared with Postgres."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class StagedInvoice:
-    """An invoice that Stripe lists under a key of ours; `suspect`: it differs from Postgres."""
+    """An invoice that Stripe lists under one of our keys. `suspect`: it differs from Postgres."""
 
     stripe_invoice_id: str
     invoice_key: str
@@ -40,7 +40,7 @@ class StagedCreditNote:
 
 @dataclass(frozen=True)
 class SuspectInvoice:
-    """A Stripe invoice to be looked at again; its customer shows that the API key is the right one."""
+    """A Stripe invoice to be refreshed. Its customer shows that the API key is the right one."""
 
     stripe_invoice_id: str
     invoice_key: str
@@ -49,9 +49,10 @@ class SuspectInvoice:
 
 @dataclass(frozen=True)
 class DifferingCreditNote:
-    """A credit note of which Postgres (`ours`, `state`) and Stripe (`theirs`, `voided`) differ; none: it lacks it.
+    """A credit note that differs between Postgres (`ours`, `state`) and Stripe (`theirs`, `voided`).
 
-    Amounts in minor units. `found_on`: the Stripe invoice that Stripe has it on. `changed_at`: in Postgres.
+    The fields of the side that lacks it are None. Amounts are in minor units. `found_on`: the invoice that has it in
+    Stripe. `changed_at`: its last change in Postgres.
     """
 
     invoice_key: str
@@ -69,14 +70,14 @@ class DifferingCreditNote:
 
 
 async def customers_of(db: Database, attribution_id: str) -> list[str]:
-    """All Stripe customers that the account or an invoice of it has had."""
+    """Return every Stripe customer of the account and of its invoices."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(statement("audit/stripe", "customers"), {"attribution_id": attribution_id})
         return list(found.scalars())
 
 
 async def first_invoice_at(db: Database) -> datetime | None:
-    """Before it no invoice of ours can have been made in Stripe; none: there are none."""
+    """Return the instant before which Stripe cannot have an invoice of ours. None if there are no invoices."""
     async with db.transaction(read_only=True) as connection:
         first: datetime | None = (await connection.execute(statement("audit/stripe", "first_invoice"))).scalar_one()
         return first
@@ -85,7 +86,7 @@ async def first_invoice_at(db: Database) -> datetime | None:
 async def known_accounts(
     db: Database, attribution_ids: Collection[str], customers: Collection[str]
 ) -> tuple[set[str], dict[str, str]]:
-    """Which of these accounts there are, and whose these Stripe customers are or were."""
+    """Return which of these accounts exist, and by Stripe customer the account that it belongs or belonged to."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("audit/stripe", "known_accounts"),
@@ -93,7 +94,7 @@ async def known_accounts(
         )
         rows = list(found.all())
         unknown = set(customers) - {row.stripe_customer_id for row in rows}
-        if unknown:  # as a rule there are none, so that invoices are not searched
+        if unknown:  # rarely: the search through all invoices is slow
             former = await connection.execute(
                 statement("audit/stripe", "former_customers"), {"customers": sorted(unknown)}
             )
@@ -102,7 +103,7 @@ async def known_accounts(
 
 
 async def stage_invoices(db: Database, audit_id: str, invoices: Sequence[StagedInvoice]) -> None:
-    """Keep a page; again is nothing new."""
+    """Stage a page of invoices. Idempotent."""
     if invoices:
         rows = [{"audit_id": audit_id, **asdict(invoice)} for invoice in invoices]
         async with db.transaction() as connection:
@@ -110,13 +111,13 @@ async def stage_invoices(db: Database, audit_id: str, invoices: Sequence[StagedI
 
 
 async def mark_suspects(db: Database, audit_id: str, scope: AuditScope) -> None:
-    """After the last page: those of ours that were not listed are suspect too."""
+    """After the last page, stage those of our invoices that Stripe did not list, as suspect."""
     async with db.transaction() as connection:
         await connection.execute(statement("audit/stripe", "mark_missing"), {"audit_id": audit_id, **_scope(scope)})
 
 
 async def suspects(db: Database, audit_id: str, after: str, limit: int) -> list[SuspectInvoice]:
-    """The next suspects, by Stripe id."""
+    """Return the next suspects, ordered by Stripe id."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("audit/stripe", "suspects"), {"audit_id": audit_id, "after": after, "limit": limit}
@@ -130,7 +131,7 @@ async def record_judgement(
     judged: Sequence[StagedInvoice],
     findings: Mapping[Check, Sequence[Finding]],
 ) -> None:
-    """Keep what came of a look at suspects, in place of what an earlier look at the same ones said."""
+    """Record the comparison of refreshed suspects, replacing the findings of an earlier comparison."""
     async with db.transaction() as connection:
         if judged:
             rows = [{"audit_id": audit_id, **asdict(invoice)} for invoice in judged]
@@ -150,7 +151,7 @@ async def _replace(
 
 
 async def expected_in_stripe(db: Database, scope: AuditScope) -> int:
-    """How many live invoices Postgres takes to be in Stripe."""
+    """Count the live invoices that are in Stripe according to Postgres."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(statement("audit/stripe", "expected"), _scope(scope))
         return int(found.scalar_one())
@@ -159,7 +160,7 @@ async def expected_in_stripe(db: Database, scope: AuditScope) -> int:
 async def stage_credit_notes(
     db: Database, audit_id: str, notes: Sequence[StagedCreditNote], stripe_invoice_id: str | None = None
 ) -> None:
-    """Keep a page; with an invoice, in place of what was kept of that."""
+    """Stage a page of credit notes; with an invoice, replace those that were staged for it."""
     async with db.transaction() as connection:
         if stripe_invoice_id is not None:
             which = {"audit_id": audit_id, "stripe_invoice_id": stripe_invoice_id}
@@ -172,7 +173,7 @@ async def stage_credit_notes(
 async def differing_credit_notes(
     db: Database, audit_id: str, scope: AuditScope, *, after: str = "", stripe_invoice_id: str | None = None, limit: int
 ) -> list[DifferingCreditNote]:
-    """Credit notes that differ, by Stripe invoice."""
+    """Return the next credit notes that differ, ordered by Stripe invoice."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("audit/stripe", "notes_that_differ"),
@@ -188,7 +189,7 @@ async def differing_credit_notes(
 
 
 async def record_credit_notes(db: Database, audit_id: str, invoice_key: str, findings: Sequence[Finding]) -> None:
-    """Keep what came of a look at an invoice's credit notes, in place of what an earlier look said."""
+    """Record the findings on an invoice's credit notes, replacing those of an earlier comparison."""
     async with db.transaction() as connection:
         await connection.execute(
             statement("audit/runs", "clear_of_invoice"),
@@ -198,7 +199,7 @@ async def record_credit_notes(db: Database, audit_id: str, invoice_key: str, fin
 
 
 async def credit_note_figures(db: Database, audit_id: str, scope: AuditScope) -> dict[str, int]:
-    """How many are issued, and how many of Stripe's are on our invoices."""
+    """Count the issued credit notes in Postgres, and those on our invoices in Stripe."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("audit/stripe", "note_figures"), {"audit_id": audit_id, **_scope(scope)}
@@ -207,7 +208,7 @@ async def credit_note_figures(db: Database, audit_id: str, scope: AuditScope) ->
 
 
 async def forget_staged(db: Database, audit_id: str) -> None:
-    """Drop what was kept for the comparison alone."""
+    """Delete what was staged for the comparison."""
     async with db.transaction() as connection:
         for name in ("forget_staged", "forget_staged_notes"):
             await connection.execute(statement("audit/stripe", name), {"audit_id": audit_id})

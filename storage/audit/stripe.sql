@@ -73,8 +73,8 @@ ON CONFLICT (audit_id, stripe_credit_note_id) DO UPDATE
 SET credit_note_key = excluded.credit_note_key, amount = excluded.amount, voided = excluded.voided;
 
 -- name: notes_that_differ
--- Ours against Stripe's, by Stripe's id. A wish that is still on its way may be in Stripe already. What was voided in
--- both is no matter, nor is what credits nothing.
+-- Our credit notes compared with Stripe's, by Stripe's id. A requested credit note can be in Stripe already. Credit
+-- notes that are voided on both sides, or that credit nothing, do not matter.
 SELECT *
 FROM (
     SELECT i.key AS invoice_key, i.attribution_id, i.stripe_invoice_id, n.key AS credit_note_key, n.state, i.currency,

@@ -1,4 +1,4 @@
-"""Nothing waits for longer than the configured age."""
+"""Check that nothing waits longer than the configured age."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.postgres.statements import statement
 
 
 async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
-    """What says itself since when it waits; then the usage that a run should have billed."""
+    """Check everything that records since when it waits, then the usage that a run should have billed."""
     before = {"before": given.now - given.stuck_after, "charge_on": str(given.policy.charge_on)}
     parameters = given.parameters | before
     for name in ("invoices", "credit_notes", "accounts", "disputes", "subscriptions", "holds", "events"):
@@ -29,7 +29,7 @@ async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
 
 
 def _ended_months(given: CheckInput, first: datetime | None) -> dict[str, Any]:
-    """The months of the scope that have ended, from the first that can be billed on."""
+    """Return the months of the scope that have ended, starting with the first that can be billed."""
     last = BillingPeriod.last_ended(given.now, given.zone)
     month = last.next() if first is None else BillingPeriod.containing(first, given.zone)
     found = []

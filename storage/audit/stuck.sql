@@ -1,4 +1,4 @@
--- What waits for longer than the configured age: since before `:before`.
+-- Everything that waits longer than the configured age: since before `:before`.
 
 -- name: scope
 (CAST(:period AS text) IS NULL OR i.billing_period = :period)
@@ -10,8 +10,8 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), found.kind, found.att
        found.key, found.stripe_id, 'since ' || (to_json(found.since) #>> '{}') || ': ' || found.detail
 
 -- name: invoices
--- One that waits for its grace to end, or for a person who has to approve it, waits for nothing else. A wish to void
--- counts from when it was made, unless what stops it is told as a block.
+-- An invoice that waits for its grace to end, or for an approval, waits for nothing else. A requested void counts from
+-- its request, unless the invoice is blocked: that is a finding of its own.
 {finding}
 FROM (
     SELECT wait.kind, i.attribution_id, CAST(NULL AS text) AS instance_id, i.key, i.stripe_invoice_id AS stripe_id,
@@ -25,10 +25,10 @@ FROM (
                'blocked (' || coalesce(i.blocked_kind, 'error') || '): ' || i.blocked_reason AS detail
         WHERE i.state = 'blocked'
         UNION ALL
-        SELECT 'void_stuck', i.void_requested_at, 'to be voided, but it is ' || i.state
+        SELECT 'void_stuck', i.void_requested_at, 'a void is requested, but it is ' || i.state
         WHERE i.void_requested_at IS NOT NULL AND i.state NOT IN ({dead}) AND i.state <> 'blocked'
         UNION ALL
-        SELECT 'awaits_approval', coalesce(i.drafted_at, i.claimed_at), 'a draft that a person has to approve'
+        SELECT 'awaits_approval', coalesce(i.drafted_at, i.claimed_at), 'a draft that a person must approve'
         WHERE approval.is_needed AND i.void_requested_at IS NULL
         UNION ALL
         SELECT 'invoice_stuck', greatest(i.updated_at, i.finalize_at), 'it is ' || i.state || ' and has not moved'
@@ -46,7 +46,7 @@ FROM (
     SELECT CASE WHEN n.state = 'blocked' THEN 'credit_note_blocked' ELSE 'credit_note_stuck' END AS kind,
            i.attribution_id, n.instance_id, i.key, n.stripe_credit_note_id AS stripe_id, n.requested_at AS since,
            n.key || CASE WHEN n.state = 'blocked' THEN ' is blocked: ' || n.blocked_reason
-                         ELSE ' is requested and not issued' END AS detail
+                         ELSE ' is requested but not issued' END AS detail
     FROM credit_note AS n
     JOIN invoice AS i ON i.id = n.invoice_id
     WHERE {scope} AND n.state IN ({pending_credits}) AND n.requested_at < CAST(:before AS timestamptz)
@@ -58,7 +58,7 @@ ORDER BY found.kind, found.key, found.detail;
 FROM (
     SELECT 'account_blocked' AS kind, i.attribution_id, CAST(NULL AS text) AS instance_id, CAST(NULL AS text) AS key,
            CAST(NULL AS text) AS stripe_id, i.updated_at AS since,
-           'no invoice of ' || i.billing_period || ' could be made: ' || i.reason AS detail
+           'no invoice could be made for ' || i.billing_period || ': ' || i.reason AS detail
     FROM account_outcome AS i
     WHERE {scope} AND i.outcome = 'blocked' AND i.updated_at < CAST(:before AS timestamptz)
 ) AS found
@@ -80,7 +80,7 @@ FROM (
 ORDER BY found.key, found.stripe_id;
 
 -- name: subscriptions
--- Of no period: only where none is asked for.
+-- Subscription faults belong to no period: they are checked only if the scope names none.
 {finding}
 FROM (
     SELECT 'subscription_blocked' AS kind, f.attribution_id, CAST(NULL AS text) AS instance_id,
@@ -111,7 +111,7 @@ ORDER BY found.detail;
 FROM (
     SELECT 'events_unread' AS kind, CAST(NULL AS text) AS attribution_id, CAST(NULL AS text) AS instance_id,
            CAST(NULL AS text) AS key, CAST(NULL AS text) AS stripe_id, e.updated_at AS since,
-           'Stripe''s events were not read' AS detail
+           'Stripe''s events have not been read' AS detail
     FROM stripe_event_cursor AS e
     WHERE CAST(:period AS text) IS NULL
       AND CAST(:attribution_id AS text) IS NULL
@@ -119,7 +119,7 @@ FROM (
 ) AS found;
 
 -- name: payers
--- Of the accounts with unbilled usage: who is charged on a subscription's invoices, which no period's run bills.
+-- The accounts with unbilled usage, and whether each is charged on a subscription's invoices: no period's run bills it.
 CREATE TEMPORARY TABLE audit_payer ON COMMIT DROP AS
 SELECT u.attribution_id,
        coalesce(p.charge_on, CAST(:charge_on AS text)) = 'subscription' AND EXISTS (
@@ -130,16 +130,17 @@ FROM (SELECT DISTINCT attribution_id FROM audit_unbilled) AS u
 LEFT JOIN account_policy AS p USING (attribution_id);
 
 -- name: unbilled
--- Usage that the run which had to bill it has left. Instances do not say when they were reported, so that late usage
--- is told only once a run has passed that must have seen it: the month's own, where that left no invoice (one that
--- there is takes nothing more), else a later month's; with subscriptions, the second of their invoices since. What is
--- below the minimum is carried on and no loss; what died lately, or is blocked, is told otherwise.
+-- Usage that was left unbilled by the run that should have billed it. Instances do not say when they were reported, so
+-- late usage becomes a finding only after a run that must have seen it: the month's own run if it left no invoice (an
+-- existing one claims nothing more), else a later month's; with subscriptions, the second of their invoices since then.
+-- Usage below the minimum is carried over, which is no loss; usage of an invoice that died recently, or of a blocked
+-- account, is reported elsewhere.
 {finding}
 FROM (
     SELECT 'unbilled_usage' AS kind, u.attribution_id, u.instance_id, CAST(NULL AS text) AS key,
            CAST(NULL AS text) AS stripe_id, run.since,
            u.us || ' us of ' || u.instances || CASE u.instances WHEN 1 THEN ' instance' ELSE ' instances' END || ' in '
-           || u.month || ' are not billed, though ' || run.name AS detail,
+           || u.month || ' are not billed, although ' || run.name AS detail,
            u.month
     FROM audit_unbilled AS u
     JOIN audit_payer AS payer USING (attribution_id)
@@ -160,7 +161,7 @@ FROM (
         )
         UNION ALL
         (
-            SELECT i.claimed_at, i.key || ' has billed until later'
+            SELECT i.claimed_at, i.key || ' has a later cutoff'
             FROM invoice AS i
             WHERE payer.by_subscription
               AND i.attribution_id = u.attribution_id
@@ -184,13 +185,13 @@ FROM (
 ORDER BY found.month, found.attribution_id;
 
 -- name: not_run
--- A month that has ended, with usage to be billed, and no sign of its run.
+-- A month that has ended, with billable usage and no trace of a run.
 {finding}
 FROM (
     SELECT 'period_not_run' AS kind, CAST(:attribution_id AS text) AS attribution_id, CAST(NULL AS text) AS instance_id,
            CAST(NULL AS text) AS key, CAST(NULL AS text) AS stripe_id, u.until AS since,
-           u.month || ' has ended, ' || sum(u.us) || ' us of ' || count(*)
-           || CASE count(*) WHEN 1 THEN ' account' ELSE ' accounts' END || ' are not billed, and it was never run' AS detail,
+           u.month || ' has ended but was never run: ' || sum(u.us) || ' us of ' || count(*)
+           || CASE count(*) WHEN 1 THEN ' account' ELSE ' accounts' END || ' are not billed' AS detail,
            u.month
     FROM audit_unbilled AS u
     JOIN audit_payer AS payer USING (attribution_id)
