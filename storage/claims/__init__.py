@@ -1,1 +1,1 @@
-"""Claims: the billable usage of a page of accounts becomes invoices."""
+"""Claiming: turning the billable usage of a page of accounts into invoices."""

@@ -1,4 +1,4 @@
-"""Amending: an invoice that still waits as a draft claims its usage anew, late usage with it."""
+"""Amending: an invoice that still waits as a draft claims its usage again, together with late usage."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from storage.postgres.tuning import tune
 
 
 async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: RateCard) -> bool:
-    """Claim the invoice's usage anew; False, and nothing changed, when it comes to the same.
+    """Claim the invoice's usage again. Returns False, without any change, if the usage is the same.
 
-    It is `claimed` again then, as its next revision, or `blocked` when a brake stops the new amount. One that is
-    no draft, is finalized at once, or is approved already, is left as it is; so is one whose usage would come to no
-    invoice any more. `scope` names the invoice's account.
+    An amended invoice is `claimed` again, as its next revision, or `blocked` if a limit holds the new amount. An
+    invoice is left as it is if it is no draft, is finalized without waiting, is approved already, is to be voided, or
+    would no longer become an invoice. `scope` names the invoice's account.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
-        MismatchError: another account's invoice has claimed some of it.
+        MismatchError: another account's invoice has claimed some of the usage.
     """
     async with db.transaction() as connection:
         await tune(connection)
@@ -55,8 +55,8 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
             if not claims.is_conflict(error):
                 raise
             raise MismatchError(
-                f"late usage of {scope.attribution_id} is on another account's invoice already: run the period, which "
-                "names it; a retry finalizes this invoice without it"
+                f"late usage of {scope.attribution_id} is on another account's invoice already: run the period to see "
+                "which; a retry finalizes this invoice without that usage"
             ) from error
         await undo.commit()
     return True
@@ -65,7 +65,7 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
 async def amendable_keys(
     db: Database, period: str, after: str, through: str | None, attribution_id: str | None = None
 ) -> list[str]:
-    """Drafts of a page of accounts on which late usage can still be put."""
+    """Return the keys of drafts, of a page of accounts, that can still bill late usage."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("claims/amendment", "amendable"),
@@ -81,7 +81,7 @@ async def _same(connection: AsyncConnection, invoice_id: int, assessed: Assessme
 
 
 def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int]]:
-    """Of usage alone: what other invoices of the month came to meanwhile is no reason to alter this one."""
+    """Return the usage alone: that other invoices of the month have changed is no reason to amend this one."""
     return [(line.workspace_class, line.rate_from, line.duration_us) for line in lines if line.kind is LineKind.USAGE]
 
 

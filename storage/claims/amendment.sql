@@ -1,5 +1,5 @@
 -- name: amendable
--- Drafts that wait by their policy: usage that has come since can still be put on them.
+-- Drafts that wait by their policy: they can still bill late usage.
 SELECT key
 FROM invoice
 WHERE billing_period = :period

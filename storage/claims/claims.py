@@ -1,4 +1,4 @@
-"""Claiming: the billable usage of a page of accounts becomes invoices, their lines and claims, at once or not at all.
+"""Claiming: the billable usage of a page of accounts becomes invoices, lines and claims, in one transaction.
 
 PostgreSQL computes the usage with ranges and multiranges and keeps it in a temporary table; Python sees one row
 per invoice line and prices it. Rows of single instances never leave the database.
@@ -41,14 +41,14 @@ from storage.postgres.tuning import tune
 __all__ = ["Assessment", "ClaimScope", "PageResult", "PricedInvoice", "Verdict", "claim_page", "preview_page"]
 
 AccountUsageLine = tuple[str, UsageLine]
-"""An account's attribution id, and a line of its usage."""
+"""An account's attribution id and a line of its usage."""
 
 _EXCLUSION_VIOLATION = "23P01"
 
 
 @dataclass(frozen=True)
 class Conflict(ClosedInterval):
-    """Usage of one instance in `page_usage` that another invoice has claimed."""
+    """Usage in `page_usage` that another invoice has claimed already."""
 
     key: str
     instance_id: str
@@ -56,7 +56,7 @@ class Conflict(ClosedInterval):
 
 @dataclass(frozen=True)
 class PageResult:
-    """What a page came to. `keys`: the invoices made now; `amounts`: their total by currency, in minor units."""
+    """The result of claiming one page. `keys`: the new invoices; `amounts`: their total by currency, in minor units."""
 
     keys: tuple[str, ...]
     below_minimum: int
@@ -65,15 +65,15 @@ class PageResult:
 
 
 async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> PageResult:
-    """Claim what a page of accounts owes and make its invoices, in one transaction.
+    """Claim the usage of a page of accounts and create its invoices, in one transaction.
 
     Accounts with a live invoice of this period, reason and subject are left as they are, so that claiming a page
-    again makes nothing. Concurrent calls over the same accounts wait for each other. When usage is on another
-    account's invoice already (an attribution that was changed by hand), the accounts are claimed one by one, each in
-    a transaction, and the account that it stops is blocked.
+    twice is harmless. Concurrent calls over the same accounts wait for each other. If another account's invoice has
+    claimed some of the usage (an attribution was changed by hand), the accounts are claimed one by one, each in its
+    own transaction, and the account in conflict is blocked.
 
     Raises:
-        DatabaseUnavailableError: call again; what was made stays.
+        DatabaseUnavailableError: transient: call again. Invoices that were created stay.
     """
     try:
         async with db.transaction() as connection:
@@ -87,7 +87,7 @@ async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> Pa
 
 
 async def _claim_one_by_one(db: Database, scope: ClaimScope, card: RateCard) -> PageResult:
-    """Claim each account of the page by itself, so that the one whose usage is claimed already stops no other."""
+    """Claim each account of the page in its own transaction, so that an account in conflict stops no other."""
     async with db.transaction(read_only=True) as connection:
         accounts = await _billable_accounts(connection, scope)
     assessed: list[Assessment] = []
@@ -97,7 +97,7 @@ async def _claim_one_by_one(db: Database, scope: ClaimScope, card: RateCard) -> 
 
 
 async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> list[Assessment]:
-    """Claim what the scope's only account owes; what another claim holds of it blocks the account."""
+    """Claim the usage of the scope's only account, or block the account if another invoice has claimed some of it."""
     async with db.transaction() as connection:
         accounts, assessed = await _assess_page(connection, scope, card)
         try:
@@ -114,12 +114,12 @@ async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> li
 
 
 def is_conflict(error: IntegrityError) -> bool:
-    """Whether the exclusion constraint refused a claim."""
+    """Return whether the exclusion constraint refused a claim."""
     return getattr(error.orig, "sqlstate", None) == _EXCLUSION_VIOLATION
 
 
 async def find_conflict(connection: AsyncConnection) -> Conflict | None:
-    """The first usage in `page_usage` that is claimed already. None if there is none."""
+    """Return the first usage in `page_usage` that is claimed already. None if there is none."""
     row = (await connection.execute(statement("claims/claims", "conflict"))).one_or_none()
     return None if row is None else record(Conflict, row)
 
@@ -135,7 +135,7 @@ def _conflict_reason(conflict: Conflict) -> str:
 async def _assess_page(
     connection: AsyncConnection, scope: ClaimScope, card: RateCard
 ) -> tuple[list[BillableAccount], list[Assessment]]:
-    """Lock the page's accounts, gather their usage in `page_usage` and price it."""
+    """Lock the page's accounts, gather their usage in `page_usage`, and price it."""
     await tune(connection)
     await connection.execute(statement("claims/claims", "lock_accounts"), _page(scope))
     accounts = await _billable_accounts(connection, scope)
@@ -146,7 +146,7 @@ async def _assess_page(
 
 
 async def create_page_usage(connection: AsyncConnection) -> None:
-    """Create `page_usage`, the transaction's own table of what is to be claimed."""
+    """Create `page_usage`, the transaction's own table of the usage to claim."""
     await connection.execute(statement("claims/claims", "create_page_usage"))
 
 
@@ -160,9 +160,9 @@ async def _gather_usage(
 async def assess_account(
     connection: AsyncConnection, scope: ClaimScope, card: RateCard, replacing_invoice_id: int
 ) -> Assessment | None:
-    """What the scope's only account owes now on this invoice, whose claims are dropped. None if it owes nothing.
+    """Assess what the scope's only account owes on this invoice, whose claims were dropped. None if it owes nothing.
 
-    Its usage is left in `page_usage`, for `insert_claims`.
+    The usage is left in `page_usage`, for `insert_claims`.
     """
     account = await read_account(connection, scope)
     await _gather_usage(connection, scope, card, [account])
@@ -171,13 +171,13 @@ async def assess_account(
 
 
 async def read_account(connection: AsyncConnection, scope: ClaimScope) -> BillableAccount:
-    """The scope's only account, whether or not it has an invoice of this scope."""
+    """Return the scope's only account, whether or not it has an invoice of this scope."""
     identity = {"period": scope.period, "attribution_id": scope.attribution_id}
     return _billable((await connection.execute(statement("claims/claims", "account"), identity)).one())
 
 
 async def usage_lines(connection: AsyncConnection, scope: ClaimScope) -> list[AccountUsageLine]:
-    """What `page_usage` holds, in the order of the accounts."""
+    """Return the usage in `page_usage` as lines, ordered by account."""
     rows = await connection.execute(statement("claims/claims", "lines"), {"period_start": scope.period_start})
     return _by_account(rows)
 
@@ -195,7 +195,7 @@ async def assess_usage(
     usage: Sequence[AccountUsageLine],
     replacing_invoice_id: int | None,
 ) -> Assessment | None:
-    """What this usage of the account comes to, besides its invoices but for the replaced one. None without usage."""
+    """Assess this usage of the account, given all its other invoices but the replaced one. None without usage."""
     return next(iter(await _assess(connection, scope, card, [account], usage, replacing_invoice_id)), None)
 
 
@@ -212,9 +212,9 @@ async def _write(
 
 
 async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> list[Assessment]:
-    """What `claim_page` would do now, by account; changes nothing and waits for nothing.
+    """Return what `claim_page` would decide now about each account. Changes nothing and waits for nothing.
 
-    Of a period that still runs, the caller gives the present as the cutoff.
+    For a period that has not ended, the caller passes the present as the cutoff.
     """
     async with db.transaction(read_only=True) as connection:
         await tune(connection)
@@ -261,7 +261,7 @@ async def _assess(
 async def _months_used(
     connection: AsyncConnection, accounts: Sequence[str], replacing_invoice_id: int | None
 ) -> dict[str, dict[str, list[Place]]]:
-    """By account and month the places that live invoices hold, but for the one that is replaced."""
+    """Return, by account and month, the places that live invoices hold, except for the replaced one."""
     used: dict[str, dict[str, list[Place]]] = {}
     if accounts:
         rows = await connection.execute(

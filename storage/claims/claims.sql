@@ -1,5 +1,5 @@
 -- name: lock_accounts
--- In order, so that concurrent runs wait for each other and never deadlock.
+-- In a fixed order, so that concurrent runs wait for each other and never deadlock.
 SELECT attribution_id
 FROM account
 WHERE attribution_id > :after
@@ -12,8 +12,8 @@ FOR UPDATE;
 SELECT attribution_id FROM account WHERE attribution_id = :attribution_id FOR UPDATE;
 
 -- name: accounts
--- After the locks, in a statement of its own: it must see what the transaction that was waited for has done.
--- A period leaves out who is charged on the invoices of a subscription that goes on.
+-- After the locks, in a statement of its own: it must see the changes of the transaction that held them.
+-- A period leaves out accounts that are charged on the invoices of a subscription that has not ended.
 SELECT a.attribution_id, a.currency, a.stripe_customer_id,
        1 + coalesce(max(i.ordinal), 0) AS ordinal,
        {policy_columns}
@@ -74,10 +74,10 @@ CREATE TEMPORARY TABLE page_usage (
 INSERT INTO page_usage {usage};
 
 -- name: usage
--- billable = lifetime ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes; where
--- prices depend on the month, at the months' ends too.
+-- billable = lifetime ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes and, if
+-- prices depend on the month, at the ends of months.
 -- Claims are found by the account's invoices: an instance keeps its account once it is claimed, and the index of
--- `claim.invoice_id` costs a tenth of looking each instance up in the exclusion constraint's index.
+-- `claim.invoice_id` costs a tenth of finding each instance in the exclusion constraint's index.
 WITH page AS MATERIALIZED (
     SELECT a.attribution_id,
            range_agg(s.during) * tstzmultirange(
@@ -135,7 +135,7 @@ GROUP BY attribution_id, workspace_class, rate_from, month
 ORDER BY attribution_id, workspace_class, rate_from, month;
 
 -- name: months_used
--- The places in each month that the accounts' live invoices hold, but for one that is claimed anew.
+-- The places in each month that the accounts' live invoices hold, except for one that is being claimed again.
 SELECT i.attribution_id, m.month, m.position, m.credits
 FROM invoice AS i
 JOIN invoice_month AS m ON m.invoice_id = i.id
@@ -196,7 +196,7 @@ FROM unnest(
 );
 
 -- name: insert_claims
--- In the order in which a report reads them, so that an invoice's claims lie side by side.
+-- In the order in which a report reads them, so that an invoice's claims are adjacent on disk.
 INSERT INTO claim (invoice_id, line_no, instance_id, during)
 SELECT l.invoice_id, l.line_no, u.instance_id, u.during
 FROM invoice AS i
@@ -215,7 +215,7 @@ ORDER BY u.instance_id, c.during
 LIMIT 1;
 
 -- name: forget_outcomes
--- An invoice bills what earlier periods left over as well: what they said of it is over.
+-- An invoice also bills the usage that earlier periods left over, so that their outcomes no longer hold.
 DELETE FROM account_outcome
 WHERE billing_period = :period AND attribution_id = ANY (CAST(:accounts AS text[]))
    OR billing_period < :period AND attribution_id = ANY (CAST(:invoiced AS text[]));

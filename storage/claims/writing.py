@@ -1,4 +1,4 @@
-"""Writing what was assessed, within the claiming transaction: outcomes, invoices with lines and months, claims."""
+"""Writing assessments, within the claiming transaction: verdicts, invoices with lines and months, claims."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.postgres.statements import statement
 
 
 def priced_with(assessed: Sequence[Assessment], verdict: Verdict) -> list[PricedInvoice]:
-    """The drafts of the accounts with this outcome."""
+    """Return the priced invoices of the assessments with this verdict."""
     return [each.priced for each in assessed if each.verdict == verdict]
 
 
@@ -23,7 +23,7 @@ async def write_verdicts(
     accounts: Sequence[BillableAccount],
     assessed: Sequence[Assessment],
 ) -> None:
-    """Say of each account without an invoice why it has none, and forget what was said before."""
+    """Record why each account without an invoice has none, replacing what was recorded before."""
     await connection.execute(
         statement("claims/claims", "forget_outcomes"),
         {
@@ -54,7 +54,7 @@ def _recordable(each: Assessment) -> int:
 async def write_invoices(
     connection: AsyncConnection, scope: ClaimScope, card: RateCard, made: Sequence[Assessment]
 ) -> None:
-    """Make the invoices with their lines, and claim what `page_usage` holds of them."""
+    """Create the invoices with their lines, and claim their usage in `page_usage`."""
     if not made:
         return
     priced = [each.priced for each in made]
@@ -86,23 +86,23 @@ async def write_invoices(
 
 
 async def insert_claims(connection: AsyncConnection, invoice_ids: Sequence[int]) -> None:
-    """Claim for these invoices, by their lines, what `page_usage` holds of their accounts."""
+    """Claim for these invoices, by line, the usage of their accounts in `page_usage`."""
     await connection.execute(statement("claims/claims", "insert_claims"), {"invoice_ids": list(invoice_ids)})
 
 
 async def drop_claims(connection: AsyncConnection, invoice_id: int) -> None:
-    """Drop the invoice's live claims, without a trace in the history: it is about to be written again."""
+    """Delete the invoice's live claims without a trace in the history: they are about to be written again."""
     await connection.execute(statement("claims/claims", "drop_claims"), {"id": invoice_id})
 
 
 async def drop_lines(connection: AsyncConnection, invoice_id: int) -> None:
-    """Drop the invoice's lines, and what it uses of each month."""
+    """Delete the invoice's lines, and its places in months."""
     await connection.execute(statement("claims/claims", "drop_lines"), {"id": invoice_id})
     await connection.execute(statement("claims/claims", "drop_months"), {"id": invoice_id})
 
 
 async def write_lines(connection: AsyncConnection, ids: dict[str, int], priced: Sequence[PricedInvoice]) -> None:
-    """Write the drafts' lines, numbered from 1; `ids` are the invoices' by key."""
+    """Write the lines of priced invoices, numbered from 1. `ids`: the invoices' ids by key."""
     numbered = [
         (ids[each.key], number, line, carried)
         for each in priced
@@ -136,7 +136,7 @@ def _tiers(line: RatedLine) -> str | None:
 
 
 async def write_months(connection: AsyncConnection, ids: dict[str, int], priced: Sequence[PricedInvoice]) -> None:
-    """Keep what the drafts use of each month, where prices depend on it."""
+    """Write the places that priced invoices hold in months, where prices depend on the month."""
     used = [(ids[each.key], month, spot) for each in priced for month, places in each.months.items() for spot in places]
     if used:
         await connection.execute(

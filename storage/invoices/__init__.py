@@ -1,1 +1,1 @@
-"""Invoices, decisions on them, credit notes and disputes in PostgreSQL."""
+"""Invoices in PostgreSQL, with the decisions on them, credit notes and disputes."""

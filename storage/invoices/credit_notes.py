@@ -1,4 +1,4 @@
-"""Credit notes as Postgres holds them: wishes, under a lock of their invoice, and what became of them in Stripe."""
+"""Credit notes in Postgres: requests, written under their invoice's lock, and what happened to them in Stripe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class UnknownCreditNoteError(PermanentError):
 
 @dataclass(frozen=True)
 class CreditNoteRecord:
-    """A credit note. `amount` in minor units, before tax; `parts`: of it by line, when it is of lines."""
+    """A credit note. `amount` in minor units, before tax; `parts`: its share by line, if it credits lines."""
 
     id: int
     key: str
@@ -69,14 +69,14 @@ class LockedCreditNote:
 
 
 async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> tuple[CreditNoteRecord, bool]:
-    """Write down that this is to be credited, and say whether it is new: the same wish twice is one.
+    """Record a request for a credit note. Returns it, and whether it is new: the same request twice is one.
 
-    The invoice is locked meanwhile, so that racing requests see each other: live credits never come to more than
-    the invoice, nor those of a line to more than the line.
+    The invoice is locked, so that concurrent requests see each other: live credits never exceed the invoice, nor do
+    those of a line exceed the line.
 
     Raises:
         InputError: the invoice is unknown or cannot be credited, nothing or too little is left, or the reference
-            names another wish.
+            names a different request.
     """
     async with db.transaction() as connection:
         invoice = await find_locked(connection, invoice_key)
@@ -98,13 +98,13 @@ async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> 
 
 
 async def load_credit_note(db: Database, key: str) -> CreditNoteRecord | None:
-    """The credit note of this key, if there is one."""
+    """Return the credit note with this key. None if there is none."""
     async with db.transaction() as connection:
         return await _load(connection, key)
 
 
 async def credit_notes_of(db: Database, invoice_ids: Sequence[int]) -> dict[int, list[CreditNoteRecord]]:
-    """All credit notes of these invoices, oldest first, by invoice id."""
+    """Return all credit notes of these invoices, oldest first, by invoice id."""
     found: dict[int, list[CreditNoteRecord]] = {}
     async with db.transaction() as connection:
         rows = await connection.execute(statement("invoices/credit_notes", "of_invoices"), {"ids": list(invoice_ids)})
@@ -114,25 +114,25 @@ async def credit_notes_of(db: Database, invoice_ids: Sequence[int]) -> dict[int,
 
 
 async def credited_of_period(db: Database, period: str) -> dict[str, int]:
-    """What is credited of a period's living invoices, by currency in minor units: the issued credit notes."""
+    """Return the total of the issued credit notes of a period's live invoices, by currency in minor units."""
     async with db.transaction() as connection:
         rows = await connection.execute(statement("invoices/credit_notes", "credited"), {"period": period})
         return {row.currency: row.amount for row in rows}
 
 
 async def blocked_of_period(db: Database, period: str) -> list[CreditNoteRecord]:
-    """The credit notes of a period's invoices that wait for an operator, at most 100."""
+    """Return up to 100 credit notes of a period's invoices that wait for an operator."""
     async with db.transaction() as connection:
         rows = await connection.execute(statement("invoices/credit_notes", "blocked"), {"period": period})
         return [_record(row) for row in rows]
 
 
 async def record_issued(db: Database, key: str, stripe_credit_note_id: str, at: datetime) -> None:
-    """Stripe has it. Again is nothing new, and one that was voided meanwhile stays voided.
+    """Record that Stripe has issued the credit note. Idempotent; a credit note that was voided since stays voided.
 
     Raises:
         UnknownCreditNoteError: there is no such credit note.
-        MismatchError: it is another one in Stripe already, or that one is another credit note's.
+        MismatchError: it has another id in Stripe already, or this id belongs to another credit note.
     """
     try:
         async with db.transaction() as connection:
@@ -143,11 +143,11 @@ async def record_issued(db: Database, key: str, stripe_credit_note_id: str, at: 
                 issued = {"key": key, "stripe_credit_note_id": stripe_credit_note_id, "at": at}
                 await connection.execute(statement("invoices/credit_notes", "set_issued"), issued)
     except IntegrityError as error:
-        raise MismatchError(f"{stripe_credit_note_id} belongs to another credit note than {key}") from error
+        raise MismatchError(f"{stripe_credit_note_id} belongs to another credit note, not to {key}") from error
 
 
 async def block_credit_note(db: Database, key: str, reason: str) -> None:
-    """Let a credit note wait for an operator; one that Stripe turned out to have is left as it is.
+    """Block a credit note: it waits for an operator. An issued or voided credit note is left as it is.
 
     Raises:
         UnknownCreditNoteError: there is no such credit note.
@@ -159,13 +159,13 @@ async def block_credit_note(db: Database, key: str, reason: str) -> None:
 
 
 async def resume_credit_note(db: Database, key: str) -> None:
-    """Let a blocked credit note go on, under new idempotency keys; any other is left as it is."""
+    """Resume a blocked credit note, under new idempotency keys. Any other is left as it is."""
     async with db.transaction() as connection:
         await connection.execute(statement("invoices/credit_notes", "resume"), {"key": key})
 
 
 async def withdraw_credit_note(db: Database, key: str) -> None:
-    """Give a blocked credit note up, which Stripe does not have; any other is left as it is."""
+    """Give up a blocked credit note, which Stripe does not have. Any other is left as it is."""
     async with db.transaction() as connection:
         await connection.execute(statement("invoices/credit_notes", "withdraw"), {"key": key})
 
@@ -173,7 +173,7 @@ async def withdraw_credit_note(db: Database, key: str) -> None:
 async def _price(
     connection: AsyncConnection, invoice: LockedInvoice, invoice_key: str, order: CreditOrder
 ) -> tuple[int, dict[int, int]]:
-    """How much is to be credited, and of it by line."""
+    """Return the amount to credit, and its share by line."""
     if order.kind is CreditKind.AMOUNT:
         assert order.amount is not None
         return order.amount, {}
@@ -233,7 +233,7 @@ def _check_same(known: CreditNoteRecord, order: CreditOrder) -> None:
     same = asked == (known.kind, known.line_no, known.instance_id, known.settle_to, known.reason)
     if not same or (order.kind is CreditKind.AMOUNT and order.amount != known.amount):
         raise InputError(
-            f"{known.key} is another credit note already, `perdure invoices show` shows it: name a new --reference"
+            f"{known.key} is another credit note already (see `perdure invoices show`): choose a new --reference"
         )
 
 

@@ -25,7 +25,7 @@ FROM credit_note
 WHERE invoice_id = :invoice_id AND state IN ({live_credits});
 
 -- name: lines_left
--- What is left of each line after the live credits of lines and instances.
+-- The rest of each line, after the live credits of lines and instances.
 SELECT l.line_no, CAST(l.amount - coalesce(sum(p.amount), 0) AS bigint) AS left
 FROM invoice_line AS l
 LEFT JOIN (
@@ -82,7 +82,7 @@ WHERE key = :key;
 UPDATE credit_note SET state = 'blocked', blocked_reason = :reason WHERE key = :key;
 
 -- name: resume
--- What Stripe refused is kept under its idempotency key: the next generation asks under a new one.
+-- Stripe keeps a refusal under its idempotency key: the next generation posts under a new one.
 UPDATE credit_note
 SET state = 'requested', blocked_reason = NULL, generation = generation + 1
 WHERE key = :key AND state = 'blocked';
@@ -91,7 +91,7 @@ WHERE key = :key AND state = 'blocked';
 UPDATE credit_note SET state = 'voided', blocked_reason = NULL, voided_at = now() WHERE key = :key AND state = 'blocked';
 
 -- name: credited
--- Of a period's invoices that are not voided or deleted: what is issued.
+-- Issued credit notes of the period's live invoices.
 SELECT n.currency, CAST(sum(n.amount) AS bigint) AS amount
 FROM credit_note AS n
 JOIN invoice AS i ON i.id = n.invoice_id

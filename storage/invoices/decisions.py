@@ -1,4 +1,4 @@
-"""What a person decides of an invoice, each under its row lock: approve, accept, rebuild, void, write off."""
+"""A person's decisions on an invoice, each under its row lock: approve, accept, rebuild, void, write off."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from storage.postgres.statements import statement
 
 
 async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
-    """Approve the figure that a person has seen, in minor units: ours, or the one found in Stripe.
-
-    Again is nothing new.
+    """Approve the amount that a person has seen, in minor units: ours, or the one found in Stripe. Idempotent.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
-        DecisionRefusedError: it does not wait for an approval, or the figure is another by now.
+        DecisionRefusedError: it does not wait for an approval, or its amount has changed.
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
@@ -32,7 +30,7 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
             raise DecisionRefusedError(f"{key} is {row.state}: it does not wait for an approval")
         if figure != amount:
             now, seen = format_amount(figure, row.currency), format_amount(amount, row.currency)
-            raise DecisionRefusedError(f"{key} comes to {now} by now, not {seen}: look at it again")
+            raise DecisionRefusedError(f"{key} now totals {now}, not {seen}: check it again")
         await connection.execute(
             statement("invoices/decisions", "approve"), {"id": row.id, "amount": row.amount, "by": by}
         )
@@ -41,9 +39,9 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
 
 
 def _is_approved(row: LockedInvoice, amount: int) -> bool:
-    """Whether a person has approved this figure already, as ours or as the one found in Stripe."""
+    """Return whether a person has approved this amount already, as ours or as the one found in Stripe."""
     if row.blocked_kind is BlockedKind.EDITED:
-        # An accepted figure stays blocked as edited until the invoice is resumed; meanwhile nothing else was found.
+        # After acceptance, the invoice stays blocked as edited until it is resumed. A later edit is found again.
         return row.found_subtotal is None and row.accepted_subtotal == amount
     if row.accepted_subtotal == amount:
         return True
@@ -51,18 +49,18 @@ def _is_approved(row: LockedInvoice, amount: int) -> bool:
 
 
 def _figure_to_approve(row: LockedInvoice) -> int | None:
-    """The figure that waits for an approval: Stripe's if it was edited there, else ours. None if none waits."""
+    """Return the amount that waits for an approval: Stripe's if it was edited there, else ours. None if none waits."""
     if row.blocked_kind is BlockedKind.EDITED:
         return row.accepted_subtotal if row.found_subtotal is None else row.found_subtotal
     return row.amount if row.blocked_kind is BlockedKind.LIMIT or row.needs_approval else None
 
 
 async def rebuild_invoice(db: Database, key: str) -> None:
-    """Have Stripe's side made anew from our lines, after a person edited it. Again is nothing new.
+    """Rebuild an invoice that a person edited in Stripe from our lines. Idempotent.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
-        DecisionRefusedError: Stripe's side is not edited, or finalized on a subscription's invoice.
+        DecisionRefusedError: it is not blocked as edited, or is on a subscription's invoice that is finalized.
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
@@ -74,7 +72,7 @@ async def rebuild_invoice(db: Database, key: str) -> None:
             raise DecisionRefusedError(f"{key} is {row.state} and not blocked as edited: there is nothing to rebuild")
         if not own and row.reached is not InvoiceState.DRAFT:
             raise DecisionRefusedError(
-                f"{key} is on a subscription's invoice that is finalized: accept it, or credit what is too much"
+                f"{key} is on a subscription's invoice that is finalized: accept the edit, or credit the excess"
             )
         check_transition(row.reached, InvoiceState.CLAIMED)
         name = "rebuild_own" if own else "rebuild_on_subscription"
@@ -82,20 +80,21 @@ async def rebuild_invoice(db: Database, key: str) -> None:
 
 
 async def request_void(db: Database, key: str, *, by: str, reason: str, write_off: bool) -> None:
-    """Have an invoice voided in Stripe; with `write_off` its usage is never billed again. Again is nothing new.
+    """Request that Stripe void an invoice. With `write_off`, its usage is never billed again. Idempotent.
 
-    One that is dead already can be written off as well, as far as its usage is not billed otherwise by now.
+    A dead invoice can still be written off: this covers the usage that no live invoice has claimed since.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
-        DecisionRefusedError: it is paid, or finalized on a subscription's invoice.
+        DecisionRefusedError: it is paid, is dead already (without `write_off`), or is on a subscription's invoice that
+            is finalized.
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
         state = row.reached
         if state in DEAD:
             if not write_off:
-                raise DecisionRefusedError(f"{key} is {state} already, and its usage billable again")
+                raise DecisionRefusedError(f"{key} is {state} already, and its usage is billable again")
             await _write_off(connection, row)
             return
         if state is InvoiceState.PAID:

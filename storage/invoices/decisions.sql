@@ -6,13 +6,13 @@ WHERE id = :id;
 -- name: accept
 UPDATE invoice
 SET accepted_subtotal = found_subtotal, accepted_digest = found_digest, found_subtotal = NULL, found_digest = NULL,
-    -- What it lacked of ours is not to be put there any more.
+    -- Lines of ours that the accepted invoice lacks are no longer added to it.
     resume_state = CASE WHEN resume_state = 'claimed' AND stripe_invoice_id IS NOT NULL THEN 'draft' ELSE resume_state END,
     drafted_at = CASE WHEN stripe_invoice_id IS NOT NULL THEN coalesce(drafted_at, now()) ELSE drafted_at END
 WHERE id = :id;
 
 -- name: rebuild_own
--- The draft is left behind, and removed when its successor is made under the next generation's keys.
+-- The old draft is left in Stripe, and removed when its successor is created under the next generation's keys.
 UPDATE invoice
 SET state = 'claimed', resume_state = NULL, blocked_reason = NULL, blocked_since = NULL, blocked_kind = NULL,
     found_subtotal = NULL, found_digest = NULL, accepted_subtotal = NULL, accepted_digest = NULL,
@@ -22,7 +22,7 @@ SET state = 'claimed', resume_state = NULL, blocked_reason = NULL, blocked_since
 WHERE id = :id;
 
 -- name: rebuild_on_subscription
--- Its draft is Stripe's own: only our lines on it are made anew.
+-- The draft is Stripe's own: only our lines on it are rebuilt.
 UPDATE invoice
 SET state = 'claimed', resume_state = NULL, blocked_reason = NULL, blocked_since = NULL, blocked_kind = NULL,
     found_subtotal = NULL, found_digest = NULL, accepted_subtotal = NULL, accepted_digest = NULL,
@@ -43,7 +43,7 @@ SET void_requested_at = NULL, void_requested_by = NULL, void_reason = NULL, writ
 WHERE id = :id;
 
 -- name: write_off
--- What was released and is not billed otherwise by now is claimed again, by the dead invoice.
+-- The dead invoice claims its released usage again, except what other invoices have claimed since.
 WITH history AS (
     SELECT invoice_id, line_no, instance_id, during FROM claim_history WHERE invoice_id = :id
 ),

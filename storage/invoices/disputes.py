@@ -1,4 +1,4 @@
-"""Disputes of what paid for our invoices."""
+"""Disputes of payments for our invoices."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
 CLOSED = frozenset({"won", "lost", "warning_closed", "prevented"})
-"""Stripe's statuses in which nothing is awaited. https://docs.stripe.com/api/disputes/object#dispute_object-status"""
+"""Stripe's statuses of closed disputes. https://docs.stripe.com/api/disputes/object#dispute_object-status"""
 
 
 @dataclass(frozen=True)
 class DisputeRecord:
-    """A dispute as Stripe had it last. `amount` in minor units; `closed_at` none: it is open."""
+    """A dispute in its last known state. `amount` in minor units; `closed_at` is None while it is open."""
 
     stripe_dispute_id: str
     amount: int
@@ -29,9 +29,9 @@ class DisputeRecord:
 async def record(
     db: Database, *, stripe_invoice_ids: Sequence[str], dispute: DisputeRecord
 ) -> tuple[str, str, str] | None:
-    """Keep the dispute as it is now; one that was known to be closed keeps since when.
+    """Record the dispute's current state. A dispute that was closed before keeps the earlier closing time.
 
-    Gives the disputed invoice's key, attribution id and billing period; none when none of the invoices is ours.
+    Returns the disputed invoice's key, attribution id and billing period. None if none of the invoices is ours.
     """
     async with db.transaction() as connection:
         found = await connection.execute(
@@ -47,7 +47,7 @@ async def record(
 
 
 async def of_invoices(db: Database, invoice_ids: Sequence[int]) -> dict[int, list[DisputeRecord]]:
-    """The disputes of these invoices, by invoice, in the order in which they were opened."""
+    """Return the disputes of these invoices, by invoice id, in the order in which they were opened."""
     by_invoice: dict[int, list[DisputeRecord]] = {}
     async with db.transaction(read_only=True) as connection:
         rows = await connection.execute(statement("invoices/disputes", "of_invoices"), {"ids": list(invoice_ids)})
@@ -58,7 +58,7 @@ async def of_invoices(db: Database, invoice_ids: Sequence[int]) -> dict[int, lis
 
 
 async def open_in_period(db: Database, period: str) -> int:
-    """How many disputes of the period's invoices are open."""
+    """Count the open disputes of the period's invoices."""
     async with db.transaction(read_only=True) as connection:
         return int(
             (

@@ -13,8 +13,8 @@ SET amount = excluded.amount,
     currency = excluded.currency,
     reason = excluded.reason,
     status = excluded.status,
-    -- A lost one may be appealed: then it is open again. The event says exactly when it was closed, and may come after
-    -- a fetch that found it closed.
+    -- A lost dispute can be appealed: then it is open again. The event says exactly when it was closed, and can arrive
+    -- after a fetch that found it closed.
     closed_at = CASE WHEN excluded.closed_at IS NOT NULL THEN least(dispute.closed_at, excluded.closed_at) END,
     updated_at = now();
 

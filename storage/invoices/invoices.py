@@ -1,4 +1,4 @@
-"""Invoices as Postgres holds them: reading, and moving through their states under a row lock."""
+"""Invoices in Postgres: reading them, and moving them through their states under a row lock."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _INSTANT_OF = {
 
 @dataclass(frozen=True)
 class LineClaims:
-    """What the live claims of one line come to."""
+    """The total duration and the number of one line's claims."""
 
     line_no: int
     duration_us: int
@@ -38,7 +38,7 @@ class LineClaims:
 
 
 async def load_invoice(db: Database, key: str) -> InvoiceRecord | None:
-    """The invoice of this key, if there is one."""
+    """Return the invoice with this key. None if there is none."""
     async with db.transaction() as connection:
         found = await connection.execute(statement("invoices/invoices", "load"), {"key": key})
         records = await with_lines(connection, found.all())
@@ -46,7 +46,7 @@ async def load_invoice(db: Database, key: str) -> InvoiceRecord | None:
 
 
 async def key_of_stripe_invoice(db: Database, stripe_invoice_id: str) -> str | None:
-    """The key of the invoice, dead or alive, that this Stripe invoice is, or was replaced of; none: not ours."""
+    """Return the key of the invoice, live or dead, that has or has replaced this Stripe invoice. None if not ours."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("invoices/invoices", "key_of_stripe_invoice"), {"stripe_invoice_id": stripe_invoice_id}
@@ -63,7 +63,7 @@ async def list_invoices(
     after: str = "",
     limit: int = 100,
 ) -> list[InvoiceRecord]:
-    """At most `limit` invoices in the order of their keys, from the first key after `after` on."""
+    """Return up to `limit` invoices, ordered by key, after the key `after`."""
     async with db.transaction() as connection:
         found = await connection.execute(
             statement("invoices/invoices", "list"),
@@ -81,7 +81,7 @@ async def list_invoices(
 async def unsettled_keys(
     db: Database, period: str, after: str, through: str | None, attribution_id: str | None = None
 ) -> list[str]:
-    """Keys of the period's invoices, of any reason, whose usage is not billed yet; `after` < account ≤ `through`."""
+    """Return the keys of the period's unbilled invoices, of any reason, with `after` < account ≤ `through`."""
     async with db.transaction() as connection:
         found = await connection.execute(
             statement("invoices/invoices", "unsettled_keys"),
@@ -91,7 +91,7 @@ async def unsettled_keys(
 
 
 async def record_report(db: Database, key: str, report_id: str) -> None:
-    """Keep the id of the published report; again is nothing new. Until Stripe knows it, it may change.
+    """Record the id of the published report. Idempotent. Until the invoice is in Stripe, the id can change.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -105,11 +105,11 @@ async def record_report(db: Database, key: str, report_id: str) -> None:
 
 
 async def record_customer(db: Database, attribution_id: str, stripe_customer_id: str) -> str:
-    """Keep the account's Stripe customer, for its open invoices too, and say which one is kept: the first.
+    """Record the Stripe customer of the account and of its open invoices. Returns the account's customer: the first.
 
     Raises:
-        PermanentError: there is no such account.
-        MismatchError: the customer is another account's.
+        PermanentError: the account is unknown.
+        MismatchError: the customer belongs to another account.
     """
     account = {"attribution_id": attribution_id}
     try:
@@ -125,22 +125,22 @@ async def record_customer(db: Database, attribution_id: str, stripe_customer_id:
             return kept
     except IntegrityError as error:
         raise MismatchError(
-            f"Stripe customer {stripe_customer_id} belongs to another account than {attribution_id}"
+            f"Stripe customer {stripe_customer_id} belongs to another account, not to {attribution_id}"
         ) from error
 
 
 async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_customer_id: str) -> None:
-    """Keep the Stripe invoice's id; an invoice that was `claimed` becomes `draft`. Again is nothing new.
+    """Record the Stripe invoice's id. A `claimed` invoice becomes a `draft`. Idempotent.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
-        MismatchError: it already has another Stripe invoice, or that one is another invoice's.
-        IllegalTransitionError: it is blocked, or voided or deleted.
+        MismatchError: it already has another Stripe invoice, or this one belongs to another invoice.
+        IllegalTransitionError: it is blocked, voided or deleted.
     """
     try:
         async with db.transaction() as connection:
             row = await lock_invoice(connection, key)
-            claimed = row.state is InvoiceState.CLAIMED  # then its id, if any, is of a creation that failed half-way
+            claimed = row.state is InvoiceState.CLAIMED  # then its id, if any, is left from a failed creation
             if row.stripe_invoice_id == stripe_invoice_id and not claimed:
                 return
             if row.stripe_invoice_id is not None and not claimed:
@@ -148,7 +148,7 @@ async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_cu
                     f"{key} already has the Stripe invoice {row.stripe_invoice_id}, not {stripe_invoice_id}"
                 )
             if row.state is InvoiceState.BLOCKED or row.state in DEAD:
-                raise IllegalTransitionError(f"an invoice that is {row.state} cannot become draft")
+                raise IllegalTransitionError(f"an invoice that is {row.state} cannot become a draft")
             await connection.execute(
                 statement("invoices/invoices", "set_draft"),
                 {
@@ -159,18 +159,18 @@ async def record_draft(db: Database, key: str, stripe_invoice_id: str, stripe_cu
                 },
             )
     except IntegrityError as error:
-        raise MismatchError(f"Stripe invoice {stripe_invoice_id} belongs to another invoice than {key}") from error
+        raise MismatchError(f"Stripe invoice {stripe_invoice_id} belongs to another invoice, not to {key}") from error
 
 
 async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -> bool:
-    """Move an invoice to another state as of `at`; False when it is there already.
+    """Move an invoice to another state as of `at`. Returns False if it is in that state already.
 
-    When it dies its claims are released, and its usage is billable again, unless it is to be written off. A blocked
-    invoice may die from the state in which it was blocked; any other step waits until it is resumed.
+    When an invoice dies, its claims are released and its usage is billable again, unless it is written off. A
+    blocked invoice can die from the state in which it was blocked; any other transition waits until it is resumed.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
-        IllegalTransitionError: there is no such step.
+        IllegalTransitionError: there is no such transition.
     """
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
@@ -186,14 +186,14 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
 
 
 async def release_claims(connection: AsyncConnection, invoice_id: int, reason: InvoiceState) -> None:
-    """Move a dead invoice's claims to the history: their usage is billable again. `reason`: the state it died in."""
+    """Move a dead invoice's claims to the history: their usage is billable again. `reason`: `voided` or `deleted`."""
     await connection.execute(
         statement("invoices/invoices", "release_claims"), {"id": invoice_id, "reason": str(reason)}
     )
 
 
 async def forget_released(connection: AsyncConnection, invoice_id: int) -> None:
-    """Drop from the history what the invoice once claimed."""
+    """Delete the invoice's released claims from the history."""
     await connection.execute(statement("invoices/invoices", "forget_history"), {"id": invoice_id})
 
 
@@ -207,12 +207,12 @@ async def block_invoice(
     found: tuple[int, str] | None = None,
     void_refused: bool = False,
 ) -> None:
-    """Let an invoice wait for an operator. One that is blocked already keeps since when and gets the new reason.
+    """Block an invoice: it waits for an operator. If it is blocked already, it keeps its start and gets the new reason.
 
-    `stripe_invoice_id`: what its creation had made before it failed. It is kept, with its customer, so that the
-    account keeps that customer, under whom the next try finds it. `found`: subtotal, in minor units, and digest of
-    the lines that Stripe has in place of ours; a person may accept them. `void_refused`: what a person has decided is
-    not to be had, and is forgotten, so that a retry takes over what Stripe has.
+    `stripe_invoice_id`: the Stripe invoice that a failed creation left behind. It is recorded with its customer, so
+    that the account keeps that customer and the next attempt finds the invoice under it. `found`: subtotal, in minor
+    units, and digest of the lines that Stripe has instead of ours; a person can accept them. `void_refused`: the
+    requested void is impossible and is withdrawn, so that a retry adopts Stripe's state.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -225,7 +225,7 @@ async def block_invoice(
         if void_refused:
             await connection.execute(statement("invoices/decisions", "withdraw_void"), {"id": row.id})
         if row.state is InvoiceState.BLOCKED and row.blocked_kind is BlockedKind.LIMIT and found is None:
-            return  # what a brake stops is let go by an approval alone
+            return  # only an approval releases a hold
         subtotal, digest = found or (None, None)
         kind = BlockedKind.ERROR if found is None else BlockedKind.EDITED
         await connection.execute(
@@ -238,9 +238,9 @@ async def block_invoice(
 
 
 async def resume_invoice(db: Database, key: str) -> InvoiceState:
-    """Let a blocked invoice go on, and say in which state it is now; one that is not blocked stays as it is.
+    """Resume a blocked invoice. Returns its state afterwards.
 
-    So does one that a brake stops, until it is approved.
+    An invoice that is not blocked stays as it is, and so does one that a limit holds, until it is approved.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -255,7 +255,7 @@ async def resume_invoice(db: Database, key: str) -> InvoiceState:
 
 
 async def record_payment_attempts(db: Database, key: str, attempts: int, *, failed: bool) -> None:
-    """Keep how often Stripe has tried to charge it, and whether the last attempt failed."""
+    """Record how often Stripe has tried to charge the invoice, and whether the last attempt failed."""
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
         await connection.execute(
@@ -264,7 +264,7 @@ async def record_payment_attempts(db: Database, key: str, attempts: int, *, fail
 
 
 async def verify_against_claims(db: Database, key: str, *, released: bool = False) -> list[LineClaims]:
-    """What the live claims, or those `released`, of each line of the invoice come to, in the order of the lines."""
+    """Return the totals of the invoice's live claims, or of those `released`, in the order of its lines."""
     name = "released_by_line" if released else "claims_by_line"
     async with db.transaction() as connection:
         found = await connection.execute(statement("invoices/invoices", name), {"key": key})

@@ -32,7 +32,7 @@ FROM invoice
 WHERE key = ANY (CAST(:keys AS text[])) OR stripe_invoice_id = ANY (CAST(:stripe_ids AS text[]));
 
 -- name: with_reports
--- What is in the report store, or should be; of dead ones too.
+-- Invoices whose report is in the report store, or should be, dead ones included.
 SELECT {columns}
 FROM invoice
 WHERE (report_id IS NOT NULL OR coalesce(resume_state, state) NOT IN ('claimed', {dead}))
@@ -118,7 +118,7 @@ SET stripe_invoice_id = :stripe_invoice_id, stripe_customer_id = coalesce(:strip
 WHERE id = :id AND 'claimed' IN (state, resume_state);
 
 -- name: resume
--- What Stripe refused is kept under its idempotency keys: the next generation asks under new ones.
+-- Stripe keeps a refusal under its idempotency keys: the next generation posts under new ones.
 UPDATE invoice
 SET generation = generation + 1, state = resume_state, resume_state = NULL, blocked_reason = NULL,
     blocked_since = NULL, blocked_kind = NULL,

@@ -1,4 +1,4 @@
-"""An invoice under its row lock: what every decision on it reads."""
+"""An invoice under its row lock: the input of every decision on it."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ class LockedInvoice:
 
     @property
     def reached(self) -> InvoiceState:
-        """The state; of a blocked invoice that in which it was blocked."""
+        """The state; for a blocked invoice, the state in which it was blocked."""
         return self.resume_state or self.state
 
     @property
     def needs_approval(self) -> bool:
-        """Whether it is a draft that only a person's approval finalizes, given or not."""
+        """Whether it is a draft that must be approved before it is finalized, even if it was approved already."""
         return self.state is InvoiceState.DRAFT and self.finalization is Finalization.APPROVAL
 
 
 async def find_locked(connection: AsyncConnection, key: str) -> LockedInvoice | None:
-    """Lock the invoice. None if there is no such invoice."""
+    """Lock and return the invoice. None if there is no such invoice."""
     row = (await connection.execute(statement("invoices/invoices", "lock"), {"key": key})).one_or_none()
     return None if row is None else record(LockedInvoice, row)
 
 
 async def lock_invoice(connection: AsyncConnection, key: str) -> LockedInvoice:
-    """Lock the invoice.
+    """Lock and return the invoice.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.

@@ -20,13 +20,13 @@ from storage.postgres.statements import statement
 
 
 async def with_lines(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> list[InvoiceRecord]:
-    """The invoices of these rows, which hold all columns of `InvoiceRecord`, with their lines."""
+    """Return the invoices of these rows, which hold all columns of `InvoiceRecord`, with their lines."""
     lines = await lines_of(connection, [row.id for row in rows])
     return [record(InvoiceRecord, row, lines=lines.get(row.id, ())) for row in rows]
 
 
 async def lines_of(connection: AsyncConnection, invoice_ids: Sequence[int]) -> dict[int, tuple[InvoiceLineRecord, ...]]:
-    """The lines of these invoices, in their order, by invoice."""
+    """Return the lines of these invoices, in order, by invoice id."""
     if not invoice_ids:
         return {}
     found = await connection.execute(statement("invoices/invoices", "lines"), {"ids": list(invoice_ids)})
@@ -43,7 +43,7 @@ def _line(row: Row[Any]) -> InvoiceLineRecord:
 
 
 async def reported_invoices(db: Database, scope: AuditScope, after: str, limit: int) -> list[InvoiceRecord]:
-    """The next invoices, by key, that have a report or should have one."""
+    """Return the next invoices, ordered by key, that have a report or should have one."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("invoices/invoices", "with_reports"),
@@ -53,7 +53,7 @@ async def reported_invoices(db: Database, scope: AuditScope, after: str, limit: 
 
 
 async def invoices_of_stripe(db: Database, keys: Collection[str], stripe_ids: Collection[str]) -> list[InvoiceRecord]:
-    """Invoices with one of these keys, and those that are one of these Stripe invoices."""
+    """Return the invoices with one of these keys or one of these Stripe ids."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("invoices/invoices", "of_stripe"), {"keys": sorted(keys), "stripe_ids": sorted(stripe_ids)}

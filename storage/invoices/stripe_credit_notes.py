@@ -1,4 +1,4 @@
-"""Credit notes as Stripe has them: those of an invoice are taken over as a whole."""
+"""Adopting credit notes from Stripe: all those of an invoice together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class StripeCreditNote:
-    """A credit note as Stripe has it. `key` is ours when its metadata names one; `amount` is before tax."""
+    """A credit note in Stripe. `key`: ours, if its metadata names one; `amount` is before tax."""
 
     stripe_credit_note_id: str
     key: str | None
@@ -27,7 +27,7 @@ class StripeCreditNote:
 
 
 async def invoice_of_stripe(db: Database, stripe_invoice_id: str) -> str | None:
-    """The key of the invoice that is this one in Stripe; none: it is not ours."""
+    """Return the key of the invoice with this Stripe id. None if it is not ours."""
     async with db.transaction() as connection:
         found = await connection.execute(
             statement("invoices/stripe_credit_notes", "invoice_of_stripe"), {"stripe_invoice_id": stripe_invoice_id}
@@ -36,10 +36,10 @@ async def invoice_of_stripe(db: Database, stripe_invoice_id: str) -> str | None:
 
 
 async def bring_in_step(db: Database, stripe_invoice_id: str, notes: Sequence[StripeCreditNote]) -> str | None:
-    """Take over all credit notes that Stripe has of an invoice; gives the invoice's key, none when it is not ours.
+    """Adopt all credit notes that Stripe has of an invoice. Returns the invoice's key, None if it is not ours.
 
-    Those that nobody asked us for are recorded under Stripe's id; what is voided is marked, and never comes back to
-    life by an older list.
+    Credit notes that were not requested here are recorded under Stripe's id. A voided credit note stays voided, even
+    if an older list shows it as issued.
     """
     async with db.transaction() as connection:
         named = {"stripe_invoice_id": stripe_invoice_id}
@@ -56,7 +56,7 @@ async def bring_in_step(db: Database, stripe_invoice_id: str, notes: Sequence[St
 
 
 def _given(invoice: InvoiceKey, notes: Sequence[StripeCreditNote]) -> dict[str, list[Any]]:
-    """As columns. Of two that name one key the older is ours; the other is recorded for itself."""
+    """Return the credit notes as columns. Of two that name the same key, the older has it; the other gets its own."""
     ordered = sorted(notes, key=lambda note: (note.issued_at, note.stripe_credit_note_id))
     ours: dict[str, str] = {}
     for note in ordered:

@@ -5,8 +5,8 @@ SELECT id, key, currency FROM invoice WHERE stripe_invoice_id = :stripe_invoice_
 SELECT key FROM invoice WHERE stripe_invoice_id = :stripe_invoice_id;
 
 -- name: adopt
--- Ours, as their metadata says, in step with Stripe: issued though nobody said so yet (or it was even withdrawn), or
--- voided since.
+-- Our credit notes, by the key in their metadata, get Stripe's state: issued although that was not recorded yet (or the
+-- request was even withdrawn), or voided since.
 UPDATE credit_note AS n
 SET stripe_credit_note_id = given.stripe_credit_note_id,
     issued_at = coalesce(n.issued_at, given.issued_at),
@@ -22,7 +22,7 @@ WHERE n.invoice_id = :invoice_id
   );
 
 -- name: add_unknown
--- One that names a key of ours which this database has lost keeps it, so that the same wish is not granted again.
+-- A credit note that names a key of ours which this database has lost keeps it: the same request is not issued twice.
 INSERT INTO credit_note (
     key, invoice_id, kind, amount, currency, settle_to, reason, state, stripe_credit_note_id, requested_at, issued_at,
     voided_at

@@ -85,7 +85,7 @@ async def test_an_invoice_waits_is_approved_and_voided(system: System, perdure: 
     status = (await perdure("period", "status", MAY, "--json")).document
     assert status["awaiting_approval"] == 1
     wrong = (await perdure("invoices", "approve", key, "--amount", "8.65")).error
-    assert wrong == f"{key} comes to 8.64 USD by now, not 8.65 USD: look at it again"
+    assert wrong == f"{key} now totals 8.64 USD, not 8.65 USD: check it again"
     assert "not blocked as edited" in (await perdure("invoices", "rebuild", key)).error
     assert "there is no invoice" in (await perdure("invoices", "approve", "2022-05/team:x/period")).error
 

@@ -40,7 +40,7 @@ async def test_a_voided_invoice_is_written_off_afterwards(system: System) -> Non
     await system.run_period(MAY)
     await void(system, key)
     await system.until_state(key, InvoiceState.VOIDED)
-    with pytest.raises(DecisionError, match="voided already, and its usage billable again"):
+    with pytest.raises(DecisionError, match="voided already, and its usage is billable again"):
         await void(system, key)
     await void(system, key, write_off=True)
     await system.run_period(JUNE)
