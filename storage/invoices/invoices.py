@@ -81,7 +81,7 @@ async def list_invoices(
 async def unsettled_keys(
     db: Database, period: str, after: str, through: str | None, attribution_id: str | None = None
 ) -> list[str]:
-    """Return the keys of the period's unbilled invoices, of any reason, with `after` < account ≤ `through`."""
+    """Return the keys of the period's invoices not yet billed, of any reason, with `after` < account ≤ `through`."""
     async with db.transaction() as connection:
         found = await connection.execute(
             statement("invoices/invoices", "unsettled_keys"),

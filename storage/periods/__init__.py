@@ -1,1 +1,1 @@
-"""Billing periods in PostgreSQL: pages, progress, summaries."""
+"""Billing periods in PostgreSQL: pages of accounts, progress, summaries."""

@@ -1,4 +1,4 @@
-"""Billing periods: pages of accounts, progress, what is excluded, the summary."""
+"""Billing periods: pages of accounts, progress, excluded and overbilled usage, the summary."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class BlockedSubject:
-    """An invoice, or an account without one (its usage could not be priced), that waits for an operator."""
+    """An invoice that waits for an operator, or an account that waits because no invoice could be made for it."""
 
     subject: str
     reason: str
@@ -33,12 +33,12 @@ class BlockedSubject:
 
 @dataclass(frozen=True)
 class Progress:
-    """A period's invoices and accounts.
+    """The progress of a period's invoices and accounts.
 
-    `counts` by state; `totals` by state, then currency, in minor units. `open`: invoices whose usage is not
-    billed yet, `blocked_count` of them blocked, `awaiting_approval` drafts that a person has to approve.
-    `blocked`: these invoices, then the accounts, that wait for an operator, at most 100 of each. Accounts without an
-    invoice: `below_minimum` and `blocked_accounts`.
+    `counts` by state; `totals` by state, then currency, in minor units. `open`: invoices whose usage is not billed
+    yet; `blocked_count` of them are blocked, `awaiting_approval` are drafts that a person must approve. `blocked`: up
+    to 100 subjects that wait for an operator, invoices first, then accounts. `below_minimum`, `blocked_accounts`:
+    accounts without an invoice.
     """
 
     counts: dict[str, int]
@@ -54,11 +54,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class ExcludedUsage:
-    """Usage of one instance, in microseconds, that is not billed, and why: a row for each reason.
+    """Usage of one instance, in microseconds, that is not billed, and why: one row per reason.
 
-    Reasons: `no_creation_time`, `no_started_time`, `ends_before_start`, `no_attribution_id`,
-    `malformed_attribution_id`, `no_such_account` (the first of them that applies: the instance is invalid);
-    `uncovered`, `before_bill_after`, `before_first_rate`.
+    Reasons of an invalid instance, the first that applies: `no_creation_time`, `no_started_time`,
+    `ends_before_start`, `no_attribution_id`, `malformed_attribution_id`, `no_such_account`. Reasons of a valid
+    instance: `uncovered`, `before_bill_after`, `before_first_rate`.
     """
 
     instance_id: str
@@ -69,9 +69,9 @@ class ExcludedUsage:
 
 @dataclass(frozen=True)
 class OverbilledUsage:
-    """Usage of one instance, in microseconds, that a live invoice bills and that should not be charged, and why.
+    """Usage of one instance, in microseconds, that a live invoice bills but should not, and why.
 
-    Reasons, each instant has one: `outside_windows` (of the account), `outside_runtime` (of the instance).
+    Each instant has one reason: `outside_windows` (of the account), else `outside_runtime` (of the instance).
     """
 
     instance_id: str
@@ -83,14 +83,14 @@ class OverbilledUsage:
 
 @dataclass(frozen=True)
 class PeriodSummary:
-    """What was kept of a settled period."""
+    """The stored summary of a settled period."""
 
     summary: dict[str, Any]
     settled_at: datetime
 
 
 async def page_bounds(db: Database, after: str, page_size: int, max_pages: int) -> list[tuple[str, str]]:
-    """The next pages of accounts, as `after` < attribution id ≤ `through`; none when there are no more accounts."""
+    """Return the next pages of accounts, as `after` < attribution id ≤ `through`. Empty if no accounts are left."""
     async with db.transaction() as connection:
         found = await connection.execute(
             statement("periods/periods", "page_bounds"),
@@ -100,7 +100,7 @@ async def page_bounds(db: Database, after: str, page_size: int, max_pages: int) 
 
 
 async def period_progress(db: Database, period: str, attribution_id: str | None = None) -> Progress:
-    """How far a period is, or one account of it."""
+    """Return the progress of a period, or of one account in it."""
     whose = {"period": period, "attribution_id": attribution_id}
     async with db.transaction() as connection:
         states = await connection.execute(statement("periods/periods", "invoices_by_state"), whose)
@@ -140,10 +140,10 @@ async def excluded_instances(
     bill_after: datetime | None,
     rate_card: RateCard,
 ) -> AsyncGenerator[ExcludedUsage, None]:
-    """Usage within `[start, end)` that is not billed and why, streamed in the order of instance id and reason.
+    """Yield the usage within `[start, end)` that is not billed, and why, ordered by instance id and reason.
 
-    Of a period that still runs, the caller gives the present as its end. An invalid instance is listed when any
-    of its times, or what can be told of its runtime, is in the period, and always when it has no time at all."""
+    For a period that has not ended, the caller passes the present as its end. An invalid instance is listed if any
+    of its times, or the known part of its runtime, is in the period, and always if it has no times at all."""
     async with db.transaction(read_only=True) as connection:
         await tune(connection)
         rows = await connection.stream(
@@ -166,9 +166,9 @@ async def excluded_instances(
 async def overbilled_usage(
     db: Database, *, period: str | None = None, accounts: Sequence[str] | None = None
 ) -> list[OverbilledUsage]:
-    """What live invoices, of this billing period or these accounts, bill beyond windows and runtimes known now.
+    """Return the usage that live invoices, of this period or these accounts, bill outside of windows or runtimes.
 
-    A window or a stop that is corrected after its usage was claimed leaves such claims: the customer is owed a credit.
+    A window or a stop that was corrected after its usage was claimed leaves such claims: the customer is owed a credit.
     """
     async with db.transaction(read_only=True) as connection:
         await tune(connection)
@@ -180,7 +180,7 @@ async def overbilled_usage(
 
 
 async def write_summary(db: Database, period: str, summary: dict[str, Any]) -> None:
-    """Keep a settled period's summary (JSON-ready); the latest run's is kept."""
+    """Store a settled period's summary (JSON-ready), replacing that of an earlier run."""
     async with db.transaction() as connection:
         await connection.execute(
             statement("periods/periods", "write_summary"), {"period": period, "summary": json.dumps(summary)}
@@ -188,7 +188,7 @@ async def write_summary(db: Database, period: str, summary: dict[str, Any]) -> N
 
 
 async def read_summary(db: Database, period: str) -> PeriodSummary | None:
-    """The summary of the period's latest run that was settled."""
+    """Return the summary of the period's latest settled run. None if there is none."""
     async with db.transaction() as connection:
         row = (await connection.execute(statement("periods/periods", "read_summary"), {"period": period})).one_or_none()
     return None if row is None else PeriodSummary(json.loads(row.summary), row.settled_at)

@@ -31,7 +31,7 @@ WHERE billing_period = :period
 GROUP BY outcome;
 
 -- name: blocked
--- Invoices first: an operator's retry continues them; accounts are tried again by the next run.
+-- Invoices first: an operator's retry resumes them. Accounts are tried again by the next run.
 (
     SELECT key AS subject, blocked_reason AS reason, blocked_since AS since, 0 AS rank
     FROM invoice
@@ -65,8 +65,8 @@ ORDER BY rank, since, subject
 LIMIT :limit;
 
 -- name: excluded
--- Usage within [start, end) that no invoice will ever bill as things stand, less what is claimed all the same
--- (a window or a stop was moved after the usage had been billed). Each instant has one reason, in this order:
+-- Usage within [start, end) that no invoice will ever bill unless data is corrected, except usage that is claimed all
+-- the same (a window or a stop was moved after the usage had been billed). Each instant has one reason, in this order:
 -- the instance is invalid, outside every window, before bill_after, before the first rate.
 WITH payer AS MATERIALIZED (
     SELECT a.attribution_id,
@@ -110,7 +110,7 @@ judged AS (
            OR (w.started_time < :end AND coalesce(coalesce(w.stopping_time, w.stopped_time) > :start, true))
            OR coalesce(w.creation_time, w.started_time, w.stopping_time, w.stopped_time) IS NULL
        ))
-    OFFSET 0  -- judge each instance once, not anew for each reason
+    OFFSET 0  -- judge each instance once, not once per reason
 ),
 reasons AS (
     SELECT judged.id, judged.attribution_id, found.reason, found.during, judged.invalid IS NOT NULL AS always
@@ -150,8 +150,8 @@ ON CONFLICT (billing_period) DO UPDATE SET summary = excluded.summary, settled_a
 SELECT CAST(summary AS text) AS summary, settled_at FROM period_summary WHERE billing_period = :period;
 
 -- name: overbilled
--- What is on invoices although it lies outside the account's windows, else outside the instance's runtime, as both
--- are known now: a window or a stop was corrected after the usage had been claimed.
+-- Usage on live invoices outside the account's current windows, else outside the instance's current runtime: a window
+-- or a stop was corrected after the usage had been claimed.
 WITH of_invoice AS MATERIALIZED (
     SELECT i.id, i.key, i.attribution_id, coalesce(payer.windows, '{}'::tstzmultirange) AS windows
     FROM invoice AS i

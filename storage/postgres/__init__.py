@@ -1,1 +1,1 @@
-"""PostgreSQL itself: the connection pool, SQL statements by name, roles, the upgrade."""
+"""PostgreSQL itself: the connection pool, SQL statements by name, roles, upgrades."""

@@ -1,4 +1,4 @@
-"""The connection pool, and what an unreachable or unprepared database is called."""
+"""The connection pool, and the errors of an unreachable or unprepared database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from billing.errors import InputError, PerdureError
 
 _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
-# libpq understands these, asyncpg would hand them to the server as settings.
+# Parameters of libpq alone: asyncpg would send them to the server as settings.
 _LIBPQ_ONLY = frozenset(["channel_binding", "connect_timeout", "gssencmode", "keepalives"])
 _CONNECT_TIMEOUT_SECONDS = 15.0
 _NO_TABLE_OR_COLUMN = frozenset(["42P01", "42703"])
@@ -24,21 +24,21 @@ _MIGRATE = "run `perdure db upgrade`"
 
 
 class DatabaseUnavailableError(PerdureError):
-    """The database cannot be reached or is not prepared; retrying later or `perdure db upgrade` helps."""
+    """The database cannot be reached, or lacks the tables: retry later, or run `perdure db upgrade`."""
 
 
 class Database:
     """A pool of connections to one PostgreSQL database; it belongs to the event loop that first uses it."""
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
-        """Nothing is connected yet.
+        """Create the pool, without connecting yet.
 
         Args:
             url: `postgresql://user:password@host:port/name`, with libpq's parameters such as `sslmode`.
-            pool_size: how many connections are held at most.
+            pool_size: the maximum number of connections.
 
         Raises:
-            InputError: the URL is not PostgreSQL's.
+            InputError: this is not a PostgreSQL URL.
         """
         self._dsn, self.place = _parse_url(url)
         self.engine: AsyncEngine = create_async_engine(
@@ -46,20 +46,20 @@ class Database:
             async_creator=self._connect,
             pool_size=pool_size,
             max_overflow=0,
-            # What a statement was given is people's data, and an error's text goes to logs and histories.
+            # Parameters hold people's data, and an error's text goes to logs and histories.
             hide_parameters=True,
-            # Every statement after a lock must see what the lock waited for.
+            # Every statement after a lock must see the changes that the lock waited for.
             isolation_level="READ COMMITTED",
         )
 
     @asynccontextmanager
     async def transaction(self, *, read_only: bool = False, snapshot: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A connection in a transaction that commits at the end and rolls back on an error.
+        """Yield a connection in a transaction that commits at the end and rolls back on an error.
 
-        With `snapshot` all its statements see the same instant.
+        With `snapshot`, all its statements see the database at one instant.
 
         Raises:
-            DatabaseUnavailableError: the database cannot be reached, went away, or lacks the tables.
+            DatabaseUnavailableError: the database cannot be reached, drops the connection, or lacks the tables.
         """
         try:
             async with self.engine.connect() as connection:
@@ -81,7 +81,7 @@ class Database:
             ) from error
 
     async def ping(self) -> None:
-        """See whether the database answers and holds the tables.
+        """Make sure that the database answers and has the tables.
 
         Raises:
             DatabaseUnavailableError: it does not; the message says what to do.
@@ -92,7 +92,7 @@ class Database:
                 raise DatabaseUnavailableError(f"the database lacks Perdure's tables: {_MIGRATE}")
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         await self.engine.dispose()
 
     async def _connect(self) -> Any:
@@ -116,13 +116,13 @@ class Database:
 
 
 def _parse_url(url: str) -> tuple[str, str]:
-    """The URL as asyncpg takes it, and the server's place without any secret."""
+    """Return the URL for asyncpg, and the server's address without any secret."""
     try:
         parts = urlsplit(url)
         port = parts.port
-        # A "/", "?" or "#" in the password ends the server's place, and the rest of it would be shown as its path.
+        # A "/", "?" or "#" in the password ends the address, and the rest of the password would be shown as its path.
         sound = "@" not in parts.path + parts.query + parts.fragment
-    except ValueError:  # without its text: what it takes for the port is a part of such a password
+    except ValueError:  # its text is not shown: the port that it quotes is part of such a password
         sound = False
     if not sound:
         raise InputError(
@@ -137,7 +137,7 @@ def _parse_url(url: str) -> tuple[str, str]:
 
 
 def _without_values(error: DBAPIError) -> None:
-    """Take PostgreSQL's DETAIL off an error that goes on its way: it quotes the row (`Failing row contains ...`)."""
+    """Remove PostgreSQL's DETAIL from an error that is passed on: it quotes the row (`Failing row contains ...`)."""
     error.args = (_one_line(error.orig), *error.args[1:])
     error.__cause__ = None
     error.__suppress_context__ = True

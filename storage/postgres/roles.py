@@ -1,4 +1,4 @@
-"""The database roles of the processes, and how they are given what `storage/schema/grants.sql` says."""
+"""The database roles of the processes, and granting them the privileges in `storage/schema/grants.sql`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ BILLING = "perdure_billing"
 OPERATOR = "perdure_operator"
 """The command line's role."""
 READER = "perdure_reader"
-"""The role of whoever only reads."""
+"""The role of processes and people that only read."""
 ROLES = (BILLING, OPERATOR, READER)
 
 
 def apply_grants(connection: Connection) -> bool:
-    """Give the roles exactly what they need, if there are any; False where there are none.
+    """Grant the roles exactly the privileges that they need. Returns False if the database has none of the roles.
 
     Raises:
         InputError: some of the roles exist and some do not.
@@ -31,7 +31,7 @@ def apply_grants(connection: Connection) -> bool:
         return False
     if missing := [role for role in ROLES if role not in found]:
         raise InputError(
-            f"of the database's roles there are {', '.join(sorted(found))}, but not {', '.join(missing)}: "
+            f"the database has the roles {', '.join(sorted(found))}, but not {', '.join(missing)}: "
             "create all three (CREATE ROLE), or none"
         )
     connection.exec_driver_sql(files("storage").joinpath("schema", "grants.sql").read_text())

@@ -1,4 +1,4 @@
-"""Rows become dataclasses by the names of their columns, whatever the order of columns and of fields."""
+"""Turning rows into dataclasses by column name: neither the order of columns nor that of fields matters."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _T = TypeVar("_T", bound="DataclassInstance")
 
 
 class MissingColumnError(TypeError):
-    """A statement does not select what its dataclass needs: a bug."""
+    """A statement does not select a column that its dataclass needs: a bug."""
 
 
 def reader(kind: type[_T], columns: Iterable[str]) -> Callable[[Sequence[Any]], _T]:
-    """A function that makes a `kind` of each row with these columns; for many rows it is faster than `record`.
+    """Return a function that turns rows with these columns into a `kind`; for many rows it is faster than `record`.
 
     Raises:
         MissingColumnError: a field has no column.
@@ -35,7 +35,7 @@ def reader(kind: type[_T], columns: Iterable[str]) -> Callable[[Sequence[Any]], 
 
 
 def record(kind: type[_T], row: Row[Any], **given: Any) -> _T:
-    """The row as a `kind`: each field is `given`, or is the column of its name, as the enum that the field is of.
+    """Return the row as a `kind`. Each field is `given`, or comes from the column of its name, converted to its enum.
 
     Raises:
         MissingColumnError: a field is not given and has no column.
@@ -48,7 +48,7 @@ def record(kind: type[_T], row: Row[Any], **given: Any) -> _T:
 def _plan(
     kind: type[Any], columns: tuple[str, ...], given: frozenset[str]
 ) -> tuple[tuple[str, ...], Callable[[Sequence[Any]], Sequence[Any]], dict[str, type[Enum]]]:
-    """The fields to be read, what picks their values from a row, and those of them that are enums."""
+    """Return the fields to read, a function that picks their values from a row, and the enums of enum fields."""
     names = tuple(field.name for field in fields(kind) if field.name not in given)
     if missing := [name for name in names if name not in columns]:
         raise MissingColumnError(f"{kind.__name__} needs the columns {', '.join(missing)}")
@@ -60,7 +60,7 @@ def _plan(
 def _picking(positions: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]]:
     if len(positions) > 1:
         return itemgetter(*positions)
-    return lambda row: [row[position] for position in positions]  # an itemgetter of one gives no sequence
+    return lambda row: [row[position] for position in positions]  # an itemgetter of one item returns no sequence
 
 
 def _enum(hint: Any) -> type[Enum] | None:

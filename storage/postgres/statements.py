@@ -1,8 +1,8 @@
-"""The SQL, kept beside the Python that calls it: each statement follows a line `-- name: <statement>`.
+"""The SQL, kept next to the Python that calls it: each statement follows a line `-- name: <statement>`.
 
-A statement is called from its own folder only. Parameters are `:name`; where PostgreSQL cannot tell a parameter's type,
-it is written `CAST(:name AS type)`. `{fragment}` in a statement stands for the text of the statement `fragment` of the
-same file, or for the states that `STATES` lists under that name: `state IN ({open})`.
+A statement is called from its own folder only. Parameters are `:name`, or `CAST(:name AS type)` where PostgreSQL cannot
+infer the type. `{fragment}` in a statement stands for the text of the statement `fragment` of the same file, or for the
+states that `STATES` lists under that name: `state IN ({open})`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ STATES = {
     "live_credits": _literals(state for state in CreditNoteState if state in LIVE),
     "pending_credits": _literals(state for state in CreditNoteState if state in PENDING),
 }
-"""Sets of states as SQL: of invoices, and of credit notes."""
+"""Sets of states, of invoices and of credit notes, as SQL literals."""
 
 
 @cache
 def statements(topic: str) -> dict[str, str]:
-    """The statements of `storage/<topic>.sql` by name, as they are written there."""
+    """Return the statements of `storage/<topic>.sql` by name, as they are written there."""
     content = files("storage").joinpath(f"{topic}.sql").read_text()
     parts = _NAME.split(content)[1:]
     return {name: body.strip().removesuffix(";") for name, body in zip(parts[::2], parts[1::2], strict=True)}
@@ -53,5 +53,5 @@ def _expand(topic: str, name: str) -> str:
 
 @cache
 def statement(topic: str, name: str) -> TextClause:
-    """The statement `name` of `storage/<topic>.sql`."""
+    """Return the statement `name` of `storage/<topic>.sql`, with its fragments filled in."""
     return text(_expand(topic, name))

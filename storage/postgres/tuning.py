@@ -1,4 +1,4 @@
-"""PostgreSQL's settings for statements over whole pages of rows."""
+"""PostgreSQL settings for statements over whole pages of rows."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from storage.postgres.statements import statement
 
 
 async def tune(connection: AsyncConnection) -> None:
-    """Have the transaction's statements planned for what each is given, and not compiled."""
+    """Have the transaction's statements planned for their parameters, and not compiled."""
     await connection.execute(statement("postgres/tuning", "tune"))

@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this version of the code."""
+"""Upgrading a database to the schema of this version of the code."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from storage.postgres.database import Database, DatabaseUnavailableError
 
 _INSUFFICIENT_PRIVILEGE = "42501"
 _EXTENSION_MISSING = ("0A000", "58P01")
-# Alembic keeps what it works on in module globals: one at a time in a process. Between processes, and before the
-# revision is read, an advisory lock of the database does the same (see env.py).
+# Alembic keeps its state in module globals, so a process runs one upgrade at a time. Between processes, and before the
+# revision is read, an advisory lock in the database does the same (see env.py).
 _one_at_a_time = asyncio.Lock()
 
 
 def config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration; it depends on no file and no working directory."""
+    """Return Alembic's configuration, which depends on no file and no working directory."""
     made = Config()
     made.set_main_option("script_location", str(Path(__file__).parents[1] / "schema" / "migrations").replace("%", "%%"))
     made.set_main_option("path_separator", "os")
@@ -31,17 +31,17 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def head() -> str:
-    """The newest revision that this code knows."""
+    """Return the newest revision that this code knows."""
     return ScriptDirectory.from_config(config()).get_current_head() or ""
 
 
 async def upgrade(database_url: str) -> str:
-    """Run all migrations that are missing and say which revision the database is at now.
+    """Run all missing migrations. Returns the database's revision afterwards.
 
-    Safe to run by several processes at once: an advisory lock makes them take turns.
+    Several processes can run this concurrently: an advisory lock serializes them.
 
     Raises:
-        DatabaseUnavailableError: the database cannot be reached, or its role may not create the schema.
+        DatabaseUnavailableError: the database cannot be reached, or its role is not allowed to create the schema.
     """
     database = Database(database_url, pool_size=1)
     try:
@@ -52,8 +52,8 @@ async def upgrade(database_url: str) -> str:
         if state == _INSUFFICIENT_PRIVILEGE or state in _EXTENSION_MISSING:
             reason = str(error.orig).splitlines()[0].split(">: ")[-1]
             raise DatabaseUnavailableError(
-                f"the database's role may not create the schema: {reason}; "
-                "give it CREATE on the database, with the extension btree_gist at hand"
+                f"the database's role is not allowed to create the schema: {reason}; "
+                "grant it CREATE on the database, and have the extension btree_gist installed"
             ) from error
         raise
     finally:

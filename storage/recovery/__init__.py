@@ -1,1 +1,1 @@
-"""What was lost or missed: adoption from Stripe, lost reports, the cursor of Stripe's events."""
+"""Recovery of what was lost or missed: adoption from Stripe, lost reports, the cursor of Stripe's events."""

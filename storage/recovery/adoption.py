@@ -1,8 +1,8 @@
-"""Adopting: an invoice that Stripe has and Postgres has lost is taken over from its usage report.
+"""Adopting: an invoice that Stripe has and Postgres has lost is recorded from its usage report.
 
-Postgres was restored to an earlier point: what it claims anew may differ from what Stripe was told, since usage arrives
-and windows change. What Stripe has counts, and its report, which its metadata names, says claim by claim what
-that is.
+Postgres was restored to an earlier point. If it claimed the usage again, the result could differ from the invoice in
+Stripe, because usage arrives and windows change. Stripe's invoice counts; its metadata names the report that lists its
+claims.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ _S = InvoiceState
 
 
 class AdoptionRefusedError(PermanentError):
-    """What Stripe has cannot be taken over as it is; the message says what to do."""
+    """The Stripe invoice cannot be adopted; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """An invoice as it is to be written: `ours` is what Postgres has under its key, `draft` the report's figures."""
+    """An invoice to write: `ours` is the invoice with its key in Postgres, `priced` the report's figures."""
 
     report: StoredReport
     theirs: AdoptableInvoice
@@ -54,7 +54,7 @@ class Adopted:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """The columns of `invoice`, but for those that policies decide."""
+        """The columns of `invoice`, except for those that policies decide."""
         header = self.report.header
         on_subscription = header.reason is InvoiceReason.SUBSCRIPTION
         return {
@@ -76,18 +76,18 @@ class Adopted:
 async def adopt_invoice(
     db: Database, scope: ClaimScope, card: RateCard, report: StoredReport, theirs: AdoptableInvoice, *, its_own: bool
 ) -> bool:
-    """Make Postgres have the invoice that Stripe has, with the claims of its report.
+    """Record in Postgres the invoice that Stripe has, with the claims of its report.
 
-    Returns False if Postgres had it before, or knows better. For the invoice's own workflow (`its_own`), which is to
-    load it again, an invoice that has this report already counts as adopted.
+    Returns False if Postgres had it before, or knows better. For the invoice's own workflow (`its_own`), which then
+    loads it again, an invoice that has this report already counts as adopted.
 
-    It is `claimed` then, or a `draft` if it was one, and its own workflow does the rest, looking before it posts; one
-    that is void in Stripe is `voided`. `scope` is that of the report's invoice. What an invoice of this key claimed
-    beyond the report is billable again.
+    An adopted invoice is `claimed`, or a `draft` if it was one, and its own workflow does the rest, refreshing before
+    it posts; an invoice that is void in Stripe is `voided`. `scope` is that of the report's invoice. Usage that an
+    invoice with this key claimed beyond the report is billable again.
 
     Raises:
-        AdoptionRefusedError: there is no such account, or some of its usage is on another invoice.
-        MismatchError, ReportError: the report disagrees with itself.
+        AdoptionRefusedError: the account is unknown, or some of its usage is on another invoice.
+        MismatchError, ReportError: the report contradicts itself.
     """
     header = report.header
     async with db.transaction() as connection:
@@ -98,7 +98,7 @@ async def adopt_invoice(
         if decision is Decision.LINK and ours is not None:
             await _link(connection, ours, theirs)
         if decision in (Decision.LEAVE, Decision.LINK):
-            # Its own workflow names another report than Postgres knew: a try whose answer was lost has adopted it.
+            # Its own workflow asks because the reports differed: an attempt whose answer was lost has adopted it.
             return its_own and ours is not None and ours.report_id == report.report_id
         await _forget(connection, header, ours)
         await _gather(connection, scope, card, report)
@@ -108,7 +108,7 @@ async def adopt_invoice(
             await _write(connection, scope, adopted)
         except IntegrityError as error:
             raise AdoptionRefusedError(
-                f"{theirs.stripe_invoice_id} is {header.invoice_key}, which cannot be taken over: {_first_line(error)}"
+                f"{theirs.stripe_invoice_id} is {header.invoice_key}, which cannot be adopted: {_first_line(error)}"
             ) from error
     return True
 
@@ -116,7 +116,7 @@ async def adopt_invoice(
 async def _lock_account(connection: AsyncConnection, attribution_id: str) -> None:
     named = {"attribution_id": attribution_id}
     if (await connection.execute(statement("recovery/recovery", "lock_account"), named)).one_or_none() is None:
-        raise AdoptionRefusedError(f"no account {attribution_id}: `perdure accounts sync`, then once more")
+        raise AdoptionRefusedError(f"no account {attribution_id}: run `perdure accounts sync`, then try again")
 
 
 def _adopted_state(decision: Decision, ours: LockedInvoice | None) -> InvoiceState:
@@ -132,7 +132,7 @@ async def _link(connection: AsyncConnection, ours: LockedInvoice, theirs: Adopta
 
 
 async def _forget(connection: AsyncConnection, header: ReportHeader, ours: LockedInvoice | None) -> None:
-    """Drop what Postgres claimed under this key, and end the invoices that this one succeeds."""
+    """Delete what Postgres claimed under this key, and end the invoices that this one succeeds."""
     if ours is not None:
         await drop_claims(connection, ours.id)
         await drop_lines(connection, ours.id)
@@ -156,7 +156,7 @@ def _identity(header: ReportHeader) -> dict[str, Any]:
 
 
 async def _gather(connection: AsyncConnection, scope: ClaimScope, card: RateCard, report: StoredReport) -> None:
-    """Fill `page_usage` with the report's claims, checked as they stream by."""
+    """Fill `page_usage` with the report's claims, checking them as they are read."""
     account = await claiming.read_account(connection, scope)
     by_month = _by_month(card, account, report.header)
     lines = {line.line_no: line.rated for line in report.header.lines}
@@ -196,7 +196,7 @@ def _by_month(card: RateCard, account: BillableAccount, header: ReportHeader) ->
 
 
 def _month(claim: ReportClaim, scope: ClaimScope) -> str:
-    # Where prices depend on it, claims are split at the months' ends.
+    # Where prices depend on the month, claims are split at the ends of months.
     return str(BillingPeriod.containing(claim.start, scope.zone))
 
 
@@ -207,7 +207,7 @@ async def _priced(
     header: ReportHeader,
     replacing_invoice_id: int | None,
 ) -> PricedInvoice:
-    """The report's figures; from `page_usage` what it does not hold: what is carried over, the places in months."""
+    """Return the report's figures, with carried-over usage and places in months, which it lacks, from `page_usage`."""
     usage = await claiming.usage_lines(connection, scope)
     carried: Counter[tuple[str, datetime]] = Counter()
     for _, line in usage:
@@ -265,8 +265,8 @@ async def _claim(connection: AsyncConnection, invoice_id: int, key: str) -> None
             raise
         raise AdoptionRefusedError(
             f"Stripe has {key}, but some of its usage is on {conflict.key} (instance {conflict.instance_id}): unless "
-            f"Stripe has that one as well, `perdure invoices void '{conflict.key}' --reason TEXT`; then `perdure "
-            "recover` once more"
+            f"Stripe has that invoice too, run `perdure invoices void '{conflict.key}' --reason TEXT`; then run "
+            "`perdure recover` again"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""What becomes in Postgres of a Stripe invoice that names one of our keys, as its report and Stripe's status say."""
+"""What Postgres does with a Stripe invoice that names one of our keys, decided by its report and Stripe's status."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Decision(Enum):
     """What Postgres does with the Stripe invoice."""
 
     LEAVE = "leave"
-    """Postgres has it as Stripe has it, or knows better."""
+    """Postgres has the invoice as Stripe has it, or knows better."""
     LINK = "link"
-    """Postgres has its usage, and lacks its Stripe id alone."""
+    """Postgres has the invoice's usage and lacks only its Stripe id."""
     ADOPT_CLAIMED = "adopt as claimed"
     ADOPT_VOIDED = "adopt as voided"
     ADOPT_AS_IT_IS = "adopt in the state that it has"
@@ -41,7 +41,7 @@ class AdoptableInvoice:
 
 @dataclass(frozen=True)
 class Case:
-    """The Stripe invoice beside the invoice of its key in Postgres. `its_own`: that invoice's own workflow asks."""
+    """The Stripe invoice, and the invoice with its key in Postgres. `its_own`: that invoice's own workflow asks."""
 
     ours: LockedInvoice
     report_id: str
@@ -50,12 +50,12 @@ class Case:
 
     @property
     def is_unlinked(self) -> bool:
-        """Whether Postgres knows no Stripe invoice of ours."""
+        """Whether Postgres knows no Stripe id of our invoice."""
         return self.ours.stripe_invoice_id is None
 
     @property
     def is_same(self) -> bool:
-        """Whether it is the Stripe invoice that Postgres knows."""
+        """Whether this is the Stripe invoice that Postgres knows."""
         return self.ours.stripe_invoice_id == self.theirs.stripe_invoice_id
 
     @property
@@ -66,30 +66,30 @@ class Case:
 
 @dataclass(frozen=True)
 class Rule:
-    """One row of the table: in which case it holds, and what follows."""
+    """A row of the decision table: the cases in which it applies, and the decision."""
 
     why: str
     holds: Callable[[Case], bool]
     decision: Decision
 
 
-# The first that holds decides.
+# The first rule that holds decides.
 RULES = (
     Rule(
-        "dead in both: of two that name this key the void one was removed",
+        "dead in both: of two Stripe invoices with this key, the void one was removed",
         lambda case: case.ours.reached in DEAD and case.theirs.is_void,
         Decision.LEAVE,
     ),
-    Rule("dead, and it is this one", lambda case: case.ours.reached in DEAD and case.is_same, Decision.LEAVE),
-    Rule("dead, and another one is alive in Stripe", lambda case: case.ours.reached in DEAD, Decision.ADOPT_CLAIMED),
+    Rule("dead, and linked to this one", lambda case: case.ours.reached in DEAD and case.is_same, Decision.LEAVE),
+    Rule("dead, and another one is live in Stripe", lambda case: case.ours.reached in DEAD, Decision.ADOPT_CLAIMED),
     Rule("finalized: its books are compared", lambda case: case.ours.reached not in _UNSETTLED, Decision.LEAVE),
     Rule(
-        "rebuilt, and this one is left behind",
+        "rebuilt, and this is the old one",
         lambda case: case.ours.replaces_stripe_invoice_id == case.theirs.stripe_invoice_id,
         Decision.LEAVE,
     ),
     Rule(
-        "rebuilt since: the one that Postgres names was removed, and this one is its successor",
+        "rebuilt since: the Stripe invoice that Postgres names was removed, and this is its successor",
         lambda case: not (case.its_own or case.theirs.is_void or case.is_unlinked or case.is_same),
         Decision.ADOPT_CLAIMED,
     ),
@@ -113,12 +113,12 @@ RULES = (
 
 
 def rule_for(case: Case) -> Rule:
-    """The rule that decides a case."""
+    """Return the rule that decides a case."""
     return next(rule for rule in RULES if rule.holds(case))
 
 
 def decide(ours: LockedInvoice | None, report_id: str, theirs: AdoptableInvoice, *, its_own: bool) -> Decision:
-    """What Postgres does with the Stripe invoice; an invoice that it lacks is adopted."""
+    """Return what Postgres does with the Stripe invoice. An invoice that Postgres lacks is adopted."""
     if ours is None:
         return Decision.ADOPT_VOIDED if theirs.is_void else Decision.ADOPT_CLAIMED
     return rule_for(Case(ours, report_id, theirs, its_own)).decision

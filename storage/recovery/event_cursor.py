@@ -1,4 +1,4 @@
-"""How far Stripe's events were read, and which of them say nothing new."""
+"""The cursor of Stripe's events, and the states that show which events change nothing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class StoredCursor:
-    """The newest event whose wake-ups were delivered; `event_id` empty: none so far.
+    """The newest event whose wake-ups were delivered; `event_id` is empty if there is none.
 
-    `adopted_until`: when the newest event was made that there was before the first run.
+    `adopted_until`: when the newest event that existed before the first run was created.
     """
 
     event_id: str
@@ -26,7 +26,7 @@ class StoredCursor:
 
 
 async def load(db: Database, name: str) -> StoredCursor | None:
-    """The cursor of this name, if there is one."""
+    """Return the cursor with this name. None if there is none."""
     async with db.transaction() as connection:
         row = (
             await connection.execute(statement("recovery/event_cursor", "load_cursor"), {"name": name})
@@ -37,9 +37,9 @@ async def load(db: Database, name: str) -> StoredCursor | None:
 async def move(
     db: Database, name: str, was: str | None, event_id: str, event_created: datetime, adopted_until: datetime | None
 ) -> bool:
-    """Move the cursor from the event `was` (none: there is no cursor yet) on; False when it was not there.
+    """Move the cursor forward from the event `was` (None if there is no cursor yet). Returns False if it is elsewhere.
 
-    To move it to where it is says that there was nothing new. `adopted_until` is kept as it was at first.
+    Moving it to where it is records that there was no new event. `adopted_until` keeps its first value.
     """
     cursor = {
         "name": name,
@@ -56,7 +56,7 @@ async def move(
 
 
 async def states(db: Database, keys: Sequence[str]) -> dict[str, InvoiceState]:
-    """The states of those invoices that Postgres knows."""
+    """Return the states of those invoices that Postgres knows."""
     if not keys:
         return {}
     async with db.transaction(read_only=True) as connection:

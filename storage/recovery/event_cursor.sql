@@ -7,7 +7,7 @@ VALUES (:name, :event_id, :event_created, :adopted_until)
 ON CONFLICT (name) DO NOTHING;
 
 -- name: move_cursor
--- Two runs at once: the one that comes second must not move it back.
+-- Of two concurrent runs, the second must not move the cursor back.
 UPDATE stripe_event_cursor
 SET event_id = :event_id, event_created = :event_created, updated_at = now()
 WHERE name = :name AND event_id = :was;

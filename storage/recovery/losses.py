@@ -1,4 +1,4 @@
-"""What is to be brought back after a loss: reports, and what waited in a Temporal that is gone."""
+"""What a recovery restores after a loss: reports, and the workflows that waited in a lost Temporal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class Waiting:
-    """Something that a workflow of its own is to go on with."""
+    """An invoice or a credit note that its own workflow must resume."""
 
     key: str
     state: str
@@ -22,7 +22,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """All that waits, as Postgres has it. `periods` have invoices, or a hold, of a run that is not over."""
+    """Everything that waits according to Postgres. `periods` have a hold, or invoices of a run that has not settled."""
 
     invoices: list[Waiting]
     credit_notes: list[Waiting]
@@ -31,7 +31,7 @@ class Unfinished:
 
 
 async def unfinished(db: Database) -> Unfinished:
-    """What waits, of all months."""
+    """Return everything that waits, in all months."""
     async with db.transaction(read_only=True) as connection:
         open_invoices = await connection.execute(statement("recovery/recovery", "open_invoices"))
         open_credit_notes = await connection.execute(statement("recovery/recovery", "open_credit_notes"))
@@ -46,16 +46,16 @@ async def unfinished(db: Database) -> Unfinished:
 
 
 async def oldest_open(db: Database) -> datetime | None:
-    """When the oldest invoice was claimed that is not billed yet."""
+    """Return when the oldest invoice that is not billed yet was claimed. None if all are billed."""
     async with db.transaction(read_only=True) as connection:
         found: datetime | None = (await connection.execute(statement("recovery/recovery", "oldest_open"))).scalar_one()
         return found
 
 
 async def rewind_event_cursor(db: Database, name: str) -> bool:
-    """Have the next catch-up read all events that Stripe still has; False when none was ever read.
+    """Make the next catch-up read all events that Stripe still has. Returns False if no event was ever read.
 
-    What it has learned before of the time of adoption stays.
+    The recorded time of adoption stays.
     """
     async with db.transaction() as connection:
         done = await connection.execute(statement("recovery/recovery", "rewind_cursor"), {"name": name})
@@ -63,14 +63,14 @@ async def rewind_event_cursor(db: Database, name: str) -> bool:
 
 
 async def key_of_report(db: Database, report_id: str) -> str | None:
-    """The invoice that has this report; none when no invoice has it."""
+    """Return the key of the invoice with this report. None if no invoice has it."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(statement("recovery/recovery", "key_of_report"), {"report_id": report_id})
         return found.scalars().first()
 
 
 async def reports(db: Database, *, after: str, period: str | None, limit: int) -> list[tuple[str, str]]:
-    """(invoice key, report id) of invoices that have one, in the order of their keys, from after `after` on."""
+    """Return (invoice key, report id) of invoices that have a report, ordered by key, after the key `after`."""
     async with db.transaction(read_only=True) as connection:
         parameters = {"after": after, "period": period, "limit": limit}
         found = await connection.execute(statement("recovery/recovery", "reports"), parameters)

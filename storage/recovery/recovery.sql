@@ -14,14 +14,15 @@ LIMIT :limit;
 SELECT currency FROM account WHERE attribution_id = :attribution_id FOR UPDATE;
 
 -- name: link
--- It is in Stripe already: the next generation looks for it, and posts nothing under a key that may be unknown there.
+-- The invoice is in Stripe already: the next generation searches for it, and posts nothing under a key that Stripe
+-- might not know.
 UPDATE invoice
 SET stripe_invoice_id = :stripe_invoice_id, stripe_customer_id = coalesce(:stripe_customer_id, stripe_customer_id),
     generation = generation + 1, updated_at = now()
 WHERE id = :id;
 
 -- name: live_predecessors
--- A later ordinal exists only because these are dead.
+-- A later ordinal exists only because these invoices are dead.
 SELECT id, key, state, written_off
 FROM invoice
 WHERE (billing_period, attribution_id, reason, subject) = (:period, :attribution_id, :reason, :subject)
@@ -48,7 +49,7 @@ VALUES (
 RETURNING id;
 
 -- name: adopt_known
--- An approval was of another figure, unless it comes to the same.
+-- An approval stays only if the amount is the same: otherwise it was given for another amount.
 UPDATE invoice
 SET state = :state, cutoff = :cutoff, amount = :amount, credits = :credits, rate_card_digest = :rate_card_digest,
     report_id = :report_id, stripe_invoice_id = :stripe_invoice_id,
@@ -81,7 +82,7 @@ WHERE l.invoice_id = :id AND l.kind = 'usage'
 ORDER BY l.line_no, u.instance_id, u.during;
 
 -- name: open_invoices
--- Something is still to be done for them: in any month, of any reason, or since a person wants them voided.
+-- Invoices with work left: of any month and any reason, and those that a person wants voided.
 SELECT key, state, attribution_id, billing_period
 FROM invoice
 WHERE state IN ({open})
@@ -99,7 +100,7 @@ ORDER BY n.key;
 SELECT stripe_subscription_id FROM subscription_fault ORDER BY stripe_subscription_id;
 
 -- name: unsettled_periods
--- Of a run of the whole period: held, or with invoices of its own since it was settled last, if ever.
+-- Periods whose run has not settled: held, or with invoices of the run that are open or newer than its last settlement.
 SELECT billing_period FROM period_hold WHERE reason IS NOT NULL
 UNION
 SELECT i.billing_period

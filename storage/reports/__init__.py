@@ -1,1 +1,1 @@
-"""The report store, and reports as PostgreSQL gives them."""
+"""The report store, and building reports from PostgreSQL."""

@@ -1,4 +1,4 @@
-"""The claims of an invoice, live or released, as its report itemises them."""
+"""The claims of an invoice, live or released, as its report lists them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class ReportedInstances:
-    """How many instances an invoice's claims are of. Postgres lacks `missing` of them; `examples`: at most five."""
+    """The number of instances in an invoice's claims. Postgres lacks `missing` of them; `examples`: up to five."""
 
     instances: int
     missing: int
@@ -24,12 +24,12 @@ class ReportedInstances:
 
 
 def claims_for_report(db: Database, key: str, *, released: bool = False) -> AsyncGenerator[ReportClaim, None]:
-    """The invoice's live claims, or those `released`, as its report itemises them, streamed in the report's order."""
+    """Stream the invoice's live claims, or those `released`, as its report lists them, in the report's order."""
     return _stream(db, "released_for_report" if released else "claims_for_report", {"key": key})
 
 
 def claims_of(db: Database, invoice_id: int) -> AsyncGenerator[ReportClaim, None]:
-    """The invoice's claims in its report's order, streamed; what only describes an instance is left out."""
+    """Stream the invoice's claims, live and released, in its report's order, without the instances' descriptions."""
     return _stream(db, "claims_of", {"id": invoice_id})
 
 
@@ -45,7 +45,7 @@ async def _stream(db: Database, name: str, parameters: dict[str, Any]) -> AsyncG
 
 
 async def instances_of_report(db: Database, invoice_id: int, *, released: bool) -> ReportedInstances:
-    """The instances of the invoice's live claims, or of those `released`."""
+    """Count the instances of the invoice's live claims, or of those `released`."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("reports/claims", "instances_of_report"), {"id": invoice_id, "released": released}

@@ -19,7 +19,7 @@ WHERE i.key = :key
 ORDER BY c.instance_id, lower(c.during)
 
 -- name: claims_of
--- Live or released, as its report itemises them.
+-- Live and released claims, as the report lists them.
 SELECT line_no, instance_id, NULL AS workspace_id, NULL AS project_id, lower(during) AS start,
        upper(during) AS "end"
 FROM (
@@ -30,7 +30,7 @@ FROM (
 ORDER BY instance_id, lower(during);
 
 -- name: instances_of_report
--- Of an invoice's claims, live or released: how many instances, and which of them the database does not know.
+-- The number of instances in an invoice's claims, live or released, and those that the database lacks.
 SELECT count(*) AS instances,
        count(*) FILTER (WHERE w.id IS NULL) AS missing,
        (coalesce(array_agg(c.instance_id ORDER BY c.instance_id) FILTER (WHERE w.id IS NULL), '{}'))[1:5] AS examples

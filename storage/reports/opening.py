@@ -1,4 +1,4 @@
-"""Opening the report store: a local folder, or a bucket of a cloud."""
+"""Opening the report store: a local folder, or a bucket in a cloud."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EXAMPLE = "write file:///folder, s3://bucket/prefix, gs://bucket/prefix or az:/
 
 
 def open_store(url: str) -> tuple[ObjectStore, Path | None]:
-    """The store under this URL, and its folder if it is a local one, which is created when it is missing.
+    """Open the store at this URL. Returns it, and its folder if it is local; a missing folder is created.
 
     Raises:
         InputError: the URL is malformed or its folder cannot be created.
@@ -31,7 +31,7 @@ def open_store(url: str) -> tuple[ObjectStore, Path | None]:
             return _open_folder(url, parts)
         if parts.scheme not in _REMOTE:
             raise ValueError("its scheme is not known")
-        # Temporal retries for as long as it takes; a person at a prompt should not wait so long.
+        # Temporal retries without limit; a person at a prompt should not wait that long.
         return from_url(url, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)}), None
     except (ValueError, OSError, BaseError) as error:
         raise InputError(f"report store {url!r}: {first_line(error)}; {_EXAMPLE}") from error
@@ -49,5 +49,5 @@ def _open_folder(url: str, parts: SplitResult) -> tuple[LocalStore, Path]:
 
 
 def first_line(error: BaseException) -> str:
-    """What the error says first, or its class."""
+    """Return the first line of the error's text, or the name of its class."""
     return str(error).split("\n", 1)[0].strip() or type(error).__name__

@@ -13,7 +13,7 @@ from typing import IO, ParamSpec, TypeVar
 from billing.errors import ReportError
 
 CHUNK = 128 * 1024
-"""Uncompressed bytes handled at once."""
+"""Uncompressed bytes that are handled together."""
 _LEVEL = 4  # of zlib: twice as fast as its default, 5 % bigger
 _INLINE = 32 * 1024  # below this a thread costs more than the work
 _P = ParamSpec("_P")
@@ -21,34 +21,34 @@ _T = TypeVar("_T")
 
 
 class Packer:
-    """Compresses what it is given into a file, the same bytes always the same way, and hashes it."""
+    """Hashes content and compresses it into a file: the same content always gives the same file."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._hash = hashlib.sha256()
-        # 31: with gzip's header, in which zlib writes no time and no name.
+        # 31 adds gzip's header, in which zlib writes no time and no name.
         self._zlib = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
         self.content_bytes = 0
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what was written so far, uncompressed."""
+        """The SHA-256 of the uncompressed content so far."""
         return self._hash.hexdigest()
 
     def write(self, content: bytes) -> None:
-        """Take more content."""
+        """Add content."""
         self._hash.update(content)
         self.content_bytes += len(content)
         self._file.write(self._zlib.compress(content))
 
     def finish(self) -> int:
-        """End the file; its size."""
+        """Finish the file. Returns its size."""
         self._file.write(self._zlib.flush())
         return self._file.tell()
 
 
 def content_digest(file: IO[bytes], name: str) -> str:
-    """SHA-256 of the uncompressed content of `file`.
+    """Return the SHA-256 of the uncompressed content of `file`.
 
     Raises:
         ReportError: it cannot be unpacked.
@@ -69,14 +69,14 @@ def content_digest(file: IO[bytes], name: str) -> str:
 
 
 async def compute(size: int, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-    """Do work on so many bytes, in a thread when there are many, so that the event loop is not held up."""
+    """Do work on `size` bytes, in a thread if there are many, so that the event loop is not blocked."""
     if size <= _INLINE:
         return work(*args, **kwargs)
     return await asyncio.to_thread(work, *args, **kwargs)
 
 
 async def pack(content: AsyncIterator[bytes], file: IO[bytes]) -> tuple[Packer, int]:
-    """Compress the content into `file`; what hashed it, and the file's size."""
+    """Compress the content into `file`. Returns its packer, with the digest, and the file's size."""
     packer = Packer(file)
     pieces: list[bytes] = []
     size = 0

@@ -1,4 +1,4 @@
-"""A report's content as Postgres gives it: to publish it, and to put back one that the store has lost."""
+"""Building a report from Postgres: to publish it, or to restore a report that the store has lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from storage.reports.store import ReportStore
 
 
 def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:
-    """The header of an invoice's usage report; `claims` is how many lines follow it."""
+    """Return the header of an invoice's usage report. `claims`: the number of lines that follow it."""
     return ReportHeader(
         invoice_key=record.key,
         attribution_id=record.attribution_id,
@@ -34,7 +34,7 @@ def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:
 
 
 async def report_content(db: Database, record: InvoiceRecord, *, released: bool = False) -> AsyncGenerator[bytes, None]:
-    """The lines of an invoice's report; `released`: from the claims that it held until it died."""
+    """Yield the lines of an invoice's report; with `released`, from the claims that the invoice held until it died."""
     lines = await invoices.verify_against_claims(db, record.key, released=released)
     yield encode_header(report_header(record, sum(line.claims for line in lines)))
     async with aclosing(claims.claims_for_report(db, record.key, released=released)) as rows:
@@ -43,15 +43,15 @@ async def report_content(db: Database, record: InvoiceRecord, *, released: bool 
 
 
 async def restore_report(db: Database, reports: ReportStore, record: InvoiceRecord) -> None:
-    """Put an invoice's report back into the store, byte for byte as it was: its id holds its digest.
+    """Put an invoice's report back into the store, byte for byte as it was: its id contains its digest.
 
     Raises:
-        ReportError: Postgres does not give that content any more; the message says what differs.
+        ReportError: Postgres no longer yields that content; the message says what differs.
         ReportStoreError: the store cannot be reached or refuses.
     """
     if record.report_id is None:
         raise ReportError(f"{record.key} has no report yet: its workflow publishes it")
-    # Of an invoice whose usage was written off the claims are live; of any other dead one they were released.
+    # The claims of an invoice that was written off are live; those of any other dead invoice were released.
     released = record.state in DEAD and not record.written_off
     async with aclosing(report_content(db, record, released=released)) as content:
         if await reports.restore(record.report_id, content):
@@ -63,19 +63,16 @@ async def restore_report(db: Database, reports: ReportStore, record: InvoiceReco
 
 
 async def _why(db: Database, record: InvoiceRecord, *, released: bool) -> str:
-    """What makes the content another than it was. Lines never change under a report's id; claims may be gone."""
+    """Return why the content differs. Lines never change under a report's id, but claims can be gone."""
     sums = {s.line_no: s for s in await invoices.verify_against_claims(db, record.key, released=released)}
     for line in record.lines:
         found = sums[line.line_no].duration_us
         if found != line.rated.duration_us:
-            return (
-                f"those of line {line.line_no} come to {found} microseconds, the line says {line.rated.duration_us}"
-                + (": some of it was billed otherwise before it was written off" if record.written_off else "")
+            return f"those of line {line.line_no} total {found} microseconds, the line has {line.rated.duration_us}" + (
+                ": some of the usage was on another invoice before the write-off" if record.written_off else ""
             )
     known = await claims.instances_of_report(db, record.id, released=released)
     if known.missing:
-        return (
-            f"{known.missing} of its instances are not in the database (import them again): {', '.join(known.examples)}"
-        )
+        return f"the database lacks {known.missing} of its instances (import them again): {', '.join(known.examples)}"
     since = f" since its claims were released at {format_instant(record.voided_at)}" if record.voided_at else ""
-    return f"the workspace or project of one of its {known.instances} instances was changed{since}"
+    return f"the workspace or project of one of its instances ({known.instances}) was changed{since}"

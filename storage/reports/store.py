@@ -1,4 +1,4 @@
-"""The report store: immutable, content-addressed usage reports in any store that obstore speaks.
+"""The report store: immutable, content-addressed usage reports in any store that obstore supports.
 
 A report's id is its path. The digest in it is that of the uncompressed content, so that it does not depend
 on how a version of zlib compresses. Memory stays flat: reports pass through a spooled temporary file.
@@ -24,21 +24,20 @@ from billing.report.format import ReportClaim, ReportHeader, decode_claim, decod
 from storage.reports.opening import first_line, open_store
 from storage.reports.packing import CHUNK, compute, content_digest, pack
 
-_SPOOL = 1024 * 1024  # compressed bytes kept in memory, before a file takes over
-_ONE_PUT = 8 * 1024 * 1024  # compressed bytes put at once; above, a multipart upload
-# obstore raises Python's own exceptions where it has such.
+_SPOOL = 1024 * 1024  # compressed bytes kept in memory; more of them go to a file
+_ONE_PUT = 8 * 1024 * 1024  # compressed bytes in one put; more of them go in a multipart upload
+# obstore raises Python's own exceptions where they exist.
 _MISSING = (NotFoundError, FileNotFoundError)
 _UNSUPPORTED = (NotSupportedError, NotImplementedError)
 
 
 class ReportStoreError(PerdureError):
-    """The report store cannot be reached or refuses; trying again may help."""
+    """The report store cannot be reached or refuses the request; trying again can help."""
 
 
 @dataclass(frozen=True)
 class PublishedReport:
-    """A report that is in the store. `content_bytes` is its uncompressed size; `created` is false when it was
-    there already."""
+    """A report in the store. `content_bytes` is its uncompressed size; `created` is False if it was there already."""
 
     report_id: str
     digest: str
@@ -54,7 +53,7 @@ class ReportStore:
     """
 
     def __init__(self, url: str) -> None:
-        """Open the store; a local folder is created when it is missing, for its owner alone.
+        """Open the store. A missing local folder is created, readable by its owner alone.
 
         Raises:
             InputError: the URL is malformed or its folder cannot be created.
@@ -66,7 +65,7 @@ class ReportStore:
         """Make sure that the store answers.
 
         Raises:
-            ReportStoreError: it does not, or refuses these credentials.
+            ReportStoreError: it does not answer, or refuses these credentials.
         """
         if self._folder is not None and not os.access(self._folder, os.R_OK | os.W_OK | os.X_OK):
             raise ReportStoreError(f"report store {self._url}: cannot read and write {self._folder}")
@@ -75,9 +74,9 @@ class ReportStore:
                 break
 
     async def publish(self, period: str, attribution_id: str, content: AsyncIterator[bytes]) -> PublishedReport:
-        """Store a report: `content` is its lines, in pieces of any size.
+        """Store a report. `content`: its lines, in pieces of any size.
 
-        The same content again, or at the same time, is left as it is.
+        Idempotent, also for concurrent calls with the same content.
 
         Raises:
             ReportError: the store has other content under this content's name.
@@ -89,19 +88,19 @@ class ReportStore:
             with self._store_errors():
                 created = await self._put(path, file, packed_size)
         if not created:
-            # Left there by an earlier try. Whoever changed it must not go unnoticed.
+            # An earlier attempt has stored it. A change to it must not go unnoticed.
             async with aclosing(self.read(path)) as lines:
                 async for _ in lines:
                     break
         return PublishedReport(path, packer.digest, packer.content_bytes, created)
 
     async def restore(self, report_id: str, content: AsyncIterator[bytes]) -> bool:
-        """Put a report that is missing or damaged back, when `content` is what its id says; whether it is.
+        """Put back a missing or damaged report, if `content` has the digest in its id. Returns whether it has.
 
-        Nothing else is ever written over: what the id does not name is not stored.
+        Content with another digest is not stored, so that a report is only ever overwritten with itself.
 
         Raises:
-            ReportError: this is no report id.
+            ReportError: this is not a report id.
             ReportStoreError: the store cannot be reached or refuses.
         """
         wanted = parse_report_id(report_id).digest
@@ -118,7 +117,7 @@ class ReportStore:
 
         Raises:
             MissingReportError: it is not there.
-            ReportError: it is no report id, or the report is cut short or changed.
+            ReportError: this is not a report id, or the report was cut short or changed.
             ReportStoreError: the store cannot be reached or refuses.
         """
         digest = parse_report_id(report_id).digest
@@ -126,11 +125,11 @@ class ReportStore:
             await self._fetch_checked(report_id, digest, file)
 
     async def read(self, report_id: str) -> AsyncGenerator[bytes, None]:
-        """The report's lines, with their newlines. All of it is checked before the first line is given.
+        """Yield the report's lines, with their newlines. The whole report is checked before the first line.
 
         Raises:
             MissingReportError: it is not there.
-            ReportError: this is no report id, or the report is cut short or changed.
+            ReportError: this is not a report id, or the report was cut short or changed.
             ReportStoreError: the store cannot be reached or refuses.
         """
         digest = parse_report_id(report_id).digest
@@ -143,7 +142,7 @@ class ReportStore:
                         yield line
 
     async def has(self, report_id: str) -> bool:
-        """Whether something is in the store under this name, sound or not.
+        """Return whether the store has anything under this name, sound or not.
 
         Raises:
             ReportStoreError: the store cannot be reached or refuses.
@@ -156,10 +155,10 @@ class ReportStore:
         return True
 
     async def read_claims(self, report_id: str) -> tuple[ReportHeader, AsyncGenerator[ReportClaim, None]]:
-        """The report's header and its claims, decoded as they are asked for.
+        """Return the report's header and an iterator over its claims, which decodes them on demand.
 
         Raises:
-            ReportError: as `read`, or a line is not what it should be; the iterator raises it as well.
+            ReportError: as `read`, or a line is malformed; the iterator raises it as well.
             ReportStoreError: as `read`.
         """
         lines = self.read(report_id)
@@ -169,11 +168,11 @@ class ReportStore:
         return header, _claims(report_id, lines)
 
     async def _put(self, path: str, file: IO[bytes], size: int) -> bool:
-        """Whether the file was stored; false when the path exists already."""
+        """Store the file. Returns False if the path exists already."""
         file.seek(0)
         if size <= _ONE_PUT:
             try:
-                # Atomic: of two at once, one creates it and the other is told that it exists.
+                # Atomic: of two concurrent calls, one creates the file and the other fails because it exists.
                 await obstore.put_async(self._store, path, file.read(), mode="create")
                 await self._fsync(path)
                 return True
@@ -186,7 +185,7 @@ class ReportStore:
             return False
         except _MISSING:
             pass
-        # Should two come here at once, both put the same content; either is whole when it appears.
+        # Two concurrent calls put the same content here, and each file is complete when it appears.
         await self._overwrite(path, file, size)
         return True
 
@@ -199,28 +198,28 @@ class ReportStore:
         await self._fsync(path)
 
     async def _fsync(self, path: str) -> None:
-        """Let a report in a local folder survive a loss of power, as those in the cloud do."""
+        """Make a report in a local folder survive a power loss, as reports in a cloud do."""
         if self._folder is not None:
             await asyncio.to_thread(_sync, self._folder, path)
 
     async def _fetch_checked(self, path: str, digest: str, file: IO[bytes]) -> int:
-        """Copy the stored bytes into `file`, proved to be of this digest; their number."""
+        """Copy the stored bytes into `file` and check their content's digest. Returns the number of bytes."""
         size = await self._fetch(path, file)
-        # Compressed JSON Lines unpack to some four times their size.
+        # Compressed JSON Lines unpack to about four times their size.
         found = await compute(size * 4, content_digest, file, path)
         if found != digest:
             raise ReportError(f"report {path} was changed: its content's SHA-256 is {found}")
         return size
 
     async def _fetch(self, path: str, file: IO[bytes]) -> int:
-        """Copy the stored bytes into `file`; their number."""
+        """Copy the stored bytes into `file`. Returns their number."""
         size = 0
         with self._store_errors():
             try:
                 result = await obstore.get_async(self._store, path)
             except _MISSING as error:
                 if "NoSuchBucket" in str(error):
-                    raise  # then the store is missing, and may come back
+                    raise  # the store is missing, which can be transient
                 raise MissingReportError(f"report {path} is missing from the report store {self._url}") from None
             async for chunk in result.stream(min_chunk_size=_SPOOL):
                 await compute(len(chunk), file.write, chunk)
@@ -255,7 +254,7 @@ def _naming(report_id: str, line: int) -> Iterator[None]:
 
 
 def _sync(folder: Path, path: str) -> None:
-    """Write through to disk: the file and each folder down to it."""
+    """Flush the file and each folder on its path to disk."""
     place = folder / path
     while True:
         descriptor = os.open(place, os.O_RDONLY)

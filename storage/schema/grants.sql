@@ -1,6 +1,6 @@
 -- Who may do what: least privilege for each process of Perdure. `perdure db upgrade` runs this after the migrations, as the
 -- owner of the tables, wherever the roles exist; by hand: psql -f storage/schema/grants.sql. Running it again is safe: it
--- takes everything back first, so that what is not written here is not allowed.
+-- revokes everything first, so that only what is written here is allowed.
 --
 --   the owner          migrations alone: runs `perdure db upgrade`
 --   perdure_billing    the billing worker
@@ -8,7 +8,7 @@
 --   perdure_reader     only reads: explain, status, listings, dashboards
 --
 -- The Stripe worker and the webhook have no role: they never see the database. Nobody but the owner changes the schema.
--- A table that does not exist (yet) is passed over. A new table needs its rows here and in tests/roles.
+-- A table that does not exist (yet) is skipped. A new table needs its rows here and in tests/roles.
 DO $$
 DECLARE
     one record;
@@ -22,13 +22,13 @@ BEGIN
     EXECUTE format(
         'GRANT CONNECT ON DATABASE %I TO perdure_billing, perdure_operator, perdure_reader', current_database()
     );
-    -- Claims and imports are worked out in temporary tables.
+    -- Claims and imports are computed in temporary tables.
     EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO perdure_billing, perdure_operator', current_database());
 
     FOR one IN
         SELECT * FROM (VALUES
-            -- The billing worker claims usage and keeps invoices' states. It never changes usage, policies or what an
-            -- invoice is of, deletes no invoice and no credit note, and cannot read whose workspace it was.
+            -- The billing worker claims usage and moves invoices through their states. It never changes usage, policies
+            -- or an invoice's identity, deletes no invoice and no credit note, and cannot read who owned a workspace.
             ('perdure_billing', 'workspace_instance', 'SELECT (id, attribution_id, workspace_id, project_id,
                 workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time, lifetime)'),
             ('perdure_billing', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after)'),
@@ -63,8 +63,8 @@ BEGIN
             ('perdure_billing', 'audit_stripe_credit_note', 'SELECT, INSERT, UPDATE (credit_note_key, amount, voided),
                 DELETE'),
 
-            -- The command line imports usage, accounts and policies, and writes down credit notes that are wished for.
-            -- Of invoices it changes the customer alone, of those that Stripe does not know yet; `recover` has events read anew.
+            -- The command line imports usage, accounts and policies, and records requested credit notes. Of an invoice
+            -- it changes only the customer, and only before Stripe has it; `recover` has Stripe's events read again.
             ('perdure_operator', 'workspace_instance', 'SELECT, INSERT, UPDATE (attribution_id, workspace_id, project_id,
                 owner_id, workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time)'),
             ('perdure_operator', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after)'),
@@ -90,7 +90,7 @@ BEGIN
             ('perdure_operator', 'audit_stripe_invoice', 'SELECT'),
             ('perdure_operator', 'audit_stripe_credit_note', 'SELECT'),
 
-            -- Readers see everything but whose workspace it was.
+            -- Readers see everything but who owned a workspace.
             ('perdure_reader', 'workspace_instance', 'SELECT (id, attribution_id, workspace_id, project_id,
                 workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time, lifetime)'),
             ('perdure_reader', 'account', 'SELECT'),

@@ -24,7 +24,7 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class ClaimedOn:
-    """The invoice line that an interval is on. `credits`: those of the interval, rounded by itself."""
+    """The invoice line that an interval is on. `credits`: those of the interval, rounded separately."""
 
     invoice_id: int
     invoice_key: str
@@ -46,8 +46,9 @@ class ClaimedOn:
 class ExplainedInterval(ClosedInterval):
     """A part of an instance's runtime and its fate.
 
-    Fates: `billed`, `open` (on an invoice that is not billed yet), `written_off` (on one that was voided for good);
-    `invalid`, `uncovered`, `before_bill_after`, `before_first_rate` (never billed as things stand); `unbilled`.
+    Fates: `billed`, `open` (on an invoice that is not billed yet), `written_off` (on a dead invoice, never to be billed
+    again); `invalid`, `uncovered`, `before_bill_after`, `before_first_rate` (never billed unless data is corrected);
+    `unbilled`.
     """
 
     duration_us: int
@@ -57,7 +58,7 @@ class ExplainedInterval(ClosedInterval):
 
 @dataclass(frozen=True)
 class ReleasedClaim(ClosedInterval):
-    """What was on an invoice that was voided or deleted since."""
+    """A claim of an invoice that was voided or deleted."""
 
     invoice_key: str
     line_no: int
@@ -67,16 +68,16 @@ class ReleasedClaim(ClosedInterval):
 
 @dataclass(frozen=True)
 class SubscriptionWindow(Interval):
-    """When an account had a subscription; open while it has."""
+    """A window of an account, without an end while its subscription runs."""
 
     stripe_subscription_id: str | None
 
 
 @dataclass(frozen=True)
 class AccountStanding:
-    """What decides for an account: its windows, from when on it is charged, and what past runs left unbilled.
+    """What decides about an account's usage: its windows, when charging starts, and why past runs left it unbilled.
 
-    `outcomes`: (period, `below_minimum` or `blocked`, why).
+    `outcomes`: (period, `below_minimum` or `blocked`, reason).
     """
 
     windows: tuple[SubscriptionWindow, ...] = ()
@@ -86,11 +87,11 @@ class AccountStanding:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that is known of an instance.
+    """Everything that is known about an instance.
 
-    `runtime_us` is the sum of `intervals`; `beyond_runtime` is on invoices although the instance, as it is known now,
-    did not run then. `invalid` says why nothing of it can be billed; `ended` is none while it runs. `first_rate`: from
-    when on the rate card prices anything.
+    `runtime_us` is the sum of `intervals`. `beyond_runtime`: usage on invoices although the instance, by its current
+    times, did not run then. `invalid` says why none of it can be billed; `ended` is None while the instance runs.
+    `first_rate`: when the rate card's first version starts.
     """
 
     instance_id: str
@@ -110,7 +111,7 @@ class Explanation:
 async def explain_instance(
     db: Database, instance_id: str, *, now: datetime, bill_after: datetime | None, rate_card: RateCard
 ) -> Explanation | None:
-    """Every interval of an instance, up to `now` while it runs; none when the instance is not known.
+    """Return every interval of an instance, up to `now` while it runs. None if the instance is unknown.
 
     Raises:
         MismatchError: the intervals do not add up to the runtime, which would be a bug.
@@ -131,7 +132,7 @@ async def explain_instance(
 
 
 def judging(now: datetime, bill_after: datetime | None, first_rate: datetime) -> dict[str, Any]:
-    """The parameters of the fragment `judged`."""
+    """Return the parameters of the fragment `judged`."""
     return {
         "now": now,
         "bill_after": bill_after,
@@ -144,7 +145,7 @@ def judging(now: datetime, bill_after: datetime | None, first_rate: datetime) ->
 async def load_standing(
     connection: AsyncConnection, attribution_id: str | None, bill_after: datetime | None
 ) -> AccountStanding:
-    """What decides for an account; nothing for one that there is not."""
+    """Return what decides about an account's usage; empty for an unknown account."""
     whose = {"attribution_id": attribution_id}
     windows = await connection.execute(statement("usage/explain", "windows"), whose)
     floor = await connection.execute(statement("usage/explain", "bill_after"), {**whose, "bill_after": bill_after})
@@ -164,7 +165,7 @@ def _explanation(
     total = sum(interval.duration_us for interval in intervals)
     if total != first.runtime_us:
         raise MismatchError(
-            f"instance {first.instance_id} ran {first.runtime_us} us, its intervals come to {total} us: this is a bug"
+            f"instance {first.instance_id} ran {first.runtime_us} us, but its intervals total {total} us: this is a bug"
         )
     return Explanation(
         instance_id=first.instance_id,

@@ -1,8 +1,8 @@
 -- name: judged
--- Every instant of the runtime of the instances `chosen` has one fate. What is claimed is told by its invoice; of the
--- rest, in this order, as `periods.sql` has it: the instance is invalid, outside every window, before bill_after, before
--- the first rate; what remains is not billed yet. What is claimed outside of the runtime has `ran` false: the stop was
--- corrected after its usage had been billed.
+-- Every instant of the runtime of the instances `chosen` has one fate. Claimed usage gets its fate from its invoice;
+-- the rest, in this order, as in `periods.sql`: the instance is invalid, outside every window, before bill_after,
+-- before the first rate; the remainder is unbilled. Claimed usage outside of the runtime has `ran` false: the stop was
+-- corrected after the usage had been billed.
 payer AS MATERIALIZED (
     SELECT a.attribution_id,
            CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
@@ -88,7 +88,7 @@ pieces AS (
 )
 
 -- name: explain
--- The intervals of one instance; one without any gives one row without an interval.
+-- The intervals of one instance; an instance without any gives one row without an interval.
 WITH chosen AS MATERIALIZED (
     SELECT * FROM workspace_instance WHERE id = :instance_id
 ),
@@ -112,8 +112,8 @@ LEFT JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (pieces.invoice_id, p
 ORDER BY pieces.ran DESC, "start", "end";
 
 -- name: account_in_period
--- What became of an account's usage within [start, end), summed by fate and invoice. What does not belong to an account
--- (no attribution id, say) is no account's.
+-- The fate of an account's usage within [start, end), summed by fate and invoice. Usage that belongs to no account (no
+-- attribution id, for example) is not included.
 WITH chosen AS MATERIALIZED (
     SELECT *
     FROM workspace_instance
@@ -158,7 +158,7 @@ WHERE attribution_id = :attribution_id
 ORDER BY billing_period;
 
 -- name: invoice_intervals
--- What an invoice has billed, as it stands; of a dead one whose usage was released, what it had.
+-- The claims of an invoice; of a dead invoice, its released claims too.
 SELECT during_of.instance_id, during_of.line_no, lower(during_of.during) AS "start", upper(during_of.during) AS "end",
        CAST(extract(epoch FROM upper(during_of.during) - lower(during_of.during)) * 1000000 AS bigint) AS duration_us,
        during_of.released_at

@@ -1,4 +1,4 @@
-"""What an invoice bills, interval by interval, and what else its account used meanwhile."""
+"""The usage on an invoice, interval by interval, and the fate of its account's usage in a period."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from storage.usage.explain import judging
 
 @dataclass(frozen=True)
 class InvoicedInterval(ClosedInterval):
-    """A part of an instance's runtime that is on a line. `released_at`: since when it is not on it any more."""
+    """A part of an instance's runtime on a line. `released_at`: when it was released, None if the claim is live."""
 
     instance_id: str
     line_no: int
@@ -29,17 +29,17 @@ class InvoicedInterval(ClosedInterval):
 
 @dataclass(frozen=True)
 class AccountUsage:
-    """What became of an account's usage in a period: `runtime_us` is the sum of `fates`, (fate, invoice key, us)."""
+    """The fate of an account's usage in a period: `runtime_us` is the sum of `fates`, (fate, invoice key, us)."""
 
     runtime_us: int
     fates: tuple[tuple[str, str | None, int], ...]
 
 
 async def invoice_intervals(db: Database, invoice: InvoiceRecord) -> AsyncGenerator[InvoicedInterval, None]:
-    """All that the invoice bills, in the order of instance and start; streamed.
+    """Yield every interval that the invoice bills, ordered by instance and start.
 
     Raises:
-        MismatchError: after the last, when they do not come to the durations of the invoice's lines.
+        MismatchError: after the last interval, if they do not add up to the durations of the invoice's lines.
     """
     sums: dict[int, int] = {}
     async with db.transaction(read_only=True) as connection:
@@ -53,11 +53,11 @@ async def invoice_intervals(db: Database, invoice: InvoiceRecord) -> AsyncGenera
     for line in invoice.lines:
         if (total := sums.pop(line.line_no, 0)) != line.rated.duration_us:
             raise MismatchError(
-                f"line {line.line_no} of {invoice.key} is over {line.rated.duration_us} us, its intervals come to "
-                f"{total} us: `perdure audit` says more"
+                f"line {line.line_no} of {invoice.key} bills {line.rated.duration_us} us, but its intervals total "
+                f"{total} us: run `perdure audit` for details"
             )
     if sums:
-        raise MismatchError(f"{invoice.key} has usage on lines {sorted(sums)}, which it lacks: `perdure audit`")
+        raise MismatchError(f"{invoice.key} has usage on missing lines {sorted(sums)}: run `perdure audit` for details")
 
 
 async def account_usage(
@@ -70,7 +70,7 @@ async def account_usage(
     bill_after: datetime | None,
     first_rate: datetime,
 ) -> AccountUsage:
-    """What became of the account's usage within `[start, end)`, summed.
+    """Sum the account's usage within `[start, end)` by fate.
 
     Raises:
         MismatchError: the fates do not add up to the runtime, which would be a bug.
@@ -82,6 +82,6 @@ async def account_usage(
     runtime, *fates = rows
     if (total := sum(row.duration_us for row in fates)) != runtime.duration_us:
         raise MismatchError(
-            f"{attribution_id} used {runtime.duration_us} us, its fates come to {total} us: this is a bug"
+            f"{attribution_id} used {runtime.duration_us} us, but its fates total {total} us: this is a bug"
         )
     return AccountUsage(runtime.duration_us, tuple((row.fate, row.invoice_key, row.duration_us) for row in fates))

@@ -31,9 +31,9 @@ _LONGEST_ID = 255
 
 @dataclass(frozen=True)
 class UpsertResult:
-    """What became of a batch; `inserted`, `updated`, `unchanged` and refused rows add up to all of it.
+    """The result of storing a batch; `inserted`, `updated`, `unchanged` and refused rows add up to the batch.
 
-    `overbilled`: instances whose new times no longer cover what is claimed of them.
+    `overbilled`: instances whose new times no longer cover their claims.
     """
 
     inserted: int
@@ -44,11 +44,11 @@ class UpsertResult:
 
 
 async def upsert_instances(db: Database, rows: Sequence[InstanceRow]) -> UpsertResult:
-    """Store a batch of instances (some thousand rows) in one transaction; refused rows are in `faults`.
+    """Store a batch of instances (a few thousand rows) in one transaction; refused rows are in `faults`.
 
-    A row replaces all that was known of its instance. Of several rows with the same id the last counts, the
+    A row replaces everything that was known about its instance. Of several rows with the same id the last counts, the
     others count as unchanged. Once an instance has a live claim, its attribution id, class, workspace and
-    project stay as they were invoiced: a row that changes them is refused. Its times may change.
+    project stay as they were invoiced: a row that changes them is refused. Its times can change.
     """
     faults = [fault for row in rows if (fault := _fault(row)) is not None]
     refused = {fault.line for fault in faults}

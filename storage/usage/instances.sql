@@ -29,8 +29,8 @@ FROM unnest(
 ANALYZE batch;
 
 -- name: lock_accounts_of_changed
--- A claim freezes what the invoice says of the instance, and bills the times that it has read. Whoever claims holds
--- the account's lock: with it, an import of these is either seen by the claim, or sees what was claimed.
+-- A claim freezes what the invoice says about the instance, and bills the times that it has read. Claiming holds the
+-- account's lock: under the same lock, an import either is seen by the claim or sees the claim.
 SELECT a.attribution_id
 FROM account AS a
 WHERE a.attribution_id IN (
@@ -66,7 +66,7 @@ RETURNING b.line,
     END AS invoiced;
 
 -- name: upsert
--- In order, so that two imports of the same instances wait for each other and never deadlock.
+-- In a fixed order, so that two imports of the same instances wait for each other and never deadlock.
 WITH written AS (
     INSERT INTO workspace_instance AS w (
         id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,

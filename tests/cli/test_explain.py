@@ -121,7 +121,7 @@ async def test_an_invoice_whose_claims_went_astray_is_reported(system: System, p
             {"key": key},
         )
     ran = await perdure("explain", "--invoice", key, "--json")
-    fault = f"perdure: line 1 of {key} is over 216000000000 us, its intervals come to 129600000000 us"
+    fault = f"perdure: line 1 of {key} bills 216000000000 us, but its intervals total 129600000000 us"
     assert (ran.status, ran.err.startswith(fault)) == (1, True), ran.err
     assert len(json.loads(ran.out)["intervals"]) == 2
 

@@ -118,16 +118,17 @@ async def test_what_has_changed_since_is_reported_and_nothing_is_stored(perdure:
     books.path.unlink()
     ran = await perdure("report", "rebuild", books.report_id)
     assert (ran.status, ran.out) == (1, "")
-    assert "the workspace or project of one of its 2 instances was changed since its claims were released at" in ran.err
+    changed = "the workspace or project of one of its instances (2) was changed"
+    assert f"{changed} since its claims were released at" in ran.err
     assert not books.path.exists()
     async with books.db.transaction() as connection:
         await connection.execute(text("DELETE FROM workspace_instance WHERE id = 'i-2'"))
     missing = await perdure("report", "rebuild", books.report_id)
-    assert "1 of its instances are not in the database (import them again): i-2" in missing.err
+    assert "the database lacks 1 of its instances (import them again): i-2" in missing.err
     async with books.db.transaction() as connection:
         await connection.execute(text("DELETE FROM claim_history WHERE instance_id = 'i-2'"))
     gone = await perdure("report", "rebuild", books.report_id)
-    assert "those of line 1 come to 259200000000 microseconds, the line says 388799999999" in gone.err
+    assert "those of line 1 total 259200000000 microseconds, the line has 388799999999" in gone.err
 
 
 async def test_a_report_of_no_invoice_and_wrong_use(perdure: Perdure, books: BilledMonth) -> None:

@@ -91,7 +91,7 @@ async def test_a_role_that_may_not_create_is_refused_with_the_reason(fresh_datab
         await connection.execute(text(f"CREATE ROLE \"{name}\" LOGIN PASSWORD 'pw'"))
     place = url.rsplit("@", 1)[1]
     try:
-        with pytest.raises(DatabaseUnavailableError, match=r"may not create the schema: permission denied"):
+        with pytest.raises(DatabaseUnavailableError, match=r"is not allowed to create the schema: permission denied"):
             await upgrade(f"postgresql://{name}:pw@{place}")
     finally:
         async with owner.transaction() as connection:

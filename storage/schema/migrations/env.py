@@ -12,7 +12,7 @@ from storage.postgres.database import Database
 from storage.postgres.roles import apply_grants
 from storage.schema.tables import METADATA
 
-# Any number that nothing else locks: two upgrades at once run one after the other.
+# An arbitrary number that nothing else locks: concurrent upgrades run one after the other.
 LOCK = 7_336_873_201
 
 

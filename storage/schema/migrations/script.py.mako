@@ -15,4 +15,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("what was billed is not thrown away")
+    raise NotImplementedError("a downgrade would delete what was billed: restore a backup instead")

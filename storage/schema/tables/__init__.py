@@ -1,7 +1,7 @@
-"""The schema as SQLAlchemy's metadata: what the migrations add up to (a test compares them).
+"""The schema as SQLAlchemy's metadata: the result of all migrations (a test compares them).
 
-Statements are beside the Python that calls them; this is the schema's reference, and what
-`alembic revision --autogenerate` compares a database with.
+Statements are kept next to the Python that calls them; this is the reference for the schema, with which
+`alembic revision --autogenerate` compares a database.
 """
 
 from storage.schema.tables import accounts, audits, invoices, periods

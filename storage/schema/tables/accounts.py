@@ -1,4 +1,4 @@
-"""Accounts, their subscriptions and policies, and the usage that is metered."""
+"""Accounts, their subscriptions and policies, and metered usage."""
 
 from __future__ import annotations
 

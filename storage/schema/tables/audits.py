@@ -1,4 +1,4 @@
-"""The tables of audits. They hold no money: they may be emptied at any time."""
+"""The tables of audits. They hold no money and can be emptied at any time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invoices with their lines and claims; what was credited or is disputed."""
+"""Invoices with their lines and claims, credit notes and disputes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one schema that all tables belong to, and the types that they share."""
+"""The schema that all tables belong to, and the column types that they share."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 METADATA = MetaData()
 
 KEYED = Text(collation="C")
-"""A text that pages are keyed by: its order is the same on every server."""
+"""Text that pages are keyed by: its order is the same on every server."""
 INSTANT = TIMESTAMP(timezone=True)
 NOW = text("now()")
 
 
 def identity() -> Column[int]:
-    """A number that PostgreSQL gives each row."""
+    """Return a primary key column that PostgreSQL numbers."""
     return Column("id", BigInteger, Identity(always=True), primary_key=True)

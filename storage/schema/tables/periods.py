@@ -1,4 +1,4 @@
-"""How far periods are, and the events of Stripe."""
+"""The progress of periods, and the cursor of Stripe's events."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The initial schema.
 
-Texts that pages are keyed by are in collation "C", so that their order is the same on every server.
+Text that pages are keyed by has the collation "C", so that its order is the same on every server.
 """
 
 from alembic import op
@@ -159,8 +159,8 @@ CREATE TABLE period_summary (
 );
 """
 
-# A foreign key would look each claim's line up by itself, a third of the whole cost of claiming; this looks up
-# the lines of all of a statement's claims at once.
+# A foreign key would check each claim's line separately, a third of the whole cost of claiming. This trigger checks the
+# lines of all claims of a statement together.
 CLAIM_HAS_LINE = """
 CREATE FUNCTION claim_has_line() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -191,4 +191,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("what was billed is not thrown away")
+    raise NotImplementedError("a downgrade would delete what was billed: restore a backup instead")

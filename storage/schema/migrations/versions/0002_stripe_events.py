@@ -1,4 +1,4 @@
-"""What Stripe says unasked: how far its events were read, and disputes."""
+"""The cursor of Stripe's events, and disputes."""
 
 from alembic import op
 
@@ -38,4 +38,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("what was billed is not thrown away")
+    raise NotImplementedError("a downgrade would delete what was billed: restore a backup instead")

@@ -1,4 +1,4 @@
-"""Credit notes, and what they credit of each line."""
+"""Credit notes, and their shares by line."""
 
 from alembic import op
 
@@ -56,4 +56,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("what was credited is not thrown away")
+    raise NotImplementedError("a downgrade would delete what was credited: restore a backup instead")

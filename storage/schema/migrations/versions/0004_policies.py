@@ -1,4 +1,4 @@
-"""Policies of accounts, brakes, approvals, edited drafts, write-offs, paused subscriptions, graduated prices."""
+"""Account policies, limits, approvals, edited drafts, write-offs, paused subscriptions, graduated prices."""
 
 from alembic import op
 
@@ -95,4 +95,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("restore a backup instead: a downgrade would lose what was billed")
+    raise NotImplementedError("a downgrade would delete what was billed: restore a backup instead")

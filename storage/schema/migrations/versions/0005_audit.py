@@ -1,4 +1,4 @@
-"""Audits: what was checked, what was found, and what Stripe listed meanwhile."""
+"""Audits: their runs, checks and findings, and Stripe's lists during a run."""
 
 from alembic import op
 
