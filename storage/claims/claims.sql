@@ -135,7 +135,7 @@ GROUP BY attribution_id, workspace_class, rate_from, month
 ORDER BY attribution_id, workspace_class, rate_from, month;
 
 -- name: months_used
--- The places in each month that the accounts' live invoices hold, except for one that is being claimed again.
+-- The places in each month that the accounts' live invoices hold, except those of the invoice to be claimed again.
 SELECT i.attribution_id, m.month, m.position, m.credits
 FROM invoice AS i
 JOIN invoice_month AS m ON m.invoice_id = i.id

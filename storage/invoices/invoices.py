@@ -240,7 +240,7 @@ async def block_invoice(
 async def resume_invoice(db: Database, key: str) -> InvoiceState:
     """Resume a blocked invoice. Returns its state afterwards.
 
-    An invoice that is not blocked stays as it is, and so does one that a limit holds, until it is approved.
+    An invoice that is not blocked stays as it is. So does a held invoice until it is approved.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.

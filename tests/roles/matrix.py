@@ -1,4 +1,4 @@
-"""Who may do what with which table: written out, so that a new table or verb without a decision fails."""
+"""The privileges of each role on each table, written out: a new table or verb without a decision fails a test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MATRIX: dict[str, tuple[str, str, str]] = {
 }
 ROLE_COLUMN = {BILLING: 0, OPERATOR: 1, READER: 2}
 
-# Columns that a role may not read or change though it may the table's others.
+# Columns that a role must not read or change, although it can read or change others of the table.
 UNREADABLE = {
     (BILLING, "workspace_instance"): {"owner_id"},
     (READER, "workspace_instance"): {"owner_id"},
@@ -73,12 +73,12 @@ UNCHANGEABLE = {
 
 
 def allowed(role: str, table: str) -> set[str]:
-    """The verbs that the role may use on the table."""
+    """Return the verbs that the role is allowed on the table."""
     return {LETTERS[letter] for letter in MATRIX[table][ROLE_COLUMN[role]] if letter != "-"}
 
 
 def changeable(role: str, table: str, columns: set[str]) -> set[str]:
-    """The columns of the table that the role may change."""
+    """Return the columns of the table that the role is allowed to change."""
     if "UPDATE" not in allowed(role, table):
         return set()
     return CHANGEABLE.get((role, table)) or columns - UNCHANGEABLE[role, table]

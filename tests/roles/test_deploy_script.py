@@ -1,4 +1,4 @@
-"""The script that makes the roles in the compose file's PostgreSQL, on a real server."""
+"""The script that creates the roles in the compose file's PostgreSQL, on a real server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "deploy/postgres/20-roles.sh"
 @pytest.mark.skipif(shutil.which("psql") is None, reason="no psql here")
 async def test_it_may_run_again_and_sets_the_passwords(postgres_url: str, tmp_path: Path) -> None:
     server = urlsplit(postgres_url)
-    # With the tests' own password, since the roles are the whole server's and other tests log in as they.
+    # With the tests' own password: the roles belong to the whole server, and other tests log in with them.
     for name in ("billing_db_password", "operator_db_password"):
         (tmp_path / name).write_text(f"{PASSWORD}\n")
     environment = {

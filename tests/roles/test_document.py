@@ -1,4 +1,4 @@
-"""The table of docs/security.md is the matrix that the grants are held against."""
+"""The table in docs/security.md is the matrix with which the grants are compared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each database role may do what it needs and nothing else, by the catalogue and in deed."""
+"""Each database role can do what it needs and nothing else, according to the catalog and in practice."""
 
 from __future__ import annotations
 

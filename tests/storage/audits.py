@@ -1,4 +1,4 @@
-"""Running a check of the audit and reading what it found; a small world in which faults are planted."""
+"""Running a check of the audit and reading its findings; a small world in which faults are planted."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def audit(
     bill_after: datetime | None = None,
     **more: Any,
 ) -> tuple[CheckRecord, list[Finding]]:
-    """One check of a new audit."""
+    """Run one check of a new audit."""
     audit_id = f"audit-{next(_NUMBERS)}"
     scope = AuditScope(period, attribution_id)
     await begin_audit(db, audit_id, scope, STUCK_AFTER)
@@ -67,12 +67,12 @@ Told = tuple[str, str, str]
 
 
 def told(findings: list[Finding]) -> list[Told]:
-    """Kind, instance and invoice of each."""
+    """Return kind, instance and invoice of each finding."""
     return sorted((each.kind, each.instance_id or "", each.invoice_key or "") for each in findings)
 
 
 async def move(db: Database, key: str, *states: InvoiceState) -> None:
-    """Take an invoice that is claimed through these states, as the workflow would."""
+    """Move a claimed invoice through these states, as the workflow would."""
     await record_report(db, key, f"reports/{key}")
     for state in states:
         if state is InvoiceState.DRAFT:
@@ -85,7 +85,7 @@ BILLED = (InvoiceState.DRAFT, InvoiceState.FINALIZED, InvoiceState.BILLED)
 
 
 async def billed_world(db: Database) -> None:
-    """Two accounts whose May is billed. a1 is of one day, a2 half before the period, a3 across the rates' change."""
+    """Two accounts whose May is billed. a1 ran for a day, a2 half before the period, a3 across the change of rates."""
     await add_account(db, "team:a")
     await add_account(db, "team:b")
     await add_instances(

@@ -1,4 +1,4 @@
-"""Random worlds in the database: their accounts, their usage, what is claimed of them."""
+"""Random worlds in the database: their accounts, their usage, their claims."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A naive reference of what is billable: time is cut into cells, and everything is a set of cells.
+"""A naive reference for billable usage: time is cut into cells, and everything is a set of cells.
 
-It shares no code with the product: no ranges, no Decimal, one loop per rule of the design's section 3.
+It shares no code with the product: no ranges, no Decimal, one loop per rule.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ReferenceInstance:
 
 @dataclass
 class ReferenceWorld:
-    """Random accounts, instances and rates, and the claims that were made, by (instance, cell)."""
+    """Random accounts, instances and rates, and the claims so far, by (instance, cell)."""
 
     rng: random.Random
     edges: list[datetime]
@@ -85,7 +85,7 @@ class ReferenceWorld:
         return f"0.{self.rng.randrange(1, 10**8):09d}"
 
     def add_instances(self, count: int) -> list[ReferenceInstance]:
-        """More instances of the accounts."""
+        """Add random instances of the accounts."""
         added = [self._instance(f"i{len(self.instances) + n:03d}") for n in range(count)]
         self.instances += added
         return added
@@ -102,7 +102,7 @@ class ReferenceWorld:
         )
 
     def length(self, cell: int) -> int:
-        """Microseconds of a cell; cell n is from edge n to the next."""
+        """Return the microseconds of a cell; cell n lasts from edge n to the next."""
         return (self.edges[cell + 1] - self.edges[cell]) // US
 
     def cells(self, start: datetime | None, end: datetime | None) -> set[int]:
@@ -113,14 +113,14 @@ class ReferenceWorld:
         }
 
     def covered(self, account: ReferenceAccount) -> set[int]:
-        """The cells in the account's windows."""
+        """Return the cells in the account's windows."""
         return set[int]().union(*(self.cells(start, end) for start, end in account.windows))
 
     def floor_of(self, account: ReferenceAccount, bill_after: datetime | None) -> datetime | None:
         return max((bound for bound in (account.bill_after, bill_after) if bound), default=None)
 
     def billable(self, instance: ReferenceInstance, cutoff: datetime, bill_after: datetime | None) -> set[int]:
-        """Section 3, cell by cell, of usage for which there is a rate."""
+        """Return the billable cells that have a rate."""
         account = next(a for a in self.accounts if a.attribution_id == instance.attribution_id)
         if instance.creation_time is None:
             return set()
@@ -133,7 +133,7 @@ class ReferenceWorld:
         return [rate for rate in self.rates if rate["effective_from"] <= self.edges[cell]][-1]
 
     def price(self, rate: dict[str, Any], workspace_class: str, currency: str, us: int) -> int:
-        """The line's amount in minor units."""
+        """Return the line's amount in minor units."""
         per_minute = rate["credits_per_minute"].get(workspace_class, rate["credits_per_minute"]["default"])
         credits = Fraction(round(Fraction(us) * Fraction(per_minute) / 60), 10**6)  # half-even
         major = credits * Fraction(rate["price_per_credit"][currency])
@@ -145,7 +145,7 @@ class ReferenceWorld:
         return int(text) * MINOR_UNITS[currency]
 
     def excluded(self, bill_after: datetime | None) -> dict[tuple[str, str], int]:
-        """Microseconds of May that are excluded, by instance and reason."""
+        """Return the excluded microseconds of May, by instance and reason."""
         may = self.cells(MAY, JUNE)
         found: dict[tuple[str, str], int] = {}
         for instance in self.instances:

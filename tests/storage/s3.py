@@ -1,4 +1,4 @@
-"""A bucket in memory that speaks as much of S3 as the report store uses, over real HTTP."""
+"""A bucket in memory that serves the part of S3 that the report store uses, over real HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from aiohttp import web
 
 
 class Bucket:
-    """The objects by key, and the requests that came; `fault` is a status that every request gets."""
+    """The objects by key, and the requests so far. `fault`: a status with which every request is answered."""
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
@@ -59,7 +59,7 @@ class Bucket:
 
 @asynccontextmanager
 async def serve(bucket: Bucket) -> AsyncIterator[str]:
-    """The URL of a server with this bucket."""
+    """Serve this bucket and yield its URL."""
     app = web.Application(client_max_size=2**30)
     app.router.add_route("*", "/reports-bucket{slash:/?}{key:.*}", bucket.handle)
     runner = web.AppRunner(app)

@@ -1,4 +1,4 @@
-"""What becomes of a Stripe invoice that names one of our keys: a case for each row of the table."""
+"""What Postgres does with a Stripe invoice that names one of our keys: one case per rule."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def case(ours: LockedInvoice, theirs: AdoptableInvoice, *, its_own: bool = False
     return Case(ours, "report", theirs, its_own)
 
 
-# One for each row of `RULES`, in its order.
+# One case per rule, in the order of `RULES`.
 CASES = [
     (case(replace(CLAIMED, state=S.VOIDED, stripe_invoice_id="in_2"), VOID), Decision.LEAVE),
     (case(replace(CLAIMED, state=S.DELETED, stripe_invoice_id="in_1"), OPEN), Decision.LEAVE),

@@ -1,4 +1,4 @@
-"""Every microsecond has its place: in every state of an invoice, and in random worlds against plain arithmetic."""
+"""Every microsecond is accounted for: in every state of an invoice, and in random worlds against plain arithmetic."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def key(name: str, ordinal: int = 1) -> str:
 
 
 async def _every_state(db: Database) -> None:
-    """An account for each path, that ran two days each: on 2 May, and across the change of rates."""
+    """One account per path, each with a day of usage on 2 May and another across the change of rates."""
     for name in PATHS:
         currency = {"yen": "jpy"}.get(name, "usd")
         await add_account(db, f"team:{name}", currency=currency)
@@ -112,7 +112,7 @@ async def test_every_state_of_an_invoice_is_clean_and_counted(db: Database) -> N
     assert figures["runtime_us"] == len(PATHS) * each + 2 * DAY_US
     assert figures["billed_us"] == 7 * each  # billed, paid, uncollectible, lost, credited, graduated, yen
     assert figures["written_off_us"] == 2 * each
-    assert figures["unbilled_us"] == 2 * each + DAY_US  # voided, deleted, and what the subscription's cycle left
+    assert figures["unbilled_us"] == 2 * each + DAY_US  # voided, deleted, and the rest of the subscription's cycle
     assert figures["open_us"] == 6 * each + DAY_US
     assert sum(int(v) for k, v in figures.items() if k.endswith("_us") and k != "runtime_us") == figures["runtime_us"]
 
@@ -186,7 +186,7 @@ async def test_a_dead_invoice_charges_nobody(db: Database) -> None:
 def _expected(
     world: ReferenceWorld, bill_after: datetime | None, start: datetime | None, end: datetime
 ) -> dict[str, int]:
-    """Microseconds by figure, cell by cell."""
+    """Return the microseconds by figure, counted cell by cell."""
     sums = dict.fromkeys(("runtime_us", "open_us", "unbilled_us", "uncovered_us", "before_bill_after_us"), 0)
     sums |= {"before_first_rate_us": 0, "no_creation_time_us": 0}
     for each in world.instances:

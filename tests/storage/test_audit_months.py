@@ -1,4 +1,4 @@
-"""Included credits and tiers: their lines and the places in months are held against what they price."""
+"""Included credits and tiers: the audit compares lines and places in months with the credits that they price."""
 
 from __future__ import annotations
 

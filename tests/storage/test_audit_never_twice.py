@@ -1,4 +1,4 @@
-"""The audit finds doubled usage where PostgreSQL no longer refuses it, and says that it does not."""
+"""If PostgreSQL no longer refuses doubled usage, the audit finds it and reports that the constraint is missing."""
 
 from __future__ import annotations
 

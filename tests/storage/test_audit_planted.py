@@ -1,4 +1,4 @@
-"""Each kind of discrepancy is planted, found with its ids, and not found where it is out of the scope."""
+"""Each kind of discrepancy is planted, found with its ids, and not found if it is out of scope."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ PLANTED: list[tuple[str, Check, str, list[Told]]] = [
     ("a billed invoice is in no Stripe", I,
      f"UPDATE invoice SET stripe_invoice_id = NULL, report_id = NULL WHERE id = {OF_A}",
      [("inconsistent_state", "", A)]),
-    ("a blocked one is judged by where it goes on", I,
+    ("a blocked invoice is judged by the state that it resumes in", I,
      ("UPDATE invoice SET state = 'blocked', resume_state = 'billed', blocked_reason = 'x', blocked_since = now(),"
      f" billed_at = NULL WHERE id = {OF_A}"),
      [("inconsistent_state", "", A)]),

@@ -1,4 +1,4 @@
-"""What waits too long is told with since when and why; what is in motion, or waits as it should, is not."""
+"""The audit reports everything that waits too long, since when and why, and nothing that moves or waits as intended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PLANTED: list[tuple[str, str, list[Told]]] = [
      [("invoice_stuck", "", A)]),
     ("a draft in motion", f"UPDATE invoice SET state = 'draft', updated_at = {NEW} WHERE id = {OF_A}", []),
     ("a billed invoice waits for nobody", f"UPDATE invoice SET updated_at = {OLD}", []),
-    ("a grace that goes on",
+    ("a grace that has not ended",
      (f"UPDATE invoice SET state = 'draft', updated_at = {OLD}, finalization = 'grace', finalize_at = now()"
      f" WHERE id = {OF_A}"), []),
     ("a grace that is over",

@@ -86,7 +86,7 @@ async def test_more_lines_than_stripe_takes_are_all_kept(db: Database) -> None:
 
 
 async def test_cancelled_and_subscribed_again_three_times(db: Database) -> None:
-    """The seed scenario: each cancellation settles its own window, the period's run the rest, gaps nobody."""
+    """The seed scenario: each cancellation claims its own window, the period's run claims the rest, nobody the gaps."""
     windows = [(may(2), may(6)), (may(8), may(12)), (may(14), may(18)), (may(20), None)]
     await add_account(db, "team:a", *windows)
     await add_instances(

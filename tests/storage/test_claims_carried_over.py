@@ -1,4 +1,4 @@
-"""What a period does not bill is carried over, and billed by a later one, once."""
+"""Usage that a period does not bill is carried over, and billed once, by a later period."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.storage.usage import (
 
 
 async def test_what_a_later_period_bills_is_forgotten_as_left_over(db: Database) -> None:
-    """Else May would say for ever that its usage waits, though June has billed it."""
+    """Otherwise May would say forever that its usage waits, although June has billed it."""
     for name in ("a", "b"):
         await add_account(db, f"team:{name}")
         await add_instances(db, instance(name, may(2), may(2, us=7), attribution_id=f"team:{name}"))

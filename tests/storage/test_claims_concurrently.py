@@ -1,4 +1,4 @@
-"""Two runs at once over the same accounts: they wait for each other, and nothing is claimed twice."""
+"""Concurrent runs over the same accounts wait for each other, and nothing is claimed twice."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def _use(db: Database) -> None:
 
 
 async def _until_waiting(db: Database, count: int = 1) -> None:
-    """Until so many sessions wait for a lock."""
+    """Wait until this many sessions wait for a lock."""
 
     async def waiting() -> bool:
         ((found,),) = await fetch(db, WAITING)
@@ -65,7 +65,7 @@ async def test_runs_of_one_period_make_each_invoice_once(db: Database) -> None:
 
 
 async def test_different_runs_share_the_usage_out(db: Database) -> None:
-    """Cancellations, two periods and overlapping pages at once: each takes what the others left."""
+    """Concurrent cancellations, periods and overlapping pages: each claims the usage that the others left."""
     await _use(db)
     await asyncio.gather(
         claim_page(db, scope(), card()),
@@ -132,12 +132,12 @@ async def test_without_the_lock_the_constraint_still_refuses(db: Database, monke
     release.set()
     assert len((await first).keys) == len(ACCOUNTS)
     assert (await second).keys == ()
-    assert refused == ["23P01"]  # it looked again then, account by account: nothing is left
+    assert refused == ["23P01"]  # it tried again, account by account: nothing is left
     assert len(await claimed(db)) == 8 * len(ACCOUNTS)
 
 
 async def test_an_import_that_moves_an_instance_waits_for_the_claim(db: Database) -> None:
-    """Else the instance would be billed to one account and belong to another."""
+    """Otherwise the instance would be billed to one account and belong to another."""
     await add_account(db, "team:a")
     await add_account(db, "team:b")
     await add_instances(db, instance("i", may(2), may(3)))
@@ -154,7 +154,7 @@ async def test_an_import_that_moves_an_instance_waits_for_the_claim(db: Database
 
 
 async def test_an_import_that_moves_a_time_waits_for_the_claim(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would not see what is being claimed, and not tell that it is too much."""
+    """Otherwise it would not see the concurrent claim, and not report that it is too much."""
     await add_account(db)
     await add_instances(db, instance("i", may(2), may(4)))
     held, release = asyncio.Event(), asyncio.Event()

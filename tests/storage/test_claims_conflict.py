@@ -1,4 +1,4 @@
-"""Usage that somebody else's claim holds, which only a change by hand can bring about: one account waits, no other."""
+"""Usage that another account's invoice has claimed, after a change by hand: it blocks one account and no other."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.storage.usage import (
 
 
 async def _use(db: Database) -> None:
-    """Account a of one page, b and c of the next; b's instance was a's when May was billed, then given to b by hand."""
+    """Account a is on one page, b and c on the next. b's instance was a's when May was billed, then changed by hand."""
     for name in ("a", "b", "c"):
         await add_account(db, f"team:{name}")
     await add_instances(db, instance("moved", may(2), may(4)))

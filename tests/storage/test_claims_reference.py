@@ -25,7 +25,7 @@ Line = tuple[str, datetime, int, int, int]
 
 
 def _expected(world: ReferenceWorld, scope: ClaimScope, attribution_id: str) -> tuple[list[Line], set[tuple[str, int]]]:
-    """The lines of the account's invoice, and the (instance, cell)s that they bill."""
+    """Return the lines of the account's invoice, and the (instance, cell) pairs that they bill."""
     account = next(a for a in world.accounts if a.attribution_id == attribution_id)
     sums: dict[tuple[str, datetime], list[int]] = defaultdict(lambda: [0, 0])
     taken = set()

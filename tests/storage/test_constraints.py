@@ -1,4 +1,4 @@
-"""What PostgreSQL itself refuses, whatever bug or race the code has: each row is written by hand."""
+"""PostgreSQL itself refuses wrong rows, whatever bug or race the code has: each row is written by hand."""
 
 from __future__ import annotations
 

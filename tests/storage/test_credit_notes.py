@@ -1,4 +1,4 @@
-"""Credit notes in Postgres: never more than the invoice or the line, whoever races; in step with Stripe."""
+"""Credit notes in Postgres: never more than the invoice or the line, in any race; adopted from Stripe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ S = CreditNoteState
 
 @pytest.fixture
 async def invoice(db: Database) -> str:
-    """Finalized: line 1 (default) has a and b with 60.00 each, line 2 (xl) has x with 28.80 USD."""
+    """A finalized invoice: line 1 (default) has a and b with 60.00 USD each, line 2 (xl) has x with 28.80 USD."""
     await add_account(db)
     await add_instances(
         db,

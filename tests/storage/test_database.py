@@ -99,7 +99,7 @@ async def test_an_error_rolls_back_and_a_lost_connection_is_replaced(
         await lose_the_connection()
     async with other.transaction() as killer:
         await killer.execute(end_others)
-    async with database.transaction() as connection:  # the pool notices by itself
+    async with database.transaction() as connection:  # the pool notices on its own
         assert (await connection.execute(text("SELECT count(*) FROM t"))).scalar_one() == 0
     await database.close()
     await other.close()

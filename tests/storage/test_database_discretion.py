@@ -1,4 +1,4 @@
-"""What the database says of an error is passed on without people's data, and a URL's password never is."""
+"""Database errors are passed on without people's data, and a URL's password is never shown."""
 
 from __future__ import annotations
 

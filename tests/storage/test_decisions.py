@@ -1,4 +1,4 @@
-"""A decision whose worker dies after it was recorded is recorded again: that is nothing new, and no refusal."""
+"""Decisions are idempotent: when a worker dies after recording one, recording it again is not refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOUND = (800, "a digest")
 
 
 async def edited(db: Database) -> str:
-    """An invoice that is blocked, as a person made it 8.00 in Stripe."""
+    """Return an invoice that is blocked because a person changed it to 8.00 in Stripe."""
     await add_account(db)
     await add_instances(db, instance("i", may(2), may(3)))
     (key,) = (await claim_page(db, scope(), card())).keys
@@ -48,7 +48,7 @@ async def test_what_was_found_in_stripe_is_accepted_twice(db: Database) -> None:
 
 
 async def test_the_accepted_is_blocked_once_more_and_resumed(db: Database) -> None:
-    """The block's worker died, and it came again after the decision."""
+    """The worker that blocked it died, and the block is recorded again after the decision."""
     key = await edited(db)
     await approve_invoice(db, key, 800, "ann")
     await block_invoice(db, key, "edited", found=FOUND)

@@ -1,4 +1,4 @@
-"""Disputes in Postgres: the closing instant is that of Stripe's event, in whatever order it is heard."""
+"""Disputes in Postgres: the closing instant is that of Stripe's event, in whatever order it arrives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cursor moves forward only, whoever moves it; disputes keep when they were closed."""
+"""The cursor only moves forward, whichever run moves it; disputes keep when they were closed."""
 
 from __future__ import annotations
 

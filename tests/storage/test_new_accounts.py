@@ -1,4 +1,4 @@
-"""An account that Stripe's subscriptions make known: added once, whoever comes first."""
+"""An account that Stripe's subscriptions introduce is added once, whichever comes first."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ async def test_a_report_comes_back_as_it_was(store: ReportStore, folder: Path) -
     assert (published.content_bytes, published.created) == (len(CONTENT), True)
     assert await collect(store) == CONTENT
     assert [line async for line in store.read(REPORT_ID)] == CONTENT.splitlines(keepends=True)
-    # What `gunzip -c FILE | sha256sum` shows to anybody is in its name; and nothing else is left there.
+    # The name has the digest that `gunzip -c FILE | sha256sum` prints, and the store has no other file.
     ((name, packed),) = files(folder).items()
     assert name == REPORT_ID
     assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == DIGEST
@@ -160,7 +160,7 @@ async def test_no_damage_goes_unseen_and_no_line_is_given_before_it_is_seen(stor
             assert message == _PERHAPS
             assert first + b"".join([line async for line in lines]) == CONTENT
     path.write_bytes(gzip.compress(CONTENT, 9))
-    assert await collect(store) == CONTENT, "packed by another zlib it is the same report"
+    assert await collect(store) == CONTENT, "a report packed by another zlib is the same report"
 
 
 async def test_a_report_that_is_missing_is_said_to_be(store: ReportStore) -> None:

@@ -32,7 +32,7 @@ async def store(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
 
 def point_to(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the environment alone, as a deployment does."""
+    """Configured by the environment alone, as in a deployment."""
     monkeypatch.setenv("AWS_ENDPOINT", endpoint)
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
@@ -97,7 +97,7 @@ async def test_missing_and_changed_reports_are_distinguished_from_a_store_that_f
 async def test_a_store_that_cannot_be_reached_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     async with serve(Bucket()) as endpoint:
         point_to(endpoint, monkeypatch)
-    store = ReportStore("s3://reports-bucket")  # nobody listens there any more
+    store = ReportStore("s3://reports-bucket")  # nothing listens there any more
     with pytest.raises(ReportStoreError, match=r"report store s3://reports-bucket: .*error sending request") as caught:
         await store.ping()
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Rows become dataclasses by name: neither the order of columns nor one too many matters, a missing one is refused."""
+"""Rows become dataclasses by column name: order and extra columns do not matter, a missing column is refused."""
 
 from __future__ import annotations
 

@@ -22,12 +22,12 @@ DAY = 1440  # credits of a day at one credit a minute; its amount in cents too
 
 
 def may(day: float = 1, *, us: int = 0) -> datetime:
-    """An instant of May 2022; day 1 is its start, day 32 its end, day 0.5 noon of the last of April."""
+    """Return an instant of May 2022: day 1 is its start, day 32 its end, day 0.5 noon of 30 April."""
     return datetime(2022, 5, 1, tzinfo=UTC) + timedelta(days=day - 1) + us * US
 
 
 def card(**version: Any) -> RateCard:
-    """One version from 2022 on, one credit a minute, a cent a credit."""
+    """Return a rate card with one version from 2022 on: one credit a minute, one cent a credit."""
     first = {
         "effective_from": datetime(2022, 1, 1, tzinfo=UTC),
         "credits_per_minute": {"default": "1", "xl": "2"},
@@ -56,7 +56,7 @@ def june(**changes: Any) -> ClaimScope:
 
 
 def cancellation(subject: str, cutoff: datetime, **changes: Any) -> ClaimScope:
-    """The settlement of a cancelled subscription."""
+    """The final claim of a canceled subscription."""
     return scope(reason=InvoiceReason.CANCELLATION, subject=subject, cutoff=cutoff, **changes)
 
 
@@ -68,7 +68,7 @@ async def add_account(
     bill_after: datetime | None = None,
     customer: str | None = None,
 ) -> None:
-    """An account; without windows it has one that is open since April."""
+    """Add an account; by default it has one window, which starts in April and has no end."""
     rows = [
         AccountRow(
             line=line,
@@ -100,12 +100,12 @@ def instance(instance_id: str, started: datetime | None, ended: datetime | None 
 
 
 async def add_instances(db: Database, *rows: InstanceRow) -> None:
-    """Import them; none may be refused."""
+    """Import the instances; none must be refused."""
     assert (await upsert_instances(db, rows)).faults == []
 
 
 async def fetch(db: Database, query: str, **parameters: Any) -> list[Any]:
-    """All rows of a query."""
+    """Return all rows of a query."""
     async with db.transaction() as connection:
         return list((await connection.execute(text(query), parameters)).all())
 
@@ -117,7 +117,7 @@ async def execute(db: Database, command: str, **parameters: Any) -> None:
 
 
 async def claimed(db: Database) -> list[tuple[str, datetime, datetime]]:
-    """All live claims: instance, start, end."""
+    """Return all live claims: instance, start, end."""
     rows = await fetch(db, "SELECT instance_id, lower(during), upper(during) FROM claim ORDER BY instance_id, during")
     return [tuple(row) for row in rows]
 
