@@ -86,7 +86,7 @@ async def test_another_open_one_is_refreshed_before_a_second_is_refused(apply: A
     assert (await apply(second)).overlaps == "sub_1"
     assert await apply.windows() == [(may(3), None)]
     looked = ApplySubscription(subscription=second, seen_at_creation=True, looked_at=["sub_1"])
-    with pytest.raises(ApplicationError, match="two windows at once") as error:
+    with pytest.raises(ApplicationError, match="overlapping windows") as error:
         await apply.env.run(apply.activities.apply_subscription, looked)
     assert error.value.non_retryable
 

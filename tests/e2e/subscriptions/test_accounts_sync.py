@@ -144,7 +144,7 @@ async def test_what_cannot_be_adopted_is_reported_and_stops_nothing_else(system:
     told = {subject: [fault for fault in outcome.faults if subject in fault] for subject in (malformed, second)}
     assert len(outcome.faults) == 3
     assert [("'blue' is malformed" in fault) for fault in told[malformed]] == [True]
-    assert [("two windows at once" in fault) for fault in told[second]] == [True]
+    assert [("overlapping windows" in fault) for fault in told[second]] == [True]
     (paid,) = [fault for fault in outcome.faults if "team:twice" in fault]
     assert f"{other}): the account is paid by {twice}" in paid
     assert (await known(they, "team:twice")).stripe_customer_id == twice

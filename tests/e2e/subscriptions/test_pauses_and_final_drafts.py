@@ -51,7 +51,7 @@ async def test_two_subscriptions_at_once_wait_visibly_and_bill_once(system: Syst
     await they.until_windows("team:two", ("2022-05-01", None))
     await they.clock("2022-05-02")
     second = await they.subscribe(customer)
-    await they.until_says(second, "Blocked", "two windows at once")
+    await they.until_says(second, "Blocked", "overlapping windows")
 
     async def told() -> bool:
         return [fault.stripe_subscription_id for fault in await list_faults(system.db)] == [second]

@@ -23,10 +23,10 @@ async def test_a_second_active_subscription_waits_visibly_until_the_first_has_en
     await they.clock("2022-05-10")
     second = await they.subscribe(customer)
 
-    await they.until_says(second, "Blocked", "two windows at once", second, "from 2022-05-03", Signals.RETRY)
+    await they.until_says(second, "Blocked", "overlapping windows", second, "from 2022-05-03", Signals.RETRY)
     assert await they.windows(team) == [(at("2022-05-03"), None)]
     await they.workflow(second).signal(Signals.RETRY)
-    await they.until_says(second, "Blocked", "two windows at once")
+    await they.until_says(second, "Blocked", "overlapping windows")
 
     await they.clock("2022-05-12")
     await they.cancel(first)
@@ -68,7 +68,7 @@ async def test_another_customer_of_the_same_team_does_not_become_the_payer_unask
     await they.clock("2022-05-04")
     new = await they.customer(attribution_id="team:payers")
     second = await they.subscribe(new)
-    await they.until_says(second, "Blocked", "two windows at once")
+    await they.until_says(second, "Blocked", "overlapping windows")
     assert await _payer(they) == old
 
     await they.clock("2022-05-06")
