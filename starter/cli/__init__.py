@@ -1,1 +1,1 @@
-"""The command line: `perdure COMMAND`. Like `worker.py` a composition root: it may import every room."""
+"""The command line: `perdure COMMAND`. Like `worker.py`, it is a composition root: it may import every package."""

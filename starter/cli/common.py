@@ -1,4 +1,4 @@
-"""What all commands share: options, one clear line per error, and a safe way to leave the process."""
+"""What all commands share: options, one-line errors, and a safe way to end the process."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable fie
 
 
 class CommandError(PerdureError):
-    """A command cannot do what it was asked for; the message is the one line that says so."""
+    """A command cannot do what was asked; the message is the one line that the user reads."""
 
 
 def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
-    """Run an async command; its result is the exit status, none is 0."""
+    """Run an async command; its result is the exit status, and None means 0."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -40,19 +40,19 @@ def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[
 
 
 def settings() -> Settings:
-    """This process's settings.
+    """Load this process's settings.
 
     Raises:
-        SettingsError: one is malformed.
+        SettingsError: a setting is malformed.
     """
     return load()
 
 
 def parse_instant(text: str | None, option: str) -> datetime | None:
-    """The instant that an option gives; None without the option.
+    """Parse an option's value as an instant. Returns None if the option was not given.
 
     Raises:
-        InputError: it is malformed; the message names the option.
+        InputError: the value is malformed; the message names the option.
     """
     try:
         return None if text is None else parse_time(text)
@@ -61,17 +61,17 @@ def parse_instant(text: str | None, option: str) -> datetime | None:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The error at the bottom of a chain of causes: what a person needs to read of a failed workflow."""
+    """Return the error at the bottom of a chain of causes: the one that explains a failed workflow to a person."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def log_to_stderr(level: str) -> None:
-    """Plain log lines for the long-running processes.
+    """Write plain log lines to stderr, for the long-running processes.
 
-    Only what is ours and Temporal's goes below INFO: at DEBUG, SQLAlchemy would write every row it reads, and HTTP
-    clients what they send. Stripe's SDK would write two lines for each request at INFO.
+    Only our loggers and Temporal's go below INFO: at DEBUG, SQLAlchemy would log every row it reads, and HTTP clients
+    everything they send. At INFO, Stripe's SDK would log two lines per request.
     """
     logging.basicConfig(
         level=max(logging.INFO, logging.getLevelName(level)),
@@ -85,7 +85,7 @@ def log_to_stderr(level: str) -> None:
 
 
 def stop_event() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set from now on, where they would end the process."""
+    """Return an event that SIGTERM and SIGINT set from now on, instead of ending the process."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -93,10 +93,10 @@ def stop_event() -> asyncio.Event:
 
 
 def leave(status: int) -> NoReturn:
-    """End the process at once, everything flushed.
+    """Flush all output and end the process immediately.
 
-    Temporal's client may crash the interpreter while it shuts down (temporalio/sdk-python#300), which would
-    turn a success into status 134.
+    Temporal's client can crash the interpreter during shutdown (temporalio/sdk-python#300), which would turn a
+    success into status 134.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -108,7 +108,7 @@ def leave(status: int) -> NoReturn:
 
 
 def run_app(app: Callable[[], object]) -> NoReturn:
-    """Run the command line and leave; every error of ours is one line on stderr and status 1."""
+    """Run the command line and end the process; each of our errors is one line on stderr and status 1."""
     status = 0
     try:
         app()
@@ -126,7 +126,7 @@ def run_app(app: Callable[[], object]) -> NoReturn:
 
 
 def _unexpected(error: BaseException) -> int:
-    # Only here, since importing Temporal's client takes longer than most commands.
+    # Imported only here: importing Temporal's client takes longer than most commands do.
     from temporalio.service import RPCError
 
     if isinstance(error, RPCError):

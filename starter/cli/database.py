@@ -1,4 +1,4 @@
-"""The database that a command works on."""
+"""The database connection of a command."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _CONNECTIONS = 2
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database, checked to answer and to have its migrations.
+    """Open the database, and check that it answers and has its migrations.
 
     Raises:
         SettingsError: DATABASE_URL is not set.
-        DatabaseUnavailableError: it cannot be reached or lacks migrations.
+        DatabaseUnavailableError: the database cannot be reached, or lacks migrations.
     """
     db = Database(settings.need("database_url"), _CONNECTIONS)
     try:

@@ -1,4 +1,4 @@
-"""`perdure keys`: keys for the encryption of what Temporal keeps."""
+"""`perdure keys`: the keys that encrypt payloads in Temporal."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import typer
 from starter.cli import common, output
 from temporal.payload_codec import generate_key, make_codec
 
-app = typer.Typer(help="Keys that encrypt what Temporal keeps.", no_args_is_help=True)
+app = typer.Typer(help="Payload encryption keys: generate, list.", no_args_is_help=True)
 
 
 @app.command("generate")
 @common.command
 async def generate(
-    key_id: Annotated[str, typer.Option("--id", help="The key's name, which is no secret; default: by the date.")] = "",
+    key_id: Annotated[str, typer.Option("--id", help="The key's name, which is not secret; default: by date.")] = "",
 ) -> None:
-    """Make a new key and print it, as PAYLOAD_KEYS takes it. It is stored nowhere."""
+    """Generate a key and print it in the form that PAYLOAD_KEYS needs.
+
+    The key is not stored anywhere.
+    """
     name = key_id or f"{datetime.now(UTC):%Y-%m-%d}-{secrets.token_hex(2)}"
     output.say(generate_key(name))
 
@@ -27,7 +30,10 @@ async def generate(
 @app.command("list")
 @common.command
 async def list_keys(as_json: common.AsJson = False) -> None:
-    """Show the ids of this process's keys, which one encrypts, and whether plain payloads are read."""
+    """List the ids of this process's keys, and which key encrypts.
+
+    With --json, also whether unencrypted payloads can be read.
+    """
     settings = common.settings()
     codec = make_codec(settings)
     ids = codec.key_ids if codec else []

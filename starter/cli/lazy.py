@@ -1,4 +1,4 @@
-"""Commands that are imported when they run, so that `perdure --help` is quick and a process loads what it serves."""
+"""Commands imported when they run, so that `perdure --help` is fast and a process loads only what it needs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typer.core import TyperCommand
 
 
 class LazyCommand(TyperCommand):
-    """Stands for a command or a group in its parent's help, and becomes it when it is called.
+    """Stands in for a command or a group in the parent's help, and loads it when it is called.
 
     Args:
-        name: as it is typed.
-        where: `module:attribute` of its function or of its `typer.Typer`.
-        summary: the first sentence of its own help.
+        name: the command's name, as typed.
+        where: `module:attribute` of the command's function, or of the group's `typer.Typer`.
+        summary: the first sentence of the command's own help.
     """
 
     def __init__(self, name: str, where: str, summary: str) -> None:
@@ -24,7 +24,7 @@ class LazyCommand(TyperCommand):
         self._module, _, self._attribute = where.partition(":")
 
     def load(self) -> Any:
-        """The command itself."""
+        """Import the command and return it."""
         found = getattr(import_module(self._module), self._attribute)
         parent = typer.Typer(rich_markup_mode=None, add_completion=False)
         if isinstance(found, typer.Typer):
@@ -34,5 +34,5 @@ class LazyCommand(TyperCommand):
         return typer.main.get_group(parent).commands[self._name]
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """The context of the command itself."""
+        """Return the context of the command that this one stands for."""
         return self.load().make_context(info_name, args, parent, **extra)

@@ -1,4 +1,4 @@
-"""How an invoice line is named for people, and what JSON says of its pricing."""
+"""An invoice line's name for people, and its pricing as JSON."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from billing.report.canonical import format_credits, format_decimal
 
 
 def line_name(rated: RatedLine) -> str:
-    """What an invoice line is, in a table."""
+    """Return an invoice line's name in a table: its class, or its tiers."""
     if rated.kind is LineKind.TIERS:
         return tiers_in_words(rated.tiers)
     return rated.workspace_class + (" (as default)" if rated.rated_as_default else "")
 
 
 def tiers_document(rated: RatedLine) -> dict[str, Any]:
-    """What JSON says of a line besides its figures."""
+    """Return the JSON fields that say how a line was priced: its kind and its tiers."""
     tiers = [{"credits": format_credits(s.credits), "price": format_decimal(s.price)} for s in rated.tiers]
     return {"kind": str(rated.kind), "tiers": tiers}

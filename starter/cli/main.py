@@ -1,4 +1,4 @@
-"""`perdure`: the commands, by topic. Each is imported when it runs: `starter/cli/lazy.py`."""
+"""`perdure`: its commands, by topic. Each is imported only when it runs; see `starter/cli/lazy.py`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from typer.core import TyperGroup
 from starter.cli import common
 from starter.cli.lazy import LazyCommand
 
+# A summary is the first sentence of the command's own help, and short enough for a terminal of 80 columns.
 _COMMANDS = (
-    (
-        "up",
-        "processes.stack:up",
-        "Bring up the embedded stack in the foreground, until Ctrl-C: Temporal, Postgres, Stripe emulator, workers.",
-    ),
-    ("demo", "processes.stack:demo", "Bring up the stack, load sample data and bill a whole month before your eyes."),
-    ("worker", "processes.worker:worker", "Serve task queues until SIGTERM."),
-    ("webhook", "processes.webhook:webhook", "Receive Stripe's events and wake the workflows, until SIGTERM."),
+    ("up", "processes.stack:up", "Run the embedded stack in the foreground, until Ctrl-C."),
+    ("demo", "processes.stack:demo", "Run the embedded stack and bill a month of sample data."),
+    ("worker", "processes.worker:worker", "Serve task queues, until SIGTERM."),
+    ("webhook", "processes.webhook:webhook", "Receive Stripe's events and wake workflows, until SIGTERM."),
     (
         "codec-server",
         "processes.codec_server:codec_server",
-        "Show encrypted payloads in the Temporal UI and to the `temporal` command, until SIGTERM.",
+        "Decrypt payloads for the Temporal UI, until SIGTERM.",
     ),
     (
         "explain",
@@ -31,32 +28,28 @@ _COMMANDS = (
     (
         "recover",
         "recover:recover",
-        "After Temporal or Postgres was lost: take over what Stripe has, read its events again, start what waits.",
+        "Recover after the loss of Temporal or Postgres.",
     ),
     (
         "audit",
         "audit.commands:audit",
         "Prove that nothing is billed twice or lost.",
     ),
-    ("db", "db:app", "The database's migrations."),
+    ("db", "db:app", "Database migrations: upgrade."),
     ("instances", "imports.commands:app", "Workspace instances: import."),
-    ("accounts", "accounts.commands:app", "Accounts and their subscription windows: import, sync, policy."),
-    ("rates", "rates:app", "The rate card: check it."),
-    ("period", "period.commands:app", "Billing periods: run, preview, status."),
+    ("accounts", "accounts.commands:app", "Accounts and their windows: import, sync, policy."),
+    ("rates", "rates:app", "The rate card: check."),
+    ("period", "period.commands:app", "Billing periods: run, status, approve."),
     ("invoices", "invoices.commands:app", "Invoices: list, show, retry, approve, rebuild, void, credit."),
     ("report", "report.commands:app", "Usage reports: show, export, rebuild."),
-    (
-        "schedule",
-        "schedules:app",
-        "The schedules, of the monthly run, the catch-up with Stripe, the audit: set, list, pause, resume, trigger.",
-    ),
+    ("schedule", "schedules:app", "Schedules: set, list, pause, resume, trigger."),
     ("stripe", "stripe.commands:app", "The Stripe account: register the webhook, read its events."),
-    ("keys", "keys:app", "Keys that encrypt what Temporal keeps."),
+    ("keys", "keys:app", "Payload encryption keys: generate, list."),
 )
 
 app = TyperGroup(
     name="perdure",
-    help="Durable usage billing: metered compute becomes Stripe invoices, every second once.",
+    help="Durable usage billing: bills every second of metered compute once, through Stripe.",
     commands=[LazyCommand(name, f"starter.cli.{where}", summary) for name, where, summary in _COMMANDS],
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -65,7 +58,7 @@ app = TyperGroup(
 
 
 def run() -> NoReturn:
-    """The console script's entry."""
+    """Run the console script."""
     common.run_app(app)
 
 

@@ -1,4 +1,4 @@
-"""All that the commands print: text, tables, JSON and progress; and how people read an instant."""
+"""Everything that the commands print: text, tables, JSON, progress, and instants and durations for people."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ _err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(text: str) -> None:
-    """Print text on stdout, as it is."""
+    """Print text on stdout; nothing in it is interpreted as markup."""
     _out.print(text, markup=False)
 
 
 def complain(line: str) -> None:
-    """Print one line on stderr, as it is."""
+    """Print text as one line on stderr; nothing in it is interpreted as markup."""
     _err.print(" ".join(line.split()), markup=False)
 
 
 def when(
     at: datetime | None, precision: Literal["minutes", "seconds", "microseconds"] = "seconds", *, zone: bool = True
 ) -> str:
-    """An instant for people, in UTC: `2022-06-01 00:00:00 UTC`. `-` stands for None.
+    """Format an instant for people, in UTC: `2022-06-01 00:00:00 UTC`. None becomes `-`.
 
     Args:
         at: an aware instant.
-        precision: its smallest unit.
-        zone: whether to append ` UTC`; a table's column says it once, in its name.
+        precision: the smallest unit to show.
+        zone: whether to append ` UTC`; in a table, the column's heading says so once.
     """
     if at is None:
         return "-"
@@ -54,17 +54,17 @@ def when(
 
 
 def json_instant(at: datetime | None) -> str | None:
-    """An instant as every JSON document has it."""
+    """Format an instant for JSON. Returns None for None."""
     return None if at is None else format_instant(at)
 
 
 def hours(duration_us: int) -> str:
-    """A duration in microseconds, for people: `1,234.56 h`."""
+    """Format a duration in microseconds for people: `1,234.56 h`."""
     return f"{Decimal(duration_us) / 3_600_000_000:,.2f} h"
 
 
 def make_table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
-    """An empty table; the columns named in `right` are aligned there. Long values are folded, not cut."""
+    """Make an empty table. Columns named in `right` are right-aligned; long values are folded, not cut."""
     table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD)
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
@@ -72,12 +72,12 @@ def make_table(title: str, *columns: str, right: Sequence[str] = ()) -> Table:
 
 
 def add_row(table: Table, *cells: object) -> None:
-    """Add a row of plain values: nothing in them is taken for markup, none is shown as `-`."""
+    """Add a row of plain values. None and the empty text become `-`; nothing is interpreted as markup."""
     table.add_row(*(Text("-" if cell is None or cell == "" else str(cell)) for cell in cells))
 
 
 def print_table(table: Table) -> None:
-    """Print a table on stdout. In a pipe or a file it is as wide as it needs: no id is ever cut."""
+    """Print a table on stdout. In a pipe or a file it is as wide as it needs to be, so that no id is folded."""
     if _out.is_terminal:
         _out.print(table)
         return
@@ -93,7 +93,7 @@ def print_json(document: object) -> None:
 
 
 async def print_json_list(documents: AsyncIterator[Mapping[str, object]]) -> None:
-    """Print one JSON list, written as it is read: memory does not grow with it."""
+    """Print one JSON list while its documents are read, so that memory does not grow with it."""
     separator = "[\n"
     async for document in documents:
         sys.stdout.write(separator + indent(_json(document), "  "))
@@ -102,10 +102,10 @@ async def print_json_list(documents: AsyncIterator[Mapping[str, object]]) -> Non
 
 
 async def print_json_with_list(head: Mapping[str, object], name: str, rows: AsyncGenerator[object]) -> None:
-    """Print one JSON document whose last field, `name`, is a list that is written as it is read, a row per line.
+    """Print one JSON document whose last field, `name`, is a list, written while its rows are read, one per line.
 
-    When reading fails, the document stays open, so that no parser takes it for the whole; a `MismatchError` comes
-    after the last row, and closes it.
+    If reading fails, the document is left unclosed, so that no parser accepts it as complete. A `MismatchError` comes
+    after the last row: the document is closed, and the error raised.
     """
     sys.stdout.write(_json(head).removesuffix("\n}") + f',\n  "{name}": [')
     comma, mismatch = "", None
@@ -126,11 +126,11 @@ def _json(document: object) -> str:
 
 
 def progress(*columns: ProgressColumn) -> Progress:
-    """A line of progress on stderr while the block runs; nothing where stderr is no terminal."""
+    """Show a line of progress on stderr while the block runs, if stderr is a terminal."""
     shown = columns or (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     return Progress(*shown, console=_err, transient=True, disable=not _err.is_terminal)
 
 
 def shows_progress() -> bool:
-    """Whether `progress` is seen: else a command that takes long prints lines."""
+    """Return whether `progress` is visible; if not, a long-running command prints lines instead."""
     return _err.is_terminal

@@ -10,20 +10,21 @@ import typer
 
 from billing.pricing.rate_card import load_rate_card
 from billing.pricing.rating import RateCard, RateVersion
+from billing.text import plural
 from starter.cli import common, output
 
-app = typer.Typer(help="The rate card: check it.", no_args_is_help=True)
+app = typer.Typer(help="The rate card: check.", no_args_is_help=True)
 
 
 @app.command("check")
 @common.command
 async def check(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="A rate card in TOML; default: RATE_CARD's.")
+        Path | None, typer.Argument(metavar="FILE", help="A rate card in TOML; default: RATE_CARD.")
     ] = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Validate a rate card and show its versions."""
+    """Validate a rate card, and show its versions."""
     path = file if file is not None else common.settings().rate_card
     card = load_rate_card(path)
     if as_json:
@@ -46,14 +47,14 @@ def _print(path: Path, card: RateCard) -> None:
             _graduation(version),
         )
     output.print_table(table)
-    output.say(f"The rate card is valid: {len(card.versions)} version(s), digest {card.digest}.")
+    output.say(f"The rate card is valid: {plural(len(card.versions), 'version')}, digest {card.digest}.")
 
 
 def _graduation(version: RateVersion) -> str | None:
-    lines = [f"{version.included_credits:f} credits a month are included"] if version.included_credits else []
+    lines = [f"{version.included_credits:f} credits a month included"] if version.included_credits else []
     for currency, tiers in sorted(version.tiers.items()):
         for tier in tiers:
-            reach = "what follows" if tier.up_to is None else f"up to {tier.up_to:f}"
+            reach = "the rest" if tier.up_to is None else f"up to {tier.up_to:f}"
             lines.append(f"{currency}: {reach} at {tier.price:f}")
     return "\n".join(lines) or None
 

@@ -1,4 +1,4 @@
-"""`perdure recover`: after a loss, what waited goes on, and what Postgres lost is taken over from Stripe."""
+"""`perdure recover`: after a loss, adopts from Stripe what Postgres lost, and resumes what was waiting."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from temporalio.client import Client
 
+from billing.text import plural
 from contracts.messages.events import CURSOR
 from contracts.messages.recovery import AdoptionResult
 from starter.cli import common, output
@@ -27,19 +28,21 @@ _CLOCKS_DIFFER = timedelta(hours=1)
 async def recover(
     restored_to: Annotated[
         str | None,
-        typer.Option(metavar="INSTANT", help="Postgres was restored to this point: take over what Stripe has since."),
+        typer.Option(metavar="INSTANT", help="Where Postgres was restored to: adopt what Stripe has since."),
     ] = None,
     run_periods: Annotated[
-        bool, typer.Option("--run-periods", help="Also run the periods whose runs were not over.")
+        bool, typer.Option("--run-periods", help="Also run the periods whose runs had not finished.")
     ] = False,
     despite_faults: Annotated[
-        bool, typer.Option("--despite-faults", help="Go on although some invoices cannot be taken over.")
+        bool, typer.Option("--despite-faults", help="Continue even if some invoices cannot be adopted.")
     ] = False,
     as_json: common.AsJson = False,
 ) -> int:
-    """After Temporal or Postgres was lost: take over what Stripe has, read its events again, start what waits.
+    """Recover after the loss of Temporal or Postgres.
 
-    Again, and at any other time, it does no harm: what runs is only told to look.
+    With --restored-to, first adopts from Stripe what Postgres lost. Reads Stripe's events again, and starts the
+    workflows that were waiting. Safe to run repeatedly and at any time: a workflow that is already running at most
+    fetches its subject from Stripe again.
     """
     since = common.parse_instant(restored_to, "--restored-to")
     document: dict[str, Any] = {}
@@ -50,8 +53,8 @@ async def recover(
             document["adopted"] = adopted.model_dump()
             if adopted.faults and not despite_faults:
                 raise common.CommandError(
-                    f"{len(adopted.faults)} invoices of Stripe's cannot be taken over; nothing was started, since "
-                    "their usage might be billed again: do what the lines above say, or go on with --despite-faults"
+                    f"not adopted from Stripe: {plural(len(adopted.faults), 'invoice')}. Nothing was started, since "
+                    "usage might be billed twice: follow the lines above, or continue with --despite-faults"
                 )
         document["events"] = await _read_events(db, client, as_json=as_json)
         document |= await _start_what_waits(db, client, run_periods=run_periods, as_json=as_json)
@@ -61,15 +64,14 @@ async def recover(
 
 
 async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool) -> AdoptionResult:
-    # What was open then may have been made, in Stripe, long before.
+    # Stripe may have created, long before `since`, an invoice that was open then.
     oldest = await losses.oldest_open(db)
     adopted = await recovery.adopt_invoices(client, min(since, oldest or since) - _CLOCKS_DIFFER)
     if not as_json:
         for key in adopted.adopted:
-            output.say(f"{key}: taken over from Stripe")
+            output.say(f"{key}: adopted from Stripe")
         output.say(
-            f"{adopted.seen} invoices of Stripe's looked at, {adopted.ours} of them ours, "
-            f"{adopted.adopted_count} taken over"
+            f"Read {plural(adopted.seen, 'Stripe invoice')}: {adopted.ours:,} ours, {adopted.adopted_count:,} adopted."
         )
     for fault in adopted.faults:
         output.complain(fault)
@@ -77,11 +79,11 @@ async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool
 
 
 async def _read_events(db: Database, client: Client, *, as_json: bool) -> dict[str, Any]:
-    """All that Stripe still has: what was delivered to a Temporal that is gone may not have been done."""
+    """Read every event that Stripe still has: those delivered to a lost Temporal may not have been handled."""
     await losses.rewind_event_cursor(db, CURSOR)
     result = await run_catch_up(client)
     if not as_json:
-        output.say(f"{result.events} events of Stripe read again, {result.signalled} workflows woken")
+        output.say(f"Read {plural(result.events, 'Stripe event')} again, woke {plural(result.signalled, 'workflow')}.")
     return result.model_dump(mode="json")
 
 
@@ -91,7 +93,8 @@ async def _start_what_waits(db: Database, client: Client, *, run_periods: bool, 
     async for lost, started in recovery.restart(client, _workflows(found)):
         rows.append({"workflow_id": lost.workflow_id, "state": lost.state, "started": started})
         if not as_json:
-            output.say(f"{lost.workflow_id}: {lost.state}, {'started' if started else 'was running, and looks'}")
+            running = "already running, refreshes" if lost.refreshes else "already running"
+            output.say(f"{lost.workflow_id}: {lost.state}, {'started' if started else running}")
     missing = await recovery.missing_schedules(client)
     if run_periods:
         for period in found.periods:
@@ -111,12 +114,12 @@ def _workflows(found: Unfinished) -> list[Any]:
 
 def _say_rest(periods: list[str], missing: list[str], *, run_periods: bool, nothing: bool) -> None:
     if nothing:
-        output.say("No invoice, credit note or subscription waits.")
+        output.say("No invoice, credit note or subscription is waiting.")
     for period in periods:
         output.say(
-            f"billing-period/{period}: runs"
+            f"billing-period/{period}: started, or already running"
             if run_periods
-            else f"{period} is not settled: `perdure period run {period}`"
+            else f"{period} is not settled: run `perdure period run {period}`"
         )
     for name in missing:
-        output.say(f"the schedule {name} is missing: `perdure schedule set`")
+        output.say(f"schedule {name} is missing: create it with `perdure schedule set`")

@@ -1,4 +1,4 @@
-"""`perdure schedule`: the Temporal Schedules, of the monthly run, the catch-up with Stripe's events, the audit."""
+"""`perdure schedule`: the Temporal Schedules of the monthly run, the catch-up with Stripe's events, and the audit."""
 
 from __future__ import annotations
 
@@ -19,15 +19,12 @@ from temporal import schedules
 from temporal.client import connect
 from temporal.schedules import ScheduleState
 
-app = typer.Typer(
-    help="The schedules, of the monthly run, the catch-up with Stripe, the audit: set, list, pause, resume, trigger.",
-    no_args_is_help=True,
-)
+app = typer.Typer(help="Schedules: set, list, pause, resume, trigger.", no_args_is_help=True)
 
 MONTHLY = workflow_ids.MONTHLY_SCHEDULE
-Name = Annotated[str, typer.Argument(metavar="[NAME]", help=f"Which: {' or '.join(workflow_ids.SCHEDULES)}.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(workflow_ids.SCHEDULES)}.")]
 
-_LONGEST_DELAY_HOURS = 600  # the day of the month on which it fires must exist in every month
+_LONGEST_DELAY_HOURS = 600  # the day of the month on which the schedule fires must exist in every month
 _PATIENCE_SECONDS = 5.0
 
 
@@ -35,11 +32,14 @@ _PATIENCE_SECONDS = 5.0
 @common.command
 async def set_(
     delay_hours: Annotated[
-        int, typer.Option(help="How long after a period's end it is billed, so that late stops arrive.")
+        int, typer.Option(help="How long after its end a period is billed, so that late stops arrive.")
     ] = 6,
     as_json: common.AsJson = False,
 ) -> None:
-    """Create the schedules, or bring the existing ones to these values: every month, Stripe's events, the audit."""
+    """Create or update the schedules.
+
+    They are the monthly run, the catch-up with Stripe's events, and the daily audit.
+    """
     if not 0 <= delay_hours <= _LONGEST_DELAY_HOURS:
         raise InputError(f"--delay-hours {delay_hours}: write 0 to {_LONGEST_DELAY_HOURS}")
     settings = common.settings()
@@ -58,7 +58,7 @@ async def set_(
 @app.command("list")
 @common.command
 async def list_(as_json: common.AsJson = False) -> None:
-    """The schedules that exist."""
+    """List the schedules, with their past and next runs."""
     temporal = await connect()
     found = [state async for state in schedules.list_schedules(temporal)]
     if as_json:
@@ -66,7 +66,7 @@ async def list_(as_json: common.AsJson = False) -> None:
     for state in [] if as_json else found:
         _print(state)
     if not found and not as_json:
-        output.say("There is no schedule yet: `perdure schedule set` creates it.")
+        output.say("There are no schedules yet: create them with `perdure schedule set`.")
 
 
 @app.command("pause")
@@ -76,7 +76,10 @@ async def pause(
     note: Annotated[str, typer.Option(help="Why, for others to read.")] = "",
     as_json: common.AsJson = False,
 ) -> None:
-    """Pause a schedule; `resume` runs the months that pass meanwhile."""
+    """Pause a schedule.
+
+    `resume` makes up for the months that pass meanwhile.
+    """
     _check(name)
     temporal = await connect()
     await schedules.pause_schedule(temporal, note, name)
@@ -86,7 +89,10 @@ async def pause(
 @app.command("resume")
 @common.command
 async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
-    """Resume a schedule; the monthly one runs the months that it has missed."""
+    """Resume a schedule.
+
+    The monthly one runs the months that it has missed.
+    """
     _check(name)
     temporal = await connect()
     await schedules.resume_schedule(temporal, name)
@@ -96,7 +102,10 @@ async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
 @app.command("trigger")
 @common.command
 async def trigger(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
-    """Run it now: the monthly one bills the period that ended last."""
+    """Run a schedule's action now.
+
+    The monthly one bills the period that ended last.
+    """
     _check(name)
     temporal = await connect()
     before = await schedules.schedule_state(temporal, name)
@@ -104,16 +113,16 @@ async def trigger(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
     _show(await _until(temporal, name, lambda state: state.recent_runs != before.recent_runs), as_json=as_json)
     if not as_json and name == MONTHLY:
         period = BillingPeriod.last_ended(datetime.now(UTC), common.settings().zone)
-        output.say(f"Triggered: look at it with `perdure period status {period}`.")
+        output.say(f"Triggered. Follow it with `perdure period status {period}`.")
 
 
 def _check(name: str) -> None:
     if name not in workflow_ids.SCHEDULES:
-        raise InputError(f"there is no schedule {name!r}: {', '.join(workflow_ids.SCHEDULES)} are there")
+        raise InputError(f"there is no schedule {name!r}: use one of {', '.join(workflow_ids.SCHEDULES)}")
 
 
 async def _until(client: Client, name: str, reached: Callable[[ScheduleState], bool]) -> ScheduleState:
-    """The schedule as soon as it shows a change: Temporal takes one over a moment after it has accepted it."""
+    """Wait until the schedule shows a change: Temporal applies it a moment after it has accepted it."""
     give_up = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
     while True:
         state = await schedules.schedule_state(client, name)

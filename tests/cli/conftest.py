@@ -1,7 +1,7 @@
-"""The real `perdure`, run as a process of its own.
+"""The real `perdure`, each run in its own process.
 
-The first run of each command is an interpreter of its own; the others are forked, so that Python's imports, nine tenths
-of most commands' time, are not paid for each.
+The first run of each command starts an interpreter. Later runs are forked, which saves Python's imports: nine tenths of
+the time of most commands.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ UNREACHABLE_DATABASE = "postgresql://u:secret@127.0.0.1:1/none"
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a run of the command gave."""
+    """The result of running a command."""
 
     status: int
     out: str
@@ -44,19 +44,19 @@ class CommandResult:
 
     @property
     def document(self) -> Any:
-        """The JSON that it printed, after a success."""
+        """The JSON that the command printed; it must have succeeded."""
         assert self.status == 0, self.err
         return json.loads(self.out)
 
     @property
     def document_of_failure(self) -> Any:
-        """The JSON that it printed, though it says by its status that something is amiss."""
+        """The JSON that the command printed; its exit status must be 1."""
         assert self.status == 1, self.err
         return json.loads(self.out)
 
     @property
     def error(self) -> str:
-        """The one line of its error: exit status 1, nothing on standard output, no traceback."""
+        """The one line of the error; the status must be 1, standard output empty, and there must be no traceback."""
         assert (self.status, self.out) == (1, ""), self
         lines = self.err.splitlines()
         assert len(lines) == 1, self.err
@@ -66,9 +66,9 @@ class CommandResult:
 
 @dataclass
 class Perdure:
-    """`await perdure("rates", "check", "r.toml")`, in an empty working directory, with these settings alone.
+    """Runs commands, as in `await perdure("rates", "check", "r.toml")`, in an empty folder with only these settings.
 
-    It logs in to the tests' databases as `perdure_operator`, as a deployment's command line does.
+    Commands log in to the tests' databases as `perdure_operator`, as in a deployment.
     """
 
     cwd: Path
@@ -133,7 +133,7 @@ async def _ended(pid: int) -> None:
 
 @cache
 def nursery() -> Nursery:
-    """One for the tests of this process, with which it ends."""
+    """Return the nursery that the tests of this process share; it ends with the process."""
     return Nursery(Path(os.devnull), dict(os.environ))
 
 

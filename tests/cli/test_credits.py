@@ -20,9 +20,9 @@ from tests.support.system import RATES, System
 
 @pytest.fixture
 async def key(system: System, perdure: Perdure, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """Of an invoice of 10.80 USD: 8.64 of i-1, 2.16 of i-2 on line 1 (default); i-2 still runs.
+    """The key of an invoice over 10.80 USD: 8.64 of i-1 and 2.16 of i-2, both on line 1 (default); i-2 still runs.
 
-    Each test has an account of its own: they share one emulator.
+    Each test has its own account, since all share one emulator.
     """
     team = f"team:{request.node.name}"
     (tmp_path / "cwd" / "rates.toml").write_text(RATES)
@@ -44,12 +44,12 @@ async def test_an_invoice_is_credited_and_everything_says_so(system: System, per
     assert (made["amount"], made["state"], made["kind"], made["to"]) == (150, "issued", "amount", "balance")
     again = await perdure(*order)
     assert "1.50 USD of the invoice, issued: outage of 3 May, as cn_" in again.out
-    assert "asked for before" in again.out
+    assert "(requested before: not credited again)" in again.out
     another = await perdure("invoices", "credit", key, "--instance", "i-1", "--reason", "slow", "--to", "out-of-band")
     assert another.status == 0, another.err
     assert "8.64 USD of instance i-1, issued: slow" in another.out
 
-    listed, table, shown, status, told = await asyncio.gather(
+    listed, table, shown, status, summary = await asyncio.gather(
         perdure("invoices", "list", "--json"),
         perdure("invoices", "list"),
         perdure("invoices", "show", key),
@@ -64,11 +64,11 @@ async def test_an_invoice_is_credited_and_everything_says_so(system: System, per
     ]
     assert document["credit_notes"][0] == made
     assert document["credit_notes"][1]["lines"] == [{"line_no": 1, "amount": 864}]
-    assert "Less what is credited: 0.66 USD." in table.out
+    assert "Total after credits: 0.66 USD." in table.out
     assert "10.14 USD" in table.out
     assert "Credited 10.14 USD, which leaves 0.66 USD." in shown.out
     assert (status.document["credited"], status.document["blocked_credit_notes"]) == ({"usd": 1014}, [])
-    assert "Credited: 10.14 USD." in told.out
+    assert "Credited: 10.14 USD." in summary.out
 
 
 async def test_one_clear_line_for_what_cannot_be_credited(system: System, perdure: Perdure, key: str) -> None:
@@ -79,8 +79,8 @@ async def test_one_clear_line_for_what_cannot_be_credited(system: System, perdur
     assert (await refused("--amount", "10.81", *why)).startswith("10.81 USD is more than what is left of invoice")
     assert "has more decimals than USD has, 2" in await refused("--amount", "1.001", *why)
     assert (await refused("--amount", "1")).startswith("--reason: say why")
-    assert (await refused(*why)).startswith("say what to credit, one of")
-    assert (await refused("--amount", "1", "--line", "1", *why)).startswith("say what to credit, one of")
+    assert (await refused(*why)).startswith("say what to credit with one of")
+    assert (await refused("--amount", "1", "--line", "1", *why)).startswith("say what to credit with one of")
     assert (await refused("--line", "7", *why)).startswith(f"invoice {key} has no line 7")
     assert (await refused("--amount", "1", *why, "--to", "me")).startswith("--to 'me': write one of balance, refund")
     assert (await refused("--retry", "nothing")).startswith(f"invoice {key} has no credit note 'nothing'")
@@ -121,8 +121,8 @@ async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: Syst
     withdrawn = await perdure("invoices", "credit", key, "--withdraw", "too-much", "--json")
     assert (withdrawn.document["state"], withdrawn.document["stripe_credit_note_id"]) == ("voided", None)
     again = await perdure("invoices", "credit", key, "--amount", "9.80", "--reason", "x", "--reference", "too-much")
-    assert (again.status, "it was withdrawn: name a new --reference" in again.err) == (1, True)
-    assert (await perdure("invoices", "show", key, "--json")).document["credited"] == 1000  # withdrawing has looked
+    assert (again.status, "it was withdrawn: use a new --reference" in again.err) == (1, True)
+    assert (await perdure("invoices", "show", key, "--json")).document["credited"] == 1000  # withdrawing has refreshed
     await system.stripe.v1.credit_notes.void_credit_note_async(by_hand.id)
     await system.admin("webhook_faults", method="DELETE")
 
@@ -131,12 +131,12 @@ async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: Syst
     assert too_much.error.startswith("10.80 USD is more than what is left of invoice")
     later = await perdure("invoices", "credit", key, "--amount", "0.80", "--reason", "x", "--wait", "0.5")
     assert later.status == 0
-    assert "0.80 USD of the invoice, requested: x; it goes on as soon as" in later.out
+    assert "0.80 USD of the invoice, requested: x; it continues as soon as" in later.out
 
 
 async def test_explain_accounts_for_every_second(system: System, perdure: Perdure, key: str) -> None:
-    for wish in (("--instance", "i-1"), ("--amount", "0.10")):
-        ran = await perdure("invoices", "credit", key, *wish, "--reason", "x")
+    for credit in (("--instance", "i-1"), ("--amount", "0.10")):
+        ran = await perdure("invoices", "credit", key, *credit, "--reason", "x")
         assert ran.status == 0, ran.err
     ended, running, words, unknown = await asyncio.gather(
         perdure("explain", "i-1", "--json"),
@@ -157,7 +157,7 @@ async def test_explain_accounts_for_every_second(system: System, perdure: Perdur
 
 
 def _is_explained_as_billed(document: dict[str, Any], invoice: InvoiceRecord) -> None:
-    """The day of i-1, on line 1 of the invoice, with the notes that credit it."""
+    """The document has the day of i-1, on line 1 of the invoice, and the credit notes that apply to it."""
     [interval] = document["intervals"]
     key = invoice.key
     keys = {note["instance_id"]: note["key"] for note in document["credit_notes"]}

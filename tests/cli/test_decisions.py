@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from zlib import crc32
 
@@ -46,9 +47,17 @@ async def test_an_accounts_policy_is_set_and_reported(perdure: Perdure, team: st
     assert own["own"] == ["finalization", "included_credits", "limit_amount", "limit_multiple"]
     back = (await perdure("accounts", "policy", team, "--finalization", "default", "--json")).document
     assert (back["finalization"], back["limit_amount"]) == ("at_once", 1234)
-    told = await perdure("accounts", "policy", team)
-    assert "stopped above 12.34 USD (its own)" in told.out
-    assert "5 credits a month are included (its own)" in told.out
+    shown = await perdure("accounts", "policy", team)
+    rows = [re.split(r"\s{2,}", line.strip()) for line in shown.out.splitlines()]
+    assert ["Setting", "Value", "Source"] in rows
+    assert rows[-6:] == [
+        ["charge-on", "an invoice of its own", "deployment"],
+        ["finalization", "at_once", "deployment"],
+        ["limit-amount", "12.34 USD", "account"],
+        ["limit-multiple", "3 times the previous period", "account"],
+        ["limit-carried-share", "no limit", "deployment"],
+        ["included-credits", "5 a month", "account"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +90,7 @@ async def test_an_invoice_waits_is_approved_and_voided(system: System, perdure: 
     await system.start_period(MAY)
     key = f"{MAY}/{team}/period"
     await system.until_state(key, InvoiceState.DRAFT)
-    assert "Waits for a person" in (await perdure("invoices", "show", key)).out
+    assert "Awaits approval" in (await perdure("invoices", "show", key)).out
     status = (await perdure("period", "status", MAY, "--json")).document
     assert status["awaiting_approval"] == 1
     wrong = (await perdure("invoices", "approve", key, "--amount", "8.65")).error
@@ -99,7 +108,7 @@ async def test_an_invoice_waits_is_approved_and_voided(system: System, perdure: 
     await perdure("invoices", "void", key, "--reason", "wrong month", "--write-off")
     await system.until_state(key, InvoiceState.VOIDED)
     shown = (await perdure("invoices", "show", key)).out
-    assert "written off, and never billed again" in shown
+    assert "written off and never billed again" in shown
     assert ": wrong month." in shown
     explained = (await perdure("explain", f"{team}-1", "--json")).document
     assert [interval["fate"] for interval in explained["intervals"]] == ["written_off"]
@@ -115,11 +124,11 @@ async def test_a_limit_is_shown_by_the_dry_run_refused_a_retry_and_approved(
     key = f"{MAY}/{team}/period"
     await system.until_state(key, InvoiceState.BLOCKED)
     refused = (await perdure("invoices", "retry", key)).error
-    assert refused == f"invoice {key} is stopped by a brake: `perdure invoices approve '{key}'` lets it go"
+    assert refused == f"invoice {key} is held by a limit: release it with `perdure invoices approve '{key}'`"
     assert (await perdure("invoices", "retry", "--all")).out == "No invoice is blocked.\n"
     await perdure("invoices", "approve", key)
     await system.until_state(key, InvoiceState.BILLED)
 
 
 async def test_a_period_that_is_not_held_is_not_approved(perdure: Perdure, team: str) -> None:
-    assert (await perdure("period", "approve", MAY)).error == f"{MAY} does not wait for an approval"
+    assert (await perdure("period", "approve", MAY)).error == f"{MAY} is not held: there is nothing to approve"

@@ -45,10 +45,10 @@ async def test_good_instances_are_kept_and_bad_ones_reported(perdure: Perdure, d
         f"line 3, column started_time: {NOT_A_TIME}",
         "line 5, column id: is required, and empty",
     ]
-    mended = INSTANCES.replace("yesterday", "2022-05-01T00:00:00Z").replace("i-3,team:b", "i-3,team:c").rstrip("\n")
-    second = await perdure("instances", "import", "-", "--json", stdin=mended.encode())
+    fixed = INSTANCES.replace("yesterday", "2022-05-01T00:00:00Z").replace("i-3,team:b", "i-3,team:c").rstrip("\n")
+    second = await perdure("instances", "import", "-", "--json", stdin=fixed.encode())
     assert second.status == 1
-    assert second.err == "perdure: 1 rows were refused\n"
+    assert second.err == "perdure: 1 row refused\n"
     assert json.loads(second.out) == {
         "inserted": 1,
         "updated": 1,
@@ -75,7 +75,7 @@ async def test_good_accounts_are_kept_and_bad_ones_reported(perdure: Perdure, da
         (5, "attribution_id"),
         (5, "currency"),
     ]
-    assert first.err == "perdure: 2 rows were refused\n"
+    assert first.err == "perdure: 2 rows refused\n"
     again = "\n".join(ACCOUNTS.splitlines()[:3])
     assert (await perdure("accounts", "import", "-", stdin=again.encode())).out == "2 stored, 0 refused.\n"
     assert await rows(db, "SELECT attribution_id, stripe_customer_id, currency FROM account") == [
@@ -109,7 +109,7 @@ async def test_a_big_file_goes_in_by_batches_that_are_whole(perdure: Perdure, da
     assert ran.out == f"{imports._BATCH + 1} inserted, 0 updated, 0 unchanged, 150 refused.\n"
     lines = ran.err.splitlines()
     assert len(lines) == 101
-    assert lines[-1] == "perdure: 50 more rows were refused: --json lists all"
+    assert lines[-1] == "perdure: 50 more rows refused: --json lists all"
 
     rows_of = [f"j-{n},team:a,,\n" for n in range(imports._BATCH + 1)]
     text_ = "id,attribution_id,creation_time,started_time\n" + "".join(rows_of) + "x" * (1024 * 1024 + 1)
@@ -117,6 +117,6 @@ async def test_a_big_file_goes_in_by_batches_that_are_whole(perdure: Perdure, da
     assert broken.status == 1
     assert broken.err == (
         f"perdure: -: line {imports._BATCH + 3} is longer than 1048576 bytes; "
-        f"{imports._BATCH + 1} rows before that are in\n"
+        f"imported before that: {imports._BATCH + 1:,} rows\n"
     )
     assert await rows(db, "SELECT count(*) FROM workspace_instance") == [(2 * imports._BATCH + 2,)]

@@ -42,16 +42,16 @@ async def _are_listed_and_shown(perdure: Perdure, good: InvoiceRecord, bad: Invo
         perdure("invoices", "show", BAD),
     )
     assert [document["key"] for document in listed.document] == [BAD, GOOD]
-    _is_told_whole(listed.document[1], good)
+    _is_complete(listed.document[1], good)
     assert [found["blocked_reason"] for found in of_one.document] == [bad.blocked_reason]
     assert good.stripe_invoice_id is not None
     assert good.stripe_invoice_id in table.out
-    assert "2 invoices; those not voided or deleted come to 43.20 USD." in table.out
+    assert "2 invoices. Total, without voided and deleted ones: 43.20 USD." in table.out
     assert f"{BAD}: blocked, 34.56 USD" in shown.out
     assert f"`perdure invoices retry '{BAD}'`" in shown.out
 
 
-def _is_told_whole(document: dict[str, Any], good: InvoiceRecord) -> None:
+def _is_complete(document: dict[str, Any], good: InvoiceRecord) -> None:
     [line] = document.pop("lines")
     assert document.pop("state") in ("billed", "paid")
     assert (
@@ -104,7 +104,7 @@ async def _are_retried(system: System, perdure: Perdure) -> None:
 
 
 async def _are_not_retried(system: System, perdure: Perdure) -> None:
-    """No worker takes it up, or there is nothing to be taken up."""
+    """No worker picks up the retry, or there is nothing to retry."""
     await system.stop()
     await invoices.block_invoice(system.db, GOOD, "for the test")
     unserved, unknown, neither, no_state = await asyncio.gather(
@@ -114,9 +114,9 @@ async def _are_not_retried(system: System, perdure: Perdure) -> None:
         perdure("invoices", "list", "--state", "open"),
     )
     assert (unserved.status, unserved.out) == (1, "")
-    assert unserved.err.startswith(f"{GOOD}: blocked still: no worker has taken it up yet")
+    assert unserved.err.startswith(f"{GOOD}: still blocked: no worker has picked it up yet")
     assert unknown.error.startswith("there is no invoice 'nonsense'")
-    assert neither.error.startswith("name the invoices to retry, or all")
+    assert neither.error.startswith("name the invoices to retry, or use --all")
     assert no_state.error.startswith("--state 'open': write one of claimed, draft, ")
 
 

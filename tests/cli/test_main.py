@@ -1,4 +1,4 @@
-"""The command line's own shape: commands are imported when they run, and a process loads what it serves."""
+"""The shape of the command line: commands are imported when they run, and a process loads only what it needs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,9 @@ from starter.cli.main import app
 DATABASE_CLIENTS = {"sqlalchemy", "asyncpg", "obstore"}
 HEAVY = DATABASE_CLIENTS | {"aiohttp", "alembic", "cryptography", "pyarrow", "stripe", "temporalio"}
 
+MARGIN = 2
+"""Columns of the terminal that the help leaves free."""
+
 LOADED = """
 import os, sys
 from starter.cli.main import app
@@ -25,12 +29,12 @@ try:
 finally:
     print("loaded", *sorted({name.partition(".")[0] for name in sys.modules}))
     sys.stdout.flush()
-    os._exit(0)  # Temporal's client may crash the interpreter while it shuts down
+    os._exit(0)  # Temporal's client can crash the interpreter during shutdown
 """
 
 
 def _loaded(out: str) -> set[str]:
-    """The packages that the process named as its last act."""
+    """Return the packages that the process named in its last line."""
     *_, last = out.splitlines()
     word, *names = last.split()
     assert word == "loaded", out
@@ -47,6 +51,17 @@ def test_the_help_says_of_each_command_what_the_command_says_of_itself(name: str
     assert command.get_short_help_str(1000) == own.get_short_help_str(1000)
 
 
+@pytest.mark.parametrize("name", ["perdure", *app.commands])
+def test_no_summary_is_cut_on_a_terminal_of_80_columns(name: str) -> None:
+    group: Any = app if name == "perdure" else app.commands[name]
+    if isinstance(group, LazyCommand):
+        group = group.load()
+    context = group.context_class(group, info_name=name, terminal_width=80 - MARGIN)
+    text = group.get_help(context)
+    assert "..." not in text.replace("[ARGS]...", "")
+    assert max(map(len, text.splitlines())) <= 80
+
+
 def test_the_help_loads_no_library_that_a_command_needs() -> None:
     ran = subprocess.run(
         [sys.executable, "-P", "-c", LOADED, "--help"], capture_output=True, text=True, check=True, env=_environment()
@@ -56,7 +71,7 @@ def test_the_help_loads_no_library_that_a_command_needs() -> None:
 
 
 async def test_the_webhook_loads_no_database_client() -> None:
-    """Whoever takes the process that faces the internet over finds no way to the database in it."""
+    """The process faces the internet: an attacker who controls it must find no way to the database in it."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-c", LOADED, "webhook"),
         env=_environment(WEBHOOK_HOST="127.0.0.1", WEBHOOK_PORT="0", STRIPE_WEBHOOK_SECRET="whsec_" + "0" * 32),

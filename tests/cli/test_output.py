@@ -1,4 +1,4 @@
-"""JSON documents that are written while their rows are read: whole or visibly cut short."""
+"""JSON documents that are written while their rows are read: complete, or visibly truncated."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from billing.errors import MismatchError
-from starter.cli import output
+from starter.cli import output, states
 
 
 async def rows(count: int, error: Exception | None = None) -> AsyncGenerator[object]:
@@ -35,3 +35,22 @@ async def test_no_parser_takes_a_list_that_was_cut_short_for_the_whole(capsys: p
         await output.print_json_with_list({"id": "a"}, "rows", rows(2, OSError("gone")))
     with pytest.raises(json.JSONDecodeError):
         json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("seen", "note"),
+    [
+        (["paid", "billed", "billed"], "(billed: finalized in Stripe and verified, not necessarily paid)\n"),
+        (
+            ["billed", "claimed"],
+            "(claimed: reserved for an invoice; billed: finalized in Stripe and verified, not necessarily paid)\n",
+        ),
+        (["draft", "paid"], ""),
+        ([], ""),
+    ],
+)
+def test_a_note_explains_the_states_that_can_be_misread(
+    seen: list[str], note: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    states.print_note(seen)
+    assert capsys.readouterr().out == note

@@ -1,4 +1,4 @@
-"""`perdure period status`, and what imports tell of usage that was billed before."""
+"""`perdure period status`, and the reports of imports about usage that was billed before."""
 
 from __future__ import annotations
 
@@ -49,18 +49,19 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_overbilled(perdur
     }
     imported = await perdure("accounts", "import", "-", "--json", stdin=file.encode())
     assert imported.document == {"stored": 1, "refused": [], "overbilled": [beyond]}
-    told = await perdure("accounts", "import", "-", stdin=file.encode())
-    assert (told.status, told.out) == (0, "1 stored, 0 refused.\n")
-    line = "overbilled: 1 claims, 24.00 h: credit the customer: 2022-05/team:a/period"
-    assert told.err.startswith(f"perdure: {line}; it lies outside the windows")
+    again = await perdure("accounts", "import", "-", stdin=file.encode())
+    assert (again.status, again.out) == (0, "1 stored, 0 refused.\n")
+    line = "overbilled: 24.00 h of 1 instance (credit the customer: 2022-05/team:a/period)"
+    assert again.err.startswith(f"perdure: {line}; it is outside the windows")
 
     await apply_subscription_window(db, "team:b", "sub_b", may(2), may(3.5))
     status = await perdure("period", "status", "2022-05", "--json")
     other = {**beyond, "instance_id": "j", "invoice_key": "2022-05/team:b/period", "duration_us": 12 * HOUR_US}
     assert status.document["overbilled"] == [beyond, other]
     human = await perdure("period", "status", "2022-05")
+    assert "(claimed: reserved for an invoice)" in human.out
     assert (
-        "overbilled: 2 claims, 36.00 h: credit the customer: 2022-05/team:a/period, 2022-05/team:b/period"
+        "overbilled: 36.00 h of 2 instances (credit the customer: 2022-05/team:a/period, 2022-05/team:b/period)"
         in " ".join(human.out.split())
     )
 

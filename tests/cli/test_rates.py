@@ -18,7 +18,7 @@ async def test_a_rate_card_is_checked_and_shown(perdure: Perdure) -> None:
     )
     assert shown.status == 0
     assert "default 0.1666666667" in shown.out
-    assert "The rate card is valid: 1 version(s)" in shown.out
+    assert "The rate card is valid: 1 version, digest " in shown.out
     [version] = listed.document["versions"]
     assert version == {
         "effective_from": "2020-01-01T00:00:00+00:00",

@@ -30,7 +30,7 @@ KEY = "2022-05/team:a/period"
 
 
 class BilledMonth:
-    """One invoice of two instances with its published report."""
+    """An invoice of two instances, and its published report."""
 
     def __init__(self, db: Database, store: ReportStore, folder: Path) -> None:
         self.db, self.store, self.folder = db, store, folder
@@ -98,15 +98,15 @@ async def test_a_lost_or_damaged_report_is_the_same_to_the_byte(
     ran = await perdure("report", "rebuild", "--all-missing")
     assert ran.status == 0, ran.err
     harmed = "missing" if harm == "missing" else "damaged"
-    assert f"{KEY}: {books.report_id} was {harmed}, and is back byte for byte" in ran.out
-    assert "0 reports are whole, 1 were rebuilt, 0 cannot be." in ran.out
+    assert f"{KEY}: {books.report_id} was {harmed} and is rebuilt, byte for byte" in ran.out
+    assert "Reports: 0 whole, 1 rebuilt, 0 refused." in ran.out
     assert books.path.read_bytes() == books.whole
     assert "is whole: nothing to do" in (await perdure("report", "rebuild", books.report_id)).out
 
 
 async def test_what_a_claimed_instance_is_cannot_change_under_its_report(perdure: Perdure, books: BilledMonth) -> None:
     assert not await books.instance("i-1", "2022-05-03", "another")
-    assert await books.instance("i-1", "2022-05-02")  # its times may: the claims stay
+    assert await books.instance("i-1", "2022-05-02")  # its times can change: the claims stay
     books.path.unlink()
     assert (await perdure("report", "rebuild", books.report_id)).status == 0
     assert books.path.read_bytes() == books.whole
@@ -134,7 +134,7 @@ async def test_what_has_changed_since_is_reported_and_nothing_is_stored(perdure:
 async def test_a_report_of_no_invoice_and_wrong_use(perdure: Perdure, books: BilledMonth) -> None:
     other = books.report_id.replace(books.report_id[-70:-60], "0" * 10)
     assert f"no invoice has the report {other}" in (await perdure("report", "rebuild", other)).error
-    assert "name one REPORT_ID, or give --all-missing" in (await perdure("report", "rebuild")).error
+    assert "name one REPORT_ID, or use --all-missing" in (await perdure("report", "rebuild")).error
 
 
 async def test_the_store_takes_nothing_under_another_contents_name(books: BilledMonth) -> None:

@@ -107,7 +107,7 @@ async def test_a_report_is_exported(perdure: Perdure, report_id: str) -> None:
 
 
 async def test_no_cell_of_a_csv_is_a_formula(perdure: Perdure, report_store_url: str) -> None:
-    """Customers name their workspaces, and finance people open the file in a spreadsheet."""
+    """Customers choose the names of workspaces, and finance opens the file in a spreadsheet."""
     names = [f"{start}HYPERLINK(1)" for start in "=+-@"]
     claims = [claim(f"i-{n}", n, n + 3_600_000_000, line_no=1 + n % 2, workspace=name) for n, name in enumerate(names)]
 

@@ -60,7 +60,7 @@ async def test_the_catch_up_with_stripe(perdure: Perdure, temporal_client: Clien
     assert triggered["recent_runs"][0]["workflow_id"].startswith("stripe-events-")
     unknown = await perdure("schedule", "trigger", "nightly")
     names = "billing-monthly, stripe-events-catch-up, audit-daily"
-    assert unknown.error == f"there is no schedule 'nightly': {names} are there"
+    assert unknown.error == f"there is no schedule 'nightly': use one of {names}"
 
 
 async def test_the_daily_audit(perdure: Perdure, temporal_client: Client) -> None:

@@ -71,7 +71,7 @@ def test_csv_as_spreadsheets_save_it(read: Any, content: bytes) -> None:
 def test_bad_csv_rows_are_reported_and_the_others_read(read: Any) -> None:
     rows = read("a.csv", b'id,note\n1\n2,b,c\n3,\xff\n4,"d"x\n5,e\n')
     assert [row if isinstance(row, tuple) else (row.line, row.reason) for row in rows] == [
-        (2, "has 1 fields; the header has 2 columns"),
+        (2, "has 1 field; the header has 2 columns"),
         (3, "has 3 fields; the header has 2 columns"),
         (4, "is not UTF-8 text"),
         (5, "is not CSV: ',' expected after '\"'"),
@@ -84,7 +84,7 @@ def test_an_unclosed_quote_says_what_it_swallowed(read: Any) -> None:
     rows = read("a.csv", 'id,note\n1,a\n2,"b\n3,c\n4,d\n')
     assert rows[0] == (2, {"id": "1", "note": "a"})
     assert rows[1:] == [
-        RowFault(3, "row", "is not CSV: unexpected end of data; all up to line 5 was skipped, as one row")
+        RowFault(3, "row", "is not CSV: unexpected end of data; everything up to line 5 was skipped as one row")
     ]
 
 
@@ -249,7 +249,7 @@ def test_files_that_are_no_parquet_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.csv.gz", ".csv"])
 def test_other_endings_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("id\n1\n")
-    assert "write .csv, .jsonl, .ndjson, .parquet" in refusal(tmp_path / name)
+    assert "use one of .csv, .jsonl, .ndjson, .parquet" in refusal(tmp_path / name)
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])

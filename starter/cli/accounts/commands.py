@@ -1,4 +1,4 @@
-"""`perdure accounts`: accounts and windows from a file, or from Stripe."""
+"""`perdure accounts`: accounts and windows from a file or from Stripe, and their policies."""
 
 from __future__ import annotations
 
@@ -14,16 +14,39 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, Work
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
+from billing.text import plural
 from contracts import workflow_ids
 from contracts.messages.subscriptions import AccountsSyncResult
 from starter.cli import common, output
-from starter.cli.accounts.policy import change_policy, policy_in_words
+from starter.cli.accounts.policy import change_policy, print_policy
 from starter.cli.database import open_database
 from starter.cli.imports import commands as imports
 from temporal.client import connect
 from temporal.start import start_accounts_sync
 
-app = typer.Typer(help="Accounts and their subscription windows: import, sync, policy.", no_args_is_help=True)
+app = typer.Typer(help="Accounts and their windows: import, sync, policy.", no_args_is_help=True)
+
+_ChargeOn = Annotated[
+    str | None,
+    typer.Option(metavar="own|subscription|default", help="Bill on an invoice of its own, or its subscription's."),
+]
+_Finalization = Annotated[
+    str | None, typer.Option(metavar="at_once|grace|approval|default", help="When a draft is finalized.")
+]
+_LimitAmount = Annotated[
+    str | None, typer.Option(metavar="AMOUNT|default", help="Hold an invoice above this, in major units.")
+]
+_LimitMultiple = Annotated[
+    str | None,
+    typer.Option(metavar="NUMBER|default", help="Hold an invoice above this multiple of the previous period's."),
+]
+_LimitCarriedShare = Annotated[
+    str | None,
+    typer.Option(metavar="SHARE|default", help="Hold an invoice if more than this share, 0 to 1, is older usage."),
+]
+_IncludedCredits = Annotated[
+    str | None, typer.Option(metavar="CREDITS|default", help="Free credits per month, in place of the rate card's.")
+]
 
 _POLL_SECONDS = 0.5
 _WORKER_SHOULD_ANSWER_SECONDS = 10.0
@@ -32,7 +55,10 @@ _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 @app.command("import")
 @common.command
 async def import_(file: imports.FileArgument, as_json: common.AsJson = False) -> int:
-    """Upsert accounts and windows from CSV, JSON Lines or Parquet; good rows are kept, bad ones reported."""
+    """Import accounts and windows from CSV, JSON Lines or Parquet.
+
+    Known accounts and windows are updated. Good rows are kept, bad ones reported; the status is 1 if there were any.
+    """
     return await imports.import_command(imports.ACCOUNTS, file, as_json=as_json)
 
 
@@ -40,25 +66,17 @@ async def import_(file: imports.FileArgument, as_json: common.AsJson = False) ->
 @common.command
 async def policy(
     account: Annotated[str, typer.Argument(metavar="ID", help="The attribution id.")],
-    charge_on: Annotated[str | None, typer.Option(metavar="own|subscription|default")] = None,
-    finalization: Annotated[str | None, typer.Option(metavar="at_once|grace|approval|default")] = None,
-    limit_amount: Annotated[
-        str | None, typer.Option(metavar="AMOUNT|default", help="In major units of its currency.")
-    ] = None,
-    limit_multiple: Annotated[
-        str | None, typer.Option(metavar="NUMBER|default", help="Times its period before.")
-    ] = None,
-    limit_carried_share: Annotated[
-        str | None, typer.Option(metavar="SHARE|default", help="Of older usage, from 0 to 1.")
-    ] = None,
-    included_credits: Annotated[
-        str | None, typer.Option(metavar="CREDITS|default", help="Free credits of each month, in place of the card's.")
-    ] = None,
+    charge_on: _ChargeOn = None,
+    finalization: _Finalization = None,
+    limit_amount: _LimitAmount = None,
+    limit_multiple: _LimitMultiple = None,
+    limit_carried_share: _LimitCarriedShare = None,
+    included_credits: _IncludedCredits = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Show or set how one account is charged and what stops its bills; `default` goes back to the deployment's.
+    """Show or set one account's billing policy and limits.
 
-    What is changed holds for invoices that are made from now on.
+    `default` restores the deployment's value. Changes apply to invoices that are made from now on.
     """
     changes = {
         "charge_on": charge_on,
@@ -74,8 +92,7 @@ async def policy(
     if as_json:
         output.print_json(document)
         return
-    for line in policy_in_words(document):
-        output.say(line)
+    print_policy(document)
 
 
 @app.command("sync")
@@ -83,13 +100,14 @@ async def policy(
 async def sync(
     bill_after: Annotated[
         str | None,
-        typer.Option(metavar="INSTANT", help="Usage of accounts seen for the first time is charged from then on."),
+        typer.Option(metavar="INSTANT", help="From when on new accounts are charged; default: now."),
     ] = None,
     as_json: common.AsJson = False,
 ) -> int:
-    """Take over customers that name an attribution id, and their subscriptions, from Stripe.
+    """Import Stripe's customers that name an attribution id.
 
-    Usage before --bill-after (default: now) is never charged to an account that is seen for the first time.
+    Their subscriptions are imported too, as windows. An account that is seen for the first time is never charged for
+    usage before --bill-after.
     """
     since = common.parse_instant(bill_after, "--bill-after")
     handle = await _start(await connect(), since)
@@ -102,25 +120,26 @@ async def sync(
     else:
         for fault in result.faults:
             output.complain(f"refused: {fault}")
-        output.say(f"{result.seen} customers seen, {result.stored} accounts stored, {len(result.faults)} refused.")
+        seen, stored = plural(result.seen, "customer"), plural(result.stored, "account")
+        output.say(f"{seen} seen, {stored} stored, {len(result.faults):,} refused.")
     return 1 if result.faults else 0
 
 
 async def _start(client: Client, bill_after: datetime | None) -> WorkflowHandle[Any, AccountsSyncResult]:
-    """Start a sync, or join the one that runs, unless that might have another `bill_after` than is wanted."""
+    """Start a sync, or join the running one, unless that one may have another `bill_after` than requested."""
     try:
         return await start_accounts_sync(client, bill_after or datetime.now(UTC))
     except WorkflowAlreadyStartedError:
         if bill_after is not None:
             raise common.CommandError(
-                "a sync is running already, with a --bill-after of its own: watch it by `perdure accounts sync`, "
+                "a sync is already running, with its own --bill-after: wait for it with `perdure accounts sync`, "
                 "then run this again"
             ) from None
         return client.get_workflow_handle(workflow_ids.ACCOUNTS_SYNC, result_type=AccountsSyncResult)
 
 
 async def _watch(handle: WorkflowHandle[Any, AccountsSyncResult]) -> AccountsSyncResult:
-    """The result; until it comes, what the workflow says of itself is shown."""
+    """Wait for the result, and meanwhile show the workflow's own account of its progress."""
     result = asyncio.ensure_future(handle.result())
     with output.progress() as bar:
         task = asyncio.ensure_future(_show_details(handle, bar))
@@ -142,12 +161,12 @@ async def _show_details(handle: WorkflowHandle[Any, AccountsSyncResult], bar: Pr
             bar.update(task, description=details)
         elif not warned and asyncio.get_running_loop().time() - begun > _WORKER_SHOULD_ANSWER_SECONDS:
             warned = True
-            output.complain("no worker has taken it up yet: it goes on as soon as `perdure worker` runs")
+            output.complain("no worker has picked it up yet: it continues as soon as `perdure worker` runs")
         await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _details(handle: WorkflowHandle[Any, AccountsSyncResult]) -> str | None:
-    """What the workflow says it does; none while no worker answers."""
+    """Return what the workflow says it is doing. Returns None while no worker answers."""
     try:
         metadata: WorkflowMetadata = await handle.query(
             "__temporal_workflow_metadata", result_type=WorkflowMetadata, rpc_timeout=timedelta(seconds=3)

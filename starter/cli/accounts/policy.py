@@ -1,4 +1,4 @@
-"""One account's policies: what a person gives, checked, and what is in force."""
+"""One account's policies: changes checked and stored, and the policies in force shown."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from billing.errors import InputError
 from billing.invoice.policy import ChargeOn, Finalization
 from billing.money import format_amount, parse_amount
 from settings import Settings
+from starter.cli import output
 from storage.accounts import accounts, policies
 from storage.postgres.database import Database
 
@@ -25,14 +26,16 @@ _E = TypeVar("_E", bound=StrEnum)
 async def change_policy(
     db: Database, settings: Settings, attribution_id: str, changes: Mapping[str, str | None]
 ) -> dict[str, object]:
-    """Set what is given, and tell what is in force for the account.
+    """Store the given changes, and return the policies in force for the account as a JSON document.
 
     Raises:
-        InputError: there is no such account, or a value is malformed; nothing was changed.
+        InputError: there is no such account, or a value is malformed. Nothing was changed.
     """
     account = await accounts.get_account(db, parse_attribution_id(attribution_id))
     if account is None:
-        raise InputError(f"there is no account {attribution_id}: see `perdure accounts import` or `accounts sync`")
+        raise InputError(
+            f"there is no account {attribution_id}: create it with `perdure accounts import` or `accounts sync`"
+        )
     own = await policies.read_policy(db, attribution_id)
     given = {name: value for name, value in changes.items() if value is not None}
     if given:
@@ -55,23 +58,23 @@ async def change_policy(
     }
 
 
-def policy_in_words(document: dict[str, Any]) -> list[str]:
-    """The policies in force, for people: what is the account's own is marked."""
+def print_policy(document: Mapping[str, Any]) -> None:
+    """Print the policies in force, and whether each comes from the account, the deployment or the rate card."""
     amount, currency, own = document["limit_amount"], document["currency"], document["own"]
     share, multiple, credits = (document[n] for n in ("limit_carried_share", "limit_multiple", "included_credits"))
-    facts = {
-        "charge_on": f"charged on {'an invoice of its own' if document['charge_on'] == 'own' else 'its subscription'}",
-        "finalization": f"finalized: {document['finalization']}",
-        "limit_amount": f"stopped above {format_amount(amount, currency)}"
-        if amount is not None
-        else "no limit of amount",
-        "limit_multiple": f"stopped above {multiple} times the period before" if multiple else "no limit of growth",
-        "limit_carried_share": f"stopped above a share of {share} of older usage"
-        if share
-        else "no limit of older usage",
-        "included_credits": f"{credits} credits a month are included" if credits else "included credits as on the card",
+    values = {
+        "charge_on": "an invoice of its own" if document["charge_on"] == "own" else "its subscription's invoice",
+        "finalization": document["finalization"],
+        "limit_amount": "no limit" if amount is None else format_amount(amount, currency),
+        "limit_multiple": f"{multiple} times the previous period" if multiple else "no limit",
+        "limit_carried_share": f"{share} of the amount" if share else "no limit",
+        "included_credits": f"{credits} a month" if credits else "as on the rate card",
     }
-    return [f"{text}{' (its own)' if name in own else ''}" for name, text in facts.items()]
+    table = output.make_table(f"Policy of {document['attribution_id']}", "Setting", "Value", "Source")
+    for name, value in values.items():
+        default = "rate card" if name == "included_credits" else "deployment"
+        output.add_row(table, name.replace("_", "-"), value, "account" if name in own else default)
+    output.print_table(table)
 
 
 def _parse(name: str, value: str, currency: str) -> object:
@@ -95,7 +98,7 @@ def _parse(name: str, value: str, currency: str) -> object:
 
 
 def _out_of_range(name: str, number: Decimal) -> str:
-    """What the number must be instead; empty when it is right."""
+    """Return what the number must be instead. Returns the empty text if it is valid."""
     if not number.is_finite():
         number = Decimal(-1)
     if name == "limit_carried_share":

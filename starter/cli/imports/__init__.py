@@ -1,1 +1,1 @@
-"""`perdure instances import`, and what it shares with `perdure accounts import`."""
+"""`perdure instances import`, and the code that it shares with `perdure accounts import`."""

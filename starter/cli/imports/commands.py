@@ -1,7 +1,7 @@
-"""`perdure instances import`, and what it shares with `perdure accounts import`.
+"""`perdure instances import`, and the code that it shares with `perdure accounts import`.
 
-Rows go to Postgres in batches, each a transaction: however an import ends, whole batches are in. Running it
-again does no harm.
+Rows are stored in batches, each in one transaction: however an import ends, only whole batches are in Postgres.
+Importing a file again is safe.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typer
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from billing.errors import InputError, PerdureError
+from billing.text import plural
 from billing.usage.parsing import Kind, parse_account, parse_instance, require_columns
 from billing.usage.rows import AccountRow, InstanceRow, RowFault
 from starter.cli import common, output
@@ -35,7 +36,7 @@ FileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="*.csv, *.jsonl, *.ndjson or *.parquet; `-`: CSV on standard input.")
 ]
 
-_BATCH = 5000  # rows, refused ones included
+_BATCH = 5000  # rows, including refused ones
 T = TypeVar("T")
 
 
@@ -43,7 +44,8 @@ T = TypeVar("T")
 class Importer(Generic[T]):
     """How one kind of file is parsed and stored.
 
-    `subject` is what a row is about: consecutive rows of one subject stay in one batch, which is judged as a whole.
+    `subject` names what a row describes: consecutive rows about one subject stay in one batch, which is checked as a
+    whole.
     """
 
     kind: Kind
@@ -56,7 +58,10 @@ class Importer(Generic[T]):
 @app.command("import")
 @common.command
 async def import_(file: FileArgument, as_json: common.AsJson = False) -> int:
-    """Upsert instances from CSV, JSON Lines or Parquet; good rows are kept, bad ones reported."""
+    """Import instances from CSV, JSON Lines or Parquet.
+
+    Known instances are updated. Good rows are kept, bad ones reported; the status is 1 if there were any.
+    """
     return await import_command(INSTANCES, file, as_json=as_json)
 
 
@@ -68,7 +73,7 @@ async def _store_instances(db: Database, rows: Sequence[InstanceRow]) -> Stored:
 
 async def _store_accounts(db: Database, rows: Sequence[AccountRow]) -> Stored:
     faults = await accounts.upsert_accounts(db, rows)
-    # Whoever claimed before holds the accounts no more, whoever claims from now on goes by the new windows.
+    # Earlier claims have released their locks on these accounts, and later claims use the new windows.
     outside: dict[str, list[OverbilledUsage]] = {row.attribution_id: [] for row in rows}
     for usage in await periods.overbilled_usage(db, accounts=list(outside)):
         if usage.reason == "outside_windows":
@@ -83,7 +88,7 @@ ACCOUNTS = Importer("accounts", parse_account, lambda row: row.attribution_id, _
 
 
 async def import_instances(db: Database, path: Path) -> ImportReport:
-    """Import a file of instances, silently.
+    """Import a file of instances without printing anything.
 
     Raises:
         PerdureError: the file or the database cannot be read.
@@ -92,7 +97,7 @@ async def import_instances(db: Database, path: Path) -> ImportReport:
 
 
 async def import_accounts(db: Database, path: Path) -> ImportReport:
-    """Import a file of accounts and windows, silently.
+    """Import a file of accounts and windows without printing anything.
 
     Raises:
         PerdureError: the file or the database cannot be read.
@@ -101,14 +106,14 @@ async def import_accounts(db: Database, path: Path) -> ImportReport:
 
 
 async def import_command(importer: Importer[T], path: Path, *, as_json: bool) -> int:
-    """Import a file and tell what became of it; the exit status is 1 when a row was refused.
+    """Import a file and print the result. Returns the exit status: 1 if a row was refused.
 
     Raises:
         InputError: the file cannot be read, or its columns are wrong.
-        CommandError: it or the database could not be read to the end.
+        CommandError: the file or the database failed part-way.
     """
     rows = _read(importer, path)
-    first = next(rows, None)  # a wrong file is told before the database is asked
+    first = next(rows, None)  # a wrong file is reported before the database is opened
     report = ImportReport(dict.fromkeys(importer.counts, 0), as_json)
     async with open_database(common.settings()) as db:
         try:
@@ -118,7 +123,7 @@ async def import_command(importer: Importer[T], path: Path, *, as_json: bool) ->
             raise
         except PerdureError as error:
             report.finish()
-            done = f"{report.rows} rows before that are in" if report.rows else "nothing was imported"
+            done = f"imported before that: {plural(report.rows, 'row')}" if report.rows else "nothing was imported"
             raise common.CommandError(f"{error}; {done}") from error
     report.finish()
     return report.status
@@ -147,7 +152,7 @@ def _read(importer: Importer[T], path: Path) -> Iterator[Row | RowFault]:
 
 
 def _batches(importer: Importer[T], rows: Iterator[Row | RowFault]) -> Iterator[tuple[list[T], list[RowFault]]]:
-    """The parsed rows and the faults of the others, a batch at a time; the last one also when reading breaks off."""
+    """Yield batches of parsed rows, with the faults of the others; the last batch even if reading the file fails."""
     good: list[T] = []
     bad: list[RowFault] = []
     broken: InputError | None = None

@@ -1,4 +1,4 @@
-"""Reads rows from CSV, JSON Lines and Parquet files, one at a time: memory does not grow with a file."""
+"""Read rows from CSV, JSON Lines and Parquet files, one at a time, so that memory does not grow with the file."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from billing.errors import InputError
+from billing.text import plural
 from billing.usage.parsing import WHOLE_ROW
 from billing.usage.rows import RowFault
 
@@ -26,14 +27,18 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def read_rows(path: Path, check_columns: CheckColumns | None = None) -> Iterator[Row | RowFault]:
-    """The rows of a file, each with its line; of Parquet, with its number from 1. `-`: CSV on standard input.
+    """Yield the rows of a file, each with its line number; a Parquet row has its number, from 1.
 
-    What cannot be read as a row is given as a fault, and reading goes on after it. `check_columns` is called
-    with the columns' names before the first row (not for JSON Lines, whose rows each have their own), and
-    refuses them by raising InputError.
+    A row that cannot be read is yielded as a fault, and reading continues after it. `check_columns` gets the columns'
+    names before the first row (except for JSON Lines, where each row has its own), and refuses them by raising
+    InputError.
+
+    Args:
+        path: the file; `-` is CSV on standard input.
 
     Raises:
-        InputError: the file cannot be read at all, or its ending is not known; one line that names the file.
+        InputError: the file cannot be read at all, or its extension is unknown. The message is one line and names the
+            file.
     """
     read = _reader(path)
     with _naming(path):
@@ -46,7 +51,7 @@ def _reader(path: Path) -> Callable[[Path, CheckColumns], Iterator[Row | RowFaul
     readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".ndjson": _read_jsonl, ".parquet": _read_parquet}
     read = readers.get(path.suffix.lower())
     if read is None:
-        raise InputError(f"{path}: the file's ending says its format: write {', '.join(readers)}")
+        raise InputError(f"{path}: the extension says the format: use one of {', '.join(readers)}")
     return read
 
 
@@ -62,7 +67,7 @@ def _naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _open_text(path: Path) -> Iterator[IO[bytes]]:
-    """The file, after a look at its beginning, and after the byte order mark."""
+    """Open the file, after checking that its beginning is text; `-` is standard input."""
     if str(path) == "-":
         yield sys.stdin.buffer
         return
@@ -77,7 +82,7 @@ def _open_text(path: Path) -> Iterator[IO[bytes]]:
 
 
 class _Lines:
-    """A file's lines as text, for the csv module. Remembers which of those it gave were not UTF-8."""
+    """A file's lines as text, for the csv module. `garbled` has the numbers of lines that were not UTF-8."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -122,7 +127,11 @@ def _read_csv(path: Path, check_columns: CheckColumns) -> Iterator[Row | RowFaul
             if lines.garbled:
                 yield RowFault(line, WHOLE_ROW, "is not UTF-8 text")
             elif values and len(values) != len(names):
-                yield RowFault(line, WHOLE_ROW, f"has {len(values)} fields; the header has {len(names)} columns")
+                yield RowFault(
+                    line,
+                    WHOLE_ROW,
+                    f"has {plural(len(values), 'field')}; the header has {plural(len(names), 'column')}",
+                )
             elif values:
                 yield line, dict(zip(names, values, strict=True))
 
@@ -155,7 +164,7 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _csv_fault(error: csv.Error, first: int, last: int) -> str:
-    up_to = f"; all up to line {last} was skipped, as one row" if last > first else ""
+    up_to = f"; everything up to line {last} was skipped as one row" if last > first else ""
     return f"is not CSV: {error}{up_to}"
 
 
@@ -187,7 +196,7 @@ def _json_row(line: int, raw: bytes) -> Row | RowFault:
 
 
 def _read_parquet(path: Path, check_columns: CheckColumns) -> Iterator[Row | RowFault]:
-    # Slow to import, and most commands never need it.
+    # Imported only here: it is slow to import, and most commands never need it.
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
@@ -205,8 +214,8 @@ def _read_parquet(path: Path, check_columns: CheckColumns) -> Iterator[Row | Row
                     yield line, dict(zip(names, values, strict=True))
     except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
         if isinstance(error, OSError) and error.errno:
-            raise  # of the system; Arrow's own have no number
-        raise InputError(f"this is not a sound Parquet file: {' '.join(str(error).split())[:200]}") from error
+            raise  # from the system: Arrow's own errors have no number
+        raise InputError(f"this is not a valid Parquet file: {' '.join(str(error).split())[:200]}") from error
 
 
 def _values(column: Any) -> list[object]:
@@ -214,7 +223,7 @@ def _values(column: Any) -> list[object]:
 
     if not pyarrow.types.is_timestamp(column.type):
         return list(column.to_pylist())
-    # As integers: no digit is lost, and Arrow looks for no time zone files. With a zone, they are UTC.
+    # Read as integers: no digit is lost, and Arrow needs no time zone files. Timestamps with a zone are in UTC.
     zone = None if column.type.tz is None else UTC
     nanoseconds = _NANOSECONDS[column.type.unit]
     counts = column.cast(pyarrow.int64()).to_pylist()
@@ -222,7 +231,7 @@ def _values(column: Any) -> list[object]:
 
 
 def _time(nanoseconds: int, zone: tzinfo | None) -> datetime | str:
-    """The time, so long after 1970; as text, for its fault to be shown, when `datetime` cannot hold it."""
+    """Return the time that long after 1970; as text, which parsing refuses and shows, if `datetime` cannot hold it."""
     microseconds, rest = divmod(nanoseconds, 1000)
     try:
         instant = _EPOCH.replace(tzinfo=zone) + timedelta(microseconds=microseconds)

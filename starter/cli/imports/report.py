@@ -1,4 +1,4 @@
-"""What an import has done so far, told as it goes: each refused row on stderr, the counts at the end."""
+"""The progress and result of an import: each refused row on stderr as it occurs, the counts at the end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from billing.text import plural
 from billing.usage.rows import RowFault
 from starter.cli import output
 from starter.cli.period import overbilling
@@ -16,10 +17,10 @@ _MOST_SHOWN = 100
 
 @dataclass(frozen=True)
 class Stored:
-    """What became of one batch in Postgres.
+    """The result of storing one batch.
 
-    `overbilled`: instances that were billed for longer than they ran; `outside`: for each account of
-    the batch, its usage that is billed outside its windows.
+    `overbilled`: instances that were billed for longer than they ran. `outside`: each account of the batch, with its
+    usage that is billed outside its windows.
     """
 
     counts: Mapping[str, int]
@@ -32,8 +33,7 @@ class Stored:
 class ImportReport:
     """Counts and faults of one import.
 
-    `counts` of the rows that were kept, by what became of them; `refused` counts rows, of which one may have
-    several faults.
+    `counts`: stored rows, by outcome. `refused`: refused rows; a row can have several faults.
     """
 
     counts: dict[str, int]
@@ -46,7 +46,7 @@ class ImportReport:
 
     @property
     def rows(self) -> int:
-        """How many rows are in Postgres."""
+        """The number of rows that were stored."""
         return sum(self.counts.values())
 
     @property
@@ -55,7 +55,7 @@ class ImportReport:
         return 1 if self.refused else 0
 
     def add(self, stored: Stored, unreadable: Sequence[RowFault]) -> None:
-        """Add a batch, and the faults of the rows that could not even be parsed meanwhile."""
+        """Add a stored batch, and the faults of its rows that could not be parsed."""
         for name, count in stored.counts.items():
             self.counts[name] += count
         faults = sorted([*unreadable, *stored.faults], key=lambda fault: fault.line)
@@ -65,11 +65,11 @@ class ImportReport:
         else:
             self._show(faults)
         self._overbilled += stored.overbilled
-        # An account whose rows are spread over batches is looked at with each of them: the last look counts.
+        # An account whose rows are spread over batches is checked with each batch: the last result counts.
         self._outside |= stored.outside
 
     def finish(self) -> None:
-        """Print the result: JSON or a summary on stdout, what is left to say on stderr."""
+        """Print the result: JSON or a summary on stdout, warnings on stderr."""
         if self.as_json:
             output.print_json(self._document())
             hidden, more, hint = self.refused, "", ""
@@ -79,7 +79,7 @@ class ImportReport:
             output.say(", ".join(f"{count} {name}" for name, count in counts.items()) + ".")
             hidden, more, hint = self.refused - self._shown, "more ", ": --json lists all"
         if hidden:
-            output.complain(f"perdure: {hidden} {more}rows were refused{hint}")
+            output.complain(f"perdure: {plural(hidden, f'{more}row')} refused{hint}")
 
     def _document(self) -> dict[str, Any]:
         refused = [{"line": fault.line, "column": fault.column, "reason": fault.reason} for fault in self._faults]
@@ -101,7 +101,7 @@ class ImportReport:
     def _warn_of_overbilled(self) -> None:
         if outside := self._billed_outside():
             output.complain(
-                f"perdure: {overbilling.sentence(outside)}; it lies outside the windows that the accounts now have, "
+                f"perdure: {overbilling.sentence(outside)}; it is outside the windows that the accounts now have, "
                 "and stays billed"
             )
         if not self._overbilled:
@@ -109,6 +109,6 @@ class ImportReport:
         ids = ", ".join(self._overbilled[:_MOST_SHOWN])
         more = ", ..." if len(self._overbilled) > _MOST_SHOWN else ""
         output.complain(
-            f"perdure: {len(self._overbilled)} instances were billed for longer than they now say they ran; "
-            f"what was billed stays billed: {ids}{more}"
+            f"perdure: {plural(len(self._overbilled), 'instance')} billed for longer than they ran, as now imported; "
+            f"the usage stays billed: {ids}{more}"
         )

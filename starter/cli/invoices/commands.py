@@ -1,4 +1,4 @@
-"""`perdure invoices`: list, show, retry; `credit` and the decisions are in files of their own."""
+"""`perdure invoices`: list, show, retry. `credit` and the decisions have their own files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
 from billing.money import format_amount
 from billing.periods import BillingPeriod
-from starter.cli import common, output
+from billing.text import plural
+from starter.cli import common, output, states
 from starter.cli.database import open_database
 from starter.cli.invoices import decisions
 from starter.cli.invoices.credit import credit
@@ -33,18 +34,20 @@ Listed: TypeAlias = tuple[InvoiceRecord, list[CreditNoteRecord], list[DisputeRec
 app = typer.Typer(help="Invoices: list, show, retry, approve, rebuild, void, credit.", no_args_is_help=True)
 
 _PAGE = 500
-PeriodOption = Annotated[str | None, typer.Option(metavar="PERIOD", help="Of this period alone, YYYY-MM.")]
+PeriodOption = Annotated[str | None, typer.Option(metavar="PERIOD", help="Only invoices of this period, YYYY-MM.")]
 
 
 @app.command("list")
 @common.command
 async def list_(
     period: PeriodOption = None,
-    account: Annotated[str | None, typer.Option(metavar="ID", help="Of this attribution id alone.")] = None,
-    state: Annotated[str | None, typer.Option(metavar="|".join(InvoiceState), help="In this state alone.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="ID", help="Only invoices of this attribution id.")] = None,
+    state: Annotated[
+        str | None, typer.Option(metavar="|".join(InvoiceState), help="Only invoices in this state.")
+    ] = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """All invoices, or some of them."""
+    """List invoices, all or by period, account or state."""
     month, wanted = _period(period), _state(state)
     if account is not None:
         parse_attribution_id(account)
@@ -62,7 +65,7 @@ async def show(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")],
     as_json: common.AsJson = False,
 ) -> None:
-    """One invoice: its state, lines, report and Stripe invoice."""
+    """Show one invoice: its state, lines, report and Stripe invoice."""
     async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
         notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])
@@ -76,21 +79,23 @@ async def show(
 @app.command("retry")
 @common.command
 async def retry(
-    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY...", help="Invoice keys.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every blocked invoice.")] = False,
+    keys: Annotated[list[str] | None, typer.Argument(metavar="KEY", help="Invoice keys.")] = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every blocked invoice, except those that a limit holds.")
+    ] = False,
     period: PeriodOption = None,
-    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for what becomes of them.")] = 15.0,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the results.")] = 15.0,
     as_json: common.AsJson = False,
 ) -> int:
-    """Let blocked invoices go on, after the cause was mended; says what became of them.
+    """Retry blocked invoices, after the cause is fixed.
 
-    The status is 1 when one is still, or again, blocked.
+    The status is 1 if an invoice is still blocked, or blocked again.
     """
     month = _period(period)
     if bool(keys) == all_:
-        raise InputError("name the invoices to retry, or all that are blocked with --all")
+        raise InputError("name the invoices to retry, or use --all for every blocked invoice")
     if keys and month:
-        raise InputError("--period goes with --all: a key names its period itself")
+        raise InputError("--period needs --all: a key already names its period")
     async with open_database(common.settings()) as db:
         if keys:
             records = [await find_invoice(db, key) for key in dict.fromkeys(keys)]
@@ -109,7 +114,7 @@ app.command("void")(decisions.void)
 async def every_invoice(
     db: Database, *, period: str | None, attribution_id: str | None, state: InvoiceState | None
 ) -> AsyncIterator[InvoiceRecord]:
-    """All invoices that match, in the order of their keys, a page of the database at a time."""
+    """Yield all invoices that match, in the order of their keys, reading a page at a time."""
     async for page in _pages(db, period, attribution_id, state):
         for record in page:
             yield record
@@ -118,7 +123,7 @@ async def every_invoice(
 async def every_listed_invoice(
     db: Database, *, period: str | None, attribution_id: str | None, state: InvoiceState | None
 ) -> AsyncIterator[Listed]:
-    """`every_invoice`, each with its credit notes and disputes."""
+    """Yield what `every_invoice` yields, each invoice with its credit notes and disputes."""
     async for page in _pages(db, period, attribution_id, state):
         notes = await credit_notes.credit_notes_of(db, [record.id for record in page])
         disputed = await _disputes(db, page)
@@ -154,7 +159,7 @@ async def _disputes(db: Database, records: Sequence[InvoiceRecord]) -> dict[int,
 
 
 def _disputed(found: list[DisputeRecord]) -> str:
-    """That it is, or was: `disputed`, `dispute won`."""
+    """Say that an invoice is or was disputed: `disputed`, `dispute won`."""
     is_open = any(dispute.closed_at is None for dispute in found)
     return "disputed" if is_open else f"dispute {found[-1].status}"
 
@@ -184,12 +189,13 @@ def _print_list(records: list[Listed]) -> None:
             record.stripe_invoice_id,
         )
     output.print_table(table)
+    states.print_note(record.state for record, _, _ in records)
     _print_blocked(records)
     text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))
-    output.say(f"{len(records)} invoices; those not voided or deleted come to {text or 'nothing'}.")
+    output.say(f"{plural(len(records), 'invoice')}. Total, without voided and deleted ones: {text or 'nothing'}.")
     if any(less.values()):
         net = ", ".join(format_amount(totals[currency] - off, currency) for currency, off in sorted(less.items()))
-        output.say(f"Less what is credited: {net}.")
+        output.say(f"Total after credits: {net}.")
 
 
 def _print_blocked(records: list[Listed]) -> None:

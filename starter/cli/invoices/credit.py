@@ -1,4 +1,4 @@
-"""`perdure invoices credit`: a credit note in Stripe, exactly once, and what became of it."""
+"""`perdure invoices credit`: issues a credit note in Stripe, exactly once, and reports the result."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ _POLL_SECONDS = 0.2
 async def credit(
     key: Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")],
     amount: Annotated[str | None, typer.Option(metavar="12.34", help="This much, in major units, before tax.")] = None,
-    line: Annotated[int | None, typer.Option(metavar="N", help="What is left of this line.")] = None,
+    line: Annotated[int | None, typer.Option(metavar="N", help="The rest of this line.")] = None,
     instance: Annotated[str | None, typer.Option(metavar="ID", help="This instance's share of the invoice.")] = None,
-    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="Why; the customer reads it.")] = None,
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="The reason; the customer sees it.")] = None,
     to: Annotated[
-        str, typer.Option(metavar="|".join(CreditDestination), help="Where the part goes that was paid already.")
+        str, typer.Option(metavar="|".join(CreditDestination), help="Where the part that is already paid goes.")
     ] = CreditDestination.BALANCE,
     reference: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Names the credit note; another one allows the same again.")
+        str | None, typer.Option(metavar="TEXT", help="Name the credit note; another name allows the same again.")
     ] = None,
     retry: Annotated[
-        str | None, typer.Option(metavar="REFERENCE", help="Let this blocked credit note go on instead.")
+        str | None, typer.Option(metavar="REFERENCE", help="Instead, retry this blocked credit note.")
     ] = None,
     withdraw: Annotated[
-        str | None, typer.Option(metavar="REFERENCE", help="Give this blocked credit note up instead.")
+        str | None, typer.Option(metavar="REFERENCE", help="Instead, withdraw this blocked credit note.")
     ] = None,
-    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for what becomes of it.")] = 15.0,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the result.")] = 15.0,
     as_json: common.AsJson = False,
 ) -> int:
-    """Credit a finalized invoice by a credit note in Stripe; the same command twice makes one.
+    """Credit a finalized invoice, with a credit note in Stripe.
 
-    The status is 1 when the credit note is blocked, or was voided before.
+    Repeating the command credits once. The status is 1 if the credit note is blocked, or was voided earlier.
     """
     _check_one(amount, line, instance, retry, withdraw)
     known = retry if withdraw is None else withdraw
@@ -78,7 +78,7 @@ async def credit(
 def _check_one(*asked: object) -> None:
     if sum(value is not None for value in asked) != 1:
         raise InputError(
-            "say what to credit, one of --amount, --line, --instance; or --retry, --withdraw a blocked one"
+            "say what to credit with one of --amount, --line, --instance; or --retry or --withdraw a blocked one"
         )
 
 
@@ -93,7 +93,7 @@ def _order(
     name: str | None,
 ) -> CreditOrder:
     if reason is None:
-        raise InputError("--reason: say why; the customer reads it")
+        raise InputError("--reason: say why; the customer sees it")
     if to not in list(CreditDestination):
         raise InputError(f"--to {to!r}: write one of {', '.join(CreditDestination)}")
     kind = CreditKind.INSTANCE if instance is not None else CreditKind.AMOUNT if line is None else CreditKind.LINE
@@ -112,13 +112,15 @@ async def _request(db: Database, invoice: InvoiceRecord, order: CreditOrder) -> 
     try:
         return await credit_notes.request_credit(db, invoice.key, order)
     except BlockedInvoiceError as error:
-        raise InputError(f"{error}: mend the cause and `perdure invoices retry '{invoice.key}'` first") from None
+        raise InputError(f"{error}: fix the cause and run `perdure invoices retry '{invoice.key}'` first") from None
 
 
 async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:
     note = await credit_notes.load_credit_note(db, str(CreditNoteKey(InvoiceKey.parse(key), reference)))
     if note is None:
-        raise InputError(f"invoice {key} has no credit note {reference!r}: `perdure invoices show` shows them")
+        raise InputError(
+            f"invoice {key} has no credit note {reference!r}: `perdure invoices show` lists its credit notes"
+        )
     if note.state is not CreditNoteState.BLOCKED:
         raise common.CommandError(f"credit note {note.key} is {note.state}, not blocked: there is nothing to do")
     return note
@@ -130,7 +132,7 @@ async def _wake(note: CreditNoteRecord, signal: str | None) -> None:
 
 
 async def _settled(db: Database, before: CreditNoteRecord, patience_seconds: float) -> CreditNoteRecord:
-    """The credit note when Stripe has it or has refused it (again), or as it is when patience ends."""
+    """Wait until Stripe has issued or refused (again) the credit note, or patience ends. Returns its last state."""
     note = before
     give_up = asyncio.get_running_loop().time() + patience_seconds
     while asyncio.get_running_loop().time() < give_up:
@@ -150,13 +152,13 @@ def _print(note: CreditNoteRecord, *, made: bool, as_json: bool) -> None:
     if as_json:
         output.print_json({**credit_note_document(note), "made": made})
     elif note.state is CreditNoteState.ISSUED:
-        known = "" if made else " (this credit note was asked for before: there is one)"
+        known = "" if made else " (requested before: not credited again)"
         output.say(f"{note.key}: {sentence(note)}, as {note.stripe_credit_note_id}{known}")
     elif note.state is CreditNoteState.REQUESTED:
-        output.say(f"{note.key}: {sentence(note)}; it goes on as soon as `perdure worker` and Stripe do")
+        output.say(f"{note.key}: {sentence(note)}; it continues as soon as `perdure worker` runs and Stripe answers")
     elif note.state is CreditNoteState.VOIDED:
         how = "withdrawn" if note.stripe_credit_note_id is None else "voided in Stripe"
-        output.complain(f"{note.key}: {sentence(note)}; it was {how}: name a new --reference to credit again")
+        output.complain(f"{note.key}: {sentence(note)}; it was {how}: use a new --reference to credit again")
     else:
         reference = CreditNoteKey.parse(note.key).reference
-        output.complain(f"{note.key}: {sentence(note)}; mend the cause, then --retry {reference}")
+        output.complain(f"{note.key}: {sentence(note)}; fix the cause, then use --retry {reference}")

@@ -1,4 +1,4 @@
-"""A credit note as JSON and for people. The fields are described in docs/command-line.md."""
+"""A credit note as JSON and for people. docs/command-line.md describes the fields."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from storage.invoices.credit_notes import CreditNoteRecord
 
 
 def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
-    """The credit note as JSON has it everywhere; the fields are described in docs/command-line.md."""
+    """Return the credit note as JSON, the same for every command."""
     return {
         "key": note.key,
         "invoice_key": note.invoice_key,
@@ -35,12 +35,12 @@ def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
 
 
 def credited(notes: Sequence[CreditNoteRecord]) -> int:
-    """What is credited, in minor units: the issued ones."""
+    """Return the total of the issued credit notes, in minor units."""
     return sum(note.amount for note in notes if note.state is CreditNoteState.ISSUED)
 
 
 def sentence(note: CreditNoteRecord) -> str:
-    """The credit note for people, in one line."""
+    """Describe the credit note for people, in one line."""
     of = {
         CreditKind.AMOUNT: "the invoice",
         CreditKind.LINE: f"line {note.line_no}",

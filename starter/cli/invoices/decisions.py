@@ -1,4 +1,4 @@
-"""`perdure invoices approve`, `rebuild`, `void`: each a Temporal update of the invoice's workflow."""
+"""`perdure invoices approve`, `rebuild` and `void`: each is a Temporal update of the invoice's workflow."""
 
 from __future__ import annotations
 
@@ -28,12 +28,16 @@ By = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; defau
 async def approve(
     key: Key,
     amount: Annotated[
-        str | None, typer.Option(metavar="AMOUNT", help="Only at this figure, in major units; default: today's.")
+        str | None,
+        typer.Option(metavar="AMOUNT", help="Approve only this amount, in major units; default: as it is."),
     ] = None,
     by: By = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Let an invoice go that waits for an approval, or that a brake stops; or accept what was edited in Stripe."""
+    """Approve an invoice that waits for a person, at its amount.
+
+    Releases an invoice that awaits approval or that a limit holds. Accepts the amount of one that was edited in Stripe.
+    """
     async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
         edited = record.blocked_kind is BlockedKind.EDITED
@@ -47,32 +51,36 @@ async def approve(
 
 @common.command
 async def rebuild(key: Key, by: By = None, as_json: common.AsJson = False) -> None:
-    """Make Stripe's side of an invoice anew from our lines, after a person edited it there."""
+    """Rebuild, from our lines, an invoice that was edited in Stripe.
+
+    The edits made in Stripe are discarded.
+    """
     async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
         await _decide(record, Updates.REBUILD, RebuildInvoice(by=by or getpass.getuser()))
         after = await find_invoice(db, key)
-    _say(after, "is made anew in Stripe", as_json=as_json)
+    _say(after, "rebuild from our lines requested", as_json=as_json)
 
 
 @common.command
 async def void(
     key: Key,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; kept with the invoice.")],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="The reason; stored with the invoice.")],
     write_off: Annotated[bool, typer.Option("--write-off", help="Never bill its usage again.")] = False,
     by: By = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Void an invoice in Stripe, or delete its draft: its usage is billable again, unless it is written off.
+    """Void an invoice in Stripe, or delete its draft.
 
-    One that is voided or deleted already can be written off.
+    Its usage is billable again, unless it is written off. An invoice that is already voided or deleted can still be
+    written off.
     """
     async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
         await _decide(record, Updates.VOID, VoidInvoice(by=by or getpass.getuser(), reason=reason, write_off=write_off))
         after = await find_invoice(db, key)
-    fate = "its usage is written off" if write_off else "its usage is billable again once Stripe has voided it"
-    _say(after, fate, as_json=as_json)
+    fate = "its usage is written off" if write_off else "when Stripe confirms, its usage is billable again"
+    _say(after, fate if after.state in DEAD else f"void requested; {fate}", as_json=as_json)
 
 
 async def _decide(record: InvoiceRecord, update: str, decision: Message) -> None:
@@ -83,5 +91,5 @@ def _say(record: InvoiceRecord, what: str, *, as_json: bool) -> None:
     if as_json:
         output.print_json({"key": record.key, "state": str(record.state), "written_off": record.written_off})
         return
-    goes_on = "" if record.state in DEAD else "; it goes on by itself"
-    output.say(f"{record.key}: {what}; it is {record.state} now{goes_on}")
+    continues = "" if record.state in DEAD else "; it continues by itself"
+    output.say(f"{record.key}: {what}. State: {record.state}{continues}.")

@@ -1,4 +1,4 @@
-"""An invoice as JSON and for people. The fields are described in docs/command-line.md."""
+"""An invoice as JSON and for people. docs/command-line.md describes the fields."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.money import format_amount
 from billing.report.canonical import format_credits, format_decimal, format_instant
+from billing.text import plural
 from contracts.remedies import way_out
-from starter.cli import lines, output
+from starter.cli import lines, output, states
 from starter.cli.invoices.credit_document import credit_note_document, credited, sentence
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.disputes import DisputeRecord
@@ -31,7 +32,7 @@ _TIMES = (
 def invoice_document(
     record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disputes: Sequence[DisputeRecord]
 ) -> dict[str, Any]:
-    """The invoice with its credit notes and disputes, as `invoices list` and `show` print it as JSON."""
+    """Return the JSON of `invoices list` and `show`: an invoice with its credit notes and disputes."""
     return {
         "key": record.key,
         "attribution_id": record.attribution_id,
@@ -78,7 +79,7 @@ def _decisions(record: InvoiceRecord) -> dict[str, Any]:
 
 
 def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disputes: Sequence[DisputeRecord]) -> None:
-    """The invoice for people."""
+    """Print the invoice for people."""
     output.say(f"{record.key}: {record.state}, {format_amount(record.amount, record.currency)}")
     _print_standing(record)
     facts = {
@@ -96,6 +97,7 @@ def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disp
         if at := getattr(record, name):
             output.say(f"  {_word(name) + ':':17}{output.when(at)}")
     _print_lines(record)
+    states.print_note([record.state])
     for note in notes:
         output.say(f"Credit note {CreditNoteKey.parse(note.key).reference}: {sentence(note)}")
     if off := credited(notes):
@@ -117,7 +119,7 @@ def _print_lines(record: InvoiceRecord) -> None:
         "Credits/min",
         "Price/credit",
         "Duration",
-        "of it earlier",
+        "From earlier periods",
         "Credits",
         "Amount",
     )
@@ -173,24 +175,24 @@ def _word(name: str) -> str:
 
 
 def _print_standing(record: InvoiceRecord) -> None:
-    """What it waits for, and what people decided of it."""
+    """Print what the invoice waits for, and what people have decided about it."""
     if record.state is InvoiceState.BLOCKED:
         output.say(f"Blocked since {output.when(record.blocked_since)}: {record.blocked_reason}")
         output.say(way_out(record.blocked_kind, record.key))
     if record.awaits_approval:
-        output.say(f"Waits for a person: `perdure invoices approve '{record.key}'` finalizes it.")
+        output.say(f"Awaits approval: `perdure invoices approve '{record.key}'` finalizes it.")
     if record.state is InvoiceState.DRAFT and record.finalize_at is not None:
-        output.say(f"Finalized by {output.when(record.finalize_at)} at the latest.")
+        output.say(f"Will be finalized by {output.when(record.finalize_at)} at the latest.")
     if record.approved_amount is not None and record.approved_at is not None:
         approved = format_amount(record.approved_amount, record.currency)
         output.say(f"Approved at {approved} by {record.approved_by}, {output.when(record.approved_at)}.")
     if record.void_reason is not None:
-        output.say(f"To be voided, or voided, by {record.void_requested_by}: {record.void_reason}.")
+        output.say(f"Void requested by {record.void_requested_by}: {record.void_reason}.")
     if record.accepted_subtotal is not None:
         accepted = format_amount(record.accepted_subtotal, record.currency)
-        output.say(f"Edited in Stripe, and accepted at {accepted} by {record.approved_by}.")
+        output.say(f"Edited in Stripe; accepted at {accepted} by {record.approved_by}.")
     if record.payment_failed_at is not None:
-        since = output.when(record.payment_failed_at)
-        output.say(f"Charging it failed, {record.payment_attempts} attempt(s), first seen at {since}.")
+        attempts, since = plural(record.payment_attempts, "attempt"), output.when(record.payment_failed_at)
+        output.say(f"Payment failed: {attempts}, first failure seen at {since}.")
     if record.written_off:
-        output.say("Its usage is written off, and never billed again.")
+        output.say("Its usage is written off and never billed again.")

@@ -1,4 +1,4 @@
-"""Finding the invoice that a person names."""
+"""Find the invoice that a person names."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from storage.postgres.database import Database
 
 
 async def find_invoice(db: Database, key: str) -> InvoiceRecord:
-    """The invoice of this key.
+    """Load the invoice of this key.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such invoice.
     """
     record = await invoices.load_invoice(db, key)
     if record is None:

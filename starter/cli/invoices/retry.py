@@ -1,4 +1,4 @@
-"""Waking the workflows of blocked invoices, and a look at what became of them."""
+"""Wake the workflows of blocked invoices, and report the results."""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ _AT_ONCE = 16
 async def retry_invoices(
     db: Database, records: Sequence[InvoiceRecord], *, patience_seconds: float, as_json: bool
 ) -> int:
-    """Signal the invoices' workflows, starting those that rest; wait a moment and tell what became of them.
+    """Signal the invoices' workflows, starting those that rest; then wait for the results and print them.
 
     Returns:
-        The exit status: 1 when one is blocked still or again.
+        The exit status: 1 if an invoice is still blocked, or blocked again.
 
     Raises:
-        CommandError: one of them is settled, so that there is nothing to retry; then none is signalled.
+        CommandError: an invoice is settled, so that there is nothing to retry, or a limit holds it. Nothing was
+            signalled.
     """
     for record in records:
         if record.state not in OPEN:
             raise common.CommandError(f"invoice {record.key} is {record.state}: there is nothing to retry")
         if record.blocked_kind is BlockedKind.LIMIT:
             raise common.CommandError(
-                f"invoice {record.key} is stopped by a brake: `perdure invoices approve '{record.key}'` lets it go"
+                f"invoice {record.key} is held by a limit: release it with `perdure invoices approve '{record.key}'`"
             )
     if records:
         await _signal(await connect(), records)
@@ -64,14 +65,14 @@ async def _signal(client: Client, records: Sequence[InvoiceRecord]) -> None:
 
 
 async def _settled(db: Database, records: Sequence[InvoiceRecord], patience_seconds: float) -> dict[str, InvoiceRecord]:
-    """The invoices as they are when none has anything left to do, or when patience ends."""
+    """Wait until no invoice has anything left to do, or patience ends. Returns the last states, by key."""
     after = {record.key: record for record in records}
     pending = {record.key: record for record in records}
     with output.progress() as bar:
         task = bar.add_task("", total=None)
         give_up = asyncio.get_running_loop().time() + patience_seconds
         while pending and asyncio.get_running_loop().time() < give_up:
-            bar.update(task, description=f"{len(records) - len(pending)} of {len(records)} settled")
+            bar.update(task, description=f"{len(records) - len(pending)} of {len(records)} done")
             await asyncio.sleep(_POLL_SECONDS)
             for key, before in list(pending.items()):
                 found = await invoices.load_invoice(db, key)
@@ -105,12 +106,12 @@ def _print(outcomes: list[dict[str, Any]]) -> None:
         if state not in OPEN:
             output.say(f"{key}: {state}")
         elif state != InvoiceState.BLOCKED:
-            output.say(f"{key}: {state}, and goes on")
+            output.say(f"{key}: {state}, still in progress")
         elif taken_up:
             output.complain(f"{key}: blocked again: {outcome['blocked_reason']}")
         else:
             output.complain(
-                f"{key}: blocked still: no worker has taken it up yet; it goes on as soon as `perdure worker` runs"
+                f"{key}: still blocked: no worker has picked it up yet; it continues as soon as `perdure worker` runs"
             )
     if not outcomes:
         output.say("No invoice is blocked.")

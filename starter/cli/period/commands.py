@@ -1,4 +1,4 @@
-"""`perdure period`: run a billing period, look at one, preview one."""
+"""`perdure period`: run, preview, show or approve a billing period."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from temporal.client import connect
 from temporal.decisions import approve_period
 from temporal.start import start_period
 
-app = typer.Typer(help="Billing periods: run, preview, status.", no_args_is_help=True)
+app = typer.Typer(help="Billing periods: run, status, approve.", no_args_is_help=True)
 
 PeriodArgument = Annotated[str, typer.Argument(metavar="PERIOD", help="A calendar month, YYYY-MM.")]
 
@@ -31,27 +31,28 @@ PeriodArgument = Annotated[str, typer.Argument(metavar="PERIOD", help="A calenda
 @common.command
 async def run(
     period: PeriodArgument,
-    account: Annotated[str | None, typer.Option(help="Bill this attribution id alone.")] = None,
+    account: Annotated[str | None, typer.Option(help="Bill only this attribution id.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print the invoices it would make; change nothing.")
+        bool, typer.Option("--dry-run", help="Print the invoices that a run would make; change nothing.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until every invoice is settled.")] = False,
     as_json: common.AsJson = False,
 ) -> int:
-    """Run or resume a period that has ended: claim its usage, invoice it, await Stripe.
+    """Bill a period that has ended, or resume its run.
 
-    With --wait the status is 1 when invoices are left that wait for an operator.
+    A run claims the period's usage, makes its invoices and waits for Stripe. With --wait, the status is 1 if
+    invoices still wait for an operator.
     """
     settings = common.settings()
     month = BillingPeriod.parse(period)
     end = month.end(settings.zone)
     if not dry_run and datetime.now(UTC) < end:
-        raise InputError(
-            f"{month} has not ended, it ends at {end.isoformat()}: use --dry-run to preview it, or run it after that"
-        )
+        raise InputError(f"{month} does not end until {end.isoformat()}: preview it with --dry-run, or run it then")
     async with open_database(settings) as db:
         if account is not None and await accounts.get_account(db, parse_attribution_id(account)) is None:
-            raise InputError(f"there is no account {account}: see `perdure accounts import` or `accounts sync`")
+            raise InputError(
+                f"there is no account {account}: create it with `perdure accounts import` or `accounts sync`"
+            )
         if dry_run:
             return await preview(db, settings, month, account, as_json=as_json)
         handle = await start_period(await connect(), str(month), account)
@@ -60,7 +61,7 @@ async def run(
     if as_json:
         output.print_json({"billing_period": str(month), "workflow_id": handle.id})
     else:
-        output.say(f"Started {handle.id}. Look at it with `perdure period status {month}`.")
+        output.say(f"Started {handle.id}. Follow it with `perdure period status {month}`.")
     return 0
 
 
@@ -70,7 +71,7 @@ async def status(
     period: PeriodArgument,
     as_json: common.AsJson = False,
 ) -> None:
-    """Counts and totals by state, what is blocked and why, and what is excluded."""
+    """Show a period's totals, and what is blocked or excluded and why."""
     settings = common.settings()
     month = BillingPeriod.parse(period)
     async with open_database(settings) as db:
@@ -90,15 +91,15 @@ async def approve(
     ] = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Let a period go that a brake holds, at its totals of now."""
+    """Release a period that a limit holds, at its current totals."""
     month = str(BillingPeriod.parse(period))
     async with open_database(common.settings()) as db:
         hold = await policies.read_hold(db, month)
     if hold is None or hold.reason is None:
-        raise InputError(f"{month} does not wait for an approval")
+        raise InputError(f"{month} is not held: there is nothing to approve")
     await approve_period(await connect(), month, hold.totals, by or getpass.getuser())
     if as_json:
         output.print_json({"billing_period": month, "approved": hold.totals})
         return
     totals = ", ".join(format_amount(amount, currency) for currency, amount in sorted(hold.totals.items()))
-    output.say(f"{month} is approved at {totals}; it goes on by itself.")
+    output.say(f"{month} is approved at {totals}; its run continues by itself.")

@@ -18,7 +18,7 @@ from storage.postgres.database import Database
 
 
 async def preview(db: Database, settings: Settings, month: BillingPeriod, account: str | None, *, as_json: bool) -> int:
-    """Print what a run would make now; changes nothing. Returns the exit status."""
+    """Print the invoices that a run would make now, and change nothing. Returns the exit status."""
     rate_card = load_rate_card(settings.rate_card)
     cutoff = min(month.end(settings.zone), datetime.now(UTC))
     after, previews = "", list["Assessment"]()
@@ -71,7 +71,7 @@ def _preview_document(preview: Assessment) -> dict[str, object]:
 def _print_previews(month: BillingPeriod, cutoff: datetime, previews: list[Assessment]) -> None:
     table = output.make_table(
         f"{month}, usage up to {output.when(cutoff)}. Nothing was changed.",
-        *("Account", "Amount", "Credits", "of it carried over", "What a run would do"),
+        *("Account", "Amount", "Credits", "Carried over", "Planned action"),
         right=("Amount", "Credits"),
     )
     totals: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""Watching a period's workflow until only people are awaited."""
+"""Watch a period's workflow until it ends or waits only for people."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from temporalio.service import RPCError
 
 from billing.money import format_amount
 from billing.report.canonical import format_instant
+from billing.text import plural
 from contracts.messages.periods import PeriodResult
 from contracts.names import Queries
-from starter.cli import common, output
+from starter.cli import common, output, states
 from storage.accounts import policies
 from storage.periods import periods
 from storage.periods.periods import Progress as PeriodProgress
@@ -32,18 +33,22 @@ async def wait_for_period(
     *,
     as_json: bool = False,
 ) -> int:
-    """Show progress until the period is settled, or until all that is open waits for an operator.
+    """Show progress until the period is settled, or every open invoice waits for an operator.
 
     Returns:
-        The exit status: 0 when it is settled, 1 when something waits for an operator or the run failed.
+        The exit status: 0 if the period is settled, 1 if an invoice waits for an operator or an account could not be
+        priced.
+
+    Raises:
+        CommandError: the run failed, or a limit holds the period.
     """
     progress, running = await _watch(handle, db, period, attribution_id)
     if running:
         _report(period, progress, as_json=as_json)
+        waiting = progress.blocked_count + progress.awaiting_approval
         output.complain(
-            f"perdure: {progress.blocked_count + progress.awaiting_approval} invoices wait for an operator: "
-            "mend the cause, then `perdure invoices retry KEY`, or `perdure invoices approve KEY`; the run goes on by "
-            "itself"
+            f"perdure: waiting for an operator: {plural(waiting, 'invoice')}. Fix the cause, then run "
+            "`perdure invoices retry KEY` or `perdure invoices approve KEY`; the period's run continues by itself"
         )
         return 1
     try:
@@ -53,8 +58,8 @@ async def wait_for_period(
     _report(period, progress, as_json=as_json)
     if progress.blocked_accounts:
         output.complain(
-            f"perdure: {progress.blocked_accounts} accounts could not be priced: mend the rate card, restart the "
-            "billing worker, and run the period again"
+            f"perdure: {plural(progress.blocked_accounts, 'account')} could not be priced: fix the rate card, restart "
+            "the billing worker, and run the period again"
         )
         return 1
     return 0
@@ -63,7 +68,7 @@ async def wait_for_period(
 async def _watch(
     handle: WorkflowHandle[Any, PeriodResult], db: Database, period: str, attribution_id: str | None
 ) -> tuple[PeriodProgress, bool]:
-    """How far the period is when only people are awaited or its workflow has ended, and whether that still runs.
+    """Wait until the period's workflow ends or waits only for people. Returns the progress, and whether it still runs.
 
     Raises:
         CommandError: a limit holds the period.
@@ -77,7 +82,7 @@ async def _watch(
             hold = await policies.read_hold(db, period)
             if hold is not None and hold.reason is not None:
                 raise common.CommandError(
-                    f"{period} is held: {hold.reason}; `perdure period approve {period}` lets it go"
+                    f"{period} is held: {hold.reason}; release it with `perdure period approve {period}`"
                 )
             running = (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
             if not running or await _only_people_awaited(handle, progress):
@@ -86,7 +91,7 @@ async def _watch(
 
 
 class _Watch:
-    """Shows progress as a bar, or as lines where there is no terminal, and says when nothing moves."""
+    """Shows progress as a bar, or as lines where there is no terminal, and says so when nothing moves."""
 
     def __init__(self, bar: Progress, task: TaskID, period: str) -> None:
         self._bar, self._task, self._period = bar, task, period
@@ -95,24 +100,24 @@ class _Watch:
         self._hinted = False
 
     def show(self, progress: PeriodProgress) -> None:
-        """Show how far the period is now."""
-        states = _states(progress)
+        """Show the period's progress."""
+        counts = _counts(progress)
         total = sum(progress.counts.values())
         self._bar.update(
             self._task,
             total=total or None,
             completed=total - progress.open,
-            description=f"{self._period}: {states}",
+            description=f"{self._period}: {counts}",
         )
-        if states != self._seen:
-            self._seen, self._moved_at, self._hinted = states, monotonic(), False
+        if counts != self._seen:
+            self._seen, self._moved_at, self._hinted = counts, monotonic(), False
             if not output.shows_progress():
-                output.complain(f"{self._period}: {states}")
+                output.complain(f"{self._period}: {counts}")
         elif monotonic() - self._moved_at > _STILL_SECONDS and not self._hinted:
             self._hinted = True
             output.complain(
-                f"{self._period}: nothing has moved for {_STILL_SECONDS:.0f} s; the workers' logs and the Temporal UI "
-                "(pending activities) say what is being retried"
+                f"{self._period}: no progress for {_STILL_SECONDS:.0f} s; the workers' logs and the Temporal UI "
+                "(pending activities) show what is being retried"
             )
 
 
@@ -126,7 +131,7 @@ async def _only_people_awaited(handle: WorkflowHandle[Any, PeriodResult], progre
     return phase == "settling"
 
 
-def _states(progress: PeriodProgress) -> str:
+def _counts(progress: PeriodProgress) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(progress.counts.items())) or "claiming usage"
 
 
@@ -147,6 +152,7 @@ def _report(period: str, progress: PeriodProgress, *, as_json: bool) -> None:
     for state, count in sorted(progress.counts.items()):
         amounts = ", ".join(format_amount(t, c) for c, t in sorted(progress.totals.get(state, {}).items()))
         output.say(f"{count} {state}: {amounts}")
+    states.print_note(progress.counts)
     for blocked in progress.blocked:
         output.say(f"waiting: {blocked.subject}: {blocked.reason}")
     if not progress.counts:

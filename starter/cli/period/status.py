@@ -1,4 +1,4 @@
-"""What `perdure period status` says. The fields are described in docs/command-line.md."""
+"""`perdure period status`, as JSON and for people. docs/command-line.md describes the fields."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from billing.report.canonical import format_instant
+from billing.text import plural
 from settings import Settings
-from starter.cli import output
+from starter.cli import output, states
 from starter.cli.period import overbilling
 from storage.accounts import policies
 from storage.accounts.policies import PeriodHold
@@ -20,7 +21,7 @@ from storage.postgres.database import Database
 
 
 async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
-    """What `period status --json` prints; its fields are described in docs/command-line.md."""
+    """Return the JSON of `period status`."""
     progress = await periods.period_progress(db, str(month), None)
     settled = await periods.read_summary(db, str(month))
     excluded = await _excluded(db, settings, month)
@@ -66,7 +67,7 @@ async def _excluded(db: Database, settings: Settings, month: BillingPeriod) -> l
 
 
 async def _subscriptions(db: Database) -> list[dict[str, object]]:
-    """Those that wait for a person."""
+    """Return the subscriptions that wait for a person, of all periods."""
     return [
         {
             "stripe_subscription_id": fault.stripe_subscription_id,
@@ -90,10 +91,11 @@ def _print_states(title: str, counts: dict[str, int], totals: dict[str, dict[str
         amounts = ", ".join(format_amount(t, c) for c, t in sorted(totals.get(state, {}).items()))
         output.add_row(table, state, count, amounts)
     output.print_table(table)
+    states.print_note(counts)
 
 
 def print_status(document: dict[str, object]) -> None:
-    """The status for people."""
+    """Print the status for people."""
     counts, totals = document["counts"], document["totals"]
     assert isinstance(counts, dict)
     assert isinstance(totals, dict)
@@ -109,33 +111,36 @@ def print_status(document: dict[str, object]) -> None:
         waits = "waiting" if row["reason"].startswith("waits for") else "blocked"
         output.say(f"{waits} since {row['since']}: {row['key']}: {row['reason']}")
     _print_credits(document)
-    for count, what in (
-        (document["disputes"], "open dispute(s): `perdure invoices list` marks their invoices."),
-        (carried["below_minimum"], "account(s) below the minimum charge are carried over."),
-    ):
-        if count:
-            output.say(f"{count} {what}")
+    open_disputes, below_minimum = document["disputes"], carried["below_minimum"]
+    assert isinstance(open_disputes, int)
+    if open_disputes:
+        output.say(f"{plural(open_disputes, 'open dispute')}: `perdure invoices list` marks the invoices.")
+    if below_minimum:
+        output.say(f"Below the minimum charge, carried over: {plural(below_minimum, 'account')}.")
     reasons: dict[str, list[int]] = {}
     for row in excluded:
         reasons.setdefault(row["reason"], []).append(row["duration_us"] or 0)
     for reason, durations in sorted(reasons.items()):
         output.say(
-            f"excluded, {reason}: {len(durations)} instance(s), {output.hours(sum(durations))} (--json lists them)"
+            f"excluded, {reason}: {plural(len(durations), 'instance')}, {output.hours(sum(durations))} "
+            "(--json lists them)"
         )
     overbilled = document["overbilled"]
     assert isinstance(overbilled, list)
     if overbilled:
         output.say(overbilling.sentence(overbilled))
     if not counts and not excluded:
-        output.say("Nothing was billed or excluded in this period yet.")
+        output.say("Nothing has been billed or excluded in this period yet.")
 
 
 def _print_waiting(document: dict[str, object]) -> None:
-    """What a person has to decide, beside blocked invoices."""
+    """Print what a person has to decide, other than blocked invoices."""
     held = document["held"]
     if isinstance(held, dict):
         output.say(f"held since {held['since']}: {held['reason']}")
-        output.say(f"Nothing is claimed yet; `perdure period approve {document['billing_period']}` lets it go.")
+        output.say(
+            f"Nothing is claimed yet. Release the period with `perdure period approve {document['billing_period']}`."
+        )
     subscriptions = document["subscriptions"]
     assert isinstance(subscriptions, list)
     for row in subscriptions:

@@ -1,4 +1,4 @@
-"""`perdure codec-server`: shows encrypted payloads in the Temporal UI."""
+"""`perdure codec-server`: decrypts payloads for the Temporal UI."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from starter.codec_server import make_codec_server
 
 @common.command
 async def codec_server() -> None:
-    """Show encrypted payloads in the Temporal UI and to the `temporal` command, until SIGTERM. Needs PAYLOAD_KEYS."""
+    """Decrypt payloads for the Temporal UI, until SIGTERM.
+
+    The `temporal` command can use it too. Needs PAYLOAD_KEYS.
+    """
     settings = common.settings()
     common.log_to_stderr(settings.log_level)
     host, port = settings.codec_server_host, settings.codec_server_port

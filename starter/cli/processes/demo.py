@@ -1,4 +1,4 @@
-"""The embedded stack in the foreground, and the demonstration on it."""
+"""The embedded stack in the foreground, and the demonstration that runs on it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from billing.money import format_amount
+from billing.text import plural
 from devstack.errors import StackError
 from devstack.stack import Stack
 from devstack.up import run_up
@@ -25,10 +26,10 @@ _SAMPLE = Path(__file__).resolve().parents[3] / "devstack" / "sample"
 
 
 async def run_stack(on_ready: Callable[[Stack], Awaitable[int]] | None, *, exit_after: bool) -> int:
-    """Run the stack in the foreground; `on_ready` is called when everything answers.
+    """Run the stack in the foreground, and call `on_ready` when everything answers. Returns the exit status.
 
     Raises:
-        CommandError: a part of the stack did not come up.
+        CommandError: a part of the stack did not start.
     """
 
     async def ready(stack: Stack) -> int:
@@ -36,7 +37,7 @@ async def run_stack(on_ready: Callable[[Stack], Awaitable[int]] | None, *, exit_
         _print_addresses()
         status = 0 if on_ready is None else await on_ready(stack)
         if not exit_after:
-            output.say("\nStays up until Ctrl-C.")
+            output.say("\nRunning until Ctrl-C.")
         return status
 
     try:
@@ -46,15 +47,15 @@ async def run_stack(on_ready: Callable[[Stack], Awaitable[int]] | None, *, exit_
 
 
 async def bill_sample_month(_stack: Stack) -> int:
-    """Load the sample data, bill its month, show the invoices and what to try next."""
+    """Load the sample data, bill its month, and show the invoices and what to try next."""
     started = monotonic()
     settings = load()
     async with open_database(settings) as db:
         accounts = await import_accounts(db, _SAMPLE / "accounts.csv")
         instances = await import_instances(db, _SAMPLE / "instances.csv")
         output.say(
-            f"\nSample data: {accounts.rows} account windows, {instances.rows} workspace instances. "
-            f"Billing {PERIOD} ..."
+            f"\nSample data: {plural(accounts.rows, 'account window')}, "
+            f"{plural(instances.rows, 'workspace instance')}. Billing {PERIOD} ..."
         )
         handle = await start_period(await connect(), PERIOD)
         status = await wait_for_period(handle, db, PERIOD, None)
@@ -90,10 +91,10 @@ def _print_next(key: str) -> None:
     ui = stack_environment().get("TEMPORAL_UI_URL", "")
     period = f"{ui}/namespaces/default/workflows/billing-period%2F{PERIOD}"
     output.say(
-        "\nWhat to try next, in another shell in this folder:\n"
+        "\nTry next, in another shell in this folder:\n"
         "  . .venv/bin/activate\n"
         f"  perdure period status {PERIOD}\n"
         f"  perdure invoices show '{key}'\n"
-        f"  perdure period run {PERIOD} --wait      # a second run makes nothing\n"
+        f"  perdure period run {PERIOD} --wait      # a second run bills nothing twice\n"
         f"  {period}"
     )

@@ -1,4 +1,4 @@
-"""How the processes that answer HTTP come up and go down."""
+"""Start and stop the processes that serve HTTP."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _LINGER_SECONDS = 10
 
 @asynccontextmanager
 async def serve_http(application: web.Application, host: str, port: int, setting: str) -> AsyncIterator[None]:
-    """Serve within the block, on the socket that the process was handed, else on this address.
+    """Serve within the block, on the socket that the process was given, or else on this address.
 
-    At the block's end requests under way may finish. Requests are not logged.
+    When the block ends, requests in progress have up to 10 seconds to finish. Requests are not logged.
 
     Raises:
-        SettingsError: the address cannot be listened on; `setting` names what to change.
+        SettingsError: the process cannot listen on the address; the message names `setting` as what to change.
     """
     runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=_LINGER_SECONDS)
     await runner.setup()

@@ -1,4 +1,4 @@
-"""`perdure up` and `perdure demo`: the embedded stack, which is an extra that production lacks."""
+"""`perdure up` and `perdure demo`: the embedded stack, an extra that production does not install."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def _embedded() -> Iterator[None]:
 
 @common.command
 async def up() -> int:
-    """Bring up the embedded stack in the foreground, until Ctrl-C: Temporal, Postgres, Stripe emulator, workers."""
+    """Run the embedded stack in the foreground, until Ctrl-C.
+
+    The stack is Temporal, Postgres, the Stripe emulator, the workers and the webhook.
+    """
     with _embedded():
         from starter.cli.processes.demo import run_stack
 
@@ -32,9 +35,12 @@ async def up() -> int:
 
 @common.command
 async def demo(
-    exit_after: Annotated[bool, typer.Option("--exit", help="End when the period is billed.")] = False,
+    exit_after: Annotated[bool, typer.Option("--exit", help="Stop when the period is billed.")] = False,
 ) -> int:
-    """Bring up the stack, load sample data and bill a whole month before your eyes."""
+    """Run the embedded stack and bill a month of sample data.
+
+    Keeps running until Ctrl-C, except with --exit.
+    """
     with _embedded():
         from starter.cli.processes.demo import bill_sample_month, run_stack
 

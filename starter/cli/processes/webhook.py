@@ -1,4 +1,4 @@
-"""`perdure webhook`: receives Stripe's events. It loads no database client: it has no business there."""
+"""`perdure webhook`: receives Stripe's events. It loads no database client, since it needs no database."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from temporal.client import connect
 
 @common.command
 async def webhook() -> None:
-    """Receive Stripe's events and wake the workflows, until SIGTERM."""
+    """Receive Stripe's events and wake workflows, until SIGTERM."""
     settings = common.settings()
     common.log_to_stderr(settings.log_level)
     if not settings.stripe_webhook_secret:
         raise SettingsError(
-            "STRIPE_WEBHOOK_SECRET is not set: `perdure stripe register-webhook --url URL` hands it out once"
+            "STRIPE_WEBHOOK_SECRET is not set: `perdure stripe register-webhook --url URL` prints it once"
         )
     secrets = [secret.get_secret_value() for secret in settings.stripe_webhook_secret]
     trust = Trust(settings.stripe_mode, settings.stripe_account)
@@ -26,6 +26,6 @@ async def webhook() -> None:
     handler = Webhook(await connect(lazy=True), secrets, limits, trust)
     host, port = settings.webhook_host, settings.webhook_port
     async with serving(handler, host, port):
-        stopped = common.stop_event()  # whoever reads that it listens may stop it at once
+        stopped = common.stop_event()  # before the line below: a reader of it can send SIGTERM immediately
         output.complain(f"webhook: listening on http://{host}:{port}{PATH}")
         await stopped.wait()

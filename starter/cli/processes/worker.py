@@ -21,9 +21,12 @@ class Queue(StrEnum):
 
 @common.command
 async def worker(
-    queue: Annotated[Queue | None, typer.Option(help="Serve this queue alone; default both.")] = None,
+    queue: Annotated[Queue | None, typer.Option(help="Serve only this queue; default: both.")] = None,
 ) -> None:
-    """Serve task queues until SIGTERM. Only the queue `stripe` needs STRIPE_API_KEY."""
+    """Serve task queues, until SIGTERM.
+
+    Only the queue `stripe` needs STRIPE_API_KEY.
+    """
     settings = common.settings()
     common.log_to_stderr(settings.log_level)
     await serve(settings, QUEUES if queue is None else [str(queue)])

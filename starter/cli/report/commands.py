@@ -1,4 +1,4 @@
-"""`perdure report`: show a usage report, export it for a spreadsheet or a script, put back one that is lost."""
+"""`perdure report`: show a usage report, export it for a spreadsheet or a script, restore a lost one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from billing.money import format_amount
 from billing.report.canonical import format_credits, format_decimal, format_instant
 from billing.report.check import LineSum, ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, parse_report_id
+from billing.text import plural
 from starter.cli import common, lines, output
 from starter.cli.database import open_database
 from starter.cli.report import export as report_export
@@ -23,7 +24,7 @@ from storage.reports.store import ReportStore
 app = typer.Typer(help="Usage reports: show, export, rebuild.", no_args_is_help=True)
 
 ReportArgument = Annotated[
-    str, typer.Argument(metavar="REPORT_ID", help="As `invoices show` and Stripe's metadata have it.")
+    str, typer.Argument(metavar="REPORT_ID", help="The id that `invoices show` and Stripe's metadata give.")
 ]
 
 _FIRST_CLAIMS = 10
@@ -32,7 +33,10 @@ _FIRST_CLAIMS = 10
 @app.command("show")
 @common.command
 async def show(report_id: ReportArgument, as_json: common.AsJson = False) -> None:
-    """What a report says: whose, lines, totals. Its digest and all its sums are checked."""
+    """Show a report: its invoice, lines and totals.
+
+    Its digest and all its sums are checked.
+    """
     store = _store(report_id)
     header, claims = await store.read_claims(report_id)
     check = ReportCheck(header, parse_report_id(report_id))
@@ -58,45 +62,45 @@ async def export(
         typer.Option(
             "--format",
             metavar="csv|parquet|jsonl",
-            help="csv and parquet: a row per claim. jsonl: the report as it is stored, header line first.",
+            help="csv, parquet: a row per claim. jsonl: the report as stored, header first.",
         ),
     ],
     path: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Default: standard output.")] = None,
 ) -> None:
-    """Write a report's itemisation to a file or to standard output."""
+    """Export a report's claims to a file or to standard output."""
     if format_ not in report_export.FORMATS:
         raise InputError(f"--format {format_!r}: write {', '.join(report_export.FORMATS)}")
     if path is None and format_ == "parquet" and sys.stdout.isatty():
-        raise InputError("Parquet is not for a terminal: name a file with --output")
+        raise InputError("Parquet cannot be shown in a terminal: name a file with --output")
     store = _store(report_id)
     if path is None:
         await report_export.write(store, report_id, format_, sys.stdout.buffer)
         return
     with report_export.replacing(path) as file:
         count = await report_export.write(store, report_id, format_, file)
-    output.complain(f"{count} claims written to {path}")
+    output.complain(f"{plural(count, 'claim')} written to {path}")
 
 
 @app.command("rebuild")
 @common.command
 async def rebuild(
-    report_id: Annotated[
-        str | None, typer.Argument(metavar="REPORT_ID", help="A report that is missing or damaged.")
-    ] = None,
+    report_id: Annotated[str | None, typer.Argument(metavar="REPORT_ID", help="The report to restore.")] = None,
     all_missing: Annotated[
-        bool, typer.Option("--all-missing", help="Look at the reports of all invoices, and put back what is missing.")
+        bool,
+        typer.Option("--all-missing", help="Check the reports of all invoices; restore the missing and the damaged."),
     ] = False,
     period: Annotated[
-        str | None, typer.Option(metavar="PERIOD", help="With --all-missing: of this month alone.")
+        str | None, typer.Option(metavar="PERIOD", help="With --all-missing: only reports of this month.")
     ] = None,
     as_json: common.AsJson = False,
 ) -> int:
-    """Put reports that the store has lost back, byte for byte, from the claims in Postgres.
+    """Restore missing or damaged reports from the claims in Postgres.
 
-    A damaged one is replaced as well when it is named, or with --all-missing. One that is whole is left alone.
+    A restored report is the original, byte for byte. A report that is whole is left alone. The status is 1 if a report
+    cannot be restored.
     """
     if (report_id is None) != all_missing:
-        raise InputError("name one REPORT_ID, or give --all-missing")
+        raise InputError("name one REPORT_ID, or use --all-missing")
     if report_id is not None:
         parse_report_id(report_id)
     store = ReportStore(common.settings().need("report_store_url"))
@@ -147,7 +151,9 @@ def _print(report_id: str, header: ReportHeader, sums: dict[int, LineSum], first
     output.say(report_id)
     output.say(f"Invoice {header.invoice_key}, {header.reason}, up to {output.when(header.cutoff)}")
     total = format_amount(header.amount, header.currency)
-    output.say(f"{total} for {header.credits:,f} credits, {header.claims} claims, rate card {header.rate_card}")
+    output.say(
+        f"{total} for {header.credits:,f} credits, {plural(header.claims, 'claim')}, rate card {header.rate_card}"
+    )
     names = ("Line", "Class", "Rate from", "Credits/min", "Claims", "Duration", "Credits", "Amount")
     table = output.make_table("", *names, right=("Line", *names[3:]))
     for line in header.lines:
@@ -166,8 +172,8 @@ def _print(report_id: str, header: ReportHeader, sums: dict[int, LineSum], first
     output.print_table(table)
     _print_claims(first)
     if header.claims > len(first):
-        output.say(f"... and {header.claims - len(first)} more: `perdure report export` writes all.")
-    output.say("Checked: its digest, and that claims, lines and totals agree.")
+        output.say(f"... and {header.claims - len(first):,} more: `perdure report export` writes them all.")
+    output.say("Verified: the digest is right, and claims, lines and totals agree.")
 
 
 def _print_claims(claims: list[ReportClaim]) -> None:

@@ -1,4 +1,4 @@
-"""A usage report as CSV, Parquet or JSON Lines, streamed: memory does not grow with it."""
+"""Export a usage report as CSV, Parquet or JSON Lines, streamed, so that memory does not grow with the report."""
 
 from __future__ import annotations
 
@@ -34,38 +34,38 @@ COLUMNS = (
     "to",
     "duration_us",
 )
-"""Of CSV and Parquet. `rate` is credits per minute; `from` and `to` are instants in UTC."""
+"""The columns of CSV and Parquet. `rate` is in credits per minute; `from` and `to` are instants in UTC."""
 
 _BATCH = 5000  # rows
-# What a spreadsheet takes for a formula. Customers name their workspaces, finance people open the file.
+# A spreadsheet reads text with such a beginning as a formula, and customers choose the names of workspaces.
 _FORMULA = ("=", "+", "-", "@")
 
 
 async def write(store: ReportStore, report_id: str, format_: str, file: IO[bytes]) -> int:
-    """Write the report to a binary file; returns how many claims it has.
+    """Write the report to a binary file. Returns the number of its claims.
 
     Raises:
-        ReportError: it is missing, cut short or changed.
+        ReportError: the report is missing, truncated or changed.
         ReportStoreError: the store cannot be reached.
         CommandError: the file cannot be written.
     """
     try:
         return await FORMATS[format_](store, report_id, file)
     except BrokenPipeError:
-        raise  # whoever reads has had enough
+        raise  # the reader has closed the pipe
     except OSError as error:
         raise common.CommandError(f"cannot write the export: {error.strerror or error}") from error
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file that takes its place at `path` when it is whole, and leaves nothing behind when it is not.
+    """Open a file that appears at `path` only when it is complete; on an error, nothing is left behind.
 
     Raises:
-        CommandError: it cannot be written there.
+        CommandError: the file cannot be written there.
     """
     with _writing(path):
-        if path.exists() and not path.is_file():  # a device or a pipe, say
+        if path.exists() and not path.is_file():  # such as a device or a pipe
             with path.open("wb") as file:
                 yield file
             return

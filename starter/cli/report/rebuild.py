@@ -1,4 +1,4 @@
-"""Putting back reports that the store has lost: which, and what became of each."""
+"""Restore reports that the store has lost, and report each result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAGE = 500
 
 @dataclass(frozen=True)
 class _Fate:
-    """`outcome`: whole, rebuilt or refused; `harm`: missing or damaged, none when it was whole."""
+    """The result for one report. `outcome`: whole, rebuilt or refused. `harm`: missing or damaged; None if whole."""
 
     report_id: str
     invoice_key: str
@@ -30,10 +30,10 @@ class _Fate:
 async def rebuild_reports(
     db: Database, store: ReportStore, report_id: str | None, *, period: str | None, as_json: bool
 ) -> int:
-    """Rebuild one report, or those of all invoices that lack theirs; prints a line for each that was harmed.
+    """Restore one report, or every missing or damaged one, and print a line for each.
 
     Returns:
-        The exit status: 1 when one cannot be rebuilt.
+        The exit status: 1 if a report cannot be restored.
 
     Raises:
         CommandError: no invoice has this report.
@@ -54,7 +54,8 @@ async def rebuild_reports(
         output.print_json([asdict(fate) for fate in fates])
     elif report_id is None:
         rebuilt = sum(fate.outcome == "rebuilt" for fate in fates)
-        output.say(f"{whole} reports are whole, {rebuilt} were rebuilt, {len(fates) - rebuilt} cannot be.")
+        refused = len(fates) - rebuilt
+        output.say(f"Reports: {whole:,} whole, {rebuilt:,} rebuilt, {refused:,} refused.")
     return int(any(fate.outcome == "refused" for fate in fates))
 
 
@@ -63,7 +64,8 @@ async def _named(db: Database, report_id: str | None, period: str | None) -> Asy
         key = await losses.key_of_report(db, report_id)
         if key is None:
             raise common.CommandError(
-                f"no invoice has the report {report_id}: an invoice that claimed its usage anew keeps its last one"
+                f"no invoice has the report {report_id}: an invoice whose usage was claimed again keeps only its "
+                "last report"
             )
         yield key, report_id
         return
@@ -94,6 +96,6 @@ def _say(fate: _Fate) -> None:
     if fate.outcome == "refused":
         output.complain(f"{fate.invoice_key}: {fate.reason}")
     elif fate.outcome == "rebuilt":
-        output.say(f"{fate.invoice_key}: {fate.report_id} was {fate.harm}, and is back byte for byte")
+        output.say(f"{fate.invoice_key}: {fate.report_id} was {fate.harm} and is rebuilt, byte for byte")
     else:
         output.say(f"{fate.invoice_key}: {fate.report_id} is whole: nothing to do")

@@ -67,7 +67,7 @@ async def test_a_dispute_is_recorded_shown_and_closed(
     ]
     assert "paid, disputed" in (await perdure("invoices", "list")).out
     assert (await perdure("period", "status", "2022-05", "--json")).document["disputes"] == 1
-    assert "1 open dispute(s)" in (await perdure("period", "status", "2022-05")).out
+    assert "1 open dispute: " in (await perdure("period", "status", "2022-05")).out
 
     await they.clock("2022-06-20")
     await system.admin(f"disputes/{dispute['id']}/close", {"status": outcome})

@@ -44,7 +44,7 @@ async def test_the_same_invoice_is_adopted_though_more_usage_has_come(
     await system.add_instance(f"{temporal}-late", f"team:{temporal}", "2022-05-10T10:00", "2022-05-11T10:00")
     await (lose_temporal(system) if temporal == "wiped" else system.start())
     recovered = await perdure(system, "recover", "--restored-to", point.isoformat())
-    assert (recovered.status, f"{key}: taken over from Stripe" in recovered.out) == (0, True), recovered
+    assert (recovered.status, f"{key}: adopted from Stripe" in recovered.out) == (0, True), recovered
     await system.until_state(key, InvoiceState.BILLED)
     outcome = await system.run_period(MAY)
 
