@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from billing.audit.kinds import Kind
+from billing.audit.kinds import Kind as FindingKind
 from billing.invoice.states import TRANSITIONS, Step
+from billing.usage.parsing import COLUMNS, KINDS, REQUIRED, Kind
 from campaigns.attack.campaign import FAMILIES
 from settings import Settings
 from starter.cli.audit.remedies import REMEDIES
@@ -19,10 +20,14 @@ from starter.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
-    path.relative_to(ROOT)
-    for pattern in ("*.md", "docs/*.md", "docs/adr/*.md", "tests/*.md")
-    for path in ROOT.glob(pattern)
+    path.relative_to(ROOT) for pattern in ("*.md", "docs/**/*.md", "tests/*.md") for path in ROOT.glob(pattern)
 )
+MOST_OF_A_LINE, MOST_OF_A_ROW = 120, 160  # characters
+NARROW = (
+    *("README.md", "docs/README.md", "docs/run/", "docs/on-call/", "docs/imports.md", "docs/command-line.md"),
+    *("docs/security.md", "docs/disaster-recovery.md", "docs/threat-model.md"),
+)
+"""Pages whose lines of prose and tables fit a screen."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```(?:sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:    )?\s*(?:docker compose run --rm (?:-T )?)?(perdure|worker-stripe|schedule)( .*)$")
@@ -137,7 +142,7 @@ def test_what_the_audit_finds_is_explained_as_it_is_printed() -> None:
     printed = {kind: _shortened(remedy, recurring) for kind, remedy in REMEDIES.items()}
     assert dict(explained) == printed
     assert len(explained) == len(REMEDIES)
-    assert sorted(re.findall(r"^\| `(\w+)` \| .+ \|$", page, re.MULTILINE)) == sorted(Kind)
+    assert sorted(re.findall(r"^\| `(\w+)` \| .+ \|$", page, re.MULTILINE)) == sorted(FindingKind)
 
 
 def _shortened(remedy: str, recurring: dict[str, str]) -> str:
@@ -167,8 +172,9 @@ def test_the_threat_model_names_tests_and_files_that_exist() -> None:
         text = source.read_text()
         assert not test or f"def {test}(" in text, f"{path}::{test}"
         assert test or "def test_" in text or "tests" not in source.parts, path
-    rows = [line for line in page.splitlines() if line.startswith("| ") and "attack | what stops it" not in line]
-    assert not [row for row in rows if row.rstrip("| ").endswith("|")], "an attack that nothing stops"
+    attacks = re.findall(r"^- \*\*([^*]+)\*\*(.*?)$(?=\n(?:- |\n))", page, re.MULTILINE | re.DOTALL)
+    assert len(attacks) > 40
+    assert not [attack for attack, defense in attacks if not defense.strip()], "an attack that nothing stops"
     for family in re.findall(r"of (\d+) families", page):
         assert int(family) == len(FAMILIES)
 
@@ -182,3 +188,35 @@ def test_settings_that_the_documents_name_exist() -> None:
             (ROOT / document).read_text(),
         ):
             assert name in known, f"{document}: {name}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    named = {name.partition("#")[0] for name in LINK.findall((ROOT / "docs/README.md").read_text())}
+    pages = {str(path.relative_to("docs")) for path in DOCUMENTS if path.parts[0] == "docs"}
+    listed_by_their_own_index = {page for page in pages if page.startswith(("adr/", "on-call/"))}
+    assert pages - listed_by_their_own_index - named == {"README.md"}
+
+
+def test_every_page_for_on_call_is_in_its_index() -> None:
+    named = {name.partition("#")[0] for name in LINK.findall((ROOT / "docs/on-call/README.md").read_text())}
+    pages = {path.name for path in DOCUMENTS if path.parent == Path("docs/on-call")}
+    assert pages - named == {"README.md"}
+    for page in pages - {"README.md"}:
+        text = (ROOT / "docs/on-call" / page).read_text()
+        for part in ("**You see**", "**Why", "**Do", "**It is over**"):
+            assert part in text, f"{page}: {part}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tables_of_import_columns_are_the_parsers(kind: Kind) -> None:
+    section = (ROOT / "docs/imports.md").read_text().partition(f"## {kind.title()}\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| (yes|no) \| .+ \| .+ \| `.+` \|$", section, re.MULTILINE)
+    assert {column for column, _ in rows} == set(COLUMNS[kind])
+    assert {column for column, required in rows if required == "yes"} == set(REQUIRED[kind])
+
+
+@pytest.mark.parametrize("document", [path for path in DOCUMENTS if str(path).startswith(NARROW)], ids=str)
+def test_prose_and_tables_fit_a_screen(document: Path) -> None:
+    prose = re.sub(r"^```.*?^```", "", (ROOT / document).read_text(), flags=re.MULTILINE | re.DOTALL)
+    for line in prose.splitlines():
+        assert len(line) <= (MOST_OF_A_ROW if line.lstrip().startswith("|") else MOST_OF_A_LINE), line
