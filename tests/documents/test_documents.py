@@ -24,7 +24,16 @@ DOCUMENTS = sorted(
 )
 MOST_OF_A_LINE, MOST_OF_A_ROW = 120, 160  # characters
 NARROW = (
-    *("README.md", "docs/README.md", "docs/run/", "docs/on-call/", "docs/imports.md", "docs/command-line.md"),
+    *(
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/README.md",
+        "docs/run/",
+        "docs/on-call/",
+        "docs/imports.md",
+        "docs/command-line.md",
+    ),
     *("docs/security.md", "docs/disaster-recovery.md", "docs/threat-model.md"),
 )
 """Pages whose lines of prose and tables fit a screen."""
