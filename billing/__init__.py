@@ -1,1 +1,1 @@
-"""The billing core: periods, rating, money, invoices, reports. Pure: no I/O, no Temporal, no Stripe."""
+"""The billing core: periods, rating, money, invoices and reports. Pure: no I/O, no Temporal, no Stripe."""

@@ -1,24 +1,24 @@
-"""Attribution ids: who pays. `team:<id>` or `user:<id>`."""
+"""Attribution ids, which name who pays: `team:<id>` or `user:<id>`."""
 
 import re
 
 from billing.errors import InputError
 
-# One pattern for Python and PostgreSQL. The id is also a segment of report paths and workflow ids.
+# Python and PostgreSQL share this pattern. The id is also a segment of report paths and workflow ids.
 PATTERN = r"^(team|user):[A-Za-z0-9][A-Za-z0-9._@+=~-]{0,127}$"
 _ATTRIBUTION_ID = re.compile(PATTERN)
 
 
 def is_attribution_id(text: str) -> bool:
-    """Whether `text` is a well-formed attribution id."""
+    """Return whether `text` is a well-formed attribution id."""
     return _ATTRIBUTION_ID.fullmatch(text) is not None
 
 
 def parse_attribution_id(text: str) -> str:
-    """The attribution id in `text`.
+    """Return `text` if it is an attribution id.
 
     Raises:
-        InputError: it is not `team:<id>` or `user:<id>`.
+        InputError: `text` is neither `team:<id>` nor `user:<id>`.
     """
     if not is_attribution_id(text):
         raise InputError(f"{text!r} is not an attribution id: write team:<id> or user:<id>")

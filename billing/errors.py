@@ -1,32 +1,32 @@
-"""The one error tree. Its leaves say whether a person must act; the edges map it to Temporal's errors.
+"""The error tree. Its leaves say whether a person must act; the outer layers map them to Temporal's errors.
 
 PerdureError
-├── InputError            what a person gave us is wrong: one clear line, nothing changed
+├── InputError            a person's input is wrong: one clear line, and nothing is changed
 │   ├── BlockedInvoiceError
 │   └── RateCardError
-└── PermanentError        retrying cannot help: the invoice is blocked until an operator retries it
+└── PermanentError        retrying cannot help: the invoice stays blocked until an operator retries it
     ├── PricingError          the rate card cannot price this usage
-    ├── ReportError           a usage report is cut short or changed, or says something else than it should
-    │   └── MissingReportError    it is not in the store
+    ├── ReportError           a usage report is truncated or changed, or does not say what it should
+    │   └── MissingReportError    the report is not in the store
     ├── MismatchError         report, claims, our lines and Stripe's lines disagree
     │   └── EditedInvoiceError    Stripe's figures are not ours: a person changed them
     ├── StripeRefusedError    Stripe refuses the request and always will
-    ├── WrongModeError        Stripe's object is of test mode in a live deployment, or the reverse
-    ├── IllegalTransitionError  an invoice cannot go from this state to that
+    ├── WrongModeError        a test-mode object of Stripe's in a live deployment, or the reverse
+    ├── IllegalTransitionError  an invoice cannot move from one state to the other
     └── DecisionRefusedError    the invoice does not wait for this decision
 """
 
 
 class PerdureError(Exception):
-    """Any error that Perdure itself raises; its message is one line for a person."""
+    """Any error that Perdure raises; the message is one line for a person."""
 
 
 class InputError(PerdureError):
-    """What a person gave is wrong."""
+    """A person's input is wrong."""
 
 
 class BlockedInvoiceError(InputError):
-    """What a person asks of an invoice must wait until it is blocked no more."""
+    """The request must wait until the invoice is no longer blocked."""
 
 
 class RateCardError(InputError):
@@ -42,7 +42,7 @@ class PricingError(PermanentError):
 
 
 class ReportError(PermanentError):
-    """A usage report is missing, cut short or changed."""
+    """A usage report is missing, truncated or changed."""
 
 
 class MissingReportError(ReportError):
@@ -54,10 +54,10 @@ class MismatchError(PermanentError):
 
 
 class EditedInvoiceError(MismatchError):
-    """What Stripe has is not what we put there: a person accepts it, or has it made anew."""
+    """Stripe's figures are not the ones we put there: a person accepts them, or rebuilds the invoice."""
 
     def __init__(self, message: str, subtotal: int, digest: str) -> None:
-        """`subtotal` in minor units and `digest` of the lines are what Stripe has."""
+        """`subtotal`, in minor units, and `digest`, of the lines, are Stripe's."""
         super().__init__(message)
         self.subtotal = subtotal
         self.digest = digest
@@ -68,11 +68,11 @@ class StripeRefusedError(PermanentError):
 
 
 class WrongModeError(PermanentError):
-    """Stripe's object is of test mode in a live deployment, or the reverse."""
+    """A test-mode object of Stripe's in a live deployment, or the reverse."""
 
 
 class IllegalTransitionError(PermanentError):
-    """An invoice cannot go from its state to the wanted one."""
+    """An invoice cannot move from its state to the requested one."""
 
 
 class DecisionRefusedError(PermanentError):

@@ -1,4 +1,4 @@
-"""Billing periods: calendar months in the deployment's billing time zone. Instants are aware and in UTC."""
+"""Billing periods: calendar months in the deployment's billing time zone. Returned instants are aware, in UTC."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def time_zone(name: str) -> tzinfo:
-    """The IANA time zone of this name. Here, because Temporal's sandbox hands workflows no usable `ZoneInfo`."""
+    """Return the IANA time zone of this name. Lives here because a sandboxed workflow gets no usable `ZoneInfo`."""
     return ZoneInfo(name)
 
 
 @dataclass(frozen=True, order=True)
 class BillingPeriod:
-    """One calendar month; its text is `YYYY-MM`."""
+    """A calendar month, written `YYYY-MM`."""
 
     year: int
     month: int
 
     @classmethod
     def parse(cls, text: str) -> BillingPeriod:
-        """The period that `text` names.
+        """Return the period that `text` names.
 
         Raises:
-            InputError: it is not `YYYY-MM`, from 1970 to 9998.
+            InputError: `text` is not `YYYY-MM` from 1970 to 9998.
         """
         match = _PERIOD.fullmatch(text)
         if match is None or not 1970 <= int(match[1]) <= 9998:
@@ -39,40 +39,40 @@ class BillingPeriod:
 
     @classmethod
     def containing(cls, instant: datetime, zone: tzinfo) -> BillingPeriod:
-        """The one period with `start <= instant < end`."""
+        """Return the period with `start <= instant < end`."""
         local = instant.astimezone(zone)
         period = cls(local.year, local.month)
-        # A clock that is set back across midnight shows the old month again after the new one began.
+        # A clock set back across midnight shows the old month again after the new one has begun.
         return period.next() if instant >= period.end(zone) else period
 
     @classmethod
     def of_cutoff(cls, cutoff: datetime, zone: tzinfo) -> BillingPeriod:
-        """The period that an invoice up to `cutoff` bills last.
+        """Return the last period that an invoice up to `cutoff` bills.
 
-        The cutoff itself is not billed: one on a month's first instant belongs to the month before.
+        The cutoff itself is not billed: a cutoff at a month's first instant belongs to the month before.
         """
         return cls.containing(cutoff - _MICROSECOND, zone)
 
     @classmethod
     def last_ended(cls, instant: datetime, zone: tzinfo) -> BillingPeriod:
-        """The latest period that has ended at `instant`."""
+        """Return the latest period that has ended at `instant`."""
         return cls.containing(instant, zone).previous()
 
     def previous(self) -> BillingPeriod:
-        """The month before."""
+        """Return the month before."""
         return BillingPeriod(self.year - (self.month == 1), (self.month - 2) % 12 + 1)
 
     def next(self) -> BillingPeriod:
-        """The month after."""
+        """Return the month after."""
         return BillingPeriod(self.year + (self.month == 12), self.month % 12 + 1)
 
     def start(self, zone: tzinfo) -> datetime:
-        """The first instant, in UTC: local midnight, or the first instant that exists after it."""
+        """Return the first instant, in UTC: local midnight, or the first instant that exists after it."""
         local = datetime(self.year, self.month, 1, tzinfo=zone)
         return local.astimezone(UTC)
 
     def end(self, zone: tzinfo) -> datetime:
-        """The first instant of the next period, in UTC."""
+        """Return the first instant of the next period, in UTC."""
         return self.next().start(zone)
 
     def __str__(self) -> str:

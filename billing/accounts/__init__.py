@@ -1,1 +1,1 @@
-"""Accounts: who pays, and when they may be charged."""
+"""Accounts: who pays, and when they can be charged."""

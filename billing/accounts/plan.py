@@ -1,4 +1,4 @@
-"""What a batch of account rows changes, and which of its rows must be refused: decided before anything is written."""
+"""Plan what a batch of account rows changes and which rows are refused, before anything is written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing.usage.rows import AccountRow, RowFault
 
 @dataclass(frozen=True)
 class WindowRecord:
-    """A subscription window `[started, ended)`; no `ended` is open."""
+    """A subscription window `[started, ended)`; `ended` is None while it is open."""
 
     id: int
     attribution_id: str
@@ -24,7 +24,7 @@ class WindowRecord:
 
 @dataclass(frozen=True)
 class AccountRecord:
-    """An account and its windows in order."""
+    """An account and its windows, in order."""
 
     attribution_id: str
     stripe_customer_id: str | None
@@ -36,7 +36,7 @@ class AccountRecord:
 
 @dataclass
 class AccountPlan:
-    """The accounts to upsert (a merged row each), window ends to move by id, windows to insert; rows refused."""
+    """The changes to make: accounts to upsert (a merged row each), window ends by id, new windows; and the faults."""
 
     accounts: list[AccountRow] = field(default_factory=list)
     moved: dict[int, datetime | None] = field(default_factory=dict)
@@ -46,8 +46,11 @@ class AccountPlan:
 
 @dataclass(frozen=True)
 class Known:
-    """What the database holds of a batch's accounts. `billing`: those with open invoices, `in_stripe`: with
-    open invoices that Stripe has; `owners` by customer."""
+    """The state of a batch's accounts in the database.
+
+    `billing` are the accounts with open invoices, `in_stripe` those with open invoices that Stripe has; `owners` maps
+    each Stripe customer to its account.
+    """
 
     accounts: Mapping[str, AccountRecord]
     billing: frozenset[str]
@@ -56,7 +59,7 @@ class Known:
 
 
 def plan_accounts(rows: Sequence[AccountRow], known: Known) -> AccountPlan:
-    """Judge a batch as a whole: the order of an account's windows within it does not matter."""
+    """Plan a batch as a whole: the order of an account's windows within it does not matter."""
     plan = AccountPlan()
     owners = dict(known.owners)
     by_account: dict[str, list[AccountRow]] = {}
@@ -78,7 +81,7 @@ def plan_accounts(rows: Sequence[AccountRow], known: Known) -> AccountPlan:
 
 
 def _fault(row: AccountRow, earlier: Sequence[AccountRow], known: Known, owners: Mapping[str, str]) -> RowFault | None:
-    """Why this row cannot be taken, whatever its window: it contradicts the account, or the rows before it."""
+    """Return why this row is refused regardless of its window: it contradicts the account or earlier rows."""
     for column in ("currency", "stripe_customer_id", "bill_after"):
         value = getattr(row, column)
         for other in earlier:
@@ -101,7 +104,7 @@ def _fault(row: AccountRow, earlier: Sequence[AccountRow], known: Known, owners:
 
 @dataclass
 class _Window:
-    """A window as it would be. `row`: the row that asks for it; `before`: the window that it changes."""
+    """A planned window. `row` is the row that requests it; `before` is the window that it changes."""
 
     started: datetime
     ended: datetime | None
@@ -114,7 +117,7 @@ class _Window:
 
 
 def _plan_windows(plan: AccountPlan, rows: Sequence[AccountRow], account: AccountRecord | None) -> list[AccountRow]:
-    """Plan the windows of one account's rows and say which of the rows are kept."""
+    """Plan the windows of one account's rows and return the rows that are kept."""
     windows = {w.started: _Window(w.started, w.ended, None, w) for w in (account.windows if account else ())}
     for row in rows:
         if row.started is not None:
@@ -123,7 +126,7 @@ def _plan_windows(plan: AccountPlan, rows: Sequence[AccountRow], account: Accoun
     refused = set()
     while clash := _first_clash(windows.values()):
         loser, winner = sorted(clash, key=lambda window: window.line, reverse=True)
-        if loser.row is None:  # two windows of the database: not to be judged here
+        if loser.row is None:  # both windows are the database's: not this batch's fault
             break
         until = winner.ended.isoformat() if winner.ended else "its end, which is open"
         reason = f"the window overlaps the one from {winner.started.isoformat()} to {until}"
@@ -150,7 +153,7 @@ def _first_clash(windows: Iterable[_Window]) -> tuple[_Window, _Window] | None:
 
 
 def _merge(rows: Sequence[AccountRow]) -> AccountRow:
-    """One row with all that an account's rows say; they do not contradict each other."""
+    """Merge an account's rows, which do not contradict each other, into one."""
     return AccountRow(
         line=rows[0].line,
         attribution_id=rows[0].attribution_id,

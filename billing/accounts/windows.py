@@ -1,4 +1,4 @@
-"""Subscription windows `[start, end)`: how one takes its place among the others of its account."""
+"""Subscription windows `[start, end)`: how a window fits in among the others of its account."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from billing.usage.interval import Interval
 
 @dataclass(frozen=True)
 class Window(Interval):
-    """When an account may be charged. `name` says whose it is: a subscription's id, if any."""
+    """When an account can be charged. `name` is the id of the window's subscription, if any."""
 
     name: str | None = None
 
 
 @dataclass(frozen=True)
 class Clash:
-    """Two windows would be open at once, or one would have to be in two pieces. `other` is in the way."""
+    """Two windows would be open at the same time, or one would have to be split. `other` is in the way."""
 
     other: Window
 
 
 def place(window: Window, others: Sequence[Window]) -> Window | Clash | None:
-    """What is left of a window beside the others of its account, which never overlap each other.
+    """Return the part of a window that the others of its account, which never overlap each other, leave uncovered.
 
-    Two subscriptions of one account may have run at once for a while; what both cover is covered once, by the
-    window that is there. None when nothing is left.
+    Two subscriptions of one account may have overlapped for a while; the window that exists covers their common time.
+    Returns None if nothing is left.
     """
     start, end = window.start, window.end
     for other in sorted(others, key=lambda each: each.start):

@@ -1,1 +1,1 @@
-"""The assessment of an account: its usage becomes an invoice, or the reason why none is made."""
+"""The assessment of an account: its usage becomes an invoice, or a reason for making none."""

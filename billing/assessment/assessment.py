@@ -1,4 +1,4 @@
-"""What the usage of one account comes to: an invoice, or the reason why none is made."""
+"""Assess one account's usage: price it, and decide whether an invoice is made."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from billing.pricing.rating import RateCard, RatedLine, is_billable_total
 
 _LARGEST = 2**63 - 1
 _MOST_LINES = 2**15 - 1
-"""Line numbers are small integers; Stripe's own limit is met by folding them there."""
+"""Line numbers are smallints. Stripe allows fewer lines, so they are folded there."""
 NOTHING_USED: Mapping[str, Sequence[Place]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class ClaimScope:
-    """Whose usage up to when is billed by which invoice.
+    """Which accounts' usage is billed, up to when, and by which kind of invoice.
 
-    Usage in `[bill_after, cutoff)` counts, and that before `period_start` is counted as carried over. The page
-    of accounts is `after < attribution_id <= through`, to the end without `through`; `attribution_id` narrows
-    it to this account. `policy` is the deployment's. Usage that goes on a draft of Stripe's names it and its
-    subscription.
+    Usage in `[bill_after, cutoff)` counts; the part before `period_start` counts as carried over. The page covers the
+    accounts with `after < attribution_id <= through`, or all after `after` if `through` is None; `attribution_id`
+    narrows it to one account. `policy` is the deployment's. `stripe_invoice_id` names the draft of Stripe's that the
+    usage goes on, if any.
     """
 
     period: str
@@ -44,15 +44,15 @@ class ClaimScope:
     attribution_id: str | None = None
     policy: Policy = DEFAULT_POLICY
     zone: tzinfo = UTC
-    """Of the months in which usage counts."""
+    """The billing time zone: usage counts in its months."""
     stripe_invoice_id: str | None = None
 
 
 @dataclass(frozen=True)
 class BillableAccount:
-    """An account that has no live invoice of this scope. `ordinal` is that of its next one.
+    """An account without a live invoice in this scope. `ordinal` is its next invoice's.
 
-    `previous_amount`: the total, in minor units, of its latest earlier period; none when it has none.
+    `previous_amount` is the total, in minor units, of its latest earlier period; None if it has none.
     """
 
     attribution_id: str
@@ -65,9 +65,9 @@ class BillableAccount:
 
 @dataclass(frozen=True)
 class UsageLine:
-    """Billable microseconds of one (workspace class, rate version), those before the period's start too.
+    """Billable microseconds of one (workspace class, rate version); `carried_us` of them precede the period.
 
-    `month`, `YYYY-MM`: of the billing zone, where prices depend on it; else empty.
+    `month` is `YYYY-MM` in the billing time zone if prices depend on the month, else empty.
     """
 
     workspace_class: str
@@ -79,10 +79,10 @@ class UsageLine:
 
 @dataclass(frozen=True)
 class PricedInvoice:
-    """An invoice that would be, or was just, made. Amounts in minor units; `carried_us` is per line.
+    """An invoice's lines and amounts, before anything is written. Amounts are in minor units, `carried_us` is per line.
 
-    Of usage that the rate card cannot price there are no lines. `months`: the places that it takes in them, where
-    prices depend on that.
+    If the rate card cannot price the usage, there are no lines. `months` holds the places that the invoice occupies in
+    each month, where prices depend on the month.
     """
 
     key: str
@@ -99,7 +99,7 @@ class PricedInvoice:
 
 
 class Verdict(StrEnum):
-    """What becomes of an account's usage in a run."""
+    """What a run decides about an account's usage."""
 
     INVOICE = "invoice"
     BELOW_MINIMUM = "below_minimum"
@@ -108,10 +108,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Assessment:
-    """One account's usage, priced. `reason` says why no invoice is made; empty when one is.
+    """One account's usage, priced. `reason` says why no invoice is made; empty if one is.
 
-    `carried_us` is the part of `duration_us` from before the period's start, `carried_amount` that part
-    priced by itself. `brake` says why the invoice waits for a person; empty when it need not.
+    `carried_us` is the part of `duration_us` from before the period's start, `carried_amount` the price of that part
+    alone, in minor units. `hold` says which limit holds the invoice; empty if none does.
     """
 
     verdict: Verdict
@@ -131,7 +131,7 @@ def assess(
     by_month: Sequence[UsageLine],
     used: Mapping[str, Sequence[Place]] = NOTHING_USED,
 ) -> Assessment:
-    """Price an account's usage and say what becomes of it. `used`: the places that its other invoices hold."""
+    """Price an account's usage and reach a verdict. `used` holds the places that its other invoices occupy."""
     usage = _by_version(by_month)
     months: Mapping[str, tuple[Place, ...]] = {}
     try:
@@ -167,7 +167,7 @@ def assess(
 
 
 def _by_version(usage: Sequence[UsageLine]) -> list[UsageLine]:
-    """Without months: a line for each (workspace class, rate version), in the order in which they come."""
+    """Merge the months: one line per (workspace class, rate version), in order of first appearance."""
     lines: dict[tuple[str, datetime], UsageLine] = {}
     for each in usage:
         key = (each.workspace_class, each.rate_from)
@@ -230,8 +230,8 @@ def _too_many(lines: Sequence[RatedLine]) -> str:
     if len(lines) <= _MOST_LINES:
         return ""
     return (
-        f"the usage comes to {len(lines)} lines (one for each workspace class and rate version), "
-        f"at most {_MOST_LINES} are kept: use fewer workspace classes or rate versions"
+        f"the usage needs {len(lines)} lines (one for each workspace class and rate version), but an invoice "
+        f"holds at most {_MOST_LINES}: use fewer workspace classes or rate versions"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the usage statement is given: whose usage up to when, and where it is split by rates and months."""
+"""The parameters of the usage statement: which accounts, up to when, split by rate versions and months."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from billing.usage.interval import Interval
 
 @dataclass(frozen=True)
 class _Slice(Interval):
-    """When one rate version is in force, within one month where prices depend on that; else `month` is empty."""
+    """A span of one rate version, within one month if prices depend on the month; else `month` is empty."""
 
     rate_from: datetime
     month: str
@@ -40,7 +40,7 @@ def _by_month(version: _Slice, scope: ClaimScope) -> Iterator[_Slice]:
 
 
 def usage_parameters(scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]) -> dict[str, Any]:
-    """The parameters of `claims.sql`'s `usage`."""
+    """Return the parameters of the statement `usage` in `claims.sql`."""
     slices = _slices(scope, card, accounts)
     return {
         "accounts": [account.attribution_id for account in accounts],

@@ -1,1 +1,1 @@
-"""What an audit checks, and the kinds of findings."""
+"""The checks of an audit, and the kinds of its findings."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One discrepancy. `kind` names what differs; `detail` gives the figures."""
+    """A discrepancy. `kind` names what differs; `detail` gives the figures."""
 
     kind: str
     detail: str

@@ -1,4 +1,4 @@
-"""The kinds of discrepancies that an audit finds."""
+"""The kinds of findings of an audit."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """A discrepancy's kind. Kinds are stored and printed: a published one keeps its name."""
+    """The kind of a finding. Kinds are stored and printed, so a published kind keeps its name."""
 
     NOT_MADE = "not_made"
-    """A check failed for good: nothing is proved."""
+    """A check failed permanently, so it proves nothing."""
 
     # never-twice
     CONSTRAINT_MISSING = "constraint_missing"

@@ -1,1 +1,1 @@
-"""An invoice: its record, its key, its states, the policies that hold it, its credit notes."""
+"""Invoices: record, key, states, policies and credit notes."""

@@ -1,4 +1,4 @@
-"""Credit notes: what they credit, their references, and how much they may come to."""
+"""Credit notes: what they credit, how they are named, and how much they can total."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _LONGEST_REASON = 1000
 _S = InvoiceState
 
 CREDITABLE = frozenset({_S.FINALIZED, _S.BILLED, _S.PAID, _S.UNCOLLECTIBLE})
-"""Stripe credits finalized invoices only."""
+"""The states in which an invoice can be credited: Stripe credits only finalized invoices."""
 
 
 class CreditKind(StrEnum):
-    """What is credited: an amount of the invoice, the rest of a line, an instance's share."""
+    """What a credit note credits: an amount of the invoice, the rest of a line, or an instance's share."""
 
     AMOUNT = "amount"
     LINE = "line"
@@ -33,7 +33,7 @@ class CreditKind(StrEnum):
 
 
 class CreditDestination(StrEnum):
-    """Where the part goes that was paid already: the customer's balance in Stripe, back, or settled elsewhere."""
+    """Where the credit for an already paid part goes: the customer's balance in Stripe, a refund, or outside Stripe."""
 
     BALANCE = "balance"
     REFUND = "refund"
@@ -41,26 +41,26 @@ class CreditDestination(StrEnum):
 
 
 class CreditNoteState(StrEnum):
-    """Where a credit note stands."""
+    """The state of a credit note."""
 
     REQUESTED = "requested"
-    """Postgres knows the wish; Stripe may have it or not."""
+    """Postgres holds the request; Stripe may or may not have the credit note."""
     ISSUED = "issued"
     VOIDED = "voided"
     BLOCKED = "blocked"
-    """Stripe refused it; it waits for an operator, and what it credits stays taken."""
+    """Stripe refused it; it waits for an operator, and the amount it credits stays reserved."""
 
 
 LIVE = frozenset({CreditNoteState.REQUESTED, CreditNoteState.ISSUED, CreditNoteState.BLOCKED})
-"""These count against what is left of an invoice."""
+"""The states that count against the creditable rest of an invoice."""
 
 PENDING = frozenset({CreditNoteState.REQUESTED, CreditNoteState.BLOCKED})
-"""Stripe is not known to have these yet."""
+"""The states in which Stripe is not yet known to have the credit note."""
 
 
 @dataclass(frozen=True)
 class CreditOrder:
-    """What a person asks for. `amount` (minor units), `line_no` or `instance_id`, as `kind` says."""
+    """A person's request for a credit. `kind` says which of `amount` (minor units), `line_no`, `instance_id` counts."""
 
     kind: CreditKind
     reason: str
@@ -71,12 +71,12 @@ class CreditOrder:
     instance_id: str | None = None
 
     def named(self) -> str:
-        """The reference: the one that was given, else one made of what is asked for, the same each time.
+        """Return the reference: the given one, or else one derived from the request.
 
-        How much is left of a line or an instance's share is no part of it: the same command typed twice is one wish.
+        The derivation ignores how much is left of a line or a share, so the same command typed twice is one request.
 
         Raises:
-            InputError: the reference has another form, or is one of Stripe's ids; the reason is empty or too long.
+            InputError: the reference is malformed or one of Stripe's ids; the reason is empty or too long.
         """
         if not self.reason.strip() or len(self.reason) > _LONGEST_REASON:
             raise InputError(f"--reason: say why, in at most {_LONGEST_REASON} characters; the customer reads it")
@@ -96,7 +96,7 @@ class CreditOrder:
 
 @dataclass(frozen=True)
 class LineShare:
-    """What an instance has on a line of an invoice: its time there, and the line's rate and price."""
+    """An instance's share of an invoice line: its time there, with the line's rate and price."""
 
     line_no: int
     duration_us: int
@@ -105,26 +105,26 @@ class LineShare:
 
 
 def parse_credit(text: str, currency: str) -> int:
-    """Major units as a person writes them, as minor units, exactly.
+    """Convert major units, as a person writes them, to minor units, exactly.
 
     Raises:
-        InputError: it is no positive number, or has more decimals than the currency.
+        InputError: `text` is not a positive number, or has more decimals than the currency.
     """
     try:
         minor = parse_amount(text, currency)
     except InputError as error:
         raise InputError(f"--amount {error}") from None
     if minor <= 0:
-        raise InputError(f"--amount {text!r}: a credit is more than nothing")
+        raise InputError(f"--amount {text!r}: a credit must be more than zero")
     return minor
 
 
 def check_creditable(key: str, state: InvoiceState) -> None:
-    """Refuse what Stripe could not credit.
+    """Refuse to credit an invoice that Stripe could not credit.
 
     Raises:
         BlockedInvoiceError: the invoice waits for a person.
-        InputError: it is not finalized yet, or is gone; the message says what to do.
+        InputError: the invoice is not finalized yet, or is voided or deleted; the message says what to do.
     """
     if state in CREDITABLE:
         return
@@ -142,9 +142,9 @@ def instance_parts(
     credited: Mapping[int, int],
     left: Mapping[int, int],
 ) -> dict[int, int]:
-    """Minor units to credit by line: each share, priced and rounded once, less what was `credited` of it before.
+    """Return the minor units to credit by line: each share, priced and rounded once, less what was already `credited`.
 
-    Never more than is `left` of the line.
+    A line is never credited more than it has `left`.
     """
     parts: dict[int, int] = {}
     for share in shares:
@@ -160,10 +160,10 @@ def check_left(amount: int, left: int, currency: str, what: str) -> None:
     """Refuse to credit nothing, or more than is left.
 
     Raises:
-        InputError: with both figures.
+        InputError: `amount` is not positive, or exceeds `left`; the message then gives both figures.
     """
     if amount <= 0:
-        raise InputError(f"nothing is left to credit of {what}")
+        raise InputError(f"nothing is left to credit on {what}")
     if amount > left:
         raise InputError(
             f"{format_amount(amount, currency)} is more than what is left of {what}: "
@@ -172,8 +172,9 @@ def check_left(amount: int, left: int, currency: str, what: str) -> None:
 
 
 def post_payment_part(amount: int, status: str, amount_remaining: int) -> int:
-    """How much of a credit (minor units) was paid already, by the Stripe invoice's status and what remains to pay.
+    """Return how much of a credit (minor units) falls on the part of the Stripe invoice that is already paid.
 
-    What remains to pay is lowered first: https://docs.stripe.com/invoicing/dashboard/credit-notes
+    A credit first lowers the amount that remains to be paid:
+    https://docs.stripe.com/invoicing/dashboard/credit-notes
     """
     return amount if status == "paid" else amount - min(amount, max(amount_remaining, 0))

@@ -1,4 +1,4 @@
-"""Keys: the deterministic identity of an invoice and of a credit note, and the only code that takes them apart."""
+"""The keys of invoices and credit notes: their deterministic identity, and the only code that splits them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class InvoiceReason(StrEnum):
     PERIOD = "period"
     CANCELLATION = "cancellation"
     SUBSCRIPTION = "subscription"
-    """On the draft that Stripe made for the subscription's cycle; the subject is that Stripe invoice's id."""
+    """Billed on the draft that Stripe made for a subscription's cycle; the subject is that Stripe invoice's id."""
 
 
 @dataclass(frozen=True)
 class InvoiceKey:
     """`<period>/<attribution id>/<reason>[/<subject>][/<ordinal>]`, safe in paths, workflow ids and shells.
 
-    `subject` says which one when an account can have several of a reason in a period (the cancelled Stripe
-    subscription's id); a period's invoice has none. `ordinal` counts up when the invoice before it was voided or
-    deleted; the first is left out of the text.
+    `subject` distinguishes invoices of one reason in a period, for example by the id of the canceled Stripe
+    subscription; a period's invoice has none. `ordinal` increases by one after the previous invoice was voided or
+    deleted; the text omits the ordinal 1.
     """
 
     period: str
@@ -48,7 +48,7 @@ class InvoiceKey:
         """Check each part, so that every key can be parsed again.
 
         Raises:
-            InputError: a part has another form.
+            InputError: a part is malformed.
         """
         BillingPeriod.parse(self.period)
         parse_attribution_id(self.attribution_id)
@@ -60,10 +60,10 @@ class InvoiceKey:
 
     @classmethod
     def parse(cls, text: str) -> InvoiceKey:
-        """The key in `text`; its own text is `text` again.
+        """Parse a key; `str(key)` gives `text` again.
 
         Raises:
-            InputError: it is not an invoice key.
+            InputError: `text` is not an invoice key.
         """
         try:
             period, attribution_id, reason, *rest = text.split("/")
@@ -77,12 +77,12 @@ class InvoiceKey:
 
     @classmethod
     def in_metadata(cls, value: object) -> InvoiceKey | None:
-        """The key that a value of Stripe's metadata is. Returns None if it is none: anybody may write there."""
+        """Parse a value of Stripe's metadata. Returns None if it is not a key: anybody can write metadata."""
         return _parsed(cls.parse, value)
 
     @property
     def first(self) -> InvoiceKey:
-        """The key of the first invoice of the same identity: of this one, or of one that it succeeds."""
+        """The key of the first invoice of this identity: this one, or the one that it descends from."""
         return replace(self, ordinal=1)
 
     def __str__(self) -> str:
@@ -96,9 +96,9 @@ class InvoiceKey:
 
 @dataclass(frozen=True)
 class CreditNoteKey:
-    """`<invoice key>/credit/<reference>`; the reference of a credit note made in Stripe is Stripe's id.
+    """`<invoice key>/credit/<reference>`. A credit note made in Stripe has Stripe's id as its reference.
 
-    What a person may write for a reference is narrower: `CreditOrder.named`.
+    A person may only give a narrower form of reference: see `CreditOrder.named`.
     """
 
     invoice: InvoiceKey
@@ -108,17 +108,17 @@ class CreditNoteKey:
         """Check the reference, so that every key can be parsed again.
 
         Raises:
-            InputError: it has another form.
+            InputError: the reference is malformed.
         """
         if not self.reference or "/" in self.reference:
             raise InputError(f"{self.reference[:_SHOWN]!r} is not the reference of a credit note")
 
     @classmethod
     def parse(cls, text: str) -> CreditNoteKey:
-        """The key in `text`; its own text is `text` again.
+        """Parse a key; `str(key)` gives `text` again.
 
         Raises:
-            InputError: it is not a credit note key.
+            InputError: `text` is not a credit note key.
         """
         invoice, _, reference = text.rpartition(_CREDIT)
         try:
@@ -130,7 +130,7 @@ class CreditNoteKey:
 
     @classmethod
     def in_metadata(cls, value: object) -> CreditNoteKey | None:
-        """The key that a value of Stripe's metadata is. Returns None if it is none: anybody may write there."""
+        """Parse a value of Stripe's metadata. Returns None if it is not a key: anybody can write metadata."""
         return _parsed(cls.parse, value)
 
     def __str__(self) -> str:

@@ -1,6 +1,6 @@
-"""Policies of an account: on which invoice it is charged, when that is finalized, and the brakes before it is sent.
+"""An account's policies: which invoice it is charged on, when that is finalized, and which limits hold it.
 
-Each is set for the deployment, and may be set for one account; what an account leaves open is the deployment's.
+Each is set for the deployment and can be overridden for an account.
 """
 
 from __future__ import annotations
@@ -19,37 +19,38 @@ class ChargeOn(StrEnum):
     """Which Stripe invoice carries the usage."""
 
     OWN = "own"
-    """An invoice of its own."""
+    """An invoice of Perdure's own."""
     SUBSCRIPTION = "subscription"
-    """The draft that Stripe makes for the subscription's cycle: base fee and usage are one invoice."""
+    """The draft that Stripe makes for the subscription's cycle: base fee and usage share one invoice."""
 
 
 class Finalization(StrEnum):
-    """When a draft becomes an invoice."""
+    """When a draft is finalized."""
 
     AT_ONCE = "at_once"
     GRACE = "grace"
-    """Stripe finalizes it hours later (`automatically_finalizes_at`); until then late usage is added."""
+    """Hours later, by Stripe (`automatically_finalizes_at`); until then late usage is added."""
     APPROVAL = "approval"
-    """A person approves it first."""
+    """After a person approves it."""
 
 
 class BlockedKind(StrEnum):
     """What a blocked invoice waits for."""
 
     ERROR = "error"
-    """The cause is mended, then `retry`."""
+    """A permanent error: a person fixes the cause and retries."""
     LIMIT = "limit"
-    """A brake: a person approves the figures."""
+    """A limit holds it: a person approves the figures."""
     EDITED = "edited"
-    """Stripe's figures are not ours: a person accepts them, or has the draft made anew."""
+    """Stripe's figures are not ours: a person accepts them, or rebuilds the draft."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What stops a bill before it is sent. `amount`: by currency, in minor units; the others are factors and shares.
+    """Limits above which a bill is held before it is sent.
 
-    `multiple`: of the total of the period before. `carried_share`: of the amount that is usage of earlier periods.
+    `amount` is by currency, in minor units; `multiple` is a factor of the previous period's total; `carried_share` is
+    the part of the amount, from 0 to 1, that is carried over from earlier periods.
     """
 
     amount: Mapping[str, int] = field(default_factory=dict)
@@ -60,24 +61,24 @@ class Limits:
         return bool(self.amount) or self.multiple is not None or self.carried_share is not None
 
     def exceeded(self, what: str, currency: str, amount: int, carried: int, previous: int | None) -> str:
-        """Why a bill of this amount must wait, with the figures; empty when it need not.
+        """Return why a bill of this amount is held, with the figures; empty if no limit is exceeded.
 
-        `carried`: the part of `amount` that is usage of earlier periods; `previous`: the total of the period before,
-        none when there was none. All in minor units.
+        Amounts are in minor units. `carried` is the part of `amount` that is usage of earlier periods; `previous` is
+        the total of the period before, None if there was none.
         """
         reasons = []
         total = format_amount(amount, currency)
         most = self.amount.get(currency)
         if most is not None and amount > most:
-            reasons.append(f"{what} comes to {total}, above the limit of {format_amount(most, currency)}")
+            reasons.append(f"{what} totals {total}, above the limit of {format_amount(most, currency)}")
         if self.multiple is not None and previous and amount > EXACT.multiply(self.multiple, Decimal(previous)):
             before = format_amount(previous, currency)
-            reasons.append(f"{what} comes to {total}, more than {self.multiple:f} times the {before} of the one before")
+            reasons.append(f"{what} totals {total}, more than {self.multiple:f} times the previous total of {before}")
         if self.carried_share is not None and carried > EXACT.multiply(self.carried_share, Decimal(amount)):
             of_before = format_amount(carried, currency)
             reasons.append(
                 f"{of_before} of {total} is usage carried over from earlier periods, "
-                f"more than {self.carried_share * 100:f} %"
+                f"more than {self.carried_share * 100:f}%"
             )
         return "; ".join(reasons)
 
@@ -87,18 +88,18 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True)
 class Policy:
-    """The policies in force for an account, or those of the deployment."""
+    """The policies in force for an account, or the deployment's defaults."""
 
     charge_on: ChargeOn = ChargeOn.OWN
     finalization: Finalization = Finalization.AT_ONCE
     limits: Limits = NO_LIMITS
     grace: timedelta = timedelta(hours=24)
-    """How long after its creation Stripe finalizes a draft of `Finalization.GRACE`."""
+    """How long after its creation Stripe finalizes a draft under `Finalization.GRACE`."""
 
 
 @dataclass(frozen=True)
 class AccountPolicy:
-    """What one account has of its own; none leaves it to the deployment. `limit_amount` in minor units."""
+    """An account's own settings; None leaves one to the deployment. `limit_amount` is in minor units."""
 
     charge_on: ChargeOn | None = None
     finalization: Finalization | None = None
@@ -106,10 +107,10 @@ class AccountPolicy:
     limit_multiple: Decimal | None = None
     limit_carried_share: Decimal | None = None
     included_credits: Decimal | None = None
-    """Free credits of each month, in place of the rate card's."""
+    """Free credits per month, in place of the rate card's."""
 
     def over(self, default: Policy, currency: str) -> Policy:
-        """The account's policy, with the deployment's for what it leaves open."""
+        """Return the account's policy, with `default` filling in what the account leaves open."""
         amount = dict(default.limits.amount)
         if self.limit_amount is not None:
             amount[currency] = self.limit_amount
@@ -131,10 +132,10 @@ NO_POLICY = AccountPolicy()
 
 
 def parse_amounts(text: str) -> dict[str, int]:
-    """`usd=10000 jpy=1500000`, in major units, as minor units by currency.
+    """Parse amounts in major units, such as `usd=10000 jpy=1500000`, into minor units by currency.
 
     Raises:
-        InputError: it is not of this form.
+        InputError: `text` is malformed.
     """
     amounts = {}
     for part in text.replace(",", " ").split():

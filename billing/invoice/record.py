@@ -1,4 +1,4 @@
-"""An invoice with its lines, as Postgres holds it."""
+"""An invoice with its lines, as stored in Postgres."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from billing.pricing.rating import RatedLine
 
 @dataclass(frozen=True)
 class InvoiceLineRecord:
-    """A line, numbered from 1. `carried_us` of its duration is from before the period's start."""
+    """A line, numbered from 1. `carried_us` is the part of its duration from before the period's start."""
 
     line_no: int
     rated: RatedLine
@@ -23,13 +23,13 @@ class InvoiceLineRecord:
 
 @dataclass(frozen=True)
 class InvoiceRecord:
-    """An invoice with its lines. `amount` in minor units; `voided_at` also when it was deleted.
+    """An invoice with its lines. Amounts are in minor units.
 
-    `ordinal` counts invoices of the same identity, each after the death of the one before; `generation` counts how
-    often this one was resumed, `revision` how often its usage was claimed anew; both are part of its idempotency
-    keys. `approved_amount`: what a person approved. `found_subtotal`: Stripe's, that blocks it; `accepted_subtotal`:
-    Stripe's, that a person accepted in place of ours. All in minor units. `written_off`: dead, and its usage is not
-    billed again.
+    `ordinal` numbers the invoices of one identity, each made after the one before was voided or deleted. `generation`
+    rises when the invoice is resumed, rebuilt or adopted, `revision` when the lines of its draft are replaced; both are
+    part of its idempotency keys. A person approved `approved_amount`. Stripe's `found_subtotal` blocks the invoice; a
+    person accepted Stripe's `accepted_subtotal` in place of ours. `voided_at` is also set when the invoice is deleted.
+    If `written_off`, it is dead and its usage is never billed again.
     """
 
     id: int
@@ -83,6 +83,6 @@ class InvoiceRecord:
 
     @property
     def awaits_approval(self) -> bool:
-        """Whether it is a draft that a person has to approve first."""
+        """Whether the invoice is a draft that a person must approve first."""
         waits = self.state is InvoiceState.DRAFT and self.finalization is Finalization.APPROVAL
         return waits and self.approved_amount is None

@@ -1,7 +1,7 @@
-"""The states of an invoice, what moves it between them, and the next step of its workflow. Pure.
+"""The states of an invoice, the triggers that move it between them, and the next step of its workflow. Pure.
 
-`TRANSITIONS` is the declaration that docs/invoices.md draws. `next_step` decides what the workflow of one invoice does
-next, from the invoice as it was loaded and from what the workflow has heard; the workflow only does it.
+docs/invoices.md draws `TRANSITIONS`. `next_step` decides what an invoice's workflow does next, from the invoice as
+loaded and the messages that the workflow has received; the workflow only carries it out.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from billing.errors import IllegalTransitionError
 
 
 class InvoiceState(StrEnum):
-    """Where an invoice stands; its claims share this state."""
+    """The state of an invoice; its claims share it."""
 
     CLAIMED = "claimed"
-    """Its usage is claimed in Postgres; Stripe has nothing of it, or what a creation left that failed half-way."""
+    """Postgres has claimed its usage; Stripe has nothing of it, or the remains of a creation that failed halfway."""
     DRAFT = "draft"
     """Stripe holds a draft with its lines."""
     FINALIZED = "finalized"
@@ -30,7 +30,7 @@ class InvoiceState(StrEnum):
     DELETED = "deleted"
     UNCOLLECTIBLE = "uncollectible"
     BLOCKED = "blocked"
-    """A permanent error waits for an operator; `resume_state` says where it goes on."""
+    """It waits for an operator: an error, a limit or an edited draft. It resumes in its `resume_state`."""
 
 
 class Trigger(StrEnum):
@@ -50,7 +50,7 @@ class Trigger(StrEnum):
 
 _S, _T = InvoiceState, Trigger
 
-# Besides, every live state may be blocked, and a blocked invoice returns to where it was.
+# In addition, an invoice in any live state can be blocked, and a blocked invoice returns to the state it had.
 TRANSITIONS: dict[InvoiceState, dict[InvoiceState, tuple[Trigger, ...]]] = {
     _S.CLAIMED: {
         _S.DRAFT: (_T.DRAFT_CREATED,),
@@ -82,10 +82,10 @@ TRANSITIONS: dict[InvoiceState, dict[InvoiceState, tuple[Trigger, ...]]] = {
 }
 
 DEAD = frozenset({_S.VOIDED, _S.DELETED})
-"""Their claims are released: the usage is billable again."""
+"""The claims are released: the usage is billable again."""
 
 OPEN = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED, _S.BLOCKED})
-"""Something is still to be done before the usage is billed."""
+"""The usage is not billed yet: something remains to be done."""
 
 BILLED = frozenset({_S.BILLED, _S.PAID, _S.UNCOLLECTIBLE})
 """The usage is billed."""
@@ -94,10 +94,10 @@ _CANNOT_BE_VOIDED = DEAD | {_S.PAID}
 
 
 def check_transition(current: InvoiceState, wanted: InvoiceState) -> bool:
-    """Whether `wanted` is a step from `current` (True) or already reached (False).
+    """Return True if `current` can move to `wanted`, False if the two are the same.
 
     Raises:
-        IllegalTransitionError: there is no such step.
+        IllegalTransitionError: there is no such transition.
     """
     if current == wanted:
         return False
@@ -112,7 +112,7 @@ class Step(StrEnum):
     LOAD = "load"
     """Load the invoice from Postgres."""
     RESUME = "resume"
-    """Return a blocked invoice to where it was."""
+    """Return a blocked invoice to the state it had."""
     AMEND = "amend"
     """Claim late usage for a draft that waits."""
     CREATE = "create"
@@ -124,28 +124,28 @@ class Step(StrEnum):
     REFRESH = "refresh"
     """Fetch the Stripe invoice, compare the books, adopt its state."""
     VOID = "void"
-    """Void it in Stripe, as a person decided."""
+    """Void the invoice in Stripe, as a person decided."""
     BLOCK = "block"
-    """A step failed for good: block the invoice. Never returned by `next_step`."""
+    """A step failed permanently: block the invoice. Never returned by `next_step`."""
     AWAIT_OPERATOR = "await operator"
-    """Blocked: wait for a person, or for Stripe."""
+    """The invoice is blocked: wait for a person, or for Stripe."""
     AWAIT_POLICY = "await policy"
-    """A draft: wait for its approval, or for its grace to end."""
+    """The invoice is a draft: wait for its approval, or for its grace to end."""
     REST = "rest"
     """Nothing is awaited: the workflow completes."""
 
 
 _REFRESHING = frozenset({Step.FINALIZE, Step.POLL, Step.REFRESH, Step.VOID, Step.BLOCK})
-"""After these the invoice is loaded again before anything but waiting is done."""
+"""After these steps the invoice is loaded again before the workflow does anything but wait."""
 
 
 @dataclass(frozen=True)
 class Inbox:
-    """What the workflow of an invoice has heard and not handled yet, and how far it has come since it loaded it.
+    """The messages that an invoice's workflow has received and not handled yet, and its last step.
 
-    `stripe_changed`: Stripe has an event of it. `retry`: a person retries it or has decided. `amend`: late usage.
-    `granted`: the retry that arrived before the invoice was loaded; later ones count for the next time.
-    `last`: the last step since then; None before the first and after a wait.
+    `stripe_changed`: Stripe has an event for the invoice. `retry`: a person retried it or made a decision. `amend`:
+    late usage may have to be claimed. `granted`: a retry arrived before the last load; a later retry counts for the
+    next load. `last`: the last step; None before the first step and after a wait.
     """
 
     stripe_changed: bool = False
@@ -156,16 +156,16 @@ class Inbox:
 
     @property
     def wakes_blocked(self) -> bool:
-        """Whether a blocked invoice's workflow, or one about to rest, goes on."""
+        """Whether the workflow of a blocked invoice, or one about to rest, resumes."""
         return self.stripe_changed or self.retry
 
     @property
     def wakes_waiting(self) -> bool:
-        """Whether the workflow of a draft that waits by its policy goes on."""
+        """Whether the workflow of a draft that waits by its policy resumes."""
         return self.wakes_blocked or self.amend
 
     def taking(self, step: Step) -> Inbox:
-        """The inbox as the step begins: what the step handles is taken out."""
+        """Return the inbox as `step` begins, without the messages that the step handles."""
         if step is Step.LOAD:
             return replace(self, granted=self.retry, retry=False, last=step)
         if step is Step.AMEND:
@@ -175,43 +175,43 @@ class Inbox:
         return replace(self, last=step)
 
     def resting(self) -> Inbox:
-        """The inbox as the workflow is about to rest: an event that needs no refresh is handled."""
+        """Return the inbox of a workflow about to rest: an event that needs no refresh counts as handled."""
         return self if self.last in _REFRESHING else replace(self, stripe_changed=False)
 
 
 class Standing(Protocol):
-    """What `next_step` reads of an invoice."""
+    """The part of an invoice that `next_step` reads."""
 
     @property
     def state(self) -> InvoiceState:
-        """Where it stands."""
+        """The invoice's state."""
 
     @property
     def void_requested(self) -> bool:
-        """Whether a person has decided to void it."""
+        """Whether a person has decided to void the invoice."""
 
     @property
     def awaits_approval(self) -> bool:
-        """Whether it is a draft that a person has to approve first."""
+        """Whether the invoice is a draft that a person must approve first."""
 
     @property
     def waits_until(self) -> datetime | None:
-        """For a draft in its grace: shortly before Stripe would finalize it."""
+        """For a draft in its grace: an instant shortly before Stripe would finalize it."""
 
     @property
     def stripe_invoice_id(self) -> str | None:
-        """Its invoice in Stripe, if there is one."""
+        """The id of its Stripe invoice, if there is one."""
 
 
 def waits_by_policy(invoice: Standing, now: datetime) -> bool:
-    """Whether it is a draft that waits by its policy: for an approval, or in Stripe's grace."""
+    """Return whether the invoice is a draft that waits by its policy: for an approval, or in Stripe's grace."""
     if invoice.state is not _S.DRAFT:
         return False
     return invoice.awaits_approval or (invoice.waits_until is not None and now < invoice.waits_until)
 
 
 def next_step(invoice: Standing | None, inbox: Inbox, now: datetime) -> Step:
-    """What the workflow does next. `invoice` is None before it is loaded, and when Postgres does not know it."""
+    """Return what the workflow does next. `invoice` is None before it is loaded, or if Postgres does not know it."""
     if inbox.last is None:
         return Step.LOAD
     if invoice is None:
@@ -222,7 +222,7 @@ def next_step(invoice: Standing | None, inbox: Inbox, now: datetime) -> Step:
 
 
 def _first(invoice: Standing, inbox: Inbox) -> Step | None:
-    """Right after loading: what a person has decided comes before everything else."""
+    """Decide right after loading: a person's decision comes before everything else."""
     if invoice.state is _S.BLOCKED and not inbox.granted:
         return Step.REFRESH if inbox.stripe_changed else Step.AWAIT_OPERATOR
     if _is_to_be_voided(invoice):
@@ -231,8 +231,8 @@ def _first(invoice: Standing, inbox: Inbox) -> Step | None:
 
 
 def _onwards(invoice: Standing, inbox: Inbox, now: datetime) -> Step:
-    """From the state in which it is towards the next wait. Each step is taken once between two loads."""
-    # A second request to amend that arrives meanwhile is for another time.
+    """Move the invoice from its state towards the next wait. Each step runs once between two loads."""
+    # A second request to amend that arrives meanwhile waits for the next load.
     if invoice.state is _S.DRAFT and inbox.amend and inbox.last in (Step.LOAD, Step.RESUME):
         return Step.AMEND
     if invoice.state is _S.CLAIMED and inbox.last is not Step.CREATE:
@@ -249,7 +249,7 @@ def _onwards(invoice: Standing, inbox: Inbox, now: datetime) -> Step:
 
 
 def _after_stripe(invoice: Standing, inbox: Inbox, now: datetime) -> Step:
-    """After Stripe's side was asked or changed: wait, rest, or load again for whatever is left to do."""
+    """Decide after Stripe was queried or changed: wait, rest, or load again if something is left to do."""
     if invoice.state is _S.BLOCKED:
         return Step.AWAIT_OPERATOR
     if waits_by_policy(invoice, now):

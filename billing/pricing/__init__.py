@@ -1,1 +1,1 @@
-"""From durations to amounts: the rate card, rating, graduated prices, the assessment of an account."""
+"""From durations to amounts: the rate card, rating and graduated prices."""

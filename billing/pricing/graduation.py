@@ -1,8 +1,8 @@
-"""Included credits and graduated prices: what a month's credits cost depends on what the month has used before.
+"""Included credits and graduated prices: the price of a credit depends on the credits used before it in the month.
 
-Within a month of the billing zone the credits of an account are placed one after the other: the included ones are free,
-what follows is priced by the tiers. Usage counts in the month in which it happened, whenever it is invoiced, so that
-free usage of May that was never on an invoice does not use up June's credits.
+Within a month of the billing time zone an account's credits are placed one after the other: the included credits are
+free, and the tiers price the rest. Usage counts in the month in which it happened, no matter when it is invoiced, so
+free usage of May that was never invoiced does not use up June's credits.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class MonthlyUsage:
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Credits of a month from `position` on, counted from its first."""
+    """The `credits` of a month that begin at `position`, which counts from the month's first credit."""
 
     position: Decimal
     credits: Decimal
@@ -38,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Graduated:
-    """The lines that alter the price, after the usage lines; and the places that the credits take in their months."""
+    """The lines that correct the price of the usage lines, and the places that the credits occupy in each month."""
 
     lines: tuple[RatedLine, ...]
     months: dict[str, tuple[Place, ...]]
@@ -53,11 +53,11 @@ def graduate(
     used: Mapping[str, Sequence[Place]],
     included: Callable[[str], Decimal],
 ) -> Graduated:
-    """Price the usage lines' credits anew, month by month.
+    """Reprice the credits of the usage lines, month by month.
 
-    `used`: by month, the places that the account's other invoices hold; what is free below them, of one that was
-    voided, is taken first. `included`: the free credits of a month. Months, versions and classes are placed in their
-    order, so that the outcome is always the same.
+    `used` holds, by month, the places that the account's other invoices occupy; gaps between them, left by a voided
+    invoice, are filled first. `included` returns the free credits of a month. Months, versions and classes are placed
+    in order, so that the result is always the same.
     """
     shares: dict[datetime, list[TierShare]] = {}
     months: dict[str, list[Place]] = {}
@@ -78,7 +78,7 @@ def graduate(
 
 
 def free_places(taken: Iterable[Place], credits: Decimal) -> list[Place]:
-    """The lowest places of a month that are free, for this many credits."""
+    """Return the lowest free places of a month for this many credits."""
     found = []
     position = _NONE
     for spot in sorted(taken):
@@ -105,7 +105,7 @@ def _joined(taken: Iterable[Place]) -> tuple[Place, ...]:
 def place(
     version: RateVersion, currency: str, included: Decimal, position: Decimal, credits: Decimal
 ) -> list[TierShare]:
-    """The prices of the credits from `position` of their month on."""
+    """Price `credits` that begin at `position` of their month."""
     base = version.price_per_credit[currency]
     steps: list[tuple[Decimal | None, Decimal]] = [(included, _NONE)]
     tiers = version.tiers.get(currency)
@@ -120,7 +120,7 @@ def place(
 
 
 def tiers_amount(shares: Iterable[TierShare], currency: str) -> int:
-    """What the credits cost together, in minor units, rounded once."""
+    """Return the total cost of the credits, in minor units, rounded once."""
     exact = _NONE
     for share in shares:
         exact = EXACT.add(exact, EXACT.multiply(share.credits, share.price))
@@ -128,7 +128,7 @@ def tiers_amount(shares: Iterable[TierShare], currency: str) -> int:
 
 
 def tiers_in_words(shares: Iterable[TierShare]) -> str:
-    """`500 credits included, 1,000 at 0.036, 200 at 0.03`."""
+    """Describe the shares: `500 credits included, 1,000 at 0.036, 200 at 0.03`."""
     parts = []
     for share in shares:
         credits = f"{share.credits.normalize():,f}"
@@ -137,7 +137,7 @@ def tiers_in_words(shares: Iterable[TierShare]) -> str:
 
 
 def _monthly_credits(usage: Sequence[MonthlyUsage], rated: Sequence[RatedLine]) -> list[tuple[str, datetime, Decimal]]:
-    """Credits by month and rate version, in order; a line's credits are shared out among its months exactly."""
+    """Return the credits by month and rate version, in order. A line's credits are divided exactly among its months."""
     of_line = {(line.workspace_class, line.rate_from): line for line in rated}
     left = {key: line.credits for key, line in of_line.items()}
     last = {(each.workspace_class, each.rate_from): each.month for each in sorted(usage, key=lambda each: each.month)}
@@ -162,7 +162,7 @@ def _merged(shares: Iterable[TierShare]) -> tuple[TierShare, ...]:
 def _line(
     version: RateVersion, currency: str, shares: tuple[TierShare, ...], rated: Sequence[RatedLine]
 ) -> RatedLine | None:
-    """What the shares alter of the version's usage lines; none when all is at the base price."""
+    """Return the line that corrects the version's usage lines, or None if every share is at the base price."""
     base = version.price_per_credit[currency]
     if all(share.price == base for share in shares):
         return None

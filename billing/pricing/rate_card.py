@@ -1,4 +1,4 @@
-"""The rate card's file: read and validated. Its format is the design's section 3; docs/rating.md explains it."""
+"""Read and validate the rate card file. docs/rating.md explains its format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def load_rate_card(path: Path) -> RateCard:
     """Read and validate a rate card file.
 
     Raises:
-        RateCardError: it cannot be read or is invalid; the message says where and why.
+        RateCardError: the file cannot be read or is invalid; the message says where and why.
     """
     try:
         return parse_rate_card(tomllib.loads(path.read_text(encoding="utf-8-sig")))
@@ -48,7 +48,7 @@ def parse_rate_card(document: dict[str, Any]) -> RateCard:
         raise RateCardError(f"unknown key {unknown[0]!r}: a rate card is a list of [[version]] tables")
     tables = document.get("version")
     if not isinstance(tables, list) or not tables:
-        raise RateCardError("no [[version]]: write at least one")
+        raise RateCardError("no [[version]] table: write at least one")
     versions = [_parse_version(table, f"version {number}") for number, table in enumerate(tables, 1)]
     _check_order(versions)
     return RateCard(tuple(versions))
@@ -65,7 +65,7 @@ def _parse_version(table: object, where: str) -> RateVersion:
         raise RateCardError(f"{where}: not a table")
     known = {"effective_from", "credits_per_minute", "price_per_credit", "minimum_charge", "included_credits", "tiers"}
     if unknown := sorted(set(table) - known):
-        raise RateCardError(f"{where}: unknown key {unknown[0]!r}; known are {', '.join(sorted(known))}")
+        raise RateCardError(f"{where}: unknown key {unknown[0]!r}; known keys are {', '.join(sorted(known))}")
     effective_from = table.get("effective_from")
     if not isinstance(effective_from, datetime) or effective_from.tzinfo is None:
         raise RateCardError(f"{where}: effective_from must be an instant with a zone, e.g. 2022-01-01T00:00:00Z")
@@ -79,7 +79,7 @@ def _parse_version(table: object, where: str) -> RateVersion:
     tiers = _tiers(table.get("tiers", {}), f"{where}: tiers")
     flat = _by_currency(table.get("price_per_credit", {} if tiers else None), f"{where}: price_per_credit", bool(tiers))
     if both := sorted(set(flat) & set(tiers)):
-        raise RateCardError(f"{where}: {both[0]} has a price_per_credit and tiers: write one of them")
+        raise RateCardError(f"{where}: {both[0]} has both a price_per_credit and tiers: write only one of them")
     included = table.get("included_credits")
     return RateVersion(
         effective_from=effective_from,
@@ -113,10 +113,10 @@ def _tier(step: object, where: str) -> Tier:
 
 def _check_steps(steps: Sequence[Tier], where: str) -> None:
     if steps[-1].up_to is not None:
-        raise RateCardError(f"{where}: the last tier has no up_to: it holds for all that follows")
+        raise RateCardError(f"{where}: the last tier must have no up_to: it prices all further credits")
     bounds = [step.up_to for step in steps[:-1]]
     if None in bounds:
-        raise RateCardError(f"{where}: only the last tier has no up_to")
+        raise RateCardError(f"{where}: only the last tier may have no up_to")
     for lower, upper in pairwise([Decimal(0), *(bound for bound in bounds if bound is not None)]):
         if upper <= lower:
             raise RateCardError(f"{where}: each up_to must be above the one before it")
@@ -125,7 +125,7 @@ def _check_steps(steps: Sequence[Tier], where: str) -> None:
 def _check_currency(name: str, where: str) -> None:
     try:
         if parse_currency(name) != name:
-            raise InputError(f"{name!r}: currencies are in lower case")
+            raise InputError(f"{name!r}: write currencies in lower case")
     except InputError as error:
         raise RateCardError(f"{where}: {error}") from None
 
@@ -151,7 +151,7 @@ def _number(value: object, where: str) -> Decimal:
         raise RateCardError(f'{where}: write the number as a string, e.g. "0.036", so that it stays exact')
     match = _NUMBER.fullmatch(value)
     if match is None:
-        raise RateCardError(f"{where}: {_short(value)} is not a number: write digits, and a point if need be")
+        raise RateCardError(f"{where}: {_short(value)} is not a number: write digits with an optional decimal point")
     if len(match[1].lstrip("0")) > 9:
         raise RateCardError(f"{where}: {_short(value)} must be from 0 to 999999999")
     if len(match[2] or "") > 12:

@@ -1,4 +1,4 @@
-"""Rating: durations become credits, credits become amounts. The rules are the design's section 3.
+"""Rating: durations become credits, and credits become amounts. docs/rating.md explains the rules.
 
 credits = Σ duration / 60 s × credits_per_minute(class)     rounded once, 6 decimals, half-even
 amount  = credits × price_per_credit(currency)              rounded once to the minor unit, half-up
@@ -23,17 +23,20 @@ _MICROSECONDS_PER_MINUTE = Decimal(60_000_000)
 
 
 class LineKind(StrEnum):
-    """What an invoice line is."""
+    """The kind of an invoice line."""
 
     USAGE = "usage"
     """Time of one (workspace class, rate version), at the base price. It has claims."""
     TIERS = "tiers"
-    """What included credits and graduated prices alter of a rate version's usage lines. It has none."""
+    """The correction of a rate version's usage lines for included credits and graduated prices. It has no claims."""
 
 
 @dataclass(frozen=True)
 class Tier:
-    """A price, in major units, of the credits of a month up to `up_to`, counted after the included ones; none: all."""
+    """The price, in major units, of a month's credits up to `up_to`, counted after the included credits.
+
+    `up_to` is None for the last tier, which has no upper bound.
+    """
 
     up_to: Decimal | None
     price: Decimal
@@ -41,7 +44,7 @@ class Tier:
 
 @dataclass(frozen=True)
 class TierShare:
-    """Credits at one price, in major units."""
+    """Credits that share one price, in major units."""
 
     credits: Decimal
     price: Decimal
@@ -49,11 +52,11 @@ class TierShare:
 
 @dataclass(frozen=True)
 class RateVersion:
-    """The rates in force from one instant until the next version's.
+    """The rates in force from `effective_from` until the next version.
 
-    `credits_per_minute` by workspace class, with a `default`; `price_per_credit` and `minimum_charge` in
-    major units by currency. `included_credits`: of each account and month, free. `tiers`: by currency, graduated
-    prices, of which the first is the `price_per_credit`.
+    `credits_per_minute` is by workspace class, with a `default`; `price_per_credit` and `minimum_charge` are in major
+    units, by currency. `included_credits` are free for each account and month. `tiers` are graduated prices by
+    currency; the first tier's price is the `price_per_credit`.
     """
 
     effective_from: datetime
@@ -65,22 +68,22 @@ class RateVersion:
 
     @property
     def is_graduated(self) -> bool:
-        """Whether a price depends on what the month has used before."""
+        """Whether a price depends on the credits used before in the month."""
         return bool(self.included_credits or self.tiers)
 
     def rate(self, workspace_class: str) -> tuple[Decimal, bool]:
-        """Credits per minute of a class, and whether the class is unknown and so rated as `default`."""
+        """Return the credits per minute of a class, and whether the class is unknown and so rated as `default`."""
         known = workspace_class in self.credits_per_minute
         return self.credits_per_minute[workspace_class if known else DEFAULT_CLASS], not known
 
     def minimum(self, currency: str) -> int:
-        """The smallest total, in minor units, that is invoiced in this currency; 0 when there is none."""
+        """Return the smallest total, in minor units, that is invoiced in this currency; 0 if there is none."""
         return to_minor(self.minimum_charge.get(currency, Decimal(0)), currency)
 
 
 @dataclass(frozen=True)
 class RatedLine:
-    """Credits and amount of one (workspace class, rate version). `amount` in minor units."""
+    """Credits and amount of one (workspace class, rate version). `amount` is in minor units."""
 
     workspace_class: str
     rate_from: datetime
@@ -92,22 +95,22 @@ class RatedLine:
     amount: int
     kind: LineKind = LineKind.USAGE
     tiers: tuple[TierShare, ...] = ()
-    """Of a line of tiers: how its version's credits are priced in the end."""
+    """For a line of tiers: the final prices of its rate version's credits."""
 
 
 @dataclass(frozen=True)
 class RateCard:
-    """All versions, oldest first."""
+    """The rate card: all versions, oldest first."""
 
     versions: tuple[RateVersion, ...]
 
     @property
     def digest(self) -> str:
-        """Names this content of the rate card: the first 16 hex digits of its SHA-256."""
+        """The first 16 hex digits of the SHA-256 of the rate card's content."""
         return hashlib.sha256(json.dumps(self.describe(), sort_keys=True).encode()).hexdigest()[:16]
 
     def describe(self) -> list[dict[str, Any]]:
-        """The card as JSON-ready data, every number a string."""
+        """Return the card as JSON-ready data, with every number as a string."""
 
         def texts(numbers: dict[str, Decimal]) -> dict[str, str]:
             return {name: format(number, "f") for name, number in sorted(numbers.items())}
@@ -125,19 +128,19 @@ class RateCard:
 
     @property
     def is_graduated(self) -> bool:
-        """Whether any version is."""
+        """Whether any version is graduated."""
         return any(version.is_graduated for version in self.versions)
 
     def in_force(self, instant: datetime) -> RateVersion | None:
-        """The version in force at `instant`; none before the first."""
+        """Return the version in force at `instant`, or None before the first version."""
         candidates = [version for version in self.versions if version.effective_from <= instant]
         return candidates[-1] if candidates else None
 
     def version_from(self, effective_from: datetime) -> RateVersion:
-        """The version that starts at exactly this instant.
+        """Return the version that starts at exactly this instant.
 
         Raises:
-            PricingError: the card has none such (it was edited since).
+            PricingError: the card has no such version (it has been edited since).
         """
         for version in self.versions:
             if version.effective_from == effective_from:
@@ -145,7 +148,10 @@ class RateCard:
         raise PricingError(f"the rate card has no version effective from {effective_from.isoformat()}")
 
     def included_credits(self, start: datetime) -> Decimal:
-        """The free credits of the month that starts then: those of the version in force, else of the first."""
+        """Return the free credits of the month that begins at `start`.
+
+        The version in force at `start` determines them; before the first version, the first one does.
+        """
         return (self.in_force(start) or self.versions[0]).included_credits
 
     def rate_line(self, workspace_class: str, rate_from: datetime, duration_us: int, currency: str) -> RatedLine:
@@ -174,13 +180,13 @@ class RateCard:
         )
 
     def minimum_charge(self, cutoff: datetime, currency: str) -> int:
-        """The minimum charge, in minor units, of the version in force just before `cutoff`."""
+        """Return the minimum charge, in minor units, of the version in force just before `cutoff`."""
         before = [version for version in self.versions if version.effective_from < cutoff]
         return before[-1].minimum(currency) if before else 0
 
 
 def _describe_graduation(version: RateVersion) -> dict[str, Any]:
-    """Only when there is any, so that the digests of other cards stay."""
+    """Return the graduation keys, only if the version has any, so that the digests of other cards do not change."""
     described: dict[str, Any] = {}
     if version.included_credits:
         described["included_credits"] = format(version.included_credits, "f")
@@ -196,11 +202,11 @@ def _describe_graduation(version: RateVersion) -> dict[str, Any]:
 
 
 def rate_credits(duration_us: int, credits_per_minute: Decimal) -> Decimal:
-    """Credits of a duration in microseconds: one multiplication, one rounding to 6 decimals, half-even."""
+    """Return the credits of a duration in microseconds: one multiplication, one rounding to 6 decimals, half-even."""
     exact = EXACT.divide(EXACT.multiply(Decimal(duration_us), credits_per_minute), _MICROSECONDS_PER_MINUTE)
     return exact.quantize(_CREDIT, rounding=ROUND_HALF_EVEN, context=EXACT)
 
 
 def is_billable_total(total: int, minimum: int) -> bool:
-    """Whether an invoice of this total (minor units) is made at all; else its usage is carried over."""
+    """Return whether an invoice of this total (minor units) is made; if not, its usage is carried over."""
     return total > 0 and total >= minimum

@@ -1,1 +1,1 @@
-"""Usage reports: their format, their checks, canonical values."""
+"""Usage reports: format, checks and canonical values."""

@@ -1,4 +1,4 @@
-"""Canonical JSON values: one way to write an instant, a decimal, a text; and their strict reading."""
+"""Canonical JSON values: the one way to write an instant, a decimal or a text, and how to read them strictly."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[
 _T = TypeVar("_T")
 
 quoted = encode_basestring
-"""A text as JSON, not limited to ASCII."""
+"""Encode a text as JSON, without escaping non-ASCII characters."""
 
 
 def format_instant(instant: datetime) -> str:
-    """ISO 8601 in UTC, exactly six decimals and `Z`.
+    """Format an instant as ISO 8601 in UTC, with exactly six decimals and `Z`.
 
     Raises:
-        ReportError: the instant has no zone.
+        ReportError: the instant has no time zone.
     """
     if instant.tzinfo is not UTC:
         if instant.utcoffset() is None:
@@ -33,10 +33,10 @@ def format_instant(instant: datetime) -> str:
 
 
 def format_credits(credits: Decimal) -> str:
-    """Credits as text with exactly six decimals; they were rounded to these before.
+    """Format credits, already rounded, with exactly six decimals.
 
     Raises:
-        ReportError: they have more decimals.
+        ReportError: the credits have more than six decimals.
     """
     text = f"{credits:.6f}"
     if Decimal(text) != credits:
@@ -45,16 +45,16 @@ def format_credits(credits: Decimal) -> str:
 
 
 def format_decimal(number: Decimal) -> str:
-    """A rate or price without an exponent and without trailing zeros, whatever scale it was stored with."""
+    """Format a rate or price without exponent and trailing zeros, whatever scale it was stored with."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def utf8(text: str) -> bytes:
-    """The text's bytes.
+    """Encode a text as UTF-8.
 
     Raises:
-        ReportError: it is not Unicode (it has lone surrogates).
+        ReportError: the text is not valid Unicode (it has lone surrogates).
     """
     try:
         return text.encode()
@@ -63,7 +63,7 @@ def utf8(text: str) -> bytes:
 
 
 class Fields:
-    """The fields of one JSON object, each taken once and checked; every method raises ReportError.
+    """The fields of one JSON object, each read once and checked. Every method raises ReportError.
 
     `source` is the object or its JSON text; `what` names it in messages.
     """
@@ -80,26 +80,26 @@ class Fields:
         self._what = what
 
     def take(self, name: str, kind: type[_T]) -> _T:
-        """The field, of exactly this type."""
+        """Return the field, which must be of exactly this type."""
         value = self._any(name)
-        # Exactly this type: to Python a boolean is an integer as well.
+        # Exactly this type, because in Python a boolean is also an integer.
         if type(value) is not kind:
             raise self._fault(name, f"is not of type {kind.__name__}")
         return value
 
     def take_or(self, name: str, kind: type[_T], default: _T) -> _T:
-        """The field, of exactly this type, or the default when it is not there."""
+        """Return the field, which must be of exactly this type, or the default if it is missing."""
         return self.take(name, kind) if name in self._fields else default
 
     def text_or_none(self, name: str) -> str | None:
-        """The field, a text or null."""
+        """Return the field, which must be a text or null."""
         value = self._any(name)
         if value is not None and not isinstance(value, str):
             raise self._fault(name, "is neither text nor null")
         return value
 
     def instant(self, name: str) -> datetime:
-        """The field, an instant in canonical form."""
+        """Return the field, which must be an instant in canonical form."""
         text = self.take(name, str)
         try:
             if _INSTANT.fullmatch(text):
@@ -109,14 +109,14 @@ class Fields:
         raise self._fault(name, "is not an instant such as 2022-05-01T00:00:00.000000Z")
 
     def decimal(self, name: str) -> Decimal:
-        """The field, a decimal in a string."""
+        """Return the field, which must be a decimal in a string."""
         text = self.take(name, str)
         if not _DECIMAL.fullmatch(text):
             raise self._fault(name, "is not a decimal")
         return Decimal(text)
 
     def finish(self) -> None:
-        """Make sure that every field was taken."""
+        """Make sure that every field has been read."""
         if self._fields:
             raise self._fault(min(self._fields), "is not known")
 

@@ -1,4 +1,4 @@
-"""Checks a usage report while it streams by: its header against itself, its claims against the header."""
+"""Check a usage report while it is streamed: the header against itself, and the claims against the header."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from billing.report.format import ReportClaim, ReportHeader, ReportId, ReportLin
 
 @dataclass
 class LineSum:
-    """What the claims of one line come to."""
+    """The totals of one line's claims."""
 
     duration_us: int = 0
     claims: int = 0
 
 
 class ReportCheck:
-    """Fed a report's header, then its claims in order, it proves that they agree. Its memory does not grow.
+    """Prove that a report's header and its claims, fed in order, agree. Memory use does not grow with the claims.
 
-    A `MismatchError` says that figures differ, and gives both; a `ReportError` that the form is wrong.
+    A `MismatchError` gives two figures that differ; a `ReportError` says that the form is wrong.
     """
 
     def __init__(self, header: ReportHeader, of: ReportId | None = None) -> None:
-        """Check the header: its lines are priced and summed right, and it is the one that `of` names.
+        """Check that the header's lines are priced and summed correctly, and that it is the header that `of` names.
 
         Raises:
-            MismatchError: figures in it disagree.
-            ReportError: its line numbers are not 1, 2, 3 ..., or it is another account's or period's.
+            MismatchError: figures in the header disagree.
+            ReportError: the line numbers are not 1, 2, 3 ..., or the account or period is not the one of `of`.
         """
         self._header = header
         self._last: ReportClaim | None = None
         self._claims = 0
         self.sums = {line.line_no: LineSum() for line in header.lines}
-        """What the claims fed so far come to, by line number."""
+        """The totals of the claims fed so far, by line number."""
         self._lines = {line.line_no: line for line in header.lines}
         if of is not None:
             _same("attribution_id", header.attribution_id, of.attribution_id)
@@ -56,29 +56,29 @@ class ReportCheck:
         _figures("credits of all lines", header.credits, credits)
 
     def add(self, claim: ReportClaim) -> None:
-        """Take the next claim.
+        """Check the next claim and add it to the sums.
 
         Raises:
-            ReportError: it is empty, out of order, overlaps the one before it, ends after the cutoff, starts
-                before its line's rate is in force, or belongs to no line.
+            ReportError: the claim is empty, out of order, overlaps the one before it, ends after the cutoff, starts
+                before its line's rate is in force, or belongs to no line of usage.
         """
         line = self._lines.get(claim.line_no)
         if line is None:
             raise self._fault(claim, f"belongs to line {claim.line_no}, which the header lacks")
         if line.rated.kind is not LineKind.USAGE:
-            raise self._fault(claim, f"belongs to line {claim.line_no}, which is not of usage")
+            raise self._fault(claim, f"belongs to line {claim.line_no}, which is not a line of usage")
         if claim.start >= claim.end:
-            raise self._fault(claim, "is not after its start")
+            raise self._fault(claim, "does not end after its start")
         if claim.end > self._header.cutoff:
             raise self._fault(claim, f"ends after the cutoff {format_instant(self._header.cutoff)}")
         if claim.start < line.rated.rate_from:
-            raise self._fault(claim, f"starts before its rate, from {format_instant(line.rated.rate_from)}")
+            raise self._fault(claim, f"starts before its rate takes effect at {format_instant(line.rated.rate_from)}")
         last = self._last
         if last is not None:
             if (claim.instance_id, claim.start) < (last.instance_id, last.start):
                 raise self._fault(claim, "is out of order: claims are sorted by instance id and start")
             if claim.instance_id == last.instance_id and claim.start < last.end:
-                raise self._fault(claim, f"overlaps the claim before it, up to {format_instant(last.end)}")
+                raise self._fault(claim, f"overlaps the claim before it, which ends at {format_instant(last.end)}")
         self._last = claim
         self._claims += 1
         line_sum = self.sums[claim.line_no]
@@ -86,10 +86,10 @@ class ReportCheck:
         line_sum.claims += 1
 
     def finish(self) -> dict[int, LineSum]:
-        """The sums by line number, after the last claim.
+        """Return the sums by line number, after the last claim.
 
         Raises:
-            MismatchError: they are not what the header says.
+            MismatchError: the sums are not those of the header.
         """
         _figures("number of claims", self._header.claims, self._claims)
         for line in self._header.lines:
@@ -97,7 +97,7 @@ class ReportCheck:
                 f"duration_us of line {line.line_no}",
                 line.rated.duration_us,
                 self.sums[line.line_no].duration_us,
-                "its claims come to",
+                "its claims total",
             )
         return self.sums
 
@@ -109,13 +109,13 @@ class ReportCheck:
 def _check_price(line: ReportLine, currency: str) -> None:
     rated = line.rated
     credits = rate_credits(rated.duration_us, rated.credits_per_minute)
-    _figures(f"credits of line {line.line_no}", rated.credits, credits, "its duration comes to")
+    _figures(f"credits of line {line.line_no}", rated.credits, credits, "its duration is worth")
     amount = to_minor(EXACT.multiply(rated.credits, rated.price_per_credit), currency)
-    _figures(f"amount of line {line.line_no}", rated.amount, amount, "its credits come to")
+    _figures(f"amount of line {line.line_no}", rated.amount, amount, "its credits cost")
 
 
 def _check_tiers(line: ReportLine, header: ReportHeader) -> None:
-    """Its shares are the credits of its version's usage lines, and with these it comes to what they cost."""
+    """Check a line of tiers: its shares add up to the credits of its rate version's usage lines, and cost the total."""
     tiers = line.rated
     usage = [
         each.rated
@@ -123,15 +123,15 @@ def _check_tiers(line: ReportLine, header: ReportHeader) -> None:
         if each.rated.kind is LineKind.USAGE and each.rated.rate_from == tiers.rate_from
     ]
     what = f"line {line.line_no}"
-    _figures(f"duration_us of {what}", tiers.duration_us, 0, "a line of tiers has")
-    _figures(f"credits of {what}", tiers.credits, Decimal(0), "a line of tiers has")
+    _figures(f"duration_us of {what}", tiers.duration_us, 0, "but a line of tiers has")
+    _figures(f"credits of {what}", tiers.credits, Decimal(0), "but a line of tiers has")
     shared = sum((share.credits for share in tiers.tiers), Decimal(0))
     _figures(f"credits of the shares of {what}", shared, sum((each.credits for each in usage), Decimal(0)))
     amount = tiers_amount(tiers.tiers, header.currency) - sum(each.amount for each in usage)
-    _figures(f"amount of {what}", tiers.amount, amount, "its shares come to")
+    _figures(f"amount of {what}", tiers.amount, amount, "its shares add")
 
 
-def _figures(what: str, said: int | Decimal, found: int | Decimal, come_to: str = "they come to") -> None:
+def _figures(what: str, said: int | Decimal, found: int | Decimal, come_to: str = "the total is") -> None:
     if said != found:
         raise MismatchError(f"{what}: the report's header says {said}, {come_to} {found}")
 

@@ -1,9 +1,9 @@
-"""Usage reports: the itemisation of one invoice, as JSON Lines. A header line first, then a line per claim.
+"""Usage reports: the itemization of one invoice, as JSON Lines. A header line comes first, then a line per claim.
 
 The bytes are canonical, so that the same claims always give the same report: keys sorted, no spaces, UTF-8,
 instants in UTC with exactly six decimals and `Z`, decimals as strings, a newline after every line, claims
-sorted by instance id (in code point order, PostgreSQL's collation "C") and then by start. A report's id holds
-the SHA-256 of these bytes, uncompressed: `gunzip -c FILE | sha256sum` shows it to anybody.
+sorted by instance id (in code point order, PostgreSQL's collation "C") and then by start. A report's id contains
+the SHA-256 of the uncompressed bytes; anybody can verify it with `gunzip -c FILE | sha256sum`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ReportId:
 
 @dataclass(frozen=True)
 class ReportLine:
-    """One invoice line, numbered from 1: a rated line as the report's header shows it."""
+    """An invoice line as the report's header shows it: a rated line, numbered from 1."""
 
     line_no: int
     rated: RatedLine
@@ -50,9 +50,10 @@ class ReportLine:
 
 @dataclass(frozen=True)
 class ReportHeader:
-    """The first line of a report: whose invoice it itemises, and what it comes to.
+    """The first line of a report: the invoice that it itemizes, with its totals.
 
-    `rate_card` is the card's digest, `amount` in minor units of `currency`, `claims` how many lines follow.
+    `rate_card` is the card's digest, `amount` is in minor units of `currency`, `claims` is the number of lines that
+    follow.
     """
 
     invoice_key: str
@@ -71,7 +72,7 @@ class ReportHeader:
 
 @dataclass(frozen=True, slots=True)
 class ReportClaim:
-    """One claimed interval `[start, end)` of one workspace instance, and the invoice line it belongs to."""
+    """A claimed interval `[start, end)` of one workspace instance, and the invoice line it belongs to."""
 
     line_no: int
     instance_id: str
@@ -88,7 +89,7 @@ class ReportClaim:
 
 @dataclass(frozen=True)
 class StoredReport:
-    """A usage report as it is read: its claims stream by once."""
+    """A usage report being read: its claims can be iterated once."""
 
     report_id: str
     header: ReportHeader
@@ -96,19 +97,19 @@ class StoredReport:
 
 
 def report_id(period: str, attribution_id: str, digest: str) -> str:
-    """The id of the report of this content; it is also the report's path in the store.
+    """Return a report's id, which is also its path in the store.
 
     Raises:
-        ReportError: a part of it is malformed.
+        ReportError: a part of the id is malformed.
     """
     return str(parse_report_id(str(ReportId(period, attribution_id, digest))))
 
 
 def parse_report_id(text: str) -> ReportId:
-    """The parts of a report id.
+    """Parse a report id.
 
     Raises:
-        ReportError: it is not one.
+        ReportError: `text` is not a report id.
     """
     match = _REPORT_ID.fullmatch(text)
     try:
@@ -117,15 +118,15 @@ def parse_report_id(text: str) -> ReportId:
         BillingPeriod.parse(match[1])
     except InputError:
         form = "reports/<period>/<attribution id>/<sha256>.jsonl.gz"
-        raise ReportError(f"{text[:300]!r} is not a report id: it has the form {form}") from None
+        raise ReportError(f"{text[:300]!r} is not a report id: a report id has the form {form}") from None
     return ReportId(match[1], match[2], match[3])
 
 
 def encode_header(header: ReportHeader) -> bytes:
-    """The header's line.
+    """Return the header's line.
 
     Raises:
-        ReportError: it holds text that is not Unicode.
+        ReportError: the header holds text that is not valid Unicode.
     """
     document = {
         "version": header.version,
@@ -146,10 +147,10 @@ def encode_header(header: ReportHeader) -> bytes:
 
 
 def encode_claim(claim: ReportClaim) -> bytes:
-    """The claim's line. Written out by hand, in the order of its keys: a period has millions of them.
+    """Return the claim's line, keys in order. Formatted by hand for speed: a period has millions of claims.
 
     Raises:
-        ReportError: it holds text that is not Unicode.
+        ReportError: the claim holds text that is not valid Unicode.
     """
     workspace = "null" if claim.workspace_id is None else quoted(claim.workspace_id)
     project = "null" if claim.project_id is None else quoted(claim.project_id)
@@ -161,15 +162,15 @@ def encode_claim(claim: ReportClaim) -> bytes:
 
 
 def decode_header(line: bytes) -> ReportHeader:
-    """The header in a report's first line.
+    """Parse a report's first line.
 
     Raises:
-        ReportError: it is not a header of a version that is known here.
+        ReportError: the line is not a header of a version known here.
     """
     fields = Fields(line, "the header")
     version = fields.take("version", int)
     if version != VERSION:
-        raise ReportError(f"the header has version {version}; this program knows version {VERSION} only")
+        raise ReportError(f"the header has version {version}; this program knows only version {VERSION}")
     reason = fields.take("reason", str)
     if reason not in list(InvoiceReason):
         raise ReportError(f"the header: reason {reason[:40]!r} is not known")
@@ -191,10 +192,10 @@ def decode_header(line: bytes) -> ReportHeader:
 
 
 def decode_claim(line: bytes) -> ReportClaim:
-    """The claim in one of a report's lines after the first.
+    """Parse a line of a report after the first.
 
     Raises:
-        ReportError: it is not a claim.
+        ReportError: the line is not a claim.
     """
     fields = Fields(line, "a claim")
     claim = ReportClaim(
@@ -232,7 +233,7 @@ def _line_document(line: ReportLine) -> dict[str, Any]:
 
 
 def _tiers_document(rated: RatedLine) -> dict[str, Any]:
-    """Only of a line of tiers, so that the bytes of other reports stay."""
+    """Return the fields of a line of tiers; none for other lines, so that reports without tiers keep their bytes."""
     if rated.kind is LineKind.USAGE:
         return {}
     shares = [{"credits": format_credits(s.credits), "price": format_decimal(s.price)} for s in rated.tiers]

@@ -1,1 +1,1 @@
-"""Usage rows as they are imported, checked one by one."""
+"""Imported usage rows, checked one by one."""

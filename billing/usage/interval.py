@@ -1,4 +1,4 @@
-"""A stretch of time, half-open: `[start, end)`."""
+"""Half-open intervals of time: `[start, end)`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Interval:
-    """From `start`, and up to, but not including, `end`; `end` is None while it is open. Instants are aware."""
+    """The time from `start` up to, but not including, `end`, which is None while it is open. Instants are aware."""
 
     start: datetime
     end: datetime | None
@@ -16,7 +16,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class ClosedInterval:
-    """From `start`, and up to, but not including, `end`. Instants are aware."""
+    """The time from `start` up to, but not including, `end`. Instants are aware."""
 
     start: datetime
     end: datetime

@@ -1,7 +1,7 @@
-"""Checks imported rows one by one: columns, types, times. What a row means is not judged here.
+"""Parse imported rows one by one: columns, types and times. Whether a row makes sense is not decided here.
 
-An instance whose times or payer make no sense is imported all the same: billing excludes it with a reason and
-lists it. An account must be right, because somebody is charged by it.
+An instance whose times or payer make no sense is imported nevertheless: billing excludes it, with a reason, and
+lists it. An account must be correct, because it determines who is charged.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
     ),
     "accounts": ("attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended"),
 }
-"""All columns that a file of this kind may have."""
+"""All columns that a file of this kind can have."""
 
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {
     "instances": ("id", "attribution_id", "creation_time", "started_time"),
     "accounts": ("attribution_id", "currency"),
 }
-"""The columns that it must have; their fields may be empty where a row allows it."""
+"""The columns that a file must have; their fields can be empty where a row allows it."""
 
 MAX_TEXT = 255
 WHOLE_ROW = "row"
-"""The `column` of a fault that is not one column's."""
+"""The `column` of a fault that concerns the whole row."""
 
 _KNOWN = {kind: frozenset(names) for kind, names in COLUMNS.items()}
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -60,7 +60,7 @@ _T = TypeVar("_T")
 
 
 def check_columns(kind: Kind, names: Collection[str]) -> list[str]:
-    """What is wrong with the columns of a file, a message each; empty when they are right."""
+    """Return a message for each fault in a file's columns; empty if there is none."""
     faults = [f"column {name!r} is missing" for name in REQUIRED[kind] if name not in names]
     unknown = [name for name in names if name not in _KNOWN[kind]]
     faults += [f"column {name[:60]!r} is not known" for name in unknown]
@@ -73,14 +73,14 @@ def require_columns(kind: Kind, names: Collection[str]) -> None:
     """Refuse a file with wrong columns.
 
     Raises:
-        InputError: one line that names all that is wrong.
+        InputError: a column is missing or unknown; one line names all faults.
     """
     if faults := check_columns(kind, names):
         raise InputError("; ".join(faults))
 
 
 def parse_instance(line: int, fields: Mapping[str, object]) -> InstanceRow | list[RowFault]:
-    """The instance in one row, or all that is wrong with the row. An empty field is not set."""
+    """Parse a row into an instance, or return all of its faults. An empty field counts as not set."""
     row = _Row("instances", line, fields)
     instance_id = row.required("id", _text)
     instance = InstanceRow(
@@ -101,7 +101,7 @@ def parse_instance(line: int, fields: Mapping[str, object]) -> InstanceRow | lis
 
 
 def parse_account(line: int, fields: Mapping[str, object]) -> AccountRow | list[RowFault]:
-    """The account, and at most one window of it, in one row; or all that is wrong with the row."""
+    """Parse a row into an account with at most one window, or return all of its faults."""
     row = _Row("accounts", line, fields)
     attribution_id = row.required("attribution_id", lambda value: parse_attribution_id(_text(value)))
     currency = row.required("currency", lambda value: parse_currency(_text(value)))
@@ -118,17 +118,17 @@ def parse_account(line: int, fields: Mapping[str, object]) -> AccountRow | list[
     )
     if not row.faults and ended is not None:
         if started is None:
-            row.refuse("ended", "a window that ended needs started as well")
+            row.refuse("ended", "is set, but started is not")
         elif ended <= started:
             row.refuse("ended", f"{ended.isoformat()} is not after started, {started.isoformat()}")
     return row.faults or account
 
 
 def parse_time(value: object) -> datetime:
-    """The instant, in UTC and to the microsecond, that a field holds as text or as an aware datetime.
+    """Parse a field, a text or an aware datetime, into an instant in UTC with microsecond precision.
 
     Raises:
-        InputError: it is no instant: it has no zone, is more precise, out of range or something else.
+        InputError: the field is not an instant, has no time zone, is more precise or is out of range.
     """
     instant = _instant(value)
     try:
@@ -141,7 +141,7 @@ def parse_time(value: object) -> datetime:
 
 
 class _Row:
-    """One row's fields, taken one by one; what is wrong with them gathers in `faults`."""
+    """A row's fields, read one by one; their faults are collected in `faults`."""
 
     def __init__(self, kind: Kind, line: int, fields: Mapping[str, object]) -> None:
         self._line = line
@@ -166,12 +166,12 @@ class _Row:
         before = len(self.faults)
         value = self.optional(column, parse)
         if value is None and len(self.faults) == before:
-            self.refuse(column, "is required, and empty")
+            self.refuse(column, "is required but empty")
         return value
 
 
 def _plain(value: object) -> object:
-    """Text without the space around it; none when it is empty. Parquet may hold text as bytes."""
+    """Return text without surrounding space, None if it is empty. Parquet files may hold text as bytes."""
     if isinstance(value, bytes):
         try:
             value = value.decode()
@@ -186,7 +186,7 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise InputError(f"{_shown(value)} is not text")
     if len(value) > MAX_TEXT:
-        raise InputError(f"has {len(value)} characters; {MAX_TEXT} are the most")
+        raise InputError(f"has {len(value)} characters; the maximum is {MAX_TEXT}")
     if not value.isprintable():
         raise InputError(f"{_shown(value)} has control or other invisible characters")
     return value

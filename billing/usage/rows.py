@@ -1,4 +1,4 @@
-"""Rows as they come in, one by one checked for their shape; the storage checks them against what it holds."""
+"""Imported rows, each checked for its form; the storage checks them against the database."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class InstanceRow:
-    """One workspace instance as an import gives it; `line` is where it stood in its source."""
+    """A workspace instance from an import; `line` is its line in the source."""
 
     line: int
     id: str
@@ -26,9 +26,10 @@ class InstanceRow:
 
 @dataclass(frozen=True)
 class AccountRow:
-    """One account with at most one of its subscription windows `[started, ended)`; no `ended` is open.
+    """An account with at most one of its subscription windows, `[started, ended)`.
 
-    A window is known by its `started`: the same start again updates its end. No `started`: no window.
+    `started` identifies a window: a row with the same start updates the end. Without `started` there is no window;
+    without `ended` the window is open.
     """
 
     line: int
@@ -42,7 +43,7 @@ class AccountRow:
 
 @dataclass(frozen=True)
 class RowFault:
-    """Why a row was refused: its line in the source, the column and a reason for a person."""
+    """Why a row was refused: its line in the source, the column, and a reason for people."""
 
     line: int
     column: str

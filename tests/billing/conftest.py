@@ -1,4 +1,4 @@
-"""Property-based tests here are the same in every run: no random seed, no database of examples, no deadline."""
+"""Make the property-based tests the same in every run: no random seed, no database of examples, no deadline."""
 
 from hypothesis import HealthCheck, settings
 

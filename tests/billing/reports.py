@@ -1,4 +1,4 @@
-"""Reports to test with: their claims, and a header that agrees with them."""
+"""Reports for tests: claims, and a header that agrees with them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MICROSECOND = timedelta(microseconds=1)
 def claim(
     instance: str = "i-1", begin: int = 0, end: int = 3_600_000_000, *, line_no: int = 1, workspace: str | None = "w-1"
 ) -> ReportClaim:
-    """A claim from and to so many microseconds after the month's start."""
+    """Return a claim; `begin` and `end` are microseconds after the month's start."""
     return ReportClaim(line_no, instance, workspace, None, START + begin * MICROSECOND, START + end * MICROSECOND)
 
 
 def header_of(claims: Iterable[ReportClaim], attribution_id: str = "team:a") -> ReportHeader:
-    """The header of a report with these claims."""
+    """Return the header of a report with these claims."""
     durations = dict.fromkeys(CLASSES, 0)
     count = 0
     for item in claims:
@@ -55,7 +55,7 @@ def header_of(claims: Iterable[ReportClaim], attribution_id: str = "team:a") -> 
 
 @st.composite
 def claim_lists(draw: st.DrawFn) -> list[ReportClaim]:
-    """Sorted claims; those of an instance are disjoint, though they may touch."""
+    """Draw sorted claims; an instance's claims are disjoint but can touch."""
     names = draw(st.sets(st.text(min_size=1, max_size=12), max_size=5))
     claims = []
     for name in sorted(names):

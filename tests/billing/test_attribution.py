@@ -1,4 +1,4 @@
-"""Attribution ids: what is one, the same to Python and to PostgreSQL."""
+"""Attribution ids: Python and PostgreSQL accept the same ones."""
 
 from __future__ import annotations
 

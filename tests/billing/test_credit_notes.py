@@ -99,7 +99,7 @@ def test_nothing_and_too_much_are_refused() -> None:
     check_left(5, 5, "usd", "it")
     with pytest.raises(InputError, match=r"0\.06 USD is more than what is left of it: 0\.05 USD"):
         check_left(6, 5, "usd", "it")
-    with pytest.raises(InputError, match="nothing is left to credit of it"):
+    with pytest.raises(InputError, match="nothing is left to credit on it"):
         check_left(0, 5, "usd", "it")
 
 

@@ -1,4 +1,4 @@
-"""Included credits and graduated prices, against a reference that places one millionth of a credit after the other."""
+"""Included credits and graduated prices, compared with a reference that integrates the price over the month."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def card(included: str = "100", currency: str = "usd", first: str = "0.05", seco
 def bill(
     rates: RateCard, *usage: MonthlyUsage, used: Mapping[str, Sequence[Place]] | None = None, currency: str = "usd"
 ) -> tuple[int, Graduated]:
-    """What usage comes to, and the lines of tiers."""
+    """Return the usage's total, in minor units, and its graduation."""
     durations: dict[tuple[str, datetime], int] = {}
     for each in usage:
         key = (each.workspace_class, each.rate_from)
@@ -110,7 +110,7 @@ _CREDITS = st.decimals(min_value=0, max_value=400, places=6)
 @given(position=_CREDITS, credits=_CREDITS, included=st.decimals(min_value=0, max_value=200, places=6))
 def test_credits_are_placed_where_the_schedule_has_them(position: Decimal, credits: Decimal, included: Decimal) -> None:
     def cost(upto: Fraction) -> Fraction:
-        """Of all credits of a month up to this one, from its integral."""
+        """Return the exact cost of a month's credits up to this one."""
         paid = max(upto - Fraction(included), Fraction(0))
         return min(paid, Fraction(50)) * Fraction("0.05") + max(paid - 50, Fraction(0)) * Fraction("0.03")
 
@@ -154,7 +154,7 @@ def test_shares_are_the_versions_credits_and_two_invoices_cost_what_one_does(
         assert credits == sum((line.credits for line in lines), Decimal(0))
     assert amount >= 0
 
-    # Split by month into two invoices, the second after the first: no month pays twice for its place.
+    # Split by month into two invoices, one after the other: no month pays for a place twice.
     first = [each for each in usage if each.month == "2022-01"]
     second = [each for each in usage if each.month != "2022-01"]
     if first and second:

@@ -1,4 +1,4 @@
-"""Imported rows: good ones are taken exactly, bad ones refused by line, column and reason."""
+"""Imported rows: good rows are imported exactly, bad rows are refused by line, column and reason."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ACCOUNT = {
 
 
 def refused(row: object, column: str) -> str:
-    """The reason of the only fault of a row, in one line for a person."""
+    """Return the reason of a row's only fault, after checking that it is a short line."""
     assert isinstance(row, list)
     (fault,) = row
     assert isinstance(fault, RowFault)
@@ -114,11 +114,11 @@ def test_columnar_files_have_their_own_types() -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ("", "is required, and empty"),
-        (None, "is required, and empty"),
-        ("  ", "is required, and empty"),
-        (b"", "is required, and empty"),
-        ("a" * 256, "has 256 characters; 255 are the most"),
+        ("", "is required but empty"),
+        (None, "is required but empty"),
+        ("  ", "is required but empty"),
+        (b"", "is required but empty"),
+        ("a" * 256, "has 256 characters; the maximum is 255"),
         ("a\x00b", "control or other invisible characters"),
         ("a\nb", "control or other invisible characters"),
         ("a\x1b[31mb", "control or other invisible characters"),
@@ -205,9 +205,9 @@ def test_whatever_a_field_holds_it_is_taken_or_refused(value: object) -> None:
 @pytest.mark.parametrize(
     ("column", "value", "reason"),
     [
-        ("attribution_id", "", "is required, and empty"),
+        ("attribution_id", "", "is required but empty"),
         ("attribution_id", "acme", "'acme' is not an attribution id: write team:<id> or user:<id>"),
-        ("currency", "", "is required, and empty"),
+        ("currency", "", "is required but empty"),
         ("currency", "dollars", "'dollars' is not a currency"),
         ("ended", "2022-05-01T12:00:00Z", "is not after started"),
         ("ended", "2022-05-01T11:59:59.999999Z", "is not after started"),
@@ -219,7 +219,7 @@ def test_accounts_that_are_refused(column: str, value: str, reason: str) -> None
 
 def test_a_window_that_ended_must_have_started() -> None:
     row = parse_account(7, ACCOUNT | {"started": "", "ended": "2022-06-01T00:00:00Z"})
-    assert "needs started as well" in refused(row, "ended")
+    assert "is set, but started is not" in refused(row, "ended")
 
 
 def test_all_faults_of_a_row_are_reported_at_once() -> None:

@@ -1,4 +1,4 @@
-"""How an invoice's state may move."""
+"""The transitions between the states of an invoice."""
 
 from __future__ import annotations
 

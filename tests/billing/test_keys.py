@@ -1,4 +1,4 @@
-"""Keys: what is built can be parsed, what is parsed is built again, and nothing else is a key."""
+"""Keys: a built key can be parsed, a parsed key gives its text again, and no other text is a key."""
 
 from __future__ import annotations
 

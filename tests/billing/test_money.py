@@ -1,4 +1,4 @@
-"""Minor units of currencies with no, two and three decimals; rounding half-up, once."""
+"""Minor units of currencies with zero, two and three decimals; rounding half-up, once."""
 
 from __future__ import annotations
 

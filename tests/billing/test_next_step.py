@@ -1,4 +1,4 @@
-"""The next step of an invoice's workflow, for every state and everything that it may have heard."""
+"""The next step of an invoice's workflow, for every state and every combination of messages in its inbox."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ LETTERS = {
     "-": Step.REST,
 }
 HEARD = [Inbox(stripe_changed=s, amend=a, granted=g) for s, a, g in product((False, True), repeat=3)]
-"""The columns: nothing, granted, amend, both; then the same four after an event of Stripe's."""
+"""The columns: nothing, granted, amend, both; then the same four with an event from Stripe."""
 
-# A letter for each column; then the same with a void requested.
+# A letter for each column; then a second row for a requested void.
 AFTER_LOADING = {
     "claimed": ("CCCC CCCC", "VVVV VVVV"),
     "draft": ("FFAA FFAA", "VVVV VVVV"),
@@ -77,7 +77,7 @@ AFTER_AMENDING = {
     "draft after its grace": ("FFFF FFFF", "VVVV VVVV"),
 }
 AFTER_CREATING = {**AFTER_AMENDING, "claimed": ("---- RRRR", "VVVV VVVV")}
-# After Stripe was asked or changed, what was heard waits until the invoice is loaded again.
+# After Stripe was queried or changed, messages wait until the invoice is loaded again.
 AFTER_STRIPE = {
     "claimed": ("-", "L"),
     "draft": ("L", "L"),

@@ -1,4 +1,4 @@
-"""Months in zones where local midnight is missing, comes twice, or moves across the date line."""
+"""Months in zones where local midnight is missing, comes twice, or crosses the date line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ZONES = [
     "America/New_York",
     "America/Sao_Paulo",  # DST began at midnight until 2018
     "America/Asuncion",  # on 1 October 2017 there was no midnight
-    "Asia/Damascus",  # nor there on 1 April 1999 to 2006
+    "Asia/Damascus",  # nor on 1 April from 1999 to 2006
     "America/Havana",  # on 1 November 2020 midnight came twice
     "America/St_Johns",  # on 1 November 2009, a minute of November, then October again
     "America/Goose_Bay",
@@ -37,7 +37,7 @@ zones = st.sampled_from(ZONES).map(ZoneInfo)
 
 
 def first_instant(period: BillingPeriod, zone: ZoneInfo) -> datetime:
-    """By looking at the clock on the wall, from a day before, every minute."""
+    """Find the period's first instant by reading the local clock every minute, from a day before."""
     instant = datetime(period.year, period.month, 1, tzinfo=UTC) - timedelta(hours=30)
     while (local := instant.astimezone(zone)) and (local.year, local.month) != (period.year, period.month):
         instant += timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""Brakes to the minor unit, and how amounts are written."""
+"""Limits, exact to the minor unit, and how amounts are written."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def exceeded(amount: int, carried: int = 0, previous: int | None = None, currenc
 
 def test_an_amount_may_reach_the_limit_and_not_pass_it() -> None:
     assert exceeded(1000) == ""
-    assert exceeded(1001) == "the invoice comes to 10.01 USD, above the limit of 10.00 USD"
-    assert exceeded(11, currency="jpy") == "the invoice comes to 11 JPY, above the limit of 10 JPY"
+    assert exceeded(1001) == "the invoice totals 10.01 USD, above the limit of 10.00 USD"
+    assert exceeded(11, currency="jpy") == "the invoice totals 11 JPY, above the limit of 10 JPY"
     assert exceeded(10**12, currency="eur") == ""
 
 
 def test_the_multiple_is_of_the_period_before_if_there_was_one() -> None:
     assert exceeded(900, previous=600) == ""
     assert exceeded(901, previous=600) == (
-        "the invoice comes to 9.01 USD, more than 1.5 times the 6.00 USD of the one before"
+        "the invoice totals 9.01 USD, more than 1.5 times the previous total of 6.00 USD"
     )
     assert exceeded(901, previous=None) == exceeded(901, previous=0) == ""
 

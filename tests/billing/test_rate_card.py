@@ -1,4 +1,4 @@
-"""Rate card files: what is good is read exactly, what is bad is refused in one line that says where."""
+"""Rate card files: a good file is read exactly, a bad one is refused in one line that says where."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ effective_from = 2022-07-01T02:00:00+02:00
 credits_per_minute = { default = "0.2" }
 price_per_credit = { usd = "0.04" }
 """
-BAD: list[tuple[str, str, str]] = [  # what is replaced, by what, what the message says
+BAD: list[tuple[str, str, str]] = [  # (old text, replacement, expected message)
     (GOOD, "", "no [[version]]"),
     (GOOD, "version = 3", "no [[version]]"),
     (GOOD, "version = []", "no [[version]]"),
@@ -65,7 +65,7 @@ BAD: list[tuple[str, str, str]] = [  # what is replaced, by what, what the messa
     ('"0.2"', '"0.0000000000001"', "more than 12 decimals"),
     ("{ default", '{ "" = "1", default', "'' is not a name"),
     ("{ default", '{ "a\\nb" = "1", default', "is not a name"),
-    ("{ usd", "{ USD", "version 1: price_per_credit: 'USD': currencies are in lower case"),
+    ("{ usd", "{ USD", "version 1: price_per_credit: 'USD': write currencies in lower case"),
     ("{ usd", "{ dollar", "version 1: price_per_credit: 'dollar' is not a currency"),
 ]  # fmt: skip
 

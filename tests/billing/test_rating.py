@@ -1,4 +1,4 @@
-"""Rating against a naive reference in exact fractions."""
+"""Rating, compared with a naive reference in exact fractions."""
 
 from __future__ import annotations
 

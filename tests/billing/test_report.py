@@ -1,4 +1,4 @@
-"""The form of reports: canonical, the same bytes every time, and read back strictly."""
+"""The format of reports: canonical, the same bytes every time, and strictly parsed."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_headers_are_canonical_and_come_back(items: list[ReportClaim]) -> None:
 
 
 def test_the_bytes_are_these_for_ever() -> None:
-    # Reports written years ago must still be readable, and a rebuilt one must have its digest.
+    # Reports written years ago must remain readable, and a rebuilt report must have its old digest.
     items = [claim("i-ß\n", 1, 3_600_000_001), claim("j", 0, 60_000_000, line_no=2, workspace=None)]
     content = encode_header(header_of(items)) + b"".join(encode_claim(item) for item in items)
     assert content.decode() == CONTENT

@@ -1,4 +1,4 @@
-"""The check of a report as it streams by: whatever is changed in it, it is found, with both figures."""
+"""The check of a streamed report: any change is found, and a mismatch gives both figures."""
 
 from __future__ import annotations
 
@@ -58,13 +58,16 @@ def test_a_claim_that_is_lost_doubled_or_changed_is_found(claims: list[ReportCla
     ("claims", "message"),
     [
         ([claim("a", line_no=3)], "claim 1 of 'a' .* belongs to line 3, which the header lacks"),
-        ([claim("a", 5, 5)], "is not after its start"),
-        ([claim("a", 5, 4)], "is not after its start"),
+        ([claim("a", 5, 5)], "does not end after its start"),
+        ([claim("a", 5, 4)], "does not end after its start"),
         ([claim("a", 0, MONTH + 1)], "ends after the cutoff 2022-06-01T00:00:00.000000Z"),
-        ([claim("a", -1, HOUR)], "starts before its rate, from 2022-05-01T00:00:00.000000Z"),
+        ([claim("a", -1, HOUR)], "starts before its rate takes effect at 2022-05-01T00:00:00.000000Z"),
         ([claim("b"), claim("a")], "claim 2 of 'a' .* is out of order"),
         ([claim("a", 10, 20), claim("a", 0, 5)], "claim 2 of 'a' .* is out of order"),
-        ([claim("a", 0, 20), claim("a", 19, 30)], r"overlaps the claim before it, up to 2022-05-01T00:00:00.000020Z"),
+        (
+            [claim("a", 0, 20), claim("a", 19, 30)],
+            r"overlaps the claim before it, which ends at 2022-05-01T00:00:00.000020Z",
+        ),
         ([claim("a", 0, 20), claim("a", 5, 10)], "overlaps the claim before it"),
         ([claim("a", 0, 20), claim("a", 0, 20, line_no=2)], "overlaps the claim before it"),
     ],
@@ -76,11 +79,11 @@ def test_claims_of_the_wrong_form_are_refused(claims: list[ReportClaim], message
 
 def test_mismatches_give_both_figures() -> None:
     header = header_of(GOOD)
-    with pytest.raises(MismatchError, match="number of claims: the report's header says 4, they come to 3"):
+    with pytest.raises(MismatchError, match="number of claims: the report's header says 4, the total is 3"):
         check(header, GOOD[1:])
     longer = [replace(GOOD[0], end=GOOD[0].end - MICROSECOND), *GOOD[1:]]
     said, found = header.lines[0].rated.duration_us, header.lines[0].rated.duration_us - 1
-    with pytest.raises(MismatchError, match=f"duration_us of line 1: .* says {said}, its claims come to {found}"):
+    with pytest.raises(MismatchError, match=f"duration_us of line 1: .* says {said}, its claims total {found}"):
         check(header, longer)
 
 

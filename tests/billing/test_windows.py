@@ -1,4 +1,4 @@
-"""Windows beside each other, against a second-by-second reference."""
+"""Windows next to each other, compared with a day-by-day reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def day(number: int) -> datetime:
 
 
 def days(window: Window | None) -> set[int]:
-    """The days that a window covers, up to `LAST`."""
+    """Return the days that a window covers, up to `LAST`."""
     if window is None:
         return set()
     return {n for n in range(LAST) if window.start <= day(n) and (window.end is None or day(n) < window.end)}
@@ -26,7 +26,7 @@ def days(window: Window | None) -> set[int]:
 
 @st.composite
 def accounts(draw: st.DrawFn) -> tuple[Window, list[Window]]:
-    """A window, and others that never overlap each other; open is only the last."""
+    """Draw a window, and others that never overlap each other; only the last can be open."""
     bounds = sorted(draw(st.sets(st.integers(0, LAST - 5), max_size=8)))
     others = [Window(day(a), day(b)) for a, b in zip(bounds[::2], bounds[1::2], strict=False)]
     if len(bounds) % 2:

@@ -65,8 +65,11 @@ async def test_an_accounts_policy_is_set_and_reported(perdure: Perdure, team: st
     [
         (("--charge-on", "both"), "--charge-on: 'both': write one of own, subscription, or default"),
         (("--finalization", ""), "--finalization: '': write one of at_once, grace, approval, or default"),
-        (("--limit-amount", "1.234"), "--limit-amount: '1.234' has more decimals than USD has, 2"),
-        (("--limit-amount", "-1"), "--limit-amount: '-1' is not an amount: write digits, and a point if need be"),
+        (("--limit-amount", "1.234"), "--limit-amount: '1.234' has too many decimals: USD has 2"),
+        (
+            ("--limit-amount", "-1"),
+            "--limit-amount: '-1' is not an amount: write digits with an optional decimal point",
+        ),
         (("--limit-multiple", "0"), "--limit-multiple '0': must be more than 0"),
         (("--limit-multiple", "x"), "--limit-multiple 'x': write a number, such as 3 or 0.5"),
         (("--limit-carried-share", "1.1"), "--limit-carried-share '1.1': must be from 0 to 1"),
@@ -119,7 +122,7 @@ async def test_a_limit_is_shown_by_the_dry_run_refused_a_retry_and_approved(
 ) -> None:
     await perdure("accounts", "policy", team, "--limit-amount", "8.63")
     (preview,) = (await perdure("period", "run", MAY, "--dry-run", "--json")).document
-    assert preview["brake"] == "the invoice comes to 8.64 USD, above the limit of 8.63 USD"
+    assert preview["brake"] == "the invoice totals 8.64 USD, above the limit of 8.63 USD"
     await system.start_period(MAY)
     key = f"{MAY}/{team}/period"
     await system.until_state(key, InvoiceState.BLOCKED)

@@ -43,7 +43,7 @@ async def test_good_instances_are_kept_and_bad_ones_reported(perdure: Perdure, d
     assert first.out == "2 inserted, 0 updated, 0 unchanged, 2 refused.\n"
     assert first.err.splitlines() == [
         f"line 3, column started_time: {NOT_A_TIME}",
-        "line 5, column id: is required, and empty",
+        "line 5, column id: is required but empty",
     ]
     fixed = INSTANCES.replace("yesterday", "2022-05-01T00:00:00Z").replace("i-3,team:b", "i-3,team:c").rstrip("\n")
     second = await perdure("instances", "import", "-", "--json", stdin=fixed.encode())
@@ -53,7 +53,7 @@ async def test_good_instances_are_kept_and_bad_ones_reported(perdure: Perdure, d
         "inserted": 1,
         "updated": 1,
         "unchanged": 1,
-        "refused": [{"line": 5, "column": "id", "reason": "is required, and empty"}],
+        "refused": [{"line": 5, "column": "id", "reason": "is required but empty"}],
         "overbilled": [],
     }
     assert await rows(db, "SELECT id, attribution_id FROM workspace_instance ORDER BY id") == [

@@ -81,7 +81,7 @@ async def test_the_same_wish_twice_is_one(db: Database, invoice: str) -> None:
 async def test_a_line_and_an_instance_credit_what_is_theirs(db: Database, invoice: str) -> None:
     share = await credit(db, of_instance("a"))
     assert (share.amount, share.parts) == (6000, {1: 6000})
-    with pytest.raises(InputError, match="nothing is left to credit of the share of instance a"):
+    with pytest.raises(InputError, match="nothing is left to credit on the share of instance a"):
         await store.request_credit(db, KEY, of_instance("a", "again"))
     rest = await credit(db, of_line(1))
     assert (rest.amount, rest.parts) == (6000, {1: 6000})

@@ -105,7 +105,7 @@ async def test_a_limit_stops_an_invoice_before_stripe_hears_of_it(system: System
     await system.start_period(MAY)
     blocked = await system.until_state(key, InvoiceState.BLOCKED)
     assert blocked.blocked_kind is BlockedKind.LIMIT
-    assert blocked.blocked_reason == "the invoice comes to 8.64 USD, above the limit of 8.63 USD"
+    assert blocked.blocked_reason == "the invoice totals 8.64 USD, above the limit of 8.63 USD"
     await system.until_state(other, InvoiceState.BILLED)
     assert await live_in_stripe(system, key) == []
 
@@ -128,7 +128,7 @@ async def test_limits_compare_with_the_period_before_and_with_what_is_carried_ov
     june = f"{JUNE}/team:double/period"
     blocked = await system.until_state(june, InvoiceState.BLOCKED)
     assert blocked.blocked_reason == (
-        "8.64 USD of 17.28 USD is usage carried over from earlier periods, more than 40.0 %"
+        "8.64 USD of 17.28 USD is usage carried over from earlier periods, more than 40.0%"
     )
     assert (await system.invoice(may)).state is InvoiceState.BILLED
     await void(system, june)
@@ -136,9 +136,7 @@ async def test_limits_compare_with_the_period_before_and_with_what_is_carried_ov
     await policies.write_policy(system.db, "team:double", AccountPolicy(limit_multiple=Decimal("1.5")))
     await system.run_period_until_blocked(JUNE)
     again = await system.until_state(f"{june}/2", InvoiceState.BLOCKED)
-    assert again.blocked_reason == (
-        "the invoice comes to 17.28 USD, more than 1.5 times the 8.64 USD of the one before"
-    )
+    assert again.blocked_reason == "the invoice totals 17.28 USD, more than 1.5 times the previous total of 8.64 USD"
     await approve(system, again.key, 2 * DAY_CENTS)
     await system.until_state(again.key, InvoiceState.BILLED)
 
@@ -157,7 +155,7 @@ async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System
         return found if found and found.reason else None
 
     hold = await until(held)
-    assert hold.reason == "the period in USD comes to 17.28 USD, above the limit of 17.27 USD"
+    assert hold.reason == "the period in USD totals 17.28 USD, above the limit of 17.27 USD"
     assert hold.totals == {"usd": 2 * DAY_CENTS}
     assert await system.invoices() == []
     with pytest.raises(DecisionError, match="totals of 2022-05 have changed"):
