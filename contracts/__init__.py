@@ -1,1 +1,1 @@
-"""What crosses a process: messages, workflow ids, queues, search attributes, retries, metadata keys, remedies."""
+"""Contracts between processes: messages, names and ids, queues, search attributes, retries, metadata, remedies."""

@@ -1,9 +1,9 @@
-"""Registered names. A rename in Python must never change one: histories hold them."""
+"""Registered names. Histories hold them, so a rename in Python must never change one."""
 
 BILLING_QUEUE = "billing"
-"""Workflows, Postgres, the report store."""
+"""Workflows, and activities on Postgres and the report store."""
 STRIPE_QUEUE = "stripe"
-"""Stripe calls alone, rate-limited for the whole queue, served by the only process with the API key."""
+"""Activities that call Stripe, rate-limited for the whole queue; only the process with the API key serves it."""
 
 
 class Workflows:
@@ -28,30 +28,30 @@ class Signals:
     """Signal names."""
 
     STRIPE_EVENT = "stripe_event"
-    """Something happened to the invoice or the subscription in Stripe: look."""
+    """The workflow's subject has changed in Stripe and must be refreshed."""
     RETRY = "retry"
-    """The operator wants a blocked invoice, subscription or credit note to go on."""
+    """The operator retries a blocked invoice, subscription or credit note."""
     WITHDRAW = "withdraw"
-    """The operator gives a blocked credit note up."""
+    """The operator withdraws a blocked credit note."""
     INVOICE_PARKED = "invoice_parked"
-    """An invoice tells its batch that it waits for a person or for Stripe, so that the batch need not."""
+    """To a batch: an invoice waits for a person or for Stripe, so the batch can finish without it."""
     RUN_AGAIN = "run_again"
-    """The operator or the schedule asks a period that only waits to bill what is unbilled by now."""
+    """To a period that only waits: bill the usage that is still unbilled. Sent by the operator or the schedule."""
     PERIOD_CLAIMED = "period_claimed"
-    """A period tells the schedule's action that its usage is claimed: the next month may be claimed."""
+    """To the schedule's workflow: the period's usage is claimed, so the next month can be claimed."""
     RECHECK = "recheck"
-    """An invoice that was waiting tells its period that it has moved."""
+    """To a period: an invoice that was waiting has moved."""
     AMEND = "amend"
-    """Usage may have come since a draft was made that still waits: claim it anew."""
+    """To an invoice whose draft still waits: claim its usage again, since late usage may have arrived."""
 
 
 class Updates:
-    """Update names: what a person decides. Each is validated, and answered."""
+    """Update names: a person's decisions. Each is validated and answered."""
 
     APPROVE = "approve"
-    """Of an invoice that waits for an approval, a brake, or with an edited draft; of a period that a brake holds."""
+    """Approve a period that a limit holds, or an invoice that waits for approval, is held or has an edited draft."""
     REBUILD = "rebuild"
-    """Of an invoice whose Stripe side a person edited."""
+    """Rebuild an invoice that a person edited in Stripe."""
     VOID = "void"
 
 
@@ -59,9 +59,9 @@ class Queries:
     """Query names."""
 
     PHASE = "phase"
-    """Of a period: `billing` while batches run, `settling` while it only waits for open invoices."""
+    """A period's phase: `billing` while batches run, `settling` while it only waits for open invoices."""
     PROGRESS = "progress"
-    """Of an audit: what it does now, for people."""
+    """The current step of an audit, in words."""
 
 
 class Activities:

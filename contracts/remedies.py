@@ -1,4 +1,4 @@
-"""What a person can do about a blocked invoice, as the Temporal UI and the command line say it."""
+"""What a person can do about a blocked invoice, as the Temporal UI and the command line show it."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from billing.invoice.policy import BlockedKind
 
 
 def way_out(kind: BlockedKind | None, invoice_key: str) -> str:
-    """The commands that let a blocked invoice go on, or give it up.
+    """Return the commands that release a blocked invoice or give it up.
 
     Args:
-        kind: why it is blocked; None for an error.
-        invoice_key: names the invoice in the commands.
+        kind: why the invoice is blocked; None for an error.
+        invoice_key: the invoice that the commands name.
     """
     if kind is BlockedKind.LIMIT:
         return (
-            f"`perdure invoices approve '{invoice_key}'` lets it go; "
-            f"`perdure invoices void '{invoice_key}' --reason TEXT` gives it up."
+            f"`perdure invoices approve '{invoice_key}'` releases it; "
+            f"`perdure invoices void '{invoice_key}' --reason TEXT` voids it."
         )
     if kind is BlockedKind.EDITED:
         return (
-            f"`perdure invoices approve '{invoice_key}'` accepts what is in Stripe; "
-            f"`perdure invoices rebuild '{invoice_key}'` makes it anew from our lines."
+            f"`perdure invoices approve '{invoice_key}'` accepts Stripe's figures; "
+            f"`perdure invoices rebuild '{invoice_key}'` replaces them with our lines."
         )
-    return f"Mend the cause, then `perdure invoices retry '{invoice_key}'`."
+    return f"Fix the cause, then `perdure invoices retry '{invoice_key}'`."

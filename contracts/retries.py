@@ -1,4 +1,4 @@
-"""Retry policies and timeouts. Transient faults are retried for as long as it takes."""
+"""Retry policies and timeouts. Transient errors are retried for as long as it takes."""
 
 from datetime import timedelta
 
@@ -10,24 +10,24 @@ TRANSIENT = RetryPolicy(
 """Unlimited attempts; permanent errors are raised as non-retryable where they happen."""
 
 LONG_STEP = timedelta(minutes=30)
-"""One attempt of a step over a page or a report; it heartbeats."""
+"""The time for one attempt of a step over a page or a report; the step heartbeats."""
 HEARTBEAT = timedelta(seconds=20)
-"""A killed worker's step is given to another one after it; a living one beats every few seconds."""
+"""The time after which a killed worker's step goes to another worker. A live step beats every few seconds."""
 HEARTBEATS_SENT = timedelta(seconds=5)
-"""The SDK sends at most so many; by itself it would wait for four fifths of the timeout."""
+"""The SDK sends at most one heartbeat in this time; by default it waits for four fifths of the timeout."""
 STRIPE_STEP = timedelta(minutes=2)
-"""One attempt of a few Stripe calls, longer than the HTTP client's own timeout for each; it heartbeats."""
+"""The time for one attempt of a few Stripe calls, longer than the HTTP timeout of each; the step heartbeats."""
 
 AUDIT_PATIENCE = timedelta(hours=3)
-"""After it, a check that still fails is told as not made: an audit that never ends would tell nobody."""
+"""A check that still fails after this time is reported as "not made": an audit that never ends reports nothing."""
 
 BATCH_PATIENCE = timedelta(minutes=5)
-"""After it, what a batch still waits for is left to itself, so that it holds up nobody else's batch."""
+"""After this time a batch stops waiting for its remaining invoices, so that it does not delay other batches."""
 
 HELD_PERIOD_WEIGHED_AFTER = timedelta(hours=1)
-"""A period that a brake holds is weighed anew: usage was added or removed, or a limit was changed."""
+"""How often a held period's limits are checked again: usage may have changed, or a limit."""
 
 PROGRESS_POLL_FIRST = timedelta(seconds=2)
 PROGRESS_POLL_LONGEST = timedelta(minutes=15)
-"""Who waits for a person for days is woken by a signal; asking is for what the signal misses."""
+"""A signal wakes a workflow that waits for days; polling is for a signal that was missed."""
 FINALIZATION_POLL_LONGEST = timedelta(hours=1)

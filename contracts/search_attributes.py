@@ -1,4 +1,4 @@
-"""Search attributes of the workflows. No personal data: codecs do not cover them."""
+"""Search attributes of the workflows. They hold no personal data, because codecs do not cover them."""
 
 from temporalio.common import SearchAttributeKey
 

@@ -1,4 +1,4 @@
-"""Metadata keys on Stripe's objects (design, section 5). At most 40 characters, no brackets."""
+"""Metadata keys on Stripe's objects. Stripe allows at most 40 characters and no brackets."""
 
 INVOICE = "perdure_invoice"
 ATTRIBUTION_ID = "attribution_id"

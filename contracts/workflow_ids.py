@@ -1,19 +1,19 @@
-"""Workflow ids: deterministic, from business identity, readable in the Temporal UI."""
+"""Workflow ids: deterministic, derived from business identity, readable in the Temporal UI."""
 
 ACCOUNTS_SYNC = "accounts-sync"
 ADOPT_INVOICES = "adopt-invoices"
 MONTHLY_SCHEDULE = "billing-monthly"
 EVENTS_CATCH_UP = "stripe-events"
-"""By hand; the schedule's runs are `stripe-events-<time>`."""
+"""A catch-up that is started by hand; the schedule's runs are `stripe-events-<time>`."""
 CATCH_UP_SCHEDULE = "stripe-events-catch-up"
 AUDIT_SCHEDULE = "audit-daily"
 SCHEDULES = (MONTHLY_SCHEDULE, CATCH_UP_SCHEDULE, AUDIT_SCHEDULE)
 SCHEDULED_AUDIT = "audit/daily"
-"""Its runs are `audit/daily-<time>`."""
+"""The schedule's runs are `audit/daily-<time>`."""
 
 
 def billing_period(period: str, attribution_id: str | None = None) -> str:
-    """`billing-period/2022-05`; a run for one account alone has an id of its own."""
+    """`billing-period/2022-05`, with `/account/<attribution id>` for a run of one account."""
     base = f"billing-period/{period}"
     return f"{base}/account/{attribution_id}" if attribution_id else base
 
@@ -29,12 +29,12 @@ def invoice(invoice_key: str) -> str:
 
 
 def stripe_invoice(stripe_invoice_id: str) -> str:
-    """`stripe-invoice/<Stripe id>`: an invoice of Stripe's whose account is looked up."""
+    """`stripe-invoice/<Stripe id>`: identifies the owner of a Stripe invoice."""
     return f"stripe-invoice/{stripe_invoice_id}"
 
 
 def subscription(stripe_subscription_id: str) -> str:
-    """`subscription/<stripe id>`."""
+    """`subscription/<Stripe id>`."""
     return f"subscription/{stripe_subscription_id}"
 
 

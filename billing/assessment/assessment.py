@@ -29,8 +29,8 @@ class ClaimScope:
 
     Usage in `[bill_after, cutoff)` counts; the part before `period_start` counts as carried over. The page covers the
     accounts with `after < attribution_id <= through`, or all after `after` if `through` is None; `attribution_id`
-    narrows it to one account. `policy` is the deployment's. `stripe_invoice_id` names the draft of Stripe's that the
-    usage goes on, if any.
+    narrows it to one account. `policy` is the deployment's. `stripe_invoice_id` names the draft of Stripe's that
+    carries the usage, if any.
     """
 
     period: str

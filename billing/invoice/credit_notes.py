@@ -88,8 +88,8 @@ class CreditOrder:
                 )
             return self.reference
         target = {CreditKind.AMOUNT: self.amount, CreditKind.LINE: self.line_no, CreditKind.INSTANCE: self.instance_id}
-        wish = [str(self.kind), target[self.kind], self.reason]
-        digest = hashlib.sha256(json.dumps(wish).encode()).hexdigest()[:12]
+        requested = [str(self.kind), target[self.kind], self.reason]
+        digest = hashlib.sha256(json.dumps(requested).encode()).hexdigest()[:12]
         shown = "" if self.kind is CreditKind.INSTANCE else f"-{target[self.kind]}"
         return f"{self.kind}{shown}-{digest}"
 

@@ -1,1 +1,1 @@
-"""Messages between workflows, activities and clients, one module per subject."""
+"""Messages between workflows, activities and clients: one module per subject."""

@@ -1,4 +1,4 @@
-"""Messages of the audit: ids and small totals; what is found is read from PostgreSQL."""
+"""Messages of the audit: ids and small totals. The findings themselves stay in PostgreSQL."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,7 +9,7 @@ from contracts.messages.base import Message
 
 
 class AuditRef(Message):
-    """One run of the audit, and what it is over."""
+    """Names a run of the audit, with its scope."""
 
     audit_id: str
     period: str | None = None
@@ -18,7 +18,7 @@ class AuditRef(Message):
 
 
 class CheckResult(Message):
-    """A check that was made."""
+    """The result of one check."""
 
     check: str
     figures: dict[str, int | str]
@@ -26,25 +26,28 @@ class CheckResult(Message):
 
 
 class ChecksMade(Message):
-    """Several."""
+    """The results of several checks."""
 
     checks: list[CheckResult]
 
 
 class StripePage(Message):
-    """Where a listing of Stripe's goes on. `customers` still to be listed, the first one now; none: all customers."""
+    """Where a listing of Stripe's objects continues.
+
+    `customers` remain to be listed, the first one now; None means all customers.
+    """
 
     customers: list[str] | None = None
     stripe_invoice_id: str | None = None
-    """Of this invoice alone; for credit notes."""
+    """The only invoice to list; for credit notes."""
     created_from: datetime | None = None
     after: str | None = None
     after_created: datetime | None = None
-    """When `after` was made, should it have been deleted since."""
+    """When `after` was created, in case it has been deleted since."""
 
 
 class AuditPhase(StrEnum):
-    """The phases of an audit, in their order."""
+    """The phases of an audit, in order."""
 
     BEGIN = "begin"
     DATABASE = "database"
@@ -57,26 +60,26 @@ class AuditPhase(StrEnum):
 
 
 class AuditState(Message):
-    """How far an audit is, so that it can be continued as a new run."""
+    """The progress of an audit, with which it continues as a new run."""
 
     audit_id: str
     phase: AuditPhase = AuditPhase.BEGIN
-    """The phase that is next, or that goes on."""
+    """The phase to start or to continue."""
     page: StripePage | None = None
-    """Where Stripe's listing goes on."""
+    """Where Stripe's listing continues."""
     listed: StripePage | None = None
     """Where Stripe's listings begin."""
     look_again_after: timedelta = timedelta(0)
     after: str = ""
-    """Where a listing of ours goes on: the key or the Stripe id that was done last."""
+    """Where a listing of ours continues: the last key or Stripe id that is done."""
     figures: dict[str, int] = Field(default_factory=dict)
-    """Of the phase that goes on."""
+    """The figures of the current phase."""
     looks: int = 0
-    """How often what differed was looked at again."""
+    """How often the suspects were compared again."""
     checks: list[CheckResult] = Field(default_factory=list)
-    """Those that are made."""
+    """The results so far."""
     not_made: dict[str, str] = Field(default_factory=dict)
-    """Those that cannot be made, by name, and why."""
+    """Why checks could not be made, by name."""
 
 
 class AuditInput(Message):
@@ -85,9 +88,9 @@ class AuditInput(Message):
     period: str | None = None
     attribution_id: str | None = None
     stuck_after: timedelta | None = None
-    """From what age on what waits is stuck; none: as the billing worker is set."""
+    """The age from which anything that waits counts as stuck; None for the billing worker's setting."""
     state: AuditState | None = None
-    """Of a run that is continued as this one."""
+    """The progress of the run that this one continues."""
 
 
 class AuditResult(Message):
@@ -97,7 +100,7 @@ class AuditResult(Message):
     checks: list[CheckResult]
     discrepancies: int
     not_made: dict[str, str] = Field(default_factory=dict)
-    """Checks that could not be made, by name, and why: the audit is not clean."""
+    """Why checks could not be made, by name; if there are any, the audit is not clean."""
 
     @property
     def clean(self) -> bool:
@@ -106,22 +109,22 @@ class AuditResult(Message):
 
 
 class AuditPlan(Message):
-    """An audit that was begun: where Stripe's lists begin, and from what age on what waits is stuck."""
+    """The plan of an audit: where Stripe's lists begin, and the age from which anything that waits counts as stuck."""
 
     stuck_after: timedelta
     page: StripePage | None
-    """None: its accounts have no customer in Stripe, so that there is nothing to list."""
+    """None if the accounts have no customer in Stripe, so that there is nothing to list."""
 
 
 class CheckOrder(Message):
-    """Asks for one check of one audit."""
+    """Asks for one check of an audit."""
 
     audit: AuditRef
     check: str
 
 
 class CheckNotMade(Message):
-    """A check that failed for good, and why."""
+    """A check that failed permanently, and why."""
 
     audit: AuditRef
     check: str
@@ -129,30 +132,30 @@ class CheckNotMade(Message):
 
 
 class AuditPage(Message):
-    """Asks for the page of an audit's invoices that follows a key, or a Stripe id."""
+    """Asks for the page of an audit's invoices after a key or a Stripe id."""
 
     audit: AuditRef
     after: str = ""
 
 
 class PageAudited(Message):
-    """A page that was checked; `through`: where the next one begins, none after the last."""
+    """The result of checking a page. The next page begins after `through`, which is None on the last page."""
 
     through: str | None
     figures: dict[str, int]
 
 
 class RecordCheck(Message):
-    """Asks to record checks whose pages are done, with their figures."""
+    """Asks to record finished checks, with their figures."""
 
     audit: AuditRef
     figures: dict[str, dict[str, int]]
 
 
 class StripeInvoiceFacts(Message):
-    """What of a Stripe invoice is compared. `status` is Stripe's, or `deleted`; amounts in minor units.
+    """The compared facts of a Stripe invoice. `status` is Stripe's, or `deleted`; amounts are in minor units.
 
-    `lines_digest` of all lines, `our_amount` and `our_lines_digest` of those that carry our metadata.
+    `lines_digest` covers all lines; `our_amount` and `our_lines_digest` cover the lines that carry our metadata.
     """
 
     stripe_invoice_id: str
@@ -164,13 +167,13 @@ class StripeInvoiceFacts(Message):
     our_amount: int = 0
     our_lines_digest: str = ""
     metadata: dict[str, str] = Field(default_factory=dict)
-    """Ours alone."""
+    """Only our keys."""
     changed_at: datetime | None = None
-    """When its status last changed."""
+    """When the status last changed."""
 
 
 class StripeInvoicesListed(Message):
-    """A page of at most 100: those that carry our metadata, and how many there were in all."""
+    """A page of at most 100 invoices: those that carry our metadata, and the number of all."""
 
     invoices: list[StripeInvoiceFacts]
     seen: int
@@ -178,14 +181,14 @@ class StripeInvoicesListed(Message):
 
 
 class StageInvoices(Message):
-    """Compares a page of Stripe's list with Postgres, and keeps which of them differ."""
+    """Asks to compare a page of Stripe's list with Postgres, and to store which invoices differ."""
 
     audit: AuditRef
     invoices: list[StripeInvoiceFacts]
 
 
 class Suspect(Message):
-    """A Stripe invoice that differs, or that the list lacked."""
+    """A Stripe invoice that differs, or that is missing in Stripe's list."""
 
     stripe_invoice_id: str
     invoice_key: str
@@ -193,36 +196,36 @@ class Suspect(Message):
 
 
 class Suspects(Message):
-    """A page of them, in the order of their Stripe ids."""
+    """A page of suspects, in the order of their Stripe ids."""
 
     suspects: list[Suspect]
     through: str | None
 
 
 class InvoicesRefreshed(Message):
-    """What Stripe has of suspects now."""
+    """The suspects as Stripe has them now."""
 
     invoices: list[StripeInvoiceFacts]
 
 
 class JudgeInvoices(Message):
-    """Compares suspects as they are now: what still differs and is not in motion is a finding."""
+    """Asks to compare suspects as they are now: a difference that is not in motion is a finding."""
 
     audit: AuditRef
     invoices: list[StripeInvoiceFacts]
     at_last: bool = False
-    """Whatever is in motion."""
+    """Whether a difference in motion is a finding too."""
 
 
 class Judged(Message):
-    """How many are in motion still, and when to look again."""
+    """How many suspects are still in motion, and when to compare again."""
 
     in_motion: int
     look_again_after: timedelta
 
 
 class StripeCreditNoteFacts(Message):
-    """What of a credit note of Stripe's is compared. `amount` in minor units, before tax."""
+    """The compared facts of a Stripe credit note. `amount` is in minor units, before tax."""
 
     stripe_credit_note_id: str
     stripe_invoice_id: str
@@ -230,35 +233,35 @@ class StripeCreditNoteFacts(Message):
     amount: int
     voided: bool
     changed_at: datetime
-    """When it was made or voided."""
+    """When it was created or voided."""
 
 
 class StripeCreditNotesListed(Message):
-    """A page of at most 100."""
+    """A page of at most 100 credit notes."""
 
     credit_notes: list[StripeCreditNoteFacts]
     next: StripePage | None
 
 
 class StageCreditNotes(Message):
-    """Keeps a page of Stripe's credit notes, for the comparison with Postgres."""
+    """Asks to store a page of Stripe's credit notes, for the comparison with Postgres."""
 
     audit: AuditRef
     credit_notes: list[StripeCreditNoteFacts]
 
 
 class CreditNoteSuspects(Message):
-    """Stripe invoices whose credit notes differ from ours, in order."""
+    """A page of Stripe invoices, in order, whose credit notes differ from ours."""
 
     stripe_invoice_ids: list[str]
     through: str | None
 
 
 class JudgeCreditNotes(Message):
-    """Compares an invoice's credit notes as they are now: what still differs and is not in motion is a finding."""
+    """Asks to compare an invoice's credit notes as they are now: a difference that is not in motion is a finding."""
 
     audit: AuditRef
     stripe_invoice_id: str
     credit_notes: list[StripeCreditNoteFacts]
     at_last: bool = False
-    """Whatever is in motion."""
+    """Whether a difference in motion is a finding too."""

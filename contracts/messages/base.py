@@ -1,12 +1,12 @@
-"""The base of all messages: ids and small totals, never usage rows.
+"""The base of all messages, which carry ids and small totals, never usage rows.
 
-Fields may be added with a default; none may be renamed or removed while histories that hold it live.
+Add a field only with a default; never rename or remove a field while histories that hold it exist.
 """
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Message(BaseModel):
-    """Immutable; unknown fields of a newer version are ignored."""
+    """An immutable message; unknown fields, from a newer version, are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")

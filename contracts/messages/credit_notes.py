@@ -1,4 +1,4 @@
-"""Messages of credit notes, and of Stripe's side of them."""
+"""Messages of credit notes, ours and Stripe's."""
 
 from datetime import datetime
 
@@ -9,20 +9,20 @@ from contracts.messages.base import Message
 
 
 class CreditNoteRef(Message):
-    """Names a credit note of ours."""
+    """Names one of our credit notes."""
 
     credit_note_key: str
 
 
 class CreditNotePart(Message):
-    """What is credited of one line: its id as our line metadata has it, and minor units before tax."""
+    """The credit on one line: the line's id in our metadata, and the amount in minor units, before tax."""
 
     line_id: str
     amount: int
 
 
 class CreditNoteOrder(Message):
-    """Everything that creates one credit note in Stripe. `amount` in minor units, before tax."""
+    """Everything needed to create a credit note in Stripe. `amount` is in minor units, before tax."""
 
     credit_note_key: str
     invoice_key: str
@@ -30,16 +30,16 @@ class CreditNoteOrder(Message):
     amount: int
     currency: str
     parts: list[CreditNotePart] = Field(default_factory=list)
-    """Of it by line; empty: it is of the invoice as a whole."""
+    """The amount by line; empty if the invoice as a whole is credited."""
     settle_to: CreditDestination
     memo: str
     generation: int
     not_before: datetime
-    """No credit note can be older: when its invoice was finalized."""
+    """When the invoice was finalized: no credit note of it can be older."""
 
 
 class CreditNoteBrief(Message):
-    """What a workflow knows of a credit note. `order` is what Stripe is asked for while it is not issued."""
+    """The part of a credit note that its workflow needs. `order` is the request to Stripe while it is not issued."""
 
     credit_note_key: str
     invoice_key: str
@@ -52,7 +52,7 @@ class CreditNoteBrief(Message):
 
 
 class LoadedCreditNote(Message):
-    """The credit note, or none when Postgres does not know the key."""
+    """The loaded credit note; None if Postgres does not know the key."""
 
     credit_note: CreditNoteBrief | None
 
@@ -66,33 +66,33 @@ class CreditNoteMade(Message):
 
 
 class BlockCreditNote(Message):
-    """A permanent error: the credit note waits for an operator."""
+    """Asks to block a credit note after a permanent error, so that it waits for an operator."""
 
     credit_note_key: str
     reason: str
 
 
 class CreditNoteResult(Message):
-    """The result of `CreditNoteWorkflow`; no state: Postgres does not know it."""
+    """The result of `CreditNoteWorkflow`; `state` is None if Postgres does not know the credit note."""
 
     credit_note_key: str
     state: CreditNoteState | None
 
 
 class StripeInvoiceNotes(Message):
-    """Names the Stripe invoice whose credit notes are to be brought in step."""
+    """Names the Stripe invoice whose credit notes are to be synchronized."""
 
     stripe_invoice_id: str
 
 
 class CreditedInvoice(Message):
-    """The invoice that is meant; none when it is not ours."""
+    """The key of the credited invoice; None if it is not ours."""
 
     invoice_key: str | None
 
 
 class StripeCreditNoteSnapshot(Message):
-    """A credit note as last fetched. `credit_note_key` from its metadata; `amount` in minor units, before tax."""
+    """A credit note as last fetched. `credit_note_key` is from its metadata; `amount` is in minor units, before tax."""
 
     stripe_credit_note_id: str
     credit_note_key: str | None
@@ -104,7 +104,7 @@ class StripeCreditNoteSnapshot(Message):
 
 
 class StripeInvoiceCreditNotes(Message):
-    """All credit notes of a Stripe invoice: what is listed, and what is stored."""
+    """All credit notes of a Stripe invoice, as listed and to be stored."""
 
     stripe_invoice_id: str
     credit_notes: list[StripeCreditNoteSnapshot]

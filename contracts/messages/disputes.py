@@ -1,4 +1,4 @@
-"""Messages of disputes: a cardholder's bank wants back what paid for an invoice."""
+"""Messages of disputes: a cardholder's bank reclaims the payment of an invoice."""
 
 from datetime import datetime
 
@@ -12,28 +12,28 @@ class DisputeRef(Message):
 
 
 class DisputeSnapshot(Message):
-    """A dispute as last fetched, with the Stripe invoices that the disputed payment was for."""
+    """A dispute as last fetched, with the Stripe invoices that the disputed payment paid."""
 
     stripe_dispute_id: str
     stripe_invoice_ids: list[str]
     amount: int
-    """In minor units."""
+    """Minor units."""
     currency: str
     reason: str
     status: str
-    """Stripe's: `needs_response`, `under_review`, `won`, `lost` ..."""
+    """Stripe's status: `needs_response`, `under_review`, `won`, `lost` ..."""
     opened_at: datetime
 
 
 class RecordDispute(Message):
-    """Keep what Stripe says of a dispute. `heard_at`: of the news, which is when a dispute found closed was closed."""
+    """Asks to store a dispute. `heard_at` is the time of Stripe's event; for a closed dispute, the time it closed."""
 
     dispute: DisputeSnapshot
     heard_at: datetime
 
 
 class DisputeRecorded(Message):
-    """The invoice of ours that is disputed; none: the payment was for nothing of ours, and nothing was kept."""
+    """A recorded dispute. `invoice_key` is None if the payment was for no invoice of ours: nothing was stored."""
 
     stripe_dispute_id: str
     status: str

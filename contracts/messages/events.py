@@ -8,18 +8,21 @@ from contracts.messages.base import Message
 from contracts.messages.wake_up import WakeUp
 
 CURSOR = "stripe-events"
-"""The name of the one cursor."""
+"""The name of the only cursor."""
 
 
 class EventCursor(Message):
-    """The newest event whose wake-ups were delivered, and those of all before it; `event_id` empty: none so far."""
+    """The newest event whose wake-ups, and those of all events before it, were delivered.
+
+    `event_id` is empty if there was no event so far.
+    """
 
     event_id: str
     event_created: datetime
     adopted_until: datetime | None = None
-    """When the newest event was made that there was before the first run."""
+    """When the newest event before the first run was created."""
     updated_at: datetime | None = None
-    """When it was last read from."""
+    """When Stripe's events were last read from this cursor."""
 
 
 class CursorRef(Message):
@@ -29,26 +32,26 @@ class CursorRef(Message):
 
 
 class CursorFound(Message):
-    """The stored cursor; none before the first run."""
+    """The stored cursor; None before the first run."""
 
     cursor: EventCursor | None
 
 
 class ListStripeEvents(Message):
-    """Asks for the page of events that follows the cursor; without one, for the oldest that Stripe still has."""
+    """Asks for the page of events after the cursor, or without a cursor for the oldest that Stripe still has."""
 
     cursor: EventCursor | None
 
 
 class PagedWakeUp(WakeUp):
-    """What several events of one page ask of the same workflow; `event` is the first of them."""
+    """The wake-up of one workflow by all events of a page that concern it; `event` is the first of them."""
 
     types: list[str]
-    """Of all of them."""
+    """The types of all these events."""
 
 
 class StripeEventsPage(Message):
-    """At most 100 events as the workflows they wake, oldest first."""
+    """At most 100 events, oldest first, as wake-ups of the workflows that they concern."""
 
     wake_ups: list[PagedWakeUp]
     events: int
@@ -57,24 +60,24 @@ class StripeEventsPage(Message):
     """Where the next page begins."""
     more: bool
     lost: str | None = None
-    """Why it was read from the oldest event, though there was a cursor."""
+    """Why the page was read from the oldest event although there was a cursor."""
 
 
 class DeliverWakeUps(Message):
-    """Wake these workflows, but not those that Postgres shows to have nothing to learn."""
+    """Asks to wake these workflows, except those that have nothing to learn according to Postgres."""
 
     wake_ups: list[PagedWakeUp]
 
 
 class WakeUpsDelivered(Message):
-    """How many were signalled, and how many were dropped as their invoice is there already."""
+    """How many workflows were signaled, and how many were not because their invoice is in that state already."""
 
     signalled: int
     satisfied: int
 
 
 class MoveCursor(Message):
-    """Move the cursor on, if it is still where it `was`."""
+    """Asks to advance the cursor to `cursor`, if it is still at `was`."""
 
     was: EventCursor | None
     cursor: EventCursor
@@ -82,7 +85,7 @@ class MoveCursor(Message):
 
 
 class CatchUpInput(Message):
-    """Starts `EventsCatchUpWorkflow`; the fields carry a run over continue-as-new."""
+    """Starts `EventsCatchUpWorkflow`; the fields carry a run across continue-as-new."""
 
     pages: int = 0
     events: int = 0
@@ -93,7 +96,7 @@ class CatchUpInput(Message):
 
 
 class CatchUpResult(Message):
-    """The result of a catch-up. `until`: of the newest event that was read, in this run or before."""
+    """The result of a catch-up. `until` is the time of the newest event that was ever read."""
 
     pages: int
     events: int

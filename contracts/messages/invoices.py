@@ -1,4 +1,4 @@
-"""Messages of invoices, and of Stripe's side of them."""
+"""Messages of invoices, ours and Stripe's."""
 
 from datetime import datetime
 
@@ -15,17 +15,17 @@ class InvoiceRef(Message):
 
     invoice_key: str
     look: bool = False
-    """Look what Stripe has of it, as if it had news."""
+    """Refresh the invoice as if Stripe had sent an event."""
 
 
 class IdentifyStripeInvoice(Message):
-    """Names an invoice of Stripe's, ours or not."""
+    """Names a Stripe invoice, ours or not."""
 
     stripe_invoice_id: str
 
 
 class LinkedInvoice(Message):
-    """Whose an invoice of Stripe's is: ours by its key, else an account's, else nobody's."""
+    """The owner of a Stripe invoice: our invoice's key, or else the account; both None if it is foreign."""
 
     invoice_key: str | None = None
     attribution_id: str | None = None
@@ -38,7 +38,7 @@ class StripeInvoiceResult(Message):
 
 
 class InvoiceBrief(Message):
-    """What a workflow knows of an invoice. `amount` in minor units."""
+    """The part of an invoice that its workflow needs. `amount` is in minor units."""
 
     invoice_key: str
     attribution_id: str
@@ -51,38 +51,38 @@ class InvoiceBrief(Message):
     stripe_customer_id: str | None
     stripe_invoice_id: str | None
     generation: int = 1
-    """Part of Stripe's idempotency keys: counts up when an operator resumes a blocked invoice."""
+    """Part of Stripe's idempotency keys: rises when the invoice is resumed, rebuilt or adopted."""
     blocked_reason: str | None
     blocked_since: datetime | None
     poll_seconds: float
-    """The first wait for Stripe's finalization before it is asked."""
+    """How long to wait for Stripe's finalization event before asking Stripe the first time, in seconds."""
     lines_digest: str = ""
-    """`lines_digest` of the lines that Stripe is to have: ours, or those that a person accepted."""
+    """The `lines_digest` of the lines that Stripe should have: ours, or those that a person accepted."""
     stripe_amount: int | None = None
-    """What they come to, in minor units; none: `amount`."""
+    """The total of these lines, in minor units; None if it is `amount`."""
     charge_on: ChargeOn = ChargeOn.OWN
     finalization: Finalization = Finalization.AT_ONCE
     awaits_approval: bool = False
-    """A draft that a person has to approve first."""
+    """Whether the invoice is a draft that a person must approve first."""
     waits_until: datetime | None = None
-    """Of a draft in its grace: when, shortly before Stripe would, late usage is added and it is finalized."""
+    """For a draft in its grace: when late usage is added and it is finalized, shortly before Stripe would."""
     revision: int = 1
     blocked_kind: BlockedKind | None = None
     approved: bool = False
-    """A person has approved its amount: late usage is not added any more."""
+    """Whether a person has approved the amount: then no more late usage is added."""
     void_requested: bool = False
     replaces: str | None = None
-    """Its edited predecessor in Stripe, until its successor is made."""
+    """The edited Stripe invoice that a new one replaces, until the new one is made."""
 
 
 class LoadedInvoice(Message):
-    """The invoice, or none when Postgres does not know the key."""
+    """The loaded invoice; None if Postgres does not know the key."""
 
     invoice: InvoiceBrief | None
 
 
 class StripeLine(Message):
-    """One line of a Stripe invoice. `line_id` goes into its metadata; `amount` in minor units."""
+    """A line of a Stripe invoice. `line_id` goes into its metadata; `amount` is in minor units."""
 
     line_id: str
     amount: int
@@ -92,7 +92,7 @@ class StripeLine(Message):
 
 
 class StripeInvoiceOrder(Message):
-    """Everything that creates one Stripe invoice, the same for every attempt: requests are byte-stable."""
+    """Everything needed to create a Stripe invoice, the same for every attempt, so that requests are byte-stable."""
 
     invoice_key: str
     attribution_id: str
@@ -109,15 +109,15 @@ class StripeInvoiceOrder(Message):
     revision: int = 1
     charge_on: ChargeOn = ChargeOn.OWN
     stripe_invoice_id: str | None = None
-    """A draft that exists, to be filled; none: it is to be created."""
+    """The draft to fill; None if one is to be created."""
     replaces: str | None = None
-    """Its predecessor that a person edited, to be removed."""
+    """The Stripe invoice that a person edited, to be removed."""
     auto_advance: bool = False
     finalizes_at: datetime | None = None
-    """When Stripe finalizes it by itself."""
+    """When Stripe finalizes the invoice by itself."""
     automatic_tax: bool = False
     adopt: bool = False
-    """One that is found with another report is given back as it is: Postgres may have lost what it was told."""
+    """Return an existing invoice with another report unchanged: Postgres may have lost the record of it."""
 
 
 class CustomerOrder(Message):
@@ -134,26 +134,26 @@ class CustomerFound(Message):
 
 
 class StripeInvoiceRef(Message):
-    """Names a Stripe invoice of ours."""
+    """Names a Stripe invoice of ours, with what it should hold."""
 
     invoice_key: str
     stripe_invoice_id: str
     generation: int = 1
     stripe_customer_id: str | None = None
-    """Its customer, by whom a key that cannot see the invoice is told from an invoice that is gone."""
+    """Its customer, which distinguishes a deleted invoice from an API key that cannot see the invoice."""
     currency: str = ""
     amount: int = 0
     lines_digest: str = ""
-    """What the draft must hold to be finalized; empty: not known."""
+    """The digest of the lines that the draft must hold to be finalized; empty if unknown."""
     verified_at: datetime | None = None
-    """When its creation, in this run, has compared the same draft."""
+    """When this run created and compared the same draft, if it did."""
     charge_on: ChargeOn = ChargeOn.OWN
     report_id: str = ""
-    """What its metadata is to name; empty: not known."""
+    """The report that its metadata should name; empty if unknown."""
 
 
 class StripeInvoiceLine(Message):
-    """A line as Stripe has it; `line_id` is ours, empty when the line is not."""
+    """A line as Stripe has it; `line_id` is our id, empty if the line is not ours."""
 
     line_id: str
     amount: int
@@ -175,11 +175,11 @@ class StripeInvoiceSnapshot(Message):
     billing_reason: str = ""
     stripe_subscription_id: str | None = None
     period_end: datetime | None = None
-    """Of a subscription's cycle: when it ended."""
+    """The end of the subscription's cycle."""
     attempt_count: int = 0
     """How often Stripe has tried to charge it."""
     found_finalized: bool = False
-    """It was to be finalized and was no draft any more: Stripe's word of it may have come and gone."""
+    """Whether it was finalized before we asked for it: Stripe's event may have come and gone."""
     finalized_at: datetime | None = None
     paid_at: datetime | None = None
     voided_at: datetime | None = None
@@ -187,48 +187,48 @@ class StripeInvoiceSnapshot(Message):
 
 
 class StripeInvoiceCreated(Message):
-    """A Stripe invoice exists, with its lines."""
+    """The result of creating a Stripe invoice with its lines."""
 
     invoice_key: str
     stripe_invoice_id: str
     stripe_customer_id: str
     too_late: bool = False
-    """Stripe's own draft was finalized, or is gone, before our lines were on it."""
+    """Whether the subscription's draft was finalized or deleted before our lines were on it."""
     other_report: str | None = None
-    """It exists with this report, and not the one of the order: nothing was done to it."""
+    """The report of an existing invoice, if it is not the order's; then nothing was done to it."""
     status: str = ""
-    """Stripe's, when it has another report."""
+    """Stripe's status, if the invoice has another report."""
 
 
 class EditedFigures(Message):
-    """What Stripe has in place of ours: subtotal in minor units, `lines_digest` of its lines."""
+    """Stripe's figures in place of ours: subtotal in minor units, and the `lines_digest` of its lines."""
 
     subtotal: int
     digest: str
 
 
 class ReconcileInvoice(Message):
-    """Compare the books with what Stripe has, and move the invoice's state accordingly."""
+    """Asks to compare the books with Stripe's invoice, and to move our invoice's state accordingly."""
 
     invoice_key: str
     snapshot: StripeInvoiceSnapshot
 
 
 class BlockInvoice(Message):
-    """A permanent error: the invoice waits for an operator."""
+    """Asks to block an invoice after a permanent error, so that it waits for an operator."""
 
     invoice_key: str
     reason: str
     stripe_invoice_id: str | None = None
     stripe_customer_id: str | None = None
-    """What its creation had made in Stripe before it failed."""
+    """With `stripe_invoice_id`: the objects that the creation made in Stripe before it failed."""
     found: EditedFigures | None = None
     void_refused: bool = False
-    """Stripe would not void it: a person has to decide anew."""
+    """Whether Stripe refused to void it: a person must decide again."""
 
 
 class ApproveInvoice(Message):
-    """A person approves the invoice at this amount, in minor units: ours, or the one found in Stripe."""
+    """A person approves the invoice at this amount, in minor units: ours, or Stripe's if it was edited there."""
 
     amount: int
     by: str
@@ -236,14 +236,14 @@ class ApproveInvoice(Message):
 
 
 class RebuildInvoice(Message):
-    """A person wants Stripe's side made anew from our lines."""
+    """A person has the edited Stripe invoice replaced by one with our lines."""
 
     by: str
     invoice_key: str = ""
 
 
 class VoidInvoice(Message):
-    """A person wants the invoice voided; `write_off`: its usage is never billed again."""
+    """A person has the invoice voided; with `write_off` its usage is never billed again."""
 
     by: str
     reason: str
@@ -252,7 +252,7 @@ class VoidInvoice(Message):
 
 
 class Amended(Message):
-    """Whether the invoice claimed other usage than before."""
+    """Whether the invoice's claims have changed."""
 
     changed: bool
 
@@ -262,11 +262,11 @@ class InvoiceResult(Message):
 
     invoice_key: str
     state: InvoiceState | None
-    """None when Postgres does not know the invoice."""
+    """None if Postgres does not know the invoice."""
 
 
 class StripeEvent(Message):
-    """A wake-up, not a fact: what it is about is fetched anew."""
+    """A Stripe event, used as a wake-up and not as a fact: its subject is fetched again."""
 
     event_id: str
     type: str

@@ -8,7 +8,7 @@ from contracts.messages.base import Message
 
 
 class PeriodInput(Message):
-    """Starts `BillingPeriodWorkflow`; the later fields carry a run over continue-as-new."""
+    """Starts `BillingPeriodWorkflow`; the fields from `after` on carry a run across continue-as-new."""
 
     period: str
     attribution_id: str | None = None
@@ -26,7 +26,7 @@ class Page(Message):
 
 
 class PlanPages(Message):
-    """Asks for the next pages of accounts after `after`."""
+    """Asks for at most `most` pages of accounts after `after`."""
 
     period: str
     attribution_id: str | None = None
@@ -35,16 +35,16 @@ class PlanPages(Message):
 
 
 class PagePlan(Message):
-    """Pages in order; `more` when there are accounts after the last."""
+    """Pages in order; `more` says whether there are accounts after the last page."""
 
     pages: list[Page]
     more: bool
     held: str | None = None
-    """Why the whole period waits for a person; then no page is given."""
+    """Why the whole period is held; then there are no pages."""
 
 
 class BatchInput(Message):
-    """Starts `BillingBatchWorkflow` on one page of a period."""
+    """Starts `BillingBatchWorkflow` for one page of a period."""
 
     period: str
     number: int
@@ -53,18 +53,18 @@ class BatchInput(Message):
 
 
 class PageClaimed(Message):
-    """The invoices to drive: made now, or found unsettled from an earlier run."""
+    """The result of claiming one page: the invoices to drive, made now or unsettled from an earlier run."""
 
     made: int
     below_minimum: int
     blocked: int
     invoice_keys: list[str]
     amendable: list[str] = Field(default_factory=list)
-    """Of these, drafts that wait by their policy: they are told to claim late usage."""
+    """Drafts among them that wait by their policy: they get a signal to claim late usage."""
 
 
 class BatchResult(Message):
-    """What became of a batch's invoices."""
+    """The result of `BillingBatchWorkflow`: counts of its invoices, and the keys of the parked ones."""
 
     invoices: int
     settled: int
@@ -81,7 +81,7 @@ class PeriodRef(Message):
 
 
 class ApprovePeriod(Message):
-    """A person lets a period go that a brake holds, at these totals: minor units by currency."""
+    """A person approves a held period at these totals, in minor units by currency."""
 
     period: str
     totals: dict[str, int]
@@ -97,18 +97,18 @@ class Blocked(Message):
 
 
 class PeriodProgress(Message):
-    """Counts and totals of a period's invoices by state."""
+    """The counts and totals of a period's invoices by state."""
 
     counts: dict[str, int]
     totals: dict[str, dict[str, int]]
-    """By state, then currency: minor units."""
+    """Minor units, by state and then currency."""
     open: int
     blocked: int
     below_minimum: int
     blocked_accounts: int = 0
-    """Accounts without an invoice, because their usage cannot be priced."""
+    """The number of accounts without an invoice because their usage cannot be priced."""
     waiting: list[Blocked]
-    """At most 100 of the blocked."""
+    """The blocked invoices and accounts, at most 100."""
     oldest_open_since: datetime | None = None
 
 

@@ -1,4 +1,4 @@
-"""Messages of what takes over from Stripe what Postgres has lost."""
+"""Messages of the recovery, which adopts from Stripe what Postgres has lost."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from contracts.messages.base import Message
 
 
 class AdoptReport(Message):
-    """A Stripe invoice names this key and this report; `status` is Stripe's."""
+    """A Stripe invoice to adopt, which names this key and this report; `status` is Stripe's."""
 
     invoice_key: str
     report_id: str
@@ -18,22 +18,22 @@ class AdoptReport(Message):
 
 
 class ReportAdopted(Message):
-    """Whether Postgres was changed, or has it already; else why it cannot be: the report cannot be read."""
+    """Whether Postgres was changed; if the report cannot be read, `unreadable` says why."""
 
     adopted: bool
     unreadable: str | None = None
 
 
 class ListStripeInvoices(Message):
-    """Asks for a page of Stripe's invoices made since then, the newest first."""
+    """Asks for a page of the invoices that Stripe has created since `since`, newest first."""
 
     since: datetime
     after: str | None = None
-    """The last Stripe id of the page before."""
+    """The last Stripe id of the previous page."""
 
 
 class StripeInvoicesPage(Message):
-    """Those of a page of `seen` invoices that name a key and a report of ours; `after` when there are more."""
+    """The invoices of a page that name a key and a report of ours, out of `seen`; `after` is None on the last page."""
 
     invoices: list[AdoptReport]
     seen: int
@@ -41,20 +41,20 @@ class StripeInvoicesPage(Message):
 
 
 class AdoptInvoices(Message):
-    """Take these over."""
+    """Asks to adopt these invoices."""
 
     invoices: list[AdoptReport]
 
 
 class InvoicesAdopted(Message):
-    """The keys that Postgres did not have as Stripe has them, and why others cannot be taken over, a line each."""
+    """The keys that were adopted, because Postgres did not agree with Stripe; and why others cannot be, a line each."""
 
     adopted: list[str]
     faults: list[str]
 
 
 class AdoptionInput(Message):
-    """Starts `AdoptInvoicesWorkflow`; the other fields carry a run over continue-as-new."""
+    """Starts `AdoptInvoicesWorkflow`; the fields from `after` on carry a run across continue-as-new."""
 
     since: datetime
     after: str | None = None
@@ -66,7 +66,7 @@ class AdoptionInput(Message):
 
 
 class AdoptionResult(Message):
-    """`seen` invoices of Stripe's, `ours` of them; the first keys that were taken over, and what cannot be."""
+    """The result of `AdoptInvoicesWorkflow`: `ours` of `seen` Stripe invoices, the first adopted keys, the faults."""
 
     seen: int
     ours: int

@@ -12,11 +12,11 @@ class SubscriptionRef(Message):
 
     stripe_subscription_id: str
     seen_at_creation: bool = False
-    """Carried over continue-as-new."""
+    """Carried across continue-as-new."""
 
 
 class StripeSubscriptionSnapshot(Message):
-    """A Stripe subscription as last fetched; `attribution_id` from its metadata, else its customer's."""
+    """A Stripe subscription as last fetched; `attribution_id` is from its metadata, or else from its customer's."""
 
     stripe_subscription_id: str
     stripe_customer_id: str
@@ -27,42 +27,45 @@ class StripeSubscriptionSnapshot(Message):
     ended: datetime | None
     created: datetime | None = None
     part: int = 1
-    """Before and after a pause a subscription has a window each: 1, 2."""
+    """A pause splits a subscription into two windows: 1 before the pause, 2 after it."""
     trial_end: datetime | None = None
     billing_cycle_anchor: datetime | None = None
     latest_invoice: str | None = None
     latest_invoice_draft_since: datetime | None = None
-    """When Stripe made it, if it is still a draft."""
+    """When Stripe created the latest invoice, if it is still a draft."""
 
 
 class ApplySubscription(Message):
-    """Bring the account's windows in step."""
+    """Asks to synchronize the account's windows with the subscription."""
 
     subscription: StripeSubscriptionSnapshot
     seen_at_creation: bool
-    """Whether Stripe has just created it: then its own start bounds what a new account is charged for."""
+    """Whether Stripe has just created it: then a new account is charged from the subscription's start on."""
     heard: datetime | None = None
-    """When Stripe had news of it, for what the subscription itself does not tell."""
+    """The time of Stripe's event, for times that the subscription itself does not give."""
     looked_at: list[str] = Field(default_factory=list)
-    """Other subscriptions of the account whose windows are known to be in step."""
+    """Other subscriptions of the account whose windows are known to be synchronized."""
 
 
 class SubscriptionApplied(Message):
-    """The account that the subscription belongs to; none when it is not ours. `ended`: to be settled up to then."""
+    """The result of synchronizing windows. `attribution_id` is None if the subscription is not ours.
+
+    If the subscription has `ended`, the account's usage up to then is to be claimed.
+    """
 
     attribution_id: str | None
     ended: datetime | None
     note: str
     overlaps: str | None = None
-    """Nothing was changed: this other subscription is open in Postgres, and to be looked at first."""
+    """Another subscription that is open in Postgres and must be refreshed first; then nothing was changed."""
     final_draft: str | None = None
-    """Stripe's draft of the cancellation, on which the usage up to `ended` is charged."""
+    """The draft that Stripe made for the cancellation, on which the usage up to `ended` is charged."""
     paused: bool = False
-    """`ended` is where a pause begins, not a cancellation."""
+    """Whether `ended` is the start of a pause, not a cancellation."""
 
 
 class ClaimCancellation(Message):
-    """Claim an account's usage up to its cancellation."""
+    """Asks to claim an account's usage up to its cancellation."""
 
     attribution_id: str
     stripe_subscription_id: str
@@ -71,7 +74,7 @@ class ClaimCancellation(Message):
 
 
 class SubscriptionDraft(Message):
-    """A draft that Stripe made for a subscription, and up to when usage belongs on it."""
+    """A draft that Stripe made for a subscription; usage up to `cutoff` belongs on it."""
 
     attribution_id: str
     stripe_invoice_id: str
@@ -86,7 +89,7 @@ class SubscriptionFault(Message):
 
 
 class CancellationClaimed(Message):
-    """The settlement's invoice; none when there was nothing to bill, or too little."""
+    """The invoice of a final claim; None if there was nothing to bill, or too little."""
 
     invoice_key: str | None
     note: str
@@ -100,17 +103,17 @@ class SubscriptionResult(Message):
 
 
 class StripeAccount(Message):
-    """A Stripe customer with its subscriptions, as far as a page holds them."""
+    """A Stripe customer with those of its subscriptions that the page holds."""
 
     attribution_id: str
-    """As its metadata, or its subscriptions', name it; empty when none does: it may be known by its customer."""
+    """From its metadata or its subscriptions'; empty if none names it: Postgres may know the customer."""
     stripe_customer_id: str
     currency: str
     subscriptions: list[StripeSubscriptionSnapshot]
 
 
 class AccountsSyncInput(Message):
-    """Starts `AccountsSyncWorkflow`. `bill_after` is for accounts that are seen for the first time."""
+    """Starts `AccountsSyncWorkflow`. `bill_after` applies to accounts that are seen for the first time."""
 
     bill_after: datetime
     cursor: str | None = None
@@ -126,7 +129,7 @@ class ListStripeAccounts(Message):
 
 
 class StripeAccountsPage(Message):
-    """`accounts` with an attribution id among `seen` customers; `cursor` when there are more."""
+    """A page of `seen` customers, with their `accounts`; `cursor` is None on the last page."""
 
     accounts: list[StripeAccount]
     seen: int
@@ -135,21 +138,21 @@ class StripeAccountsPage(Message):
 
 
 class StoreStripeAccounts(Message):
-    """Store a page of accounts and their windows."""
+    """Asks to store a page of accounts and their windows."""
 
     accounts: list[StripeAccount]
     bill_after: datetime
 
 
 class StripeAccountsStored(Message):
-    """How many were stored, and why others were not: one line each."""
+    """The number of stored accounts, and why others were not stored, a line each."""
 
     stored: int
     faults: list[str]
 
 
 class AccountsSyncResult(Message):
-    """The result of a sync."""
+    """The result of `AccountsSyncWorkflow`."""
 
     seen: int
     stored: int

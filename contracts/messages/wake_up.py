@@ -7,12 +7,12 @@ from contracts.messages.invoices import StripeEvent
 
 
 class WakeUp(Message):
-    """A workflow to signal, and to start when it rests. Compact: a page of a hundred is kilobytes."""
+    """A workflow to signal, or to start if it rests. Compact: a page of a hundred is a few kilobytes."""
 
     workflow: str
     workflow_id: str
     input: dict[str, str]
-    """The workflow's message, as JSON: it only ever names the subject."""
+    """The workflow's input as JSON, which only names the subject."""
     event: StripeEvent
     summary: str
     attribution_id: str | None = None

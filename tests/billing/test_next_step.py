@@ -42,7 +42,7 @@ LETTERS = {
     "W": Step.AWAIT_POLICY,
     "-": Step.REST,
 }
-HEARD = [Inbox(stripe_changed=s, amend=a, granted=g) for s, a, g in product((False, True), repeat=3)]
+INBOXES = [Inbox(stripe_changed=s, amend=a, granted=g) for s, a, g in product((False, True), repeat=3)]
 """The columns: nothing, granted, amend, both; then the same four with an event from Stripe."""
 
 # A letter for each column; then a second row for a requested void.
@@ -112,9 +112,9 @@ def test_every_state_with_everything_heard(last: Step, name: str) -> None:
     for void_requested, row in zip((False, True), TABLES[last][name], strict=True):
         invoice = replace(INVOICES[name], void_requested=void_requested)
         letters = row.replace(" ", "")
-        for inbox, letter in zip(HEARD, letters if len(letters) > 1 else letters * len(HEARD), strict=True):
-            heard = replace(inbox, last=last)
-            assert next_step(invoice, heard, NOW) is LETTERS[letter], (void_requested, heard)
+        for inbox, letter in zip(INBOXES, letters if len(letters) > 1 else letters * len(INBOXES), strict=True):
+            received = replace(inbox, last=last)
+            assert next_step(invoice, received, NOW) is LETTERS[letter], (void_requested, received)
 
 
 def test_the_tables_list_every_state_and_every_step() -> None:
@@ -128,25 +128,25 @@ def test_the_tables_list_every_state_and_every_step() -> None:
 
 @pytest.mark.parametrize("name", INVOICES)
 def test_it_begins_and_goes_on_after_a_wait_by_loading(name: str) -> None:
-    for inbox in HEARD:
+    for inbox in INBOXES:
         assert next_step(INVOICES[name], inbox, NOW) is Step.LOAD
         assert next_step(None, inbox, NOW) is Step.LOAD
 
 
 def test_an_unknown_invoice_rests() -> None:
-    for inbox, last in product(HEARD, TABLES):
+    for inbox, last in product(INBOXES, TABLES):
         assert next_step(None, replace(inbox, last=last), NOW) is Step.REST
 
 
 @pytest.mark.parametrize("last", [Step.FINALIZE, Step.POLL])
 def test_a_retry_while_stripe_is_polled_loads_the_invoice(last: Step) -> None:
-    for inbox in HEARD:
+    for inbox in INBOXES:
         assert next_step(StandingInvoice(S.DRAFT), replace(inbox, retry=True, last=last), NOW) is Step.LOAD
 
 
 @pytest.mark.parametrize("state", InvoiceState)
 def test_a_retry_that_arrives_after_loading_counts_for_the_next_time(state: InvoiceState) -> None:
-    for inbox in HEARD:
+    for inbox in INBOXES:
         after = replace(inbox, last=Step.LOAD)
         assert next_step(StandingInvoice(state), after, NOW) is next_step(
             StandingInvoice(state), replace(after, retry=True), NOW
@@ -171,6 +171,6 @@ def test_a_step_takes_out_of_the_inbox_what_it_handles() -> None:
 
 
 def test_an_event_that_came_while_stripe_was_asked_is_not_lost_by_resting() -> None:
-    heard = Inbox(stripe_changed=True)
-    assert replace(heard, last=Step.REFRESH).resting().wakes_blocked
-    assert not replace(heard, last=Step.LOAD).resting().wakes_blocked
+    received = Inbox(stripe_changed=True)
+    assert replace(received, last=Step.REFRESH).resting().wakes_blocked
+    assert not replace(received, last=Step.LOAD).resting().wakes_blocked
