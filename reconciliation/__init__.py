@@ -1,1 +1,1 @@
-"""What is compared and decided between our books and Stripe's. Pure: neither a database nor Temporal."""
+"""Comparisons and decisions between our books and Stripe's. Pure: neither a database nor Temporal."""

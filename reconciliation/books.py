@@ -1,4 +1,4 @@
-"""The proof that all books agree: report = claims = our lines = Stripe's lines, to minor unit and microsecond."""
+"""Prove that all books agree to the minor unit and the microsecond: report = claims = our lines = Stripe's lines."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from reconciliation.stripe_lines import expected_lines
 
 
 def check_stripe(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> None:
-    """Prove that Stripe's invoice says what ours says.
+    """Prove that Stripe's invoice agrees with ours.
 
     Raises:
-        EditedInvoiceError: its subtotal or lines are others.
-        MismatchError: its metadata, currency or customer differ; both values are given.
+        EditedInvoiceError: the subtotal or the lines differ.
+        MismatchError: the metadata, currency or customer differ; both values are given.
     """
     stripe_id = snapshot.stripe_invoice_id
     for key, ours in expected_metadata(record).items():
@@ -34,7 +34,7 @@ def check_stripe(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> None
 
 
 def expected_metadata(record: InvoiceRecord) -> dict[str, str | None]:
-    """What the metadata of an invoice's Stripe invoice is to say."""
+    """Return the metadata that the invoice's Stripe invoice should have."""
     return {
         stripe_metadata.INVOICE: record.key,
         stripe_metadata.REPORT_ID: record.report_id,
@@ -44,16 +44,16 @@ def expected_metadata(record: InvoiceRecord) -> dict[str, str | None]:
 
 
 async def check_report(record: InvoiceRecord, report: StoredReport, claimed: Mapping[int, LineSum]) -> None:
-    """Prove, while the report streams by, that it agrees with itself, our lines and the claims in Postgres.
+    """Prove, while streaming the report, that it agrees with itself, our lines and the claims in Postgres.
 
     Args:
         record: the invoice with its lines.
-        report: the one that its Stripe invoice names.
-        claimed: what the claims in Postgres come to, by line number.
+        report: the report that its Stripe invoice names.
+        claimed: the totals of the claims in Postgres, by line number.
 
     Raises:
         MismatchError: two of them differ; both figures are given.
-        ReportError: the report is cut short or changed.
+        ReportError: the report is truncated or changed.
     """
     check = ReportCheck(report.header, of=parse_report_id(report.report_id))
     async with aclosing(report.claims) as claims:
@@ -65,10 +65,10 @@ async def check_report(record: InvoiceRecord, report: StoredReport, claimed: Map
 
 
 def check_header(header: ReportHeader, record: InvoiceRecord) -> None:
-    """Prove that a report's header says what the invoice and its lines say.
+    """Prove that a report's header agrees with the invoice and its lines.
 
     Raises:
-        MismatchError: it does not; both figures are given.
+        MismatchError: they differ; both figures are given.
     """
     for field, theirs, ours in (
         ("invoice_key", header.invoice_key, record.key),
@@ -82,10 +82,10 @@ def check_header(header: ReportHeader, record: InvoiceRecord) -> None:
 
 
 def check_claim(reported: ReportClaim, claimed: ReportClaim | None) -> None:
-    """Prove that a claim of the report is the one at the same place in Postgres; None: Postgres has no more.
+    """Prove that a claim of the report equals Postgres's claim at the same place, or None if it has no more.
 
     Raises:
-        MismatchError: it is not; both are given.
+        MismatchError: they differ; both are given.
     """
     if claimed is None or _place(claimed) != _place(reported):
         found = "no more claims" if claimed is None else _shown(claimed)
@@ -93,10 +93,10 @@ def check_claim(reported: ReportClaim, claimed: ReportClaim | None) -> None:
 
 
 def check_no_more_claims(claimed: ReportClaim | None) -> None:
-    """Prove that Postgres has no claim after the report's last one.
+    """Prove that Postgres has no claim after the report's last claim.
 
     Raises:
-        MismatchError: it has this one.
+        MismatchError: Postgres has the claim `claimed`.
     """
     if claimed is not None:
         raise MismatchError(f"Postgres has {_shown(claimed)}, which the report lacks")
@@ -109,7 +109,7 @@ def _check_figures(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> No
     wanted: object
     if (accepted := accepted_figures(record)) is not None:
         found, wanted = (subtotal, lines_digest(lines)), (accepted.subtotal, accepted.digest)
-        what = f"what a person accepted of {stripe_id}"
+        what = f"accepted subtotal, in minor units, and digest of {stripe_id}"
     else:
         found, wanted = (subtotal, lines), (record.amount, expected_lines(record))
         what = f"subtotal, in minor units, and lines of {stripe_id}"

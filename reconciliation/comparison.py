@@ -1,4 +1,4 @@
-"""Compares an invoice with Stripe's facts: what differs, and whether it may only be in motion."""
+"""Compare an invoice with Stripe's facts: what differs, and whether the difference might only be in motion."""
 
 from __future__ import annotations
 
@@ -32,50 +32,50 @@ AGREEING: dict[InvoiceState, frozenset[str]] = {
     _S.UNCOLLECTIBLE: frozenset({"uncollectible"}),
     _S.VOIDED: _GONE,
     _S.DELETED: _GONE,
-    # A person decides what becomes of it, whatever was done in Stripe; that it is gone is taken over all the same.
+    # A person decides about it, whatever was done in Stripe; only its removal there is adopted nevertheless.
     _S.BLOCKED: _DUE | {"draft"},
 }
-"""Stripe's status by our state, when nothing is under way."""
+"""The Stripe statuses that agree with each of our states when nothing is under way."""
 
 _CONTENT_COUNTS = frozenset({_S.DRAFT, _S.FINALIZED, _S.BILLED, _S.PAID, _S.UNCOLLECTIBLE})
-"""Elsewhere it is being filled, waits for a person because it differs, or is owed no more."""
+"""The states in which contents are compared. In others the invoice is being filled, waits for a person, or is dead."""
 
 
 Differences = list[tuple[Check, Finding]]
-"""What differs of one Stripe invoice, each with the check that it belongs to."""
+"""The findings about one Stripe invoice, each with the check that it belongs to."""
 
 
 class KnownInvoices:
-    """What Postgres knows of a page of Stripe's invoices."""
+    """The invoices and accounts in Postgres that concern a page of Stripe's invoices."""
 
     def __init__(
         self, records: Iterable[InvoiceRecord], accounts: Collection[str], customers: Mapping[str, str]
     ) -> None:
-        """`accounts`: those that exist; `customers`: the account of each Stripe customer."""
+        """`accounts` are the existing accounts; `customers` maps each Stripe customer to its account."""
         self._accounts = accounts
         self._customers = customers
         self._by_key = {record.key: record for record in records}
         self._by_id = {record.stripe_invoice_id: record for record in self._by_key.values()}
 
     def by_id(self, facts: StripeInvoiceFacts) -> InvoiceRecord | None:
-        """The invoice that names it as its Stripe invoice."""
+        """Return our invoice that names this Stripe invoice."""
         return self._by_id.get(facts.stripe_invoice_id)
 
     def by_key(self, facts: StripeInvoiceFacts) -> InvoiceRecord | None:
-        """The invoice that its metadata names."""
+        """Return our invoice that the metadata names."""
         return self._by_key.get(named(facts, stripe_metadata.INVOICE))
 
     def account_of(self, facts: StripeInvoiceFacts) -> str | None:
-        """The account that its metadata names, else its customer's."""
+        """Return the account that the metadata names, or else the customer's."""
         account = named(facts, stripe_metadata.ATTRIBUTION_ID)
         return account if account in self._accounts else self._customers.get(facts.stripe_customer_id or "")
 
     def is_foreign(self, facts: StripeInvoiceFacts) -> bool:
-        """Whether nothing of it is known here, not even its account: another deployment may bill it."""
+        """Return whether we know neither the invoice nor its account: another deployment might bill it."""
         return self.by_id(facts) is None and self.by_key(facts) is None and self.account_of(facts) is None
 
     def in_scope(self, facts: StripeInvoiceFacts, scope: AuditScope) -> bool:
-        """Whether the audit is over its period and account."""
+        """Return whether the invoice's period and account are in the audit's scope."""
         record = self.by_id(facts) or self.by_key(facts)
         if record is not None:
             period, account = record.billing_period, record.attribution_id
@@ -84,56 +84,56 @@ class KnownInvoices:
         return scope.period in (None, period) and scope.attribution_id in (None, account)
 
     def compare(self, facts: StripeInvoiceFacts) -> Differences:
-        """What of it differs from Postgres."""
+        """Return the differences between the Stripe invoice and Postgres."""
         return compare(facts, self.by_id(facts), self.by_key(facts), self.account_of(facts))
 
 
 def named(facts: StripeInvoiceFacts, key: str) -> str:
-    """What its metadata names under this key; empty if nothing."""
+    """Return the metadata's value of this key; empty if there is none."""
     return facts.metadata.get(key, "")
 
 
 def compare(
     facts: StripeInvoiceFacts, by_id: InvoiceRecord | None, by_key: InvoiceRecord | None, attribution_id: str | None
 ) -> Differences:
-    """What differs of an invoice in Stripe.
+    """Return the differences between an invoice in Stripe and Postgres.
 
     Args:
-        facts: what Stripe has.
-        by_id: the invoice that names it as its Stripe invoice.
-        by_key: the invoice that its metadata names.
-        attribution_id: whose it is, when it is no invoice that Postgres knows.
+        facts: Stripe's facts.
+        by_id: our invoice that names the Stripe invoice.
+        by_key: our invoice that the Stripe invoice's metadata names.
+        attribution_id: the account, if Postgres knows no such invoice.
     """
     if by_id is not None:
         return _differences(facts, by_id)
     if facts.status in _GONE or (by_key is not None and _on_its_way(facts, by_key)):
         return []
     if by_key is None:
-        what = f"{_amount(facts)}, {facts.status}, says it is {facts.metadata.get(stripe_metadata.INVOICE)}"
+        what = f"{_amount(facts)}, {facts.status}, names invoice {facts.metadata.get(stripe_metadata.INVOICE)}"
         return [_unknown(Check.WE_KNOW_STRIPES, Kind.UNKNOWN_IN_STRIPE, facts, attribution_id, what)]
     owner = by_key.attribution_id
     if by_key.state in DEAD or by_key.stripe_invoice_id is None:
-        what = f"{_amount(facts)}, {facts.status}, while the invoice is {by_key.state} and names no such invoice"
+        what = f"{_amount(facts)}, {facts.status}, but our invoice is {by_key.state} and does not name it"
         return [_unknown(Check.WE_KNOW_STRIPES, Kind.UNKNOWN_IN_STRIPE, facts, owner, what)]
-    what = f"{_amount(facts)}, {facts.status}, beside {by_key.stripe_invoice_id}, which Postgres takes for it"
+    what = f"{_amount(facts)}, {facts.status}, in addition to {by_key.stripe_invoice_id}, the one that Postgres has"
     return [_unknown(Check.STRIPE_HAS_OURS, Kind.TWICE_IN_STRIPE, facts, owner, what)]
 
 
 def in_motion(changes: Iterable[datetime | None], now: datetime, quiet: timedelta) -> bool:
-    """Whether a side has changed so lately, within the `quiet` period, that the other may not know yet.
+    """Return whether a side has changed so recently, within the `quiet` period, that the other might not know yet.
 
-    `changes`: when each side changed last; None if it lacks the object.
+    `changes` are the instants of each side's last change, None if that side lacks the object.
     """
     return any(at is not None and timedelta() <= now - at < quiet for at in changes)
 
 
 def compare_again_after(quiet: timedelta) -> timedelta:
-    """How long to wait for what is in motion for the `quiet` period at most."""
+    """Return how long to wait before comparing objects in motion again, given the `quiet` period."""
     return min(max(quiet / 5, _AGAIN_AFTER_AT_LEAST), _AGAIN_AFTER_AT_MOST)
 
 
 def _on_its_way(facts: StripeInvoiceFacts, record: InvoiceRecord) -> bool:
-    """Its creation, or that of its successor, is under way, or stuck: another check tells of what is stuck."""
+    """Return whether the Stripe invoice is being made or replaced. If that is stuck, another check reports it."""
     if facts.stripe_invoice_id == record.replaces_stripe_invoice_id:
         return True
     making = _S.CLAIMED in (record.state, record.resume_state)
@@ -154,7 +154,7 @@ def _differences(facts: StripeInvoiceFacts, record: InvoiceRecord) -> Difference
 
 
 def _let_go(facts: StripeInvoiceFacts, record: InvoiceRecord) -> bool:
-    """A subscription's invoice, from which our lines were taken, goes on without us."""
+    """Return whether the Stripe invoice is gone, or is a subscription's and no longer carries our lines."""
     taken_off = record.charge_on is ChargeOn.SUBSCRIPTION and facts.our_lines_digest in ("", lines_digest([]))
     return taken_off or facts.status in _GONE
 
@@ -174,7 +174,7 @@ def _content(facts: StripeInvoiceFacts, record: InvoiceRecord) -> Differences:
         theirs, ours = format_amount(amount, facts.currency), format_amount(wanted.subtotal, record.currency)
         found.append(_differs(Kind.AMOUNT_DIFFERS, record, f"{theirs} before tax in Stripe, {ours} in Postgres"))
     elif digest != wanted.digest:
-        what = f"its lines come to {format_amount(amount, facts.currency)} as ours do, but are others"
+        what = f"its lines total {format_amount(amount, facts.currency)} like ours, but are different lines"
         found.append(_differs(Kind.LINES_DIFFER, record, what))
     for key, expected in expected_metadata(record).items():
         if facts.metadata.get(key) != expected:

@@ -1,4 +1,4 @@
-"""Which workflow a Stripe event wakes. Pure: the event is data, already verified."""
+"""Decide which workflow a Stripe event wakes. Pure: the event is data whose signature was verified before."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ INVOICE_EVENTS = frozenset(
     ]
 )
 INVOICE_CREATED = "invoice.created"
-"""Of interest only when Stripe made it: usage may be put on a subscription's draft."""
+"""Matters only if Stripe made the invoice: usage can be put on a subscription's draft."""
 SUBSCRIPTION_EVENTS = frozenset(
     [
         "customer.subscription.created",
@@ -51,16 +51,16 @@ DISPUTE_EVENTS = frozenset(
     ]
 )
 ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS | DISPUTE_EVENTS | {INVOICE_CREATED})
-"""What the endpoint is registered for in Stripe."""
+"""The events that the endpoint is registered for in Stripe."""
 CAUGHT_UP_EVENTS = sorted(
     frozenset(ENABLED_EVENTS)
     - {
-        "invoice.payment_succeeded",  # comes with `invoice.paid`, which comes without it too
-        "charge.dispute.funds_withdrawn",  # of these two only the status is kept, and its changes come by themselves
+        "invoice.payment_succeeded",  # never comes without `invoice.paid`
+        "charge.dispute.funds_withdrawn",  # of this and the next only the status is stored, and it has its own events
         "charge.dispute.funds_reinstated",
     }
 )
-"""What the catch-up reads. At most 20, for Stripe to choose them."""
+"""The events that the catch-up reads. At most 20, because Stripe filters by no more types."""
 
 _BILLED = frozenset({InvoiceState.BILLED, InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD
 _SATISFIED_IN = {
@@ -73,39 +73,42 @@ _SATISFIED_IN = {
     "invoice.voided": DEAD,
     "invoice.deleted": DEAD,
 }
-"""By type, the states in which an invoice has nothing to learn from such an event."""
+"""By event type, the states in which an invoice has nothing to learn from the event."""
 
 
 def is_satisfied(types: Iterable[str], state: InvoiceState | None) -> bool:
-    """Whether an invoice in this state has nothing to learn from events of these types; of a type not listed it has."""
+    """Return whether an invoice in this state has nothing to learn from events of these types.
+
+    It always learns from a type that `_SATISFIED_IN` does not list.
+    """
     return state is not None and all(state in _SATISFIED_IN.get(each, frozenset()) for each in types)
 
 
-# Stripe's own ids are letters, digits and underscores; nothing else may get into workflow ids and logs.
+# Stripe's ids consist of letters, digits and underscores; nothing else must reach workflow ids and logs.
 _STRIPE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
-_THIN = "v2."  # objects of Stripe's thin events, which have no snapshot; none of them is known here
+_THIN = "v2."  # the prefix of Stripe's thin events, which have no snapshot and are not supported
 
 
 class MalformedEventError(Exception):
-    """Signed, but not an event."""
+    """The body is signed correctly but is not an event."""
 
 
 class Unhandled(StrEnum):
-    """Why an event wakes nobody; the webhook counts it under this name."""
+    """Why an event wakes no workflow; the webhook counts it under this name."""
 
     FOREIGN = "foreign"
-    """Of a type that is heeded, but its subject does not say that it is ours."""
+    """Its type is handled, but its subject does not say that it is ours."""
     IGNORED = "ignored"
-    """Of a type that nobody waits for, or without a usable id."""
+    """Its type is not handled, or it has no usable id."""
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value that a verified body is.
+    """Parse a verified body as JSON.
 
     Raises:
-        MalformedEventError: it is none, or one that no event of Stripe's can be: NaN, absurd numbers or nesting.
+        MalformedEventError: the body is not JSON, or no event of Stripe's: NaN, absurd numbers or nesting.
     """
     try:
         return json.loads(body.decode("utf-8"), parse_constant=_refuse)
@@ -118,7 +121,7 @@ def _refuse(constant: str) -> None:
 
 
 def wake_up(payload: Any) -> WakeUp | Unhandled:
-    """The workflow that this event is for, or why it is for none.
+    """Return the workflow that this event wakes, or why it wakes none.
 
     Raises:
         MalformedEventError: the payload is not an event object.
@@ -145,7 +148,7 @@ def _event(payload: Any) -> tuple[StripeEvent, dict[str, Any]]:
         event_id, kind, created = payload["id"], payload["type"], payload["created"]
         texts = _matches(_STRIPE_ID, event_id) and isinstance(kind, str)
         if not (texts and type(created) is int and isinstance(subject, dict)):
-            raise MalformedEventError("id, type, created or data.object is of a wrong type")
+            raise MalformedEventError("id, type, created or data.object has the wrong type")
         return StripeEvent(event_id=event_id, type=kind, created=datetime.fromtimestamp(created, UTC)), subject
     except (KeyError, TypeError, OverflowError, ValueError, OSError) as error:
         raise MalformedEventError(f"not an event: {type(error).__name__} {str(error)[:80]}") from error
@@ -157,7 +160,7 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unhandled:
     if key is None:
         return _unlinked(event, invoice)
     if event.type == INVOICE_CREATED:
-        return Unhandled.IGNORED  # we made it ourselves
+        return Unhandled.IGNORED  # Perdure made it
     return WakeUp(
         workflow=Workflows.INVOICE,
         workflow_id=workflow_ids.invoice(str(key)),
@@ -170,7 +173,10 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unhandled:
 
 
 def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unhandled:
-    """Without our metadata: a subscription's new draft, or an event that gives only the invoice's id, is looked up."""
+    """Route an invoice without our metadata.
+
+    A subscription's new draft, or an event with only the invoice's id, wakes a workflow that identifies the owner.
+    """
     parent = invoice.get("parent")
     of_subscription = isinstance(parent, dict) and parent.get("type") == "subscription_details"
     gives_more = "customer" in invoice or "metadata" in invoice
@@ -184,7 +190,7 @@ def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unhandled
         workflow_id=workflow_ids.stripe_invoice(invoice_id),
         input={"stripe_invoice_id": invoice_id},
         event=event,
-        summary=f"Whose is {invoice_id}? Woken by {event.type}",
+        summary=f"Owner of {invoice_id}, woken by {event.type}",
     )
 
 
@@ -202,7 +208,7 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
 
 
 def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | Unhandled:
-    # Whether the invoice is ours only Postgres knows: a person's credit note has no metadata of ours.
+    # A person's credit note has no metadata of ours, so only Postgres knows whether the invoice is ours.
     invoice_id = note.get("invoice")
     if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
         return Unhandled.IGNORED
@@ -216,7 +222,7 @@ def _credit_note(event: StripeEvent, note: dict[str, Any]) -> WakeUp | Unhandled
 
 
 def _dispute(event: StripeEvent, dispute: dict[str, Any]) -> WakeUp | Unhandled:
-    """It names a charge alone: whether that paid for an invoice of ours is looked up."""
+    """Route a dispute. It names only a charge, so the workflow finds out whether that paid an invoice of ours."""
     dispute_id = dispute.get("id")
     if not isinstance(dispute_id, str) or not _matches(_STRIPE_ID, dispute_id):
         return Unhandled.IGNORED

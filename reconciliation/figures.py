@@ -1,4 +1,4 @@
-"""What an invoice comes to: its subtotal and its lines, ours and Stripe's."""
+"""The figures of an invoice: its subtotal and its lines, ours and Stripe's."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from reconciliation.stripe_lines import expected_lines
 
 @dataclass(frozen=True)
 class Figures:
-    """`subtotal` in minor units, before tax; `digest` of the lines that come to it, see `lines_digest`."""
+    """A `subtotal` in minor units, before tax, and the `lines_digest` of the lines that it totals."""
 
     subtotal: int
     digest: str
 
 
 def lines_digest(lines: Iterable[tuple[str, int]]) -> str:
-    """Of a multiset of (line id, amount in minor units), whatever their order."""
+    """Return the digest of a multiset of (line id, amount in minor units), regardless of order."""
     return hashlib.sha256(json.dumps(sorted(lines)).encode()).hexdigest()
 
 
 def expected_figures(record: InvoiceRecord) -> Figures:
-    """What Stripe is to have: our lines, or the figures that a person accepted in place of them."""
+    """Return the figures that Stripe should have: our lines', or those that a person accepted in their place."""
     if (accepted := accepted_figures(record)) is not None:
         return accepted
     return Figures(record.amount, lines_digest(expected_lines(record)))
 
 
 def accepted_figures(record: InvoiceRecord) -> Figures | None:
-    """What a person accepted in place of our lines; None if nobody did."""
+    """Return the figures that a person accepted in place of our lines; None if nobody did."""
     if record.accepted_subtotal is None or record.accepted_digest is None:
         return None
     return Figures(record.accepted_subtotal, record.accepted_digest)
@@ -43,9 +43,9 @@ def accepted_figures(record: InvoiceRecord) -> Figures | None:
 def stripe_figures(
     invoice_key: str, charge_on: ChargeOn, snapshot: StripeInvoiceSnapshot
 ) -> tuple[int, list[tuple[str, int]]]:
-    """What of a Stripe invoice is ours to compare: subtotal in minor units, and (line id, amount), sorted.
+    """Return the comparable part of a Stripe invoice: subtotal in minor units, and sorted (line id, amount).
 
-    Of an invoice of our own that is all of it; of a subscription's, our lines alone.
+    On an invoice of our own that is everything; on a subscription's invoice it is only our lines.
     """
     lines = sorted((line.line_id, line.amount) for line in snapshot.lines)
     if charge_on is ChargeOn.OWN:

@@ -1,4 +1,4 @@
-"""The states through which an invoice goes to match Stripe's status."""
+"""The states that an invoice passes through to match Stripe's status."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ _S = InvoiceState
 _UNBILLED = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED})
 
 StatePath = list[tuple[InvoiceState, datetime]]
-"""States in the order in which they are reached, each with its instant."""
+"""States in the order in which the invoice reaches them, each with its instant."""
 
 
 def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now: datetime) -> StatePath:
-    """The states that the invoice has yet to go through to match Stripe's; `now` is the instant of the rest.
+    """Return the states that the invoice must still pass through to match Stripe's status.
 
-    Empty when it is there already, or when the snapshot is older than what Postgres knows. A blocked invoice follows
-    Stripe only when the invoice is gone there; otherwise it waits for the operator.
+    `now` is the instant of a state for which Stripe gives none. The path is empty if the invoice matches already, or
+    if the snapshot is older than the state in Postgres. A blocked invoice follows Stripe only if the invoice is gone
+    there; otherwise it waits for the operator.
     """
     path = _path(snapshot, now)
     if record.state in DEAD or record.state is _S.PAID:
@@ -33,7 +34,7 @@ def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now:
 
 
 def _path(snapshot: StripeInvoiceSnapshot, now: datetime) -> StatePath:
-    """From the draft to Stripe's status."""
+    """Return the path from a draft to Stripe's status."""
     match snapshot.status:
         case "deleted":
             return [(_S.DELETED, now)]

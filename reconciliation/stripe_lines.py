@@ -1,4 +1,4 @@
-"""Our invoice lines as Stripe gets them: one each, or folded by workspace class where Stripe takes no more."""
+"""Our invoice lines as Stripe gets them: one item for each, or folded by workspace class if there are too many."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from billing.pricing.graduation import tiers_in_words
 from billing.pricing.rating import LineKind, RatedLine
 
 MOST_LINES = 250
-"""Stripe takes no more items on an invoice."""
+"""Stripe's maximum of items on an invoice."""
 
 
 @dataclass(frozen=True)
 class InvoiceItem:
-    """A line of a Stripe invoice. `line_id` names it in its metadata; `amount` in minor units."""
+    """A line of a Stripe invoice. `line_id` is in its metadata; `amount` is in minor units."""
 
     line_id: str
     amount: int
@@ -24,10 +24,10 @@ class InvoiceItem:
 
 
 def stripe_lines(record: InvoiceRecord) -> list[InvoiceItem]:
-    """The Stripe lines of an invoice, always the same for the same lines of ours; they come to the same amount.
+    """Return the Stripe lines of an invoice, deterministically. Their total is the invoice's amount.
 
-    Stripe takes 250: more are folded by workspace class, and what is still too many, the smallest first, into one
-    line. The report itemises all of them.
+    Stripe accepts 250 lines. More are folded by workspace class; if there are still too many, the smallest classes
+    share one line. The report itemizes all lines.
     """
     if len(record.lines) <= MOST_LINES:
         return [_one(record.key, line) for line in record.lines]
@@ -50,12 +50,12 @@ def stripe_lines(record: InvoiceRecord) -> list[InvoiceItem]:
 
 
 def expected_lines(record: InvoiceRecord) -> list[tuple[str, int]]:
-    """(line id, amount in minor units) of the lines that Stripe is to have, sorted."""
+    """Return (line id, amount in minor units) of the lines that Stripe should have, sorted."""
     return sorted((item.line_id, item.amount) for item in stripe_lines(record))
 
 
 def _split(by_class: dict[str, list[RatedLine]], room: int) -> tuple[Sequence[str], Sequence[str]]:
-    """The classes with a line of their own, and those that share one: the smallest amounts."""
+    """Return the classes that get their own line, and those with the smallest amounts, which share one."""
     names = sorted(by_class, key=lambda name: (-sum(line.amount for line in by_class[name]), name))
     return (names, []) if len(names) <= room else (names[: room - 1], names[room - 1 :])
 

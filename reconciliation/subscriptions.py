@@ -1,4 +1,4 @@
-"""What a Stripe subscription's status and times mean for its account's windows."""
+"""Derive an account's windows from a Stripe subscription's status and times."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from contracts.messages.subscriptions import StripeSubscriptionSnapshot
 
 PAUSED = "paused"
 NEVER_SERVED = frozenset({"incomplete", "incomplete_expired"})
-"""Before its first payment Stripe does not serve a subscription, and it may never come."""
+"""The statuses before the first payment: Stripe does not serve the subscription, and might never do so."""
 
 
 def parts_of(
     found: StripeSubscriptionSnapshot, account: AccountRecord | None, heard: datetime
 ) -> list[StripeSubscriptionSnapshot]:
-    """A subscription's windows: one, or two around a pause that was seen. `heard`: when Stripe had news of it.
+    """Return a subscription's parts: one, or two around a pause that was seen. `heard` is the time of Stripe's event.
 
-    Stripe pauses only at the end of a trial without a payment method. When it was resumed, Stripe tells by the billing
-    cycle's anchor, unless that was to stay; then by the event. An anchor alone proves no pause: plans move it too.
+    Stripe pauses a subscription only at the end of a trial without a payment method. The new billing cycle anchor
+    gives the time of resumption; if the anchor was kept, the event does. An anchor alone does not prove a pause,
+    because changes of plan move it too.
     https://docs.stripe.com/billing/subscriptions/trials#create-free-trials-without-payment
     """
     pause = found.trial_end
@@ -46,7 +47,7 @@ def parts_of(
 
 
 def other_windows(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
-    """The account's windows but the subscription's own, and but one from a file that is going to be its own."""
+    """Return the account's windows except the subscription's own, and except an imported one that it will adopt."""
     return [
         Window(window.started, window.ended, window.stripe_subscription_id)
         for window in (account.windows if account else ())
@@ -56,7 +57,7 @@ def other_windows(account: AccountRecord | None, found: StripeSubscriptionSnapsh
 
 
 def open_beside(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
-    """The account's other open windows that this subscription would overlap."""
+    """Return the account's other open windows that this subscription would overlap."""
     return [
         other
         for other in other_windows(account, found)

@@ -1,4 +1,4 @@
-"""An invoice and what Stripe has of it, made without a database."""
+"""An invoice, its claims and its Stripe invoice, made without a database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FINALIZED_AT = datetime(2022, 6, 2, tzinfo=UTC)
 
 
 def invoice(*, lines: Iterable[RatedLine] | None = None, **changes: Any) -> InvoiceRecord:
-    """A finalized invoice with the lines of `CLAIMS`."""
+    """Return a finalized invoice with the lines of `CLAIMS`."""
     header = header_of(CLAIMS)
     rated = [line.rated for line in header.lines] if lines is None else list(lines)
     values: dict[str, Any] = {
@@ -59,7 +59,7 @@ def invoice(*, lines: Iterable[RatedLine] | None = None, **changes: Any) -> Invo
 
 
 def in_stripe(record: InvoiceRecord, status: str = "open", **changes: Any) -> StripeInvoiceSnapshot:
-    """What Stripe has of it when nothing differs."""
+    """Return the invoice as Stripe has it if nothing differs."""
     values: dict[str, Any] = {
         "stripe_invoice_id": "in_1",
         "status": status,
@@ -84,7 +84,7 @@ def in_stripe(record: InvoiceRecord, status: str = "open", **changes: Any) -> St
 
 
 def report(claims: Iterable[ReportClaim] = CLAIMS, /, **header: Any) -> StoredReport:
-    """The report of these claims."""
+    """Return the report of these claims."""
     found = list(claims)
     made = header_of(found)
     return StoredReport(REPORT_ID, type(made)(**{**vars(made), **header}), _streamed(found))

@@ -1,4 +1,4 @@
-"""Report = claims = our lines = Stripe's lines: each comparison by itself notices what it is there for."""
+"""Report = claims = our lines = Stripe's lines: each comparison alone notices the differences that it is for."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_what_a_person_accepted_counts_in_place_of_our_lines() -> None:
     accepted = invoice(accepted_subtotal=1, accepted_digest=digest)
     check_stripe(accepted, edited)
     assert (expected_figures(accepted).subtotal, expected_figures(accepted).digest) == (1, digest)
-    with pytest.raises(EditedInvoiceError, match=r"^what a person accepted of in_1: found "):
+    with pytest.raises(EditedInvoiceError, match=r"^accepted subtotal, in minor units, and digest of in_1: found "):
         check_stripe(accepted, in_stripe(MINE))
 
 
@@ -162,7 +162,7 @@ async def test_a_report_disagrees_with_itself(found: StoredReport, error: type[E
 
 
 async def test_a_report_is_read_no_further_than_its_first_fault() -> None:
-    """And it is closed: a report is streamed, whatever its size, and nothing of it is kept."""
+    """It is also closed: a report of any size is streamed, and nothing of it is kept."""
     given: list[ReportClaim] = []
     closed: list[bool] = []
 

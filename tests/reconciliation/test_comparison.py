@@ -1,4 +1,4 @@
-"""What an audit finds between an invoice and Stripe's facts, and when it waits."""
+"""The differences that an audit finds between an invoice and Stripe's facts, and when it waits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOW = datetime(2022, 7, 1, tzinfo=UTC)
 
 
 def facts(record: InvoiceRecord, status: str = "open", **changes: Any) -> StripeInvoiceFacts:
-    """What Stripe lists of it when nothing differs."""
+    """Return the facts that Stripe lists if nothing differs."""
     found = in_stripe(record)
     digest = lines_digest((line.line_id, line.amount) for line in found.lines)
     values: dict[str, Any] = {
@@ -96,7 +96,7 @@ def test_of_a_subscriptions_invoice_our_lines_alone_are_compared() -> None:
     assert differs(ours, facts(ours, subtotal=1, lines_digest="other")) == []
     assert differs(ours, facts(ours, our_amount=1)) == [(Check.STRIPE_SAYS_THE_SAME, Kind.AMOUNT_DIFFERS)]
     dead = invoice(charge_on=ChargeOn.SUBSCRIPTION, state=S.VOIDED)
-    assert differs(dead, facts(dead, our_lines_digest="")) == [], "it goes on without our lines"
+    assert differs(dead, facts(dead, our_lines_digest="")) == [], "it no longer carries our lines"
     assert differs(dead, facts(dead)) == [(Check.STRIPE_SAYS_THE_SAME, Kind.STATUS_DIFFERS)]
 
 
@@ -164,7 +164,7 @@ def test_what_has_changed_within_the_quiet_period_is_in_motion() -> None:
     assert in_motion([None, NOW], NOW, QUIET)
     assert in_motion([NOW - QUIET + timedelta.resolution], NOW, QUIET)
     assert not in_motion([NOW - QUIET, None], NOW, QUIET)
-    assert not in_motion([NOW + timedelta.resolution], NOW, QUIET), "a clock that is ahead never keeps it open"
+    assert not in_motion([NOW + timedelta.resolution], NOW, QUIET), "a clock that is ahead cannot hide a difference"
     assert not in_motion([], NOW, QUIET)
 
 

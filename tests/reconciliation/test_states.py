@@ -1,4 +1,4 @@
-"""Where each of Stripe's statuses leads from each of our states."""
+"""The path from each of our states to each of Stripe's statuses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ALL_OF = {
 }
 _GONE = {"void": [S.VOIDED], "deleted": [S.DELETED]}
 _NOWHERE: dict[str, list[InvoiceState]] = {}
-# By our state, the path for each status; a status that is not named leads nowhere.
+# By our state, the path to each status; a missing status has an empty path.
 PATHS: dict[InvoiceState, dict[str, list[InvoiceState]]] = {
     S.CLAIMED: _ALL_OF,
     S.DRAFT: _ALL_OF,
@@ -57,7 +57,7 @@ def test_an_invoice_that_has_arrived_stays(state: InvoiceState, status: str) -> 
 
 @pytest.mark.parametrize(("state", "status"), CASES)
 def test_a_path_that_was_cut_off_is_completed(state: InvoiceState, status: str) -> None:
-    """After a crash between two writes; to apply the state in which it is changes nothing."""
+    """As after a crash between two writes; applying the state that the invoice has changes nothing."""
     path = reached(state, status)
     for cut in range(1, len(path)):
         at = path[cut - 1]
@@ -65,7 +65,7 @@ def test_a_path_that_was_cut_off_is_completed(state: InvoiceState, status: str) 
 
 
 def test_a_path_takes_the_steps_that_there_are() -> None:
-    # What Stripe cannot do to a finalized invoice, delete it, is refused when it is applied.
+    # Stripe cannot delete a finalized invoice, so that transition is refused when it is applied.
     for state, status in CASES:
         if state is S.BLOCKED or (status == "deleted" and state not in (S.CLAIMED, S.DRAFT)):
             continue

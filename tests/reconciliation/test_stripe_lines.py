@@ -1,4 +1,4 @@
-"""Our lines as Stripe gets them: at most 250, always the same, to the same amount."""
+"""Our lines as Stripe gets them: at most 250, deterministic, with the same total."""
 
 from __future__ import annotations
 

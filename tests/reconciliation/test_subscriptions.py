@@ -1,4 +1,4 @@
-"""A subscription's windows around a pause, and those of others that are in its way."""
+"""A subscription's windows around a pause, and other windows that are in its way."""
 
 from __future__ import annotations
 
