@@ -1,4 +1,4 @@
-"""The connection to Temporal, by `temporalio.envconfig`: Temporal Cloud works by environment alone."""
+"""The connection to Temporal, set up by `temporalio.envconfig`: Temporal Cloud needs only environment variables."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ _CONNECT_SECONDS = 15.0
 
 
 class TemporalUnavailableError(PerdureError):
-    """Temporal cannot be reached, or refuses."""
+    """Temporal cannot be reached or refuses the connection."""
 
 
 async def connect(*, metrics_port: int | None = None, lazy: bool = False) -> Client:
-    """A client with the one data converter, connected within seconds or not at all.
+    """Return a client with the one data converter, connected within seconds or not at all.
 
     Args:
-        metrics_port: when set, the SDK's metrics are served there for Prometheus.
-        lazy: connect at the first call only, for a process that is to start while Temporal is down.
+        metrics_port: the port on which the SDK serves Prometheus metrics, if any.
+        lazy: connect only at the first call, for a process that must start while Temporal is down.
 
     Raises:
         TemporalUnavailableError: the server cannot be reached or the configuration is malformed.
@@ -65,7 +65,7 @@ def _runtime(metrics_port: int | None) -> Runtime:
 async def register_search_attributes(client: Client) -> None:
     """Register the search attributes that the namespace lacks.
 
-    Where the server refuses, as Temporal Cloud does, a warning lists what the namespace must have.
+    If the server refuses, as Temporal Cloud does, a warning lists the attributes that the namespace must have.
     """
     wanted = {key.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD for key in search_attributes.ALL}
     try:

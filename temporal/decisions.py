@@ -1,4 +1,4 @@
-"""A person's decisions on an invoice or a period: Temporal updates, which return once the decision is recorded."""
+"""A person's decisions on an invoice or a period, as Temporal updates that return once the decision is recorded."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class DecisionError(PerdureError):
 
 
 async def decide(client: Client, invoice_key: str, update: str, decision: Message) -> None:
-    """Have an invoice's workflow record a decision, starting it when it rests.
+    """Have an invoice's workflow record a decision, starting the workflow if it rests.
 
     Raises:
-        DecisionError: it was refused, or no worker answers.
+        DecisionError: the decision was refused, or no worker answers.
         RPCError: Temporal cannot be reached.
     """
     try:
@@ -43,10 +43,10 @@ async def decide(client: Client, invoice_key: str, update: str, decision: Messag
 
 
 async def approve_period(client: Client, period: str, totals: dict[str, int], by: str) -> None:
-    """Approve a period that a limit holds, at these totals, in minor units by currency.
+    """Approve a held period at these totals, in minor units by currency.
 
     Raises:
-        DecisionError: it does not wait, its totals have changed, or no worker answers.
+        DecisionError: the period does not wait, its totals have changed, or no worker answers.
         RPCError: Temporal cannot be reached.
     """
     handle = client.get_workflow_handle(workflow_ids.billing_period(period))
@@ -59,7 +59,7 @@ async def approve_period(client: Client, period: str, totals: dict[str, int], by
         raise DecisionError(_no_worker(Updates.APPROVE)) from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise DecisionError(f"no run of {period} waits: `perdure period run {period}` starts one") from error
+            raise DecisionError(f"no run of {period} is waiting: `perdure period run {period}` starts one") from error
         raise
 
 

@@ -1,11 +1,11 @@
-"""Encryption of everything that Temporal keeps for us: AES-256-GCM, with keys that rotate.
+"""Encryption of everything that Temporal stores for Perdure: AES-256-GCM, with keys that rotate.
 
-A payload (an argument, a result, a signal, a memo, a summary, a failure's message) is sealed whole, its own metadata
-included, so that Temporal's database holds nothing readable but workflow ids, types and search attributes.
+A payload (an argument, a result, a signal, a memo, a summary, a failure's message) is sealed whole, including its
+metadata, so that Temporal's database holds nothing readable but workflow ids, types and search attributes.
 
 On the wire: metadata `encoding` = `binary/encrypted`, `encryption-key-id` = the key's id; data = a random nonce of 96
 bits, then ciphertext and tag. The format's version and the key's id are authenticated with it. A payload is not
-bound to its workflow, since the codec server that shows it to people is not told which workflow it is of.
+bound to its workflow, because the codec server that shows it to people does not learn which workflow it belongs to.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ _ID_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class PayloadKeyError(PerdureError):
     """A payload cannot be read with this process's keys.
 
-    It is the deployment's fault and heals with the right keys, so it is no permanent error: workflow tasks and
-    activities that meet it are tried again.
+    The deployment is at fault and the right keys fix it, so this is not a permanent error: workflow tasks and
+    activities that hit it are retried.
     """
 
 
 class EncryptionCodec(PayloadCodec):
-    """Seals with the first key, opens with all of them, by the id that a payload names."""
+    """Seals with the first key, and opens with the key whose id the payload names."""
 
     def __init__(self, keys: dict[str, bytes], *, refuse_plaintext: bool = False) -> None:
-        """`keys` by id, 32 bytes each, the one that encrypts first.
+        """`keys` are by id, 32 bytes each; the first key encrypts.
 
-        With `refuse_plaintext`, what is not encrypted is not read: nobody can slip in a payload without a key. Else it
-        is passed through, so that encryption may be turned on while workflows run.
+        With `refuse_plaintext`, a payload that is not encrypted is refused, so nobody can slip one in without a key.
+        Otherwise it is passed through, so that encryption can be turned on while workflows run.
         """
         if not keys:
             raise ValueError("no keys")
@@ -60,18 +60,18 @@ class EncryptionCodec(PayloadCodec):
 
     @property
     def key_ids(self) -> list[str]:
-        """The ids of the keys, the one that encrypts first."""
+        """The ids of the keys; the first key encrypts."""
         return list(self._keys)
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Seal each payload; one that is sealed already is sealed again."""
+        """Seal each payload. A payload that is already sealed is sealed again."""
         return [self._seal(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Open each payload.
 
         Raises:
-            PayloadKeyError: its key is not among ours, it was changed, or it is plain and that is refused.
+            PayloadKeyError: the key is not among ours, the payload was changed, or it is plain and that is refused.
         """
         return [self._open(payload) for payload in payloads]
 
@@ -83,7 +83,7 @@ class EncryptionCodec(PayloadCodec):
     def _open(self, payload: Payload) -> Payload:
         if payload.metadata.get("encoding") != ENCODING:
             if self._refuse_plaintext:
-                raise PayloadKeyError("a payload is not encrypted, and PAYLOAD_PLAINTEXT=refuse says that all must be")
+                raise PayloadKeyError("a payload is not encrypted, but PAYLOAD_PLAINTEXT=refuse requires it")
             return payload
         key_id = payload.metadata.get(KEY_ID, b"").decode(errors="replace")
         key = self._keys.get(key_id)
@@ -97,10 +97,10 @@ class EncryptionCodec(PayloadCodec):
         try:
             return Payload.FromString(key.decrypt(nonce, sealed, _authenticated(key_id)))
         except (InvalidTag, ValueError, DecodeError):
-            # Not from the error: it tells nothing, and what follows it in a log might.
+            # The cause is dropped: it explains nothing, and its traceback in a log might reveal something.
             raise PayloadKeyError(
-                f"a payload does not open with this process's key {key_id}: the key of that id is another one, "
-                "or the payload was changed"
+                f"a payload does not open with this process's key {key_id}: it was sealed with another key of that id, "
+                "or it was changed"
             ) from None
 
 
@@ -109,7 +109,7 @@ def _authenticated(key_id: str) -> bytes:
 
 
 def generate_key(key_id: str) -> str:
-    """A new key as PAYLOAD_KEYS takes it: `id:base64`.
+    """Return a new key in the form of PAYLOAD_KEYS: `id:base64`.
 
     Raises:
         SettingsError: the id is malformed.
@@ -120,10 +120,10 @@ def generate_key(key_id: str) -> str:
 
 
 def parse_keys(text: str) -> dict[str, bytes]:
-    """Keys by id, in the order given: `id:base64`, separated by commas or line ends.
+    """Parse keys, each `id:base64`, separated by commas or line ends, into a dict by id in the given order.
 
     Raises:
-        SettingsError: an entry is malformed; the message says which by its number, and nothing of what it holds.
+        SettingsError: an entry is malformed; the message gives its number and nothing of its content.
     """
     keys: dict[str, bytes] = {}
     entries = [entry.strip() for entry in re.split(r"[,\n]", text) if entry.strip()]
@@ -139,7 +139,7 @@ def parse_keys(text: str) -> dict[str, bytes]:
                 "`perdure keys generate` makes one"
             )
         if key_id in keys:
-            raise SettingsError(f"PAYLOAD_KEYS: key {number} of {len(entries)} has the id of another")
+            raise SettingsError(f"PAYLOAD_KEYS: key {number} of {len(entries)} has the same id as another key")
         keys[key_id] = key
     if not keys:
         raise SettingsError("PAYLOAD_KEYS holds no key: `perdure keys generate` makes one")
@@ -147,10 +147,10 @@ def parse_keys(text: str) -> dict[str, bytes]:
 
 
 def make_codec(settings: Settings) -> EncryptionCodec | None:
-    """The codec of this deployment; None where no keys are set.
+    """Return the codec of this deployment; None if no keys are set.
 
     Raises:
-        SettingsError: PAYLOAD_KEYS is malformed, or plaintext is to be refused without any key.
+        SettingsError: PAYLOAD_KEYS is malformed, or plaintext is refused but no key is set.
     """
     refuse = settings.payload_plaintext == "refuse"
     if settings.payload_keys is None:
@@ -161,9 +161,9 @@ def make_codec(settings: Settings) -> EncryptionCodec | None:
 
 
 def data_converter(settings: Settings) -> DataConverter:
-    """The one data converter of all clients and workers: Pydantic's, with encryption where keys are set.
+    """Return the one data converter of all clients and workers: Pydantic's, with encryption if keys are set.
 
-    With encryption, messages and stack traces of failures are payloads too.
+    With encryption, messages and stack traces of failures are encrypted payloads too.
 
     Raises:
         SettingsError: PAYLOAD_KEYS is malformed.

@@ -1,4 +1,4 @@
-"""After a loss: restarting what Postgres shows unfinished, and adopting what only Stripe has."""
+"""Recovery after a loss: restart the workflows of unfinished work in Postgres, and adopt invoices only Stripe has."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Lost:
-    """A workflow that must run, by what Postgres shows; `state` is that of its subject.
+    """A workflow that must run, according to Postgres. `state` is its subject's.
 
-    `refreshes`: one that runs takes the signal to fetch its subject from Stripe again.
+    `refreshes` says whether a running workflow accepts the signal to fetch its subject from Stripe again.
     """
 
     workflow: str
@@ -39,28 +39,28 @@ class Lost:
 
 
 def invoice(key: str, state: str, attribution_id: str, billing_period: str) -> Lost:
-    """The workflow of an open invoice."""
+    """Return the workflow of an open invoice."""
     ref = InvoiceRef(invoice_key=key, look=True)
     return Lost(Workflows.INVOICE, workflow_ids.invoice(key), ref, state, True, attribution_id, billing_period)
 
 
 def credit_note(key: str, state: str, attribution_id: str, billing_period: str) -> Lost:
-    """The workflow of a credit note that Stripe does not have yet."""
+    """Return the workflow of a credit note that Stripe does not have yet."""
     ref = CreditNoteRef(credit_note_key=key)
     return Lost(Workflows.CREDIT_NOTE, workflow_ids.credit_note(key), ref, state, False, attribution_id, billing_period)
 
 
 def subscription(stripe_subscription_id: str) -> Lost:
-    """The workflow of a subscription that waits for a person."""
+    """Return the workflow of a subscription that waits for a person."""
     ref = SubscriptionRef(stripe_subscription_id=stripe_subscription_id)
     return Lost(Workflows.SUBSCRIPTION, workflow_ids.subscription(stripe_subscription_id), ref, "blocked", True)
 
 
 async def restart(client: Client, lost: Sequence[Lost]) -> AsyncIterator[tuple[Lost, bool]]:
-    """Start each workflow, or have the one that runs refresh; yields each, in order, with whether it was started.
+    """Start each workflow, or have it refresh if it runs; yield each, in order, with whether it was started.
 
     Raises:
-        RPCError: Temporal cannot be reached; what was started goes on.
+        RPCError: Temporal cannot be reached; workflows already started continue.
     """
     few = asyncio.Semaphore(_AT_ONCE)
 
@@ -83,7 +83,7 @@ async def _start_or_refresh(client: Client, lost: Lost) -> bool:
         lost.workflow,
         lost.workflow_id,
         lost.ref,
-        summary=f"{lost.workflow_id}, brought back by an operator",
+        summary=f"{lost.workflow_id}, restarted by an operator",
         attribution_id=lost.attribution_id,
         billing_period=lost.billing_period,
     )
@@ -98,21 +98,21 @@ async def _refresh(client: Client, workflow_id: str) -> None:
         await client.get_workflow_handle(workflow_id).signal(Signals.STRIPE_EVENT, event)
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
-            raise  # else it has completed since, after refreshing
+            raise  # NOT_FOUND: it has refreshed and completed in the meantime
 
 
 async def adopt_invoices(client: Client, since: datetime) -> AdoptionResult:
-    """Adopt the invoices that Stripe has made since then and Postgres does not know.
+    """Adopt the invoices that Stripe has created since `since` and Postgres does not know.
 
     Raises:
-        WorkflowFailureError: it failed for good.
+        WorkflowFailureError: the adoption failed permanently.
         RPCError: Temporal cannot be reached.
     """
     return await (await start_adoption(client, since)).result()
 
 
 async def missing_schedules(client: Client) -> list[str]:
-    """The schedules that Temporal does not have."""
+    """Return the ids of the schedules that Temporal does not have."""
     missing = []
     for name in workflow_ids.SCHEDULES:
         try:

@@ -1,5 +1,8 @@
-"""The Temporal Schedules: the monthly one, which fires in UTC some hours after every period's end and makes up for
-missed months; the catch-up with Stripe's events, every few minutes; and the audit, every day."""
+"""The Temporal Schedules.
+
+The monthly schedule fires, in UTC, some hours after every period's end, and makes up for missed months. The others are
+the catch-up with Stripe's events, every few minutes, and the daily audit.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ logger = logging.getLogger("perdure.schedules")
 _CATCH_UP = timedelta(days=400)
 _AUDIT_HOUR = 3
 _PAUSED_AT = "paused by perdure at "
-_YEARS = range(2024, 2038)  # what is known of the future of all zones
+_YEARS = range(2024, 2038)  # the years for which the rules of all zones are known
 _LAST_DAY_OF_EVERY_MONTH = 28
 
 
@@ -59,10 +62,10 @@ class ScheduleState:
 
 
 def fires_at(zone: ZoneInfo, delay: timedelta) -> tuple[int, int]:
-    """Day of month and hour, in UTC, at which every month of `zone` has ended for at least `delay`.
+    """Return the day of the month and the hour, in UTC, by which every month of `zone` has ended at least `delay` ago.
 
-    A local-time rule would fire twice or never where clocks change, so that the zone's latest month end is
-    turned into UTC once. West of Greenwich a month ends on the first of the next in UTC.
+    A local-time rule would fire twice or never where clocks change, so the zone's latest month end is converted to
+    UTC once. West of Greenwich a month ends on the first of the next month in UTC.
 
     Raises:
         InputError: the delay is negative, or so long that the day does not exist in every month.
@@ -72,12 +75,12 @@ def fires_at(zone: ZoneInfo, delay: timedelta) -> tuple[int, int]:
     hours = -(-(latest_end + delay) // timedelta(hours=1))
     day = 1 + hours // 24
     if delay < timedelta() or day > _LAST_DAY_OF_EVERY_MONTH:
-        raise InputError(f"a delay of {delay} is not possible: take one of 0 hours up to 26 days")
+        raise InputError(f"a delay of {delay} is not possible: use a delay from 0 hours to 26 days")
     return day, hours % 24
 
 
 async def set_schedule(client: Client, time_zone: str, delay: timedelta) -> ScheduleState:
-    """Create the monthly schedule, or update it to these values; a paused schedule stays paused.
+    """Create or update the monthly schedule; a paused schedule stays paused.
 
     Raises:
         InputError: the delay is not possible.
@@ -96,11 +99,11 @@ async def set_schedule(client: Client, time_zone: str, delay: timedelta) -> Sche
                 ScheduleCalendarSpec(
                     day_of_month=[ScheduleRange(day)],
                     hour=[ScheduleRange(hour)],
-                    comment=f"{delay} after a month of {time_zone} has ended at the latest",
+                    comment=f"at least {delay} after the end of a month in {time_zone}",
                 )
             ]
         ),
-        # The default, SKIP, would drop a month while another is being started.
+        # The default, SKIP, would drop a month while another one is starting.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.BUFFER_ALL, catchup_window=_CATCH_UP),
     )
     await _put(client, workflow_ids.MONTHLY_SCHEDULE, schedule)
@@ -108,17 +111,17 @@ async def set_schedule(client: Client, time_zone: str, delay: timedelta) -> Sche
 
 
 async def set_catch_up_schedule(client: Client, every: timedelta) -> ScheduleState:
-    """Create the schedule of the catch-up with Stripe's events, or update it to this interval."""
+    """Create or update the schedule of the catch-up with Stripe's events, with this interval."""
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
             Workflows.EVENTS_CATCH_UP,
             CatchUpInput(),
             id=workflow_ids.EVENTS_CATCH_UP,
             task_queue=BILLING_QUEUE,
-            static_summary="Reads Stripe's events, for what the webhook was not told",
+            static_summary="Reads Stripe's events that the webhook may have missed",
         ),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=every)]),
-        # A run reads everything from the cursor on, so the next run makes up for a skipped one.
+        # A run reads everything after the cursor, so the next run makes up for a skipped one.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=every),
     )
     await _put(client, workflow_ids.CATCH_UP_SCHEDULE, schedule)
@@ -126,18 +129,18 @@ async def set_catch_up_schedule(client: Client, every: timedelta) -> ScheduleSta
 
 
 async def set_audit_schedule(client: Client, hour: int = _AUDIT_HOUR) -> ScheduleState:
-    """Create the schedule of the daily audit of everything, or update it to this hour in UTC."""
+    """Create or update the schedule of the daily audit of everything, at this hour in UTC."""
     schedule = Schedule(
         action=ScheduleActionStartWorkflow(
             Workflows.AUDIT,
             AuditInput(),
             id=workflow_ids.SCHEDULED_AUDIT,
             task_queue=BILLING_QUEUE,
-            static_summary="Holds Postgres, reports and Stripe against each other",
-            static_details="It ends failed when anything differs: `perdure audit --last` lists what, and what to do.",
+            static_summary="Compares Postgres, reports and Stripe",
+            static_details="It fails if anything differs: `perdure audit --last` lists the findings and what to do.",
         ),
         spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(hour)], comment="every day")]),
-        # An audit covers everything, so a missed one need not be made up for.
+        # Every audit covers everything, so a missed one is not made up for.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(hours=1)),
     )
     await _put(client, workflow_ids.AUDIT_SCHEDULE, schedule)
@@ -145,7 +148,7 @@ async def set_audit_schedule(client: Client, hour: int = _AUDIT_HOUR) -> Schedul
 
 
 async def _put(client: Client, name: str, schedule: Schedule) -> None:
-    """Create the schedule, or update it; a paused schedule stays paused."""
+    """Create or update the schedule; a paused schedule stays paused."""
     try:
         await client.create_schedule(name, schedule)
     except ScheduleAlreadyRunningError:
@@ -158,16 +161,16 @@ async def _put(client: Client, name: str, schedule: Schedule) -> None:
 
 
 async def schedule_state(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
-    """A schedule, by default the monthly one.
+    """Return the state of a schedule, by default the monthly one.
 
     Raises:
-        InputError: it was never set.
+        InputError: the schedule does not exist.
     """
     return _state(await _describe(client, name))
 
 
 async def list_schedules(client: Client) -> AsyncIterator[ScheduleState]:
-    """The schedules of Perdure that exist, the monthly one first; none before `perdure schedule set`."""
+    """Yield the existing schedules of Perdure, the monthly one first; none exist before `perdure schedule set`."""
     for name in workflow_ids.SCHEDULES:
         try:
             yield await schedule_state(client, name)
@@ -176,7 +179,7 @@ async def list_schedules(client: Client) -> AsyncIterator[ScheduleState]:
 
 
 async def pause_schedule(client: Client, note: str, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
-    """Pause a schedule. The note keeps the instant, for `resume_schedule` to catch up from. Idempotent."""
+    """Pause a schedule. Idempotent. The note keeps the instant from which `resume_schedule` catches up."""
     if not (await schedule_state(client, name)).paused:
         handle = client.get_schedule_handle(name)
         await handle.pause(note=f"{_PAUSED_AT}{datetime.now(UTC).isoformat()}" + (f": {note}" if note else ""))
@@ -184,15 +187,15 @@ async def pause_schedule(client: Client, note: str, name: str = workflow_ids.MON
 
 
 async def resume_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
-    """Resume a schedule; the monthly one also runs the months that it missed, which Temporal does not do itself.
+    """Resume a schedule. The monthly one also runs the months that it missed, which Temporal does not do by itself.
 
-    The next catch-up reads on from its cursor, and the next audit covers everything.
+    The others need not make up for anything: a catch-up continues from its cursor, and an audit covers everything.
     """
     state = await schedule_state(client, name)
     if name != workflow_ids.MONTHLY_SCHEDULE:
         await client.get_schedule_handle(name).unpause(note="resumed by perdure")
         return await schedule_state(client, name)
-    # One request for both: of two that come at once the server keeps the later, so that months would be lost.
+    # One request for both: of two simultaneous requests the server keeps the later, which would lose months.
     patch = SchedulePatch(unpause="resumed by perdure")
     if state.paused and (paused_at := _paused_at(state)) is not None:
         backfill = BackfillRequest(overlap_policy=OverlapPolicy.SCHEDULE_OVERLAP_POLICY_BUFFER_ALL)
@@ -212,7 +215,7 @@ async def resume_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHED
 
 
 async def trigger_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHEDULE) -> ScheduleState:
-    """Run a schedule now; the monthly one bills the period that ended last."""
+    """Run a schedule now. The monthly one bills the period that ended last."""
     await schedule_state(client, name)
     monthly = name == workflow_ids.MONTHLY_SCHEDULE
     overlap = ScheduleOverlapPolicy.BUFFER_ALL if monthly else ScheduleOverlapPolicy.SKIP
@@ -222,7 +225,7 @@ async def trigger_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHE
 
 def _paused_at(state: ScheduleState) -> datetime | None:
     if not state.note.startswith(_PAUSED_AT):
-        logger.warning("the schedule was paused elsewhere: run the months it has missed with `perdure period run`")
+        logger.warning("the schedule was paused elsewhere: run the months that it missed with `perdure period run`")
         return None
     return datetime.fromisoformat(state.note.removeprefix(_PAUSED_AT).split(": ")[0])
 

@@ -1,8 +1,8 @@
 """The one door to Temporal: how each workflow is started or woken from outside of workflows.
 
-Every start names the workflow by its registered name, its id (`contracts/workflow_ids.py`), the queue, what people find
-it by, and what happens when a workflow of that id runs already. All raise RPCError when Temporal did not take it. What
-schedules start is in `temporal/schedules.py`.
+Every start gives the workflow's registered name, its id (`contracts/workflow_ids.py`), its queue, its search attributes
+and what happens if a workflow of that id is already running. All raise RPCError if Temporal does not accept the
+request. `temporal/schedules.py` starts workflows by schedule.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from contracts.names import BILLING_QUEUE, Signals, Workflows
 async def start_period(
     client: Client, period: str, attribution_id: str | None = None
 ) -> WorkflowHandle[Any, PeriodResult]:
-    """Bill a period; a run that only waits for open invoices goes over the accounts once more."""
+    """Bill a period. A run that only waits for open invoices goes through the accounts once more."""
     whose = f" of {attribution_id}" if attribution_id else ""
     return await client.start_workflow(
         Workflows.BILLING_PERIOD,
@@ -51,7 +51,7 @@ async def start_period(
 async def start_audit(
     client: Client, period: str | None, attribution_id: str | None, stuck_after: timedelta | None
 ) -> WorkflowHandle[Any, AuditResult]:
-    """Audit the books of a period, an account or, by default, everything, or join the audit of the same that runs."""
+    """Audit the books of a period, an account, both or everything, or join the running audit of the same scope."""
     return await client.start_workflow(
         Workflows.AUDIT,
         AuditInput(period=period, attribution_id=attribution_id, stuck_after=stuck_after),
@@ -59,13 +59,13 @@ async def start_audit(
         task_queue=BILLING_QUEUE,
         result_type=AuditResult,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary="Holds Postgres, reports and Stripe against each other",
+        static_summary="Compares Postgres, reports and Stripe",
         search_attributes=_found_by(attribution_id, period),
     )
 
 
 async def start_catch_up(client: Client) -> WorkflowHandle[Any, CatchUpResult]:
-    """Read Stripe's events from the cursor on, or join the catch-up that runs."""
+    """Read Stripe's events after the cursor, or join the running catch-up."""
     return await client.start_workflow(
         Workflows.EVENTS_CATCH_UP,
         CatchUpInput(),
@@ -73,7 +73,7 @@ async def start_catch_up(client: Client) -> WorkflowHandle[Any, CatchUpResult]:
         task_queue=BILLING_QUEUE,
         result_type=CatchUpResult,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        static_summary="Reads Stripe's events, for what the webhook was not told",
+        static_summary="Reads Stripe's events that the webhook may have missed",
     )
 
 
@@ -81,7 +81,7 @@ async def start_accounts_sync(client: Client, bill_after: datetime) -> WorkflowH
     """Read accounts and windows from Stripe; new accounts are charged from `bill_after` on.
 
     Raises:
-        WorkflowAlreadyStartedError: one runs, perhaps with another `bill_after`.
+        WorkflowAlreadyStartedError: a sync is already running, perhaps with another `bill_after`.
     """
     return await client.start_workflow(
         Workflows.ACCOUNTS_SYNC,
@@ -95,7 +95,7 @@ async def start_accounts_sync(client: Client, bill_after: datetime) -> WorkflowH
 
 
 async def start_adoption(client: Client, since: datetime) -> WorkflowHandle[Any, AdoptionResult]:
-    """Adopt the invoices that Stripe has made since then. Ends an adoption that runs: its instant may be another."""
+    """Adopt the invoices that Stripe has created since then. Ends a running adoption: it might start elsewhere."""
     return await client.start_workflow(
         Workflows.ADOPT_INVOICES,
         AdoptionInput(since=since),
@@ -103,7 +103,7 @@ async def start_adoption(client: Client, since: datetime) -> WorkflowHandle[Any,
         task_queue=BILLING_QUEUE,
         result_type=AdoptionResult,
         id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
-        static_summary="Takes over Stripe's invoices that Postgres does not know",
+        static_summary="Adopts Stripe's invoices that Postgres does not know",
     )
 
 
@@ -111,7 +111,7 @@ async def start_credit_note(client: Client, key: CreditNoteKey, credited: str, s
     """Make a credit note in Stripe, or wake the workflow that does; `credited` is its amount in words.
 
     Args:
-        signal: an operator's word on a blocked credit note, `Signals.RETRY` or `Signals.WITHDRAW`.
+        signal: an operator's decision on a blocked credit note, `Signals.RETRY` or `Signals.WITHDRAW`.
     """
     invoice = key.invoice
     await client.start_workflow(
@@ -128,7 +128,7 @@ async def start_credit_note(client: Client, key: CreditNoteKey, credited: str, s
 
 
 async def retry_invoice(client: Client, key: InvoiceKey) -> None:
-    """Signal an invoice's workflow that the cause of its block is gone, starting it when it rests."""
+    """Signal an invoice's workflow that the cause of its block is gone, starting the workflow if it rests."""
     await client.start_workflow(
         Workflows.INVOICE,
         InvoiceRef(invoice_key=str(key)),
@@ -142,10 +142,10 @@ async def retry_invoice(client: Client, key: InvoiceKey) -> None:
 
 
 async def update_invoice(client: Client, key: InvoiceKey, update: str, decision: Message, patience: timedelta) -> None:
-    """Have an invoice's workflow record a decision, starting it when it rests.
+    """Have an invoice's workflow record a decision, starting the workflow if it rests.
 
     Raises:
-        WorkflowUpdateFailedError: it was refused.
+        WorkflowUpdateFailedError: the decision was refused.
         WorkflowUpdateRPCTimeoutOrCancelledError: no worker answered within `patience`.
     """
     start = WithStartWorkflowOperation[Any, Any](
@@ -164,7 +164,7 @@ async def update_invoice(client: Client, key: InvoiceKey, update: str, decision:
 
 
 async def deliver(client: Client, wake_up: WakeUp) -> None:
-    """Signal a workflow that Stripe has an event for it, starting it when it rests."""
+    """Signal a workflow that Stripe has an event for it, starting the workflow if it rests."""
     await client.start_workflow(
         wake_up.workflow,
         wake_up.input,
@@ -187,7 +187,7 @@ async def start_unless_running(
     attribution_id: str | None = None,
     billing_period: str | None = None,
 ) -> bool:
-    """Start a workflow of what Postgres shows unfinished. Returns False if one of its id runs."""
+    """Start the workflow of unfinished work in Postgres. Returns False if a workflow of its id is running."""
     try:
         await client.start_workflow(
             workflow,

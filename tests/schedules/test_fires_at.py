@@ -50,7 +50,7 @@ def test_the_delay(zone: str, delay: timedelta, fires: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("delay", [timedelta(hours=-1), timedelta(days=28), timedelta(days=365)])
 def test_a_day_that_not_every_month_has_is_refused(delay: timedelta) -> None:
-    with pytest.raises(InputError, match="is not possible: take one of 0 hours up to 26 days"):
+    with pytest.raises(InputError, match="is not possible: use a delay from 0 hours to 26 days"):
         fires_at(ZoneInfo("UTC"), delay)
 
 

@@ -128,7 +128,7 @@ KEY = base64.b64encode(b"c" * 32).decode()
         (f"-bad:{KEY}", "key 1 of 1 is not id:base64"),
         (f"id:{KEY}!", "key 1 of 1 is not id:base64"),
         (f"id:{KEY[:-4]}ü==", "key 1 of 1 is not id:base64"),
-        (f"a:{KEY},a:{KEY}", "key 2 of 2 has the id of another"),
+        (f"a:{KEY},a:{KEY}", "key 2 of 2 has the same id as another key"),
         (",", "holds no key"),
     ],
 )
