@@ -1,11 +1,11 @@
 """Perdure's settings: one typed model, read from the environment, `.env` and a running stack's env file.
 
-Every process reads its settings here and nowhere else. Sources, strongest first: the environment, the
-file `.env` of the working directory, and `$PERDURE_HOME/env`, which exists while `perdure up` runs, so
-that other shells find that stack. A secret may also be a mounted file, named by `<NAME>_FILE`.
+Every process reads its settings here and nowhere else. The sources, strongest first, are the environment, the file
+`.env` in the working directory, and `$PERDURE_HOME/env`, which exists while `perdure up` runs, so that other shells
+find that stack. A secret can also be a mounted file, named by `<NAME>_FILE`.
 
-Temporal's connection is not here: `temporalio.envconfig` reads `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
-`TEMPORAL_API_KEY`, `TEMPORAL_TLS_*` and profiles by itself (see `temporal.client`).
+The connection to Temporal is not configured here: `temporalio.envconfig` reads `TEMPORAL_ADDRESS`,
+`TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`, `TEMPORAL_TLS_*` and profiles by itself (see `temporal.client`).
 """
 
 from __future__ import annotations
@@ -54,19 +54,19 @@ _AMOUNTS = r"([a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)([ ,]+[a-z]{3}=[0-9]{1,15}(\.[
 
 
 def age(text: str) -> timedelta:
-    """A length of time as a person writes it: `90m`, `12h`, `7d`.
+    """Parse a length of time as a person writes it: `90m`, `12h`, `7d`.
 
     Raises:
-        ValueError: it has another form, or is nothing.
+        ValueError: `text` has another form, or the length is zero.
     """
     match = re.fullmatch(r"([0-9]{1,6})([mhd])", text)
     if match is None or not int(match[1]):
-        raise ValueError(f"{text!r} is no length of time: write 90m, 12h or 7d")
+        raise ValueError(f"{text!r} is not a length of time: write 90m, 12h or 7d")
     return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[match[2]]: int(match[1])})
 
 
 class Settings(BaseSettings):
-    """All settings of all processes; each process demands those it needs with `need`."""
+    """All settings of all processes; a process requires the ones that it needs with `need`."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, validate_default=True, frozen=True)
 
@@ -74,26 +74,26 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL 14 or newer: postgresql://user:password@host:port/name"
     )
-    database_pool_size: int = Field(10, ge=1, le=200, description="connections that one process holds at most")
+    database_pool_size: int = Field(10, ge=1, le=200, description="maximum number of connections of one process")
     report_store_url: str | None = Field(None, description="file:///path, s3://bucket/prefix, gs://... or az://...")
 
-    # Encryption of what Temporal keeps
+    # Encryption of everything that Temporal stores
     payload_keys: SecretStr | None = Field(
-        None, description="id:base64 of 32 bytes, several by commas; the first encrypts, all decrypt"
+        None, description="id:base64 of 32 bytes, several separated by commas; the first encrypts, all decrypt"
     )
     payload_plaintext: Literal["accept", "refuse"] = Field(
-        "accept", description="payloads that are not encrypted; refuse once none is left within the retention"
+        "accept", description="whether to read unencrypted payloads; refuse once the retention has removed them all"
     )
 
     # Stripe
-    stripe_api_key: SecretStr | None = Field(None, description="only the Stripe worker needs it")
-    stripe_api_base: str | None = Field(None, description="another address than Stripe's own, for the emulator")
+    stripe_api_key: SecretStr | None = Field(None, description="Stripe's API key; only the Stripe worker needs it")
+    stripe_api_base: str | None = Field(None, description="base URL in place of Stripe's own, for the emulator")
     stripe_webhook_secret: Annotated[list[SecretStr], NoDecode, BeforeValidator(_split)] = Field(
         default=[],
-        description="the webhook's signing secret; two, separated by a comma, while one is rotated",
+        description="the webhook's signing secret; during a rotation two, separated by a comma",
     )
     stripe_mode: Literal["live", "test"] | None = Field(
-        None, description="what the key and all events must be of; not set: neither is checked"
+        None, description="the mode that the API key and all events must have; not checked if not set"
     )
     stripe_account: str | None = Field(
         None, pattern=r"^acct_[A-Za-z0-9]+$", description="events of another account (Connect) are ignored"
@@ -102,53 +102,56 @@ class Settings(BaseSettings):
         75.0,
         gt=0,
         le=1000,
-        description="for the whole queue; an invoice takes three, of four requests to four endpoints, and Stripe "
-        "allows 25 a second on one endpoint and 100 in all (25 in a sandbox)",
+        description="for the whole queue; an invoice needs three activities, which make four requests to four "
+        "endpoints; Stripe allows 25 requests a second per endpoint and 100 in total (25 in a sandbox)",
     )
     events_catch_up_minutes: int = Field(
-        15, ge=1, le=1440, description="how often Stripe's events are read, for what the webhook was not told"
+        15, ge=1, le=1440, description="interval at which Stripe's events are read, in case the webhook missed some"
     )
     events_settle_seconds: float = Field(
-        120.0, ge=0, le=86_400, description="younger events are left to the webhook and to the next catch-up"
+        120.0, ge=0, le=86_400, description="younger events are left to the webhook and the next catch-up"
     )
     events_wake_ups_per_second: float = Field(
-        20.0, gt=0, le=1000, description="at most, by a catch-up; most of them ask Stripe once"
+        20.0, gt=0, le=1000, description="maximum rate of a catch-up's wake-ups; most of them ask Stripe once"
     )
-    audit_stuck_after: str = Field("3d", description="what waits for longer is a finding of the audit: 12h, 3d")
+    audit_stuck_after: str = Field("3d", description="the audit reports anything that waits for longer: 12h, 3d")
     audit_settle_seconds: float = Field(
-        300.0, ge=0, le=86_400, description="an audit looks again at what differs in Stripe and changed so lately"
+        300.0,
+        ge=0,
+        le=86_400,
+        description="the audit compares a difference in Stripe again if either side changed more recently than this",
     )
     collection_method: Literal["charge_automatically", "send_invoice"] = "charge_automatically"
     days_until_due: int = Field(30, ge=0, le=3650, description="for collection_method=send_invoice")
     automatic_tax: bool = Field(
-        False, description="Stripe Tax reckons the tax of invoices of our own and adds it; ours are amounts before tax"
+        False, description="Stripe Tax calculates and adds the tax of our own invoices; our amounts are before tax"
     )
 
     # Billing
     rate_card: Path = Path("rates.toml")
-    billing_time_zone: str = Field("UTC", description="IANA name; calendar months are in this zone")
+    billing_time_zone: str = Field("UTC", description="IANA name of the zone of the calendar months")
     bill_after: AwareDatetime | None = Field(None, description="usage before this instant is never charged")
     charge_on: Literal["own", "subscription"] = Field(
-        "own", description="an invoice of our own, or the draft that Stripe makes for the subscription's cycle"
+        "own", description="own: a separate invoice; subscription: the draft that Stripe makes for the cycle"
     )
     finalization: Literal["at_once", "grace", "approval"] = Field(
         "at_once",
-        description="at_once; grace: Stripe does it hours later; approval: a person approves first",
+        description="when drafts are finalized; grace: by Stripe, hours later; approval: after a person approves",
     )
     finalization_grace_hours: float = Field(
-        24.0, gt=0, le=720, description="for finalization=grace; until then late usage is added to the draft"
+        24.0, gt=0, le=720, description="for finalization=grace; late usage is added to the draft during that time"
     )
     limit_invoice_amount: str | None = Field(
         None,
-        description="an invoice above it waits for a person: usd=10000 eur=9000, in major units",
+        description="an invoice above this amount is held: usd=10000 eur=9000, in major units",
     )
     limit_invoice_multiple: Decimal | None = Field(
-        None, gt=0, description="an invoice above so many times the account's period before waits for a person"
+        None, gt=0, description="an invoice above this multiple of the account's previous period is held"
     )
     limit_invoice_carried_share: Decimal | None = Field(
-        None, ge=0, le=1, description="an invoice with more than this share of older usage waits for a person"
+        None, ge=0, le=1, description="an invoice with a larger share of usage from earlier periods is held"
     )
-    limit_period_amount: str | None = Field(None, description="the same for all invoices of a period together")
+    limit_period_amount: str | None = Field(None, description="like the limits of an invoice, for a whole period")
     limit_period_multiple: Decimal | None = Field(None, gt=0)
     limit_period_carried_share: Decimal | None = Field(None, ge=0, le=1)
     page_size: int = Field(250, ge=1, le=500, description="accounts that one batch claims and invoices")
@@ -156,25 +159,25 @@ class Settings(BaseSettings):
         60.0,
         gt=0,
         le=86_400,
-        description="first wait before Stripe is asked, should its webhook not come; doubles up to 1 h",
+        description="first wait for Stripe's event before Stripe is asked; doubles up to 1 h",
     )
 
     # Processes
     webhook_host: str = "127.0.0.1"
     webhook_port: int = Field(8474, ge=0, le=65535)
     webhook_connections: int = Field(
-        200, ge=10, le=10_000, description="at once; with more, the one that has waited longest is ended"
+        200, ge=10, le=10_000, description="concurrent connections; beyond that the slowest one is closed"
     )
     codec_server_host: str = "127.0.0.1"
     codec_server_port: int = Field(8475, ge=0, le=65535)
     codec_server_origins: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
         default=["http://localhost:8233", "http://127.0.0.1:8233"],
-        description="origins of the Temporal UI whose pages may ask the codec server",
+        description="origins of the Temporal UI whose pages can query the codec server",
     )
     codec_server_token: SecretStr | None = Field(
-        None, description="what the codec server demands as bearer token; without one it serves loopback alone"
+        None, description="bearer token that the codec server requires; without one it serves only loopback"
     )
-    metrics_port: int | None = Field(None, ge=1, le=65535, description="Prometheus metrics of a worker; default none")
+    metrics_port: int | None = Field(None, ge=1, le=65535, description="port of a worker's Prometheus metrics, if any")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("billing_time_zone")
@@ -182,7 +185,7 @@ class Settings(BaseSettings):
     def _zone_exists(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a directory of zones
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin") from error
         return value
 
@@ -190,7 +193,7 @@ class Settings(BaseSettings):
     @classmethod
     def _are_amounts(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(_AMOUNTS, value):
-            raise ValueError(f"{value!r} is no list of amounts: write usd=10000 eur=9000, in major units")
+            raise ValueError(f"{value!r} is not a list of amounts: write usd=10000 eur=9000, in major units")
         return value
 
     @field_validator("audit_stuck_after")
@@ -218,14 +221,14 @@ class Settings(BaseSettings):
 
     @property
     def stuck_after(self) -> timedelta:
-        """From what age on what waits is stuck."""
+        """The age from which anything that waits counts as stuck."""
         return age(self.audit_stuck_after)
 
     def need(self, name: str) -> str:
-        """The setting `name` as text; several values are separated by commas.
+        """Return the setting `name` as text; several values are separated by commas.
 
         Raises:
-            SettingsError: it is not set.
+            SettingsError: the setting is not set.
         """
         value = getattr(self, name)
         if value is None or value == []:
@@ -254,7 +257,7 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: Any) -> Settings:
-    """The settings of this process.
+    """Return the settings of this process.
 
     Raises:
         SettingsError: a setting is malformed; the message names it and says why, in one line.

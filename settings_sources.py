@@ -1,4 +1,4 @@
-"""Where settings come from: mounted secrets, `.env`, and the env file of a running stack; see `settings`."""
+"""The sources of settings: mounted secrets, `.env`, and the env file of a running stack; see `settings`."""
 
 from __future__ import annotations
 
@@ -17,54 +17,54 @@ SECRETS = (
 
 
 class SettingsError(Exception):
-    """A setting is missing or malformed; the message is one line that says which and what to do."""
+    """A setting is missing or malformed; the message says in one line which it is and what to do."""
 
 
 def home() -> Path:
-    """The data folder of the embedded stack: `PERDURE_HOME`, default `.perdure` in the working directory."""
+    """Return the data folder of the embedded stack: `PERDURE_HOME`, default `.perdure` in the working directory."""
     return Path(os.environ.get("PERDURE_HOME") or ".perdure").absolute()
 
 
 def environment_only() -> bool:
-    """Whether this process reads its own environment alone, no `.env` and no stack's file.
+    """Return whether this process reads only its own environment, and neither `.env` nor a stack's file.
 
-    The stack sets this for its children, so that each has the secrets it was given and no others.
+    The stack sets this for its children, so that each has only the secrets that it was given.
     """
     return os.environ.get("PERDURE_ENVIRONMENT_ONLY") == "1"
 
 
 class Source(PydanticBaseSettingsSource):
-    """A source that gives all its values at once."""
+    """A source that returns all of its values together."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
-        """Nothing: single fields are not asked for."""
+        """Return no value: single fields are never requested."""
         return None, field_name, False
 
 
 class MountedSecrets(Source):
-    """`<NAME>_FILE` names a file whose content is the secret."""
+    """Secrets in mounted files: `<NAME>_FILE` names a file whose content is the secret."""
 
     def __call__(self) -> dict[str, Any]:
-        """The secrets that are mounted, by setting."""
+        """Return the mounted secrets by setting."""
         found = {name: _mounted(name.upper()) for name in SECRETS if name in self.settings_cls.model_fields}
         return {name: value for name, value in found.items() if value is not None}
 
 
 class VariablesFile(Source):
-    """What a file in shell syntax says."""
+    """The values from a file in shell syntax."""
 
     def __init__(self, settings_cls: type[BaseSettings], values: dict[str, str]) -> None:
         super().__init__(settings_cls)
         self._values = values
 
     def __call__(self) -> dict[str, Any]:
-        """The file's values, by setting."""
+        """Return the file's values by setting."""
         fields = self.settings_cls.model_fields
         return {name.lower(): value for name, value in self._values.items() if name.lower() in fields}
 
 
 def _mounted(name: str) -> str | None:
-    """The secret in the file that the environment variable `<name>_FILE` names; none without that variable."""
+    """Return the secret in the file that the variable `<name>_FILE` names, or None if the variable is not set."""
     path = os.environ.get(f"{name}_FILE")
     if not path:
         return None
@@ -78,7 +78,7 @@ def _mounted(name: str) -> str | None:
 
 
 def _variables(path: Path, *, interpolate: bool) -> dict[str, str]:
-    """The variables that a file sets, without empty ones."""
+    """Return the variables that a file sets, without empty ones."""
     try:
         return {name: value for name, value in dotenv_values(path, interpolate=interpolate).items() if value}
     except (OSError, ValueError) as error:
@@ -90,7 +90,7 @@ def _why(error: Exception) -> str:
 
 
 def dotenv_environment() -> dict[str, str]:
-    """What `.env` of the working directory says."""
+    """Return the variables in the working directory's `.env`."""
     path = Path(".env")
     if environment_only() or not path.is_file():
         return {}
@@ -98,25 +98,25 @@ def dotenv_environment() -> dict[str, str]:
 
 
 def stack_environment() -> dict[str, str]:
-    """What `$PERDURE_HOME/env` says while the embedded stack runs; empty when none does."""
+    """Return the variables in `$PERDURE_HOME/env`; empty if the embedded stack is not running."""
     path = home() / "env"
     if environment_only() or not path.is_file() or not _stack_runs():
         return {}
-    return _variables(path, interpolate=False)  # it quotes every value
+    return _variables(path, interpolate=False)  # the stack quotes every value
 
 
 def _stack_runs() -> bool:
-    """False when the stack that wrote the file was killed: a running one holds its lock."""
+    """Return False if the stack that wrote the file was killed: a running stack holds its lock."""
     try:
         with (home() / "lock").open() as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # held; or there is no lock, so the file was written by something else
+    except OSError:  # the lock is held, or there is none because something else wrote the file
         return True
     return False
 
 
 def export_temporal_environment() -> None:
-    """Let `temporalio.envconfig`, which reads the process's environment alone, see the other sources too.
+    """Export the other sources for `temporalio.envconfig`, which reads only the process's environment.
 
     Raises:
         SettingsError: TEMPORAL_API_KEY_FILE, `.env` or the stack's file cannot be read.

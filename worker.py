@@ -1,7 +1,7 @@
-"""The composition root of the worker processes: which queues this process serves, and with which clients.
+"""The composition root of the worker processes: the queues that a process serves, and their clients.
 
-`billing` runs the workflows and what they do on Postgres and the report store; `stripe` makes the Stripe
-calls and is the only process that holds the API key. A process imports the code and the libraries of its queue alone.
+`billing` runs the workflows and their activities on Postgres and the report store; `stripe` calls Stripe and is the
+only process that holds the API key. A process imports only the code and the libraries of its queues.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ logger = logging.getLogger("perdure.worker")
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 _DRAIN = timedelta(seconds=25)
 _MOST_STRIPE_CALLS = 50
-# Pure code that every workflow shares; the workflows' own modules stay inside the sandbox.
+# Pure code that all workflows share; the workflows' own modules stay inside the sandbox.
 SANDBOX = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("billing", "contracts", "pydantic")
 )
@@ -45,7 +45,7 @@ SANDBOX = SandboxedWorkflowRunner(
 
 @asynccontextmanager
 async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
-    """The worker of the queue `billing`; its database and report store answer when it is handed out.
+    """Make the worker of the queue `billing`, after checking that the database and the report store answer.
 
     Raises:
         SettingsError: DATABASE_URL or REPORT_STORE_URL is not set.
@@ -59,7 +59,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     from workflows.registry import WORKFLOWS
 
     rate_card = load_rate_card(settings.rate_card)
-    policy_of(settings), period_limits(settings)  # told at the start, not in the middle of a period
+    policy_of(settings), period_limits(settings)  # so that a fault shows at the start, not in the middle of a period
     database = Database(settings.need("database_url"), settings.database_pool_size)
     try:
         await database.ping()
@@ -117,10 +117,10 @@ def _postgres_activities(
 
 @asynccontextmanager
 async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
-    """The worker of the queue `stripe`. Its rate is limited by the server, for all processes together.
+    """Make the worker of the queue `stripe`. The server limits its rate, for all processes together.
 
     Raises:
-        SettingsError: STRIPE_API_KEY is not set, or is of the other mode than STRIPE_MODE.
+        SettingsError: STRIPE_API_KEY is not set, or does not match STRIPE_MODE.
     """
     from activities.stripe.client import close_stripe_client, make_stripe_client
 
@@ -163,10 +163,10 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
 
 
 def stripe_api_key(settings: Settings) -> str:
-    """The API key, of the mode that this deployment is for.
+    """Return the API key, after checking its mode.
 
     Raises:
-        SettingsError: it is not set, or of the other mode.
+        SettingsError: the key is not set, or does not match STRIPE_MODE.
     """
     key = settings.need("stripe_api_key")
     mode = mode_of_key(key)
@@ -183,7 +183,7 @@ _MAKERS = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker}
 
 
 async def serve(settings: Settings, queues: Sequence[str] = QUEUES) -> None:
-    """Serve the queues until SIGTERM or SIGINT, then let running activities end.
+    """Serve the queues until SIGTERM or SIGINT, then drain running activities.
 
     Raises:
         SettingsError: a setting that a queue needs is missing.
@@ -201,11 +201,11 @@ async def serve(settings: Settings, queues: Sequence[str] = QUEUES) -> None:
     client = await connect(metrics_port=settings.metrics_port)
     await register_search_attributes(client)
     async with AsyncExitStack() as stack:
-        # First all of them are made, so that what is unreachable is told before any work is taken on.
+        # Make all workers first, so that an unreachable server shows before any work begins.
         workers = [await stack.enter_async_context(_MAKERS[queue](client, settings)) for queue in queues]
         for worker in workers:
             await stack.enter_async_context(worker)
         logger.info("serving %s; stop with SIGTERM", ", ".join(queues))
         await stop.wait()
-        logger.info("draining: running activities have %s to end", _DRAIN)
+        logger.info("draining: running activities have %s to finish", _DRAIN)
     logger.info("stopped")

@@ -1,4 +1,4 @@
-"""A process of one's own: an environment, a working directory and a data folder, all empty."""
+"""A process with an environment, a working directory and a data folder of its own, all empty."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The environment, which tests may change; `.env` and `.perdure/env` are read as in production."""
+    """Return the environment, which tests can change; `.env` and `.perdure/env` are read as in production."""
     environment: dict[str, str] = {}
     monkeypatch.setattr(os, "environ", environment)
     monkeypatch.chdir(tmp_path)
@@ -19,7 +19,7 @@ def env(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 @pytest.fixture
 def stack_file(tmp_path: Path) -> Path:
-    """The file that a running stack writes."""
+    """Return the path of the file that a running stack writes."""
     folder = tmp_path / ".perdure"
     folder.mkdir()
     return folder / "env"

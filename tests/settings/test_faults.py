@@ -1,4 +1,4 @@
-"""A setting that is missing or malformed is one clear line that names it; no secret is ever shown."""
+"""A missing or malformed setting gives one clear line that names it; no secret is ever shown."""
 
 from __future__ import annotations
 

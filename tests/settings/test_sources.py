@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, mounted secrets, `.env`, the running stack; in this order."""
+"""The sources of settings, in this order: the environment, mounted secrets, `.env`, the running stack."""
 
 from __future__ import annotations
 

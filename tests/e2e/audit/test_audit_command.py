@@ -141,7 +141,7 @@ async def test_wrong_input_has_a_status_of_its_own(perdure: Perdure) -> None:
     assert [each.err.splitlines()[0] for each in refused[:3]] == [
         "perdure: '2022-13' is not a billing period: write YYYY-MM, for example 2022-05",
         "perdure: --account 'blue': write team:<id> or user:<id>",
-        "perdure: --stuck-after 'soon' is no length of time: write 90m, 12h or 7d",
+        "perdure: --stuck-after 'soon' is not a length of time: write 90m, 12h or 7d",
     ]
     assert unreachable.error.startswith("Temporal at 127.0.0.1:1: ")
     assert without.error.startswith("DATABASE_URL is not set")
