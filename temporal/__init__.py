@@ -1,1 +1,1 @@
-"""The way to Temporal: the client, the payload codec, starts, decisions, schedules, recovery."""
+"""Access to Temporal: the client, the payload codec, starts, decisions, schedules, recovery."""

@@ -41,7 +41,7 @@ DATABASE_CHECKS = (
     Check.LINES_AND_INVOICES,
     Check.NOTHING_STUCK,
 )
-"""The checks that need PostgreSQL alone."""
+"""The checks that need only PostgreSQL."""
 
 STRIPE_CHECKS = (Check.STRIPE_HAS_OURS, Check.WE_KNOW_STRIPES, Check.STRIPE_SAYS_THE_SAME)
 """The checks that compare with Stripe's list of invoices."""

@@ -58,7 +58,7 @@ class LoadedCreditNote(Message):
 
 
 class CreditNoteMade(Message):
-    """A credit note exists in Stripe."""
+    """The result of creating a credit note in Stripe."""
 
     credit_note_key: str
     stripe_credit_note_id: str
