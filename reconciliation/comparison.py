@@ -115,7 +115,7 @@ def compare(
     if by_key.state in DEAD or by_key.stripe_invoice_id is None:
         what = f"{_amount(facts)}, {facts.status}, but our invoice is {by_key.state} and does not name it"
         return [_unknown(Check.WE_KNOW_STRIPES, Kind.UNKNOWN_IN_STRIPE, facts, owner, what)]
-    what = f"{_amount(facts)}, {facts.status}, in addition to {by_key.stripe_invoice_id}, the one that Postgres has"
+    what = f"{_amount(facts)}, {facts.status}, in addition to {by_key.stripe_invoice_id}, which Postgres has"
     return [_unknown(Check.STRIPE_HAS_OURS, Kind.TWICE_IN_STRIPE, facts, owner, what)]
 
 

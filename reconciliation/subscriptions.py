@@ -47,7 +47,7 @@ def parts_of(
 
 
 def other_windows(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
-    """Return the account's windows except the subscription's own, and except an imported one that it will adopt."""
+    """Return the account's windows except the subscription's own and an imported window that becomes its own."""
     return [
         Window(window.started, window.ended, window.stripe_subscription_id)
         for window in (account.windows if account else ())

@@ -82,7 +82,7 @@ class InvoiceKey:
 
     @property
     def first(self) -> InvoiceKey:
-        """The key of the first invoice of this identity: this one, or the one that it descends from."""
+        """The key of the first invoice of this identity, which is this invoice or its earliest predecessor."""
         return replace(self, ordinal=1)
 
     def __str__(self) -> str:
