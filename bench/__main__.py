@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, print a table, and with `--json` keep the figures."""
+"""`python -m bench`: measure, print a table, and with `--json` save the figures."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _WIDTH = 130
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("part", nargs="*", help="parts to measure, as with --only")
+    parser.add_argument("part", nargs="*", help="parts to measure; the same as --only")
     parser.add_argument("--only", default="claims,audit,invoices,webhook", help="parts, separated by commas")
     parser.add_argument(
-        "--instances", type=int, default=100_000, help="for claims and audit; a hundredth as many accounts"
+        "--instances", type=int, default=100_000, help="for claims and audit; 100 instances per account"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="for claims and audit: runs of each kind")
+    parser.add_argument("--rounds", type=int, default=3, help="for claims and audit: number of runs of each kind")
     parser.add_argument("--invoices", type=int, default=500)
     parser.add_argument("--deliveries", type=int, default=3000, help="for the webhook")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures to FILE")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Run the parts that are asked for."""
+    """Run the requested parts."""
     arguments = _arguments()
     console = Console(stderr=True)
     parts: dict[str, Callable[[], list[Figure]]] = {
@@ -41,7 +41,7 @@ def main() -> None:
     figures: list[Figure] = []
     wanted = arguments.part or [name.strip() for name in arguments.only.split(",")]
     if unknown := sorted(set(wanted) - set(parts)):
-        raise SystemExit(f"python -m bench: no part {', '.join(unknown)}: there are {', '.join(parts)}")
+        raise SystemExit(f"python -m bench: unknown part {', '.join(unknown)}; choose from {', '.join(parts)}")
     for name in wanted:
         console.print(f"measuring {name} ...")
         figures += parts[name]()

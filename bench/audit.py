@@ -1,4 +1,4 @@
-"""The audit's checks of PostgreSQL alone, over a month that is billed."""
+"""Measure the audit checks that need only PostgreSQL, over a billed month."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PART = "audit"
 _MOST_SECONDS_A_MILLION = 60
 _MOST_MIB = 400
 
-# Nothing is billed before, so that every line comes from claiming; then most invoices are paid, and a tenth voided.
+# Nothing is billed at first, so every line comes from claiming; then a tenth of the invoices is voided, the rest paid.
 _ANEW = ("DELETE FROM claim", "DELETE FROM invoice_line", "DELETE FROM invoice")
 _BILLED = (
     """
@@ -54,7 +54,7 @@ class _Cost:
 
 
 def measure(instances: int, rounds: int) -> list[Figure]:
-    """Several runs over the same database."""
+    """Run the checks `rounds` times over the same database."""
     return asyncio.run(_measure(instances, rounds))
 
 

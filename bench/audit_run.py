@@ -1,4 +1,4 @@
-"""The checks of PostgreSQL alone, in a process of its own: `python -m bench.audit_run URL`."""
+"""Run the checks that need only PostgreSQL in a separate process: `python -m bench.audit_run URL`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOW = datetime(2022, 6, 3, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class AuditBench:
-    """Seconds by check, CPU seconds of this process, its resident memory in MiB at its highest; what was counted."""
+    """Seconds per check, CPU seconds and peak resident memory (MiB) of this process, and the figures of each check."""
 
     seconds: dict[str, float]
     cpu: float
@@ -33,7 +33,7 @@ class AuditBench:
 
 
 async def audit(url: str) -> AuditBench:
-    """Everything, as the product's own activity would have it."""
+    """Run every check with the input that the product's own activity would pass."""
     database = Database(url)
     card = load_rate_card(RATES)
     audit_id = f"bench-{time.time_ns()}"
@@ -55,7 +55,7 @@ async def audit(url: str) -> AuditBench:
 
 
 def main() -> None:
-    """URL: prints the run as JSON."""
+    """Audit the database at the URL argument and print the result as JSON."""
     print(json.dumps(asdict(asyncio.run(audit(sys.argv[1])))))
 
 

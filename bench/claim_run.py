@@ -1,4 +1,4 @@
-"""One run in a process of its own, so that its memory and time are nobody else's: `python -m bench.claim_run`."""
+"""One run in a separate process, to measure its memory and time alone: `python -m bench.claim_run`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _PARALLEL_REPORTS = 4
 
 @dataclass(frozen=True)
 class ClaimRun:
-    """What one run took: seconds, of CPU without PostgreSQL's; MiB of resident memory at its highest."""
+    """The cost of one run: seconds, CPU seconds without PostgreSQL's, and peak resident memory in MiB."""
 
     claim_seconds: float
     publish_seconds: float
@@ -44,7 +44,7 @@ class ClaimRun:
 
 
 async def perdure(url: str, reports: str, *, publish: bool) -> ClaimRun:
-    """Claim the period page by page and publish its reports, with the product's own code, one page at a time."""
+    """Claim the period one page at a time and publish its reports, with the product's own code."""
     settings = Settings(report_store_url=reports)
     database = Database(url)
     try:
@@ -62,7 +62,7 @@ async def perdure(url: str, reports: str, *, publish: bool) -> ClaimRun:
 
 
 async def bare(url: str) -> ClaimRun:
-    """The floor."""
+    """Run the floor."""
     started = _now()
     await floor.claim(url)
     done = _now()
@@ -70,7 +70,7 @@ async def bare(url: str) -> ClaimRun:
 
 
 def _now() -> tuple[float, float]:
-    """Seconds by the clock, and of CPU."""
+    """Return the wall-clock seconds and the CPU seconds."""
     return time.perf_counter(), time.process_time()
 
 
@@ -121,7 +121,10 @@ async def _publish(invoices: InvoiceActivities, keys: list[str]) -> None:
 
 
 def main() -> None:
-    """MODE URL REPORTS: `claim`, `publish` (both) or `floor`; prints the run as JSON."""
+    """Run with the arguments MODE URL REPORTS and print the result as JSON.
+
+    MODE is `claim`, `publish` (claim and publish) or `floor`.
+    """
     mode, url, reports = sys.argv[1:]
     run = asyncio.run(bare(url) if mode == "floor" else perdure(url, reports, publish=mode == "publish"))
     print(json.dumps(asdict(run)))

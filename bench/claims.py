@@ -1,4 +1,4 @@
-"""Claiming a period, and publishing its reports, against the floor in the same run."""
+"""Measure claiming a period and publishing its reports, compared with the floor in the same run."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ _GROWTH = 11.0
 
 @dataclass(frozen=True)
 class Cost:
-    """A run, with what PostgreSQL spent on it."""
+    """A run with PostgreSQL's CPU seconds for it."""
 
     run: ClaimRun
     postgres_cpu: float
 
     @property
     def cpu(self) -> float:
-        """CPU seconds of both."""
+        """CPU seconds of the run and PostgreSQL together."""
         return self.run.claim_cpu + self.run.publish_cpu + self.postgres_cpu
 
 
 def measure(instances: int, rounds: int) -> list[Figure]:
-    """Several interleaved runs of each kind, and the growth from a fifth to twice the instances."""
+    """Measure `rounds` interleaved runs of each kind, and the growth from a fifth to twice the instances."""
     return asyncio.run(_measure(instances, rounds))
 
 
@@ -66,7 +66,7 @@ async def _against_floor(bench: _Bench, instances: int, rounds: int) -> list[Fig
         bare, bare_total = await bench.run("floor", template)
         cost, total = await bench.run("publish", template)
         if total != bare_total:
-            raise RuntimeError(f"claims and microseconds differ: {total}, by the floor {bare_total}")
+            raise RuntimeError(f"(claims, microseconds) differ: {total} by Perdure, {bare_total} by the floor")
         floors.append(bare)
         ours.append(cost)
     base = median(each.run.claim_seconds for each in floors)
@@ -89,7 +89,7 @@ async def _against_floor(bench: _Bench, instances: int, rounds: int) -> list[Fig
 
 
 async def _growth(bench: _Bench, instances: int) -> list[Figure]:
-    """Ten times the instances; each size is run twice and the better counts, as whatever disturbs only slows down."""
+    """Measure ten times the instances. Each size runs twice and the faster run counts: interference only slows down."""
     seconds, cpu = [], []
     for size in (instances // 5, instances * 2):
         template = await bench.template(size)
@@ -106,7 +106,7 @@ async def _growth(bench: _Bench, instances: int) -> list[Figure]:
 
 
 class _Bench:
-    """Databases that are copies of a filled one, so that every run starts from the same."""
+    """Copies of a filled database, so that every run starts from the same state."""
 
     def __init__(self, server: Postgres, scratch: Path) -> None:
         self._server = server
@@ -114,7 +114,7 @@ class _Bench:
         self._runs = 0
 
     async def template(self, instances: int) -> str:
-        """The name of a filled database."""
+        """Create a filled database and return its name."""
         name = f"filled_{instances}"
         await self._execute(f'CREATE DATABASE "{name}"')
         await upgrade(self._server.url(name))
@@ -122,7 +122,7 @@ class _Bench:
         return name
 
     async def run(self, mode: str, template: str) -> tuple[Cost, tuple[int, int]]:
-        """One run on a fresh copy; what it cost, and how many claims of how many microseconds there are then."""
+        """Run once on a fresh copy. Return the cost, and the number of claims and their microseconds afterwards."""
         self._runs += 1
         name = f"run_{self._runs}"
         await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')

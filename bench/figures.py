@@ -1,4 +1,4 @@
-"""What the benchmarks hand over, and how it is printed."""
+"""The benchmarks' figures, and how they are printed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured value. `reach`: what the design asks for, in words; `met`: whether it does, where that is asked."""
+    """One measured value. `reach` is the target in words, if there is one; `met` says whether the value meets it."""
 
     part: str
     name: str
@@ -27,17 +27,17 @@ class Figure:
 
 
 def at_most(limit: float, value: float) -> tuple[str, bool]:
-    """`reach` and `met` of a figure that is to stay below a limit."""
+    """Return `reach` and `met` of a figure with an upper limit."""
     return f"≤ {limit:g}", value <= limit
 
 
 def at_least(limit: float, value: float) -> tuple[str, bool]:
-    """`reach` and `met` of a figure that is to reach a limit."""
+    """Return `reach` and `met` of a figure with a lower limit."""
     return f"≥ {limit:g}", value >= limit
 
 
 def print_table(figures: list[Figure], console: Console) -> None:
-    """All figures as one table."""
+    """Print all figures as one table."""
     table = Table(title=f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in ("part", "measured", "value", "unit", "to reach", "note"):
         table.add_column(name, justify="right" if name == "value" else "left")
@@ -53,14 +53,14 @@ def print_table(figures: list[Figure], console: Console) -> None:
 
 
 def readable(value: float) -> str:
-    """Three significant digits, and thousands in groups."""
+    """Format a value with three significant digits and grouped thousands."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:,.3g}"
 
 
 def write_json(figures: list[Figure], path: Path) -> None:
-    """The figures for comparing runs."""
+    """Write the figures to a JSON file, for comparing runs."""
     document = {
         "measured_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": platform.machine(),

@@ -1,4 +1,4 @@
-"""The floor: the bare SQL that computes the same billable usage and inserts the same claims, nothing else."""
+"""The floor: bare SQL that only computes the same billable usage and inserts the same claims."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CROSS JOIN LATERAL unnest(
 JOIN rate ON rate.during && piece
 WHERE w.lifetime IS NOT NULL
 """
-# With the work memory that Perdure's own run has; without triggers, as there are neither invoices nor lines.
+# The same work memory as Perdure's own run; no triggers, because there are no invoices and no lines.
 _TUNE = """
 SELECT set_config('jit', 'off', false), set_config('work_mem', '64MB', false),
        set_config('session_replication_role', 'replica', false)
@@ -53,7 +53,7 @@ async def claim(url: str) -> None:
 
 
 async def total(url: str) -> tuple[int, int]:
-    """How many claims there are, and of how many microseconds."""
+    """Return the number of claims and their total microseconds."""
     connection = await asyncpg.connect(url)
     try:
         row: Any = await connection.fetchrow(_TOTAL)

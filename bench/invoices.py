@@ -1,4 +1,4 @@
-"""Invoices from claim to billed: the whole embedded stack as child processes, imports and a run by the command line."""
+"""Measure invoices from claimed to billed: the embedded stack in child processes, imports and a run by command."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH", "GOGC", "GOMEMLIMI
 
 
 def measure(invoices: int) -> list[Figure]:
-    """Bill so many accounts, an invoice each."""
+    """Bill as many accounts, with one invoice each."""
     with folder() as scratch, _stack(scratch) as (up, environment):
         values = {name: value for name, value in dotenv_values(scratch / "home" / "env").items() if value}
         customers = asyncio.run(_customers(values, invoices))
@@ -43,7 +43,7 @@ def measure(invoices: int) -> list[Figure]:
             wall = time.monotonic() - started
         settled, seconds = asyncio.run(_settled(values["DATABASE_URL"]))
     if settled != invoices:
-        raise RuntimeError(f"{settled} of {invoices} invoices were billed")
+        raise RuntimeError(f"only {settled} of {invoices} invoices were billed")
     return _figures(watch, invoices, wall, seconds)
 
 
@@ -54,7 +54,7 @@ def _figures(watch: Watch, invoices: int, wall: float, seconds: float) -> list[F
     possible = (os.cpu_count() or 1) * invoices / cpu
     result = [
         Figure(PART, "claimed to billed", rate, "a second", *at_least(25, rate), note=f"{invoices} invoices"),
-        Figure(PART, "the cores are good for", possible, "a second", note="if nobody else used them"),
+        Figure(PART, "the cores are good for", possible, "a second", note="if nothing else used them"),
         Figure(PART, "the command `period run --wait`", wall, "s"),
         Figure(PART, "CPU of an invoice, all processes", 1000 * cpu / invoices, "ms"),
     ]
@@ -68,7 +68,7 @@ def _figures(watch: Watch, invoices: int, wall: float, seconds: float) -> list[F
 
 @contextlib.contextmanager
 def _stack(scratch: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, str]]]:
-    """`perdure up` on a data folder of its own, with nothing of this shell's settings."""
+    """Run `perdure up` on its own data folder, without any of this shell's settings."""
     kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
     environment = {**kept, "PERDURE_HOME": str(scratch / "home")}
     with (scratch / "up.log").open("wb") as log:
@@ -77,7 +77,7 @@ def _stack(scratch: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, s
         give_up = time.monotonic() + _UP_SECONDS
         while not (scratch / "home" / "env").exists():
             if up.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError(f"`perdure up` did not come up: {(scratch / 'up.log').read_text()[-1000:]}")
+                raise RuntimeError(f"`perdure up` did not start: {(scratch / 'up.log').read_text()[-1000:]}")
             time.sleep(0.1)
         yield up, environment
     finally:
@@ -98,7 +98,7 @@ def _perdure(environment: dict[str, str], scratch: Path, *command: str) -> None:
 
 
 async def _customers(values: dict[str, str], accounts: int) -> dict[str, str]:
-    """The customers exist already, as they do when a product's customers are billed monthly."""
+    """Create the customers beforehand: in production they exist from earlier months. Return their ids by account."""
     client = make_stripe_client(values["STRIPE_API_KEY"], values["STRIPE_API_BASE"])
     limit = asyncio.Semaphore(10)
     found: dict[str, str] = {}
@@ -150,7 +150,7 @@ def _write_files(scratch: Path, customers: dict[str, str]) -> None:
 
 
 async def _settled(url: str) -> tuple[int, float]:
-    """How many invoices are billed, and the seconds from the first claim to the last settlement."""
+    """Return the number of billed invoices, and the seconds from the first claim to the last settlement."""
     connection = await asyncpg.connect(url)
     try:
         row = await connection.fetchrow(

@@ -1,4 +1,4 @@
-"""What processes cost: CPU seconds and peak memory, by name, sampled while something runs."""
+"""CPU seconds and peak memory of processes, by name, sampled while something runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil  # type: ignore[import-untyped]
 
 _SAMPLE_SECONDS = 0.1
 _MIB = 1024 * 1024
-# The first word that a command line contains names the process.
+# The first of these texts that occurs in a command line names the process.
 _NAMES = {
     "--queue billing": "billing worker",
     "--queue stripe": "stripe worker",
@@ -25,15 +25,15 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class ProcessCost:
-    """CPU seconds spent while it was watched; the peak of the resident memory in MiB (for PostgreSQL without what
-    its processes share)."""
+    """CPU seconds spent while the process was watched, and its peak resident memory in MiB (for PostgreSQL without
+    the memory that its processes share)."""
 
     cpu_seconds: float
     peak_mib: float
 
 
 class Watch:
-    """Watches the tree of processes below one."""
+    """Watches a process and all its descendants."""
 
     def __init__(self, root: int) -> None:
         self._root = psutil.Process(root)
@@ -56,7 +56,7 @@ class Watch:
             thread.join()
 
     def costs(self) -> dict[str, ProcessCost]:
-        """What each kind of process has cost, the dearest first."""
+        """Return the cost of each kind of process, the most CPU first."""
         spent = {name: seconds - self._start.get(name, 0) for name, seconds in self._end.items()}
         ordered = sorted(spent.items(), key=lambda item: -item[1])
         return {name: ProcessCost(seconds, self._peaks.get(name, 0)) for name, seconds in ordered}
@@ -69,7 +69,7 @@ class Watch:
         return found
 
     def _cpu(self) -> dict[str, float]:
-        """CPU seconds since their start, by name; ended children of PostgreSQL's are in its own account."""
+        """Return CPU seconds since the processes started, by name. PostgreSQL's include those of its ended children."""
         total: dict[str, float] = {}
         for name, process in self._tree():
             with contextlib.suppress(psutil.Error):

@@ -1,4 +1,4 @@
-"""A folder for a benchmark's files, gone afterwards."""
+"""A temporary folder for a benchmark's files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A temporary folder that PostgreSQL's user can reach, when this is root."""
+    """Yield a temporary folder, then remove it. PostgreSQL's user can reach it when the benchmark runs as root."""
     path = Path(tempfile.mkdtemp(prefix="perdure-bench-", dir=_base()))
     try:
         path.chmod(0o711)

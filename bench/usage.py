@@ -1,4 +1,4 @@
-"""A month of usage, made inside PostgreSQL: the same at every run."""
+"""A month of usage, generated inside PostgreSQL: the same in every run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncpg  # type: ignore[import-untyped]
 INSTANCES_AN_ACCOUNT = 100
 PERIOD = "2022-05"
 
-# Windows: every fifth account was cancelled on the 10th and came back on the 12th.
+# Every fifth account was canceled on the 10th and returned on the 12th.
 _ACCOUNTS = """
 INSERT INTO account (attribution_id, stripe_customer_id, currency)
 SELECT 'team:' || lpad(n::text, 7, '0'), 'cus_' || n, 'usd' FROM generate_series(1, $1::int) AS n
@@ -20,7 +20,7 @@ CROSS JOIN LATERAL unnest(CASE
     WHEN n % 5 = 0 THEN '{["2022-04-01Z","2022-05-10Z"), ["2022-05-12Z",)}'::tstzmultirange
     ELSE '{["2022-04-01Z",)}'::tstzmultirange END) AS during
 """
-# As they are collected: in the order of their start, all accounts mixed; some run on into June, a few still run.
+# In the order in which they are collected: by start, all accounts mixed. Some run into June, a few still run.
 _INSTANCES = """
 INSERT INTO workspace_instance (
     id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
@@ -66,7 +66,7 @@ WHERE w.n / $1 % 5 = 0
 
 
 async def fill(url: str, instances: int) -> None:
-    """Fill a migrated, empty database: a hundredth as many accounts, a fifth of the usage already billed."""
+    """Fill a migrated, empty database: 100 instances per account, a fifth of the usage already billed."""
     accounts = max(1, instances // INSTANCES_AN_ACCOUNT)
     connection = await asyncpg.connect(url)
     try:

@@ -1,4 +1,4 @@
-"""The webhook as a process of its own: from a signed delivery to the signal that Temporal has taken."""
+"""Measure the webhook in a separate process: from a signed delivery to the signal that Temporal has accepted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST_MS = 50
 
 
 def measure(deliveries: int) -> list[Figure]:
-    """As many deliveries as it takes at once, then a steady stream; no worker takes the signals."""
+    """Send as many deliveries as the webhook can handle, then a steady stream. No worker handles the signals."""
     return asyncio.run(_measure(deliveries))
 
 
@@ -42,7 +42,7 @@ async def _measure(deliveries: int) -> list[Figure]:
     with folder() as scratch:
         async with _server(scratch) as url, aiohttp.ClientSession(connector=connector) as session:
             stripes = _Stripe(session, url)
-            await stripes.flood(_WORKFLOWS)  # starts the workflows; the others find them running
+            await stripes.flood(_WORKFLOWS)  # starts the workflows; later deliveries find them running
             watch = Watch(os.getpid())
             with watch.watching():
                 seconds, busy = await stripes.flood(deliveries)
@@ -68,7 +68,7 @@ async def _measure(deliveries: int) -> list[Figure]:
 
 @asynccontextmanager
 async def _server(scratch: Path) -> AsyncIterator[str]:
-    """`perdure webhook` over a development server that keeps its data, as the embedded stack has it."""
+    """Run `perdure webhook` with a development server that keeps its data, as in the embedded stack."""
     temporal = await start_headless(scratch / "temporal.log", scratch / "temporal.db")
     listening = ports.listen(ports.HOST)
     port: int = listening.getsockname()[1]
@@ -103,14 +103,14 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
 
 
 class _Stripe:
-    """Delivers signed events, as Stripe does."""
+    """Delivers signed events like Stripe."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url
 
     async def flood(self, deliveries: int) -> tuple[float, list[float]]:
-        """All of them, a few at once; the seconds for all, and for each."""
+        """Deliver all, a few at a time. Return the total seconds, and the seconds of each delivery."""
         waiting = iter(range(deliveries))
         latencies: list[float] = []
 
@@ -123,7 +123,7 @@ class _Stripe:
         return time.perf_counter() - started, latencies
 
     async def stream(self, a_second: int, seconds: int) -> list[float]:
-        """At a steady rate, whether or not the answers come; the seconds for each from when it was due."""
+        """Deliver at a steady rate without waiting for answers. Return each delivery's seconds since it was due."""
         start = time.perf_counter()
 
         async def due(number: int) -> float:
@@ -154,6 +154,6 @@ class _Stripe:
 
 
 def _percentiles(seconds: list[float]) -> tuple[float, float]:
-    """Median and 99th percentile in milliseconds."""
+    """Return the median and the 99th percentile in milliseconds."""
     hundredths = quantiles(seconds, n=100)
     return 1000 * hundredths[49], 1000 * hundredths[98]
