@@ -1,1 +1,1 @@
-"""Campaigns against the product: chaos, crash points, attacks on the webhook, fuzzing."""
+"""Campaigns against the product: chaos, crash points, attacks on the webhook, and fuzzing."""

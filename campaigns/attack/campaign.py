@@ -1,4 +1,4 @@
-"""A campaign: shots of every family in a random order, a few at once, while good deliveries go on."""
+"""A campaign: shots of every family in random order, a few at a time, while good deliveries continue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REPLAYED = "replayed"
 FAMILIES = (*QUICK, REPLAYED, *slow.FAMILIES)
 
 _AT_ONCE = 16
-_SLOW_SHARE, _SLOW_MOST = 0.03, 320  # more than there may be connections
+_SLOW_SHARE, _SLOW_MOST = 0.03, 320  # more than the webhook's limit of connections
 _WARM_SHARE = 0.25
 _GROWTH_MIB = 16.0
 _PEAK_MIB = 160.0
@@ -28,26 +28,26 @@ _BETWEEN_GOOD_SECONDS = 0.25
 
 @dataclass
 class AttackReport:
-    """What a campaign has found."""
+    """The findings of a campaign."""
 
     seed: int
     tallies: dict[str, Tally] = field(default_factory=lambda: {name: Tally() for name in FAMILIES})
     memory: list[float] = field(default_factory=list)
-    """MiB: when a quarter of the shots was done, at the end, the peak."""
+    """MiB after a quarter of the shots, at the end, and at the peak."""
     latencies: list[float] = field(default_factory=list)
-    """Of the good deliveries meanwhile, in seconds; infinity for one that was not taken."""
+    """Seconds of each good delivery during the campaign; infinity if it was not accepted."""
     attempts_lost: int = 0
-    """Good deliveries that had to be made again."""
+    """Attempts at good deliveries that failed and were repeated."""
     breaches: list[str] = field(default_factory=list)
 
     @property
     def sent(self) -> int:
-        """How many shots there were."""
+        """The number of shots."""
         return sum(tally.sent for tally in self.tallies.values())
 
 
 async def attack(folder: Path, requests: int, seed: int, only: str | None = None) -> AttackReport:
-    """Shoot so many times; the same seed shoots the same again, but for the time in signatures."""
+    """Shoot `requests` times. The same seed repeats the same shots, except for the times in signatures."""
     report = AttackReport(seed)
     async with running_target(folder, seed) as target:
         report.latencies.append(await target.deliver())
@@ -58,7 +58,7 @@ async def attack(folder: Path, requests: int, seed: int, only: str | None = None
     report.breaches += [wrong for tally in report.tallies.values() for wrong in tally.wrong[:3]]
     late = [seconds for seconds in report.latencies if seconds > _PROMPT_SECONDS]
     if late:
-        report.breaches.append(f"{len(late)} good deliveries were not taken within {_PROMPT_SECONDS:g} s")
+        report.breaches.append(f"{len(late)} good deliveries were not accepted within {_PROMPT_SECONDS:g} s")
     if (median := sorted(report.latencies)[len(report.latencies) // 2]) > _MEDIAN_SECONDS:
         report.breaches.append(f"half of the good deliveries took longer than {median:.1f} s")
     return report
@@ -80,7 +80,7 @@ class _Campaign:
         warm = int((requests - slow_ones) * _WARM_SHARE)
         try:
             await self._several(quick, warm)
-            if requests >= 10_000:  # what the slow ones hold is not what is left behind
+            if requests >= 10_000:  # memory that slow clients still hold is no leak
                 await asyncio.gather(*slowly)
             start = self._target.memory
             await self._several(quick, requests)
@@ -132,13 +132,13 @@ class _Campaign:
         peak = max(self._peak, end)
         self._report.memory = [start, end, peak]
         if end - start > _GROWTH_MIB:
-            self._report.breaches.append(f"its memory grew by {end - start:.0f} MiB, from {start:.0f}")
+            self._report.breaches.append(f"the webhook's memory grew by {end - start:.0f} MiB, from {start:.0f}")
         if peak - start > _PEAK_MIB:
-            self._report.breaches.append(f"its memory rose to {peak:.0f} MiB, from {start:.0f}")
+            self._report.breaches.append(f"the webhook's memory peaked at {peak:.0f} MiB, from {start:.0f}")
 
 
 def _plan(order: Random, names: list[str], count: int, only: str | None) -> Iterator[tuple[str, int]]:
-    """Families in a random order, each as often as any other, with the number of the shot within it."""
+    """Yield families in random order, all equally often, with the number of the shot within its family."""
     names = [name for name in names if only in (None, name)]
     plan = [(names[n % len(names)], n // len(names)) for n in range(count if names else 0)]
     order.shuffle(plan)

@@ -1,4 +1,4 @@
-"""Requests that Stripe has not signed, or not these bytes, or not now."""
+"""Requests that Stripe has not signed, has signed with other bytes, or has not signed recently."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from campaigns.attack.shots import OLD_SECRET, SECRET, Make, Shot, digest, encod
 
 
 def unsigned(random: Random) -> Shot:
-    """A good event without any signature."""
+    """A good event without a signature."""
     return Shot((post(encode(event(random)), None),))
 
 
 def forged(random: Random) -> Shot:
-    """Signed with secrets that may be guessed."""
+    """A good event signed with a secret that an attacker could guess."""
     body = encode(event(random))
     secrets = [
         "",
@@ -30,7 +30,7 @@ def forged(random: Random) -> Shot:
 
 
 def other_bytes(random: Random) -> Shot:
-    """The right signature, of other bytes."""
+    """A valid signature of other bytes."""
     body = encode(event(random))
     changed = bytearray(body)
     where = random.randrange(len(body))
@@ -49,7 +49,7 @@ def other_bytes(random: Random) -> Shot:
 
 
 def altered_time(random: Random) -> Shot:
-    """An old signature under a new time, in whatever spelling."""
+    """An old signature with a new time in various spellings."""
     body = encode(event(random))
     old = int(time.time()) - 10_000
     stamp = int(time.time()) + random.randint(-200, 200)
@@ -61,19 +61,19 @@ def altered_time(random: Random) -> Shot:
 
 
 def stale(random: Random) -> Shot:
-    """Recorded longer ago than the tolerance."""
+    """A delivery recorded longer ago than the tolerance."""
     body = encode(event(random))
     return Shot((post(body, sign(body, random.choice([SECRET, OLD_SECRET]), age=random.randint(310, 10**9))),))
 
 
 def future(random: Random) -> Shot:
-    """Signed ahead, for later."""
+    """A delivery signed with a time in the future."""
     body = encode(event(random))
     return Shot((post(body, sign(body, age=-random.randint(320, 10 ** random.randint(3, 11)))),))
 
 
 def signature_headers(random: Random) -> Shot:
-    """One header that is no signature: floods, other schemes, no hex, other alphabets, far too long."""
+    """One malformed signature header: a flood, another scheme, not hexadecimal, another alphabet, far too long."""
     body = encode(event(random))
     stamp = int(time.time())
     good = digest(body, SECRET, stamp)
@@ -109,7 +109,7 @@ def signature_headers(random: Random) -> Shot:
 
 
 def signatures_twice(random: Random) -> Shot:
-    """The header more than once, a good one among them: which would be meant?"""
+    """Several signature headers, one of them good: it is ambiguous which one counts."""
     body = encode(event(random))
     good = sign(body)
     others = [random.choice([good, "", "t=1,v1=0", sign(body, "whsec_other")]) for _ in range(random.randint(1, 20))]

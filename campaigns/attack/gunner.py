@@ -1,4 +1,4 @@
-"""Shoots: a connection for each shot, and what came back, in words."""
+"""Fires shots, each on its own connection, and puts the answers into words."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 from campaigns.attack.shots import CANARY, CLOSED, SECRET, Shot
 
 _PATIENCE_SECONDS = 60.0
-_ANSWER_SECONDS = 0.2  # for an answer to what was sent, before the end of it is
+_ANSWER_SECONDS = 0.2  # waits for an answer before it ends the request
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 _TELLTALES = (CANARY.encode(), SECRET.encode(), b"aiohttp", b"Python", b"Traceback")
 
 
 @dataclass
 class Tally:
-    """What became of a family's shots."""
+    """The answers to a family's shots."""
 
     sent: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
     def note(self, name: str, shot: Shot, answer: bytes) -> None:
-        """Count an answer, and what is wrong with it."""
+        """Count an answer and note what is wrong with it."""
         self.sent += 1
         found = statuses(answer)
         self.answers[" ".join(dict.fromkeys(found))] += 1
@@ -33,18 +33,18 @@ class Tally:
                 f"{name}: answered {', '.join(sorted(set(found)))}, not {' or '.join(sorted(shot.right))}"
             )
         if told := [telltale.decode() for telltale in _TELLTALES if telltale in answer]:
-            self.wrong.append(f"{name}: the answer tells {', '.join(told)}")
+            self.wrong.append(f"{name}: the answer reveals {', '.join(told)}")
 
 
 def statuses(answer: bytes) -> list[str]:
-    """The answers on a connection: statuses, a 200 with what it says; or that it was closed without any."""
+    """Return the statuses answered on a connection, a 200 with its word, or `CLOSED` if there was no answer."""
     found = [match.decode() for match in _STATUS.findall(answer)]
     words = "ignored" if b"ignored\n" in answer else "ok" if b"ok\n" in answer else "?"
     return [f"{status} {words}" if status == "200" else status for status in found] or [CLOSED]
 
 
 async def shoot(host: str, port: int, shot: Shot) -> bytes:
-    """Write the shot on a connection of its own, and read until the server closes it.
+    """Write the shot on a new connection and read until the server closes it.
 
     Raises:
         TimeoutError: the server kept the connection open.
@@ -75,7 +75,7 @@ async def _write(writer: asyncio.StreamWriter, shot: Shot, reading: asyncio.Task
             await asyncio.wait([reading], timeout=_ANSWER_SECONDS)
             writer.write_eof()
     except OSError:
-        return  # closed by the server; what it said before is read all the same
+        return  # closed by the server; its answer before that is still read
 
 
 async def _read(reader: asyncio.StreamReader) -> bytes:

@@ -1,4 +1,4 @@
-"""Requests that are odd as HTTP: broken off, too large, compressed, mis-encoded, smuggled, of another method."""
+"""Requests that are odd HTTP: cut off, too large, compressed, badly encoded, smuggled, or with another method."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ MOST_BYTES = 512 * 1024
 
 
 def truncated(random: Random) -> Shot:
-    """Less of the body, or of the head, than was announced; then the end, or silence until it is closed."""
+    """A request cut off in the head or the body. If there is no answer, the shot ends its side of the connection."""
     body = encode(event(random))
     whole = post(body, sign(body))
     return Shot((whole[: random.randrange(1, len(whole))],), BROKEN, ends=True)
 
 
 def bad_chunks(random: Random) -> Shot:
-    """Chunks of a size that is none, or is a lie."""
+    """Chunks with an invalid or a false size."""
     body = encode(event(random))
     broken = random.choice(
         [
@@ -60,10 +60,10 @@ def _spaces() -> bytes:
 
 
 def huge(random: Random) -> Shot:
-    """More than is read; signed all the same."""
+    """A larger body than the webhook reads; most are signed."""
     size = random.randint(MOST_BYTES + 1, 2 * MOST_BYTES)
     lied = random.choice([MOST_BYTES + 1, 10**9, 10**18])
-    right = frozenset({"413", CLOSED})  # closed: before all of it was sent, so that the answer is lost
+    right = frozenset({"413", CLOSED})  # closed: before all was sent, so the answer is lost
     match random.randrange(3):
         case 0:
             return Shot((head("Stripe-Signature: t=1,v1=0", f"Content-Length: {lied}"),), right, ends=True)
@@ -87,7 +87,7 @@ def _bombs() -> tuple[tuple[str, bytes], ...]:
 
 
 def bombs(random: Random) -> Shot:
-    """A body that would be 20 MB, or a good one in disguise; the packed bytes are what is signed."""
+    """A body that unpacks to 20 MB, or a good event in compressed form. The compressed bytes are signed."""
     coding, packed = random.choice(_bombs())
     if random.random() < 0.3:
         packed = gzip.compress(encode(event(random)))
@@ -96,7 +96,7 @@ def bombs(random: Random) -> Shot:
 
 
 def encodings(random: Random) -> Shot:
-    """Not UTF-8, or not as JSON has it; well signed."""
+    """A correctly signed body that is not UTF-8 or not valid JSON text."""
     text = encode(event(random)).decode()
     body = random.choice(
         [
@@ -118,7 +118,7 @@ def encodings(random: Random) -> Shot:
 
 
 def headers(random: Random) -> Shot:
-    """Headers twice, thousands of them, far too long, of forbidden bytes; nothing is signed."""
+    """Unsigned requests with duplicate, very many, far too long or forbidden headers."""
     body = encode(event(random))
     length = f"Content-Length: {len(body)}"
     lines: list[str | bytes] = random.choice(
@@ -144,7 +144,7 @@ def headers(random: Random) -> Shot:
 
 
 def smuggling(random: Random) -> Shot:
-    """Two lengths, odd lines: what another server before this one might understand in another way."""
+    """Two lengths or odd lines: requests that a proxy in front of the webhook might read differently."""
     body = encode(event(random))
     inner = post(body, "t=1,v1=0")
     te = random.choice(
@@ -177,14 +177,14 @@ def smuggling(random: Random) -> Shot:
 
 
 def pipelined(random: Random) -> Shot:
-    """Many requests at once on one connection, none of which is waited for."""
+    """Many requests on one connection, sent without waiting for answers."""
     body = encode(event(random))
     one = post(body, "t=1,v1=0").replace(b"Connection: close\r\n", b"")
     return Shot((one * random.randint(2, 60) + post(body, None),), REFUSED)
 
 
 def methods_and_paths(random: Random) -> Shot:
-    """Another method, or somewhere else."""
+    """Another method or another path."""
     if random.random() < 0.5:
         method = random.choice(["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "FOO", "post"])
         return Shot((head(start=f"{method} {PATH} HTTP/1.1"),), frozenset({"405", "400", "404", CLOSED}))

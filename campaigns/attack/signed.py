@@ -1,4 +1,4 @@
-"""Bodies that are well signed, as if the secret had leaked or Stripe had gone mad: understood, ignored or refused."""
+"""Correctly signed bodies, as if the secret had leaked or Stripe had gone mad: each must be ignored or refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _signed(body: bytes, right: frozenset[str]) -> Shot:
 
 
 def anything(random: Random, depth: int = 3) -> Any:
-    """Some JSON value that is no id of Stripe's."""
+    """Return a random JSON value that is no Stripe id."""
     kinds = ["null", "bool", "int", "huge", "float", "text", "odd", "long"] + (["list", "dict"] if depth else [])
     match random.choice(kinds):
         case "null":
@@ -52,7 +52,7 @@ def anything(random: Random, depth: int = 3) -> Any:
 
 
 def wrong_types(random: Random) -> Shot:
-    """A member of the event, or of its subject, is of a type that it never is; or is missing."""
+    """An event in which a member of the event or of its subject has a wrong type or is missing."""
     payload = foreign(random, type=random.choice(KINDS))
     subject = payload["data"]["object"]
     target, member = (
@@ -60,7 +60,7 @@ def wrong_types(random: Random) -> Shot:
         if random.random() < 0.5
         else (subject, random.choice(["id", "invoice", "metadata", "object", "parent", "customer"]))
     )
-    # Unless the subject's id is spoilt too, the sound remainder of other kinds would rightly wake somebody.
+    # The subject's id is broken too: otherwise the intact rest of some kinds would rightly wake a workflow.
     subject["id"] = anything(random)
     if random.random() < 0.2:
         target.pop(member, None)
@@ -70,7 +70,7 @@ def wrong_types(random: Random) -> Shot:
 
 
 def hostile_ids(random: Random) -> Shot:
-    """Keys and ids made to get into other workflows, paths, logs and queries."""
+    """Keys and ids crafted to reach other workflows, paths, logs and queries."""
     key = random.choice(
         [
             "../" * random.randint(1, 50) + "2022-05/team:x/period",
@@ -98,7 +98,7 @@ def hostile_ids(random: Random) -> Shot:
 
 
 def nonsense(random: Random) -> Shot:
-    """Signed JSON that is no event, or signed text that is no JSON."""
+    """Signed JSON that is no event, or signed text that is not JSON."""
     texts = [
         "",
         "{",
@@ -119,7 +119,7 @@ def nonsense(random: Random) -> Shot:
 
 
 def nesting(random: Random) -> Shot:
-    """As deep as it goes, around the interpreter's limit and far beyond; signed or not."""
+    """JSON nested to around the interpreter's limit or far beyond it, with a good or a bad signature."""
     depth = random.choice([random.randint(900, 1100), random.randint(5000, 80_000)])
     opening, closing = random.choice([("[", "]"), ('{"a":', "}"), ('[{"a":', "}]")])
     nest = opening * depth + "1" + closing * depth
@@ -132,7 +132,7 @@ def nesting(random: Random) -> Shot:
 
 
 def twice_the_key(random: Random) -> Shot:
-    """A member twice: whichever counts, nobody is woken."""
+    """An event with a duplicate member: whichever counts, no workflow is woken."""
     text = encode(foreign(random)).decode()
     member = random.choice(["id", "type", "data", "object", "livemode"])
     value = random.choice(['"x"', "null", "1", "{}", '"invoice.paid"', '{"object": {"metadata": {}, "customer": "c"}}'])
@@ -142,7 +142,7 @@ def twice_the_key(random: Random) -> Shot:
 
 
 def numbers(random: Random) -> Shot:
-    """Numbers that JSON does not have, or nobody can hold."""
+    """Numbers that JSON does not have, or that are too large or too small to represent."""
     number = random.choice(
         [
             "NaN",
@@ -160,18 +160,18 @@ def numbers(random: Random) -> Shot:
 
 
 def wrong_mode(random: Random) -> Shot:
-    """Of ours, but of the other mode: our test environment's secret in the wrong place."""
+    """An event about our invoice in the wrong mode, as if live had been given the test environment's secret."""
     return _signed(encode(event(random, livemode=random.choice([False, None, "true", 1, 0, [True]]))), IGNORED)
 
 
 def other_account(random: Random) -> Shot:
-    """Of ours, but of another account of the same platform."""
+    """An event about our invoice in another account of the same platform."""
     account = random.choice(["acct_theirs", "acct_ours ", "ACCT_OURS", ["acct_ours"], 7, {"a": 1}])
     return _signed(encode(event(random, account=account)), IGNORED)
 
 
 def other_products(random: Random) -> Shot:
-    """Sound events about what is not ours."""
+    """A sound event about an object that is not ours."""
     kind = random.choice(["invoice.finalized", "invoice.paid", "invoice.voided", "charge.refunded", "payout.paid"])
     return _signed(json.dumps(foreign(random, type=kind), indent=random.choice([None, 2])).encode(), IGNORED)
 

@@ -1,4 +1,4 @@
-"""Clients that keep the webhook waiting: for a first byte, a head, a body, or for their reading of the answer."""
+"""Clients that keep the webhook waiting: for a first byte, a head, or a body."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from random import Random
 from campaigns.attack.shots import BROKEN, CLOSED, Make, Shot, encode, event, head, post, sign
 
 _PAUSE = 0.7
-_CHUNKS = 60  # more seconds than any limit
+_CHUNKS = 60  # with the pauses, longer than any timeout
 
 
 def silent(_random: Random) -> Shot:
-    """Connects and says nothing."""
+    """Connect and send nothing."""
     return Shot((b"",) * _CHUNKS, frozenset({CLOSED}), _PAUSE)
 
 
 def slow_head(random: Random) -> Shot:
-    """A byte of the head at a time."""
+    """Send the head one byte at a time."""
     whole = head("Stripe-Signature: t=1,v1=0")
     return Shot(tuple(whole[n : n + 1] for n in range(random.randint(20, _CHUNKS))), BROKEN, _PAUSE)
 
 
 def slow_body(random: Random) -> Shot:
-    """A good head, and a byte of a well-signed body at a time."""
+    """Send a good head, then a correctly signed body one byte at a time."""
     body = encode(event(random))
     whole = post(body, sign(body))
     start = whole.index(b"\r\n\r\n") + 4
@@ -30,7 +30,7 @@ def slow_body(random: Random) -> Shot:
 
 
 def half_a_body(random: Random) -> Shot:
-    """As much of a body as is held, but not its end."""
+    """Send a large body except for its last byte, so that the webhook has to hold it."""
     body = encode(event(random)) + b" " * 400_000
     whole = post(body, sign(body))
     return Shot((whole[:-1], *(b"",) * _CHUNKS), BROKEN, _PAUSE)

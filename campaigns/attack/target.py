@@ -1,4 +1,4 @@
-"""What is shot at: `perdure webhook`, a process of its own over a Temporal server of its own, which is watched."""
+"""The target: `perdure webhook` in its own process with its own Temporal server, under watch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from devstack.servers.temporal import start_headless
 
 _MIB = 1024 * 1024
 _GIVE_UP_SECONDS, _RETRY_SECONDS = 60.0, 0.2
-_LOG_LINES = 60  # of what anybody may cause, in some minutes; a line for each good delivery comes on top
+_LOG_LINES = 60  # limit for lines that anyone can cause, in a few minutes; each good delivery adds one
 _IN_LOG = ("Traceback", "Logging error", "asyncio", SECRET, OLD_SECRET, CANARY)
 PERDURE = (sys.executable, "-P", "-m", "starter.cli.main")
 
@@ -42,11 +42,11 @@ class Target:
     log: Path
     seed: int
     good: list[str] = field(default_factory=list)
-    """Ids of the workflows that good deliveries have woken."""
+    """Ids of the workflows that good deliveries woke."""
     attempts_lost: int = 0
-    """Good deliveries that had to be made again: crowded out, the process has more connections than it allows."""
+    """Failed attempts at good deliveries: while the webhook is at its limit of connections they are crowded out."""
     recorded: tuple[bytes, str] = (b"", "")
-    """A good delivery, body and signature, as an eavesdropper has it."""
+    """Body and signature of the latest good delivery, as an eavesdropper would have them."""
 
     @property
     def memory(self) -> float:
@@ -55,7 +55,10 @@ class Target:
         return resident / _MIB
 
     async def deliver(self) -> float:
-        """A good delivery, made again until it is taken, as Stripe does; the seconds that it took, else infinity."""
+        """Make a good delivery, retried like Stripe's until it is accepted.
+
+        Returns the seconds that it took, or infinity if it was never accepted.
+        """
         payload = event(family_random(self.seed, "good", len(self.good)))
         key = payload["data"]["object"]["metadata"]["perdure_invoice"].replace("attacked", "good")
         payload["data"]["object"] = {"id": "in_1", "object": "invoice", "metadata": {"perdure_invoice": key}}
@@ -72,7 +75,7 @@ class Target:
         return float("inf")
 
     async def _post(self, body: bytes, signature: str) -> bool:
-        """Post what is signed; whether it was taken."""
+        """Post a signed body and return whether it was accepted."""
         try:
             async with self.session.post(self._url(PATH), data=body, headers={"Stripe-Signature": signature}) as answer:
                 return answer.status == 200 and await answer.text() == "ok\n"
@@ -80,29 +83,29 @@ class Target:
             return False
 
     async def counted(self, name: str) -> float:
-        """A metric's value."""
+        """Return a metric's value."""
         async with self.session.get(self._url("/metrics")) as response:
             lines = (await response.text()).splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{name} "))
 
     async def breaches(self) -> list[str]:
-        """What should not have happened, by what Temporal, the metrics, the log and the process say."""
+        """Return what should not have happened, according to Temporal, the metrics, the log and the process."""
         if not self.child.running:
             return [f"the webhook {self.child.ended()}: {self.child.tail()}"]
         found = []
         if missing := {workflow async for workflow in self._unlike_good()}:
-            found.append(f"workflows are there that nobody should have woken, or woken twice: {sorted(missing)[:5]}")
+            found.append(f"workflows are missing, were woken without a good delivery, or twice: {sorted(missing)[:5]}")
         signalled = await self.counted('perdure_webhook_events_total{outcome="signalled"}')
         if signalled != len(self.good):
-            found.append(f"{signalled:.0f} deliveries were signalled, {len(self.good)} were good")
+            found.append(f"{signalled:.0f} deliveries were signaled, but {len(self.good)} were good")
         if unavailable := await self.counted('perdure_webhook_events_total{outcome="unavailable"}'):
             found.append(f"{unavailable:.0f} deliveries were answered 503")
         return found + self._log_breaches()
 
     async def _unlike_good(self) -> AsyncIterator[str]:
-        """Workflows that differ from the good ones, which have one signal each."""
+        """Yield workflows that differ from the expected ones, which have one signal each."""
         known = set(self.good)
-        for _ in range(1200):  # a minute: what was just started is listed a little later
+        for _ in range(1200):  # a minute: Temporal lists new workflows with a delay
             listed = [workflow.id async for workflow in self.client.list_workflows()]
             if known <= set(listed):
                 break
@@ -120,9 +123,9 @@ class Target:
     def _log_breaches(self) -> list[str]:
         lines = self.log.read_text(errors="replace").splitlines()
         others = [line for line in lines if "signalled to invoice/2022-05/team:good-" not in line]
-        found = [f"the log has {word}: {line[:200]}" for word in _IN_LOG for line in others if word in line][:5]
+        found = [f"the log contains {word}: {line[:200]}" for word in _IN_LOG for line in others if word in line][:5]
         if len(others) > _LOG_LINES:
-            found.append(f"the log has {len(others)} lines of what was refused")
+            found.append(f"the log has {len(others)} lines about refused requests")
         return found
 
     def _url(self, path: str) -> str:
@@ -131,7 +134,7 @@ class Target:
 
 @asynccontextmanager
 async def running_target(folder: Path, seed: int) -> AsyncIterator[Target]:
-    """`perdure webhook` in live mode, with two secrets as while one is rotated."""
+    """Run `perdure webhook` in live mode, with two secrets as during a rotation."""
     temporal = await start_headless(folder / "temporal.log")
     listening, log = ports.listen(ports.HOST), folder / "webhook.log"
     port: int = listening.getsockname()[1]
@@ -148,7 +151,7 @@ async def running_target(folder: Path, seed: int) -> AsyncIterator[Target]:
     try:
         child.start()
         client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
-        # A connection for each delivery, as from Stripe's many senders.
+        # A new connection for each delivery, as from Stripe's many senders.
         connector = aiohttp.TCPConnector(force_close=True)
         async with aiohttp.ClientSession(
             connector=connector, timeout=aiohttp.ClientTimeout(total=_GIVE_UP_SECONDS)

@@ -1,1 +1,1 @@
-"""Coverage-guided fuzzing of what the webhook receives."""
+"""Coverage-guided fuzzing of the webhook's input."""

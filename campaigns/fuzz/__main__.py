@@ -1,6 +1,6 @@
-"""`make fuzz`: the fuzz target, guided by coverage. The arguments are libFuzzer's: -max_total_time=60, -runs=...
+"""`make fuzz`: fuzz the webhook, guided by coverage. The arguments are libFuzzer's: -max_total_time=60, -runs=...
 
-An input that fails is kept beside the corpus as `...-crash-...`; `python -m campaigns.fuzz FILE` runs it again.
+A failing input is kept next to the corpus as `...-crash-...`; `python -m campaigns.fuzz FILE` repeats it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,13 @@ def _fuzzer() -> ModuleType:
     try:
         import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
     except ImportError:
-        raise SystemExit(
-            "make fuzz needs atheris, which has wheels for Linux alone: pip install -e '.[fuzz]'"
-        ) from None
+        raise SystemExit("make fuzz needs atheris, which has wheels for Linux only: pip install -e '.[fuzz]'") from None
     found: ModuleType = atheris
     return found
 
 
 def main(arguments: list[str]) -> None:
-    """Fuzz until told to stop, or until something fails."""
+    """Fuzz until libFuzzer's limits are reached or an input fails."""
     fuzzer: Any = _fuzzer()
     with fuzzer.instrument_imports(
         include=["billing", "contracts", "reconciliation", "starter", "json", "stripe._webhook"]

@@ -1,6 +1,7 @@
-"""What a fuzzer feeds: whatever the bytes, a signature is refused or an event understood, in good order, or it raises.
+"""The fuzz target. For any bytes, a signature or an event is handled or refused in good order; anything else raises.
 
-The first byte says what the others are: a header, a body, changes to a good delivery, or what is put into a good event.
+The first byte selects the meaning of the others: a header, a body, changes to a good delivery, or a value to put into
+a good event.
 """
 
 from __future__ import annotations
@@ -33,13 +34,17 @@ _TRUST = Trust("live", "acct_ours")
 
 
 def one_input(data: bytes) -> None:
-    """One input of a fuzzer. Raises what should not be: AssertionError, or whatever the product lets out."""
+    """Run one input of a fuzzer.
+
+    Raises:
+        AssertionError: the product behaved wrongly. Exceptions that the product does not handle pass through.
+    """
     if data:
         _KINDS[data[0] % len(_KINDS)](data[1:])
 
 
 def _header(data: bytes) -> None:
-    """Any header: without the secret none is good."""
+    """Check any header: without the secret, none is accepted."""
     body = b'{"object": "event"}'
     assert not accepts(body, data.decode("latin-1"))
     assert not accepts(body, f"t={NOW},v1={data.decode('latin-1')}")
@@ -47,12 +52,12 @@ def _header(data: bytes) -> None:
 
 
 def _body(data: bytes) -> None:
-    """Any signed body."""
+    """Check any signed body."""
     understand(data)
 
 
 def _changes(data: bytes) -> None:
-    """A good delivery with bytes changed is good only when it is the same delivery after all."""
+    """Check that a good delivery with changed bytes is accepted only if it is still the same delivery."""
     body, header = good_delivery()
     whole = bytearray(header.encode() + body)
     for place, bits in zip(data[::3], zip(data[1::3], data[2::3], strict=False), strict=False):
@@ -64,7 +69,7 @@ def _changes(data: bytes) -> None:
 
 
 def _within(data: bytes) -> None:
-    """Any JSON value, or text, in any place of a good event."""
+    """Check any JSON value or text in any place of a good event."""
     if len(data) < 2:
         return
     try:
@@ -88,7 +93,7 @@ _KINDS: tuple[Callable[[bytes], None], ...] = (_header, _body, _changes, _within
 
 
 def accepts(body: bytes, header: str) -> bool:
-    """Whether the delivery passes for Stripe's; it may raise nothing but the declared error."""
+    """Return whether the delivery passes as Stripe's. The check must raise nothing but its declared error."""
     try:
         digest = verify_signature(body, header, SECRETS, NOW)
     except SignatureError as error:
@@ -99,7 +104,7 @@ def accepts(body: bytes, header: str) -> bool:
 
 
 def understand(body: bytes) -> None:
-    """What becomes of a verified body."""
+    """Check how a verified body is routed."""
     try:
         payload = parse(body)
         target = wake_up(payload)
@@ -125,7 +130,7 @@ def understand(body: bytes) -> None:
 
 
 def _expect_line(error: Exception) -> None:
-    """Errors are logged: on one line, and short."""
+    """Check that an error's message, which is logged, is one short line."""
     assert _is_line(str(error)), repr(error)
 
 
@@ -134,7 +139,7 @@ def _is_line(text: str) -> bool:
 
 
 def good_event(kind: str = "invoice.paid") -> dict[str, Any]:
-    """An event that wakes an invoice's workflow."""
+    """Return an event that wakes an invoice's workflow."""
     return {
         "id": "evt_1",
         "object": "event",
@@ -155,14 +160,14 @@ def good_event(kind: str = "invoice.paid") -> dict[str, Any]:
 
 
 def good_delivery() -> tuple[bytes, str]:
-    """Body and header as Stripe sends them."""
+    """Return the body and the signature header as Stripe sends them."""
     body = json.dumps(good_event()).encode()
     mac = hmac.new(SECRETS[1].encode(), b"%d." % NOW + body, sha256)
     return body, f"t={NOW},v1={mac.hexdigest()}"
 
 
 def seeds() -> list[bytes]:
-    """Inputs to begin with."""
+    """Return the initial corpus."""
     body, header = good_delivery()
     values = [b'"x"', b"[]", b"{}", b"1", b"null", b'"../.."', b'"v2.core.event"', b"[" * 900 + b"]" * 900, b"1e400"]
     return [
@@ -174,7 +179,7 @@ def seeds() -> list[bytes]:
 
 
 def quiet() -> None:
-    """Log lines about what is fuzzed are nobody's business; a line that cannot be formatted raises."""
+    """Suppress the log, but check that every line can be formatted and is short."""
     logging.raiseExceptions = False
     logging.getLogger("perdure").addHandler(_Formats())
     logging.getLogger("perdure").propagate = False
