@@ -1,1 +1,1 @@
-"""Random campaigns: a month is billed while everything is killed, and must come to what a reference says."""
+"""Random campaigns: bill a month while every part is killed; the books must match an independent reference."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
+from billing.text import plural
 from campaigns.chaos.campaign import Result, run_campaign
 from campaigns.chaos.stand.folders import run_folder, seed_folder
 from campaigns.chaos.stand.stand import bare_environment
@@ -26,19 +27,21 @@ _STORM_MINUTES = 0.2
 
 def _arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m campaigns.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, help="of the first campaign, the others count on; default: by the clock")
+    parser.add_argument(
+        "--seed", type=int, help="seed of the first campaign; the others count up from it; default: the time"
+    )
     parser.add_argument("--campaigns", type=int, default=1)
-    parser.add_argument("--jobs", type=int, default=1, help="campaigns at a time")
+    parser.add_argument("--jobs", type=int, default=1, help="campaigns to run at a time")
     parser.add_argument("--accounts", type=int, default=100)
-    parser.add_argument("--minutes", type=float, default=_STORM_MINUTES, help="how long the storm rages")
-    parser.add_argument("--keep", action="store_true", help="keep the folders of clean campaigns, too")
+    parser.add_argument("--minutes", type=float, default=_STORM_MINUTES, help="duration of the storm")
+    parser.add_argument("--keep", action="store_true", help="keep the folders of clean campaigns too")
     parser.add_argument("--log", type=Path, metavar="FILE", help="append a line of JSON for each campaign")
     return parser.parse_args(given)
 
 
 @dataclass
 class Runner:
-    """Runs the campaigns, a few at a time, and tells of each."""
+    """Runs the campaigns, a few at a time, and reports each."""
 
     arguments: argparse.Namespace
     folder: Path
@@ -47,7 +50,7 @@ class Runner:
     results: list[Result] = field(default_factory=list)
 
     async def run(self, seeds: list[int]) -> None:
-        """All of them."""
+        """Run the campaign of every seed."""
         limit = asyncio.Semaphore(self.arguments.jobs)
 
         async def one(seed: int) -> None:
@@ -66,7 +69,7 @@ class Runner:
         print(told(result), flush=True)
         if result.failures:
             options = f"--seed {seed} --accounts {given.accounts} --minutes {given.minutes:g}"
-            print(f"  again: make chaos ARGS={shlex.quote(options)}\n  logs: {folder}", flush=True)
+            print(f"  repeat: make chaos ARGS={shlex.quote(options)}\n  logs: {folder}", flush=True)
             for failure in result.failures:
                 print(f"  - {failure}", flush=True)
         elif not given.keep:
@@ -77,7 +80,7 @@ class Runner:
 
 
 def told(result: Result) -> str:
-    """A campaign in one line."""
+    """Return one line about a campaign."""
     kills = ", ".join(f"{name} {count}" for name, count in sorted(result.kills.items())) or "none"
     money = ", ".join(f"{amount} {currency}" for currency, amount in sorted(result.money.items())) or "nothing"
     phases = " ".join(f"{name} {seconds:g}" for name, seconds in result.phases.items())
@@ -88,15 +91,17 @@ def told(result: Result) -> str:
 
 
 def summary(results: list[Result], seconds: float) -> str:
-    """All campaigns in some lines."""
+    """Return a summary of all campaigns."""
     kills: Counter[str] = Counter()
     for result in results:
         kills.update(result.kills)
     failed = sorted(result.seed for result in results if result.failures)
+    ran, killed = plural(len(results), "campaign"), plural(sum(kills.values()), "kill")
     return (
-        f"{len(results)} campaigns in {seconds:.0f} s: {len(results) - len(failed)} clean, {len(failed)} failed"
-        f"{f' (seeds {failed})' if failed else ''}; {sum(kills.values())} kills ({dict(sorted(kills.items()))}), "
-        f"{sum(result.faults for result in results)} faults, {sum(result.invoices for result in results)} invoices"
+        f"{ran} in {seconds:.0f} s: {len(results) - len(failed)} clean, {len(failed)} failed"
+        f"{f' (seeds {failed})' if failed else ''}; {killed} ({dict(sorted(kills.items()))}), "
+        f"{plural(sum(result.faults for result in results), 'fault')}, "
+        f"{plural(sum(result.invoices for result in results), 'invoice')}"
     )
 
 
@@ -116,7 +121,7 @@ async def _main(arguments: argparse.Namespace) -> int:
 
 
 def main() -> None:
-    """Run as the command line says; the status is 1 when a campaign failed."""
+    """Run the campaigns and exit, with status 1 if one of them failed."""
     status = asyncio.run(_main(_arguments()))
     sys.stdout.flush()
     os._exit(status)

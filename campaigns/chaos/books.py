@@ -1,4 +1,4 @@
-"""What is there after a campaign, read from PostgreSQL, reports, Stripe and Temporal without the product's code."""
+"""The books after a campaign, read from PostgreSQL, reports, Stripe and Temporal without the product's code."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FROM invoice AS i ORDER BY i.key
 
 @dataclass
 class BookedInvoice:
-    """An invoice of ours, with lines (number → time in µs and amount) and the pieces it claims by (instance, line)."""
+    """One of our invoices. `lines`: number → (µs, amount); `claims`: (instance, line) → claimed pieces."""
 
     key: str
     attribution_id: str
@@ -46,17 +46,17 @@ class BookedInvoice:
 
     @property
     def live(self) -> bool:
-        """Whether it bills anything."""
+        """Whether the invoice bills its usage."""
         return self.state not in ("voided", "deleted")
 
     @property
     def duration(self) -> int:
-        """µs that it claims."""
+        """The claimed time in µs."""
         return sum(end - start for pieces in self.claims.values() for start, end in pieces)
 
 
 async def read_invoices(url: str) -> list[BookedInvoice]:
-    """All invoices, dead ones too, with what they claim now."""
+    """Return all invoices, dead ones too, with their present claims."""
     connection = await asyncpg.connect(url)
     try:
         rows = await connection.fetch(_INVOICES)
@@ -72,7 +72,7 @@ async def read_invoices(url: str) -> list[BookedInvoice]:
 
 
 async def fetch(url: str, statement: str) -> list[tuple[Any, ...]]:
-    """Rows of a query."""
+    """Return the rows of a query."""
     connection = await asyncpg.connect(url)
     try:
         return [tuple(row) for row in await connection.fetch(statement)]
@@ -82,7 +82,7 @@ async def fetch(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 @dataclass
 class BookedReport:
-    """A usage report as its file has it: whether its name is its content's digest, and what it says."""
+    """A usage report, read from its file. `intact`: its name is its content's digest and no claim is missing."""
 
     intact: bool
     key: str
@@ -92,7 +92,7 @@ class BookedReport:
 
 
 def read_report(folder: Path, report_id: str) -> BookedReport | None:
-    """A report from the store's folder; none if it is not there, or not readable."""
+    """Read a report from the store's folder. Returns None if it is missing or not readable."""
     path = folder / report_id
     try:
         content = gzip.decompress(path.read_bytes())
@@ -115,7 +115,7 @@ def _instant(text: str) -> int:
 
 @dataclass
 class StripeInvoice:
-    """An invoice in Stripe with metadata of ours; `lines`: (line id of ours, amount)."""
+    """An invoice in Stripe with our metadata. `lines`: (our line id, amount)."""
 
     id: str
     key: str
@@ -127,7 +127,7 @@ class StripeInvoice:
 
 
 async def read_stripe(stripe: StripeSide) -> list[StripeInvoice]:
-    """All of Stripe's invoices that carry a key of ours; void ones, too."""
+    """Return all Stripe invoices with our key or our lines, void ones too."""
     found = []
     for invoice in await stripe.list_all("/v1/invoices"):
         key = invoice["metadata"].get("perdure_invoice")
@@ -150,7 +150,7 @@ async def read_stripe(stripe: StripeSide) -> list[StripeInvoice]:
 
 
 async def read_workflows(http_url: str, query: str) -> list[dict[str, Any]]:
-    """Workflow runs that Temporal lists."""
+    """Return the workflow runs that Temporal lists for a query."""
     api = f"{http_url}/api/v1/namespaces/default/workflows?query={quote(query)}&pageSize=1000"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session, session.get(api) as response:
         found: list[dict[str, Any]] = (await response.json(content_type=None)).get("executions", [])
@@ -158,7 +158,7 @@ async def read_workflows(http_url: str, query: str) -> list[dict[str, Any]]:
 
 
 async def pending_of(http_url: str, workflow_id: str) -> list[str]:
-    """What a running workflow waits for: its activities, with attempt and last failure."""
+    """Return a running workflow's pending activities, with attempt and last failure."""
     api = URL(f"{http_url}/api/v1/namespaces/default/workflows/{quote(workflow_id, safe='')}", encoded=True)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session, session.get(api) as response:
         described = await response.json(content_type=None)

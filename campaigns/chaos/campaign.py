@@ -27,12 +27,12 @@ _SETTLE_SECONDS = 120.0
 
 
 class NotCalmError(Exception):
-    """What was to happen did not, in time; the message says what was awaited, and what waits."""
+    """An awaited state was not reached in time; the message names it and what still waits."""
 
 
 @dataclass
 class Result:
-    """What became of a campaign. `failures` empty: it is clean. Seconds by phase."""
+    """The result of a campaign; clean if `failures` is empty. `phases`: seconds per phase."""
 
     seed: int
     accounts: int
@@ -48,12 +48,12 @@ class Result:
     failures: list[str] = field(default_factory=list)
 
     def document(self) -> dict[str, Any]:
-        """As a line of JSON has it."""
+        """Return the result as a document for the log, a line of JSON."""
         return {"verdict": "failed" if self.failures else "clean", **asdict(self)}
 
 
 async def run_campaign(seed: int, accounts: int, minutes: float, folder: Path, templates: Templates) -> Result:
-    """Run the campaign of this seed in an empty folder; everything that it started has ended afterwards."""
+    """Run the campaign of this seed in an empty folder. All processes that it started have ended afterwards."""
     result = Result(seed, accounts)
     begun = time.monotonic()
     try:
@@ -70,7 +70,7 @@ async def run_campaign(seed: int, accounts: int, minutes: float, folder: Path, t
 
 @asynccontextmanager
 async def campaign(result: Result, minutes: float, folder: Path, templates: Templates) -> AsyncIterator[Campaign]:
-    """The campaign of `result`, with all parts up; gone afterwards."""
+    """Yield the campaign of `result` with all parts running, and end them afterwards."""
     world = make_world(result.seed, result.accounts)
     plan = make_plan(result.seed, world, minutes * 60)
     (folder / "plan.txt").write_text(_told(result.seed, world, plan))
@@ -86,7 +86,7 @@ def _told(seed: int, world: ChaosWorld, plan: CampaignPlan) -> str:
 
 @dataclass
 class Campaign:
-    """Its phases, in order."""
+    """A campaign and its phases, in order."""
 
     stand: Stand
     stripe: StripeSide
@@ -96,7 +96,7 @@ class Campaign:
     _mark: float = field(default_factory=time.monotonic)
 
     async def run(self) -> None:
-        """From an empty database to the verdict."""
+        """Run all phases, from an empty database to the verdict."""
         self._phase("start")
         await self._prepare()
         self._phase("prepare")
@@ -129,7 +129,7 @@ class Campaign:
         await self._until_rest()
 
     async def _calm(self) -> None:
-        """What operators do once the fire is out: catch up, run the month again, then the next one."""
+        """Do what operators do after an outage: catch up, run the month again, then run the next one."""
         await self._must("stripe", "catch-up")
         await self._until_windows(storm=True)
         await self._until_rest("subscription/")
@@ -154,7 +154,7 @@ class Campaign:
             raise NotCalmError(f"perdure {' '.join(command)}: status {status}: {out[-500:]} {error[-500:]}")
 
     async def _until_windows(self, *, storm: bool) -> None:
-        """Until Postgres knows of each subscription, and of those that are cancelled by now."""
+        """Wait until Postgres has every subscription, and the end of each canceled one."""
         wanted: Counter[bool] = Counter()
         for account in self.world.accounts:
             for each in account.subscriptions:
@@ -164,11 +164,11 @@ class Campaign:
         while Counter(row[0] for row in await fetch(self.stand.postgres.url(), rows)) != wanted:
             if time.monotonic() > give_up:
                 await self._awaited("the subscriptions' windows")
-                raise NotCalmError(f"Postgres does not know of {dict(wanted)} subscriptions (ended or not)")
+                raise NotCalmError(f"Postgres does not have {dict(wanted)} subscriptions (by ended or not)")
             await asyncio.sleep(0.1)
 
     async def _until_rest(self, kind: str = "") -> None:
-        """Until no workflow runs whose id begins like this."""
+        """Wait until no workflow runs whose id starts with `kind`."""
         give_up = time.monotonic() + _CALM_SECONDS
         while left := await self._running(kind):
             if time.monotonic() > give_up:
@@ -181,8 +181,8 @@ class Campaign:
         return [name for each in listed if (name := each["execution"]["workflowId"]).startswith(kind)]
 
     async def _awaited(self, what: str) -> None:
-        """Write down what everything waits for."""
-        lines = [f"{what} did not come; running: {self.stand.running()}"]
+        """Write to a file what each running workflow waits for."""
+        lines = [f"{what}: not reached; running: {self.stand.running()}"]
         for each in await read_workflows(self.stand.temporal.http_url, "ExecutionStatus = 'Running'"):
             name = each["execution"]["workflowId"]
             lines.append(f"{name}: {'; '.join(await pending_of(self.stand.temporal.http_url, name))}")

@@ -1,4 +1,4 @@
-"""The files that operators import: rates, accounts, instances, and what is reported late."""
+"""The files that operators import: rates, accounts, instances, and late instances."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _COLUMNS = (
 
 
 def write_rates(world: ChaosWorld, path: Path) -> None:
-    """The rate card."""
+    """Write the rate card."""
     tables = []
     for rate in world.rates:
         rows = {"credits_per_minute": rate.credits_per_minute, "price_per_credit": rate.price}
@@ -36,7 +36,7 @@ def _major(amount: int, currency: str) -> str:
 
 
 def write_accounts(world: ChaosWorld, stripe: StripeSide, path: Path) -> None:
-    """Accounts that do not come from Stripe, a row for each window."""
+    """Write the accounts that do not come from Stripe, a row for each window."""
     with path.open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow("attribution_id stripe_customer_id currency bill_after started ended".split())
@@ -49,7 +49,7 @@ def write_accounts(world: ChaosWorld, stripe: StripeSide, path: Path) -> None:
 
 
 def write_instances(world: ChaosWorld, folder: Path) -> None:
-    """`instances.csv` has what is known from the start, `late-1.csv` and so on the rest."""
+    """Write the instances known from the start to `instances.csv`, the late ones to `late-1.csv` and so on."""
     for wave in range(WAVES + 1):
         own = [(each.attribution_id, found) for each in world.accounts for found in each.instances]
         rows = [(who, found) for who, found in own if found.wave == wave]
@@ -64,7 +64,7 @@ def _write(path: Path, instances: Iterable[tuple[str, ChaosInstance]]) -> None:
         rows.writerow(_COLUMNS.split())
         for number, (who, found) in enumerate(instances):
             created = iso(found.start) if found.valid else ""
-            # Some have either end alone; time spent stopping is not billed.
+            # Some have only one of the two ends; the time spent stopping is not billed.
             stopping, stopped = iso(found.end), iso(None if found.end is None else found.end + 7)
             ends = ((stopping, stopped), (stopping, ""), ("", stopping))[number % 3]
             kind = (found.workspace_class, "regular")

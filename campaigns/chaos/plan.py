@@ -1,4 +1,4 @@
-"""What the saboteur and the operators do, and when: derived from the seed alone."""
+"""The deeds of the saboteur and the operators, and their times: derived from the seed alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TYPES = ("", "", "invoice", "invoice.finalized", "customer.subscription")
 
 @dataclass(frozen=True)
 class Deed:
-    """What is done at a moment of the storm: `what` with `details`."""
+    """A deed `at` seconds into the storm: `what`, with its `details`."""
 
     at: float
     what: str
@@ -48,9 +48,9 @@ class Deed:
 
 @dataclass(frozen=True)
 class CampaignPlan:
-    """All deeds in order, and whose invoices a person wants voided.
+    """All deeds in order, and the accounts whose invoices an operator voids.
 
-    `patient`: the storm waits for the first claims, so that it meets Stripe's side rather than the claiming.
+    `patient`: the storm waits for the first claims, so that it hits the work with Stripe rather than the claiming.
     """
 
     seconds: float
@@ -60,7 +60,7 @@ class CampaignPlan:
 
 
 def make_plan(seed: int, world: ChaosWorld, seconds: float) -> CampaignPlan:
-    """The storm of this seed."""
+    """Return the storm of this seed."""
     rng = random.Random(f"plan {seed}")
     deeds = [Deed(0, "run")]
     deeds += _kills(rng, seconds)
@@ -84,12 +84,12 @@ def make_plan(seed: int, world: ChaosWorld, seconds: float) -> CampaignPlan:
 def _kills(rng: random.Random, seconds: float) -> list[Deed]:
     parts = [*BILLING, "billing-a", "stripe", "stripe", "webhook", "postgres", "temporal"]
     chosen = [rng.choice(parts) for _ in range(rng.randrange(3, 7))]
-    # Two of the same part would wait for each other, and longer than the storm.
+    # Kills of the same part wait for each other, so they can outlast the storm.
     return [Deed(rng.uniform(0.2, seconds), "kill", {"part": part, "down": rng.uniform(0, 2)}) for part in chosen]
 
 
 def _half_done(rng: random.Random) -> dict[str, Any]:
-    """Stripe has done what it denies: in every storm, as it is what makes things twice."""
+    """Return a fault in which Stripe does what it denies. Every storm has one: it is what causes duplicates."""
     actions: tuple[dict[str, Any], ...] = (
         {"action": "lost_response"},
         {"action": "500", "committed": True},
@@ -113,7 +113,7 @@ def _hook(rng: random.Random) -> dict[str, Any]:
 
 
 def _cancellations(rng: random.Random, world: ChaosWorld, seconds: float) -> list[Deed]:
-    """In the order of Stripe's clock, which goes forwards alone."""
+    """Return the cancellations in the order of Stripe's clock, which only moves forward."""
     planned = [
         (each.end, account.attribution_id, number)
         for account in world.accounts

@@ -1,7 +1,7 @@
-"""What an account's books may look like, reckoned from the plan alone: none of the product's code is used.
+"""The possible books of an account, computed from the plan alone, without any of the product's code.
 
-While all is on fire nobody knows which comes first: the month's run, a late file, a cancellation, a person who voids.
-So every order is tried, in plain loops over intervals of whole microseconds, and the books must be one of the results,
+During the storm the order is unknown: the month's run, a late file, a cancellation, or a void can come first. So every
+order is tried, in plain loops over intervals of whole microseconds, and the books must equal one of the results,
 invoice by invoice, to the microsecond and the minor unit.
 """
 
@@ -20,7 +20,7 @@ _DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "kwd": 3}
 
 @dataclass(frozen=True, order=True)
 class ReferenceBill:
-    """One invoice: its period, why it was made, its amount (minor units), its time (µs), and its pieces by instance."""
+    """One invoice: period, reason, amount (minor units), duration (µs), and pieces by instance."""
 
     period: str
     reason: str
@@ -31,7 +31,7 @@ class ReferenceBill:
 
 @dataclass(frozen=True)
 class State:
-    """What has happened to an account so far. Bills are known by what they are for, as one of each may live."""
+    """The history of an account so far. Bills are named by their purpose; at most one is live for each."""
 
     known: frozenset[int]
     cancelled: frozenset[int]
@@ -39,19 +39,19 @@ class State:
     voided: bool = False
 
     def has(self, purpose: str) -> bool:
-        """Whether a bill for this lives."""
+        """Whether a bill for this purpose is live."""
         return any(name == purpose for name, _ in self.bills)
 
 
 @dataclass(frozen=True)
 class ReferenceBooks:
-    """One way in which it may end."""
+    """One possible end of an account's books."""
 
     bills: tuple[ReferenceBill, ...]
 
 
 def outcomes(world: ChaosWorld, account: ChaosAccount, voids: bool = False) -> set[ReferenceBooks]:
-    """All the ways in which the account's books may end, once both months are settled and all is known."""
+    """Return every possible end of the account's books, once both months are settled and all usage is known."""
     calm = frozenset(n for n, each in enumerate(account.subscriptions) if each.end is not None and not each.storm)
     storm = frozenset(n for n, each in enumerate(account.subscriptions) if each.storm)
     seen: set[State] = set()
@@ -67,7 +67,7 @@ def outcomes(world: ChaosWorld, account: ChaosAccount, voids: bool = False) -> s
 
 
 def _calm(world: ChaosWorld, account: ChaosAccount, cancelled: frozenset[int]) -> State:
-    """Cancellations before the storm, one after the other."""
+    """Return the state after the cancellations that precede the storm, applied one after the other."""
     state = State(frozenset(), frozenset())
     for number in sorted(cancelled):
         state = _cancel(world, account, State(state.known, state.cancelled | {number}, state.bills), number)
@@ -88,7 +88,7 @@ def _next(world: ChaosWorld, account: ChaosAccount, state: State, storm: frozens
 
 
 def _ends(world: ChaosWorld, account: ChaosAccount, state: State) -> set[ReferenceBooks]:
-    """The month is run for the last time, then the one after it; news of a cancellation may come at any time."""
+    """Run the month for the last time, then the next one. Events of cancellations can arrive at any point."""
     ways = {_run(world, account, state)}
     for _ in range(2):
         ways |= {_cancel(world, account, way, number) for way in ways for number in way.cancelled}
@@ -117,7 +117,7 @@ def _cancel(world: ChaosWorld, account: ChaosAccount, state: State, number: int)
 def _bill(
     world: ChaosWorld, account: ChaosAccount, state: State, purpose: str, period: str, reason: str, cutoff: int
 ) -> State:
-    """Bill all that is known and not billed up to the cutoff, unless it was done or is too little."""
+    """Bill all known, unbilled usage up to the cutoff, unless the bill exists or is below the minimum charge."""
     if state.has(purpose):
         return state
     billed: dict[str, list[Piece]] = {}
@@ -175,7 +175,7 @@ def _windows(account: ChaosAccount, state: State) -> list[tuple[int, int | None]
 
 
 def _versions(world: ChaosWorld, piece: Piece) -> list[tuple[int, int]]:
-    """The rate versions in force during a piece, and for how long each was."""
+    """Return the rate versions in force during a piece, each with its duration."""
     found = []
     for number, rate in enumerate(world.rates):
         until = world.rates[number + 1].since if number + 1 < len(world.rates) else piece[1]
@@ -186,7 +186,7 @@ def _versions(world: ChaosWorld, piece: Piece) -> list[tuple[int, int]]:
 
 
 def line_amount(world: ChaosWorld, currency: str, workspace_class: str, version: int, duration: int) -> int:
-    """A line's amount in minor units."""
+    """Return a line's amount in minor units."""
     rate = world.rates[version]
     per_minute = Decimal(rate.credits_per_minute.get(workspace_class, rate.credits_per_minute["default"]))
     exact = _EXACT.divide(_EXACT.multiply(Decimal(duration), per_minute), Decimal(MINUTE))
@@ -201,7 +201,7 @@ def _minimum(world: ChaosWorld, currency: str, cutoff: int) -> int:
 
 
 def merged(pieces: list[Piece]) -> Pieces:
-    """Sorted, with those that touch made one."""
+    """Return the pieces sorted, with adjacent and overlapping ones merged."""
     result: list[Piece] = []
     for low, high in sorted(pieces):
         if result and result[-1][1] >= low:

@@ -1,4 +1,4 @@
-"""Does what the plan says while the month is billed: kills, faults, and what operators and customers do meanwhile."""
+"""Carries out the plan while the month is billed: kills, faults, and the actions of operators and customers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CLAIMED_SECONDS = 15.0  # a month may have nothing to claim
 
 @dataclass
 class Saboteur:
-    """One storm. `counts`: what was done; `stuck`: what an operator could not do for a minute."""
+    """One storm. `counts`: the number of deeds by kind; `stuck`: commands that did not succeed within a minute."""
 
     stand: Stand
     stripe: StripeSide
@@ -28,7 +28,7 @@ class Saboteur:
     _cancelling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def rage(self, plan: CampaignPlan) -> None:
-        """Run the month, do all deeds at their moments; returns when the last is done and the storm is over."""
+        """Run the month and do each deed at its time. Returns when the last is done and the storm is over."""
 
         async def one(deed: Deed) -> None:
             await asyncio.sleep(begun + deed.at - asyncio.get_running_loop().time())
@@ -76,11 +76,11 @@ class Saboteur:
                 await self._cancel(details["account"], details["number"])
 
     async def _insist(self, *command: str) -> None:
-        """Try again, as an operator does, while what the command needs is down."""
+        """Retry the command, as an operator would, while a part that it needs is down."""
         give_up = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
         while True:
             status, out, error = await self.stand.perdure(*command)
-            if status == 0 or "there is no account" in error:  # one that comes from Stripe, later
+            if status == 0 or "there is no account" in error:  # it comes from Stripe later
                 return
             if asyncio.get_running_loop().time() > give_up:
                 self.stuck.append(f"perdure {' '.join(command)}: status {status}: {out[-300:]} {error[-300:]}")
@@ -88,12 +88,12 @@ class Saboteur:
             await asyncio.sleep(1)
 
     async def _void(self, key: str) -> None:
-        """It may not be there yet, or what it needs is down: then it is not voided."""
+        """Try once to void an invoice. It stays if it does not exist yet or a part that the command needs is down."""
         status, _, _ = await self.stand.perdure("invoices", "void", key, "--reason", "a mistake", timeout_seconds=20)
         self.counts["voids taken"] += status == 0
 
     async def _forget(self) -> None:
-        """Stripe forgets the keys of invoices of a month long past. Those of customers it keeps for a day."""
+        """Have Stripe forget the month's idempotency keys of invoices, as after a long time. Customers' keys stay."""
         for account in self.world.accounts:
             key = f"perdure:{self.world.month}/{account.attribution_id}/period:1"
             for step in ("create", "finalize"):
@@ -105,7 +105,7 @@ class Saboteur:
             await self.stripe.cancel(attribution_id, number)
 
     async def lay_down(self) -> int:
-        """No faults any more, and what is held back is delivered; gives how many faults there were."""
+        """Remove all faults and deliver the webhooks that were held back. Returns how many faults occurred."""
         hits = 0
         for rules in ("faults", "webhook_faults"):
             hits += sum(rule["hits"] for rule in (await self.stand.admin(rules, method="GET"))[rules])

@@ -1,4 +1,4 @@
-"""Stripe's side of a campaign: customers and subscriptions before the storm, and what Stripe holds after it."""
+"""Stripe's side of a campaign: customers and subscriptions before the storm, and Stripe's objects after it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AT_ONCE = 10
 
 @dataclass
 class StripeSide:
-    """Speaks to the emulator as a person in Stripe's dashboard would, without the product's client."""
+    """Talks to the emulator like a person in Stripe's dashboard, without the product's client."""
 
     stand: Stand
     session: aiohttp.ClientSession
@@ -26,10 +26,10 @@ class StripeSide:
     subscriptions: dict[tuple[str, int], str] = field(default_factory=dict)
 
     async def call(self, method: str, path: str, form: dict[str, str] | None = None) -> Any:
-        """One request, that no fault is ordered for.
+        """Make one request, for which no fault is ordered.
 
         Raises:
-            RuntimeError: it is refused.
+            RuntimeError: the request is refused.
         """
         async with self.session.request(method, f"{self.stand.emulator.url}{path}", data=form) as response:
             body = await response.json()
@@ -38,7 +38,7 @@ class StripeSide:
             return body
 
     async def list_all(self, path: str) -> list[dict[str, Any]]:
-        """Every object of a list, the newest first."""
+        """Return every object of a list, newest first."""
         found: list[dict[str, Any]] = []
         while True:
             after = f"&starting_after={found[-1]['id']}" if found else ""
@@ -48,11 +48,11 @@ class StripeSide:
                 return found
 
     async def clock(self, at: int) -> None:
-        """Let Stripe's clock stand at an instant: a busy machine would add seconds between two requests."""
+        """Freeze Stripe's clock at an instant: on a busy machine seconds would pass between two requests."""
         await self.stand.admin("clock", {"now": iso(at), "frozen": True})
 
     async def prepare(self, world: ChaosWorld) -> None:
-        """Customers that exist already, then subscriptions made and ended as the clock goes, up to the month's end."""
+        """Create the existing customers, then create and cancel subscriptions in clock order up to the month's end."""
         await self.clock(world.start - 21 * 24 * HOUR)
         limit = asyncio.Semaphore(_AT_ONCE)
 
@@ -86,7 +86,7 @@ class StripeSide:
         self.subscriptions[account.attribution_id, number] = made["id"]
 
     async def cancel(self, attribution_id: str, number: int) -> None:
-        """Cancel a subscription at the clock's instant; a fault that is ordered may refuse or lose it: again, then."""
+        """Cancel a subscription at the clock's instant. Retries, because an ordered fault can refuse or lose it."""
         path = f"/v1/subscriptions/{self.subscriptions[attribution_id, number]}"
         for _ in range(50):
             try:
@@ -96,11 +96,11 @@ class StripeSide:
                 await self.call("DELETE", path)
             except (RuntimeError, aiohttp.ClientError, TimeoutError, ValueError):
                 await asyncio.sleep(0.1)
-        raise RuntimeError(f"{path} could not be cancelled")
+        raise RuntimeError(f"{path} could not be canceled")
 
 
 def _events(world: ChaosWorld) -> list[tuple[int, str, ChaosAccount, int]]:
-    """Subscriptions and calm cancellations, by instant; at one instant the old one ends before the new one starts."""
+    """Return subscriptions and calm cancellations. At the same instant, the old one ends before the new one starts."""
     found = []
     for account in world.accounts:
         for number, each in enumerate(account.subscriptions):
@@ -112,14 +112,14 @@ def _events(world: ChaosWorld) -> list[tuple[int, str, ChaosAccount, int]]:
 
 @asynccontextmanager
 async def stripe_side(stand: Stand) -> AsyncIterator[StripeSide]:
-    """A session with the emulator."""
+    """Yield a session with the emulator."""
     headers = {"Authorization": f"Bearer {API_KEY}"}
     async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=20)) as session:
         yield StripeSide(stand, session)
 
 
 def storm_instant(world: ChaosWorld, attribution_id: str, number: int) -> int:
-    """When a subscription is cancelled by plan, on Stripe's clock."""
+    """Return the planned instant of a cancellation, on Stripe's clock."""
     account = next(each for each in world.accounts if each.attribution_id == attribution_id)
     end = account.subscriptions[number].end
     assert end is not None

@@ -1,4 +1,4 @@
-"""The verdict on a campaign: everything that differs, each with its ids."""
+"""The verdict on a campaign: every discrepancy, with its ids."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_FINDINGS = 20
 
 @dataclass
 class CampaignVerdict:
-    """`failures`: what differs, a line each. `money`: what was billed, by currency in minor units."""
+    """`failures`: the discrepancies, a line each. `money`: billed minor units by currency."""
 
     failures: list[str] = field(default_factory=list)
     money: Counter[str] = field(default_factory=Counter)
@@ -40,7 +40,7 @@ class CampaignVerdict:
 
 
 async def judge(stand: Stand, stripe: StripeSide, world: ChaosWorld, voided: frozenset[str]) -> CampaignVerdict:
-    """Compare everything with everything."""
+    """Compare the books with the reference, the reports, Stripe and Temporal."""
     verdict = CampaignVerdict()
     books = await read_invoices(stand.postgres.url())
     live = [invoice for invoice in books if invoice.live]
@@ -86,7 +86,7 @@ def _lines(live: list[BookedInvoice]) -> list[str]:
         for (_, line), pieces in invoice.claims.items():
             time[line] += sum(end - start for start, end in pieces)
         if dict(time) != {line: duration for line, (duration, _) in invoice.lines.items()}:
-            found.append(f"{invoice.key}: its claims come to {dict(time)} µs, its lines to {invoice.lines}")
+            found.append(f"{invoice.key}: its claims total {dict(time)} µs, its lines {invoice.lines}")
         if sum(amount for _, amount in invoice.lines.values()) != invoice.amount:
             found.append(f"{invoice.key}: its lines do not add up to {invoice.amount}")
     return found
@@ -120,7 +120,7 @@ def _against_reference(
                 + " or ".join(sorted({_summary(each) for each in expected}))
                 + f"; {_first_difference(booked, expected)}"
             )
-    return failures + [f"{name} is billed, but is no account of the plan" for name in by_account]
+    return failures + [f"{name} is billed, but is not an account of the plan" for name in by_account]
 
 
 def _summary(books: ReferenceBooks) -> str:
@@ -128,7 +128,7 @@ def _summary(books: ReferenceBooks) -> str:
 
 
 def _first_difference(booked: ReferenceBooks, expected: set[ReferenceBooks]) -> str:
-    """Where the pieces differ from the nearest expectation."""
+    """Return where the pieces differ from the nearest expectation."""
 
     def pieces(books: ReferenceBooks) -> set[tuple[str, tuple[int, int]]]:
         return {(name, piece) for bill in books.bills for name, own in bill.pieces for piece in own}
@@ -169,11 +169,11 @@ def _against_stripe(live: list[BookedInvoice], books: list[BookedInvoice], found
         if ours != theirs:
             failures.append(f"{invoice.key}: ours {ours}, Stripe's {theirs}")
         if own[0].status == "draft" or (own[0].status == "paid") != (invoice.state == "paid"):
-            failures.append(f"{invoice.key}: {invoice.state}, in Stripe {own[0].status}")
+            failures.append(f"{invoice.key}: {invoice.state} here, {own[0].status} in Stripe")
     dead = {invoice.key for invoice in books if not invoice.live}
     for key, own in in_stripe.items():
         ids = [each.id for each in own]
-        failures.append(f"{key}: {'dead' if key in dead else 'unknown'} here, but alive in Stripe: {ids}")
+        failures.append(f"{key}: {'dead' if key in dead else 'unknown'} here, but live in Stripe: {ids}")
     return failures
 
 
@@ -184,13 +184,13 @@ async def _customers(stripe: StripeSide) -> list[str]:
 
 async def _nothing_stuck(stand: Stand) -> list[str]:
     failures = []
-    # What is listed lags a moment behind what has ended.
+    # Temporal's list lags a moment behind the workflows.
     for _ in range(20):
         running = await read_workflows(stand.temporal.http_url, "ExecutionStatus = 'Running'")
         if not running:
             break
         await asyncio.sleep(0.25)
-    failures += [f"{each['execution']['workflowId']} still runs" for each in running]
+    failures += [f"{each['execution']['workflowId']} is still running" for each in running]
     ended = "ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut', 'Canceled')"
     for each in await read_workflows(stand.temporal.http_url, ended):
         failures.append(f"{each['execution']['workflowId']} ended as {each['status']}")
@@ -203,8 +203,11 @@ async def _nothing_stuck(stand: Stand) -> list[str]:
 
 
 async def audit(stand: Stand) -> list[str]:
-    """What `perdure audit` finds. The months after the campaign's have ended as well, by the clock, and were not run:
-    only that they wait is no fault here, so that the whole is asked for what is stuck since before all of them."""
+    """Return the findings of `perdure audit`.
+
+    By the clock, months after the campaign's have ended too and were not run. That is no fault here, so the audit asks
+    only for what has been stuck since before all of them.
+    """
     status, out, error = await stand.perdure("audit", "--stuck-after", _AGES, "--json")
     if status == 0:
         return []
@@ -212,6 +215,6 @@ async def audit(stand: Stand) -> list[str]:
         document = json.loads(out)
     except ValueError:
         return [f"perdure audit: status {status}: {out[-500:]} {error[-500:]}"]
-    not_made = [f"perdure audit: {check} was not made" for check in document["checks"] if check.get("not_made")]
+    not_made = [f"perdure audit: check {check} was not made" for check in document["checks"] if check.get("not_made")]
     findings = [f"perdure audit: {json.dumps(finding)}" for finding in document["findings"][:_MOST_FINDINGS]]
     return not_made + findings or [f"perdure audit: status {status}: {out[:2000]}"]

@@ -18,18 +18,18 @@ Span = tuple[int, int | None]
 
 
 def micros(instant: datetime) -> int:
-    """An aware instant as µs since 1970."""
+    """Return an aware instant as µs since 1970."""
     return (instant - EPOCH) // timedelta(microseconds=1)
 
 
 def iso(at: int | None) -> str:
-    """The instant as files and APIs take it; empty for none."""
+    """Return the instant in ISO 8601; empty for None."""
     return "" if at is None else (EPOCH + timedelta(microseconds=at)).isoformat().replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Rates and prices in force from an instant on; minimum charges in minor units."""
+    """Rates and prices in force from an instant; minimum charges in minor units."""
 
     since: int
     credits_per_minute: dict[str, str]
@@ -39,7 +39,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class ChaosInstance:
-    """A run. `wave`: with which late file it arrives, 0: it is known from the start. `valid`: it can be billed."""
+    """An instance. `wave`: number of the late file that has it, or 0 if known from the start. `valid`: billable."""
 
     id: str
     workspace_class: str
@@ -51,7 +51,7 @@ class ChaosInstance:
 
 @dataclass
 class Subscription:
-    """A subscription in Stripe, in whole seconds of Stripe's clock; `storm`: it is cancelled while all is on fire."""
+    """A Stripe subscription; times are whole seconds of Stripe's clock, in µs. `storm`: canceled during the storm."""
 
     start: int
     end: int | None = None
@@ -60,7 +60,7 @@ class Subscription:
 
 @dataclass
 class ChaosAccount:
-    """Who pays. With subscriptions it comes from Stripe, else from a file, with its windows."""
+    """An account. With subscriptions it comes from Stripe, otherwise from a file with its windows."""
 
     attribution_id: str
     currency: str
@@ -73,13 +73,13 @@ class ChaosAccount:
 
     @property
     def waves(self) -> set[int]:
-        """The late files that hold something of it."""
+        """The numbers of the late files that hold its instances."""
         return {instance.wave for instance in self.instances if instance.wave}
 
 
 @dataclass
 class ChaosWorld:
-    """All that is billed. `month` is billed under fire, `following` after it; in `before` some are cancelled."""
+    """Everything to bill. `month` is billed in the storm, `following` after it; some windows end in `before`."""
 
     zone: str
     before: str
@@ -94,7 +94,7 @@ class ChaosWorld:
 
 
 def month_bounds(year: int, month: int, zone: str, count: int = 3) -> list[int]:
-    """The first instants of so many months in a row."""
+    """Return the first instants of `count` consecutive months."""
     starts = []
     for number in range(count):
         years, rest = divmod(month - 1 + number, 12)
@@ -103,7 +103,7 @@ def month_bounds(year: int, month: int, zone: str, count: int = 3) -> list[int]:
 
 
 def make_world(seed: int, accounts: int) -> ChaosWorld:
-    """The month of this seed."""
+    """Return the month of this seed."""
     rng = random.Random(f"world {seed}")
     zone = rng.choice(ZONES)
     year, month = rng.choice((2023, 2024, 2025)), rng.choice((*range(1, 12), 3, 3, 10, 11, 11, 4))
@@ -173,7 +173,7 @@ def _account(rng: random.Random, world: ChaosWorld, number: int) -> ChaosAccount
 
 
 def _returns(rng: random.Random, world: ChaosWorld, before: int) -> list[Span]:
-    """Cancelled and come back, once or twice; at times at the very instant."""
+    """Return the windows of an account that cancels and returns once or twice, sometimes at the same instant."""
     bounds = sorted(rng.sample(range(world.start, world.following_end), 4))
     if rng.random() < 0.3:
         bounds[1] = bounds[0]

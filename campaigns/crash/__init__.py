@@ -1,4 +1,4 @@
-"""Crash points: a process that writes is killed right before and right after each of its writes, and goes on.
+"""Crash points: a process that writes is killed right before and right after each of its writes, and resumes.
 
-`docs/crash-points.md` says what is covered and how it is run.
+`docs/crash-points.md` describes what is covered and how to run it.
 """

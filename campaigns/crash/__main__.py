@@ -1,4 +1,4 @@
-"""`make crash-points`: every point of every scenario, a kill each; ends with status 1 when anything differs.
+"""`make crash-points`: kill at every point of every scenario; exits with status 1 if anything differs.
 
 make crash-points
 make crash-points ARGS='--scenario voided --jobs 2'
@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from billing.text import plural
 from campaigns.crash.campaign import JOBS, KillVerdict, Recording, kill, record
 from campaigns.crash.points import step_of
 from campaigns.crash.scenarios import SCENARIOS
@@ -46,19 +47,20 @@ async def _ground() -> AsyncIterator[Ground]:
 
 
 async def main() -> int:
-    """The exit status."""
+    """Play and kill as the arguments say. Returns the exit status."""
     given = _arguments()
     async with _ground() as ground:
         began = time.monotonic()
         names = given.scenario or list(SCENARIOS)
         played = {each for name in names for each in (name, SCENARIOS[name].like) if each}
         recording = await record(ground, [SCENARIOS[name] for name in SCENARIOS if name in played], given.jobs)
-        # Judged only as a whole: one scenario alone reaches few activities.
+        # Coverage is judged only over all scenarios: one alone reaches few activities.
         problems = recording.problems() if not given.scenario else [r.error for r in recording.runs.values() if r.error]
         points = recording.points if given.all or given.point else recording.distinct()
         chosen = [(name, point) for name, point in points if name in names and _is_wanted(point, given)]
         print(
-            f"{len(chosen)} crash points in {len(names)} scenarios, of {len(recording.writing)} steps that write",
+            f"{plural(len(chosen), 'crash point')} in {plural(len(names), 'scenario')}, "
+            f"of {plural(len(recording.writing), 'step that writes', 'steps that write')}",
             flush=True,
         )
         if given.list:
@@ -83,7 +85,7 @@ async def main() -> int:
 
 
 def _summary(recording: Recording, verdicts: list[KillVerdict], seconds: float) -> None:
-    print("| step | points | killed | failed | not met |\n| --- | --- | --- | --- | --- |")
+    print("| step | points | killed | failed | not reached |\n| --- | --- | --- | --- | --- |")
     for step in sorted(recording.writing):
         own = [verdict for verdict in verdicts if verdict.points and step_of(verdict.points[0]) == step]
         missed = sum(bool(verdict.missed) for verdict in own)
@@ -94,8 +96,9 @@ def _summary(recording: Recording, verdicts: list[KillVerdict], seconds: float) 
     failed = sum(bool(verdict.problems) for verdict in killed)
     unlike = sum(bool(verdict.problems) for verdict in verdicts) - failed
     print(
-        f"{len(killed)} crash points in {seconds:.0f} s: {len(killed) - missed} killed, {failed} failed, "
-        f"{missed} not met this time; {len(verdicts) - len(killed)} scenarios undisturbed again, {unlike} failed"
+        f"{plural(len(killed), 'crash point')} in {seconds:.0f} s: {len(killed) - missed} killed, {failed} failed, "
+        f"{missed} not reached this time; "
+        f"{plural(len(verdicts) - len(killed), 'scenario')} repeated undisturbed, {unlike} failed"
     )
 
 
@@ -113,13 +116,13 @@ def _is_wanted(point: str, given: argparse.Namespace) -> bool:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="crash-points", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--scenario", action="append", choices=sorted(SCENARIOS), help="this one alone; repeatable")
-    parser.add_argument("--point", action="append", help="this point alone; repeatable")
-    parser.add_argument("--step", action="append", help="this activity or command alone; repeatable")
-    parser.add_argument("--jobs", type=int, default=JOBS, help="how many are played at the same time")
-    parser.add_argument("--all", action="store_true", help="the beginnings too that scenarios share with another one")
-    parser.add_argument("--list", action="store_true", help="name the points and kill nothing")
-    parser.add_argument("--verbose", action="store_true", help="a line for each point")
+    parser.add_argument("--scenario", action="append", choices=sorted(SCENARIOS), help="only this scenario; repeatable")
+    parser.add_argument("--point", action="append", help="only this point; repeatable")
+    parser.add_argument("--step", action="append", help="only points of this activity or command; repeatable")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="runs at the same time")
+    parser.add_argument("--all", action="store_true", help="include the beginnings that scenarios share")
+    parser.add_argument("--list", action="store_true", help="list the points without killing")
+    parser.add_argument("--verbose", action="store_true", help="print a line for each point")
     return parser.parse_args()
 
 

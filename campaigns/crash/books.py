@@ -1,4 +1,4 @@
-"""What is left at the end, in Postgres, the report store, Stripe and Temporal, and how two runs differ in it."""
+"""The books of a run in Postgres, the report store, Stripe and Temporal, and how the books of two runs differ."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _OF_AN_INVOICE = (
 
 
 async def books(system: System) -> dict[str, list[str]]:
-    """All of it, comparable: lines by part."""
+    """Return the books in comparable form: lines by part."""
     reports = await _reports(system)
     plain = Plain(await _keys(system), {digest: _digest(report) for digest, report in reports.items()})
     found = {"reports": sorted(map(plain.text, reports.values()))}
@@ -44,13 +44,13 @@ async def books(system: System) -> dict[str, list[str]]:
 
 
 async def running(system: System) -> list[str]:
-    """The workflows that run."""
+    """Return the ids of running workflows, without Stripe ids."""
     listed = system.client.list_workflows("ExecutionStatus = 'Running'")
     return sorted([without_stripe_ids(workflow.id) async for workflow in listed])
 
 
 async def faults(system: System) -> list[str]:
-    """What must never be, whatever the undisturbed run was like."""
+    """Return the states that are wrong whatever the undisturbed run left."""
     ours = {i.key: i for i in await system.invoices()}
     live: dict[str, list[str]] = {}
     for invoice in await system.stripe_invoices():
@@ -60,18 +60,18 @@ async def faults(system: System) -> list[str]:
     told = [f"{key} is live more than once in Stripe: {ids}" for key, ids in live.items() if len(ids) > 1]
     for key, ids in live.items():
         if key not in ours:
-            told.append(f"{key} is in Stripe, {ids}, and unknown here")
+            told.append(f"{key} is in Stripe as {ids}, but unknown here")
         elif ours[key].state not in DEAD and ours[key].stripe_invoice_id not in ids:
-            told.append(f"{key} is {ids} in Stripe, {ours[key].stripe_invoice_id} here")
+            told.append(f"{key} is {ids} in Stripe, but {ours[key].stripe_invoice_id} here")
     notes: dict[str, int] = {}
     for note in await _list(system.stripe.v1.credit_notes):
         if key := note["metadata"].get(stripe_metadata.CREDIT_NOTE):
             notes[key] = notes.get(key, 0) + 1
-    return told + [f"{key} is {count} credit notes in Stripe" for key, count in notes.items() if count > 1]
+    return told + [f"{key} has {count} credit notes in Stripe" for key, count in notes.items() if count > 1]
 
 
 async def _keys(system: System) -> dict[tuple[str, int], str]:
-    """The keys of invoices and credit notes, by the column that refers to them and their serial number."""
+    """Return the keys of invoices and credit notes by the column that refers to them and their serial number."""
     async with system.db.transaction(read_only=True) as connection:
         return {
             (f"{table}_id", row.id): row.key
@@ -81,7 +81,7 @@ async def _keys(system: System) -> dict[tuple[str, int], str]:
 
 
 async def _reports(system: System) -> dict[str, str]:
-    """Every report in the store by its digest, which reading it checks."""
+    """Return every report in the store by its digest, which is verified on reading."""
     folder = Path(urlsplit(system.settings.need("report_store_url")).path)
     found = {}
     for path in folder.glob("reports/**/*.jsonl.gz"):
@@ -104,7 +104,7 @@ async def _stripe_invoices(system: System) -> list[dict[str, Any]]:
 
 
 def _line(line: dict[str, Any]) -> dict[str, Any]:
-    """A line that a person has added is of the present instant."""
+    """Return a line's comparable part. The period of a line that a person added is the present instant: left out."""
     ours = stripe_metadata.LINE in line["metadata"]
     kept = {name: line.get(name) for name in ("amount", "currency", "description", "metadata")}
     return kept | {"period": line["period"] if ours else None}
@@ -121,7 +121,7 @@ async def _list(service: Any) -> list[dict[str, Any]]:
 
 
 def differences(wanted: Mapping[str, Sequence[str]], found: Mapping[str, Sequence[str]]) -> list[str]:
-    """What one has and the other has not, in a line each."""
+    """Return the rows that only one of the two has, a line each."""
     told = []
     for part in wanted:
         missing, surplus = list(wanted[part]), list(found[part])

@@ -1,4 +1,4 @@
-"""Playing scenarios undisturbed, then with a kill at their points, and comparing what is left at the end."""
+"""Play scenarios undisturbed, then with kills at their points, and compare the books at the end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from campaigns.crash.scenarios import SCENARIOS
 from campaigns.crash.stage import Ground, Played, Scenario, play
 
 JOBS = 12
-"""How many runs there are at the same time: for most of it they wait for a killed step's timeout."""
+"""Number of concurrent runs: most of the time they wait for a killed step's timeout."""
 _TRIES = 3
-"""What runs at the same time comes in another order now and then: a point may not occur in each run."""
+"""Concurrent work changes its order now and then, so a point may not occur in every run."""
 
 READ_ONLY = frozenset(
     [
@@ -41,12 +41,12 @@ READ_ONLY = frozenset(
         "look_at_stripe_invoices",
     ]
 )
-"""Activities that only read. Each is played, and found out when it writes."""
+"""Activities that only read. Each is played, and reported if it writes."""
 
 
 @dataclass
 class KillVerdict:
-    """What became of a scenario with kills at some points. `points` is empty: it was undisturbed."""
+    """The result of a scenario with kills at some points; undisturbed if `points` is empty."""
 
     scenario: str
     points: tuple[str, ...]
@@ -56,7 +56,7 @@ class KillVerdict:
     def __str__(self) -> str:
         what = "ok" if not self.problems else "FAILED"
         where = ", ".join(self.points) or "undisturbed"
-        missed = f" (not met: {', '.join(self.missed)})" if self.missed else ""
+        missed = f" (not reached: {', '.join(self.missed)})" if self.missed else ""
         return "\n    ".join([f"{what} {self.scenario}: {where}{missed}", *self.problems])
 
 
@@ -68,11 +68,11 @@ class Recording:
 
     @property
     def points(self) -> list[tuple[str, str]]:
-        """Scenario and point, of all that were passed."""
+        """Every point that was passed, with its scenario."""
         return [(name, point) for name, run in self.runs.items() for point in run.points]
 
     def distinct(self) -> list[tuple[str, str]]:
-        """The same without the beginnings that scenarios share with the one that they are like."""
+        """Return the points without the beginnings that a scenario shares with the one named by `like`."""
         kept = []
         for name, run in self.runs.items():
             other = self.runs.get(SCENARIOS[name].like)
@@ -87,27 +87,30 @@ class Recording:
         return {step_of(point) for _, point in self.points}
 
     def problems(self) -> list[str]:
-        """Activities that nobody plays, and such as are wrongly taken for reading only."""
+        """Return errors, faults, activities that no scenario plays, and activities wrongly listed as read-only."""
         registered = set().union(*(run.registered for run in self.runs.values()))
         ran = set().union(*(run.ran for run in self.runs.values()))
         told = [f"{name}: {run.error}" for name, run in self.runs.items() if run.error]
         told += [f"{name}: {fault}" for name, run in self.runs.items() for fault in run.faults]
-        told += [f"{name} is taken for reading only, and writes" for name in sorted(READ_ONLY & self.writing)]
-        told += [f"{name} only reads? it is in no scenario" for name in sorted((READ_ONLY & registered) - ran)]
-        told += [f"{name} is no activity any more" for name in sorted(READ_ONLY - registered)]
-        told += [f"{name} is seen writing in no scenario" for name in sorted(registered - READ_ONLY - self.writing)]
+        told += [f"{name} is listed as read-only, but writes" for name in sorted(READ_ONLY & self.writing)]
+        told += [
+            f"{name} is listed as read-only, but no scenario plays it"
+            for name in sorted((READ_ONLY & registered) - ran)
+        ]
+        told += [f"{name} is listed as read-only, but is no activity" for name in sorted(READ_ONLY - registered)]
+        told += [f"{name} does not write in any scenario" for name in sorted(registered - READ_ONLY - self.writing)]
         return told
 
     def representative(self) -> dict[str, tuple[str, ...]]:
-        """A point before and one after a write of each step, spread evenly over the scenarios.
+        """Return one point before and one after a write of each step, spread evenly over the scenarios.
 
-        Each kill is waited for: the run with the most of them takes the longest, and comes first.
+        Every kill costs a wait, so the run with the most kills takes longest and comes first.
         """
         firsts: dict[tuple[str, str], dict[str, str]] = {}
         for name, point in self.points:
             firsts.setdefault((step_of(point), side_of(point)), {}).setdefault(name, point)
         chosen: dict[str, list[str]] = {name: [] for name in self.runs}
-        for reached in sorted(firsts.values(), key=len):  # where there is no choice first
+        for reached in sorted(firsts.values(), key=len):  # first those with the fewest scenarios to choose from
             fewest = min(reached, key=lambda name: len(chosen[name]))
             chosen[fewest].append(reached[fewest])
         most_first = sorted(chosen, key=lambda name: len(chosen[name]), reverse=True)
@@ -115,7 +118,7 @@ class Recording:
 
 
 async def record(ground: Ground, scenarios: Iterable[Scenario] = SCENARIOS.values(), jobs: int = JOBS) -> Recording:
-    """Play them undisturbed."""
+    """Play the scenarios undisturbed."""
     several = asyncio.Semaphore(jobs)
 
     async def one(scenario: Scenario) -> Played:
@@ -134,7 +137,7 @@ async def kill(
     jobs: int = JOBS,
     tell: Callable[[KillVerdict], None] = lambda _: None,
 ) -> list[KillVerdict]:
-    """Play each scenario once for each of its sets of points, killed at those."""
+    """Play each scenario once for each of its sets of points, killed at each of them."""
     several = asyncio.Semaphore(jobs)
 
     async def one(name: str, points: tuple[str, ...]) -> KillVerdict:

@@ -1,4 +1,4 @@
-"""The forking process of `worker_process.py`, and the tapped processes that it has started."""
+"""The forking process of `worker_process.py` and the tapped processes that it starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 @dataclass
 class Process:
-    """A tapped process. `status`: its exit status, negative for a signal, once it has ended."""
+    """A tapped process. `status`: the exit status once it has ended, negative for a signal."""
 
     pid: int
     status: asyncio.Future[int]
@@ -35,11 +35,11 @@ class Fleet:
     async def start(
         self, arguments: Iterable[object], env: Mapping[str, str], log: Path, points: Iterable[str], output: Path
     ) -> Process:
-        """`perdure <arguments>`, killed once at each of the points."""
+        """Start `perdure <arguments>`, to be killed once at each of the points."""
         return await self._start(arguments, output, env=dict(env), log=str(log), points=sorted(points), emulator=False)
 
     async def start_emulator(self, arguments: Iterable[object], output: Path) -> Process:
-        """A Stripe emulator."""
+        """Start a Stripe emulator."""
         return await self._start(arguments, output, env={}, emulator=True)
 
     async def _start(self, arguments: Iterable[object], output: Path, **order: Any) -> Process:
@@ -48,7 +48,7 @@ class Fleet:
             return await self._started.get()
 
     async def stop(self, process: Process, number: signal.Signals = signal.SIGKILL) -> int:
-        """End it; gives its status."""
+        """End a process and return its status."""
         if not process.status.done():
             self._send({"kill": process.pid, "signal": int(number)})
         return await process.status
@@ -70,7 +70,7 @@ class Fleet:
 
 @asynccontextmanager
 async def running_fleet() -> AsyncIterator[Fleet]:
-    """All of its processes end with it."""
+    """Yield a fleet and end all its processes afterwards."""
     forking = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "campaigns.crash.worker_process"),
         cwd=Path(__file__).parents[2],

@@ -1,7 +1,7 @@
-"""The names of crash points, and the log in which a process notes each one that it passes.
+"""The names of crash points, and the log in which a process notes each point that it passes.
 
 A point is named `<step>#<n>/<kind>.<ordinal>/<side>`: the n-th execution of an activity that writes (or a command, or
-the webhook), the system that is written to, how many writes to it this attempt has made so far, and before or after it.
+the webhook), the system that is written to, the ordinal of the write to it in this attempt, and before or after.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BEFORE, AFTER = "before", "after"
 
 
 def step_of(point: str) -> str:
-    """The activity's type, or the command."""
+    """Return the activity's type, or the command."""
     return point.split("#")[0]
 
 
@@ -27,7 +27,7 @@ def side_of(point: str) -> str:
 
 @dataclass
 class Log:
-    """What the processes of one stage did, in order; it outlives them."""
+    """The actions of one stage's processes, in order. It outlives them."""
 
     path: Path
 
@@ -35,22 +35,22 @@ class Log:
         return [json.loads(line) for line in self.path.read_text().splitlines()] if self.path.exists() else []
 
     def points(self) -> list[str]:
-        """Each point that was passed, once."""
+        """Return each passed point, once."""
         return list(dict.fromkeys(line["point"] for line in self.lines() if "point" in line))
 
     def killed(self) -> list[str]:
         return [line["killed"] for line in self.lines() if "killed" in line]
 
     def ran(self) -> set[str]:
-        """The activities that were executed."""
+        """Return the executed activities."""
         return {line["ran"] for line in self.lines() if "ran" in line}
 
     def registered(self) -> set[str]:
-        """The activities that the workers serve."""
+        """Return the activities that the workers serve."""
         return {name for line in self.lines() for name in line.get("registered", ())}
 
     def append(self, **line: Any) -> None:
-        """One write, so that processes may share the file and a kill leaves no half of a line."""
+        """Append a line in a single write: processes share the file, and a kill leaves no partial line."""
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(descriptor, json.dumps(line).encode() + b"\n")
@@ -60,7 +60,7 @@ class Log:
 
 @dataclass
 class Passage:
-    """Notes the points that this process passes; at a chosen one, once, it kills the process."""
+    """Notes the points that this process passes. At each chosen point it kills the process once."""
 
     log: Log
     chosen: frozenset[str]
@@ -73,7 +73,7 @@ class Passage:
                 self._numbers[line["step"], line["execution"]] = line["number"]
 
     def write(self, step: str, execution: str, attempt: int, kind: str) -> str:
-        """The name, without its side, of the write that comes now."""
+        """Return the name, without the side, of the write about to be made."""
         number = self._numbers.get((step, execution))
         if number is None:
             number = 1 + sum(1 for known, _ in self._numbers if known == step)
@@ -84,10 +84,10 @@ class Passage:
         return f"{step}#{number}/{kind}.{ordinal}"
 
     def at(self, write: str, side: str) -> None:
-        """Pass the point, or die there."""
+        """Pass the point, or kill the process there."""
         point = f"{write}/{side}"
         self.log.append(point=point)
         if point in self.chosen and point not in self.log.killed():
             self.log.append(killed=point)
             os.kill(os.getpid(), signal.SIGKILL)
-            signal.pause()  # the signal may take a moment: nothing more is done meanwhile
+            signal.pause()  # the signal can take a moment: do nothing more until then

@@ -1,4 +1,4 @@
-"""One run of a scenario: its own database, namespace, report store and Stripe; its worker is killed where told."""
+"""One run of a scenario, with its own database, namespace, report store and Stripe; its worker is killed on order."""
 
 from __future__ import annotations
 
@@ -30,35 +30,35 @@ _STAGES_A_SERVER = 60
 
 @dataclass(frozen=True)
 class Scenario:
-    """Something that people, usage and Stripe do, from the first step until nothing happens any more."""
+    """A course of actions by people, usage and Stripe, played until nothing more happens."""
 
     name: str
     script: Callable[[Stage], Awaitable[None]]
     settings: Mapping[str, str] = field(default_factory=dict)
     like: str = ""
-    """A scenario that begins in the same way: what both write up to where they part is killed in that one alone."""
+    """A scenario with the same beginning: the writes that both share are killed only in that scenario."""
 
 
 @dataclass
 class Ground:
-    """What all stages share."""
+    """The servers and folders that all stages share."""
 
     temporals: Temporals
     databases: Databases
     fleet: Fleet
     folder: Path
     template: str
-    """A database with all tables."""
+    """The URL of a database with all tables."""
     stages: int = 0
 
     def temporal(self) -> AbstractAsyncContextManager[Client]:
-        """A client of a Temporal server, for a namespace on it."""
+        """Lend a client of a Temporal server, on which the stage makes its namespace."""
         return self.temporals.lend()
 
 
 @dataclass
 class Played:
-    """What became of a run. `points`: all that were passed; `error`: why it did not come to its end."""
+    """The result of a run. `points`: all passed points; `error`: why the run did not finish."""
 
     killed: list[str]
     points: list[str]
@@ -71,7 +71,7 @@ class Played:
 
 @dataclass
 class Stage:
-    """A system whose worker is a process of its own."""
+    """A system whose worker is a separate process."""
 
     system: System
     ground: Ground
@@ -83,13 +83,13 @@ class Stage:
     _processes: dict[str, Process] = field(default_factory=dict)
 
     async def keep(self, *arguments: str, **env: str) -> None:
-        """Have this process run, and started again as often as it kills itself."""
+        """Run this process, and restart it whenever it kills itself."""
         self._watches.append(asyncio.create_task(self._watch(arguments, env)))
 
     async def perdure(self, *arguments: object) -> None:
-        """Run a command to its end, again as often as it kills itself, as a person would.
+        """Run a command to its end; repeat it whenever it kills itself, as a person would.
 
-        One that was killed may find what it had started still under way, and asks the person to come back.
+        After a kill, the command can find that its earlier work is still running, and ask the person to retry later.
         """
         killed = False
 
@@ -111,14 +111,14 @@ class Stage:
             await self.ground.fleet.stop(process)
 
     def failed(self) -> str | None:
-        """Why a process ended by itself, if one did."""
+        """Return why a process ended by itself, or None if none did."""
         for watch in self._watches:
             if watch.done() and not watch.cancelled() and (error := watch.exception()):
                 return str(error)
         return None
 
     def output(self) -> str:
-        """The last that its processes said."""
+        """Return the last lines of its processes' output."""
         path = self.folder / "output"
         return "\n".join(path.read_text().splitlines()[-30:]) if path.exists() else ""
 
@@ -134,7 +134,7 @@ class Stage:
         return await self.ground.fleet.start(arguments, {**self.env, **env}, self.log.path, self.points, output)
 
     async def rest(self, *running: str) -> None:
-        """Wait until Stripe has told all and nothing runs but these workflows."""
+        """Wait until Stripe has delivered everything and only these workflows run."""
         wanted = sorted(running)
         await self.system.admin("flush_webhooks", {"retry_now": True})
 
@@ -142,7 +142,7 @@ class Stage:
             return sorted(await books.running(self.system)) == wanted
 
         async def for_good() -> bool:
-            for _ in range(3):  # what has just been started is listed a little later
+            for _ in range(3):  # Temporal lists new workflows with a delay
                 if not await still():
                     return False
                 await asyncio.sleep(0.25)
@@ -152,7 +152,7 @@ class Stage:
             await until(for_good, 40)
         except AssertionError:
             found = await books.running(self.system)
-            raise AssertionError(f"these run: {found}, not {wanted}") from None
+            raise AssertionError(f"running: {found}, expected: {wanted}") from None
 
 
 async def play(ground: Ground, scenario: Scenario, points: Iterable[str] = ()) -> Played:
@@ -222,7 +222,7 @@ async def _stage(
 
 @asynccontextmanager
 async def _emulator(fleet: Fleet, folder: Path) -> AsyncIterator[EmulatorServer]:
-    """A Stripe of its own, with its own clock."""
+    """Run an emulator for this stage, with its own clock."""
     emulator = EmulatorServer(folder / "stripe", ports.reserve(), folder / "stripe.log", API_KEY)
     emulator.folder.mkdir()
     process = await fleet.start_emulator(map(str, emulator.child.command[4:]), emulator.log)
@@ -239,7 +239,7 @@ async def _emulator(fleet: Fleet, folder: Path) -> AsyncIterator[EmulatorServer]
 
 @dataclass
 class Temporals:
-    """Temporal servers, one after the other: a namespace for each of hundreds of stages is much for one."""
+    """Temporal servers, one after the other: hundreds of stages, a namespace each, are too many for one server."""
 
     folder: Path
     started: int = 0
@@ -250,7 +250,7 @@ class Temporals:
 
     @asynccontextmanager
     async def lend(self) -> AsyncIterator[Client]:
-        """A client of the present server; an earlier one ends with the last that uses it."""
+        """Yield a client of the present server. An earlier server ends when its last user is done."""
         async with self._lock:
             if self._current is None or self._lent >= _STAGES_A_SERVER:
                 self._current, self._lent = await self._start(), 0
@@ -265,7 +265,7 @@ class Temporals:
                 server.child.kill()
 
     async def _start(self) -> tuple[TemporalServer, Client]:
-        """It gives a killed worker's workflow task out again after two seconds, not ten."""
+        """Start a server that reassigns a killed worker's workflow task after two seconds instead of ten."""
         self.started += 1
         timeout = ("--dynamic-config-value", 'history.defaultWorkflowTaskTimeout="2s"')
         log = self.folder / f"temporal-{self.started}.log"
@@ -279,7 +279,7 @@ class Temporals:
 
 @asynccontextmanager
 async def prepared(databases: Databases, folder: Path) -> AsyncIterator[Ground]:
-    """Everything that stages share."""
+    """Yield the servers and folders that stages share."""
     temporals = Temporals(folder)
     async with running_fleet() as fleet:
         template = await databases.template("campaigns.crash", upgrade)

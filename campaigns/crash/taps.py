@@ -1,11 +1,11 @@
-"""Taps on the four places through which everything goes that the product writes.
+"""Taps on the four places through which all of the product's writes pass.
 
 | kind | place | a write is |
 | --- | --- | --- |
 | `postgres` | SQLAlchemy's asyncpg dialect, at COMMIT | a transaction to which Postgres has given a transaction id |
-| `report` | obstore, which holds the report store | whatever stores, copies or removes an object |
+| `report` | obstore, the library behind the report store | every call that stores, copies or removes an object |
 | `stripe` | the Stripe SDK's HTTP client | every request but GET |
-| `temporal` | the client's calls to Temporal's services | every call that only reads excepted |
+| `temporal` | the client's calls to Temporal's services | every call that does not only read |
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
 def install(passage: Passage, command: str) -> None:
-    """Tap this process. `command`: what a write outside of any activity is named by; empty: it is none of ours."""
+    """Tap this process. `command` names writes outside of activities; if it is empty, such writes are not tapped."""
 
     def begins(kind: str) -> str | None:
         if activity.in_activity():
@@ -67,7 +67,7 @@ def _tap_postgres(begins: Callable[[str], str | None], passage: Passage) -> None
 
 
 def _has_written(connection: Any) -> bool:
-    """Postgres itself says so: it gives a transaction its id at the first row that it changes, or locks."""
+    """Ask Postgres, which gives a transaction its id at the first row that it changes or locks."""
     if connection._transaction is None:
         return False
     cursor = connection.cursor()
@@ -123,7 +123,7 @@ def _tap_temporal(around: _Around) -> None:
 
 
 class Register(Interceptor):
-    """Notes which activities are executed, whether they write or not."""
+    """Notes the executed activities, whether they write or not."""
 
     def __init__(self, passage: Passage) -> None:
         self._passage = passage

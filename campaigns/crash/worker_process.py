@@ -1,12 +1,12 @@
 """A process that starts tapped processes of the product: `perdure worker`, `perdure webhook`, any command.
 
-It starts Stripe emulators too, which are not tapped: `{"emulator": true}`.
+It also starts Stripe emulators, which are not tapped: `{"emulator": true}`.
 
-It imports the product once and forks for each, so that the many restarts cost little. It reads an order per line
-(`{"arguments", "env", "log", "points", "output"}`) and writes a line per event: `{"pid"}` when one is started,
-`{"pid", "status"}` when it has ended. All end with it, when its standard input is closed.
+It imports the product once and forks for each process, so that the many restarts are cheap. It reads an order per line
+(`{"arguments", "env", "log", "points", "output"}`) and writes a line per event: `{"pid"}` when a process has started,
+`{"pid", "status"}` when it has ended. When its standard input is closed, it ends, and all its processes with it.
 
-The product's composition is the real one; only its patience is shorter: timeouts of `contracts/retries.py`.
+The product is composed as in production; only its waits are shorter: the timeouts of `contracts/retries.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from contracts import retries
 from starter.cli import main
 from stripe_emulator import __main__ as emulator
 
-# A killed worker's step is tried again after these; none of them decides what is written.
+# A killed worker's step is retried after these times; none of them affects what is written.
 _PATIENCE = {
     "STRIPE_STEP": timedelta(seconds=4),
     "HEARTBEAT": timedelta(seconds=3),
@@ -52,7 +52,7 @@ _STICKY = timedelta(seconds=1)
 def serve() -> None:
     """Fork on demand until standard input ends."""
     _preload()
-    load_default_build_id()  # the SDK hashes the code of every module, once in a process: most of a worker's start
+    load_default_build_id()  # the SDK hashes every module's code once per process: most of a worker's start
     children: set[int] = set()
     wakeup, woken = os.pipe()
     os.set_blocking(woken, False)
@@ -83,7 +83,7 @@ def serve() -> None:
 
 
 def _preload() -> None:
-    """Import what a worker would otherwise import when it starts."""
+    """Import the modules that a worker would otherwise import when it starts."""
     for room in (activities, workflows):
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             importlib.import_module(module.name)
@@ -121,7 +121,7 @@ def _become(order: dict[str, Any]) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.setsid()
-    if sys.platform == "linux":  # it dies with this process's parent, whatever that dies of
+    if sys.platform == "linux":  # it dies with its parent, whatever the parent dies of
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
     os.environ.update(order["env"])
     arguments: list[str] = order["arguments"]

@@ -1,6 +1,6 @@
-"""A short campaign of `make chaos`, from a seed of its own each time, and a verdict that nothing escapes.
+"""A short campaign of `make chaos` with a new seed each time, and proof that its verdict misses nothing.
 
-`PERDURE_TEST_CHAOS_SEED` runs one again.
+`PERDURE_TEST_CHAOS_SEED` repeats one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ async def test_a_random_month_under_fire_comes_to_what_the_reference_says(templa
 
 
 async def _nothing_escapes_the_verdict(started: Campaign) -> None:
-    """Harm the books in one way after the other, and see each told."""
+    """Damage the books in one way after another, and check that each is reported."""
     row = (await _sql(started, "SELECT key, report_id FROM invoice JOIN claim ON invoice_id = id LIMIT 1"))[0]
     key, report = row["key"], started.stand.reports / row["report_id"]
     own = f"invoice_id = (SELECT id FROM invoice WHERE key = '{key}')"
@@ -72,7 +72,7 @@ async def _nothing_escapes_the_verdict(started: Campaign) -> None:
     await _sql(started, f"UPDATE invoice SET amount = amount + 1, state = 'draft' WHERE key = '{key}'")
     await told(f"{key} is draft", "; expected ")
     await _sql(started, f"DELETE FROM claim WHERE {own}")
-    await told(f"{key}: its claims come to", "too little")
+    await told(f"{key}: its claims total", "too little")
 
 
 async def _sql(started: Campaign, statement: str) -> list[Any]:

@@ -1,6 +1,6 @@
-"""Every step that writes is killed right before and right after a write of it, and goes on to the same end.
+"""Every step that writes is killed right before and right after one of its writes, and reaches the same end.
 
-Here a few points of each; `make crash-points` kills at every one.
+These tests kill at a few points of each step; `make crash-points` kills at every point.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ async def test_killed_before_and_after_a_write_of_each_step_all_comes_to_the_sam
 
 
 def test_what_is_forgotten_or_wrongly_named_is_reported(recording: Recording) -> None:
-    """An activity that no scenario reaches, one that is taken for reading only, one that is gone."""
+    """An activity that no scenario reaches, one wrongly listed as read-only, and one that no longer exists."""
     run = Played([], ["load_invoice#1/postgres.1/before"], {}, [], {"load_invoice"}, {"load_invoice", "new"})
     told = Recording({"some": run}).problems()
-    assert "load_invoice is taken for reading only, and writes" in told
-    assert "new is seen writing in no scenario" in told
-    assert "retrieve_dispute is no activity any more" in told
+    assert "load_invoice is listed as read-only, but writes" in told
+    assert "new does not write in any scenario" in told
+    assert "retrieve_dispute is listed as read-only, but is no activity" in told
 
 
 def test_a_difference_is_reported(recording: Recording) -> None:

@@ -1,4 +1,4 @@
-"""What the comparison of two runs leaves out, and that it leaves out nothing else."""
+"""The comparison of two runs leaves out what differs by chance, and nothing else."""
 
 from __future__ import annotations
 

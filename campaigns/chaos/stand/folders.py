@@ -1,4 +1,4 @@
-"""Where campaigns keep their files: gone afterwards, also after a run that was killed (by the next run)."""
+"""The folders of campaigns, removed afterwards; the next run removes those of a killed run."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LOCK = "lock"
 
 @contextlib.contextmanager
 def run_folder() -> Iterator[Path]:
-    """A folder of this run, locked as long as it lasts; what a failed campaign leaves in it (`seed-*`) is kept."""
+    """Yield a folder for this run, locked while it lasts. Folders of failed campaigns in it (`seed-*`) are kept."""
     user = drop_user()
     candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
     base = next((path for path in candidates if user is None or reachable(path, user)), candidates[0])
     _sweep(base)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
-    folder.chmod(0o711)  # PostgreSQL's user passes through
+    folder.chmod(0o711)  # PostgreSQL's user must pass through
     with (folder / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -35,11 +35,11 @@ def run_folder() -> Iterator[Path]:
                 elif not path.is_dir():
                     path.unlink()
             with contextlib.suppress(OSError):
-                folder.rmdir()  # unless a campaign's is left
+                folder.rmdir()  # fails if a campaign's folder is left
 
 
 def seed_folder(folder: Path, seed: int) -> Path:
-    """A campaign's own, empty."""
+    """Create the empty folder of a campaign."""
     made = folder / f"seed-{seed}"
     made.mkdir()
     made.chmod(0o711)
@@ -47,7 +47,7 @@ def seed_folder(folder: Path, seed: int) -> Path:
 
 
 def _sweep(base: Path) -> None:
-    """Remove what killed runs left: folders with a lock that nobody holds."""
+    """Remove what killed runs left behind: folders whose lock no process holds."""
     for folder in base.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), (folder / _LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -21,7 +21,7 @@ _DIES_WITHIN_SECONDS = 30.0
 
 
 class Nursery:
-    """The process that forks; it ends with this one. Linux only: elsewhere a forked Python is not safe."""
+    """The forking process; it ends with this one. Linux only: elsewhere, forking Python is not safe."""
 
     def __init__(self, log: Path, environment: dict[str, str]) -> None:
         command = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(signal.SIGKILL)), "-", "-"]
@@ -35,22 +35,22 @@ class Nursery:
                 start_new_session=True,
             )
         if self._line() != "ready":
-            raise StackError(f"the nursery did not come up: see {log}")
+            raise StackError(f"the nursery did not start: see {log}")
 
     def fork(
         self, argv: list[str], env: dict[str, str], out: Path, err: Path, stdin: Path | None = None, cwd: Path = Path()
     ) -> int:
-        """Start `perdure ARGV...`; its pid."""
+        """Start `perdure ARGV...` and return its pid."""
         files = {"in": str(stdin or os.devnull), "out": str(out), "err": str(err), "cwd": str(cwd.absolute())}
         return int(self._ask({"argv": argv, "env": env, **files}))
 
     def poll(self, pid: int) -> int | None:
-        """The exit status, none as long as it runs."""
+        """Return the exit status, or None while the process runs."""
         status: int | None = self._ask({"poll": pid})
         return status
 
     def close(self) -> None:
-        """End it, and with it all that it has started."""
+        """End the nursery and every process that it has started."""
         self._process.kill()
         self._process.communicate()
 
@@ -67,7 +67,7 @@ class Nursery:
 
 @dataclass
 class _Forked:
-    """What `Child` needs of a process."""
+    """The part of `subprocess.Popen` that `Child` needs."""
 
     pid: int
     nursery: Nursery
@@ -82,7 +82,7 @@ class _Forked:
         since = time.monotonic()
         while (status := self.poll()) is None:
             if time.monotonic() - since > _DIES_WITHIN_SECONDS:
-                raise StackError(f"process {self.pid} was killed, and runs on")
+                raise StackError(f"process {self.pid} was killed, but still runs")
             time.sleep(0.005)
         return status
 
@@ -92,7 +92,7 @@ class _Forked:
 
 
 class ForkedChild(Child):
-    """`perdure ARGV...` as a child of the nursery's; errors go to `errors`, without it to the log."""
+    """`perdure ARGV...` as a child of the nursery. Errors go to `errors`, or to the log if that is None."""
 
     def __init__(
         self, nursery: Nursery, name: str, argv: list[str], log: Path, env: dict[str, str], errors: Path | None = None
@@ -101,7 +101,7 @@ class ForkedChild(Child):
         self._nursery, self._argv, self._variables, self._errors = nursery, argv, env, errors or log
 
     def start(self) -> None:
-        """Fork it."""
+        """Fork the process."""
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         pid = self._nursery.fork(self._argv, self._variables, self.log, self._errors)
         self._process = cast("subprocess.Popen[bytes]", _Forked(pid, self._nursery))

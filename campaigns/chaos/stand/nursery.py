@@ -1,8 +1,9 @@
-"""Starts the product's processes by forking, so that the second of Python's imports is paid once, not for each.
+"""Starts the product's processes by forking, so that the second of Python imports is spent once, not per process.
 
-Run as a script, it imports nothing of this package. Orders come on standard input, a line of JSON each:
-`{"argv": [...], "env": {...}, "in": PATH, "out": PATH, "err": PATH, "cwd": PATH}` gets a pid, `{"poll": PID}` the exit
-status (negative: a signal) or null. What is forked dies with this process, and this one with whom it works for.
+It runs as a script and imports nothing of this package. Orders arrive on standard input, a line of JSON each:
+`{"argv": [...], "env": {...}, "in": PATH, "out": PATH, "err": PATH, "cwd": PATH}` is answered with a pid,
+`{"poll": PID}` with the exit status (negative: a signal) or null. Forked processes die with this process, and this
+process dies with the one that started it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _MODULES = (
 
 
 def main() -> None:
-    """Serve until nobody asks any more."""
+    """Answer orders until standard input ends."""
     for module in _MODULES:
         __import__(module)
     gc.freeze()
@@ -46,7 +47,7 @@ def _poll(pid: int, statuses: dict[int, int | None]) -> int | None:
 
 
 def _fork(order: dict[str, Any]) -> int:
-    """The pid of a process that leads a group by now: who kills it kills the group."""
+    """Fork, and return the pid once the process leads its own group: a kill of the group reaches all of it."""
     ready, leading = os.pipe()
     parent = os.getpid()
     if (pid := os.fork()) == 0:
@@ -59,7 +60,7 @@ def _fork(order: dict[str, Any]) -> int:
 
 
 def _become(order: dict[str, Any], parent: int, leading: int) -> NoReturn:
-    """Be a process of the product's, as if it had been started by a shell. Closes `leading` once it leads a group."""
+    """Become a process of the product, as if started by a shell. Closes `leading` once it leads a group."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)

@@ -1,4 +1,4 @@
-"""One campaign's processes: started beside each other, killed and started again one by one, gone at the end."""
+"""One campaign's processes: started together, killed and restarted one by one, ended at the end."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ BILLING = ("billing-a", "billing-b")
 PRODUCT = (*BILLING, "stripe", "webhook")
 PARTS = (*PRODUCT, "postgres", "temporal")
 _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
-# What is awaited for minutes in production, and what the fire of some seconds would not reach otherwise.
+# Shorter waits than in production, so that a storm of a few seconds reaches the steps after them.
 _HASTE = {"FINALIZATION_POLL_SECONDS": "4", "LOG_LEVEL": "WARNING", "STRIPE_ACTIVITIES_PER_SECOND": "200"}
 
 
 def bare_environment() -> dict[str, str]:
-    """This shell's environment without any setting of Perdure's, Temporal's or Stripe's."""
+    """Return this shell's environment without any settings of Perdure, Temporal or Stripe."""
     kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
     return {**kept, "PERDURE_ENVIRONMENT_ONLY": "1", "TEMPORAL_CONFIG_FILE": os.devnull, "PYTHONUNBUFFERED": "1"}
 
 
 @dataclass
 class Stand:
-    """All parts of one campaign, in its folder. Every part may be killed at any time but Stripe."""
+    """All parts of one campaign, in its folder. Every part except Stripe can be killed at any time."""
 
     folder: Path
     zone: str
@@ -66,7 +66,7 @@ class Stand:
             logs / "emulator.log",
             API_KEY,
             env=bare_environment(),
-            # Search shows nothing in time, as at worst in Stripe: what was made is found by listing and by keys.
+            # Search finds nothing in time, the worst case in Stripe: objects are found by listing and by keys.
             extra=("--webhook-retry-base", "0.3", "--search-lag", "600"),
         )
         self.reports = self.folder / "reports"
@@ -123,13 +123,13 @@ class Stand:
                 await start_http(child, urljoin(hook, "/readyz"))
             elif self._calm:
                 await start_worker(child, kind, self.temporal.http_url)
-            else:  # what it needs may be down, too
+            else:  # a part that it needs may be down too
                 child.start()
 
         self._register(name, child, start)
 
     async def kill(self, name: str, down_seconds: float) -> None:
-        """SIGKILL a part with all its processes, and start it again after a while."""
+        """SIGKILL a part with all its processes, and start it again after `down_seconds`."""
         async with self._locks[name]:
             self.kills[name] = self.kills.get(name, 0) + 1
             kill_tree(self._parts[name])
@@ -138,7 +138,7 @@ class Stand:
 
     @contextlib.asynccontextmanager
     async def storm(self) -> Any:
-        """While it lasts, parts that end by themselves (as what they need is down) are started again."""
+        """While the block runs, restart parts that end by themselves because a part that they need is down."""
         self._calm = False
         watch = asyncio.create_task(self._watch())
         try:
@@ -164,17 +164,17 @@ class Stand:
                 await self._starts[name]()
 
     def kill_all(self) -> None:
-        """End all at once."""
+        """Kill all parts."""
         for name in (*PRODUCT, "emulator", "temporal", "postgres"):
             if name in self._parts:
                 kill_tree(self._parts[name])
 
     def running(self) -> dict[str, bool]:
-        """Which parts run."""
+        """Return whether each part runs."""
         return {name: child.running for name, child in self._parts.items()}
 
     async def perdure(self, *command: str, timeout_seconds: float = 120) -> tuple[int, str, str]:
-        """Run a command of the product's; its exit status, standard output and error."""
+        """Run a command of the product. Returns its exit status, standard output and standard error."""
         out = self.logs / f"{time.monotonic_ns()}-{'-'.join(command[:2])}.out"
         errors = out.with_suffix(".err")
         child: Child
@@ -210,7 +210,7 @@ class Stand:
 
 
 def kill_tree(child: Child) -> None:
-    """SIGKILL a child with all that it started: PostgreSQL's processes lead groups of their own."""
+    """SIGKILL a child with all its descendants: PostgreSQL's processes lead groups of their own."""
     if not child.running:
         return
     below: list[psutil.Process] = []

@@ -1,4 +1,4 @@
-"""What every campaign starts from, made once: a migrated PostgreSQL cluster, a Temporal database, and a nursery."""
+"""The start of every campaign, made once: a migrated PostgreSQL cluster, a Temporal database, and a nursery."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from devstack.servers.temporal import TemporalServer, temporal_ports
 from devstack.servers.unprivileged import drop_user, private_folder
 
 PASSWORD = "for-chaos-only"
-# A SIGKILL loses what is not written, a power cut what is not flushed: only the second is out of scope here.
+# A SIGKILL loses what is not written, a power cut also what is not flushed: only power cuts are out of scope here.
 POSTGRES = {"synchronous_commit": "on", "full_page_writes": "on", "log_min_messages": "fatal", "max_wal_size": "256MB"}
 
 
 @dataclass(frozen=True)
 class Templates:
-    """A folder and a file to copy, and who forks the product's processes (None: they are started one by one)."""
+    """A folder and a file to copy, and the nursery. Without a nursery (None) processes are started one by one."""
 
     postgres: Path
     temporal: Path
     nursery: Nursery | None
 
     def close(self) -> None:
-        """End what runs."""
+        """End the nursery."""
         if self.nursery is not None:
             self.nursery.close()
 
 
 def postgres_at(folder: Path, log: Path) -> Postgres:
-    """A server that keeps what it has committed, however it is killed."""
+    """Return a server that keeps what it has committed, however it is killed."""
     return Postgres(folder, ports.reserve(), PASSWORD, log, durable=False, extra=POSTGRES)
 
 
 async def make_templates(folder: Path, environment: dict[str, str]) -> Templates:
-    """Make both at once."""
+    """Make both templates concurrently, and start the nursery."""
     nursery = Nursery(folder / "nursery.log", environment) if sys.platform == "linux" else None
     made = Templates(private_folder(folder / "postgres", drop_user()), folder / "temporal.db", nursery)
     server = TemporalServer(temporal_ports(ports.reserve()), folder / "temporal.log", made.temporal, headless=True)
@@ -61,7 +61,7 @@ async def make_templates(folder: Path, environment: dict[str, str]) -> Templates
 
 
 def copy_templates(templates: Templates, folder: Path) -> tuple[Path, Path]:
-    """Copy them into a campaign's folder; gives PostgreSQL's folder and Temporal's database file."""
+    """Copy the templates into a campaign's folder. Returns PostgreSQL's folder and Temporal's database file."""
     postgres, temporal = private_folder(folder / "postgres", drop_user()), folder / "temporal"
     temporal.mkdir()
     _copy(templates.postgres / "data", postgres / "data")
@@ -73,7 +73,7 @@ def copy_templates(templates: Templates, folder: Path) -> tuple[Path, Path]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """With owners and permissions, which Python's own copy leaves behind."""
+    """Copy with owners and permissions; `shutil` does not keep owners."""
     subprocess.run(["cp", "-a", str(source), str(target)], check=True)
 
 

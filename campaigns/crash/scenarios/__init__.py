@@ -1,6 +1,6 @@
-"""What is played while workers are killed. Together the scenarios reach every activity that writes.
+"""The scenarios to play while workers are killed. Together they reach every activity that writes.
 
-A new activity, or a workflow that writes, needs a scenario here: `test_crash_points` says so when it is forgotten.
+A new activity, or a workflow that writes, needs a scenario here; `test_crash_points` fails without one.
 """
 
 from __future__ import annotations
@@ -23,4 +23,4 @@ IN_THE_SUITE = tuple(
         *("audited", "unaudited", "adopted", "claimed-again"),
     )
 )
-"""A few that reach every step that writes; `make crash-points` plays all."""
+"""The scenarios that together reach every step that writes; `make crash-points` plays all."""

@@ -1,4 +1,4 @@
-"""What comes after an invoice: credit notes, disputes, events that the webhook was not told, the webhook itself."""
+"""Scenarios after an invoice: credit notes, disputes, events that the webhook missed, and the webhook itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def credited(stage: Stage) -> None:
 
 
 async def credit_refused(stage: Stage) -> None:
-    """Stripe refuses a credit, as a person has credited most of it there; then there is room, and it is tried again."""
+    """Stripe refuses a credit because a person has credited most of the invoice; that is voided, the credit retried."""
     system = stage.system
     invoice = await credits.billed(system, "team:refused")
     await credits.no_news(system)
@@ -44,7 +44,7 @@ async def credit_refused(stage: Stage) -> None:
 
 
 async def credit_withdrawn(stage: Stage) -> None:
-    """Stripe refuses a credit, and it is given up; what people made and voided in Stripe comes in step."""
+    """Stripe refuses a credit, which is withdrawn; a credit note made and voided in Stripe by a person is recorded."""
     system = stage.system
     invoice = await credits.billed(system, "team:hand")
     await credits.no_news(system)
@@ -74,7 +74,7 @@ async def dispute(stage: Stage) -> None:
 
 
 async def caught_up(stage: Stage) -> None:
-    """Of a payment and a subscription the webhook was not told: Stripe's events are read."""
+    """The webhook missed a payment and a subscription; a catch-up reads Stripe's events."""
     system, they = stage.system, Subscribers(stage.system)
     await they.clock("2022-05-01")
     await catch_up(system)
@@ -96,11 +96,11 @@ async def caught_up(stage: Stage) -> None:
 
 
 async def webhook(stage: Stage) -> None:
-    """`perdure webhook` as a process: Stripe sends again what it did not take."""
+    """`perdure webhook` runs as a process: Stripe retries the deliveries that it did not accept."""
     system, they = stage.system, Subscribers(stage.system)
     port = ports.reserve()
     endpoints: Any = system.stripe.v1.webhook_endpoints
-    for told in (await endpoints.list_async()).data:  # the one of this process
+    for told in (await endpoints.list_async()).data:  # this process's own endpoint
         await endpoints.update_async(told.id, {"disabled": True})
     url = f"http://{ports.HOST}:{port}{PATH}"
     endpoint = await endpoints.create_async({"url": url, "enabled_events": ENABLED_EVENTS})

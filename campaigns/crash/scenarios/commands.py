@@ -1,4 +1,4 @@
-"""Commands that write: killed, and given again by a person."""
+"""Commands that write: killed, and repeated by a person."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INSTANCE_COLUMNS = (
 
 
 def _instances(folder: Path, count: int) -> Path:
-    """Instances of a quarter of an hour each, in more than one batch of the import."""
+    """Write a file of `count` instances of a quarter of an hour each, more than one batch of the import."""
     path = folder / "instances.csv"
     rows = [
         f"i-{n},team:told,w,p,o,default,regular,2022-05-03T10:00:00Z,2022-05-03T10:00:00Z,2022-05-03T10:15:00Z,"
@@ -25,7 +25,7 @@ def _instances(folder: Path, count: int) -> Path:
 
 
 async def imported(stage: Stage) -> None:
-    """Accounts, instances, a policy, a period, an approval and a credit, all by command."""
+    """Accounts, instances, a policy, a period run, an approval and a credit, all by command."""
     accounts = stage.folder / "accounts.csv"
     accounts.write_text(
         "attribution_id,stripe_customer_id,currency,bill_after,started,ended\n"

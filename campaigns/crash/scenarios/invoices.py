@@ -1,4 +1,4 @@
-"""An invoice's life: paid, refused and retried, approved, amended, edited, voided; and a period that is held."""
+"""An invoice's life: paid, refused and retried, approved, amended, edited, voided; and a held period."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.usage import DAY_CENTS, one_day
 
 
 async def paid(stage: Stage) -> None:
-    """A period over two accounts, one of whose customers Stripe does not know yet; one pays."""
+    """A period with two accounts without Stripe customers: one is billed and pays, the other's usage is tiny."""
     system = stage.system
     await system.add_account("team:new", ("2022-05-01", None))
     await system.add_instance("new-1", "team:new", "2022-05-03T10:00", "2022-05-04T10:00")
@@ -37,7 +37,7 @@ async def paid(stage: Stage) -> None:
 
 
 async def refused(stage: Stage) -> None:
-    """Stripe refuses; what it refused for is fixed, and a person has it tried again."""
+    """Stripe refuses an invoice; the cause is fixed, and a person retries it."""
     system = stage.system
     key = await one_day(system, "team:bad", customer="cus_nobody")
     await system.start_period(MAY)
@@ -51,7 +51,7 @@ async def refused(stage: Stage) -> None:
 
 
 async def declined(stage: Stage) -> None:
-    """A payment fails, which is kept."""
+    """A payment fails, and the failure is recorded."""
     system = stage.system
     key = await one_day(system, "team:broke")
     await system.run_period(MAY)
@@ -68,7 +68,7 @@ async def declined(stage: Stage) -> None:
 
 
 async def amended(stage: Stage) -> None:
-    """A draft that waits for an approval gets late usage, of another class too."""
+    """A draft that waits for an approval gets late usage, also of another class."""
     system = stage.system
     key = await one_day(system, "team:amended", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
@@ -88,7 +88,7 @@ async def amended(stage: Stage) -> None:
 
 
 async def calm(stage: Stage) -> None:
-    """A draft in Stripe's grace is held and released again: no usage has come. It goes on waiting."""
+    """A draft in Stripe's grace period is held and released again because no usage has arrived. It keeps waiting."""
     system = stage.system
     key = await one_day(system, "team:calm", finalization=Finalization.GRACE)
     await system.start_period(MAY)
@@ -101,14 +101,14 @@ async def calm(stage: Stage) -> None:
         return bool(filled and found.auto_advance and found.automatically_finalizes_at)
 
     await until(released)
-    # Whatever was killed on the way is over when it takes the next decision; that ends the scenario too.
+    # The next decision is handled only after any killed step has finished. It also ends the scenario.
     await void(system, key)
     await system.until_state(key, InvoiceState.DELETED)
     await stage.rest()
 
 
 async def limited(stage: Stage) -> None:
-    """A brake stops an invoice before Stripe hears of it; a person lets it go."""
+    """A limit holds an invoice before it reaches Stripe; a person approves it."""
     system = stage.system
     key = await one_day(system, "team:limit", limit_amount=DAY_CENTS - 1)
     await system.start_period(MAY)
@@ -119,7 +119,7 @@ async def limited(stage: Stage) -> None:
 
 
 async def rebuilt(stage: Stage) -> None:
-    """A person edits the draft in Stripe; another has it made anew from our lines."""
+    """A person edits the draft in Stripe; another rebuilds it from our lines."""
     system = stage.system
     blocked = await edited(system, "team:rebuild")
     await rebuild(system, blocked.key)
@@ -130,7 +130,7 @@ async def rebuilt(stage: Stage) -> None:
 
 
 async def accepted(stage: Stage) -> None:
-    """A person edits the draft in Stripe; another accepts that."""
+    """A person edits the draft in Stripe; another accepts the edit."""
     system = stage.system
     blocked = await edited(system, "team:accept")
     await approve(system, blocked.key, 800)
@@ -139,7 +139,7 @@ async def accepted(stage: Stage) -> None:
 
 
 async def rebuilt_after_finalization(stage: Stage) -> None:
-    """A person edits and finalizes the draft; its successor is made once it is voided."""
+    """A person edits and finalizes the draft; its successor is created once it is voided."""
     system = stage.system
     key = await one_day(system, "team:final-edit", finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
@@ -165,7 +165,7 @@ async def _until_rebuilt(stage: Stage, blocked: InvoiceRecord) -> None:
 
 
 async def voided(stage: Stage) -> None:
-    """An invoice is voided by command, and its usage billed anew; that is written off."""
+    """An invoice is voided by command and its usage billed again; the second invoice is written off."""
     system = stage.system
     key = await one_day(system, "team:voided")
     await system.run_period(MAY)
@@ -178,7 +178,7 @@ async def voided(stage: Stage) -> None:
 
 
 async def held(stage: Stage) -> None:
-    """A brake holds a whole period before any of it is claimed, until a person lets it go."""
+    """A limit holds a whole period before any of it is claimed, until a person approves it."""
     system = stage.system
     await one_day(system, "team:one")
     period = await system.start_period(MAY)

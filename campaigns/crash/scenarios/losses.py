@@ -1,4 +1,4 @@
-"""Audits, of books that agree and that do not; and taking over from Stripe what Postgres has lost."""
+"""Audits of books that agree and books that do not; and the adoption of invoices that Postgres has lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EVERYTHING = at("2020-01-01")
 
 
 async def audited(stage: Stage) -> None:
-    """A void, a deletion and a credit note of which nobody was told, and a report that is lost: four findings."""
+    """A void, a deletion and a credit note without webhooks, and a lost report: four findings."""
     system = stage.system
     they = await audits.bill(system, "voided", "credited", "lost", "fine", waiting=("deleted",))
     await unheard(system)
@@ -35,7 +35,7 @@ async def audited(stage: Stage) -> None:
     assert len(found.findings) == 4, found.findings
     kept.rename(_reports(system) / lost)
     await system.admin("webhook_faults", method="DELETE")
-    # The period's summary is written when its last draft is gone: the void is in it.
+    # The period's summary is written when its last draft is gone, so that it includes the void.
     await retry_invoice(system.client, InvoiceKey.parse(they["voided"].key))
     await system.until_state(they["voided"].key, InvoiceState.VOIDED)
     await audits.catch_up(system)
@@ -44,7 +44,7 @@ async def audited(stage: Stage) -> None:
 
 
 async def unaudited(stage: Stage) -> None:
-    """Stripe refuses to list the invoices and the credit notes of one account: those checks are not made."""
+    """Stripe refuses to list one account's invoices and credit notes, so those checks are not made."""
     system = stage.system
     await system.add_account("team:nobody", ("2022-05-01", None), customer="cus_nobody")
     found = await audits.audited(system, attribution_id="team:nobody")
@@ -53,7 +53,7 @@ async def unaudited(stage: Stage) -> None:
 
 
 async def adopted(stage: Stage) -> None:
-    """Postgres has lost an invoice that Stripe has: it is taken over."""
+    """Postgres has lost an invoice that Stripe has; it is adopted."""
     system = stage.system
     await audits.bill(system, "restored")
     await _lose(stage)
@@ -63,7 +63,7 @@ async def adopted(stage: Stage) -> None:
 
 
 async def claimed_again(stage: Stage) -> None:
-    """Postgres has lost an invoice, and the period is run again with more usage: what Stripe has counts."""
+    """Postgres has lost an invoice, and the period is run again with more usage: Stripe's invoice counts."""
     system = stage.system
     await audits.bill(system, "anew")
     await _lose(stage)
@@ -78,7 +78,7 @@ def _reports(system: System) -> Path:
 
 
 async def _lose(stage: Stage) -> None:
-    """Forget all invoices, as an older backup would."""
+    """Forget all invoices, as after a restore of an older backup."""
     await stage.rest()
     async with stage.system.db.transaction() as connection:
         for table in ("period_summary", "claim", "invoice_month", "invoice_line", "invoice"):

@@ -1,4 +1,4 @@
-"""Subscriptions: their windows, cancellations, the usage on their own invoices, and the sync of accounts."""
+"""Subscriptions: windows, cancellations, usage on their own invoices, and the sync of accounts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INVOICES = {"subscription_invoices": True}
 
 
 async def cancelled(stage: Stage) -> None:
-    """A subscription is cancelled in the middle of the month, and the rest of the month is uncovered."""
+    """A subscription is canceled in the middle of the month; the rest of the month is not covered."""
     system, they = stage.system, Subscribers(stage.system)
     await they.clock("2022-05-03")
     customer = await they.customer(attribution_id="team:gone")
@@ -32,7 +32,7 @@ async def cancelled(stage: Stage) -> None:
 
 
 async def faulty(stage: Stage) -> None:
-    """A subscription that names its account badly waits for a person; its customer is fixed, and it is tried again."""
+    """A subscription with an invalid account name waits for a person; its customer is fixed, and it is retried."""
     system, they = stage.system, Subscribers(stage.system)
     await they.clock("2022-05-03")
     customer = await they.customer(attribution_id="team blue")
@@ -49,7 +49,7 @@ async def faulty(stage: Stage) -> None:
 
 
 async def cycle(stage: Stage) -> None:
-    """Base fee and usage are one invoice, which Stripe charges."""
+    """Base fee and usage are on one invoice, which Stripe charges."""
     system, they = stage.system, Subscribers(stage.system)
     await system.admin("settings", INVOICES)
     await subscribed(system, they, "team:cycle")
@@ -59,7 +59,7 @@ async def cycle(stage: Stage) -> None:
 
 
 async def too_late(stage: Stage) -> None:
-    """The subscription's draft is finalized before our lines are on it: the next one takes the usage."""
+    """The subscription's draft is finalized before our lines are on it; the next invoice bills the usage."""
     system, they = stage.system, Subscribers(stage.system)
     await system.admin("settings", INVOICES)
     await subscribed(system, they, "team:late")
@@ -82,7 +82,7 @@ async def too_late(stage: Stage) -> None:
 
 
 async def taken(stage: Stage) -> None:
-    """Our lines are taken from the subscription's draft, and it goes on with the base fee alone."""
+    """Our lines are removed from the subscription's draft, which keeps only the base fee."""
     system, they = stage.system, Subscribers(stage.system)
     await system.admin("settings", INVOICES)
     await subscribed(system, they, "team:taken", finalization=Finalization.APPROVAL)
@@ -94,7 +94,7 @@ async def taken(stage: Stage) -> None:
 
 
 async def fixed(stage: Stage) -> None:
-    """A person changes our line on the subscription's draft; another has our lines made anew."""
+    """A person changes our line on the subscription's draft; another rebuilds our lines."""
     system, they = stage.system, Subscribers(stage.system)
     await system.admin("settings", INVOICES)
     await subscribed(system, they, "team:fixed", finalization=Finalization.APPROVAL)
@@ -113,7 +113,7 @@ async def fixed(stage: Stage) -> None:
 
 
 async def synced(stage: Stage) -> None:
-    """`perdure accounts sync`: of what happened in Stripe nobody was told."""
+    """`perdure accounts sync` reads changes in Stripe for which no webhook arrived."""
     system, they = stage.system, Subscribers(stage.system)
     await system.admin("webhook_faults", {"match": {"type": ""}, "action": "drop", "times": None})
     await they.clock("2022-05-03")
