@@ -1,4 +1,4 @@
-"""A Stripe that runs here: a stateful server for the unmodified `stripe` SDK. See docs/stripe-emulator.md."""
+"""A local Stripe: a stateful server for the unmodified `stripe` SDK. See docs/stripe-emulator.md."""
 
 from stripe_emulator.config import API_VERSION, EmulatorConfig, RateLimits
 from stripe_emulator.engine.store import StoreBusyError

@@ -1,4 +1,4 @@
-"""`python -m stripe_emulator`: the emulator as a process of its own."""
+"""`python -m stripe_emulator`: run the emulator as a separate process."""
 
 from __future__ import annotations
 
@@ -18,25 +18,29 @@ from stripe_emulator.server import StripeEmulator
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="stripe_emulator", description="A Stripe that runs here.")
-    parser.add_argument("--port", type=int, default=0, help="0 (the default) takes a free one")
+    parser = argparse.ArgumentParser(
+        prog="stripe_emulator", description="A local Stripe for the unmodified Stripe SDK."
+    )
+    parser.add_argument("--port", type=int, default=0, help="port, by default a free one")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port-file", type=Path, help="gets the port, once it listens")
-    parser.add_argument("--data", type=Path, help="file of the state; without it the state is lost at the end")
-    parser.add_argument("--request-log", type=Path, help="gets each API request as a JSON line")
-    parser.add_argument("--api-key", help="the one good key; default: every sk_test_... and rk_test_...")
-    parser.add_argument("--search-lag", type=float, default=0.5, help="seconds until a search sees a write")
+    parser.add_argument("--port-file", type=Path, help="write the port to this file when the emulator listens")
+    parser.add_argument("--data", type=Path, help="file for the state; without it the state is lost at exit")
+    parser.add_argument("--request-log", type=Path, help="append each API request to this file as a JSON line")
+    parser.add_argument("--api-key", help="the only valid key; default: every sk_test_... and rk_test_...")
+    parser.add_argument("--search-lag", type=float, default=0.5, help="seconds until search sees a write")
     parser.add_argument("--rate-limits", choices=("off", "live", "sandbox"), default="off")
-    parser.add_argument("--webhook-retry-base", type=float, default=1.0, help="first pause in seconds; doubles to 1 h")
-    parser.add_argument("--webhook-timeout", type=float, default=10.0, help="seconds for one delivery")
-    parser.add_argument("--webhook-concurrency", type=int, default=16, help="deliveries at a time")
     parser.add_argument(
-        "--subscription-invoices", action="store_true", help="subscriptions make invoices, as in Stripe"
+        "--webhook-retry-base", type=float, default=1.0, help="first pause in seconds; doubles up to 1 h"
+    )
+    parser.add_argument("--webhook-timeout", type=float, default=10.0, help="timeout of a delivery in seconds")
+    parser.add_argument("--webhook-concurrency", type=int, default=16, help="concurrent deliveries")
+    parser.add_argument(
+        "--subscription-invoices", action="store_true", help="create invoices for subscriptions, as Stripe does"
     )
     parser.add_argument(
-        "--unpaid-after-attempts", type=_attempts, help="failed payments until a subscription is canceled"
+        "--unpaid-after-attempts", type=_attempts, help="cancel a subscription after this many failed payments"
     )
-    parser.add_argument("--tax-percent", type=percent, default=Decimal(0), help="of invoices with automatic tax")
+    parser.add_argument("--tax-percent", type=percent, default=Decimal(0), help="tax on invoices with automatic tax")
     return parser
 
 
@@ -77,7 +81,7 @@ async def _serve(config: EmulatorConfig, port_file: Path | None) -> None:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Whoever sees the file sees all of it."""
+    """Write the file atomically: a reader sees all of the text or no file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.write_text(text)
@@ -85,7 +89,7 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT; the exit status."""
+    """Run until SIGTERM or SIGINT. Returns the exit status."""
     args = _parser().parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:

@@ -1,4 +1,4 @@
-"""What an emulator can be told at its start."""
+"""The emulator's settings at its start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ API_VERSION = "2026-10-28.endive"
 
 @dataclass(frozen=True, slots=True)
 class RateLimits:
-    """Requests a second: all together, on one endpoint, and on search. `None` is no limit."""
+    """Limits of requests per second: in total, per endpoint, and for search. `None` means no limit."""
 
     overall: int | None = None
     endpoint: int | None = None
@@ -19,17 +19,17 @@ class RateLimits:
 
     @classmethod
     def named(cls, name: str) -> RateLimits:
-        """Stripe's defaults: `live` (100, 25, 20), `sandbox` (25, 25, 20), or `off`.
+        """Return Stripe's defaults for `live` (100, 25, 20) or `sandbox` (25, 25, 20), or no limits for `off`.
 
         Raises:
-            KeyError: no such name.
+            KeyError: the name is unknown.
         """
         return {"live": cls(100, 25, 20), "sandbox": cls(25, 25, 20), "off": cls()}[name]
 
 
 @dataclass(slots=True)
 class Behaviour:
-    """What may be changed while it runs, with the meanings of `EmulatorConfig`."""
+    """The settings that can be changed while the emulator runs; they mean the same as in `EmulatorConfig`."""
 
     subscription_invoices: bool = False
     unpaid_after_attempts: int | None = None
@@ -37,19 +37,19 @@ class Behaviour:
 
     @property
     def stepwise(self) -> bool:
-        """What the clock does is dated by the instant that it was due at, not by when the clock was moved."""
+        """Whether timed changes carry the instant at which they were due, not the instant of the clock's move."""
         return self.subscription_invoices or self.unpaid_after_attempts is not None
 
 
 @dataclass(frozen=True, slots=True)
 class EmulatorConfig:
-    """Settings of one emulator; times are seconds of real time unless said otherwise.
+    """Settings of one emulator; times are seconds of real time unless stated otherwise.
 
-    `data` is the SQLite file of the state (`None`: memory, lost at the end), `request_log` the file that each
-    API request is appended to as a JSON line. Without `api_key` every `sk_test_...`, `rk_test_...` is good.
-    `idempotency_ttl` counts on the emulator's clock. With `subscription_invoices`, subscriptions make invoices.
-    With `unpaid_after_attempts`, a failed payment is tried again daily, and after so many the subscription is
-    canceled. `tax_percent` is the tax of invoices with automatic tax.
+    `data` is the SQLite file with the state (`None`: in memory, lost at exit). `request_log` is the file to which
+    each API request is appended as a JSON line. Without `api_key`, every `sk_test_...` and `rk_test_...` is valid.
+    `idempotency_ttl` is measured on the emulator's clock. With `subscription_invoices`, subscriptions create
+    invoices. With `unpaid_after_attempts`, a failed payment is retried daily, and after that many attempts the
+    subscription is canceled. `tax_percent` is the tax on invoices with automatic tax.
     """
 
     data: Path | None = None
@@ -70,5 +70,5 @@ class EmulatorConfig:
     tax_percent: Decimal = Decimal(0)
 
     def behaviour(self) -> Behaviour:
-        """The settings that can be changed while it runs, as they are at the start."""
+        """Return the initial values of the settings that can be changed while the emulator runs."""
         return Behaviour(self.subscription_invoices, self.unpaid_after_attempts, self.tax_percent)

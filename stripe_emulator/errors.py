@@ -8,7 +8,7 @@ INVALID = "invalid_request_error"
 
 
 class StripeError(Exception):
-    """An error answer. With `keeps`, what was done before it stays done (a declined card is noted)."""
+    """An error answer. With `keeps`, the changes made before it are kept (a declined card is recorded)."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class StripeError(Exception):
         self.decline_code, self.keeps = decline_code, keeps
 
     def body(self, request_id: str) -> str:
-        """The answer's JSON text."""
+        """Return the answer's JSON text."""
         error = {"type": self.type, "message": self.message}
         if self.code:
             error["code"] = self.code
@@ -42,7 +42,7 @@ class StripeError(Exception):
 
 
 def missing_object(kind: str, object_id: str, param: str = "id") -> StripeError:
-    """No such object: 404 when the path names it (`param` is `id`), 400 when a parameter does, as in Stripe."""
+    """Return "No such object": 404 if the path names it (`param` is `id`), 400 if a parameter does, as in Stripe."""
     return StripeError(
         f"No such {kind}: '{object_id}'",
         code="resource_missing",
@@ -52,17 +52,17 @@ def missing_object(kind: str, object_id: str, param: str = "id") -> StripeError:
 
 
 def missing_param(name: str) -> StripeError:
-    """A required parameter was not sent."""
+    """Return the error for a required parameter that was not sent."""
     return StripeError(f"Missing required param: {name}.", code="parameter_missing", param=name)
 
 
 def unknown_param(name: str) -> StripeError:
-    """Stripe has no such parameter."""
+    """Return the error for a parameter that Stripe does not have."""
     return StripeError(f"Received unknown parameter: {name}", code="parameter_unknown", param=name)
 
 
 def unsupported_param(name: str) -> StripeError:
-    """Stripe has the parameter, the emulator does not."""
+    """Return the error for a parameter that Stripe has but the emulator does not."""
     return StripeError(
         f"The Stripe emulator does not support the parameter {name} (Stripe itself does).",
         code="emulator_unsupported",
@@ -71,5 +71,5 @@ def unsupported_param(name: str) -> StripeError:
 
 
 def not_editable(message: str) -> StripeError:
-    """The invoice is in no state for that."""
+    """Return the error for an invoice whose state does not allow the change."""
     return StripeError(message, code="invoice_not_editable")

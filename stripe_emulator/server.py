@@ -1,4 +1,4 @@
-"""The emulator as one thing: its parts put together, and served."""
+"""The emulator: its parts composed and served."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LARGEST_BODY = 16 * 2**20
 
 
 class StripeEmulator:
-    """A Stripe that runs here. `async with StripeEmulator(config).serve() as url:` or `run_forever`.
+    """A local Stripe: `async with StripeEmulator(config).serve() as url:`.
 
     Raises:
         StoreBusyError: another process has the data file.
@@ -105,7 +105,7 @@ class StripeEmulator:
 
     @asynccontextmanager
     async def serve(self) -> AsyncIterator[str]:
-        """Listen and work until the block is left; gives the base URL."""
+        """Yield the base URL, and serve until the block is left."""
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_route("*", "/{path:.*}", self._dispatch)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=2)
@@ -129,6 +129,6 @@ class StripeEmulator:
 
 
 def _complain(task: asyncio.Task[None]) -> None:
-    """Work in the background ends only when it is told to."""
+    """Log a background task that ends by itself: it must end only when it is canceled."""
     if not task.cancelled() and (error := task.exception()) is not None:
         log.critical("%s died; restart the emulator", task.get_name(), exc_info=error)

@@ -1,1 +1,1 @@
-"""`/_emulator/...`: orders that Stripe has not, for tests and demonstrations."""
+"""`/_emulator/...`: controls that Stripe does not have, for tests and demonstrations."""

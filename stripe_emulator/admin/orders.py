@@ -1,4 +1,4 @@
-"""What the admin routes are told: JSON orders, read and checked."""
+"""Read and check the JSON orders to the admin routes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class AdminError(ValueError):
 
 
 async def read_order(request: web.Request) -> Answer:
-    """The JSON object of a POST; the query of anything else."""
+    """Return the JSON object of a POST, or the query of any other request."""
     if request.method != "POST":
         return dict(request.query)
     raw = await request.read()
@@ -34,16 +34,16 @@ async def read_order(request: web.Request) -> Answer:
 
 
 def only(order: Answer, *known: str) -> None:
-    """Refuse names that are not known."""
+    """Refuse unknown names."""
     if unknown := set(order) - set(known):
         raise AdminError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
 
 
 def number(value: Any, name: str) -> float:
-    """A number.
+    """Return the value as a number.
 
     Raises:
-        AdminError: it is none.
+        AdminError: it is not a number.
     """
     try:
         return float(value)
@@ -52,7 +52,7 @@ def number(value: Any, name: str) -> float:
 
 
 def instant_of(value: Any) -> datetime:
-    """An ISO 8601 time; without a zone it is UTC."""
+    """Parse an ISO 8601 time; without a zone it is UTC."""
     try:
         instant = datetime.fromisoformat(value)
     except (TypeError, ValueError):
@@ -61,36 +61,36 @@ def instant_of(value: Any) -> datetime:
 
 
 def rule_id(text: str | None) -> int | None:
-    """The number of a rule, from the path."""
+    """Return the number of a rule from the path, or None if the path names none."""
     if text is not None and not text.isdigit():
         raise AdminError(f"{text!r} is not the number of a rule")
     return None if text is None else int(text)
 
 
 def limits_of(value: Any) -> RateLimits:
-    """Rate limits by name or by figures."""
+    """Return rate limits, given by name or as numbers."""
     try:
         return RateLimits.named(value) if isinstance(value, str) else RateLimits(**(value or {}))
     except (KeyError, TypeError):
-        raise AdminError("rate_limits is off, live, sandbox, or {overall, endpoint, search}") from None
+        raise AdminError("rate_limits must be off, live, sandbox, or {overall, endpoint, search}") from None
 
 
 def whole(value: Any, name: str, least: int = 1) -> int:
-    """A whole number of at least `least`.
+    """Return the value if it is a whole number of at least `least`.
 
     Raises:
-        AdminError: it is none.
+        AdminError: it is not.
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise AdminError(f"{name}: {value!r} is not a whole number from {least}")
+        raise AdminError(f"{name}: {value!r} is not a whole number of at least {least}")
     return value
 
 
 def percent(value: Any) -> Decimal:
-    """A percentage, for `tax_percent`.
+    """Return the value as a percentage, for `tax_percent`.
 
     Raises:
-        AdminError: it is none.
+        AdminError: it is not a number from 0 to 100.
     """
     try:
         found = Decimal(str(value))
@@ -102,15 +102,15 @@ def percent(value: Any) -> Decimal:
 
 
 def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
-    """The behaviour as an order to the settings changes it.
+    """Return the behavior with the changes of an order to the settings.
 
     Raises:
-        AdminError: a value makes no sense.
+        AdminError: a value is invalid.
     """
     changes: dict[str, Any] = {}
     if "subscription_invoices" in order:
         if not isinstance(order["subscription_invoices"], bool):
-            raise AdminError("subscription_invoices is true or false")
+            raise AdminError("subscription_invoices must be true or false")
         changes["subscription_invoices"] = order["subscription_invoices"]
     if "unpaid_after_attempts" in order:
         attempts = order["unpaid_after_attempts"]

@@ -1,4 +1,4 @@
-"""`/_emulator/...`: what Stripe has not, for tests and demonstrations. Needs no key."""
+"""`/_emulator/...`: routes that Stripe does not have, for tests and demonstrations. They need no key."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Action: TypeAlias = "Callable[[Answer, str | None], Awaitable[Answer]]"
 
 @dataclass(slots=True)
 class Admin:
-    """The parts that the admin routes show and change."""
+    """The admin routes, with the parts that they show and change."""
 
     store: Store
     clock: Clock
@@ -62,7 +62,7 @@ class Admin:
         one, _, verb = rest.partition("/")
         action = self._routes().get((request.method, f"{name}/{verb}" if verb else name))
         if action is None:
-            return web.json_response({"error": f"no admin route {request.method} {request.path}"}, status=404)
+            return web.json_response({"error": f"there is no admin route {request.method} {request.path}"}, status=404)
         try:
             return web.json_response(await action(await read_order(request), one or None))
         except (AdminError, FaultError, StripeError) as error:

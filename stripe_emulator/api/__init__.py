@@ -1,4 +1,4 @@
-"""The API's resources, one module each."""
+"""The API's resources, one module for each."""
 
 from __future__ import annotations
 

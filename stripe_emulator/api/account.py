@@ -1,4 +1,4 @@
-"""`/v1/account`: the one account that the emulator is."""
+"""`/v1/account`: the emulator's only account."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stripe_emulator.params.specs import EXPAND, Params
 
 
 def retrieve(ctx: Context) -> Obj:
-    """The account."""
+    """Return the account."""
     return {
         "id": ctx.account.id,
         "object": "account",

@@ -1,4 +1,4 @@
-"""`/v1/products` and `/v1/prices`, as far as subscriptions and invoice lines need them."""
+"""`/v1/products` and `/v1/prices`: the part that subscriptions and invoice lines need."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PRODUCT_DATA = Params(
 
 
 def create_product(ctx: Context) -> Text:
-    """Create a product, also with an id of one's own."""
+    """Create a product; the caller can choose its id."""
     wanted = ctx.params.get("id")
     if wanted is not None and not re.fullmatch(r"[\w-]{1,250}", wanted):
         raise StripeError("Invalid id: use letters, digits, - and _ only.", param="id")
@@ -72,7 +72,7 @@ def update_product(ctx: Context) -> Text:
 
 
 def create_price(ctx: Context) -> Text:
-    """Create a price of a product, or with `product_data` of a new one."""
+    """Create a price of a product, or of a new product given by `product_data`."""
     amount = unit_amount(ctx.params, "")
     if ("product" in ctx.params) == ("product_data" in ctx.params):
         raise StripeError("You must specify either `product` or `product_data` when creating a price.", param="product")
@@ -84,7 +84,7 @@ def create_price(ctx: Context) -> Text:
 
 
 def update_price(ctx: Context) -> Text:
-    """Change what may change of a price."""
+    """Change the mutable fields of a price."""
     price = ctx.load("price", ctx.ids[0])
     before = dict(price)
     for name in ("active", "nickname", "lookup_key"):
@@ -96,22 +96,22 @@ def update_price(ctx: Context) -> Text:
 
 
 def retrieve_product(ctx: Context) -> Text:
-    """A product."""
+    """Return a product."""
     return ctx.text("product", ctx.ids[0])
 
 
 def retrieve_price(ctx: Context) -> Text:
-    """A price."""
+    """Return a price."""
     return ctx.text("price", ctx.ids[0])
 
 
 def list_products(ctx: Context) -> Text:
-    """Products, newest first."""
+    """List products, newest first."""
     return ctx.listing("/v1/products", Query("product"), {"active": "$.active"})
 
 
 def list_prices(ctx: Context) -> Text:
-    """Prices, newest first."""
+    """List prices, newest first."""
     equal = {"active": "$.active", "product": "parent", "currency": "$.currency", "type": "$.type"}
     return ctx.listing("/v1/prices", Query("price"), equal)
 

@@ -1,4 +1,4 @@
-"""`/v1/credit_notes`: less to pay on an open invoice; credit, or a refund, for a paid one."""
+"""`/v1/credit_notes`: they reduce what an open invoice owes, and give credit or a refund for a paid one."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ _REASONS = ("duplicate", "fraudulent", "order_change", "product_unsatisfactory")
 def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
     of_invoice = given["type"] == "invoice_line_item"
     if of_invoice != ("invoice_line_item" in given):
-        message = "`invoice_line_item` belongs to the type `invoice_line_item`, and that needs it."
+        message = "`invoice_line_item` is required with the type `invoice_line_item`, and only allowed with it."
         raise StripeError(message, param=f"{at}[invoice_line_item]")
     description, quantity, unit = given.get("description"), given.get("quantity"), given.get("unit_amount")
     if of_invoice:
         source = ctx.load("line_item", given["invoice_line_item"], f"{at}[invoice_line_item]")
         if source["invoice"] != invoice["id"]:
-            raise StripeError("The line is not of this invoice.", param=f"{at}[invoice_line_item]")
+            raise StripeError("The line does not belong to this invoice.", param=f"{at}[invoice_line_item]")
         description = description or source["description"]
     if "amount" in given:
         amount = given["amount"]
@@ -67,14 +67,14 @@ def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
 
 
 def _amount(ctx: Context, invoice: Obj, lines: list[Obj]) -> tuple[int, int]:
-    """The amount before tax and the tax. `amount` alone is a total, in which no tax is shown."""
+    """Return the amount before tax and the tax. `amount` without lines is a total that shows no tax."""
     params = ctx.params
     subtotal, tax = params.get("amount", 0), 0
     if "lines" in params:
         subtotal, tax = sum(line["amount"] for line in lines), _tax(ctx, invoice, lines)
         if params.get("amount", subtotal + tax) != subtotal + tax:
             raise StripeError(
-                f"`amount` must be the sum of the lines with their tax, {subtotal + tax}.", param="amount"
+                f"`amount` must equal the sum of the lines with their tax, {subtotal + tax}.", param="amount"
             )
     elif "amount" not in params:
         raise StripeError("You must specify `amount` or `lines`.", code="parameter_missing", param="amount")
@@ -84,7 +84,7 @@ def _amount(ctx: Context, invoice: Obj, lines: list[Obj]) -> tuple[int, int]:
 
 
 def _tax(ctx: Context, invoice: Obj, lines: list[Obj]) -> int:
-    """The tax of what is credited of the invoice's own lines; all of them together never more than its tax."""
+    """Return the tax on the credited invoice lines. All credit notes together never exceed the invoice's tax."""
     whole = tax_of(invoice["total_taxes"])
     if not whole:
         return 0
@@ -100,7 +100,7 @@ def _issued(ctx: Context, invoice: Obj) -> list[Obj]:
 
 
 def _split(ctx: Context, invoice: Obj, total: int) -> tuple[int, int]:
-    """How much is taken off what remains to pay, and how much is given back of what was paid."""
+    """Split a total into the reduction of the remaining amount and the amount given back from the payment."""
     if invoice["status"] not in ("open", "paid", "uncollectible"):
         message = f"You can only credit open or paid invoices. This invoice is {invoice['status']}."
         raise StripeError(message, code="status_transition_invalid", param="invoice")
@@ -139,7 +139,7 @@ def _settle(ctx: Context, invoice: Obj, before_payment: int, after_payment: int)
 
 
 def _credited(ctx: Context, invoice: Obj) -> tuple[list[Obj], int, int]:
-    """What the request credits: its lines, their sum before tax, the tax."""
+    """Return the lines that the request credits, their sum before tax, and the tax."""
     lines = [_line(ctx, invoice, given, f"lines[{i}]") for i, given in enumerate(ctx.params.get("lines", []))]
     subtotal, tax = _amount(ctx, invoice, lines)
     if not lines:
@@ -153,11 +153,11 @@ _UNUSED: Obj = {
     "amount_shipping": 0, "customer_balance_transaction": None, "discount_amount": 0, "discount_amounts": [],
     "pretax_credit_amounts": [], "shipping_cost": None, "voided_at": None,
 }  # fmt: skip
-"""What a fresh credit note has nothing of."""
+"""Fields that are empty on a new credit note."""
 
 
 def _new_note(ctx: Context, invoice: Obj) -> Obj:
-    """A credit note by the request's parameters, not stored yet."""
+    """Build a credit note from the request's parameters, without storing it."""
     params = ctx.params
     lines, subtotal, tax = _credited(ctx, invoice)
     total = subtotal + tax
@@ -207,28 +207,28 @@ def create(ctx: Context) -> Text:
 
 
 def preview(ctx: Context) -> Obj:
-    """What a credit note would be."""
+    """Return the credit note that the request would issue."""
     return _new_note(ctx, ctx.load("invoice", ctx.params["invoice"], "invoice"))
 
 
 def retrieve(ctx: Context) -> Text:
-    """A credit note."""
+    """Return a credit note."""
     return ctx.text("credit_note", ctx.ids[0])
 
 
 def list_lines(ctx: Context) -> Text:
-    """A credit note's lines, in one page."""
+    """List a credit note's lines in one page."""
     note = ctx.load("credit_note", ctx.ids[0])
     return listed([dumps(line) for line in note["lines"]["data"]], False, note["lines"]["url"])
 
 
 def list_all(ctx: Context) -> Text:
-    """Credit notes, newest first."""
+    """List credit notes, newest first."""
     return ctx.listing("/v1/credit_notes", Query("credit_note"), {"customer": "customer", "invoice": "parent"})
 
 
 def update(ctx: Context) -> Text:
-    """Change memo and metadata."""
+    """Change a credit note's memo and metadata."""
     note = ctx.load("credit_note", ctx.ids[0])
     before = dict(note)
     if "memo" in ctx.params:
@@ -239,7 +239,7 @@ def update(ctx: Context) -> Text:
 
 
 def void(ctx: Context) -> Text:
-    """Void a credit note of an invoice that is still open."""
+    """Void a credit note of an open invoice."""
     note = ctx.load("credit_note", ctx.ids[0])
     invoice = ctx.load("invoice", note["invoice"])
     if note["status"] == "void" or invoice["status"] != "open" or note["post_payment_amount"]:

@@ -57,7 +57,7 @@ def _apply(customer: Obj, params: Obj) -> None:
 
 
 def create(ctx: Context) -> Text:
-    """Create a customer; its currency is set by its first invoice or subscription."""
+    """Create a customer. Its first invoice or subscription sets its currency."""
     customer: Obj = {
         "id": new_id("cus"),
         "object": "customer",
@@ -92,7 +92,7 @@ def create(ctx: Context) -> Text:
 
 
 def retrieve(ctx: Context) -> Text:
-    """A customer, or that it was deleted."""
+    """Return a customer, or its deleted object."""
     gone = ctx.store.text("deleted_customer", ctx.ids[0])
     return Text(gone) if gone is not None else ctx.text("customer", ctx.ids[0])
 
@@ -106,7 +106,7 @@ def update(ctx: Context) -> Text:
 
 
 def delete(ctx: Context) -> Obj:
-    """Delete a customer and end its subscriptions; its invoices stay."""
+    """Delete a customer and cancel its subscriptions; its invoices stay."""
     customer = ctx.load("customer", ctx.ids[0])
     for object_id, status in ctx.store.run(
         "SELECT id, status FROM object WHERE kind='subscription' AND customer=?", (customer["id"],)
@@ -122,12 +122,12 @@ def delete(ctx: Context) -> Obj:
 
 
 def list_all(ctx: Context) -> Text:
-    """Customers, newest first; strongly consistent."""
+    """List customers, newest first; strongly consistent."""
     return ctx.listing("/v1/customers", Query("customer"), {"email": "label"})
 
 
 def search(ctx: Context) -> Text:
-    """Customers by a search query; lags behind writes."""
+    """Search customers; the result lags behind writes."""
     return ctx.search.find(ctx.params, "customer", "/v1/customers/search")
 
 

@@ -15,7 +15,7 @@ Handler: TypeAlias = "Callable[[Context], Obj | str]"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A method and a path template (`/v1/invoices/{}`), what it takes, and what it does."""
+    """A method and a path template (`/v1/invoices/{}`), with its parameters and its handler."""
 
     method: str
     template: str
@@ -24,5 +24,5 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """What rate limits and idempotency keys know it by."""
+        """The endpoint's name for rate limits and idempotency keys."""
         return f"{self.method} {self.template}"

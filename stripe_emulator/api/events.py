@@ -1,4 +1,4 @@
-"""`/v1/events`: 30 days back, newest first."""
+"""`/v1/events`: the last 30 days, newest first."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KEPT = 30 * 86400
 
 
 def _with_pending(ctx: Context, text: str) -> str:
-    """The event with the number of its deliveries that are still to succeed."""
+    """Return the event with the number of endpoints that have not received it yet."""
     event = json.loads(text)
     rows = ctx.store.run("SELECT count(DISTINCT endpoint) FROM delivery WHERE event=?", (event["id"],))
     event["pending_webhooks"] = rows[0][0]
@@ -23,16 +23,16 @@ def _with_pending(ctx: Context, text: str) -> str:
 
 
 def retrieve(ctx: Context) -> Text:
-    """One event, also an old one."""
+    """Return an event of any age."""
     return Text(_with_pending(ctx, ctx.text("event", ctx.ids[0])))
 
 
 def list_all(ctx: Context) -> Text:
-    """Events by `type` or `types`; a type may end in `*`."""
+    """List events, also by `type` or `types`; a type can end in `*`."""
     one, many = ctx.params.get("type"), ctx.params.get("types")
     if one is not None and many is not None:
         raise StripeError("You may only specify one of these parameters: type, types.")
-    # In the order of creation, so that a cursor never misses one: the clock may have been moved between two events.
+    # Ordered by creation, so that a cursor never misses an event if the clock was moved between two events.
     # The plus keeps SQLite from an index by time, whose rows it would have to sort.
     query = Query("event", [("+created >= ?", ctx.now - _KEPT)], by_place=True)
     types = [one] if one is not None else many or []

@@ -1,4 +1,4 @@
-"""What paid invoices, to read: `/v1/charges`, `/v1/invoice_payments`, `/v1/disputes`, `/v1/refunds`."""
+"""Payments of invoices, read-only: `/v1/charges`, `/v1/invoice_payments`, `/v1/disputes`, `/v1/refunds`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from stripe_emulator.params.specs import EXPAND, Params, choice, listing, one_or
 
 
 def retrieve_charge(ctx: Context) -> Text:
-    """A charge."""
+    """Return a charge."""
     return ctx.text("charge", ctx.ids[0])
 
 
 def retrieve_payment(ctx: Context) -> Text:
-    """An invoice's payment."""
+    """Return an invoice payment."""
     return ctx.text("invoice_payment", ctx.ids[0])
 
 
 def list_payments(ctx: Context) -> Text:
-    """Invoices' payments, newest first."""
+    """List invoice payments, newest first."""
     query = Query("invoice_payment")
     payment = ctx.params.get("payment") or {}
     if payment:
@@ -31,22 +31,22 @@ def list_payments(ctx: Context) -> Text:
 
 
 def retrieve_dispute(ctx: Context) -> Text:
-    """A dispute."""
+    """Return a dispute."""
     return ctx.text("dispute", ctx.ids[0])
 
 
 def list_disputes(ctx: Context) -> Text:
-    """Disputes, newest first."""
+    """List disputes, newest first."""
     return ctx.listing("/v1/disputes", Query("dispute"), {"charge": "label", "payment_intent": "parent"})
 
 
 def retrieve_refund(ctx: Context) -> Text:
-    """A refund."""
+    """Return a refund."""
     return ctx.text("refund", ctx.ids[0])
 
 
 def list_refunds(ctx: Context) -> Text:
-    """Refunds, newest first."""
+    """List refunds, newest first."""
     return ctx.listing("/v1/refunds", Query("refund"), {"charge": "label", "payment_intent": "parent"})
 
 

@@ -1,4 +1,4 @@
-"""`/v1/subscriptions`: their life and events, and their invoices if the emulator is told so."""
+"""`/v1/subscriptions`: their lifecycle and events, and their invoices if the setting asks for them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _check_collection(method: str, days: int | None) -> None:
 
 
 def create(ctx: Context) -> Text:
-    """Create a subscription; it is active (or on trial) at once."""
+    """Create a subscription, which is active or on trial immediately."""
     params = ctx.params
     customer = ctx.load("customer", params["customer"], "customer")
     _check_collection(params.get("collection_method", "charge_automatically"), params.get("days_until_due"))
@@ -90,7 +90,7 @@ def create(ctx: Context) -> Text:
     subscription = new_subscription(ctx, customer)
     if ctx.behaviour.subscription_invoices:
         _bill_creation(ctx, subscription)
-        customer = ctx.load("customer", customer["id"])  # the invoice took a number
+        customer = ctx.load("customer", customer["id"])  # the invoice has used a number
     text = ctx.save("subscription", subscription, "customer.subscription.created")
     schedule(ctx, subscription)
     if customer["currency"] is None:
@@ -101,7 +101,7 @@ def create(ctx: Context) -> Text:
 
 
 def _bill_creation(ctx: Context, subscription: Obj) -> None:
-    """Its first invoice; what cannot be charged leaves the subscription incomplete."""
+    """Bill the first invoice; if it cannot be charged, the subscription stays incomplete."""
     free = ctx.params.get("proration_behavior") == "none" and subscription["billing_cycle_anchor"] > ctx.now
     invoice = bill_now(
         ctx, subscription, "subscription_create", lambda item: Decimal(0) if free else first_share(subscription, item)
@@ -111,7 +111,7 @@ def _bill_creation(ctx: Context, subscription: Obj) -> None:
 
 
 def retrieve(ctx: Context) -> Text:
-    """A subscription."""
+    """Return a subscription."""
     return ctx.text("subscription", ctx.ids[0])
 
 
@@ -134,7 +134,7 @@ def _apply(ctx: Context, subscription: Obj) -> None:
 
 
 def update(ctx: Context) -> Text:
-    """Change a subscription; a cancelled one only in metadata and cancellation details."""
+    """Change a subscription, or only metadata and cancellation details of a canceled one."""
     subscription = ctx.load("subscription", ctx.ids[0])
     before = dict(subscription)
     params = ctx.params
@@ -160,7 +160,7 @@ def update(ctx: Context) -> Text:
 
 
 def cancel(ctx: Context) -> Text:
-    """Cancel at once; with `invoice_now` a final draft comes first."""
+    """Cancel immediately; with `invoice_now` a final draft is created first."""
     subscription = ctx.load("subscription", ctx.ids[0])
     if subscription["status"] in ENDED:
         raise missing_object("subscription", subscription["id"])
@@ -176,7 +176,7 @@ def cancel(ctx: Context) -> Text:
 
 
 def resume(ctx: Context) -> Text:
-    """Go on with a paused subscription, by default in a period of its own that begins now."""
+    """Resume a paused subscription, by default in a new period that begins now."""
     subscription = ctx.load("subscription", ctx.ids[0])
     if subscription["status"] != "paused":
         message = f"You can only resume paused subscriptions. This subscription is {subscription['status']}."
@@ -195,12 +195,12 @@ def resume(ctx: Context) -> Text:
 
 
 def search(ctx: Context) -> Text:
-    """Subscriptions by a search query; lags behind writes."""
+    """Search subscriptions; the result lags behind writes."""
     return ctx.search.find(ctx.params, "subscription", "/v1/subscriptions/search")
 
 
 def list_all(ctx: Context) -> Text:
-    """Subscriptions, newest first; without `status` those that are not canceled."""
+    """List subscriptions, newest first; without `status`, all but the canceled ones."""
     query = Query("subscription")
     status = ctx.params.get("status")
     if status is None:

@@ -31,7 +31,7 @@ _MOST = 16
 
 def _event_type(raw: Raw, at: str) -> str:
     if raw not in EVENT_TYPES:
-        raise StripeError(f"Invalid {at}: {raw!r} is no event type that the Stripe emulator knows.", param=at)
+        raise StripeError(f"Invalid {at}: {raw!r} is not an event type that the Stripe emulator knows.", param=at)
     return str(raw)
 
 
@@ -46,7 +46,7 @@ def _url(raw: Raw, at: str) -> str:
 
 
 def create(ctx: Context) -> Obj:
-    """Create an endpoint; only this answer has its `secret`."""
+    """Create an endpoint; only this answer includes its `secret`."""
     params = ctx.params
     if not params["enabled_events"]:
         raise StripeError("Invalid array: enabled_events is empty.", param="enabled_events")
@@ -73,12 +73,12 @@ def create(ctx: Context) -> Obj:
 
 
 def retrieve(ctx: Context) -> Text:
-    """An endpoint without its secret."""
+    """Return an endpoint without its secret."""
     return ctx.text("webhook_endpoint", ctx.ids[0])
 
 
 def update(ctx: Context) -> Text:
-    """Change url, events, description, metadata, or disable it."""
+    """Change an endpoint's URL, events, description or metadata, or disable or enable it."""
     endpoint = ctx.load("webhook_endpoint", ctx.ids[0])
     params = ctx.params
     for name in ("url", "enabled_events", "description"):
@@ -94,7 +94,7 @@ def update(ctx: Context) -> Text:
 
 
 def delete(ctx: Context) -> Obj:
-    """Delete an endpoint with its pending deliveries."""
+    """Delete an endpoint and its pending deliveries."""
     endpoint = ctx.load("webhook_endpoint", ctx.ids[0])
     ctx.store.delete("webhook_endpoint", endpoint["id"])
     ctx.store.run("DELETE FROM delivery WHERE endpoint=?", (endpoint["id"],))
@@ -103,7 +103,7 @@ def delete(ctx: Context) -> Obj:
 
 
 def list_all(ctx: Context) -> Text:
-    """All endpoints."""
+    """List all endpoints."""
     return ctx.listing("/v1/webhook_endpoints", Query("webhook_endpoint"))
 
 

@@ -1,1 +1,1 @@
-"""The emulator's state and what happens in it: store, clock, events, deliveries, timers."""
+"""The emulator's state and its changes: store, clock, events, deliveries, timers."""

@@ -1,4 +1,4 @@
-"""The emulator's clock: real time, real time shifted, or standing still."""
+"""The emulator's clock: real time, shifted real time, or frozen."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ class Clock:
     frozen_at: float | None = None
 
     def time(self) -> float:
-        """Now, in seconds since the epoch."""
+        """Return the present time in seconds since the epoch."""
         return self.frozen_at if self.frozen_at is not None else time.time() + self.offset
 
     def now(self) -> int:
-        """Now, in whole seconds as Stripe's objects carry it."""
+        """Return the present time in whole seconds, as in Stripe's objects."""
         return int(self.time())
 
     def set(self, instant: datetime | None, frozen: bool = False) -> None:
-        """Move to `instant` and run on from there (or stand still); `None` is back to real time."""
+        """Move to `instant` and continue from there, or freeze there if `frozen`; `None` means real time."""
         self.offset, self.frozen_at = 0.0, None
         if instant is not None:
             self.offset = instant.timestamp() - time.time()
         if frozen:
-            # Not by way of the offset: rounding could stop it a second early.
+            # Not computed from the offset: rounding could freeze the clock a second early.
             self.frozen_at, self.offset = instant.timestamp() if instant is not None else self.time(), 0.0
 
     def advance(self, seconds: float) -> None:
-        """Move by `seconds`, also backwards."""
+        """Move by `seconds`; negative values move back."""
         if self.frozen_at is not None:
             self.frozen_at += seconds
         else:
             self.offset += seconds
 
     def state(self) -> dict[str, Any]:
-        """What the admin route shows and the store keeps."""
+        """Return the state that the admin route shows and the store keeps."""
         return {
             "now": datetime.fromtimestamp(self.time(), UTC).isoformat(),
             "timestamp": self.now(),
@@ -49,5 +49,5 @@ class Clock:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` said before a restart."""
+        """Restore the result of `state` from before a restart."""
         self.offset, self.frozen_at = state["offset_seconds"], state["frozen_at"]

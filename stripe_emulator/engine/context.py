@@ -1,4 +1,4 @@
-"""What a handler works with: one request (or one timer), its parameters, the store, and events."""
+"""The context of a handler: one request (or one timer), its parameters, the store, and events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAMES = {"line_item": "invoice line item", "webhook_endpoint": "webhook endpoint
 
 @dataclass(slots=True)
 class EmulatedAccount:
-    """The one Stripe account that the emulator is."""
+    """The emulator's only Stripe account."""
 
     id: str
     country: str = "US"
@@ -27,7 +27,7 @@ class EmulatedAccount:
 
 @dataclass(slots=True)
 class Context:
-    """One request. `params` are typed and checked, `ids` come from the path, `now` is fixed for its duration."""
+    """One request. `params` are typed and checked, `ids` come from the path, `now` stays the same throughout."""
 
     store: Store
     events: EventLog
@@ -41,7 +41,7 @@ class Context:
     ids: tuple[str, ...] = ()
 
     def load(self, kind: str, object_id: str, param: str = "id") -> Obj:
-        """The object.
+        """Return an object.
 
         Raises:
             StripeError: `resource_missing`, naming `param`.
@@ -52,7 +52,7 @@ class Context:
         return obj
 
     def text(self, kind: str, object_id: str) -> Text:
-        """The object's JSON text, for an answer.
+        """Return an object's JSON text, for an answer.
 
         Raises:
             StripeError: `resource_missing`.
@@ -63,9 +63,9 @@ class Context:
         return Text(text)
 
     def save(self, kind: str, obj: Obj, *events: str, before: Obj | None = None) -> Text:
-        """Store the object and make its events. `before` is a shallow copy from before the change.
+        """Store the object and emit its events. `before` is a shallow copy from before the change.
 
-        With `before`, events ending in `.updated` are made only when something differs, and carry it.
+        With `before`, events ending in `.updated` are emitted only if something differs, and carry the old values.
         """
         text = dumps(obj)
         self.store.put(kind, obj, text)
@@ -80,11 +80,11 @@ class Context:
         return Text(text)
 
     def emit(self, event: str, text: str, previous: Obj | None = None) -> None:
-        """Make an event of an object's text."""
+        """Emit an event with an object's text."""
         self.events.emit(self, event, text, previous)
 
     def listing(self, url: str, query: Query, equal: dict[str, str] | None = None) -> Text:
-        """A page of a list, by the request's paging parameters and its filters.
+        """Return a page of a list, by the request's paging parameters and filters.
 
         `equal` maps parameters to indexed columns or JSON paths (`$.collection_method`).
         """

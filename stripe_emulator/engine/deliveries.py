@@ -1,4 +1,4 @@
-"""Webhook deliveries: signed, retried with growing pauses, a few at a time, remembered across restarts."""
+"""Webhook deliveries: signed, retried with growing pauses, a few at a time, kept across restarts."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 
 def signature(secret: str, body: bytes, timestamp: int) -> str:
-    """The `Stripe-Signature` header of a body at a time (seconds since the epoch)."""
+    """Return the `Stripe-Signature` header of a body at a time (seconds since the epoch)."""
     mac = hmac.new(secret.encode(), b"%d." % timestamp + body, sha256)
     return f"t={timestamp},v1={mac.hexdigest()}"
 
 
 class Deliveries:
-    """Sends what the `delivery` table holds."""
+    """Sends the deliveries in the table `delivery`."""
 
     def __init__(self, store: Store, config: EmulatorConfig) -> None:
         self._store, self._config = store, config
@@ -38,15 +38,15 @@ class Deliveries:
         self.given_up = 0
 
     def wake(self) -> None:
-        """There may be something to send."""
+        """Check for due deliveries now."""
         self._wake.set()
 
     def pending(self) -> int:
-        """Deliveries that have not succeeded yet."""
+        """Return the number of deliveries that have not succeeded yet."""
         return int(self._store.run("SELECT count(*) FROM delivery")[0][0])
 
     def state(self) -> dict[str, int]:
-        """Counts for the admin route."""
+        """Return the counts for the admin route."""
         return {
             "pending": self.pending(),
             "delivered": self.delivered,
@@ -55,12 +55,12 @@ class Deliveries:
         }
 
     def retry_now(self) -> None:
-        """Make every pending delivery due at once, also those held back."""
+        """Make every pending delivery due immediately, including those held back."""
         self._store.run("UPDATE delivery SET next_at=?, held=0", (time.time(),))
         self.wake()
 
     async def flush(self, timeout: float, retry_now: bool) -> int:
-        """Wait until nothing is pending, at most `timeout` seconds; gives what still is."""
+        """Wait at most `timeout` seconds until nothing is pending. Returns the number still pending."""
         if retry_now:
             self.retry_now()
         end = time.monotonic() + timeout
@@ -70,7 +70,7 @@ class Deliveries:
         return left
 
     async def run(self) -> None:
-        """Send for ever; ends when cancelled, and what was under way is sent again after a restart."""
+        """Send until canceled. Deliveries in progress then are sent again after a restart."""
         timeout = aiohttp.ClientTimeout(total=self._config.webhook_timeout)
         connector = aiohttp.TCPConnector(limit=self._config.webhook_concurrency)
         async with aiohttp.ClientSession(timeout=timeout, connector=connector) as self._session:
@@ -89,7 +89,10 @@ class Deliveries:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start_due(self) -> float | None:
-        """Start as many as may be under way; gives the seconds until the next is due."""
+        """Start due deliveries up to the concurrency limit.
+
+        Returns the seconds until the next one is due, or None if none is waiting or the limit is reached.
+        """
         room = self._config.webhook_concurrency - len(self._sending)
         if room <= 0:
             return None
@@ -120,8 +123,8 @@ class Deliveries:
                 self._release(endpoint, number)
             else:
                 self._postpone(number, attempt, first_at)
-        except sqlite3.Error:  # a full disk, say: it stays due, and must not come at full speed
-            log.exception("the delivery of %s could not be noted", event)
+        except sqlite3.Error:  # such as a full disk: the delivery stays due, so do not retry at full speed
+            log.exception("could not record the delivery of %s", event)
             await asyncio.sleep(1)
         finally:
             del self._sending[number]
@@ -133,8 +136,8 @@ class Deliveries:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            # The receiver compares with real time, wherever the emulator's clock is. Stripe signs each attempt anew,
-            # so that two are never the same bytes; these may come within one second.
+            # The receiver compares with real time, whatever the emulator's clock says. Stripe signs each attempt again,
+            # so no two have the same signature; attempts here can follow within one second, hence the shifted times.
             "Stripe-Signature": signature(secret, body, int(time.time()) - ordinal % 30),
         }
         if self._session is None:
@@ -150,7 +153,7 @@ class Deliveries:
             return False
 
     def _release(self, endpoint: str, number: int) -> None:
-        """A delivery went out: older ones, held back until a newer had overtaken them, may go."""
+        """Release older deliveries to the endpoint that were held back until a newer one had overtaken them."""
         self._store.run(
             "UPDATE delivery SET held=0, next_at=0 WHERE held=1 AND endpoint=? AND id<?", (endpoint, number)
         )

@@ -1,4 +1,4 @@
-"""The event types that a webhook endpoint may ask for; `EMITTED` are made here."""
+"""The event types that a webhook endpoint can ask for; the emulator emits those in `EMITTED`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EMITTED = frozenset(
     ]
 )
 
-# Known to Stripe, accepted, and never made here.
+# Types of Stripe that the emulator accepts but never emits.
 SILENT = frozenset(
     [
         "account.updated",

@@ -1,4 +1,4 @@
-"""Events, and which webhook endpoints they are delivered to."""
+"""Events, and their delivery to webhook endpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stripe_emulator.engine.store import Obj, Store
 
 
 class Origin(Protocol):
-    """What an event says of the request, or the timer, that it comes from; `now` in seconds since 1970."""
+    """The request or timer that caused an event; `now` in seconds since 1970."""
 
     now: int
     request_id: str | None
@@ -22,7 +22,7 @@ class Origin(Protocol):
 
 
 class EventLog:
-    """Makes events within the transaction of what they tell, together with their deliveries."""
+    """Emits events and queues their deliveries in the transaction of the change that they report."""
 
     def __init__(self, store: Store, faults: WebhookFaults, wake: Callable[[], None]) -> None:
         self._store = store
@@ -32,7 +32,7 @@ class EventLog:
         self.reload()
 
     def reload(self) -> None:
-        """Read the enabled endpoints again, after one was made, changed or deleted."""
+        """Read the enabled endpoints again after one was created, changed or deleted."""
         rows = self._store.run("SELECT body FROM object WHERE kind='webhook_endpoint' ORDER BY seq")
         endpoints: list[Obj] = [json.loads(row[0]) for row in rows]
         self._endpoints = [
@@ -40,7 +40,7 @@ class EventLog:
         ]
 
     def emit(self, origin: Origin, kind: str, text: str, previous: Obj | None) -> None:
-        """Store an event of the object's JSON text and queue its deliveries."""
+        """Store an event with the object's JSON text and queue its deliveries."""
         event_id = new_id("evt_1")
         targets = [endpoint for endpoint, events in self._endpoints if kind in events or "*" in events]
         changed = f',"previous_attributes":{dumps(previous)}' if previous else ""

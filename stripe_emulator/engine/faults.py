@@ -1,4 +1,4 @@
-"""Faults to order: what goes wrong with which API requests, and with which webhooks."""
+"""Faults on order: rules by which API requests and webhooks go wrong."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ WEBHOOK_ACTIONS = ("drop", "double", "delay", "reorder", "alter", "strip")
 
 
 class FaultError(ValueError):
-    """A rule that cannot be understood; the message says why."""
+    """A malformed rule; the message says why."""
 
 
 @dataclass(slots=True)
 class FaultRule:
-    """One rule: it fits requests by method and path (or event types), lets `skip` pass, then acts `times` times."""
+    """A rule. It matches requests by method, path and body (or event types), skips `skip`, then acts `times` times."""
 
     id: int
     action: str
@@ -41,7 +41,7 @@ class FaultRule:
         self._random = random.Random(self.seed)  # noqa: S311  which request fails is no secret
 
     def fires(self) -> bool:
-        """Count a fitting request and say whether the fault happens to it."""
+        """Count a matching request and return whether the fault happens to it."""
         if self.skip > 0:
             self.skip -= 1
             return False
@@ -53,7 +53,7 @@ class FaultRule:
         return True
 
     def state(self) -> dict[str, Any]:
-        """The rule as the admin route shows it."""
+        """Return the rule as the admin route shows it."""
         names = ("id", "action", "times", "skip", "probability", "seed", "seconds", "stored", "committed", "hits")
         shown = {name: getattr(self, name) for name in names}
         body = self.body.pattern if self.body is not None else None
@@ -69,7 +69,7 @@ def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str
         raise FaultError(f"action must be one of {', '.join(actions)}")
     match = order.get("match") or {}
     if not isinstance(match, dict) or set(match) - {key, *({"method", "body"} if key == "path" else ())}:
-        raise FaultError(f"match is an object with {key} and, for requests, method and body")
+        raise FaultError(f"match must be an object with {key} and, for requests, method and body")
     try:
         pattern = re.compile(str(match.get(key) or ""))
         body = re.compile(str(match["body"])) if match.get("body") else None
@@ -98,16 +98,16 @@ def _rule(number: int, order: dict[str, Any], actions: tuple[str, ...], key: str
 
 
 def _changes(action: str, given: Any) -> dict[str, Any] | None:
-    """What an `alter` sets: names of the event (`data.object.livemode` goes deeper) and values."""
+    """Return the values that an `alter` sets, by name in the event (dotted: `data.object.livemode`)."""
     if (action == "alter") != (given is not None):
-        raise FaultError("`set` belongs to the action alter, and that needs it")
+        raise FaultError("`set` is required with the action alter, and only allowed with it")
     if given is not None and not (isinstance(given, dict) and given):
-        raise FaultError('set is an object, such as {"livemode": true}')
+        raise FaultError('`set` must be an object with members, such as {"livemode": true}')
     return given
 
 
 def altered(body: str, changes: dict[str, Any]) -> str:
-    """An event's JSON text with other values; what is on the way and no object becomes one."""
+    """Return an event's JSON text with changed values. Parents that are missing or no objects become objects."""
     event = json.loads(body)
     for path, value in changes.items():
         *way, last = path.split(".")
@@ -121,7 +121,7 @@ def altered(body: str, changes: dict[str, Any]) -> str:
 
 
 def stripped(body: str) -> str:
-    """An event's JSON text with nothing of its object but what it is."""
+    """Return an event's JSON text with only the id and the type of its object."""
     event = json.loads(body)
     thing = event["data"]["object"]
     event["data"] = {"object": {"id": thing["id"], "object": thing["object"]}}
@@ -130,7 +130,7 @@ def stripped(body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FaultPlan:
-    """One delivery to make: after `delay` seconds, held back or not, with another body than the event's or not."""
+    """A delivery to make after `delay` seconds. `held`: 1 if it is held back; `body`: replaces the event's text."""
 
     delay: float = 0.0
     held: int = 0
@@ -156,7 +156,7 @@ class _Rules:
         return rule
 
     def clear(self, number: int | None = None) -> int:
-        """Remove one rule or all; gives how many went."""
+        """Remove one rule, or all. Returns the number removed."""
         kept = [] if number is None else [rule for rule in self.rules if rule.id != number]
         gone = len(self.rules) - len(kept)
         self.rules = kept
@@ -169,7 +169,7 @@ class Faults(_Rules):
     actions, key = ACTIONS, "path"
 
     def pick(self, method: str, path: str, body: str) -> FaultRule | None:
-        """The first rule that fires for this request; `body` is the raw form."""
+        """Return the first rule that fires for this request, or None. `body` is the raw form."""
         for rule in self.rules:
             fits = rule.method in (None, method) and rule.pattern.search(path)
             if fits and (rule.body is None or rule.body.search(body)) and rule.fires():
@@ -183,7 +183,7 @@ class WebhookFaults(_Rules):
     actions, key = WEBHOOK_ACTIONS, "type"
 
     def plan(self, event_type: str, body: str) -> list[FaultPlan]:
-        """The deliveries to make of one event (`body` is its JSON text) for one endpoint."""
+        """Return the deliveries of an event (`body` is its JSON text) to one endpoint."""
         for rule in self.rules:
             if rule.pattern.search(event_type) and rule.fires():
                 return _planned(rule, body)

@@ -1,4 +1,4 @@
-"""Objects as JSON: their ids, their text, lists of them, and what a change alters."""
+"""Objects as JSON: their ids, their text, lists, and changes."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from stripe_emulator.errors import StripeError
 
 
 class Text(str):
-    """JSON text that is sent as it is."""
+    """JSON text that is sent unchanged."""
 
     __slots__ = ()
 
 
 def new_id(prefix: str) -> str:
-    """A fresh object id such as `in_1a2b...`."""
+    """Return a new object id such as `in_1a2b...`."""
     return f"{prefix}_{secrets.token_hex(12)}"
 
 
 def dumps(value: Any) -> str:
-    """Compact JSON."""
+    """Return compact JSON."""
     return json.dumps(value, separators=(",", ":"))
 
 
 def listed(texts: list[str], more: bool, url: str) -> Text:
-    """A list object of JSON texts."""
+    """Return a list object of JSON texts."""
     return Text(
         f'{{"object":"list","data":[{",".join(texts)}],"has_more":{"true" if more else "false"},"url":"{url}"}}'
     )
 
 
 def changes(before: Obj, after: Obj) -> Obj:
-    """What an event's `previous_attributes` say: the old values of what differs, hashes one level deep."""
+    """Return an event's `previous_attributes`: the old values of changed fields, hashes one level deep."""
     previous: Obj = {}
     for name, old in before.items():
         new = after.get(name)
@@ -49,10 +49,10 @@ def changes(before: Obj, after: Obj) -> Obj:
 
 
 def merge_metadata(old: dict[str, str], change: dict[str, str] | None) -> dict[str, str]:
-    """Metadata after a change: `None` clears all, an empty value removes its key.
+    """Return metadata after a change: `None` clears everything, an empty value removes its key.
 
     Raises:
-        StripeError: more than 50 keys would be there.
+        StripeError: there would be more than 50 keys.
     """
     if change is None:
         return {}

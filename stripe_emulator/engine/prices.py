@@ -1,4 +1,4 @@
-"""Products and prices: made by themselves, or by what an invoice line or a subscription's item says of them."""
+"""Products and prices, created by themselves or from the data of an invoice line or a subscription item."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stripe_emulator.errors import StripeError
 
 
 def new_product(ctx: Context, name: str, product_id: str | None = None) -> Obj:
-    """A product that is not stored yet."""
+    """Build a product, without storing it."""
     return {
         "id": product_id or new_id("prod"),
         "object": "product",
@@ -35,7 +35,7 @@ def new_product(ctx: Context, name: str, product_id: str | None = None) -> Obj:
 
 
 def product_of(ctx: Context, data: Obj, at: str) -> str:
-    """The id of the product that price data names (`product`) or describes (`product_data`)."""
+    """Return the id of the product that price data names (`product`) or describes (`product_data`)."""
     if data.get("product") is not None:
         return str(ctx.load("product", data["product"], f"{at}[product]")["id"])
     if data.get("product_data") is None:
@@ -48,10 +48,10 @@ def product_of(ctx: Context, data: Obj, at: str) -> str:
 
 
 def unit_amount(data: Obj, at: str) -> Decimal:
-    """The price of one unit in minor units.
+    """Return the price of one unit in minor units.
 
     Raises:
-        StripeError: neither or both of `unit_amount` and `unit_amount_decimal` are there.
+        StripeError: neither or both of `unit_amount` and `unit_amount_decimal` are given.
     """
     given = [name for name in ("unit_amount", "unit_amount_decimal") if data.get(name) is not None]
     if len(given) != 1:
@@ -61,13 +61,13 @@ def unit_amount(data: Obj, at: str) -> Decimal:
 
 
 def plain(value: Decimal) -> str:
-    """A decimal in plain notation without trailing zeros."""
+    """Return a decimal in plain notation without trailing zeros."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def new_price(ctx: Context, data: Obj, product: str, amount: Decimal) -> Obj:
-    """A price that is not stored yet."""
+    """Build a price, without storing it."""
     recurring = data.get("recurring")
     return {
         "id": new_id("price_1"),

@@ -1,4 +1,4 @@
-"""Search (`/v1/customers/search` and the like) over an index that lags behind the writes."""
+"""Search (such as `/v1/customers/search`) in an index that lags behind writes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _JOINT = re.compile(r"(AND|OR)\b", re.IGNORECASE)
 
 
 class SearchIndex:
-    """The index: writes are noted with the time from which a search sees them (`lag` seconds later)."""
+    """The index. Each write is queued with the time from which searches see it, `lag` seconds later."""
 
     def __init__(self, store: Store, lag: float) -> None:
         self._store, self.lag = store, lag
 
     def note(self, kind: str, obj: Obj) -> None:
-        """Queue the object's new fields for the index; a deleted one disappears from it."""
+        """Queue the object's new fields for the index; a deleted object is removed from it."""
         names = FIELDS.get(kind)
         if names is None:
             return
@@ -46,7 +46,7 @@ class SearchIndex:
         )
 
     def forget(self, kind: str, object_id: str) -> None:
-        """Take a deleted object out, after the same lag."""
+        """Remove a deleted object from the index, after the same lag."""
         self.note(kind, {"id": object_id, "deleted": True})
 
     def _catch_up(self, kind: str) -> None:
@@ -54,7 +54,7 @@ class SearchIndex:
         rows = self._store.run(
             "SELECT id, fields FROM search_pending WHERE kind=? AND due<=? ORDER BY seq", (kind, now)
         )
-        for object_id, fields in dict(rows).items():  # the latest of each
+        for object_id, fields in dict(rows).items():  # the latest fields of each object
             self._store.run("DELETE FROM search_entry WHERE kind=? AND id=?", (kind, object_id))
             for name, value in json.loads(fields):
                 self._store.run("INSERT INTO search_entry VALUES (?,?,?,?)", (kind, name, value, object_id))
@@ -62,7 +62,7 @@ class SearchIndex:
             self._store.run("DELETE FROM search_pending WHERE kind=? AND due<=?", (kind, now))
 
     def find(self, params: Mapping[str, Any], kind: str, url: str) -> Text:
-        """The answer to a search request, newest first.
+        """Return the answer to a search request, newest first.
 
         Raises:
             StripeError: the query is malformed or names a field that cannot be searched.

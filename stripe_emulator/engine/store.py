@@ -1,7 +1,7 @@
-"""The emulator's state in one SQLite file: objects as JSON text with a few indexed columns beside it.
+"""The emulator's state in one SQLite file: objects as JSON text, with a few indexed columns.
 
-One process has the file for itself. A transaction is one API request; when `commit` has returned, the state
-survives the death of the process.
+Only one process can open the file. A transaction is one API request; once it is committed, the state survives the
+death of the process.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CREATE INDEX IF NOT EXISTS search_value ON search_entry (kind, field, value);
 CREATE INDEX IF NOT EXISTS search_id ON search_entry (kind, id);
 """
 
-# Which attribute of an object fills which indexed column.
+# The attribute of an object that fills each indexed column.
 COLUMNS: dict[str, dict[str, str]] = {
     "customer": {"label": "email"},
     "deleted_customer": {},
@@ -76,9 +76,9 @@ class StoreBusyError(Exception):
 
 @dataclass(slots=True)
 class Query:
-    """What a list selects: `where` are SQL conditions, newest first unless `oldest_first`.
+    """The selection of a list: `where` holds SQL conditions; newest first unless `oldest_first`.
 
-    `by_place` orders by nothing but the order of creation, whatever the clock said.
+    `by_place` orders only by the order of creation, regardless of the clock.
     """
 
     kind: str
@@ -98,7 +98,7 @@ class Store:
         try:
             self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
             self._db.execute("PRAGMA journal_mode=WAL")
-            # A killed process loses nothing; only a power cut could take the last transactions.
+            # A killed process loses nothing; only a power cut can lose the last transactions.
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute("PRAGMA wal_autocheckpoint=4000")
             self._db.executescript(_SCHEMA)
@@ -111,24 +111,24 @@ class Store:
             raise
 
     def close(self) -> None:
-        """Write everything into the one file and let go of it."""
+        """Write everything to the one file and close it."""
         self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commit at the end, roll everything back when an exception leaves."""
+        """Commit at the end of the block; roll back everything if it raises."""
         self._db.execute("BEGIN")
         try:
             yield
             self._db.execute("COMMIT")
         except BaseException:
-            if self._db.in_transaction:  # not so when SQLite gave up by itself
+            if self._db.in_transaction:  # false if SQLite has already rolled back
                 self._db.execute("ROLLBACK")
             raise
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """A part of the transaction, rolled back alone when an exception leaves (unless it says `keeps`)."""
+        """A part of the transaction, which is rolled back alone if the block raises (unless the error has `keeps`)."""
         self._db.execute("SAVEPOINT part")
         try:
             yield
@@ -140,25 +140,25 @@ class Store:
         self._db.execute("RELEASE part")
 
     def run(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Rows of one statement on the tables beside `object`."""
+        """Run a statement and return its rows."""
         return self._db.execute(sql, values).fetchall()
 
     def changed(self, sql: str, values: Sequence[Any] = ()) -> int:
-        """Run a statement and give the number of rows it changed."""
+        """Run a statement and return the number of changed rows."""
         return self._db.execute(sql, values).rowcount
 
     def text(self, kind: str, object_id: str) -> str | None:
-        """The JSON text of an object."""
+        """Return an object's JSON text, or None if it does not exist."""
         row = self._db.execute("SELECT body FROM object WHERE kind=? AND id=?", (kind, object_id)).fetchone()
         return None if row is None else str(row[0])
 
     def get(self, kind: str, object_id: str) -> Obj | None:
-        """An object of its own; changing it changes nothing stored."""
+        """Return a copy of an object, or None if it does not exist. Changing the copy does not change the store."""
         text = self.text(kind, object_id)
         return None if text is None else json.loads(text)
 
     def put(self, kind: str, obj: Obj, text: str) -> None:
-        """Insert or replace; its place in lists stays."""
+        """Insert or replace an object; its place in lists stays."""
         columns = COLUMNS[kind]
         self._db.execute(
             "INSERT INTO object (kind, id, created, customer, parent, status, label, body) VALUES (?,?,?,?,?,?,?,?)"
@@ -174,7 +174,7 @@ class Store:
         )
 
     def add(self, kind: str, object_id: str, created: int, label: str, text: str) -> None:
-        """Insert without looking into the text (events)."""
+        """Insert an object without parsing its text (events)."""
         self._db.execute(
             "INSERT INTO object (kind, id, created, label, body) VALUES (?,?,?,?,?)",
             (kind, object_id, created, label, text),
@@ -185,17 +185,17 @@ class Store:
         self._db.execute("DELETE FROM object WHERE kind=? AND id=?", (kind, object_id))
 
     def count(self, kind: str, **equal: str) -> int:
-        """Objects of a kind, with `customer`, `parent`, `status` or `label` equal to a value."""
+        """Count the objects of a kind whose `customer`, `parent`, `status` or `label` equals a value."""
         where = "".join(f" AND {name}=?" for name in equal)
         sql = f"SELECT count(*) FROM object WHERE kind=?{where}"  # noqa: S608  names are the code's own
         return int(self._db.execute(sql, (kind, *equal.values())).fetchone()[0])
 
     def counts(self) -> dict[str, int]:
-        """Objects by kind."""
+        """Count the objects by kind."""
         return dict(self._db.execute("SELECT kind, count(*) FROM object GROUP BY kind").fetchall())
 
     def place(self, kind: str, object_id: str) -> tuple[int, int] | None:
-        """Where an object stands in its list's order, for paging."""
+        """Return an object's place in its list's order, for paging."""
         row = self._db.execute("SELECT created, seq FROM object WHERE kind=? AND id=?", (kind, object_id))
         found = row.fetchone()
         return None if found is None else (found[0], found[1])
@@ -203,7 +203,7 @@ class Store:
     def page(
         self, query: Query, after: tuple[int, int] | None = None, before: tuple[int, int] | None = None
     ) -> tuple[list[str], bool]:
-        """One page of texts and whether there is more beyond it, in the direction of paging."""
+        """Return a page of texts, and whether more follow in the direction of paging."""
         ascending = query.oldest_first != (before is not None)
         clauses: list[str] = ["kind=?"]
         values: list[Any] = [query.kind]
@@ -225,16 +225,16 @@ class Store:
         return (texts[::-1] if before is not None else texts), len(rows) > query.limit
 
     def meta(self, name: str) -> Any:
-        """A small value kept by name; `None` when never set."""
+        """Return a small value by name; `None` if it was never set."""
         row = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
         return None if row is None else json.loads(row[0])
 
     def set_meta(self, name: str, value: Any) -> None:
-        """Keep a small JSON value by name."""
+        """Store a small JSON value by name."""
         self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, json.dumps(value)))
 
     def set_timer(self, kind: str, object_id: str, at: int | None) -> None:
-        """Wake for this object when the emulator's clock passes `at`; `None` clears it."""
+        """Set the object's timer: it fires when the emulator's clock passes `at`; `None` clears it."""
         if at is None:
             self._db.execute("DELETE FROM timer WHERE kind=? AND id=?", (kind, object_id))
         else:

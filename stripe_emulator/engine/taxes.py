@@ -11,7 +11,7 @@ AUTOMATIC_TAX = Params(enabled=boolean(), required=["enabled"], unsupported="lia
 
 
 def taxes(amount: int, taxable: int) -> list[Obj]:
-    """`total_taxes` of a tax in minor units on a taxable amount; empty without tax."""
+    """Return `total_taxes` for a tax in minor units on a taxable amount; empty without tax."""
     if not amount:
         return []
     tax = {
@@ -26,12 +26,12 @@ def taxes(amount: int, taxable: int) -> list[Obj]:
 
 
 def tax_of(total_taxes: list[Obj] | None) -> int:
-    """The sum of taxes."""
+    """Return the sum of `total_taxes`."""
     return sum(int(one["amount"]) for one in total_taxes or [])
 
 
 def add_tax(invoice: Obj, percent: Decimal) -> None:
-    """Add the tax to a draft that is being finalized, rounded half up once; its subtotal stays."""
+    """Add the tax, rounded half up once, to a draft that is being finalized. Its subtotal stays."""
     if not invoice["automatic_tax"]["enabled"]:
         return
     subtotal = invoice["subtotal"]
@@ -42,7 +42,7 @@ def add_tax(invoice: Obj, percent: Decimal) -> None:
 
 
 def enable(thing: Obj, given: Obj) -> None:
-    """Take `automatic_tax` over to an invoice or a subscription."""
+    """Set `automatic_tax` on an invoice or a subscription."""
     thing["automatic_tax"] = {
         **thing["automatic_tax"],
         "enabled": given["enabled"],

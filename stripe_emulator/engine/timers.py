@@ -1,4 +1,4 @@
-"""What happens when the emulator's clock passes an instant: automatic finalization, subscriptions' periods."""
+"""Changes due when the emulator's clock passes an instant: automatic finalization, subscriptions' periods."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AT_ONCE = 200
 
 
 class Timers:
-    """Runs what is due, whether real time passed or the clock was moved."""
+    """Runs due timers, whether real time passed or the clock was moved."""
 
     def __init__(
         self, store: Store, clock: Clock, behaviour: Behaviour, context: Callable[[int | None], Context]
@@ -28,16 +28,16 @@ class Timers:
         self._store, self._clock, self._behaviour, self._context = store, clock, behaviour, context
 
     async def run(self) -> None:
-        """Look every half second, for ever."""
+        """Fire due timers every half second, until canceled."""
         while True:
             await self.fire()
             await asyncio.sleep(0.5)
 
     async def fire(self) -> int:
-        """Do all that is due now; gives how many objects that were. Lets requests in between."""
+        """Fire all due timers and return their number. Requests can run in between."""
         done = 0
         while True:
-            # Stepwise, what one does may be due before the next: it is looked for anew each time.
+            # If stepwise, a timer can set another that is due before the next one: read again after each.
             limit = 1 if self._behaviour.stepwise else _AT_ONCE
             due = self._store.run(
                 "SELECT kind, id, at FROM timer WHERE at<=? ORDER BY at, kind, id LIMIT ?", (self._clock.now(), limit)
@@ -55,5 +55,5 @@ class Timers:
             with self._store.transaction():
                 _PASSED[kind](context, object_id)
         except StripeError as error:
-            log.warning("%s %s could not go on by itself: %s", kind, object_id, error)
+            log.warning("%s %s could not advance automatically: %s", kind, object_id, error)
             self._store.set_timer(kind, object_id, None)

@@ -1,1 +1,1 @@
-"""From a request's bytes to its answer: routing, idempotency, limits, faults."""
+"""The path from a request's bytes to its answer: routing, idempotency, limits, faults."""

@@ -1,4 +1,4 @@
-"""`expand`: an id in an answer replaced by the object that it names."""
+"""`expand`: replace an id in an answer by the object that it names."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _DEEPEST = 6
 
 
 def expand(context: Context, text: str, paths: list[str]) -> str:
-    """The answer with each path (`customer`, `data.customer`, `items.data.price.product`) expanded.
+    """Return the answer with each path (`customer`, `data.customer`, `items.data.price.product`) expanded.
 
     Raises:
-        StripeError: there is nothing to expand by that name.
+        StripeError: a path is too deep, or names nothing that can be expanded.
     """
     answer = json.loads(text)
     for path in paths:
@@ -80,7 +80,7 @@ def _listed(context: Context, query: Query, url: str) -> Obj:
     return {"object": "list", "data": [json.loads(text) for text in texts], "has_more": more, "url": url}
 
 
-# Lists that an answer has only when they are expanded.
+# Lists that an answer contains only when they are expanded.
 _LISTS: dict[tuple[Any, str], Callable[[Context, str], Obj]] = {
     ("customer", "subscriptions"): _subscriptions,
     ("invoice", "payments"): _payments,

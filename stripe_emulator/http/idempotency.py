@@ -1,4 +1,4 @@
-"""Idempotency keys with Stripe's meaning: the first answer is kept and given again."""
+"""Idempotency keys as in Stripe: the first answer is kept and repeated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST = 255
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer kept under a key; `request` is the id of the request that it was first given to."""
+    """An answer kept under a key; `request` is the id of the request that it first answered."""
 
     status: int
     body: str
@@ -21,22 +21,22 @@ class Kept:
 
 
 def fingerprint(endpoint: str, pairs: list[tuple[str, str]]) -> str:
-    """The same for the same parameters in any order."""
+    """Return a digest of endpoint and parameters that does not depend on their order."""
     return sha256(repr((endpoint, sorted(pairs))).encode()).hexdigest()
 
 
 class Idempotency:
-    """Keys in the store, and those whose request is being worked on."""
+    """The stored keys, and the keys of requests in progress."""
 
     def __init__(self, store: Store, ttl: int) -> None:
         self._store, self._ttl = store, ttl
         self._busy: set[str] = set()
 
     def look(self, key: str, endpoint: str, mark: str, now: int) -> Kept | None:
-        """The answer kept under this key.
+        """Return the answer kept under this key, or None.
 
         Raises:
-            StripeError: the key is too long, was used for something else, or its first request is under way.
+            StripeError: the key is too long, was used for a different request, or its request is in progress.
         """
         if len(key) > LONGEST:
             message = f"Idempotency keys can be at most {LONGEST} characters long; yours has {len(key)}."
@@ -62,15 +62,15 @@ class Idempotency:
         return Kept(status, body, request)
 
     def begin(self, key: str) -> None:
-        """Its request is being worked on."""
+        """Mark the key's request as in progress."""
         self._busy.add(key)
 
     def end(self, key: str) -> None:
-        """Its request is done, however it went."""
+        """Mark the key's request as done, whatever its outcome."""
         self._busy.discard(key)
 
     def keep(self, key: str, endpoint: str, mark: str, answer: Kept, now: int) -> None:
-        """Keep an answer; belongs into the transaction of what was done."""
+        """Keep an answer. Call this in the transaction of the request's changes."""
         self._store.run(
             "INSERT OR REPLACE INTO idempotency (key, fingerprint, endpoint, status, body, request, created)"
             " VALUES (?,?,?,?,?,?,?)",
@@ -78,7 +78,7 @@ class Idempotency:
         )
 
     def expire(self, now: int, key: str | None = None, everything: bool = False) -> int:
-        """Remove one key, all keys, or those older than the time to live; gives how many went."""
+        """Remove one key, all keys, or those past their time to live. Returns the number removed."""
         if key is not None:
             return self._store.changed("DELETE FROM idempotency WHERE key=?", (key,))
         if everything:

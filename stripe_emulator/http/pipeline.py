@@ -1,4 +1,4 @@
-"""One API request from its bytes to its answer: key, limits, parameters, idempotency, handler, log, faults."""
+"""The steps of an API request from bytes to answer: key, limits, parameters, idempotency, handler, log, faults."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z_]+)?")
 
 @dataclass(slots=True)
 class Exchange:
-    """A request and what becomes of it."""
+    """A request and its answer."""
 
     method: str
     path: str
@@ -54,7 +54,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class Pipeline:
-    """The parts that answer API requests."""
+    """Answers API requests, with the parts that this needs."""
 
     config: EmulatorConfig
     store: Store
@@ -85,7 +85,7 @@ class Pipeline:
             await self._answer(request, exchange, raw)
         except StripeError as error:
             _failed(exchange, error)
-        except Exception:  # whatever it was, the client gets Stripe's 500, and the log the traceback
+        except Exception:  # the client gets Stripe's 500, and the log the traceback
             log.exception("%s %s failed", exchange.method, exchange.path)
             _failed(exchange, _server_error(500))
         self._headers(request, exchange)
@@ -94,7 +94,7 @@ class Pipeline:
 
     async def _answer(self, request: web.Request, exchange: Exchange, raw: bytes) -> None:
         if exchange.fault is not None and exchange.fault.action == "lost_request":
-            raise _server_error(500)  # the connection is dropped instead
+            raise _server_error(500)  # not sent: the connection is dropped instead
         self._authenticate(request)
         self._refuse_connect(request)
         version = request.headers.get("Stripe-Version")
@@ -148,7 +148,7 @@ class Pipeline:
                 self.idempotency.end(key)
 
     def _change(self, exchange: Exchange, endpoint: Endpoint, context: Context, mark: str) -> None:
-        """Execute and keep the answer under the key, all or nothing."""
+        """Execute the request and keep the answer under the key, in one transaction."""
         fault = exchange.fault
         broken = fault is not None and fault.action == "500"
         with self.store.transaction():
@@ -235,7 +235,7 @@ def _form(request: web.Request, exchange: Exchange, raw: bytes) -> str:
     if not raw:
         return ""
     if exchange.method != "POST":
-        raise StripeError(f"Invalid request: a {exchange.method} request has no body.")
+        raise StripeError(f"Invalid request: a {exchange.method} request must not have a body.")
     if request.content_type != "application/x-www-form-urlencoded":
         raise StripeError(
             f"Invalid request: the Content-Type is {request.content_type}, not application/x-www-form-urlencoded."

@@ -1,4 +1,4 @@
-"""Stripe's limits on requests a second."""
+"""Stripe's limits on requests per second."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stripe_emulator.errors import StripeError
 
 
 class RateLimiter:
-    """Counts requests of the last second, together, by endpoint, and for search."""
+    """Counts the requests of the last second: in total, per endpoint, and for search."""
 
     def __init__(self, limits: RateLimits) -> None:
         self.limits = limits
@@ -25,7 +25,7 @@ class RateLimiter:
         return len(seen) >= limit
 
     def check(self, endpoint: str) -> None:
-        """Count a request, or refuse it; a refused one does not count.
+        """Count a request, or refuse it; refused requests do not count.
 
         Raises:
             StripeError: 429, with the limit that was hit in `Stripe-Rate-Limited-Reason`.
@@ -45,7 +45,7 @@ class RateLimiter:
 
 
 def too_many(reason: str) -> StripeError:
-    """The answer to a request beyond a limit."""
+    """Return the error for a request over a limit."""
     return StripeError(
         "Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits.",
         code="rate_limit",

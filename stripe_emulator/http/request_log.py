@@ -1,4 +1,4 @@
-"""The log of API requests: a JSON line each, in a file and (the latest) in memory."""
+"""The log of API requests: a JSON line each in a file, and the latest in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REMEMBERED = 1000
 
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers by lower-case name, without the key."""
+    """Return the headers by lower-case name, with the API key masked."""
     shown = {name.lower(): value for name, value in headers.items()}
     if "authorization" in shown:
         scheme, _, key = shown["authorization"].partition(" ")
@@ -22,7 +22,7 @@ def masked(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 class RequestLog:
-    """Written before the answer leaves, so that whoever has the answer finds the line."""
+    """The log. A request is written before its answer is sent, so a client with the answer finds the line."""
 
     def __init__(self, path: Path | None) -> None:
         self.recent: deque[dict[str, Any]] = deque(maxlen=REMEMBERED)
@@ -33,7 +33,7 @@ class RequestLog:
             self._file = path.open("a", encoding="utf-8")
 
     def write(self, entry: dict[str, Any]) -> None:
-        """Append a request; `time` is added."""
+        """Append a request with the present `time`."""
         line = {"time": datetime.now(UTC).isoformat(), **entry}
         self.recent.append(line)
         self.count += 1

@@ -1,4 +1,4 @@
-"""How a request finds its endpoint."""
+"""Route requests to endpoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stripe_emulator.errors import StripeError
 
 
 class Router:
-    """Finds endpoints by the segments of a path; a literal segment beats a placeholder."""
+    """Finds endpoints by the segments of a path; a literal segment takes precedence over a placeholder."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         self._by_shape: dict[tuple[str, int], list[tuple[list[str], Endpoint]]] = {}
@@ -20,10 +20,10 @@ class Router:
             found.sort(key=lambda one: one[0].count("{}"))
 
     def find(self, method: str, path: str) -> tuple[Endpoint, tuple[str, ...]]:
-        """The endpoint and the ids in the path.
+        """Return the endpoint and the ids in the path.
 
         Raises:
-            StripeError: 404, there is none.
+            StripeError: 404, there is no such endpoint.
         """
         segments = path.split("/")
         for template, endpoint in self._by_shape.get((method, len(segments)), ()):

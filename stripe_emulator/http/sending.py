@@ -1,4 +1,4 @@
-"""Sending an answer, also brokenly."""
+"""Send an answer, intact or as a fault demands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CUT = ("lost_request", "lost_response")
 async def send(
     request: web.Request, status: int, text: str, headers: dict[str, str], fault: FaultRule | None
 ) -> web.StreamResponse:
-    """Send the answer; a fault may lose it, cut it short, or draw it out over `seconds`."""
+    """Send the answer; a fault can lose it, truncate it, or draw it out over `seconds`."""
     data = text.encode()
     if fault is not None and fault.action in _CUT:
         return _lose(request)
@@ -38,7 +38,7 @@ async def send(
 
 
 def _lose(request: web.Request, response: web.StreamResponse | None = None) -> web.StreamResponse:
-    """Drop the connection without a further byte."""
+    """Drop the connection without sending another byte."""
     if request.transport is not None:
         request.transport.abort() if response is None else request.transport.close()
     return response or web.Response(status=500)

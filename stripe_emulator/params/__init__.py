@@ -1,1 +1,1 @@
-"""What a request may carry: form decoding, typed parameters, currencies."""
+"""Request parameters: form decoding, types, currencies."""

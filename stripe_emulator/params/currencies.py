@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Minor units; a currency that is not listed has the minimum of its kind below.
+# In minor units; `minimum_charge` has the minimum of all other currencies.
 _MINIMUM = {
     "usd": 50, "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250,
     "eur": 50, "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300,
@@ -22,5 +22,5 @@ SUPPORTED = frozenset(
 
 
 def minimum_charge(currency: str) -> int:
-    """Below this amount (minor units) an invoice is not charged but carried on the customer's balance."""
+    """Return the amount in minor units below which an invoice is not charged but moved to the customer's balance."""
     return _MINIMUM.get(currency, 50)

@@ -1,4 +1,4 @@
-"""Decoding of `application/x-www-form-urlencoded` with Stripe's bracket notation."""
+"""Decode `application/x-www-form-urlencoded` with Stripe's bracket notation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def pairs(text: str) -> list[tuple[str, str]]:
-    """The decoded key/value pairs in the order sent.
+    """Return the decoded key/value pairs in the order sent.
 
     Raises:
-        StripeError: 400, the text is no form.
+        StripeError: 400, the text is not form-encoded.
     """
     if not text:
         return []
@@ -35,7 +35,7 @@ def pairs(text: str) -> list[tuple[str, str]]:
 
 
 def nest(found: list[tuple[str, str]]) -> Form:
-    """`a[b][0][c]=v` becomes `{"a": {"b": {"0": {"c": "v"}}}}`; lists stay hashes of their indexes.
+    """Nest pairs: `a[b][0][c]=v` becomes `{"a": {"b": {"0": {"c": "v"}}}}`; lists stay hashes of their indexes.
 
     Raises:
         StripeError: 400, a key is malformed, sent twice, or both a value and a hash.

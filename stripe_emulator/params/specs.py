@@ -1,7 +1,7 @@
-"""Tables of accepted parameters: what each endpoint takes, with Stripe's checks and messages.
+"""Specifications of each endpoint's parameters, with Stripe's checks and messages.
 
-A specification is a function from the decoded form value and its name to the typed value. Each endpoint lists
-what it supports and what Stripe has but the emulator has not; anything else is unknown.
+A specification is a function from the decoded form value and its name to the typed value. Each endpoint lists the
+parameters that it supports, and those that Stripe has but the emulator does not; all others are unknown.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _filled(raw: Raw, at: str) -> str:
 
 
 def string(longest: int = 5000) -> Spec:
-    """Text that is not empty."""
+    """Return the spec of non-empty text."""
 
     def parse(raw: Raw, at: str) -> str:
         text = _filled(raw, at)
@@ -56,12 +56,12 @@ def string(longest: int = 5000) -> Spec:
 
 
 def clearable(spec: Spec) -> Spec:
-    """As `spec`; the empty string unsets and gives `None`."""
+    """Return `spec` with the addition that an empty string unsets the value and gives `None`."""
     return lambda raw, at: None if raw == "" else spec(raw, at)
 
 
 def integer(least: int = -_MAX_INTEGER, most: int = _MAX_INTEGER) -> Spec:
-    """A plain integer within bounds."""
+    """Return the spec of a plain integer within bounds."""
 
     def parse(raw: Raw, at: str) -> int:
         text = _filled(raw, at)
@@ -80,7 +80,7 @@ def integer(least: int = -_MAX_INTEGER, most: int = _MAX_INTEGER) -> Spec:
 
 
 def timestamp() -> Spec:
-    """Whole seconds since the epoch."""
+    """Return the spec of whole seconds since the epoch."""
 
     def parse(raw: Raw, at: str) -> int:
         text = _filled(raw, at)
@@ -94,7 +94,7 @@ def timestamp() -> Spec:
 
 
 def decimal() -> Spec:
-    """A decimal in plain notation of at most 12 places; never an exponent."""
+    """Return the spec of a decimal in plain notation with at most 12 decimal places and no exponent."""
 
     def parse(raw: Raw, at: str) -> Decimal:
         text = _filled(raw, at)
@@ -110,7 +110,7 @@ def decimal() -> Spec:
 
 
 def boolean() -> Spec:
-    """`true` or `false`."""
+    """Return the spec of `true` or `false`."""
 
     def parse(raw: Raw, at: str) -> bool:
         text = _filled(raw, at)
@@ -122,7 +122,7 @@ def boolean() -> Spec:
 
 
 def choice(*values: str) -> Spec:
-    """One of `values`."""
+    """Return the spec of one of `values`."""
 
     def parse(raw: Raw, at: str) -> str:
         text = _filled(raw, at)
@@ -135,7 +135,7 @@ def choice(*values: str) -> Spec:
 
 
 def currency() -> Spec:
-    """A three-letter currency, given back in lower case."""
+    """Return the spec of a three-letter currency, converted to lower case."""
 
     def parse(raw: Raw, at: str) -> str:
         text = _filled(raw, at)
@@ -149,7 +149,7 @@ def currency() -> Spec:
 
 
 def payment_method() -> Spec:
-    """A payment method: any `pm_...`; some of Stripe's test cards are declined."""
+    """Return the spec of a payment method: any `pm_...`; some of Stripe's test cards are declined."""
 
     def parse(raw: Raw, at: str) -> str:
         text = _filled(raw, at)
@@ -161,9 +161,9 @@ def payment_method() -> Spec:
 
 
 def metadata() -> Spec:
-    """At most 50 keys of 40 characters with values of 500; an empty value removes its key.
+    """Return the spec of metadata: at most 50 keys of 40 characters with values of 500. An empty value removes its key.
 
-    The empty string instead of a hash clears all and gives `None`.
+    An empty string instead of a hash clears everything and gives `None`.
     """
 
     def parse(raw: Raw, at: str) -> dict[str, str] | None:
@@ -194,16 +194,16 @@ def _check_metadata(key: str, value: Raw, at: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list of at most `most` elements, whose indexes are 0, 1, 2 ... without holes."""
+    """A list of at most `most` elements, whose indexes are 0, 1, 2 ... without gaps."""
 
     spec: Spec
     most: int
 
     def __call__(self, raw: Raw, at: str) -> list[Any]:
-        """The typed elements.
+        """Return the typed elements.
 
         Raises:
-            StripeError: 400, it is no list, or too long, or an element is malformed.
+            StripeError: 400, the value is not a list or too long, or an element is malformed.
         """
         if isinstance(raw, str):
             raise StripeError("Invalid array", param=at)
@@ -215,7 +215,7 @@ class ListOf:
 
 
 def list_of(spec: Spec, most: int = 1000) -> ListOf:
-    """A list of `spec`."""
+    """Return the spec of a list of `spec`."""
     return ListOf(spec, most)
 
 
@@ -236,7 +236,7 @@ class Params:
         self.unsupported = frozenset(unsupported.split())
 
     def __call__(self, raw: Raw, at: str = "") -> dict[str, Any]:
-        """The typed values of what was sent, and of nothing else.
+        """Return the typed values of the parameters that were sent.
 
         Raises:
             StripeError: 400, a parameter is unknown, unsupported, missing or malformed.
@@ -260,7 +260,7 @@ class Params:
 
 
 def one_or_range() -> Spec:
-    """`created=N` or `created[gte]=N`: given back as a hash of comparisons (`eq`, `gt`, `gte`, `lt`, `lte`)."""
+    """Return the spec of `created=N` or `created[gte]=N`, read as a hash of `eq`, `gt`, `gte`, `lt`, `lte`."""
     single = timestamp()
     bounds = Params(gt=single, gte=single, lt=single, lte=single)
     return lambda raw, at: {"eq": single(raw, at)} if isinstance(raw, str) else bounds(raw, at)
@@ -271,7 +271,7 @@ SEARCH = Params(query=string(), limit=integer(1, 100), page=string(), expand=EXP
 
 
 def listing(unsupported: str = "", **filters: Spec) -> Params:
-    """The parameters of a list endpoint: paging and `filters`."""
+    """Return the parameters of a list endpoint: paging and `filters`."""
     return Params(
         filters,
         limit=integer(1, 100),

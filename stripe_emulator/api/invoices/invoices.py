@@ -1,4 +1,4 @@
-"""`/v1/invoices`: create, retrieve, list, search, update, delete. Lines and life are in the modules beside."""
+"""`/v1/invoices`: create, retrieve, list, search, update, delete. See `lines` and `lifecycle` for the rest."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _FURTHEST = 5 * 366 * 86400
 
 
 def check_collection(invoice: Obj, params: Obj) -> None:
-    """Take over the way of collection; due dates belong to `send_invoice` alone, which needs one.
+    """Set the collection method and the due date. `send_invoice` needs a due date; the other method allows none.
 
     Raises:
-        StripeError: they do not go together.
+        StripeError: method and due date do not go together.
     """
     method = params.get("collection_method", invoice["collection_method"])
     days, date = params.get("days_until_due"), params.get("due_date")
@@ -62,7 +62,7 @@ def check_collection(invoice: Obj, params: Obj) -> None:
 
 
 def _check_currency(ctx: Context, customer: Obj, code: str) -> None:
-    """A customer's open business is in one currency."""
+    """Refuse a currency that differs from the customer's subscriptions and pending invoice items."""
     rows = ctx.store.run(
         "SELECT json_extract(body, '$.currency') FROM object WHERE customer=?1 AND ("
         "(kind='subscription' AND status<>'canceled') OR (kind='invoiceitem' AND parent IS NULL))",
@@ -111,7 +111,7 @@ def _apply(ctx: Context, invoice: Obj) -> None:
 
 
 def create(ctx: Context) -> Text:
-    """Create a draft, empty unless pending invoice items are to be included."""
+    """Create a draft, empty unless the request includes pending invoice items."""
     params = ctx.params
     customer = _customer(ctx)
     code = params.get("currency") or customer["currency"] or ctx.account.default_currency
@@ -134,7 +134,7 @@ def create(ctx: Context) -> Text:
 
 
 def _remember_days(ctx: Context, invoice: Obj) -> None:
-    """Finalization counts the days anew; the invoice itself does not show them."""
+    """Keep the days until due, which the invoice does not show: finalization counts them from its own time."""
     days = ctx.params.get("days_until_due")
     if days is not None:
         ctx.store.set_meta(f"days/{invoice['id']}", days)
@@ -143,12 +143,12 @@ def _remember_days(ctx: Context, invoice: Obj) -> None:
 
 
 def retrieve(ctx: Context) -> Text:
-    """An invoice with its first ten lines."""
+    """Return an invoice with its first ten lines."""
     return ctx.text("invoice", ctx.ids[0])
 
 
 def list_all(ctx: Context) -> Text:
-    """Invoices, newest first; strongly consistent."""
+    """List invoices, newest first; strongly consistent."""
     equal = {
         "customer": "customer",
         "status": "status",
@@ -159,12 +159,12 @@ def list_all(ctx: Context) -> Text:
 
 
 def search(ctx: Context) -> Text:
-    """Invoices by a search query; lags behind writes."""
+    """Search invoices; the result lags behind writes."""
     return ctx.search.find(ctx.params, "invoice", "/v1/invoices/search")
 
 
 def update(ctx: Context) -> Text:
-    """Change a draft; of a finalized invoice only metadata, auto_advance and the payment method."""
+    """Change a draft, or only metadata, auto_advance and the payment method of a finalized invoice."""
     invoice = ctx.load("invoice", ctx.ids[0])
     before = dict(invoice)
     if set(ctx.params) - _EDITABLE_LATER:

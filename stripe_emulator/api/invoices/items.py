@@ -1,4 +1,4 @@
-"""`/v1/invoiceitems`: amounts that wait for an invoice, or belong to a draft."""
+"""`/v1/invoiceitems`: amounts that wait for an invoice or belong to a draft."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ _FROZEN = "You cannot change an invoice item that belongs to a finalized invoice
 
 
 def attach(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
-    """The line for a pending item that `add_lines` names."""
+    """Attach a pending item, which `add_lines` names, to a draft and return its line."""
     item = ctx.load("invoiceitem", given["invoice_item"], f"{at}[invoice_item]")
     if item["invoice"] is not None or item["customer"] != invoice["customer"] or set(given) != {"invoice_item"}:
-        message = "The invoice item must be pending, of the invoice's customer, and named without other values."
+        message = "The invoice item must be pending, belong to the invoice's customer, and be the only value given."
         raise StripeError(message, param=f"{at}[invoice_item]")
     if item["currency"] != invoice["currency"]:
-        raise StripeError("The invoice item's currency is not the invoice's.", param=f"{at}[invoice_item]")
+        raise StripeError("The invoice item's currency must match the invoice's.", param=f"{at}[invoice_item]")
     item["invoice"] = invoice["id"]
     ctx.save("invoiceitem", item)
     return line_for(ctx, invoice, item)
 
 
 def _currency(ctx: Context, customer: Obj, invoice: Obj | None) -> str:
-    """The item's currency: the request's, else its invoice's, its customer's, the account's."""
+    """Return the item's currency: the request's, or else the invoice's, the customer's, or the account's."""
     params = ctx.params
     priced = params.get("price_data") or {}
     code = params.get("currency") or priced.get("currency") or (invoice or {}).get("currency") or customer["currency"]
@@ -88,7 +88,7 @@ def create(ctx: Context) -> Text:
 
 
 def _line_row(ctx: Context, item: Obj) -> tuple[Obj, Obj] | None:
-    """The draft and the line that an item is on."""
+    """Return the draft and the line that an item is on, or None if it is pending."""
     if item["invoice"] is None:
         return None
     invoice = ctx.load("invoice", item["invoice"])
@@ -102,12 +102,12 @@ def _line_row(ctx: Context, item: Obj) -> tuple[Obj, Obj] | None:
 
 
 def retrieve(ctx: Context) -> Text:
-    """An item."""
+    """Return an item."""
     return ctx.text("invoiceitem", ctx.ids[0])
 
 
 def update(ctx: Context) -> Text:
-    """Change an item that is not invoiced for good yet."""
+    """Change an item that is not on a finalized invoice."""
     item = ctx.load("invoiceitem", ctx.ids[0])
     place = _line_row(ctx, item)
     params = {name: value for name, value in ctx.params.items() if name != "expand"}
@@ -132,7 +132,7 @@ def update(ctx: Context) -> Text:
 
 
 def delete(ctx: Context) -> Obj:
-    """Delete an item that is not invoiced for good yet."""
+    """Delete an item that is not on a finalized invoice."""
     item = ctx.load("invoiceitem", ctx.ids[0])
     place = _line_row(ctx, item)
     ctx.store.delete("invoiceitem", item["id"])
@@ -147,7 +147,7 @@ def delete(ctx: Context) -> Obj:
 
 
 def list_all(ctx: Context) -> Text:
-    """Items, newest first."""
+    """List items, newest first."""
     query = Query("invoiceitem")
     if "pending" in ctx.params:
         query.where.append((f"parent IS {'' if ctx.params['pending'] else 'NOT '}NULL", None))

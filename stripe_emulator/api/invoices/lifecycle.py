@@ -1,4 +1,4 @@
-"""What happens to an invoice after its draft: finalize, pay, send, void, mark uncollectible."""
+"""The steps of an invoice after its draft: finalize, pay, send, void, mark uncollectible."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def send(ctx: Context) -> Text:
 
 
 def void(ctx: Context) -> Text:
-    """Void an open or uncollectible invoice, for ever."""
+    """Void an open or uncollectible invoice, permanently."""
     invoice = ctx.load("invoice", ctx.ids[0])
     if invoice["status"] not in ("open", "uncollectible"):
         raise _refuse("open", invoice)
@@ -67,7 +67,7 @@ def void(ctx: Context) -> Text:
 
 
 def mark_uncollectible(ctx: Context) -> Text:
-    """Give up an open invoice; it can still be paid or voided."""
+    """Mark an open invoice as uncollectible; it can still be paid or voided."""
     invoice = ctx.load("invoice", ctx.ids[0])
     if invoice["status"] != "open":
         raise _refuse("open", invoice)

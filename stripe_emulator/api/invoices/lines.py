@@ -33,7 +33,7 @@ def _draft(ctx: Context) -> tuple[Obj, Obj]:
 
 
 def list_lines(ctx: Context) -> Text:
-    """All lines in the order they were added."""
+    """List the lines in the order in which they were added."""
     ctx.text("invoice", ctx.ids[0])
     query = Query("line_item", [("parent = ?", ctx.ids[0])], oldest_first=True)
     return ctx.listing(f"/v1/invoices/{ctx.ids[0]}/lines", query)
@@ -64,7 +64,7 @@ def update(ctx: Context) -> Text:
 
 
 def update_one(ctx: Context) -> Text:
-    """Change one line of a draft; answers with the line."""
+    """Change one line of a draft and return the line."""
     invoice, before = _draft(ctx)
     line = line_of(ctx, invoice, ctx.ids[1], "id")
     change_line(ctx, invoice, line, ctx.params, "")
@@ -74,12 +74,12 @@ def update_one(ctx: Context) -> Text:
 
 
 def remove(ctx: Context) -> Text:
-    """Remove lines from a draft; `unassign` leaves their invoice item pending, `delete` does not."""
+    """Remove lines from a draft; `unassign` makes their invoice items pending, `delete` deletes them."""
     invoice, before = _draft(ctx)
     for i, given in enumerate(ctx.params["lines"]):
         line = line_of(ctx, invoice, given["id"], f"lines[{i}][id]")
         ctx.store.delete("line_item", line["id"])
-        details = line["parent"]["invoice_item_details"]  # a subscription's base fee has none
+        details = line["parent"]["invoice_item_details"]  # a subscription's base fee has no details
         item = ctx.store.get("invoiceitem", details["invoice_item"]) if details else None
         if item is not None and given["behavior"] == "delete":
             ctx.store.delete("invoiceitem", item["id"])

@@ -1,1 +1,1 @@
-"""What subscriptions bill by themselves, as the clock reaches their cycles."""
+"""Automatic billing of subscriptions, as the clock reaches their cycles."""

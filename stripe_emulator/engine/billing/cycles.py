@@ -1,4 +1,4 @@
-"""What the clock does to a subscription: cycles, the end of a trial, the scheduled end."""
+"""Timed changes of a subscription: cycles, the end of a trial, the scheduled end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stripe_emulator.engine.subscriptions.state import ENDED, end_subscription, 
 
 
 def clock_passed(ctx: Context, subscription_id: str) -> None:
-    """Do what is due: end it, end its trial, or go on to the present period."""
+    """Make the due change: end the subscription, end its trial, or advance it to the present period."""
     subscription = ctx.store.get("subscription", subscription_id)
     if subscription is None or subscription["status"] in ENDED:
         ctx.store.set_timer("subscription", subscription_id, None)
@@ -26,7 +26,7 @@ def clock_passed(ctx: Context, subscription_id: str) -> None:
 
 
 def end_scheduled(ctx: Context, subscription: Obj, at: int) -> None:
-    """End it as planned; what it metered in its last period gets an invoice still."""
+    """End a subscription as scheduled; the metered usage of its last period still gets an invoice."""
     if ctx.behaviour.subscription_invoices and has_metered(subscription):
         bill_end(ctx, subscription, at)
     end_subscription(ctx, subscription, "cancellation_requested", at)
@@ -48,12 +48,15 @@ def _go_on(ctx: Context, subscription: Obj) -> None:
 
 
 def emit_updated(ctx: Context, text: Text, previous: Obj) -> None:
-    """`customer.subscription.updated`, also when nothing but the items' periods differs."""
+    """Emit `customer.subscription.updated`, even if only the items' periods differ."""
     ctx.emit("customer.subscription.updated", text, previous or None)
 
 
 def _trial_ended_otherwise(ctx: Context, subscription: Obj) -> bool:
-    """Pause or cancel at the end of a trial without a payment method, as `trial_settings` say."""
+    """Pause or cancel at the end of a trial without a payment method, as `trial_settings` say.
+
+    Returns whether it did.
+    """
     if subscription["status"] != "trialing" or subscription["trial_end"] > ctx.now:
         return False
     how = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
@@ -74,7 +77,7 @@ def _trial_ended_otherwise(ctx: Context, subscription: Obj) -> bool:
 
 
 def _expire(ctx: Context, subscription: Obj) -> None:
-    """Its first invoice was not paid in time: neither is wanted any more."""
+    """Expire an incomplete subscription whose first invoice was not paid in time, and void that invoice."""
     invoice = ctx.load("invoice", subscription["latest_invoice"])
     if invoice["status"] == "open":
         old = dict(invoice)

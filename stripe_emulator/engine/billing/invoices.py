@@ -1,7 +1,7 @@
-"""The invoices that subscriptions make by themselves, when the behaviour `subscription_invoices` is on.
+"""The invoices that subscriptions create automatically if the setting `subscription_invoices` is on.
 
-At a cycle's end the next period's base fees are put on a draft that stays one for an hour; what is due at once
-(creation, a trial cut short, a resumption) is finalized at once. A metered price gives no line.
+At a cycle's end the next period's base fees are put on a draft, which is finalized after an hour. Invoices that are due
+immediately (creation, a trial cut short, a resumption) are finalized immediately. A metered price gets no line.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ CYCLE = "subscription_cycle"
 
 
 def parent_of(subscription: Obj) -> Obj:
-    """What an invoice says of the subscription that it belongs to, as it is now."""
+    """Return the `parent` of an invoice that belongs to the subscription, with its present metadata."""
     details = {"metadata": subscription["metadata"], "subscription": subscription["id"]}
     return {"type": "subscription_details", "quote_details": None, "subscription_details": details}
 
 
 def bill_cycle(ctx: Context, subscription: Obj, before: list[Obj]) -> None:
-    """Draft the invoice of the cycle that has just ended: the base fees of the items' next periods.
+    """Create the draft for the cycle that has just ended: the base fees of the items' next periods.
 
-    `before` are the items as they were; those whose period has not ended are not billed.
+    `before`: the items before the renewal. Items whose period has not ended are not billed.
     """
     pairs = zip(before, subscription["items"]["data"], strict=True)
     renewed = [(old, new) for old, new in pairs if old["current_period_end"] <= ctx.now]
@@ -41,13 +41,13 @@ def bill_cycle(ctx: Context, subscription: Obj, before: list[Obj]) -> None:
 
 
 def bill_end(ctx: Context, subscription: Obj, at: int) -> None:
-    """Draft the final invoice of a subscription that ends at `at`: what is pending, and no base fee."""
+    """Create the final draft of a subscription that ends at `at`: pending items, and no base fee."""
     start = min(item["current_period_start"] for item in subscription["items"]["data"])
     _draft(ctx, subscription, CYCLE, (min(start, at), at), [])
 
 
 def bill_now(ctx: Context, subscription: Obj, reason: str, share: Callable[[Obj], Decimal]) -> Obj:
-    """Invoice a share of each item's present period and finalize it at once; gives the invoice."""
+    """Bill a share of each item's present period on an invoice that is finalized immediately, and return it."""
     items = [(item, share(item)) for item in subscription["items"]["data"]]
     invoice = _draft(ctx, subscription, reason, (ctx.now, ctx.now), items)
     ctx.save("subscription", subscription)
@@ -56,23 +56,23 @@ def bill_now(ctx: Context, subscription: Obj, reason: str, share: Callable[[Obj]
 
 
 def has_metered(subscription: Obj) -> bool:
-    """Whether a final invoice has something to bill at the end of the last period."""
+    """Return whether the subscription has a metered price, so that its end needs a final invoice."""
     return any(item["price"]["recurring"]["usage_type"] == "metered" for item in subscription["items"]["data"])
 
 
 def whole(_item: Obj) -> Decimal:
-    """All of the present period."""
+    """Return the share for the whole present period."""
     return Decimal(1)
 
 
 def rest(item: Obj, now: int) -> Decimal:
-    """What is left of the present period, by the second."""
+    """Return the remaining share of the present period, by the second."""
     start, end = item["current_period_start"], item["current_period_end"]
     return Decimal(end - now) / Decimal(end - start)
 
 
 def first_share(subscription: Obj, item: Obj) -> Decimal:
-    """Nothing in a trial; by the second before an anchor that is still to come; else all."""
+    """Return 0 during a trial, a share by the second before a future anchor, and otherwise 1."""
     start, end = item["current_period_start"], item["current_period_end"]
     if subscription["status"] == "trialing":
         return Decimal(0)
@@ -113,7 +113,7 @@ def _metered(item: Obj) -> bool:
 
 
 def _line(ctx: Context, invoice: Obj, subscription: Obj, item: Obj, share: Decimal) -> Obj:
-    """An item's base fee for its present period, in minor units, rounded half up."""
+    """Return a line with an item's base fee for its present period, in minor units, rounded half up."""
     price = item["price"]
     unit = Decimal(price["unit_amount_decimal"])
     amount = int((unit * item["quantity"] * share).quantize(Decimal(1), ROUND_HALF_UP))

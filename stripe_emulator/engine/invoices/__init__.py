@@ -1,1 +1,1 @@
-"""How invoices behave: items, lines, totals, finalization, payment, disputes."""
+"""The behavior of invoices: items, lines, totals, finalization, payment, disputes."""

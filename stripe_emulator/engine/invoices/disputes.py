@@ -1,4 +1,4 @@
-"""Disputes of charges: opened and closed by the admin routes, as a cardholder's bank would."""
+"""Disputes of charges, opened and closed by the admin routes in place of a cardholder's bank."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _EVIDENCE = (
 
 
 def open_dispute(ctx: Context, invoice_id: str, amount: int | None, reason: str) -> Text:
-    """Dispute the charge of a paid invoice, wholly or by `amount` minor units.
+    """Dispute the charge of a paid invoice, in full or by `amount` minor units.
 
     Raises:
-        StripeError: no such invoice, no charge, disputed already, or a wrong amount or reason.
+        StripeError: the invoice or its charge does not exist, is already disputed, or amount or reason is invalid.
     """
     charge = charge_of(ctx, ctx.load("invoice", invoice_id, "invoice"))
     if charge is None:
-        raise StripeError(f"The invoice {invoice_id} has no charge that could be disputed.", param="invoice")
+        raise StripeError(f"The invoice {invoice_id} has no charge to dispute.", param="invoice")
     if charge["disputed"]:
-        raise StripeError(f"The charge {charge['id']} is disputed already.", param="invoice")
+        raise StripeError(f"The charge {charge['id']} is already disputed.", param="invoice")
     if reason not in REASONS:
         raise StripeError(f"reason must be one of {', '.join(REASONS)}", param="reason")
     disputed = charge["amount"] if amount is None else amount
     if not 0 < disputed <= charge["amount"]:
-        raise StripeError(f"amount must be from 1 to {charge['amount']}, the charge's own.", param="amount")
+        raise StripeError(f"amount must be from 1 to {charge['amount']}, the amount of the charge.", param="amount")
     charge["disputed"] = True
     ctx.save("charge", charge)
     return ctx.save("dispute", _new_dispute(ctx, charge, disputed, reason), "charge.dispute.created")
@@ -74,16 +74,16 @@ def _new_dispute(ctx: Context, charge: Obj, amount: int, reason: str) -> Obj:
 
 
 def close_dispute(ctx: Context, dispute_id: str, outcome: str) -> Text:
-    """End a dispute as `won` or `lost` (by the seller).
+    """Close a dispute as `won` or `lost` by the seller.
 
     Raises:
-        StripeError: no such dispute, it is closed already, or no such outcome.
+        StripeError: the dispute does not exist or is already closed, or the outcome is invalid.
     """
     dispute = ctx.load("dispute", dispute_id)
     if outcome not in OUTCOMES:
         raise StripeError("status must be won or lost", param="status")
     if dispute["status"] in OUTCOMES:
-        raise StripeError(f"The dispute {dispute_id} is closed already: {dispute['status']}.", param="status")
+        raise StripeError(f"The dispute {dispute_id} is already closed: {dispute['status']}.", param="status")
     before = dict(dispute)
     dispute["status"] = outcome
     return ctx.save("dispute", dispute, "charge.dispute.updated", "charge.dispute.closed", before=before)

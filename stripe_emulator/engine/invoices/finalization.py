@@ -1,4 +1,4 @@
-"""How a draft becomes an invoice for good, by request or by the clock."""
+"""Finalization of drafts, by request or by the clock."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from stripe_emulator.params.currencies import minimum_charge
 
 
 def finalize(ctx: Context, invoice: Obj, auto_advance: bool | None = None) -> Text:
-    """Finalize a draft; what needs no payment is paid at once, else an advancing one is charged.
+    """Finalize a draft. If nothing is due it is paid immediately; otherwise, if it advances automatically, charged.
 
     Raises:
-        StripeError: it is no draft.
+        StripeError: the invoice is not a draft.
     """
     require_draft(invoice, "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
     before = dict(invoice)
@@ -48,7 +48,7 @@ def finalize(ctx: Context, invoice: Obj, auto_advance: bool | None = None) -> Te
 
 
 def _number(ctx: Context, invoice: Obj, customer: Obj) -> None:
-    """Give the next number, and settle the customer's balance against the total."""
+    """Set the next number, and apply the customer's balance to the total."""
     before = dict(customer)
     sequence = customer["next_invoice_sequence"]
     invoice["number"] = f"{customer['invoice_prefix']}-{sequence:04d}"
@@ -69,7 +69,7 @@ def _number(ctx: Context, invoice: Obj, customer: Obj) -> None:
 
 
 def clock_passed(ctx: Context, invoice_id: str) -> None:
-    """Finalize an advancing draft whose hour has passed; without its customer that fails. Charge an open one again."""
+    """Finalize an advancing draft whose hour has passed, which fails without its customer; retry an open invoice."""
     ctx.store.set_timer("invoice", invoice_id, None)
     invoice = ctx.store.get("invoice", invoice_id)
     if invoice is not None and invoice["status"] == "open":

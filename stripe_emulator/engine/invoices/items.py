@@ -1,4 +1,4 @@
-"""Invoice items, which wait for an invoice: their lines, and how a new draft takes them in."""
+"""Pending invoice items: their lines, and their inclusion in a new draft."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _line_params(item: Obj) -> Obj:
 
 
 def line_for(ctx: Context, invoice: Obj, item: Obj) -> Obj:
-    """The line that an item becomes on an invoice, not stored yet."""
+    """Build the line of an item on an invoice, without storing it."""
     line = new_line(ctx, invoice, _line_params(item), "", item["id"])
     return {**line, "pricing": item["pricing"], "quantity_decimal": item["quantity_decimal"]}
 

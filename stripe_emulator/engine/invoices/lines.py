@@ -1,4 +1,4 @@
-"""Invoice lines: made, changed and removed, with the totals of their invoice."""
+"""Create, change and remove invoice lines, and update the totals of their invoice."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ LINE_UNSUPPORTED = "discounts tax_amounts tax_rates"
 
 
 def check_period(given: Obj, at: str) -> Obj:
-    """Start and end in their order.
+    """Return the period after checking that its end is not before its start.
 
     Raises:
         StripeError: the end is before the start.
@@ -80,7 +80,7 @@ def _quantity(given: Obj, at: str) -> Decimal:
 
 
 def _priced(ctx: Context, given: Obj, code: str, quantity: Decimal, at: str) -> tuple[int, Obj, str | None]:
-    """Amount, pricing and name of a line with a price."""
+    """Return amount, pricing and name of a line with a price."""
     if "pricing" in given:
         where = f"{at}[pricing][price]"
         price = ctx.load("price", given["pricing"].get("price", ""), where)
@@ -102,10 +102,10 @@ def _priced(ctx: Context, given: Obj, code: str, quantity: Decimal, at: str) -> 
 
 
 def value_of(ctx: Context, given: Obj, code: str, at: str) -> Obj:
-    """Amount, quantity, pricing and default description by a line's parameters.
+    """Return amount, quantity, pricing and default description from a line's parameters.
 
     Raises:
-        StripeError: no amount, or more than one way to say it.
+        StripeError: the parameters give no amount, or give it in more than one way.
     """
     ways = [name for name in ("amount", "price_data", "pricing") if name in given]
     if len(ways) != 1:
@@ -130,7 +130,7 @@ def value_of(ctx: Context, given: Obj, code: str, at: str) -> Obj:
 
 
 def new_line(ctx: Context, invoice: Obj, given: Obj, at: str, item: str | None = None) -> Obj:
-    """A line by its parameters, not stored yet. `item` is the invoice item it stands for."""
+    """Build a line from its parameters, without storing it. `item`: the id of its invoice item."""
     parent = {
         "invoice_item": item or new_id("ii_1"),
         "proration": False,
@@ -162,10 +162,10 @@ def new_line(ctx: Context, invoice: Obj, given: Obj, at: str, item: str | None =
 
 
 def add_lines(ctx: Context, invoice: Obj, lines: list[Obj]) -> None:
-    """Store lines at the end of a draft and count them in; the invoice itself is saved by the caller.
+    """Store lines at the end of a draft and add them to its totals. The caller saves the invoice.
 
     Raises:
-        StripeError: the invoice would have more than 250.
+        StripeError: the invoice would have more than 250 lines.
     """
     had = ctx.store.count("line_item", parent=invoice["id"])
     if had + len(lines) > MAX_LINES:
@@ -183,7 +183,7 @@ def add_lines(ctx: Context, invoice: Obj, lines: list[Obj]) -> None:
 
 
 def refresh(ctx: Context, invoice: Obj) -> None:
-    """Set the embedded lines and the totals from what is stored, after lines were changed or removed."""
+    """Set the embedded lines and the totals from the stored lines, after lines were changed or removed."""
     query = Query("line_item", [("parent = ?", invoice["id"])], EMBEDDED, oldest_first=True)
     texts, more = ctx.store.page(query)
     invoice["lines"] = {**invoice["lines"], "data": [json.loads(text) for text in texts], "has_more": more}
@@ -195,7 +195,7 @@ def refresh(ctx: Context, invoice: Obj) -> None:
 
 
 def line_of(ctx: Context, invoice: Obj, line_id: str, param: str) -> Obj:
-    """A line of this invoice.
+    """Return a line of this invoice.
 
     Raises:
         StripeError: `resource_missing`.
@@ -207,7 +207,7 @@ def line_of(ctx: Context, invoice: Obj, line_id: str, param: str) -> Obj:
 
 
 def change_line(ctx: Context, invoice: Obj, line: Obj, given: Obj, at: str) -> None:
-    """Change a line by its parameters and store it."""
+    """Change a line as its parameters say, and store it."""
     if {"amount", "price_data", "pricing", "quantity", "quantity_decimal"} & set(given):
         if not {"amount", "price_data", "pricing"} & set(given):
             pricing = line["pricing"]

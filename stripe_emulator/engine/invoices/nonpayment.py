@@ -1,4 +1,4 @@
-"""What follows when an invoice is not paid: further attempts, and in the end its subscription's cancellation."""
+"""The consequences of an unpaid invoice: further attempts, and finally the cancellation of its subscription."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _subscription(ctx: Context, invoice: Obj) -> Obj | None:
 
 
 def plan_retry(ctx: Context, invoice: Obj) -> None:
-    """After a failed attempt plan the next, a day later, while fewer than `unpaid_after_attempts` were made."""
+    """After a failed attempt, plan the next a day later while there were fewer than `unpaid_after_attempts`."""
     most = ctx.behaviour.unpaid_after_attempts
     if most is None:
         return
@@ -27,7 +27,7 @@ def plan_retry(ctx: Context, invoice: Obj) -> None:
 
 
 def after_failure(ctx: Context, invoice: Obj) -> None:
-    """Its subscription is past due, and canceled once the attempts are used up."""
+    """Mark the invoice's subscription as past due, or cancel it once the attempts are used up."""
     subscription = _subscription(ctx, invoice)
     if subscription is None or subscription["status"] not in ("active", "past_due") or not ctx.behaviour.stepwise:
         return
@@ -41,7 +41,7 @@ def after_failure(ctx: Context, invoice: Obj) -> None:
 
 
 def after_payment(ctx: Context, invoice: Obj) -> None:
-    """Its subscription is active again once the latest invoice is paid."""
+    """Activate the invoice's subscription if it is past due, or incomplete and this is its latest invoice."""
     subscription = _subscription(ctx, invoice)
     if subscription is None or subscription["status"] not in ("incomplete", "past_due"):
         return
@@ -49,10 +49,10 @@ def after_payment(ctx: Context, invoice: Obj) -> None:
         before = dict(subscription)
         subscription["status"] = "active"
         ctx.save("subscription", subscription, "customer.subscription.updated", before=before)
-        schedule(ctx, subscription)  # an incomplete one would have expired
+        schedule(ctx, subscription)  # otherwise an incomplete subscription would expire
 
 
 def collection_is_over(ctx: Context, invoice: Obj) -> bool:
-    """Whether it belongs to a subscription that has ended."""
+    """Return whether the invoice belongs to an ended subscription."""
     subscription = _subscription(ctx, invoice)
     return subscription is not None and subscription["status"] in ENDED

@@ -1,4 +1,4 @@
-"""What pays an invoice: attempts, charges, and the payments that Stripe keeps of them."""
+"""Payment of invoices: attempts, charges, and the records of payments."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ CARDS_THAT_FAIL = ("pm_card_chargeCustomerFail", "pm_card_chargeDeclined", "pm_c
 
 
 def payment_method(invoice: Obj, customer: Obj) -> str | None:
-    """What an invoice is charged to."""
+    """Return the payment method that an invoice is charged to, or None."""
     found = invoice["default_payment_method"] or customer["invoice_settings"]["default_payment_method"]
     return None if found is None else str(found)
 
 
 def collect(ctx: Context, invoice: Obj, customer: Obj) -> Text:
-    """Try to charge a finalized invoice by itself."""
+    """Try to charge a finalized invoice automatically."""
     method = payment_method(invoice, customer)
     if method is not None and method not in CARDS_THAT_FAIL:
         return mark_paid(ctx, invoice, method)
@@ -29,7 +29,7 @@ def collect(ctx: Context, invoice: Obj, customer: Obj) -> Text:
 
 
 def payment_failed(ctx: Context, invoice: Obj) -> Text:
-    """Note an attempt that failed; the invoice stays open."""
+    """Record a failed attempt; the invoice stays open."""
     before = dict(invoice)
     invoice["attempted"] = True
     invoice["attempt_count"] += 1
@@ -40,7 +40,7 @@ def payment_failed(ctx: Context, invoice: Obj) -> Text:
 
 
 def retry(ctx: Context, invoice: Obj) -> None:
-    """Charge an open invoice again, as planned; nothing more is collected for a subscription that has ended."""
+    """Charge an open invoice again as planned, unless its subscription has ended."""
     if not (invoice["auto_advance"] and invoice["collection_method"] == "charge_automatically"):
         return
     customer = ctx.store.get("customer", invoice["customer"])
@@ -53,7 +53,7 @@ def retry(ctx: Context, invoice: Obj) -> None:
 
 
 def mark_paid(ctx: Context, invoice: Obj, method: str | None) -> Text:
-    """Pay what remains by a payment method; without one it was paid out of band, and Stripe has no charge."""
+    """Mark the remaining amount as paid by a payment method. Without one it is paid out of band, without a charge."""
     before = dict(invoice)
     transition(invoice, "paid", "paid_at", ctx.now)
     if method is None:
@@ -76,7 +76,7 @@ def charge(ctx: Context, invoice: Obj, method: str | None) -> Text:
     """Charge an open invoice now.
 
     Raises:
-        StripeError: there is nothing to charge, or the card was declined (which is noted).
+        StripeError: there is no payment method, or the card was declined (which is recorded).
     """
     customer = ctx.load("customer", invoice["customer"], "customer")
     method = method or payment_method(invoice, customer)
@@ -101,7 +101,7 @@ def charge(ctx: Context, invoice: Obj, method: str | None) -> Text:
 
 
 def _take_payment(ctx: Context, invoice: Obj, method: str) -> None:
-    """Store the charge and the invoice payment of what remains; the payment intent is an id alone."""
+    """Store the charge and the invoice payment of the remaining amount. The payment intent is only an id."""
     amount, intent = invoice["amount_remaining"], new_id("pi_3")
     charge_made = _new_charge(ctx, invoice, intent, method)
     ctx.save("charge", charge_made)
@@ -115,7 +115,7 @@ def _take_payment(ctx: Context, invoice: Obj, method: str) -> None:
         "invoice": invoice["id"],
         "is_default": True,
         "livemode": False,
-        # As in Stripe, a charge that has a payment intent is named by that alone.
+        # As in Stripe, a charge with a payment intent is referred to only by the intent.
         "payment": {"type": "payment_intent", "payment_intent": intent},
         "status": "paid",
         "status_transitions": {"canceled_at": None, "paid_at": ctx.now},
@@ -158,7 +158,7 @@ def _new_charge(ctx: Context, invoice: Obj, intent: str, method: str) -> Obj:
 
 
 def charge_of(ctx: Context, invoice: Obj) -> Obj | None:
-    """The charge that paid an invoice; `None` when it was paid out of band, by the balance, or not at all."""
+    """Return the charge that paid an invoice, or None if it was paid out of band, by the balance, or not at all."""
     rows = ctx.store.run(
         "SELECT charge.body FROM object AS payment"
         " JOIN object AS charge ON charge.kind='charge' AND charge.parent=payment.label"

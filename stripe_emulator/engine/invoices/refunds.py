@@ -1,4 +1,4 @@
-"""Refunds of what a charge took, made by credit notes."""
+"""Refunds of charges by credit notes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from stripe_emulator.errors import StripeError
 
 
 def refund(ctx: Context, invoice: Obj, amount: int) -> Obj:
-    """Give back `amount` minor units of the invoice's charge; what a credit note's `refunds` say of it.
+    """Refund `amount` minor units of the invoice's charge, and return the entry for a credit note's `refunds`.
 
     Raises:
-        StripeError: it has no charge, or less is left of it.
+        StripeError: the invoice has no charge, or less of it is left.
     """
     charge = charge_of(ctx, invoice)
     left = 0 if charge is None else charge["amount"] - charge["amount_refunded"]
     if charge is None or amount > left:
         raise StripeError(
-            f"The refund of {amount} is greater than what is left of the invoice's charge, {left}.",
+            f"The refund of {amount} exceeds the remainder of the invoice's charge, {left}.",
             code="charge_already_refunded" if charge is not None and not left else None,
             param="refund_amount",
         )

@@ -1,4 +1,4 @@
-"""What an invoice is: its drafts, totals and schedule."""
+"""An invoice's state: drafts, totals and schedule."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ _BLANK: Obj = {
     "total_taxes": [],
     "webhooks_delivered_at": None,
 }  # fmt: skip
-"""A draft with nothing on it; `new_invoice` says whose it is."""
+"""An empty draft; `new_invoice` sets its customer."""
 
 
 def new_invoice(ctx: Context, customer: Obj, currency: str) -> Obj:
-    """An empty draft, not stored yet."""
+    """Build an empty draft, without storing it."""
     invoice_id = new_id("in_1")
     invoice = deepcopy(_BLANK)
     invoice.update(
@@ -119,13 +119,13 @@ def new_invoice(ctx: Context, customer: Obj, currency: str) -> Obj:
 
 
 def require_draft(invoice: Obj, message: str) -> None:
-    """Refuse with `invoice_not_editable` when the invoice is no draft any more."""
+    """Refuse with `invoice_not_editable` if the invoice is not a draft."""
     if invoice["status"] != "draft":
         raise not_editable(message)
 
 
 def set_total(invoice: Obj, subtotal: int) -> None:
-    """Set a draft's totals; a customer's balance counts against what is due."""
+    """Set a draft's totals; the customer's balance is included in the amount due."""
     for name in ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax"):
         invoice[name] = subtotal
     invoice["amount_due"] = max(0, subtotal + invoice["starting_balance"])
@@ -133,7 +133,7 @@ def set_total(invoice: Obj, subtotal: int) -> None:
 
 
 def set_schedule(ctx: Context, invoice: Obj, at: int | None = None) -> None:
-    """Plan a draft's automatic finalization: an hour after its creation, or `at`, when it advances by itself."""
+    """Plan a draft's automatic finalization, if it advances automatically: at `at`, or an hour after its creation."""
     due = None
     if invoice["auto_advance"] and invoice["status"] == "draft":
         due = at or invoice["automatically_finalizes_at"] or max(invoice["created"], ctx.now) + FINALIZE_AFTER
@@ -144,18 +144,18 @@ def set_schedule(ctx: Context, invoice: Obj, at: int | None = None) -> None:
 
 
 def transition(invoice: Obj, status: str, stamp: str, now: int) -> None:
-    """Set the status and the time of `status_transitions`."""
+    """Set the status and its time in `status_transitions`."""
     invoice["status"] = status
     invoice["status_transitions"] = {**invoice["status_transitions"], stamp: now}
 
 
 def gone(invoice: Obj) -> Obj:
-    """The answer to a deletion."""
+    """Return the answer to a deletion."""
     return {"id": invoice["id"], "object": "invoice", "deleted": True}
 
 
 def delete_draft(ctx: Context, invoice: Obj) -> Obj:
-    """Delete a draft with its lines; pending invoice items that it had taken in are pending again."""
+    """Delete a draft with its lines; its invoice items become pending again."""
     ctx.store.set_timer("invoice", invoice["id"], None)
     for (item_id,) in ctx.store.run("SELECT id FROM object WHERE kind='invoiceitem' AND parent=?", (invoice["id"],)):
         item = ctx.load("invoiceitem", item_id)

@@ -1,1 +1,1 @@
-"""What a subscription is, and its periods."""
+"""A subscription's state and its periods."""

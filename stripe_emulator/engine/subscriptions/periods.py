@@ -19,9 +19,9 @@ def _step(anchor: datetime, interval: str, count: int, number: int) -> datetime:
 
 
 def period_at(anchor: int, interval: str, count: int, now: int) -> tuple[int, int]:
-    """Start and end, in seconds since the epoch, of the period that contains `now`.
+    """Return start and end, in seconds since the epoch, of the period that contains `now`.
 
-    The day of the month is the anchor's, or the month's last where it has no such day.
+    The day of the month is the anchor's, or the month's last day if the month is shorter.
     """
     start = datetime.fromtimestamp(anchor, UTC)
     instant = datetime.fromtimestamp(now, UTC)

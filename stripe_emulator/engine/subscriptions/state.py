@@ -1,4 +1,4 @@
-"""What a subscription is, and how it changes: items, periods, trials, cancellation."""
+"""A subscription's state and its changes: items, periods, trials, cancellation."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _listed(subscription_id: str, items: list[Obj]) -> Obj:
 
 
 def set_periods(subscription: Obj, now: int) -> None:
-    """Set the current period of every item as it is at `now`."""
+    """Set the current period of every item to the one that contains `now`."""
     items = []
     for item in subscription["items"]["data"]:
         recurring = item["price"]["recurring"]
@@ -88,7 +88,7 @@ def set_periods(subscription: Obj, now: int) -> None:
 
 
 def new_subscription(ctx: Context, customer: Obj) -> Obj:
-    """A subscription by the request's parameters, not stored yet."""
+    """Build a subscription from the request's parameters, without storing it."""
     params = ctx.params
     items = params["items"]
     if not items:
@@ -163,7 +163,7 @@ _BLANK: Obj = {
     "trial_settings": {"end_behavior": {"missing_payment_method": "create_invoice"}},
     "trial_start": None,
 }
-"""A subscription without items; `_blank` says whose it is and since when."""
+"""A subscription without items; `_blank` sets its customer and its start."""
 
 
 def _blank(ctx: Context, customer: str, code: str, start: int) -> Obj:
@@ -196,7 +196,7 @@ def set_trial_end(ctx: Context, subscription: Obj, at: int | str) -> None:
 
 
 def set_cancellation(ctx: Context, subscription: Obj) -> None:
-    """Take `cancel_at` and `cancel_at_period_end` from the request."""
+    """Set the scheduled end from the request's `cancel_at` and `cancel_at_period_end`."""
     params = ctx.params
     if params.get("cancel_at_period_end"):
         at = min(item["current_period_end"] for item in subscription["items"]["data"])
@@ -248,7 +248,7 @@ def _changed(ctx: Context, item: Obj, change: Obj, at: str) -> Obj:
 
 
 def end_subscription(ctx: Context, subscription: Obj, reason: str, at: int | None = None) -> Text:
-    """End it now (or as of `at`, when the clock passed its scheduled end)."""
+    """Cancel a subscription now, or as of `at` if the clock has passed its scheduled end."""
     ended = ctx.now if at is None else at
     subscription["status"] = "canceled"
     subscription["ended_at"] = ended
@@ -262,7 +262,7 @@ def end_subscription(ctx: Context, subscription: Obj, reason: str, at: int | Non
 
 
 def schedule(ctx: Context, subscription: Obj) -> None:
-    """Wake up at the next thing that the clock does to it: end, end of trial, next period."""
+    """Set the timer for the subscription's next timed change: its end, the end of its trial, or its next period."""
     due = [at for at in (subscription["cancel_at"], subscription["trial_end"]) if at is not None and at > ctx.now]
     if subscription["status"] == "incomplete":
         due.append(subscription["created"] + _INCOMPLETE_FOR)
