@@ -1,22 +1,22 @@
-"""Fixtures of all tests: real servers, started once per process, on free ports, gone afterwards.
+"""Fixtures for all tests: real servers, started once per process on free ports and stopped afterwards.
 
-| fixture | scope | gives |
+| fixture | scope | provides |
 | --- | --- | --- |
 | `fresh_database` | function | `url = await fresh_database()`: an empty database; with a coroutine function
-  `prepare(url)` as argument: a copy of a database that it filled once |
-| `module_database` | module | the same factory, for a database that a module's tests share |
+  `prepare(url)` as argument: a copy of a database that `prepare` filled once |
+| `module_database` | module | the same factory, for a database shared by a module's tests |
 | `postgres_url` | function | the URL of an empty database |
 | `migrated_database` | function | the URL of a database with all tables |
 | `databases` | session | the `Databases` behind them |
 | `temporal_server` | session | a development server with the search attributes (`.address`, `.ui_url`) |
 | `temporal_address` | session | its host:port |
-| `temporal_client` | session | a client of it, with the pydantic data converter |
-| `time_skipper` | session | `TimeSkipper` on it: timers of what `time_skipper.client` starts fire at once |
+| `temporal_client` | session | a client of that server, with the pydantic data converter |
+| `time_skipper` | session | a `TimeSkipper`: timers of workflows that `time_skipper.client` starts fire immediately |
 | `stripe_emulator` | module | a running Stripe emulator (`.url`, `.api_key`, `.request_log`) |
 | `report_store_url` | function | `file://` URL of an empty folder |
 | `scratch` | session | a folder for servers' files |
 
-`PERDURE_TEST_DATABASE_URL` names another PostgreSQL server, whose role may create databases and roles.
+`PERDURE_TEST_DATABASE_URL` names another PostgreSQL server; its role must be allowed to create databases and roles.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from temporalio.testing import TimeSkipper
 
 
-# Of the folders, those whose files take longest: begun with, so that none of them runs alone at the end.
+# The folders with the slowest files: they start first, so that none of them runs alone at the end.
 LONGEST = ("crash", "e2e", "secrets", "chaos", "deployment", "devstack", "cli")
 
 
@@ -56,9 +56,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """Mark the tests that need servers, and order all of them.
+    """Mark the tests that need servers, and order all tests.
 
-    Servers of their own keep their files in `scratch`; the `emulator` of its own tests runs in their process.
+    Separate servers keep their files in `scratch`; the fixture `emulator` runs in the test's process.
     """
     for item in items:
         if {"scratch", "emulator"} & set(item.fixturenames):
@@ -95,7 +95,7 @@ async def databases(scratch: Path) -> AsyncIterator[Databases]:
         await create_roles(server.url("postgres"))
         yield Databases(server.url("postgres"))
     finally:
-        server.child.stop_signal = signal.SIGQUIT  # no checkpoint: it keeps nothing
+        server.child.stop_signal = signal.SIGQUIT  # no checkpoint: nothing is kept
         await server.stop()
 
 
@@ -128,7 +128,7 @@ async def temporal_server(scratch: Path) -> AsyncIterator[TemporalServer]:
     skipping = ("--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true")
     server = await start_headless(scratch / "temporal.log", extra=skipping)
     yield server
-    server.child.kill()  # it keeps nothing
+    server.child.kill()  # nothing is kept
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The repository's Python files, read and not run."""
+"""The repository's Python files, read but not run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODULES = ("settings", "settings_sources", "worker")
 
 
 def files(room: str) -> Iterator[Path]:
-    """The Python files of a room, or of a single module."""
+    """Yield the Python files of a room, or of a single module."""
     if room in MODULES:
         yield ROOT / f"{room}.py"
     else:
@@ -23,7 +23,7 @@ def files(room: str) -> Iterator[Path]:
 
 
 def imported(path: Path) -> set[str]:
-    """The top-level names that a file imports, anywhere in it."""
+    """Return the top-level names that a file imports anywhere."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""The kinds of an audit's findings: those that SQL and code write, those of the enum, and their remedies."""
+"""The kinds of audit findings: those written by SQL and code, those of the enum, and their remedies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from billing.audit.kinds import Kind
 from starter.cli.audit.remedies import REMEDIES, what_to_do
 from tests.architecture.sources import ROOT, files
 
-# Words in the audit's SQL that are no kinds.
+# Words in the audit's SQL that are not kinds.
 OTHER_WORDS = {
     *("claim_never_twice", "claim_during_form"),  # constraints
     *("plan_cache_mode", "force_custom_plan", "max_parallel_workers_per_gather", "work_mem"),  # PostgreSQL's settings

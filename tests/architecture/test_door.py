@@ -1,4 +1,4 @@
-"""One door to Temporal: outside of workflows nothing but temporal/start.py starts a workflow."""
+"""One door to Temporal: outside of workflows, only temporal/start.py starts workflows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STARTS = frozenset(
 
 
 def _starts(source: str) -> set[str]:
-    """The names of `STARTS` that a source mentions, called or not, under another name or not."""
+    """Return the names of `STARTS` that a source mentions, whether called or renamed or neither."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         match node:

@@ -1,4 +1,4 @@
-"""What several test modules use lies where no tests are: in tests/support, or in a helper module or conftest.py."""
+"""Code shared by test modules lies outside of them: in tests/support, a helper module or a conftest.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOMS = ("tests", "campaigns", "bench")
 
 
 def imported(text: str) -> Iterator[str]:
-    """The full name of each module that a text imports, and of each name that it takes from one."""
+    """Yield the full name of each module that a text imports, and of each name that it imports from a module."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -1,6 +1,6 @@
-"""The arrows between the rooms: that the import linter sees each wrong one, and what it cannot see itself.
+"""Imports between the rooms: the import linter sees each forbidden one; these tests check what it cannot see.
 
-That the repository keeps the rules is `make lint`'s to say (lint-imports).
+`make lint` (lint-imports) checks that the repository keeps the rules.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.architecture.sources import MODULES, ROOMS, ROOT, files, imported
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LINTER = PYPROJECT["tool"]["importlinter"]
 
-# One wrong import for every contract: the file that it is planted in, and the import.
+# One forbidden import for every contract: the file to plant it in, and the import.
 WRONG = {
     "core": ("billing/money.py", "import sqlalchemy"),
     "contracts": ("contracts/names.py", "import settings"),
@@ -45,7 +45,7 @@ def test_every_contract_has_a_wrong_import_here() -> None:
 
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bool]:
-    """By contract, whether the linter finds the planted import; all are planted in one copy."""
+    """Return by contract whether the linter finds the planted import; all are planted in one copy."""
     folder = tmp_path_factory.mktemp("house")
     for room in ROOMS:
         shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
@@ -85,7 +85,7 @@ def test_nobody_imports_the_tests() -> None:
 
 def test_the_reference_of_chaos_shares_no_code_with_the_product() -> None:
     for path in sorted((ROOT / "campaigns" / "chaos").rglob("*.py")):
-        if path.name != "nursery.py":  # which becomes the product's processes
+        if path.name != "nursery.py":  # it becomes the product's processes
             assert not imported(path) & {*ROOMS, *MODULES} - {"devstack"}, path
 
 

@@ -1,4 +1,4 @@
-"""Registered names, which histories hold, depend on no class or function; a class name means one thing."""
+"""Registered names, which histories hold, depend on no class or function; each class name is used once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _constants(holder: type) -> dict[str, str]:
 
 
 def _definitions(room: str, attribute: str) -> list[tuple[Path, str | None]]:
-    """Of every `@<room's decorator>.<attribute>`, the file and the name's expression (`Activities.LOAD`), if given."""
+    """Return for each `@<room's decorator>.<attribute>` the file and the name's expression, if it has one."""
     found: list[tuple[Path, str | None]] = []
     for path in files(room):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,4 +1,4 @@
-"""Sizes that keep a place findable: files of 300 lines, functions of 40, folders of about a dozen files."""
+"""Size limits that keep code easy to find: files of 300 lines, functions of 40, folders of about a dozen files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SKIPPED = {".git", ".venv", ".perdure", "build", "dist"}
 
 
 def sources(root: Path) -> list[Path]:
-    """The Python files below a folder that are the repository's own."""
+    """Return the repository's own Python files below a folder."""
     return [path for path in sorted(root.rglob("*.py")) if not SKIPPED & set(path.relative_to(root).parts)]
 
 
 def too_long(path: Path) -> list[str]:
-    """What is too long in a file: the file itself, functions in it."""
+    """Return what is too long in a file: the file itself, or functions in it."""
     text = path.read_text()
     found = [f"{path}: {count} lines"] if (count := len(text.splitlines())) > MOST_LINES else []
     for node in ast.walk(ast.parse(text)):

@@ -1,4 +1,4 @@
-"""What the workflows of an invoice keep: one value that handlers write, so that the machine stays one function."""
+"""The state of an invoice's workflows: handlers write one value, so that the state machine stays one function."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _targets(node: ast.AST) -> list[ast.expr]:
 
 
 def assigned(path: Path) -> dict[str, Counter[str]]:
-    """By class, how often each attribute of `self` is assigned outside of `__init__`."""
+    """Return by class how often each attribute of `self` is assigned outside of `__init__`."""
     found: dict[str, Counter[str]] = {}
     for kind in ast.walk(ast.parse(path.read_text())):
         if not isinstance(kind, ast.ClassDef):

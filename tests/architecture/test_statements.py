@@ -1,4 +1,4 @@
-"""SQL by subject: a named statement is called from its own folder only, and sets of states come from the enum."""
+"""SQL by subject: a named statement is called only from its own folder, and sets of states come from the enum."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LITERALS = re.compile(r"'\w+'(?:,\s*'\w+')+")
 
 @dataclass(frozen=True)
 class Call:
-    """A call of `statement`; what is not written out as text is None."""
+    """A call of `statement`; arguments that are not literals are None."""
 
     topic: str | None
     name: str | None
@@ -43,7 +43,7 @@ def _text(node: ast.expr) -> str | None:
 
 @cache
 def calls(source: str) -> tuple[Call, ...]:
-    """Every call of `statement`, under that name or as an attribute of its module."""
+    """Return every call of `statement`, by that name or as an attribute of its module."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "statement":
@@ -57,7 +57,7 @@ def _texts(source: str) -> set[str]:
 
 
 def renamed(source: str) -> bool:
-    """Whether `statement` is imported under another name, where its calls would not be seen."""
+    """Return whether `statement` is imported under another name, so that its calls would not be seen."""
     return any(
         alias.name == "statement" and alias.asname is not None
         for node in ast.walk(ast.parse(source))
@@ -67,13 +67,13 @@ def renamed(source: str) -> bool:
 
 
 def foreign(path: str, source: str) -> list[Call]:
-    """The calls in a file of statements that are not of its folder, or of a topic that cannot be seen."""
+    """Return a file's calls of statements from other folders, or of topics that are not literals."""
     folder = path.removeprefix("storage/").rpartition("/")[0] if path.startswith("storage/") else None
     return [call for call in calls(source) if call.topic is None or call.topic.rpartition("/")[0] != folder]
 
 
 def used(topic: str, sources: dict[str, str]) -> set[str]:
-    """The statements of a topic that are called; where a name is chosen at run time, any that the file spells out."""
+    """Return a topic's called statements; where a name is chosen at run time, all that the file spells out."""
     names: set[str] = set()
     for source in sources.values():
         for call in calls(source):
@@ -83,7 +83,7 @@ def used(topic: str, sources: dict[str, str]) -> set[str]:
 
 
 def with_fragments(topic: str, names: set[str]) -> set[str]:
-    """These statements, and the fragments that they are made of."""
+    """Return the statements and the fragments that they are made of."""
     written = statements(topic)
     found: set[str] = set()
     waiting = [name for name in names if name in written]
@@ -95,7 +95,7 @@ def with_fragments(topic: str, names: set[str]) -> set[str]:
 
 
 def listed(sql: str) -> list[str]:
-    """Lists of literals that hold all of a set of states that has a name."""
+    """Return the lists of literals that contain a whole named set of states."""
     named = [set(re.findall(r"\w+", literals)) for literals in STATES.values()]
     lists = [found[0] for found in _LITERALS.finditer(sql)]
     return [each for each in lists if any(states <= set(re.findall(r"\w+", each)) for states in named)]
@@ -140,7 +140,7 @@ def test_no_statement_is_named_like_a_set_of_states() -> None:
 
 def test_sets_of_states_are_not_spelled_out() -> None:
     for path, source in {**SQL, **PYTHON}.items():
-        if not path.startswith("storage/schema/"):  # a migration keeps what it said when it was written
+        if not path.startswith("storage/schema/"):  # a migration keeps its original text
             assert listed(source) == [], path
 
 

@@ -1,4 +1,4 @@
-"""What the documents say exists: links, files, commands with their options, settings."""
+"""The links, files, commands, options and settings that the documents name exist."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _commands(document: Path) -> list[str]:
 
 
 def _group(command: Any) -> dict[str, Any]:
-    """The subcommands, each loaded; typer has a copy of click of its own, so that no class is asked for."""
+    """Return the subcommands, loaded. No `isinstance` check, because typer has its own copy of click."""
     inner = getattr(command, "commands", {})
     return {name: each.load() if isinstance(each, LazyCommand) else each for name, each in inner.items()}
 
@@ -83,7 +83,7 @@ def _options(command: Any) -> set[str]:
 
 
 def _check(command: str) -> None:
-    """Walk the command line down to the command, and look its options up."""
+    """Walk the command line down to the command, and check that its options exist."""
     current: Any = app
     words = shlex.split(re.sub(r"[\[\]]", "", command.replace("\\|", "|")))
     while _group(current) and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):

@@ -1,4 +1,4 @@
-"""The monthly schedule on the real server, and a worker that carries out its action."""
+"""The schedules on the real server, and a worker that runs the monthly schedule's action."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RUNNER = SandboxedWorkflowRunner(
 
 @pytest.fixture
 async def schedule(temporal_client: Client) -> AsyncIterator[ScheduleHandle]:
-    """The monthly schedule's handle; whatever a test made is gone afterwards."""
+    """Yield the monthly schedule's handle, and delete the schedule afterwards."""
     handle = temporal_client.get_schedule_handle(workflow_ids.MONTHLY_SCHEDULE)
     try:
         yield handle
@@ -35,7 +35,7 @@ async def schedule(temporal_client: Client) -> AsyncIterator[ScheduleHandle]:
 
 @pytest.fixture
 async def catch_up(temporal_client: Client) -> AsyncIterator[ScheduleHandle]:
-    """The handle of the catch-up's schedule, which is gone afterwards, with what it has started."""
+    """Yield the catch-up schedule's handle; afterwards delete the schedule and end the workflows it started."""
     handle = temporal_client.get_schedule_handle(workflow_ids.CATCH_UP_SCHEDULE)
     try:
         yield handle
@@ -47,7 +47,7 @@ async def catch_up(temporal_client: Client) -> AsyncIterator[ScheduleHandle]:
 
 @pytest.fixture
 async def worker(temporal_client: Client) -> AsyncIterator[Worker]:
-    """Runs the schedule's action and the period's workflow, which waits for activities that nobody runs."""
+    """Run the schedule's action and the period's workflow, which waits for activities that no worker runs."""
     running = Worker(
         temporal_client,
         task_queue=BILLING_QUEUE,
@@ -62,7 +62,7 @@ async def worker(temporal_client: Client) -> AsyncIterator[Worker]:
 
 
 async def _terminate(client: Client, prefix: str) -> None:
-    """Until none is listed, as what has just been started is listed a little later."""
+    """Terminate workflows until none is listed: Temporal lists new ones with a delay."""
     query = f'ExecutionStatus = "Running" AND WorkflowId STARTS_WITH "{prefix}"'
     empty = 0
     while empty < 2:

@@ -31,7 +31,7 @@ async def test_what_is_set(temporal_client: Client, catch_up: ScheduleHandle) ->
     assert state.next_runs[1] - state.next_runs[0] == timedelta(minutes=15)
     found = (await catch_up.describe()).schedule
     assert found.policy.overlap is ScheduleOverlapPolicy.SKIP
-    assert found.policy.catchup_window == timedelta(minutes=15), "one run makes up for an outage, not one for each"
+    assert found.policy.catchup_window == timedelta(minutes=15), "a single run catches up after an outage"
     assert isinstance(found.action, ScheduleActionStartWorkflow)
     assert (found.action.workflow, found.action.task_queue) == (Workflows.EVENTS_CATCH_UP, BILLING_QUEUE)
 

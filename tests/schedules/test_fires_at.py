@@ -1,4 +1,4 @@
-"""When the schedule fires: every month of every zone has ended by then, and it is that month which is billed."""
+"""When the schedule fires, the month has ended in every zone, and that month is the one billed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
     ("zone", "day", "hour"),
     [
         ("UTC", 1, 6),
-        ("Asia/Tokyo", 1, 6),  # it ended nine hours before midnight in UTC; the 1st exists in every month
+        ("Asia/Tokyo", 1, 6),  # the month ended nine hours before midnight UTC; the 1st exists in every month
         ("Europe/Berlin", 1, 6),
         ("America/Los_Angeles", 1, 14),  # at UTC-8, the later of its two offsets
         ("America/St_Johns", 1, 10),  # 03:30 and the delay, to the full hour

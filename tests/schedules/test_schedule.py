@@ -1,4 +1,4 @@
-"""The monthly schedule on a real server: what is set, what a trigger, a pause and a resume do."""
+"""The monthly schedule on a real server: its settings, and the effect of a trigger, a pause and a resume."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DELAY = timedelta(hours=6)
 
 
 async def _period_run(client: Client, period: str) -> WorkflowExecutionDescription:
-    """The period's workflow, once it runs."""
+    """Wait until the period's workflow runs, and describe it."""
 
     async def runs() -> WorkflowExecutionDescription | None:
         try:
@@ -128,7 +128,7 @@ async def test_a_trigger_bills_the_month_that_ended_last(
 async def test_the_period_is_that_of_the_scheduled_time(
     temporal_client: Client, schedule: ScheduleHandle, worker: Worker
 ) -> None:
-    """Months that are made up for bill what was due then, not what is due now; none is dropped by overlap."""
+    """A backfilled month bills the period due then, not the one due now; overlap drops none."""
     await set_schedule(temporal_client, "America/Los_Angeles", DELAY)
     start, end = datetime(2022, 1, 2, tzinfo=UTC), datetime(2022, 5, 1, 14, tzinfo=UTC)
     await schedule.backfill(ScheduleBackfill(start, end, overlap=ScheduleOverlapPolicy.BUFFER_ALL))
@@ -157,9 +157,9 @@ async def test_a_period_that_is_being_billed_is_left_alone(
 
 
 async def _tell_claimed(client: Client, period: WorkflowExecutionDescription) -> None:
-    """As the period does when its batches are done; here nobody runs its activities."""
+    """Signal the parent as the period does after its batches; here no worker runs its activities."""
     assert period.parent_id is not None
-    with contextlib.suppress(RPCError):  # it has ended already
+    with contextlib.suppress(RPCError):  # it has already ended
         await client.get_workflow_handle(period.parent_id).signal(Signals.PERIOD_CLAIMED)
 
 
@@ -171,7 +171,7 @@ async def _all_actions_done(client: Client, schedule: ScheduleHandle) -> None:
 
 
 def _missed(since: datetime, now: datetime) -> list[str]:
-    """The periods whose time to be billed, in UTC and after six hours, came in between."""
+    """Return the periods that were due between the two instants, in UTC and with a delay of six hours."""
     day, hour = fires_at(ZoneInfo("UTC"), DELAY)
     period = BillingPeriod(since.year, since.month).previous()
     missed = []

@@ -1,7 +1,7 @@
 """A fresh emulator for each test, the real SDK, and a webhook receiver.
 
-With a specification at hand (see test_contract.py), every test is a contract test as well: each successful
-request and each answer that goes through an emulator here must fit Stripe's specification.
+With a specification available (see test_contract.py), every test is a contract test as well: each successful
+request and each answer that passes through an emulator here must conform to Stripe's specification.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ KEY = "sk_test_for_tests_only"
 
 @asynccontextmanager
 async def sdk(url: str, key: str = KEY, timeout: float = 60) -> AsyncIterator[stripe.StripeClient]:
-    """The unmodified SDK, pointed at an emulator."""
+    """Yield the unmodified SDK, pointed at an emulator."""
     http = stripe.AIOHTTPClient(timeout=timeout)
     try:
         yield stripe.StripeClient(key, http_client=http, base_addresses={"api": url}, max_network_retries=0)
@@ -38,14 +38,14 @@ async def sdk(url: str, key: str = KEY, timeout: float = 60) -> AsyncIterator[st
 
 
 def code_of(error: stripe.StripeError) -> str | None:
-    """The error's code, which the SDK's own `code` leaves out for 409 and 429."""
+    """Return the error's code, which the SDK's own `code` leaves out for 409 and 429."""
     assert error.error is not None
     return error.error.code
 
 
 @dataclass
 class EmulatorProcess:
-    """One emulator, with clients of its two sides."""
+    """A running emulator, with clients for its API and its admin routes."""
 
     url: str
     client: stripe.StripeClient
@@ -65,7 +65,7 @@ class EmulatorProcess:
     async def raw(
         self, method: str, path: str, body: str | bytes = b"", headers: dict[str, str] | None = None
     ) -> tuple[int, Any, Any]:
-        """Status, headers and JSON of a request that the SDK would not send."""
+        """Send a request that the SDK would not send. Returns status, headers and JSON."""
         sent = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/x-www-form-urlencoded"}
         sent = {name: value for name, value in {**sent, **(headers or {})}.items() if value}
         data = body.encode() if isinstance(body, str) else body
@@ -76,7 +76,7 @@ class EmulatorProcess:
         return await self.v1.customers.create_async({"name": "Test", **params})
 
     async def draft(self, *amounts: int, customer: str | None = None, **params: Any) -> Any:
-        """A draft with a line for each amount."""
+        """Create a draft with a line for each amount."""
         owner = customer or (await self.customer()).id
         invoice = await self.v1.invoices.create_async({"customer": owner, "currency": "usd", **params})
         if not amounts:
@@ -85,7 +85,7 @@ class EmulatorProcess:
         return await self.v1.invoices.add_lines_async(invoice.id, {"lines": lines})
 
     async def events(self, **params: Any) -> list[Any]:
-        """Oldest first."""
+        """List events, oldest first."""
         return list((await self.v1.events.list_async({"limit": 100, **params})).data)[::-1]
 
 
@@ -109,7 +109,7 @@ async def v1(emulator: EmulatorProcess) -> Any:
 
 @dataclass
 class WebhookSink:
-    """A webhook endpoint that checks signatures with the SDK, and answers with `statuses` first, then 200."""
+    """A webhook endpoint that checks signatures with the SDK and answers with `statuses` first, then 200."""
 
     url: str = ""
     secret: str = ""
@@ -117,7 +117,7 @@ class WebhookSink:
     bodies: list[bytes] = field(default_factory=list)
     headers: list[Any] = field(default_factory=list)
     held: asyncio.Event | None = None
-    """Until it is set no delivery is answered."""
+    """No delivery is answered until this is set."""
     busy: int = 0
     most_busy: int = 0
 
@@ -161,7 +161,7 @@ async def receiver() -> AsyncIterator[WebhookSink]:
 
 @pytest.fixture(autouse=True)
 def contract(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Check all that passes through, when a specification is at hand."""
+    """Check every request and answer, if a specification is available."""
     spec = specification()
     if not isinstance(spec, Specification):
         yield

@@ -1,4 +1,4 @@
-"""Stripe's public OpenAPI specification, where the environment names it: never a part of this repository."""
+"""Stripe's public OpenAPI specification, if the environment names it: it is never a part of this repository."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MISSING = (
     "set PERDURE_TEST_STRIPE_OPENAPI_SPEC and PERDURE_TEST_STRIPE_OPENAPI_VALIDATOR "
     "to check against Stripe's specification"
 )
-# The specification's own limits are checked by the emulator with Stripe's messages, so a refusal is no violation.
+# The emulator checks the specification's own limits with Stripe's messages, so a refusal is no violation.
 OK = 200
 
 
 class Specification:
-    """The specification with its validator (a module that has `Validator(path)` with `request` and `response`)."""
+    """The specification and its validator (a module that has `Validator(path)` with `request` and `response`)."""
 
     def __init__(self, spec: Path, validator: Path) -> None:
         found = importlib.util.spec_from_file_location("stripe_openapi_validator", validator)
@@ -30,7 +30,7 @@ class Specification:
         self.validator: Any = module.Validator(str(spec))
 
     def violations(self, request: web.Request, body: bytes, status: int, answer: Any) -> list[str]:
-        """What does not fit in a request that was accepted, and in any answer."""
+        """Return the violations in a request that was accepted, and in any answer."""
         target, found = request.raw_path, []
         if status == OK:
             found += self._request(request.method, target, body.decode())
@@ -55,13 +55,13 @@ def _events(answer: Any) -> list[Any]:
 
 
 def _file(name: str) -> Path | None:
-    """The suite clears `STRIPE_...` from its environment, and keeps `PERDURE_TEST_...`."""
+    """Return the file that a variable names: `PERDURE_TEST_...`, because the suite clears `STRIPE_...`."""
     value = os.environ.get(f"PERDURE_TEST_{name}") or os.environ.get(name)
     return Path(value) if value else None
 
 
 @cache
 def specification() -> Specification | None:
-    """The specification, or `None` without one."""
+    """Return the specification, or `None` without one."""
     spec, validator = _file("STRIPE_OPENAPI_SPEC"), _file("STRIPE_OPENAPI_VALIDATOR")
     return Specification(spec, validator) if spec and validator else None

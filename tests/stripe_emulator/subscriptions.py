@@ -1,4 +1,4 @@
-"""Subscriptions that make invoices on a clock that stands."""
+"""Subscriptions that create invoices, on a frozen clock."""
 
 from __future__ import annotations
 
@@ -36,5 +36,5 @@ async def payer(emulator: EmulatorProcess) -> str:
 
 
 async def invoices(v1: Any, subscription: str) -> list[Any]:
-    """Oldest first."""
+    """Return a subscription's invoices, oldest first."""
     return list((await v1.invoices.list_async({"subscription": subscription, "limit": 100})).data)[::-1]

@@ -1,4 +1,4 @@
-"""Every request and answer against Stripe's public specification, where it is at hand.
+"""Every request and answer against Stripe's public specification, if it is available.
 
 `PERDURE_TEST_STRIPE_OPENAPI_SPEC` names the specification (JSON), `PERDURE_TEST_STRIPE_OPENAPI_VALIDATOR` a Python
 file with `Validator(path).request(method, target, body)`, `.response(method, target, status, answer)` and
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(specification() is None, reason=MISSING)
 
 
 async def test_a_whole_life_fits_the_specification(emulator: EmulatorProcess, receiver: WebhookSink, v1: Any) -> None:
-    """The fixture `contract` checks all that is sent here, and each event's object."""
+    """The fixture `contract` checks every request and answer here, and each event's object."""
     await receiver.register(emulator)
     owner = await emulator.customer(email="a@example.com", metadata={"attribution_id": "team:x"})
     product = await v1.products.create_async({"name": "Plan"})
@@ -57,7 +57,7 @@ async def test_a_whole_life_fits_the_specification(emulator: EmulatorProcess, re
 
 
 class _Life:
-    """What can become of a draft."""
+    """The possible fates of a draft."""
 
     def __init__(self, v1: Any) -> None:
         self.invoices, self.notes = v1.invoices, v1.credit_notes
@@ -116,7 +116,7 @@ IN_PATH = {
 
 
 def _differences(params: Params, schema: dict[str, Any], where: str) -> Iterator[str]:
-    """Where a table of parameters says something else than the specification, hashes and lists included."""
+    """Yield where a table of parameters differs from the specification, including hashes and lists."""
     known, ours = schema.get("properties", {}), set(params.fields) | params.unsupported
     if ours - set(known):
         yield f"{where}: not Stripe's: {sorted(ours - set(known))}"

@@ -86,7 +86,7 @@ async def test_a_subscription_may_have_a_payment_method_of_its_own(emulator: Emu
 
 
 async def unpaid(emulator: EmulatorProcess, v1: Any, attempts: int | None) -> Any:
-    """A subscription whose customer's card is declined from the first cycle's end (2022-06-01) on."""
+    """Create a subscription whose customer's card is declined from the first cycle's end (2022-06-01)."""
     order = {"subscription_invoices": True, "unpaid_after_attempts": attempts}
     await emulator.admin("POST", "settings", order)
     await clock(emulator, "2022-05-01T00:00:00Z")

@@ -90,7 +90,7 @@ async def test_paging_is_stable_while_objects_are_made(emulator: EmulatorProcess
 
 
 async def forward(v1: Any, cursor: str, limit: int) -> list[str]:
-    """The ids of all events after a cursor, oldest first, as a catch-up reads them."""
+    """Return the ids of all events after a cursor, oldest first, as a catch-up reads them."""
     seen: list[str] = []
     while True:
         page = await v1.events.list_async({"ending_before": cursor, "limit": limit, "types": ["customer.*"]})

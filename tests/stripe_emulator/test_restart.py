@@ -1,4 +1,4 @@
-"""The emulator as a process: it comes up, is killed, comes back as it was."""
+"""The emulator as a process: it starts, is killed, and restarts with the same state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Subscriptions that make invoices on the emulator's clock."""
+"""Subscriptions that create invoices on the emulator's clock."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_a_cycle_ends_with_a_draft_for_an_hour(emulator: EmulatorProcess, 
 
 
 async def test_the_clock_may_pass_many_cycles(emulator: EmulatorProcess, v1: Any) -> None:
-    """A month's end stays the month's end, and each step is dated by its own instant."""
+    """The end of a month stays the end of the month, and each step carries its own instant."""
     await clock(emulator, "2022-01-31T10:00:00Z")
     owner = await payer(emulator)
     made = await v1.subscriptions.create_async({"customer": owner, "items": [{"price": await price(v1)}]})

@@ -1,1 +1,1 @@
-"""What tests share: isolation from the developer's settings, scratch folders, databases, servers."""
+"""Shared by the tests: isolation from the developer's settings, scratch folders, databases, servers."""

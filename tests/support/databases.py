@@ -1,4 +1,4 @@
-"""Databases of a test server: made from templates in milliseconds, dropped after use."""
+"""Databases of a test server: copied from templates in milliseconds, dropped after use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Prepare = Callable[[str], Awaitable[object]]
 
 
 class Databases:
-    """Makes and drops databases on one server, named by a URL whose role may create databases."""
+    """Creates and drops databases on one server, named by a URL whose role can create databases."""
 
     def __init__(self, server_url: str) -> None:
         self.server_url = server_url
@@ -27,14 +27,14 @@ class Databases:
         self._made: list[str] = []
 
     async def create(self, template: str | None = None) -> str:
-        """The URL of a new database: empty, or a copy of the database that `template` (a URL) names."""
+        """Create a database, empty or as a copy of the one at the URL `template`, and return its URL."""
         name = f"{self._prefix}_{next(self._numbers)}"
         source = urlsplit(template).path.removeprefix("/") if template else "template0"
         for attempt in range(_ATTEMPTS):
             try:
                 await self._execute(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
                 break
-            except asyncpg.ObjectInUseError:  # the last connection to the template is still being closed
+            except asyncpg.ObjectInUseError:  # the template's last connection is still closing
                 if attempt == _ATTEMPTS - 1:
                     raise
                 await asyncio.sleep(0.1)
@@ -42,15 +42,15 @@ class Databases:
         return urlunsplit(urlsplit(self.server_url)._replace(path=f"/{name}"))
 
     async def drop(self, url: str) -> None:
-        """Drop it, with whatever connections are open to it."""
+        """Drop a database, even with open connections."""
         name = urlsplit(url).path.removeprefix("/")
         await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         self._made.remove(name)
 
     async def template(self, name: str, prepare: Prepare) -> str:
-        """The URL of a database that `prepare` filled, once in this process; pass it to `create`.
+        """Return the URL of a database that `prepare` filled once in this process, to pass to `create`.
 
-        `prepare` gets the new database's URL, and must leave no connection open.
+        `prepare` gets the new database's URL and must leave no connection open.
         """
         if name not in self._templates:
             url = await self.create()
@@ -59,14 +59,14 @@ class Databases:
         return self._templates[name]
 
     async def drop_all(self) -> None:
-        """Drop what is left."""
+        """Drop the remaining databases."""
         for name in list(self._made):
             await self._execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         self._made.clear()
 
     @contextlib.asynccontextmanager
     async def several(self) -> AsyncIterator[FreshDatabase]:
-        """A factory of databases that are dropped at the end of the block."""
+        """Yield a factory of databases, which are dropped at the end of the block."""
         fresh = FreshDatabase(self)
         try:
             yield fresh

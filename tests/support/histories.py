@@ -1,4 +1,4 @@
-"""Recording workflow histories: one JSON file for each workflow run, named by shape and workflow id."""
+"""Record workflow histories: one JSON file for each workflow run, named by shape and workflow id."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from temporalio.client import Client
 
 _ROOT = Path(__file__).resolve().parents[2]
-# Stack traces and worker identities must not say whose machine recorded them.
+# Stack traces and worker identities must not reveal the machine that recorded them.
 _PRIVATE = ((f"{_ROOT}/", ""), (sys.prefix, "python"), (sys.base_prefix, "python"), (socket.gethostname(), "recorder"))
 
 
 async def record_histories(client: Client, folder: Path, shape: str, query: str | None = None) -> None:
-    """Write the history of each workflow run of the client's namespace, or of those that a query finds.
+    """Write the history of each workflow run in the client's namespace, or of those that a query finds.
 
     A shape's earlier files are replaced.
     """
@@ -34,7 +34,7 @@ async def record_histories(client: Client, folder: Path, shape: str, query: str 
 
 
 def wanted_shapes(folder: Path, named: str) -> Callable[[str], bool]:
-    """Which shapes are to be recorded: those `named`, separated by spaces, else those that are not there yet."""
+    """Return a predicate for the shapes to record: those `named`, separated by spaces, or else the missing ones."""
     names = set(named.split())
     there = {path.name.split(".")[0] for path in folder.glob("*.json")}
     return lambda shape: shape in names if names else shape not in there

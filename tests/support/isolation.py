@@ -1,4 +1,4 @@
-"""Nothing of the developer's machine leaks into tests: no settings, no `.env`, no running stack."""
+"""Keep the developer's machine out of the tests: its settings, `.env` and running stack."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PREFIXES = ("STRIPE_", "TEMPORAL_", "PERDURE_", "PG")
 
 
 def isolate() -> None:
-    """Clear every inherited setting, and let this process and its children read their environment alone.
+    """Clear every inherited setting, and make this process and its children read only their environment.
 
     A test about `.env` or a stack's env file deletes `PERDURE_ENVIRONMENT_ONLY` with monkeypatch.
     """

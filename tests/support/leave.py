@@ -1,8 +1,8 @@
-"""End the test run by `os._exit`, after everything else is done.
+"""End the test run with `os._exit` after everything else is done.
 
-A process that used a Temporal client now and then crashes while the interpreter is torn down
-(temporalio/sdk-python#300). So the root conftest registers this plugin: an exit handler that was
-registered before anybody else's, and hence runs after theirs, flushes and ends the process with the
+A process that used a Temporal client occasionally crashes while the interpreter is torn down
+(temporalio/sdk-python#300). So the root conftest registers this plugin: an exit handler that is
+registered before all others, and hence runs after them, flushes and ends the process with the
 run's exit status. It works for a plain run and in each worker of pytest-xdist.
 """
 

@@ -1,4 +1,4 @@
-"""What an operator does after a loss, by the real command line, on the system of a test."""
+"""An operator's actions after a loss, with the real command line, on the system of a test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.system import System, discrepancies
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run of the command gave."""
+    """The result of running the command."""
 
     status: int
     out: str
@@ -29,13 +29,13 @@ class RunResult:
 
     @property
     def document(self) -> Any:
-        """The JSON that it printed, after a success."""
+        """The printed JSON; the command must have succeeded."""
         assert self.status == 0, self.err
         return json.loads(self.out)
 
 
 async def perdure(system: System, *arguments: object) -> RunResult:
-    """Run the real `perdure` with what this system talks to."""
+    """Run the real `perdure` with this system's servers."""
     settings = {
         "PERDURE_ENVIRONMENT_ONLY": "1",
         "TEMPORAL_ADDRESS": system.client.service_client.config.target_host,
@@ -56,7 +56,7 @@ async def perdure(system: System, *arguments: object) -> RunResult:
 
 
 async def lose_temporal(system: System) -> None:
-    """The namespace is gone, with all that ran; workers, webhook and commands are given an empty one."""
+    """Replace the namespace, and everything that ran in it, by an empty one for workers, webhook and commands."""
     await system.stop()
     system.client = await new_namespace(system.client)
     system.webhook._client = system.client
@@ -64,7 +64,7 @@ async def lose_temporal(system: System) -> None:
 
 
 class Backup:
-    """A copy of the system's database, made by `CREATE DATABASE ... TEMPLATE`: the same as one of a stopped server."""
+    """A copy of the system's database by `CREATE DATABASE ... TEMPLATE`, equal to a copy of a stopped server."""
 
     def __init__(self, system: System, databases: Databases) -> None:
         self._system = system
@@ -72,7 +72,7 @@ class Backup:
         self._copy: str | None = None
 
     async def take(self) -> None:
-        """Copy the database as it is now; the billing worker is stopped meanwhile."""
+        """Copy the database; the workers are stopped meanwhile."""
         running = tuple(self._system._parts)
         await self._system.stop()
         await self._system.db.close()
@@ -80,7 +80,7 @@ class Backup:
         await self._system.start(*running)
 
     async def restore(self) -> None:
-        """Have the system use the copy: what was written since is lost. The workers are stopped, as they should be."""
+        """Switch the system to the copy: later writes are lost. The workers are stopped, as an operator must do."""
         assert self._copy is not None
         await self._system.stop()
         await self._system.db.close()
@@ -89,7 +89,7 @@ class Backup:
         assert urlsplit(self._copy).path != "/"
 
     async def drop(self) -> None:
-        """Remove the copy at the end of a test, after an audit of its books: the end of the system is too late."""
+        """Audit the books, then drop the copy, at the end of a test: after the system's end it would be too late."""
         await self._system.stop()
         found = await discrepancies(self._system) if self._system.audited else []
         self._system.audited = False
@@ -100,7 +100,7 @@ class Backup:
 
 
 async def recover(system: System, restored_to: datetime | None = None) -> AdoptionResult | None:
-    """What `perdure recover` does, in this process: a process of its own costs a second of CPU."""
+    """Do the work of `perdure recover` in this process: a separate process costs a second of CPU."""
     adopted = None
     if restored_to is not None:
         adopted = await command._adopt(system.db, system.client, restored_to, as_json=True)

@@ -1,4 +1,4 @@
-"""What a worker counts, as Prometheus sees it."""
+"""A worker's metrics, as Prometheus reads them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.support.system import System
 
 
 class Meter:
-    """Reads the metrics of what runs on `client`."""
+    """Reads the metrics of the workers that run with `client`."""
 
     def __init__(self, client: Client, port: int) -> None:
         self.client = client
         self._port = port
 
     async def count(self, name: str) -> float:
-        """The sum of a counter over its labels; 0 when there is none."""
+        """Return the sum of a counter over its labels; 0 if there is none."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"http://{ports.HOST}:{self._port}/metrics") as response,
@@ -31,7 +31,7 @@ class Meter:
 
 
 async def metered(system: System) -> Meter:
-    """Let the system's workers, which must not run yet, be counted."""
+    """Enable metrics for the system's workers, which must not run yet."""
     before = _listening()
     runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=f"{ports.HOST}:0")))
     (port,) = _listening() - before
@@ -46,6 +46,6 @@ async def metered(system: System) -> Meter:
 
 
 def _listening() -> set[int]:
-    """The ports that this process listens on."""
+    """Return the ports that this process listens on."""
     found = psutil.Process().net_connections("tcp")
     return {each.laddr.port for each in found if each.status == psutil.CONN_LISTEN}

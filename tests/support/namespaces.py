@@ -1,4 +1,4 @@
-"""Namespaces of Temporal, one for each test."""
+"""Temporal namespaces, one for each test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.until import until
 
 
 async def _register(client: Client, name: str) -> None:
-    """Register the namespace; a busy development server may cancel the request, with or without having done it."""
+    """Register the namespace. A busy development server can cancel the request, whether or not it took effect."""
 
     async def registered() -> bool:
         try:
@@ -34,7 +34,7 @@ async def _register(client: Client, name: str) -> None:
 
 
 async def new_namespace(client: Client, converter: DataConverter = pydantic_data_converter) -> Client:
-    """A client of a namespace of its own on the same server, with the search attributes."""
+    """Return a client of a new namespace on the same server, with the search attributes."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     await _register(client, name)
     address = client.service_client.config.target_host

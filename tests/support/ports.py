@@ -1,4 +1,4 @@
-"""Addresses for tests: held, so that they stay what they are."""
+"""Addresses for tests, reserved while they are used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def nobody_listens() -> Iterator[str]:
-    """host:port that refuses every connection, as long as the block lasts."""
+    """Yield a host:port that refuses every connection while the block runs."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"127.0.0.1:{bound.getsockname()[1]}"

@@ -15,7 +15,7 @@ from starter.webhook.handler import PATH, Webhook
 
 @asynccontextmanager
 async def registered_webhook(client: Client, stripe: Any) -> AsyncIterator[Webhook]:
-    """The webhook, listening and registered with the emulator."""
+    """Yield the webhook, listening and registered with the emulator."""
     webhook = Webhook(client, [])
     runner = web.AppRunner(webhook.application(), access_log=None)
     await runner.setup()

@@ -1,4 +1,4 @@
-"""Rest: nothing is under way and no workflow has anything to do, so that what a test does next it does alone."""
+"""Rest: nothing is in progress and no workflow has work to do, so a test's next step happens alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ANSWERED = {
 async def until_rested(system: System) -> None:
     """Wait until every webhook is delivered, and every workflow has ended or waits for a person, Stripe or a time.
 
-    A state that Postgres has reached says less: the workflow that wrote it may fetch from Stripe once more.
+    A state in Postgres proves less: the workflow that wrote it can still fetch from Stripe once more.
     """
     before: dict[str, Position] | None = None
 
@@ -34,31 +34,31 @@ async def until_rested(system: System) -> None:
         nonlocal before
         pending = (await system.admin("flush_webhooks", {}))["pending"]
         earlier, before = before, await _positions(system)
-        # Seen at rest twice with the same histories, they rested all at once in between.
+        # If all are at rest twice with the same histories, they were all at rest in between.
         return not pending and before == earlier and not any(each.works for each in before.values())
 
     await until(rested)
 
 
 async def unheard(system: System, types: str = "") -> None:
-    """From now on no webhook of these types, a regular expression, comes through; all before has had its effect."""
+    """Wait for rest, then drop every webhook whose type matches the regular expression `types`."""
     await until_rested(system)
     await system.admin("webhook_faults", {"match": {"type": types}, "action": "drop", "times": None})
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where a workflow's latest run stands."""
+    """The progress of a workflow's latest run."""
 
     run_id: str
     history_length: int
     works: bool
-    """Whether a task, an activity or a signal of its own is under way; else it has ended or waits."""
+    """Whether a task, an activity or a signal that it sent is in progress; if not, it has ended or waits."""
     children: frozenset[str]
 
 
 async def position(handle: Any) -> Position | None:
-    """Where the workflow stands; None when there is none of this id."""
+    """Return the workflow's position, or None if it does not exist."""
     try:
         described = await handle.describe()
     except RPCError as error:
@@ -76,7 +76,7 @@ async def position(handle: Any) -> Position | None:
 
 
 async def _positions(system: System) -> dict[str, Position]:
-    """Where every workflow stands, by its id."""
+    """Return every workflow's position by its id."""
     found: dict[str, Position | None] = {}
     ids = await _ids(system)
     while ids:
@@ -88,7 +88,7 @@ async def _positions(system: System) -> dict[str, Position]:
 
 
 async def _ids(system: System) -> set[str]:
-    """What Temporal lists as running, and, as that list lags behind, all that could have been started since."""
+    """Return the ids that Temporal lists as running and, since its list lags, all that could have started since."""
     listed = system.client.list_workflows("ExecutionStatus = 'Running'")
     made = await system.invoices()
     notes = await credit_notes.credit_notes_of(system.db, [invoice.id for invoice in made])

@@ -12,20 +12,23 @@ PASSWORD = "for-tests-only"
 
 
 async def create_roles(url: str) -> None:
-    """Create the roles with a login, where they are missing; they are the server's, and stay."""
+    """Create the missing roles, with a login. They belong to the server, so they stay."""
     connection = await asyncpg.connect(url)
     try:
         for role in ROLES:
             try:
                 await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
-            except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):  # the latter: at the same moment
+            except (
+                asyncpg.DuplicateObjectError,
+                asyncpg.UniqueViolationError,
+            ):  # the latter: a race
                 await connection.execute(f"ALTER ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
     finally:
         await connection.close()
 
 
 def as_role(url: str, role: str) -> str:
-    """The same database, logged in as the role."""
+    """Return the URL of the same database with a login as the role."""
     parts = urlsplit(url)
     place = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{role}:{quote(PASSWORD)}@{place}"))

@@ -1,4 +1,4 @@
-"""Folders for servers that tests start, removed even after a run that was killed (by the next run)."""
+"""Folders for the servers that tests start; the next run removes those of a killed run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOCK = "lock"
 
 
 def base_folder() -> Path:
-    """A temporary folder that also PostgreSQL's user can reach, when this is root."""
+    """Return a temporary folder that PostgreSQL's user can reach too, if this process runs as root."""
     user = drop_user()
     candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
     return next((path for path in candidates if user is None or reachable(path, user)), candidates[0])
@@ -24,7 +24,7 @@ def base_folder() -> Path:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A folder of this process; it holds a lock in it as long as it lives."""
+    """Yield a folder of this process, which holds a lock in it."""
     base = base_folder()
     _sweep(base)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
@@ -38,7 +38,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _sweep(base: Path) -> None:
-    """Remove what killed runs left: folders whose lock nobody holds."""
+    """Remove what killed runs left behind: folders whose lock no process holds."""
     for folder in base.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError), (folder / LOCK).open() as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Stands in for the product's command line where only the stack is tested: notes what it was given, and runs."""
+"""A stand-in for the product's command line, for tests of the stack: it records its environment and runs."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def _poll(queue: str) -> None:
     from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest, PollWorkflowTaskQueueRequest
     from temporalio.client import Client
 
-    if "TEMPORAL_API_KEY" in os.environ:  # somebody else's server: nothing to poll
+    if "TEMPORAL_API_KEY" in os.environ:  # not our server: nothing to poll
         return await _until_told()
     client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
     service, tasks, me = client.workflow_service, TaskQueue(name=queue), f"{os.getpid()}@stub"

@@ -1,4 +1,4 @@
-"""The whole product in one process: real workers, webhook, Postgres, Temporal, emulator; a namespace per test."""
+"""The whole product in a test: real workers, webhook, Postgres, Temporal and emulator, with a namespace per test."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ price_per_credit = { usd = "0.036", eur = "0.034", jpy = "5" }
 minimum_charge = { usd = "0.50", eur = "0.50" }
 """
 _CORRECTED = ("claimed_outside_windows", "claimed_beyond_runtime")
-"""What a stop or a window leaves that is corrected after its usage was billed: tests do that on purpose."""
+"""Findings left when a stop or a window is corrected after its usage was billed, which tests do on purpose."""
 
 
 def at(text: str) -> datetime:
-    """`2022-05-03` or `2022-05-03T10:00:00.5`, in UTC."""
+    """Parse `2022-05-03` or `2022-05-03T10:00:00.5`, in UTC."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
@@ -70,13 +70,13 @@ class System:
     stripe: Any
     webhook: Webhook
     before: str | None
-    """Id of the newest event in Stripe that is another test's."""
+    """Id of the newest event in Stripe before this test."""
     audited: bool = True
-    """Whether the books are audited in the end; a test that spoils them by hand says no."""
+    """Whether the books are audited at the end; a test that damages them by hand sets this to False."""
     _parts: dict[str, AsyncExitStack] = field(default_factory=dict)
 
     async def start(self, *queues: str) -> None:
-        """Start the workers of these queues, by default both."""
+        """Start the workers of these queues, by default of both."""
         makers = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker}
         for queue in queues or (BILLING_QUEUE, STRIPE_QUEUE):
             stack = self._parts[queue] = AsyncExitStack()
@@ -84,7 +84,7 @@ class System:
             await stack.enter_async_context(worker)
 
     async def stop(self, *queues: str) -> None:
-        """Stop the workers of these queues, by default all that run."""
+        """Stop the workers of these queues, by default of all that run."""
         for queue in queues or tuple(self._parts):
             await self._parts.pop(queue).aclose()
 
@@ -96,7 +96,7 @@ class System:
         customer: str | None = None,
         bill_after: datetime | None = None,
     ) -> None:
-        """An account with its windows, as an import would make it."""
+        """Add an account with its windows, as an import would."""
         rows = [
             AccountRow(
                 line=number,
@@ -114,7 +114,7 @@ class System:
     async def add_instance(
         self, id: str, attribution_id: str | None, start: str, stop: str | None, workspace_class: str = "default"
     ) -> None:
-        """One workspace instance; no `stop`: it still runs."""
+        """Add a workspace instance; without `stop` it still runs."""
         row = InstanceRow(
             line=2,
             id=id,
@@ -133,7 +133,7 @@ class System:
         assert not result.faults
 
     async def start_period(self, period: str = "2022-05") -> Any:
-        """A handle of the period's workflow, started now, or going over the accounts once more."""
+        """Start the period's workflow, or have it process the accounts once more. Returns its handle."""
         return await start_period(self.client, period)
 
     async def run_period(self, period: str = "2022-05") -> PeriodResult:
@@ -143,19 +143,19 @@ class System:
         return outcome
 
     async def run_period_until_blocked(self, period: str) -> None:
-        """Have a period go over its accounts, though it may not end while something waits for a person."""
+        """Have a period process its accounts without awaiting its end, which can depend on a person."""
         await self.start_period(period)
 
     async def invoices(self, period: str | None = None) -> list[InvoiceRecord]:
-        """All invoices, by key."""
+        """Return all invoices, ordered by key."""
         return sorted(await invoices.list_invoices(self.db, period=period, limit=1000), key=lambda invoice: invoice.key)
 
     async def books(self) -> list[tuple[str, InvoiceState, int, str | None]]:
-        """What is billed, by key: attempts to charge it may still come and go."""
+        """Return what is billed, by key, without fields that attempts to charge can still change."""
         return [(i.key, i.state, i.amount, i.stripe_invoice_id) for i in await self.invoices()]
 
     async def invoice(self, key: str) -> InvoiceRecord:
-        """One invoice."""
+        """Return one invoice."""
         record = await invoices.load_invoice(self.db, key)
         assert record is not None
         return record
@@ -188,13 +188,13 @@ class System:
             return await response.json()
 
     async def stripe_invoices(self) -> list[dict[str, Any]]:
-        """All invoices of ours in Stripe, with this test's keys only when the accounts are the test's own."""
+        """Return all invoices in Stripe, including those of earlier tests in the module."""
         page = await self.stripe.v1.invoices.list_async({"limit": 100})
         return [found.to_dict() async for found in page.auto_paging_iter()]
 
 
 async def discrepancies(system: System) -> list[Finding]:
-    """What the checks of the books in PostgreSQL find, whatever the test has done."""
+    """Return the findings of the checks of the books in PostgreSQL, which must hold after every test."""
     scope, stuck_after = AuditScope(), timedelta(days=1)
     await begin_audit(system.db, "in-the-end", scope, stuck_after)
     for check in DATABASE_CHECKS:
@@ -219,7 +219,7 @@ async def running_system(
     rate_card: str = RATES,
     **overrides: Any,
 ) -> AsyncIterator[System]:
-    """Everything of one test, on an upgraded database; the worker logs in to it as `perdure_billing`."""
+    """Run the product for one test on an upgraded database; the worker logs in to it as `perdure_billing`."""
     rates = folder / "rates.toml"
     rates.write_text(rate_card)
     async with AsyncExitStack() as stack:

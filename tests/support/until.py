@@ -1,4 +1,4 @@
-"""Waiting for a fact."""
+"""Wait for a fact."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 GIVE_UP_SECONDS = 120.0
-"""After so long what a test waits for never happens: by far longer than it takes on a busy machine."""
+"""After this time an awaited fact will never occur: far longer than it takes on a busy machine."""
 PATIENCE: ContextVar[float] = ContextVar("patience", default=1.0)
-"""How many times longer than usual is waited for what is to happen, where workers are killed meanwhile."""
+"""A factor for all waits, above 1 where workers are killed meanwhile."""
 
 
 async def until(check: Callable[[], Awaitable[T | None]], seconds: float = GIVE_UP_SECONDS) -> T:
-    """The first truthy result of `check`."""
+    """Return the first truthy result of `check`.
+
+    Raises:
+        AssertionError: there is none in time.
+    """
     end = asyncio.get_running_loop().time() + seconds * PATIENCE.get()
     while True:
         if found := await check():

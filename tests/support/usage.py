@@ -16,7 +16,7 @@ DAY_CENTS = 864
 async def one_day(
     system: System, team: str, customer: str | None = None, *, currency: str = "usd", **policy: Any
 ) -> str:
-    """An account with a day of usage in May, and its own policy; its invoice's key to be."""
+    """Add an account with a day of usage in May and its own policy. Returns the key of its future invoice."""
     await system.add_account(team, ("2022-05-01", None), customer=customer, currency=currency)
     if policy:
         await policies.write_policy(system.db, team, AccountPolicy(**policy))
@@ -25,5 +25,5 @@ async def one_day(
 
 
 async def stripe_ids(system: System, key: str) -> list[str]:
-    """The ids of the Stripe invoices that carry this key."""
+    """Return the ids of the Stripe invoices with this key."""
     return [i["id"] for i in await system.stripe_invoices() if i["metadata"].get("perdure_invoice") == key]
