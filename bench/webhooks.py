@@ -53,9 +53,9 @@ async def _measure(deliveries: int) -> list[Figure]:
     p50, p99 = _percentiles(steady)
     busy50, busy99 = _percentiles(busy)
     return [
-        Figure(PART, "signed to signalled", rate, "a second", *at_least(300, rate), note=f"{_PARALLEL} at once"),
-        Figure(PART, "answer, median", busy50, "ms", note=f"{_PARALLEL} at once"),
-        Figure(PART, "answer, p99", busy99, "ms", note=f"{_PARALLEL} at once"),
+        Figure(PART, "signed to signalled", rate, "a second", *at_least(300, rate), note=f"{_PARALLEL} in parallel"),
+        Figure(PART, "answer, median", busy50, "ms", note=f"{_PARALLEL} in parallel"),
+        Figure(PART, "answer, p99", busy99, "ms", note=f"{_PARALLEL} in parallel"),
         Figure(PART, "answer, median", p50, "ms", note=stream),
         Figure(PART, "answer, p99", p99, "ms", *at_most(_MOST_MS, p99), note=stream),
         Figure(PART, "CPU of a delivery, webhook", 1000 * cost["webhook"].cpu_seconds / deliveries, "ms"),

@@ -13,7 +13,7 @@ from campaigns.chaos.stripe_side import StripeSide, storm_instant
 from campaigns.chaos.world import ChaosWorld
 
 _PATIENCE_SECONDS = 60.0
-_CLAIMED_SECONDS = 15.0  # a month may have nothing to claim
+_CLAIMED_SECONDS = 15.0  # a month can have nothing to claim
 
 
 @dataclass

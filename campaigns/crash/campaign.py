@@ -15,7 +15,7 @@ from campaigns.crash.stage import Ground, Played, Scenario, play
 JOBS = 12
 """Number of concurrent runs: most of the time they wait for a killed step's timeout."""
 _TRIES = 3
-"""Concurrent work changes its order now and then, so a point may not occur in every run."""
+"""Concurrent work changes its order now and then, so a run can miss a point."""
 
 READ_ONLY = frozenset(
     [

@@ -1,4 +1,4 @@
-"""A small product to be audited, and audits run as the command runs them."""
+"""A small product to audit, and audits run as the command runs them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ S = InvoiceState
 
 @dataclass(frozen=True)
 class Audited:
-    """What an audit gave. `completed`: its workflow ended well."""
+    """The result of an audit. `completed`: its workflow completed, so it found nothing."""
 
     outcome: AuditResult
     findings: list[tuple[Check, Finding]]
@@ -48,15 +48,15 @@ class Audited:
 
     @property
     def found(self) -> set[tuple[str, str, str | None, str | None]]:
-        """Check, kind, invoice and Stripe id of each finding."""
+        """The check, kind, invoice and Stripe id of each finding."""
         return {(str(check), each.kind, each.invoice_key, each.stripe_id) for check, each in self.findings}
 
     def figures(self, check: Check) -> dict[str, Any]:
-        """Of one check."""
+        """Return the figures of one check."""
         return next(dict(made.figures) for made in self.outcome.checks if made.check == check)
 
     def detail(self, kind: str) -> str:
-        """Of the first finding of this kind."""
+        """Return the detail of the first finding of this kind."""
         return next(each.detail for _, each in self.findings if each.kind == kind)
 
 
@@ -64,10 +64,10 @@ class Audited:
 async def audited_system(
     client: Client, fresh: FreshDatabase, emulator: EmulatorServer, folder: Path, *, settle: float = 0
 ) -> AsyncIterator[System]:
-    """A product whose audits wait for nothing that is in motion, unless told to."""
+    """Run a product whose audits have no quiet period, unless `settle` gives one in seconds."""
     overrides: dict[str, Any] = {"audit_settle_seconds": settle, "events_settle_seconds": 0.0}
     async with running_system(client, await fresh(upgrade), emulator, folder, **overrides) as system:
-        system.audited = False  # the test itself says what its audits find
+        system.audited = False  # the test itself checks what its audits find
         try:
             yield system
         finally:
@@ -76,7 +76,10 @@ async def audited_system(
 
 
 async def bill(system: System, *names: str, waiting: tuple[str, ...] = ()) -> dict[str, InvoiceRecord]:
-    """An invoice of a day for each team, by name: billed, or a draft that waits for its approval; all at rest."""
+    """Bill a day for each team and wait for rest; teams in `waiting` get a draft that waits for its approval.
+
+    Returns the invoices by name.
+    """
     for name in (*names, *waiting):
         await system.add_account(f"team:{name}", ("2022-05-01", None))
         await system.add_instance(f"{name}-1", f"team:{name}", "2022-05-03T10:00", "2022-05-04T10:00")
@@ -91,7 +94,7 @@ async def bill(system: System, *names: str, waiting: tuple[str, ...] = ()) -> di
 
 
 async def catch_up(system: System) -> None:
-    """What `perdure stripe catch-up` does, and that what it wakes has rested."""
+    """Do the work of `perdure stripe catch-up`, and wait until the workflows that it wakes rest."""
     await system.client.execute_workflow(
         Workflows.EVENTS_CATCH_UP, CatchUpInput(), id=workflow_ids.EVENTS_CATCH_UP, task_queue=BILLING_QUEUE
     )
@@ -99,7 +102,7 @@ async def catch_up(system: System) -> None:
 
 
 async def alter(system: System, statement: str, **values: Any) -> None:
-    """What nobody should do: change rows by hand."""
+    """Change rows by hand, as no one should."""
     async with system.db.transaction() as connection:
         assert (await connection.execute(text(statement), values)).rowcount > 0
 
@@ -117,12 +120,12 @@ async def start_audit(system: System, **order: Any) -> Any:
 
 
 async def audited(system: System, **order: Any) -> Audited:
-    """An audit to its end."""
+    """Run an audit to its end."""
     return await ended(system, await start_audit(system, **order))
 
 
 async def ended(system: System, handle: Any) -> Audited:
-    """A running audit to its end."""
+    """Wait for the end of a running audit and return its result."""
     try:
         outcome: AuditResult = await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS * PATIENCE.get())
         completed = True
@@ -138,7 +141,7 @@ async def ended(system: System, handle: Any) -> Audited:
 
 
 def made_in_stripe(record: InvoiceRecord, **changes: str) -> dict[str, str]:
-    """The metadata that Perdure puts on this invoice."""
+    """Return the metadata that Perdure puts on this invoice."""
     return {
         "perdure_invoice": record.key,
         "attribution_id": record.attribution_id,

@@ -1,4 +1,4 @@
-"""Runs of the catch-up on Stripe's events."""
+"""Run the catch-up on Stripe's events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Stripe charges, by invoice."""
+"""The amounts that Stripe charges, by invoice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.system import System
 
 
 async def live(system: System) -> dict[str, list[tuple[str, int]]]:
-    """By key, what Stripe charges: (Stripe id, subtotal) of each invoice that is not void."""
+    """Return (Stripe id, subtotal) of each Stripe invoice that is not void, by key."""
     found: dict[str, list[tuple[str, int]]] = {}
     for invoice in await system.stripe_invoices():
         key = invoice["metadata"].get("perdure_invoice")

@@ -21,7 +21,7 @@ PASSED = pytest.StashKey[bool]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember whether the test passed: what a failed one leaves is no shape."""
+    """Remember whether the test passed: the histories of a failed one are not recorded."""
     report = yield
     if report.when == "call":
         item.stash[PASSED] = report.passed
@@ -29,7 +29,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """While histories are recorded, only the tests run whose shapes are wanted."""
+    """While histories are recorded, run only the tests with wanted shapes."""
     folder = os.environ.get("RECORD_HISTORIES")
     if not folder:
         return
@@ -41,13 +41,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def requests(system: System, since: int = 0) -> list[dict[str, Any]]:
-    """What Stripe was sent, from a number of requests on."""
+    """Return the requests that Stripe received, without the first `since`."""
     lines = system.emulator.request_log.read_text().splitlines()
     return [json.loads(line) for line in lines[since:]]
 
 
 def misfits(sent: list[dict[str, Any]]) -> list[str]:
-    """What of it was taken and does not fit Stripe's specification; nothing where the environment names none."""
+    """Return accepted requests that violate Stripe's specification; empty if the environment names none."""
     spec = specification()
     if spec is None:
         return []
@@ -71,7 +71,7 @@ async def system(
     async with running_system(temporal_client, url, stripe_emulator, tmp_path) as running:
         begun = len(requests(running))
         yield running
-        for faults in ("faults", "webhook_faults"):  # the emulator serves the module's other tests as well
+        for faults in ("faults", "webhook_faults"):  # the emulator serves the module's other tests too
             await running.admin(faults, method="DELETE")
         assert misfits(requests(running, begun)) == []
         shape = request.node.get_closest_marker("history")

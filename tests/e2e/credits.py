@@ -1,4 +1,4 @@
-"""Credit notes as the command orders them, and what Stripe has of them."""
+"""Credit notes as the command requests them, and as Stripe has them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ S = CreditNoteState
 
 
 async def billed(system: System, team: str) -> InvoiceRecord:
-    """An open invoice of 8.64 (two instances of half a day each, default) and 8.64 USD (half a day, xl)."""
+    """Bill an open invoice of 8.64 USD (two instances of half a day each, default) and 8.64 USD (half a day, xl)."""
     await system.add_account(team, ("2022-05-01", None))
     name = team.split(":")[1]
     for n in (1, 2):
@@ -41,12 +41,12 @@ def amount(minor: int, reference: str | None = None, **changes: Any) -> CreditOr
 
 
 async def credit(system: System, invoice: InvoiceRecord, order: CreditOrder) -> CreditNoteRecord:
-    """What the command does, until Stripe has it or refuses it."""
+    """Do the work of the command, until Stripe has the credit note or refuses it."""
     note, _ = await store.request_credit(system.db, invoice.key, order)
     handle = await start(system, note)
     note = await until_state(system, note.key, S.ISSUED, S.BLOCKED, S.VOIDED)
     if note.state is not S.BLOCKED:
-        # Stripe's event may have told us before Stripe's answer did.
+        # Stripe's event can arrive before Stripe's answer.
         await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     return note
 
@@ -71,12 +71,12 @@ async def until_state(system: System, key: str, *states: CreditNoteState) -> Cre
 
 
 async def no_news(system: System) -> None:
-    """Stripe's events would heal what is to be healed without them."""
+    """Drop Stripe's events of credit notes, which would fix what must be fixed without them."""
     await unheard(system, "credit_note")
 
 
 async def in_stripe(system: System, invoice: InvoiceRecord) -> list[dict[str, Any]]:
-    """Oldest first."""
+    """Return the invoice's credit notes in Stripe, oldest first."""
     page = await system.stripe.v1.credit_notes.list_async({"invoice": invoice.stripe_invoice_id, "limit": 100})
     return [note.to_dict() async for note in page.auto_paging_iter()][::-1]
 

@@ -1,4 +1,4 @@
-"""Invoices that wait, and what a person decides about them."""
+"""Waiting invoices, and people's decisions about them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.usage import DAY_CENTS, one_day
 
 
 async def insist(decision: Callable[[], Awaitable[None]]) -> None:
-    """Have a person give a decision again while Temporal refuses it, since tasks of a killed worker have failed."""
+    """Repeat a person's decision while Temporal refuses it because tasks of a killed worker have failed."""
 
     async def taken() -> bool:
         try:
@@ -68,7 +68,7 @@ async def details(client: Client, key: str) -> str:
 
 
 async def edited(system: System, team: str) -> InvoiceRecord:
-    """An invoice that is blocked, because a person added a line to its draft."""
+    """Return an invoice that is blocked because a person added a line to its draft."""
     key = await one_day(system, team, finalization=Finalization.APPROVAL)
     await system.start_period(MAY)
     draft = await drafted(system, key)

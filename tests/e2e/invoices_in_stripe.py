@@ -22,7 +22,7 @@ from tests.support.system import System
 
 
 async def wake(system: System, key: str) -> Any:
-    """What the webhook does: signal the invoice's workflow, starting it when it rests."""
+    """Signal the invoice's workflow like the webhook, starting it if it rests."""
     return await system.client.start_workflow(
         Workflows.INVOICE,
         InvoiceRef(invoice_key=key),
@@ -34,7 +34,7 @@ async def wake(system: System, key: str) -> Any:
 
 
 async def pending_failure(handle: Any) -> str | None:
-    """The last failure of an activity that is being retried: its type and message."""
+    """Return the type and message of the last failure of an activity that is being retried."""
     for activity in (await handle.describe()).raw_description.pending_activities:
         failure = activity.last_failure
         if failure.message:
@@ -48,7 +48,7 @@ async def retrieve(system: System, invoice: str, customer: str | None) -> Stripe
 
 
 async def add_line(system: System, invoice: str | None, *amounts: int) -> list[str]:
-    """What a person does in the dashboard; the lines' ids."""
+    """Add lines as a person does in the dashboard, and return their ids."""
     made = await system.stripe.v1.invoices.add_lines_async(
         invoice, {"lines": [{"amount": amount, "description": "goodwill"} for amount in amounts]}
     )
@@ -56,7 +56,7 @@ async def add_line(system: System, invoice: str | None, *amounts: int) -> list[s
 
 
 def order_of(customer: str, key: str, report: str = "sha-1", **changes: Any) -> StripeInvoiceOrder:
-    """An order of two lines, of usage long ago."""
+    """Return an order of two lines for usage of long ago."""
     may = datetime(2022, 5, 1, tzinfo=UTC)
     lines = [
         StripeLine(line_id=f"{key}#{n}", amount=100 * n, description=f"line {n}", start=may, end=may) for n in (1, 2)

@@ -1,4 +1,4 @@
-"""Invoices that Stripe has charged, and what is recorded of their disputes."""
+"""Invoices that Stripe has charged, and the records of their disputes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEY = "2022-05/team:disputed/period"
 
 
 async def paid(system: System, they: Subscribers, team: str = "disputed") -> str:
-    """An invoice that Stripe has charged; gives Stripe's id."""
+    """Bill an invoice that Stripe charges, and return its Stripe id."""
     pays = {"default_payment_method": "pm_card_visa"}
     customer = await they.customer(attribution_id=f"team:{team}")
     await system.stripe.v1.customers.update_async(customer, {"invoice_settings": pays})

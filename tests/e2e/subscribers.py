@@ -1,4 +1,4 @@
-"""Customers of the emulator that subscribe, cancel and come back, on its clock."""
+"""Customers of the emulator that subscribe, cancel and return, on its clock."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from tests.support.system import System, at
 from tests.support.until import until
 
 FEE = 900
-"""What a subscription costs a month, in cents."""
+"""The monthly price of a subscription, in cents."""
 Window = tuple[datetime, datetime | None]
 
 
 @dataclass
 class Subscribers:
-    """Makes subscriptions in the emulator and watches what becomes of them."""
+    """Creates subscriptions in the emulator and follows their effects."""
 
     system: System
     made: list[str] = field(default_factory=list)
 
     async def clock(self, now: str) -> None:
-        """Stop Stripe's clock at an instant: on a busy machine a second passes between two requests."""
+        """Freeze Stripe's clock at an instant: on a busy machine a second can pass between two requests."""
         await self.system.admin("clock", {"now": at(now).isoformat(), "frozen": True})
 
     async def customer(self, **metadata: str) -> str:
@@ -54,7 +54,7 @@ class Subscribers:
         await self.system.stripe.v1.subscriptions.cancel_async(subscription)
 
     async def touch(self, subscription: str) -> None:
-        """Let Stripe have news of it."""
+        """Change the subscription, so that Stripe sends an event."""
         await self.system.stripe.v1.subscriptions.update_async(subscription, {"metadata": {"touched": "yes"}})
 
     async def account(self, attribution_id: str) -> AccountRecord | None:
@@ -82,18 +82,18 @@ class Subscribers:
         return self.system.client.get_workflow_handle(workflow_ids.subscription(subscription))
 
     async def until_rested(self, subscription: str) -> None:
-        """All its events are delivered, and its workflow is complete."""
+        """Wait until all events are delivered and the subscription's workflow is complete."""
         await until_rested(self.system)
         description = await self.workflow(subscription).describe()
         assert description.status == WorkflowExecutionStatus.COMPLETED
 
     async def until_says(self, subscription: str, *words: str) -> str:
-        """Wait until the running workflow's details hold these words; gives the details."""
+        """Wait until the running workflow's details contain these words, and return the details."""
 
         async def says() -> str | None:
             try:
                 details = str(await self.workflow(subscription).query("__temporal_workflow_metadata"))
-            except RPCError:  # its event is still under way
+            except RPCError:  # its event has not arrived yet
                 return None
             return details if all(word in details for word in words) else None
 
@@ -104,7 +104,7 @@ class Subscribers:
 
 @asynccontextmanager
 async def subscribing(system: System) -> AsyncIterator[Subscribers]:
-    """Subscribers whose subscriptions are gone afterwards: they would renew under the next test's clock."""
+    """Yield subscribers and remove their subscriptions afterwards: they would renew under the next test's clock."""
     found = Subscribers(system)
     try:
         yield found
@@ -119,7 +119,7 @@ async def subscribing(system: System) -> AsyncIterator[Subscribers]:
 
 
 async def subscribed(system: System, they: Subscribers, team: str, **policy: Any) -> str:
-    """A paying subscriber since May 10, with a day of usage in the first cycle; the subscription."""
+    """Create a paying subscriber since May 10 with a day of usage in the first cycle. Returns the subscription."""
     await they.clock("2022-05-10")
     customer = await they.customer(attribution_id=team)
     card = {"default_payment_method": "pm_card_visa"}

@@ -20,7 +20,7 @@ class Meter:
         self._port = port
 
     async def count(self, name: str) -> float:
-        """Return the sum of a counter over its labels; 0 if there is none."""
+        """Return the sum of a counter over its labels; 0 if it does not exist."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"http://{ports.HOST}:{self._port}/metrics") as response,

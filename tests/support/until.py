@@ -18,7 +18,7 @@ async def until(check: Callable[[], Awaitable[T | None]], seconds: float = GIVE_
     """Return the first truthy result of `check`.
 
     Raises:
-        AssertionError: there is none in time.
+        AssertionError: no result in time.
     """
     end = asyncio.get_running_loop().time() + seconds * PATIENCE.get()
     while True:

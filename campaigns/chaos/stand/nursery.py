@@ -3,7 +3,7 @@
 It runs as a script and imports nothing of this package. Orders arrive on standard input, a line of JSON each:
 `{"argv": [...], "env": {...}, "in": PATH, "out": PATH, "err": PATH, "cwd": PATH}` is answered with a pid,
 `{"poll": PID}` with the exit status (negative: a signal) or null. Forked processes die with this process, and this
-process dies with the one that started it.
+process dies with its parent.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class Stand:
                 await start_http(child, urljoin(hook, "/readyz"))
             elif self._calm:
                 await start_worker(child, kind, self.temporal.http_url)
-            else:  # a part that it needs may be down too
+            else:  # a part that it needs can be down too
                 child.start()
 
         self._register(name, child, start)

@@ -70,7 +70,7 @@ def _listed(subscription_id: str, items: list[Obj]) -> Obj:
 
 
 def set_periods(subscription: Obj, now: int) -> None:
-    """Set the current period of every item to the one that contains `now`."""
+    """Set the current period of every item to the period that contains `now`."""
     items = []
     for item in subscription["items"]["data"]:
         recurring = item["price"]["recurring"]

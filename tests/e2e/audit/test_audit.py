@@ -1,4 +1,4 @@
-"""The audit of the whole product: clean when all is well, patient with what is in motion, never silent."""
+"""The audit of the whole product: clean when the books agree, patient with recent changes, never silent."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def settling(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[System]:
-    """What changed in the last minutes is looked at again, every second."""
+    """A product whose audits compare recent changes again every second, for a quiet period of two minutes."""
     monkeypatch.setattr(reconciliation.comparison, "_AGAIN_AFTER_AT_MOST", timedelta(seconds=1))
     async with audited_system(temporal_client, fresh_database, stripe_emulator, tmp_path, settle=120) as running:
         yield running
@@ -75,7 +75,7 @@ async def settling(
 
 
 async def every_state(system: System) -> None:
-    """Invoices in all states in which they rest, each honestly reached."""
+    """Bring invoices into every state in which they rest, each by regular means."""
     they = await bill(
         system, "billed", "paid", "voided", "uncollectible", "credited", waiting=("draft", "deleted", "edited", "off")
     )
@@ -111,7 +111,7 @@ async def test_whatever_is_honestly_reached_is_clean(system: System, monkeypatch
     assert found.figures(Check.STRIPE_HAS_OURS)["invoices"] == 6
     assert found.figures(Check.CREDIT_NOTES) == {"issued": 1, "in_stripe": 1}
 
-    # Continued as a new run after every page, it says the same, under the id of its first run.
+    # Continued as a new run after every page, it reports the same under the id of its first run.
     monkeypatch.setattr(Info, "is_continue_as_new_suggested", lambda self: True)
     handle = await start_audit(system)
     continued = await ended(system, handle)
@@ -202,7 +202,7 @@ async def test_a_database_that_is_away_for_a_while_is_waited_for(system: System)
 
 
 async def test_an_audit_that_postgres_has_lost_ends(system: System, tmp_path: Path) -> None:
-    """Else the daily one would never be made again."""
+    """Otherwise the daily audit would never run again."""
     await bill(system, "forgotten")
     (tmp_path / "reports").rename(tmp_path / "away")
     handle = await start_audit(system)

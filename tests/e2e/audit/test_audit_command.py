@@ -1,4 +1,4 @@
-"""`perdure audit`, as a process of its own, against the whole product."""
+"""`perdure audit` in a separate process, against the whole product."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reports that are gone, damaged, swapped, or that say something else than Postgres, are found by the audit."""
+"""The audit finds reports that are missing, damaged, swapped, or differ from Postgres."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ async def system(
 
 
 def _of_reports(found: Audited) -> dict[str | None, tuple[str, str | None]]:
-    """Kind and report, by invoice."""
+    """Return kind and report of each finding, by invoice."""
     return {each.invoice_key: (each.kind, each.report_id) for check, each in found.findings if check is Check.REPORTS}
 
 
 def _reissued(path: Path, invoice: InvoiceRecord) -> str:
-    """Another report of the same invoice, sound in itself, with a claim of a minute less; its id."""
+    """Write another valid report of the same invoice, with a claim shorter by a minute, and return its id."""
     header, claim = (json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines())
     claim["instance_id"] = "somebody-else"
     text = "".join(json.dumps(each, sort_keys=True, separators=(",", ":")) + "\n" for each in (header, claim)).encode()
@@ -50,7 +50,7 @@ def _reissued(path: Path, invoice: InvoiceRecord) -> str:
 
 
 async def _spoil(system: System, they: dict[str, InvoiceRecord], files: dict[str, Path]) -> str:
-    """Do to each report, or to its rows, what its name says; the id of the one that was issued again."""
+    """Damage each report or its rows as its name says. Returns the id of the reissued report."""
     files["gone"].unlink()
     files["cut"].write_bytes(files["cut"].read_bytes()[:-20])
     files["swapped"].write_bytes(files["sound"].read_bytes())

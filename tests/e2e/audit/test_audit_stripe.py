@@ -1,4 +1,4 @@
-"""What people and lost news do to Stripe's side is found by the audit, with its ids, and the remedy heals it."""
+"""The audit finds what people and lost events do to Stripe's side, with its ids, and the remedy fixes it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def system(
 
 
 async def by_hand(system: System, customer: str | None, metadata: dict[str, str], amount: int = 500) -> str:
-    """An invoice that a person, or another program, makes in Stripe."""
+    """Create an invoice in Stripe, as a person or another program would."""
     made = await system.stripe.v1.invoices.create_async({"customer": customer, "currency": "usd", "metadata": metadata})
     await system.stripe.v1.invoices.add_lines_async(made.id, {"lines": [{"amount": amount, "description": "x"}]})
     return str(made.id)
@@ -76,7 +76,7 @@ async def update(system: System, invoice: InvoiceRecord, **metadata: str) -> Non
 
 @dataclass(frozen=True)
 class Done:
-    """What was done in Stripe: ids of the invoices that are too many, and of the lines that were added."""
+    """The changes made in Stripe: ids of the surplus invoices and of the added lines."""
 
     twin: str
     unknown: str
@@ -85,7 +85,7 @@ class Done:
 
 
 async def _do_all_of_it(system: System, they: dict[str, InvoiceRecord]) -> Done:
-    """Do to each invoice, in Stripe or in its row, what its name says."""
+    """Change each invoice, in Stripe or in its row, as its name says."""
     stripe = system.stripe.v1.invoices
     await stripe.pay_async(they["paid"].stripe_invoice_id, {"paid_out_of_band": True})
     await stripe.void_invoice_async(they["voided"].stripe_invoice_id)
@@ -129,7 +129,7 @@ async def _apply_the_remedies(system: System, they: dict[str, InvoiceRecord], do
 async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stripe_audit, "_PAGE", 4)  # so that there are several of each
+    monkeypatch.setattr(stripe_audit, "_PAGE", 4)  # so that there are several pages
     monkeypatch.setattr(audit_invoices, "_SUSPECTS_A_PAGE", 3)
     names = ("paid", "voided", "report", "stripped", "doubled", "customer", "currency")
     they = await bill(system, *names, waiting=("deleted", "edited", "balanced"))
@@ -166,7 +166,7 @@ async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
 
 
 async def _credited(system: System, they: dict[str, InvoiceRecord], *names: str) -> dict[str, str | None]:
-    """Credit each of them; Stripe's ids of the credit notes, by name."""
+    """Credit each of the named invoices. Returns Stripe's ids of the credit notes, by name."""
     made: dict[str, str | None] = {}
     for name in names:
         note = await credit(system, they[name], CreditOrder(CreditKind.AMOUNT, "outage", amount=100))

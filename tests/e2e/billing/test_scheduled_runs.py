@@ -1,4 +1,4 @@
-"""Months that the schedule starts are run in order, and a batch leaves what keeps failing to itself."""
+"""Months that the schedule starts run in order, and a batch finishes without invoices that keep failing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_months_that_are_caught_up_are_claimed_one_after_the_other(system:
     for key in keys:
         assert (await system.until_state(key, InvoiceState.DRAFT)).amount == DAY_CENTS
     again = ScheduleBackfill(at("2022-05-01"), at("2022-05-02"), overlap=ScheduleOverlapPolicy.BUFFER_ALL)
-    await schedule.backfill(again)  # the month waits for an approval: it is only told to run again
+    await schedule.backfill(again)  # the month waits for an approval: it only gets a signal to run again
 
     async def three() -> bool:
         query = "WorkflowType = 'ScheduledPeriodWorkflow' AND ExecutionStatus = 'Completed'"

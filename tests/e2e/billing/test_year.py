@@ -1,4 +1,4 @@
-"""A year of one account's life, on Stripe's clock: invoices less credits are what its events come to, to the cent.
+"""A year of one account's life on Stripe's clock: invoices less credits equal the reference to the cent.
 
 The reference shares no code with the product.
 """
@@ -77,7 +77,7 @@ async def life(
 
 @dataclass
 class Life:
-    """The account in the product and in the reference, side by side."""
+    """The account in the product and in the reference."""
 
     system: System
     they: Subscribers
@@ -88,7 +88,7 @@ class Life:
         self.year.runs(name, start, end, workspace_class)
 
     async def month(self, month: str, end: str) -> None:
-        """Its run, some hours after its end."""
+        """Run the month some hours after its end."""
         await self.they.clock(f"{end}T06:00")
         await self.system.run_period(month)
         amount = self.year.settle(month, end)
@@ -97,13 +97,13 @@ class Life:
         await self.agree()
 
     async def latest(self, month: str) -> InvoiceRecord:
-        """The live invoice of the month's run."""
+        """Return the live invoice of the month's run."""
         found = [i for i in await self.system.invoices(month) if i.reason == "period" and i.state not in DEAD]
         assert len(found) == 1
         return found[0]
 
     async def cancelled(self, subscription: str, at: str) -> None:
-        """Wait for the settlement of a cancellation."""
+        """Wait for the invoice of a cancellation's final claim."""
         amount = self.year.settle(f"cancellation {at}", at)
         if amount:
             key = f"{at[:7]}/{TEAM}/cancellation/{subscription}"
@@ -136,7 +136,7 @@ class Life:
         await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
 
     async def agree(self) -> None:
-        """Our books, Stripe's, and the reference."""
+        """Check that our books, Stripe's, and the reference agree."""
 
         async def settled() -> bool:
             live = [i for i in await self.system.invoices() if i.state not in DEAD]
@@ -155,7 +155,7 @@ class Life:
 
 
 async def first_quarter(life: Life, customer: str) -> str:
-    """Subscribe, use, cancel, return within the quarter; what runs on between is nobody's."""
+    """Subscribe, use, cancel and return within the quarter; usage in between is not covered."""
     await life.they.clock("2022-01-10T09:30")
     first = await life.they.subscribe(customer)
     life.year.subscribe("2022-01-10T09:30")
@@ -180,7 +180,7 @@ async def first_quarter(life: Life, customer: str) -> str:
 
 
 async def second_quarter(life: Life) -> InvoiceRecord:
-    """A rate change in the middle of an instance, a void by a person in Stripe, credit notes; a paid invoice."""
+    """A rate change in the middle of an instance, a void by a person in Stripe, credit notes, and a paid invoice."""
     await life.month("2022-04", "2022-05-01")
     await life.runs("may", "2022-05-03T01:02:03", "2022-05-20T04:05:06", "xl")
     await life.runs("may-2", "2022-05-03", "2022-05-04")
@@ -204,7 +204,7 @@ async def second_quarter(life: Life) -> InvoiceRecord:
 
 
 async def disputed(life: Life, june: InvoiceRecord) -> None:
-    """Opened and lost: recorded, and nothing of it alters what was billed; a credit of a paid invoice does."""
+    """A dispute is opened and lost: it is recorded and changes no bill, but a credit of the paid invoice does."""
     opened: Any = await life.system.admin("disputes", {"invoice": june.stripe_invoice_id, "reason": "fraudulent"})
 
     async def status(wanted: str) -> DisputeRecord:
@@ -222,7 +222,7 @@ async def disputed(life: Life, june: InvoiceRecord) -> None:
 
 
 async def silence(life: Life, customer: str, second: str) -> str:
-    """Two months in which Stripe's webhooks never come: cancelled, back, a void; healed by polling and the catch-up."""
+    """Two months without webhooks: a cancellation, a return and a void are found by polling and the catch-up."""
     await life.catch_up()
     await unheard(life.system)
     await life.runs("silent", "2022-07-10", "2022-08-20", "xl")
@@ -262,7 +262,7 @@ async def test_a_year_of_one_accounts_life_comes_to_the_cent(life: Life) -> None
     await disputed(life, june)
     third = await silence(life, customer, second)
 
-    # Late usage, and an invoice that a person gives up: its usage is on the next one.
+    # Late usage, and an invoice that a person voids: its usage is on the next one.
     await life.runs("late", "2022-06-20T00:00:01", "2022-06-21T00:00:02")
     await life.runs("september", "2022-09-01", "2022-09-02")
     await life.month("2022-09", "2022-10-01")
@@ -275,7 +275,7 @@ async def test_a_year_of_one_accounts_life_comes_to_the_cent(life: Life) -> None
     await life.month("2022-10", "2022-11-01")
     await life.month("2022-11", "2022-12-01")
 
-    # Cancelled at the period's end: Stripe ends it in the following year.
+    # Canceled at the period's end: Stripe ends it in the following year.
     await life.runs("december", "2022-12-30", "2023-01-03")
     await life.they.clock("2022-12-15")
     await life.system.stripe.v1.subscriptions.update_async(third, {"cancel_at_period_end": True})

@@ -1,6 +1,6 @@
-"""What a year of one account must come to, reckoned from its events alone: none of the product's code is used.
+"""The expected bills of one account's year, computed from its events alone, without any of the product's code.
 
-Whole seconds, plain lists of intervals, fractions; slow and obvious.
+It uses whole seconds, plain lists of intervals, and fractions: slow and obvious.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ FAR = 10**11
 
 
 def second(text: str) -> int:
-    """`2022-05-03` or `2022-05-03T10:00`, as seconds in UTC."""
+    """Return `2022-05-03` or `2022-05-03T10:00` as seconds in UTC."""
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
 
 
 def both(one: Span, other: Span) -> list[Span]:
-    """What both cover."""
+    """Return the overlap of both spans, if any."""
     start, end = max(one[0], other[0]), min(one[1], other[1])
     return [(start, end)] if start < end else []
 
 
 def without(span: Span, gone: list[Span]) -> list[Span]:
-    """What is left of a span."""
+    """Return what remains of a span without others."""
     left = [span]
     for start, end in gone:
         left = [piece for a, b in left for piece in ((a, min(b, start)), (max(a, end), b)) if piece[0] < piece[1]]
@@ -33,12 +33,12 @@ def without(span: Span, gone: list[Span]) -> list[Span]:
 
 
 def half_even(value: Fraction, places: int) -> Fraction:
-    """Rounded as Python rounds fractions: half to even."""
+    """Round half to even, as Python rounds fractions."""
     return Fraction(round(value * 10**places), 10**places)
 
 
 def half_up(value: Fraction) -> int:
-    """Rounded half up, of what is not negative."""
+    """Round a non-negative value half up."""
     return int(value + Fraction(1, 2))
 
 
@@ -52,7 +52,7 @@ class Bill:
 
 @dataclass
 class Year:
-    """The account's events so far. Rates: (from, credits a minute by class, price of a credit), oldest first."""
+    """The account's events so far. `rates`: (from, credits per minute by class, price per credit), oldest first."""
 
     rates: list[tuple[str, dict[str, str], str]]
     minimum: int
@@ -71,7 +71,7 @@ class Year:
         self.instances[name] = (workspace_class, second(start), second(end))
 
     def settle(self, name: str, cutoff: str) -> int:
-        """Bill what is not billed up to the cutoff; the amount in cents, 0 when no invoice is made."""
+        """Bill the unbilled usage up to the cutoff. Returns the amount in cents, 0 if there is no invoice."""
         spans, seconds = self._unbilled(second(cutoff))
         amount = 0
         for (workspace_class, version), total in seconds.items():
@@ -91,7 +91,7 @@ class Year:
 
     @property
     def total(self) -> int:
-        """All invoices less all credits, in cents."""
+        """Return all invoices less all credits, in cents."""
         return sum(bill.amount for bill in self.bills.values()) - self.credits
 
     def _unbilled(self, cutoff: int) -> tuple[dict[str, list[Span]], dict[tuple[str, int], int]]:

@@ -1,4 +1,4 @@
-"""Credit notes: made once whatever Stripe and the network do, and in step with what people do in Stripe."""
+"""Credit notes are created once whatever Stripe and the network do, and follow what people do in Stripe."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_a_line_that_is_not_one_to_one_in_stripe_is_credited_by_its_amount
     await until_rested(system)
     async with system.db.transaction() as connection:
         await connection.execute(text("UPDATE invoice SET key = key || '/2' WHERE id = :id"), {"id": invoice.id})
-    invoice = await system.invoice(f"{invoice.key}/2")  # no line there names this one's
+    invoice = await system.invoice(f"{invoice.key}/2")  # no line in Stripe has this invoice's key
     await credit(system, invoice, CreditOrder(CreditKind.LINE, "slow", line_no=2))
     [note] = await in_stripe(system, invoice)
     assert (note["total"], [line["type"] for line in note["lines"]["data"]]) == (864, ["custom_line_item"])
@@ -92,7 +92,7 @@ async def test_a_line_that_is_not_one_to_one_in_stripe_is_credited_by_its_amount
 async def test_a_fault_at_stripe_makes_neither_a_second_credit_note_nor_none(
     system: System, name: str, fault: dict[str, Any], minor: int
 ) -> None:
-    """Of the whole amount: once it is made the invoice is paid, so that the same request would be refused."""
+    """A credit of the whole amount pays the invoice, so that a repeated request would be refused."""
     await no_news(system)
     invoice = await billed(system, f"team:{name}-{minor}")
     await system.admin("faults", {"match": {"method": "POST", "path": "^/v1/credit_notes$"}, **fault})
@@ -105,7 +105,7 @@ async def test_a_fault_at_stripe_makes_neither_a_second_credit_note_nor_none(
 
 
 async def test_what_stripe_has_forgotten_the_key_of_is_looked_for(system: System) -> None:
-    """The invoice was finalized days ago; Stripe keeps no idempotency key, and Postgres was restored."""
+    """The invoice was finalized long ago, Stripe no longer has the idempotency key, and Postgres was restored."""
     invoice = await billed(system, "team:forgotten")
     first = await credit(system, invoice, amount(100))
     await until_rested(system)
@@ -122,7 +122,7 @@ async def test_what_stripe_has_forgotten_the_key_of_is_looked_for(system: System
 
 
 async def test_after_a_retry_it_is_looked_for_under_the_new_generation(system: System) -> None:
-    """It was blocked, and yet an earlier attempt had made it."""
+    """The credit note is blocked, although an earlier attempt had created it."""
     await no_news(system)
     invoice = await billed(system, "team:late")
     first = await credit(system, invoice, amount(100))
@@ -160,7 +160,7 @@ async def test_a_killed_stripe_worker_goes_on(system: System) -> None:
 
 @pytest.mark.history("credit-blocked")
 async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> None:
-    """A person has credited most of the invoice in Stripe, which nobody has told us."""
+    """A person has credited most of the invoice in Stripe, and no webhook reported it."""
     invoice = await billed(system, "team:refused")
     await no_news(system)
     by_hand = await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 1700})

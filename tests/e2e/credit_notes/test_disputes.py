@@ -1,4 +1,4 @@
-"""Disputes of what paid for our invoices are recorded and shown; others are left alone."""
+"""Disputes of payments for our invoices are recorded and shown; others are left alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOTAL = 864
 @pytest.fixture
 async def they(system: System) -> AsyncIterator[Subscribers]:
     async with subscribing(system) as found:
-        await system.admin("expire_idempotency_keys", {})  # those of an earlier test's invoice of the same key
+        await system.admin("expire_idempotency_keys", {})  # keys of an earlier test's invoice with the same key
         await found.clock("2022-06-01")
         yield found
 
@@ -82,7 +82,7 @@ async def test_a_dispute_is_recorded_shown_and_closed(
 
 
 async def test_an_old_event_does_not_open_it_again(system: System, they: Subscribers) -> None:
-    """`created` comes after `closed`."""
+    """The event `created` arrives after `closed`."""
     stripe_id = await paid(system, they)
     await system.admin(
         "webhook_faults", {"match": {"type": "dispute.created"}, "action": "delay", "seconds": 2, "times": None}

@@ -1,4 +1,4 @@
-"""Silence: webhooks that never come are made up for by reading Stripe's events, in order and without a storm."""
+"""Without webhooks, the catch-up reads Stripe's events instead, in order and without a burst of requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.waits
 
 @pytest.fixture
 async def they(system: System) -> AsyncIterator[Subscribers]:
-    """On a deployment that has caught up once, and is not told anything any more."""
+    """Yield subscribers of a deployment that has caught up once."""
     system.settings = system.settings.model_copy(update={"events_settle_seconds": 0.0})
     await system.stop()
     await system.start()
@@ -51,7 +51,7 @@ async def cursor(system: System) -> Any:
 
 
 async def billed(system: System, they: Subscribers, *teams: str) -> dict[str, str]:
-    """An open invoice for each, by team; the webhook has told all of it."""
+    """Bill an open invoice for each team, with all webhooks delivered. Returns Stripe's ids by team."""
     for team in teams:
         customer = await they.customer(attribution_id=f"team:{team}")
         await system.add_account(f"team:{team}", ("2022-05-01", None), customer=customer)
@@ -92,7 +92,9 @@ async def test_one_run_heals_all_that_the_webhook_missed(system: System, they: S
     assert await they.windows("team:gone") == [(at("2022-06-02"), at("2022-06-03"))]
     account = await they.account("team:new")
     assert account is not None
-    assert account.bill_after == at("2022-06-02"), "it is charged from its start, as if the webhook had been told"
+    assert account.bill_after == at("2022-06-02"), (
+        "the account is charged from its start, as if the webhook had arrived"
+    )
     assert outcome.signalled == 5
     for subscription in (new, gone):
         assert (await they.workflow(subscription).describe()).status is WorkflowExecutionStatus.COMPLETED
@@ -126,7 +128,7 @@ async def test_a_finalization_is_healed_before_the_invoice_asks_itself(system: S
 
 
 async def test_three_days_without_a_worker(system: System, they: Subscribers) -> None:
-    """Caught up in order, with one request for each invoice that has news and a few for the events."""
+    """The catch-up is in order, with one request for each changed invoice and a few for the events."""
     teams = [f"t{number:02}" for number in range(12)]
     invoices = await billed(system, they, *teams)
     await catch_up(system)
@@ -219,7 +221,7 @@ async def test_a_cursor_that_stripe_has_forgotten(system: System, they: Subscrib
 
 
 async def test_the_first_run_reads_all_and_charges_nobody_for_the_past(system: System, they: Subscribers) -> None:
-    """More than a page, from the oldest on; an account that it learns of is charged from now on."""
+    """The run reads more than a page, oldest first; an account found by it is charged from that time on."""
     async with system.db.transaction() as connection:
         await connection.execute(text("DELETE FROM stripe_event_cursor"))
     await system.admin("webhook_faults", DROP_ALL)

@@ -1,4 +1,4 @@
-"""What Stripe, the network and processes do wrong, and that the outcome is the same."""
+"""Stripe, the network and processes fail, and the result is the same."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ async def test_a_lost_report_is_made_again_and_a_changed_one_blocks(system: Syst
         path.write_bytes(whole[:-20] if harm == "cut" else changed)
     await system.start(STRIPE_QUEUE)
 
-    if harm != "missing":  # what is gone is made again; what was changed is for a person to see
+    if harm != "missing":  # a missing report is written again; a changed one waits for a person
         blocked = await system.until_state(key, InvoiceState.BLOCKED)
         assert blocked.blocked_reason is not None
         assert blocked.blocked_reason.startswith("ReportError")

@@ -1,4 +1,4 @@
-"""Decisions that Stripe, or a person there, has overtaken meanwhile."""
+"""Decisions that Stripe, or a person in Stripe, has overtaken meanwhile."""
 
 from __future__ import annotations
 

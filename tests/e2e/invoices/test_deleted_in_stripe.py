@@ -1,4 +1,4 @@
-"""An invoice counts as deleted in Stripe only where the API key would see it."""
+"""An invoice counts as deleted in Stripe only if the API key would be able to see it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_a_key_of_another_account_releases_no_claims(system: System) -> No
     key = await one_day(system, "team:foreign")
     await system.run_period(MAY)
     await until_rested(system)
-    # As the workers see it whose key is another account's: Stripe knows neither of the two.
+    # As workers with another account's key would see it: Stripe knows neither the invoice nor the customer.
     async with system.db.transaction() as connection:
         await connection.execute(
             text("UPDATE invoice SET stripe_invoice_id = 'in_theirs', stripe_customer_id = 'cus_theirs'")

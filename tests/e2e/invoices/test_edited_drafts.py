@@ -1,4 +1,4 @@
-"""A draft that a person edited is not finalized until a person says so."""
+"""A draft that a person edited is not finalized until a person decides so."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_an_edited_draft_is_not_finalized(system: System, amounts: tuple[i
 
 @pytest.mark.waits
 async def test_a_draft_verified_just_now_is_not_fetched_again(system: System) -> None:
-    # That it could not be charged is news of its own, for which it is looked up once more.
+    # The event of the failed charge would cause another refresh.
     await system.admin("webhook_faults", {"match": {"type": "payment"}, "action": "drop", "times": None})
     key = await one_day(system, "team:swift")
     await system.run_period(MAY)

@@ -1,4 +1,4 @@
-"""Whatever of an invoice is left in Stripe, nobody is charged twice or wrongly."""
+"""Whatever part of an invoice is left in Stripe, no one is charged twice or wrongly."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_a_draft_found_after_a_restore_names_the_present_report(system: Sy
 
 
 async def _created(system: System, order: StripeInvoiceOrder) -> str | None:
-    """As Temporal does: again after a failure that is not for good."""
+    """Create an invoice like Temporal, which retries after a transient failure. Returns None for such a failure."""
     try:
         return await create(system, order)
     except ApplicationError as error:
@@ -50,7 +50,7 @@ async def _created(system: System, order: StripeInvoiceOrder) -> str | None:
 
 @dataclass
 class HalfMade:
-    """A blocked invoice whose Stripe draft holds a line that is not ours; its period still runs."""
+    """A blocked invoice whose Stripe draft has a line that is not ours; its period still runs."""
 
     key: str
     customer: str
@@ -60,7 +60,7 @@ class HalfMade:
 
 
 async def half_made(system: System, team: str) -> HalfMade:
-    """Creation fails for good: it finds a draft of its key whose total cannot be ours."""
+    """Make creation fail permanently: it finds a draft with its key whose total cannot be ours."""
     key = await one_day(system, team)
     await system.stop(STRIPE_QUEUE)
     period = await system.start_period(MAY)
@@ -129,7 +129,7 @@ async def test_a_draft_found_under_a_used_key_gets_no_line_twice(system: System)
     order = order_of(customer, key, cutoff=datetime.now(UTC))
     made = await create(system, order)
 
-    # A newer release words its requests otherwise: the old keys refuse them.
+    # A newer release words its requests differently, so the old keys refuse them.
     lines = [line.model_copy(update={"description": "reworded"}) for line in order.lines]
     assert await create(system, order.model_copy(update={"description": "reworded", "lines": lines})) == made
     assert (await system.stripe.v1.invoices.retrieve_async(made)).subtotal == 300
@@ -142,7 +142,7 @@ async def test_an_invoice_paid_twice_waits_for_a_person(system: System) -> None:
     order = order_of(customer, key)
     ids: list[str] = []
     for _ in range(2):
-        # Each without knowledge of the other, as before a look-up existed.
+        # Each is created without knowledge of the other.
         made = await create(system, order_of(customer, f"{key}/{len(ids)}", metadata={"perdure_invoice": key}))
         await system.stripe.v1.invoices.finalize_invoice_async(made)
         await system.stripe.v1.invoices.pay_async(made, {"paid_out_of_band": True})

@@ -1,4 +1,4 @@
-"""Invoices that wait for a person or for the grace to end, brakes, edited drafts, voids and write-offs."""
+"""Invoices that wait for a person or for the end of the grace period, late usage, and limits."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def test_a_limit_stops_an_invoice_before_stripe_hears_of_it(system: System
     await system.until_state(other, InvoiceState.BILLED)
     assert await live_in_stripe(system, key) == []
 
-    # A retry is no approval.
+    # A retry is not an approval.
     await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
     await until_rested(system)
     assert (await system.invoice(key)).state is InvoiceState.BLOCKED
@@ -161,7 +161,7 @@ async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System
     with pytest.raises(DecisionError, match="totals of 2022-05 have changed"):
         await approve_period(system.client, MAY, {"usd": 1}, "ann")
 
-    # What comes after the approval was not approved: the run is held again.
+    # Usage that arrives after the approval was not approved: the run is held again.
     await approve_period(system.client, MAY, hold.totals, "ann")
     await asyncio.wait_for(period.result(), GIVE_UP_SECONDS)
     assert [i.amount for i in await system.invoices()] == [DAY_CENTS, DAY_CENTS]

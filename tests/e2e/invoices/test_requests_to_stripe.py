@@ -1,4 +1,4 @@
-"""What the product sends to Stripe: by Stripe's specification, where it is at hand, and by the rules of idempotency.
+"""The product's requests to Stripe follow Stripe's specification, if available, and the rules of idempotency.
 
 `PERDURE_TEST_STRIPE_OPENAPI_SPEC` and `PERDURE_TEST_STRIPE_OPENAPI_VALIDATOR` name the specification and its
 validator, as in tests/stripe_emulator/test_contract.py.
@@ -28,8 +28,8 @@ from tests.support.system import System, at
 from tests.support.until import GIVE_UP_SECONDS, until
 
 CLASSES = 105
-"""More lines than are sent in one request."""
-# Business identity alone: of a customer, or invoice key, generation and step; then failed requests that Stripe keeps.
+"""More lines than one request carries."""
+# Only business identity: a customer, or invoice key, generation and step; then failed requests that Stripe keeps.
 KEY = re.compile(
     r"perdure:(customer:team:[a-z-]+|\d{4}-\d\d/team:[a-z-]+/(period|cancellation/sub_\w+)(/\d+)?:"
     r"(\d+:(create|finalize|in_\w+:lines \d+ \d+)|remove:in_\w+))(:req_\w+)*"
@@ -45,7 +45,7 @@ async def usage(system: System, team: str, classes: int = 2, customer: str | Non
 
 
 async def whole_life(system: System, name: str) -> None:
-    """Only the product talks to Stripe: lost answers, many lines, a refusal that is mended, a failure that is kept."""
+    """Only the product talks to Stripe: lost answers, many lines, a refusal that is fixed, a failure that is kept."""
     for path in _LOST:
         await system.admin("faults", {"match": {"method": "POST", "path": path}, "action": "lost_response"})
     await system.admin("faults", {"match": {"method": "POST", "path": "finalize"}, "action": "500", "skip": 1})
@@ -83,7 +83,7 @@ async def test_posts_are_idempotent_by_business_identity_alone(system: System) -
 
 @pytest.mark.waits
 async def test_within_a_day_a_lost_answer_is_asked_for_again_with_the_same_bytes(system: System) -> None:
-    """A cutoff of today: the idempotency keys are trusted, and Stripe's lists are not read."""
+    """The cutoff is today, so the idempotency keys are trusted and Stripe's lists are not read."""
     now = datetime.now(UTC).replace(microsecond=0)
     async with subscribing(system) as they:
         await system.admin("clock", {"now": now.isoformat()})
@@ -129,7 +129,7 @@ async def test_a_draft_whose_keys_stripe_has_forgotten_is_found_and_filled_up(sy
 
 
 async def _forgotten(system: System, team: str) -> str:
-    """A draft gets the first of two chunks of lines; when it is gone on with, no idempotency key is kept any more."""
+    """Bill an invoice whose draft got the first of two chunks of lines before Stripe forgot all idempotency keys."""
     key = await usage(system, team, CLASSES)
     lines = {"match": {"path": "add_lines"}, "action": "503", "times": None, "stored": False, "skip": 1}
     await system.admin("faults", lines)
@@ -179,7 +179,7 @@ async def test_all_that_the_product_sends_fits_stripes_specification(system: Sys
 
 
 async def _cancelled_and_voided(system: System) -> None:
-    """A subscription whose cancellation was settled, and its invoice voided."""
+    """Cancel a subscription, bill its final claim, and void that invoice."""
     async with subscribing(system) as they:
         await they.clock("2022-05-03")
         subscription = await they.subscribe(await they.customer(attribution_id="team:cancels"))

@@ -1,4 +1,4 @@
-"""Stripe has the last word: events in another order, tax, a balance, a customer that is gone."""
+"""Stripe has the last word: events in another order, tax, a balance, a deleted customer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is voided is billable again, or written off for good; what is paid is not voided."""
+"""The usage of a voided invoice is billable again, unless it is written off; a paid invoice is not voided."""
 
 from __future__ import annotations
 

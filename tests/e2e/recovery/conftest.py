@@ -1,4 +1,4 @@
-"""A backup of PostgreSQL that a test takes and restores."""
+"""A backup of PostgreSQL that a test makes and restores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Temporal namespace is lost in the middle of everything, and brought back from Postgres by one command."""
+"""The Temporal namespace is lost in the middle of everything, and one command recovers it from Postgres."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
 
 
 async def start_account(system: System, team: str) -> None:
-    """The period's run still waits for what Stripe is too busy for: run this account's alone."""
+    """Run the period for this account alone: the whole period's run still waits for a busy Stripe."""
     await system.client.start_workflow(
         Workflows.BILLING_PERIOD,
         PeriodInput(period=MAY, attribution_id=team),
@@ -56,7 +56,7 @@ async def start_account(system: System, team: str) -> None:
 
 @dataclass(frozen=True)
 class Keys:
-    """Of an invoice in each state."""
+    """The key of an invoice in each state."""
 
     blocked: str
     approval: str
@@ -102,7 +102,7 @@ async def test_invoices_in_every_state_are_brought_back_by_one_command(system: S
         workflow_ids.invoice(keys.approval): "draft",
         workflow_ids.invoice(keys.grace): "draft",
         workflow_ids.invoice(keys.voided): "draft",
-        workflow_ids.invoice(keys.settled): "billed",  # a person wants it voided
+        workflow_ids.invoice(keys.settled): "billed",  # a person has requested its void
     }
     assert ran.document["periods"] == [MAY]
     assert ran.document["missing_schedules"] == list(workflow_ids.SCHEDULES)
@@ -163,7 +163,7 @@ async def test_credit_notes_that_were_asked_for_are_made(system: System) -> None
 
 
 async def test_what_stripe_told_a_lost_temporal_is_read_again(system: System, they: Subscribers) -> None:
-    """A cancellation, a dispute and a payment: their events were answered with 200, and nothing was done yet."""
+    """The events of a cancellation and a dispute were answered with 200, but nothing was done yet."""
     stripe_id = await paid(system, they)
     customer = await they.customer(attribution_id="team:leaving")
     await they.clock("2022-06-02")
@@ -171,7 +171,7 @@ async def test_what_stripe_told_a_lost_temporal_is_read_again(system: System, th
     await they.until_windows("team:leaving", ("2022-06-02", None))
     await system.add_instance("leaving-1", "team:leaving", "2022-06-03", "2022-06-04")
     await they.until_rested(subscription)
-    await recover(system)  # the cursor is past all of this
+    await recover(system)  # the cursor is past all of these events
     await system.stop()
     await they.clock("2022-06-05")
     await they.cancel(subscription)
@@ -192,7 +192,7 @@ async def test_what_stripe_told_a_lost_temporal_is_read_again(system: System, th
 
 
 async def _cursor_to_the_newest(system: System) -> None:
-    """As if a catch-up had handed all of it to the Temporal that is lost now."""
+    """Move the cursor as if a catch-up had delivered all events to the Temporal that is now lost."""
     from storage.recovery import event_cursor
 
     newest = (await system.stripe.v1.events.list_async({"limit": 1})).data[0]

@@ -1,4 +1,4 @@
-"""Postgres was restored to before a draft was amended, deleted or rebuilt in Stripe: that of Stripe counts."""
+"""Postgres was restored to before a draft was amended, deleted or rebuilt: Stripe's state counts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_a_draft_that_took_late_usage_since_is_that_of_stripe(system: Syst
 
 
 async def test_a_draft_deleted_since_ends_what_was_claimed_again(system: System, backup: Backup) -> None:
-    """Stripe does not list what was deleted; that there is a successor proves that it was."""
+    """Stripe does not list deleted drafts; the successor proves the deletion."""
     team = "team:deleted-since"
     key = await one_day(system, team)
     await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
@@ -72,7 +72,7 @@ async def test_a_draft_deleted_since_ends_what_was_claimed_again(system: System,
 
 
 async def test_an_invoice_rebuilt_since_is_that_of_stripe(system: System, backup: Backup) -> None:
-    """Of the same key and the same report: what Postgres names was removed, and its successor is billed."""
+    """Both have the same key and the same report: the one in Postgres was removed, and its successor is billed."""
     blocked = await edited(system, "team:rebuilt-since")
     await backup.take()
     point = datetime.now(UTC)

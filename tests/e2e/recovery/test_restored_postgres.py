@@ -1,4 +1,4 @@
-"""Postgres was restored to an earlier point, and Stripe has gone on: nothing is billed twice, nothing is lost."""
+"""Postgres was restored to an earlier point and Stripe has moved on: nothing is billed twice, nothing is lost."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_the_same_invoice_is_adopted_though_more_usage_has_come(
 async def test_nobody_recovers_and_the_period_is_run_with_more_usage(
     system: System, backup: Backup, finalization: str
 ) -> None:
-    """The claim that is made anew comes to more than what Stripe has: that counts, and the rest is billed later."""
+    """The repeated claim is larger than Stripe's invoice: Stripe's counts, and the rest is billed later."""
     team = f"team:unrecovered-{finalization}"
     key = await one_day(system, team)
     await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization(finalization)))
@@ -78,7 +78,7 @@ async def test_nobody_recovers_and_the_period_is_run_with_more_usage(
     await lose_temporal(system)
     await system.start_period(MAY)
     again = await system.until_state(key, made.state)
-    if waits:  # a draft that waits takes late usage, by its own policy
+    if waits:  # a waiting draft accepts late usage, by its own policy
         assert (again.amount, again.stripe_invoice_id) == (DAY_CENTS, made.stripe_invoice_id)
         await system.run_period_until_blocked(MAY)
         amended = await until(lambda: draft_of_amount(system, key, 3 * DAY_CENTS))
@@ -92,7 +92,7 @@ async def test_nobody_recovers_and_the_period_is_run_with_more_usage(
 
 
 async def test_an_adoption_whose_answer_was_lost_is_made_again(system: System, backup: Backup) -> None:
-    """The worker dies after it has taken the invoice over: its next try leads to the same end."""
+    """The worker dies after it has adopted the invoice: its next attempt has the same result."""
     key = await one_day(system, "team:answerless")
     await backup.take()
     await system.run_period(MAY)
@@ -182,7 +182,7 @@ async def test_without_its_report_an_unknown_invoice_stops_the_recovery(
 
 
 async def test_months_with_included_credits_are_adopted_place_by_place(system: System, backup: Backup) -> None:
-    """What an invoice uses of a month's included credits is not in its report: it is worked out again."""
+    """An invoice's use of a month's included credits is not in its report: it is computed again."""
     team = "team:included"
     key = await one_day(system, team)
     await policies.write_policy(system.db, team, AccountPolicy(included_credits=Decimal(100)))

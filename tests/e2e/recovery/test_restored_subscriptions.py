@@ -1,4 +1,4 @@
-"""Postgres restored to before a cancellation was settled, a cycle was charged, a credit note was made."""
+"""Postgres was restored to before a cancellation was billed, a cycle was charged, or a credit note was issued."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def test_a_cancellation_that_was_settled_since_is_not_billed_by_the_period
     await lose_temporal(system)
     await they.clock("2022-06-01T06:00")
     wrong = f"{MAY}/{team}/period"
-    if first == "period":  # nobody took over what Stripe has: the period claims it too, and it is found out
+    if first == "period":  # Stripe's invoice is not adopted first: the period claims its usage too, and that is found
         await system.run_period(MAY)
         refused = await recover(system, LONG_AGO)
         assert refused is not None

@@ -1,4 +1,4 @@
-"""With PAYLOAD_KEYS, Temporal holds nothing readable; keys rotate, and are turned on, under running workflows."""
+"""With PAYLOAD_KEYS, Temporal holds nothing readable. Keys rotate and are introduced under running workflows."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OF_THE_SDK = {
 
 
 class Sealed:
-    """Makes systems with keys, and gives a running one others."""
+    """Creates systems with keys, and gives running ones other keys."""
 
     def __init__(self, client: Client, fresh: FreshDatabase, emulator: EmulatorServer, folder: Path) -> None:
         self._client, self._fresh, self._emulator, self._folder = client, fresh, emulator, folder
@@ -82,7 +82,7 @@ async def add_usage(system: System, account: str) -> None:
 
 
 async def attempts(system: System, key: str) -> list[int]:
-    """The attempts of the pending Stripe activities of an invoice's workflow; none when it is not there yet."""
+    """Return the attempts of an invoice workflow's pending `ensure_customer`; empty if there is no workflow yet."""
     try:
         described = await system.client.get_workflow_handle(workflow_ids.invoice(key)).describe()
     except RPCError:
@@ -92,7 +92,7 @@ async def attempts(system: System, key: str) -> list[int]:
 
 
 async def histories(system: System, count: int) -> list[WorkflowHistory]:
-    """Of every workflow, of which there are so many: what has just been started is listed a little later."""
+    """Return every workflow's history, waiting until Temporal lists `count` of them: its list lags behind starts."""
 
     async def listed() -> list[WorkflowExecution] | None:
         found = [run async for run in system.client.list_workflows()]
@@ -105,7 +105,7 @@ async def histories(system: System, count: int) -> list[WorkflowHistory]:
 
 
 def payload_keys(history: WorkflowHistory) -> set[str]:
-    """The ids of the keys of all payloads outside of search attributes; `plain` for those that have none."""
+    """Return the key ids of all payloads outside of search attributes; `plain` for unencrypted ones."""
     found: set[str] = set()
 
     def walk(value: Any, name: str = "") -> None:
@@ -113,7 +113,7 @@ def payload_keys(history: WorkflowHistory) -> set[str]:
             return
         if isinstance(value, dict):
             if value.get("markerName") == "core_local_activity":
-                # The SDK's own bookkeeping of a local activity: it passes no codec, and holds nothing of ours.
+                # The SDK's own bookkeeping of a local activity: it passes no codec and contains none of our data.
                 own = json.loads(base64.b64decode(value["details"]["data"]["payloads"][0]["data"]))
                 assert set(own) <= OF_THE_SDK
                 value = {**value, "details": {k: v for k, v in value["details"].items() if k != "data"}}
@@ -150,7 +150,7 @@ async def test_histories_hold_nothing_readable_and_replay(sealed: Sealed) -> Non
         replayer = Replayer(workflows=WORKFLOWS, data_converter=converter, workflow_runner=SANDBOX)
         for history in found:
             await replayer.replay_workflow(history)
-        # And what people see by query and description comes through their key.
+        # People still see queries and descriptions in plain text, with their key.
         invoice = system.client.get_workflow_handle(workflow_ids.invoice("2022-05/team:refused/period"))
         assert await (await invoice.describe()).static_summary() == "Invoice of team:refused for 2022-05"
 
@@ -162,13 +162,13 @@ async def test_a_key_rotates_in_the_middle_of_a_period(sealed: Sealed) -> None:
         await system.start_period(MAY)
         await system.until_state("2022-05/team:rotated/period", InvoiceState.CLAIMED)
         await until(lambda: attempts(system, "2022-05/team:rotated/period"))  # started, so that its summary is sealed
-        # Step 1: everybody can read the new key. Step 2: everybody writes with it.
+        # Step 1: every process can read the new key. Step 2: every process writes with it.
         await sealed.give(system, f"{OLD},{NEW}", BILLING_QUEUE)
         await sealed.give(system, f"{NEW},{OLD}")
         await system.until_state("2022-05/team:rotated/period", InvoiceState.BILLED)
         used = {key for history in await histories(system, 3) for key in payload_keys(history)}
         assert used == {T_OLD, T_NEW}
-        # Step 3 comes after the retention: whoever dropped the old key sooner cannot read old histories.
+        # Step 3 follows after the retention: without the old key, old histories cannot be read.
         late = await client_with(system, NEW)
         invoice = await late.get_workflow_handle(workflow_ids.invoice("2022-05/team:rotated/period")).describe()
         with pytest.raises(PayloadKeyError, match="encrypted with key old"):

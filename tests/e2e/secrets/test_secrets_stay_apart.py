@@ -1,4 +1,4 @@
-"""Secrets stay where they belong, and each worker does with its own."""
+"""Secrets stay where they belong, and each worker manages with its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.until import until
 
 @dataclass
 class Planted:
-    """What must be found nowhere. The ends of an API key may be shown: Stripe itself does."""
+    """Secrets that must appear nowhere. The ends of an API key are allowed: Stripe itself shows them."""
 
     api_key: str
     wrong_api_key: str
@@ -44,7 +44,7 @@ class Planted:
 
 @pytest.fixture
 async def database_url(migrated_database: str) -> AsyncIterator[str]:
-    """The database, as a role whose password is a secret of this test."""
+    """Yield the database's URL with a role whose password is a secret of this test."""
     role, password = f"planted_{secrets.token_hex(4)}", secrets.token_hex(16)
     admin = await asyncpg.connect(migrated_database)
     try:
@@ -72,7 +72,7 @@ async def emulator(scratch: Path, tmp_path: Path) -> AsyncIterator[EmulatorServe
 async def system(
     temporal_client: Client, database_url: str, emulator: EmulatorServer, tmp_path: Path
 ) -> AsyncIterator[System]:
-    """Workers that have only what is theirs: the billing worker no API key, the Stripe worker no database."""
+    """Start workers with only their own secrets: the billing worker has no API key, the Stripe worker no database."""
     async with running_system(temporal_client, database_url, emulator, tmp_path) as found:
         await found.stop()
         yield found
@@ -124,14 +124,14 @@ async def test_secrets_are_in_no_history_no_search_attribute_no_log_and_no_error
     seen += [gzip.decompress(path.read_bytes()) for path in (tmp_path / "reports").rglob("*.gz")]
     assert len(seen) == 6, "two reports among them"
     assert b"cus_nobody" in seen[1]
-    assert b"STRIPE_API_KEY" in described, "the refused key is told, by its setting's name"
+    assert b"STRIPE_API_KEY" in described, "the refused key is reported by its setting's name"
     assert [planted.found_in(each) for each in seen] == [[]] * len(seen)
     assert planted.found_in(emulator.request_log.read_bytes()) == []
     await run.terminate()
 
 
 async def refused(system: System, team: str) -> bytes:
-    """What Temporal says of the invoice whose activity is refused, as the UI shows it."""
+    """Return Temporal's description of the invoice whose activity is refused, as the UI shows it."""
     handle = system.client.get_workflow_handle(workflow_ids.invoice(f"{MAY}/{team}/period"))
 
     async def told() -> bytes | None:
@@ -145,7 +145,7 @@ async def refused(system: System, team: str) -> bytes:
 
 
 async def break_connections(system: System) -> None:
-    await system.db.close()  # this test's own: they are made anew
+    await system.db.close()  # this test's own connections: they are opened again
     admin = await asyncpg.connect(system.settings.need("database_url"))
     await admin.execute(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -155,7 +155,7 @@ async def break_connections(system: System) -> None:
 
 
 async def histories(system: System) -> bytes:
-    """All histories of the namespace with their payloads, memos and search attributes, and how each is listed."""
+    """Return all histories of the namespace with payloads, memos, search attributes and their list entries."""
     found = bytearray()
     count = 0
     async for run in system.client.list_workflows():

@@ -1,4 +1,4 @@
-"""Subscribers, for tests that need no other setting."""
+"""Subscribers, for tests that need no other settings."""
 
 from __future__ import annotations
 

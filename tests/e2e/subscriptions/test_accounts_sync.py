@@ -21,7 +21,7 @@ LONG_AGO = at("2022-01-01")
 
 @pytest.fixture
 async def they(system: System) -> AsyncIterator[Subscribers]:
-    """Of what happens in Stripe no event comes: only the sync tells."""
+    """Yield subscribers whose events never arrive: only the sync reads Stripe."""
     await system.admin("webhook_faults", {"match": {"type": "^customer"}, "action": "drop", "times": None})
     async with subscribing(system) as found:
         yield found
@@ -33,7 +33,7 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
 
 
 async def sync(system: System, bill_after: datetime | None = None) -> AccountsSyncResult:
-    """What `perdure accounts sync [--bill-after]` does."""
+    """Do the work of `perdure accounts sync [--bill-after]`."""
     outcome: AccountsSyncResult = await system.client.execute_workflow(
         Workflows.ACCOUNTS_SYNC,
         AccountsSyncInput(bill_after=bill_after or datetime.now(UTC)),
@@ -85,7 +85,7 @@ async def test_windows_of_customers_that_came_and_went(system: System, they: Sub
     account = await known(they, "team:went")
     assert (account.stripe_customer_id, account.currency) == (customer, "eur")
     assert account.bill_after is not None
-    # Adopting never bills the past by surprise.
+    # Adoption never bills the past by surprise.
     assert before - timedelta(seconds=1) <= account.bill_after <= datetime.now(UTC)
 
 
@@ -105,7 +105,7 @@ async def test_known_accounts_keep_what_they_have(system: System, they: Subscrib
         at("2022-05-06"),
     ]
     assert (await known(they, "team:kept")).stripe_customer_id == customer
-    # A customer that names nobody is known by its account.
+    # A customer without an account name is found by its account.
     for team in ("team:kept", "team:by-file"):
         await they.until_windows(team, ("2022-05-03", None))
 

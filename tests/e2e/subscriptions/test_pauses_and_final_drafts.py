@@ -1,4 +1,4 @@
-"""Pauses, final drafts, two subscriptions at once: what beside cancellation a subscription's life brings."""
+"""Events of a subscription besides cancellation: pauses, final drafts, and two subscriptions at the same time."""
 
 from __future__ import annotations
 

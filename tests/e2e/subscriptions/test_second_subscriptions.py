@@ -78,7 +78,7 @@ async def test_another_customer_of_the_same_team_does_not_become_the_payer_unask
     await they.until_windows("team:payers", ("2022-05-03", "2022-05-06"), ("2022-05-06", None))
     await they.until_rested(second)
     assert await _payer(they) == new
-    # Old news of the customer that was changes nothing.
+    # A late event of the former customer changes nothing.
     await they.touch(first)
     await they.until_rested(first)
     assert await _payer(they) == new

@@ -1,4 +1,4 @@
-"""Usage on the subscription's own invoice, and invoices that do not say whose they are."""
+"""Usage on the subscription's own invoice, and invoices that do not name their owner."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
 async def test_base_fee_and_usage_are_one_invoice(system: System, they: Subscribers) -> None:
     subscription = await subscribed(system, they, "team:cycle")
     await system.run_period("2022-05")
-    assert await system.invoices() == []  # its usage is not the period's
+    assert await system.invoices() == []  # the period does not bill its usage
 
     await they.clock("2022-06-10T00:10")
     invoice = await only(system, InvoiceState.PAID)
@@ -46,7 +46,7 @@ async def test_base_fee_and_usage_are_one_invoice(system: System, they: Subscrib
     assert (invoice.amount, stripe.subtotal) == (DAY_CENTS, DAY_CENTS + FEE)
     assert stripe.metadata["perdure_invoice"] == invoice.key
 
-    # The next cycle has its own draft, and usage of its own.
+    # The next cycle has its own draft and its own usage.
     await system.add_instance("cycle-2", "team:cycle", "2022-06-20", "2022-06-22")
     await they.clock("2022-07-10T00:10")
 
@@ -142,7 +142,7 @@ async def test_voiding_takes_only_our_lines_from_the_subscriptions_draft(system:
     await system.until_state(draft.key, InvoiceState.DELETED)
     stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)
     assert (stripe.status, stripe.subtotal, stripe.metadata.to_dict()) == ("draft", FEE, {})
-    assert stripe.auto_advance  # the base fee is still to be charged
+    assert stripe.auto_advance  # the base fee must still be charged
     assert (await audited(system)).findings == []
 
 
@@ -174,7 +174,7 @@ async def test_an_invoice_of_no_account_is_left_alone_and_counted(system: System
         try:
             outcome: StripeInvoiceResult = await handle.result()
             return outcome
-        except RPCError:  # its event is still under way
+        except RPCError:  # its event has not arrived yet
             return None
 
     assert (await until(ended)).note == "Not one of our accounts: ignored."

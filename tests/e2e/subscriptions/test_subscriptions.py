@@ -1,4 +1,4 @@
-"""Windows follow Stripe's subscriptions, and a cancellation is settled by an invoice of its own."""
+"""Windows follow Stripe's subscriptions, and the final claim of a cancellation has its own invoice."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_what_names_no_account_is_ignored_and_a_malformed_name_is_reported
 async def test_a_cancellation_is_settled_at_once_and_the_rest_of_the_month_by_its_run(
     system: System, they: Subscribers
 ) -> None:
-    """Cancelled at once, and back within the month; what runs on between is uncovered."""
+    """A subscriber cancels immediately and returns within the month; usage in between is not covered."""
     await they.clock("2022-05-03")
     customer = await they.customer(attribution_id="team:back")
     first = await they.subscribe(customer)
@@ -116,7 +116,7 @@ async def test_a_cancellation_at_the_periods_end_belongs_to_the_month_that_ended
 
 
 async def test_a_cancellation_with_too_little_usage_makes_no_invoice(system: System, they: Subscribers) -> None:
-    """What it leaves is carried to the period's run, together with what came before a return."""
+    """Its usage is carried over to the period's run, together with the usage before the return."""
     await they.clock("2022-05-03")
     customer = await they.customer(attribution_id="team:little")
     first = await they.subscribe(customer)
@@ -181,7 +181,7 @@ async def test_whatever_happens_to_events_the_windows_and_invoices_are_the_same(
 async def test_events_that_waited_for_a_worker_charge_a_new_account_from_its_first_subscription(
     system: System, they: Subscribers
 ) -> None:
-    """Whichever of its subscriptions comes through first."""
+    """The result does not depend on which of its subscriptions is applied first."""
     await system.stop(BILLING_QUEUE)
     teams = [f"team:burst-{n}" for n in range(3)]
     for team in teams:

@@ -1,4 +1,4 @@
-"""Within May a team subscribes, uses, cancels, and comes back, three times."""
+"""Within May, a team subscribes, uses, cancels and returns, three times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.until import until
 pytestmark = pytest.mark.waits
 
 TEAM = "team:seed"
-# Each subscription: [created, cancelled); the last is still there at the month's end.
+# Each subscription: [created, canceled); the last still exists at the month's end.
 SUBSCRIPTIONS = [("2022-05-03T00:00:00", "2022-05-08T12:00:00"), ("2022-05-10T06:30:00", "2022-05-15T00:00:01")]
 LAST = "2022-05-20T00:00:00"
 # (id, started, stopped): inside, across a cancellation, across a gap, before bill_after, and past the month.
@@ -34,7 +34,7 @@ BILL_AFTER = "2022-05-03T06:00"
 
 
 def reference_us(start: str, end: str) -> int:
-    """Microseconds of usage in [start, end), one interval after the other."""
+    """Return the microseconds of usage in [start, end), one interval after the other."""
     low, high = max(at(start), at(BILL_AFTER)), at(end)
     total = 0
     for _, began, stopped in USAGE:
@@ -44,7 +44,7 @@ def reference_us(start: str, end: str) -> int:
 
 
 def reference_cents(duration_us: int) -> int:
-    """The design's formula in exact fractions; no case here is a tie."""
+    """Return the amount by the pricing formula in exact fractions; no case here is a tie."""
     credits = round(Fraction(duration_us, 60_000_000) * Fraction(Decimal("0.1666666667")) * 10**6)
     return int(Fraction(credits, 10**6) * Fraction(Decimal("3.6")) + Fraction(1, 2))
 
@@ -119,7 +119,7 @@ async def test_three_subscriptions_within_a_month_are_charged_once_each(system: 
 
 
 async def _is_charged_once(system: System) -> None:
-    """Each subscription by an invoice of its own, to the microsecond and to the cent."""
+    """Check that each subscription has its own invoice, right to the microsecond and the cent."""
     made = {(i.reason, i.cutoff): i for i in await system.invoices()}
     spans = [(c, e, InvoiceReason.CANCELLATION) for c, e in SUBSCRIPTIONS]
     spans.append((LAST, "2022-06-01T00:00", InvoiceReason.PERIOD))

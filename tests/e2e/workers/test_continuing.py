@@ -1,4 +1,4 @@
-"""What waits for long goes on under a new run before its history grows too long."""
+"""A workflow that waits for long continues as a new run before its history grows too long."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _EVENTS = 40  # after which Temporal suggests a new run; by default 4096
 
 @pytest.fixture(scope="module")
 async def temporal_client(scratch: Path) -> AsyncIterator[Client]:
-    """Of a server on which histories are long soon."""
+    """Yield a client of a server that suggests a new run after few events."""
     soon = f"limit.historyCount.suggestContinueAsNew={_EVENTS}"
     extra = ("--dynamic-config-value", soon)
     server = await start_headless(scratch / "temporal-continuing.log", extra=extra)
@@ -43,9 +43,9 @@ async def temporal_client(scratch: Path) -> AsyncIterator[Client]:
 
 
 async def nudged_on(handle: Any, nudge: Callable[[], Awaitable[object]]) -> None:
-    """Wake it, and let it rest, until it goes on under another run.
+    """Wake the workflow and let it rest, until it continues as another run.
 
-    It does so only when nothing is left to do, in a task that starts on a long history.
+    It does so only when no work is left, in a task that starts with a long history.
     """
     first = (await handle.describe()).run_id
 
@@ -57,7 +57,7 @@ async def nudged_on(handle: Any, nudge: Callable[[], Awaitable[object]]) -> None
         if (await until(at_rest)).run_id != first:
             return
         await nudge()
-    raise AssertionError(f"{handle.id} did not go on under another run")
+    raise AssertionError(f"{handle.id} did not continue as another run")
 
 
 @pytest.mark.history("continued")
@@ -90,5 +90,5 @@ async def test_an_invoice_its_period_and_a_credit_note_go_on(system: System) -> 
 
 
 def period_of(system: System) -> Any:
-    """Of whichever run is the latest."""
+    """Return a handle of the period's latest run."""
     return system.client.get_workflow_handle(workflow_ids.billing_period("2022-06"))

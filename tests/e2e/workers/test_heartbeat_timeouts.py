@@ -1,4 +1,4 @@
-"""Every step that a worker can be killed in is awaited by its heartbeats, not by its whole time."""
+"""Every step in which a worker can be killed times out by its heartbeats, not by its whole duration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the two workers register."""
+"""The names that the two workers register."""
 
 from __future__ import annotations
 

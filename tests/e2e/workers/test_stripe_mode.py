@@ -1,4 +1,4 @@
-"""Live and test mode, and what comes from nowhere: the workers take over nothing that is not theirs."""
+"""Live and test mode, and unknown keys: the workers adopt nothing that is not theirs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def system(
 
 
 async def test_an_invoice_of_the_other_mode_is_not_adopted(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stripe_mode, "_PREFIXES", {})  # a key that does not tell its mode
+    monkeypatch.setattr(stripe_mode, "_PREFIXES", {})  # a key that does not reveal its mode
     system.settings = system.settings.model_copy(update={"stripe_mode": "live"})
     meter = await metered(system)
     await system.start()
