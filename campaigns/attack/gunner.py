@@ -32,8 +32,8 @@ class Tally:
             self.wrong.append(
                 f"{name}: answered {', '.join(sorted(set(found)))}, not {' or '.join(sorted(shot.right))}"
             )
-        if told := [telltale.decode() for telltale in _TELLTALES if telltale in answer]:
-            self.wrong.append(f"{name}: the answer reveals {', '.join(told)}")
+        if reported := [telltale.decode() for telltale in _TELLTALES if telltale in answer]:
+            self.wrong.append(f"{name}: the answer reveals {', '.join(reported)}")
 
 
 def statuses(answer: bytes) -> list[str]:

@@ -66,7 +66,7 @@ class Runner:
         given = self.arguments
         result = await run_campaign(seed, given.accounts, given.minutes, folder, self.templates)
         self.results.append(result)
-        print(told(result), flush=True)
+        print(reported(result), flush=True)
         if result.failures:
             options = f"--seed {seed} --accounts {given.accounts} --minutes {given.minutes:g}"
             print(f"  repeat: make chaos ARGS={shlex.quote(options)}\n  logs: {folder}", flush=True)
@@ -79,7 +79,7 @@ class Runner:
             self.log.flush()
 
 
-def told(result: Result) -> str:
+def reported(result: Result) -> str:
     """Return one line about a campaign."""
     kills = ", ".join(f"{name} {count}" for name, count in sorted(result.kills.items())) or "none"
     money = ", ".join(f"{amount} {currency}" for currency, amount in sorted(result.money.items())) or "nothing"

@@ -57,17 +57,17 @@ async def faults(system: System) -> list[str]:
         key = (invoice["metadata"] or {}).get(stripe_metadata.INVOICE)
         if key and invoice["status"] != "void":
             live.setdefault(key, []).append(invoice["id"])
-    told = [f"{key} is live more than once in Stripe: {ids}" for key, ids in live.items() if len(ids) > 1]
+    reported = [f"{key} is live more than once in Stripe: {ids}" for key, ids in live.items() if len(ids) > 1]
     for key, ids in live.items():
         if key not in ours:
-            told.append(f"{key} is in Stripe as {ids}, but unknown here")
+            reported.append(f"{key} is in Stripe as {ids}, but unknown here")
         elif ours[key].state not in DEAD and ours[key].stripe_invoice_id not in ids:
-            told.append(f"{key} is {ids} in Stripe, but {ours[key].stripe_invoice_id} here")
+            reported.append(f"{key} is {ids} in Stripe, but {ours[key].stripe_invoice_id} here")
     notes: dict[str, int] = {}
     for note in await _list(system.stripe.v1.credit_notes):
         if key := note["metadata"].get(stripe_metadata.CREDIT_NOTE):
             notes[key] = notes.get(key, 0) + 1
-    return told + [f"{key} has {count} credit notes in Stripe" for key, count in notes.items() if count > 1]
+    return reported + [f"{key} has {count} credit notes in Stripe" for key, count in notes.items() if count > 1]
 
 
 async def _keys(system: System) -> dict[tuple[str, int], str]:
@@ -122,12 +122,12 @@ async def _list(service: Any) -> list[dict[str, Any]]:
 
 def differences(wanted: Mapping[str, Sequence[str]], found: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the rows that only one of the two has, a line each."""
-    told = []
+    reported = []
     for part in wanted:
         missing, surplus = list(wanted[part]), list(found[part])
         for row in wanted[part]:
             if row in surplus:
                 surplus.remove(row)
                 missing.remove(row)
-        told += [f"{part}: missing {row}" for row in missing] + [f"{part}: surplus {row}" for row in surplus]
-    return told
+        reported += [f"{part}: missing {row}" for row in missing] + [f"{part}: surplus {row}" for row in surplus]
+    return reported

@@ -90,16 +90,16 @@ class Recording:
         """Return errors, faults, activities that no scenario plays, and activities wrongly listed as read-only."""
         registered = set().union(*(run.registered for run in self.runs.values()))
         ran = set().union(*(run.ran for run in self.runs.values()))
-        told = [f"{name}: {run.error}" for name, run in self.runs.items() if run.error]
-        told += [f"{name}: {fault}" for name, run in self.runs.items() for fault in run.faults]
-        told += [f"{name} is listed as read-only, but writes" for name in sorted(READ_ONLY & self.writing)]
-        told += [
+        reported = [f"{name}: {run.error}" for name, run in self.runs.items() if run.error]
+        reported += [f"{name}: {fault}" for name, run in self.runs.items() for fault in run.faults]
+        reported += [f"{name} is listed as read-only, but writes" for name in sorted(READ_ONLY & self.writing)]
+        reported += [
             f"{name} is listed as read-only, but no scenario plays it"
             for name in sorted((READ_ONLY & registered) - ran)
         ]
-        told += [f"{name} is listed as read-only, but is no activity" for name in sorted(READ_ONLY - registered)]
-        told += [f"{name} does not write in any scenario" for name in sorted(registered - READ_ONLY - self.writing)]
-        return told
+        reported += [f"{name} is listed as read-only, but is no activity" for name in sorted(READ_ONLY - registered)]
+        reported += [f"{name} does not write in any scenario" for name in sorted(registered - READ_ONLY - self.writing)]
+        return reported
 
     def representative(self) -> dict[str, tuple[str, ...]]:
         """Return one point before and one after a write of each step, spread evenly over the scenarios.

@@ -182,13 +182,13 @@ def resume(ctx: Context) -> Text:
         message = f"You can only resume paused subscriptions. This subscription is {subscription['status']}."
         raise StripeError(message)
     before = dict(subscription)
-    anew = ctx.params.get("billing_cycle_anchor", "now") == "now"
+    restarts = ctx.params.get("billing_cycle_anchor", "now") == "now"
     subscription["status"] = "active"
-    if anew:
+    if restarts:
         subscription["billing_cycle_anchor"] = ctx.now
     set_periods(subscription, ctx.now)
-    if ctx.behaviour.subscription_invoices and (anew or ctx.params.get("proration_behavior") != "none"):
-        bill_now(ctx, subscription, "subscription_update", whole if anew else lambda item: rest(item, ctx.now))
+    if ctx.behaviour.subscription_invoices and (restarts or ctx.params.get("proration_behavior") != "none"):
+        bill_now(ctx, subscription, "subscription_update", whole if restarts else lambda item: rest(item, ctx.now))
     schedule(ctx, subscription)
     events = ("customer.subscription.updated", "customer.subscription.resumed")
     return ctx.save("subscription", subscription, *events, before=before)

@@ -55,24 +55,24 @@ async def _nothing_escapes_the_verdict(started: Campaign) -> None:
     key, report = row["key"], started.stand.reports / row["report_id"]
     own = f"invoice_id = (SELECT id FROM invoice WHERE key = '{key}')"
 
-    async def told(*parts: str) -> None:
+    async def reported(*parts: str) -> None:
         verdict = await judge(started.stand, started.stripe, started.world, started.plan.voided)
         for part in parts:
             assert any(part in failure for failure in verdict.failures), (part, verdict.failures)
 
-    await told()
+    await reported()
     customer = (await started.stripe.list_all("/v1/customers"))[0]["id"]
     form = {"customer": customer, "currency": "usd", "metadata[perdure_invoice]": key}
     await started.stripe.call("POST", "/v1/invoices", form)
-    await told(f"{key}: 2 live invoices in Stripe")
+    await reported(f"{key}: 2 live invoices in Stripe")
     report.write_bytes(report.read_bytes()[:-9])
-    await told(f"{key}: no report")
+    await reported(f"{key}: no report")
     await _sql(started, f"UPDATE invoice_line SET amount = amount + 1 WHERE {own}")
-    await told(f"{key}: its lines do not add up")
+    await reported(f"{key}: its lines do not add up")
     await _sql(started, f"UPDATE invoice SET amount = amount + 1, state = 'draft' WHERE key = '{key}'")
-    await told(f"{key} is draft", "; expected ")
+    await reported(f"{key} is draft", "; expected ")
     await _sql(started, f"DELETE FROM claim WHERE {own}")
-    await told(f"{key}: its claims total", "too little")
+    await reported(f"{key}: its claims total", "too little")
 
 
 async def _sql(started: Campaign, statement: str) -> list[Any]:

@@ -32,10 +32,10 @@ async def test_killed_before_and_after_a_write_of_each_step_all_comes_to_the_sam
 def test_what_is_forgotten_or_wrongly_named_is_reported(recording: Recording) -> None:
     """An activity that no scenario reaches, one wrongly listed as read-only, and one no longer registered."""
     run = Played([], ["load_invoice#1/postgres.1/before"], {}, [], {"load_invoice"}, {"load_invoice", "new"})
-    told = Recording({"some": run}).problems()
-    assert "load_invoice is listed as read-only, but writes" in told
-    assert "new does not write in any scenario" in told
-    assert "retrieve_dispute is listed as read-only, but is no activity" in told
+    reported = Recording({"some": run}).problems()
+    assert "load_invoice is listed as read-only, but writes" in reported
+    assert "new does not write in any scenario" in reported
+    assert "retrieve_dispute is listed as read-only, but is no activity" in reported
 
 
 def test_a_difference_is_reported(recording: Recording) -> None:

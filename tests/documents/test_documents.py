@@ -22,21 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
     path.relative_to(ROOT) for pattern in ("*.md", "docs/**/*.md", "tests/*.md") for path in ROOT.glob(pattern)
 )
-MOST_OF_A_LINE, MOST_OF_A_ROW = 120, 160  # characters
-NARROW = (
-    *(
-        "README.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "docs/README.md",
-        "docs/run/",
-        "docs/on-call/",
-        "docs/imports.md",
-        "docs/command-line.md",
-    ),
-    *("docs/security.md", "docs/disaster-recovery.md", "docs/threat-model.md"),
-)
-"""Pages whose lines of prose and tables fit a screen."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 FENCED = re.compile(r"^```(?:sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:    )?\s*(?:docker compose run --rm (?:-T )?)?(perdure|worker-stripe|schedule)( .*)$")
@@ -222,10 +207,3 @@ def test_the_tables_of_import_columns_are_the_parsers(kind: Kind) -> None:
     rows = re.findall(r"^\| `(\w+)` \| (yes|no) \| .+ \| .+ \| `.+` \|$", section, re.MULTILINE)
     assert {column for column, _ in rows} == set(COLUMNS[kind])
     assert {column for column, required in rows if required == "yes"} == set(REQUIRED[kind])
-
-
-@pytest.mark.parametrize("document", [path for path in DOCUMENTS if str(path).startswith(NARROW)], ids=str)
-def test_prose_and_tables_fit_a_screen(document: Path) -> None:
-    prose = re.sub(r"^```.*?^```", "", (ROOT / document).read_text(), flags=re.MULTILINE | re.DOTALL)
-    for line in prose.splitlines():
-        assert len(line) <= (MOST_OF_A_ROW if line.lstrip().startswith("|") else MOST_OF_A_LINE), line

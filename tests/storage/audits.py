@@ -63,10 +63,10 @@ async def audit(
     return record, findings
 
 
-Told = tuple[str, str, str]
+Reported = tuple[str, str, str]
 
 
-def told(findings: list[Finding]) -> list[Told]:
+def reported(findings: list[Finding]) -> list[Reported]:
     """Return kind, instance and invoice of each finding."""
     return sorted((each.kind, each.instance_id or "", each.invoice_key or "") for each in findings)
 

@@ -20,7 +20,7 @@ from storage.invoices import decisions
 from storage.invoices.credit_notes import record_issued, request_credit
 from storage.invoices.invoices import block_invoice, move_invoice
 from storage.postgres.database import Database
-from tests.storage.audits import BILLED, CARD, A, audit, billed_world, move, told
+from tests.storage.audits import BILLED, CARD, A, audit, billed_world, move, reported
 from tests.storage.random_worlds import import_instances, random_scope, store_accounts
 from tests.storage.reference import LAST, MAY, ReferenceWorld
 from tests.storage.usage import (
@@ -104,7 +104,7 @@ async def test_every_state_of_an_invoice_is_clean_and_counted(db: Database) -> N
     await _every_state(db)
     for check in DATABASE_CHECKS:
         record, findings = await audit(db, check)
-        assert told(findings) == []
+        assert reported(findings) == []
         if check is Check.CONSERVATION:
             figures = record.figures
     each = 2 * DAY_US + 1
@@ -166,11 +166,11 @@ async def test_what_was_credited_is_settled(db: Database, order: CreditOrder, se
     await execute(db, r"UPDATE workspace_instance SET stopping_time = '2022-05-02T12\:00Z' WHERE id = 'a1'")
     note, _ = await request_credit(db, A, order)
     expected = [] if settled else [("claimed_beyond_runtime", "a1", A)]
-    assert told((await audit(db, Check.CONSERVATION))[1]) == expected
+    assert reported((await audit(db, Check.CONSERVATION))[1]) == expected
     await record_issued(db, note.key, "cn_1", may(35))
-    assert told((await audit(db, Check.CONSERVATION))[1]) == expected
+    assert reported((await audit(db, Check.CONSERVATION))[1]) == expected
     await execute(db, "UPDATE credit_note SET state = 'voided'")
-    assert told((await audit(db, Check.CONSERVATION))[1]) == [("claimed_beyond_runtime", "a1", A)]
+    assert reported((await audit(db, Check.CONSERVATION))[1]) == [("claimed_beyond_runtime", "a1", A)]
 
 
 async def test_a_dead_invoice_charges_nobody(db: Database) -> None:

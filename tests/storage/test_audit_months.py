@@ -11,7 +11,7 @@ from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
-from tests.storage.audits import BILLED, Told, audit, move, told
+from tests.storage.audits import BILLED, Reported, audit, move, reported
 from tests.storage.usage import add_account, add_instances, cancellation, execute, graduated, instance, may, scope
 
 I = Check.LINES_AND_INVOICES  # noqa: E741
@@ -30,7 +30,7 @@ async def _two_invoices_of_a_month(db: Database) -> None:
     await move(db, SECOND, *BILLED)
 
 
-PLANTED: list[tuple[str, list[Told]]] = [
+PLANTED: list[tuple[str, list[Reported]]] = [
     (f"UPDATE invoice_month SET position = position - 1 WHERE invoice_id = {OF_SECOND}",
      [("month_overlap", "", SECOND)]),
     (f"UPDATE invoice_month SET position = position + 1 WHERE invoice_id = {OF_SECOND}", [("month_hole", "", SECOND)]),
@@ -45,18 +45,18 @@ PLANTED: list[tuple[str, list[Told]]] = [
 
 async def test_graduated_invoices_are_clean(db: Database) -> None:
     await _two_invoices_of_a_month(db)
-    assert told((await audit(db, I, rate_card=graduated()))[1]) == []
+    assert reported((await audit(db, I, rate_card=graduated()))[1]) == []
     await move_invoice(db, FIRST, InvoiceState.VOIDED, may(34))
-    assert told((await audit(db, I, rate_card=graduated()))[1]) == []
+    assert reported((await audit(db, I, rate_card=graduated()))[1]) == []
     await claim_page(db, cancellation("sub_1", may(2), attribution_id="team:a"), graduated())
-    assert told((await audit(db, I, rate_card=graduated()))[1]) == []
+    assert reported((await audit(db, I, rate_card=graduated()))[1]) == []
 
 
 @pytest.mark.parametrize(("sql", "expected"), PLANTED)
-async def test_planted_in_months_and_tiers(db: Database, sql: str, expected: list[Told]) -> None:
+async def test_planted_in_months_and_tiers(db: Database, sql: str, expected: list[Reported]) -> None:
     await _two_invoices_of_a_month(db)
     await execute(db, sql)
-    assert told((await audit(db, I, rate_card=graduated()))[1]) == expected
+    assert reported((await audit(db, I, rate_card=graduated()))[1]) == expected
     assert (await audit(db, I, rate_card=graduated(), period="2022-06"))[1] == []
 
 
@@ -68,7 +68,7 @@ async def test_a_price_that_the_card_has_not(db: Database) -> None:
         f"UPDATE invoice_line SET tiers = CAST(:tiers AS jsonb) WHERE invoice_id = {OF_FIRST} AND kind = 'tiers'",
         tiers=tiers,
     )
-    assert told((await audit(db, I, rate_card=graduated()))[1]) == [
+    assert reported((await audit(db, I, rate_card=graduated()))[1]) == [
         ("wrong_rate", "", FIRST),
         ("wrong_tiers", "", FIRST),
     ]

@@ -12,7 +12,7 @@ from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
-from tests.storage.audits import CARD, A, B, audit, billed_world, told
+from tests.storage.audits import CARD, A, B, audit, billed_world, reported
 from tests.storage.usage import execute, june, may
 
 CONSTRAINT = (
@@ -36,14 +36,14 @@ async def unguarded(db: Database) -> AsyncIterator[Database]:
 async def test_what_is_claimed_once_gives_no_finding(db: Database) -> None:
     await billed_world(db)
     record, findings = await audit(db, N)
-    assert told(findings) == []
+    assert reported(findings) == []
     assert record.figures == {"claims": 5, "released": 0}
 
 
 async def test_the_constraint_is_missed(unguarded: Database) -> None:
     missing = [("constraint_missing", "", "")]
-    assert told((await audit(unguarded, N))[1]) == missing
-    assert told((await audit(unguarded, N, attribution_id="team:b"))[1]) == missing
+    assert reported((await audit(unguarded, N))[1]) == missing
+    assert reported((await audit(unguarded, N, attribution_id="team:b"))[1]) == missing
 
 
 @pytest.mark.parametrize(
@@ -89,25 +89,25 @@ async def test_overlaps_are_found_though_a_longer_claim_lies_between(unguarded: 
         assert len((await audit(unguarded, N, **scope))[1]) == 5
     unseen: list[dict[str, Any]] = [{"period": "2022-06"}, {"attribution_id": "team:c"}]
     for scope in unseen:
-        assert told((await audit(unguarded, N, **scope))[1]) == [("constraint_missing", "", "")]
+        assert reported((await audit(unguarded, N, **scope))[1]) == [("constraint_missing", "", "")]
 
 
 async def test_a_double_shows_in_the_sums_too(unguarded: Database) -> None:
     await execute(unguarded, "INSERT INTO claim SELECT * FROM claim WHERE instance_id = 'a2'")
-    assert told((await audit(unguarded, Check.CONSERVATION))[1]) == [("not_conserved", "a2", "")]
-    assert told((await audit(unguarded, Check.CLAIMS_AND_LINES))[1]) == [("line_differs_from_claims", "", A)]
+    assert reported((await audit(unguarded, Check.CONSERVATION))[1]) == [("not_conserved", "a2", "")]
+    assert reported((await audit(unguarded, Check.CLAIMS_AND_LINES))[1]) == [("line_differs_from_claims", "", A)]
 
 
 async def test_what_was_released_of_a_living_invoice_and_billed_again(db: Database) -> None:
     await billed_world(db)
     await move_invoice(db, A, InvoiceState.VOIDED, may(34))
     await claim_page(db, june(), CARD)
-    assert told((await audit(db, N))[1]) == []
+    assert reported((await audit(db, N))[1]) == []
     await execute(db, "UPDATE invoice SET paid_at = now() WHERE key = :key", key=A)
     expected = [("billed_twice", instance, A) for instance in ("a1", "a2", "a3", "a3")]
-    assert told((await audit(db, N))[1]) == expected
+    assert reported((await audit(db, N))[1]) == expected
     await execute(db, "UPDATE invoice SET paid_at = NULL, state = 'billed' WHERE key = :key", key=A)
     _, findings = await audit(db, N, period="2022-06")
-    assert told(findings) == expected
+    assert reported(findings) == expected
     assert "2022-06/team:a/period" in findings[0].detail
     assert (await audit(db, N, attribution_id="team:b"))[1] == []

@@ -13,13 +13,13 @@ from storage.audit.parameters import CheckInput
 from storage.audit.runs import load_audit
 from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
-from tests.storage.audits import CARD, STUCK_AFTER, A, B, Told, audit, billed_world, told
+from tests.storage.audits import CARD, STUCK_AFTER, A, B, Reported, audit, billed_world, reported
 from tests.storage.usage import execute, fetch, may
 
 OF_A = "(SELECT id FROM invoice WHERE attribution_id = 'team:a')"
 C, L, I = Check.CONSERVATION, Check.CLAIMS_AND_LINES, Check.LINES_AND_INVOICES  # noqa: E741
 
-PLANTED: list[tuple[str, Check, str, list[Told]]] = [
+PLANTED: list[tuple[str, Check, str, list[Reported]]] = [
     ("a stop is corrected", C, "UPDATE workspace_instance SET stopping_time = '2022-05-02T12:00Z' WHERE id = 'a1'",
      [("claimed_beyond_runtime", "a1", A)]),
     ("a window is corrected", C,
@@ -89,13 +89,13 @@ PLANTED: list[tuple[str, Check, str, list[Told]]] = [
 
 
 @pytest.mark.parametrize(("check", "sql", "expected"), [row[1:] for row in PLANTED], ids=[row[0] for row in PLANTED])
-async def test_what_is_planted_is_found(db: Database, check: Check, sql: str, expected: list[Told]) -> None:
+async def test_what_is_planted_is_found(db: Database, check: Check, sql: str, expected: list[Reported]) -> None:
     await billed_world(db)
     await execute(db, sql.replace(":", r"\:"))
     _, findings = await audit(db, check)
-    assert told(findings) == expected
+    assert reported(findings) == expected
     assert {each.attribution_id for each in findings} == {"team:a"}
-    assert told((await audit(db, check, period="2022-05", attribution_id="team:a"))[1]) == expected
+    assert reported((await audit(db, check, period="2022-05", attribution_id="team:a"))[1]) == expected
     assert (await audit(db, check, attribution_id="team:b"))[1] == []
     assert (await audit(db, check, period="2022-06"))[1] == []
 
@@ -105,15 +105,15 @@ async def test_the_billed_world_is_clean(db: Database) -> None:
     scopes: list[dict[str, Any]] = [{}, {"period": "2022-05"}, {"attribution_id": "team:a"}, {"period": "2022-06"}]
     for check in (Check.NEVER_TWICE, C, L, I, Check.NOTHING_STUCK):
         for only in scopes:
-            assert told((await audit(db, check, **only))[1]) == []
+            assert reported((await audit(db, check, **only))[1]) == []
 
 
 async def test_what_was_released_is_what_had_been_billed(db: Database) -> None:
     await billed_world(db)
     await move_invoice(db, A, InvoiceState.VOIDED, may(34))
-    assert told((await audit(db, L))[1]) == []
+    assert reported((await audit(db, L))[1]) == []
     await execute(db, "DELETE FROM claim_history WHERE instance_id = 'a1'")
-    assert told((await audit(db, L))[1]) == [("history_differs", "", A)]
+    assert reported((await audit(db, L))[1]) == [("history_differs", "", A)]
 
 
 async def test_an_invoice_rated_by_another_card_is_not_held_against_this_one(db: Database) -> None:
@@ -121,7 +121,7 @@ async def test_an_invoice_rated_by_another_card_is_not_held_against_this_one(db:
     await execute(db, "UPDATE invoice SET rate_card_digest = 'another'")
     await execute(db, "UPDATE invoice_line SET rated_as_default = true")
     record, findings = await audit(db, I)
-    assert told(findings) == []
+    assert reported(findings) == []
     assert record.figures["rated_by_other_cards"] == 2
 
 
@@ -133,7 +133,7 @@ async def test_two_live_invoices(db: Database) -> None:
         await execute(
             db, "UPDATE invoice SET key = key || '/2', ordinal = 2, attribution_id = 'team:a' WHERE key = :key", key=B
         )
-        assert told((await audit(db, I))[1]) == [("two_live_invoices", "", A), ("wrong_key", "", B + "/2")]
+        assert reported((await audit(db, I))[1]) == [("two_live_invoices", "", A), ("wrong_key", "", B + "/2")]
     finally:
         await execute(db, "UPDATE invoice SET attribution_id = 'team:b' WHERE key = :key", key=B + "/2")
         await execute(db, definition)

@@ -13,7 +13,7 @@ from billing.invoice.states import InvoiceState
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
-from tests.storage.audits import CARD, A, Told, audit, billed_world, told
+from tests.storage.audits import CARD, A, Reported, audit, billed_world, reported
 from tests.storage.usage import add_account, add_instances, execute, instance, june, may, scope
 
 S = Check.NOTHING_STUCK
@@ -27,7 +27,7 @@ CREDIT = """
 """
 DISPUTE = "INSERT INTO dispute (stripe_dispute_id, invoice_id, amount, currency, reason, status, opened_at, closed_at)"
 
-PLANTED: list[tuple[str, str, list[Told]]] = [
+PLANTED: list[tuple[str, str, list[Reported]]] = [
     ("a draft", f"UPDATE invoice SET state = 'draft', updated_at = {OLD} WHERE id = {OF_A}",
      [("invoice_stuck", "", A)]),
     ("a draft in motion", f"UPDATE invoice SET state = 'draft', updated_at = {NEW} WHERE id = {OF_A}", []),
@@ -62,13 +62,13 @@ PLANTED: list[tuple[str, str, list[Told]]] = [
 
 
 @pytest.mark.parametrize(("sql", "expected"), [row[1:] for row in PLANTED], ids=[row[0] for row in PLANTED])
-async def test_what_waits(db: Database, sql: str, expected: list[Told]) -> None:
+async def test_what_waits(db: Database, sql: str, expected: list[Reported]) -> None:
     await billed_world(db)
     await execute(db, sql)
     _, findings = await audit(db, S)
-    assert told(findings) == expected
+    assert reported(findings) == expected
     assert all(each.detail.startswith("since 20") and each.attribution_id == "team:a" for each in findings)
-    assert told((await audit(db, S, period="2022-05", attribution_id="team:a"))[1]) == expected
+    assert reported((await audit(db, S, period="2022-05", attribution_id="team:a"))[1]) == expected
     assert (await audit(db, S, attribution_id="team:b"))[1] == []
     assert (await audit(db, S, period="2022-06"))[1] == []
 
@@ -87,7 +87,7 @@ async def test_what_waits(db: Database, sql: str, expected: list[Told]) -> None:
 )  # fmt: skip
 async def test_what_waits_besides_invoices(db: Database, sql: str, kind: str, unseen: list[dict[str, Any]]) -> None:
     await execute(db, sql)
-    assert told((await audit(db, S))[1]) == [(kind, "", "")]
+    assert reported((await audit(db, S))[1]) == [(kind, "", "")]
     for scope_of in unseen:
         assert (await audit(db, S, **scope_of))[1] == []
     assert (await audit(db, S, now=datetime.now(UTC) - timedelta(days=2)))[1] == []
@@ -116,8 +116,8 @@ async def test_late_usage_is_reported_once_a_later_run_has_left_it(db: Database)
     assert record.figures["unbilled_of_ended_months_us"] == 24 * 3_600_000_000
     await _settle(db, "2022-06", may(64))
     assert (await audit(db, S, now=may(66)))[1] == []  # not for long yet
-    assert told((await audit(db, S, now=may(70)))[1]) == UNBILLED
-    assert told((await audit(db, S, now=may(70), period="2022-05", attribution_id="team:a"))[1]) == UNBILLED
+    assert reported((await audit(db, S, now=may(70)))[1]) == UNBILLED
+    assert reported((await audit(db, S, now=may(70), period="2022-05", attribution_id="team:a"))[1]) == UNBILLED
     others: list[dict[str, Any]] = [{"period": "2022-06"}, {"attribution_id": "team:b"}]
     for other in others:
         assert (await audit(db, S, now=may(70), **other))[1] == []
@@ -130,7 +130,7 @@ async def test_usage_of_an_account_without_an_invoice_is_reported_after_its_own_
     await add_account(db, "team:c")
     await _late(db, "c")
     await _settle(db, "2022-05", may(33))
-    assert told((await audit(db, S, now=may(50)))[1]) == [("unbilled_usage", "late-c", "")]
+    assert reported((await audit(db, S, now=may(50)))[1]) == [("unbilled_usage", "late-c", "")]
     await execute(
         db,
         "INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency)"
@@ -155,7 +155,7 @@ async def test_usage_on_subscriptions_waits_for_their_drafts(db: Database) -> No
     await _settle(db, "2022-06", may(64))
     policy = Policy(charge_on=ChargeOn.SUBSCRIPTION)
     assert (await audit(db, S, now=may(70), policy=policy))[1] == []
-    assert told((await audit(db, S, now=may(70)))[1]) == UNBILLED
+    assert reported((await audit(db, S, now=may(70)))[1]) == UNBILLED
     for number in (1, 2):
         assert (await audit(db, S, now=may(70), policy=policy))[1] == []
         await execute(
@@ -167,7 +167,7 @@ async def test_usage_on_subscriptions_waits_for_their_drafts(db: Database) -> No
             """,
             key=f"in_{number}", cutoff=may(40 + number),
         )  # fmt: skip
-    assert told((await audit(db, S, now=may(70), policy=policy))[1]) == UNBILLED
+    assert reported((await audit(db, S, now=may(70), policy=policy))[1]) == UNBILLED
 
 
 async def test_a_month_that_was_never_run(db: Database) -> None:

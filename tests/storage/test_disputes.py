@@ -38,13 +38,13 @@ async def closed_at(db: Database, invoice_id: int, *heard: DisputeRecord) -> dat
 
 
 async def test_the_event_that_comes_after_a_fetch_says_when_it_was_closed(db: Database, invoice_id: int) -> None:
-    fetched, told = replace(LOST, closed_at=may(60)), replace(LOST, closed_at=may(50))
-    assert await closed_at(db, invoice_id, OPEN, fetched, told) == may(50)
+    fetched, reported = replace(LOST, closed_at=may(60)), replace(LOST, closed_at=may(50))
+    assert await closed_at(db, invoice_id, OPEN, fetched, reported) == may(50)
 
 
 async def test_a_fetch_after_the_event_changes_nothing(db: Database, invoice_id: int) -> None:
-    fetched, told = replace(LOST, closed_at=may(60)), replace(LOST, closed_at=may(50))
-    assert await closed_at(db, invoice_id, OPEN, told, fetched) == may(50)
+    fetched, reported = replace(LOST, closed_at=may(60)), replace(LOST, closed_at=may(50))
+    assert await closed_at(db, invoice_id, OPEN, reported, fetched) == may(50)
 
 
 async def test_one_that_is_appealed_is_open_again_and_closed_later(db: Database, invoice_id: int) -> None:

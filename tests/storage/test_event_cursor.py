@@ -52,8 +52,8 @@ async def test_a_dispute_keeps_since_when_it_is_closed_until_it_is_appealed(db: 
     lost = replace(dispute, status="lost", closed_at=LATER)
     again = replace(lost, closed_at=datetime.now(UTC))
     appealed = replace(dispute, status="appeal_under_review")
-    for told, kept in ((dispute, dispute), (lost, lost), (again, lost), (appealed, appealed)):
-        assert await disputes.record(db, stripe_invoice_ids=["in_2", "in_1"], dispute=told) == ours
+    for reported, kept in ((dispute, dispute), (lost, lost), (again, lost), (appealed, appealed)):
+        assert await disputes.record(db, stripe_invoice_ids=["in_2", "in_1"], dispute=reported) == ours
         [[found]] = (await disputes.of_invoices(db, [1])).values()
         assert found == kept
         assert await disputes.open_in_period(db, "2022-05") == (kept.closed_at is None)

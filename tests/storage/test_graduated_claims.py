@@ -92,10 +92,10 @@ async def test_an_amendment_without_late_usage_changes_nothing(db: Database) -> 
     (first,) = (await claim_page(db, cancellation("sub_1", may(5)), graduated())).keys
     await claim_page(db, scope(), graduated())
     await move_invoice(db, first, InvoiceState.DRAFT, may(40))
-    anew = cancellation("sub_1", may(5), attribution_id="team:a")
-    assert not await amend_invoice(db, first, anew, graduated())
+    again = cancellation("sub_1", may(5), attribution_id="team:a")
+    assert not await amend_invoice(db, first, again, graduated())
     await add_instances(db, instance("late", may(4), may(5)))
-    assert await amend_invoice(db, first, anew, graduated())
+    assert await amend_invoice(db, first, again, graduated())
     assert (await invoiced(db, first)).amount == 880 + 720  # what follows the second invoice's places costs half a cent
 
 

@@ -54,9 +54,9 @@ async def _poll(queue: str) -> None:
 
 
 async def _until_told() -> None:
-    told = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    await told.wait()
+    reported = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, reported.set)
+    await reported.wait()
 
 
 if __name__ == "__main__":

@@ -190,8 +190,8 @@ class Stand:
             status = -int(signal.SIGKILL)
         finally:
             child.kill()
-        told, complained = (path.read_text() if path.exists() else "" for path in (out, errors))
-        return status, told, complained
+        reported, complained = (path.read_text() if path.exists() else "" for path in (out, errors))
+        return status, reported, complained
 
     def _product(self, kind: str, log: Path) -> Child:
         if self.templates.nursery is None:

@@ -100,15 +100,15 @@ async def webhook(stage: Stage) -> None:
     system, they = stage.system, Subscribers(stage.system)
     port = ports.reserve()
     endpoints: Any = system.stripe.v1.webhook_endpoints
-    for told in (await endpoints.list_async()).data:  # this process's own endpoint
-        await endpoints.update_async(told.id, {"disabled": True})
+    for reported in (await endpoints.list_async()).data:  # this process's own endpoint
+        await endpoints.update_async(reported.id, {"disabled": True})
     url = f"http://{ports.HOST}:{port}{PATH}"
     endpoint = await endpoints.create_async({"url": url, "enabled_events": ENABLED_EVENTS})
     await stage.keep("webhook", WEBHOOK_PORT=str(port), STRIPE_WEBHOOK_SECRET=endpoint.secret)
     await they.clock("2022-05-03")
-    customer = await they.customer(attribution_id="team:told")
+    customer = await they.customer(attribution_id="team:noted")
     await they.subscribe(customer)
-    await they.until_windows("team:told", ("2022-05-03", None))
+    await they.until_windows("team:noted", ("2022-05-03", None))
     await stage.rest()
 
 

@@ -17,7 +17,7 @@ def _instances(folder: Path, count: int) -> Path:
     """Write a file of `count` instances of a quarter of an hour each, more than one batch of the import."""
     path = folder / "instances.csv"
     rows = [
-        f"i-{n},team:told,w,p,o,default,regular,2022-05-03T10:00:00Z,2022-05-03T10:00:00Z,2022-05-03T10:15:00Z,"
+        f"i-{n},team:noted,w,p,o,default,regular,2022-05-03T10:00:00Z,2022-05-03T10:00:00Z,2022-05-03T10:15:00Z,"
         for n in range(count)
     ]
     path.write_text("\n".join([INSTANCE_COLUMNS, *rows]) + "\n")
@@ -29,14 +29,14 @@ async def imported(stage: Stage) -> None:
     accounts = stage.folder / "accounts.csv"
     accounts.write_text(
         "attribution_id,stripe_customer_id,currency,bill_after,started,ended\n"
-        "team:told,,usd,,2022-05-01T00:00:00Z,2022-05-20T00:00:00Z\n"
-        "team:told,,usd,,2022-05-25T00:00:00Z,\n"
+        "team:noted,,usd,,2022-05-01T00:00:00Z,2022-05-20T00:00:00Z\n"
+        "team:noted,,usd,,2022-05-25T00:00:00Z,\n"
     )
     await stage.perdure("accounts", "import", accounts)
     await stage.perdure("instances", "import", _instances(stage.folder, 5_100))
-    await stage.perdure("accounts", "policy", "team:told", "--finalization", "approval")
+    await stage.perdure("accounts", "policy", "team:noted", "--finalization", "approval")
     await stage.perdure("period", "run", "2022-05")
-    key = "2022-05/team:told/period"
+    key = "2022-05/team:noted/period"
     await stage.system.until_state(key, InvoiceState.DRAFT)
     await stage.perdure("invoices", "approve", key)
     await stage.system.until_state(key, InvoiceState.BILLED)

@@ -65,11 +65,11 @@ async def adopted(stage: Stage) -> None:
 async def claimed_again(stage: Stage) -> None:
     """Postgres has lost an invoice, and the period is run again with more usage: Stripe's invoice counts."""
     system = stage.system
-    await audits.bill(system, "anew")
+    await audits.bill(system, "again")
     await _lose(stage)
-    await system.add_instance("anew-2", "team:anew", "2022-05-10T10:00", "2022-05-11T10:00", "xl")
+    await system.add_instance("again-2", "team:again", "2022-05-10T10:00", "2022-05-11T10:00", "xl")
     await system.run_period()
-    await system.until_state("2022-05/team:anew/period", InvoiceState.BILLED)
+    await system.until_state("2022-05/team:again/period", InvoiceState.BILLED)
     await stage.rest()
 
 

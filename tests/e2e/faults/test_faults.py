@@ -114,7 +114,7 @@ async def test_a_webhook_delivered_twice_and_late_finds_nothing_to_do(system: Sy
     await until_rested(system)
     before = await system.invoice(key)
 
-    await system.stripe.v1.invoices.update_async(before.stripe_invoice_id, {"metadata": {"note": "looked at"}})
+    await system.stripe.v1.invoices.update_async(before.stripe_invoice_id, {"metadata": {"note": "noted"}})
     await until_rested(system)
 
     assert await system.invoice(key) == before

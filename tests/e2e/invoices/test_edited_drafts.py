@@ -91,7 +91,7 @@ async def test_a_verification_long_ago_does_not_count(system: System) -> None:
 @pytest.mark.history("edited-and-accepted")
 async def test_an_edited_draft_is_accepted_at_stripes_figure(system: System) -> None:
     blocked = await edited(system, "team:accept")
-    with pytest.raises(DecisionError, match=r"comes to 8\.00 USD"):
+    with pytest.raises(DecisionError, match=r"now totals 8\.00 USD"):
         await approve(system, blocked.key, DAY_CENTS)
     await approve(system, blocked.key, 800)
     billed = await system.until_state(blocked.key, InvoiceState.BILLED)

@@ -36,7 +36,7 @@ async def test_a_draft_waits_for_an_approval_at_the_figure_that_was_seen(
     stripe = await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)
     assert (stripe.status, stripe.auto_advance) == ("draft", False)
 
-    with pytest.raises(DecisionError, match=r"comes to 8\.64 USD by now, not 0\.01 USD"):
+    with pytest.raises(DecisionError, match=r"now totals 8\.64 USD, not 0\.01 USD"):
         await approve(system, key, 1)
     with pytest.raises(DecisionError, match="name the person who decides"):
         await decide(system.client, key, Updates.APPROVE, ApproveInvoice(amount=DAY_CENTS, by=" "))

@@ -209,7 +209,7 @@ async def _places(system: System) -> list[Any]:
 
 
 async def test_what_only_looks_like_ours_stops_no_recovery(system: System, backup: Backup) -> None:
-    key = await one_day(system, "team:beside")
+    key = await one_day(system, "team:other")
     await backup.take()
     point = datetime.now(UTC)
     await system.run_period(MAY)

@@ -134,14 +134,14 @@ async def refused(system: System, team: str) -> bytes:
     """Return Temporal's description of the invoice whose activity is refused, as the UI shows it."""
     handle = system.client.get_workflow_handle(workflow_ids.invoice(f"{MAY}/{team}/period"))
 
-    async def told() -> bytes | None:
+    async def reported() -> bytes | None:
         try:
             raw = (await handle.describe()).raw_description.SerializeToString()
         except RPCError:  # not started yet
             return None
         return raw if b"StripeCredentials" in raw else None
 
-    return await until(told)
+    return await until(reported)
 
 
 async def break_connections(system: System) -> None:

@@ -141,10 +141,10 @@ async def test_what_cannot_be_adopted_is_reported_and_stops_nothing_else(system:
     again = await sync(system)
 
     assert again.faults == outcome.faults
-    told = {subject: [fault for fault in outcome.faults if subject in fault] for subject in (malformed, second)}
+    reported = {subject: [fault for fault in outcome.faults if subject in fault] for subject in (malformed, second)}
     assert len(outcome.faults) == 3
-    assert [("'blue' is malformed" in fault) for fault in told[malformed]] == [True]
-    assert [("overlapping windows" in fault) for fault in told[second]] == [True]
+    assert [("'blue' is malformed" in fault) for fault in reported[malformed]] == [True]
+    assert [("overlapping windows" in fault) for fault in reported[second]] == [True]
     (paid,) = [fault for fault in outcome.faults if "team:twice" in fault]
     assert f"{other}): the account is paid by {twice}" in paid
     assert (await known(they, "team:twice")).stripe_customer_id == twice

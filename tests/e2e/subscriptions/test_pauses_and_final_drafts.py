@@ -53,10 +53,10 @@ async def test_two_subscriptions_at_once_wait_visibly_and_bill_once(system: Syst
     second = await they.subscribe(customer)
     await they.until_says(second, "Blocked", "overlapping windows")
 
-    async def told() -> bool:
+    async def reported() -> bool:
         return [fault.stripe_subscription_id for fault in await list_faults(system.db)] == [second]
 
-    await until(told)
+    await until(reported)
     await system.add_instance("two-1", "team:two", "2022-05-03", "2022-05-04")
     await system.run_period("2022-05")
     assert [i.amount for i in await system.invoices()] == [DAY_CENTS]

@@ -11,7 +11,7 @@ from tests.support.system import System, at
 pytestmark = pytest.mark.waits
 
 
-@pytest.mark.parametrize("by", ["news", "retry"])
+@pytest.mark.parametrize("by", ["event", "retry"])
 async def test_a_second_active_subscription_waits_visibly_until_the_first_has_ended(
     system: System, they: Subscribers, by: str
 ) -> None:
@@ -31,7 +31,7 @@ async def test_a_second_active_subscription_waits_visibly_until_the_first_has_en
     await they.clock("2022-05-12")
     await they.cancel(first)
     await they.until_windows(team, ("2022-05-03", "2022-05-12"))
-    if by == "news":
+    if by == "event":
         await they.touch(second)
     else:
         await they.workflow(second).signal(Signals.RETRY)

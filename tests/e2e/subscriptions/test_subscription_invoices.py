@@ -113,7 +113,7 @@ async def test_an_event_that_only_gives_the_id_is_identified(system: System, the
 
 
 async def test_our_lines_are_edited_and_rebuilt_on_the_subscriptions_draft(system: System, they: Subscribers) -> None:
-    await subscribed(system, they, "team:mended", finalization=Finalization.APPROVAL)
+    await subscribed(system, they, "team:fixed", finalization=Finalization.APPROVAL)
     await they.clock("2022-06-10T00:10")
     draft = await only(system, InvoiceState.DRAFT)
     stripe = await system.stripe.v1.invoices.retrieve_async(draft.stripe_invoice_id)

@@ -75,9 +75,9 @@ async def test_an_invoice_its_period_and_a_credit_note_go_on(system: System) -> 
     await system.until_state(key, InvoiceState.DRAFT)
     waiting = system.client.get_workflow_handle(workflow_ids.invoice(key))
     crediting = system.client.get_workflow_handle(workflow_ids.credit_note(note.key))
-    news = StripeEvent(event_id="evt_1", type="invoice.updated", created=datetime.now(UTC))
+    event = StripeEvent(event_id="evt_1", type="invoice.updated", created=datetime.now(UTC))
 
-    await nudged_on(waiting, lambda: waiting.signal(Signals.STRIPE_EVENT, news))
+    await nudged_on(waiting, lambda: waiting.signal(Signals.STRIPE_EVENT, event))
     await nudged_on(period_of(system), lambda: period_of(system).signal(Signals.RECHECK, InvoiceRef(invoice_key=key)))
     await nudged_on(crediting, lambda: crediting.signal(Signals.RETRY))
     await system.stripe.v1.credit_notes.void_credit_note_async(by_hand.id)
