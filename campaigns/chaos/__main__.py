@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from billing.text import plural
 from campaigns.chaos.campaign import Result, run_campaign
 from campaigns.chaos.stand.folders import run_folder, seed_folder
 from campaigns.chaos.stand.stand import bare_environment
@@ -96,12 +95,11 @@ def summary(results: list[Result], seconds: float) -> str:
     for result in results:
         kills.update(result.kills)
     failed = sorted(result.seed for result in results if result.failures)
-    ran, killed = plural(len(results), "campaign"), plural(sum(kills.values()), "kill")
+    faults, invoices = sum(result.faults for result in results), sum(result.invoices for result in results)
     return (
-        f"{ran} in {seconds:.0f} s: {len(results) - len(failed)} clean, {len(failed)} failed"
-        f"{f' (seeds {failed})' if failed else ''}; {killed} ({dict(sorted(kills.items()))}), "
-        f"{plural(sum(result.faults for result in results), 'fault')}, "
-        f"{plural(sum(result.invoices for result in results), 'invoice')}"
+        f"campaigns: {len(results)} in {seconds:.0f} s, clean: {len(results) - len(failed)}, failed: {len(failed)}"
+        f"{f' (seeds {failed})' if failed else ''}; kills: {sum(kills.values())} ({dict(sorted(kills.items()))}), "
+        f"faults: {faults}, invoices: {invoices}"
     )
 
 
