@@ -131,9 +131,9 @@ REMEDIES: Mapping[Kind, str] = {
         "and have an engineer restore the missing part."
     ),
     Kind.MONTH_OVERLAP: (
-        "Credit the later invoice by what the doubled credits saved or cost (`perdure invoices credit KEY "
-        "--amount AMOUNT --reason TEXT`), or void it (`perdure invoices void KEY --reason TEXT`) and run the "
-        "period again."
+        "Void the later invoice (`perdure invoices void KEY --reason TEXT`) and run the period again. If it is paid "
+        "and the doubled credits cost the customer money, credit the difference (`perdure invoices credit KEY "
+        "--amount AMOUNT --reason TEXT`)."
     ),
     Kind.MONTH_HOLE: (
         "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again, which prices "
