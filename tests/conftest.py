@@ -39,6 +39,7 @@ from tests.support.isolation import isolate
 from tests.support.leave import LeaveAtOnce
 from tests.support.roles import create_roles
 from tests.support.scratch import scratch_folder
+from tests.support.starvation import late_deadlock_detection
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -137,11 +138,12 @@ def temporal_address(temporal_server: TemporalServer) -> str:
 
 
 @pytest.fixture(scope="session")
-async def temporal_client(temporal_server: TemporalServer) -> Client:
+async def temporal_client(temporal_server: TemporalServer) -> AsyncIterator[Client]:
     from temporalio.client import Client
     from temporalio.contrib.pydantic import pydantic_data_converter
 
-    return await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+    with late_deadlock_detection():
+        yield await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
 
 
 @pytest.fixture(scope="session")

@@ -77,6 +77,6 @@ async def edited(system: System, team: str) -> InvoiceRecord:
     await approve(system, key, DAY_CENTS)
     blocked = await system.until_state(key, InvoiceState.BLOCKED)
     assert blocked.blocked_kind is BlockedKind.EDITED
-    assert "edited in Stripe: 8.00 USD, ours is 8.64 USD" in (blocked.blocked_reason or "")
+    assert "was edited in Stripe: it has 8.00 USD, ours 8.64 USD" in (blocked.blocked_reason or "")
     assert blocked.found_subtotal == 800
     return blocked

@@ -157,7 +157,7 @@ async def test_what_is_in_motion_is_compared_again(settling: System) -> None:
 
     async def looks_again() -> bool:
         said: str = await handle.query(Queries.PROGRESS, result_type=str)
-        return said.startswith("Looking again at Stripe's invoices that differ: 2")
+        return said.startswith("Refreshing Stripe's invoices that differ: 2")
 
     await until(looks_again)
     await wake(system, they["late"].key)

@@ -160,10 +160,10 @@ async def test_three_days_without_a_worker(system: System, they: Subscribers) ->
 
 
 async def test_what_the_webhook_received_wakes_nobody_again(system: System, they: Subscribers) -> None:
-    invoices = await billed(system, they, "paid", "dead")
-    await system.stripe.v1.invoices.pay_async(invoices["paid"], {"paid_out_of_band": True})
+    invoices = await billed(system, they, "received", "dead")
+    await system.stripe.v1.invoices.pay_async(invoices["received"], {"paid_out_of_band": True})
     await system.stripe.v1.invoices.void_invoice_async(invoices["dead"])
-    for team, state in (("paid", InvoiceState.PAID), ("dead", InvoiceState.VOIDED)):
+    for team, state in (("received", InvoiceState.PAID), ("dead", InvoiceState.VOIDED)):
         await system.until_state(f"2022-05/team:{team}/period", state)
     await until_rested(system)
     before = await requests(system)

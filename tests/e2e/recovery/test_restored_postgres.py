@@ -174,7 +174,7 @@ async def test_without_its_report_an_unknown_invoice_stops_the_recovery(
     refused = await perdure(system, "recover", "--restored-to", point.isoformat())
     assert refused.status == 1
     assert f"{billed.stripe_invoice_id} is {key} in Stripe: report {billed.report_id} is missing" in refused.err
-    assert "nothing was started" in refused.err
+    assert "Nothing was started" in refused.err
     report.write_bytes(kept)
     adopted = await recover(system, point)
     assert adopted is not None

@@ -146,7 +146,7 @@ async def test_what_cannot_be_adopted_is_reported_and_stops_nothing_else(system:
     assert [("'blue' is malformed" in fault) for fault in reported[malformed]] == [True]
     assert [("overlapping windows" in fault) for fault in reported[second]] == [True]
     (paid,) = [fault for fault in outcome.faults if "team:twice" in fault]
-    assert f"{other}): the account is paid by {twice}" in paid
+    assert f"{other}): the account is paid by customer {twice}" in paid
     assert (await known(they, "team:twice")).stripe_customer_id == twice
     await they.until_windows("team:both", ("2022-05-03", None))
     await they.until_windows("team:fine")
