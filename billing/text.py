@@ -1,6 +1,15 @@
 """Text for people."""
 
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
     """Return the count with its noun: "1 invoice", "1,213 invoices". `nouns` is the plural if adding an s is wrong."""
     return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
+
+
+def utc(instant: datetime) -> str:
+    """Return an aware instant as people write it: "2022-05-03T17:00:00Z"."""
+    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal, TypeVar, get_args
 from uuid import UUID
 
@@ -49,8 +49,10 @@ WHOLE_ROW = "row"
 """The `column` of a fault that concerns the whole row."""
 
 _KNOWN = {kind: frozenset(names) for kind, names in COLUMNS.items()}
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+# 1970-01-01 and 0001-01-01 stand for "not set" in many systems.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9998, 12, 31, tzinfo=UTC)
+_CLOCKS_DIFFER = timedelta(minutes=5)
 _TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(?:(:[0-9]{2})(?:\.([0-9]+))?)?"
     r"([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
@@ -79,8 +81,17 @@ def require_columns(kind: Kind, names: Collection[str]) -> None:
         raise InputError("; ".join(faults))
 
 
-def parse_instance(line: int, fields: Mapping[str, object]) -> InstanceRow | list[RowFault]:
-    """Parse a row into an instance, or return all of its faults. An empty field counts as not set."""
+def parse_instance(
+    line: int, fields: Mapping[str, object], received: datetime = _LATEST
+) -> InstanceRow | list[RowFault]:
+    """Parse a row into an instance, or return all of its faults. An empty field counts as not set.
+
+    `received` is when the row arrived: a time more than 5 minutes after it is refused.
+    """
+
+    def past(value: object) -> datetime:
+        return _past(parse_time(value), received)
+
     row = _Row("instances", line, fields)
     instance_id = row.required("id", _text)
     instance = InstanceRow(
@@ -92,10 +103,11 @@ def parse_instance(line: int, fields: Mapping[str, object]) -> InstanceRow | lis
         owner_id=row.optional("owner_id", _text),
         workspace_class=row.optional("workspace_class", _text),
         workspace_type=row.optional("workspace_type", _text),
-        creation_time=row.optional("creation_time", parse_time),
-        started_time=row.optional("started_time", parse_time),
-        stopping_time=row.optional("stopping_time", parse_time),
-        stopped_time=row.optional("stopped_time", parse_time),
+        creation_time=row.optional("creation_time", past),
+        started_time=row.optional("started_time", past),
+        stopping_time=row.optional("stopping_time", past),
+        stopped_time=row.optional("stopped_time", past),
+        missing=row.missing,
     )
     return row.faults or instance
 
@@ -115,6 +127,7 @@ def parse_account(line: int, fields: Mapping[str, object]) -> AccountRow | list[
         bill_after=row.optional("bill_after", parse_time),
         started=started,
         ended=ended,
+        missing=row.missing,
     )
     if not row.faults and ended is not None:
         if started is None:
@@ -125,10 +138,10 @@ def parse_account(line: int, fields: Mapping[str, object]) -> AccountRow | list[
 
 
 def parse_time(value: object) -> datetime:
-    """Parse a field, a text or an aware datetime, into an instant in UTC with microsecond precision.
+    """Parse a field, a text or an aware datetime, into an instant in UTC, rounded to the microsecond.
 
     Raises:
-        InputError: the field is not an instant, has no time zone, is more precise or is out of range.
+        InputError: the field is not an instant, has no time zone or is out of range.
     """
     instant = _instant(value)
     try:
@@ -136,17 +149,26 @@ def parse_time(value: object) -> datetime:
     except OverflowError:
         instant = instant.replace(tzinfo=UTC)
     if not _EARLIEST <= instant < _LATEST:
-        raise InputError(f"{instant.isoformat()} is not between 1970 and 9998; leave it empty if it is not set")
+        raise InputError(f"{instant.isoformat()} is not between 2000 and 9998; leave it empty if it is not set")
+    return instant
+
+
+def _past(instant: datetime, received: datetime) -> datetime:
+    if instant > received + _CLOCKS_DIFFER:
+        raise InputError(
+            f"{instant.isoformat()} is in the future: the source's clock is ahead, or the year is mistyped"
+        )
     return instant
 
 
 class _Row:
-    """A row's fields, read one by one; their faults are collected in `faults`."""
+    """A row's fields, read one by one; their faults are collected in `faults`. `missing`: the columns it lacks."""
 
     def __init__(self, kind: Kind, line: int, fields: Mapping[str, object]) -> None:
         self._line = line
         self._fields = fields
         self.faults: list[RowFault] = []
+        self.missing = _KNOWN[kind].difference(fields)
         for name in fields:
             if name not in _KNOWN[kind]:
                 self.refuse(str(name)[:60], "is not known")
@@ -205,11 +227,12 @@ def _instant(value: object) -> datetime:
     day, minute, second, fraction, zone = match.groups()
     if zone is None:
         raise InputError(f"{_shown(value)} has no time zone; add one, such as Z for UTC")
-    if fraction and fraction[6:].strip("0"):
-        raise InputError(f"{_shown(value)} is more precise than microseconds; round it to six decimals")
+    digits = f"{fraction or '':0<7}"
     try:
-        return datetime.fromisoformat(f"{day}T{minute}{second or ':00'}.{(fraction or '')[:6]:0<6}{zone.upper()}")
-    except ValueError as error:
+        instant = datetime.fromisoformat(f"{day}T{minute}{second or ':00'}.{digits[:6]}{zone.upper()}")
+        # Nanoseconds, as of Go and Kubernetes, are rounded half up.
+        return instant + timedelta(microseconds=digits[6] >= "5")
+    except (ValueError, OverflowError) as error:
         raise InputError(f"{_shown(value)} is not a time: {error}") from None
 
 

@@ -8,7 +8,10 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class InstanceRow:
-    """A workspace instance from an import; `line` is its line in the source."""
+    """A workspace instance from an import; `line` is its line in the source.
+
+    `missing`: the columns that the row does not have. They are None here, and leave the known values alone.
+    """
 
     line: int
     id: str
@@ -22,6 +25,7 @@ class InstanceRow:
     started_time: datetime | None = None
     stopping_time: datetime | None = None
     stopped_time: datetime | None = None
+    missing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class AccountRow:
     """An account with at most one of its subscription windows, `[started, ended)`.
 
     `started` identifies a window: a row with the same start updates the end. Without `started` there is no window;
-    without `ended` the window is open.
+    without `ended` the window is open. `missing`: the columns that the row does not have; if `ended` is one of them,
+    a known end stays.
     """
 
     line: int
@@ -39,6 +44,7 @@ class AccountRow:
     bill_after: datetime | None = None
     started: datetime | None = None
     ended: datetime | None = None
+    missing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -48,3 +54,15 @@ class RowFault:
     line: int
     column: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A file's rows compared with each other.
+
+    `faults`: rows that contradict another row. `repeated`: rows of an instance or window that another row has too; of
+    those one counts.
+    """
+
+    faults: list[RowFault]
+    repeated: int

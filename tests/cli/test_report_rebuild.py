@@ -42,8 +42,7 @@ class BilledMonth:
         return self.folder / self.report_id
 
     async def make(self) -> None:
-        window = {"started": at("2022-05-01"), "ended": None}
-        account = AccountRow(line=2, attribution_id="team:a", stripe_customer_id=None, currency="usd", **window)
+        account = AccountRow(2, "team:a", stripe_customer_id=None, currency="usd", started=at("2022-05-01"))
         assert await accounts.upsert_accounts(self.db, [account]) == []
         for name, start in (("i-1", "2022-05-03"), ("i-2", "2022-05-04T12:00:00.000001")):
             await self.instance(name, start)
