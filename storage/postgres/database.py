@@ -61,14 +61,24 @@ class Database:
         Raises:
             DatabaseUnavailableError: the database cannot be reached, drops the connection, or lacks the tables.
         """
+        async with self.connection() as connection:
+            if read_only:
+                await connection.execution_options(postgresql_readonly=True)
+            if snapshot:
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a connection for several transactions that share its temporary tables; the caller begins each.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be reached, drops the connection, or lacks the tables.
+        """
         try:
             async with self.engine.connect() as connection:
-                if read_only:
-                    await connection.execution_options(postgresql_readonly=True)
-                if snapshot:
-                    await connection.execution_options(isolation_level="REPEATABLE READ")
-                async with connection.begin():
-                    yield connection
+                yield connection
         except DBAPIError as error:
             reason = self._unavailable(error)
             _without_values(error)

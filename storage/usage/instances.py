@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.text import utc
 from billing.usage.rows import InstanceRow, RowFault
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
+from storage.usage.staging import InstanceStaging, staged_instances
 
-_COLUMNS = (
-    "line",
-    "id",
-    "attribution_id",
-    "workspace_id",
-    "project_id",
-    "owner_id",
-    "workspace_class",
-    "workspace_type",
-    "creation_time",
-    "started_time",
-    "stopping_time",
-    "stopped_time",
-)
-_LONGEST_ID = 255
+BATCH = 5000
+"""The rows that one transaction stores."""
+
+_IMPORTS = 0x494E5354  # the advisory lock of imports of instances
 
 
 @dataclass(frozen=True)
 class UpsertResult:
-    """The result of storing a batch; `inserted`, `updated`, `unchanged` and refused rows add up to the batch.
+    """The result of storing rows; `inserted`, `updated`, `unchanged`, `repeated` and refused rows add up to them.
 
-    `overbilled`: instances whose new times no longer cover their claims.
+    `overbilled`: instances whose new times no longer cover their claims. `repeated`: rows of an instance that another
+    row counts for.
     """
 
     inserted: int
@@ -41,45 +33,84 @@ class UpsertResult:
     unchanged: int
     faults: list[RowFault]
     overbilled: list[str]
+    repeated: int = 0
 
 
-async def upsert_instances(db: Database, rows: Sequence[InstanceRow]) -> UpsertResult:
-    """Store a batch of instances (a few thousand rows) in one transaction; refused rows are in `faults`.
+async def upsert_instances(db: Database, rows: Sequence[InstanceRow], *, reopen: bool = False) -> UpsertResult:
+    """Store all rows of a file; refused rows are in `faults`, and the others are stored.
 
-    A row replaces everything that was known about its instance. Of several rows with the same id the last counts, the
-    others count as unchanged. Once an instance has a live claim, its attribution id, class, workspace and
-    project stay as they were invoiced: a row that changes them is refused. Its times can change.
+    The rules are those of `InstanceStaging.compare` and `store_staged`.
     """
-    faults = [fault for row in rows if (fault := _fault(row)) is not None]
-    refused = {fault.line for fault in faults}
-    batch = list({row.id: row for row in rows if row.line not in refused}.values())
-    if not batch:
-        return UpsertResult(0, 0, 0, faults, [])
-    async with db.transaction() as connection:
-        await tune(connection)
-        await connection.execute(statement("usage/instances", "create_batch"))
-        columns = {name: [getattr(row, name) for row in batch] for name in _COLUMNS}
-        await connection.execute(statement("usage/instances", "fill_batch"), columns)
-        await connection.execute(statement("usage/instances", "analyze_batch"))
-        faults += await _refuse_frozen(connection)
-        written = (await connection.execute(statement("usage/instances", "upsert"))).one()
-        overbilled = await _overbilled(connection, written.updated)
+    async with staged_instances(db) as staging:
+        faults = await staging.add(rows)
+        compared = await staging.compare()
+        batches = [batch async for batch in store_staged(staging, reopen=reopen)]
+    faults += compared.faults + [fault for batch in batches for fault in batch.faults]
+    return UpsertResult(
+        inserted=sum(batch.inserted for batch in batches),
+        updated=sum(batch.updated for batch in batches),
+        unchanged=sum(batch.unchanged for batch in batches),
+        faults=sorted(faults, key=lambda fault: fault.line),
+        overbilled=[instance for batch in batches for instance in batch.overbilled],
+        repeated=compared.repeated,
+    )
+
+
+async def store_staged(staging: InstanceStaging, *, reopen: bool) -> AsyncIterator[UpsertResult]:
+    """Store the rows of a file that was compared, in batches of one transaction each.
+
+    Whatever contradicts another row of the file is gone by then, wherever the two rows were: if the process dies,
+    whole batches are stored, and nothing of a contradiction.
+
+    A row replaces what was known about its instance, but for the columns that it does not have. Without `reopen` a
+    row without a stop is refused if a stop is known. Once an instance has a live claim, its attribution id, class,
+    workspace and project stay as they were invoiced: a row that changes them is refused. Its times can change.
+    """
+    after, rows = 0, BATCH
+    while rows == BATCH:
+        async with staging.connection.begin():
+            rows, after = await _take(staging.connection, after)
+            result = await _store_batch(staging.connection, rows, reopen=reopen)
+        yield result
+
+
+async def _take(connection: AsyncConnection, after: int) -> tuple[int, int]:
+    """Fill the batch with the next rows. Returns their number and the position of the last."""
+    await tune(connection)
+    await connection.execute(statement("usage/instances", "one_at_a_time"), {"key": _IMPORTS})
+    await connection.execute(statement("usage/instances", "create_batch"))
+    await connection.execute(statement("usage/instances", "fill_batch"), {"after": after, "size": BATCH})
+    await connection.execute(statement("usage/instances", "analyze_batch"))
+    taken = (await connection.execute(statement("usage/instances", "measure_batch"))).one()
+    return taken.rows, taken.last
+
+
+async def _store_batch(connection: AsyncConnection, rows: int, *, reopen: bool) -> UpsertResult:
+    await connection.execute(statement("usage/instances", "keep_missing"))
+    faults = [] if reopen else await _refuse_reopened(connection)
+    faults += await _refuse_frozen(connection)
+    written = (await connection.execute(statement("usage/instances", "upsert"))).one()
     changed = written.inserted + len(written.updated)
     return UpsertResult(
         inserted=written.inserted,
         updated=len(written.updated),
-        unchanged=len(rows) - len(faults) - changed,
+        unchanged=rows - len(faults) - changed,
         faults=sorted(faults, key=lambda fault: fault.line),
-        overbilled=overbilled,
+        overbilled=await _overbilled(connection, written.updated),
     )
 
 
-def _fault(row: InstanceRow) -> RowFault | None:
-    if not row.id:
-        return RowFault(row.line, "id", "is empty")
-    if len(row.id) > _LONGEST_ID:
-        return RowFault(row.line, "id", f"is longer than {_LONGEST_ID} characters")
-    return None
+async def _refuse_reopened(connection: AsyncConnection) -> list[RowFault]:
+    refused = await connection.execute(statement("usage/instances", "refuse_reopened"))
+    return [
+        RowFault(
+            row.line,
+            row.column,
+            f"{row.id} is known to have stopped at {utc(row.stopped)}: a row without a stop does not reopen it; "
+            "import the row with its stop, or use --reopen",
+        )
+        for row in refused
+    ]
 
 
 async def _refuse_frozen(connection: AsyncConnection) -> list[RowFault]:

@@ -1,32 +1,53 @@
+-- name: one_at_a_time
+-- Imports of instances wait for each other: what a row is compared with stays until the row is stored.
+SELECT pg_advisory_xact_lock(:key);
+
 -- name: create_batch
 CREATE TEMPORARY TABLE batch (
-    line             bigint NOT NULL,
-    id               text COLLATE "C" PRIMARY KEY,
-    attribution_id   text COLLATE "C",
-    workspace_id     text,
-    project_id       text,
-    owner_id         text,
-    workspace_class  text COLLATE "C",
-    workspace_type   text,
-    creation_time    timestamptz,
-    started_time     timestamptz,
-    stopping_time    timestamptz,
-    stopped_time     timestamptz
+    LIKE staged_instance,
+    PRIMARY KEY (id)
 ) ON COMMIT DROP;
 
 -- name: fill_batch
 INSERT INTO batch
 SELECT *
-FROM unnest(
-    CAST(:line AS bigint[]), CAST(:id AS text[]), CAST(:attribution_id AS text[]),
-    CAST(:workspace_id AS text[]), CAST(:project_id AS text[]), CAST(:owner_id AS text[]),
-    CAST(:workspace_class AS text[]), CAST(:workspace_type AS text[]),
-    CAST(:creation_time AS timestamptz[]), CAST(:started_time AS timestamptz[]),
-    CAST(:stopping_time AS timestamptz[]), CAST(:stopped_time AS timestamptz[])
-);
+FROM staged_instance
+WHERE position > :after
+ORDER BY position
+LIMIT :size;
+
+-- name: measure_batch
+SELECT count(*) AS rows, max(position) AS last FROM batch;
 
 -- name: analyze_batch
 ANALYZE batch;
+
+-- name: keep_missing
+-- A column that a row does not have leaves the known value alone.
+UPDATE batch AS b
+SET attribution_id = CASE WHEN 'attribution_id' = ANY (b.missing) THEN w.attribution_id ELSE b.attribution_id END,
+    workspace_id = CASE WHEN 'workspace_id' = ANY (b.missing) THEN w.workspace_id ELSE b.workspace_id END,
+    project_id = CASE WHEN 'project_id' = ANY (b.missing) THEN w.project_id ELSE b.project_id END,
+    owner_id = CASE WHEN 'owner_id' = ANY (b.missing) THEN w.owner_id ELSE b.owner_id END,
+    workspace_class = CASE WHEN 'workspace_class' = ANY (b.missing) THEN w.workspace_class ELSE b.workspace_class END,
+    workspace_type = CASE WHEN 'workspace_type' = ANY (b.missing) THEN w.workspace_type ELSE b.workspace_type END,
+    creation_time = CASE WHEN 'creation_time' = ANY (b.missing) THEN w.creation_time ELSE b.creation_time END,
+    started_time = CASE WHEN 'started_time' = ANY (b.missing) THEN w.started_time ELSE b.started_time END,
+    stopping_time = CASE WHEN 'stopping_time' = ANY (b.missing) THEN w.stopping_time ELSE b.stopping_time END,
+    stopped_time = CASE WHEN 'stopped_time' = ANY (b.missing) THEN w.stopped_time ELSE b.stopped_time END
+FROM workspace_instance AS w
+WHERE w.id = b.id AND cardinality(b.missing) > 0;
+
+-- name: refuse_reopened
+-- A known stop stays: a row without one is an older export, or its stop was lost on the way.
+DELETE FROM batch AS b
+USING workspace_instance AS w
+WHERE w.id = b.id
+  AND coalesce(w.stopping_time, w.stopped_time) IS NOT NULL
+  AND coalesce(b.stopping_time, b.stopped_time) IS NULL
+RETURNING b.line, b.id,
+    CASE WHEN w.stopping_time IS NULL THEN 'stopped_time' ELSE 'stopping_time' END AS "column",
+    coalesce(w.stopping_time, w.stopped_time) AS stopped;
 
 -- name: lock_accounts_of_changed
 -- A claim freezes what the invoice says about the instance, and bills the times that it has read. Claiming holds the
@@ -66,7 +87,6 @@ RETURNING b.line,
     END AS invoiced;
 
 -- name: upsert
--- In a fixed order, so that two imports of the same instances wait for each other and never deadlock.
 WITH written AS (
     INSERT INTO workspace_instance AS w (
         id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
@@ -75,7 +95,6 @@ WITH written AS (
     SELECT id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
            creation_time, started_time, stopping_time, stopped_time
     FROM batch
-    ORDER BY id
     ON CONFLICT (id) DO UPDATE
     SET attribution_id = excluded.attribution_id,
         workspace_id = excluded.workspace_id,

@@ -1,0 +1,89 @@
+"""A file of instances in a temporary table, where its rows are compared with each other before any is stored."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.usage.rows import Comparison, InstanceRow, RowFault
+from storage.postgres.database import Database
+from storage.postgres.statements import statement
+
+_COLUMNS = (
+    "line",
+    "id",
+    "attribution_id",
+    "workspace_id",
+    "project_id",
+    "owner_id",
+    "workspace_class",
+    "workspace_type",
+    "creation_time",
+    "started_time",
+    "stopping_time",
+    "stopped_time",
+)
+_LONGEST_ID = 255
+
+
+class InstanceStaging:
+    """The rows of one file, in a temporary table of one connection: memory does not grow with them."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self.connection = connection
+
+    async def add(self, rows: Sequence[InstanceRow]) -> list[RowFault]:
+        """Add rows of the file, in its order. Returns those that cannot be kept."""
+        faults = [fault for row in rows if (fault := _fault(row)) is not None]
+        refused = {fault.line for fault in faults}
+        good = [row for row in rows if row.line not in refused]
+        columns: dict[str, list[object]] = {name: [getattr(row, name) for row in good] for name in _COLUMNS}
+        columns["missing"] = [" ".join(sorted(row.missing)) for row in good]
+        async with self.connection.begin():
+            await self.connection.execute(statement("usage/staging", "add"), columns)
+        return faults
+
+    async def compare(self) -> Comparison:
+        """Remove the rows that contradict another row of the file, and those that only repeat one.
+
+        Two rows of one instance contradict each other if a value differs or if one lacks a column of the other. A row
+        that only adds a stop to the row before it does not: the row with the stop counts.
+        """
+        async with self.connection.begin():
+            await self.connection.execute(statement("usage/staging", "analyze"))
+            found = await self.connection.execute(statement("usage/staging", "refuse_contradictions"))
+            faults = [RowFault(row.line, row.column, _contradiction(row.id, row.column, row.other)) for row in found]
+            repeated = await self.connection.execute(statement("usage/staging", "drop_repeated"))
+            return Comparison(sorted(faults, key=lambda fault: fault.line), repeated.rowcount)
+
+
+@asynccontextmanager
+async def staged_instances(db: Database) -> AsyncIterator[InstanceStaging]:
+    """Yield an empty staging.
+
+    Raises:
+        DatabaseUnavailableError: the database cannot be reached, drops the connection, or lacks the tables.
+    """
+    async with db.connection() as connection:
+        async with connection.begin():
+            # A file that failed can have left its table to the connection.
+            await connection.execute(statement("usage/staging", "drop"))
+            await connection.execute(statement("usage/staging", "create"))
+        yield InstanceStaging(connection)
+        async with connection.begin():
+            await connection.execute(statement("usage/staging", "drop"))
+
+
+def _fault(row: InstanceRow) -> RowFault | None:
+    if not row.id:
+        return RowFault(row.line, "id", "is empty")
+    if len(row.id) > _LONGEST_ID:
+        return RowFault(row.line, "id", f"is longer than {_LONGEST_ID} characters")
+    return None
+
+
+def _contradiction(instance_id: str, column: str, other: int) -> str:
+    what = "other columns" if column == "row" else f"another {column}"
+    return f"{instance_id} has {what} in line {other}: neither row is imported; leave only the right one in the file"
