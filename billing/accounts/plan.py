@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 
+from billing.accounts.contradictions import contradictions
+from billing.text import utc
 from billing.usage.rows import AccountRow, RowFault
 
 
@@ -36,12 +38,16 @@ class AccountRecord:
 
 @dataclass
 class AccountPlan:
-    """The changes to make: accounts to upsert (a merged row each), window ends by id, new windows; and the faults."""
+    """The changes to make: accounts to upsert (a merged row each), window ends by id, new windows; and the faults.
+
+    `repeated`: rows of a window that another row counts for.
+    """
 
     accounts: list[AccountRow] = field(default_factory=list)
     moved: dict[int, datetime | None] = field(default_factory=dict)
     inserted: list[AccountRow] = field(default_factory=list)
     faults: list[RowFault] = field(default_factory=list)
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,36 +64,39 @@ class Known:
     owners: Mapping[str, str]
 
 
-def plan_accounts(rows: Sequence[AccountRow], known: Known) -> AccountPlan:
-    """Plan a batch as a whole: the order of an account's windows within it does not matter."""
+def plan_accounts(rows: Sequence[AccountRow], known: Known, *, reopen: bool = False) -> AccountPlan:
+    """Plan a batch as a whole: the order of an account's windows within it does not matter.
+
+    All rows of an account that contradict each other are refused. Without `reopen` a row without an end is refused if
+    its window is known to have one.
+    """
     plan = AccountPlan()
-    owners = dict(known.owners)
     by_account: dict[str, list[AccountRow]] = {}
     for row in rows:
-        earlier = by_account.setdefault(row.attribution_id, [])
-        fault = _fault(row, earlier, known, owners)
-        if fault is not None:
-            plan.faults.append(fault)
+        by_account.setdefault(row.attribution_id, []).append(row)
+    refused = {id(row): fault for own in by_account.values() for row, fault in contradictions(own)}
+    owners = dict(known.owners)
+    for row in rows:
+        if id(row) in refused:
             continue
-        earlier.append(row)
-        if row.stripe_customer_id:
+        fault = _fault(row, known, owners) or _window_fault(row, known.accounts.get(row.attribution_id), reopen=reopen)
+        if fault is not None:
+            refused[id(row)] = fault
+        elif row.stripe_customer_id:
             owners[row.stripe_customer_id] = row.attribution_id
-    for attribution_id, good in by_account.items():
+    plan.faults += refused.values()
+    for attribution_id, own in by_account.items():
+        good = [row for row in own if id(row) not in refused]
         kept = _plan_windows(plan, good, known.accounts.get(attribution_id))
+        plan.repeated += len(kept) - len({row.started for row in kept})
         if kept:
             plan.accounts.append(_merge(kept))
     plan.faults.sort(key=lambda fault: fault.line)
     return plan
 
 
-def _fault(row: AccountRow, earlier: Sequence[AccountRow], known: Known, owners: Mapping[str, str]) -> RowFault | None:
-    """Return why this row is refused regardless of its window: it contradicts the account or earlier rows."""
-    for column in ("currency", "stripe_customer_id", "bill_after"):
-        value = getattr(row, column)
-        for other in earlier:
-            theirs = getattr(other, column)
-            if value and theirs and value != theirs:
-                return RowFault(row.line, column, f"{value} contradicts {theirs} in line {other.line}")
+def _fault(row: AccountRow, known: Known, owners: Mapping[str, str]) -> RowFault | None:
+    """Return why this row is refused regardless of its window: it contradicts the account or another one."""
     owner = owners.get(row.stripe_customer_id or "")
     if owner not in (None, row.attribution_id):
         return RowFault(row.line, "stripe_customer_id", f"{row.stripe_customer_id} belongs to {owner}")
@@ -100,6 +109,27 @@ def _fault(row: AccountRow, earlier: Sequence[AccountRow], known: Known, owners:
     if row.started is not None and row.ended is not None and row.ended <= row.started:
         return RowFault(row.line, "ended", "is not after started")
     return None
+
+
+def _window_fault(row: AccountRow, account: AccountRecord | None, *, reopen: bool) -> RowFault | None:
+    """Return why this row must not change its window: a subscription owns it, or its known end would be lost."""
+    windows = account.windows if account else ()
+    known = next((window for window in windows if window.started == row.started), None)
+    if known is None or "ended" in row.missing or row.ended == known.ended:
+        return None
+    name = f"{row.attribution_id}'s window from {utc(known.started)}"
+    if known.stripe_subscription_id:
+        until = f"ends at {utc(known.ended)}" if known.ended else "is open"
+        reason = f"{name} {until}, as {known.stripe_subscription_id} does: change the subscription in Stripe"
+        return RowFault(row.line, "ended", reason)
+    if known.ended is None or row.ended is not None or reopen:
+        return None
+    return RowFault(
+        row.line,
+        "ended",
+        f"{name} is known to end at {utc(known.ended)}: a row without an end does not reopen it; import the row with "
+        "its end, or use --reopen",
+    )
 
 
 @dataclass
@@ -121,27 +151,29 @@ def _plan_windows(plan: AccountPlan, rows: Sequence[AccountRow], account: Accoun
     windows = {w.started: _Window(w.started, w.ended, None, w) for w in (account.windows if account else ())}
     for row in rows:
         if row.started is not None:
-            before = windows[row.started].before if row.started in windows else None
-            windows[row.started] = _Window(row.started, row.ended, row, before)
-    refused = set()
+            known = windows.get(row.started, _Window(row.started, None, None, None))
+            ended = known.ended if "ended" in row.missing else row.ended
+            windows[row.started] = _Window(row.started, ended, row, known.before)
+    refused: set[datetime] = set()
     while clash := _first_clash(windows.values()):
         loser, winner = sorted(clash, key=lambda window: window.line, reverse=True)
         if loser.row is None:  # both windows are the database's: not this batch's fault
             break
         until = winner.ended.isoformat() if winner.ended else "its end, which is open"
         reason = f"the window overlaps the one from {winner.started.isoformat()} to {until}"
-        plan.faults.append(RowFault(loser.row.line, "ended" if loser.before else "started", reason))
-        refused.add(id(loser.row))
+        column = "ended" if loser.before else "started"
+        plan.faults += [RowFault(row.line, column, reason) for row in rows if row.started == loser.started]
+        refused.add(loser.started)
         if loser.before is None:
             del windows[loser.started]
         else:
             windows[loser.started] = _Window(loser.started, loser.before.ended, None, loser.before)
     for window in windows.values():
         if window.row is not None and window.before is None:
-            plan.inserted.append(window.row)
+            plan.inserted.append(replace(window.row, ended=window.ended))
         elif window.before is not None and window.ended != window.before.ended:
             plan.moved[window.before.id] = window.ended
-    return [row for row in rows if id(row) not in refused]
+    return [row for row in rows if row.started not in refused]
 
 
 def _first_clash(windows: Iterable[_Window]) -> tuple[_Window, _Window] | None:

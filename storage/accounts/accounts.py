@@ -25,6 +25,7 @@ __all__ = [
     "account_for_customer",
     "account_of_subscription",
     "add_account",
+    "apply_rows",
     "apply_subscription_window",
     "get_account",
     "list_accounts",
@@ -66,23 +67,32 @@ async def list_accounts(db: Database, after: str = "", limit: int = 1000) -> lis
         return await _read(connection, "list", {"after": after, "limit": limit})
 
 
-async def upsert_accounts(db: Database, rows: Sequence[AccountRow]) -> list[RowFault]:
-    """Store a batch of accounts and windows in one transaction. Returns the refused rows; all others are stored.
+async def upsert_accounts(db: Database, rows: Sequence[AccountRow], *, reopen: bool = False) -> list[RowFault]:
+    """Store a batch of accounts and windows, as `apply_rows` does. Returns the refused rows; all others are stored.
 
-    Account and start identify a window: a row with a known start moves the window's end, and of several rows with
-    the same start the last counts. Rows of one account must not contradict each other. A field that a row leaves
-    empty (customer, `bill_after`) keeps its stored value. A row is refused if its window overlaps another one, if
-    its customer belongs to another account, if it changes the currency while invoices are open, or if it changes
-    the customer while an open invoice is in Stripe.
+    Raises:
+        AccountConflictError: another process changed the same accounts; nothing was stored.
+    """
+    return (await apply_rows(db, rows, reopen=reopen)).faults
+
+
+async def apply_rows(db: Database, rows: Sequence[AccountRow], *, reopen: bool = False) -> AccountPlan:
+    """Store a batch, which has all of a file's rows of its accounts, in one transaction. Returns what was changed.
+
+    Account and start identify a window: a row with a known start moves the window's end. A field that a row leaves
+    empty (customer, `bill_after`) keeps its stored value, and so does the end if the row lacks that column. A row is
+    refused if it contradicts another row of its account, if its window overlaps another one, if its customer belongs
+    to another account, if it changes the currency while invoices are open, if it changes the customer while an open
+    invoice is in Stripe, if it moves the window of a Stripe subscription, or, without `reopen`, if it removes an end.
 
     Raises:
         AccountConflictError: another process changed the same accounts; nothing was stored.
     """
     try:
         async with db.transaction() as connection:
-            plan = plan_accounts(rows, await _known(connection, rows))
+            plan = plan_accounts(rows, await _known(connection, rows), reopen=reopen)
             await _write(connection, plan)
-            return plan.faults
+            return plan
     except IntegrityError as error:
         raise AccountConflictError("another process changed the same accounts: import them again") from error
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -13,6 +15,7 @@ from storage.accounts.accounts import (
     AccountConflictError,
     AccountRecord,
     account_for_customer,
+    apply_rows,
     apply_subscription_window,
     get_account,
     list_accounts,
@@ -81,8 +84,50 @@ async def test_the_same_start_moves_the_end_and_makes_room(db: Database) -> None
     later_first = [row(2, started=may(5)), row(3, started=may(1), ended=may(5))]
     assert await upsert_accounts(db, later_first) == []
     assert await _windows(db) == [(may(1), may(5)), (may(5), None)]
-    assert await upsert_accounts(db, [row(2, started=may(5), ended=may(6)), row(3, started=may(5))]) == []
+    assert await upsert_accounts(db, [row(2, started=may(5)), row(3, started=may(5), ended=may(6))]) == []
+    assert await _windows(db) == [(may(1), may(5)), (may(5), may(6))]
+    assert await upsert_accounts(db, [row(2, started=may(5), ended=may(7, us=1))]) == []
+    assert await _windows(db) == [(may(1), may(5)), (may(5), may(7, us=1))]
+
+
+async def test_a_known_end_is_removed_on_request_only(db: Database) -> None:
+    await upsert_accounts(db, [row(2, started=may(1), ended=may(5)), row(3, started=may(8))])
+    older = [row(2, started=may(1)), row(3, started=may(8), ended=may(9)), row(4, "team:b", started=may(1))]
+    assert await upsert_accounts(db, older) == [
+        RowFault(
+            2,
+            "ended",
+            "team:a's window from 2022-05-01T00:00:00Z is known to end at 2022-05-05T00:00:00Z: a row without an end "
+            "does not reopen it; import the row with its end, or use --reopen",
+        )
+    ]
+    assert await _windows(db) == [(may(1), may(5)), (may(8), may(9))]
+    assert await _windows(db, "team:b") == [(may(1), None)]
+    lacks_the_column = row(2, started=may(8), missing=frozenset({"ended"}), bill_after=may(3))
+    assert await upsert_accounts(db, [lacks_the_column]) == []
+    assert await _windows(db) == [(may(1), may(5)), (may(8), may(9))]
+    assert (await _get(db)).bill_after == may(3)
+    assert await upsert_accounts(db, [row(2, started=may(8))], reopen=True) == []
+    assert await _windows(db) == [(may(1), may(5)), (may(8), None)]
+
+
+async def test_a_subscriptions_window_is_not_moved_by_a_file(db: Database) -> None:
+    await upsert_accounts(db, [row(2)])
+    await apply_subscription_window(db, "team:a", "sub_1", may(1), may(5))
+    await apply_subscription_window(db, "team:a", "sub_2", may(5), None)
+    for moved, name in (
+        (row(2, started=may(1), ended=may(4)), "sub_1"),
+        (row(2, started=may(1)), "sub_1"),
+        (row(2, started=may(5), ended=may(9)), "sub_2"),
+    ):
+        for reopen in (False, True):
+            (fault,) = await upsert_accounts(db, [moved], reopen=reopen)
+            assert (fault.line, fault.column) == (2, "ended")
+            assert f"as {name} does: change the subscription in Stripe" in fault.reason
+    same = [row(2, started=may(1), ended=may(5)), row(3, started=may(5), bill_after=may(2))]
+    assert await upsert_accounts(db, same) == []
     assert await _windows(db) == [(may(1), may(5)), (may(5), None)]
+    assert (await _get(db)).bill_after == may(2)
 
 
 async def test_overlapping_windows_are_refused_and_the_rest_is_kept(db: Database) -> None:
@@ -111,30 +156,62 @@ async def test_overlapping_windows_are_refused_and_the_rest_is_kept(db: Database
     assert await _windows(db, "team:b") == [(may(1), None)]
 
 
-async def test_rows_that_contradict_are_refused(db: Database) -> None:
+DIFFERENT = [
+    row(2, "team:a", stripe_customer_id="cus_1"),
+    row(3, "team:a", stripe_customer_id="cus_2"),
+    row(4, "team:a", bill_after=may(1)),
+    row(5, "team:b", stripe_customer_id="cus_3"),
+    row(6, "team:c", stripe_customer_id="cus_3"),
+    row(7, "team:c", stripe_customer_id="cus_z"),
+    row(8, "team:d", started=may(1), currency="eur"),
+    row(9, "team:d", started=may(3), currency="eur"),
+    row(10, "team:d", started=may(5)),
+    row(11, "team:e", started=may(1), ended=may(2)),
+    row(12, "team:e", started=may(1), ended=may(3)),
+    row(13, "team:e", started=may(8)),
+    row(14, "team:f", bill_after=may(1)),
+    row(15, "team:f", bill_after=may(2)),
+    row(16, "team:g", started=may(1), ended=may(2)),
+    row(17, "team:g", started=may(1)),
+    row(18, "team:g", started=may(1), ended=may(2)),
+]
+
+
+async def test_rows_that_contradict_are_refused_all(db: Database) -> None:
     await upsert_accounts(db, [row(2, "team:z", stripe_customer_id="cus_z")])
-    faults = await upsert_accounts(
-        db,
-        [
-            row(2, stripe_customer_id="cus_1"),
-            row(3, currency="eur", started=may(1)),
-            row(4, stripe_customer_id="cus_2"),
-            row(5, "team:b", stripe_customer_id="cus_1"),
-            row(6, "team:c", stripe_customer_id="cus_z"),
-            row(7, bill_after=may(1)),
-            row(8, bill_after=may(2)),
-            row(9, "team:c"),
-        ],
-    )
-    assert _faults(faults) == [
-        (3, "currency"),
-        (4, "stripe_customer_id"),
-        (5, "stripe_customer_id"),
-        (6, "stripe_customer_id"),
-        (8, "bill_after"),
+    faults = await upsert_accounts(db, DIFFERENT)
+    assert [(fault.line, fault.column, *re.findall(r"in line (\d+)", fault.reason)) for fault in faults] == [
+        (2, "stripe_customer_id", "3"),
+        (3, "stripe_customer_id", "2"),
+        (6, "stripe_customer_id", "7"),
+        (7, "stripe_customer_id", "6"),
+        (8, "currency", "10"),
+        (9, "currency", "10"),
+        (10, "currency", "8"),
+        (11, "ended", "12"),
+        (12, "ended", "11"),
+        (14, "bill_after", "15"),
+        (15, "bill_after", "14"),
+        (16, "ended", "17"),
+        (17, "ended", "16"),
+        (18, "ended", "17"),
     ]
-    assert [a.attribution_id for a in await list_accounts(db)] == ["team:a", "team:c", "team:z"]
-    assert await _windows(db) == []
+    assert faults[7].reason == (
+        "team:e: the window has another end in line 12; neither row is imported; leave only the right one in the file"
+    )
+    assert [a.attribution_id for a in await list_accounts(db)] == ["team:a", "team:b", "team:e", "team:z"]
+    assert (await _get(db)).stripe_customer_id is None
+    assert await _windows(db, "team:e") == [(may(8), None)]
+
+
+async def test_rows_of_one_window_that_agree_count_once(db: Database) -> None:
+    open_row, ended = row(2, started=may(1)), row(4, started=may(1), ended=may(2))
+    plan = await apply_rows(db, [open_row, replace(open_row, line=3), ended, replace(ended, line=5)])
+    assert (plan.faults, plan.repeated) == ([], 3)
+    assert await _windows(db) == [(may(1), may(2))]
+    overlapping = row(2, started=may(1.5))
+    plan = await apply_rows(db, [overlapping, replace(overlapping, line=3)])
+    assert (_faults(plan.faults), plan.repeated) == ([(2, "started"), (3, "started")], 0)
 
 
 async def test_the_currency_is_fixed_while_invoices_are_open(db: Database) -> None:
@@ -142,7 +219,7 @@ async def test_the_currency_is_fixed_while_invoices_are_open(db: Database) -> No
     await add_instances(db, instance("i", may(2), may(3)))
     assert await upsert_accounts(db, [row(2, currency="jpy")]) == []
     (key,) = (await claim_page(db, scope(), card())).keys
-    faults = await upsert_accounts(db, [row(2), row(3, currency="jpy")])
+    faults = await upsert_accounts(db, [row(2)])
     assert _faults(faults) == [(2, "currency")]
     assert "while invoices are open" in faults[0].reason
     await move_invoice(db, key, InvoiceState.DELETED, may(33))
