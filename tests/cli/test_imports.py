@@ -53,6 +53,7 @@ async def test_good_instances_are_kept_and_bad_ones_reported(perdure: Perdure, d
         "inserted": 1,
         "updated": 1,
         "unchanged": 1,
+        "repeated": 0,
         "refused": [{"line": 5, "column": "id", "reason": "is required but empty"}],
         "overbilled": [],
     }

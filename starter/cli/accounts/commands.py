@@ -47,6 +47,7 @@ _LimitCarriedShare = Annotated[
 _IncludedCredits = Annotated[
     str | None, typer.Option(metavar="CREDITS|default", help="Free credits per month, in place of the rate card's.")
 ]
+_Reopen = Annotated[bool, typer.Option("--reopen", help="Let a row without an end remove a window's known end.")]
 
 _POLL_SECONDS = 0.5
 _WORKER_SHOULD_ANSWER_SECONDS = 10.0
@@ -54,12 +55,13 @@ _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 
 @app.command("import")
 @common.command
-async def import_(file: imports.FileArgument, as_json: common.AsJson = False) -> int:
+async def import_(file: imports.FileArgument, reopen: _Reopen = False, as_json: common.AsJson = False) -> int:
     """Import accounts and windows from CSV, JSON Lines or Parquet.
 
-    Known accounts and windows are updated. Good rows are kept, bad ones reported; the status is 1 if there were any.
+    Known accounts and windows are updated. Good rows are kept, bad ones reported; the status is 1 if there were any. A
+    row without an end does not reopen a window that is known to end, unless with --reopen.
     """
-    return await imports.import_command(imports.ACCOUNTS, file, as_json=as_json)
+    return await imports.import_command(imports.ACCOUNTS, file, as_json=as_json, reopen=reopen)
 
 
 @app.command("policy")

@@ -17,7 +17,7 @@ _MOST_SHOWN = 100
 
 @dataclass(frozen=True)
 class Stored:
-    """The result of storing one batch.
+    """The result of storing one batch, or of comparing a file's rows.
 
     `overbilled`: instances that were billed for longer than they ran. `outside`: each account of the batch, with its
     usage that is billed outside its windows.
@@ -33,7 +33,8 @@ class Stored:
 class ImportReport:
     """Counts and faults of one import.
 
-    `counts`: stored rows, by outcome. `refused`: refused rows; a row can have several faults.
+    `counts`: rows that were not refused, by outcome; `repeated` ones are stored with another row. `refused`: refused
+    rows; a row can have several faults.
     """
 
     counts: dict[str, int]
@@ -46,8 +47,8 @@ class ImportReport:
 
     @property
     def rows(self) -> int:
-        """The number of rows that were stored."""
-        return sum(self.counts.values())
+        """The number of rows that were stored or are stored already."""
+        return sum(self.counts.values()) - self.counts["repeated"]
 
     @property
     def status(self) -> int:
@@ -76,13 +77,15 @@ class ImportReport:
         else:
             self._warn_of_overbilled()
             counts = {**self.counts, "refused": self.refused}
-            output.say(", ".join(f"{count} {name}" for name, count in counts.items()) + ".")
+            shown = {name: count for name, count in counts.items() if count or name != "repeated"}
+            output.say(", ".join(f"{count} {name}" for name, count in shown.items()) + ".")
             hidden, more, hint = self.refused - self._shown, "more ", ": --json lists all"
         if hidden:
             output.complain(f"perdure: {plural(hidden, f'{more}row')} refused{hint}")
 
     def _document(self) -> dict[str, Any]:
-        refused = [{"line": fault.line, "column": fault.column, "reason": fault.reason} for fault in self._faults]
+        faults = sorted(self._faults, key=lambda fault: fault.line)
+        refused = [{"line": fault.line, "column": fault.column, "reason": fault.reason} for fault in faults]
         overbilled = [*self._overbilled, *self._billed_outside()]
         return {**self.counts, "refused": refused, "overbilled": overbilled}
 
