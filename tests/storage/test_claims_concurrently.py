@@ -71,7 +71,10 @@ async def test_different_runs_share_the_usage_out(db: Database) -> None:
         claim_page(db, scope(), card()),
         claim_page(db, june(), card()),
         claim_page(db, scope(after=ACCOUNTS[3]), card()),
-        *(claim_page(db, cancellation(f"sub_{name}", may(6), attribution_id=name), card()) for name in ACCOUNTS[::-1]),
+        *(
+            claim_page(db, cancellation(f"sub_{name[5:]}", may(6), attribution_id=name), card())
+            for name in ACCOUNTS[::-1]
+        ),
     )
     ((us,),) = await fetch(db, "SELECT sum(extract(epoch FROM upper(during) - lower(during)) * 1000000) FROM claim")
     assert us == len(ACCOUNTS) * 8 * 3 * 86_400_000_000
