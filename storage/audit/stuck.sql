@@ -26,7 +26,7 @@ FROM (
         WHERE i.state = 'blocked'
         UNION ALL
         SELECT 'void_stuck', i.void_requested_at, 'a void is requested, but it is ' || i.state
-        WHERE i.void_requested_at IS NOT NULL AND i.state NOT IN ({dead}) AND i.state <> 'blocked'
+        WHERE i.void_requested_at IS NOT NULL AND i.state NOT IN ({dead}) AND i.state NOT IN ('blocked', 'paid')
         UNION ALL
         SELECT 'awaits_approval', coalesce(i.drafted_at, i.claimed_at), 'a draft that a person must approve'
         WHERE approval.is_needed AND i.void_requested_at IS NULL

@@ -167,6 +167,7 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
 
     When an invoice dies, its claims are released and its usage is billable again, unless it is written off. A
     blocked invoice can die from the state in which it was blocked; any other transition waits until it is resumed.
+    When it is paid, a void that was requested too late is withdrawn.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -182,6 +183,8 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
         )
         if to in DEAD and not row.written_off:
             await release_claims(connection, row.id, to)
+        if to is InvoiceState.PAID and row.void_requested_at is not None:
+            await connection.execute(statement("invoices/decisions", "withdraw_void"), {"id": row.id})
     return True
 
 

@@ -12,7 +12,7 @@ from billing.invoice.states import InvoiceState
 from storage.accounts.policies import NotHeldError, approve_period, hold_period, read_hold, write_policy
 from storage.claims.claims import claim_page
 from storage.invoices.decisions import approve_invoice, rebuild_invoice, request_void
-from storage.invoices.invoices import block_invoice, load_invoice, record_draft, resume_invoice
+from storage.invoices.invoices import block_invoice, load_invoice, move_invoice, record_draft, resume_invoice
 from storage.postgres.database import Database
 from tests.storage.usage import add_account, add_instances, card, instance, may, scope
 
@@ -91,6 +91,25 @@ async def test_a_void_is_requested_twice(db: Database) -> None:
     await request_void(db, key, by="bob", reason="another", write_off=False)
     record = await load(db, key)
     assert (record.void_requested_by, record.void_reason) == ("ann", "a test")
+
+
+async def test_a_payment_withdraws_a_void_that_was_requested_too_late(db: Database) -> None:
+    """The payment's event can come between the request and its step: nothing is left that seems to wait for a void."""
+    await add_account(db)
+    await add_instances(db, instance("i", may(2), may(3)))
+    (key,) = (await claim_page(db, scope(), card())).keys
+    await record_draft(db, key, "in_1", "cus_1")
+    for state in (S.FINALIZED, S.BILLED):
+        await move_invoice(db, key, state, may(33))
+    await request_void(db, key, by="ann", reason="a test", write_off=True)
+    await move_invoice(db, key, S.PAID, may(34))
+    record = await load(db, key)
+    assert (record.state, record.void_requested_at, record.void_reason, record.written_off) == (
+        S.PAID,
+        None,
+        None,
+        False,
+    )
 
 
 async def test_a_period_is_approved_twice_at_the_same_totals_alone(db: Database) -> None:
