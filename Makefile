@@ -26,8 +26,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## Bill a sample month on servers of its own, until Ctrl-C
 	@$(BIN)/perdure demo $(ARGS)
 
-test: $(STAMP) ## Run all tests, in JOBS=4 processes
-	@$(BIN)/python -m pytest -n $(or $(JOBS),4) --dist loadfile --no-loadscope-reorder $(ARGS)
+test: $(STAMP) ## Run all tests, in JOBS=3 processes
+	@$(BIN)/python -m pytest -n $(or $(JOBS),3) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: $(STAMP) ## Run the tests that need no servers, in under a minute
 	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist worksteal -m "not servers" $(ARGS)
