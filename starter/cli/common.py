@@ -61,7 +61,7 @@ def parse_instant(text: str | None, option: str) -> datetime | None:
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """Return the error at the bottom of a chain of causes: the one that explains a failed workflow to a person."""
+    """Return the error at the bottom of a chain of causes, which explains a failed workflow to a person."""
     while error.__cause__ is not None:
         error = error.__cause__
     return error

@@ -23,7 +23,7 @@ BANNED = {
     r"mend(s|ed|ing)?": "fix",
     r"reckon(s|ed|ing)?": "compute",
     r"told": "reported, shown, said; tell apart: distinguish",
-    r"One (that|whose)": "the noun",
+    r"one (that|whose)": "the noun",
     r"whoever": "the noun",
     r"news": "event, change",
     r"(takes?|taken|took|taking) over": "adopt",
@@ -39,8 +39,8 @@ BANNED = {
 }
 # A key of JSON, an option of Temporal's, file names of recorded histories.
 WIRE = re.compile(r"[\"'`](brake|claimed-anew)[\"'`]|, brake`|--ui-disable-news-fetch")
-# Where the case separates a sentence from a pronoun, and prose from code.
-_AS_WRITTEN = ("One ", "none:", "(?!http)")
+# Where the case separates prose from code.
+_AS_WRITTEN = ("none:", "(?!http)")
 FORM = re.compile(
     r"(?<![\w.-])("
     + "|".join(form if form.startswith(_AS_WRITTEN) else f"(?i:{form})" for form in BANNED)

@@ -36,7 +36,7 @@ async def approve(
 ) -> None:
     """Approve an invoice that waits for a person, at its amount.
 
-    Releases an invoice that awaits approval or that a limit holds. Accepts the amount of one that was edited in Stripe.
+    Releases an invoice that awaits approval or that a limit holds. Accepts the amount of an invoice edited in Stripe.
     """
     async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
