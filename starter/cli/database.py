@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from settings import Settings
 from storage.postgres.database import Database
 
+# An import holds one for its temporary table, and stores accounts by the other.
 _CONNECTIONS = 2
 
 
