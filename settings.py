@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from billing.usage.silence import Silence
 from settings_sources import (
     SECRETS,
     MountedSecrets,
@@ -154,6 +155,12 @@ class Settings(BaseSettings):
     limit_period_amount: str | None = Field(None, description="like the limits of an invoice, for a whole period")
     limit_period_multiple: Decimal | None = Field(None, gt=0)
     limit_period_carried_share: Decimal | None = Field(None, ge=0, le=1)
+    stale_after: str = Field(
+        "off", description="an instance without a stop is billed up to its last sign once that is older: 48h, 7d"
+    )
+    max_instance_age: str = Field(
+        "off", description="an instance without a stop is billed up to this age, or to its last sign if later: 90d"
+    )
     page_size: int = Field(250, ge=1, le=500, description="accounts that one batch claims and invoices")
     finalization_poll_seconds: float = Field(
         60.0,
@@ -202,6 +209,13 @@ class Settings(BaseSettings):
         age(value)
         return value
 
+    @field_validator("stale_after", "max_instance_age")
+    @classmethod
+    def _is_age_or_off(cls, value: str) -> str:
+        if value != "off":
+            age(value)
+        return value
+
     @field_validator("stripe_api_base")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
@@ -223,6 +237,12 @@ class Settings(BaseSettings):
     def stuck_after(self) -> timedelta:
         """The age from which anything that waits counts as stuck."""
         return age(self.audit_stuck_after)
+
+    @property
+    def silence(self) -> Silence:
+        """When a running instance that says nothing any more counts as silent."""
+        stale, oldest = (None if text == "off" else age(text) for text in (self.stale_after, self.max_instance_age))
+        return Silence(stale_after=stale, max_instance_age=oldest)
 
     def need(self, name: str) -> str:
         """Return the setting `name` as text; several values are separated by commas.

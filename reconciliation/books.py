@@ -129,9 +129,10 @@ def _short(value: object) -> str:
 
 
 def _place(claim: ReportClaim) -> tuple[object, ...]:
-    return claim.line_no, claim.instance_id, claim.start, claim.end
+    return claim.line_no, claim.instance_id, claim.start, claim.end, claim.quantity
 
 
 def _shown(claim: ReportClaim) -> str:
     span = f"[{format_instant(claim.start)}, {format_instant(claim.end)})"
-    return f"{claim.instance_id} {span} on line {claim.line_no}"
+    quantity = "" if claim.quantity == 1 else f" of quantity {claim.quantity:f}"
+    return f"{claim.instance_id} {span}{quantity} on line {claim.line_no}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -77,5 +77,8 @@ def _folded(line_id: str, name: str, lines: Sequence[RatedLine]) -> InvoiceItem:
     return InvoiceItem(line_id, sum(line.amount for line in lines), description)
 
 
-def _hours(lines: Iterable[RatedLine]) -> str:
-    return f"{sum(line.duration_us for line in lines) / 3_600_000_000:,.2f} h"
+def _hours(lines: Sequence[RatedLine]) -> str:
+    ran = sum(line.duration_us for line in lines)
+    metered = sum((line.metered_us for line in lines), Decimal(0))
+    hours = f"{ran / 3_600_000_000:,.2f} h"
+    return hours if metered == ran else f"{hours}, {metered / 3_600_000_000:,.2f} unit hours"

@@ -68,4 +68,5 @@ def claim_scope(
         policy=policy_of(settings),
         zone=settings.zone,
         stripe_invoice_id=stripe_invoice_id,
+        silence=settings.silence,
     )

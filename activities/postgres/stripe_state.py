@@ -40,7 +40,7 @@ async def restore(
 async def claimed_by_line(db: Database, record: InvoiceRecord) -> dict[int, LineSum]:
     """Return the totals of the invoice's live claims, by line number."""
     found = await store.verify_against_claims(db, record.key)
-    return {line.line_no: LineSum(line.duration_us, line.claims) for line in found}
+    return {line.line_no: LineSum(line.duration_us, line.claims, line.quantity_us) for line in found}
 
 
 async def apply(db: Database, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, path: StatePath) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
@@ -16,6 +16,7 @@ from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.graduation import Graduated, MonthlyUsage, Place, graduate
 from billing.pricing.rating import RateCard, RatedLine, is_billable_total
+from billing.usage.silence import NEVER_SILENT, Silence
 
 _LARGEST = 2**63 - 1
 _MOST_LINES = 2**15 - 1
@@ -46,6 +47,7 @@ class ClaimScope:
     zone: tzinfo = UTC
     """The billing time zone: usage counts in its months."""
     stripe_invoice_id: str | None = None
+    silence: Silence = NEVER_SILENT
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,17 @@ class BillableAccount:
 class UsageLine:
     """Billable microseconds of one (workspace class, rate version); `carried_us` of them precede the period.
 
-    `month` is `YYYY-MM` in the billing time zone if prices depend on the month, else empty.
+    `quantity_us` and `carried_quantity_us` are the same times quantity. `month` is `YYYY-MM` in the billing time zone
+    if prices depend on the month, else empty. `first_instance`: the first of the instances that ran, by id.
     """
 
     workspace_class: str
     rate_from: datetime
     duration_us: int
+    quantity_us: Decimal
     carried_us: int
+    carried_quantity_us: Decimal
+    first_instance: str
     month: str = ""
 
 
@@ -135,8 +141,12 @@ def assess(
     usage = _by_version(by_month)
     months: Mapping[str, tuple[Place, ...]] = {}
     try:
-        lines = tuple(_rate(card, account.currency, line, line.duration_us) for line in usage)
-        carried = [_rate(card, account.currency, line, line.carried_us) for line in usage if line.carried_us]
+        lines = tuple(_rate(card, account.currency, line, line.duration_us, line.quantity_us) for line in usage)
+        carried = [
+            _rate(card, account.currency, line, line.carried_us, line.carried_quantity_us)
+            for line in usage
+            if line.carried_us
+        ]
         if any(line.month for line in by_month):
             graduated = _graduate(scope, card, account, by_month, lines, used)
             lines, months = lines + graduated.lines, graduated.months
@@ -172,10 +182,19 @@ def _by_version(usage: Sequence[UsageLine]) -> list[UsageLine]:
     for each in usage:
         key = (each.workspace_class, each.rate_from)
         before = lines.get(key)
-        duration_us = each.duration_us + (before.duration_us if before else 0)
-        carried_us = each.carried_us + (before.carried_us if before else 0)
-        lines[key] = UsageLine(*key, duration_us, carried_us)
+        lines[key] = replace(each, month="") if before is None else _joined(before, each)
     return list(lines.values())
+
+
+def _joined(one: UsageLine, other: UsageLine) -> UsageLine:
+    return replace(
+        one,
+        duration_us=one.duration_us + other.duration_us,
+        quantity_us=one.quantity_us + other.quantity_us,
+        carried_us=one.carried_us + other.carried_us,
+        carried_quantity_us=one.carried_quantity_us + other.carried_quantity_us,
+        first_instance=min(one.first_instance, other.first_instance),
+    )
 
 
 def _graduate(
@@ -191,12 +210,12 @@ def _graduate(
     def included(month: str) -> Decimal:
         return card.included_credits(BillingPeriod.parse(month).start(scope.zone)) if own is None else own
 
-    monthly = [MonthlyUsage(each.workspace_class, each.rate_from, each.month, each.duration_us) for each in usage]
+    monthly = [MonthlyUsage(each.workspace_class, each.rate_from, each.month, each.quantity_us) for each in usage]
     return graduate(card, account.currency, monthly, lines, used=used, included=included)
 
 
-def _rate(card: RateCard, currency: str, line: UsageLine, duration_us: int) -> RatedLine:
-    return card.rate_line(line.workspace_class, line.rate_from, duration_us, currency)
+def _rate(card: RateCard, currency: str, line: UsageLine, duration_us: int, quantity_us: Decimal) -> RatedLine:
+    return card.rate_line(line.workspace_class, line.rate_from, duration_us, currency, quantity_us)
 
 
 def _priced(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,7 @@ def usage_parameters(scope: ClaimScope, card: RateCard, accounts: Sequence[Billa
         "bill_after": scope.bill_after,
         "cutoff": scope.cutoff,
         "default_class": DEFAULT_CLASS,
+        **asdict(scope.silence),
         "rates_from": [each.rate_from for each in slices],
         "months": [each.month for each in slices],
         "slices_from": [each.start for each in slices],

@@ -24,6 +24,8 @@ class Kind(StrEnum):
     CLAIMED_FOR_OTHER_ACCOUNT = "claimed_for_other_account"
     CLAIMED_AFTER_CUTOFF = "claimed_after_cutoff"
     CLAIMED_BEFORE_RATE = "claimed_before_rate"
+    WRONG_CLASS = "wrong_class"
+    WRONG_QUANTITY = "wrong_quantity"
 
     # claims-and-lines
     LINE_DIFFERS_FROM_CLAIMS = "line_differs_from_claims"
@@ -34,7 +36,6 @@ class Kind(StrEnum):
     CLAIMS_OF_DEAD_INVOICE = "claims_of_dead_invoice"
     RELEASED_OF_LIVE_INVOICE = "released_of_live_invoice"
     HISTORY_DIFFERS = "history_differs"
-    WRONG_CLASS = "wrong_class"
     WRONG_RATE_VERSION = "wrong_rate_version"
 
     # lines-and-invoices

@@ -96,10 +96,10 @@ class CreditOrder:
 
 @dataclass(frozen=True)
 class LineShare:
-    """An instance's share of an invoice line: its time there, with the line's rate and price."""
+    """An instance's share of an invoice line: its time there times its quantity, with the line's rate and price."""
 
     line_no: int
-    duration_us: int
+    quantity_us: Decimal
     credits_per_minute: Decimal
     price_per_credit: Decimal
 
@@ -148,7 +148,7 @@ def instance_parts(
     """
     parts: dict[int, int] = {}
     for share in shares:
-        credits = rate_credits(share.duration_us, share.credits_per_minute)
+        credits = rate_credits(share.quantity_us, share.credits_per_minute)
         amount = to_minor(EXACT.multiply(credits, share.price_per_credit), currency)
         part = min(amount - credited.get(share.line_no, 0), left[share.line_no])
         if part > 0:

@@ -20,12 +20,12 @@ _NONE = Decimal(0)
 
 @dataclass(frozen=True)
 class MonthlyUsage:
-    """Microseconds of one (workspace class, rate version) within one month, `YYYY-MM`."""
+    """Σ (duration × quantity), in microseconds, of one (workspace class, rate version) within one month, `YYYY-MM`."""
 
     workspace_class: str
     rate_from: datetime
     month: str
-    duration_us: int
+    metered_us: int | Decimal
 
 
 @dataclass(frozen=True, order=True)
@@ -146,7 +146,7 @@ def _monthly_credits(usage: Sequence[MonthlyUsage], rated: Sequence[RatedLine]) 
         key = (each.workspace_class, each.rate_from)
         credits = left[key]
         if each.month != last[key]:
-            credits = min(credits, rate_credits(each.duration_us, of_line[key].credits_per_minute))
+            credits = min(credits, rate_credits(each.metered_us, of_line[key].credits_per_minute))
         left[key] -= credits
         found.append((each.month, each.rate_from, each.workspace_class, credits))
     return [(month, rate_from, credits) for month, rate_from, _, credits in sorted(found)]

@@ -1,6 +1,6 @@
 """Rating: durations become credits, and credits become amounts. docs/rating.md explains the rules.
 
-credits = Σ duration / 60 s × credits_per_minute(class)     rounded once, 6 decimals, half-even
+credits = Σ (duration × quantity) / 60 s × credits_per_minute(class)     rounded once, 6 decimals, half-even
 amount  = credits × price_per_credit(currency)              rounded once to the minor unit, half-up
 """
 
@@ -83,7 +83,10 @@ class RateVersion:
 
 @dataclass(frozen=True)
 class RatedLine:
-    """Credits and amount of one (workspace class, rate version). `amount` is in minor units."""
+    """Credits and amount of one (workspace class, rate version). `amount` is in minor units.
+
+    `quantity_us` is Σ (duration × quantity) in microseconds; None if that is `duration_us`.
+    """
 
     workspace_class: str
     rate_from: datetime
@@ -96,6 +99,12 @@ class RatedLine:
     kind: LineKind = LineKind.USAGE
     tiers: tuple[TierShare, ...] = ()
     """For a line of tiers: the final prices of its rate version's credits."""
+    quantity_us: Decimal | None = None
+
+    @property
+    def metered_us(self) -> Decimal:
+        """Σ (duration × quantity) in microseconds: what the credits are computed from."""
+        return Decimal(self.duration_us) if self.quantity_us is None else self.quantity_us
 
 
 @dataclass(frozen=True)
@@ -154,8 +163,17 @@ class RateCard:
         """
         return (self.in_force(start) or self.versions[0]).included_credits
 
-    def rate_line(self, workspace_class: str, rate_from: datetime, duration_us: int, currency: str) -> RatedLine:
+    def rate_line(
+        self,
+        workspace_class: str,
+        rate_from: datetime,
+        duration_us: int,
+        currency: str,
+        quantity_us: Decimal | None = None,
+    ) -> RatedLine:
         """Price `duration_us` microseconds of one class under the version effective from `rate_from`.
+
+        `quantity_us` is Σ (duration × quantity); None where every quantity is 1.
 
         Raises:
             PricingError: the version has no price in this currency.
@@ -167,7 +185,8 @@ class RateCard:
                 f"no price_per_credit in {currency} from {rate_from.isoformat()}: add it to the rate card"
             )
         rate, rated_as_default = version.rate(workspace_class)
-        credits = rate_credits(duration_us, rate)
+        metered_us = Decimal(duration_us) if quantity_us is None else quantity_us
+        credits = rate_credits(metered_us, rate)
         return RatedLine(
             workspace_class=workspace_class,
             rate_from=rate_from,
@@ -177,6 +196,7 @@ class RateCard:
             duration_us=duration_us,
             credits=credits,
             amount=to_minor(EXACT.multiply(credits, price), currency),
+            quantity_us=None if metered_us == duration_us else metered_us,
         )
 
     def minimum_charge(self, cutoff: datetime, currency: str) -> int:
@@ -201,9 +221,9 @@ def _describe_graduation(version: RateVersion) -> dict[str, Any]:
     return described
 
 
-def rate_credits(duration_us: int, credits_per_minute: Decimal) -> Decimal:
-    """Return the credits of a duration in microseconds: one multiplication, one rounding to 6 decimals, half-even."""
-    exact = EXACT.divide(EXACT.multiply(Decimal(duration_us), credits_per_minute), _MICROSECONDS_PER_MINUTE)
+def rate_credits(metered_us: int | Decimal, credits_per_minute: Decimal) -> Decimal:
+    """Return the credits of Σ (duration × quantity) in microseconds, rounded once to 6 decimals, half-even."""
+    exact = EXACT.divide(EXACT.multiply(Decimal(metered_us), credits_per_minute), _MICROSECONDS_PER_MINUTE)
     return exact.quantize(_CREDIT, rounding=ROUND_HALF_EVEN, context=EXACT)
 
 

@@ -14,6 +14,7 @@ from billing.errors import ReportError
 _DECIMAL = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,20})?")
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 _T = TypeVar("_T")
+_D = TypeVar("_D", Decimal, None)
 
 quoted = encode_basestring
 """Encode a text as JSON, without escaping non-ASCII characters."""
@@ -114,6 +115,10 @@ class Fields:
         if not _DECIMAL.fullmatch(text):
             raise self._fault(name, "is not a decimal")
         return Decimal(text)
+
+    def decimal_or(self, name: str, default: _D) -> Decimal | _D:
+        """Return the field, which must be a decimal in a string, or the default if it is missing."""
+        return self.decimal(name) if name in self._fields else default
 
     def finish(self) -> None:
         """Make sure that every field has been read."""

@@ -15,10 +15,11 @@ from billing.report.format import ReportClaim, ReportHeader, ReportId, ReportLin
 
 @dataclass
 class LineSum:
-    """The totals of one line's claims."""
+    """The totals of one line's claims; `quantity_us` is Σ (duration × quantity)."""
 
     duration_us: int = 0
     claims: int = 0
+    quantity_us: Decimal = Decimal(0)
 
 
 class ReportCheck:
@@ -69,6 +70,8 @@ class ReportCheck:
             raise self._fault(claim, f"belongs to line {claim.line_no}, which is not a line of usage")
         if claim.start >= claim.end:
             raise self._fault(claim, "does not end after its start")
+        if claim.quantity <= 0:
+            raise self._fault(claim, f"has the quantity {claim.quantity}, which is not above zero")
         if claim.end > self._header.cutoff:
             raise self._fault(claim, f"ends after the cutoff {format_instant(self._header.cutoff)}")
         if claim.start < line.rated.rate_from:
@@ -83,6 +86,9 @@ class ReportCheck:
         self._claims += 1
         line_sum = self.sums[claim.line_no]
         line_sum.duration_us += claim.duration_us
+        line_sum.quantity_us = EXACT.add(
+            line_sum.quantity_us, EXACT.multiply(Decimal(claim.duration_us), claim.quantity)
+        )
         line_sum.claims += 1
 
     def finish(self) -> dict[int, LineSum]:
@@ -99,6 +105,12 @@ class ReportCheck:
                 self.sums[line.line_no].duration_us,
                 "its claims total",
             )
+            _figures(
+                f"quantity_us of line {line.line_no}",
+                line.rated.metered_us,
+                self.sums[line.line_no].quantity_us,
+                "its claims total",
+            )
         return self.sums
 
     def _fault(self, claim: ReportClaim, fault: str) -> ReportError:
@@ -108,7 +120,7 @@ class ReportCheck:
 
 def _check_price(line: ReportLine, currency: str) -> None:
     rated = line.rated
-    credits = rate_credits(rated.duration_us, rated.credits_per_minute)
+    credits = rate_credits(rated.metered_us, rated.credits_per_minute)
     _figures(f"credits of line {line.line_no}", rated.credits, credits, "its duration is worth")
     amount = to_minor(EXACT.multiply(rated.credits, rated.price_per_credit), currency)
     _figures(f"amount of line {line.line_no}", rated.amount, amount, "its credits cost")

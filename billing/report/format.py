@@ -26,6 +26,7 @@ from billing.report.canonical import Fields, format_credits, format_decimal, for
 VERSION = 1
 _REPORT_ID = re.compile(r"reports/([0-9]{4}-[0-9]{2})/([^/]+)/([0-9a-f]{64})\.jsonl\.gz")
 _MICROSECOND = timedelta(microseconds=1)
+_ONE = Decimal(1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,10 @@ class ReportHeader:
 
 @dataclass(frozen=True, slots=True)
 class ReportClaim:
-    """A claimed interval `[start, end)` of one workspace instance, and the invoice line it belongs to."""
+    """A claimed interval `[start, end)` of one workspace instance, and the invoice line it belongs to.
+
+    `quantity`: how many units ran at once.
+    """
 
     line_no: int
     instance_id: str
@@ -80,6 +84,7 @@ class ReportClaim:
     project_id: str | None
     start: datetime
     end: datetime
+    quantity: Decimal = _ONE
 
     @property
     def duration_us(self) -> int:
@@ -154,10 +159,12 @@ def encode_claim(claim: ReportClaim) -> bytes:
     """
     workspace = "null" if claim.workspace_id is None else quoted(claim.workspace_id)
     project = "null" if claim.project_id is None else quoted(claim.project_id)
+    # Only where it is not 1, so that reports without quantities keep their bytes.
+    quantity = "" if claim.quantity == _ONE else f'"quantity":"{format_decimal(claim.quantity)}",'
     return utf8(
         f'{{"duration_us":{claim.duration_us},"from":"{format_instant(claim.start)}",'
         f'"instance_id":{quoted(claim.instance_id)},"line_no":{claim.line_no},"project_id":{project},'
-        f'"to":"{format_instant(claim.end)}","workspace_id":{workspace}}}\n'
+        f'{quantity}"to":"{format_instant(claim.end)}","workspace_id":{workspace}}}\n'
     )
 
 
@@ -205,6 +212,7 @@ def decode_claim(line: bytes) -> ReportClaim:
         project_id=fields.text_or_none("project_id"),
         start=fields.instant("from"),
         end=fields.instant("to"),
+        quantity=fields.decimal_or("quantity", _ONE),
     )
     duration_us = fields.take("duration_us", int)
     fields.finish()
@@ -228,6 +236,7 @@ def _line_document(line: ReportLine) -> dict[str, Any]:
         "duration_us": rated.duration_us,
         "credits": format_credits(rated.credits),
         "amount": rated.amount,
+        **({} if rated.quantity_us is None else {"quantity_us": format_decimal(rated.quantity_us)}),
         **_tiers_document(rated),
     }
 
@@ -261,6 +270,7 @@ def _decode_line(document: object) -> ReportLine:
         amount=fields.take("amount", int),
         kind=_kind(fields.take_or("kind", str, "usage")),
         tiers=tuple(_decode_share(share) for share in fields.take_or("tiers", list, [])),
+        quantity_us=fields.decimal_or("quantity_us", None),
     )
     fields.finish()
     return ReportLine(line_no, rated)

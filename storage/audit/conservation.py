@@ -12,8 +12,8 @@ from storage.audit.parameters import CheckInput, Figures
 from storage.postgres.statements import statement
 
 INVALID = (
-    "no_creation_time", "no_started_time", "ends_before_start", "no_attribution_id", "malformed_attribution_id",
-    "no_such_account",
+    "no_creation_time", "no_started_time", "ends_before_start", "starts_before_creation", "no_attribution_id",
+    "malformed_attribution_id", "no_such_account",
 )  # fmt: skip
 """The reasons why an instance is invalid, as in `storage.periods.periods.ExcludedUsage`."""
 
@@ -46,6 +46,7 @@ def _figures(rows: dict[str | None, dict[str, Any]]) -> Figures:
         "open_us": total("open_us"),
         "written_off_us": total("written_off_us"),
         "unbilled_us": total("unbilled_us"),
+        "stale_us": total("stale_us"),
         "uncovered_us": total("uncovered_us"),
         "before_bill_after_us": total("early_us"),
         "before_first_rate_us": total("unrated_us"),

@@ -21,39 +21,42 @@ payer AS MATERIALIZED (
 )
 
 -- name: create_usage
--- For every instance that ran in the scope: its runtime there as one range, why it is invalid (by the rules of `period
--- status`), the plain sums of its claims by fate, and the set of instants that the claims cover.
+-- For every segment in the scope: its runtime there as one range, since when its instance is silent, why it is invalid
+-- (by the rules of `period status`), the plain sums of the instance's claims by fate, and the set of instants that they
+-- cover.
 CREATE TEMPORARY TABLE audit_usage ON COMMIT DROP AS
 WITH ran AS (
-    SELECT w.id AS instance_id, w.attribution_id,
-           CASE WHEN w.creation_time IS NULL THEN 'no_creation_time'
-                WHEN w.started_time IS NULL THEN 'no_started_time'
-                WHEN w.lifetime IS NULL THEN 'ends_before_start'
+    SELECT s.instance_id, lower(s.during) AS since, s.segmented, s.attribution_id,
+           CASE WHEN s.fault IS NOT NULL THEN s.fault
                 WHEN a.attribution_id IS NOT NULL THEN NULL
-                WHEN coalesce(w.attribution_id, '') = '' THEN 'no_attribution_id'
-                WHEN w.attribution_id !~ :attribution_id_pattern THEN 'malformed_attribution_id'
+                WHEN coalesce(s.attribution_id, '') = '' THEN 'no_attribution_id'
+                WHEN s.attribution_id !~ :attribution_id_pattern THEN 'malformed_attribution_id'
                 ELSE 'no_such_account'
            END AS invalid,
-           CASE WHEN w.started_time <= coalesce(w.stopping_time, w.stopped_time, w.started_time)
-                THEN tstzrange(w.started_time, coalesce(
-                         w.stopping_time, w.stopped_time, greatest(w.started_time, CAST(:now AS timestamptz))
-                     )) * {scope}
-                ELSE 'empty'
-           END AS run
-    FROM workspace_instance AS w
-    LEFT JOIN account AS a ON a.attribution_id = w.attribution_id
-    WHERE CAST(:attribution_id AS text) IS NULL OR w.attribution_id = :attribution_id
+           CASE WHEN upper_inf(s.during)
+                THEN tstzrange(lower(s.during), greatest(lower(s.during), CAST(:now AS timestamptz)))
+                ELSE s.during
+           END * {scope} AS run,
+           silent_from(
+               s.during, s.started_time, s.last_sign, CAST(:now AS timestamptz), CAST(:stale_after AS interval),
+               CAST(:max_instance_age AS interval)
+           ) AS silent_since
+    FROM instance_segment AS s
+    LEFT JOIN account AS a ON a.attribution_id = s.attribution_id
+    WHERE CAST(:attribution_id AS text) IS NULL OR s.attribution_id = :attribution_id
     OFFSET 0  -- compute each range once
 ),
 claimed AS (
-    {sums}
+    SELECT c.instance_id, {sums}
     CROSS JOIN LATERAL (SELECT c.during * {scope} AS during) AS part
     WHERE c.during && {scope}
       AND (CAST(:attribution_id AS text) IS NULL
-           OR c.instance_id IN (SELECT id FROM workspace_instance WHERE attribution_id = :attribution_id))
+           OR c.instance_id IN (SELECT instance_id FROM instance_segment WHERE attribution_id = :attribution_id))
     GROUP BY c.instance_id
 )
-SELECT ran.instance_id, ran.attribution_id, ran.invalid, ran.run,
+SELECT ran.instance_id, ran.since, ran.segmented, ran.attribution_id, ran.invalid, ran.run,
+       tstzmultirange(CASE WHEN ran.silent_since IS NULL THEN 'empty' ELSE tstzrange(ran.silent_since, NULL) END)
+       AS silent,
        CASE WHEN isempty(ran.run) THEN interval '0' ELSE upper(ran.run) - lower(ran.run) END AS runtime,
        coalesce(claimed.billed, '0') AS billed, coalesce(claimed.open, '0') AS open,
        coalesce(claimed.written_off, '0') AS written_off,
@@ -67,8 +70,7 @@ tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
 
 -- name: sums
 -- Plain sums: usage that is claimed twice counts twice.
-SELECT c.instance_id,
-       sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ({billed}))
+sum(upper(part.during) - lower(part.during)) FILTER (WHERE i.state IN ({billed}))
        AS billed,
        sum(upper(part.during) - lower(part.during)) FILTER (
            WHERE i.state IS NULL OR i.state IN ({open})
@@ -79,23 +81,24 @@ FROM claim AS c
 LEFT JOIN invoice AS i ON i.id = c.invoice_id
 
 -- name: clip_usage
--- Of claims that reach beyond the runtime (a stop was corrected), only the part within it counts.
+-- Of claims that reach beyond the segment (the instance has others, or a stop was corrected), only the part within it
+-- counts.
 UPDATE audit_usage AS u
 SET billed = coalesce(within.billed, '0'), open = coalesce(within.open, '0'),
     written_off = coalesce(within.written_off, '0'), claimed = coalesce(within.during, '{}'::tstzmultirange)
 FROM (
-    SELECT odd.instance_id, found.billed, found.open, found.written_off, found.during
-    FROM (SELECT instance_id FROM audit_usage WHERE NOT claimed <@ run) AS odd
+    SELECT odd.instance_id, odd.since, found.billed, found.open, found.written_off, found.during
+    FROM (SELECT instance_id, since FROM audit_usage WHERE NOT claimed <@ run) AS odd
     LEFT JOIN (
-        {sums}
-        JOIN (SELECT instance_id, run FROM audit_usage WHERE NOT claimed <@ run) AS beyond
+        SELECT c.instance_id, beyond.since, {sums}
+        JOIN (SELECT instance_id, since, run FROM audit_usage WHERE NOT claimed <@ run) AS beyond
             ON beyond.instance_id = c.instance_id
         CROSS JOIN LATERAL (SELECT c.during * beyond.run AS during) AS part
         WHERE NOT isempty(part.during)
-        GROUP BY c.instance_id
-    ) AS found USING (instance_id)
+        GROUP BY c.instance_id, beyond.since
+    ) AS found ON found.instance_id = odd.instance_id AND found.since IS NOT DISTINCT FROM odd.since
 ) AS within
-WHERE within.instance_id = u.instance_id;
+WHERE within.instance_id = u.instance_id AND within.since IS NOT DISTINCT FROM u.since;
 
 -- name: create_rest
 -- The unclaimed rest, measured as sets of instants: added to sums that count a double claim twice, it exceeds the
@@ -103,15 +106,16 @@ WHERE within.instance_id = u.instance_id;
 CREATE TEMPORARY TABLE audit_rest ON COMMIT DROP AS
 WITH {payer},
 rest AS (
-    SELECT u.instance_id, u.invalid, tstzmultirange(u.run) - u.claimed AS unclaimed, payer.windows, payer.early,
+    SELECT u.instance_id, u.since, u.invalid, tstzmultirange(u.run) - u.claimed AS unclaimed, u.silent, payer.windows, payer.early,
            payer.unrated, payer.chargeable
     FROM audit_usage AS u
     LEFT JOIN payer ON u.invalid IS NULL AND payer.attribution_id = u.attribution_id
     WHERE NOT u.run <@ u.claimed
     OFFSET 0
 )
-SELECT rest.instance_id,
+SELECT rest.instance_id, rest.since,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'excluded'), '0') AS excluded,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'stale'), '0') AS stale,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'uncovered'), '0') AS uncovered,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'early'), '0') AS early,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'unrated'), '0') AS unrated,
@@ -120,22 +124,24 @@ FROM rest
 CROSS JOIN LATERAL (
     SELECT 'excluded' AS fate, unnest(rest.unclaimed) AS part WHERE rest.invalid IS NOT NULL
     UNION ALL
-    SELECT 'uncovered', unnest(rest.unclaimed - rest.windows) WHERE rest.invalid IS NULL
+    SELECT 'stale', unnest(rest.unclaimed * rest.silent) WHERE rest.invalid IS NULL
     UNION ALL
-    SELECT 'early', unnest(rest.unclaimed * rest.early) WHERE rest.invalid IS NULL
+    SELECT 'uncovered', unnest(rest.unclaimed - rest.silent - rest.windows) WHERE rest.invalid IS NULL
     UNION ALL
-    SELECT 'unrated', unnest(rest.unclaimed * rest.unrated) WHERE rest.invalid IS NULL
+    SELECT 'early', unnest((rest.unclaimed - rest.silent) * rest.early) WHERE rest.invalid IS NULL
     UNION ALL
-    SELECT 'unbilled', unnest(rest.unclaimed * rest.chargeable) WHERE rest.invalid IS NULL
+    SELECT 'unrated', unnest((rest.unclaimed - rest.silent) * rest.unrated) WHERE rest.invalid IS NULL
+    UNION ALL
+    SELECT 'unbilled', unnest((rest.unclaimed - rest.silent) * rest.chargeable) WHERE rest.invalid IS NULL
 ) AS parts
-GROUP BY rest.instance_id;
+GROUP BY rest.instance_id, rest.since;
 
 -- name: fates
-SELECT u.instance_id, u.attribution_id, u.invalid, u.runtime, u.billed, u.open, u.written_off,
-       coalesce(r.excluded, '0') AS excluded, coalesce(r.uncovered, '0') AS uncovered, coalesce(r.early, '0') AS early,
+SELECT u.instance_id, u.segmented, u.attribution_id, u.invalid, u.runtime, u.billed, u.open, u.written_off,
+       coalesce(r.excluded, '0') AS excluded, coalesce(r.stale, '0') AS stale, coalesce(r.uncovered, '0') AS uncovered, coalesce(r.early, '0') AS early,
        coalesce(r.unrated, '0') AS unrated, coalesce(r.unbilled, '0') AS unbilled
 FROM audit_usage AS u
-LEFT JOIN audit_rest AS r USING (instance_id)
+LEFT JOIN audit_rest AS r ON r.instance_id = u.instance_id AND r.since IS NOT DISTINCT FROM u.since
 
 -- name: figures
 -- In microseconds, by the reason why instances are invalid. Summed by account first, so that intervals stay small.
@@ -145,13 +151,17 @@ SELECT invalid, CAST(sum(instances) AS bigint) AS instances,
        CAST(sum(extract(epoch FROM open) * 1000000) AS numeric(40, 0)) AS open_us,
        CAST(sum(extract(epoch FROM written_off) * 1000000) AS numeric(40, 0)) AS written_off_us,
        CAST(sum(extract(epoch FROM excluded) * 1000000) AS numeric(40, 0)) AS excluded_us,
+       CAST(sum(extract(epoch FROM stale) * 1000000) AS numeric(40, 0)) AS stale_us,
        CAST(sum(extract(epoch FROM uncovered) * 1000000) AS numeric(40, 0)) AS uncovered_us,
        CAST(sum(extract(epoch FROM early) * 1000000) AS numeric(40, 0)) AS early_us,
        CAST(sum(extract(epoch FROM unrated) * 1000000) AS numeric(40, 0)) AS unrated_us,
        CAST(sum(extract(epoch FROM unbilled) * 1000000) AS numeric(40, 0)) AS unbilled_us
 FROM (
-    SELECT attribution_id, invalid, count(*) AS instances, sum(runtime) AS runtime, sum(billed) AS billed,
-           sum(open) AS open, sum(written_off) AS written_off, sum(excluded) AS excluded, sum(uncovered) AS uncovered,
+    SELECT attribution_id, invalid,
+           count(*) FILTER (WHERE NOT segmented)
+           + count(DISTINCT CASE WHEN segmented THEN instance_id END) AS instances,
+           sum(runtime) AS runtime, sum(billed) AS billed, sum(open) AS open, sum(written_off) AS written_off,
+           sum(excluded) AS excluded, sum(stale) AS stale, sum(uncovered) AS uncovered,
            sum(early) AS early, sum(unrated) AS unrated, sum(unbilled) AS unbilled
     FROM ({fates}) AS u
     GROUP BY attribution_id, invalid
@@ -170,13 +180,14 @@ CROSS JOIN LATERAL (
            CAST(extract(epoch FROM u.billed) * 1000000 AS bigint) AS billed,
            CAST(extract(epoch FROM u.open) * 1000000 AS bigint) AS open,
            CAST(extract(epoch FROM u.written_off) * 1000000 AS bigint) AS written_off,
-           CAST(extract(epoch FROM u.excluded + u.uncovered + u.early + u.unrated) * 1000000 AS bigint) AS excluded,
+           CAST(extract(epoch FROM u.excluded + u.stale + u.uncovered + u.early + u.unrated) * 1000000 AS bigint)
+               AS excluded,
            CAST(extract(epoch FROM u.unbilled) * 1000000 AS bigint) AS unbilled,
-           CAST(extract(epoch FROM u.billed + u.open + u.written_off + u.excluded + u.uncovered + u.early + u.unrated
-                                   + u.unbilled) * 1000000 AS bigint) AS parts
+           CAST(extract(epoch FROM u.billed + u.open + u.written_off + u.excluded + u.stale + u.uncovered + u.early
+                                   + u.unrated + u.unbilled) * 1000000 AS bigint) AS parts
 ) AS us
 WHERE u.runtime
-      <> u.billed + u.open + u.written_off + u.excluded + u.uncovered + u.early + u.unrated + u.unbilled
+      <> u.billed + u.open + u.written_off + u.excluded + u.stale + u.uncovered + u.early + u.unrated + u.unbilled
 ORDER BY u.instance_id;
 
 -- name: create_unbilled
@@ -187,7 +198,7 @@ rest AS (
     SELECT u.attribution_id, u.instance_id, piece
     FROM audit_usage AS u
     JOIN payer USING (attribution_id)
-    CROSS JOIN LATERAL unnest((tstzmultirange(u.run) - u.claimed) * payer.chargeable) AS piece
+    CROSS JOIN LATERAL unnest((tstzmultirange(u.run) - u.claimed - u.silent) * payer.chargeable) AS piece
     WHERE u.invalid IS NULL AND NOT u.run <@ u.claimed
 )
 SELECT rest.attribution_id, m.name AS month, m.until, count(DISTINCT rest.instance_id) AS instances,

@@ -21,7 +21,7 @@ FROM (
            'line ' || l.line_no || ': '
            || CASE odd.kind
                   WHEN 'wrong_credits'
-                  THEN l.duration_us || ' us at ' || l.credits_per_minute || ' credits per minute are '
+                  THEN trim_scale(metered.us) || ' us at ' || l.credits_per_minute || ' credits per minute are '
                        || trim_scale(rounded.millionths / 1000000) || ' credits, not ' || l.credits
                   ELSE l.credits || ' credits at ' || l.price_per_credit || ' ' || i.currency || ' each are '
                        || round(l.credits * l.price_per_credit * f.factor) || ' minor units, not ' || l.amount
@@ -29,7 +29,8 @@ FROM (
     FROM invoice AS i
     {factors}
     JOIN invoice_line AS l ON l.invoice_id = i.id
-    CROSS JOIN LATERAL (SELECT l.duration_us * l.credits_per_minute AS product) AS exact
+    CROSS JOIN LATERAL (SELECT coalesce(l.quantity_us, l.duration_us) AS us) AS metered
+    CROSS JOIN LATERAL (SELECT metered.us * l.credits_per_minute AS product) AS exact
     CROSS JOIN LATERAL (SELECT div(exact.product, 60) AS whole) AS cut
     CROSS JOIN LATERAL (
         SELECT cut.whole + CASE WHEN exact.product - cut.whole * 60 > 30 THEN 1

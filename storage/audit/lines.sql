@@ -5,6 +5,10 @@
 CREATE TEMPORARY TABLE audit_sum ON COMMIT DROP AS
 SELECT c.invoice_id, c.line_no, count(*) AS claims,
        CAST(extract(epoch FROM sum(upper(c.during) - lower(c.during))) * 1000000 AS bigint) AS duration_us,
+       sum(extract(epoch FROM upper(c.during) - lower(c.during)) * 1000000 * c.quantity)
+           FILTER (WHERE c.quantity <> 1) AS quantity_us,
+       CAST(extract(epoch FROM coalesce(sum(upper(c.during) - lower(c.during)) FILTER (WHERE c.quantity <> 1), interval '0'))
+            * 1000000 AS bigint) AS quantified_us,
        CAST(extract(epoch FROM coalesce(
            sum(least(upper(c.during), p.start) - lower(c.during)) FILTER (WHERE lower(c.during) < p.start),
            interval '0'
@@ -37,7 +41,8 @@ SELECT DISTINCT billing_period FROM invoice;
 {finding}
 FROM (
     SELECT CASE WHEN of_invoice.claims = 0 THEN 'invoice_without_claims'
-                WHEN l.duration_us <> coalesce(s.duration_us, 0) THEN 'line_differs_from_claims'
+                WHEN l.duration_us <> coalesce(s.duration_us, 0) OR units.line <> units.claims
+                THEN 'line_differs_from_claims'
                 ELSE 'carried_differs_from_claims'
            END AS kind,
            i.attribution_id, CAST(NULL AS text) AS instance_id, i.key,
@@ -45,6 +50,9 @@ FROM (
                 WHEN l.duration_us <> coalesce(s.duration_us, 0)
                 THEN 'line ' || l.line_no || ' bills ' || l.duration_us || ' us, but its claims ('
                      || coalesce(s.claims, 0) || ') total ' || coalesce(s.duration_us, 0) || ' us'
+                WHEN units.line <> units.claims
+                THEN 'line ' || l.line_no || ' bills ' || trim_scale(units.line) || ' us times quantity, but its claims '
+                     || trim_scale(units.claims)
                 ELSE 'line ' || l.line_no || ' carries over ' || l.carried_us || ' us from before its period, but its '
                      || 'claims ' || s.carried_us || ' us'
            END AS detail,
@@ -55,9 +63,14 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(t.claims), 0) AS claims FROM audit_sum AS t WHERE t.invoice_id = i.id
     ) AS of_invoice
+    CROSS JOIN LATERAL (
+        SELECT coalesce(l.quantity_us, l.duration_us) AS line,
+               coalesce(s.duration_us - s.quantified_us + coalesce(s.quantity_us, 0), 0) AS claims
+    ) AS units
     WHERE {scope}
       AND CASE WHEN i.state NOT IN ({dead})
                THEN l.duration_us <> coalesce(s.duration_us, 0)
+                    OR units.line <> units.claims
                     OR l.carried_us <> s.carried_us AND i.billing_period = ANY (CAST(:periods AS text[]))
                ELSE i.written_off AND coalesce(s.duration_us, 0) > l.duration_us
           END
@@ -138,33 +151,23 @@ FROM (
 ) AS found;
 
 -- name: rated
--- Each claim is on the line of its instance's class and of the rate that was in force. The rate is checked only if the
--- invoice was rated by the current rate card: others can have other versions. Usage before its rate is a finding of
+-- Each claim is on the line of the rate that was in force. Checked only if the invoice was rated by the current rate
+-- card: others can have other versions. Usage before its rate, and usage on the line of another class, are findings of
 -- `conservation`.
 {finding}
 FROM (
-    SELECT odd.kind, i.attribution_id, c.instance_id, i.key,
+    SELECT 'wrong_rate_version' AS kind, i.attribution_id, c.instance_id, i.key,
            'line ' || l.line_no || ' is for class ' || l.workspace_class || ' at the rate from '
-           || (to_json(l.rate_from) #>> '{}')
-           || CASE odd.kind WHEN 'wrong_class' THEN ', but the instance has class ' || class.name
-                            ELSE ', which ended at ' || (to_json(v.until) #>> '{}') || ', but the claim lasts until '
-                                 || (to_json(upper(c.during)) #>> '{}')
-              END AS detail
+           || (to_json(l.rate_from) #>> '{}') || ', which ended at ' || (to_json(v.until) #>> '{}')
+           || ', but the claim lasts until ' || (to_json(upper(c.during)) #>> '{}') AS detail
     FROM claim AS c
     JOIN invoice AS i ON i.id = c.invoice_id
     JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (c.invoice_id, c.line_no)
-    JOIN workspace_instance AS w ON w.id = c.instance_id
-    LEFT JOIN unnest(CAST(:versions AS timestamptz[]), CAST(:versions_until AS timestamptz[])) AS v (since, until)
+    JOIN unnest(CAST(:versions AS timestamptz[]), CAST(:versions_until AS timestamptz[])) AS v (since, until)
         ON v.since = l.rate_from AND i.rate_card_digest = CAST(:digest AS text)
-    CROSS JOIN LATERAL (SELECT coalesce(nullif(w.workspace_class, ''), :default_class) AS name) AS class
-    CROSS JOIN LATERAL (
-        SELECT 'wrong_class' AS kind WHERE class.name <> l.workspace_class
-        UNION ALL
-        SELECT 'wrong_rate_version' WHERE upper(c.during) > v.until
-    ) AS odd
     WHERE {scope}
       AND l.kind = 'usage'
-      AND (coalesce(nullif(w.workspace_class, ''), :default_class) <> l.workspace_class OR upper(c.during) > v.until)
+      AND upper(c.during) > v.until
     ORDER BY c.instance_id, c.during, i.key
 ) AS found;
 

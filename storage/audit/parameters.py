@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -14,6 +14,7 @@ from billing.audit.checks import AuditScope, Check
 from billing.invoice.policy import DEFAULT_POLICY, Policy
 from billing.periods import BillingPeriod
 from billing.pricing.rating import DEFAULT_CLASS, RateCard
+from billing.usage.silence import NEVER_SILENT, Silence
 
 Figures = dict[str, int | str]
 """The counts of a check, by name. Names of durations, in microseconds, end in `_us`."""
@@ -36,6 +37,7 @@ class CheckInput:
     now: datetime
     zone: tzinfo = UTC
     policy: Policy = DEFAULT_POLICY
+    silence: Silence = NEVER_SILENT
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -54,6 +56,7 @@ class CheckInput:
             "first_rate": self.rate_card.versions[0].effective_from,
             "attribution_id_pattern": PATTERN,
             "default_class": DEFAULT_CLASS,
+            **asdict(self.silence),
         }
 
     @property

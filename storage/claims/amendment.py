@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -80,9 +81,13 @@ async def _same(connection: AsyncConnection, invoice_id: int, assessed: Assessme
     return same or assessed.verdict != Verdict.INVOICE
 
 
-def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int]]:
+def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int, Decimal]]:
     """Return the usage alone: that other invoices of the month have changed is no reason to amend this one."""
-    return [(line.workspace_class, line.rate_from, line.duration_us) for line in lines if line.kind is LineKind.USAGE]
+    return [
+        (line.workspace_class, line.rate_from, line.duration_us, line.metered_us)
+        for line in lines
+        if line.kind is LineKind.USAGE
+    ]
 
 
 async def _rewrite(

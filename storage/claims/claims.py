@@ -30,7 +30,6 @@ from billing.assessment.slices import usage_parameters
 from billing.invoice.policy import AccountPolicy
 from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard
-from billing.report.canonical import format_instant
 from billing.usage.interval import ClosedInterval
 from storage.claims.writing import priced_with, write_invoices, write_verdicts
 from storage.postgres.database import Database
@@ -70,7 +69,7 @@ async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> Pa
     Accounts with a live invoice of this period, reason and subject are left as they are, so that claiming a page
     twice is harmless. Concurrent calls over the same accounts wait for each other. If another account's invoice has
     claimed some of the usage (an attribution was changed by hand), the accounts are claimed one by one, each in its
-    own transaction, and the account in conflict is blocked.
+    own transaction, and that usage is not billed again.
 
     Raises:
         DatabaseUnavailableError: transient: call again. Invoices that were created stay.
@@ -87,29 +86,24 @@ async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> Pa
 
 
 async def _claim_one_by_one(db: Database, scope: ClaimScope, card: RateCard) -> PageResult:
-    """Claim each account of the page in its own transaction, so that an account in conflict stops no other."""
+    """Claim each account of the page in its own transaction, and remember which instances have had several accounts."""
     async with db.transaction(read_only=True) as connection:
         accounts = await _billable_accounts(connection, scope)
     assessed: list[Assessment] = []
     for account in accounts:
-        assessed += await _claim_or_block(db, replace(scope, attribution_id=account.attribution_id), card)
+        assessed += await _claim_again(db, replace(scope, attribution_id=account.attribution_id), card)
     return _result(assessed)
 
 
-async def _claim_or_block(db: Database, scope: ClaimScope, card: RateCard) -> list[Assessment]:
-    """Claim the usage of the scope's only account, or block the account if another invoice has claimed some of it."""
+async def _claim_again(db: Database, scope: ClaimScope, card: RateCard) -> list[Assessment]:
+    """Claim the usage of the scope's only account, without what other accounts' invoices have claimed of it."""
     async with db.transaction() as connection:
         accounts, assessed = await _assess_page(connection, scope, card)
-        try:
-            async with connection.begin_nested():
-                await _write(connection, scope, card, accounts, assessed)
-        except IntegrityError as error:
-            conflict = await find_conflict(connection)
-            if conflict is None or not is_conflict(error):
-                raise
-            reason = _conflict_reason(conflict)
-            assessed = [replace(each, verdict=Verdict.BLOCKED, reason=reason) for each in assessed]
-            await _write(connection, scope, card, accounts, assessed)
+        if accounts:
+            await connection.execute(statement("claims/claims", "insert_payers"))
+            await connection.execute(statement("claims/claims", "drop_page_usage"))
+            accounts, assessed = await _assess_page(connection, scope, card)
+        await _write(connection, scope, card, accounts, assessed)
     return assessed
 
 
@@ -122,14 +116,6 @@ async def find_conflict(connection: AsyncConnection) -> Conflict | None:
     """Return the first usage in `page_usage` that is claimed already. None if there is none."""
     row = (await connection.execute(statement("claims/claims", "conflict"))).one_or_none()
     return None if row is None else record(Conflict, row)
-
-
-def _conflict_reason(conflict: Conflict) -> str:
-    return (
-        f"usage of instance {conflict.instance_id} from {format_instant(conflict.start)} to "
-        f"{format_instant(conflict.end)} is on invoice {conflict.key} already: void that invoice, or give the "
-        "instance back to the account that pays it"
-    )
 
 
 async def _assess_page(

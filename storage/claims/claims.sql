@@ -67,6 +67,7 @@ CREATE TEMPORARY TABLE page_usage (
     workspace_class  text COLLATE "C" NOT NULL,
     rate_from        timestamptz NOT NULL,
     month            text COLLATE "C" NOT NULL,
+    quantity         numeric NOT NULL,
     during           tstzrange NOT NULL
 ) ON COMMIT DROP;
 
@@ -74,10 +75,10 @@ CREATE TEMPORARY TABLE page_usage (
 INSERT INTO page_usage {usage};
 
 -- name: usage
--- billable = lifetime ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes and, if
--- prices depend on the month, at the ends of months.
--- Claims are found by the account's invoices: an instance keeps its account once it is claimed, and the index of
--- `claim.invoice_id` costs a tenth of finding each instance in the exclusion constraint's index.
+-- billable = segment ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes and, if
+-- prices depend on the month, at the ends of months. What follows the last sign of a silent instance is not billable.
+-- Claims are found by the account's invoices, and by instance only where an instance has had several accounts: the
+-- index of `claim.invoice_id` costs a tenth of finding each instance in the exclusion constraint's index.
 WITH page AS MATERIALIZED (
     SELECT a.attribution_id,
            range_agg(s.during) * tstzmultirange(
@@ -90,12 +91,21 @@ WITH page AS MATERIALIZED (
     GROUP BY a.attribution_id
 ),
 claimed AS MATERIALIZED (
-    SELECT c.instance_id, range_agg(c.during) AS during
-    FROM claim AS c
-    WHERE c.invoice_id = ANY (ARRAY(
-        SELECT id FROM invoice WHERE attribution_id = ANY (CAST(:accounts AS text[]))
-    ))
-    GROUP BY c.instance_id
+    SELECT own.instance_id, range_agg(own.during) AS during
+    FROM (
+        SELECT c.instance_id, c.during
+        FROM claim AS c
+        WHERE c.invoice_id = ANY (ARRAY(
+            SELECT id FROM invoice WHERE attribution_id = ANY (CAST(:accounts AS text[]))
+        ))
+        UNION ALL
+        SELECT c.instance_id, c.during
+        FROM claim AS c
+        WHERE c.instance_id = ANY (ARRAY(
+            SELECT instance_id FROM instance_payer WHERE attribution_id = ANY (CAST(:accounts AS text[]))
+        ))
+    ) AS own
+    GROUP BY own.instance_id
 ),
 rate AS MATERIALIZED (
     SELECT v.rate_from, v.month, tstzrange(v.since, v.until) AS during
@@ -104,33 +114,44 @@ rate AS MATERIALIZED (
         CAST(:slices_to AS timestamptz[])
     ) AS v (rate_from, month, since, until)
 )
-SELECT w.attribution_id,
-       w.id AS instance_id,
-       coalesce(nullif(w.workspace_class, ''), :default_class) AS workspace_class,
+SELECT s.attribution_id,
+       s.instance_id,
+       coalesce(nullif(s.workspace_class, ''), :default_class) AS workspace_class,
        rate.rate_from,
        rate.month,
+       s.quantity,
        piece.during * rate.during AS during
-FROM workspace_instance AS w
+FROM instance_segment AS s
 JOIN page USING (attribution_id)
-LEFT JOIN claimed ON claimed.instance_id = w.id
+LEFT JOIN claimed USING (instance_id)
 CROSS JOIN LATERAL unnest(
-    tstzmultirange(w.lifetime) * page.chargeable - coalesce(claimed.during, '{}'::tstzmultirange)
+    tstzmultirange(s.during * tstzrange(NULL, silent_from(
+        s.during, s.started_time, s.last_sign, CAST(:cutoff AS timestamptz), CAST(:stale_after AS interval),
+        CAST(:max_instance_age AS interval)
+    ))) * page.chargeable
+    - coalesce(claimed.during, '{}'::tstzmultirange)
 ) AS piece (during)
 JOIN rate ON rate.during && piece.during
-WHERE w.attribution_id = ANY (CAST(:accounts AS text[]))
-  AND w.lifetime IS NOT NULL
-  AND w.started_time < :cutoff;
+WHERE s.attribution_id = ANY (CAST(:accounts AS text[]))
+  AND s.fault IS NULL
+  AND lower(s.during) < :cutoff;
 
 -- name: lines
 SELECT attribution_id, workspace_class, rate_from,
-       CAST(extract(epoch FROM sum(upper(during) - lower(during))) * 1000000 AS bigint) AS duration_us,
-       CAST(extract(epoch FROM coalesce(
-           sum(least(upper(during), CAST(:period_start AS timestamptz)) - lower(during))
-               FILTER (WHERE lower(during) < :period_start),
-           interval '0'
-       )) * 1000000 AS bigint) AS carried_us,
-       month
-FROM page_usage
+       CAST(sum(us) AS bigint) AS duration_us, sum(us * quantity) AS quantity_us,
+       CAST(sum(carried) AS bigint) AS carried_us, sum(carried * quantity) AS carried_quantity_us,
+       month, min(instance_id) AS first_instance
+FROM (
+    SELECT attribution_id, workspace_class, rate_from, month, quantity, min(instance_id) AS instance_id,
+           CAST(extract(epoch FROM sum(upper(during) - lower(during))) * 1000000 AS bigint) AS us,
+           CAST(extract(epoch FROM coalesce(
+               sum(least(upper(during), CAST(:period_start AS timestamptz)) - lower(during))
+                   FILTER (WHERE lower(during) < :period_start),
+               interval '0'
+           )) * 1000000 AS bigint) AS carried
+    FROM page_usage
+    GROUP BY attribution_id, workspace_class, rate_from, month, quantity
+) AS of_quantity
 GROUP BY attribution_id, workspace_class, rate_from, month
 ORDER BY attribution_id, workspace_class, rate_from, month;
 
@@ -185,20 +206,21 @@ RETURNING id, key;
 -- name: insert_lines
 INSERT INTO invoice_line (
     invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default,
-    price_per_credit, duration_us, carried_us, credits, amount, kind, tiers
+    price_per_credit, duration_us, quantity_us, carried_us, credits, amount, kind, tiers
 )
 SELECT *
 FROM unnest(
     CAST(:invoice_ids AS bigint[]), CAST(:line_nos AS smallint[]), CAST(:classes AS text[]),
     CAST(:rates_from AS timestamptz[]), CAST(:rates AS numeric[]), CAST(:defaulted AS boolean[]),
-    CAST(:prices AS numeric[]), CAST(:durations AS bigint[]), CAST(:carried AS bigint[]),
+    CAST(:prices AS numeric[]), CAST(:durations AS bigint[]), CAST(:quantities AS numeric[]),
+    CAST(:carried AS bigint[]),
     CAST(:credits AS numeric[]), CAST(:amounts AS bigint[]), CAST(:kinds AS text[]), CAST(:tiers AS jsonb[])
 );
 
 -- name: insert_claims
 -- In the order in which a report reads them, so that an invoice's claims are adjacent on disk.
-INSERT INTO claim (invoice_id, line_no, instance_id, during)
-SELECT l.invoice_id, l.line_no, u.instance_id, u.during
+INSERT INTO claim (invoice_id, line_no, instance_id, during, quantity)
+SELECT l.invoice_id, l.line_no, u.instance_id, u.during, u.quantity
 FROM invoice AS i
 JOIN invoice_line AS l ON l.invoice_id = i.id
 JOIN page_usage AS u
@@ -213,6 +235,17 @@ JOIN claim AS c ON c.instance_id = u.instance_id AND c.during && u.during
 JOIN invoice AS i ON i.id = c.invoice_id
 ORDER BY u.instance_id, c.during
 LIMIT 1;
+
+-- name: drop_page_usage
+DROP TABLE page_usage;
+
+-- name: insert_payers
+-- The instances of `page_usage` that other accounts' invoices have claimed have had several accounts.
+INSERT INTO instance_payer (attribution_id, instance_id)
+SELECT DISTINCT u.attribution_id, u.instance_id
+FROM page_usage AS u
+JOIN claim AS c ON c.instance_id = u.instance_id AND c.during && u.during
+ON CONFLICT DO NOTHING;
 
 -- name: forget_outcomes
 -- An invoice also bills the usage that earlier periods left over, so that their outcomes no longer hold.

@@ -120,6 +120,7 @@ async def write_lines(connection: AsyncConnection, ids: dict[str, int], priced: 
             "defaulted": [line.rated_as_default for line in lines],
             "prices": [line.price_per_credit for line in lines],
             "durations": [line.duration_us for line in lines],
+            "quantities": [line.metered_us for line in lines],
             "carried": [carried for _, _, _, carried in numbered],
             "credits": [line.credits for line in lines],
             "amounts": [line.amount for line in lines],

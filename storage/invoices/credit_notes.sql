@@ -39,9 +39,9 @@ GROUP BY l.line_no, l.amount
 ORDER BY l.line_no;
 
 -- name: shares
--- An instance's time on each line of an invoice.
+-- An instance's time on each line of an invoice, times its quantity.
 SELECT l.line_no, l.credits_per_minute, l.price_per_credit,
-       CAST(extract(epoch FROM sum(upper(c.during) - lower(c.during))) * 1000000 AS bigint) AS duration_us
+       sum(extract(epoch FROM upper(c.during) - lower(c.during)) * 1000000 * c.quantity) AS quantity_us
 FROM claim AS c
 JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (c.invoice_id, c.line_no)
 WHERE c.invoice_id = :invoice_id AND c.instance_id = :instance_id

@@ -45,10 +45,10 @@ WHERE id = :id;
 -- name: write_off
 -- The dead invoice claims its released usage again, except what other invoices have claimed since.
 WITH history AS (
-    SELECT invoice_id, line_no, instance_id, during FROM claim_history WHERE invoice_id = :id
+    SELECT invoice_id, line_no, instance_id, during, quantity FROM claim_history WHERE invoice_id = :id
 ),
 free AS (
-    SELECT h.invoice_id, h.line_no, h.instance_id, piece.during
+    SELECT h.invoice_id, h.line_no, h.instance_id, piece.during, h.quantity
     FROM history AS h
     CROSS JOIN LATERAL unnest(
         tstzmultirange(h.during)
@@ -57,8 +57,8 @@ free AS (
     ) AS piece (during)
 ),
 again AS (
-    INSERT INTO claim (invoice_id, line_no, instance_id, during)
-    SELECT invoice_id, line_no, instance_id, during FROM free ORDER BY instance_id, during
+    INSERT INTO claim (invoice_id, line_no, instance_id, during, quantity)
+    SELECT invoice_id, line_no, instance_id, during, quantity FROM free ORDER BY instance_id, during
     RETURNING instance_id
 )
 UPDATE invoice SET written_off = true, updated_at = now() WHERE id = :id

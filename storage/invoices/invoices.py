@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,11 +31,12 @@ _INSTANT_OF = {
 
 @dataclass(frozen=True)
 class LineClaims:
-    """The total duration and the number of one line's claims."""
+    """The totals of one line's claims; `quantity_us` is Σ (duration × quantity)."""
 
     line_no: int
     duration_us: int
     claims: int
+    quantity_us: Decimal
 
 
 async def load_invoice(db: Database, key: str) -> InvoiceRecord | None:

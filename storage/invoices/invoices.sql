@@ -44,7 +44,8 @@ LIMIT :limit;
 
 -- name: lines
 SELECT invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default, price_per_credit,
-       duration_us, carried_us, credits, amount, kind, CAST(tiers AS text) AS tiers
+       duration_us, nullif(quantity_us, duration_us) AS quantity_us, carried_us, credits, amount, kind,
+       CAST(tiers AS text) AS tiers
 FROM invoice_line
 WHERE invoice_id = ANY (CAST(:ids AS bigint[]))
 ORDER BY invoice_id, line_no;
@@ -95,10 +96,10 @@ WHERE id = :id;
 
 -- name: release_claims
 WITH released AS (
-    DELETE FROM claim WHERE invoice_id = :id RETURNING invoice_id, line_no, instance_id, during
+    DELETE FROM claim WHERE invoice_id = :id RETURNING invoice_id, line_no, instance_id, during, quantity
 )
-INSERT INTO claim_history (invoice_id, line_no, instance_id, during, reason)
-SELECT invoice_id, line_no, instance_id, during, :reason FROM released;
+INSERT INTO claim_history (invoice_id, line_no, instance_id, during, quantity, reason)
+SELECT invoice_id, line_no, instance_id, during, quantity, :reason FROM released;
 
 -- name: block
 UPDATE invoice
@@ -152,6 +153,7 @@ LEFT JOIN claim_history AS c ON (c.invoice_id, c.line_no) = (l.invoice_id, l.lin
 SELECT l.line_no,
        CAST(extract(epoch FROM coalesce(sum(upper(c.during) - lower(c.during)), interval '0')) * 1000000
             AS bigint) AS duration_us,
+       coalesce(sum(extract(epoch FROM upper(c.during) - lower(c.during)) * 1000000 * c.quantity), 0) AS quantity_us,
        count(c.instance_id) AS claims
 FROM invoice AS i
 JOIN invoice_line AS l ON l.invoice_id = i.id

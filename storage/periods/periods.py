@@ -1,10 +1,10 @@
-"""Billing periods: pages of accounts, progress, excluded and overbilled usage, the summary."""
+"""Billing periods: pages of accounts, progress, excluded usage, the summary."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ from billing.assessment.assessment import Verdict
 from billing.attribution import PATTERN
 from billing.invoice.states import OPEN
 from billing.pricing.rating import RateCard
+from billing.usage.silence import NEVER_SILENT, Silence
 from storage.postgres.database import Database
 from storage.postgres.rows import reader, record
 from storage.postgres.statements import statement
@@ -56,27 +57,13 @@ class Progress:
 class ExcludedUsage:
     """Usage of one instance, in microseconds, that is not billed, and why: one row per reason.
 
-    Reasons of an invalid instance, the first that applies: `no_creation_time`, `no_started_time`,
-    `ends_before_start`, `no_attribution_id`, `malformed_attribution_id`, `no_such_account`. Reasons of a valid
-    instance: `uncovered`, `before_bill_after`, `before_first_rate`.
+    Reasons of an invalid instance, the first that applies: `no_started_time`, `no_creation_time`,
+    `ends_before_start`, `starts_before_creation`, `no_attribution_id`, `malformed_attribution_id`, `no_such_account`.
+    Reasons of a valid instance: `stale`, `uncovered`, `before_bill_after`, `before_first_rate`.
     """
 
     instance_id: str
     attribution_id: str | None
-    reason: str
-    duration_us: int
-
-
-@dataclass(frozen=True)
-class OverbilledUsage:
-    """Usage of one instance, in microseconds, that a live invoice bills but should not, and why.
-
-    Each instant has one reason: `outside_windows` (of the account), else `outside_runtime` (of the instance).
-    """
-
-    instance_id: str
-    attribution_id: str
-    invoice_key: str
     reason: str
     duration_us: int
 
@@ -139,6 +126,7 @@ async def excluded_instances(
     end: datetime,
     bill_after: datetime | None,
     rate_card: RateCard,
+    silence: Silence = NEVER_SILENT,
 ) -> AsyncGenerator[ExcludedUsage, None]:
     """Yield the usage within `[start, end)` that is not billed, and why, ordered by instance id and reason.
 
@@ -154,6 +142,7 @@ async def excluded_instances(
                 "bill_after": bill_after,
                 "first_rate": rate_card.versions[0].effective_from,
                 "attribution_id_pattern": PATTERN,
+                **asdict(silence),
             },
             execution_options={"yield_per": _ROWS_AT_ONCE},
         )
@@ -161,22 +150,6 @@ async def excluded_instances(
         async for partition in rows.partitions():
             for row in partition:
                 yield read(row)
-
-
-async def overbilled_usage(
-    db: Database, *, period: str | None = None, accounts: Sequence[str] | None = None
-) -> list[OverbilledUsage]:
-    """Return the usage that live invoices, of this period or these accounts, bill outside of windows or runtimes.
-
-    A window or a stop that was corrected after its usage was claimed leaves such claims: the customer is owed a credit.
-    """
-    async with db.transaction(read_only=True) as connection:
-        await tune(connection)
-        rows = await connection.execute(
-            statement("periods/periods", "overbilled"),
-            {"period": period, "accounts": None if accounts is None else list(accounts)},
-        )
-        return [OverbilledUsage(**row) for row in rows.mappings()]
 
 
 async def write_summary(db: Database, period: str, summary: dict[str, Any]) -> None:

@@ -174,6 +174,7 @@ async def _gather(connection: AsyncConnection, scope: ClaimScope, card: RateCard
                 "classes": [line.workspace_class for line in rated],
                 "rates_from": [line.rate_from for line in rated],
                 "months": [_month(claim, scope) if by_month else "" for claim in rows],
+                "quantities": [claim.quantity for claim in rows],
                 "since": [claim.start for claim in rows],
                 "until": [claim.end for claim in rows],
             },

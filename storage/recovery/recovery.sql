@@ -66,16 +66,17 @@ SET state = :state, cutoff = :cutoff, amount = :amount, credits = :credits, rate
 WHERE id = :id;
 
 -- name: gather
-INSERT INTO page_usage (attribution_id, instance_id, workspace_class, rate_from, month, during)
-SELECT :attribution_id, u.instance_id, u.workspace_class, u.rate_from, u.month, tstzrange(u.since, u.until)
+INSERT INTO page_usage (attribution_id, instance_id, workspace_class, rate_from, month, quantity, during)
+SELECT :attribution_id, u.instance_id, u.workspace_class, u.rate_from, u.month, u.quantity,
+       tstzrange(u.since, u.until)
 FROM unnest(
     CAST(:instances AS text[]), CAST(:classes AS text[]), CAST(:rates_from AS timestamptz[]), CAST(:months AS text[]),
-    CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[])
-) AS u (instance_id, workspace_class, rate_from, month, since, until);
+    CAST(:quantities AS numeric[]), CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[])
+) AS u (instance_id, workspace_class, rate_from, month, quantity, since, until);
 
 -- name: insert_released
-INSERT INTO claim_history (invoice_id, line_no, instance_id, during, reason)
-SELECT l.invoice_id, l.line_no, u.instance_id, u.during, 'voided'
+INSERT INTO claim_history (invoice_id, line_no, instance_id, during, quantity, reason)
+SELECT l.invoice_id, l.line_no, u.instance_id, u.during, u.quantity, 'voided'
 FROM invoice_line AS l
 JOIN page_usage AS u ON (u.workspace_class, u.rate_from) = (l.workspace_class, l.rate_from)
 WHERE l.invoice_id = :id AND l.kind = 'usage'

@@ -10,7 +10,7 @@ JOIN claim_history AS c ON c.invoice_id = i.id
 
 -- name: reported
 SELECT c.line_no, c.instance_id, w.workspace_id, w.project_id, lower(c.during) AS start,
-       upper(c.during) AS "end"
+       upper(c.during) AS "end", c.quantity
 FROM invoice AS i
 
 -- name: in_order
@@ -21,11 +21,11 @@ ORDER BY c.instance_id, lower(c.during)
 -- name: claims_of
 -- Live and released claims, as the report lists them.
 SELECT line_no, instance_id, NULL AS workspace_id, NULL AS project_id, lower(during) AS start,
-       upper(during) AS "end"
+       upper(during) AS "end", quantity
 FROM (
-    SELECT line_no, instance_id, during FROM claim WHERE invoice_id = :id
+    SELECT line_no, instance_id, during, quantity FROM claim WHERE invoice_id = :id
     UNION ALL
-    SELECT line_no, instance_id, during FROM claim_history WHERE invoice_id = :id
+    SELECT line_no, instance_id, during, quantity FROM claim_history WHERE invoice_id = :id
 ) AS claims
 ORDER BY instance_id, lower(during);
 

@@ -67,6 +67,8 @@ async def _why(db: Database, record: InvoiceRecord, *, released: bool) -> str:
     sums = {s.line_no: s for s in await invoices.verify_against_claims(db, record.key, released=released)}
     for line in record.lines:
         found = sums[line.line_no].duration_us
+        if sums[line.line_no].quantity_us != line.rated.metered_us and found == line.rated.duration_us:
+            return f"the quantities of line {line.line_no}'s claims differ from the line's"
         if found != line.rated.duration_us:
             return f"those of line {line.line_no} total {found} microseconds, the line has {line.rated.duration_us}" + (
                 ": some of the usage was on another invoice before the write-off" if record.written_off else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.pricing.rating import DEFAULT_CLASS, RateCard, rate_credits
 from billing.usage.interval import ClosedInterval, Interval
+from billing.usage.silence import NEVER_SILENT, Silence
 from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
@@ -39,6 +40,7 @@ class ClaimedOn:
     credits_per_minute: Decimal
     price_per_credit: Decimal
     rated_as_default: bool
+    quantity: Decimal
     credits: Decimal
 
 
@@ -47,13 +49,20 @@ class ExplainedInterval(ClosedInterval):
     """A part of an instance's runtime and its fate.
 
     Fates: `billed`, `open` (on an invoice that is not billed yet), `written_off` (on a dead invoice, never to be billed
-    again); `invalid`, `uncovered`, `before_bill_after`, `before_first_rate` (never billed unless data is corrected);
-    `unbilled`.
+    again); `invalid`, `stale`, `uncovered`, `before_bill_after`, `before_first_rate` (never billed unless data is
+    corrected); `unbilled`. `attribution_id`, `workspace_class` and `quantity` are those of the segment, None beyond the
+    runtime. `invalid` says why the segment cannot be billed. `misbilled`: which of `account`, `class`, `quantity` the
+    claim has otherwise than the segment.
     """
 
     duration_us: int
     fate: str
     on: ClaimedOn | None
+    attribution_id: str | None
+    workspace_class: str | None
+    quantity: Decimal | None
+    invalid: str | None
+    misbilled: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,7 @@ class Explanation:
     instance_id: str
     attribution_id: str | None
     workspace_class: str
+    quantity: Decimal
     started: datetime | None
     ended: datetime | None
     invalid: str | None
@@ -109,7 +119,13 @@ class Explanation:
 
 
 async def explain_instance(
-    db: Database, instance_id: str, *, now: datetime, bill_after: datetime | None, rate_card: RateCard
+    db: Database,
+    instance_id: str,
+    *,
+    now: datetime,
+    bill_after: datetime | None,
+    rate_card: RateCard,
+    silence: Silence = NEVER_SILENT,
 ) -> Explanation | None:
     """Return every interval of an instance, up to `now` while it runs. None if the instance is unknown.
 
@@ -120,7 +136,7 @@ async def explain_instance(
     async with db.transaction(read_only=True) as connection:
         rows = await connection.execute(
             statement("usage/explain", "explain"),
-            {"instance_id": instance_id, **judging(now, bill_after, first_rate)},
+            {"instance_id": instance_id, **judging(now, bill_after, first_rate, silence)},
         )
         found = rows.all()
         if not found:
@@ -131,9 +147,10 @@ async def explain_instance(
     return _explanation(found, claims, standing, first_rate)
 
 
-def judging(now: datetime, bill_after: datetime | None, first_rate: datetime) -> dict[str, Any]:
+def judging(now: datetime, bill_after: datetime | None, first_rate: datetime, silence: Silence) -> dict[str, Any]:
     """Return the parameters of the fragment `judged`."""
     return {
+        **asdict(silence),
         "now": now,
         "bill_after": bill_after,
         "first_rate": first_rate,
@@ -171,9 +188,10 @@ def _explanation(
         instance_id=first.instance_id,
         attribution_id=first.attribution_id,
         workspace_class=first.workspace_class,
-        started=first.started_time,
+        quantity=first.instance_quantity,
+        started=first.first_started or first.started_time,
         ended=first.ended_time,
-        invalid=first.invalid,
+        invalid=first.instance_invalid,
         runtime_us=first.runtime_us,
         intervals=intervals,
         beyond_runtime=tuple(_interval(row) for row in rows if row.ran is False),
@@ -186,6 +204,26 @@ def _explanation(
 def _interval(row: Row[Any]) -> ExplainedInterval:
     on = None
     if row.invoice_id is not None:
-        credits = rate_credits(row.duration_us, row.credits_per_minute)
+        credits = rate_credits(row.duration_us * row.quantity, row.credits_per_minute)
         on = record(ClaimedOn, row, workspace_class=row.line_class, credits=credits)
-    return record(ExplainedInterval, row, on=on)
+    return ExplainedInterval(
+        start=row.start,
+        end=row.end,
+        duration_us=row.duration_us,
+        fate=row.fate,
+        on=on,
+        attribution_id=row.segment_account,
+        workspace_class=row.segment_class,
+        quantity=row.segment_quantity,
+        invalid=row.invalid,
+        misbilled=_misbilled(row) if on is not None and row.ran else (),
+    )
+
+
+def _misbilled(row: Row[Any]) -> tuple[str, ...]:
+    compared = {
+        "account": (row.invoice_account, row.segment_account),
+        "class": (row.line_class, row.segment_class),
+        "quantity": (row.quantity, row.segment_quantity),
+    }
+    return tuple(name for name, (billed, ran) in compared.items() if billed != ran)

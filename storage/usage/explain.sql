@@ -1,7 +1,7 @@
 -- name: judged
--- Every instant of the runtime of the instances `chosen` has one fate. Claimed usage gets its fate from its invoice;
--- the rest, in this order, as in `periods.sql`: the instance is invalid, outside every window, before bill_after,
--- before the first rate; the remainder is unbilled. Claimed usage outside of the runtime has `ran` false: the stop was
+-- Every instant of the runtime of the segments `chosen` has one fate. Claimed usage gets its fate from its invoice;
+-- the rest, in this order, as in `periods.sql`: the instance is invalid, silent since its last sign, outside every
+-- window, before bill_after, before the first rate; the remainder is unbilled. Claimed usage outside of the runtime has `ran` false: the stop was
 -- corrected after the usage had been billed.
 payer AS MATERIALIZED (
     SELECT a.attribution_id,
@@ -18,97 +18,119 @@ payer AS MATERIALIZED (
     ) AS floor
     WHERE a.attribution_id IN (SELECT attribution_id FROM chosen)
 ),
-instance AS MATERIALIZED (
-    SELECT w.id, w.attribution_id, coalesce(nullif(w.workspace_class, ''), :default_class) AS workspace_class,
-           w.started_time, coalesce(w.stopping_time, w.stopped_time) AS ended_time,
+segment AS MATERIALIZED (
+    SELECT s.instance_id, s.attribution_id, coalesce(nullif(s.workspace_class, ''), :default_class) AS workspace_class,
+           s.quantity, lower(s.during) AS since,
            tstzmultirange(tstzrange(NULL, CAST(:first_rate AS timestamptz))) AS unrated,
            payer.before, payer.windows,
-           CASE WHEN w.started_time <= coalesce(w.stopping_time, w.stopped_time, w.started_time)
-                THEN tstzmultirange(tstzrange(
-                    w.started_time,
-                    coalesce(w.stopping_time, w.stopped_time, greatest(w.started_time, CAST(:now AS timestamptz)))
-                ))
-                ELSE '{}'::tstzmultirange
-           END AS runtime,
-           CASE WHEN w.creation_time IS NULL THEN 'no_creation_time'
-                WHEN w.started_time IS NULL THEN 'no_started_time'
-                WHEN w.lifetime IS NULL THEN 'ends_before_start'
+           tstzmultirange(
+               CASE WHEN upper_inf(s.during)
+                    THEN tstzrange(lower(s.during), greatest(lower(s.during), CAST(:now AS timestamptz)))
+                    ELSE s.during
+               END
+           ) AS runtime,
+           CASE WHEN silent.since IS NULL THEN '{}'::tstzmultirange
+                ELSE tstzmultirange(tstzrange(silent.since, NULL))
+           END AS silent,
+           CASE WHEN s.fault IS NOT NULL THEN s.fault
                 WHEN payer.attribution_id IS NOT NULL THEN NULL
-                WHEN coalesce(w.attribution_id, '') = '' THEN 'no_attribution_id'
-                WHEN w.attribution_id !~ :attribution_id_pattern THEN 'malformed_attribution_id'
+                WHEN coalesce(s.attribution_id, '') = '' THEN 'no_attribution_id'
+                WHEN s.attribution_id !~ :attribution_id_pattern THEN 'malformed_attribution_id'
                 ELSE 'no_such_account'
            END AS invalid
-    FROM chosen AS w
+    FROM chosen AS s
     LEFT JOIN payer USING (attribution_id)
+    CROSS JOIN LATERAL (
+        SELECT silent_from(
+            s.during, s.started_time, s.last_sign, CAST(:now AS timestamptz), CAST(:stale_after AS interval),
+            CAST(:max_instance_age AS interval)
+        ) AS since
+    ) AS silent
 ),
 claimed AS MATERIALIZED (
-    SELECT c.instance_id, c.invoice_id, c.line_no, c.during,
+    SELECT c.instance_id, c.invoice_id, c.line_no, c.during, c.quantity,
            CASE WHEN i.state IN ({dead}) THEN 'written_off'
                 WHEN i.state IN ({billed}) THEN 'billed'
                 ELSE 'open'
            END AS fate
-    FROM chosen
-    JOIN claim AS c ON c.instance_id = chosen.id
+    FROM (SELECT DISTINCT instance_id FROM chosen) AS chosen
+    JOIN claim AS c USING (instance_id)
     JOIN invoice AS i ON i.id = c.invoice_id
 ),
 rest AS (
-    SELECT instance.*, instance.runtime - coalesce(taken.during, '{}'::tstzmultirange) AS unclaimed
-    FROM instance
+    SELECT segment.*, segment.runtime - coalesce(taken.during, '{}'::tstzmultirange) AS unclaimed
+    FROM segment
     LEFT JOIN (
         SELECT instance_id, range_agg(during) AS during FROM claimed GROUP BY instance_id
-    ) AS taken ON taken.instance_id = instance.id
+    ) AS taken USING (instance_id)
+),
+ran AS (
+    SELECT instance_id, range_agg(part) AS runtime
+    FROM segment CROSS JOIN LATERAL unnest(runtime) AS part
+    GROUP BY instance_id
 ),
 fates AS (
-    SELECT instance.id, true AS ran, claimed.fate, claimed.invoice_id, claimed.line_no,
-           tstzmultirange(claimed.during) * instance.runtime AS during
-    FROM claimed JOIN instance ON instance.id = claimed.instance_id
+    SELECT claimed.instance_id, segment.since, true AS ran, claimed.fate, claimed.invoice_id, claimed.line_no,
+           claimed.quantity, tstzmultirange(claimed.during) * segment.runtime AS during
+    FROM claimed JOIN segment USING (instance_id)
     UNION ALL
-    SELECT instance.id, false, claimed.fate, claimed.invoice_id, claimed.line_no,
-           tstzmultirange(claimed.during) - instance.runtime
-    FROM claimed JOIN instance ON instance.id = claimed.instance_id
+    SELECT claimed.instance_id, NULL, false, claimed.fate, claimed.invoice_id, claimed.line_no, claimed.quantity,
+           tstzmultirange(claimed.during) - coalesce(ran.runtime, '{}'::tstzmultirange)
+    FROM claimed LEFT JOIN ran USING (instance_id)
     UNION ALL
-    SELECT rest.id, true, found.fate, NULL, NULL, found.during
+    SELECT rest.instance_id, rest.since, true, found.fate, NULL, NULL, rest.quantity, found.during
     FROM rest
     CROSS JOIN LATERAL (
         SELECT 'invalid' AS fate, rest.unclaimed AS during WHERE rest.invalid IS NOT NULL
         UNION ALL
-        SELECT 'uncovered', rest.unclaimed - rest.windows WHERE rest.invalid IS NULL
+        SELECT 'stale', rest.unclaimed * rest.silent WHERE rest.invalid IS NULL
         UNION ALL
-        SELECT 'before_bill_after', rest.unclaimed * rest.windows * rest.before WHERE rest.invalid IS NULL
+        SELECT 'uncovered', rest.unclaimed - rest.silent - rest.windows WHERE rest.invalid IS NULL
         UNION ALL
-        SELECT 'before_first_rate', rest.unclaimed * rest.windows * rest.unrated - rest.before
+        SELECT 'before_bill_after', (rest.unclaimed - rest.silent) * rest.windows * rest.before
         WHERE rest.invalid IS NULL
         UNION ALL
-        SELECT 'unbilled', rest.unclaimed * rest.windows - rest.before - rest.unrated WHERE rest.invalid IS NULL
+        SELECT 'before_first_rate', (rest.unclaimed - rest.silent) * rest.windows * rest.unrated - rest.before
+        WHERE rest.invalid IS NULL
+        UNION ALL
+        SELECT 'unbilled', (rest.unclaimed - rest.silent) * rest.windows - rest.before - rest.unrated
+        WHERE rest.invalid IS NULL
     ) AS found
 ),
 pieces AS (
-    SELECT fates.id, fates.ran, fates.fate, fates.invoice_id, fates.line_no, piece
+    SELECT fates.instance_id, fates.since, fates.ran, fates.fate, fates.invoice_id, fates.line_no, fates.quantity, piece
     FROM fates CROSS JOIN LATERAL unnest(fates.during) AS piece
 )
 
 -- name: explain
 -- The intervals of one instance; an instance without any gives one row without an interval.
 WITH chosen AS MATERIALIZED (
-    SELECT * FROM workspace_instance WHERE id = :instance_id
+    SELECT * FROM instance_segment WHERE instance_id = :instance_id
 ),
 {judged}
-SELECT instance.id AS instance_id, instance.attribution_id, instance.workspace_class, instance.started_time,
-       instance.ended_time, instance.invalid,
+SELECT w.id AS instance_id, w.attribution_id, coalesce(nullif(w.workspace_class, ''), :default_class) AS workspace_class,
+       w.quantity AS instance_quantity,
+       (SELECT min(since) FROM segment) AS first_started,
+       w.started_time, least(w.stopping_time, w.stopped_time) AS ended_time,
+       (SELECT min(invalid) FROM segment HAVING bool_and(invalid IS NOT NULL)) AS instance_invalid,
        (
            SELECT CAST(extract(epoch FROM coalesce(sum(upper(part) - lower(part)), interval '0')) * 1000000 AS bigint)
-           FROM unnest(instance.runtime) AS part
+           FROM segment CROSS JOIN LATERAL unnest(segment.runtime) AS part
        ) AS runtime_us,
        pieces.ran, pieces.fate, lower(pieces.piece) AS "start", upper(pieces.piece) AS "end",
        CAST(extract(epoch FROM upper(pieces.piece) - lower(pieces.piece)) * 1000000 AS bigint) AS duration_us,
+       pieces.quantity, segment.invalid, segment.attribution_id AS segment_account,
+       segment.workspace_class AS segment_class, segment.quantity AS segment_quantity,
        i.id AS invoice_id, i.key AS invoice_key, i.state AS invoice_state, i.reason AS invoice_reason,
-       i.billing_period, i.stripe_invoice_id, i.currency,
+       i.attribution_id AS invoice_account, i.billing_period, i.stripe_invoice_id, i.currency,
        l.line_no, l.workspace_class AS line_class, l.rate_from, l.credits_per_minute, l.price_per_credit,
        l.rated_as_default
-FROM instance
+FROM workspace_instance AS w
 LEFT JOIN pieces ON true
+LEFT JOIN segment ON segment.since = pieces.since
 LEFT JOIN invoice AS i ON i.id = pieces.invoice_id
 LEFT JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (pieces.invoice_id, pieces.line_no)
+WHERE w.id = :instance_id
 ORDER BY pieces.ran DESC, "start", "end";
 
 -- name: account_in_period
@@ -116,10 +138,9 @@ ORDER BY pieces.ran DESC, "start", "end";
 -- attribution id, for example) is not included.
 WITH chosen AS MATERIALIZED (
     SELECT *
-    FROM workspace_instance
+    FROM instance_segment
     WHERE attribution_id = :attribution_id
-      AND started_time < :end
-      AND (coalesce(stopping_time, stopped_time) IS NULL OR coalesce(stopping_time, stopped_time) > :start)
+      AND during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
 ),
 {judged},
 period AS (
@@ -129,8 +150,8 @@ SELECT 'runtime' AS fate, NULL AS invoice_key,
        CAST(extract(epoch FROM coalesce(sum(upper(part) - lower(part)), interval '0')) * 1000000 AS bigint)
            AS duration_us
 FROM period
-CROSS JOIN instance
-CROSS JOIN LATERAL unnest(instance.runtime * tstzmultirange(period.during)) AS part
+CROSS JOIN segment
+CROSS JOIN LATERAL unnest(segment.runtime * tstzmultirange(period.during)) AS part
 UNION ALL
 (
     SELECT pieces.fate, i.key,
@@ -161,13 +182,13 @@ ORDER BY billing_period;
 -- The claims of an invoice; of a dead invoice, its released claims too.
 SELECT during_of.instance_id, during_of.line_no, lower(during_of.during) AS "start", upper(during_of.during) AS "end",
        CAST(extract(epoch FROM upper(during_of.during) - lower(during_of.during)) * 1000000 AS bigint) AS duration_us,
-       during_of.released_at
+       during_of.quantity, during_of.released_at
 FROM (
-    SELECT instance_id, line_no, during, CAST(NULL AS timestamptz) AS released_at
+    SELECT instance_id, line_no, during, quantity, CAST(NULL AS timestamptz) AS released_at
     FROM claim
     WHERE invoice_id = :invoice_id
     UNION ALL
-    SELECT instance_id, line_no, during, released_at
+    SELECT instance_id, line_no, during, quantity, released_at
     FROM claim_history
     WHERE invoice_id = :invoice_id AND CAST(:dead AS boolean)
 ) AS during_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,6 +13,7 @@ from billing.errors import MismatchError
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
 from billing.usage.interval import ClosedInterval
+from billing.usage.silence import NEVER_SILENT, Silence
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 from storage.usage.explain import judging
@@ -24,6 +26,7 @@ class InvoicedInterval(ClosedInterval):
     instance_id: str
     line_no: int
     duration_us: int
+    quantity: Decimal
     released_at: datetime | None
 
 
@@ -69,6 +72,7 @@ async def account_usage(
     now: datetime,
     bill_after: datetime | None,
     first_rate: datetime,
+    silence: Silence = NEVER_SILENT,
 ) -> AccountUsage:
     """Sum the account's usage within `[start, end)` by fate.
 
@@ -77,7 +81,7 @@ async def account_usage(
     """
     rows = await connection.execute(
         statement("usage/explain", "account_in_period"),
-        {"attribution_id": attribution_id, "start": start, "end": end, **judging(now, bill_after, first_rate)},
+        {"attribution_id": attribution_id, "start": start, "end": end, **judging(now, bill_after, first_rate, silence)},
     )
     runtime, *fates = rows
     if (total := sum(row.duration_us for row in fates)) != runtime.duration_us:

@@ -12,6 +12,7 @@ from billing.usage.rows import InstanceRow, RowFault
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
+from storage.usage.misbilled import MisbilledUsage, misbilled_instances
 from storage.usage.staging import InstanceStaging, staged_instances
 
 BATCH = 5000
@@ -24,15 +25,15 @@ _IMPORTS = 0x494E5354  # the advisory lock of imports of instances
 class UpsertResult:
     """The result of storing rows; `inserted`, `updated`, `unchanged`, `repeated` and refused rows add up to them.
 
-    `overbilled`: instances whose new times no longer cover their claims. `repeated`: rows of an instance that another
-    row counts for.
+    `misbilled`: by instance, what is billed otherwise than it ran, as now stored. `repeated`: rows of an instance that
+    another row counts for.
     """
 
     inserted: int
     updated: int
     unchanged: int
     faults: list[RowFault]
-    overbilled: list[str]
+    misbilled: dict[str, list[MisbilledUsage]]
     repeated: int = 0
 
 
@@ -51,7 +52,7 @@ async def upsert_instances(db: Database, rows: Sequence[InstanceRow], *, reopen:
         updated=sum(batch.updated for batch in batches),
         unchanged=sum(batch.unchanged for batch in batches),
         faults=sorted(faults, key=lambda fault: fault.line),
-        overbilled=[instance for batch in batches for instance in batch.overbilled],
+        misbilled={instance: usage for batch in batches for instance, usage in batch.misbilled.items()},
         repeated=compared.repeated,
     )
 
@@ -87,6 +88,7 @@ async def _take(connection: AsyncConnection, after: int) -> tuple[int, int]:
 
 async def _store_batch(connection: AsyncConnection, rows: int, *, reopen: bool) -> UpsertResult:
     await connection.execute(statement("usage/instances", "keep_missing"))
+    await connection.execute(statement("usage/instances", "default_creation_time"))
     faults = [] if reopen else await _refuse_reopened(connection)
     faults += await _refuse_frozen(connection)
     written = (await connection.execute(statement("usage/instances", "upsert"))).one()
@@ -96,7 +98,7 @@ async def _store_batch(connection: AsyncConnection, rows: int, *, reopen: bool) 
         updated=len(written.updated),
         unchanged=rows - len(faults) - changed,
         faults=sorted(faults, key=lambda fault: fault.line),
-        overbilled=await _overbilled(connection, written.updated),
+        misbilled=await _misbilled(connection, written.updated),
     )
 
 
@@ -119,8 +121,8 @@ async def _refuse_frozen(connection: AsyncConnection) -> list[RowFault]:
     return [RowFault(row.line, row.column, f"cannot change: invoiced as {row.invoiced or 'empty'}") for row in frozen]
 
 
-async def _overbilled(connection: AsyncConnection, updated: Sequence[str]) -> list[str]:
-    if not updated:
-        return []
-    found = await connection.execute(statement("usage/instances", "overbilled"), {"ids": list(updated)})
-    return list(found.scalars())
+async def _misbilled(connection: AsyncConnection, updated: Sequence[str]) -> dict[str, list[MisbilledUsage]]:
+    found: dict[str, list[MisbilledUsage]] = {}
+    for usage in await misbilled_instances(connection, updated):
+        found.setdefault(usage.instance_id, []).append(usage)
+    return found

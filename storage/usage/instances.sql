@@ -38,6 +38,10 @@ SET attribution_id = CASE WHEN 'attribution_id' = ANY (b.missing) THEN w.attribu
 FROM workspace_instance AS w
 WHERE w.id = b.id AND cardinality(b.missing) > 0;
 
+-- name: default_creation_time
+-- No price depends on it: an instance whose creation is not known was created when it started.
+UPDATE batch SET creation_time = started_time WHERE creation_time IS NULL AND started_time IS NOT NULL;
+
 -- name: refuse_reopened
 -- A known stop stays: a row without one is an older export, or its stop was lost on the way.
 DELETE FROM batch AS b
@@ -47,7 +51,7 @@ WHERE w.id = b.id
   AND coalesce(b.stopping_time, b.stopped_time) IS NULL
 RETURNING b.line, b.id,
     CASE WHEN w.stopping_time IS NULL THEN 'stopped_time' ELSE 'stopping_time' END AS "column",
-    coalesce(w.stopping_time, w.stopped_time) AS stopped;
+    least(w.stopping_time, w.stopped_time) AS stopped;
 
 -- name: lock_accounts_of_changed
 -- A claim freezes what the invoice says about the instance, and bills the times that it has read. Claiming holds the
@@ -117,11 +121,3 @@ WITH written AS (
 SELECT count(*) FILTER (WHERE inserted) AS inserted,
        coalesce(array_agg(id) FILTER (WHERE NOT inserted), '{}') AS updated
 FROM written;
-
--- name: overbilled
-SELECT DISTINCT c.instance_id
-FROM claim AS c
-JOIN workspace_instance AS w ON w.id = c.instance_id
-WHERE c.instance_id = ANY (CAST(:ids AS text[]))
-  AND (c.during <@ w.lifetime) IS NOT TRUE
-ORDER BY c.instance_id;

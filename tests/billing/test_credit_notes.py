@@ -89,7 +89,7 @@ def test_only_finalized_invoices_are_credited(state: InvoiceState) -> None:
 
 def test_an_instances_share_is_rounded_once_and_never_more_than_is_left() -> None:
     minute = 60_000_000
-    shares = [LineShare(n, 10 * minute, Decimal("0.1666666667"), Decimal("0.036")) for n in (1, 2, 3, 4)]
+    shares = [LineShare(n, Decimal(10 * minute), Decimal("0.1666666667"), Decimal("0.036")) for n in (1, 2, 3, 4)]
     # 1.666667 credits x 0.036 = 0.060000012
     parts = instance_parts(shares, "usd", credited={2: 2, 4: 6}, left={1: 100, 2: 100, 3: 1, 4: 100})
     assert parts == {1: 6, 2: 4, 3: 1}

@@ -32,7 +32,7 @@ def bill(
     durations: dict[tuple[str, datetime], int] = {}
     for each in usage:
         key = (each.workspace_class, each.rate_from)
-        durations[key] = durations.get(key, 0) + each.duration_us
+        durations[key] = durations.get(key, 0) + int(each.metered_us)
     rated = [rates.rate_line(name, start, total, currency) for (name, start), total in sorted(durations.items())]
     graduated = graduate(
         rates, currency, usage, rated, used=used or {}, included=lambda _: rates.versions[0].included_credits
@@ -145,7 +145,7 @@ def test_shares_are_the_versions_credits_and_two_invoices_cost_what_one_does(
     durations: dict[tuple[str, datetime], int] = {}
     for each in usage:
         durations[each.workspace_class, each.rate_from] = durations.get((each.workspace_class, each.rate_from), 0) + (
-            each.duration_us
+            int(each.metered_us)
         )
     for start, credits in rated.items():
         lines: list[RatedLine] = [

@@ -33,7 +33,9 @@ def test_sound_reports_pass_and_give_their_sums(claims: list[ReportClaim]) -> No
     sums = check(header_of(claims), claims)
     for number in (1, 2):
         own = [item for item in claims if item.line_no == number]
-        assert sums[number] == LineSum(sum(item.duration_us for item in own), len(own))
+        assert sums[number] == LineSum(
+            sum(item.duration_us for item in own), len(own), Decimal(sum(item.duration_us for item in own))
+        )
 
 
 @given(claim_lists().filter(bool), st.data())

@@ -158,7 +158,7 @@ def _intervals(*fates: tuple[str, float]) -> list[ExplainedInterval]:
     since = at("2022-05-01")
     for fate, hours in fates:
         until = since + timedelta(hours=hours)
-        found.append(ExplainedInterval(since, until, int(hours * HOUR_US), fate, None))
+        found.append(ExplainedInterval(since, until, int(hours * HOUR_US), fate, None, None, None, None, None, ()))
         since = until
     return found
 

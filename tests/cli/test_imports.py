@@ -55,7 +55,7 @@ async def test_good_instances_are_kept_and_bad_ones_reported(perdure: Perdure, d
         "unchanged": 1,
         "repeated": 0,
         "refused": [{"line": 5, "column": "id", "reason": "is required but empty"}],
-        "overbilled": [],
+        "misbilled": [],
     }
     assert await rows(db, "SELECT id, attribution_id FROM workspace_instance ORDER BY id") == [
         ("i-1", "team:a"),

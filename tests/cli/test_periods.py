@@ -30,7 +30,7 @@ def perdure(perdure: Perdure, database_url: str) -> Perdure:
     return perdure
 
 
-async def test_usage_that_a_corrected_window_leaves_outside_is_overbilled(perdure: Perdure, db: Database) -> None:
+async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure: Perdure, db: Database) -> None:
     await add_account(db, "team:a", (may(2), None))
     await add_account(db, "team:b", (may(2), None))
     await add_instances(
@@ -39,7 +39,7 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_overbilled(perdur
         instance("j", may(2), may(4), attribution_id="team:b"),
     )
     await claim_page(db, scope(), card())
-    assert (await perdure("period", "status", "2022-05", "--json")).document["overbilled"] == []
+    assert (await perdure("period", "status", "2022-05", "--json")).document["misbilled"] == []
     file = "attribution_id,currency,started,ended\nteam:a,usd,2022-05-02T00:00:00Z,2022-05-03T00:00:00Z\n"
     beyond = {
         "instance_id": "i",
@@ -48,20 +48,20 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_overbilled(perdur
         "reason": "outside_windows",
     }
     imported = await perdure("accounts", "import", "-", "--json", stdin=file.encode())
-    assert imported.document == {"stored": 1, "repeated": 0, "refused": [], "overbilled": [beyond]}
+    assert imported.document == {"stored": 1, "repeated": 0, "refused": [], "misbilled": [beyond]}
     again = await perdure("accounts", "import", "-", stdin=file.encode())
     assert (again.status, again.out) == (0, "1 stored, 0 refused.\n")
-    line = "overbilled: 24.00 h of 1 instance (credit the customer: 2022-05/team:a/period)"
+    line = "misbilled: 24.00 h of 1 instance (credit the customer: 2022-05/team:a/period)"
     assert again.err.startswith(f"perdure: {line}; it is outside the windows")
 
     await apply_subscription_window(db, "team:b", "sub_b", may(2), may(3.5))
     status = await perdure("period", "status", "2022-05", "--json")
     other = {**beyond, "instance_id": "j", "invoice_key": "2022-05/team:b/period", "duration_us": 12 * HOUR_US}
-    assert status.document["overbilled"] == [beyond, other]
+    assert status.document["misbilled"] == [beyond, other]
     human = await perdure("period", "status", "2022-05")
     assert "(claimed: reserved for an invoice)" in human.out
     assert (
-        "overbilled: 36.00 h of 2 instances (credit the customer: 2022-05/team:a/period, 2022-05/team:b/period)"
+        "misbilled: 36.00 h of 2 instances (credit the customer: 2022-05/team:a/period, 2022-05/team:b/period)"
         in " ".join(human.out.split())
     )
 
@@ -83,8 +83,8 @@ async def test_instances_that_ran_shorter_are_named_in_the_status_too(perdure: P
         }
     )
     (perdure.cwd / "usage.jsonl").write_text(file)
-    assert (await perdure("instances", "import", "usage.jsonl", "--json")).document["overbilled"] == ["i"]
-    (row,) = (await perdure("period", "status", "2022-05", "--json")).document["overbilled"]
+    assert (await perdure("instances", "import", "usage.jsonl", "--json")).document["misbilled"] == ["i"]
+    (row,) = (await perdure("period", "status", "2022-05", "--json")).document["misbilled"]
     assert (row["instance_id"], row["reason"], row["duration_us"]) == ("i", "outside_runtime", 24 * HOUR_US)
 
 

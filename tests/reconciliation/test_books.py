@@ -24,7 +24,7 @@ from tests.reconciliation.invoices import CLAIMS, in_stripe, invoice, report
 Snapshot = StripeInvoiceSnapshot
 Lines = list[StripeInvoiceLine]
 MINE = invoice()
-CLAIMED = {1: LineSum(5_400_000_000, 2), 2: LineSum(3_600_000_000, 1)}
+CLAIMED = {1: LineSum(5_400_000_000, 2, Decimal(5_400_000_000)), 2: LineSum(3_600_000_000, 1, Decimal(3_600_000_000))}
 
 
 def _metadata(snapshot: Snapshot, **changes: str | None) -> dict[str, Any]:
@@ -136,10 +136,10 @@ async def test_our_lines_and_the_report_differ(what: str) -> None:
 @pytest.mark.parametrize(
     "claimed",
     [
-        {1: LineSum(5_399_999_999, 2), 2: LineSum(3_600_000_000, 1)},
-        {1: LineSum(5_400_000_000, 3), 2: LineSum(3_600_000_000, 1)},
-        {1: LineSum(3_600_000_000, 1), 2: LineSum(5_400_000_000, 2)},
-        {1: LineSum(5_400_000_000, 2)},
+        {1: LineSum(5_399_999_999, 2, Decimal(5_399_999_999)), 2: LineSum(3_600_000_000, 1, Decimal(3_600_000_000))},
+        {1: LineSum(5_400_000_000, 3, Decimal(5_400_000_000)), 2: LineSum(3_600_000_000, 1, Decimal(3_600_000_000))},
+        {1: LineSum(3_600_000_000, 1, Decimal(3_600_000_000)), 2: LineSum(5_400_000_000, 2, Decimal(5_400_000_000))},
+        {1: LineSum(5_400_000_000, 2, Decimal(5_400_000_000))},
     ],
 )
 async def test_the_claims_are_not_the_reports(claimed: dict[int, LineSum]) -> None:

@@ -9,6 +9,7 @@ LETTERS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
 # r: reads, a: adds, w: changes, d: deletes; "-": nothing. By table: billing worker, operator, reader.
 MATRIX: dict[str, tuple[str, str, str]] = {
+    "accepted_warning": ("r", "rawd", "r"),
     "account": ("raw", "raw", "r"),
     "account_outcome": ("rad", "r", "r"),
     "account_policy": ("r", "raw", "r"),
@@ -23,14 +24,20 @@ MATRIX: dict[str, tuple[str, str, str]] = {
     "credit_note": ("raw", "ra", "r"),
     "credit_note_line": ("ra", "ra", "r"),
     "dispute": ("raw", "r", "r"),
+    "instance_payer": ("ra", "ra", "r"),
+    "instance_segment": ("r", "r", "r"),
     "invoice": ("raw", "rw", "r"),
     "invoice_line": ("rad", "r", "r"),
     "invoice_month": ("rad", "r", "r"),
     "period_hold": ("raw", "r", "r"),
     "period_summary": ("raw", "r", "r"),
+    "rate_card": ("ra", "r", "r"),
+    "segment": ("r", "rad", "r"),
     "stripe_event_cursor": ("raw", "rw", "r"),
     "subscription": ("rawd", "raw", "r"),
     "subscription_fault": ("rawd", "r", "r"),
+    "usage_fact": ("-", "raw", "-"),
+    "worker_settings": ("raw", "r", "r"),
     "workspace_instance": ("r", "raw", "r"),
 }
 ROLE_COLUMN = {BILLING: 0, OPERATOR: 1, READER: 2}
@@ -49,6 +56,7 @@ CHANGEABLE = {
     (OPERATOR, "account"): {"stripe_customer_id", "currency", "bill_after"},
     (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},
     (OPERATOR, "subscription"): {"during"},
+    (OPERATOR, "usage_fact"): {"replaced_at"},
     (BILLING, "subscription_fault"): {"reason"},
     (BILLING, "stripe_event_cursor"): {"event_id", "event_created", "updated_at"},
     (BILLING, "period_summary"): {"summary", "settled_at"},
@@ -67,7 +75,9 @@ UNCHANGEABLE = {
     },
     (BILLING, "period_hold"): {"billing_period"},
     (BILLING, "dispute"): {"stripe_dispute_id", "invoice_id", "opened_at"},
-    (OPERATOR, "workspace_instance"): {"id", "lifetime"},
+    (OPERATOR, "workspace_instance"): {"id"},
+    (OPERATOR, "accepted_warning"): {"kind", "subject"},
+    (BILLING, "worker_settings"): {"queue"},
     (OPERATOR, "account_policy"): {"attribution_id"},
 }
 

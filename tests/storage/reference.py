@@ -31,7 +31,7 @@ class ReferenceInstance:
     id: str
     attribution_id: str
     workspace_class: str | None
-    creation_time: datetime | None
+    creation_time: datetime
     started: datetime
     ended: datetime | None
 
@@ -96,7 +96,7 @@ class ReferenceWorld:
             id=instance_id,
             attribution_id=self.rng.choice(self.accounts).attribution_id,
             workspace_class=self.rng.choice(["default", "xl", "gpu", None]),
-            creation_time=None if self.rng.random() < 0.1 else start,
+            creation_time=start + timedelta(days=2) if self.rng.random() < 0.1 else start,
             started=start,
             ended=None if self.rng.random() < 0.2 else end,
         )
@@ -122,7 +122,7 @@ class ReferenceWorld:
     def billable(self, instance: ReferenceInstance, cutoff: datetime, bill_after: datetime | None) -> set[int]:
         """Return the billable cells that have a rate."""
         account = next(a for a in self.accounts if a.attribution_id == instance.attribution_id)
-        if instance.creation_time is None:
+        if instance.creation_time > instance.started:
             return set()
         cells = self.cells(instance.started, instance.ended) & self.covered(account)
         cells &= self.cells(self.floor_of(account, bill_after), cutoff)
@@ -154,8 +154,8 @@ class ReferenceWorld:
             for cell in self.cells(instance.started, instance.ended) & may:
                 if (instance.id, cell) in self.claims:
                     continue
-                if instance.creation_time is None:
-                    reason = "no_creation_time"
+                if instance.creation_time > instance.started:
+                    reason = "starts_before_creation"
                 elif cell not in self.covered(account):
                     reason = "uncovered"
                 elif early is not None and self.edges[cell] < early:

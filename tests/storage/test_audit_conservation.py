@@ -122,9 +122,9 @@ async def test_reasons_of_exclusion_are_counted_apart(db: Database) -> None:
     await add_instances(
         db,
         instance("a", may(1)),
-        instance("invalid", may(1), may(2), creation_time=None),
+        instance("invalid", may(1), may(2), creation_time=may(9)),
         instance("nobody", may(1), may(3), attribution_id=None),
-        instance("malformed", may(1), may(4), attribution_id="nobody"),
+        instance("malformed", may(1), may(4), attribution_id="team/a"),
         instance("unknown", may(1), may(5), attribution_id="team:unknown"),
         instance("unstarted", None, may(5), creation_time=may(1)),
         instance("backwards", may(5), may(4)),
@@ -142,7 +142,7 @@ async def test_reasons_of_exclusion_are_counted_apart(db: Database) -> None:
     days = {name: int(value) / DAY_US for name, value in record.figures.items() if name.endswith("_us")}
     assert {name: value for name, value in days.items() if value} == {
         "runtime_us": 34, "open_us": 4, "uncovered_us": 2, "before_bill_after_us": 2, "before_first_rate_us": 2,
-        "unbilled_us": 14, "no_creation_time_us": 1, "no_attribution_id_us": 2, "malformed_attribution_id_us": 3,
+        "unbilled_us": 14, "starts_before_creation_us": 1, "no_attribution_id_us": 2, "malformed_attribution_id_us": 3,
         "no_such_account_us": 4,
     }  # fmt: skip
     assert record.figures["instances"] == 7
@@ -188,15 +188,15 @@ def _expected(
 ) -> dict[str, int]:
     """Return the microseconds by figure, counted cell by cell."""
     sums = dict.fromkeys(("runtime_us", "open_us", "unbilled_us", "uncovered_us", "before_bill_after_us"), 0)
-    sums |= {"before_first_rate_us": 0, "no_creation_time_us": 0}
+    sums |= {"before_first_rate_us": 0, "starts_before_creation_us": 0}
     for each in world.instances:
         account = next(a for a in world.accounts if a.attribution_id == each.attribution_id)
         early = world.floor_of(account, bill_after)
         for cell in world.cells(each.started, each.ended) & world.cells(start, end):
             if (each.id, cell) in world.claims:
                 name = "open_us"
-            elif each.creation_time is None:
-                name = "no_creation_time_us"
+            elif each.creation_time > each.started:
+                name = "starts_before_creation_us"
             elif cell not in world.covered(account):
                 name = "uncovered_us"
             elif early is not None and world.edges[cell] < early:

@@ -228,7 +228,7 @@ async def test_a_preview_agrees_with_the_claim_and_changes_nothing(db: Database)
 @pytest.mark.parametrize(
     "times",
     [
-        {"creation_time": None},
+        {"creation_time": may(9)},
         {"started_time": None},
         {"stopping_time": may(1)},
         {"stopping_time": None, "stopped_time": may(1)},

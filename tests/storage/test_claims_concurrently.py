@@ -17,6 +17,7 @@ from storage.postgres import statements as queries
 from storage.postgres.database import Database
 from storage.usage import instances
 from storage.usage.instances import upsert_instances
+from storage.usage.misbilled import MisbilledUsage
 from tests.storage.usage import (
     add_account,
     add_instances,
@@ -177,7 +178,7 @@ async def test_an_import_that_moves_a_time_waits_for_the_claim(db: Database, mon
     finally:
         release.set()
         await asyncio.gather(run, stop)
-    assert (await stop).overbilled == ["i"]
+    assert list((await stop).misbilled) == ["i"]
     assert await claimed(db) == [("i", may(2), may(4))]
 
 
@@ -185,15 +186,15 @@ async def test_a_claim_waits_for_the_import_that_moves_a_time(db: Database, monk
     await add_account(db)
     await add_instances(db, instance("i", may(2), may(4)))
     held, release = asyncio.Event(), asyncio.Event()
-    look = instances._overbilled
+    look = instances._misbilled
 
-    async def look_and_hold(*arguments: object) -> list[str]:
+    async def look_and_hold(*arguments: object) -> dict[str, list[MisbilledUsage]]:
         found = await look(*arguments)  # type: ignore[arg-type]
         held.set()
         await release.wait()
         return found
 
-    monkeypatch.setattr(instances, "_overbilled", look_and_hold)
+    monkeypatch.setattr(instances, "_misbilled", look_and_hold)
     stop = asyncio.create_task(upsert_instances(db, [instance("i", may(2), may(3))]))
     await held.wait()
     run = asyncio.create_task(claim_page(db, scope(), card()))
@@ -202,7 +203,7 @@ async def test_a_claim_waits_for_the_import_that_moves_a_time(db: Database, monk
     finally:
         release.set()
         await asyncio.gather(run, stop)
-    assert (await stop).overbilled == []
+    assert (await stop).misbilled == {}
     assert await claimed(db) == [("i", may(2), may(3))]
 
 

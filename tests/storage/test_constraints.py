@@ -98,7 +98,8 @@ async def test_a_blocked_invoice_says_why_and_states_are_known(db: Database) -> 
 
 
 @pytest.mark.parametrize(
-    ("attribution_id", "currency"), [("nobody", "usd"), ("team:", "usd"), ("team:a/b", "usd"), ("team:b", "USD")]
+    ("attribution_id", "currency"),
+    [("", "usd"), ("-a", "usd"), ("a b", "usd"), ("team:a/b", "usd"), ("a" * 134, "usd"), ("team:b", "USD")],
 )
 async def test_accounts_are_well_formed(db: Database, attribution_id: str, currency: str) -> None:
     with pytest.raises(IntegrityError, match="account_"):

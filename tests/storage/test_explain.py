@@ -119,7 +119,7 @@ async def test_a_stop_that_was_corrected_is_distinguished(db: Database) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason", "days"),
     [
-        ({"creation_time": None}, "no_creation_time", 2),
+        ({"creation_time": may(5)}, "starts_before_creation", 2),
         ({"started_time": None}, "no_started_time", None),
         ({"stopping_time": may(2)}, "ends_before_start", None),
         ({"attribution_id": None}, "no_attribution_id", 2),

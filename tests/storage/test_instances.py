@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,45 +21,48 @@ from tests.support.until import until
 
 async def test_inserted_updated_and_unchanged(db: Database) -> None:
     rows = [instance("a", may(1)), instance("b", may(1), may(2)), instance("c", None, None)]
-    assert await upsert_instances(db, rows) == UpsertResult(3, 0, 0, [], [])
-    assert await upsert_instances(db, rows) == UpsertResult(0, 0, 3, [], [])
+    assert await upsert_instances(db, rows) == UpsertResult(3, 0, 0, [], {})
+    assert await upsert_instances(db, rows) == UpsertResult(0, 0, 3, [], {})
     changed = [instance("a", may(1), may(3)), *rows[1:], instance("d", may(1))]
-    assert await upsert_instances(db, changed) == UpsertResult(1, 1, 2, [], [])
-    assert await upsert_instances(db, []) == UpsertResult(0, 0, 0, [], [])
-    ((ended,),) = await fetch(db, "SELECT upper(lifetime) FROM workspace_instance WHERE id = 'a'")
+    assert await upsert_instances(db, changed) == UpsertResult(1, 1, 2, [], {})
+    assert await upsert_instances(db, []) == UpsertResult(0, 0, 0, [], {})
+    ((ended,),) = await fetch(db, "SELECT upper(during) FROM instance_segment WHERE instance_id = 'a'")
     assert ended == may(3)
 
 
 @pytest.mark.parametrize(
-    ("times", "lifetime"),
+    ("times", "runtime"),
     [
         ({"stopping_time": may(3), "stopped_time": may(4)}, (may(2), may(3))),
+        ({"stopping_time": may(4), "stopped_time": may(3)}, (may(2), may(3))),
         ({"stopped_time": may(4)}, (may(2), may(4))),
         ({}, (may(2), None)),
+        ({"creation_time": None}, (may(2), None)),
+        ({"creation_time": may(3)}, (may(2), None)),
+        ({"creation_time": may(3) + timedelta(microseconds=1)}, None),
         ({"stopping_time": may(1), "stopped_time": may(4)}, None),
-        ({"creation_time": None}, None),
         ({"started_time": None}, None),
     ],
 )
-async def test_the_lifetime_is_from_start_to_stopping_else_stopped(
-    db: Database, times: dict[str, object], lifetime: object
+async def test_an_instance_runs_from_its_start_to_its_earlier_stop(
+    db: Database, times: dict[str, object], runtime: object
 ) -> None:
     row = replace(instance("i", may(2)), **times)  # type: ignore[arg-type]
     await add_instances(db, row)
-    ((start, end),) = await fetch(db, "SELECT lower(lifetime), upper(lifetime) FROM workspace_instance")
-    assert ((start, end) if start else None) == lifetime
+    found = await fetch(db, "SELECT lower(during), upper(during) FROM instance_segment WHERE fault IS NULL")
+    assert found == ([] if runtime is None else [runtime])
 
 
 async def test_rows_of_one_id_that_agree_count_once_and_a_stop_is_progress(db: Database) -> None:
     running = instance("a", may(1))
     rows = [running, instance("b", may(1)), running, instance("a", may(1), may(2))]
-    assert await upsert_instances(db, rows) == UpsertResult(2, 0, 0, [], [], repeated=2)
+    assert await upsert_instances(db, rows) == UpsertResult(2, 0, 0, [], {}, repeated=2)
     stopped = replace(rows[-1], stopped_time=may(3))
-    assert await upsert_instances(db, [rows[-1], stopped, stopped]) == UpsertResult(0, 1, 0, [], [], repeated=2)
+    assert await upsert_instances(db, [rows[-1], stopped, stopped]) == UpsertResult(0, 1, 0, [], {}, repeated=2)
     assert await stops(db, "a") == (may(2), may(3))
     without_the_key = instance("c", may(1), missing=frozenset({"stopping_time"}))
     rows = [without_the_key, instance("c", may(1), may(2))]
-    assert await upsert_instances(db, rows) == UpsertResult(1, 0, 0, [], [], repeated=1)
+    assert await upsert_instances(db, rows) == UpsertResult(1, 0, 0, [], {}, repeated=1)
     assert await stops(db, "c") == (may(2), None)
 
 
@@ -144,17 +148,17 @@ async def test_a_known_stop_is_removed_on_request_only(db: Database, column: str
     assert await stops(db, "i-1") == (may(3.5), None)
     assert (await upsert_instances(db, [replace(running, stopped_time=may(4))])).updated == 1
     assert await stops(db, "i-1") == (None, may(4))
-    assert await upsert_instances(db, [running], reopen=True) == UpsertResult(0, 1, 0, [], [])
+    assert await upsert_instances(db, [running], reopen=True) == UpsertResult(0, 1, 0, [], {})
     assert await stops(db, "i-1") == (None, None)
 
 
 async def test_a_column_that_a_row_lacks_leaves_the_value_alone_and_an_empty_one_clears_it(db: Database) -> None:
-    values = {"owner_id": "o", "workspace_type": "t", "stopped_time": may(4)}
+    values = {"owner_id": "o", "workspace_type": "t", "stopped_time": may(4), "creation_time": may(1)}
     row = instance("i", may(2), may(3), **values)
     await add_instances(db, row)
     columns = [name for name in COLUMNS["instances"] if name != "id"]
     lacks_all = InstanceRow(2, "i", missing=frozenset(columns))
-    assert await upsert_instances(db, [lacks_all]) == UpsertResult(0, 0, 1, [], [])
+    assert await upsert_instances(db, [lacks_all]) == UpsertResult(0, 0, 1, [], {})
     kept = await fetch(db, f"SELECT {', '.join(columns)} FROM workspace_instance")
     assert kept == [tuple(getattr(row, name) for name in columns)]
     for name in columns:
@@ -177,7 +181,7 @@ async def test_a_row_that_lacks_what_was_invoiced_is_taken(db: Database) -> None
     await add_instances(db, instance("i", may(2)))
     await claim_page(db, scope(), card())
     stop = InstanceRow(2, "i", stopping_time=may(40), missing=frozenset(COLUMNS["instances"]) - {"id", "stopping_time"})
-    assert await upsert_instances(db, [stop]) == UpsertResult(0, 1, 0, [], [])
+    assert await upsert_instances(db, [stop]) == UpsertResult(0, 1, 0, [], {})
 
 
 async def test_an_older_export_changes_no_bill(db: Database) -> None:
@@ -249,7 +253,7 @@ async def test_times_that_contradict_a_claim_are_taken_and_listed(db: Database) 
             instance("d", may(2), may(1)),
         ],
     )
-    assert (result.updated, result.faults, result.overbilled) == (4, [], ["b", "c", "d"])
+    assert (result.updated, result.faults, list(result.misbilled)) == (4, [], ["b", "c", "d"])
 
 
 @pytest.mark.waits

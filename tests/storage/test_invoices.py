@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from decimal import Decimal
 
 import pytest
 
@@ -212,7 +213,10 @@ async def test_claims_stream_in_the_reports_order(db: Database) -> None:
     assert len(rows) == 1504
     assert [(row.instance_id, row.start) for row in rows] == sorted((row.instance_id, row.start) for row in rows)
     day = 24 * HOUR_US
-    assert await verify_against_claims(db, key) == [LineClaims(1, 1506 * day, 1503), LineClaims(2, day, 1)]
+    assert await verify_against_claims(db, key) == [
+        LineClaims(1, 1506 * day, 1503, Decimal(1506 * day)),
+        LineClaims(2, day, 1, Decimal(day)),
+    ]
     async with aclosing(claims_for_report(db, key)) as some:
         async for _ in some:
             break

@@ -8,15 +8,14 @@ from storage.claims.claims import claim_page
 from storage.invoices.invoices import block_invoice, move_invoice
 from storage.periods.periods import (
     ExcludedUsage,
-    OverbilledUsage,
     excluded_instances,
-    overbilled_usage,
     page_bounds,
     period_progress,
     read_summary,
     write_summary,
 )
 from storage.postgres.database import Database
+from storage.usage.misbilled import MisbilledUsage, misbilled_usage
 from tests.storage.usage import (
     HOUR_US,
     add_account,
@@ -110,9 +109,12 @@ async def test_each_invalid_instance_has_one_reason(db: Database) -> None:
         instance("k april's", may(-3), may(-2), creation_time=None),
         instance("l june's", None, None, creation_time=may(32)),
         instance("m runs on", may(-3), None, creation_time=None),
+        instance("n too early", may(3), may(4), creation_time=may(5)),
     )
+    # As it was imported when the column was required: a later import takes the start instead.
+    await execute(db, "UPDATE workspace_instance SET creation_time = NULL WHERE id ~ '^[bdikm] '")
     assert [(row.instance_id, row.reason, row.duration_us) for row in await _excluded(db)] == [
-        ("b no times", "no_creation_time", 0),
+        ("b no times", "no_started_time", 0),
         ("c not started", "no_started_time", 0),
         ("d not created", "no_creation_time", 2 * DAY_US),
         ("e backwards", "ends_before_start", 0),
@@ -121,6 +123,7 @@ async def test_each_invalid_instance_has_one_reason(db: Database) -> None:
         ("h unknown", "no_such_account", DAY_US),
         ("i all wrong", "no_creation_time", 0),
         ("m runs on", "no_creation_time", 31 * DAY_US),
+        ("n too early", "starts_before_creation", DAY_US),
     ]
 
 
@@ -153,7 +156,7 @@ async def test_what_was_billed_is_not_excluded_when_its_window_is_cut_later(db: 
     assert await _excluded(db) == [ExcludedUsage("i", "team:a", "uncovered", 4 * DAY_US)]
 
 
-async def test_what_is_billed_outside_of_windows_and_runtimes_is_overbilled(db: Database) -> None:
+async def test_what_is_billed_outside_of_windows_and_runtimes_is_misbilled(db: Database) -> None:
     await add_account(db, "team:a", (may(2), may(10)), (may(12), None))
     await add_account(db, "team:b")
     await add_instances(
@@ -166,25 +169,25 @@ async def test_what_is_billed_outside_of_windows_and_runtimes_is_overbilled(db: 
     )
     await claim_page(db, scope(), card())
     await claim_page(db, june(), card())
-    assert await overbilled_usage(db) == []
+    assert await misbilled_usage(db) == []
     await add_account(db, "team:a", (may(2), may(6)))
     await add_instances(db, instance("cut", may(3), may(5)))
     await execute(db, "DELETE FROM workspace_instance WHERE id = 'gone'")
     key, of_b = "2022-05/team:a/period", "2022-05/team:b/period"
     of_a = [
-        OverbilledUsage("across", "team:a", key, "outside_windows", 4 * DAY_US),
-        OverbilledUsage("cut", "team:a", key, "outside_runtime", 1 * DAY_US),
-        OverbilledUsage("cut", "team:a", key, "outside_windows", 2 * DAY_US),
+        MisbilledUsage("across", "team:a", key, "outside_windows", 4 * DAY_US),
+        MisbilledUsage("cut", "team:a", key, "outside_runtime", 1 * DAY_US),
+        MisbilledUsage("cut", "team:a", key, "outside_windows", 2 * DAY_US),
     ]
-    gone = OverbilledUsage("gone", "team:b", of_b, "outside_runtime", DAY_US)
-    assert await overbilled_usage(db, period="2022-05") == [*of_a, gone]
-    assert await overbilled_usage(db, period="2022-06") == []
-    assert await overbilled_usage(db, accounts=["team:a"]) == of_a
-    assert await overbilled_usage(db, accounts=[]) == []
+    gone = MisbilledUsage("gone", "team:b", of_b, "outside_runtime", DAY_US)
+    assert await misbilled_usage(db, period="2022-05") == [*of_a, gone]
+    assert await misbilled_usage(db, period="2022-06") == []
+    assert await misbilled_usage(db, accounts=["team:a"]) == of_a
+    assert await misbilled_usage(db, accounts=[]) == []
     await execute(db, "DELETE FROM subscription WHERE attribution_id = 'team:b'")
-    assert [row.duration_us for row in await overbilled_usage(db, period="2022-06")] == [30 * DAY_US]
+    assert [row.duration_us for row in await misbilled_usage(db, period="2022-06")] == [30 * DAY_US]
     await move_invoice(db, key, InvoiceState.DELETED, may(33))
-    assert await overbilled_usage(db, accounts=["team:a"]) == []
+    assert await misbilled_usage(db, accounts=["team:a"]) == []
 
 
 async def test_excluded_usage_comes_in_the_order_of_instance_and_reason(db: Database) -> None:

@@ -28,7 +28,9 @@ async def explain(
     Raises:
         InputError: there is no such instance.
     """
-    found = await explain_instance(db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card)
+    found = await explain_instance(
+        db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card, silence=settings.silence
+    )
     if found is None:
         raise InputError(f"there is no instance {instance_id!r}: add it with `perdure instances import`")
     ids = sorted({each.on.invoice_id for each in (*found.intervals, *found.beyond_runtime) if each.on})

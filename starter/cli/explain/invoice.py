@@ -55,6 +55,7 @@ async def explain(
             now=now,
             bill_after=settings.bill_after,
             first_rate=rate_card.versions[0].effective_from,
+            silence=settings.silence,
         )
         standing = await load_standing(connection, record.attribution_id, settings.bill_after)
     notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])
@@ -125,7 +126,7 @@ async def _print_intervals(db: Database, record: InvoiceRecord, period_start: da
                 output.when(each.end, zone=False),
                 output.hours(each.duration_us),
                 each.line_no,
-                f"{rate_credits(each.duration_us, rates[each.line_no]):,f}" if each.line_no in rates else None,
+                _credits(each, rates.get(each.line_no)),
                 _remark(each, period_start),
             )
     if count:
@@ -137,6 +138,10 @@ async def _print_intervals(db: Database, record: InvoiceRecord, period_start: da
     again = f" It is {record.state}: its usage is billable again." if billable else ""
     shown = plural(count, "interval")
     output.say(f"{shown}, {output.hours(total_us)} in total, equal to its lines.{again}")
+
+
+def _credits(each: InvoicedInterval, rate: Decimal | None) -> str | None:
+    return None if rate is None else f"{rate_credits(each.duration_us * each.quantity, rate):,f}"
 
 
 def _remark(each: InvoicedInterval, period_start: datetime) -> str | None:

@@ -10,10 +10,9 @@ from billing.usage.rows import AccountRow, InstanceRow, RowFault
 from starter.cli.imports.report import Stored
 from storage.accounts.accounts import apply_rows
 from storage.accounts.staging import AccountStaging, staged_accounts
-from storage.periods import periods
-from storage.periods.periods import OverbilledUsage
 from storage.postgres.database import Database
 from storage.usage.instances import store_staged
+from storage.usage.misbilled import MisbilledUsage, misbilled_usage
 from storage.usage.staging import InstanceStaging, staged_instances
 
 _ACCOUNTS = 1000  # of a batch, with all of their rows
@@ -57,7 +56,7 @@ class _Instances:
         yield Stored({"repeated": compared.repeated}, compared.faults)
         async for result in store_staged(self._staging, reopen=self._reopen):
             counts = {"inserted": result.inserted, "updated": result.updated, "unchanged": result.unchanged}
-            yield Stored(counts, result.faults, result.overbilled)
+            yield Stored(counts, result.faults, result.misbilled)
 
 
 class _Accounts:
@@ -75,12 +74,12 @@ class _Accounts:
             plan = await apply_rows(self._db, rows, reopen=self._reopen)
             refused = {fault.line for fault in plan.faults}
             counts = {"stored": len(rows) - len(refused) - plan.repeated, "repeated": plan.repeated}
-            yield Stored(counts, plan.faults, outside=await self._outside(rows))
+            yield Stored(counts, plan.faults, misbilled=await self._outside(rows))
 
-    async def _outside(self, rows: Sequence[AccountRow]) -> dict[str, list[OverbilledUsage]]:
+    async def _outside(self, rows: Sequence[AccountRow]) -> dict[str, list[MisbilledUsage]]:
         # Earlier claims have released their locks on these accounts, and later claims use the new windows.
-        outside: dict[str, list[OverbilledUsage]] = {row.attribution_id: [] for row in rows}
-        for usage in await periods.overbilled_usage(self._db, accounts=list(outside)):
+        outside: dict[str, list[MisbilledUsage]] = {row.attribution_id: [] for row in rows}
+        for usage in await misbilled_usage(self._db, accounts=list(outside)):
             if usage.reason == "outside_windows":
                 outside[usage.attribution_id].append(usage)
         return outside

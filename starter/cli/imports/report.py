@@ -8,9 +8,8 @@ from typing import Any
 
 from billing.text import plural
 from billing.usage.rows import RowFault
-from starter.cli import output
-from starter.cli.period import overbilling
-from storage.periods.periods import OverbilledUsage
+from starter.cli import misbilled, output
+from storage.usage.misbilled import MisbilledUsage
 
 _MOST_SHOWN = 100
 
@@ -19,14 +18,12 @@ _MOST_SHOWN = 100
 class Stored:
     """The result of storing one batch, or of comparing a file's rows.
 
-    `overbilled`: instances that were billed for longer than they ran. `outside`: each account of the batch, with its
-    usage that is billed outside its windows.
+    `misbilled`: each account or changed instance of the batch, with its usage that is billed otherwise than it ran.
     """
 
     counts: Mapping[str, int]
     faults: Sequence[RowFault] = ()
-    overbilled: Sequence[str] = ()
-    outside: Mapping[str, Sequence[OverbilledUsage]] = field(default_factory=dict)
+    misbilled: Mapping[str, Sequence[MisbilledUsage]] = field(default_factory=dict)
 
 
 @dataclass
@@ -41,8 +38,7 @@ class ImportReport:
     as_json: bool
     refused: int = 0
     _faults: list[RowFault] = field(default_factory=list)
-    _overbilled: list[str] = field(default_factory=list)
-    _outside: dict[str, Sequence[OverbilledUsage]] = field(default_factory=dict)
+    _misbilled: dict[str, Sequence[MisbilledUsage]] = field(default_factory=dict)
     _shown: int = 0
 
     @property
@@ -65,9 +61,8 @@ class ImportReport:
             self._faults += faults
         else:
             self._show(faults)
-        self._overbilled += stored.overbilled
         # An account whose rows are spread over batches is checked with each batch: the last result counts.
-        self._outside |= stored.outside
+        self._misbilled |= stored.misbilled
 
     def finish(self) -> None:
         """Print the result: JSON or a summary on stdout, warnings on stderr."""
@@ -75,7 +70,7 @@ class ImportReport:
             output.print_json(self._document())
             hidden, more, hint = self.refused, "", ""
         else:
-            self._warn_of_overbilled()
+            self._warn_of_misbilled()
             counts = {**self.counts, "refused": self.refused}
             shown = {name: count for name, count in counts.items() if count or name != "repeated"}
             output.say(", ".join(f"{count} {name}" for name, count in shown.items()) + ".")
@@ -86,11 +81,10 @@ class ImportReport:
     def _document(self) -> dict[str, Any]:
         faults = sorted(self._faults, key=lambda fault: fault.line)
         refused = [{"line": fault.line, "column": fault.column, "reason": fault.reason} for fault in faults]
-        overbilled = [*self._overbilled, *self._billed_outside()]
-        return {**self.counts, "refused": refused, "overbilled": overbilled}
+        return {**self.counts, "refused": refused, "misbilled": self._misbilled_documents()}
 
-    def _billed_outside(self) -> list[dict[str, Any]]:
-        return [row for _, usage in sorted(self._outside.items()) for row in overbilling.documents(usage)]
+    def _misbilled_documents(self) -> list[dict[str, Any]]:
+        return [row for _, usage in sorted(self._misbilled.items()) for row in misbilled.documents(usage)]
 
     def _show(self, faults: Sequence[RowFault]) -> None:
         shown = None
@@ -101,17 +95,6 @@ class ImportReport:
                 shown, self._shown = fault.line, self._shown + 1
             output.complain(f"line {fault.line}, column {fault.column}: {fault.reason}")
 
-    def _warn_of_overbilled(self) -> None:
-        if outside := self._billed_outside():
-            output.complain(
-                f"perdure: {overbilling.sentence(outside)}; it is outside the windows that the accounts now have, "
-                "and stays billed"
-            )
-        if not self._overbilled:
-            return
-        ids = ", ".join(self._overbilled[:_MOST_SHOWN])
-        more = ", ..." if len(self._overbilled) > _MOST_SHOWN else ""
-        output.complain(
-            f"perdure: {plural(len(self._overbilled), 'instance')} billed for longer than they ran, as now imported; "
-            f"the usage stays billed: {ids}{more}"
-        )
+    def _warn_of_misbilled(self) -> None:
+        if rows := self._misbilled_documents():
+            output.complain(f"perdure: {misbilled.sentence(rows)}; as now imported; the usage stays billed")

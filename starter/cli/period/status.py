@@ -10,14 +10,14 @@ from billing.pricing.rate_card import load_rate_card
 from billing.report.canonical import format_instant
 from billing.text import plural
 from settings import Settings
-from starter.cli import output, states
-from starter.cli.period import overbilling
+from starter.cli import misbilled, output, states
 from storage.accounts import policies
 from storage.accounts.policies import PeriodHold
 from storage.accounts.subscription_faults import list_faults
 from storage.invoices import credit_notes, disputes
 from storage.periods import periods
 from storage.postgres.database import Database
+from storage.usage.misbilled import misbilled_usage
 
 
 async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
@@ -44,7 +44,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "subscriptions": await _subscriptions(db),
         "excluded": excluded,
         "disputes": await disputes.open_in_period(db, str(month)),
-        "overbilled": overbilling.documents(await periods.overbilled_usage(db, period=str(month))),
+        "misbilled": misbilled.documents(await misbilled_usage(db, period=str(month))),
     }
 
 
@@ -62,6 +62,7 @@ async def _excluded(db: Database, settings: Settings, month: BillingPeriod) -> l
             end=min(month.end(settings.zone), datetime.now(UTC)),
             bill_after=settings.bill_after,
             rate_card=load_rate_card(settings.rate_card),
+            silence=settings.silence,
         )
     ]
 
@@ -125,10 +126,10 @@ def print_status(document: dict[str, object]) -> None:
             f"excluded, {reason}: {plural(len(durations), 'instance')}, {output.hours(sum(durations))} "
             "(--json lists them)"
         )
-    overbilled = document["overbilled"]
-    assert isinstance(overbilled, list)
-    if overbilled:
-        output.say(overbilling.sentence(overbilled))
+    wrong = document["misbilled"]
+    assert isinstance(wrong, list)
+    if wrong:
+        output.say(misbilled.sentence(wrong))
     if not counts and not excluded:
         output.say("Nothing has been billed or excluded in this period yet.")
 

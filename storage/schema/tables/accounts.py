@@ -1,4 +1,4 @@
-"""Accounts, their subscriptions and policies, and metered usage."""
+"""Accounts, their subscriptions and policies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Computed,
     ForeignKey,
     Index,
     Numeric,
@@ -16,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint
 
 from storage.schema.tables.metadata import INSTANT, KEYED, METADATA, NOW, identity
 
@@ -29,7 +28,7 @@ ACCOUNT = Table(
     Column("bill_after", INSTANT),
     Column("created_at", INSTANT, nullable=False, server_default=NOW),
     CheckConstraint(
-        text(r"attribution_id ~ '^(team|user)\:[A-Za-z0-9][A-Za-z0-9._@+=~-]{0,127}$'"),
+        text(r"attribution_id ~ '^[A-Za-z0-9][A-Za-z0-9._\:@+=~-]{0,132}$'"),
         name="account_attribution_id_form",
     ),
     CheckConstraint("currency ~ '^[a-z]{3}$'", name="account_currency_form"),
@@ -52,33 +51,6 @@ SUBSCRIPTION = Table(
     Index("subscription_attribution_id", "attribution_id"),
 )
 
-WORKSPACE_INSTANCE = Table(
-    "workspace_instance",
-    METADATA,
-    Column("id", KEYED, primary_key=True),
-    Column("attribution_id", KEYED),
-    Column("workspace_id", Text),
-    Column("project_id", Text),
-    Column("owner_id", Text),
-    Column("workspace_class", KEYED),
-    Column("workspace_type", Text),
-    Column("creation_time", INSTANT),
-    Column("started_time", INSTANT),
-    Column("stopping_time", INSTANT),
-    Column("stopped_time", INSTANT),
-    Column(
-        "lifetime",
-        TSTZRANGE,
-        Computed(
-            "CASE WHEN creation_time IS NOT NULL AND started_time IS NOT NULL "
-            "AND started_time <= coalesce(stopping_time, stopped_time, started_time) "
-            "THEN tstzrange(started_time, coalesce(stopping_time, stopped_time)) END",
-            persisted=True,
-        ),
-    ),
-    Index("workspace_instance_attribution_id", "attribution_id"),
-)
-
 ACCOUNT_POLICY = Table(
     "account_policy",
     METADATA,
@@ -89,6 +61,7 @@ ACCOUNT_POLICY = Table(
     Column("limit_multiple", Numeric),
     Column("limit_carried_share", Numeric),
     Column("included_credits", Numeric),
+    Column("limits_off", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
     CheckConstraint("charge_on IN ('own', 'subscription')", name="account_policy_charge_on"),
     CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="account_policy_finalization"),

@@ -115,6 +115,7 @@ INVOICE_LINE = Table(
     Column("amount", BigInteger, nullable=False),
     Column("kind", Text, nullable=False, server_default="usage"),
     Column("tiers", JSONB),
+    Column("quantity_us", Numeric),
     PrimaryKeyConstraint("invoice_id", "line_no"),
     CheckConstraint("kind IN ('usage', 'tiers')", name="invoice_line_kind"),
     CheckConstraint("(kind = 'tiers') = (tiers IS NOT NULL)", name="invoice_line_tiers"),
@@ -137,6 +138,8 @@ CLAIM = Table(
     Column("line_no", SmallInteger, nullable=False),
     Column("instance_id", KEYED, nullable=False),
     Column("during", TSTZRANGE, nullable=False),
+    Column("quantity", Numeric, nullable=False, server_default=text("1")),
+    CheckConstraint("quantity > 0", name="claim_quantity"),
     CheckConstraint(
         "NOT isempty(during) AND NOT lower_inf(during) AND NOT upper_inf(during) "
         "AND lower_inc(during) AND NOT upper_inc(during)",
@@ -156,6 +159,7 @@ CLAIM_HISTORY = Table(
     Column("during", TSTZRANGE, nullable=False),
     Column("released_at", INSTANT, nullable=False, server_default=NOW),
     Column("reason", Text, nullable=False),
+    Column("quantity", Numeric, nullable=False, server_default=text("1")),
     Index("claim_history_invoice_id", "invoice_id"),
     Index("claim_history_instance_id", "instance_id"),
 )

@@ -1,4 +1,4 @@
-"""The progress of periods, and the cursor of Stripe's events."""
+"""The progress of periods, what workers use, accepted warnings, and the cursor of Stripe's events."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ ACCOUNT_OUTCOME = Table(
     Column("currency", Text, nullable=False),
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
     PrimaryKeyConstraint("billing_period", "attribution_id"),
+    Column("kind", Text),
+    CheckConstraint("kind IN ('unknown_class', 'refused')", name="account_outcome_kind"),
     CheckConstraint("outcome IN ('below_minimum', 'blocked')", name="account_outcome_known"),
 )
 
@@ -57,4 +59,32 @@ STRIPE_EVENT_CURSOR = Table(
     Column("event_created", INSTANT, nullable=False),
     Column("adopted_until", INSTANT),
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
+)
+
+RATE_CARD = Table(
+    "rate_card",
+    METADATA,
+    Column("digest", Text, primary_key=True),
+    Column("content", JSONB, nullable=False),
+    Column("first_used_at", INSTANT, nullable=False, server_default=NOW),
+)
+
+WORKER_SETTINGS = Table(
+    "worker_settings",
+    METADATA,
+    Column("queue", Text, primary_key=True),
+    Column("rate_card_digest", Text, nullable=False),
+    Column("settings", JSONB, nullable=False),
+    Column("published_at", INSTANT, nullable=False, server_default=NOW),
+)
+
+ACCEPTED_WARNING = Table(
+    "accepted_warning",
+    METADATA,
+    Column("kind", Text, nullable=False),
+    Column("subject", KEYED, nullable=False),
+    Column("accepted_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("accepted_at", INSTANT, nullable=False, server_default=NOW),
+    PrimaryKeyConstraint("kind", "subject"),
 )

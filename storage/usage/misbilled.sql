@@ -1,0 +1,79 @@
+-- Time whose claim, on a live invoice, and segment disagree: facts or windows were corrected after it had been claimed.
+-- Each instant has one reason, in the order of `found`.
+
+-- name: of_invoices
+WITH claimed AS (
+    {columns}
+    FROM invoice AS i
+    JOIN claim AS c ON c.invoice_id = i.id
+    WHERE (CAST(:period AS text) IS NULL OR i.billing_period = :period)
+      AND (CAST(:accounts AS text[]) IS NULL OR i.attribution_id = ANY (CAST(:accounts AS text[])))
+      AND i.state NOT IN ({dead})
+),
+{reasons};
+
+-- name: of_instances
+WITH claimed AS (
+    {columns}
+    FROM claim AS c
+    JOIN invoice AS i ON i.id = c.invoice_id
+    WHERE c.instance_id = ANY (CAST(:instances AS text[]))
+      AND i.state NOT IN ({dead})
+),
+{reasons};
+
+-- name: columns
+SELECT c.instance_id, c.during, c.quantity, c.invoice_id, c.line_no, i.attribution_id, i.key
+
+-- name: reasons
+windows AS MATERIALIZED (
+    SELECT attribution_id, range_agg(during) AS during FROM subscription GROUP BY attribution_id
+),
+judged AS (
+    SELECT claimed.*, l.workspace_class, coalesce(windows.during, '{}'::tstzmultirange) AS windows
+    FROM claimed
+    JOIN invoice_line AS l USING (invoice_id, line_no)
+    LEFT JOIN windows USING (attribution_id)
+    LEFT JOIN instance_segment AS s
+        ON s.instance_id = claimed.instance_id AND (NOT s.segmented OR claimed.during <@ s.during)
+    WHERE (s.fault IS NULL AND claimed.during <@ s.during
+           AND claimed.attribution_id = s.attribution_id
+           AND l.workspace_class = coalesce(nullif(s.workspace_class, ''), :default_class)
+           AND claimed.quantity = s.quantity
+           AND claimed.during <@ windows.during) IS NOT TRUE
+),
+overlap AS (
+    -- By the claim and the segments that it touches: what agrees, and what differs in which way.
+    SELECT judged.*,
+           coalesce(range_agg(s.during) FILTER (WHERE s.fault IS NULL), '{}'::tstzmultirange) AS runtime,
+           coalesce(range_agg(s.during) FILTER (
+               WHERE s.fault IS NULL AND s.attribution_id IS DISTINCT FROM judged.attribution_id
+           ), '{}'::tstzmultirange) AS elsewhere,
+           coalesce(range_agg(s.during) FILTER (
+               WHERE s.fault IS NULL AND coalesce(nullif(s.workspace_class, ''), :default_class) <> judged.workspace_class
+           ), '{}'::tstzmultirange) AS otherwise,
+           coalesce(range_agg(s.during) FILTER (
+               WHERE s.fault IS NULL AND s.quantity <> judged.quantity
+           ), '{}'::tstzmultirange) AS quantified
+    FROM judged
+    LEFT JOIN instance_segment AS s ON s.instance_id = judged.instance_id AND s.during && judged.during
+    GROUP BY judged.instance_id, judged.during, judged.quantity, judged.invoice_id, judged.line_no,
+             judged.attribution_id, judged.key, judged.workspace_class, judged.windows
+)
+SELECT o.instance_id, o.attribution_id, o.key AS invoice_key, found.reason,
+       CAST(extract(epoch FROM sum(upper(piece) - lower(piece))) * 1000000 AS bigint) AS duration_us
+FROM overlap AS o
+CROSS JOIN LATERAL (
+    SELECT 'outside_windows' AS reason, tstzmultirange(o.during) - o.windows AS during
+    UNION ALL
+    SELECT 'outside_runtime', tstzmultirange(o.during) * o.windows - o.runtime
+    UNION ALL
+    SELECT 'other_account', tstzmultirange(o.during) * o.windows * o.elsewhere
+    UNION ALL
+    SELECT 'other_class', tstzmultirange(o.during) * o.windows * o.otherwise - o.elsewhere
+    UNION ALL
+    SELECT 'other_quantity', tstzmultirange(o.during) * o.windows * o.quantified - o.elsewhere - o.otherwise
+) AS found
+CROSS JOIN LATERAL unnest(found.during) AS piece
+GROUP BY o.instance_id, o.attribution_id, o.key, found.reason
+ORDER BY o.instance_id, o.key, found.reason
