@@ -20,7 +20,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from billing.usage.silence import Silence
 from settings_sources import (
     SECRETS,
     MountedSecrets,
@@ -237,12 +236,6 @@ class Settings(BaseSettings):
     def stuck_after(self) -> timedelta:
         """The age from which anything that waits counts as stuck."""
         return age(self.audit_stuck_after)
-
-    @property
-    def silence(self) -> Silence:
-        """When a running instance that says nothing any more counts as silent."""
-        stale, oldest = (None if text == "off" else age(text) for text in (self.stale_after, self.max_instance_age))
-        return Silence(stale_after=stale, max_instance_age=oldest)
 
     def need(self, name: str) -> str:
         """Return the setting `name` as text; several values are separated by commas.

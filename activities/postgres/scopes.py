@@ -8,7 +8,8 @@ from billing.assessment.assessment import ClaimScope
 from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import ChargeOn, Finalization, Limits, Policy, parse_amounts
 from billing.periods import BillingPeriod
-from settings import Settings
+from billing.usage.silence import Silence
+from settings import Settings, age
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -42,6 +43,13 @@ def period_limits(settings: Settings) -> Limits:
     )
 
 
+def silence_of(settings: Settings) -> Silence:
+    """Return when a running instance that says nothing any more counts as silent."""
+    texts = (settings.stale_after, settings.max_instance_age)
+    stale_after, max_instance_age = (None if text == "off" else age(text) for text in texts)
+    return Silence(stale_after=stale_after, max_instance_age=max_instance_age)
+
+
 def claim_scope(
     settings: Settings,
     period: BillingPeriod,
@@ -68,5 +76,5 @@ def claim_scope(
         policy=policy_of(settings),
         zone=settings.zone,
         stripe_invoice_id=stripe_invoice_id,
-        silence=settings.silence,
+        silence=silence_of(settings),
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 
 @dataclass(frozen=True)
 class InstanceRow:
     """A workspace instance from an import; `line` is its line in the source.
 
-    `missing`: the columns that the row does not have. They are None here, and leave the known values alone.
+    `quantity`: how many units run at once; None is 1. `updated_at`: the instant of which the row is a fact; a row
+    without it only says what is so by now. `missing`: the columns that the row does not have. They are None here, and
+    leave the known values alone.
     """
 
     line: int
@@ -25,6 +28,8 @@ class InstanceRow:
     started_time: datetime | None = None
     stopping_time: datetime | None = None
     stopped_time: datetime | None = None
+    quantity: Decimal | None = None
+    updated_at: datetime | None = None
     missing: frozenset[str] = frozenset()
 
 
@@ -66,3 +71,22 @@ class Comparison:
 
     faults: list[RowFault]
     repeated: int
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How the rows of a file are taken.
+
+    `reopen`: a row without a stop can remove a known one. `correct`: the rows replace all facts of their instances.
+    `as_of`: rows without an update time are facts of this instant. `dry_run`: nothing stays. `source`: who says so.
+    """
+
+    reopen: bool = False
+    correct: bool = False
+    as_of: datetime | None = None
+    dry_run: bool = False
+    source: str = "file"
+
+
+FILE = ImportOptions()
+"""The options of a plain import."""

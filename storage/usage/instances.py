@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from datetime import UTC, datetime
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.pricing.rating import DEFAULT_CLASS
 from billing.text import utc
-from billing.usage.rows import InstanceRow, RowFault
+from billing.usage.facts import COLUMNS, FactKind, fact
+from billing.usage.fold import fold, known_facts
+from billing.usage.rows import FILE, ImportOptions, InstanceRow, RowFault
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
-from storage.usage.misbilled import MisbilledUsage, misbilled_instances
+from storage.usage.facts import store_facts
+from storage.usage.folding import known_instances, write_folded
+from storage.usage.results import UpsertResult, misbilled_by_instance
 from storage.usage.staging import InstanceStaging, staged_instances
 
 BATCH = 5000
 """The rows that one transaction stores."""
 
 _IMPORTS = 0x494E5354  # the advisory lock of imports of instances
+_LATEST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class UpsertResult:
-    """The result of storing rows; `inserted`, `updated`, `unchanged`, `repeated` and refused rows add up to them.
-
-    `misbilled`: by instance, what is billed otherwise than it ran, as now stored. `repeated`: rows of an instance that
-    another row counts for.
-    """
-
-    inserted: int
-    updated: int
-    unchanged: int
-    faults: list[RowFault]
-    misbilled: dict[str, list[MisbilledUsage]]
-    repeated: int = 0
-
-
-async def upsert_instances(db: Database, rows: Sequence[InstanceRow], *, reopen: bool = False) -> UpsertResult:
+async def upsert_instances(db: Database, rows: Sequence[InstanceRow], options: ImportOptions = FILE) -> UpsertResult:
     """Store all rows of a file; refused rows are in `faults`, and the others are stored.
 
     The rules are those of `InstanceStaging.compare` and `store_staged`.
     """
     async with staged_instances(db) as staging:
-        faults = await staging.add(rows)
+        faults = await staging.add(rows, options)
         compared = await staging.compare()
-        batches = [batch async for batch in store_staged(staging, reopen=reopen)]
+        batches = [batch async for batch in store_staged(staging, options)]
     faults += compared.faults + [fault for batch in batches for fault in batch.faults]
     return UpsertResult(
         inserted=sum(batch.inserted for batch in batches),
@@ -54,52 +47,102 @@ async def upsert_instances(db: Database, rows: Sequence[InstanceRow], *, reopen:
         faults=sorted(faults, key=lambda fault: fault.line),
         misbilled={instance: usage for batch in batches for instance, usage in batch.misbilled.items()},
         repeated=compared.repeated,
+        stale=sum(batch.stale for batch in batches),
+        doubts=[doubt for batch in batches for doubt in batch.doubts],
     )
 
 
-async def store_staged(staging: InstanceStaging, *, reopen: bool) -> AsyncIterator[UpsertResult]:
-    """Store the rows of a file that was compared, in batches of one transaction each.
+async def store_staged(staging: InstanceStaging, options: ImportOptions = FILE) -> AsyncIterator[UpsertResult]:
+    """Store the rows of a file that was compared, in batches of one transaction each; facts first.
 
     Whatever contradicts another row of the file is gone by then, wherever the two rows were: if the process dies,
-    whole batches are stored, and nothing of a contradiction.
-
-    A row replaces what was known about its instance, but for the columns that it does not have. Without `reopen` a
-    row without a stop is refused if a stop is known. Once an instance has a live claim, its attribution id, class,
-    workspace and project stay as they were invoiced: a row that changes them is refused. Its times can change.
+    whole batches are stored, and nothing of a contradiction. docs/facts.md has the rules of merging. With
+    `options.dry_run` everything is computed in one transaction, which is rolled back.
     """
+    connection = staging.connection
+    if not options.dry_run:
+        async for result in _store_all(staging, options):
+            yield result
+        return
+    async with connection.begin() as transaction:
+        async for result in _store_all(staging, options):
+            yield result
+        await transaction.rollback()
+
+
+async def _store_all(staging: InstanceStaging, options: ImportOptions) -> AsyncIterator[UpsertResult]:
+    connection = staging.connection
+    if staging.has_facts:
+        async with _transaction(connection, options):
+            since: datetime = (await connection.execute(statement("usage/instances", "now"))).scalar_one()
+        after, rows = 0, BATCH
+        while rows == BATCH:
+            async with _transaction(connection, options):
+                rows, after = await _take(connection, "facts", after)
+                result = await store_facts(connection, rows, options, since)
+                await connection.execute(statement("usage/facts", "drop_facts"))
+            yield result
     after, rows = 0, BATCH
     while rows == BATCH:
-        async with staging.connection.begin():
-            rows, after = await _take(staging.connection, after)
-            result = await _store_batch(staging.connection, rows, reopen=reopen)
+        async with _transaction(connection, options):
+            rows, after = await _take(connection, "batch", after)
+            result = await _store_batch(connection, rows, options)
+            await connection.execute(statement("usage/instances", "drop_batch"))
         yield result
 
 
-async def _take(connection: AsyncConnection, after: int) -> tuple[int, int]:
-    """Fill the batch with the next rows. Returns their number and the position of the last."""
+def _transaction(connection: AsyncConnection, options: ImportOptions) -> AbstractAsyncContextManager[object]:
+    return nullcontext() if options.dry_run else connection.begin()
+
+
+async def _take(connection: AsyncConnection, what: str, after: int) -> tuple[int, int]:
+    """Fill the table of the batch with the next rows. Returns their number and the position of the last."""
+    topic = "usage/facts" if what == "facts" else "usage/instances"
     await tune(connection)
     await connection.execute(statement("usage/instances", "one_at_a_time"), {"key": _IMPORTS})
-    await connection.execute(statement("usage/instances", "create_batch"))
-    await connection.execute(statement("usage/instances", "fill_batch"), {"after": after, "size": BATCH})
-    await connection.execute(statement("usage/instances", "analyze_batch"))
-    taken = (await connection.execute(statement("usage/instances", "measure_batch"))).one()
+    await connection.execute(statement(topic, f"create_{what}"))
+    await connection.execute(statement(topic, f"fill_{what}"), {"after": after, "size": BATCH})
+    await connection.execute(statement(topic, f"analyze_{what}"))
+    taken = (await connection.execute(statement(topic, f"measure_{what}"))).one()
     return taken.rows, taken.last
 
 
-async def _store_batch(connection: AsyncConnection, rows: int, *, reopen: bool) -> UpsertResult:
+async def _store_batch(connection: AsyncConnection, rows: int, options: ImportOptions) -> UpsertResult:
     await connection.execute(statement("usage/instances", "keep_missing"))
-    await connection.execute(statement("usage/instances", "default_creation_time"))
-    faults = [] if reopen else await _refuse_reopened(connection)
-    faults += await _refuse_frozen(connection)
+    await connection.execute(statement("usage/instances", "fill_defaults"))
+    if options.correct:
+        await connection.execute(statement("usage/instances", "forget_facts"))
+        refused = []
+    else:
+        refused = await _refuse_untimed(connection)
+        refused += [] if options.reopen else await _refuse_reopened(connection)
+    if not options.dry_run:
+        await connection.execute(statement("usage/instances", "lock_accounts_of_changed"))
+    faults = refused + await _keep_refused(connection, correct=options.correct)
+    runs = [] if options.correct else await _store_runs(connection)
+    await connection.execute(statement("usage/instances", "note_payers"))
     written = (await connection.execute(statement("usage/instances", "upsert"))).one()
-    changed = written.inserted + len(written.updated)
+    changed = [*written.updated, *runs]
     return UpsertResult(
         inserted=written.inserted,
-        updated=len(written.updated),
-        unchanged=rows - len(faults) - changed,
+        updated=len(changed),
+        unchanged=rows - len(refused) - written.inserted - len(changed),
         faults=sorted(faults, key=lambda fault: fault.line),
-        misbilled=await _misbilled(connection, written.updated),
+        misbilled=await misbilled_by_instance(connection, changed),
     )
+
+
+async def _refuse_untimed(connection: AsyncConnection) -> list[RowFault]:
+    refused = await connection.execute(statement("usage/instances", "refuse_untimed"))
+    return [
+        RowFault(
+            row.line,
+            "updated_at",
+            f"{row.id} is known by facts with a time, the last of {utc(row.last_sign)}: give the row an updated_at, "
+            "or the file an instant with --as-of",
+        )
+        for row in refused
+    ]
 
 
 async def _refuse_reopened(connection: AsyncConnection) -> list[RowFault]:
@@ -115,14 +158,31 @@ async def _refuse_reopened(connection: AsyncConnection) -> list[RowFault]:
     ]
 
 
-async def _refuse_frozen(connection: AsyncConnection) -> list[RowFault]:
-    await connection.execute(statement("usage/instances", "lock_accounts_of_changed"))
-    frozen = await connection.execute(statement("usage/instances", "refuse_frozen"))
-    return [RowFault(row.line, row.column, f"cannot change: invoiced as {row.invoiced or 'empty'}") for row in frozen]
+async def _keep_refused(connection: AsyncConnection, *, correct: bool) -> list[RowFault]:
+    given = {"correct": correct, "default_class": DEFAULT_CLASS}
+    rows = await connection.execute(statement("usage/instances", "keep_refused"), given)
+    return [RowFault(row.line, row.column, _kept(row)) for row in rows]
 
 
-async def _misbilled(connection: AsyncConnection, updated: Sequence[str]) -> dict[str, list[MisbilledUsage]]:
-    found: dict[str, list[MisbilledUsage]] = {}
-    for usage in await misbilled_instances(connection, updated):
-        found.setdefault(usage.instance_id, []).append(usage)
-    return found
+def _kept(row: Row[Any]) -> str:
+    if row.by_report:
+        return f"{row.id} cannot change: invoiced as {row.known or 'empty'}; the rest of the row is taken"
+    return (
+        f"{row.id} is known with {row.column} {row.known or 'empty'}, not {row.given or 'empty'}: the rest of the row is "
+        "taken; give the row an updated_at if it changed then, or use --correct if it was wrong"
+    )
+
+
+async def _store_runs(connection: AsyncConnection) -> list[str]:
+    """Store the rows of instances that run more than once. Returns those that changed."""
+    rows = (await connection.execute(statement("usage/instances", "take_runs"))).all()
+    if not rows:
+        return []
+    known = await known_instances(connection, [row.id for row in rows])
+    folded = {}
+    for row in rows:
+        before = known[row.id]
+        # The row is what is known last: it comes after everything before it.
+        newest = fact(_LATEST, "", FactKind.ROW, {name: getattr(row, name) for name in COLUMNS})
+        folded[row.id] = fold([*known_facts(before.state, before.earlier_runs), newest])
+    return await write_folded(connection, folded, known, timed=False)

@@ -8,11 +8,14 @@ CREATE TEMPORARY TABLE batch (
     PRIMARY KEY (id)
 ) ON COMMIT DROP;
 
+-- name: drop_batch
+DROP TABLE batch;
+
 -- name: fill_batch
 INSERT INTO batch
 SELECT *
 FROM staged_instance
-WHERE position > :after
+WHERE position > :after AND updated_at IS NULL
 ORDER BY position
 LIMIT :size;
 
@@ -31,6 +34,7 @@ SET attribution_id = CASE WHEN 'attribution_id' = ANY (b.missing) THEN w.attribu
     owner_id = CASE WHEN 'owner_id' = ANY (b.missing) THEN w.owner_id ELSE b.owner_id END,
     workspace_class = CASE WHEN 'workspace_class' = ANY (b.missing) THEN w.workspace_class ELSE b.workspace_class END,
     workspace_type = CASE WHEN 'workspace_type' = ANY (b.missing) THEN w.workspace_type ELSE b.workspace_type END,
+    quantity = CASE WHEN 'quantity' = ANY (b.missing) THEN w.quantity ELSE b.quantity END,
     creation_time = CASE WHEN 'creation_time' = ANY (b.missing) THEN w.creation_time ELSE b.creation_time END,
     started_time = CASE WHEN 'started_time' = ANY (b.missing) THEN w.started_time ELSE b.started_time END,
     stopping_time = CASE WHEN 'stopping_time' = ANY (b.missing) THEN w.stopping_time ELSE b.stopping_time END,
@@ -38,9 +42,51 @@ SET attribution_id = CASE WHEN 'attribution_id' = ANY (b.missing) THEN w.attribu
 FROM workspace_instance AS w
 WHERE w.id = b.id AND cardinality(b.missing) > 0;
 
--- name: default_creation_time
--- No price depends on it: an instance whose creation is not known was created when it started.
-UPDATE batch SET creation_time = started_time WHERE creation_time IS NULL AND started_time IS NOT NULL;
+-- name: fill_defaults
+-- No price depends on the creation: an instance whose creation is not known was created when it started.
+UPDATE batch
+SET creation_time = coalesce(creation_time, started_time), quantity = coalesce(quantity, 1)
+WHERE creation_time IS NULL AND started_time IS NOT NULL OR quantity IS NULL;
+
+-- name: now
+SELECT now();
+
+-- name: forget_facts
+-- The row is all that counts from now on: without an update time, it is no fact.
+WITH replaced AS (
+    UPDATE usage_fact
+    SET replaced_at = now()
+    WHERE instance_id IN (SELECT id FROM batch) AND replaced_at IS NULL
+),
+gone AS (
+    DELETE FROM segment WHERE instance_id IN (SELECT id FROM batch)
+)
+UPDATE workspace_instance
+SET last_sign = NULL, segmented = false
+WHERE id IN (SELECT id FROM batch) AND (segmented OR last_sign IS NOT NULL);
+
+-- name: note_payers
+-- Every account of the instances that have, or have had, more than one.
+INSERT INTO instance_payer (attribution_id, instance_id)
+SELECT payer.attribution_id, b.id
+FROM batch AS b
+JOIN workspace_instance AS w ON w.id = b.id
+CROSS JOIN LATERAL unnest(ARRAY[w.attribution_id, b.attribution_id]) AS payer (attribution_id)
+WHERE w.attribution_id <> b.attribution_id AND w.attribution_id <> '' AND b.attribution_id <> ''
+ON CONFLICT DO NOTHING;
+
+-- name: restarts
+-- The row says that the instance has begun another run.
+coalesce(
+    b.started_time >= least(w.stopping_time, w.stopped_time) AND b.started_time <> w.started_time, false
+)
+
+-- name: refuse_untimed
+-- Facts are ordered by their instants: a row without one has no place among them.
+DELETE FROM batch AS b
+USING workspace_instance AS w
+WHERE w.id = b.id AND w.last_sign IS NOT NULL
+RETURNING b.line, b.id, w.last_sign;
 
 -- name: refuse_reopened
 -- A known stop stays: a row without one is an older export, or its stop was lost on the way.
@@ -49,6 +95,7 @@ USING workspace_instance AS w
 WHERE w.id = b.id
   AND coalesce(w.stopping_time, w.stopped_time) IS NOT NULL
   AND coalesce(b.stopping_time, b.stopped_time) IS NULL
+  AND NOT {restarts}
 RETURNING b.line, b.id,
     CASE WHEN w.stopping_time IS NULL THEN 'stopped_time' ELSE 'stopping_time' END AS "column",
     least(w.stopping_time, w.stopped_time) AS stopped;
@@ -59,44 +106,94 @@ RETURNING b.line, b.id,
 SELECT a.attribution_id
 FROM account AS a
 WHERE a.attribution_id IN (
-    SELECT w.attribution_id
+    SELECT unnest(ARRAY[w.attribution_id, b.attribution_id])
     FROM batch AS b
     JOIN workspace_instance AS w ON w.id = b.id
-    WHERE (w.attribution_id, w.workspace_id, w.project_id, w.workspace_class,
+    WHERE (w.attribution_id, w.workspace_id, w.project_id, w.workspace_class, w.quantity,
            w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
         IS DISTINCT FROM
-          (b.attribution_id, b.workspace_id, b.project_id, b.workspace_class,
+          (b.attribution_id, b.workspace_id, b.project_id, b.workspace_class, b.quantity,
            b.creation_time, b.started_time, b.stopping_time, b.stopped_time)
 )
 ORDER BY a.attribution_id
 FOR UPDATE;
 
--- name: refuse_frozen
+-- name: keep_refused
+-- What must not change stays as it is known, and the rest of the row is taken: a stop is never lost. Workspace and
+-- project stay as they were invoiced, because reports are rebuilt from them. Class, quantity and payer change at an
+-- instant, which this row does not name; an instance without an account can be given to one while it is not billed.
+WITH judged AS (
+    SELECT b.id, b.line, w.workspace_id, w.project_id, w.attribution_id, w.workspace_class, w.quantity,
+           coalesce(b.workspace_id, '') AS to_workspace, coalesce(b.project_id, '') AS to_project,
+           coalesce(b.attribution_id, '') AS to_account,
+           coalesce(nullif(b.workspace_class, ''), :default_class) AS to_class, b.quantity AS to_quantity,
+           claimed AND w.workspace_id IS DISTINCT FROM b.workspace_id AS keeps_workspace,
+           claimed AND w.project_id IS DISTINCT FROM b.project_id AS keeps_project,
+           keeps_terms AND coalesce(w.attribution_id, '') <> coalesce(b.attribution_id, '')
+               AND (claimed OR coalesce(w.attribution_id, '') <> '') AS keeps_account,
+           keeps_terms AND coalesce(nullif(w.workspace_class, ''), :default_class)
+               <> coalesce(nullif(b.workspace_class, ''), :default_class) AS keeps_class,
+           keeps_terms AND w.quantity <> b.quantity AS keeps_quantity
+    FROM batch AS b
+    JOIN workspace_instance AS w ON w.id = b.id
+    CROSS JOIN LATERAL (
+        SELECT NOT CAST(:correct AS boolean) AND NOT {restarts} AS keeps_terms,
+               EXISTS (SELECT FROM claim AS c WHERE c.instance_id = b.id)
+               OR EXISTS (SELECT FROM claim_history AS h WHERE h.instance_id = b.id) AS claimed
+    ) AS given
+    WHERE (w.attribution_id, w.workspace_id, w.project_id, w.workspace_class, w.quantity)
+        IS DISTINCT FROM (b.attribution_id, b.workspace_id, b.project_id, b.workspace_class, b.quantity)
+    OFFSET 0
+),
+kept AS (
+    UPDATE batch AS b
+    SET workspace_id = CASE WHEN j.keeps_workspace THEN j.workspace_id ELSE b.workspace_id END,
+        project_id = CASE WHEN j.keeps_project THEN j.project_id ELSE b.project_id END,
+        attribution_id = CASE WHEN j.keeps_account THEN j.attribution_id ELSE b.attribution_id END,
+        workspace_class = CASE WHEN j.keeps_class THEN j.workspace_class ELSE b.workspace_class END,
+        quantity = CASE WHEN j.keeps_quantity THEN j.quantity ELSE b.quantity END
+    FROM judged AS j
+    WHERE j.id = b.id
+      AND (j.keeps_workspace OR j.keeps_project OR j.keeps_account OR j.keeps_class OR j.keeps_quantity)
+)
+SELECT j.line, j.id, found."column", found.known, found.given, found.by_report
+FROM judged AS j
+CROSS JOIN LATERAL (
+    SELECT 'attribution_id' AS "column", j.attribution_id AS known, j.to_account AS given, false AS by_report
+    WHERE j.keeps_account
+    UNION ALL
+    SELECT 'workspace_class', coalesce(nullif(j.workspace_class, ''), :default_class), j.to_class, false
+    WHERE j.keeps_class
+    UNION ALL
+    SELECT 'quantity', CAST(trim_scale(j.quantity) AS text), CAST(trim_scale(j.to_quantity) AS text), false
+    WHERE j.keeps_quantity
+    UNION ALL
+    SELECT 'workspace_id', j.workspace_id, j.to_workspace, true WHERE j.keeps_workspace
+    UNION ALL
+    SELECT 'project_id', j.project_id, j.to_project, true WHERE j.keeps_project
+) AS found;
+
+-- name: take_runs
+-- The rows of instances with several runs, or with one more: their segments are folded.
 DELETE FROM batch AS b
 USING workspace_instance AS w
 WHERE w.id = b.id
-  AND (w.attribution_id, w.workspace_id, w.project_id, w.workspace_class)
-      IS DISTINCT FROM (b.attribution_id, b.workspace_id, b.project_id, b.workspace_class)
-  AND EXISTS (SELECT FROM claim AS c WHERE c.instance_id = b.id)
-RETURNING b.line,
-    CASE WHEN w.attribution_id IS DISTINCT FROM b.attribution_id THEN 'attribution_id'
-         WHEN w.workspace_class IS DISTINCT FROM b.workspace_class THEN 'workspace_class'
-         WHEN w.workspace_id IS DISTINCT FROM b.workspace_id THEN 'workspace_id'
-         ELSE 'project_id'
-    END AS "column",
-    CASE WHEN w.attribution_id IS DISTINCT FROM b.attribution_id THEN w.attribution_id
-         WHEN w.workspace_class IS DISTINCT FROM b.workspace_class THEN w.workspace_class
-         WHEN w.workspace_id IS DISTINCT FROM b.workspace_id THEN w.workspace_id
-         ELSE w.project_id
-    END AS invoiced;
+  AND (w.segmented OR {restarts})
+  AND (w.attribution_id, w.workspace_id, w.project_id, w.owner_id, w.workspace_class, w.workspace_type, w.quantity,
+       w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
+      IS DISTINCT FROM
+      (b.attribution_id, b.workspace_id, b.project_id, b.owner_id, b.workspace_class, b.workspace_type, b.quantity,
+       b.creation_time, b.started_time, b.stopping_time, b.stopped_time)
+RETURNING b.id, b.attribution_id, b.workspace_id, b.project_id, b.owner_id, b.workspace_class, b.workspace_type,
+    b.quantity, b.creation_time, b.started_time, b.stopping_time, b.stopped_time;
 
 -- name: upsert
 WITH written AS (
     INSERT INTO workspace_instance AS w (
-        id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
+        id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
         creation_time, started_time, stopping_time, stopped_time
     )
-    SELECT id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
+    SELECT id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
            creation_time, started_time, stopping_time, stopped_time
     FROM batch
     ON CONFLICT (id) DO UPDATE
@@ -106,16 +203,17 @@ WITH written AS (
         owner_id = excluded.owner_id,
         workspace_class = excluded.workspace_class,
         workspace_type = excluded.workspace_type,
+        quantity = excluded.quantity,
         creation_time = excluded.creation_time,
         started_time = excluded.started_time,
         stopping_time = excluded.stopping_time,
         stopped_time = excluded.stopped_time
-    WHERE (w.attribution_id, w.workspace_id, w.project_id, w.owner_id, w.workspace_class, w.workspace_type,
+    WHERE (w.attribution_id, w.workspace_id, w.project_id, w.owner_id, w.workspace_class, w.workspace_type, w.quantity,
            w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
         IS DISTINCT FROM
           (excluded.attribution_id, excluded.workspace_id, excluded.project_id, excluded.owner_id,
-           excluded.workspace_class, excluded.workspace_type, excluded.creation_time, excluded.started_time,
-           excluded.stopping_time, excluded.stopped_time)
+           excluded.workspace_class, excluded.workspace_type, excluded.quantity, excluded.creation_time,
+           excluded.started_time, excluded.stopping_time, excluded.stopped_time)
     RETURNING w.id, (w.xmax = 0) AS inserted
 )
 SELECT count(*) FILTER (WHERE inserted) AS inserted,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.usage.rows import Comparison, InstanceRow, RowFault
+from billing.usage.facts import fact_of_row
+from billing.usage.rows import FILE, Comparison, ImportOptions, InstanceRow, RowFault
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
@@ -24,6 +27,8 @@ _COLUMNS = (
     "started_time",
     "stopping_time",
     "stopped_time",
+    "quantity",
+    "updated_at",
 )
 _LONGEST_ID = 255
 
@@ -33,14 +38,18 @@ class InstanceStaging:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
+        self.has_facts = False
 
-    async def add(self, rows: Sequence[InstanceRow]) -> list[RowFault]:
+    async def add(self, rows: Sequence[InstanceRow], options: ImportOptions = FILE) -> list[RowFault]:
         """Add rows of the file, in its order. Returns those that cannot be kept."""
         faults = [fault for row in rows if (fault := _fault(row)) is not None]
         refused = {fault.line for fault in faults}
-        good = [row for row in rows if row.line not in refused]
+        good = [_as_of(row, options.as_of) for row in rows if row.line not in refused]
         columns: dict[str, list[object]] = {name: [getattr(row, name) for row in good] for name in _COLUMNS}
         columns["missing"] = [" ".join(sorted(row.missing)) for row in good]
+        facts = [None if row.updated_at is None else fact_of_row(row, row.updated_at, options.source) for row in good]
+        columns["digest"] = [fact and fact.digest for fact in facts]
+        columns["content"] = [fact and fact.content for fact in facts]
         async with self.connection.begin():
             await self.connection.execute(statement("usage/staging", "add"), columns)
         return faults
@@ -48,15 +57,20 @@ class InstanceStaging:
     async def compare(self) -> Comparison:
         """Remove the rows that contradict another row of the file, and those that only repeat one.
 
-        Two rows of one instance contradict each other if a value differs or if one lacks a column of the other. A row
+        A row with an update time is a fact of its own; only an equal one repeats it. Two other rows of one instance
+        contradict each other if a value differs or if one lacks a column of the other. A row
         that only adds a stop to the row before it does not: the row with the stop counts.
         """
         async with self.connection.begin():
             await self.connection.execute(statement("usage/staging", "analyze"))
             found = await self.connection.execute(statement("usage/staging", "refuse_contradictions"))
             faults = [RowFault(row.line, row.column, _contradiction(row.id, row.column, row.other)) for row in found]
-            repeated = await self.connection.execute(statement("usage/staging", "drop_repeated"))
-            return Comparison(sorted(faults, key=lambda fault: fault.line), repeated.rowcount)
+            repeated = (await self.connection.execute(statement("usage/staging", "drop_repeated"))).rowcount
+            self.has_facts = (await self.connection.execute(statement("usage/staging", "has_facts"))).scalar_one()
+            if self.has_facts:
+                known = await self.connection.execute(statement("usage/staging", "drop_repeated_facts"))
+                repeated += known.rowcount
+            return Comparison(sorted(faults, key=lambda fault: fault.line), repeated)
 
 
 @asynccontextmanager
@@ -82,6 +96,10 @@ def _fault(row: InstanceRow) -> RowFault | None:
     if len(row.id) > _LONGEST_ID:
         return RowFault(row.line, "id", f"is longer than {_LONGEST_ID} characters")
     return None
+
+
+def _as_of(row: InstanceRow, instant: datetime | None) -> InstanceRow:
+    return row if instant is None or row.updated_at is not None else replace(row, updated_at=instant)
 
 
 def _contradiction(instance_id: str, column: str, other: int) -> str:

@@ -13,7 +13,11 @@ CREATE TEMPORARY TABLE staged_instance (
     started_time     timestamptz,
     stopping_time    timestamptz,
     stopped_time     timestamptz,
-    missing          text[] NOT NULL  -- the columns that the row does not have
+    quantity         numeric,
+    missing          text[] NOT NULL,  -- the columns that the row does not have
+    updated_at       timestamptz,      -- with it the row is a fact, of this digest and content
+    digest           uuid,
+    content          text
 );
 
 -- name: drop
@@ -22,19 +26,21 @@ DROP TABLE IF EXISTS pg_temp.staged_instance;
 -- name: add
 INSERT INTO staged_instance (
     line, id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
-    creation_time, started_time, stopping_time, stopped_time, missing
+    creation_time, started_time, stopping_time, stopped_time, quantity, missing, updated_at, digest, content
 )
 SELECT line, id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
-       creation_time, started_time, stopping_time, stopped_time, string_to_array(missing, ' ')
+       creation_time, started_time, stopping_time, stopped_time, quantity, string_to_array(missing, ' '),
+       updated_at, digest, content
 FROM unnest(
     CAST(:line AS bigint[]), CAST(:id AS text[]), CAST(:attribution_id AS text[]),
     CAST(:workspace_id AS text[]), CAST(:project_id AS text[]), CAST(:owner_id AS text[]),
     CAST(:workspace_class AS text[]), CAST(:workspace_type AS text[]),
     CAST(:creation_time AS timestamptz[]), CAST(:started_time AS timestamptz[]),
-    CAST(:stopping_time AS timestamptz[]), CAST(:stopped_time AS timestamptz[]), CAST(:missing AS text[])
+    CAST(:stopping_time AS timestamptz[]), CAST(:stopped_time AS timestamptz[]), CAST(:quantity AS numeric[]),
+    CAST(:missing AS text[]), CAST(:updated_at AS timestamptz[]), CAST(:digest AS uuid[]), CAST(:content AS text[])
 ) WITH ORDINALITY AS given (
     line, id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
-    creation_time, started_time, stopping_time, stopped_time, missing, place
+    creation_time, started_time, stopping_time, stopped_time, quantity, missing, updated_at, digest, content, place
 )
 ORDER BY place;
 
@@ -42,15 +48,16 @@ ORDER BY place;
 ANALYZE staged_instance;
 
 -- name: repeated
-SELECT id, max(position) AS last FROM staged_instance GROUP BY id HAVING count(*) > 1
+SELECT id, max(position) AS last FROM staged_instance WHERE updated_at IS NULL GROUP BY id HAVING count(*) > 1
 
 -- name: refuse_contradictions
--- Each row is compared with the one before it that has the same id: the cost grows with the file, not with its square.
+-- Rows with an update time are facts and contradict nothing. Each other row is compared with the one before it that has
+-- the same id: the cost grows with the file, not with its square.
 -- A refused row names the row of the nearest contradiction: one above it, or the first below.
 WITH pair AS (
     SELECT own AS this, lag(own) OVER (PARTITION BY own.id ORDER BY own.position) AS before
     FROM staged_instance AS own
-    WHERE own.id IN (SELECT id FROM ({repeated}) AS r)
+    WHERE own.updated_at IS NULL AND own.id IN (SELECT id FROM ({repeated}) AS r)
 ),
 compared AS (
     SELECT (this).position, (this).line, (this).id, (before).line AS line_before, {difference} AS difference
@@ -78,6 +85,7 @@ CASE
     WHEN (this).workspace_id IS DISTINCT FROM (before).workspace_id THEN 'workspace_id'
     WHEN (this).project_id IS DISTINCT FROM (before).project_id THEN 'project_id'
     WHEN (this).owner_id IS DISTINCT FROM (before).owner_id THEN 'owner_id'
+    WHEN (this).quantity IS DISTINCT FROM (before).quantity THEN 'quantity'
     WHEN (this).workspace_class IS DISTINCT FROM (before).workspace_class THEN 'workspace_class'
     WHEN (this).workspace_type IS DISTINCT FROM (before).workspace_type THEN 'workspace_type'
     WHEN (this).creation_time IS DISTINCT FROM (before).creation_time THEN 'creation_time'
@@ -93,4 +101,16 @@ END
 -- name: drop_repeated
 DELETE FROM staged_instance AS s
 USING ({repeated}) AS r
-WHERE s.id = r.id AND s.position < r.last;
+WHERE s.id = r.id AND s.updated_at IS NULL AND s.position < r.last;
+
+-- name: drop_repeated_facts
+DELETE FROM staged_instance AS s
+USING (
+    SELECT position, row_number() OVER (PARTITION BY id, updated_at, digest ORDER BY position) AS number
+    FROM staged_instance
+    WHERE updated_at IS NOT NULL
+) AS r
+WHERE s.position = r.position AND r.number > 1;
+
+-- name: has_facts
+SELECT EXISTS (SELECT FROM staged_instance WHERE updated_at IS NOT NULL);

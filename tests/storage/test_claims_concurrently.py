@@ -8,14 +8,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from billing.usage.rows import RowFault
 from storage.accounts.accounts import apply_subscription_window
 from storage.claims import claims
 from storage.claims import writing as claim_writing
 from storage.claims.claims import claim_page
 from storage.postgres import statements as queries
 from storage.postgres.database import Database
-from storage.usage import instances
+from storage.usage import instances, results
 from storage.usage.instances import upsert_instances
 from storage.usage.misbilled import MisbilledUsage
 from tests.storage.usage import (
@@ -153,7 +152,7 @@ async def test_an_import_that_moves_an_instance_waits_for_the_claim(db: Database
         await _until_waiting(db, 2)
     assert len((await run).keys) == 1
     result = await move
-    assert result.faults == [RowFault(1, "attribution_id", "cannot change: invoiced as team:a")]
+    assert [(fault.line, fault.column) for fault in result.faults] == [(1, "attribution_id")]
     assert (await claim_page(db, june(), card())).keys == ()
 
 
@@ -186,7 +185,7 @@ async def test_a_claim_waits_for_the_import_that_moves_a_time(db: Database, monk
     await add_account(db)
     await add_instances(db, instance("i", may(2), may(4)))
     held, release = asyncio.Event(), asyncio.Event()
-    look = instances._misbilled
+    look = results.misbilled_by_instance
 
     async def look_and_hold(*arguments: object) -> dict[str, list[MisbilledUsage]]:
         found = await look(*arguments)  # type: ignore[arg-type]
@@ -194,7 +193,7 @@ async def test_a_claim_waits_for_the_import_that_moves_a_time(db: Database, monk
         await release.wait()
         return found
 
-    monkeypatch.setattr(instances, "_misbilled", look_and_hold)
+    monkeypatch.setattr(instances, "misbilled_by_instance", look_and_hold)
     stop = asyncio.create_task(upsert_instances(db, [instance("i", may(2), may(3))]))
     await held.wait()
     run = asyncio.create_task(claim_page(db, scope(), card()))

@@ -3,18 +3,18 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from billing.invoice.states import InvoiceState
 from billing.usage.parsing import COLUMNS
-from billing.usage.rows import InstanceRow, RowFault
+from billing.usage.rows import FILE, ImportOptions, InstanceRow, RowFault
 from storage.claims.claims import claim_page
-from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
-from storage.usage.instances import BATCH, UpsertResult, upsert_instances
+from storage.usage.instances import BATCH, upsert_instances
+from storage.usage.results import UpsertResult
 from tests.storage.usage import add_account, add_instances, card, claimed, fetch, instance, june, may, scope
 from tests.support.until import until
 
@@ -112,7 +112,7 @@ async def test_each_refused_row_names_one_that_differs(db: Database) -> None:
 
 async def test_a_stop_that_a_later_row_of_the_file_lacks_is_a_contradiction(db: Database) -> None:
     rows = [instance("a", may(1), may(2), line=2), instance("a", may(1), line=3)]
-    faults = (await upsert_instances(db, rows, reopen=True)).faults
+    faults = (await upsert_instances(db, rows, ImportOptions(reopen=True))).faults
     assert [(fault.line, fault.column) for fault in faults] == [(2, "stopping_time"), (3, "stopping_time")]
     assert await fetch(db, "SELECT id FROM workspace_instance") == []
 
@@ -148,12 +148,18 @@ async def test_a_known_stop_is_removed_on_request_only(db: Database, column: str
     assert await stops(db, "i-1") == (may(3.5), None)
     assert (await upsert_instances(db, [replace(running, stopped_time=may(4))])).updated == 1
     assert await stops(db, "i-1") == (None, may(4))
-    assert await upsert_instances(db, [running], reopen=True) == UpsertResult(0, 1, 0, [], {})
+    assert await upsert_instances(db, [running], ImportOptions(reopen=True)) == UpsertResult(0, 1, 0, [], {})
     assert await stops(db, "i-1") == (None, None)
 
 
 async def test_a_column_that_a_row_lacks_leaves_the_value_alone_and_an_empty_one_clears_it(db: Database) -> None:
-    values = {"owner_id": "o", "workspace_type": "t", "stopped_time": may(4), "creation_time": may(1)}
+    values = {
+        "owner_id": "o",
+        "workspace_type": "t",
+        "workspace_class": "xl",
+        "stopped_time": may(4),
+        "creation_time": may(1),
+    }
     row = instance("i", may(2), may(3), **values)
     await add_instances(db, row)
     columns = [name for name in COLUMNS["instances"] if name != "id"]
@@ -167,8 +173,8 @@ async def test_a_column_that_a_row_lacks_leaves_the_value_alone_and_an_empty_one
         changed = [each for each in columns if getattr(before, each) is not None and each == name]
         result = await upsert_instances(db, [one])
         (after,) = await fetch(db, f"SELECT {', '.join(columns)} FROM workspace_instance")
-        if name == "stopped_time":  # the last stop that is known
-            assert [fault.column for fault in result.faults] == ["stopped_time"]
+        if name in ("stopped_time", "attribution_id", "workspace_class"):  # the last stop that is known, and terms
+            assert [fault.column for fault in result.faults] == [name]
             assert after == before
         else:
             assert [each for each in columns if getattr(after, each) != getattr(before, each)] == changed == [name]
@@ -213,30 +219,50 @@ async def test_ids_that_cannot_be_kept_are_refused(db: Database) -> None:
     assert [(fault.line, fault.column) for fault in result.faults] == [(2, "id"), (3, "id")]
 
 
-async def test_what_was_invoiced_of_an_instance_is_frozen(db: Database) -> None:
+async def test_what_a_report_says_of_an_instance_stays_as_invoiced(db: Database) -> None:
     await add_account(db)
-    row = instance("i", may(2), may(3), owner_id="o")
+    row = instance("i", may(2), None, owner_id="o")
     await add_instances(db, row, instance("free", may(40), may(41)))
-    (key,) = (await claim_page(db, scope(), card())).keys
-    frozen = [
-        replace(row, line=2, attribution_id="team:b"),
-        replace(row, line=2, workspace_class="xl"),
-        replace(row, line=2, workspace_id="w"),
-        replace(row, line=2, project_id=None),
-    ]
-    for change, column, invoiced in zip(
-        frozen,
-        ("attribution_id", "workspace_class", "workspace_id", "project_id"),
-        ("team:a", "default", "ws-i", "p"),
-        strict=True,
-    ):
-        free = instance("free", may(40), may(41), attribution_id="team:c", workspace_class=column)
-        result = await upsert_instances(db, [change, free])
-        assert result.faults == [RowFault(2, column, f"cannot change: invoiced as {invoiced}")]
-        assert (result.updated, result.unchanged) == (1, 0)
+    await claim_page(db, scope(), card())
+    for column, value, invoiced in (("workspace_id", "w", "ws-i"), ("project_id", None, "p")):
+        for options in (FILE, ImportOptions(correct=True)):
+            change = replace(row, line=2, **{column: value})
+            result = await upsert_instances(db, [change, instance("free", may(40), may(41))], options)
+            (fault,) = result.faults
+            assert (fault.line, fault.column) == (2, column)
+            assert f"i cannot change: invoiced as {invoiced}" in fault.reason
+            assert (result.updated, result.unchanged) == (0, 2)
     assert (await upsert_instances(db, [replace(row, owner_id="other", workspace_type="t")])).updated == 1
-    await move_invoice(db, key, InvoiceState.DELETED, may(33))
-    assert (await upsert_instances(db, [frozen[0]])).updated == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "known"),
+    [("attribution_id", "team:b", "team:a"), ("workspace_class", "xl", "default"), ("quantity", Decimal(2), "1")],
+)
+@pytest.mark.parametrize("claimed", [False, True], ids=["new", "invoiced"])
+async def test_without_a_time_terms_do_not_change_but_the_stop_is_taken(
+    db: Database, column: str, value: object, known: str, claimed: bool
+) -> None:
+    await add_account(db)
+    await add_instances(db, instance("i", may(2)))
+    if claimed:
+        await claim_page(db, scope(), card())
+    change = replace(instance("i", may(2), may(35)), line=2, **{column: value})  # type: ignore[arg-type]
+    result = await upsert_instances(db, [change])
+    (fault,) = result.faults
+    assert (fault.line, fault.column) == (2, column)
+    assert fault.reason.startswith(f"i is known with {column} {known}, not {value}: the rest of the row is taken")
+    assert (result.updated, result.misbilled) == (1, {})
+    await claim_page(db, june(), card())
+    found = await fetch(db, "SELECT upper(during) FROM instance_segment WHERE fault IS NULL")
+    assert found == [(may(35),)]
+
+
+async def test_an_instance_without_an_account_can_be_given_to_one(db: Database) -> None:
+    await add_account(db)
+    await add_instances(db, instance("i", may(2), may(3), attribution_id=None))
+    assert (await upsert_instances(db, [instance("i", may(2), may(3))])).faults == []
+    assert len((await claim_page(db, scope(), card())).keys) == 1
 
 
 async def test_times_that_contradict_a_claim_are_taken_and_listed(db: Database) -> None:

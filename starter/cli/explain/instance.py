@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import Any
 
+from activities.postgres.scopes import silence_of
 from billing.errors import InputError
 from billing.invoice.credit_notes import CreditKind, CreditNoteState
 from billing.periods import BillingPeriod
@@ -29,7 +30,7 @@ async def explain(
         InputError: there is no such instance.
     """
     found = await explain_instance(
-        db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card, silence=settings.silence
+        db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card, silence=silence_of(settings)
     )
     if found is None:
         raise InputError(f"there is no instance {instance_id!r}: add it with `perdure instances import`")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from activities.postgres.scopes import silence_of
 from billing.invoice.key import InvoiceReason
 from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.invoice.states import DEAD
@@ -55,7 +56,7 @@ async def explain(
             now=now,
             bill_after=settings.bill_after,
             first_rate=rate_card.versions[0].effective_from,
-            silence=settings.silence,
+            silence=silence_of(settings),
         )
         standing = await load_standing(connection, record.attribution_id, settings.bill_after)
     notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
-from billing.usage.rows import AccountRow, InstanceRow, RowFault
+from billing.usage.rows import AccountRow, ImportOptions, InstanceRow, RowFault
 from starter.cli.imports.report import Stored
 from storage.accounts.accounts import apply_rows
 from storage.accounts.staging import AccountStaging, staged_accounts
@@ -54,7 +54,7 @@ class _Instances:
     async def store(self) -> AsyncIterator[Stored]:
         compared = await self._staging.compare()
         yield Stored({"repeated": compared.repeated}, compared.faults)
-        async for result in store_staged(self._staging, reopen=self._reopen):
+        async for result in store_staged(self._staging, ImportOptions(reopen=self._reopen)):
             counts = {"inserted": result.inserted, "updated": result.updated, "unchanged": result.unchanged}
             yield Stored(counts, result.faults, result.misbilled)
 

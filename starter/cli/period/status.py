@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from activities.postgres.scopes import silence_of
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
@@ -62,7 +63,7 @@ async def _excluded(db: Database, settings: Settings, month: BillingPeriod) -> l
             end=min(month.end(settings.zone), datetime.now(UTC)),
             bill_after=settings.bill_after,
             rate_card=load_rate_card(settings.rate_card),
-            silence=settings.silence,
+            silence=silence_of(settings),
         )
     ]
 

@@ -108,8 +108,8 @@ WHERE NOT w.segmented
 UNION ALL
 SELECT s.instance_id, s.attribution_id, s.workspace_class, s.quantity, w.creation_time, w.started_time,
        least(w.stopping_time, w.stopped_time), w.last_sign, w.segmented,
-       CASE WHEN w.creation_time IS NULL THEN 'no_creation_time'
-            WHEN lower(s.during) < w.creation_time - interval '1 day' THEN 'starts_before_creation'
+       CASE WHEN w.started_time < w.creation_time - interval '1 day' AND lower(s.during) >= w.started_time
+            THEN 'starts_before_creation'
        END,
        s.during
 FROM segment AS s

@@ -1,0 +1,138 @@
+-- name: create_facts
+CREATE TEMPORARY TABLE new_fact (LIKE staged_instance) ON COMMIT DROP;
+
+-- name: drop_facts
+DROP TABLE new_fact;
+
+-- name: fill_facts
+INSERT INTO new_fact
+SELECT *
+FROM staged_instance
+WHERE position > :after AND updated_at IS NOT NULL
+ORDER BY position
+LIMIT :size;
+
+-- name: measure_facts
+SELECT count(*) AS rows, max(position) AS last FROM new_fact;
+
+-- name: analyze_facts
+ANALYZE new_fact;
+
+-- name: refuse_invoiced
+-- Workspace and project stay as they were invoiced, because reports are rebuilt from them.
+DELETE FROM new_fact AS f
+USING workspace_instance AS w
+WHERE w.id = f.id
+  AND ('workspace_id' <> ALL (f.missing) AND w.workspace_id IS DISTINCT FROM f.workspace_id
+       OR 'project_id' <> ALL (f.missing) AND w.project_id IS DISTINCT FROM f.project_id)
+  AND (EXISTS (SELECT FROM claim AS c WHERE c.instance_id = f.id)
+       OR EXISTS (SELECT FROM claim_history AS h WHERE h.instance_id = f.id))
+RETURNING f.line, f.id,
+    CASE WHEN 'workspace_id' <> ALL (f.missing) AND w.workspace_id IS DISTINCT FROM f.workspace_id
+         THEN 'workspace_id' ELSE 'project_id' END AS "column",
+    CASE WHEN 'workspace_id' <> ALL (f.missing) AND w.workspace_id IS DISTINCT FROM f.workspace_id
+         THEN w.workspace_id ELSE w.project_id END AS known;
+
+-- name: replace_facts
+-- The rows of this file are all that counts from now on.
+UPDATE usage_fact
+SET replaced_at = now()
+WHERE instance_id IN (SELECT id FROM new_fact) AND replaced_at IS NULL AND received_at < :since;
+
+-- name: drop_known
+-- A fact that was replaced by a correction stays replaced when it arrives again.
+DELETE FROM new_fact AS f
+USING usage_fact AS known
+WHERE (known.instance_id, known.at, known.source, known.digest) = (f.id, f.updated_at, CAST(:source AS text), f.digest);
+
+-- name: lock_accounts
+-- Of what is known already: under an account's lock, an import either is seen by a claim or sees the claim.
+SELECT a.attribution_id
+FROM account AS a
+WHERE a.attribution_id IN (
+    SELECT unnest(ARRAY[w.attribution_id, f.attribution_id])
+    FROM new_fact AS f
+    JOIN workspace_instance AS w ON w.id = f.id
+    UNION ALL
+    SELECT s.attribution_id FROM segment AS s WHERE s.instance_id IN (SELECT id FROM new_fact)
+)
+ORDER BY a.attribution_id
+FOR UPDATE;
+
+-- name: count_stale
+SELECT count(*) FROM new_fact AS f JOIN workspace_instance AS w ON w.id = f.id WHERE f.updated_at < w.last_sign;
+
+-- name: insert_facts
+INSERT INTO usage_fact AS known (instance_id, at, source, digest, kind, content)
+SELECT id, updated_at, CAST(:source AS text), digest, 'row', content
+FROM new_fact
+ON CONFLICT (instance_id, at, source, digest) DO UPDATE SET replaced_at = NULL, received_at = now();
+
+-- name: insert_fresh
+-- An instance that is not known, with one fact: nothing to fold.
+WITH alone AS (
+    SELECT id FROM new_fact GROUP BY id HAVING count(*) = 1
+),
+written AS (
+    INSERT INTO workspace_instance (
+        id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
+        creation_time, started_time, stopping_time, stopped_time, last_sign
+    )
+    SELECT f.id, f.attribution_id, f.workspace_id, f.project_id, f.owner_id, f.workspace_class, f.workspace_type,
+           coalesce(f.quantity, 1), coalesce(f.creation_time, f.started_time), f.started_time, f.stopping_time,
+           f.stopped_time, f.updated_at
+    FROM new_fact AS f
+    JOIN alone USING (id)
+    WHERE NOT EXISTS (SELECT FROM workspace_instance AS w WHERE w.id = f.id)
+    RETURNING id
+),
+gone AS (
+    DELETE FROM new_fact AS f USING written AS x WHERE x.id = f.id
+)
+SELECT count(*) FROM written;
+
+-- name: touch
+-- A newer fact that says what is known is only a sign.
+WITH alone AS (
+    SELECT id FROM new_fact GROUP BY id HAVING count(*) = 1
+),
+touched AS (
+    UPDATE workspace_instance AS w
+    SET last_sign = f.updated_at
+    FROM new_fact AS f
+    JOIN alone USING (id)
+    WHERE w.id = f.id
+      AND f.updated_at > w.last_sign
+      AND ('attribution_id' = ANY (f.missing) OR w.attribution_id IS NOT DISTINCT FROM f.attribution_id)
+      AND ('workspace_id' = ANY (f.missing) OR w.workspace_id IS NOT DISTINCT FROM f.workspace_id)
+      AND ('project_id' = ANY (f.missing) OR w.project_id IS NOT DISTINCT FROM f.project_id)
+      AND ('owner_id' = ANY (f.missing) OR w.owner_id IS NOT DISTINCT FROM f.owner_id)
+      AND ('workspace_class' = ANY (f.missing) OR w.workspace_class IS NOT DISTINCT FROM f.workspace_class)
+      AND ('workspace_type' = ANY (f.missing) OR w.workspace_type IS NOT DISTINCT FROM f.workspace_type)
+      AND ('quantity' = ANY (f.missing) OR w.quantity = coalesce(f.quantity, 1))
+      AND ('creation_time' = ANY (f.missing)
+           OR w.creation_time IS NOT DISTINCT FROM coalesce(f.creation_time, f.started_time))
+      AND ('started_time' = ANY (f.missing) OR w.started_time IS NOT DISTINCT FROM f.started_time)
+      AND ('stopping_time' = ANY (f.missing) OR w.stopping_time IS NOT DISTINCT FROM f.stopping_time)
+      AND ('stopped_time' = ANY (f.missing) OR w.stopped_time IS NOT DISTINCT FROM f.stopped_time)
+    RETURNING w.id
+)
+DELETE FROM new_fact AS f USING touched AS t WHERE t.id = f.id;
+
+-- name: ids
+SELECT DISTINCT id FROM new_fact ORDER BY id;
+
+-- name: facts_of
+SELECT instance_id, at, source, kind, content
+FROM usage_fact
+WHERE instance_id = ANY (CAST(:ids AS text[])) AND replaced_at IS NULL
+ORDER BY instance_id;
+
+-- name: add_known
+-- What was known before the first fact is a fact too.
+INSERT INTO usage_fact (instance_id, at, source, digest, kind, content)
+SELECT * FROM unnest(
+    CAST(:ids AS text[]), CAST(:at AS timestamptz[]), CAST(:sources AS text[]), CAST(:digests AS uuid[]),
+    CAST(:kinds AS text[]), CAST(:contents AS text[])
+)
+ON CONFLICT DO NOTHING;

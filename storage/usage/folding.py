@@ -1,0 +1,120 @@
+"""Folding what is known about instances, and writing their columns and segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.usage.facts import COLUMNS, Value
+from billing.usage.fold import Folded, Segment, Terms, terms_of
+from storage.postgres.statements import statement
+
+
+@dataclass(frozen=True)
+class KnownInstance:
+    """An instance as it is stored. `last_sign` is None without facts; `segments` is empty if its columns say it all."""
+
+    state: Mapping[str, Value]
+    last_sign: datetime | None
+    segments: tuple[Segment, ...]
+
+    @property
+    def earlier_runs(self) -> tuple[Segment, ...]:
+        """The segments before the last run's start."""
+        return tuple(each for each in self.segments if each.start != self.state["started_time"])
+
+    @property
+    def payers(self) -> set[str]:
+        """The accounts that it belongs to or has belonged to."""
+        return _payers(self.state, self.segments)
+
+
+async def known_instances(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, KnownInstance]:
+    """Return those of the instances that are known, by id."""
+    given = {"ids": list(ids)}
+    rows = (await connection.execute(statement("usage/folding", "known"), given)).all()
+    found = await connection.execute(statement("usage/folding", "segments"), given)
+    segments = {key: tuple(map(_segment, group)) for key, group in groupby(found.all(), attrgetter("instance_id"))}
+    return {
+        row.id: KnownInstance({name: getattr(row, name) for name in COLUMNS}, row.last_sign, segments.get(row.id, ()))
+        for row in rows
+    }
+
+
+async def write_folded(
+    connection: AsyncConnection,
+    folded: Mapping[str, Folded],
+    known: Mapping[str, KnownInstance],
+    *,
+    timed: bool,
+) -> list[str]:
+    """Write instances as they were folded. Returns those that were known otherwise.
+
+    Args:
+        timed: whether their facts have times; if not, they have no last sign.
+    """
+    states = {name: [each.state[name] for each in folded.values()] for name in COLUMNS}
+    await connection.execute(
+        statement("usage/folding", "write_states"),
+        {
+            **states,
+            "quantity": [terms_of(each.state).quantity for each in folded.values()],
+            "ids": list(folded),
+            "last_sign": [each.last_sign if timed else None for each in folded.values()],
+            "segmented": [not each.is_plain for each in folded.values()],
+        },
+    )
+    await connection.execute(statement("usage/folding", "drop_segments"), {"ids": list(folded)})
+    rows = [(key, segment) for key, each in folded.items() if not each.is_plain for segment in each.segments]
+    if rows:
+        await connection.execute(statement("usage/folding", "write_segments"), _columns(rows))
+    await _note_payers(connection, folded, known)
+    return [key for key, each in folded.items() if key in known and _differs(each, known[key])]
+
+
+def _columns(rows: Sequence[tuple[str, Segment]]) -> dict[str, list[Any]]:
+    return {
+        "instance_ids": [key for key, _ in rows],
+        "since": [segment.start for _, segment in rows],
+        "until": [segment.end for _, segment in rows],
+        "accounts": [segment.terms.attribution_id for _, segment in rows],
+        "classes": [segment.terms.workspace_class for _, segment in rows],
+        "quantities": [segment.terms.quantity for _, segment in rows],
+    }
+
+
+async def _note_payers(
+    connection: AsyncConnection, folded: Mapping[str, Folded], known: Mapping[str, KnownInstance]
+) -> None:
+    """Note every account of the instances that have, or have had, more than one."""
+    pairs = []
+    for key, each in folded.items():
+        payers = _payers(each.state, each.segments) | (known[key].payers if key in known else set())
+        if len(payers) > 1:
+            pairs += [(payer, key) for payer in sorted(payers)]
+    if pairs:
+        await connection.execute(
+            statement("usage/folding", "add_payers"),
+            {"accounts": [payer for payer, _ in pairs], "instance_ids": [key for _, key in pairs]},
+        )
+
+
+def _payers(state: Mapping[str, Value], segments: Iterable[Segment]) -> set[str]:
+    named = {terms_of(state).attribution_id, *(each.terms.attribution_id for each in segments)}
+    return {payer for payer in named if payer}
+
+
+def _differs(folded: Folded, known: KnownInstance) -> bool:
+    segments = () if folded.is_plain else folded.segments
+    return segments != known.segments or any(folded.state[name] != known.state[name] for name in COLUMNS)
+
+
+def _segment(row: Row[Any]) -> Segment:
+    return Segment(row.start, row.end, Terms(row.attribution_id, row.workspace_class, row.quantity))

@@ -1,0 +1,157 @@
+"""Facts: rows with an update time. Whatever the order of arrival, the segments are those of the fold."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from itertools import permutations
+from typing import Any
+
+from billing.usage.rows import ImportOptions, InstanceRow
+from storage.claims.claims import claim_page, preview_page
+from storage.postgres.database import Database
+from storage.usage.instances import upsert_instances
+from storage.usage.misbilled import misbilled_usage
+from tests.storage.usage import HOUR_US, add_account, add_instances, card, claimed, fetch, instance, june, may, scope
+
+
+def seen(at: datetime, start: datetime | None, stop: datetime | None = None, **changes: Any) -> InstanceRow:
+    """Return the row of instance i that was updated at this instant."""
+    return replace(instance("i", start, stop), updated_at=at, **changes)
+
+
+async def segments(db: Database) -> list[tuple[object, ...]]:
+    query = (
+        "SELECT lower(during), upper(during), attribution_id, coalesce(workspace_class, 'default'), quantity "
+        "FROM instance_segment WHERE fault IS NULL ORDER BY instance_id, during"
+    )
+    return [tuple(row) for row in await fetch(db, query)]
+
+
+CHANGES = [
+    seen(may(2), may(2), workspace_class="default"),
+    seen(may(5), may(2), workspace_class="xl"),
+    seen(may(7), may(2), workspace_class="xl", quantity=Decimal(3)),
+    seen(may(9), may(2), may(9), workspace_class="xl", quantity=Decimal(3)),
+    seen(may(11), may(11), attribution_id="team:b"),
+]
+RAN = [
+    (may(2), may(5), "team:a", "default", 1),
+    (may(5), may(7), "team:a", "xl", 1),
+    (may(7), may(9), "team:a", "xl", 3),
+    (may(11), None, "team:b", "default", 1),
+]
+
+
+async def test_any_order_of_arrival_gives_the_same_segments(db: Database) -> None:
+    for number, order in enumerate(permutations(CHANGES)):
+        if number % 9:
+            continue
+        await upsert_instances(db, order[:2])
+        for row in order[2:]:
+            assert (await upsert_instances(db, [row])).faults == []
+        assert await segments(db) == RAN
+        again = await upsert_instances(db, list(order))
+        assert (again.inserted, again.updated, again.unchanged) == (0, 0, 5)
+        assert await segments(db) == RAN
+        await fetch(
+            db, "TRUNCATE usage_fact, segment, instance_payer, workspace_instance RETURNING 1"
+        ) if False else None
+        async with db.transaction() as connection:
+            await connection.exec_driver_sql("TRUNCATE usage_fact, segment, instance_payer, workspace_instance")
+
+
+async def test_each_segment_is_billed_to_its_payer_by_class_and_quantity(db: Database) -> None:
+    await add_account(db)
+    await add_account(db, "team:b")
+    await upsert_instances(db, CHANGES)
+    await claim_page(db, scope(), card())
+    lines = await fetch(
+        db,
+        "SELECT i.attribution_id, l.workspace_class, l.duration_us, l.quantity_us, l.credits "
+        "FROM invoice_line AS l JOIN invoice AS i ON i.id = l.invoice_id ORDER BY 1, 2",
+    )
+    day = 24 * HOUR_US
+    assert [tuple(row) for row in lines] == [
+        ("team:a", "default", 3 * day, 3 * day, 3 * 1440),
+        ("team:a", "xl", 4 * day, 8 * day, 2 * 8 * 1440),
+        ("team:b", "default", 21 * day, 21 * day, 21 * 1440),
+    ]
+    assert await misbilled_usage(db) == []
+
+
+async def test_an_older_row_is_stale_and_takes_its_place(db: Database) -> None:
+    await upsert_instances(db, [CHANGES[0], CHANGES[3]])
+    stale = await upsert_instances(db, [CHANGES[1]])
+    assert (stale.inserted, stale.updated, stale.unchanged, stale.stale, stale.faults) == (0, 0, 0, 1, [])
+    assert await segments(db) == [RAN[0], (may(5), may(9), "team:a", "xl", 1)]
+
+
+async def test_a_newer_row_that_says_the_same_is_a_sign(db: Database) -> None:
+    await upsert_instances(db, [CHANGES[0]])
+    result = await upsert_instances(db, [replace(CHANGES[0], updated_at=may(4))])
+    assert (result.updated, result.misbilled) == (1, {})
+    assert await fetch(db, "SELECT last_sign, segmented FROM workspace_instance") == [(may(4), False)]
+
+
+async def test_a_row_without_a_time_has_no_place_among_facts(db: Database) -> None:
+    await upsert_instances(db, [CHANGES[0]])
+    (fault,) = (await upsert_instances(db, [instance("i", may(2), may(6))])).faults
+    assert "i is known by facts with a time" in fault.reason
+    assert "--as-of" in fault.reason
+    result = await upsert_instances(db, [instance("i", may(2), may(6))], ImportOptions(as_of=may(6)))
+    assert (result.updated, result.faults) == (1, [])
+    assert await segments(db) == [(may(2), may(6), "team:a", "default", 1)]
+
+
+async def test_what_was_known_without_a_time_is_kept(db: Database) -> None:
+    await add_instances(db, instance("i", may(2)))
+    await upsert_instances(db, [seen(may(8), may(2), workspace_class="xl")])
+    assert await segments(db) == [(may(2), may(8), "team:a", "default", 1), (may(8), None, "team:a", "xl", 1)]
+
+
+async def test_an_instance_that_starts_again_keeps_its_earlier_run(db: Database) -> None:
+    await add_account(db)
+    await add_instances(db, instance("i", may(2), may(3)))
+    again = await upsert_instances(db, [instance("i", may(5), None, workspace_class="xl")])
+    assert (again.updated, again.faults) == (1, [])
+    assert await segments(db) == [(may(2), may(3), "team:a", "default", 1), (may(5), None, "team:a", "xl", 1)]
+    stop = await upsert_instances(db, [instance("i", may(5), may(6), workspace_class="xl")])
+    assert (stop.updated, stop.faults) == (1, [])
+    assert (await upsert_instances(db, [instance("i", may(5), may(6), workspace_class="xl")])).unchanged == 1
+    assert await segments(db) == [(may(2), may(3), "team:a", "default", 1), (may(5), may(6), "team:a", "xl", 1)]
+    await claim_page(db, scope(), card())
+    assert await claimed(db) == [("i", may(2), may(3)), ("i", may(5), may(6))]
+
+
+async def test_a_correction_replaces_all_facts_and_names_what_it_misbills(db: Database) -> None:
+    await add_account(db)
+    await add_account(db, "team:b")
+    await upsert_instances(db, CHANGES[:4])
+    await claim_page(db, scope(), card())
+    right = seen(may(9), may(2), may(9), attribution_id="team:b")
+    dry = await upsert_instances(db, [right], ImportOptions(correct=True, dry_run=True))
+    assert len(dry.misbilled["i"]) == 1
+    assert len(await segments(db)) == 3
+    done = await upsert_instances(db, [right], ImportOptions(correct=True))
+    assert done.misbilled == dry.misbilled
+    (usage,) = await misbilled_usage(db)
+    assert (usage.reason, usage.invoice_key, usage.duration_us) == (
+        "other_account", "2022-05/team:a/period", 7 * 24 * HOUR_US,
+    )  # fmt: skip
+    assert await segments(db) == [(may(2), may(9), "team:b", "default", 1)]
+    assert await preview_page(db, june(), card()) == []
+    assert (await claim_page(db, june(), card())).keys == ()
+    old = await upsert_instances(db, CHANGES[:4])
+    assert (old.unchanged, old.updated) == (4, 0)
+    assert await segments(db) == [(may(2), may(9), "team:b", "default", 1)]
+
+
+async def test_a_dry_run_changes_nothing(db: Database) -> None:
+    await add_instances(db, instance("known", may(2)))
+    rows = [*CHANGES, instance("known", may(2), may(3)), instance("new", may(2))]
+    result = await upsert_instances(db, rows, ImportOptions(dry_run=True))
+    assert (result.inserted, result.updated) == (2, 5)
+    assert await fetch(db, "SELECT id, stopping_time FROM workspace_instance") == [("known", None)]
+    assert await fetch(db, "SELECT 1 FROM usage_fact") == []
