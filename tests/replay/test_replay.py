@@ -15,37 +15,17 @@ from typing import Any
 
 import pytest
 from temporalio import workflow
-from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
 from contracts import retries
 from contracts.names import BILLING_QUEUE, Activities, Workflows
+from tests.replay.replaying import KINDS, load, replayer, type_of
 from tests.replay.shapes import BRANCHES, SHAPES
-from worker import SANDBOX
 from workflows.registry import WORKFLOWS
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
-KINDS: dict[str, type[Any]] = {getattr(each, "__temporal_workflow_definition").name: each for each in WORKFLOWS}
 _LARGEST = 200_000  # bytes: every run of the tests reads them all
 _CHANGE = "a-change-of-the-test"
-
-
-def replayer(kind: type) -> Replayer:
-    """Return a replayer of one workflow: the sandbox is prepared for every workflow that a replayer gets."""
-    return Replayer(workflows=[kind], data_converter=pydantic_data_converter, workflow_runner=SANDBOX)
-
-
-def load(path: Path) -> WorkflowHistory:
-    history = WorkflowHistory.from_json("", path.read_text())
-    started = history.events[0].workflow_execution_started_event_attributes
-    return WorkflowHistory(started.workflow_id, history.events)
-
-
-def type_of(path: Path) -> str:
-    first = json.loads(path.read_text())["events"][0]
-    return str(first["workflowExecutionStartedEventAttributes"]["workflowType"]["name"])
 
 
 def readable(path: Path) -> str:
@@ -66,7 +46,7 @@ def test_every_recorded_shape_is_known() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_shape_holds_its_workflows_and_goes_its_way(shape: str) -> None:
     missing = f"`make record-histories` records {shape}"
-    assert {type_of(path) for path in of_shape(shape)} >= SHAPES[shape], missing
+    assert {type_of(path.read_text()) for path in of_shape(shape)} >= SHAPES[shape], missing
     text = "".join(readable(path) for path in of_shape(shape))
     for branch in BRANCHES.get(shape, ()):
         assert branch in text, f"{missing}: {branch}"
@@ -84,7 +64,8 @@ def test_histories_are_small() -> None:
 
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_history_replays(path: Path) -> None:
-    await replayer(KINDS[type_of(path)]).replay_workflow(load(path))
+    text = path.read_text()
+    await replayer(KINDS[type_of(text)]).replay_workflow(load(text))
 
 
 def changed(kind: type[Any], *, patched: bool) -> type:
@@ -117,7 +98,8 @@ def changed(kind: type[Any], *, patched: bool) -> type:
 
 @pytest.mark.parametrize("kind", WORKFLOWS, ids=lambda kind: kind.__name__)
 async def test_a_step_more_is_refused_without_a_patch_and_replays_with_one(kind: type) -> None:
-    path = next(path for path in HISTORIES if type_of(path) == kind.__name__)
+    texts = (path.read_text() for path in HISTORIES)
+    history = load(next(text for text in texts if type_of(text) == kind.__name__))
     with pytest.raises(NondeterminismError):
-        await replayer(changed(kind, patched=False)).replay_workflow(load(path))
-    await replayer(changed(kind, patched=True)).replay_workflow(load(path))
+        await replayer(changed(kind, patched=False)).replay_workflow(history)
+    await replayer(changed(kind, patched=True)).replay_workflow(history)
