@@ -50,11 +50,12 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     Raises:
         SettingsError: DATABASE_URL or REPORT_STORE_URL is not set.
         InputError: the rate card or the report store's URL is invalid.
-        PerdureError: the database or the store cannot be reached.
+        PerdureError: the database or the store cannot be reached, or the database is older than this code.
     """
     from activities.postgres.scopes import period_limits, policy_of
     from billing.pricing.rate_card import load_rate_card
     from storage.postgres.database import Database
+    from storage.postgres.revision import require_known_revision
     from storage.reports.store import ReportStore
     from workflows.registry import WORKFLOWS
 
@@ -63,6 +64,8 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     database = Database(settings.need("database_url"), settings.database_pool_size)
     try:
         await database.ping()
+        async with database.transaction() as connection:
+            await require_known_revision(connection, or_newer=True)
         reports = ReportStore(settings.need("report_store_url"))
         await reports.ping()
         yield Worker(

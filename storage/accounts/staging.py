@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.usage.rows import AccountRow
 from storage.postgres.database import Database
+from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 
 _COLUMNS = ("line", "attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended")
@@ -50,10 +51,11 @@ async def staged_accounts(db: Database) -> AsyncIterator[AccountStaging]:
     """Yield an empty staging.
 
     Raises:
-        DatabaseUnavailableError: the database cannot be reached, drops the connection, or lacks the tables.
+        DatabaseUnavailableError: the database cannot be reached, drops the connection, or has another schema.
     """
     async with db.connection() as connection:
         async with connection.begin():
+            await require_known_revision(connection)
             # A file that failed can have left its table to the connection.
             await connection.execute(statement("accounts/staging", "drop"))
             await connection.execute(statement("accounts/staging", "create"))

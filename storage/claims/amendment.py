@@ -20,6 +20,7 @@ from storage.claims import writing as claim_writing
 from storage.invoices.locked import lock_invoice
 from storage.invoices.records import lines_of
 from storage.postgres.database import Database
+from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 
@@ -36,6 +37,7 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
         MismatchError: another account's invoice has claimed some of the usage.
     """
     async with db.transaction() as connection:
+        await require_known_revision(connection)
         await tune(connection)
         await connection.execute(statement("claims/claims", "lock_account"), {"attribution_id": scope.attribution_id})
         row = await lock_invoice(connection, key)

@@ -33,6 +33,7 @@ from billing.pricing.rating import RateCard
 from billing.usage.interval import ClosedInterval
 from storage.claims.writing import priced_with, write_invoices, write_verdicts
 from storage.postgres.database import Database
+from storage.postgres.revision import require_known_revision
 from storage.postgres.rows import reader, record
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
@@ -122,6 +123,7 @@ async def _assess_page(
     connection: AsyncConnection, scope: ClaimScope, card: RateCard
 ) -> tuple[list[BillableAccount], list[Assessment]]:
     """Lock the page's accounts, gather their usage in `page_usage`, and price it."""
+    await require_known_revision(connection)
     await tune(connection)
     await connection.execute(statement("claims/claims", "lock_accounts"), _page(scope))
     accounts = await _billable_accounts(connection, scope)

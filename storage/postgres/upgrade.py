@@ -8,6 +8,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -41,12 +42,18 @@ async def upgrade(database_url: str) -> str:
     Several processes can run this concurrently: an advisory lock serializes them.
 
     Raises:
-        DatabaseUnavailableError: the database cannot be reached, or its role is not allowed to create the schema.
+        DatabaseUnavailableError: the database cannot be reached, its role is not allowed to create the schema, or its
+            revision is newer than this code.
     """
     database = Database(database_url, pool_size=1)
     try:
         async with _one_at_a_time, database.transaction() as connection:
             await connection.run_sync(lambda sync: command.upgrade(config(sync), "head"))
+    except CommandError as error:
+        raise DatabaseUnavailableError(
+            f"the database is newer than this version of Perdure, whose last revision is {head()}: {error}; use the "
+            "newer version, or restore a backup"
+        ) from error
     except DBAPIError as error:
         state = getattr(error.orig, "sqlstate", None)
         if state == _INSUFFICIENT_PRIVILEGE or state in _EXTENSION_MISSING:

@@ -30,6 +30,7 @@ from storage.claims.writing import drop_claims, drop_lines, insert_claims, write
 from storage.invoices.invoices import forget_released, release_claims
 from storage.invoices.locked import LockedInvoice, find_locked
 from storage.postgres.database import Database
+from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 from storage.recovery.adoption_rules import AdoptableInvoice, Decision, decide
@@ -91,6 +92,7 @@ async def adopt_invoice(
     """
     header = report.header
     async with db.transaction() as connection:
+        await require_known_revision(connection)
         await tune(connection)
         await _lock_account(connection, header.attribution_id)
         ours = await find_locked(connection, header.invoice_key)

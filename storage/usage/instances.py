@@ -16,6 +16,7 @@ from billing.usage.facts import COLUMNS, FactKind, fact
 from billing.usage.fold import fold, known_facts
 from billing.usage.rows import FILE, ImportOptions, InstanceRow, RowFault
 from storage.postgres.database import Database
+from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 from storage.usage.facts import store_facts
@@ -98,6 +99,7 @@ def _transaction(connection: AsyncConnection, options: ImportOptions) -> Abstrac
 async def _take(connection: AsyncConnection, what: str, after: int) -> tuple[int, int]:
     """Fill the table of the batch with the next rows. Returns their number and the position of the last."""
     topic = "usage/facts" if what == "facts" else "usage/instances"
+    await require_known_revision(connection)
     await tune(connection)
     await connection.execute(statement("usage/instances", "one_at_a_time"), {"key": _IMPORTS})
     await connection.execute(statement(topic, f"create_{what}"))

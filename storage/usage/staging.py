@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.usage.facts import fact_of_row
 from billing.usage.rows import FILE, Comparison, ImportOptions, InstanceRow, RowFault
 from storage.postgres.database import Database
+from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 
 _COLUMNS = (
@@ -78,10 +79,11 @@ async def staged_instances(db: Database) -> AsyncIterator[InstanceStaging]:
     """Yield an empty staging.
 
     Raises:
-        DatabaseUnavailableError: the database cannot be reached, drops the connection, or lacks the tables.
+        DatabaseUnavailableError: the database cannot be reached, drops the connection, or has another schema.
     """
     async with db.connection() as connection:
         async with connection.begin():
+            await require_known_revision(connection)
             # A file that failed can have left its table to the connection.
             await connection.execute(statement("usage/staging", "drop"))
             await connection.execute(statement("usage/staging", "create"))

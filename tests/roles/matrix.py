@@ -13,7 +13,7 @@ MATRIX: dict[str, tuple[str, str, str]] = {
     "account": ("raw", "raw", "r"),
     "account_outcome": ("rad", "r", "r"),
     "account_policy": ("r", "raw", "r"),
-    "alembic_version": ("-", "-", "-"),
+    "alembic_version": ("r", "r", "r"),
     "audit_check": ("raw", "r", "r"),
     "audit_finding": ("rad", "r", "r"),
     "audit_run": ("rawd", "r", "r"),

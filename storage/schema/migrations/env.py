@@ -21,8 +21,18 @@ def migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=METADATA)
     with context.begin_transaction():
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+        _lock_revision(connection)
         context.run_migrations()
         apply_grants(connection)
+
+
+def _lock_revision(connection: Connection) -> None:
+    """If there is anything to run, wait for the transactions that have read the revision, and let later ones wait.
+
+    They write claims and usage by the schema that they know (see `storage/postgres/revision.py`).
+    """
+    if context.get_context().get_current_heads() not in ((), (context.get_head_revision(),)):
+        connection.execute(text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
 
 
 async def _connect_and_migrate() -> None:
