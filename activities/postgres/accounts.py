@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.step import step
 from billing.accounts.windows import Clash, Window, place
-from billing.attribution import is_attribution_id
+from billing.attribution import is_attribution_id, malformed_attribution_id
 from billing.errors import PermanentError
 from billing.invoice.policy import ChargeOn
 from billing.usage.rows import AccountRow
@@ -248,9 +248,7 @@ def _live(found: StripeAccount) -> StripeSubscriptionSnapshot | None:
 
 def _check_form(attribution_id: str) -> None:
     if not is_attribution_id(attribution_id):
-        raise AccountConflictError(
-            f"metadata attribution_id {attribution_id!r} is malformed: write team:<id> or user:<id>"
-        )
+        raise AccountConflictError(f"metadata attribution_id: {malformed_attribution_id(attribution_id)}")
 
 
 def _applied(attribution_id: str, note: str, ended: datetime | None = None) -> SubscriptionApplied:

@@ -12,7 +12,7 @@ from temporalio import activity
 from activities.stripe.client import as_dict, instant, keyed, metadata_of
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import all_of, post_once
-from billing.attribution import is_attribution_id
+from billing.attribution import is_attribution_id, malformed_attribution_id
 from contracts import stripe_metadata
 from contracts.messages.invoices import CustomerFound, CustomerOrder
 from contracts.messages.subscriptions import (
@@ -47,8 +47,10 @@ class StripeCustomerActivities:
         """
         async with stripe_step():
             query = f"metadata['{stripe_metadata.ATTRIBUTION_ID}']:'{order.attribution_id}'"
-            found = await self._customers.search_async({"query": query, "limit": 10})
-            customers = sorted((as_dict(customer) for customer in found.data), key=lambda c: c["created"])
+            found = await self._customers.search_async({"query": query, "limit": _PAGE})
+            # Stripe's search ignores case, and ids of accounts do not.
+            same = (customer for each in found.data if _named(customer := as_dict(each)) == order.attribution_id)
+            customers = sorted(same, key=lambda c: c["created"])
             customer = customers[0] if customers else await self._create(order.attribution_id)
             return CustomerFound(attribution_id=order.attribution_id, stripe_customer_id=customer["id"])
 
@@ -160,7 +162,7 @@ def _named(thing: dict[str, Any]) -> str | None:
 
 
 def _malformed(stripe_id: str, name: str) -> str:
-    return f"{stripe_id}: metadata attribution_id {name!r} is malformed: write team:<id> or user:<id>"
+    return f"{stripe_id}: metadata attribution_id: {malformed_attribution_id(name)}"
 
 
 def _by_customer(snapshots: list[StripeSubscriptionSnapshot]) -> list[StripeAccount]:

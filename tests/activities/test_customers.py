@@ -52,6 +52,16 @@ async def test_the_oldest_of_several_is_taken(
     assert await ensure(env, ours, "team:several") == made[0]
 
 
+async def test_ids_that_differ_in_case_alone_are_two_customers(
+    env: ActivityEnvironment, ours: StripeCustomerActivities, stripe_client: StripeClient, admin: Admin
+) -> None:
+    await admin("settings", {"search_lag_seconds": 0})
+    upper, lower = await ensure(env, ours, "org_01HX"), await ensure(env, ours, "org_01hx")
+    assert upper != lower
+    assert await ensure(env, ours, "org_01HX") == upper
+    assert await ensure(env, ours, "org_01hx") == lower
+
+
 @pytest.mark.parametrize("committed", [True, False])
 async def test_a_failure_that_stripe_keeps_makes_neither_two_nor_none(
     env: ActivityEnvironment, ours: StripeCustomerActivities, stripe_client: StripeClient, admin: Admin, committed: bool

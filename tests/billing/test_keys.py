@@ -32,11 +32,9 @@ FORMS = {
 ALPHANUMERIC = ascii_letters + digits
 segments = st.builds(add, st.sampled_from(ALPHANUMERIC), st.text(ALPHANUMERIC + "._-", max_size=254))
 periods = st.builds("{:04d}-{:02d}".format, st.integers(1970, 9998), st.integers(1, 12))
-attribution_ids = st.builds(
-    "{}:{}{}".format,
-    st.sampled_from(["team", "user"]),
-    st.sampled_from(ALPHANUMERIC),
-    st.text(ALPHANUMERIC + "._@+=~-", max_size=127),
+WORDS = ("2022-05", "period", "cancellation", "credit", "account", "batch", "2")  # of keys and workflow ids
+attribution_ids = st.sampled_from(WORDS) | st.builds(
+    add, st.sampled_from(ALPHANUMERIC), st.text(ALPHANUMERIC + "._:@+=~-", max_size=132)
 )
 ordinals = st.integers(1, 999_999_999)
 invoice_keys = st.builds(InvoiceKey, periods, attribution_ids, st.just(PERIOD), ordinal=ordinals) | st.builds(
@@ -85,7 +83,7 @@ def test_whatever_is_parsed_has_the_text_that_it_was_parsed_from(text: str) -> N
 @pytest.mark.parametrize(
     "text",
     ["", "/", "2022-05", "2022-05/team:x", "2022-05/team:x/", "2022-13/team:x/period", "0000-05/team:x/period",
-     "２０２２-05/team:x/period", "2022-05/org:x/period", "2022-05/team:/period", "2022-05/team:x\n/period",
+     "２０２２-05/team:x/period", "2022-05/org x/period", "2022-05/:a/period", "2022-05/team:x\n/period",
      "2022-05/team:x/period\n", "2022-05/team:x/PERIOD", "2022-05/team:x/refund", "2022-05/team:x/cancellation",
      "2022-05/team:x/cancellation/", "2022-05/team:x/cancellation/-", "2022-05/team:x/cancellation//2",
      "2022-05/team:x/cancellation/a b", "2022-05/team:x/cancellation/\ud800", "2022-05/team:x/cancellation/..",
@@ -117,7 +115,7 @@ def test_what_is_no_credit_note_key_is_refused_in_one_line(text: str) -> None:
     ("period", "attribution_id", "reason", "subject", "ordinal"),
     [
         ("2022-5", BLUE, PERIOD, "", 1),
-        (MAY, "blue", PERIOD, "", 1),
+        (MAY, "bl ue", PERIOD, "", 1),
         (MAY, BLUE, PERIOD, "sub_1", 1),
         (MAY, BLUE, CANCELLATION, "", 1),
         (MAY, BLUE, CANCELLATION, "sub/1", 1),

@@ -177,7 +177,7 @@ def test_report_ids_say_period_account_and_content() -> None:
         "",
         "reports",
         f"reports/2022-13/team:a/{DIGEST}.jsonl.gz",
-        f"reports/2022-05/team:/{DIGEST}.jsonl.gz",
+        f"reports/2022-05/:a/{DIGEST}.jsonl.gz",
         f"reports/2022-05/../{DIGEST}.jsonl.gz",
         f"reports/2022-05/team:a/../{DIGEST}.jsonl.gz",
         f"/reports/2022-05/team:a/{DIGEST}.jsonl.gz",

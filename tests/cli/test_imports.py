@@ -24,7 +24,7 @@ attribution_id,stripe_customer_id,currency,bill_after,started,ended
 team:a,cus_a,USD,,2022-05-01T00:00:00Z,2022-05-10T00:00:00Z
 team:a,,usd,,2022-05-20T00:00:00Z,
 team:b,cus_a,eur,,2022-05-01T00:00:00Z,
-nobody,,euro,,2022-05-03T00:00:00Z,2022-05-01T00:00:00Z
+no body,,euro,,2022-05-03T00:00:00Z,2022-05-01T00:00:00Z
 """
 
 NOT_A_TIME = "'yesterday' is not a time; write ISO 8601 with a zone, such as 2022-05-01T09:30:00Z"

@@ -131,7 +131,7 @@ async def test_accounts_come_from_stripe(system: System, perdure: Perdure) -> No
     document = json.loads(ran.out)
     assert document.pop("seen") >= 2
     [fault] = document.pop("faults")
-    assert "'not one of ours' is malformed" in fault
+    assert "'not one of ours' is not an attribution id" in fault
     assert document.pop("stored") >= 1
     assert document == {"workflow_id": "accounts-sync"}
     account = await accounts.get_account(system.db, "team:ours")

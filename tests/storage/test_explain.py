@@ -123,7 +123,7 @@ async def test_a_stop_that_was_corrected_is_distinguished(db: Database) -> None:
         ({"started_time": None}, "no_started_time", None),
         ({"stopping_time": may(2)}, "ends_before_start", None),
         ({"attribution_id": None}, "no_attribution_id", 2),
-        ({"attribution_id": "nobody"}, "malformed_attribution_id", 2),
+        ({"attribution_id": "no body"}, "malformed_attribution_id", 2),
         ({"attribution_id": "team:unknown"}, "no_such_account", 2),
     ],
 )

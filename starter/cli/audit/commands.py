@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from billing.attribution import is_attribution_id
+from billing.attribution import is_attribution_id, malformed_attribution_id
 from billing.audit.checks import AuditScope, Check
 from billing.audit.finding import Finding
 from billing.errors import InputError
@@ -61,7 +61,7 @@ def _read(period: str | None, account: str | None, stuck_after: str | None) -> t
     if period is not None:
         period = str(BillingPeriod.parse(period))
     if account is not None and not is_attribution_id(account):
-        raise InputError(f"--account {account!r}: write team:<id> or user:<id>")
+        raise InputError(f"--account: {malformed_attribution_id(account)}")
     try:
         older_than = None if stuck_after is None else age(stuck_after)
     except ValueError as error:

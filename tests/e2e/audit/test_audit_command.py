@@ -131,7 +131,7 @@ async def test_a_second_caller_joins(system: System, perdure: Perdure, tmp_path:
 
 
 async def test_wrong_input_has_a_status_of_its_own(perdure: Perdure) -> None:
-    wrong = (("--period", "2022-13"), ("--account", "blue"), ("--stuck-after", "soon"), ("--nothing",))
+    wrong = (("--period", "2022-13"), ("--account", "a/b"), ("--stuck-after", "soon"), ("--nothing",))
     *refused, unreachable, without = await asyncio.gather(
         *(perdure("audit", *arguments) for arguments in wrong),
         perdure("audit", TEMPORAL_ADDRESS="127.0.0.1:1"),
@@ -140,7 +140,8 @@ async def test_wrong_input_has_a_status_of_its_own(perdure: Perdure) -> None:
     assert [(each.status, each.out) for each in refused] == [(2, "")] * 4
     assert [each.err.splitlines()[0] for each in refused[:3]] == [
         "perdure: '2022-13' is not a billing period: write YYYY-MM, for example 2022-05",
-        "perdure: --account 'blue': write team:<id> or user:<id>",
+        "perdure: --account: 'a/b' is not an attribution id: write at most 133 letters, digits and . _ : @ + = ~ -, "
+        "beginning with a letter or digit",
         "perdure: --stuck-after 'soon' is not a length of time: write 90m, 12h or 7d",
     ]
     assert unreachable.error.startswith("Temporal at 127.0.0.1:1: ")

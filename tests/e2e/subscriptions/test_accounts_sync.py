@@ -127,7 +127,7 @@ async def test_a_subscription_names_the_account_when_its_customer_does_not(syste
 
 async def test_what_cannot_be_adopted_is_reported_and_stops_nothing_else(system: System, they: Subscribers) -> None:
     await they.clock("2022-05-03")
-    malformed = await they.customer(attribution_id="blue")
+    malformed = await they.customer(attribution_id="team/blue")
     twice = await they.customer(attribution_id="team:twice")
     await they.subscribe(twice)
     other = await they.customer(attribution_id="team:twice")
@@ -143,7 +143,7 @@ async def test_what_cannot_be_adopted_is_reported_and_stops_nothing_else(system:
     assert again.faults == outcome.faults
     reported = {subject: [fault for fault in outcome.faults if subject in fault] for subject in (malformed, second)}
     assert len(outcome.faults) == 3
-    assert [("'blue' is malformed" in fault) for fault in reported[malformed]] == [True]
+    assert [("'team/blue' is not an attribution id" in fault) for fault in reported[malformed]] == [True]
     assert [("overlapping windows" in fault) for fault in reported[second]] == [True]
     (paid,) = [fault for fault in outcome.faults if "team:twice" in fault]
     assert f"{other}): the account is paid by customer {twice}" in paid

@@ -60,7 +60,7 @@ async def test_what_names_no_account_is_ignored_and_a_malformed_name_is_reported
 
     await they.until_rested(foreign)
     assert "ignored" in (await they.workflow(foreign).result())["note"]
-    await they.until_says(malformed, "Blocked", "team blue", "is malformed")
+    await they.until_says(malformed, "Blocked", "team blue", "is not an attribution id")
     async with system.db.transaction() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM account"))).scalar_one() == 0
 
