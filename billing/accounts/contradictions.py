@@ -35,7 +35,7 @@ def _refuse_different(rows: Iterable[AccountRow], column: str, faults: dict[int,
     for row in given:
         other = second if getattr(row, column) == getattr(given[0], column) else given[0]
         reason = f"{_shown(getattr(row, column))} contradicts {_shown(getattr(other, column))} in line {other.line}"
-        _refuse(row, column, reason, faults)
+        _refuse(row, column, reason, other, faults)
 
 
 def _refuse_different_ends(window: Sequence[AccountRow], faults: dict[int, RowFault]) -> None:
@@ -48,12 +48,12 @@ def _refuse_different_ends(window: Sequence[AccountRow], faults: dict[int, RowFa
         return
     for row in window:
         other = second if row.ended == known.ended else known
-        _refuse(row, "ended", f"the window has another end in line {other.line}", faults)
+        _refuse(row, "ended", f"the window has another end in line {other.line}", other, faults)
 
 
-def _refuse(row: AccountRow, column: str, reason: str, faults: dict[int, RowFault]) -> None:
+def _refuse(row: AccountRow, column: str, reason: str, other: AccountRow, faults: dict[int, RowFault]) -> None:
     what = f"{row.attribution_id}: {reason}; neither row is imported; leave only the right one in the file"
-    faults.setdefault(id(row), RowFault(row.line, column, what))
+    faults.setdefault(id(row), RowFault(row.line, column, what, other.line))
 
 
 def _shown(value: object) -> str:

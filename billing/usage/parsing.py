@@ -6,9 +6,8 @@ lists it. An account must be correct, because it determines who is charged.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Literal, TypeVar, get_args
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.money import parse_currency
 from billing.usage.rows import AccountRow, InstanceRow, RowFault
+from billing.usage.times import LATEST, parse_time, shown
 
 Kind = Literal["instances", "accounts"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -39,7 +39,7 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 """All columns that a file of this kind can have."""
 
 REQUIRED: Mapping[Kind, tuple[str, ...]] = {
-    "instances": ("id", "attribution_id", "creation_time", "started_time"),
+    "instances": ("id", "attribution_id", "started_time"),
     "accounts": ("attribution_id", "currency"),
 }
 """The columns that a file must have; their fields can be empty where a row allows it."""
@@ -49,15 +49,7 @@ WHOLE_ROW = "row"
 """The `column` of a fault that concerns the whole row."""
 
 _KNOWN = {kind: frozenset(names) for kind, names in COLUMNS.items()}
-# 1970-01-01 and 0001-01-01 stand for "not set" in many systems.
-_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-_LATEST = datetime(9998, 12, 31, tzinfo=UTC)
 _CLOCKS_DIFFER = timedelta(minutes=5)
-_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2})(?:(:[0-9]{2})(?:\.([0-9]+))?)?"
-    r"([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
-)
-_EXAMPLE = "2022-05-01T09:30:00Z"
 _T = TypeVar("_T")
 
 
@@ -71,26 +63,17 @@ def check_columns(kind: Kind, names: Collection[str]) -> list[str]:
     return faults
 
 
-def require_columns(kind: Kind, names: Collection[str]) -> None:
-    """Refuse a file with wrong columns.
-
-    Raises:
-        InputError: a column is missing or unknown; one line names all faults.
-    """
-    if faults := check_columns(kind, names):
-        raise InputError("; ".join(faults))
-
-
 def parse_instance(
-    line: int, fields: Mapping[str, object], received: datetime = _LATEST
+    line: int, fields: Mapping[str, object], received: datetime = LATEST, zone: tzinfo | None = None
 ) -> InstanceRow | list[RowFault]:
     """Parse a row into an instance, or return all of its faults. An empty field counts as not set.
 
-    `received` is when the row arrived: a time more than 5 minutes after it is refused.
+    `received` is when the row arrived: a time more than 5 minutes after it is refused. `zone` is that of times without
+    one; if it is None, they are refused.
     """
 
     def past(value: object) -> datetime:
-        return _past(parse_time(value), received)
+        return _past(parse_time(value, zone), received)
 
     row = _Row("instances", line, fields)
     instance_id = row.required("id", _text)
@@ -112,19 +95,23 @@ def parse_instance(
     return row.faults or instance
 
 
-def parse_account(line: int, fields: Mapping[str, object]) -> AccountRow | list[RowFault]:
-    """Parse a row into an account with at most one window, or return all of its faults."""
+def parse_account(line: int, fields: Mapping[str, object], zone: tzinfo | None = None) -> AccountRow | list[RowFault]:
+    """Parse a row into an account with at most one window, or return all of its faults; `zone` as for instances."""
+
+    def time(value: object) -> datetime:
+        return parse_time(value, zone)
+
     row = _Row("accounts", line, fields)
     attribution_id = row.required("attribution_id", lambda value: parse_attribution_id(_text(value)))
     currency = row.required("currency", lambda value: parse_currency(_text(value)))
-    started = row.optional("started", parse_time)
-    ended = row.optional("ended", parse_time)
+    started = row.optional("started", time)
+    ended = row.optional("ended", time)
     account = AccountRow(
         line=line,
         attribution_id=attribution_id or "",
         stripe_customer_id=row.optional("stripe_customer_id", _text),
         currency=currency or "",
-        bill_after=row.optional("bill_after", parse_time),
+        bill_after=row.optional("bill_after", time),
         started=started,
         ended=ended,
         missing=row.missing,
@@ -135,22 +122,6 @@ def parse_account(line: int, fields: Mapping[str, object]) -> AccountRow | list[
         elif ended <= started:
             row.refuse("ended", f"{ended.isoformat()} is not after started, {started.isoformat()}")
     return row.faults or account
-
-
-def parse_time(value: object) -> datetime:
-    """Parse a field, a text or an aware datetime, into an instant in UTC, rounded to the microsecond.
-
-    Raises:
-        InputError: the field is not an instant, has no time zone or is out of range.
-    """
-    instant = _instant(value)
-    try:
-        instant = instant.astimezone(UTC)
-    except OverflowError:
-        instant = instant.replace(tzinfo=UTC)
-    if not _EARLIEST <= instant < _LATEST:
-        raise InputError(f"{instant.isoformat()} is not between 2000 and 9998; leave it empty if it is not set")
-    return instant
 
 
 def _past(instant: datetime, received: datetime) -> datetime:
@@ -206,36 +177,9 @@ def _text(value: object) -> str:
     if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
         value = str(value)
     if not isinstance(value, str):
-        raise InputError(f"{_shown(value)} is not text")
+        raise InputError(f"{shown(value)} is not text")
     if len(value) > MAX_TEXT:
         raise InputError(f"has {len(value)} characters; the maximum is {MAX_TEXT}")
     if not value.isprintable():
-        raise InputError(f"{_shown(value)} has control or other invisible characters")
+        raise InputError(f"{shown(value)} has control or other invisible characters")
     return value
-
-
-def _instant(value: object) -> datetime:
-    if isinstance(value, datetime):
-        if value.utcoffset() is None:
-            raise InputError(f"{value.isoformat()} has no time zone; write it as {value.isoformat()}Z if it is UTC")
-        return value
-    if isinstance(value, date):
-        raise InputError(f"{value.isoformat()} is a date; write an instant such as {_EXAMPLE}")
-    match = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise InputError(f"{_shown(value)} is not a time; write ISO 8601 with a zone, such as {_EXAMPLE}")
-    day, minute, second, fraction, zone = match.groups()
-    if zone is None:
-        raise InputError(f"{_shown(value)} has no time zone; add one, such as Z for UTC")
-    digits = f"{fraction or '':0<7}"
-    try:
-        instant = datetime.fromisoformat(f"{day}T{minute}{second or ':00'}.{digits[:6]}{zone.upper()}")
-        # Nanoseconds, as of Go and Kubernetes, are rounded half up.
-        return instant + timedelta(microseconds=digits[6] >= "5")
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"{_shown(value)} is not a time: {error}") from None
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -54,11 +54,15 @@ class AccountRow:
 
 @dataclass(frozen=True)
 class RowFault:
-    """Why a row was refused: its line in the source, the column, and a reason for people."""
+    """Why a row was refused: its line in the source, the column, and a reason for people.
+
+    `other`: the line of another row that the reason names, as `in line 7`.
+    """
 
     line: int
     column: str
     reason: str
+    other: int | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Annotated, Any, NoReturn, ParamSpec
 import typer
 
 from billing.errors import InputError, PerdureError
-from billing.usage.parsing import parse_time
+from billing.usage.times import parse_time
 from settings import Settings, SettingsError, load
 from starter.cli import output
 

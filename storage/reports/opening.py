@@ -15,7 +15,9 @@ from billing.errors import InputError
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-_REMOTE = frozenset(["s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"])
+REMOTE = frozenset(["s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss"])
+"""Schemes of URLs of buckets in a cloud."""
+
 _EXAMPLE = "write file:///folder, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
 
 
@@ -29,12 +31,21 @@ def open_store(url: str) -> tuple[ObjectStore, Path | None]:
         parts = urlsplit(url)
         if parts.scheme == "file":
             return _open_folder(url, parts)
-        if parts.scheme not in _REMOTE:
+        if parts.scheme not in REMOTE:
             raise ValueError("its scheme is not known")
-        # Temporal retries without limit; a person at a prompt should not wait that long.
-        return from_url(url, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)}), None
+        return open_bucket(url), None
     except (ValueError, OSError, BaseError) as error:
         raise InputError(f"report store {url!r}: {first_line(error)}; {_EXAMPLE}") from error
+
+
+def open_bucket(url: str) -> ObjectStore:
+    """Open the bucket, or a prefix of it, with the credentials that the environment has.
+
+    Raises:
+        BaseError, ValueError: the URL or the environment's configuration is malformed.
+    """
+    # Temporal retries without limit; a person at a prompt should not wait that long.
+    return from_url(url, retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)})
 
 
 def _open_folder(url: str, parts: SplitResult) -> tuple[LocalStore, Path]:

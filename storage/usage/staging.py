@@ -65,7 +65,10 @@ class InstanceStaging:
         async with self.connection.begin():
             await self.connection.execute(statement("usage/staging", "analyze"))
             found = await self.connection.execute(statement("usage/staging", "refuse_contradictions"))
-            faults = [RowFault(row.line, row.column, _contradiction(row.id, row.column, row.other)) for row in found]
+            faults = [
+                RowFault(row.line, row.column, _contradiction(row.id, row.column, row.other), row.other)
+                for row in found
+            ]
             repeated = (await self.connection.execute(statement("usage/staging", "drop_repeated"))).rowcount
             self.has_facts = (await self.connection.execute(statement("usage/staging", "has_facts"))).scalar_one()
             if self.has_facts:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from billing.attribution import PATTERN, is_attribution_id, parse_attribution_id
 from billing.errors import InputError
 
-
 OF_0_1 = r"(team|user):[A-Za-z0-9][A-Za-z0-9._@+=~-]{0,127}"
 
 

@@ -15,7 +15,8 @@ import pytest
 from pyarrow import parquet
 from sqlalchemy import text
 
-from starter.cli.imports import commands as imports
+from starter.cli.imports import commands
+from starter.cli.imports import importing as imports
 from storage.postgres.database import Database
 from tests.cli.conftest import CommandResult, Perdure
 
@@ -159,9 +160,9 @@ async def test_times_that_stand_for_something_else_are_refused(load: Import, db:
 
 async def test_the_importers_clock_says_what_is_in_the_future(tmp_path: Path, db: Database) -> None:
     path = write(tmp_path / "a.csv", [instance("i", stopping_time=STOP)])
-    early = await imports.import_instances(db, path, lambda: at("2022-05-03T16:54:59Z"))
+    early = await commands.import_instances(db, path, lambda: at("2022-05-03T16:54:59Z"))
     assert (early.refused, early.rows) == (1, 0)
-    in_time = await imports.import_instances(db, path, lambda: at("2022-05-03T16:55:00Z"))
+    in_time = await commands.import_instances(db, path, lambda: at("2022-05-03T16:55:00Z"))
     assert (in_time.refused, in_time.rows) == (0, 1)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from billing.audit.kinds import Kind as FindingKind
 from billing.invoice.states import TRANSITIONS, Step
+from billing.usage.columns import OTHER_NAMES
 from billing.usage.parsing import COLUMNS, KINDS, REQUIRED, Kind
 from campaigns.attack.campaign import FAMILIES
 from settings import Settings
@@ -207,3 +208,11 @@ def test_the_tables_of_import_columns_are_the_parsers(kind: Kind) -> None:
     rows = re.findall(r"^\| `(\w+)` \| (yes|no) \| .+ \| .+ \| `.+` \|$", section, re.MULTILINE)
     assert {column for column, _ in rows} == set(COLUMNS[kind])
     assert {column for column, required in rows if required == "yes"} == set(REQUIRED[kind])
+
+
+def test_other_names_of_columns_are_those_of_the_code() -> None:
+    page = (ROOT / "docs/imports.md").read_text().partition("## Other names of columns\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (both|instances|accounts) \| `(\w+)` \| (.+) \|$", page, re.MULTILINE)
+    for kind in KINDS:
+        documented = {column: tuple(re.findall(r"`(\w+)`", also)) for of, column, also in rows if of in (kind, "both")}
+        assert documented == OTHER_NAMES[kind]

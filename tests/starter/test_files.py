@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import json
-import sys
 import tracemalloc
-from collections.abc import Collection
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pyarrow import parquet
 
 from billing.errors import InputError
-from billing.usage.parsing import parse_instance, require_columns
-from billing.usage.rows import InstanceRow, RowFault
-from starter.cli.imports.files import Row, read_rows
+from billing.usage.columns import ColumnNames
+from billing.usage.rows import RowFault
+from starter.cli.imports.files.rows import Row
+from tests.starter.files import AsTheyAre, read_rows, refusal, write_parquet
 
 NOON = datetime(2022, 5, 1, 12, tzinfo=UTC)
 
@@ -34,16 +29,6 @@ def read(tmp_path: Path) -> Any:
         return list(read_rows(path))
 
     return read_content
-
-
-def refusal(path: Path) -> str:
-    """Return why the file is refused: one line that names the file."""
-    with pytest.raises(InputError) as caught:
-        list(read_rows(path))
-    text = str(caught.value)
-    assert text.startswith(f"{path}: ")
-    assert "\n" not in text
-    return text.removeprefix(f"{path}: ")
 
 
 def test_csv_rows_have_the_line_on_which_they_begin(read: Any) -> None:
@@ -105,12 +90,13 @@ def test_an_unclosed_quote_in_a_long_file_does_not_swallow_it_all(read: Any) -> 
         (b",,\n1,2,3\n", "line 1 must name the columns"),
         (b"id,,note\n", "column 2 has no name"),
         (b"id,note,id\n", "there are two columns 'id'"),
-        (b"id;note\n1;a\n", "the columns are separated by semicolons; write commas"),
-        (b"id\tnote\n1\ta\n", "the columns are separated by tabs; write commas"),
+        (b"id;no,te\n1;a\n", "line 1 has commas and semicolons: put column names that contain one of them in double"),
+        (b"id\tno,te|\n1\ta\n", "line 1 has commas and tabs and bars: "),
         ("id,note\n1,a\n".encode("utf-16"), "this is not UTF-8 text; save it as UTF-8"),
         ("id,note\n1,a\n".encode("utf-16-le"), "this is not UTF-8 text; save it as UTF-8"),
         ("ïd,note\n".encode("latin-1"), "line 1 is not UTF-8 text; save the file as UTF-8"),
-        (b"PK\x03\x04\x00\x00garbage", "this is not UTF-8 text; save it as UTF-8"),
+        (b"PK\x03\x04\x00\x00garbage", "this is a spreadsheet or an archive; save it as CSV"),
+        (b"PAR1\x00\x00garbage", "this is a Parquet file; name it *.parquet, or use --format parquet"),
         (b"\x89PNG\r\n\x1a\n\xff\xfe\xfd", "line 1 is not UTF-8 text; save the file as UTF-8"),
         (b"id,note\r1,a\r2,b\r", "line 1 is not a CSV header: new-line character seen in unquoted field"),
         (b'"id,note\n1,a\n', "line 1 is not a CSV header: unexpected end of data"),
@@ -130,25 +116,29 @@ def test_a_header_alone_is_no_rows(read: Any) -> None:
 def test_columns_are_checked_before_the_first_row(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("id,Note\n1,a\n")
-    seen: list[Collection[str]] = []
-    assert len(list(read_rows(path, seen.append))) == 1
-    assert seen == [["id", "Note"]]
+    columns = AsTheyAre()
+    assert len(list(read_rows(path, columns))) == 1
+    assert columns.seen == [["id", "Note"]]
     with pytest.raises(InputError, match=f"^{path}: column 'attribution_id' is missing; .*'Note' is not known"):
-        next(read_rows(path, partial(require_columns, "instances")))
+        next(read_rows(path, ColumnNames("instances", {})))
 
 
-def test_standard_input_is_csv(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xef\xbb\xbfid\n1\n")))
-    assert list(read_rows(Path("-"))) == [(2, {"id": "1"})]
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
-    with pytest.raises(InputError, match="-: the file is empty"):
-        list(read_rows(Path("-")))
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_the_header_says_what_separates_the_columns(read: Any, separator: str, name: str) -> None:
+    content = 'id,"no;te|,"\n1,"a;b|,\n\t"\n'.replace("id,", f"id{separator}").replace("1,", f"1{separator}")
+    assert read(name, content) == [(2, {"id": "1", "no;te|,": "a;b|,\n\t"})]
 
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson"])
 def test_json_lines(read: Any, name: str) -> None:
     rows = read(name, '\ufeff{"id":"1","n":null}\n\n{"id":2}\r\n{"id":"\\u00e4"}')
     assert rows == [(1, {"id": "1", "n": None}), (3, {"id": 2}), (4, {"id": "ä"})]
+
+
+def test_a_field_that_a_json_object_has_twice_is_refused(read: Any) -> None:
+    rows = read("a.jsonl", '{"id":"1","n":1,"n":2}\n{"id":"2","n":{"n":1}}')
+    assert rows == [RowFault(1, "row", "has two fields 'n'"), (2, {"id": "2", "n": {"n": 1}})]
 
 
 def test_bad_json_lines_are_reported_and_the_others_read(read: Any) -> None:
@@ -177,87 +167,15 @@ def test_json_lines_that_are_empty_or_binary_are_refused(tmp_path: Path) -> None
         assert refusal(path).startswith(message)
 
 
-def write_parquet(path: Path, columns: dict[str, Any], **options: Any) -> Path:
-    parquet.write_table(pyarrow.table(columns), path, **options)
-    return path
-
-
-def test_parquet_rows_are_numbered_and_typed(tmp_path: Path) -> None:
-    columns = {
-        "id": pyarrow.array(["1", "2", None], pyarrow.dictionary(pyarrow.int32(), pyarrow.string())),
-        "n": pyarrow.array([1, None, 3]),
-        "b": pyarrow.array([b"x", b"y", None]),
-        "at": pyarrow.array([NOON, None, NOON], pyarrow.timestamp("us", "America/New_York")),
-    }
-    rows = list(read_rows(write_parquet(tmp_path / "a.parquet", columns)))
-    assert rows == [
-        (1, {"id": "1", "n": 1, "b": b"x", "at": NOON}),
-        (2, {"id": "2", "n": None, "b": b"y", "at": None}),
-        (3, {"id": None, "n": 3, "b": None, "at": NOON}),
-    ]
-
-
-@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-def test_parquet_times_of_any_unit_are_exact(tmp_path: Path, unit: str) -> None:
-    columns = {
-        "id": ["1"],
-        "creation_time": pyarrow.array([NOON], pyarrow.timestamp(unit, "UTC")),
-        "started_time": pyarrow.array([NOON], pyarrow.timestamp(unit)),
-    }
-    rows = list(read_rows(write_parquet(tmp_path / "a.parquet", columns)))
-    assert not isinstance(rows[0], RowFault)
-    line, fields = rows[0]
-    assert fields["creation_time"] == NOON
-    faults = parse_instance(line, fields)
-    assert isinstance(faults, list)
-    assert [fault.reason for fault in faults] == [
-        "2022-05-01T12:00:00 has no time zone; write it as 2022-05-01T12:00:00Z if it is UTC"
-    ]
-
-
-def test_parquet_nanoseconds_are_rounded_to_microseconds(tmp_path: Path) -> None:
-    moments = [1_651_406_400_000_001_000, 1_651_406_400_000_001_499, 1_651_406_400_000_000_501]
-    columns = {"id": ["1", "2", "3"], "started_time": pyarrow.array(moments, pyarrow.timestamp("ns", "UTC"))}
-    rows = list(read_rows(write_parquet(tmp_path / "a.parquet", columns)))
-    assert rows[0] == (1, {"id": "1", "started_time": NOON.replace(microsecond=1)})
-    for row in rows:
-        assert not isinstance(row, RowFault)
-        parsed = parse_instance(*row)
-        assert isinstance(parsed, InstanceRow)
-        assert parsed.started_time == NOON.replace(microsecond=1)
-
-
-def test_parquet_times_beyond_the_calendar_are_a_fault_of_their_row(tmp_path: Path) -> None:
-    columns = {"id": ["1"], "started_time": pyarrow.array([2**62], pyarrow.timestamp("ms", "UTC"))}
-    (row,) = read_rows(write_parquet(tmp_path / "a.parquet", columns))
-    assert not isinstance(row, RowFault)
-    assert isinstance(parse_instance(*row), list)
-
-
-def test_files_that_are_no_parquet_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
-    whole = write_parquet(path, {"id": [str(n) for n in range(1000)]}).read_bytes()
-    contents = [b"id\n1\n", b"PAR1", b"PAR1 garbage PAR1", whole[:-4], whole[: len(whole) // 2]]
-    contents.append(whole[:20] + bytes(byte ^ 255 for byte in whole[20:400]) + whole[400:])
-    for content in contents:
-        path.write_bytes(content)
-        assert refusal(path)
-    path.write_bytes(b"")
-    assert refusal(path) == "the file is empty"
-
-
-@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.csv.gz", ".csv"])
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.gz", "a.parquet.gz", ".csv"])
 def test_other_endings_are_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("id\n1\n")
-    assert "use one of .csv, .jsonl, .ndjson, .parquet" in refusal(tmp_path / name)
+    assert "use one of .csv, .tsv, .jsonl, .ndjson, .parquet (text also with .gz)" in refusal(tmp_path / name)
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
-def test_what_is_no_file_is_refused(tmp_path: Path, ending: str) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path, ending: str) -> None:
     assert refusal(tmp_path / f"none.{ending}") == "cannot be read: No such file or directory"
-    folder = tmp_path / f"folder.{ending}"
-    folder.mkdir()
-    assert refusal(folder).startswith("cannot be read: ")
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])

@@ -20,7 +20,9 @@ from contracts.messages.subscriptions import AccountsSyncResult
 from starter.cli import common, output
 from starter.cli.accounts.policy import change_policy, print_policy
 from starter.cli.database import open_database
-from starter.cli.imports import commands as imports
+from starter.cli.imports.commands import ACCOUNTS
+from starter.cli.imports.importing import import_command
+from starter.cli.imports.options import AssumeZone, Files, FormatOption, Map, RejectsOption, order_of
 from temporal.client import connect
 from temporal.start import start_accounts_sync
 
@@ -55,13 +57,23 @@ _WORKER_SHOULD_ANSWER_SECONDS = 10.0
 
 @app.command("import")
 @common.command
-async def import_(file: imports.FileArgument, reopen: _Reopen = False, as_json: common.AsJson = False) -> int:
+async def import_(
+    files: Files,
+    given: FormatOption = None,
+    mapping: Map = None,
+    zone: AssumeZone = None,
+    rejects: RejectsOption = None,
+    reopen: _Reopen = False,
+    as_json: common.AsJson = False,
+) -> int:
     """Import accounts and windows from CSV, JSON Lines or Parquet.
 
     Known accounts and windows are updated. Good rows are kept, bad ones reported; the status is 1 if there were any. A
-    row without an end does not reopen a window that is known to end, unless with --reopen.
+    row without an end does not reopen a window that is known to end, unless with --reopen. All files are compared with
+    each other; text can be compressed by gzip.
     """
-    return await imports.import_command(imports.ACCOUNTS, file, as_json=as_json, reopen=reopen)
+    order = order_of(ACCOUNTS.kind, files, given, mapping, zone, rejects, reopen=reopen)
+    return await import_command(ACCOUNTS, order, as_json=as_json)
 
 
 @app.command("policy")

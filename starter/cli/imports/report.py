@@ -1,4 +1,4 @@
-"""The progress and result of an import: each refused row on stderr as it occurs, the counts at the end."""
+"""The result of an import: refused rows and warnings on stderr, the counts on stdout."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from billing.text import plural
 from billing.usage.rows import RowFault
 from starter.cli import misbilled, output
+from starter.cli.imports.faults import FaultGroups
+from starter.cli.imports.files.reading import Places
 from storage.usage.misbilled import MisbilledUsage
-
-_MOST_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -31,15 +31,20 @@ class ImportReport:
     """Counts and faults of one import.
 
     `counts`: rows that were not refused, by outcome; `repeated` ones are stored with another row. `refused`: refused
-    rows; a row can have several faults.
+    rows; a row can have several faults. `warnings`: lines for people, which change no status.
     """
 
     counts: dict[str, int]
     as_json: bool
+    places: Places = field(default_factory=Places)
+    warnings: list[str] = field(default_factory=list)
     refused: int = 0
     _faults: list[RowFault] = field(default_factory=list)
     _misbilled: dict[str, Sequence[MisbilledUsage]] = field(default_factory=dict)
-    _shown: int = 0
+    _groups: FaultGroups = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._groups = FaultGroups(self.places)
 
     @property
     def rows(self) -> int:
@@ -60,7 +65,7 @@ class ImportReport:
         if self.as_json:
             self._faults += faults
         else:
-            self._show(faults)
+            self._groups.add(faults)
         # An account whose rows are spread over batches is checked with each batch: the last result counts.
         self._misbilled |= stored.misbilled
 
@@ -70,30 +75,30 @@ class ImportReport:
             output.print_json(self._document())
             hidden, more, hint = self.refused, "", ""
         else:
+            for line in self._groups.lines():
+                output.complain(line)
             self._warn_of_misbilled()
             counts = {**self.counts, "refused": self.refused}
             shown = {name: count for name, count in counts.items() if count or name != "repeated"}
             output.say(", ".join(f"{count} {name}" for name, count in shown.items()) + ".")
-            hidden, more, hint = self.refused - self._shown, "more ", ": --json lists all"
+            hidden, more, hint = self._groups.hidden, "more ", ": --json lists all"
         if hidden:
             output.complain(f"perdure: {plural(hidden, f'{more}row')} refused{hint}")
+        for warning in self.warnings:
+            output.complain(f"perdure: warning: {warning}")
 
     def _document(self) -> dict[str, Any]:
         faults = sorted(self._faults, key=lambda fault: fault.line)
-        refused = [{"line": fault.line, "column": fault.column, "reason": fault.reason} for fault in faults]
+        refused = [self._fault(fault) for fault in faults]
         return {**self.counts, "refused": refused, "misbilled": self._misbilled_documents()}
+
+    def _fault(self, fault: RowFault) -> dict[str, Any]:
+        file, line = self.places.find(fault.line)
+        named = {"file": file} if self.places.several else {}
+        return {**named, "line": line, "column": fault.column, "reason": self.places.reason(fault)}
 
     def _misbilled_documents(self) -> list[dict[str, Any]]:
         return [row for _, usage in sorted(self._misbilled.items()) for row in misbilled.documents(usage)]
-
-    def _show(self, faults: Sequence[RowFault]) -> None:
-        shown = None
-        for fault in faults:
-            if fault.line != shown:
-                if self._shown == _MOST_SHOWN:
-                    return
-                shown, self._shown = fault.line, self._shown + 1
-            output.complain(f"line {fault.line}, column {fault.column}: {fault.reason}")
 
     def _warn_of_misbilled(self) -> None:
         if rows := self._misbilled_documents():

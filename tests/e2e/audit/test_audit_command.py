@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from billing.attribution import malformed_attribution_id
 from billing.audit.checks import Check
 from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
@@ -140,8 +141,7 @@ async def test_wrong_input_has_a_status_of_its_own(perdure: Perdure) -> None:
     assert [(each.status, each.out) for each in refused] == [(2, "")] * 4
     assert [each.err.splitlines()[0] for each in refused[:3]] == [
         "perdure: '2022-13' is not a billing period: write YYYY-MM, for example 2022-05",
-        "perdure: --account: 'a/b' is not an attribution id: write at most 133 letters, digits and . _ : @ + = ~ -, "
-        "beginning with a letter or digit",
+        f"perdure: --account: {malformed_attribution_id('a/b')}",
         "perdure: --stuck-after 'soon' is not a length of time: write 90m, 12h or 7d",
     ]
     assert unreachable.error.startswith("Temporal at 127.0.0.1:1: ")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from billing.invoice.states import InvoiceState
+from tests.e2e.audits import audited
 from tests.support.months import MAY
 from tests.support.system import System
+from tests.support.usage import one_day
 
 
 @pytest.mark.history("happy")
@@ -100,3 +102,15 @@ async def test_usage_below_the_minimum_charge_is_carried_to_the_next_period(syst
 
 async def _stripe_invoices_of(system: System, attribution_id: str) -> list[dict[str, object]]:
     return [i for i in await system.stripe_invoices() if i["metadata"].get("attribution_id") == attribution_id]
+
+
+@pytest.mark.parametrize("account", ["acme", "42", "2022-05", "org_01HX=a+b~c@d:e.f-"])
+async def test_any_id_of_a_customer_is_billed(system: System, account: str) -> None:
+    key = await one_day(system, account)
+    await system.run_period(MAY)
+    invoice = await system.invoice(key)
+    assert (invoice.state, invoice.attribution_id) == (InvoiceState.BILLED, account)
+    assert invoice.report_id is not None
+    header, _ = await system.reports.read_claims(invoice.report_id)
+    assert header.attribution_id == account
+    assert (await audited(system, attribution_id=account)).completed

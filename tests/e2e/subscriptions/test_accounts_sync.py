@@ -120,7 +120,7 @@ async def test_a_subscription_names_the_account_when_its_customer_does_not(syste
     outcome = await sync(system, LONG_AGO)
 
     assert (outcome.seen, outcome.stored) == (3, 1)
-    assert ["by sub" in fault and "malformed" in fault for fault in outcome.faults] == [True]
+    assert ["by sub" in fault and "is not an attribution id" in fault for fault in outcome.faults] == [True]
     assert (await known(they, "team:by-sub")).stripe_customer_id == customer
     await they.until_windows("team:by-sub", ("2022-05-03", None))
 

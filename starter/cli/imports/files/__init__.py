@@ -1,0 +1,1 @@
+"""The files of an import: found, opened and read row by row."""

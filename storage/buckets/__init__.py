@@ -1,0 +1,1 @@
+"""Buckets in a cloud, from which usage is imported."""
