@@ -67,7 +67,7 @@ async def fetch(db: Database, query: str) -> list[tuple[object, ...]]:
 
 
 async def stored(db: Database) -> dict[object, object]:
-    return dict(await fetch(db, "SELECT id, upper(lifetime) FROM workspace_instance"))  # type: ignore[arg-type]
+    return dict(await fetch(db, "SELECT instance_id, upper(during) FROM instance_segment"))  # type: ignore[arg-type]
 
 
 def at(instant: str) -> datetime:
