@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -20,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from settings_limits import OFF, Amounts, Factor, Share
 from settings_sources import (
     SECRETS,
     MountedSecrets,
@@ -33,6 +33,7 @@ from settings_sources import (
 )
 
 __all__ = [
+    "OFF",
     "SECRETS",
     "Settings",
     "SettingsError",
@@ -48,9 +49,6 @@ __all__ = [
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-_AMOUNTS = r"([a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)([ ,]+[a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)*"
 
 
 def age(text: str) -> timedelta:
@@ -141,24 +139,34 @@ class Settings(BaseSettings):
     finalization_grace_hours: float = Field(
         24.0, gt=0, le=720, description="for finalization=grace; late usage is added to the draft during that time"
     )
-    limit_invoice_amount: str | None = Field(
+    limit_invoice_amount: Amounts | None = Field(
         None,
         description="an invoice above this amount is held: usd=10000 eur=9000, in major units",
     )
-    limit_invoice_multiple: Decimal | None = Field(
-        None, gt=0, description="an invoice above this multiple of the account's previous period is held"
+    limit_invoice_multiple: Factor | None = Field(
+        None,
+        description="an invoice above this multiple of the account's previous period is held; if not set, above three "
+        "times the previous period per day of the account's windows",
     )
-    limit_invoice_carried_share: Decimal | None = Field(
-        None, ge=0, le=1, description="an invoice with a larger share of usage from earlier periods is held"
+    limit_invoice_carried_share: Share | None = Field(
+        None,
+        description="an invoice with a larger share of usage from earlier periods is held; if not set, with more than "
+        "half",
     )
-    limit_period_amount: str | None = Field(None, description="like the limits of an invoice, for a whole period")
-    limit_period_multiple: Decimal | None = Field(None, gt=0)
-    limit_period_carried_share: Decimal | None = Field(None, ge=0, le=1)
+    limit_first_invoice: Factor | None = Field(
+        None, description="an account's first invoice above this multiple of the floor is held; if not set, above 10"
+    )
+    limit_invoice_floor: Amounts = Field(
+        "usd=100 eur=100", description="only larger invoices are held by limits that are not set; off: none is"
+    )
+    limit_period_amount: Amounts | None = Field(None, description="like the limits of an invoice, for a whole period")
+    limit_period_multiple: Factor | None = None
+    limit_period_carried_share: Share | None = None
     stale_after: str = Field(
-        "off", description="an instance without a stop is billed up to its last sign once that is older: 48h, 7d"
+        OFF, description="an instance without a stop is billed up to its last sign once that is older: 48h, 7d"
     )
     max_instance_age: str = Field(
-        "off", description="an instance without a stop is billed up to this age, or to its last sign if later: 90d"
+        OFF, description="an instance without a stop is billed up to this age, or to its last sign if later: 90d"
     )
     page_size: int = Field(250, ge=1, le=500, description="accounts that one batch claims and invoices")
     finalization_poll_seconds: float = Field(
@@ -195,13 +203,6 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin") from error
         return value
 
-    @field_validator("limit_invoice_amount", "limit_period_amount")
-    @classmethod
-    def _are_amounts(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(_AMOUNTS, value):
-            raise ValueError(f"{value!r} is not a list of amounts: write usd=10000 eur=9000, in major units")
-        return value
-
     @field_validator("audit_stuck_after")
     @classmethod
     def _is_age(cls, value: str) -> str:
@@ -211,7 +212,7 @@ class Settings(BaseSettings):
     @field_validator("stale_after", "max_instance_age")
     @classmethod
     def _is_age_or_off(cls, value: str) -> str:
-        if value != "off":
+        if value != OFF:
             age(value)
         return value
 

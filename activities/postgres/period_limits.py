@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from activities.postgres.scopes import claim_scope, period_limits
 from billing.assessment.assessment import Verdict
+from billing.invoice.limits import BillFigures
 from billing.periods import BillingPeriod
 from billing.pricing.rating import RateCard
 from settings import Settings
@@ -50,10 +51,17 @@ class PeriodLimits:
         limits = period_limits(self._settings)
         approved = hold.approved if hold else {}
         reasons = [
-            limits.exceeded(f"the period in {currency.upper()}", currency, amount, carried.get(currency, 0), before)
+            limits.exceeded(
+                BillFigures(
+                    f"the period in {currency.upper()}",
+                    currency,
+                    amount,
+                    carried=carried.get(currency, 0),
+                    previous=previous.get(currency),
+                )
+            )
             for currency, amount in sorted(totals.items())
             if amount > approved.get(currency, -1)
-            for before in [previous.get(currency)]
         ]
         return "; ".join(filter(None, reasons)) or None
 
@@ -76,6 +84,6 @@ class PeriodLimits:
                     if preview.verdict == Verdict.INVOICE:
                         currency = preview.priced.currency
                         totals[currency] = totals.get(currency, 0) + preview.priced.amount
-                        carried[currency] = carried.get(currency, 0) + preview.carried_amount
+                        carried[currency] = carried.get(currency, 0) + preview.counted_amount
                 after = through
         return totals, carried, previous

@@ -165,7 +165,8 @@ class PeriodActivities:
             claimed = await claims.claim_page(self._db, scope, self._rate_card)
             if claimed.keys:
                 key = claimed.keys[0]
-                return CancellationClaimed(invoice_key=key, note=f"{draft.stripe_invoice_id} carries {key}.")
+                note = " ".join((f"{draft.stripe_invoice_id} carries {key}.", *map(_warning, claimed.cautions)))
+                return CancellationClaimed(invoice_key=key, note=note)
             why = f"`perdure period status {period}` says why" if claimed.blocked else "there is too little to bill"
             return CancellationClaimed(invoice_key=None, note=f"No usage on {draft.stripe_invoice_id}: {why}.")
 
@@ -189,3 +190,7 @@ class PeriodActivities:
         """Store the period's result in Postgres."""
         await periods.write_summary(self._db, result.period, result.model_dump(mode="json"))
         return result
+
+
+def _warning(caution: str) -> str:
+    return f"**Check it**: {caution}."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from billing.assessment.assessment import ClaimScope
 from billing.invoice.key import InvoiceReason
-from billing.invoice.policy import ChargeOn, Finalization, Limits, Policy, parse_amounts
+from billing.invoice.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
+from billing.invoice.policy import ChargeOn, Finalization, Policy, parse_amounts
 from billing.periods import BillingPeriod
 from billing.usage.silence import Silence
-from settings import Settings, age
+from settings import OFF, Settings, age
 
 
 def policy_of(settings: Settings) -> Policy:
@@ -18,14 +21,25 @@ def policy_of(settings: Settings) -> Policy:
     Raises:
         InputError: an amount has more decimals than its currency.
     """
+    floor = _amounts(settings.limit_invoice_floor)
+    defaults = DEFAULT_LIMITS if floor else NO_LIMITS
+    if settings.limit_invoice_multiple is not None:
+        defaults = replace(defaults, daily_multiple=None)
+    if settings.limit_invoice_carried_share is not None:
+        defaults = replace(defaults, carried_share=None)
+    if settings.limit_first_invoice is not None:
+        defaults = replace(defaults, first_invoice=None)
     return Policy(
         charge_on=ChargeOn(settings.charge_on),
         finalization=Finalization(settings.finalization),
         limits=Limits(
-            amount=parse_amounts(settings.limit_invoice_amount or ""),
-            multiple=settings.limit_invoice_multiple,
-            carried_share=settings.limit_invoice_carried_share,
+            amount=_amounts(settings.limit_invoice_amount),
+            multiple=_factor(settings.limit_invoice_multiple),
+            carried_share=_factor(settings.limit_invoice_carried_share),
+            first_invoice=_factor(settings.limit_first_invoice),
         ),
+        defaults=defaults,
+        floor=floor,
         grace=timedelta(hours=settings.finalization_grace_hours),
     )
 
@@ -37,17 +51,25 @@ def period_limits(settings: Settings) -> Limits:
         InputError: an amount has more decimals than its currency.
     """
     return Limits(
-        amount=parse_amounts(settings.limit_period_amount or ""),
-        multiple=settings.limit_period_multiple,
-        carried_share=settings.limit_period_carried_share,
+        amount=_amounts(settings.limit_period_amount),
+        multiple=_factor(settings.limit_period_multiple),
+        carried_share=_factor(settings.limit_period_carried_share),
     )
 
 
 def silence_of(settings: Settings) -> Silence:
     """Return when a running instance that says nothing any more counts as silent."""
     texts = (settings.stale_after, settings.max_instance_age)
-    stale_after, max_instance_age = (None if text == "off" else age(text) for text in texts)
+    stale_after, max_instance_age = (None if text == OFF else age(text) for text in texts)
     return Silence(stale_after=stale_after, max_instance_age=max_instance_age)
+
+
+def _amounts(setting: str | None) -> dict[str, int]:
+    return {} if setting is None or setting == OFF else parse_amounts(setting)
+
+
+def _factor(setting: Decimal | str | None) -> Decimal | None:
+    return setting if isinstance(setting, Decimal) else None
 
 
 def claim_scope(

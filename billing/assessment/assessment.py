@@ -9,8 +9,10 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from billing.assessment.holding import NO_PAST, NOT_HELD, AccountPast, Held, floor_in, hold
 from billing.errors import PricingError
 from billing.invoice.key import InvoiceKey, InvoiceReason
+from billing.invoice.limits import BillFigures
 from billing.invoice.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy
 from billing.money import format_amount
 from billing.periods import BillingPeriod
@@ -52,17 +54,14 @@ class ClaimScope:
 
 @dataclass(frozen=True)
 class BillableAccount:
-    """An account without a live invoice in this scope. `ordinal` is its next invoice's.
-
-    `previous_amount` is the total, in minor units, of its latest earlier period; None if it has none.
-    """
+    """An account without a live invoice in this scope. `ordinal` is its next invoice's."""
 
     attribution_id: str
     currency: str
     stripe_customer_id: str | None
     ordinal: int
     policy: AccountPolicy = NO_POLICY
-    previous_amount: int | None = None
+    past: AccountPast = NO_PAST
 
 
 @dataclass(frozen=True)
@@ -117,7 +116,8 @@ class Assessment:
     """One account's usage, priced. `reason` says why no invoice is made; empty if one is.
 
     `carried_us` is the part of `duration_us` from before the period's start, `carried_amount` the price of that part
-    alone, in minor units. `hold` says which limit holds the invoice; empty if none does.
+    alone, in minor units. `counted_amount` is what limits count of the latter. `hold` says which limit holds the
+    invoice, `caution` which limit would if it did not only warn; empty if none does.
     """
 
     verdict: Verdict
@@ -126,7 +126,9 @@ class Assessment:
     duration_us: int
     carried_us: int
     carried_amount: int
+    counted_amount: int = 0
     hold: str = ""
+    caution: str = ""
     policy: Policy = DEFAULT_POLICY
 
 
@@ -142,11 +144,7 @@ def assess(
     months: Mapping[str, tuple[Place, ...]] = {}
     try:
         lines = tuple(_rate(card, account.currency, line, line.duration_us, line.quantity_us) for line in usage)
-        carried = [
-            _rate(card, account.currency, line, line.carried_us, line.carried_quantity_us)
-            for line in usage
-            if line.carried_us
-        ]
+        carried = _rate_carried(card, account.currency, usage)
         if any(line.month for line in by_month):
             graduated = _graduate(scope, card, account, by_month, lines, used)
             lines, months = lines + graduated.lines, graduated.months
@@ -159,11 +157,8 @@ def assess(
         verdict, reason = Verdict.BELOW_MINIMUM, _below_minimum(priced)
     policy = account.policy.over(scope.policy, account.currency)
     carried_amount = sum(line.amount for line in carried)
-    hold = ""
-    if verdict == Verdict.INVOICE:
-        hold = policy.limits.exceeded(
-            "the invoice", priced.currency, priced.amount, carried_amount, account.previous_amount
-        )
+    bill = _figures(scope, card, account, policy, priced, carried_amount)
+    held = _held(scope, policy, bill) if verdict == Verdict.INVOICE else NOT_HELD
     return Assessment(
         verdict=verdict,
         reason=reason,
@@ -171,8 +166,37 @@ def assess(
         duration_us=sum(line.duration_us for line in usage),
         carried_us=sum(line.carried_us for line in usage),
         carried_amount=carried_amount,
-        hold=hold,
+        counted_amount=bill.carried,
+        hold=held.hold,
+        caution=held.caution,
         policy=policy,
+    )
+
+
+def _held(scope: ClaimScope, policy: Policy, bill: BillFigures) -> Held:
+    return hold(policy, bill, on_subscription=scope.reason is InvoiceReason.SUBSCRIPTION)
+
+
+def _figures(
+    scope: ClaimScope, card: RateCard, account: BillableAccount, policy: Policy, priced: PricedInvoice, carried: int
+) -> BillFigures:
+    past = account.past
+    excused = 0
+    if carried:
+        excused = sum(
+            card.rate_line(x.workspace_class, x.rate_from, x.duration_us, account.currency, x.quantity_us).amount
+            for x in past.excused
+        )
+    return BillFigures(
+        what="the invoice",
+        currency=priced.currency,
+        amount=priced.amount,
+        carried=max(carried - excused, 0),
+        previous=past.previous_amount,
+        window_us=past.window_us,
+        previous_us=past.previous_us,
+        is_first=past.is_first,
+        floor=floor_in(priced.currency, policy.floor, card, scope.cutoff),
     )
 
 
@@ -216,6 +240,10 @@ def _graduate(
 
 def _rate(card: RateCard, currency: str, line: UsageLine, duration_us: int, quantity_us: Decimal) -> RatedLine:
     return card.rate_line(line.workspace_class, line.rate_from, duration_us, currency, quantity_us)
+
+
+def _rate_carried(card: RateCard, currency: str, usage: Sequence[UsageLine]) -> list[RatedLine]:
+    return [_rate(card, currency, x, x.carried_us, x.carried_quantity_us) for x in usage if x.carried_us]
 
 
 def _priced(

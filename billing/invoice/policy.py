@@ -12,7 +12,8 @@ from decimal import Decimal
 from enum import StrEnum
 
 from billing.errors import InputError
-from billing.money import EXACT, format_amount, parse_amount, parse_currency
+from billing.invoice.limits import NO_LIMITS, Limits
+from billing.money import parse_amount, parse_currency
 
 
 class ChargeOn(StrEnum):
@@ -46,55 +47,28 @@ class BlockedKind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Limits above which a bill is held before it is sent.
-
-    `amount` is by currency, in minor units; `multiple` is a factor of the previous period's total; `carried_share` is
-    the part of the amount, from 0 to 1, that is carried over from earlier periods.
-    """
-
-    amount: Mapping[str, int] = field(default_factory=dict)
-    multiple: Decimal | None = None
-    carried_share: Decimal | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.amount) or self.multiple is not None or self.carried_share is not None
-
-    def exceeded(self, what: str, currency: str, amount: int, carried: int, previous: int | None) -> str:
-        """Return why a bill of this amount is held, with the figures; empty if no limit is exceeded.
-
-        Amounts are in minor units. `carried` is the part of `amount` that is usage of earlier periods; `previous` is
-        the total of the period before, None if there was none.
-        """
-        reasons = []
-        total = format_amount(amount, currency)
-        most = self.amount.get(currency)
-        if most is not None and amount > most:
-            reasons.append(f"{what} totals {total}, above the limit of {format_amount(most, currency)}")
-        if self.multiple is not None and previous and amount > EXACT.multiply(self.multiple, Decimal(previous)):
-            before = format_amount(previous, currency)
-            reasons.append(f"{what} totals {total}, more than {self.multiple:f} times the previous total of {before}")
-        if self.carried_share is not None and carried > EXACT.multiply(self.carried_share, Decimal(amount)):
-            of_before = format_amount(carried, currency)
-            reasons.append(
-                f"{of_before} of {total} is usage carried over from earlier periods, "
-                f"more than {self.carried_share * 100:f}%"
-            )
-        return "; ".join(reasons)
-
-
-NO_LIMITS = Limits()
-
-
-@dataclass(frozen=True)
 class Policy:
-    """The policies in force for an account, or the deployment's defaults."""
+    """The policies in force for an account, or the deployment's.
+
+    `limits` are those that are set. `defaults` stand in for limits that are not: they apply above `floor`, in minor
+    units by currency.
+    """
 
     charge_on: ChargeOn = ChargeOn.OWN
     finalization: Finalization = Finalization.AT_ONCE
     limits: Limits = NO_LIMITS
+    defaults: Limits = NO_LIMITS
+    floor: Mapping[str, int] = field(default_factory=dict)
     grace: timedelta = timedelta(hours=24)
     """How long after its creation Stripe finalizes a draft under `Finalization.GRACE`."""
+
+
+class AccountLimit(StrEnum):
+    """A limit that can be set, or turned off, for an account."""
+
+    AMOUNT = "amount"
+    MULTIPLE = "multiple"
+    CARRIED_SHARE = "carried_share"
 
 
 @dataclass(frozen=True)
@@ -108,22 +82,28 @@ class AccountPolicy:
     limit_carried_share: Decimal | None = None
     included_credits: Decimal | None = None
     """Free credits per month, in place of the rate card's."""
+    limits_off: frozenset[str] = frozenset()
+    """The names of the limits that do not apply to the account, neither the deployment's nor a default."""
 
     def over(self, default: Policy, currency: str) -> Policy:
         """Return the account's policy, with `default` filling in what the account leaves open."""
-        amount = dict(default.limits.amount)
-        if self.limit_amount is not None:
-            amount[currency] = self.limit_amount
-        limits = default.limits
+        limits, defaults = default.limits, default.defaults
+        if AccountLimit.AMOUNT in self.limits_off:
+            limits = replace(limits, amount={})
+        elif self.limit_amount is not None:
+            limits = replace(limits, amount={**limits.amount, currency: self.limit_amount})
+        if AccountLimit.MULTIPLE in self.limits_off or self.limit_multiple is not None:
+            limits = replace(limits, multiple=self.limit_multiple)
+            defaults = replace(defaults, daily_multiple=None)
+        if AccountLimit.CARRIED_SHARE in self.limits_off or self.limit_carried_share is not None:
+            limits = replace(limits, carried_share=self.limit_carried_share)
+            defaults = replace(defaults, carried_share=None)
         return replace(
             default,
             charge_on=self.charge_on or default.charge_on,
             finalization=self.finalization or default.finalization,
-            limits=Limits(
-                amount=amount,
-                multiple=limits.multiple if self.limit_multiple is None else self.limit_multiple,
-                carried_share=limits.carried_share if self.limit_carried_share is None else self.limit_carried_share,
-            ),
+            limits=limits,
+            defaults=defaults,
         )
 
 

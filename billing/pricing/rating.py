@@ -199,10 +199,14 @@ class RateCard:
             quantity_us=None if metered_us == duration_us else metered_us,
         )
 
+    def before(self, cutoff: datetime) -> RateVersion | None:
+        """Return the version in force just before `cutoff`, or None before the first version."""
+        return next((version for version in reversed(self.versions) if version.effective_from < cutoff), None)
+
     def minimum_charge(self, cutoff: datetime, currency: str) -> int:
         """Return the minimum charge, in minor units, of the version in force just before `cutoff`."""
-        before = [version for version in self.versions if version.effective_from < cutoff]
-        return before[-1].minimum(currency) if before else 0
+        version = self.before(cutoff)
+        return version.minimum(currency) if version else 0
 
 
 def _describe_graduation(version: RateVersion) -> dict[str, Any]:

@@ -57,7 +57,7 @@ async def read_policy(db: Database, attribution_id: str) -> AccountPolicy:
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(statement("accounts/policies", "read"), {"attribution_id": attribution_id})
         row = found.one_or_none()
-    return AccountPolicy() if row is None else record(AccountPolicy, row)
+    return AccountPolicy() if row is None else record(AccountPolicy, row, limits_off=frozenset(row.limits_off))
 
 
 async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy) -> None:
@@ -78,6 +78,7 @@ async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy)
                     "limit_multiple": policy.limit_multiple,
                     "limit_carried_share": policy.limit_carried_share,
                     "included_credits": policy.included_credits,
+                    "limits_off": sorted(policy.limits_off),
                 },
             )
     except IntegrityError as error:

@@ -7,7 +7,7 @@ per invoice line and prices it. Rows of single instances never leave the databas
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -26,11 +26,13 @@ from billing.assessment.assessment import (
     Verdict,
     assess,
 )
+from billing.assessment.holding import NO_PAST
 from billing.assessment.slices import usage_parameters
 from billing.invoice.policy import AccountPolicy
 from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard
 from billing.usage.interval import ClosedInterval
+from storage.claims.past import read_pasts
 from storage.claims.writing import priced_with, write_invoices, write_verdicts
 from storage.postgres.database import Database
 from storage.postgres.revision import require_known_revision
@@ -56,12 +58,16 @@ class Conflict(ClosedInterval):
 
 @dataclass(frozen=True)
 class PageResult:
-    """The result of claiming one page. `keys`: the new invoices; `amounts`: their total by currency, in minor units."""
+    """The result of claiming one page. `keys`: the new invoices; `amounts`: their total by currency, in minor units.
+
+    `cautions`: what limits that only warn say about the new invoices.
+    """
 
     keys: tuple[str, ...]
     below_minimum: int
     blocked: int
     amounts: dict[str, int]
+    cautions: tuple[str, ...]
 
 
 async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> PageResult:
@@ -160,7 +166,7 @@ async def assess_account(
 
 async def read_account(connection: AsyncConnection, scope: ClaimScope) -> BillableAccount:
     """Return the scope's only account, whether or not it has an invoice of this scope."""
-    identity = {"period": scope.period, "attribution_id": scope.attribution_id}
+    identity = {"attribution_id": scope.attribution_id}
     return _billable((await connection.execute(statement("claims/claims", "account"), identity)).one())
 
 
@@ -209,7 +215,7 @@ async def preview_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> 
         accounts = await _billable_accounts(connection, scope)
         parameters = {**usage_parameters(scope, rate_card, accounts), "period_start": scope.period_start}
         rows = await connection.execute(statement("claims/claims", "preview_lines"), parameters)
-        return await _assess(connection, scope, rate_card, accounts, _by_account(rows))
+        return await _assess(connection, scope, rate_card, accounts, _by_account(rows), preview=parameters)
 
 
 def _page(scope: ClaimScope) -> dict[str, Any]:
@@ -226,7 +232,8 @@ async def _billable_accounts(connection: AsyncConnection, scope: ClaimScope) -> 
 
 
 def _billable(row: Row[Any]) -> BillableAccount:
-    return record(BillableAccount, row, policy=record(AccountPolicy, row))
+    policy = record(AccountPolicy, row, limits_off=frozenset(row.limits_off))
+    return record(BillableAccount, row, policy=policy, past=NO_PAST)
 
 
 async def _assess(
@@ -236,8 +243,14 @@ async def _assess(
     accounts: Sequence[BillableAccount],
     usage: Sequence[AccountUsageLine],
     replacing_invoice_id: int | None = None,
+    preview: Mapping[str, Any] | None = None,
 ) -> list[Assessment]:
-    known = {account.attribution_id: account for account in accounts}
+    with_usage = {attribution_id for attribution_id, _ in usage}
+    known = {account.attribution_id: account for account in accounts if account.attribution_id in with_usage}
+    for attribution_id, past in (
+        await read_pasts(connection, scope, list(known), replacing_invoice_id, preview)
+    ).items():
+        known[attribution_id] = replace(known[attribution_id], past=past)
     by_month = [attribution_id for attribution_id, line in usage if line.month]
     used = await _months_used(connection, by_month, replacing_invoice_id)
     return [
@@ -272,4 +285,5 @@ def _result(assessed: Sequence[Assessment]) -> PageResult:
         below_minimum=len(priced_with(assessed, Verdict.BELOW_MINIMUM)),
         blocked=len(priced_with(assessed, Verdict.BLOCKED)),
         amounts=dict(amounts),
+        cautions=tuple(each.caution for each in assessed if each.caution),
     )

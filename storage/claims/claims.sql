@@ -41,17 +41,7 @@ ORDER BY a.attribution_id;
 
 -- name: policy_columns
 p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_share, p.included_credits,
-       (
-           SELECT CAST(sum(b.amount) AS bigint)
-           FROM invoice AS b
-           WHERE b.attribution_id = a.attribution_id
-             AND b.currency = a.currency
-             AND b.billing_period < :period
-             AND b.state NOT IN ({dead})
-           GROUP BY b.billing_period
-           ORDER BY b.billing_period DESC
-           LIMIT 1
-       ) AS previous_amount
+       coalesce(p.limits_off, '{}') AS limits_off
 
 -- name: account
 SELECT a.attribution_id, a.currency, a.stripe_customer_id, 1 AS ordinal,
@@ -266,3 +256,37 @@ DELETE FROM claim WHERE invoice_id = :id;
 
 -- name: drop_lines
 DELETE FROM invoice_line WHERE invoice_id = :id;
+
+-- name: excused
+-- Carried usage that a person has approved on an invoice that is dead now, or that was kept back for an unknown class.
+SELECT u.attribution_id, u.workspace_class, u.rate_from,
+       CAST(sum(extract(epoch FROM upper(part.during) - lower(part.during)) * 1000000) AS bigint) AS duration_us,
+       sum(extract(epoch FROM upper(part.during) - lower(part.during)) * 1000000 * u.quantity) AS quantity_us
+FROM page_usage AS u
+CROSS JOIN LATERAL (
+    SELECT range_agg(given.during) AS during
+    FROM (
+        SELECT h.during
+        FROM claim_history AS h
+        JOIN invoice AS i ON i.id = h.invoice_id
+        WHERE h.instance_id = u.instance_id
+          AND i.attribution_id = u.attribution_id
+          AND i.state IN ({dead})
+          AND i.approved_amount IS NOT NULL
+        UNION ALL
+        SELECT tstzrange(kept.since, kept.until)
+        FROM unnest(
+            CAST(:kept_accounts AS text[]), CAST(:kept_from AS timestamptz[]), CAST(:kept_to AS timestamptz[])
+        ) AS kept (attribution_id, since, until)
+        WHERE kept.attribution_id = u.attribution_id
+    ) AS given
+) AS approved
+CROSS JOIN LATERAL unnest(
+    approved.during * tstzmultirange(u.during * tstzrange(NULL, CAST(:period_start AS timestamptz)))
+) AS part (during)
+WHERE u.attribution_id = ANY (CAST(:excused AS text[]))
+GROUP BY u.attribution_id, u.workspace_class, u.rate_from;
+
+-- name: preview_excused
+WITH page_usage AS ({usage})
+{excused};

@@ -11,7 +11,7 @@ ROOMS = (
     *("billing", "contracts", "reconciliation", "temporal", "storage", "workflows", "activities", "starter"),
     *("stripe_emulator", "devstack"),
 )
-MODULES = ("settings", "settings_sources", "worker")
+MODULES = ("settings", "settings_limits", "settings_sources", "worker")
 
 
 def files(room: str) -> Iterator[Path]:

@@ -73,8 +73,9 @@ def test_the_linter_and_the_package_know_all_rooms() -> None:
 
 
 def test_settings_import_nothing_of_ours() -> None:
-    assert imported(ROOT / "settings.py") & {*ROOMS, *MODULES} == {"settings_sources"}
-    assert not imported(ROOT / "settings_sources.py") & {*ROOMS, *MODULES}
+    assert imported(ROOT / "settings.py") & {*ROOMS, *MODULES} == {"settings_limits", "settings_sources"}
+    for module in ("settings_limits.py", "settings_sources.py"):
+        assert not imported(ROOT / module) & {*ROOMS, *MODULES}
 
 
 def test_nobody_imports_the_tests() -> None:

@@ -11,7 +11,7 @@ import pytest
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
 from storage.accounts import policies
-from tests.cli.conftest import Perdure
+from tests.cli.conftest import CommandResult, Perdure
 from tests.support.months import MAY
 from tests.support.system import RATES, System
 
@@ -60,6 +60,36 @@ async def test_an_accounts_policy_is_set_and_reported(perdure: Perdure, team: st
     ]
 
 
+async def test_limits_are_turned_off_for_an_account_and_on_again(perdure: Perdure, team: str) -> None:
+    """With the default limits of a deployment that sets none."""
+
+    async def run(*options: str) -> CommandResult:
+        given = ("accounts", "policy", team, *options)
+        return await perdure(*given, LIMIT_INVOICE_FLOOR="usd=100", LIMIT_INVOICE_AMOUNT="usd=50")
+
+    async def policy(*options: str) -> tuple[list[str], list[str]]:
+        document = (await run(*options, "--json")).document
+        rows = [re.split(r"\s{2,}", line.strip()) for line in (await run()).out.splitlines()]
+        return document["own"], [row[1] for row in rows if row[0].startswith("limit-")]
+
+    by_default = [
+        "50.00 USD",
+        "3 times the previous period per day, above the floor",
+        "0.5 of the amount, above the floor",
+    ]
+    assert await policy() == ([], by_default)
+    assert await policy("--limit-amount", "off", "--limit-multiple", "off") == (
+        ["limit_amount", "limit_multiple"],
+        ["no limit", "no limit", by_default[2]],
+    )
+    assert await policy("--limit-amount", "7", "--limit-carried-share", "off") == (
+        ["limit_amount", "limit_carried_share", "limit_multiple"],
+        ["7.00 USD", "no limit", "no limit"],
+    )
+    back = ("--limit-amount", "default", "--limit-multiple", "default", "--limit-carried-share", "default")
+    assert await policy(*back) == ([], by_default)
+
+
 @pytest.mark.parametrize(
     ("options", "error"),
     [
@@ -73,6 +103,7 @@ async def test_an_accounts_policy_is_set_and_reported(perdure: Perdure, team: st
         (("--limit-multiple", "0"), "--limit-multiple '0': must be more than 0"),
         (("--limit-multiple", "x"), "--limit-multiple 'x': write a number, such as 3 or 0.5"),
         (("--limit-carried-share", "1.1"), "--limit-carried-share '1.1': must be from 0 to 1"),
+        (("--included-credits", "off"), "--included-credits 'off': write a number, such as 3 or 0.5"),
         (("--included-credits", "NaN"), "--included-credits 'NaN': must be 0 or more, with at most 6 decimals"),
     ],
 )

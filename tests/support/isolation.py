@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from settings import Settings
 
 KEPT_PREFIX = "PERDURE_TEST_"
+SAFE_DEFAULTS_OFF = {"LIMIT_INVOICE_FLOOR": "off"}
+"""Turns off what holds unusual usage by default: most tests bill a few instances, and nothing before."""
 PREFIXES = ("STRIPE_", "TEMPORAL_", "PERDURE_", "PG")
 
 
@@ -19,6 +21,7 @@ def isolate() -> None:
     fields = {name.upper() for name in Settings.model_fields}
     for name in _leaking(os.environ, fields):
         del os.environ[name]
+    os.environ.update(SAFE_DEFAULTS_OFF)
     os.environ["PERDURE_ENVIRONMENT_ONLY"] = "1"
     os.environ["TEMPORAL_CONFIG_FILE"] = os.devnull  # no profile of the developer's
 

@@ -24,6 +24,7 @@ from devstack.processes import Child
 from devstack.servers.emulator import EmulatorServer
 from devstack.servers.product import COMMANDS, NAMES, PERDURE, product_child, start_http, start_worker
 from devstack.servers.temporal import TemporalServer, temporal_ports
+from tests.support.isolation import SAFE_DEFAULTS_OFF
 
 API_KEY = "sk_test_for_chaos_only"
 BILLING = ("billing-a", "billing-b")
@@ -37,7 +38,8 @@ _HASTE = {"FINALIZATION_POLL_SECONDS": "4", "LOG_LEVEL": "WARNING", "STRIPE_ACTI
 def bare_environment() -> dict[str, str]:
     """Return this shell's environment without any settings of Perdure, Temporal or Stripe."""
     kept = {name: value for name, value in os.environ.items() if name in _INHERITED}
-    return {**kept, "PERDURE_ENVIRONMENT_ONLY": "1", "TEMPORAL_CONFIG_FILE": os.devnull, "PYTHONUNBUFFERED": "1"}
+    fixed = {"PERDURE_ENVIRONMENT_ONLY": "1", "TEMPORAL_CONFIG_FILE": os.devnull, "PYTHONUNBUFFERED": "1"}
+    return {**kept, **fixed, **SAFE_DEFAULTS_OFF}
 
 
 @dataclass

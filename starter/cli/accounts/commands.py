@@ -36,15 +36,15 @@ _Finalization = Annotated[
     str | None, typer.Option(metavar="at_once|grace|approval|default", help="When a draft is finalized.")
 ]
 _LimitAmount = Annotated[
-    str | None, typer.Option(metavar="AMOUNT|default", help="Hold an invoice above this, in major units.")
+    str | None, typer.Option(metavar="AMOUNT|off|default", help="Hold an invoice above this, in major units.")
 ]
 _LimitMultiple = Annotated[
     str | None,
-    typer.Option(metavar="NUMBER|default", help="Hold an invoice above this multiple of the previous period's."),
+    typer.Option(metavar="NUMBER|off|default", help="Hold an invoice above this multiple of the previous period's."),
 ]
 _LimitCarriedShare = Annotated[
     str | None,
-    typer.Option(metavar="SHARE|default", help="Hold an invoice if more than this share, 0 to 1, is older usage."),
+    typer.Option(metavar="SHARE|off|default", help="Hold an invoice if more than this share, 0 to 1, is older usage."),
 ]
 _IncludedCredits = Annotated[
     str | None, typer.Option(metavar="CREDITS|default", help="Free credits per month, in place of the rate card's.")
@@ -90,7 +90,8 @@ async def policy(
 ) -> None:
     """Show or set one account's billing policy and limits.
 
-    `default` restores the deployment's value. Changes apply to invoices that are made from now on.
+    `default` restores the deployment's value, `off` turns a limit off for this account. Changes apply to invoices that
+    are made from now on.
     """
     changes = {
         "charge_on": charge_on,

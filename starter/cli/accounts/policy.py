@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from activities.postgres.scopes import policy_of
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
-from billing.invoice.policy import ChargeOn, Finalization
+from billing.invoice.policy import AccountLimit, AccountPolicy, ChargeOn, Finalization, Policy
 from billing.money import format_amount, parse_amount
 from settings import Settings
 from starter.cli import output
@@ -19,6 +19,8 @@ from storage.accounts import accounts, policies
 from storage.postgres.database import Database
 
 _DEFAULT = "default"
+_OFF = "off"
+_LIMITS = {f"limit_{limit}": limit for limit in AccountLimit}
 _MOST = Decimal(10**9)
 _E = TypeVar("_E", bound=StrEnum)
 
@@ -39,35 +41,59 @@ async def change_policy(
     own = await policies.read_policy(db, attribution_id)
     given = {name: value for name, value in changes.items() if value is not None}
     if given:
-        parsed: dict[str, Any] = {
-            name: None if value == _DEFAULT else _parse(name, value, account.currency) for name, value in given.items()
-        }
-        own = replace(own, **parsed)
+        own = _changed(own, given, account.currency)
         await policies.write_policy(db, attribution_id, own)
-    now = own.over(policy_of(settings), account.currency)
+    return _document(attribution_id, account.currency, own, own.over(policy_of(settings), account.currency))
+
+
+def _changed(own: AccountPolicy, given: Mapping[str, str], currency: str) -> AccountPolicy:
+    parsed: dict[str, Any] = {
+        name: None if value in _words(name) else _parse(name, value, currency) for name, value in given.items()
+    }
+    changed = {_LIMITS[name] for name in given if name in _LIMITS}
+    off = {_LIMITS[name] for name, value in given.items() if value in _words(name) - {_DEFAULT}}
+    return replace(own, **parsed, limits_off=own.limits_off - changed | off)
+
+
+def _words(name: str) -> set[str]:
+    """Return the values of an option that are no value of the setting."""
+    return {_DEFAULT, _OFF} if name in _LIMITS else {_DEFAULT}
+
+
+def _document(attribution_id: str, currency: str, own: AccountPolicy, now: Policy) -> dict[str, object]:
+    names = ("charge_on", "finalization", *_LIMITS, "included_credits")
+    off = {name for name, limit in _LIMITS.items() if limit in own.limits_off}
     return {
         "attribution_id": attribution_id,
-        "currency": account.currency,
+        "currency": currency,
         "charge_on": str(now.charge_on),
         "finalization": str(now.finalization),
-        "limit_amount": now.limits.amount.get(account.currency),
+        "limit_amount": now.limits.amount.get(currency),
         "limit_multiple": _text(now.limits.multiple),
         "limit_carried_share": _text(now.limits.carried_share),
         "included_credits": _text(own.included_credits),
-        "own": sorted(name for name in changes if getattr(own, name) is not None),
+        "own": sorted(name for name in names if name in off or getattr(own, name) is not None),
+        "defaults": {
+            "daily_multiple": _text(now.defaults.daily_multiple),
+            "carried_share": _text(now.defaults.carried_share),
+            "first_invoice": _text(now.defaults.first_invoice),
+        },
     }
 
 
 def print_policy(document: Mapping[str, Any]) -> None:
     """Print the policies in force, and whether each comes from the account, the deployment or the rate card."""
     amount, currency, own = document["limit_amount"], document["currency"], document["own"]
+    defaults = document["defaults"]
     share, multiple, credits = (document[n] for n in ("limit_carried_share", "limit_multiple", "included_credits"))
     values = {
         "charge_on": "an invoice of its own" if document["charge_on"] == "own" else "its subscription's invoice",
         "finalization": document["finalization"],
         "limit_amount": "no limit" if amount is None else format_amount(amount, currency),
-        "limit_multiple": f"{multiple} times the previous period" if multiple else "no limit",
-        "limit_carried_share": f"{share} of the amount" if share else "no limit",
+        "limit_multiple": _limit(
+            multiple, defaults["daily_multiple"], "times the previous period", "times the previous period per day"
+        ),
+        "limit_carried_share": _limit(share, defaults["carried_share"], "of the amount", "of the amount"),
         "included_credits": f"{credits} a month" if credits else "as on the rate card",
     }
     table = output.make_table(f"Policy of {document['attribution_id']}", "Setting", "Value", "Source")
@@ -75,6 +101,13 @@ def print_policy(document: Mapping[str, Any]) -> None:
         default = "rate card" if name == "included_credits" else "deployment"
         output.add_row(table, name.replace("_", "-"), value, "account" if name in own else default)
     output.print_table(table)
+
+
+def _limit(value: str | None, default: str | None, of: str, by_default: str) -> str:
+    """Return a limit that is set, or the default in its place."""
+    if value is not None:
+        return f"{value} {of}"
+    return "no limit" if default is None else f"{default} {by_default}, above the floor"
 
 
 def _parse(name: str, value: str, currency: str) -> object:

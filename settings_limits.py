@@ -1,0 +1,53 @@
+"""The values of limits: amounts, factors and shares, each of which can be `off`."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator
+
+OFF: Literal["off"] = "off"
+"""The value of a limit that does not apply. For some limits, leaving the setting empty means a default instead."""
+
+_AMOUNTS = re.compile(r"([a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)([ ,]+[a-z]{3}=[0-9]{1,15}(\.[0-9]{1,6})?)*")
+
+
+def _amounts(text: str) -> str:
+    if text != OFF and not _AMOUNTS.fullmatch(text):
+        raise ValueError(f"{text!r} is not a list of amounts: write usd=10000 eur=9000, in major units, or off")
+    return text
+
+
+def _number(value: object) -> Decimal | None:
+    """Return the value as a finite number from 0 on. Returns None if it is something else."""
+    try:
+        number = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() and number >= 0 else None
+
+
+def _factor(value: object) -> Decimal | Literal["off"]:
+    number = _number(value)
+    if value == OFF:
+        return OFF
+    if not number:
+        raise ValueError(f"{value!r} is not a number above 0: write one, such as 3, or off")
+    return number
+
+
+def _share(value: object) -> Decimal | Literal["off"]:
+    number = _number(value)
+    if value == OFF:
+        return OFF
+    if number is None or number > 1:
+        raise ValueError(f"{value!r} is not a share from 0 to 1: write one, such as 0.5, or off")
+    return number
+
+
+Amounts = Annotated[str, AfterValidator(_amounts)]
+"""Amounts in major units by currency, as a person writes them."""
+Factor = Annotated[Decimal | Literal["off"], BeforeValidator(_factor)]
+Share = Annotated[Decimal | Literal["off"], BeforeValidator(_share)]

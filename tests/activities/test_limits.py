@@ -1,0 +1,102 @@
+"""Limits from the deployment's settings, and the warning on a subscription's draft."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+import settings
+from activities.postgres.period_limits import PeriodLimits
+from activities.postgres.periods import PeriodActivities
+from activities.postgres.scopes import period_limits, policy_of
+from billing.invoice.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
+from billing.invoice.states import InvoiceState
+from contracts.messages.subscriptions import CancellationClaimed, SubscriptionDraft
+from storage.invoices.invoices import load_invoice
+from storage.postgres.database import Database
+from tests.storage.usage import add_account, add_instances, card, instance, may
+
+FLOOR = "usd=100 eur=100"
+LIMITS = (
+    *("limit_invoice_amount", "limit_invoice_multiple", "limit_invoice_carried_share", "limit_first_invoice"),
+    *("limit_period_amount", "limit_period_multiple", "limit_period_carried_share"),
+)
+
+
+def test_the_floor_is_100_dollars_or_euros(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIMIT_INVOICE_FLOOR")
+    assert settings.load().limit_invoice_floor == FLOOR
+
+
+@pytest.mark.parametrize(
+    ("given", "set_", "defaults"),
+    [
+        ({}, {}, {"multiple": 3, "share": "0.5", "first": 10}),
+        ({"limit_invoice_multiple": "3"}, {"multiple": 3}, {"share": "0.5", "first": 10}),
+        ({"limit_invoice_multiple": "off"}, {}, {"share": "0.5", "first": 10}),
+        ({"limit_invoice_carried_share": "0"}, {"share": 0}, {"multiple": 3, "first": 10}),
+        ({"limit_invoice_carried_share": "off"}, {}, {"multiple": 3, "first": 10}),
+        ({"limit_first_invoice": "2.5"}, {"first": "2.5"}, {"multiple": 3, "share": "0.5"}),
+        ({"limit_first_invoice": "off"}, {}, {"multiple": 3, "share": "0.5"}),
+        (dict.fromkeys(LIMITS, "off"), {}, {}),
+        ({"limit_invoice_floor": "off"}, {}, {}),
+        ({"limit_invoice_floor": "off", "limit_invoice_multiple": "4"}, {"multiple": 4}, {}),
+    ],
+)
+def test_a_limit_that_is_set_or_off_has_no_default(
+    given: dict[str, Any], set_: dict[str, Any], defaults: dict[str, Any]
+) -> None:
+    policy = policy_of(settings.load(**{"limit_invoice_floor": FLOOR, **given}))
+    assert policy.limits == _limits(multiple=set_)
+    assert policy.defaults == _limits(daily_multiple=defaults)
+    assert policy.floor == ({} if given.get("limit_invoice_floor") == "off" else {"usd": 10_000, "eur": 10_000})
+
+
+def _limits(**factors: dict[str, Any]) -> Limits:
+    ((name, given),) = factors.items()
+    found = {key: Decimal(value) for key, value in given.items()}
+    limits = Limits(carried_share=found.get("share"), first_invoice=found.get("first"))
+    multiple = found.get("multiple")
+    return Limits(
+        carried_share=limits.carried_share,
+        first_invoice=limits.first_invoice,
+        multiple=multiple if name == "multiple" else None,
+        daily_multiple=multiple if name == "daily_multiple" else None,
+    )
+
+
+def test_a_period_has_no_defaults() -> None:
+    assert not period_limits(settings.load(limit_invoice_floor=FLOOR))
+    assert not period_limits(settings.load(**dict.fromkeys(LIMITS, "off")))
+    assert period_limits(settings.load(limit_period_multiple="2")) == Limits(multiple=Decimal(2))
+    assert policy_of(settings.load(limit_invoice_floor=FLOOR)).defaults == DEFAULT_LIMITS != NO_LIMITS
+
+
+@pytest.mark.parametrize(
+    ("limits", "state", "warning"),
+    [
+        ({}, InvoiceState.CLAIMED, "**Check it**: the invoice totals 1,339.20 USD, more than 10 times 100.00 USD"),
+        ({"limit_first_invoice": "off"}, InvoiceState.CLAIMED, ""),
+        ({"limit_first_invoice": "10"}, InvoiceState.BLOCKED, ""),
+        ({"limit_invoice_amount": "usd=1339.19"}, InvoiceState.BLOCKED, "**Check it**: the invoice totals 1,339.20"),
+    ],
+)
+async def test_on_a_subscriptions_draft_only_limits_that_are_set_hold(
+    db: Database, env: ActivityEnvironment, limits: dict[str, str], state: InvoiceState, warning: str
+) -> None:
+    given = settings.load(charge_on="subscription", limit_invoice_floor=FLOOR, **limits)
+    await add_account(db)
+    await add_instances(db, *(instance(f"i-{n}", may(1), may(32)) for n in range(3)))
+    activities = PeriodActivities(db, card(), given, PeriodLimits(db, card(), given))
+    draft = SubscriptionDraft(attribution_id="team:a", stripe_invoice_id="in_1", cutoff=may(32))
+    claimed: CancellationClaimed = await env.run(activities.claim_subscription_draft, draft)
+    assert claimed.invoice_key is not None
+    record = await load_invoice(db, claimed.invoice_key)
+    assert record is not None
+    assert record.state is state
+    assert claimed.note.startswith(f"in_1 carries {claimed.invoice_key}.")
+    assert warning in claimed.note
+    assert ("**Check it**" in claimed.note) == bool(warning)
