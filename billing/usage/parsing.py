@@ -6,8 +6,10 @@ lists it. An account must be correct, because it determines who is charged.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Literal, TypeVar, get_args
 from uuid import UUID
 
@@ -33,6 +35,8 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "started_time",
         "stopping_time",
         "stopped_time",
+        "quantity",
+        "updated_at",
     ),
     "accounts": ("attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended"),
 }
@@ -50,6 +54,7 @@ WHOLE_ROW = "row"
 
 _KNOWN = {kind: frozenset(names) for kind, names in COLUMNS.items()}
 _CLOCKS_DIFFER = timedelta(minutes=5)
+_QUANTITY = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6}0*)?")
 _T = TypeVar("_T")
 
 
@@ -72,8 +77,8 @@ def parse_instance(
     one; if it is None, they are refused.
     """
 
-    def past(value: object) -> datetime:
-        return _past(parse_time(value, zone), received)
+    def instant(value: object) -> datetime:
+        return past(parse_time(value, zone), received)
 
     row = _Row("instances", line, fields)
     instance_id = row.required("id", _text)
@@ -86,10 +91,12 @@ def parse_instance(
         owner_id=row.optional("owner_id", _text),
         workspace_class=row.optional("workspace_class", _text),
         workspace_type=row.optional("workspace_type", _text),
-        creation_time=row.optional("creation_time", past),
-        started_time=row.optional("started_time", past),
-        stopping_time=row.optional("stopping_time", past),
-        stopped_time=row.optional("stopped_time", past),
+        creation_time=row.optional("creation_time", instant),
+        started_time=row.optional("started_time", instant),
+        stopping_time=row.optional("stopping_time", instant),
+        stopped_time=row.optional("stopped_time", instant),
+        quantity=row.optional("quantity", _quantity),
+        updated_at=row.optional("updated_at", instant),
         missing=row.missing,
     )
     return row.faults or instance
@@ -124,7 +131,12 @@ def parse_account(line: int, fields: Mapping[str, object], zone: tzinfo | None =
     return row.faults or account
 
 
-def _past(instant: datetime, received: datetime) -> datetime:
+def past(instant: datetime, received: datetime) -> datetime:
+    """Return the instant.
+
+    Raises:
+        InputError: it is more than 5 minutes after `received`.
+    """
     if instant > received + _CLOCKS_DIFFER:
         raise InputError(
             f"{instant.isoformat()} is in the future: the source's clock is ahead, or the year is mistyped"
@@ -171,6 +183,13 @@ def _plain(value: object) -> object:
         except UnicodeDecodeError:
             raise InputError("is not UTF-8 text") from None
     return (value.strip() or None) if isinstance(value, str) else value
+
+
+def _quantity(value: object) -> Decimal:
+    text = str(value) if isinstance(value, int | float | Decimal) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not _QUANTITY.fullmatch(text) or not Decimal(text):
+        raise InputError(f"{shown(value)} is not a quantity: write a number above 0, with at most 6 decimals")
+    return Decimal(text).normalize()
 
 
 def _text(value: object) -> str:

@@ -16,6 +16,7 @@ from billing.errors import PermanentError
 from billing.usage.rows import AccountRow, RowFault
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
+from storage.usage.misbilled import MisbilledUsage, misbilled_accounts
 
 __all__ = [
     "AccountConflictError",
@@ -76,8 +77,23 @@ async def upsert_accounts(db: Database, rows: Sequence[AccountRow], *, reopen: b
     return (await apply_rows(db, rows, reopen=reopen)).faults
 
 
-async def apply_rows(db: Database, rows: Sequence[AccountRow], *, reopen: bool = False) -> AccountPlan:
-    """Store a batch, which has all of a file's rows of its accounts, in one transaction. Returns what was changed.
+@dataclass(frozen=True)
+class StoredAccounts:
+    """The result of storing a batch of account rows.
+
+    `repeated`: rows of a window that another row counts for. `outside`: usage that is billed outside the windows that
+    the accounts now have.
+    """
+
+    faults: list[RowFault]
+    repeated: int
+    outside: list[MisbilledUsage]
+
+
+async def apply_rows(
+    db: Database, rows: Sequence[AccountRow], *, reopen: bool = False, dry_run: bool = False
+) -> StoredAccounts:
+    """Store a batch, which has all of a file's rows of its accounts, in one transaction; with `dry_run` it is rolled back.
 
     Account and start identify a window: a row with a known start moves the window's end. A field that a row leaves
     empty (customer, `bill_after`) keeps its stored value, and so does the end if the row lacks that column. A row is
@@ -89,10 +105,15 @@ async def apply_rows(db: Database, rows: Sequence[AccountRow], *, reopen: bool =
         AccountConflictError: another process changed the same accounts; nothing was stored.
     """
     try:
-        async with db.transaction() as connection:
+        async with db.connection() as connection, connection.begin() as transaction:
             plan = plan_accounts(rows, await _known(connection, rows), reopen=reopen)
             await _write(connection, plan)
-            return plan
+            # Earlier claims have released their locks on these accounts, and later claims use the new windows.
+            usage = await misbilled_accounts(connection, sorted({row.attribution_id for row in rows}))
+            if dry_run:
+                await transaction.rollback()
+            outside = [each for each in usage if each.reason == "outside_windows"]
+            return StoredAccounts(plan.faults, plan.repeated, outside)
     except IntegrityError as error:
         raise AccountConflictError("another process changed the same accounts: import them again") from error
 

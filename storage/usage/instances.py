@@ -170,8 +170,8 @@ def _kept(row: Row[Any]) -> str:
     if row.by_report:
         return f"{row.id} cannot change: invoiced as {row.known or 'empty'}; the rest of the row is taken"
     return (
-        f"{row.id} is known with {row.column} {row.known or 'empty'}, not {row.given or 'empty'}: the rest of the row is "
-        "taken; give the row an updated_at if it changed then, or use --correct if it was wrong"
+        f"{row.id} is known with {row.column} {row.known or 'empty'}, not {row.given or 'empty'}: the rest of the row "
+        "is taken; give the row an updated_at if it changed then, or use --correct if it was wrong"
     )
 
 

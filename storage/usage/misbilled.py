@@ -39,6 +39,11 @@ async def misbilled_usage(
         return await _read(connection, "of_invoices", given)
 
 
+async def misbilled_accounts(connection: AsyncConnection, accounts: Sequence[str]) -> list[MisbilledUsage]:
+    """Return the misbilled usage on live invoices of these accounts, within the caller's transaction."""
+    return await _read(connection, "of_invoices", {"period": None, "accounts": list(accounts)})
+
+
 async def misbilled_instances(connection: AsyncConnection, instances: Sequence[str]) -> list[MisbilledUsage]:
     """Return the misbilled usage of these instances, within the caller's transaction."""
     return await _read(connection, "of_instances", {"instances": list(instances)}) if instances else []

@@ -224,10 +224,13 @@ async def test_what_a_report_says_of_an_instance_stays_as_invoiced(db: Database)
     row = instance("i", may(2), None, owner_id="o")
     await add_instances(db, row, instance("free", may(40), may(41)))
     await claim_page(db, scope(), card())
-    for column, value, invoiced in (("workspace_id", "w", "ws-i"), ("project_id", None, "p")):
+    changes = (
+        (replace(row, workspace_id="w"), "workspace_id", "ws-i"),
+        (replace(row, project_id=None), "project_id", "p"),
+    )
+    for change, column, invoiced in changes:
         for options in (FILE, ImportOptions(correct=True)):
-            change = replace(row, line=2, **{column: value})
-            result = await upsert_instances(db, [change, instance("free", may(40), may(41))], options)
+            result = await upsert_instances(db, [replace(change, line=2), instance("free", may(40), may(41))], options)
             (fault,) = result.faults
             assert (fault.line, fault.column) == (2, column)
             assert f"i cannot change: invoiced as {invoiced}" in fault.reason

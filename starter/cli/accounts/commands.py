@@ -15,6 +15,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from billing.text import plural
+from billing.usage.rows import ImportOptions
 from contracts import workflow_ids
 from contracts.messages.subscriptions import AccountsSyncResult
 from starter.cli import common, output
@@ -22,7 +23,7 @@ from starter.cli.accounts.policy import change_policy, print_policy
 from starter.cli.database import open_database
 from starter.cli.imports.commands import ACCOUNTS
 from starter.cli.imports.importing import import_command
-from starter.cli.imports.options import AssumeZone, Files, FormatOption, Map, RejectsOption, order_of
+from starter.cli.imports.options import AssumeZone, DryRun, Files, FormatOption, Map, RejectsOption, order_of
 from temporal.client import connect
 from temporal.start import start_accounts_sync
 
@@ -64,6 +65,7 @@ async def import_(
     zone: AssumeZone = None,
     rejects: RejectsOption = None,
     reopen: _Reopen = False,
+    dry_run: DryRun = False,
     as_json: common.AsJson = False,
 ) -> int:
     """Import accounts and windows from CSV, JSON Lines or Parquet.
@@ -72,7 +74,7 @@ async def import_(
     row without an end does not reopen a window that is known to end, unless with --reopen. All files are compared with
     each other; text can be compressed by gzip.
     """
-    order = order_of(ACCOUNTS.kind, files, given, mapping, zone, rejects, reopen=reopen)
+    order = order_of(ACCOUNTS.kind, files, given, mapping, zone, rejects, ImportOptions(reopen=reopen, dry_run=dry_run))
     return await import_command(ACCOUNTS, order, as_json=as_json)
 
 

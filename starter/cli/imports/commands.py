@@ -15,19 +15,27 @@ from typing import Annotated
 
 import typer
 
-from billing.usage.parsing import parse_account, parse_instance
-from billing.usage.rows import AccountRow, InstanceRow, RowFault
+from billing.errors import InputError
+from billing.usage.parsing import parse_account, parse_instance, past
+from billing.usage.rows import AccountRow, ImportOptions, InstanceRow, RowFault
+from billing.usage.times import parse_time
 from starter.cli import common
 from starter.cli.imports.destinations import store_accounts, store_instances
 from starter.cli.imports.files.finding import find_files
 from starter.cli.imports.importing import Clock, Importer, import_command, import_silently, now
-from starter.cli.imports.options import AssumeZone, Files, FormatOption, Map, RejectsOption, order_of
+from starter.cli.imports.options import AssumeZone, DryRun, Files, FormatOption, Map, RejectsOption, order_of
 from starter.cli.imports.report import ImportReport
 from storage.postgres.database import Database
 
 app = typer.Typer(help="Workspace instances: import.", no_args_is_help=True)
 
 _Reopen = Annotated[bool, typer.Option("--reopen", help="Let a row without a stop remove a known stop.")]
+
+
+_Correct = Annotated[bool, typer.Option("--correct", help="Replace all facts about the named instances by these rows.")]
+_AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="INSTANT", help="The time of rows without an updated_at.")
+]
 
 
 @app.command("import")
@@ -39,16 +47,28 @@ async def import_(
     zone: AssumeZone = None,
     rejects: RejectsOption = None,
     reopen: _Reopen = False,
+    correct: _Correct = False,
+    as_of: _AsOf = None,
+    dry_run: DryRun = False,
     as_json: common.AsJson = False,
 ) -> int:
     """Import instances from CSV, JSON Lines or Parquet.
 
-    Known instances are updated. Good rows are kept, bad ones reported; the status is 1 if there were any. A row
-    without a stop does not reopen an instance that is known to have stopped, unless with --reopen. All files are
-    compared with each other; text can be compressed by gzip.
+    Known instances are updated. Good rows are kept, bad ones reported; the status is 1 if there were any. A row with
+    an updated_at is a fact of that instant: a change of class, quantity or payer counts from then on. Other rows can
+    add a stop and begin another run, but do not remove a stop, unless with --reopen. All files are compared with each
+    other; text can be compressed by gzip.
     """
-    order = order_of(INSTANCES.kind, files, given, mapping, zone, rejects, reopen=reopen)
+    options = ImportOptions(reopen=reopen, correct=correct, as_of=_instant(as_of), dry_run=dry_run)
+    order = order_of(INSTANCES.kind, files, given, mapping, zone, rejects, options)
     return await import_command(INSTANCES, order, as_json=as_json)
+
+
+def _instant(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else past(parse_time(text), now())
+    except InputError as error:
+        raise InputError(f"--as-of {error}") from None
 
 
 def _parse_account(
@@ -58,7 +78,7 @@ def _parse_account(
 
 
 INSTANCES: Importer[InstanceRow] = Importer(
-    "instances", parse_instance, store_instances, ("inserted", "updated", "unchanged", "repeated")
+    "instances", parse_instance, store_instances, ("inserted", "updated", "unchanged", "stale", "repeated")
 )
 ACCOUNTS: Importer[AccountRow] = Importer("accounts", _parse_account, store_accounts, ("stored", "repeated"))
 

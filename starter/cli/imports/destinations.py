@@ -12,7 +12,7 @@ from storage.accounts.accounts import apply_rows
 from storage.accounts.staging import AccountStaging, staged_accounts
 from storage.postgres.database import Database
 from storage.usage.instances import store_staged
-from storage.usage.misbilled import MisbilledUsage, misbilled_usage
+from storage.usage.misbilled import MisbilledUsage
 from storage.usage.staging import InstanceStaging, staged_instances
 
 _ACCOUNTS = 1000  # of a batch, with all of their rows
@@ -30,40 +30,41 @@ class Destination(Protocol[T_contra]):
 
 
 @asynccontextmanager
-async def store_instances(db: Database, reopen: bool) -> AsyncIterator[Destination[InstanceRow]]:
-    """Yield the destination of a file of instances; with `reopen`, a row can remove a known stop."""
+async def store_instances(db: Database, options: ImportOptions) -> AsyncIterator[Destination[InstanceRow]]:
+    """Yield the destination of a file of instances."""
     async with staged_instances(db) as staging:
-        yield _Instances(staging, reopen)
+        yield _Instances(staging, options)
 
 
 @asynccontextmanager
-async def store_accounts(db: Database, reopen: bool) -> AsyncIterator[Destination[AccountRow]]:
-    """Yield the destination of a file of accounts; with `reopen`, a row can remove a known end."""
+async def store_accounts(db: Database, options: ImportOptions) -> AsyncIterator[Destination[AccountRow]]:
+    """Yield the destination of a file of accounts."""
     async with staged_accounts(db) as staging:
-        yield _Accounts(db, staging, reopen)
+        yield _Accounts(db, staging, options)
 
 
 class _Instances:
-    def __init__(self, staging: InstanceStaging, reopen: bool) -> None:
+    def __init__(self, staging: InstanceStaging, options: ImportOptions) -> None:
         self._staging = staging
-        self._reopen = reopen
+        self._options = options
 
     async def add(self, rows: Sequence[InstanceRow]) -> list[RowFault]:
-        return await self._staging.add(rows)
+        return await self._staging.add(rows, self._options)
 
     async def store(self) -> AsyncIterator[Stored]:
         compared = await self._staging.compare()
         yield Stored({"repeated": compared.repeated}, compared.faults)
-        async for result in store_staged(self._staging, ImportOptions(reopen=self._reopen)):
-            counts = {"inserted": result.inserted, "updated": result.updated, "unchanged": result.unchanged}
-            yield Stored(counts, result.faults, result.misbilled)
+        async for result in store_staged(self._staging, self._options):
+            counts = {name: getattr(result, name) for name in ("inserted", "updated", "unchanged", "stale")}
+            doubts = [f"{doubt.instance_id}: {doubt.reason}" for doubt in result.doubts]
+            yield Stored(counts, result.faults, result.misbilled, doubts)
 
 
 class _Accounts:
-    def __init__(self, db: Database, staging: AccountStaging, reopen: bool) -> None:
+    def __init__(self, db: Database, staging: AccountStaging, options: ImportOptions) -> None:
         self._db = db
         self._staging = staging
-        self._reopen = reopen
+        self._options = options
 
     async def add(self, rows: Sequence[AccountRow]) -> list[RowFault]:
         await self._staging.add(rows)
@@ -71,15 +72,10 @@ class _Accounts:
 
     async def store(self) -> AsyncIterator[Stored]:
         async for rows in self._staging.batches(_ACCOUNTS):
-            plan = await apply_rows(self._db, rows, reopen=self._reopen)
+            plan = await apply_rows(self._db, rows, reopen=self._options.reopen, dry_run=self._options.dry_run)
             refused = {fault.line for fault in plan.faults}
             counts = {"stored": len(rows) - len(refused) - plan.repeated, "repeated": plan.repeated}
-            yield Stored(counts, plan.faults, misbilled=await self._outside(rows))
-
-    async def _outside(self, rows: Sequence[AccountRow]) -> dict[str, list[MisbilledUsage]]:
-        # Earlier claims have released their locks on these accounts, and later claims use the new windows.
-        outside: dict[str, list[MisbilledUsage]] = {row.attribution_id: [] for row in rows}
-        for usage in await misbilled_usage(self._db, accounts=list(outside)):
-            if usage.reason == "outside_windows":
+            outside: dict[str, list[MisbilledUsage]] = {row.attribution_id: [] for row in rows}
+            for usage in plan.outside:
                 outside[usage.attribution_id].append(usage)
-        return outside
+            yield Stored(counts, plan.faults, outside)

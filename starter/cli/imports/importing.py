@@ -19,7 +19,7 @@ from billing.errors import InputError, PerdureError
 from billing.text import plural
 from billing.usage.columns import ColumnNames
 from billing.usage.parsing import KINDS, Kind
-from billing.usage.rows import RowFault
+from billing.usage.rows import FILE, ImportOptions, RowFault
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.imports.destinations import Destination
@@ -42,7 +42,7 @@ class Importer(Generic[T]):
 
     kind: Kind
     parse: Callable[[int, Mapping[str, object], datetime, tzinfo | None], T | list[RowFault]]
-    store: Callable[[Database, bool], AbstractAsyncContextManager[Destination[T]]]
+    store: Callable[[Database, ImportOptions], AbstractAsyncContextManager[Destination[T]]]
     counts: tuple[str, ...]
 
 
@@ -51,14 +51,14 @@ class ImportOrder:
     """What to import and how.
 
     `mapping`: columns by the names that the user maps. `zone`: of times without one. `rejects`: the file for refused
-    rows. `reopen`: a row without a stop can remove a known one.
+    rows. `options`: how the rows are taken.
     """
 
     files: ImportFiles
     mapping: Mapping[str, str | None] = field(default_factory=dict)
     zone: tzinfo | None = None
     rejects: Path | None = None
-    reopen: bool = False
+    options: ImportOptions = FILE
 
 
 class Run(Generic[T]):
@@ -67,7 +67,9 @@ class Run(Generic[T]):
     def __init__(self, importer: Importer[T], order: ImportOrder, clock: Clock, *, as_json: bool) -> None:
         files = order.files.files
         places = Places(several=len(files) > 1)
-        self.report = ImportReport(dict.fromkeys(importer.counts, 0), as_json, places, list(order.files.warnings))
+        counts = dict.fromkeys(importer.counts, 0)
+        warnings = list(order.files.warnings)
+        self.report = ImportReport(counts, as_json, places, warnings, dry_run=order.options.dry_run)
         self._importer = importer
         self._order = order
         self._clock = clock
@@ -92,7 +94,7 @@ class Run(Generic[T]):
             PerdureError: the database failed.
         """
         broken: InputError | None = None
-        async with self._importer.store(db, self._order.reopen) as destination:
+        async with self._importer.store(db, self._order.options) as destination:
             try:
                 for good, bad in self._batches():
                     self._add(Stored({}, await destination.add(good)), bad)

@@ -12,6 +12,7 @@ import typer
 from billing.errors import InputError
 from billing.usage.columns import parse_mapping
 from billing.usage.parsing import Kind
+from billing.usage.rows import ImportOptions
 from starter.cli.imports.files.finding import FORMATS, Format, find_files
 from starter.cli.imports.importing import ImportOrder
 
@@ -37,6 +38,9 @@ RejectsOption = Annotated[
 ]
 
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what the import would do, and change nothing.")]
+
+
 def order_of(
     kind: Kind,
     names: Sequence[str],
@@ -44,8 +48,7 @@ def order_of(
     mapping: Sequence[str] | None,
     zone: str | None,
     rejects: Path | None,
-    *,
-    reopen: bool,
+    options: ImportOptions,
 ) -> ImportOrder:
     """Return the order that the options give.
 
@@ -56,7 +59,7 @@ def order_of(
         columns = parse_mapping(kind, mapping or ())
     except InputError as error:
         raise InputError(f"--map {error}") from None
-    return ImportOrder(find_files(names, _format(given)), columns, _zone(zone), rejects, reopen)
+    return ImportOrder(find_files(names, _format(given)), columns, _zone(zone), rejects, options)
 
 
 def _format(given: str | None) -> Format | None:

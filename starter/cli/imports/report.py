@@ -13,17 +13,21 @@ from starter.cli.imports.faults import FaultGroups
 from starter.cli.imports.files.reading import Places
 from storage.usage.misbilled import MisbilledUsage
 
+_RARE = ("stale", "repeated")
+
 
 @dataclass(frozen=True)
 class Stored:
     """The result of storing one batch, or of comparing a file's rows.
 
     `misbilled`: each account or changed instance of the batch, with its usage that is billed otherwise than it ran.
+    `doubts`: lines about facts that were merged, but that a person should look at.
     """
 
     counts: Mapping[str, int]
     faults: Sequence[RowFault] = ()
     misbilled: Mapping[str, Sequence[MisbilledUsage]] = field(default_factory=dict)
+    doubts: Sequence[str] = ()
 
 
 @dataclass
@@ -39,6 +43,7 @@ class ImportReport:
     places: Places = field(default_factory=Places)
     warnings: list[str] = field(default_factory=list)
     refused: int = 0
+    dry_run: bool = False
     _faults: list[RowFault] = field(default_factory=list)
     _misbilled: dict[str, Sequence[MisbilledUsage]] = field(default_factory=dict)
     _groups: FaultGroups = field(init=False)
@@ -68,6 +73,7 @@ class ImportReport:
             self._groups.add(faults)
         # An account whose rows are spread over batches is checked with each batch: the last result counts.
         self._misbilled |= stored.misbilled
+        self.warnings += stored.doubts
 
     def finish(self) -> None:
         """Print the result: JSON or a summary on stdout, warnings on stderr."""
@@ -79,8 +85,9 @@ class ImportReport:
                 output.complain(line)
             self._warn_of_misbilled()
             counts = {**self.counts, "refused": self.refused}
-            shown = {name: count for name, count in counts.items() if count or name != "repeated"}
-            output.say(", ".join(f"{count} {name}" for name, count in shown.items()) + ".")
+            shown = {name: count for name, count in counts.items() if count or name not in _RARE}
+            nothing = " Nothing was changed: this was a dry run." if self.dry_run else ""
+            output.say(", ".join(f"{count} {name}" for name, count in shown.items()) + f".{nothing}")
             hidden, more, hint = self._groups.hidden, "more ", ": --json lists all"
         if hidden:
             output.complain(f"perdure: {plural(hidden, f'{more}row')} refused{hint}")
@@ -90,7 +97,8 @@ class ImportReport:
     def _document(self) -> dict[str, Any]:
         faults = sorted(self._faults, key=lambda fault: fault.line)
         refused = [self._fault(fault) for fault in faults]
-        return {**self.counts, "refused": refused, "misbilled": self._misbilled_documents()}
+        dry = {"dry_run": True} if self.dry_run else {}
+        return {**dry, **self.counts, "refused": refused, "misbilled": self._misbilled_documents()}
 
     def _fault(self, fault: RowFault) -> dict[str, Any]:
         file, line = self.places.find(fault.line)
@@ -102,4 +110,5 @@ class ImportReport:
 
     def _warn_of_misbilled(self) -> None:
         if rows := self._misbilled_documents():
-            output.complain(f"perdure: {misbilled.sentence(rows)}; as now imported; the usage stays billed")
+            as_now = "if it were imported" if self.dry_run else "as now imported"
+            output.complain(f"perdure: {misbilled.sentence(rows)}, {as_now}; it stays billed")
