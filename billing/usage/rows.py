@@ -12,7 +12,7 @@ class InstanceRow:
     """A workspace instance from an import; `line` is its line in the source.
 
     `quantity`: how many units run at once; None is 1. `updated_at`: the instant of which the row is a fact; a row
-    without it only says what is so by now. `missing`: the columns that the row does not have. They are None here, and
+    without it only says what is known now. `missing`: the columns that the row does not have. They are None here, and
     leave the known values alone.
     """
 

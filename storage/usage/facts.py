@@ -17,6 +17,15 @@ from storage.usage.folding import KnownInstance, known_instances, write_folded
 from storage.usage.results import Doubt, UpsertResult, misbilled_by_instance
 
 
+async def take_facts(connection: AsyncConnection, after: int, most: int) -> tuple[int, int]:
+    """Fill `new_fact` with the next facts. Returns their number and the position of the last."""
+    await connection.execute(statement("usage/facts", "create_facts"))
+    await connection.execute(statement("usage/facts", "fill_facts"), {"after": after, "size": most})
+    await connection.execute(statement("usage/facts", "analyze_facts"))
+    taken = (await connection.execute(statement("usage/facts", "measure_facts"))).one()
+    return taken.rows, taken.last
+
+
 async def store_facts(connection: AsyncConnection, rows: int, options: ImportOptions, since: datetime) -> UpsertResult:
     """Store the batch of facts in `new_fact`, and fold their instances. `since`: when the import began."""
     faults = [] if rows == 0 else await _refuse_invoiced(connection)
@@ -37,6 +46,7 @@ async def store_facts(connection: AsyncConnection, rows: int, options: ImportOpt
     before, folded = await _fold(connection, ids, correct=options.correct)
     changed = await write_folded(connection, folded, before, timed=True) if folded else []
     inserted += len(folded.keys() - before.keys())
+    await connection.execute(statement("usage/facts", "drop_facts"))
     stale = 0 if options.correct else stale
     return UpsertResult(
         inserted=inserted,

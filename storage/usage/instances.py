@@ -19,7 +19,7 @@ from storage.postgres.database import Database
 from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
-from storage.usage.facts import store_facts
+from storage.usage.facts import store_facts, take_facts
 from storage.usage.folding import known_instances, write_folded
 from storage.usage.results import UpsertResult, misbilled_by_instance
 from storage.usage.staging import InstanceStaging, staged_instances
@@ -79,14 +79,15 @@ async def _store_all(staging: InstanceStaging, options: ImportOptions) -> AsyncI
         after, rows = 0, BATCH
         while rows == BATCH:
             async with _transaction(connection, options):
-                rows, after = await _take(connection, "facts", after)
+                await _begin(connection)
+                rows, after = await take_facts(connection, after, BATCH)
                 result = await store_facts(connection, rows, options, since)
-                await connection.execute(statement("usage/facts", "drop_facts"))
             yield result
     after, rows = 0, BATCH
     while rows == BATCH:
         async with _transaction(connection, options):
-            rows, after = await _take(connection, "batch", after)
+            await _begin(connection)
+            rows, after = await _take(connection, after)
             result = await _store_batch(connection, rows, options)
             await connection.execute(statement("usage/instances", "drop_batch"))
         yield result
@@ -96,16 +97,18 @@ def _transaction(connection: AsyncConnection, options: ImportOptions) -> Abstrac
     return nullcontext() if options.dry_run else connection.begin()
 
 
-async def _take(connection: AsyncConnection, what: str, after: int) -> tuple[int, int]:
-    """Fill the table of the batch with the next rows. Returns their number and the position of the last."""
-    topic = "usage/facts" if what == "facts" else "usage/instances"
+async def _begin(connection: AsyncConnection) -> None:
     await require_known_revision(connection)
     await tune(connection)
     await connection.execute(statement("usage/instances", "one_at_a_time"), {"key": _IMPORTS})
-    await connection.execute(statement(topic, f"create_{what}"))
-    await connection.execute(statement(topic, f"fill_{what}"), {"after": after, "size": BATCH})
-    await connection.execute(statement(topic, f"analyze_{what}"))
-    taken = (await connection.execute(statement(topic, f"measure_{what}"))).one()
+
+
+async def _take(connection: AsyncConnection, after: int) -> tuple[int, int]:
+    """Fill the batch with the next rows. Returns their number and the position of the last."""
+    await connection.execute(statement("usage/instances", "create_batch"))
+    await connection.execute(statement("usage/instances", "fill_batch"), {"after": after, "size": BATCH})
+    await connection.execute(statement("usage/instances", "analyze_batch"))
+    taken = (await connection.execute(statement("usage/instances", "measure_batch"))).one()
     return taken.rows, taken.last
 
 

@@ -13,7 +13,7 @@ from storage.usage.misbilled import MisbilledUsage, misbilled_instances
 
 @dataclass(frozen=True)
 class Doubt:
-    """Facts about an instance that were merged, but that a person should look at, and why."""
+    """Facts about an instance that were merged, but that a person should check, and why."""
 
     instance_id: str
     reason: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
@@ -29,6 +30,8 @@ INSTANCE = {
     "started_time": "2022-05-01T14:00:00.123456+02:00",
     "stopping_time": "",
     "stopped_time": "2022-05-01 13:00:00+00",
+    "quantity": "2.50",
+    "updated_at": "2022-05-01T13:00:05Z",
 }
 ACCOUNT = {
     "attribution_id": "team:a",
@@ -70,6 +73,8 @@ def test_an_instance_is_taken_exactly() -> None:
         creation_time=NOON,
         started_time=NOON + timedelta(microseconds=123456),
         stopped_time=NOON + timedelta(hours=1),
+        quantity=Decimal("2.5"),
+        updated_at=NOON + timedelta(hours=1, seconds=5),
     )
 
 

@@ -48,19 +48,27 @@ async def test_good_instances_are_kept_and_bad_ones_reported(perdure: Perdure, d
     fixed = INSTANCES.replace("yesterday", "2022-05-01T00:00:00Z").replace("i-3,team:b", "i-3,team:c").rstrip("\n")
     second = await perdure("instances", "import", "-", "--json", stdin=fixed.encode())
     assert second.status == 1
-    assert second.err == "perdure: 1 row refused\n"
+    assert second.err == "perdure: 2 rows refused\n"
+    payer = (
+        "i-3 is known with attribution_id team:b, not team:c: the rest of the row is taken; give the row an updated_at "
+        "if it changed then, or use --correct if it was wrong"
+    )
     assert json.loads(second.out) == {
         "inserted": 1,
-        "updated": 1,
-        "unchanged": 1,
+        "updated": 0,
+        "unchanged": 2,
+        "stale": 0,
         "repeated": 0,
-        "refused": [{"line": 5, "column": "id", "reason": "is required but empty"}],
+        "refused": [
+            {"line": 4, "column": "attribution_id", "reason": payer},
+            {"line": 5, "column": "id", "reason": "is required but empty"},
+        ],
         "misbilled": [],
     }
     assert await rows(db, "SELECT id, attribution_id FROM workspace_instance ORDER BY id") == [
         ("i-1", "team:a"),
         ("i-2", "team:a"),
-        ("i-3", "team:c"),
+        ("i-3", "team:b"),
     ]
 
 

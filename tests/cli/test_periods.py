@@ -51,8 +51,8 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure
     assert imported.document == {"stored": 1, "repeated": 0, "refused": [], "misbilled": [beyond]}
     again = await perdure("accounts", "import", "-", stdin=file.encode())
     assert (again.status, again.out) == (0, "1 stored, 0 refused.\n")
-    line = "misbilled: 24.00 h of 1 instance (credit the customer: 2022-05/team:a/period)"
-    assert again.err.startswith(f"perdure: {line}; it is outside the windows")
+    line = "misbilled: 24.00 h of 1 instance, outside windows (credit the customer: 2022-05/team:a/period)"
+    assert again.err.startswith(f"perdure: {line}, as now imported")
 
     await apply_subscription_window(db, "team:b", "sub_b", may(2), may(3.5))
     status = await perdure("period", "status", "2022-05", "--json")
@@ -61,7 +61,7 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure
     human = await perdure("period", "status", "2022-05")
     assert "(claimed: reserved for an invoice)" in human.out
     assert (
-        "misbilled: 36.00 h of 2 instances (credit the customer: 2022-05/team:a/period, 2022-05/team:b/period)"
+        "misbilled: 36.00 h of 2 instances, outside windows (credit the customer: 2022-05/team:a/period, 2022-05/team:b/period)"
         in " ".join(human.out.split())
     )
 
@@ -83,9 +83,10 @@ async def test_instances_that_ran_shorter_are_named_in_the_status_too(perdure: P
         }
     )
     (perdure.cwd / "usage.jsonl").write_text(file)
-    assert (await perdure("instances", "import", "usage.jsonl", "--json")).document["misbilled"] == ["i"]
+    (listed,) = (await perdure("instances", "import", "usage.jsonl", "--json")).document["misbilled"]
     (row,) = (await perdure("period", "status", "2022-05", "--json")).document["misbilled"]
     assert (row["instance_id"], row["reason"], row["duration_us"]) == ("i", "outside_runtime", 24 * HOUR_US)
+    assert listed == row
 
 
 async def test_the_status_says_when_the_period_was_last_settled(perdure: Perdure, db: Database) -> None:

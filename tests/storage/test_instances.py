@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from billing.usage.parsing import COLUMNS
-from billing.usage.rows import FILE, ImportOptions, InstanceRow, RowFault
+from billing.usage.rows import ImportOptions, InstanceRow, RowFault
 from storage.claims.claims import claim_page
 from storage.postgres.database import Database
 from storage.usage.instances import BATCH, upsert_instances
@@ -157,12 +157,13 @@ async def test_a_column_that_a_row_lacks_leaves_the_value_alone_and_an_empty_one
         "owner_id": "o",
         "workspace_type": "t",
         "workspace_class": "xl",
+        "quantity": Decimal(2),
         "stopped_time": may(4),
         "creation_time": may(1),
     }
     row = instance("i", may(2), may(3), **values)
     await add_instances(db, row)
-    columns = [name for name in COLUMNS["instances"] if name != "id"]
+    columns = [name for name in COLUMNS["instances"] if name not in ("id", "updated_at")]
     lacks_all = InstanceRow(2, "i", missing=frozenset(columns))
     assert await upsert_instances(db, [lacks_all]) == UpsertResult(0, 0, 1, [], {})
     kept = await fetch(db, f"SELECT {', '.join(columns)} FROM workspace_instance")
@@ -173,7 +174,8 @@ async def test_a_column_that_a_row_lacks_leaves_the_value_alone_and_an_empty_one
         changed = [each for each in columns if getattr(before, each) is not None and each == name]
         result = await upsert_instances(db, [one])
         (after,) = await fetch(db, f"SELECT {', '.join(columns)} FROM workspace_instance")
-        if name in ("stopped_time", "attribution_id", "workspace_class"):  # the last stop that is known, and terms
+        # The last stop that is known, and the terms.
+        if name in ("stopped_time", "attribution_id", "workspace_class", "quantity"):
             assert [fault.column for fault in result.faults] == [name]
             assert after == before
         else:
@@ -217,55 +219,6 @@ async def test_ids_that_cannot_be_kept_are_refused(db: Database) -> None:
     result = await upsert_instances(db, rows)
     assert (result.inserted, result.unchanged) == (1, 0)
     assert [(fault.line, fault.column) for fault in result.faults] == [(2, "id"), (3, "id")]
-
-
-async def test_what_a_report_says_of_an_instance_stays_as_invoiced(db: Database) -> None:
-    await add_account(db)
-    row = instance("i", may(2), None, owner_id="o")
-    await add_instances(db, row, instance("free", may(40), may(41)))
-    await claim_page(db, scope(), card())
-    changes = (
-        (replace(row, workspace_id="w"), "workspace_id", "ws-i"),
-        (replace(row, project_id=None), "project_id", "p"),
-    )
-    for change, column, invoiced in changes:
-        for options in (FILE, ImportOptions(correct=True)):
-            result = await upsert_instances(db, [replace(change, line=2), instance("free", may(40), may(41))], options)
-            (fault,) = result.faults
-            assert (fault.line, fault.column) == (2, column)
-            assert f"i cannot change: invoiced as {invoiced}" in fault.reason
-            assert (result.updated, result.unchanged) == (0, 2)
-    assert (await upsert_instances(db, [replace(row, owner_id="other", workspace_type="t")])).updated == 1
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "known"),
-    [("attribution_id", "team:b", "team:a"), ("workspace_class", "xl", "default"), ("quantity", Decimal(2), "1")],
-)
-@pytest.mark.parametrize("claimed", [False, True], ids=["new", "invoiced"])
-async def test_without_a_time_terms_do_not_change_but_the_stop_is_taken(
-    db: Database, column: str, value: object, known: str, claimed: bool
-) -> None:
-    await add_account(db)
-    await add_instances(db, instance("i", may(2)))
-    if claimed:
-        await claim_page(db, scope(), card())
-    change = replace(instance("i", may(2), may(35)), line=2, **{column: value})  # type: ignore[arg-type]
-    result = await upsert_instances(db, [change])
-    (fault,) = result.faults
-    assert (fault.line, fault.column) == (2, column)
-    assert fault.reason.startswith(f"i is known with {column} {known}, not {value}: the rest of the row is taken")
-    assert (result.updated, result.misbilled) == (1, {})
-    await claim_page(db, june(), card())
-    found = await fetch(db, "SELECT upper(during) FROM instance_segment WHERE fault IS NULL")
-    assert found == [(may(35),)]
-
-
-async def test_an_instance_without_an_account_can_be_given_to_one(db: Database) -> None:
-    await add_account(db)
-    await add_instances(db, instance("i", may(2), may(3), attribution_id=None))
-    assert (await upsert_instances(db, [instance("i", may(2), may(3))])).faults == []
-    assert len((await claim_page(db, scope(), card())).keys) == 1
 
 
 async def test_times_that_contradict_a_claim_are_taken_and_listed(db: Database) -> None:

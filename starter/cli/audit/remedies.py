@@ -56,6 +56,14 @@ REMEDIES: Mapping[Kind, str] = {
         "period run PERIOD`), or credit the instance (`perdure invoices credit KEY --instance ID --reason "
         "TEXT`). Cause: rows changed by hand, or a bug in Perdure."
     ),
+    Kind.WRONG_CLASS: (
+        "If the new facts are right, credit the instance (`perdure invoices credit KEY --instance ID --reason TEXT`); "
+        "if they are wrong, import the right ones (`perdure instances import FILE --correct`)."
+    ),
+    Kind.WRONG_QUANTITY: (
+        "If the new facts are right, credit the instance (`perdure invoices credit KEY --instance ID --reason TEXT`); "
+        "if they are wrong, import the right ones (`perdure instances import FILE --correct`)."
+    ),
     # claims-and-lines
     Kind.LINE_DIFFERS_FROM_CLAIMS: (
         "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "
@@ -87,10 +95,6 @@ REMEDIES: Mapping[Kind, str] = {
     Kind.HISTORY_DIFFERS: (
         "Compare `perdure report show REPORT_ID` with `perdure explain ID`: the usage that is billable again "
         "is not the usage that the dead invoice billed. Cause: rows changed by hand, or a bug in Perdure."
-    ),
-    Kind.WRONG_CLASS: (
-        "Restore the instance's class (`perdure instances import FILE`), or void the invoice (`perdure "
-        "invoices void KEY --reason TEXT`) and run the period again."
     ),
     Kind.WRONG_RATE_VERSION: (
         "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "

@@ -21,7 +21,7 @@ class Stored:
     """The result of storing one batch, or of comparing a file's rows.
 
     `misbilled`: each account or changed instance of the batch, with its usage that is billed otherwise than it ran.
-    `doubts`: lines about facts that were merged, but that a person should look at.
+    `doubts`: lines about facts that were merged, but that a person should check.
     """
 
     counts: Mapping[str, int]
