@@ -182,7 +182,7 @@ class _Walk:
         runs = [*self.earlier, *([self.run] if self.run else [])]
         if self.state["creation_time"] is None:
             self.state["creation_time"] = min((run.start for run in runs), default=None)
-        return tuple(_merged(segment for run in runs for segment in run.segments()))
+        return tuple(segment for run in runs for segment in _merged(run.segments()))
 
     def _take_times(self, times: Mapping[str, Value]) -> None:
         """Take the times of a row: a start at or after the known stop begins a new run, else the run has moved."""

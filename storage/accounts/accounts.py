@@ -93,7 +93,7 @@ class StoredAccounts:
 async def apply_rows(
     db: Database, rows: Sequence[AccountRow], *, reopen: bool = False, dry_run: bool = False
 ) -> StoredAccounts:
-    """Store a batch, which has all of a file's rows of its accounts, in one transaction; with `dry_run` it is rolled back.
+    """Store a batch, which has all of a file's rows of its accounts, in one transaction, which `dry_run` rolls back.
 
     Account and start identify a window: a row with a known start moves the window's end. A field that a row leaves
     empty (customer, `bill_after`) keeps its stored value, and so does the end if the row lacks that column. A row is

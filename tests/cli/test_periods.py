@@ -61,8 +61,8 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure
     human = await perdure("period", "status", "2022-05")
     assert "(claimed: reserved for an invoice)" in human.out
     assert (
-        "misbilled: 36.00 h of 2 instances, outside windows (credit the customer: 2022-05/team:a/period, 2022-05/team:b/period)"
-        in " ".join(human.out.split())
+        "misbilled: 36.00 h of 2 instances, outside windows (credit the customer: 2022-05/team:a/period, "
+        "2022-05/team:b/period)" in " ".join(human.out.split())
     )
 
 

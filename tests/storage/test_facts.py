@@ -125,6 +125,16 @@ async def test_an_instance_that_starts_again_keeps_its_earlier_run(db: Database)
     assert await claimed(db) == [("i", may(2), may(3)), ("i", may(5), may(6))]
 
 
+async def test_a_run_that_follows_at_once_is_a_run_of_its_own(db: Database) -> None:
+    await add_instances(db, instance("i", may(2), may(3)))
+    for stop in (None, may(4)):
+        await upsert_instances(db, [instance("i", may(3), stop)])
+        assert await segments(db) == [
+            (may(2), may(3), "team:a", "default", 1),
+            (may(3), stop, "team:a", "default", 1),
+        ]
+
+
 async def test_a_correction_replaces_all_facts_and_names_what_it_misbills(db: Database) -> None:
     await add_account(db)
     await add_account(db, "team:b")
