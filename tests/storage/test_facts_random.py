@@ -46,6 +46,22 @@ def draw(chance: random.Random) -> tuple[str, InstanceRow]:
     )
 
 
+def changed(chance: random.Random, row: InstanceRow) -> InstanceRow:
+    """Return a later row that says the same of the instance but for one thing, as exports do."""
+    assert row.updated_at is not None
+    later = replace(row, updated_at=row.updated_at + timedelta(hours=chance.randrange(1, 9)))
+    change: dict[str, Any] = chance.choice(
+        [
+            {},
+            {"workspace_class": chance.choice(["default", "xl"])},
+            {"attribution_id": chance.choice(ACCOUNTS)},
+            {"quantity": Decimal(3), "missing": frozenset()},
+            {"stopping_time": later.updated_at},
+        ]
+    )
+    return replace(later, **change)
+
+
 def at(hour: int) -> datetime:
     return may(1) + timedelta(hours=hour)
 
@@ -86,7 +102,12 @@ async def test_each_hour_is_billed_once_or_listed(db: Database, seed: int) -> No
     chance = random.Random(seed)
     for name in ACCOUNTS:
         await add_account(db, name)
-    arrivals = [draw(chance) for _ in range(14)]
+    arrivals = [draw(chance) for _ in range(7)]
+    for _ in range(7):
+        source, row = chance.choice(arrivals)
+        arrivals.append((source, changed(chance, row)))
+    if chance.random() < 0.5:
+        chance.shuffle(arrivals)
     runs = {chance.randrange(len(arrivals)): cutoff for cutoff in CUTOFFS}
     for number, (source, row) in enumerate(arrivals):
         result = await upsert_instances(db, [row], ImportOptions(source=source))
