@@ -7,6 +7,7 @@ from typing import Any
 from billing.pricing.graduation import tiers_in_words
 from billing.pricing.rating import LineKind, RatedLine
 from billing.report.canonical import format_credits, format_decimal
+from starter.cli import output
 
 
 def line_name(rated: RatedLine) -> str:
@@ -16,7 +17,15 @@ def line_name(rated: RatedLine) -> str:
     return rated.workspace_class + (" (as default)" if rated.rated_as_default else "")
 
 
-def tiers_document(rated: RatedLine) -> dict[str, Any]:
-    """Return the JSON fields that say how a line was priced: its kind and its tiers."""
+def line_hours(rated: RatedLine) -> str:
+    """Return a line's runtime, with the unit hours where quantities are not 1."""
+    ran = output.hours(rated.duration_us)
+    if rated.quantity_us is None:
+        return ran
+    return f"{ran} ({rated.quantity_us / 3_600_000_000:,.2f} unit hours)"
+
+
+def pricing_document(rated: RatedLine) -> dict[str, Any]:
+    """Return the JSON fields that say how a line was priced: Σ (duration × quantity), its kind and its tiers."""
     tiers = [{"credits": format_credits(s.credits), "price": format_decimal(s.price)} for s in rated.tiers]
-    return {"kind": str(rated.kind), "tiers": tiers}
+    return {"quantity_us": format_decimal(rated.metered_us), "kind": str(rated.kind), "tiers": tiers}

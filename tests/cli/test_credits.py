@@ -166,6 +166,9 @@ def _is_explained_as_billed(document: dict[str, Any], invoice: InvoiceRecord) ->
         "from": "2022-05-03T00:00:00.000000Z",
         "to": "2022-05-04T00:00:00.000000Z",
         "duration_us": 86_400_000_000,
+        "quantity": "1",
+        "attribution_id": "team:test_explain_accounts_for_every_second",
+        "misbilled": [],
         "fate": "billed",
         "reason": None,
         "why": "Billed on line 1 of the invoice for 2022-05. Covered by a subscription, from 2022-05-01 00:00:00 UTC "

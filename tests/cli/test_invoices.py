@@ -82,6 +82,7 @@ def _is_complete(document: dict[str, Any], good: InvoiceRecord) -> None:
         "rated_as_default": False,
         "price_per_credit": "0.036",
         "duration_us": 86_400_000_000,
+        "quantity_us": "86400000000",
         "carried_us": 0,
         "credits": "240.000000",
         "amount": 864,

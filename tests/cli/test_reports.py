@@ -66,6 +66,7 @@ async def test_a_report_is_shown(perdure: Perdure, report_id: str) -> None:
         "rated_as_default": False,
         "price_per_credit": "0.036",
         "duration_us": 6 * 3_600_000_000,
+        "quantity_us": "21600000000",
         "credits": "120.000000",
         "amount": 432,
         "claims": 6,
@@ -97,6 +98,7 @@ async def test_a_report_is_exported(perdure: Perdure, report_id: str) -> None:
         "from": "2022-05-01T00:00:00.000001Z",
         "to": "2022-05-01T01:00:00.000001Z",
         "duration_us": "3600000000",
+        "quantity": "1",
     }
     assert arrow.out == ""
     assert arrow.err == "12 claims written to out.parquet\n"

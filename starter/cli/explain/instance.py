@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
+from decimal import Decimal
 from typing import Any
 
 from activities.postgres.scopes import silence_of
@@ -98,13 +99,16 @@ def _interval(
         "to": format_instant(each.end),
         "duration_us": each.duration_us,
         "fate": each.fate,
-        "reason": found.invalid if each.fate == "invalid" else None,
+        "reason": each.invalid if each.fate == "invalid" else None,
         "why": why(found, each, _period_start(each, zone)),
         "invoice_key": on and on.invoice_key,
         "invoice_state": on and str(on.invoice_state),
         "stripe_invoice_id": on and on.stripe_invoice_id,
         "line_no": on and on.line_no,
-        "workspace_class": on and on.workspace_class,
+        "attribution_id": each.attribution_id,
+        "workspace_class": on.workspace_class if on else each.workspace_class,
+        "quantity": format_decimal(on.quantity if on else each.quantity or Decimal(1)),
+        "misbilled": list(each.misbilled),
         "rate": on and format_decimal(on.credits_per_minute),
         "rate_from": on and format_instant(on.rate_from),
         "rated_as_default": on and on.rated_as_default,
@@ -119,7 +123,7 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
     until = f"until {output.when(found.ended)}" if found.ended else f"and still runs (shown until {output.when(now)})"
     whose = found.attribution_id or "no account"
     started = f"ran from {output.when(found.started)} {until}" if found.started else "never started"
-    output.say(f"{found.instance_id} of {whose}, class {found.workspace_class}: {started}.")
+    output.say(f"{found.instance_id} of {whose}, class {found.workspace_class}{_times(found.quantity)}: {started}.")
     if found.invalid:
         output.say(f"It is invalid: {INVALID[found.invalid]}.")
     for line in timeline(found.intervals):
@@ -143,6 +147,10 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
         )
     for note in _touched(found, notes):
         output.say(f"Credit note {note.key}: {sentence(note)}")
+
+
+def _times(quantity: Decimal | None) -> str:
+    return "" if quantity in (None, 1) else f" x {format_decimal(quantity or Decimal(1))}"
 
 
 def _print_rules(found: Explanation, intervals: tuple[ExplainedInterval, ...], zone: tzinfo) -> None:
@@ -170,12 +178,13 @@ def _print_intervals(
         fate = each.fate.replace("_", " ")
         live = [note for note in (_touching(found, on, notes) if on else []) if note.state is CreditNoteState.ISSUED]
         what = f"{fate}, credited in part or in full" if live else fate
+        what += ", misbilled" if each.misbilled else ""
         output.add_row(
             table,
             number,
             output.when(each.start, zone=False),
             output.when(each.end, zone=False),
-            output.hours(each.duration_us),
+            output.hours(each.duration_us) + _times(on.quantity if on else each.quantity),
             what,
             on and f"{on.invoice_key} ({on.invoice_state})",
             on and on.line_no,

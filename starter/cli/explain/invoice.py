@@ -98,15 +98,12 @@ def arithmetic(line: InvoiceLineRecord, currency: str) -> str:
     amount = format_amount(rated.amount, currency)
     if rated.kind is LineKind.TIERS:
         return f"Line {line.line_no}: {lines.line_name(rated)}: {amount}"
-    minutes = format_decimal(_minutes(rated.duration_us))
+    minutes = format_decimal(rated.metered_us / 60_000_000)
+    unit = "min" if rated.quantity_us is None else "unit min"
     return (
-        f"Line {line.line_no}: {minutes} min x {format_decimal(rated.credits_per_minute)} credits/min = "
+        f"Line {line.line_no}: {minutes} {unit} x {format_decimal(rated.credits_per_minute)} credits/min = "
         f"{rated.credits:,f} credits x {format_decimal(rated.price_per_credit)} = {amount}"
     )
-
-
-def _minutes(duration_us: int) -> Decimal:
-    return Decimal(duration_us) / 60_000_000
 
 
 async def _print_intervals(db: Database, record: InvoiceRecord, period_start: datetime, most: int | None) -> None:
@@ -125,7 +122,7 @@ async def _print_intervals(db: Database, record: InvoiceRecord, period_start: da
                 each.instance_id,
                 output.when(each.start, zone=False),
                 output.when(each.end, zone=False),
-                output.hours(each.duration_us),
+                output.hours(each.duration_us) + ("" if each.quantity == 1 else f" x {format_decimal(each.quantity)}"),
                 each.line_no,
                 _credits(each, rates.get(each.line_no)),
                 _remark(each, period_start),
@@ -190,6 +187,7 @@ def _interval(each: InvoicedInterval, period_start: datetime) -> dict[str, Any]:
         "from": format_instant(each.start),
         "to": format_instant(each.end),
         "duration_us": each.duration_us,
+        "quantity": format_decimal(each.quantity),
         "carried_us": _carried_us(each, period_start),
         "released_at": output.json_instant(each.released_at),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
@@ -16,6 +17,7 @@ FATES = {
     "open": "on an invoice that is not billed yet",
     "written_off": "on an invoice that was voided and written off: never billed again",
     "invalid": "not billable: the instance is invalid",
+    "stale": "not charged: nothing was heard of the instance any more",
     "uncovered": "not charged: the account had no subscription then",
     "before_bill_after": "not charged: before the account's charges begin",
     "before_first_rate": "not charged: before the rate card's first rate",
@@ -26,6 +28,7 @@ INVALID = {
     "no_creation_time": "it has no creation time",
     "no_started_time": "it has no start",
     "ends_before_start": "it ends before it starts",
+    "starts_before_creation": "it starts more than a day before its creation",
     "no_attribution_id": "it has no attribution id",
     "malformed_attribution_id": "its attribution id is malformed",
     "no_such_account": "no account has its attribution id",
@@ -35,6 +38,7 @@ _MARKS = {
     "open": "▓",
     "written_off": "▒",
     "unbilled": "o",
+    "stale": "?",
     "uncovered": "-",
     "before_bill_after": "<",
     "before_first_rate": "_",
@@ -57,10 +61,13 @@ def why(found: Explanation, interval: ExplainedInterval, period_start: datetime 
     standing = found.standing
     if interval.on is not None:
         covered = _covering(standing, interval)
-        return f"{_invoiced(interval.on, interval, period_start)} {covered} {_rated(interval.on)}".strip()
+        parts = (_invoiced(interval.on, interval, period_start), covered, _rated(interval.on), _misbilled(interval))
+        return " ".join(part for part in parts if part)
     match interval.fate:
         case "invalid":
-            return f"Not billable: {INVALID[found.invalid or '']}. Import a corrected version to have it billed."
+            return f"Not billable: {INVALID[interval.invalid or '']}. Import a corrected version to have it billed."
+        case "stale":
+            return "A running instance that gives no sign any more is charged up to its last sign or its longest age."
         case "uncovered":
             return f"Usage is charged only within a subscription. {_around(standing, interval)}"
         case "before_bill_after":
@@ -117,6 +124,17 @@ def _rated(on: ClaimedOn) -> str:
         f"Class {on.workspace_class}{as_default}: {rate} credits/min, the rate in force since {when(on.rate_from)}; "
         f"{price} per credit."
     )
+
+
+def _misbilled(interval: ExplainedInterval) -> str:
+    if not interval.misbilled:
+        return ""
+    ran = {
+        "account": interval.attribution_id or "no account",
+        "class": f"class {interval.workspace_class}",
+        "quantity": f"quantity {format_decimal(interval.quantity or Decimal(1))}",
+    }
+    return f"Misbilled: it ran for {', '.join(ran[name] for name in interval.misbilled)}: credit the customer."
 
 
 def _next_run(found: Explanation, interval: ExplainedInterval) -> str:

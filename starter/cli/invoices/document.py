@@ -133,7 +133,7 @@ def _print_lines(record: InvoiceRecord) -> None:
             output.when(rated.rate_from, "minutes"),
             format_decimal(rated.credits_per_minute),
             format_decimal(rated.price_per_credit),
-            output.hours(rated.duration_us),
+            lines.line_hours(rated),
             output.hours(line.carried_us) if line.carried_us else None,
             f"{rated.credits:,f}",
             format_amount(rated.amount, record.currency),
@@ -166,7 +166,7 @@ def _line(line: InvoiceLineRecord) -> dict[str, Any]:
         "carried_us": line.carried_us,
         "credits": format_credits(rated.credits),
         "amount": rated.amount,
-        **lines.tiers_document(rated),
+        **lines.pricing_document(rated),
     }
 
 

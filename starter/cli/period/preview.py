@@ -61,7 +61,7 @@ def _preview_document(preview: Assessment) -> dict[str, object]:
                 "duration_us": line.duration_us,
                 "credits": format(line.credits, "f"),
                 "amount": line.amount,
-                **lines.tiers_document(line),
+                **lines.pricing_document(line),
             }
             for line in priced.lines
         ],

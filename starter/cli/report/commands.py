@@ -142,7 +142,7 @@ def _line_document(line: ReportLine, claims: int) -> dict[str, Any]:
         "duration_us": rated.duration_us,
         "credits": format_credits(rated.credits),
         "amount": rated.amount,
-        **lines.tiers_document(rated),
+        **lines.pricing_document(rated),
         "claims": claims,
     }
 
@@ -165,7 +165,7 @@ def _print(report_id: str, header: ReportHeader, sums: dict[int, LineSum], first
             output.when(rated.rate_from, "minutes"),
             format_decimal(rated.credits_per_minute),
             sums[line.line_no].claims,
-            output.hours(rated.duration_us),
+            lines.line_hours(rated),
             f"{rated.credits:,f}",
             format_amount(rated.amount, header.currency),
         )

@@ -33,6 +33,7 @@ COLUMNS = (
     "from",
     "to",
     "duration_us",
+    "quantity",
 )
 """The columns of CSV and Parquet. `rate` is in credits per minute; `from` and `to` are instants in UTC."""
 
@@ -172,6 +173,7 @@ def _claim_cells(claim: ReportClaim) -> dict[str, Any]:
         "from": claim.start,
         "to": claim.end,
         "duration_us": claim.duration_us,
+        "quantity": claim.quantity,
     }
 
 
@@ -191,6 +193,7 @@ def _schema(pyarrow: Any) -> Any:
         "from": pyarrow.timestamp("us", tz="UTC"),
         "to": pyarrow.timestamp("us", tz="UTC"),
         "duration_us": pyarrow.int64(),
+        "quantity": pyarrow.decimal128(38, 12),
     }
     return pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in COLUMNS])
 
