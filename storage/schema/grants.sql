@@ -79,7 +79,7 @@ BEGIN
             ('perdure_operator', 'instance_segment', 'SELECT'),
             ('perdure_operator', 'segment', 'SELECT, INSERT, DELETE'),
             ('perdure_operator', 'instance_payer', 'SELECT, INSERT'),
-            ('perdure_operator', 'usage_fact', 'SELECT, INSERT, UPDATE (replaced_at)'),
+            ('perdure_operator', 'usage_fact', 'SELECT, INSERT, UPDATE (received_at, replaced_at)'),
             ('perdure_operator', 'alembic_version', 'SELECT'),
             ('perdure_operator', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after)'),
             ('perdure_operator', 'account_policy', 'SELECT, INSERT, UPDATE (charge_on, finalization, limit_amount,

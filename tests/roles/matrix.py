@@ -56,7 +56,7 @@ CHANGEABLE = {
     (OPERATOR, "account"): {"stripe_customer_id", "currency", "bill_after"},
     (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},
     (OPERATOR, "subscription"): {"during"},
-    (OPERATOR, "usage_fact"): {"replaced_at"},
+    (OPERATOR, "usage_fact"): {"received_at", "replaced_at"},
     (BILLING, "subscription_fault"): {"reason"},
     (BILLING, "stripe_event_cursor"): {"event_id", "event_created", "updated_at"},
     (BILLING, "period_summary"): {"summary", "settled_at"},
