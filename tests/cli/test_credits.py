@@ -167,7 +167,7 @@ def _is_explained_as_billed(document: dict[str, Any], invoice: InvoiceRecord) ->
         "to": "2022-05-04T00:00:00.000000Z",
         "duration_us": 86_400_000_000,
         "quantity": "1",
-        "attribution_id": "team:test_explain_accounts_for_every_second",
+        "attribution_id": invoice.attribution_id,
         "misbilled": [],
         "fate": "billed",
         "reason": None,
