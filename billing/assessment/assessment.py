@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
 from billing.assessment.holding import NO_PAST, NOT_HELD, AccountPast, Held, floor_in, hold
+from billing.assessment.lines import NOTHING_RATED, OutOfRangeError, Rated, UsageLine, by_version, rate
 from billing.errors import PricingError
 from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.limits import BillFigures
 from billing.invoice.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy
 from billing.money import format_amount
 from billing.periods import BillingPeriod
-from billing.pricing.graduation import Graduated, MonthlyUsage, Place, graduate
+from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard, RatedLine, is_billable_total
 from billing.usage.silence import NEVER_SILENT, Silence
 
-_LARGEST = 2**63 - 1
-_MOST_LINES = 2**15 - 1
-"""Line numbers are smallints. Stripe allows fewer lines, so they are folded there."""
 NOTHING_USED: Mapping[str, Sequence[Place]] = MappingProxyType({})
 
 
@@ -65,24 +63,6 @@ class BillableAccount:
 
 
 @dataclass(frozen=True)
-class UsageLine:
-    """Billable microseconds of one (workspace class, rate version); `carried_us` of them precede the period.
-
-    `quantity_us` and `carried_quantity_us` are the same times quantity. `month` is `YYYY-MM` in the billing time zone
-    if prices depend on the month, else empty. `first_instance`: the first of the instances that ran, by id.
-    """
-
-    workspace_class: str
-    rate_from: datetime
-    duration_us: int
-    quantity_us: Decimal
-    carried_us: int
-    carried_quantity_us: Decimal
-    first_instance: str
-    month: str = ""
-
-
-@dataclass(frozen=True)
 class PricedInvoice:
     """An invoice's lines and amounts, before anything is written. Amounts are in minor units, `carried_us` is per line.
 
@@ -111,6 +91,15 @@ class Verdict(StrEnum):
     BLOCKED = "blocked"
 
 
+class VerdictKind(StrEnum):
+    """What an account without an invoice waits for, beyond its reason's words."""
+
+    UNKNOWN_CLASS = "unknown_class"
+    """The rate card lacks a workspace class."""
+    REFUSED = "refused"
+    """An amount, a duration or a text is one that the database cannot hold."""
+
+
 @dataclass(frozen=True)
 class Assessment:
     """One account's usage, priced. `reason` says why no invoice is made; empty if one is.
@@ -130,6 +119,7 @@ class Assessment:
     hold: str = ""
     caution: str = ""
     policy: Policy = DEFAULT_POLICY
+    kind: VerdictKind | None = None
 
 
 def assess(
@@ -140,23 +130,18 @@ def assess(
     used: Mapping[str, Sequence[Place]] = NOTHING_USED,
 ) -> Assessment:
     """Price an account's usage and reach a verdict. `used` holds the places that its other invoices occupy."""
-    usage = _by_version(by_month)
-    months: Mapping[str, tuple[Place, ...]] = {}
+    usage = by_version(by_month)
+    rated, reason, kind = NOTHING_RATED, "", None
     try:
-        lines = tuple(_rate(card, account.currency, line, line.duration_us, line.quantity_us) for line in usage)
-        carried = _rate_carried(card, account.currency, usage)
-        if any(line.month for line in by_month):
-            graduated = _graduate(scope, card, account, by_month, lines, used)
-            lines, months = lines + graduated.lines, graduated.months
-        reason = _out_of_range(lines) or _too_many(lines)
+        rated = rate(card, account.currency, by_month, used=used, included=_included(scope, card, account))
     except PricingError as error:
-        lines, carried, reason = (), [], str(error)
-    priced = _priced(scope, card, account, usage, lines, months)
+        reason, kind = str(error), VerdictKind.REFUSED if isinstance(error, OutOfRangeError) else None
+    priced = _priced(scope, card, account, usage, rated)
     verdict = Verdict.BLOCKED if reason else Verdict.INVOICE
     if not reason and not is_billable_total(priced.amount, priced.minimum):
         verdict, reason = Verdict.BELOW_MINIMUM, _below_minimum(priced)
     policy = account.policy.over(scope.policy, account.currency)
-    carried_amount = sum(line.amount for line in carried)
+    carried_amount = sum(line.amount for line in rated.carried)
     bill = _figures(scope, card, account, policy, priced, carried_amount)
     held = _held(scope, policy, bill) if verdict == Verdict.INVOICE else NOT_HELD
     return Assessment(
@@ -170,6 +155,20 @@ def assess(
         hold=held.hold,
         caution=held.caution,
         policy=policy,
+        kind=kind,
+    )
+
+
+def refused(scope: ClaimScope, card: RateCard, account: BillableAccount, reason: str) -> Assessment:
+    """Block an account whose usage the database refuses to add up or to store."""
+    return Assessment(
+        verdict=Verdict.BLOCKED,
+        reason=reason,
+        priced=_priced(scope, card, account, (), NOTHING_RATED),
+        duration_us=0,
+        carried_us=0,
+        carried_amount=0,
+        kind=VerdictKind.REFUSED,
     )
 
 
@@ -200,50 +199,14 @@ def _figures(
     )
 
 
-def _by_version(usage: Sequence[UsageLine]) -> list[UsageLine]:
-    """Merge the months: one line per (workspace class, rate version), in order of first appearance."""
-    lines: dict[tuple[str, datetime], UsageLine] = {}
-    for each in usage:
-        key = (each.workspace_class, each.rate_from)
-        before = lines.get(key)
-        lines[key] = replace(each, month="") if before is None else _joined(before, each)
-    return list(lines.values())
-
-
-def _joined(one: UsageLine, other: UsageLine) -> UsageLine:
-    return replace(
-        one,
-        duration_us=one.duration_us + other.duration_us,
-        quantity_us=one.quantity_us + other.quantity_us,
-        carried_us=one.carried_us + other.carried_us,
-        carried_quantity_us=one.carried_quantity_us + other.carried_quantity_us,
-        first_instance=min(one.first_instance, other.first_instance),
-    )
-
-
-def _graduate(
-    scope: ClaimScope,
-    card: RateCard,
-    account: BillableAccount,
-    usage: Sequence[UsageLine],
-    lines: Sequence[RatedLine],
-    used: Mapping[str, Sequence[Place]],
-) -> Graduated:
+def _included(scope: ClaimScope, card: RateCard, account: BillableAccount) -> Callable[[str], Decimal]:
+    """Return the function from a month, `YYYY-MM`, to its included credits."""
     own = account.policy.included_credits
 
     def included(month: str) -> Decimal:
         return card.included_credits(BillingPeriod.parse(month).start(scope.zone)) if own is None else own
 
-    monthly = [MonthlyUsage(each.workspace_class, each.rate_from, each.month, each.quantity_us) for each in usage]
-    return graduate(card, account.currency, monthly, lines, used=used, included=included)
-
-
-def _rate(card: RateCard, currency: str, line: UsageLine, duration_us: int, quantity_us: Decimal) -> RatedLine:
-    return card.rate_line(line.workspace_class, line.rate_from, duration_us, currency, quantity_us)
-
-
-def _rate_carried(card: RateCard, currency: str, usage: Sequence[UsageLine]) -> list[RatedLine]:
-    return [_rate(card, currency, x, x.carried_us, x.carried_quantity_us) for x in usage if x.carried_us]
+    return included
 
 
 def _priced(
@@ -251,9 +214,9 @@ def _priced(
     card: RateCard,
     account: BillableAccount,
     usage: Sequence[UsageLine],
-    lines: tuple[RatedLine, ...],
-    months: Mapping[str, tuple[Place, ...]],
+    rated: Rated,
 ) -> PricedInvoice:
+    lines = rated.lines
     return PricedInvoice(
         key=str(InvoiceKey(scope.period, account.attribution_id, scope.reason, scope.subject, account.ordinal)),
         attribution_id=account.attribution_id,
@@ -265,20 +228,7 @@ def _priced(
         credits=sum((line.credits for line in lines), Decimal(0)),
         lines=lines,
         carried_us=tuple(line.carried_us for line in usage) + (0,) * (len(lines) - len(usage)),
-        months=months,
-    )
-
-
-def _out_of_range(lines: Sequence[RatedLine]) -> str:
-    return "the amount is larger than any invoice can be" if sum(x.amount for x in lines) > _LARGEST else ""
-
-
-def _too_many(lines: Sequence[RatedLine]) -> str:
-    if len(lines) <= _MOST_LINES:
-        return ""
-    return (
-        f"the usage needs {len(lines)} lines (one for each workspace class and rate version), but an invoice "
-        f"holds at most {_MOST_LINES}: use fewer workspace classes or rate versions"
+        months=rated.months,
     )
 
 

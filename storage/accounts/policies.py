@@ -91,7 +91,10 @@ async def period_totals(db: Database, period: str, previous: str) -> list[Curren
         rows = await connection.execute(
             statement("accounts/policies", "period_totals"), {"period": period, "previous": previous}
         )
-        return [CurrencyTotal(**row) for row in rows.mappings()]
+        return [
+            CurrencyTotal(row.currency, int(row.amount), None if row.previous is None else int(row.previous))
+            for row in rows
+        ]
 
 
 async def read_hold(db: Database, period: str) -> PeriodHold | None:

@@ -26,8 +26,8 @@ SET charge_on = excluded.charge_on,
 
 -- name: period_totals
 SELECT currency,
-       CAST(coalesce(sum(amount) FILTER (WHERE billing_period = :period), 0) AS bigint) AS amount,
-       CAST(sum(amount) FILTER (WHERE billing_period = :previous) AS bigint) AS previous
+       coalesce(sum(amount) FILTER (WHERE billing_period = :period), 0) AS amount,
+       sum(amount) FILTER (WHERE billing_period = :previous) AS previous
 FROM invoice
 WHERE billing_period IN (:period, :previous) AND state NOT IN ({dead})
 GROUP BY currency

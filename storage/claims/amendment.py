@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.assessment.assessment import Assessment, ClaimScope, Verdict
@@ -15,11 +15,12 @@ from billing.errors import MismatchError
 from billing.invoice.policy import Finalization
 from billing.invoice.states import InvoiceState, check_transition
 from billing.pricing.rating import LineKind, RateCard, RatedLine
-from storage.claims import claims
 from storage.claims import writing as claim_writing
+from storage.claims.assessing import assess_account
 from storage.invoices.locked import lock_invoice
 from storage.invoices.records import lines_of
 from storage.postgres.database import Database
+from storage.postgres.refusals import is_conflict, is_refused, refusal
 from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
@@ -34,7 +35,7 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
-        MismatchError: another account's invoice has claimed some of the usage.
+        MismatchError: another account's invoice has claimed some of the usage, or the database refuses its rows.
     """
     async with db.transaction() as connection:
         await require_known_revision(connection)
@@ -47,16 +48,18 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
         check_transition(row.state, InvoiceState.CLAIMED)
         undo = await connection.begin_nested()
         await claim_writing.drop_claims(connection, row.id)
-        assessed = await claims.assess_account(connection, scope, rate_card, row.id)
+        assessed = await assess_account(connection, scope, rate_card, row.id)
         if assessed is None or await _same(connection, row.id, assessed):
             await undo.rollback()
             return False
         try:
             await _rewrite(connection, row.id, key, assessed, rate_card)
-        except IntegrityError as error:
+        except DBAPIError as error:
             await undo.rollback()
-            if not claims.is_conflict(error):
+            if not is_refused(error):
                 raise
+            if not is_conflict(error):
+                raise MismatchError(f"late usage cannot be added: the database refuses it: {refusal(error)}") from error
             raise MismatchError(
                 f"late usage of {scope.attribution_id} is on another account's invoice already: run the period to see "
                 "which; a retry finalizes this invoice without that usage"

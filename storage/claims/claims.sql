@@ -244,11 +244,11 @@ WHERE billing_period = :period AND attribution_id = ANY (CAST(:accounts AS text[
    OR billing_period < :period AND attribution_id = ANY (CAST(:invoiced AS text[]));
 
 -- name: insert_outcomes
-INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency)
+INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency, kind)
 SELECT :period, given.*
 FROM unnest(
     CAST(:accounts AS text[]), CAST(:outcomes AS text[]), CAST(:reasons AS text[]),
-    CAST(:amounts AS bigint[]), CAST(:currencies AS text[])
+    CAST(:amounts AS bigint[]), CAST(:currencies AS text[]), CAST(:kinds AS text[])
 ) AS given;
 
 -- name: drop_claims

@@ -24,7 +24,7 @@ SELECT a.attribution_id,
        ) AS kept_back
 FROM account AS a
 LEFT JOIN LATERAL (
-    SELECT b.billing_period, CAST(sum(b.amount) AS bigint) AS amount
+    SELECT b.billing_period, CAST(least(sum(b.amount), 9223372036854775807) AS bigint) AS amount
     FROM invoice AS b
     WHERE b.attribution_id = a.attribution_id
       AND b.currency = a.currency

@@ -43,6 +43,7 @@ async def write_verdicts(
                 "reasons": [each.reason for each in without],
                 "amounts": [_recordable(each) for each in without],
                 "currencies": [each.priced.currency for each in without],
+                "kinds": [each.kind for each in without],
             },
         )
 

@@ -25,11 +25,13 @@ from billing.periods import BillingPeriod
 from billing.pricing.rating import LineKind, RateCard
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, StoredReport
-from storage.claims import claims as claiming
+from storage.claims import assessing as claiming
+from storage.claims.conflicts import find_conflict
 from storage.claims.writing import drop_claims, drop_lines, insert_claims, write_lines, write_months
 from storage.invoices.invoices import forget_released, release_claims
 from storage.invoices.locked import LockedInvoice, find_locked
 from storage.postgres.database import Database
+from storage.postgres.refusals import is_conflict
 from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
@@ -263,8 +265,8 @@ async def _claim(connection: AsyncConnection, invoice_id: int, key: str) -> None
         async with connection.begin_nested():
             await insert_claims(connection, [invoice_id])
     except IntegrityError as error:
-        conflict = await claiming.find_conflict(connection)
-        if conflict is None or not claiming.is_conflict(error):
+        conflict = await find_conflict(connection)
+        if conflict is None or not is_conflict(error):
             raise
         raise AdoptionRefusedError(
             f"Stripe has {key}, but some of its usage is on {conflict.key} (instance {conflict.instance_id}): unless "

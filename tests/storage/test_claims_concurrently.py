@@ -9,9 +9,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from storage.accounts.accounts import apply_subscription_window
-from storage.claims import claims
+from storage.claims import assessing, claims
 from storage.claims import writing as claim_writing
 from storage.claims.claims import claim_page
+from storage.postgres import refusals
 from storage.postgres import statements as queries
 from storage.postgres.database import Database
 from storage.usage import instances, results
@@ -118,14 +119,14 @@ async def test_without_the_lock_the_constraint_still_refuses(db: Database, monke
         await release.wait()
 
     refused: list[str] = []
-    is_conflict = claims.is_conflict
+    is_refused = refusals.is_refused
 
     def note(error: IntegrityError) -> bool:
         refused.append(getattr(error.orig, "sqlstate", ""))
-        return is_conflict(error)
+        return is_refused(error)
 
-    monkeypatch.setattr(claims, "is_conflict", note)
-    monkeypatch.setattr(claims, "statement", unlocked)
+    monkeypatch.setattr(claims, "is_refused", note)
+    monkeypatch.setattr(assessing, "statement", unlocked)
     monkeypatch.setattr(claims, "write_invoices", write_and_hold)
     first = asyncio.create_task(claim_page(db, scope(), card()))
     await held.wait()

@@ -1,0 +1,167 @@
+"""Assessing a page of accounts: PostgreSQL gathers their billable usage, Python prices one row per invoice line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import CursorResult, Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.assessment.assessment import Assessment, BillableAccount, ClaimScope, assess
+from billing.assessment.holding import NO_PAST
+from billing.assessment.lines import UsageLine
+from billing.assessment.slices import usage_parameters
+from billing.invoice.policy import AccountPolicy
+from billing.pricing.graduation import Place
+from billing.pricing.rating import RateCard
+from storage.claims.past import read_pasts
+from storage.postgres.revision import require_known_revision
+from storage.postgres.rows import reader, record
+from storage.postgres.statements import statement
+from storage.postgres.tuning import tune
+
+AccountUsageLine = tuple[str, UsageLine]
+"""An account's attribution id and a line of its usage."""
+
+
+async def lock_page(connection: AsyncConnection, scope: ClaimScope) -> list[BillableAccount]:
+    """Lock the page's accounts and return those without a live invoice of this scope."""
+    await require_known_revision(connection)
+    await tune(connection)
+    await connection.execute(statement("claims/claims", "lock_accounts"), _page(scope))
+    return await billable_accounts(connection, scope)
+
+
+async def billable_accounts(connection: AsyncConnection, scope: ClaimScope) -> list[BillableAccount]:
+    """Return the page's accounts without a live invoice of this scope, without locking them."""
+    identity = {"period": scope.period, "reason": str(scope.reason), "subject": scope.subject}
+    rows = await connection.execute(
+        statement("claims/claims", "accounts"),
+        {**_page(scope), **identity, "charge_on": str(scope.policy.charge_on)},
+    )
+    return [_billable(row) for row in rows]
+
+
+async def assess_page(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]
+) -> list[Assessment]:
+    """Gather the accounts' usage in `page_usage`, and price it."""
+    if not accounts:
+        return []
+    await _gather_usage(connection, scope, card, accounts)
+    return await _assess(connection, scope, card, accounts, await usage_lines(connection, scope))
+
+
+async def preview_accounts(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]
+) -> list[Assessment]:
+    """Price the accounts' usage as `assess_page` does, in a read-only transaction."""
+    parameters = {**usage_parameters(scope, card, accounts), "period_start": scope.period_start}
+    rows = await connection.execute(statement("claims/claims", "preview_lines"), parameters)
+    return await _assess(connection, scope, card, accounts, _by_account(rows), preview=parameters)
+
+
+async def create_page_usage(connection: AsyncConnection) -> None:
+    """Create `page_usage`, the transaction's own table of the usage to claim."""
+    await connection.execute(statement("claims/claims", "create_page_usage"))
+
+
+async def _gather_usage(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, accounts: Sequence[BillableAccount]
+) -> None:
+    await create_page_usage(connection)
+    await connection.execute(statement("claims/claims", "fill_page_usage"), usage_parameters(scope, card, accounts))
+
+
+async def assess_account(
+    connection: AsyncConnection, scope: ClaimScope, card: RateCard, replacing_invoice_id: int
+) -> Assessment | None:
+    """Assess what the scope's only account owes on this invoice, whose claims were dropped. None if it owes nothing.
+
+    The usage is left in `page_usage`, for `insert_claims`.
+    """
+    account = await read_account(connection, scope)
+    await _gather_usage(connection, scope, card, [account])
+    usage = await usage_lines(connection, scope)
+    return await assess_usage(connection, scope, card, account, usage, replacing_invoice_id)
+
+
+async def read_account(connection: AsyncConnection, scope: ClaimScope) -> BillableAccount:
+    """Return the scope's only account, whether or not it has an invoice of this scope."""
+    identity = {"attribution_id": scope.attribution_id}
+    return _billable((await connection.execute(statement("claims/claims", "account"), identity)).one())
+
+
+async def usage_lines(connection: AsyncConnection, scope: ClaimScope) -> list[AccountUsageLine]:
+    """Return the usage in `page_usage` as lines, ordered by account."""
+    rows = await connection.execute(statement("claims/claims", "lines"), {"period_start": scope.period_start})
+    return _by_account(rows)
+
+
+def _by_account(rows: CursorResult[Any]) -> list[AccountUsageLine]:
+    read = reader(UsageLine, rows.keys())
+    return [(row.attribution_id, read(row)) for row in rows]
+
+
+async def assess_usage(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    card: RateCard,
+    account: BillableAccount,
+    usage: Sequence[AccountUsageLine],
+    replacing_invoice_id: int | None,
+) -> Assessment | None:
+    """Assess this usage of the account, given all its other invoices but the replaced one. None without usage."""
+    return next(iter(await _assess(connection, scope, card, [account], usage, replacing_invoice_id)), None)
+
+
+def _page(scope: ClaimScope) -> dict[str, Any]:
+    return {"after": scope.after, "through": scope.through, "attribution_id": scope.attribution_id}
+
+
+def _billable(row: Row[Any]) -> BillableAccount:
+    policy = record(AccountPolicy, row, limits_off=frozenset(row.limits_off))
+    return record(BillableAccount, row, policy=policy, past=NO_PAST)
+
+
+async def _assess(
+    connection: AsyncConnection,
+    scope: ClaimScope,
+    card: RateCard,
+    accounts: Sequence[BillableAccount],
+    usage: Sequence[AccountUsageLine],
+    replacing_invoice_id: int | None = None,
+    preview: Mapping[str, Any] | None = None,
+) -> list[Assessment]:
+    with_usage = {attribution_id for attribution_id, _ in usage}
+    known = {account.attribution_id: account for account in accounts if account.attribution_id in with_usage}
+    for attribution_id, past in (
+        await read_pasts(connection, scope, list(known), replacing_invoice_id, preview)
+    ).items():
+        known[attribution_id] = replace(known[attribution_id], past=past)
+    by_month = [attribution_id for attribution_id, line in usage if line.month]
+    used = await _months_used(connection, by_month, replacing_invoice_id)
+    return [
+        assess(scope, card, known[attribution_id], [line for _, line in lines], used.get(attribution_id, {}))
+        for attribution_id, lines in groupby(usage, key=itemgetter(0))
+    ]
+
+
+async def _months_used(
+    connection: AsyncConnection, accounts: Sequence[str], replacing_invoice_id: int | None
+) -> dict[str, dict[str, list[Place]]]:
+    """Return, by account and month, the places that live invoices hold, except for the replaced one."""
+    used: dict[str, dict[str, list[Place]]] = {}
+    if accounts:
+        rows = await connection.execute(
+            statement("claims/claims", "months_used"),
+            {"accounts": sorted(set(accounts)), "except": replacing_invoice_id},
+        )
+        read = reader(Place, rows.keys())
+        for row in rows:
+            used.setdefault(row.attribution_id, {}).setdefault(row.month, []).append(read(row))
+    return used
