@@ -129,6 +129,11 @@ class Settings(BaseSettings):
     rate_card: Path = Path("rates.toml")
     billing_time_zone: str = Field("UTC", description="IANA name of the zone of the calendar months")
     bill_after: AwareDatetime | None = Field(None, description="usage before this instant is never charged")
+    unknown_class: Literal["hold", "default"] = Field(
+        "hold",
+        description="usage of a class that the rate card lacks: hold: not billed until the card has the class; "
+        "default: rated as the class `default`",
+    )
     charge_on: Literal["own", "subscription"] = Field(
         "own", description="own: a separate invoice; subscription: the draft that Stripe makes for the cycle"
     )

@@ -121,7 +121,8 @@ class PeriodActivities:
             )
             claimed = await claims.claim_page(self._db, scope, self._rate_card)
             if claimed.keys:
-                return CancellationClaimed(invoice_key=claimed.keys[0], note=f"Final claim: {claimed.keys[0]}.")
+                note = " ".join((f"Final claim: {claimed.keys[0]}.", *_remarks(claimed)))
+                return CancellationClaimed(invoice_key=claimed.keys[0], note=note)
             open_keys = await invoices.unsettled_keys(self._db, str(period), "", None, cancelled.attribution_id)
             own = InvoiceKey(str(period), cancelled.attribution_id, InvoiceReason.CANCELLATION, subject)
             for key in open_keys:
@@ -165,7 +166,7 @@ class PeriodActivities:
             claimed = await claims.claim_page(self._db, scope, self._rate_card)
             if claimed.keys:
                 key = claimed.keys[0]
-                note = " ".join((f"{draft.stripe_invoice_id} carries {key}.", *map(_warning, claimed.cautions)))
+                note = " ".join((f"{draft.stripe_invoice_id} carries {key}.", *_remarks(claimed)))
                 return CancellationClaimed(invoice_key=key, note=note)
             why = f"`perdure period status {period}` says why" if claimed.blocked else "there is too little to bill"
             return CancellationClaimed(invoice_key=None, note=f"No usage on {draft.stripe_invoice_id}: {why}.")
@@ -192,5 +193,6 @@ class PeriodActivities:
         return result
 
 
-def _warning(caution: str) -> str:
-    return f"**Check it**: {caution}."
+def _remarks(claimed: claims.PageResult) -> list[str]:
+    kept_back = [f"**Kept back**: {reason}." for reason in claimed.kept_back]
+    return kept_back + [f"**Check it**: {caution}." for caution in claimed.cautions]

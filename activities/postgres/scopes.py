@@ -9,7 +9,7 @@ from decimal import Decimal
 from billing.assessment.assessment import ClaimScope
 from billing.invoice.key import InvoiceReason
 from billing.invoice.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
-from billing.invoice.policy import ChargeOn, Finalization, Policy, parse_amounts
+from billing.invoice.policy import ChargeOn, Finalization, Policy, UnknownClass, parse_amounts
 from billing.periods import BillingPeriod
 from billing.usage.silence import Silence
 from settings import OFF, Settings, age
@@ -41,6 +41,7 @@ def policy_of(settings: Settings) -> Policy:
         defaults=defaults,
         floor=floor,
         grace=timedelta(hours=settings.finalization_grace_hours),
+        unknown_class=UnknownClass(settings.unknown_class),
     )
 
 

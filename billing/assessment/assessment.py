@@ -11,10 +11,11 @@ from types import MappingProxyType
 
 from billing.assessment.holding import NO_PAST, NOT_HELD, AccountPast, Held, floor_in, hold
 from billing.assessment.lines import NOTHING_RATED, OutOfRangeError, Rated, UsageLine, by_version, rate
+from billing.assessment.unknown import describe_unknown, unknown_usage
 from billing.errors import PricingError
 from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.limits import BillFigures
-from billing.invoice.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy
+from billing.invoice.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy, UnknownClass
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.graduation import Place
@@ -97,7 +98,7 @@ class VerdictKind(StrEnum):
     UNKNOWN_CLASS = "unknown_class"
     """The rate card lacks a workspace class."""
     REFUSED = "refused"
-    """An amount, a duration or a text is one that the database cannot hold."""
+    """The database cannot hold an amount, a duration or a row."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ class Assessment:
 
     `carried_us` is the part of `duration_us` from before the period's start, `carried_amount` the price of that part
     alone, in minor units. `counted_amount` is what limits count of the latter. `hold` says which limit holds the
-    invoice, `caution` which limit would if it did not only warn; empty if none does.
+    invoice, `caution` which limit would if it did not only warn; empty if none does. `kept_back` says which usage is
+    left out, because the rate card lacks its class; the other figures do not count it.
     """
 
     verdict: Verdict
@@ -120,6 +122,12 @@ class Assessment:
     caution: str = ""
     policy: Policy = DEFAULT_POLICY
     kind: VerdictKind | None = None
+    kept_back: str = ""
+
+
+def card_for(account: BillableAccount, deployment: RateCard) -> RateCard:  # noqa: ARG001
+    """Return the rate card of an account, which is the deployment's for every account."""
+    return deployment
 
 
 def assess(
@@ -130,10 +138,13 @@ def assess(
     used: Mapping[str, Sequence[Place]] = NOTHING_USED,
 ) -> Assessment:
     """Price an account's usage and reach a verdict. `used` holds the places that its other invoices occupy."""
+    card = card_for(account, card)
+    by_month, unknown, kept_back = _known(scope, card, by_month)
     usage = by_version(by_month)
-    rated, reason, kind = NOTHING_RATED, "", None
+    rated, reason, kind = NOTHING_RATED, "", VerdictKind.UNKNOWN_CLASS if unknown or kept_back else None
     try:
         rated = rate(card, account.currency, by_month, used=used, included=_included(scope, card, account))
+        reason = unknown
     except PricingError as error:
         reason, kind = str(error), VerdictKind.REFUSED if isinstance(error, OutOfRangeError) else None
     priced = _priced(scope, card, account, usage, rated)
@@ -156,7 +167,23 @@ def assess(
         caution=held.caution,
         policy=policy,
         kind=kind,
+        kept_back=kept_back,
     )
+
+
+def _known(scope: ClaimScope, card: RateCard, usage: Sequence[UsageLine]) -> tuple[Sequence[UsageLine], str, str]:
+    """Return the usage to bill, why that is not billed at all, and which usage is kept back from it.
+
+    A period waits for the whole account: its next run bills everything. A subscription's draft and a final claim do
+    not wait, so that only the usage of unknown classes does.
+    """
+    unknown = unknown_usage(card, usage) if scope.policy.unknown_class is UnknownClass.HOLD else []
+    if not unknown:
+        return usage, "", ""
+    reason = describe_unknown(unknown)
+    if scope.reason is InvoiceReason.PERIOD or len(unknown) == len(usage):
+        return usage, reason, ""
+    return [each for each in usage if each not in unknown], "", reason
 
 
 def refused(scope: ClaimScope, card: RateCard, account: BillableAccount, reason: str) -> Assessment:

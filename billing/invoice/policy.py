@@ -35,6 +35,15 @@ class Finalization(StrEnum):
     """After a person approves it."""
 
 
+class UnknownClass(StrEnum):
+    """What happens to usage of a workspace class that the rate card lacks."""
+
+    HOLD = "hold"
+    """It is not billed until the card has the class."""
+    DEFAULT = "default"
+    """It is rated as the class `default`."""
+
+
 class BlockedKind(StrEnum):
     """What a blocked invoice waits for."""
 
@@ -61,6 +70,7 @@ class Policy:
     floor: Mapping[str, int] = field(default_factory=dict)
     grace: timedelta = timedelta(hours=24)
     """How long after its creation Stripe finalizes a draft under `Finalization.GRACE`."""
+    unknown_class: UnknownClass = UnknownClass.HOLD
 
 
 class AccountLimit(StrEnum):

@@ -143,7 +143,17 @@ def _numbers(table: object, where: str, *, may_be_empty: bool = False) -> dict[s
     for name in table:
         if not name or not name.isprintable() or name != name.strip():
             raise RateCardError(f"{where}: {name!r} is not a name")
+        if isinstance(table[name], dict):
+            raise RateCardError(f"{where}: {_dotted(name, table[name])}")
     return {name: _number(value, f"{where}.{name}") for name, value in table.items()}
+
+
+def _dotted(name: str, value: object) -> str:
+    """Explain a table in place of a number: TOML reads an unquoted `gpu.a100` as the key `a100` of the table `gpu`."""
+    while isinstance(value, dict) and value:
+        inner, value = next(iter(value.items()))
+        name = f"{name}.{inner}"
+    return f'a name with a dot needs quotes: write "{name}" = "..."'
 
 
 def _number(value: object, where: str) -> Decimal:

@@ -71,7 +71,7 @@ FLEET = (
     ("team:aurora", 24, ("default", "default", "xl"), 9),
     ("team:borealis", 22, ("default", "xl"), 10),
     ("team:cumulus", 18, ("default",), 8),
-    ("team:drift", 16, ("default", "xl", "g1-small"), 6),  # the rate card does not know g1-small
+    ("team:drift", 16, ("default", "xl", "g1-small"), 6),
     ("user:ember", 10, ("default",), 4),
     ("user:fjord", 10, ("default", "xl"), 5),
     ("team:glacier", 14, ("gpu", "gpu", "xl"), 12),

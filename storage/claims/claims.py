@@ -36,14 +36,16 @@ __all__ = ["Assessment", "ClaimScope", "PageResult", "PricedInvoice", "Verdict",
 class PageResult:
     """The result of claiming one page. `keys`: the new invoices; `amounts`: their total by currency, in minor units.
 
-    `cautions`: what limits that only warn say about the new invoices.
+    `cautions`: what limits that only warn say about the new invoices; `kept_back`: the usage that these leave out, and
+    why.
     """
 
     keys: tuple[str, ...]
     below_minimum: int
     blocked: int
     amounts: dict[str, int]
-    cautions: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
+    kept_back: tuple[str, ...] = ()
 
 
 async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> PageResult:
@@ -170,5 +172,6 @@ def _result(assessed: Sequence[Assessment]) -> PageResult:
         below_minimum=len(priced_with(assessed, Verdict.BELOW_MINIMUM)),
         blocked=len(priced_with(assessed, Verdict.BLOCKED)),
         amounts=dict(amounts),
+        kept_back=tuple(each.kept_back for each in assessed if each.kept_back),
         cautions=tuple(each.caution for each in assessed if each.caution),
     )

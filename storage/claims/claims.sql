@@ -238,10 +238,12 @@ JOIN claim AS c ON c.instance_id = u.instance_id AND c.during && u.during
 ON CONFLICT DO NOTHING;
 
 -- name: forget_outcomes
--- An invoice also bills the usage that earlier periods left over, so that their outcomes no longer hold.
+-- An invoice also bills the usage that earlier periods left over, except for what it keeps back, so that their outcomes
+-- no longer hold.
 DELETE FROM account_outcome
 WHERE billing_period = :period AND attribution_id = ANY (CAST(:accounts AS text[]))
-   OR billing_period < :period AND attribution_id = ANY (CAST(:invoiced AS text[]));
+   OR billing_period < :period AND attribution_id = ANY (CAST(:invoiced AS text[]))
+      AND NOT (coalesce(kind, '') = 'unknown_class' AND attribution_id = ANY (CAST(:kept_back AS text[])));
 
 -- name: insert_outcomes
 INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency, kind)

@@ -23,29 +23,38 @@ async def write_verdicts(
     accounts: Sequence[BillableAccount],
     assessed: Sequence[Assessment],
 ) -> None:
-    """Record why each account without an invoice has none, replacing what was recorded before."""
+    """Record why each account without an invoice has none, or what is kept back from its invoice.
+
+    This replaces what was recorded before.
+    """
     await connection.execute(
         statement("claims/claims", "forget_outcomes"),
         {
             "period": scope.period,
             "accounts": [account.attribution_id for account in accounts],
             "invoiced": [priced.attribution_id for priced in priced_with(assessed, Verdict.INVOICE)],
+            "kept_back": [each.priced.attribution_id for each in assessed if each.kept_back],
         },
     )
-    without = [each for each in assessed if each.verdict != Verdict.INVOICE]
+    without = [each for each in assessed if each.verdict != Verdict.INVOICE or each.kept_back]
     if without:
         await connection.execute(
             statement("claims/claims", "insert_outcomes"),
             {
                 "period": scope.period,
                 "accounts": [each.priced.attribution_id for each in without],
-                "outcomes": [str(each.verdict) for each in without],
-                "reasons": [each.reason for each in without],
+                "outcomes": [_recorded_verdict(each) for each in without],
+                "reasons": ["; ".join(filter(None, (each.reason, each.kept_back))) for each in without],
                 "amounts": [_recordable(each) for each in without],
                 "currencies": [each.priced.currency for each in without],
                 "kinds": [each.kind for each in without],
             },
         )
+
+
+def _recorded_verdict(each: Assessment) -> str:
+    """Return the verdict to record: usage that is kept back from an invoice waits as that of a blocked account does."""
+    return str(Verdict.BLOCKED if each.verdict == Verdict.INVOICE else each.verdict)
 
 
 def _recordable(each: Assessment) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.assessment.assessment import BillableAccount, ClaimScope, PricedInvoice
 from billing.errors import PermanentError
 from billing.invoice.key import InvoiceKey, InvoiceReason
-from billing.invoice.policy import ChargeOn
+from billing.invoice.policy import ChargeOn, UnknownClass
 from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
 from billing.pricing.rating import LineKind, RateCard
@@ -220,7 +220,9 @@ async def _priced(
     months = {}
     if any(line.month for _, line in usage):
         account = await claiming.read_account(connection, scope)
-        assessed = await claiming.assess_usage(connection, scope, card, account, usage, replacing_invoice_id)
+        # The report has all of this usage, whatever classes today's card has.
+        as_default = replace(scope, policy=replace(scope.policy, unknown_class=UnknownClass.DEFAULT))
+        assessed = await claiming.assess_usage(connection, as_default, card, account, usage, replacing_invoice_id)
         months = {} if assessed is None else dict(assessed.priced.months)
     return PricedInvoice(
         key=header.invoice_key,

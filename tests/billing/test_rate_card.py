@@ -42,6 +42,7 @@ BAD: list[tuple[str, str, str]] = [  # (old text, replacement, expected message)
     ("2022-01-01T00:00:00Z", "0001-01-01T00:00:00+05:00", "version 1: effective_from is out of range"),
     ("2022-07-01T02:00:00+02:00", "2022-01-01T01:00:00+01:00", "version 2: effective_from is not after"),
     ("2022-07-01T02:00:00+02:00", "2021-01-01T00:00:00Z", "version 2: effective_from is not after"),
+    ('xl = "0.3333333333"', 'gpu.a100.large = "2"', 'a name with a dot needs quotes: write "gpu.a100.large" = "..."'),
     ('default = "0.1666666667", ', "", "version 1: credits_per_minute needs a rate for 'default'"),
     ('{ default = "0.2" }', "{}", "version 2: credits_per_minute: must be a table with at least one entry"),
     ('{ default = "0.2" }', '"0.2"', "version 2: credits_per_minute: must be a table"),

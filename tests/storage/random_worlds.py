@@ -9,7 +9,7 @@ from billing.invoice.key import InvoiceReason
 from storage.claims.claims import ClaimScope
 from storage.postgres.database import Database
 from tests.storage.reference import JUNE, LAST, MAY, ReferenceWorld
-from tests.storage.usage import add_account, add_instances, execute, instance
+from tests.storage.usage import AS_DEFAULT, add_account, add_instances, execute, instance
 
 
 async def store_accounts(db: Database, world: ReferenceWorld) -> None:
@@ -42,7 +42,7 @@ async def import_instances(db: Database, world: ReferenceWorld, count: int) -> N
 
 
 def random_scope(world: ReferenceWorld, number: int, bill_after: datetime | None) -> ClaimScope:
-    common: dict[str, Any] = {"bill_after": bill_after}
+    common: dict[str, Any] = {"bill_after": bill_after, "policy": AS_DEFAULT}
     chosen = world.rng.choice(["may", "june", "cancellation", "cancellation"])
     if chosen == "cancellation":
         cutoff = world.rng.choice(world.edges[1:])

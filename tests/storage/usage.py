@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from billing.invoice.key import InvoiceReason
+from billing.invoice.policy import Policy, UnknownClass
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import RateCard
 from billing.usage.rows import AccountRow, InstanceRow
@@ -18,6 +19,7 @@ from storage.usage.instances import upsert_instances
 
 US = timedelta(microseconds=1)
 HOUR_US = 3_600_000_000
+AS_DEFAULT = Policy(unknown_class=UnknownClass.DEFAULT)
 DAY = 1440  # credits of a day at one credit a minute; its amount in cents too
 
 
@@ -46,6 +48,7 @@ def scope(**changes: Any) -> ClaimScope:
         "cutoff": may(32),
         "period_start": may(1),
         "bill_after": None,
+        "policy": AS_DEFAULT,
     }
     return ClaimScope(**{**values, **changes})
 

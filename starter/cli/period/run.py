@@ -58,8 +58,8 @@ async def wait_for_period(
     _report(period, progress, as_json=as_json)
     if progress.blocked_accounts:
         output.complain(
-            f"perdure: {plural(progress.blocked_accounts, 'account')} could not be priced: fix the rate card, restart "
-            "the billing worker, and run the period again"
+            f"perdure: {plural(progress.blocked_accounts, 'account')} not billed in full, for the reasons above: "
+            "fix the rate card or the usage, then run the period again"
         )
         return 1
     return 0
