@@ -16,6 +16,15 @@ SECRETS = (
 )
 
 
+MONEY = (
+    *("billing_time_zone", "bill_after", "unknown_class", "charge_on", "finalization", "finalization_grace_hours"),
+    *("limit_invoice_amount", "limit_invoice_multiple", "limit_invoice_carried_share"),
+    *("limit_period_amount", "limit_period_multiple", "limit_period_carried_share"),
+    *("stale_after", "max_instance_age"),
+)
+"""The settings that decide what the billing worker bills. It publishes them, and commands compare them with theirs."""
+
+
 class SettingsError(Exception):
     """A setting is missing or malformed; the message says in one line which it is and what to do."""
 

@@ -28,7 +28,7 @@ from temporal.client import connect, register_search_attributes
 if TYPE_CHECKING:
     from stripe import StripeClient
 
-    from billing.pricing.rating import RateCard
+    from activities.rate_cards import RateCards
     from storage.postgres.database import Database
     from storage.reports.store import ReportStore
 
@@ -53,13 +53,12 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         PerdureError: the database or the store cannot be reached, or the database is older than this code.
     """
     from activities.postgres.scopes import period_limits, policy_of
-    from billing.pricing.rate_card import load_rate_card
+    from activities.rate_cards import RateCards
     from storage.postgres.database import Database
     from storage.postgres.revision import require_known_revision
     from storage.reports.store import ReportStore
     from workflows.registry import WORKFLOWS
 
-    rate_card = load_rate_card(settings.rate_card)
     policy_of(settings), period_limits(settings)  # so that a fault shows at the start, not in the middle of a period
     database = Database(settings.need("database_url"), settings.database_pool_size)
     try:
@@ -68,11 +67,13 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
             await require_known_revision(connection, or_newer=True)
         reports = ReportStore(settings.need("report_store_url"))
         await reports.ping()
+        cards = RateCards(database, settings)
+        await cards.current()  # a fault in it shows at the start
         yield Worker(
             client,
             task_queue=BILLING_QUEUE,
             workflows=WORKFLOWS,
-            activities=_postgres_activities(client, settings, database, reports, rate_card),
+            activities=_postgres_activities(client, settings, database, reports, cards),
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
             max_concurrent_local_activities=2 * settings.database_pool_size,
@@ -84,7 +85,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
 
 
 def _postgres_activities(
-    client: Client, settings: Settings, database: Database, reports: ReportStore, rate_card: RateCard
+    client: Client, settings: Settings, database: Database, reports: ReportStore, cards: RateCards
 ) -> list[Callable[..., Any]]:
     from activities.postgres.accounts import AccountActivities
     from activities.postgres.adopter import Adopter
@@ -101,18 +102,18 @@ def _postgres_activities(
     from activities.postgres.periods import PeriodActivities
     from activities.postgres.recovery import RecoveryActivities
 
-    adopter = Adopter(database, reports, rate_card, settings)
+    adopter = Adopter(database, reports, cards, settings)
     return activities_of(
         RecoveryActivities(database, adopter),
         InvoiceActivities(database, reports, settings, adopter),
-        PeriodActivities(database, rate_card, settings, PeriodLimits(database, rate_card, settings)),
+        PeriodActivities(database, cards, settings, PeriodLimits(database, settings)),
         AccountActivities(database, settings),
-        DecisionActivities(database, rate_card, settings),
+        DecisionActivities(database, cards, settings),
         LinkActivities(database),
         CreditNoteActivities(database),
         EventActivities(database, client, settings.events_wake_ups_per_second),
         DisputeActivities(database),
-        AuditActivities(database, reports, rate_card, settings),
+        AuditActivities(database, reports, cards, settings),
         InvoiceAuditActivities(database, settings),
         CreditNoteAuditActivities(database, settings),
     )

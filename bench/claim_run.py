@@ -14,6 +14,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.postgres.adopter import Adopter
 from activities.postgres.invoices import InvoiceActivities
+from activities.rate_cards import RateCards
 from bench import floor
 from bench.usage import PERIOD
 from billing.invoice.key import InvoiceReason
@@ -45,7 +46,7 @@ class ClaimRun:
 
 async def perdure(url: str, reports: str, *, publish: bool) -> ClaimRun:
     """Claim the period one page at a time and publish its reports, with the product's own code."""
-    settings = Settings(report_store_url=reports)
+    settings = Settings(report_store_url=reports, rate_card=RATES)
     database = Database(url)
     try:
         started = _now()
@@ -54,7 +55,7 @@ async def perdure(url: str, reports: str, *, publish: bool) -> ClaimRun:
         claimed = _now()
         if publish:
             store = ReportStore(reports)
-            adopter = Adopter(database, store, card, settings)
+            adopter = Adopter(database, store, RateCards(database, settings), settings)
             await _publish(InvoiceActivities(database, store, settings, adopter), keys)
         return _run(started, claimed, _now(), len(keys))
     finally:

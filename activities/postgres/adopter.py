@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from activities.postgres.scopes import claim_scope
+from activities.rate_cards import RateCards
 from billing.assessment.assessment import ClaimScope
 from billing.errors import MismatchError, ReportError
 from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
-from billing.pricing.rating import RateCard
 from billing.report.format import ReportHeader, StoredReport
 from contracts import stripe_metadata
 from contracts.messages.invoices import StripeInvoiceSnapshot
@@ -24,10 +24,10 @@ from storage.reports.store import ReportStore
 class Adopter:
     """Adopts each invoice in one transaction, under its account's lock. Idempotent."""
 
-    def __init__(self, db: Database, reports: ReportStore, rate_card: RateCard, settings: Settings) -> None:
+    def __init__(self, db: Database, reports: ReportStore, cards: RateCards, settings: Settings) -> None:
         self._db = db
         self._reports = reports
-        self._rate_card = rate_card
+        self._cards = cards
         self._settings = settings
 
     async def adopt_draft(self, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> bool:
@@ -72,7 +72,7 @@ class Adopter:
         report = StoredReport(found.report_id, header, claims)
         scope = self._scope(header, found.stripe_invoice_id)
         return ReportAdopted(
-            adopted=await adopt_invoice(self._db, scope, self._rate_card, report, side, its_own=its_own)
+            adopted=await adopt_invoice(self._db, scope, await self._cards.current(), report, side, its_own=its_own)
         )
 
     def _scope(self, header: ReportHeader, stripe_invoice_id: str) -> ClaimScope:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.postgres.scopes import claim_scope
+from activities.rate_cards import RateCards
 from activities.step import step
 from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
-from billing.pricing.rating import RateCard
 from contracts.messages.invoices import Amended, ApproveInvoice, InvoiceRef, RebuildInvoice, VoidInvoice
 from contracts.names import Activities
 from settings import Settings
@@ -23,9 +23,9 @@ from storage.postgres.database import Database
 class DecisionActivities:
     """Records each decision in one transaction, under the invoice's row lock. Idempotent."""
 
-    def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
+    def __init__(self, db: Database, cards: RateCards, settings: Settings) -> None:
         self._db = db
-        self._rate_card = rate_card
+        self._cards = cards
         self._settings = settings
 
     @activity.defn(name=Activities.APPROVE_INVOICE)
@@ -78,7 +78,7 @@ class DecisionActivities:
                 cutoff=record.cutoff,
                 attribution_id=record.attribution_id,
             )
-            return Amended(changed=await amend_invoice(self._db, record.key, scope, self._rate_card))
+            return Amended(changed=await amend_invoice(self._db, record.key, scope, await self._cards.current()))
 
     @activity.defn(name=Activities.GIVE_UP_DRAFT)
     async def give_up_draft(self, ref: InvoiceRef) -> InvoiceRef:

@@ -19,27 +19,26 @@ _PAGES = 20
 class PeriodLimits:
     """Compares a period's totals, computed as in a dry run, with the period's limits."""
 
-    def __init__(self, db: Database, rate_card: RateCard, settings: Settings) -> None:
+    def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
-        self._rate_card = rate_card
         self._settings = settings
 
-    async def held(self, period: str) -> str | None:
+    async def held(self, period: str, rate_card: RateCard) -> str | None:
         """Hold the period if a limit says so. Returns the reason, or None if it need not wait or is approved."""
         if not period_limits(self._settings):
             return None
         hold = await policies.read_hold(self._db, period)
-        totals, carried, previous = await self._weigh(BillingPeriod.parse(period))
+        totals, carried, previous = await self._weigh(BillingPeriod.parse(period), rate_card)
         reason = self._exceeded(totals, carried, previous, hold)
         if reason is not None or hold is not None:
             await policies.hold_period(self._db, period, reason, totals)
         return reason
 
-    async def weigh(self, period: BillingPeriod) -> str | None:
+    async def weigh(self, period: BillingPeriod, rate_card: RateCard) -> str | None:
         """Return what `held` would return now; change nothing."""
         if not period_limits(self._settings):
             return None
-        return self._exceeded(*await self._weigh(period), await policies.read_hold(self._db, str(period)))
+        return self._exceeded(*await self._weigh(period, rate_card), await policies.read_hold(self._db, str(period)))
 
     def _exceeded(
         self,
@@ -65,7 +64,9 @@ class PeriodLimits:
         ]
         return "; ".join(filter(None, reasons)) or None
 
-    async def _weigh(self, period: BillingPeriod) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    async def _weigh(
+        self, period: BillingPeriod, rate_card: RateCard
+    ) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
         """Add up live invoices and those that a run would make, by currency.
 
         Returns totals, usage carried over by the invoices that a run would make, and the totals of the period before.
@@ -80,7 +81,7 @@ class PeriodLimits:
         while bounds := await periods.page_bounds(self._db, after, self._settings.page_size, _PAGES):
             for low, through in bounds:
                 scope = claim_scope(self._settings, period, after=low, through=through)
-                for preview in await claims.preview_page(self._db, scope, self._rate_card):
+                for preview in await claims.preview_page(self._db, scope, rate_card):
                     if preview.verdict == Verdict.INVOICE:
                         currency = preview.priced.currency
                         totals[currency] = totals.get(currency, 0) + preview.priced.amount

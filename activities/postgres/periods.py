@@ -9,11 +9,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities.postgres.period_limits import PeriodLimits
 from activities.postgres.scopes import claim_scope
+from activities.rate_cards import RateCards
 from activities.step import step
 from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.policy import ChargeOn
 from billing.periods import BillingPeriod
-from billing.pricing.rating import RateCard
 from contracts.messages.periods import (
     ApprovePeriod,
     BatchInput,
@@ -40,9 +40,9 @@ from storage.postgres.database import Database
 class PeriodActivities:
     """Plans pages, claims usage, counts invoices. Idempotent."""
 
-    def __init__(self, db: Database, rate_card: RateCard, settings: Settings, limits: PeriodLimits) -> None:
+    def __init__(self, db: Database, cards: RateCards, settings: Settings, limits: PeriodLimits) -> None:
         self._db = db
-        self._rate_card = rate_card
+        self._cards = cards
         self._settings = settings
         self._limits = limits
 
@@ -63,7 +63,11 @@ class PeriodActivities:
                     type="PeriodNotEnded",
                     next_retry_delay=early,
                 )
-            if plan.after == "" and plan.attribution_id is None and (held := await self._limits.held(plan.period)):
+            if (
+                plan.after == ""
+                and plan.attribution_id is None
+                and (held := await self._limits.held(plan.period, await self._cards.current()))
+            ):
                 return PagePlan(pages=[], more=False, held=held)
             if plan.attribution_id is not None:
                 return PagePlan(pages=[Page(after="", through=plan.attribution_id)], more=False)
@@ -94,7 +98,7 @@ class PeriodActivities:
                 through=page.through,
                 attribution_id=batch.attribution_id,
             )
-            claimed = await claims.claim_page(self._db, scope, self._rate_card)
+            claimed = await claims.claim_page(self._db, scope, await self._cards.current())
             keys = await invoices.unsettled_keys(self._db, batch.period, page.after, page.through, batch.attribution_id)
             return PageClaimed(
                 made=len(claimed.keys),
@@ -119,7 +123,7 @@ class PeriodActivities:
                 cutoff=cancelled.cutoff,
                 attribution_id=cancelled.attribution_id,
             )
-            claimed = await claims.claim_page(self._db, scope, self._rate_card)
+            claimed = await claims.claim_page(self._db, scope, await self._cards.current())
             if claimed.keys:
                 note = " ".join((f"Final claim: {claimed.keys[0]}.", *_remarks(claimed)))
                 return CancellationClaimed(invoice_key=claimed.keys[0], note=note)
@@ -163,7 +167,7 @@ class PeriodActivities:
                 attribution_id=draft.attribution_id,
                 stripe_invoice_id=draft.stripe_invoice_id,
             )
-            claimed = await claims.claim_page(self._db, scope, self._rate_card)
+            claimed = await claims.claim_page(self._db, scope, await self._cards.current())
             if claimed.keys:
                 key = claimed.keys[0]
                 note = " ".join((f"{draft.stripe_invoice_id} carries {key}.", *_remarks(claimed)))

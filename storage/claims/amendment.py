@@ -19,6 +19,7 @@ from storage.claims import writing as claim_writing
 from storage.claims.assessing import assess_account
 from storage.invoices.locked import lock_invoice
 from storage.invoices.records import lines_of
+from storage.periods.published import keep_card
 from storage.postgres.database import Database
 from storage.postgres.refusals import is_conflict, is_refused, refusal
 from storage.postgres.revision import require_known_revision
@@ -99,6 +100,7 @@ async def _rewrite(
     connection: AsyncConnection, invoice_id: int, key: str, assessed: Assessment, card: RateCard
 ) -> None:
     priced = replace(assessed.priced, key=key)
+    await keep_card(connection, card)
     await claim_writing.drop_lines(connection, invoice_id)
     await claim_writing.write_lines(connection, {key: invoice_id}, [priced])
     await claim_writing.write_months(connection, {key: invoice_id}, [priced])

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.assessment.assessment import Assessment, BillableAccount, ClaimScope, PricedInvoice, Verdict
 from billing.pricing.rating import LineKind, RateCard, RatedLine
+from storage.periods.published import keep_card
 from storage.postgres.statements import statement
 
 
@@ -68,6 +69,7 @@ async def write_invoices(
     if not made:
         return
     priced = [each.priced for each in made]
+    await keep_card(connection, card)
     inserted = await connection.execute(
         statement("claims/claims", "insert_invoices"),
         {

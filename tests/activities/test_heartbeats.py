@@ -25,7 +25,7 @@ from storage.audit.runs import begin_audit
 from storage.postgres.database import Database
 from storage.reports.store import ReportStore
 from tests.activities.conftest import Admin
-from tests.storage.usage import card
+from tests.storage.usage import FixedCard, card
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_a_slow_check_of_the_database_is_waited_for_with_heartbeats(
     env: ActivityEnvironment, db: Database, report_store_url: str, beats: list[Any]
 ) -> None:
     loaded = settings.load(database_url="postgresql://u@h/d", report_store_url=report_store_url)
-    audit = AuditActivities(db, ReportStore(report_store_url), card(), loaded)
+    audit = AuditActivities(db, ReportStore(report_store_url), FixedCard(card()), loaded)
     await begin_audit(db, "slow", AuditScope(), timedelta(days=1))
     order = CheckOrder(audit=AuditRef(audit_id="slow"), check=Check.NEVER_TWICE)
 

@@ -30,7 +30,7 @@ from storage.invoices.invoices import load_invoice, move_invoice
 from storage.postgres.database import Database
 from storage.reports.rebuilding import report_content
 from storage.reports.store import ReportStore
-from tests.storage.usage import add_account, add_instances, card, execute, instance, may, scope
+from tests.storage.usage import FixedCard, add_account, add_instances, card, execute, instance, may, scope
 
 KEY = "2022-05/team:a/period"
 S = InvoiceState
@@ -43,7 +43,7 @@ class Books:
         self.db, self.reports, self.env = db, reports, ActivityEnvironment()
         loaded = product_settings.load(database_url="postgresql://u@h/d", report_store_url=folder.as_uri())
         self.folder = folder
-        self.activities = InvoiceActivities(db, reports, loaded, Adopter(db, reports, card(), loaded))
+        self.activities = InvoiceActivities(db, reports, loaded, Adopter(db, reports, FixedCard(card()), loaded))
         self.snapshot = StripeInvoiceSnapshot(stripe_invoice_id="in_1", status="open")
 
     async def prepare(self) -> None:

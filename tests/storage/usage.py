@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from activities.rate_cards import RateCards
 from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import Policy, UnknownClass
 from billing.pricing.rate_card import parse_rate_card
@@ -37,6 +38,17 @@ def card(**version: Any) -> RateCard:
         "minimum_charge": {"usd": "0.50"},
     }
     return parse_rate_card({"version": [{**first, **version}]})
+
+
+class FixedCard(RateCards):
+    """Gives one rate card, from no file, and publishes nothing."""
+
+    def __init__(self, fixed: RateCard) -> None:
+        self._fixed = fixed
+
+    async def current(self) -> RateCard:
+        """Return the card."""
+        return self._fixed
 
 
 def scope(**changes: Any) -> ClaimScope:

@@ -9,12 +9,12 @@ from temporalio import activity
 
 from activities.postgres.audit.report_comparison import check_reports
 from activities.postgres.scopes import policy_of, silence_of
+from activities.rate_cards import RateCards
 from activities.step import step
 from billing.audit.checks import AuditScope, Check
 from billing.audit.finding import Finding
 from billing.audit.kinds import Kind
 from billing.periods import BillingPeriod
-from billing.pricing.rating import RateCard
 from contracts.messages.audit import (
     AuditPage,
     AuditPlan,
@@ -46,10 +46,10 @@ DISCREPANCIES_METRIC = "perdure_audit_discrepancies"
 class AuditActivities:
     """Runs the checks. Idempotent: a repeated check replaces what an earlier attempt found."""
 
-    def __init__(self, db: Database, reports: ReportStore, rate_card: RateCard, settings: Settings) -> None:
+    def __init__(self, db: Database, reports: ReportStore, cards: RateCards, settings: Settings) -> None:
         self._db = db
         self._reports = reports
-        self._rate_card = rate_card
+        self._cards = cards
         self._settings = settings
 
     @activity.defn(name=Activities.BEGIN_AUDIT)
@@ -82,7 +82,7 @@ class AuditActivities:
                 scope=scope_of(order.audit),
                 stuck_after=order.audit.stuck_after or self._settings.stuck_after,
                 bill_after=self._settings.bill_after,
-                rate_card=self._rate_card,
+                rate_card=await self._cards.current(),
                 now=datetime.now(UTC),
                 zone=self._settings.zone,
                 policy=policy_of(self._settings),

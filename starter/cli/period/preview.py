@@ -34,7 +34,7 @@ async def preview(db: Database, settings: Settings, month: BillingPeriod, accoun
         output.print_json([_preview_document(preview) for preview in previews])
         return 0
     _print_previews(month, cutoff, previews)
-    if account is None and (reason := await PeriodLimits(db, rate_card, settings).weigh(month)):
+    if account is None and (reason := await PeriodLimits(db, settings).weigh(month, rate_card)):
         output.say(f"The whole period would be held until it is approved: {reason}")
     return 0
 

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import text
 
 from activities.postgres.adopter import Adopter
+from activities.rate_cards import RateCards
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
-from billing.pricing.rate_card import load_rate_card
 from contracts.messages.recovery import AdoptReport
 from contracts.names import STRIPE_QUEUE
 from storage.accounts import policies
@@ -110,7 +110,7 @@ async def test_an_adoption_whose_answer_was_lost_is_made_again(system: System, b
         return bool(found := await system.invoices()) and found[0].report_id is not None
 
     await until(reported)
-    adopter = Adopter(system.db, system.reports, load_rate_card(system.settings.rate_card), system.settings)
+    adopter = Adopter(system.db, system.reports, RateCards(system.db, system.settings), system.settings)
     order = AdoptReport(
         invoice_key=key,
         report_id=billed.report_id,
