@@ -34,7 +34,7 @@ class RateCardFile:
 
         Raises:
             RateCardError: the file cannot be read, is invalid, or changes while it is read. The former card no longer
-                counts: whoever broke the file wanted another one. Call again once the file is whole.
+                counts: a person is replacing it. Call again once the file is whole.
         """
         seen = self._signature()
         if self._card is None or seen is None or seen != self._seen:

@@ -11,7 +11,11 @@ import typer
 from billing.pricing.rate_card import load_rate_card
 from billing.pricing.rating import RateCard, RateVersion
 from billing.text import plural
+from settings import Settings
 from starter.cli import common, output
+from starter.cli.database import open_database
+from starter.cli.period.worker_difference import report_differences
+from storage.postgres.database import DatabaseUnavailableError
 
 app = typer.Typer(help="The rate card: check.", no_args_is_help=True)
 
@@ -25,12 +29,23 @@ async def check(
     as_json: common.AsJson = False,
 ) -> None:
     """Validate a rate card, and show its versions."""
-    path = file if file is not None else common.settings().rate_card
+    settings = common.settings()
+    path = file if file is not None else settings.rate_card
     card = load_rate_card(path)
+    if settings.database_url is not None:
+        await _compare(settings, card)
     if as_json:
         output.print_json({"digest": card.digest, "versions": card.describe()})
     else:
         _print(path, card)
+
+
+async def _compare(settings: Settings, card: RateCard) -> None:
+    try:
+        async with open_database(settings) as db:
+            await report_differences(db, settings, card)
+    except DatabaseUnavailableError as error:
+        output.complain(f"perdure: not compared with the worker's card: {error}")
 
 
 def _print(path: Path, card: RateCard) -> None:

@@ -78,7 +78,7 @@ FROM (
 ORDER BY found.key, found.line_no;
 
 -- name: rates
--- Compare rates and prices with the rate card, for invoices rated by the current one: earlier rate cards are not kept.
+-- Compare rates and prices with the rate card that rated the invoice, which may be an earlier, stored card.
 {finding}
 FROM (
     SELECT 'wrong_rate' AS kind, i.attribution_id, i.key, l.line_no,
@@ -89,11 +89,14 @@ FROM (
            || coalesce(CAST(p.price AS text), 'no price') || ' from ' || (to_json(l.rate_from) #>> '{}') AS detail
     FROM invoice AS i
     JOIN invoice_line AS l ON l.invoice_id = i.id
-    LEFT JOIN card_rate AS r ON (r.since, r.class) = (l.rate_from, l.workspace_class)
-    LEFT JOIN card_rate AS d ON (d.since, d.class) = (l.rate_from, CAST(:default_class AS text))
-    LEFT JOIN card_price AS p ON (p.since, p.currency) = (l.rate_from, i.currency) AND p.base
+    LEFT JOIN card_rate AS r
+        ON (r.digest, r.since, r.class) = (i.rate_card_digest, l.rate_from, l.workspace_class)
+    LEFT JOIN card_rate AS d
+        ON (d.digest, d.since, d.class) = (i.rate_card_digest, l.rate_from, CAST(:default_class AS text))
+    LEFT JOIN card_price AS p
+        ON (p.digest, p.since, p.currency) = (i.rate_card_digest, l.rate_from, i.currency) AND p.base
     WHERE {scope}
-      AND i.rate_card_digest = CAST(:digest AS text)
+      AND i.rate_card_digest IN (SELECT digest FROM card_version)
       AND CASE l.kind
               WHEN 'usage'
               THEN l.credits_per_minute IS DISTINCT FROM coalesce(r.rate, d.rate)
@@ -105,28 +108,42 @@ FROM (
                        WHERE CAST(s ->> 'price' AS numeric) <> 0
                          AND NOT EXISTS (
                              SELECT FROM card_price AS q
-                             WHERE (q.since, q.currency, q.price)
-                                 = (l.rate_from, i.currency, CAST(s ->> 'price' AS numeric))
+                             WHERE (q.digest, q.since, q.currency, q.price)
+                                 = (i.rate_card_digest, l.rate_from, i.currency, CAST(s ->> 'price' AS numeric))
                          )
                    )
           END
 ) AS found
 ORDER BY found.key, found.line_no;
 
--- name: create_card
+-- name: create_versions
+-- The versions of all rate cards that are known: the stored ones, and today's.
+CREATE TEMPORARY TABLE card_version ON COMMIT DROP AS
+SELECT card.digest, CAST(v ->> 'effective_from' AS timestamptz) AS since, v AS version
+FROM (
+    SELECT digest, content FROM rate_card WHERE digest <> CAST(:digest AS text)
+    UNION ALL
+    SELECT CAST(:digest AS text), CAST(:content AS jsonb)
+) AS card
+CROSS JOIN LATERAL jsonb_array_elements(card.content) AS v;
+
+-- name: create_rates
 CREATE TEMPORARY TABLE card_rate ON COMMIT DROP AS
-SELECT *
-FROM unnest(CAST(:rates_from AS timestamptz[]), CAST(:classes AS text[]), CAST(:rates AS numeric[]))
-    AS r (since, class, rate);
+SELECT c.digest, c.since, r.key AS class, CAST(r.value AS numeric) AS rate
+FROM card_version AS c
+CROSS JOIN LATERAL jsonb_each_text(c.version -> 'credits_per_minute') AS r;
 
 -- name: create_prices
 -- `base`: the price of a version's first tier; other prices are those of its tiers.
 CREATE TEMPORARY TABLE card_price ON COMMIT DROP AS
-SELECT *
-FROM unnest(
-    CAST(:prices_from AS timestamptz[]), CAST(:price_currencies AS text[]), CAST(:prices AS numeric[]),
-    CAST(:bases AS boolean[])
-) AS p (since, currency, price, base);
+SELECT c.digest, c.since, p.key AS currency, CAST(p.value AS numeric) AS price, true AS base
+FROM card_version AS c
+CROSS JOIN LATERAL jsonb_each_text(c.version -> 'price_per_credit') AS p
+UNION ALL
+SELECT c.digest, c.since, t.key, CAST(step ->> 'price' AS numeric), false
+FROM card_version AS c
+CROSS JOIN LATERAL jsonb_each(c.version -> 'tiers') AS t
+CROSS JOIN LATERAL jsonb_array_elements(t.value) AS step;
 
 -- name: totals
 {finding}
@@ -147,7 +164,7 @@ ORDER BY found.key;
 
 -- name: figures
 SELECT count(*) AS invoices, coalesce(sum(l.lines), 0) AS lines,
-       count(*) FILTER (WHERE i.rate_card_digest <> CAST(:digest AS text)) AS rated_by_other_cards,
+       count(*) FILTER (WHERE i.rate_card_digest NOT IN (SELECT digest FROM card_version)) AS rated_by_other_cards,
        count(*) FILTER (WHERE i.state IN ({dead})) AS voided
 FROM invoice AS i
 LEFT JOIN (SELECT invoice_id, count(*) AS lines FROM invoice_line GROUP BY invoice_id) AS l ON l.invoice_id = i.id

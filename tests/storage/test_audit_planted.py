@@ -14,7 +14,7 @@ from storage.audit.runs import load_audit
 from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
 from tests.storage.audits import CARD, STUCK_AFTER, A, B, Reported, audit, billed_world, reported
-from tests.storage.usage import execute, fetch, may
+from tests.storage.usage import card, execute, fetch, may
 
 OF_A = "(SELECT id FROM invoice WHERE attribution_id = 'team:a')"
 C, L, I = Check.CONSERVATION, Check.CLAIMS_AND_LINES, Check.LINES_AND_INVOICES  # noqa: E741
@@ -127,6 +127,17 @@ async def test_an_invoice_rated_by_another_card_is_not_held_against_this_one(db:
     record, findings = await audit(db, I)
     assert reported(findings) == []
     assert record.figures["rated_by_other_cards"] == 2
+
+
+async def test_an_invoice_is_compared_with_the_card_that_rated_it(db: Database) -> None:
+    """Today's card has other rates and prices, and the invoices' card is stored."""
+    await billed_world(db)
+    today = card(credits_per_minute={"default": "7"}, price_per_credit={"usd": "0.07"})
+    record, findings = await audit(db, I, rate_card=today)
+    assert reported(findings) == []
+    assert record.figures["rated_by_other_cards"] == 0
+    await execute(db, "UPDATE invoice_line SET rated_as_default = NOT rated_as_default")
+    assert {kind for kind, _, _ in reported((await audit(db, I, rate_card=today))[1])} == {"wrong_rate"}
 
 
 async def test_two_live_invoices(db: Database) -> None:

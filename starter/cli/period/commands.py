@@ -17,6 +17,7 @@ from starter.cli.database import open_database
 from starter.cli.period.preview import preview
 from starter.cli.period.run import wait_for_period
 from starter.cli.period.status import period_status, print_status
+from starter.cli.period.worker_difference import report_differences
 from storage.accounts import accounts, policies
 from temporal.client import connect
 from temporal.decisions import approve_period
@@ -55,6 +56,7 @@ async def run(
             )
         if dry_run:
             return await preview(db, settings, month, account, as_json=as_json)
+        await report_differences(db, settings)
         handle = await start_period(await connect(), str(month), account)
         if wait:
             return await wait_for_period(handle, db, str(month), account, as_json=as_json)

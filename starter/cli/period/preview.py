@@ -11,6 +11,7 @@ from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from settings import Settings
 from starter.cli import lines, output
+from starter.cli.period.worker_difference import report_differences
 from storage.claims import claims
 from storage.claims.claims import Assessment
 from storage.periods import periods
@@ -20,6 +21,7 @@ from storage.postgres.database import Database
 async def preview(db: Database, settings: Settings, month: BillingPeriod, account: str | None, *, as_json: bool) -> int:
     """Print the invoices that a run would make now, and change nothing. Returns the exit status."""
     rate_card = load_rate_card(settings.rate_card)
+    await report_differences(db, settings, rate_card)
     cutoff = min(month.end(settings.zone), datetime.now(UTC))
     after, previews = "", list["Assessment"]()
     while True:
