@@ -129,6 +129,9 @@ class Settings(BaseSettings):
     rate_card: Path = Path("rates.toml")
     billing_time_zone: str = Field("UTC", description="IANA name of the zone of the calendar months")
     bill_after: AwareDatetime | None = Field(None, description="usage before this instant is never charged")
+    default_currency: str | None = Field(
+        None, pattern="^[a-z]{3}$", description="of synced accounts that have none in Stripe, if the card has several"
+    )
     unknown_class: Literal["hold", "default"] = Field(
         "hold",
         description="usage of a class that the rate card lacks: hold: not billed until the card has the class; "

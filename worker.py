@@ -107,7 +107,7 @@ def _postgres_activities(
         RecoveryActivities(database, adopter),
         InvoiceActivities(database, reports, settings, adopter),
         PeriodActivities(database, cards, settings, PeriodLimits(database, settings)),
-        AccountActivities(database, settings),
+        AccountActivities(database, cards, settings),
         DecisionActivities(database, cards, settings),
         LinkActivities(database),
         CreditNoteActivities(database),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.rate_cards import RateCards
 from activities.step import step
 from billing.accounts.windows import Clash, Window, place
 from billing.attribution import is_attribution_id, malformed_attribution_id
@@ -33,8 +34,9 @@ from storage.postgres.database import Database
 class AccountActivities:
     """Stores what Stripe says about customers and subscriptions."""
 
-    def __init__(self, db: Database, settings: Settings) -> None:
+    def __init__(self, db: Database, cards: RateCards, settings: Settings) -> None:
         self._db = db
+        self._cards = cards
         self._settings = settings
 
     @activity.defn(name=Activities.APPLY_SUBSCRIPTION)
@@ -133,7 +135,7 @@ class AccountActivities:
             if found.attribution_id not in ("", attribution_id):
                 raise AccountConflictError(f"its metadata names {found.attribution_id}")
             if account is None:
-                new = NewAccount(found.stripe_customer_id, found.currency, bill_after)
+                new = NewAccount(found.stripe_customer_id, await self._currency(found), bill_after)
                 await accounts.add_account(self._db, attribution_id, new)
         except PermanentError as error:
             return [f"{attribution_id} ({found.stripe_customer_id}): {error}"]
@@ -146,6 +148,23 @@ class AccountActivities:
             except PermanentError as error:
                 faults.append(f"{attribution_id} ({found.stripe_customer_id}): {error}")
         return faults or await self._take_customer(attribution_id, found)
+
+    async def _currency(self, found: StripeAccount) -> str:
+        """Return the currency of a new account: Stripe's, else the rate card's only one, else DEFAULT_CURRENCY.
+
+        Raises:
+            AccountConflictError: none of them says.
+        """
+        if found.currency_known:
+            return found.currency
+        currencies = (await self._cards.current()).currencies
+        default = currencies[0] if len(currencies) == 1 else self._settings.default_currency
+        if default is None:
+            raise AccountConflictError(
+                f"its customer has no currency in Stripe yet, and the rate card has several ({', '.join(currencies)}): "
+                "set DEFAULT_CURRENCY, or import the account with its currency"
+            )
+        return default
 
     async def _take_customer(self, attribution_id: str, found: StripeAccount) -> list[str]:
         live = _live(found)

@@ -144,13 +144,18 @@ class StripeCustomerActivities:
         page = await self._subscriptions.list_async({"customer": customer["id"], "status": "all", "limit": _PAGE})
         subscriptions = [_subscription(each, customer) for each in await all_of(page)]
         served = [s for s in subscriptions if s.status not in NEVER_SERVED]
-        currency = customer.get("currency") or (served[0].currency if served else "usd")
+        currency = customer.get("currency") or (served[0].currency if served else None)
         return StripeAccount(
             attribution_id=attribution_id,
             stripe_customer_id=customer["id"],
-            currency=currency,
+            currency=currency or _GUESS,
             subscriptions=served,
+            currency_known=currency is not None,
         )
+
+
+_GUESS = "usd"
+"""For billing workers that do not know `currency_known` yet."""
 
 
 def _after(cursor: str | None) -> dict[str, Any]:

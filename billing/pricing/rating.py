@@ -136,6 +136,11 @@ class RateCard:
         ]
 
     @property
+    def currencies(self) -> list[str]:
+        """All currencies that any version has prices in, sorted."""
+        return sorted({currency for version in self.versions for currency in version.price_per_credit})
+
+    @property
     def is_graduated(self) -> bool:
         """Whether any version is graduated."""
         return any(version.is_graduated for version in self.versions)

@@ -110,6 +110,8 @@ class StripeAccount(Message):
     stripe_customer_id: str
     currency: str
     subscriptions: list[StripeSubscriptionSnapshot]
+    currency_known: bool = True
+    """Whether `currency` is the customer's or a subscription's; if not, Postgres has to choose another one."""
 
 
 class AccountsSyncInput(Message):

@@ -11,10 +11,18 @@ from temporalio.testing import ActivityEnvironment
 
 import settings
 from activities.postgres.accounts import AccountActivities
-from contracts.messages.subscriptions import ApplySubscription, StripeSubscriptionSnapshot, SubscriptionApplied
+from billing.pricing.rating import RateCard
+from contracts.messages.subscriptions import (
+    ApplySubscription,
+    StoreStripeAccounts,
+    StripeAccount,
+    StripeAccountsStored,
+    StripeSubscriptionSnapshot,
+    SubscriptionApplied,
+)
 from storage.accounts.accounts import get_account
 from storage.postgres.database import Database
-from tests.storage.usage import add_account, may
+from tests.storage.usage import FixedCard, add_account, card, may
 
 
 def subscription(status: str = "active", ended: datetime | None = None, **changes: Any) -> StripeSubscriptionSnapshot:
@@ -33,7 +41,8 @@ class Applied:
     """Applies what Stripe says, and shows the account."""
 
     def __init__(self, db: Database) -> None:
-        self.db, self.activities, self.env = db, AccountActivities(db, settings.load()), ActivityEnvironment()
+        self.db, self.env = db, ActivityEnvironment()
+        self.activities = AccountActivities(db, FixedCard(card()), settings.load())
 
     async def __call__(self, found: StripeSubscriptionSnapshot, created: bool = True) -> SubscriptionApplied:
         apply = ApplySubscription(subscription=found, seen_at_creation=created)
@@ -108,3 +117,51 @@ async def test_an_unreachable_database_is_no_permanent_error() -> None:
     with pytest.raises(Exception, match="cannot connect") as error:
         await Applied(gone)(subscription())
     assert not isinstance(error.value, ApplicationError)
+
+
+async def _synced(
+    db: Database, rates: RateCard, default_currency: str | None, **changes: Any
+) -> tuple[str | None, list[str]]:
+    """Sync team:new, a customer without a currency in Stripe; return the account's currency, and the faults."""
+    found = StripeAccount(
+        **{
+            "attribution_id": "team:new",
+            "stripe_customer_id": "cus_new",
+            "currency": "usd",
+            "currency_known": False,
+            "subscriptions": [],
+            **changes,
+        }
+    )
+    activities = AccountActivities(db, FixedCard(rates), settings.load(default_currency=default_currency))
+    store = StoreStripeAccounts(accounts=[found], bill_after=may(1))
+    stored: StripeAccountsStored = await ActivityEnvironment().run(activities.store_accounts, store)
+    account = await get_account(db, "team:new")
+    return None if account is None else account.currency, stored.faults
+
+
+@pytest.mark.parametrize(
+    ("currencies", "default", "expected"),
+    [(["eur"], None, "eur"), (["eur"], "jpy", "eur"), (["eur", "usd"], "jpy", "jpy")],
+)
+async def test_a_synced_account_gets_the_cards_only_currency_else_the_default(
+    db: Database, currencies: list[str], default: str | None, expected: str
+) -> None:
+    rates = card(price_per_credit=dict.fromkeys(currencies, "0.01"), minimum_charge={})
+    assert await _synced(db, rates, default) == (expected, [])
+    assert await _synced(db, card(), None) == (expected, [])  # a known account keeps its currency
+
+
+async def test_a_synced_account_without_any_currency_is_refused_by_name(db: Database) -> None:
+    currency, (fault,) = await _synced(db, card(), None)
+    assert currency is None
+    assert fault == (
+        "team:new (cus_new): its customer has no currency in Stripe yet, and the rate card has several "
+        "(jpy, kwd, usd): set DEFAULT_CURRENCY, or import the account with its currency"
+    )
+
+
+async def test_a_page_that_an_older_worker_listed_keeps_its_currency(db: Database) -> None:
+    message = {"attribution_id": "team:new", "stripe_customer_id": "cus_new", "currency": "jpy", "subscriptions": []}
+    known = StripeAccount.model_validate(message).currency_known
+    assert await _synced(db, card(), None, currency="jpy", currency_known=known) == ("jpy", [])

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from settings import Settings
 
 KEPT_PREFIX = "PERDURE_TEST_"
-SAFE_DEFAULTS_OFF = {"LIMIT_INVOICE_FLOOR": "off", "UNKNOWN_CLASS": "default"}
+SAFE_DEFAULTS_OFF = {"LIMIT_INVOICE_FLOOR": "off", "UNKNOWN_CLASS": "default", "DEFAULT_CURRENCY": "usd"}
 """Turns off what holds unusual usage by default: most tests bill a few instances, of any class, and nothing before."""
 PREFIXES = ("STRIPE_", "TEMPORAL_", "PERDURE_", "PG")
 
