@@ -176,6 +176,7 @@ class Settings(BaseSettings):
     max_instance_age: str = Field(
         OFF, description="an instance without a stop is billed up to this age, or to its last sign if later: 90d"
     )
+    warn_runs_longer: str = Field("31d", description="a run for longer than this without a stop is a warning: 31d, off")
     page_size: int = Field(250, ge=1, le=500, description="accounts that one batch claims and invoices")
     finalization_poll_seconds: float = Field(
         60.0,
@@ -217,7 +218,7 @@ class Settings(BaseSettings):
         age(value)
         return value
 
-    @field_validator("stale_after", "max_instance_age")
+    @field_validator("stale_after", "max_instance_age", "warn_runs_longer")
     @classmethod
     def _is_age_or_off(cls, value: str) -> str:
         if value != OFF:
@@ -245,6 +246,11 @@ class Settings(BaseSettings):
     def stuck_after(self) -> timedelta:
         """The age from which anything that waits counts as stuck."""
         return age(self.audit_stuck_after)
+
+    @property
+    def runs_longer(self) -> timedelta | None:
+        """The length of a run without a stop from which it is a warning. None if it never is."""
+        return None if self.warn_runs_longer == "off" else age(self.warn_runs_longer)
 
     def need(self, name: str) -> str:
         """Return the setting `name` as text; several values are separated by commas.

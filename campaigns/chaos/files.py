@@ -11,6 +11,7 @@ from campaigns.chaos.stripe_side import StripeSide
 from campaigns.chaos.world import WAVES, ChaosInstance, ChaosWorld, iso
 
 _DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "kwd": 3}
+_TWO_DAYS = 2 * 86_400_000_000  # microseconds: an instance that starts so long before its creation is invalid
 _COLUMNS = (
     "id attribution_id workspace_id project_id owner_id workspace_class workspace_type creation_time started_time "
     "stopping_time stopped_time"
@@ -63,7 +64,7 @@ def _write(path: Path, instances: Iterable[tuple[str, ChaosInstance]]) -> None:
         rows = csv.writer(file)
         rows.writerow(_COLUMNS.split())
         for number, (who, found) in enumerate(instances):
-            created = iso(found.start) if found.valid else ""
+            created = iso(found.start if found.valid else found.start + _TWO_DAYS)
             # Some have only one of the two ends; the time spent stopping is not billed.
             stopping, stopped = iso(found.end), iso(None if found.end is None else found.end + 7)
             ends = ((stopping, stopped), (stopping, ""), ("", stopping))[number % 3]

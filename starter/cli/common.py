@@ -23,6 +23,7 @@ from starter.cli import output
 P = ParamSpec("P")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable field names.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Make the exit status 1 if there are warnings.")]
 
 
 class CommandError(PerdureError):

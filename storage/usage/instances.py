@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
@@ -53,21 +53,29 @@ async def upsert_instances(db: Database, rows: Sequence[InstanceRow], options: I
     )
 
 
-async def store_staged(staging: InstanceStaging, options: ImportOptions = FILE) -> AsyncIterator[UpsertResult]:
+async def store_staged(
+    staging: InstanceStaging, options: ImportOptions = FILE, at_end: Callable[[], Awaitable[None]] | None = None
+) -> AsyncIterator[UpsertResult]:
     """Store the rows of a file that was compared, in batches of one transaction each; facts first.
 
     Whatever contradicts another row of the file is gone by then, wherever the two rows were: if the process dies,
     whole batches are stored, and nothing of a contradiction. docs/facts.md has the rules of merging. With
-    `options.dry_run` everything is computed in one transaction, which is rolled back.
+    `options.dry_run` everything is computed in one transaction, which is rolled back. `at_end` is awaited in a
+    transaction that sees all rows stored, in a dry run too.
     """
     connection = staging.connection
     if not options.dry_run:
         async for result in _store_all(staging, options):
             yield result
+        if at_end is not None:
+            async with connection.begin():
+                await at_end()
         return
     async with connection.begin() as transaction:
         async for result in _store_all(staging, options):
             yield result
+        if at_end is not None:
+            await at_end()
         await transaction.rollback()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,13 +13,19 @@ import settings
 from activities.postgres.period_limits import PeriodLimits
 from activities.postgres.periods import PeriodActivities
 from activities.postgres.scopes import period_limits, policy_of
+from activities.rate_cards import RateCards
 from billing.invoice.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from billing.invoice.states import InvoiceState
 from contracts.messages.subscriptions import CancellationClaimed, SubscriptionDraft
 from storage.invoices.invoices import load_invoice
 from storage.postgres.database import Database
-from tests.storage.usage import add_account, add_instances, card, instance, may
+from tests.storage.usage import add_account, add_instances, instance, may
 
+CARD = """[[version]]
+effective_from = 2022-01-01T00:00:00Z
+credits_per_minute = { default = "1" }
+price_per_credit = { usd = "0.01" }
+"""
 FLOOR = "usd=100 eur=100"
 LIMITS = (
     *("limit_invoice_amount", "limit_invoice_multiple", "limit_invoice_carried_share", "limit_first_invoice"),
@@ -85,12 +92,14 @@ def test_a_period_has_no_defaults() -> None:
     ],
 )
 async def test_on_a_subscriptions_draft_only_limits_that_are_set_hold(
-    db: Database, env: ActivityEnvironment, limits: dict[str, str], state: InvoiceState, warning: str
+    db: Database, env: ActivityEnvironment, tmp_path: Path, limits: dict[str, str], state: InvoiceState, warning: str
 ) -> None:
-    given = settings.load(charge_on="subscription", limit_invoice_floor=FLOOR, **limits)
+    path = tmp_path / "rates.toml"
+    path.write_text(CARD)
+    given = settings.load(charge_on="subscription", limit_invoice_floor=FLOOR, rate_card=path, **limits)
     await add_account(db)
     await add_instances(db, *(instance(f"i-{n}", may(1), may(32)) for n in range(3)))
-    activities = PeriodActivities(db, card(), given, PeriodLimits(db, card(), given))
+    activities = PeriodActivities(db, RateCards(db, given), given, PeriodLimits(db, given))
     draft = SubscriptionDraft(attribution_id="team:a", stripe_invoice_id="in_1", cutoff=may(32))
     claimed: CancellationClaimed = await env.run(activities.claim_subscription_draft, draft)
     assert claimed.invoice_key is not None

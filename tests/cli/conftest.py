@@ -43,6 +43,11 @@ class CommandResult:
     err: str
 
     @property
+    def summary(self) -> str:
+        """The first line of standard output: an import's counts, without its warnings."""
+        return self.out.splitlines(keepends=True)[0]
+
+    @property
     def document(self) -> Any:
         """The JSON that the command printed; it must have succeeded."""
         assert self.status == 0, self.err

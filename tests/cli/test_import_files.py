@@ -42,7 +42,7 @@ async def test_names_of_columns_separators_and_zones_are_those_of_the_file(perdu
     unknown = await perdure("instances", "import", "runs.csv")
     assert unknown.error.startswith("runs.csv: column 'Note' is not known; the columns of instances are id, ")
     ran = await perdure("instances", "import", "runs.csv", "--map", "note=", "--assume-zone", "Europe/Berlin")
-    assert (ran.status, ran.out) == (1, "1 inserted, 0 updated, 0 unchanged, 2 refused.\n")
+    assert (ran.status, ran.summary) == (1, "1 inserted, 0 updated, 0 unchanged, 2 refused.\n")
     clocks = "by the clocks of Europe/Berlin, which were changed; write the time with its zone"
     assert ran.err.splitlines() == [
         f"line 3, column started_time: 2022-10-30T02:30:00 was shown twice {clocks}",
@@ -61,7 +61,7 @@ async def test_rows_that_differ_are_found_across_files_and_named_with_them(perdu
     extra = perdure.cwd / "c.parquet"
     parquet.write_table(pyarrow.table({"id": ["i-3"], "customer": [7], "start": ["yesterday"]}), extra)
     ran = await perdure("instances", "import", "exports", extra)
-    assert (ran.status, ran.out) == (1, "1 inserted, 0 updated, 0 unchanged, 3 refused.\n")
+    assert (ran.status, ran.summary) == (1, "1 inserted, 0 updated, 0 unchanged, 3 refused.\n")
     first, second = "exports/a.csv, line 2", "exports/sub/b.jsonl.gz, line 1"
     what, rest = "attribution_id: i-1 has another attribution_id", "neither row is imported; leave only the right one"
     assert [line.removesuffix(" in the file") for line in ran.err.splitlines()] == [
@@ -89,7 +89,7 @@ async def test_refused_rows_can_be_corrected_and_imported_again(perdure: Perdure
     (perdure.cwd / "runs.csv").write_text(PLAIN.replace("attribution_id", "customer") + "\n".join(lines))
     rejects = perdure.cwd / f"rejects.{ending}"
     ran = await perdure("instances", "import", "runs.csv", "--rejects", rejects)
-    assert ran.out == "1 inserted, 0 updated, 0 unchanged, 4 refused.\n"
+    assert ran.summary == "1 inserted, 0 updated, 0 unchanged, 4 refused.\n"
     if ending == "csv":
         refused = list(csv.DictReader(rejects.read_text().splitlines()))
         assert list(refused[0]) == [*PLAIN.strip().split(","), "line", "file", "reason"]
@@ -108,7 +108,7 @@ async def test_refused_rows_can_be_corrected_and_imported_again(perdure: Perdure
 
     corrected = rejects.read_text().replace("yesterday", "2022-05-02T00:00:00Z").replace("a, b", "ab").splitlines(True)
     rejects.write_text("".join(line for line in corrected if "a, c" not in line and "has 2 fields" not in line))
-    assert (await perdure("instances", "import", rejects)).out == "2 inserted, 0 updated, 0 unchanged, 0 refused.\n"
+    assert (await perdure("instances", "import", rejects)).summary == "2 inserted, 0 updated, 0 unchanged, 0 refused.\n"
     assert [row[:2] for row in await stored(db)] == [("i-1", "acme"), ("i-2", "acme"), ("i-4", "ab")]
 
 
@@ -117,7 +117,7 @@ async def test_rows_with_columns_of_their_own_keep_them_as_json_lines(perdure: P
         '{"id":"1","start":"x"}\n{"id":"2","stop":"y","n":{}}\n{"id":"3"}\nnonsense\n{"id":"\\ud800"}'
     )
     ran = await perdure("instances", "import", "a.jsonl", "--rejects", "r.jsonl")
-    assert ran.out == "1 inserted, 0 updated, 0 unchanged, 4 refused.\n"
+    assert ran.summary == "1 inserted, 0 updated, 0 unchanged, 4 refused.\n"
     refused = [json.loads(line) for line in (perdure.cwd / "r.jsonl").read_text().splitlines()]
     assert [sorted({*row} - {"line", "file", "reason"}) for row in refused] == [
         ["id", "started_time"], ["id", "n", "stopped_time"], [], ["id"],
@@ -144,13 +144,13 @@ async def test_an_import_without_rows_is_a_warning(perdure: Perdure) -> None:
     (perdure.cwd / "empty").mkdir()
     (perdure.cwd / "a.csv").write_text(PLAIN)
     for names, message in (
-        (["a.csv"], "nothing was imported: a.csv has no rows"),
-        (["a.csv", "a.csv"], "nothing was imported: a.csv and 1 more file have no rows"),
-        (["empty"], "nothing was imported: there are no files to import"),
+        (["a.csv"], "a.csv: the file has no rows"),
+        (["a.csv", "a.csv"], "a.csv: none of 2 files has rows"),
+        (["empty"], "none: there are no files to import"),
     ):
         ran = await perdure("instances", "import", *names)
-        assert (ran.status, ran.out) == (0, "0 inserted, 0 updated, 0 unchanged, 0 refused.\n")
-        assert ran.err == f"perdure: warning: {message}\n"
+        assert (ran.status, ran.summary) == (0, "0 inserted, 0 updated, 0 unchanged, 0 refused.\n")
+        assert f"  empty_import, 1: check the export.\n    {message}\n" in ran.out
 
 
 async def test_what_is_asked_for_wrongly_is_refused_in_a_line(perdure: Perdure) -> None:
@@ -175,7 +175,7 @@ async def test_a_compressed_file_that_is_cut_off_loses_nothing_that_was_read(per
     (perdure.cwd / "a.csv.gz").write_bytes(whole[:-10])
     ran = await perdure("instances", "import", "a.csv.gz")
     count = len(await stored(db))
-    assert (ran.status, ran.out) == (1, f"{count} inserted, 0 updated, 0 unchanged, 0 refused.\n")
+    assert (ran.status, ran.summary) == (1, f"{count} inserted, 0 updated, 0 unchanged, 0 refused.\n")
     assert ran.err == (
         f"perdure: a.csv.gz: the compressed file is cut off: its end is missing; imported before that: {count:,} rows\n"
     )

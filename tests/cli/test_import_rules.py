@@ -79,14 +79,14 @@ async def test_an_older_export_does_not_reopen_an_instance(load: Import, db: Dat
     assert (await load("instances", ending, [instance("i-1", stopping_time=STOP)])).status == 0
     older = [instance("i-1"), instance("i-2")]
     ran = await load("instances", ending, older)
-    assert (ran.status, ran.out) == (1, "1 inserted, 0 updated, 0 unchanged, 1 refused.\n")
+    assert (ran.status, ran.summary) == (1, "1 inserted, 0 updated, 0 unchanged, 1 refused.\n")
     assert ran.err == (
         f"line {first_line(ending)}, column stopping_time: i-1 is known to have stopped at {STOP}: a row without a "
         "stop does not reopen it; import the row with its stop, or use --reopen\n"
     )
     assert await stored(db) == {"i-1": at(STOP), "i-2": None}
     reopened = await load("instances", ending, older, "--reopen")
-    assert (reopened.status, reopened.out) == (0, "0 inserted, 1 updated, 1 unchanged, 0 refused.\n")
+    assert (reopened.status, reopened.summary) == (0, "0 inserted, 1 updated, 1 unchanged, 0 refused.\n")
     assert await stored(db) == {"i-1": None, "i-2": None}
 
 
@@ -115,11 +115,11 @@ async def test_repeated_rows_are_counted_on_standard_input_too(perdure: Perdure,
     perdure.settings["DATABASE_URL"] = database_url
     content = write(perdure.cwd / "a.csv", [instance("a"), instance("b"), instance("a"), instance("a")]).read_bytes()
     ran = await perdure("instances", "import", "-", stdin=content)
-    assert (ran.status, ran.out) == (0, "2 inserted, 0 updated, 0 unchanged, 2 repeated, 0 refused.\n")
+    assert (ran.status, ran.summary) == (0, "2 inserted, 0 updated, 0 unchanged, 2 repeated, 0 refused.\n")
     other = instance("b", started_time=STOP, stopping_time=STOP)
     content = write(perdure.cwd / "b.csv", [instance("b"), other]).read_bytes()
     ran = await perdure("instances", "import", "-", stdin=content)
-    assert (ran.status, ran.out) == (1, "0 inserted, 0 updated, 0 unchanged, 2 refused.\n")
+    assert (ran.status, ran.summary) == (1, "0 inserted, 0 updated, 0 unchanged, 2 refused.\n")
 
 
 @pytest.mark.parametrize("ending", FORMATS)
@@ -128,7 +128,7 @@ async def test_a_column_that_a_file_lacks_leaves_the_value_alone(load: Import, d
     assert (await load("instances", ending, [full])).status == 0
     without = {name: value for name, value in full.items() if name not in ("stopping_time", "workspace_class")}
     ran = await load("instances", ending, [{**without, "owner_id": ""}])
-    assert (ran.status, ran.out) == (0, "0 inserted, 1 updated, 0 unchanged, 0 refused.\n")
+    assert (ran.status, ran.summary) == (0, "0 inserted, 1 updated, 0 unchanged, 0 refused.\n")
     query = "SELECT owner_id, workspace_class, stopping_time FROM workspace_instance"
     assert await fetch(db, query) == [(None, "xl", at(STOP))]
 
@@ -174,7 +174,7 @@ def window(attribution_id: str, **changes: str) -> dict[str, str]:
 async def test_an_older_export_does_not_reopen_a_window(load: Import, db: Database, ending: str) -> None:
     assert (await load("accounts", ending, [window("team:a", ended="2042-01-01T00:00:00Z")])).status == 0
     ran = await load("accounts", ending, [window("team:a"), window("team:b")])
-    assert (ran.status, ran.out) == (1, "1 stored, 1 refused.\n")
+    assert (ran.status, ran.summary) == (1, "1 stored, 1 refused.\n")
     assert ran.err.startswith(f"line {first_line(ending)}, column ended: team:a's window from {START} is known to end")
     lacking = {name: value for name, value in window("team:a").items() if name != "ended"}
     assert (await load("accounts", ending, [lacking])).status == 0
@@ -192,7 +192,7 @@ async def test_rows_of_an_account_that_differ_are_refused_however_far_apart(
     rows = [window("team:a"), window("team:b", ended=STOP), *between]
     rows += [window("team:a"), window("team:b", ended="2022-06-01T00:00:00Z"), window("team:b", started=STOP)]
     ran = await load("accounts", ending, rows)
-    assert ran.out == f"{len(between) + 2} stored, 1 repeated, 2 refused.\n"
+    assert ran.summary == f"{len(between) + 2} stored, 1 repeated, 2 refused.\n"
     first, second = first_line(ending) + 1, first_line(ending) + len(between) + 3
     assert [line.partition(";")[0] for line in ran.err.splitlines()] == [
         f"line {first}, column ended: team:b: the window has another end in line {second}",

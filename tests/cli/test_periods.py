@@ -48,7 +48,7 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure
         "reason": "outside_windows",
     }
     imported = await perdure("accounts", "import", "-", "--json", stdin=file.encode())
-    assert imported.document == {"stored": 1, "repeated": 0, "refused": [], "misbilled": [beyond]}
+    assert imported.document == {"stored": 1, "repeated": 0, "refused": [], "misbilled": [beyond], "warnings": []}
     again = await perdure("accounts", "import", "-", stdin=file.encode())
     assert (again.status, again.out) == (0, "1 stored, 0 refused.\n")
     line = "misbilled: 24.00 h of 1 instance, outside windows (credit the customer: 2022-05/team:a/period)"

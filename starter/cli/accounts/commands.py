@@ -66,6 +66,7 @@ async def import_(
     rejects: RejectsOption = None,
     reopen: _Reopen = False,
     dry_run: DryRun = False,
+    strict: common.Strict = False,
     as_json: common.AsJson = False,
 ) -> int:
     """Import accounts and windows from CSV, JSON Lines or Parquet.
@@ -74,7 +75,8 @@ async def import_(
     row without an end does not reopen a window that is known to end, unless with --reopen. All files are compared with
     each other; text can be compressed by gzip.
     """
-    order = order_of(ACCOUNTS.kind, files, given, mapping, zone, rejects, ImportOptions(reopen=reopen, dry_run=dry_run))
+    options = ImportOptions(reopen=reopen, dry_run=dry_run)
+    order = order_of(ACCOUNTS.kind, files, given, mapping, zone, rejects, options, strict=strict)
     return await import_command(ACCOUNTS, order, as_json=as_json)
 
 

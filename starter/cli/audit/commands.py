@@ -17,11 +17,14 @@ from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from billing.text import plural
-from settings import age
+from billing.usage.warnings import UsageWarning, count
+from settings import Settings, age
 from starter.cli import common, output
 from starter.cli.audit.remedies import what_to_do
 from starter.cli.audit.run import run
 from starter.cli.database import open_database
+from starter.cli.warnings import gather
+from starter.cli.warnings.printing import documents, print_block
 from storage.audit.runs import AuditRecord, audit_findings, load_audit, newest_audit
 from storage.postgres.database import Database
 
@@ -38,23 +41,28 @@ async def audit(
         typer.Option(metavar="AGE", help="Report longer waits: 12h, 7d. Default: AUDIT_STUCK_AFTER."),
     ] = None,
     last: Annotated[bool, typer.Option("--last", help="Show the last audit of this scope; run nothing.")] = False,
+    strict: common.Strict = False,
     as_json: common.AsJson = False,
 ) -> int:
     """Prove that nothing is billed twice or lost.
 
     Compares Postgres, the usage reports and Stripe. The exit status is 1 if anything differs or was not checked.
+    Warnings of usage that is probably wrong are no discrepancies.
     """
     try:
         scope, older_than = _read(period, account, stuck_after)
     except (InputError, ValueError) as error:
         output.complain(f"perdure: {error}")
         return _USAGE
-    async with open_database(common.settings()) as db:
+    settings = common.settings()
+    async with open_database(settings) as db:
         if last:
             audit_id = await _last(db, scope)
         else:
             audit_id = await run(scope, older_than)
-        return await _show(db, audit_id, as_json=as_json)
+        warnings = await _warnings(db, settings, scope)
+        clean = await _show(db, audit_id, warnings, as_json=as_json)
+    return 0 if clean and not (strict and warnings) else 1
 
 
 def _read(period: str | None, account: str | None, stuck_after: str | None) -> tuple[AuditScope, timedelta | None]:
@@ -76,17 +84,26 @@ async def _last(db: Database, scope: AuditScope) -> str:
     return found
 
 
-async def _show(db: Database, audit_id: str, *, as_json: bool) -> int:
-    """Print the audit; return the exit status."""
+async def _warnings(db: Database, settings: Settings, scope: AuditScope) -> list[UsageWarning]:
+    if scope.period is None:
+        return await gather.of_everything(db, settings, attribution_id=scope.attribution_id)
+    period = BillingPeriod.parse(scope.period)
+    return await gather.of_period(db, settings, period, attribution_id=scope.attribution_id)
+
+
+async def _show(db: Database, audit_id: str, warnings: list[UsageWarning], *, as_json: bool) -> bool:
+    """Print the audit and the warnings; return whether the audit is clean."""
     found = await load_audit(db, audit_id)
     if found is None:
         raise common.CommandError(f"audit {audit_id} is not in the database: was a backup restored meanwhile?")
     clean = _is_clean(found)
     if as_json:
-        await _print_document(db, found, clean=clean)
+        await _print_document(db, found, warnings, clean=clean)
     else:
-        await _print(db, found, clean=clean)
-    return 0 if clean else 1
+        await _print(db, found)
+        print_block(warnings)
+        output.say(_last_line(found, warnings, clean=clean))
+    return clean
 
 
 def _is_clean(audit: AuditRecord) -> bool:
@@ -95,7 +112,7 @@ def _is_clean(audit: AuditRecord) -> bool:
     return audit.finished_at is not None and made == set(Check) and not any(r.discrepancies for r in audit.checks)
 
 
-async def _print_document(db: Database, audit: AuditRecord, *, clean: bool) -> None:
+async def _print_document(db: Database, audit: AuditRecord, warnings: list[UsageWarning], *, clean: bool) -> None:
     """Print one JSON document. Findings, which can be any number, are written as they are read."""
 
     async def findings() -> AsyncGenerator[dict[str, Any]]:
@@ -114,6 +131,7 @@ async def _print_document(db: Database, audit: AuditRecord, *, clean: bool) -> N
             {"check": str(record.check), "figures": dict(record.figures), "discrepancies": record.discrepancies}
             for record in audit.checks
         ],
+        "warnings": documents(warnings),
     }
     await output.print_json_with_list(head, "findings", findings())
 
@@ -122,7 +140,7 @@ def _document(check: Check, finding: Finding) -> dict[str, Any]:
     return {"check": str(check), **asdict(finding), "what_to_do": what_to_do(finding.kind)}
 
 
-async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
+async def _print(db: Database, audit: AuditRecord) -> None:
     made = {record.check: record for record in audit.checks}
     table = output.make_table("", "Check", "Discrepancies", "Figures", right=("Discrepancies",))
     for check in Check:
@@ -144,8 +162,14 @@ async def _print(db: Database, audit: AuditRecord, *, clean: bool) -> None:
     )
     if total > shown:
         output.say(f"{total - shown:,} more: `perdure audit --last{options} --json` lists all of them.")
-    unmade = "; not every check was made" if len(made) < len(Check) else ""
-    output.say("Everything agrees." if clean else f"{plural(total, 'discrepancy', 'discrepancies')}{unmade}.")
+
+
+def _last_line(audit: AuditRecord, warnings: list[UsageWarning], *, clean: bool) -> str:
+    total = sum(record.discrepancies for record in audit.checks)
+    result = "Everything agrees" if clean else plural(total, "discrepancy", "discrepancies")
+    unmade = "; not every check was made" if len(audit.checks) < len(Check) else ""
+    warned = f", with {plural(count(warnings), 'warning')}" if warnings else ""
+    return f"{result}{unmade}{warned}."
 
 
 def _figure(name: str, value: int | str) -> str:

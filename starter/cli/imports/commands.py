@@ -50,6 +50,7 @@ async def import_(
     correct: _Correct = False,
     as_of: _AsOf = None,
     dry_run: DryRun = False,
+    strict: common.Strict = False,
     as_json: common.AsJson = False,
 ) -> int:
     """Import instances from CSV, JSON Lines or Parquet.
@@ -60,7 +61,7 @@ async def import_(
     other; text can be compressed by gzip.
     """
     options = ImportOptions(reopen=reopen, correct=correct, as_of=_instant(as_of), dry_run=dry_run)
-    order = order_of(INSTANCES.kind, files, given, mapping, zone, rejects, options)
+    order = order_of(INSTANCES.kind, files, given, mapping, zone, rejects, options, strict=strict)
     return await import_command(INSTANCES, order, as_json=as_json)
 
 

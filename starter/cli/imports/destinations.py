@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 from billing.usage.rows import AccountRow, ImportOptions, InstanceRow, RowFault
+from billing.usage.warnings import UsageWarning
+from settings import Settings
 from starter.cli.imports.report import Stored
+from starter.cli.warnings import gather
 from storage.accounts.accounts import apply_rows
 from storage.accounts.staging import AccountStaging, staged_accounts
 from storage.postgres.database import Database
@@ -30,23 +33,34 @@ class Destination(Protocol[T_contra]):
 
 
 @asynccontextmanager
-async def store_instances(db: Database, options: ImportOptions) -> AsyncIterator[Destination[InstanceRow]]:
-    """Yield the destination of a file of instances."""
+async def store_instances(
+    db: Database, options: ImportOptions, settings: Settings | None
+) -> AsyncIterator[Destination[InstanceRow]]:
+    """Yield the destination of a file of instances. Without settings, it gives no warnings."""
     async with staged_instances(db) as staging:
-        yield _Instances(staging, options)
+        yield _Instances(db, staging, options, settings)
 
 
 @asynccontextmanager
-async def store_accounts(db: Database, options: ImportOptions) -> AsyncIterator[Destination[AccountRow]]:
+async def store_accounts(
+    db: Database,
+    options: ImportOptions,
+    settings: Settings | None,  # noqa: ARG001
+) -> AsyncIterator[Destination[AccountRow]]:
     """Yield the destination of a file of accounts."""
     async with staged_accounts(db) as staging:
         yield _Accounts(db, staging, options)
 
 
 class _Instances:
-    def __init__(self, staging: InstanceStaging, options: ImportOptions) -> None:
+    def __init__(
+        self, db: Database, staging: InstanceStaging, options: ImportOptions, settings: Settings | None
+    ) -> None:
+        self._db = db
         self._staging = staging
         self._options = options
+        self._settings = settings
+        self._warnings: list[UsageWarning] = []
 
     async def add(self, rows: Sequence[InstanceRow]) -> list[RowFault]:
         return await self._staging.add(rows, self._options)
@@ -54,10 +68,14 @@ class _Instances:
     async def store(self) -> AsyncIterator[Stored]:
         compared = await self._staging.compare()
         yield Stored({"repeated": compared.repeated}, compared.faults)
-        async for result in store_staged(self._staging, self._options):
+        async for result in store_staged(self._staging, self._options, self._judge):
             counts = {name: getattr(result, name) for name in ("inserted", "updated", "unchanged", "stale")}
-            doubts = [f"{doubt.instance_id}: {doubt.reason}" for doubt in result.doubts]
-            yield Stored(counts, result.faults, result.misbilled, doubts)
+            yield Stored(counts, result.faults, result.misbilled, await gather.of_doubts(self._db, result.doubts))
+        yield Stored({}, warnings=self._warnings)
+
+    async def _judge(self) -> None:
+        if self._settings is not None:
+            self._warnings = await gather.of_import(self._staging, self._settings)
 
 
 class _Accounts:

@@ -20,14 +20,16 @@ from billing.text import plural
 from billing.usage.columns import ColumnNames
 from billing.usage.parsing import KINDS, Kind
 from billing.usage.rows import FILE, ImportOptions, RowFault
+from settings import Settings
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.imports.destinations import Destination
-from starter.cli.imports.files.finding import ImportFile, ImportFiles
+from starter.cli.imports.files.finding import ImportFiles
 from starter.cli.imports.files.reading import Places, read_rows
 from starter.cli.imports.files.rows import Row
 from starter.cli.imports.rejects import Rejects
 from starter.cli.imports.report import ImportReport, Stored
+from starter.cli.warnings import gather
 from storage.postgres.database import Database
 
 _BATCH = 5000  # rows, including refused ones
@@ -42,7 +44,7 @@ class Importer(Generic[T]):
 
     kind: Kind
     parse: Callable[[int, Mapping[str, object], datetime, tzinfo | None], T | list[RowFault]]
-    store: Callable[[Database, ImportOptions], AbstractAsyncContextManager[Destination[T]]]
+    store: Callable[[Database, ImportOptions, Settings | None], AbstractAsyncContextManager[Destination[T]]]
     counts: tuple[str, ...]
 
 
@@ -51,7 +53,7 @@ class ImportOrder:
     """What to import and how.
 
     `mapping`: columns by the names that the user maps. `zone`: of times without one. `rejects`: the file for refused
-    rows. `options`: how the rows are taken.
+    rows. `options`: how the rows are taken. `strict`: warnings make the exit status 1.
     """
 
     files: ImportFiles
@@ -59,6 +61,7 @@ class ImportOrder:
     zone: tzinfo | None = None
     rejects: Path | None = None
     options: ImportOptions = FILE
+    strict: bool = False
 
 
 class Run(Generic[T]):
@@ -68,8 +71,8 @@ class Run(Generic[T]):
         files = order.files.files
         places = Places(several=len(files) > 1)
         counts = dict.fromkeys(importer.counts, 0)
-        warnings = list(order.files.warnings)
-        self.report = ImportReport(counts, as_json, places, warnings, dry_run=order.options.dry_run)
+        notes = list(order.files.warnings)
+        self.report = ImportReport(counts, as_json, places, notes, strict=order.strict, dry_run=order.options.dry_run)
         self._importer = importer
         self._order = order
         self._clock = clock
@@ -86,15 +89,15 @@ class Run(Generic[T]):
         first = next(self._rows, None)
         self._rows = chain([] if first is None else [first], self._rows)
 
-    async def run(self, db: Database, progress: Progress) -> None:
-        """Import what can be read of the files, even if reading one fails half-way.
+    async def run(self, db: Database, progress: Progress, settings: Settings | None) -> None:
+        """Import what can be read of the files, even if reading one fails half-way. Without settings, warn of nothing.
 
         Raises:
             InputError: a file cannot be read to its end.
             PerdureError: the database failed.
         """
         broken: InputError | None = None
-        async with self._importer.store(db, self._order.options) as destination:
+        async with self._importer.store(db, self._order.options, settings) as destination:
             try:
                 for good, bad in self._batches():
                     self._add(Stored({}, await destination.add(good)), bad)
@@ -107,7 +110,7 @@ class Run(Generic[T]):
         if broken is not None:
             raise broken
         if not self._read:
-            self.report.warnings.append(f"nothing was imported: {_named(self._order.files.files)}")
+            self.report.warn(await gather.of_empty_files(db, [file.name for file in self._order.files.files]))
 
     def finish(self) -> None:
         """Write the refused rows to their file and print the result.
@@ -182,7 +185,7 @@ def now() -> datetime:
 
 
 async def import_command(importer: Importer[T], order: ImportOrder, *, as_json: bool, clock: Clock = now) -> int:
-    """Import files and print the result. Returns the exit status: 1 if a row was refused.
+    """Import files and print the result. Returns the exit status: 1 if a row was refused, or for warnings if strict.
 
     Raises:
         InputError: the first file cannot be read, or its columns are wrong.
@@ -191,10 +194,11 @@ async def import_command(importer: Importer[T], order: ImportOrder, *, as_json: 
     run = Run(importer, order, clock, as_json=as_json)
     run.check_beginning()
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,.0f} rows"), TimeElapsedColumn())
-    async with open_database(common.settings()) as db:
+    settings = common.settings()
+    async with open_database(settings) as db:
         try:
             with output.progress(*columns) as bar:
-                await run.run(db, partial(_show, bar, bar.add_task("read", total=None)))
+                await run.run(db, partial(_show, bar, bar.add_task("read", total=None)), settings)
         except asyncio.CancelledError:
             run.finish()
             raise
@@ -214,16 +218,9 @@ async def import_silently(importer: Importer[T], db: Database, files: ImportFile
         PerdureError: a file or the database cannot be read.
     """
     run = Run(importer, ImportOrder(files), clock, as_json=True)
-    await run.run(db, lambda _what, _done: None)
+    await run.run(db, lambda _what, _done: None, None)
     return run.report
 
 
 def _show(bar: Bar, task: TaskID, what: str, done: int) -> None:
     bar.update(task, description=what, completed=done)
-
-
-def _named(files: Sequence[ImportFile]) -> str:
-    if not files:
-        return "there are no files to import"
-    more = f" and {plural(len(files) - 1, 'more file')}" if len(files) > 1 else ""
-    return f"{files[0].name}{more} {'have' if more else 'has'} no rows"

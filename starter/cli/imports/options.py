@@ -49,6 +49,8 @@ def order_of(
     zone: str | None,
     rejects: Path | None,
     options: ImportOptions,
+    *,
+    strict: bool,
 ) -> ImportOrder:
     """Return the order that the options give.
 
@@ -59,7 +61,7 @@ def order_of(
         columns = parse_mapping(kind, mapping or ())
     except InputError as error:
         raise InputError(f"--map {error}") from None
-    return ImportOrder(find_files(names, _format(given)), columns, _zone(zone), rejects, options)
+    return ImportOrder(find_files(names, _format(given)), columns, _zone(zone), rejects, options, strict)
 
 
 def _format(given: str | None) -> Format | None:

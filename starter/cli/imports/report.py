@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from billing.text import plural
 from billing.usage.rows import RowFault
+from billing.usage.warnings import UsageWarning, WarningExample, merged
 from starter.cli import misbilled, output
 from starter.cli.imports.faults import FaultGroups
 from starter.cli.imports.files.reading import Places
+from starter.cli.warnings.printing import documents, print_block
 from storage.usage.misbilled import MisbilledUsage
 
 _RARE = ("stale", "repeated")
@@ -21,29 +23,30 @@ class Stored:
     """The result of storing one batch, or of comparing a file's rows.
 
     `misbilled`: each account or changed instance of the batch, with its usage that is billed otherwise than it ran.
-    `doubts`: lines about facts that were merged, but that a person should check.
     """
 
     counts: Mapping[str, int]
     faults: Sequence[RowFault] = ()
     misbilled: Mapping[str, Sequence[MisbilledUsage]] = field(default_factory=dict)
-    doubts: Sequence[str] = ()
+    warnings: Sequence[UsageWarning] = ()
 
 
 @dataclass
 class ImportReport:
-    """Counts and faults of one import.
+    """Counts, faults and warnings of one import.
 
     `counts`: rows that were not refused, by outcome; `repeated` ones are stored with another row. `refused`: refused
-    rows; a row can have several faults. `warnings`: lines for people, which change no status.
+    rows; a row can have several faults. `notes`: lines for people, which change no status. With `strict`, warnings do.
     """
 
     counts: dict[str, int]
     as_json: bool
     places: Places = field(default_factory=Places)
-    warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    strict: bool = False
     refused: int = 0
     dry_run: bool = False
+    _warnings: list[UsageWarning] = field(default_factory=list)
     _faults: list[RowFault] = field(default_factory=list)
     _misbilled: dict[str, Sequence[MisbilledUsage]] = field(default_factory=dict)
     _groups: FaultGroups = field(init=False)
@@ -59,7 +62,7 @@ class ImportReport:
     @property
     def status(self) -> int:
         """The exit status."""
-        return 1 if self.refused else 0
+        return 1 if self.refused or (self.strict and self._warnings) else 0
 
     def add(self, stored: Stored, unreadable: Sequence[RowFault]) -> None:
         """Add a stored batch, and the faults of its rows that could not be parsed."""
@@ -73,10 +76,14 @@ class ImportReport:
             self._groups.add(faults)
         # An account whose rows are spread over batches is checked with each batch: the last result counts.
         self._misbilled |= stored.misbilled
-        self.warnings += stored.doubts
+        self.warn(stored.warnings)
+
+    def warn(self, warnings: Sequence[UsageWarning]) -> None:
+        """Add warnings."""
+        self._warnings += warnings
 
     def finish(self) -> None:
-        """Print the result: JSON or a summary on stdout, warnings on stderr."""
+        """Print the result: JSON, or a summary and the warnings, on stdout; what is refused or misbilled on stderr."""
         if self.as_json:
             output.print_json(self._document())
             hidden, more, hint = self.refused, "", ""
@@ -88,17 +95,32 @@ class ImportReport:
             shown = {name: count for name, count in counts.items() if count or name not in _RARE}
             nothing = " Nothing was changed: this was a dry run." if self.dry_run else ""
             output.say(", ".join(f"{count} {name}" for name, count in shown.items()) + f".{nothing}")
+            print_block(self._merged())
             hidden, more, hint = self._groups.hidden, "more ", ": --json lists all"
         if hidden:
             output.complain(f"perdure: {plural(hidden, f'{more}row')} refused{hint}")
-        for warning in self.warnings:
-            output.complain(f"perdure: warning: {warning}")
+        for note in self.notes:
+            output.complain(f"perdure: warning: {note}")
 
     def _document(self) -> dict[str, Any]:
         faults = sorted(self._faults, key=lambda fault: fault.line)
         refused = [self._fault(fault) for fault in faults]
         dry = {"dry_run": True} if self.dry_run else {}
-        return {**dry, **self.counts, "refused": refused, "misbilled": self._misbilled_documents()}
+        result = {**dry, **self.counts, "refused": refused, "misbilled": self._misbilled_documents()}
+        return {**result, "warnings": documents(self._merged())}
+
+    def _merged(self) -> list[UsageWarning]:
+        """Return a warning for each kind, with the file and line of its examples."""
+        return [
+            replace(warning, examples=tuple(self._placed(example) for example in warning.examples))
+            for warning in merged(self._warnings)
+        ]
+
+    def _placed(self, example: WarningExample) -> WarningExample:
+        if example.line is None:
+            return example
+        file, line = self.places.find(example.line)
+        return replace(example, line=line, file=file if self.places.several else None)
 
     def _fault(self, fault: RowFault) -> dict[str, Any]:
         file, line = self.places.find(fault.line)

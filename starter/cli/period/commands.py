@@ -18,6 +18,8 @@ from starter.cli.period.preview import preview
 from starter.cli.period.run import wait_for_period
 from starter.cli.period.status import period_status, print_status
 from starter.cli.period.worker_difference import report_differences
+from starter.cli.warnings import gather
+from starter.cli.warnings.printing import documents, print_block
 from storage.accounts import accounts, policies
 from temporal.client import connect
 from temporal.decisions import approve_period
@@ -37,6 +39,7 @@ async def run(
         bool, typer.Option("--dry-run", help="Print the invoices that a run would make; change nothing.")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Show progress until every invoice is settled.")] = False,
+    strict: common.Strict = False,
     as_json: common.AsJson = False,
 ) -> int:
     """Bill a period that has ended, or resume its run.
@@ -44,6 +47,8 @@ async def run(
     A run claims the period's usage, makes its invoices and waits for Stripe. With --wait, the status is 1 if
     invoices still wait for an operator.
     """
+    if strict and not dry_run:
+        raise InputError("--strict goes with --dry-run: the run itself starts whatever the warnings are")
     settings = common.settings()
     month = BillingPeriod.parse(period)
     end = month.end(settings.zone)
@@ -55,11 +60,14 @@ async def run(
                 f"there is no account {account}: create it with `perdure accounts import` or `accounts sync`"
             )
         if dry_run:
-            return await preview(db, settings, month, account, as_json=as_json)
+            return await preview(db, settings, month, account, strict=strict, as_json=as_json)
         await report_differences(db, settings)
         handle = await start_period(await connect(), str(month), account)
         if wait:
-            return await wait_for_period(handle, db, str(month), account, as_json=as_json)
+            result = await wait_for_period(handle, db, str(month), account, as_json=as_json)
+            if not as_json:
+                print_block(await gather.of_late_usage(db, settings, month, attribution_id=account))
+            return result
     if as_json:
         output.print_json({"billing_period": str(month), "workflow_id": handle.id})
     else:
@@ -71,17 +79,24 @@ async def run(
 @common.command
 async def status(
     period: PeriodArgument,
+    strict: common.Strict = False,
     as_json: common.AsJson = False,
-) -> None:
-    """Show a period's totals, and what is blocked or excluded and why."""
+) -> int:
+    """Show a period's totals, and what is blocked or excluded and why.
+
+    Warnings say what is probably wrong with its usage.
+    """
     settings = common.settings()
     month = BillingPeriod.parse(period)
     async with open_database(settings) as db:
         document = await period_status(db, settings, month)
+        warnings = await gather.of_period(db, settings, month)
     if as_json:
-        output.print_json(document)
+        output.print_json({**document, "warnings": documents(warnings)})
     else:
         print_status(document)
+        print_block(warnings)
+    return int(strict and bool(warnings))
 
 
 @app.command("approve")

@@ -6,20 +6,28 @@ from datetime import UTC, datetime
 
 from activities.postgres.period_limits import PeriodLimits
 from activities.postgres.scopes import claim_scope
+from billing.assessment.assessment import Verdict
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from settings import Settings
 from starter.cli import lines, output
 from starter.cli.period.worker_difference import report_differences
+from starter.cli.warnings import gather
+from starter.cli.warnings.printing import complain, print_block
 from storage.claims import claims
 from storage.claims.claims import Assessment
 from storage.periods import periods
 from storage.postgres.database import Database
 
 
-async def preview(db: Database, settings: Settings, month: BillingPeriod, account: str | None, *, as_json: bool) -> int:
-    """Print the invoices that a run would make now, and change nothing. Returns the exit status."""
+async def preview(
+    db: Database, settings: Settings, month: BillingPeriod, account: str | None, *, strict: bool, as_json: bool
+) -> int:
+    """Print the invoices that a run would make now, and change nothing.
+
+    Returns the exit status: with `strict`, 1 if there are warnings.
+    """
     rate_card = load_rate_card(settings.rate_card)
     await report_differences(db, settings, rate_card)
     cutoff = min(month.end(settings.zone), datetime.now(UTC))
@@ -32,13 +40,19 @@ async def preview(db: Database, settings: Settings, month: BillingPeriod, accoun
             after = through
         if account or not bounds:
             break
+    made = [each.priced for each in previews if each.verdict == Verdict.INVOICE]
+    amounts = [(priced.attribution_id, priced.currency, priced.amount) for priced in made]
+    warnings = await gather.of_period(db, settings, month, attribution_id=account, previewed=amounts)
+    status = int(strict and bool(warnings))
     if as_json:
         output.print_json([_preview_document(preview) for preview in previews])
-        return 0
+        complain(warnings)
+        return status
     _print_previews(month, cutoff, previews)
     if account is None and (reason := await PeriodLimits(db, settings).weigh(month, rate_card)):
         output.say(f"The whole period would be held until it is approved: {reason}")
-    return 0
+    print_block(warnings)
+    return status
 
 
 def _preview_document(preview: Assessment) -> dict[str, object]:

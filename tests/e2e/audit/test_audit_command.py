@@ -99,6 +99,28 @@ async def _all_agrees(perdure: Perdure) -> None:
     assert none.error == "no audit of this scope has run yet: leave out --last to run one"
 
 
+async def test_a_warning_is_no_discrepancy(system: System, perdure: Perdure) -> None:
+    start, stop = "2022-05-03T09:00:00Z", "2022-05-03T10:00:00Z"
+    columns = "id,attribution_id,workspace_id,creation_time,started_time,stopping_time"
+    rows = "".join(f"{each},team:copied,ws-1,{start},{start},{stop}\n" for each in ("i-1", "run-8841"))
+    assert (await perdure("instances", "import", "-", stdin=f"{columns}\n{rows}".encode())).status == 0
+    await bill(system, "copied")
+    human = await perdure("audit")
+    assert (human.status, human.out.splitlines()[-1]) == (0, "Everything agrees, with 1 warning."), human.out
+    assert "ws-1: i-1 and run-8841 run at once" in human.out
+    document, strict, may = await asyncio.gather(
+        perdure("audit", "--last", "--json"), perdure("audit", "--last", "--strict"), perdure("audit", "--period", MAY)
+    )
+    assert document.document["clean"] is True
+    assert [(each["kind"], each["subject"]) for each in document.document["warnings"]] == [("overlapping", "ws-1")]
+    assert (strict.status, strict.out.splitlines()[-1]) == (1, "Everything agrees, with 1 warning.")
+    assert (may.status, may.out.splitlines()[-1]) == (0, "Everything agrees, with 1 warning.")
+    accepted = await perdure("warnings", "accept", "overlapping", "ws-1", "--reason", "a pair")
+    assert accepted.status == 0
+    silent = await perdure("audit", "--last", "--strict")
+    assert (silent.status, silent.out.splitlines()[-1]) == (0, "Everything agrees.")
+
+
 async def _add_more_than_a_screen_holds(system: System, audit_id: str) -> None:
     async with system.db.transaction() as connection:
         many = [Finding(Kind.STATUS_DIFFERS, f"number {number}", invoice_key="x") for number in range(150)]

@@ -1,0 +1,1 @@
+"""`perdure warnings`, and the warnings that other commands print."""

@@ -1,0 +1,122 @@
+"""`perdure warnings`: list warnings of usage that is probably wrong, accept them, or withdraw that."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated, Any
+
+import typer
+
+from billing.errors import InputError
+from billing.periods import BillingPeriod
+from billing.report.canonical import format_instant
+from billing.usage.warnings import UsageWarning, WarningKind
+from starter.cli import common, output
+from starter.cli.database import open_database
+from starter.cli.warnings import gather
+from starter.cli.warnings.printing import documents, print_block
+from storage.warnings.accepted import AcceptedWarning, accept_warning, accepted_warnings, withdraw_warning
+
+app = typer.Typer(help="Warnings of usage: list, accept, withdraw.", no_args_is_help=True)
+
+_MOST = 1000  # of each kind
+
+KindArgument = Annotated[str, typer.Argument(metavar="KIND", help="As the warning prints it, such as runs_long.")]
+SubjectArgument = Annotated[
+    str, typer.Argument(metavar="SUBJECT", help="As the warning prints it; `*`: every warning of the kind.")
+]
+
+
+@app.command("list")
+@common.command
+async def list_(
+    period: Annotated[str | None, typer.Option(metavar="PERIOD", help="The usage of this month only.")] = None,
+    show_all: Annotated[bool, typer.Option("--all", help="List the accepted warnings too.")] = False,
+    as_json: common.AsJson = False,
+) -> None:
+    """List what is probably wrong with the usage.
+
+    Without --period, all usage until now.
+    """
+    settings = common.settings()
+    month = None if period is None else BillingPeriod.parse(period)
+    async with open_database(settings) as db:
+        if month is None:
+            found = await gather.of_everything(db, settings, most=_MOST)
+        else:
+            found = await gather.of_period(db, settings, month, most=_MOST)
+        accepted = await accepted_warnings(db) if show_all else []
+    if as_json:
+        output.print_json({"warnings": documents(found)} | ({"accepted": _accepted(accepted)} if show_all else {}))
+    else:
+        _print(found, accepted)
+
+
+@app.command("accept")
+@common.command
+async def accept(
+    kind: KindArgument,
+    subject: SubjectArgument,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is as it should be.")],
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who accepts it; default: the user of this shell.")
+    ] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Accept a warning: it is no longer reported, now or later.
+
+    Accepted again, it has the new name and reason.
+    """
+    accepted, by = _kind(kind), by or getpass.getuser()
+    if not subject or not reason.strip():
+        raise InputError("SUBJECT and --reason must not be empty")
+    async with open_database(common.settings()) as db:
+        await accept_warning(db, accepted, subject, by=by, reason=reason)
+    if as_json:
+        output.print_json({"kind": kind, "subject": subject, "accepted_by": by, "reason": reason})
+    else:
+        output.say(f"Accepted: {kind} {subject}. `perdure warnings withdraw` reports it again.")
+
+
+@app.command("withdraw")
+@common.command
+async def withdraw(kind: KindArgument, subject: SubjectArgument, as_json: common.AsJson = False) -> None:
+    """Report an accepted warning again."""
+    async with open_database(common.settings()) as db:
+        if not await withdraw_warning(db, _kind(kind), subject):
+            raise InputError(f"{kind} {subject} is not accepted: `perdure warnings list --all` lists those that are")
+    if as_json:
+        output.print_json({"kind": kind, "subject": subject})
+    else:
+        output.say(f"Withdrawn: {kind} {subject} is reported again.")
+
+
+def _kind(text: str) -> WarningKind:
+    if text not in list(WarningKind):
+        raise InputError(f"{text!r} is not a kind of warning: the kinds are {', '.join(WarningKind)}")
+    return WarningKind(text)
+
+
+def _accepted(accepted: list[AcceptedWarning]) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": str(each.kind),
+            "subject": each.subject,
+            "accepted_by": each.accepted_by,
+            "reason": each.reason,
+            "accepted_at": format_instant(each.accepted_at),
+        }
+        for each in accepted
+    ]
+
+
+def _print(found: list[UsageWarning], accepted: list[AcceptedWarning]) -> None:
+    print_block(found)
+    if not found:
+        output.say("No warnings.")
+    if accepted:
+        table = output.make_table("Accepted", "Kind", "Subject", "By", "Reason", "At (UTC)")
+        for each in accepted:
+            at = output.when(each.accepted_at, zone=False)
+            output.add_row(table, each.kind, each.subject, each.accepted_by, each.reason, at)
+        output.print_table(table)

@@ -1,0 +1,1 @@
+"""Usage that is probably wrong, and the warnings that a person has accepted."""

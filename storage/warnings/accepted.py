@@ -1,0 +1,56 @@
+"""Warnings that a person has accepted: they are no longer reported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from billing.usage.warnings import ANY_SUBJECT, WarningKind
+from storage.postgres.database import Database
+from storage.postgres.rows import record
+from storage.postgres.statements import statement
+
+
+@dataclass(frozen=True)
+class AcceptedWarning:
+    """Who accepted the warnings of this kind and subject, when, and why; the subject `*` stands for all."""
+
+    kind: WarningKind
+    subject: str
+    accepted_by: str
+    reason: str
+    accepted_at: datetime
+
+
+async def accept_warning(db: Database, kind: WarningKind, subject: str, *, by: str, reason: str) -> None:
+    """Accept a warning. Accepted again, it has the new name, reason and time."""
+    async with db.transaction() as connection:
+        await connection.execute(
+            statement("warnings/accepted", "accept"),
+            {"kind": kind, "subject": subject, "accepted_by": by, "reason": reason},
+        )
+
+
+async def withdraw_warning(db: Database, kind: WarningKind, subject: str) -> bool:
+    """Report a warning again. Returns whether it was accepted."""
+    async with db.transaction() as connection:
+        found = await connection.execute(statement("warnings/accepted", "withdraw"), {"kind": kind, "subject": subject})
+        return found.rowcount > 0
+
+
+async def accepted_warnings(db: Database) -> list[AcceptedWarning]:
+    """Return all accepted warnings, by kind and subject."""
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.execute(statement("warnings/accepted", "accepted"))
+        return [record(AcceptedWarning, row) for row in rows]
+
+
+async def accepted_subjects(db: Database, kind: WarningKind, subjects: Sequence[str]) -> set[str]:
+    """Return which of these subjects are accepted, alone or with their whole kind."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("warnings/accepted", "accepted_subjects"),
+            {"kind": kind, "subjects": list(subjects), "any_subject": ANY_SUBJECT},
+        )
+        return set(found.scalars())

@@ -1,0 +1,114 @@
+-- name: last_arrival
+-- The latest instant that anything is known of.
+SELECT max(greatest(started_time, stopping_time, stopped_time, last_sign)) FROM workspace_instance;
+
+-- name: newest_period
+SELECT max(billing_period) FROM invoice WHERE state NOT IN ({dead});
+
+-- name: newest_summary
+SELECT max(billing_period) FROM period_summary;
+
+-- name: above_previous
+-- Accounts whose invoices of the period, with those that a run would add, exceed `multiple` times their latest period
+-- before.
+WITH own AS (
+    SELECT attribution_id, currency, sum(amount) AS amount
+    FROM (
+        SELECT attribution_id, currency, amount
+        FROM invoice
+        WHERE billing_period = :period AND state NOT IN ({dead})
+        UNION ALL
+        SELECT *
+        FROM unnest(CAST(:accounts AS text[]), CAST(:currencies AS text[]), CAST(:amounts AS numeric[]))
+    ) AS invoiced (attribution_id, currency, amount)
+    WHERE CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id
+    GROUP BY attribution_id, currency
+),
+above AS (
+    SELECT :period || '/' || own.attribution_id AS subject, own.currency, own.amount,
+           earlier.billing_period AS previous_period, earlier.amount AS previous_amount
+    FROM own
+    CROSS JOIN LATERAL (
+        SELECT i.billing_period, sum(i.amount) AS amount
+        FROM invoice AS i
+        WHERE i.attribution_id = own.attribution_id
+          AND i.currency = own.currency
+          AND i.billing_period < :period
+          AND i.state NOT IN ({dead})
+        GROUP BY i.billing_period
+        ORDER BY i.billing_period DESC
+        LIMIT 1
+    ) AS earlier
+    WHERE earlier.amount > 0 AND own.amount > :multiple * earlier.amount
+)
+SELECT subject, currency, CAST(amount AS bigint) AS amount, previous_period,
+       CAST(previous_amount AS bigint) AS previous_amount, count(*) OVER () AS subjects
+FROM above
+WHERE NOT EXISTS (
+    SELECT FROM accepted_warning AS w
+    WHERE w.kind = 'above_previous' AND w.subject IN (above.subject, :any_subject)
+)
+ORDER BY amount / previous_amount DESC, subject
+LIMIT :most;
+
+-- name: late_usage
+-- Billable usage within [start, end) of accounts whose invoice of the period can take no more, or that have none
+-- although the period is settled. An account with an outcome (below the minimum, blocked) is reported by it.
+WITH settled AS (
+    SELECT EXISTS (SELECT FROM period_summary WHERE billing_period = :period) AS whole
+),
+billed AS MATERIALIZED (
+    SELECT a.attribution_id,
+           range_agg(s.during) * tstzmultirange(
+               tstzrange(greatest(a.bill_after, CAST(:bill_after AS timestamptz), CAST(:first_rate AS timestamptz)), NULL)
+               * tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
+           ) AS chargeable
+    FROM account AS a
+    JOIN subscription AS s USING (attribution_id)
+    LEFT JOIN account_policy AS p USING (attribution_id)
+    CROSS JOIN settled
+    LEFT JOIN LATERAL (
+        SELECT bool_or(i.state IN ('claimed', 'draft')) AS takes_more
+        FROM invoice AS i
+        WHERE i.attribution_id = a.attribution_id
+          AND i.billing_period = :period
+          AND i.reason = 'period'
+          AND i.state NOT IN ({dead})
+    ) AS invoiced ON true
+    WHERE (CAST(:attribution_id AS text) IS NULL OR a.attribution_id = :attribution_id)
+      AND coalesce(
+          NOT invoiced.takes_more, settled.whole AND coalesce(p.charge_on, CAST(:charge_on AS text)) = 'own'
+      )
+      AND NOT EXISTS (
+          SELECT FROM account_outcome AS o WHERE (o.billing_period, o.attribution_id) = (:period, a.attribution_id)
+      )
+    GROUP BY a.attribution_id
+),
+usage AS MATERIALIZED (
+    SELECT s.instance_id, s.attribution_id,
+           tstzmultirange(
+               s.during * tstzrange(NULL, CAST(:end AS timestamptz)) * tstzrange(NULL, silent_from(
+                   s.during, s.started_time, s.last_sign, CAST(:end AS timestamptz), CAST(:stale_after AS interval),
+                   CAST(:max_instance_age AS interval)
+               ))
+           ) * billed.chargeable AS during
+    FROM instance_segment AS s
+    JOIN billed USING (attribution_id)
+    WHERE s.fault IS NULL AND s.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
+),
+claimed AS (
+    SELECT c.instance_id, range_agg(c.during) AS during
+    FROM claim AS c
+    WHERE c.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
+    GROUP BY c.instance_id
+),
+late AS (
+    SELECT usage.instance_id, usage.attribution_id, usage.during - coalesce(claimed.during, '{}') AS during
+    FROM usage
+    LEFT JOIN claimed USING (instance_id)
+)
+SELECT count(DISTINCT instance_id) AS instances, count(DISTINCT attribution_id) AS accounts,
+       CAST(extract(epoch FROM coalesce(sum(upper(piece) - lower(piece)), interval '0')) * 1000000 AS bigint)
+           AS duration_us
+FROM late
+CROSS JOIN LATERAL unnest(late.during) AS piece;
