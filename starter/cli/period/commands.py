@@ -21,6 +21,7 @@ from starter.cli.period.worker_difference import report_differences
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
 from storage.accounts import accounts, policies
+from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.decisions import approve_period
 from temporal.start import start_period
@@ -55,10 +56,7 @@ async def run(
     if not dry_run and datetime.now(UTC) < end:
         raise InputError(f"{month} does not end until {end.isoformat()}: preview it with --dry-run, or run it then")
     async with open_database(settings) as db:
-        if account is not None and await accounts.get_account(db, parse_attribution_id(account)) is None:
-            raise InputError(
-                f"there is no account {account}: create it with `perdure accounts import` or `accounts sync`"
-            )
+        await _check_account(db, account)
         if dry_run:
             return await preview(db, settings, month, account, strict=strict, as_json=as_json)
         await report_differences(db, settings)
@@ -73,6 +71,11 @@ async def run(
     else:
         output.say(f"Started {handle.id}. Follow it with `perdure period status {month}`.")
     return 0
+
+
+async def _check_account(db: Database, account: str | None) -> None:
+    if account is not None and await accounts.get_account(db, parse_attribution_id(account)) is None:
+        raise InputError(f"there is no account {account}: create it with `perdure accounts import` or `accounts sync`")
 
 
 @app.command("status")
