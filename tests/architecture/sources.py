@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,17 @@ ROOMS = (
     *("billing", "contracts", "reconciliation", "temporal", "storage", "workflows", "activities", "starter"),
     *("stripe_emulator", "devstack"),
 )
+SKIPPED = {".git", ".venv", ".perdure", ".hypothesis", "__pycache__", "build", "dist"}
 MODULES = ("settings", "settings_limits", "settings_sources", "worker")
+
+
+def own_files(root: Path) -> list[Path]:
+    """Return the repository's own files below a folder. Others come and go while tests run."""
+    found: list[Path] = []
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        found += [Path(folder, name) for name in names]
+    return sorted(found)
 
 
 def files(room: str) -> Iterator[Path]:

@@ -8,17 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.sources import ROOT
+from tests.architecture.sources import ROOT, own_files
 
 MOST_LINES = 300
 MOST_LINES_OF_A_FUNCTION = 40
 MOST_FILES = 14
-SKIPPED = {".git", ".venv", ".perdure", "build", "dist"}
 
 
 def sources(root: Path) -> list[Path]:
     """Return the repository's own Python files below a folder."""
-    return [path for path in sorted(root.rglob("*.py")) if not SKIPPED & set(path.relative_to(root).parts)]
+    return [path for path in own_files(root) if path.suffix == ".py"]
 
 
 def too_long(path: Path) -> list[str]:

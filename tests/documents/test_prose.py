@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.architecture.sources import own_files
+
 ROOT = Path(__file__).resolve().parents[2]
 BANS = (Path(__file__), ROOT / "tests/architecture/test_words.py")
 SKIPPED = {".venv", ".git", "build", "histories", "node_modules"}
@@ -51,7 +53,7 @@ PROSE_COLUMNS, TABLE_COLUMNS = 120, 160
 
 
 def _texts() -> Iterator[Path]:
-    for path in sorted(ROOT.rglob("*")):
+    for path in own_files(ROOT):
         parts = path.relative_to(ROOT).parts
         hidden = any(part.startswith(".") and part not in (".ci", ".github", ".env.example") for part in parts)
         wanted = path.suffix in SUFFIXES or path.name in NAMES

@@ -113,7 +113,7 @@ class WatchedRun:
         usage = f"""\
 {header}
 i-good,team:good,{rest},2022-05-03T10:00:00Z,2022-05-04T10:00:00Z
-i-bad,team:bad,{rest},2022-05-03T10:00:00Z,2022-05-04T10:00:00Z
+i-bad,team:bad,{rest},2022-05-05T10:00:00Z,2022-05-06T10:00:00Z
 i-wrong,team:bad,{rest.replace(of["owner_id"], of["bad_owner_id"])},yesterday,
 i-short,team:bad,{of["bad_owner_id"]}
 """
