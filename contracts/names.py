@@ -5,6 +5,9 @@ BILLING_QUEUE = "billing"
 STRIPE_QUEUE = "stripe"
 """Activities that call Stripe, rate-limited for the whole queue; only the process with the API key serves it."""
 
+SOURCES_QUEUE = "sources"
+"""Activities that read sources and store what the API accepted; only the process with the sources' secrets serves it."""
+
 
 class Workflows:
     """Workflow types."""

@@ -31,3 +31,14 @@ PROGRESS_POLL_FIRST = timedelta(seconds=2)
 PROGRESS_POLL_LONGEST = timedelta(minutes=15)
 """A signal wakes a workflow that waits for days; polling is for a signal that was missed."""
 FINALIZATION_POLL_LONGEST = timedelta(hours=1)
+
+SOURCE_READ = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=2.0, maximum_attempts=3)
+"""For a connection that drops. A source that stays away is read again by its workflow, which says since when."""
+SOURCE_READ_LONGEST = timedelta(hours=12)
+"""The time for one attempt to read a source; the attempt heartbeats."""
+SOURCE_RETRIED_AFTER = timedelta(minutes=1)
+"""How soon a source is read again after a failure, at first and whenever a period waits for it."""
+FETCH_PATIENCE = timedelta(minutes=15)
+"""How long a source may fail before a period that waits for it is held."""
+FETCH_PATIENCE_OF_ONE = timedelta(minutes=5)
+"""How long a cancellation or a subscription's draft waits for all sources together."""

@@ -57,3 +57,8 @@ def audit(period: str | None = None, attribution_id: str | None = None) -> str:
     """`audit/2022-05`, `audit/2022-05/account/team:blue`, `audit/account/team:blue` or `audit/all`."""
     parts = ["audit", *([period] if period else []), *(["account", attribution_id] if attribution_id else [])]
     return "/".join(parts) if len(parts) > 1 else "audit/all"
+
+
+def source(name: str) -> str:
+    """`source/<name>`: reads one source, again and again."""
+    return f"source/{name}"

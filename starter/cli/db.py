@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from starter.cli import common, output
-from storage.postgres.upgrade import upgrade
+from storage.postgres.upgrade import roles_without_grants, upgrade
 
 app = typer.Typer(help="Database migrations: upgrade.", no_args_is_help=True)
 
@@ -17,5 +17,11 @@ async def db_upgrade() -> None:
 
     Safe to run at any time, and several times concurrently.
     """
-    revision = await upgrade(common.settings().need("database_url"))
-    output.say(f"The database is at revision {revision}.")
+    url = common.settings().need("database_url")
+    output.say(f"The database is at revision {await upgrade(url)}.")
+    missing = await roles_without_grants(url)
+    if missing:
+        output.complain(
+            f"no privileges were granted to {', '.join(missing)}, which {'do' if len(missing) > 1 else 'does'} not "
+            "exist: the processes that use them need them (docs/security.md)"
+        )

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from storage.postgres.database import Database, DatabaseUnavailableError
+from storage.postgres.roles import ROLES, missing_roles
 
 _INSUFFICIENT_PRIVILEGE = "42501"
 _EXTENSION_MISSING = ("0A000", "58P01")
@@ -66,3 +67,18 @@ async def upgrade(database_url: str) -> str:
     finally:
         await database.close()
     return head()
+
+
+async def roles_without_grants(database_url: str) -> list[str]:
+    """Return the roles that do not exist, if any of them exists: without any, one role does everything.
+
+    Raises:
+        DatabaseUnavailableError: the database cannot be reached.
+    """
+    database = Database(database_url, pool_size=1)
+    try:
+        async with database.transaction(read_only=True) as connection:
+            missing = await connection.run_sync(missing_roles)
+    finally:
+        await database.close()
+    return [] if missing == list(ROLES) else missing

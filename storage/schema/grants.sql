@@ -6,24 +6,33 @@
 --   perdure_billing    the billing worker
 --   perdure_operator   the command line: imports, policies, credit notes, and everything that only reads
 --   perdure_reader     only reads: explain, status, listings, dashboards
+--   perdure_ingest     the sources' worker: reads other systems, stores what they report
+--   perdure_api        the API: accepts events and rows, which the sources' worker stores
 --
--- The Stripe worker and the webhook have no role: they never see the database. Nobody but the owner changes the schema.
+-- A role that does not exist is passed over. The Stripe worker and the webhook have no role: they never see the database. Nobody but the owner changes the schema.
 -- A table that does not exist (yet) is skipped. A new table needs its rows here and in tests/roles.
 DO $$
 DECLARE
     one record;
+    present text[] := ARRAY(
+        SELECT rolname::text FROM pg_roles
+        WHERE rolname IN ('perdure_billing', 'perdure_operator', 'perdure_reader', 'perdure_ingest', 'perdure_api')
+    );
+    each_role text;
 BEGIN
-    EXECUTE format(
-        'REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM perdure_billing, perdure_operator, perdure_reader', current_schema()
-    );
-    EXECUTE format(
-        'GRANT USAGE ON SCHEMA %I TO perdure_billing, perdure_operator, perdure_reader', current_schema()
-    );
-    EXECUTE format(
-        'GRANT CONNECT ON DATABASE %I TO perdure_billing, perdure_operator, perdure_reader', current_database()
-    );
-    -- Claims and imports are computed in temporary tables.
-    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO perdure_billing, perdure_operator', current_database());
+    FOREACH each_role IN ARRAY present LOOP
+        EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I', current_schema(), each_role);
+        EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), each_role);
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), each_role);
+        -- Claims and imports are computed in temporary tables.
+        IF each_role IN ('perdure_billing', 'perdure_operator', 'perdure_ingest') THEN
+            EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), each_role);
+        END IF;
+        -- Imports and arrivals lock the accounts that they concern, and change none.
+        IF each_role IN ('perdure_operator', 'perdure_ingest') THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION lock_accounts TO %I', each_role);
+        END IF;
+    END LOOP;
 
     FOR one IN
         SELECT * FROM (VALUES
@@ -61,6 +70,9 @@ BEGIN
             ('perdure_billing', 'dispute', 'SELECT, INSERT, UPDATE (amount, currency, reason, status, closed_at,
                 updated_at)'),
             ('perdure_billing', 'rate_card', 'SELECT, INSERT'),
+            ('perdure_billing', 'source', 'SELECT'),
+            ('perdure_billing', 'source_fault', 'SELECT'),
+            ('perdure_billing', 'pending_fact', 'SELECT (position, source, received_at)'),
             ('perdure_billing', 'worker_settings', 'SELECT, INSERT, UPDATE (rate_card_digest, settings, published_at)'),
             ('perdure_billing', 'accepted_warning', 'SELECT'),
             ('perdure_billing', 'audit_run', 'SELECT, INSERT, UPDATE (finished_at), DELETE'),
@@ -99,6 +111,12 @@ BEGIN
             ('perdure_operator', 'stripe_event_cursor', 'SELECT, UPDATE (event_id)'),
             ('perdure_operator', 'dispute', 'SELECT'),
             ('perdure_operator', 'rate_card', 'SELECT'),
+            ('perdure_operator', 'source', 'SELECT, INSERT, UPDATE (kind, every, lag, removed_at)'),
+            ('perdure_operator', 'source_object', 'SELECT'),
+            ('perdure_operator', 'source_fault', 'SELECT, INSERT, UPDATE (field, reason, last_seen_at), DELETE'),
+            ('perdure_operator', 'pending_fact', 'SELECT'),
+            ('perdure_operator', 'received_event', 'SELECT'),
+            ('perdure_operator', 'api_token', 'SELECT, INSERT, UPDATE (revoked_at)'),
             ('perdure_operator', 'worker_settings', 'SELECT'),
             ('perdure_operator', 'accepted_warning', 'SELECT, INSERT, UPDATE (accepted_by, reason, accepted_at), DELETE'),
             ('perdure_operator', 'audit_run', 'SELECT'),
@@ -132,15 +150,49 @@ BEGIN
             ('perdure_reader', 'stripe_event_cursor', 'SELECT'),
             ('perdure_reader', 'dispute', 'SELECT'),
             ('perdure_reader', 'rate_card', 'SELECT'),
+            ('perdure_reader', 'source', 'SELECT'),
+            ('perdure_reader', 'source_object', 'SELECT'),
+            ('perdure_reader', 'source_fault', 'SELECT'),
+            ('perdure_reader', 'pending_fact', 'SELECT (position, source, received_at)'),
+            ('perdure_reader', 'received_event', 'SELECT'),
             ('perdure_reader', 'worker_settings', 'SELECT'),
             ('perdure_reader', 'accepted_warning', 'SELECT'),
             ('perdure_reader', 'audit_run', 'SELECT'),
             ('perdure_reader', 'audit_check', 'SELECT'),
             ('perdure_reader', 'audit_finding', 'SELECT'),
             ('perdure_reader', 'audit_stripe_invoice', 'SELECT'),
-            ('perdure_reader', 'audit_stripe_credit_note', 'SELECT')
+            ('perdure_reader', 'audit_stripe_credit_note', 'SELECT'),
+
+            -- The sources' worker stores usage. It changes no claim and no invoice, and of them it reads only what says
+            -- whether usage was billed otherwise than it is known now.
+            ('perdure_ingest', 'workspace_instance', 'SELECT, INSERT, UPDATE (attribution_id, workspace_id, project_id,
+                owner_id, workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time, quantity,
+                last_sign, segmented)'),
+            ('perdure_ingest', 'instance_segment', 'SELECT'),
+            ('perdure_ingest', 'segment', 'SELECT, INSERT, DELETE'),
+            ('perdure_ingest', 'instance_payer', 'SELECT, INSERT'),
+            ('perdure_ingest', 'usage_fact', 'SELECT, INSERT, UPDATE (received_at, replaced_at)'),
+            ('perdure_ingest', 'alembic_version', 'SELECT'),
+            ('perdure_ingest', 'account', 'SELECT (attribution_id, currency, bill_after)'),
+            ('perdure_ingest', 'subscription', 'SELECT'),
+            ('perdure_ingest', 'claim', 'SELECT (invoice_id, line_no, instance_id, during, quantity)'),
+            ('perdure_ingest', 'claim_history', 'SELECT (instance_id)'),
+            ('perdure_ingest', 'invoice', 'SELECT (id, key, attribution_id, state)'),
+            ('perdure_ingest', 'invoice_line', 'SELECT (invoice_id, line_no, workspace_class, rated_as_default)'),
+            ('perdure_ingest', 'accepted_warning', 'SELECT'),
+            ('perdure_ingest', 'source', 'SELECT, INSERT, UPDATE (kind, every, lag, cursor, complete_up_to, read_at,
+                rows_read, rows_new, rows_stale, rows_refused, error, failing_since, removed_at)'),
+            ('perdure_ingest', 'source_object', 'SELECT, INSERT'),
+            ('perdure_ingest', 'source_fault', 'SELECT, INSERT, UPDATE (field, reason, last_seen_at), DELETE'),
+            ('perdure_ingest', 'pending_fact', 'SELECT, DELETE'),
+
+            -- The API adds what it accepts, and reads nothing that was billed.
+            ('perdure_api', 'alembic_version', 'SELECT'),
+            ('perdure_api', 'api_token', 'SELECT'),
+            ('perdure_api', 'pending_fact', 'SELECT (position, source, received_at), INSERT'),
+            ('perdure_api', 'received_event', 'SELECT, INSERT')
         ) AS wanted (role_name, table_name, privileges)
-        WHERE to_regclass(table_name) IS NOT NULL
+        WHERE to_regclass(table_name) IS NOT NULL AND role_name = ANY (present)
     LOOP
         EXECUTE format('GRANT %s ON %I TO %I', one.privileges, one.table_name, one.role_name);
     END LOOP;

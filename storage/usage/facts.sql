@@ -47,17 +47,13 @@ WHERE (known.instance_id, known.at, known.source, known.digest) = (f.id, f.updat
 
 -- name: lock_accounts
 -- Of what is known already: under an account's lock, an import either is seen by a claim or sees the claim.
-SELECT a.attribution_id
-FROM account AS a
-WHERE a.attribution_id IN (
+SELECT lock_accounts(ARRAY(
     SELECT unnest(ARRAY[w.attribution_id, f.attribution_id])
     FROM new_fact AS f
     JOIN workspace_instance AS w ON w.id = f.id
     UNION ALL
     SELECT s.attribution_id FROM segment AS s WHERE s.instance_id IN (SELECT id FROM new_fact)
-)
-ORDER BY a.attribution_id
-FOR UPDATE;
+));
 
 -- name: count_stale
 SELECT count(*) FROM new_fact AS f JOIN workspace_instance AS w ON w.id = f.id WHERE f.updated_at < w.last_sign;

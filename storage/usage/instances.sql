@@ -103,9 +103,7 @@ RETURNING b.line, b.id,
 -- name: lock_accounts_of_changed
 -- A claim freezes what the invoice says about the instance, and bills the times that it has read. Claiming holds the
 -- account's lock: under the same lock, an import either is seen by the claim or sees the claim.
-SELECT a.attribution_id
-FROM account AS a
-WHERE a.attribution_id IN (
+SELECT lock_accounts(ARRAY(
     SELECT unnest(ARRAY[w.attribution_id, b.attribution_id])
     FROM batch AS b
     JOIN workspace_instance AS w ON w.id = b.id
@@ -114,9 +112,7 @@ WHERE a.attribution_id IN (
         IS DISTINCT FROM
           (b.attribution_id, b.workspace_id, b.project_id, b.workspace_class, b.quantity,
            b.creation_time, b.started_time, b.stopping_time, b.stopped_time)
-)
-ORDER BY a.attribution_id
-FOR UPDATE;
+));
 
 -- name: keep_refused
 -- What must not change stays as it is known, and the rest of the row is taken: a stop is never lost. Workspace and

@@ -150,6 +150,7 @@ SECRETS = {
     "postgres": {
         *("postgres_password", "temporal_db_password"),
         *("perdure_db_password", "billing_db_password", "operator_db_password"),
+        *("ingest_db_password", "api_db_password"),
     },
     "temporal-schema": {"temporal_db_password"},
     "temporal": {"temporal_db_password"},

@@ -2,50 +2,66 @@
 
 from __future__ import annotations
 
-from storage.postgres.roles import BILLING, OPERATOR, READER
+from storage.postgres.roles import API, BILLING, INGEST, OPERATOR, READER
 
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 LETTERS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
-# r: reads, a: adds, w: changes, d: deletes; "-": nothing. By table: billing worker, operator, reader.
-MATRIX: dict[str, tuple[str, str, str]] = {
-    "accepted_warning": ("r", "rawd", "r"),
-    "account": ("raw", "raw", "r"),
-    "account_outcome": ("rad", "r", "r"),
-    "account_policy": ("r", "raw", "r"),
-    "alembic_version": ("r", "r", "r"),
-    "audit_check": ("raw", "r", "r"),
-    "audit_finding": ("rad", "r", "r"),
-    "audit_run": ("rawd", "r", "r"),
-    "audit_stripe_credit_note": ("rawd", "r", "r"),
-    "audit_stripe_invoice": ("rawd", "r", "r"),
-    "claim": ("rad", "r", "r"),
-    "claim_history": ("rad", "r", "r"),
-    "credit_note": ("raw", "ra", "r"),
-    "credit_note_line": ("ra", "ra", "r"),
-    "dispute": ("raw", "r", "r"),
-    "instance_payer": ("ra", "ra", "r"),
-    "instance_segment": ("r", "r", "r"),
-    "invoice": ("raw", "rw", "r"),
-    "invoice_line": ("rad", "r", "r"),
-    "invoice_month": ("rad", "r", "r"),
-    "period_hold": ("raw", "r", "r"),
-    "period_summary": ("raw", "r", "r"),
-    "rate_card": ("ra", "r", "r"),
-    "segment": ("r", "rad", "r"),
-    "stripe_event_cursor": ("raw", "rw", "r"),
-    "subscription": ("rawd", "raw", "r"),
-    "subscription_fault": ("rawd", "r", "r"),
-    "usage_fact": ("-", "raw", "-"),
-    "worker_settings": ("raw", "r", "r"),
-    "workspace_instance": ("r", "raw", "r"),
+# r: reads, a: adds, w: changes, d: deletes; "-": nothing. By table: billing worker, operator, reader, sources' worker,
+# API.
+MATRIX: dict[str, tuple[str, str, str, str, str]] = {
+    "accepted_warning": ("r", "rawd", "r", "r", "-"),
+    "account": ("raw", "raw", "r", "r", "-"),
+    "account_outcome": ("rad", "r", "r", "-", "-"),
+    "account_policy": ("r", "raw", "r", "-", "-"),
+    "alembic_version": ("r", "r", "r", "r", "r"),
+    "api_token": ("-", "raw", "-", "-", "r"),
+    "audit_check": ("raw", "r", "r", "-", "-"),
+    "audit_finding": ("rad", "r", "r", "-", "-"),
+    "audit_run": ("rawd", "r", "r", "-", "-"),
+    "audit_stripe_credit_note": ("rawd", "r", "r", "-", "-"),
+    "audit_stripe_invoice": ("rawd", "r", "r", "-", "-"),
+    "claim": ("rad", "r", "r", "r", "-"),
+    "claim_history": ("rad", "r", "r", "r", "-"),
+    "credit_note": ("raw", "ra", "r", "-", "-"),
+    "credit_note_line": ("ra", "ra", "r", "-", "-"),
+    "dispute": ("raw", "r", "r", "-", "-"),
+    "instance_payer": ("ra", "ra", "r", "ra", "-"),
+    "instance_segment": ("r", "r", "r", "r", "-"),
+    "invoice": ("raw", "rw", "r", "r", "-"),
+    "invoice_line": ("rad", "r", "r", "r", "-"),
+    "invoice_month": ("rad", "r", "r", "-", "-"),
+    "pending_fact": ("r", "r", "r", "rd", "ra"),
+    "period_hold": ("raw", "r", "r", "-", "-"),
+    "period_summary": ("raw", "r", "r", "-", "-"),
+    "rate_card": ("ra", "r", "r", "-", "-"),
+    "received_event": ("-", "r", "r", "-", "ra"),
+    "segment": ("r", "rad", "r", "rad", "-"),
+    "source": ("r", "raw", "r", "raw", "-"),
+    "source_fault": ("r", "rawd", "r", "rawd", "-"),
+    "source_object": ("-", "r", "r", "ra", "-"),
+    "stripe_event_cursor": ("raw", "rw", "r", "-", "-"),
+    "subscription": ("rawd", "raw", "r", "r", "-"),
+    "subscription_fault": ("rawd", "r", "r", "-", "-"),
+    "usage_fact": ("-", "raw", "-", "raw", "-"),
+    "worker_settings": ("raw", "r", "r", "-", "-"),
+    "workspace_instance": ("r", "raw", "r", "raw", "-"),
 }
-ROLE_COLUMN = {BILLING: 0, OPERATOR: 1, READER: 2}
+ROLE_COLUMN = {BILLING: 0, OPERATOR: 1, READER: 2, INGEST: 3, API: 4}
 
 # Columns that a role must not read or change, although it can read or change others of the table.
 UNREADABLE = {
     (BILLING, "workspace_instance"): {"owner_id"},
     (READER, "workspace_instance"): {"owner_id"},
+}
+# The only columns that a role can read of the table.
+READABLE = {
+    **{(role, "pending_fact"): {"position", "source", "received_at"} for role in (BILLING, READER, API)},
+    (INGEST, "account"): {"attribution_id", "currency", "bill_after"},
+    (INGEST, "claim"): {"invoice_id", "line_no", "instance_id", "during", "quantity"},
+    (INGEST, "claim_history"): {"instance_id"},
+    (INGEST, "invoice"): {"id", "key", "attribution_id", "state"},
+    (INGEST, "invoice_line"): {"invoice_id", "line_no", "workspace_class", "rated_as_default"},
 }
 _WHAT_AN_INVOICE_IS_OF = {
     *("id", "key", "attribution_id", "billing_period", "reason", "subject", "ordinal", "currency"),
@@ -57,6 +73,10 @@ CHANGEABLE = {
     (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},
     (OPERATOR, "subscription"): {"during"},
     (OPERATOR, "usage_fact"): {"received_at", "replaced_at"},
+    (INGEST, "usage_fact"): {"received_at", "replaced_at"},
+    (OPERATOR, "source"): {"kind", "every", "lag", "removed_at"},
+    **{(role, "source_fault"): {"field", "reason", "last_seen_at"} for role in (OPERATOR, INGEST)},
+    (OPERATOR, "api_token"): {"revoked_at"},
     (BILLING, "subscription_fault"): {"reason"},
     (BILLING, "stripe_event_cursor"): {"event_id", "event_created", "updated_at"},
     (BILLING, "period_summary"): {"summary", "settled_at"},
@@ -76,6 +96,8 @@ UNCHANGEABLE = {
     (BILLING, "period_hold"): {"billing_period"},
     (BILLING, "dispute"): {"stripe_dispute_id", "invoice_id", "opened_at"},
     (OPERATOR, "workspace_instance"): {"id"},
+    (INGEST, "workspace_instance"): {"id"},
+    (INGEST, "source"): {"name"},
     (OPERATOR, "accepted_warning"): {"kind", "subject"},
     (BILLING, "worker_settings"): {"queue"},
     (OPERATOR, "account_policy"): {"attribution_id"},
@@ -92,3 +114,10 @@ def changeable(role: str, table: str, columns: set[str]) -> set[str]:
     if "UPDATE" not in allowed(role, table):
         return set()
     return CHANGEABLE.get((role, table)) or columns - UNCHANGEABLE[role, table]
+
+
+def readable(role: str, table: str, columns: set[str]) -> set[str]:
+    """Return the columns of the table that the role is allowed to read."""
+    if "SELECT" not in allowed(role, table):
+        return set()
+    return READABLE.get((role, table)) or columns - UNREADABLE.get((role, table), set())

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from storage.postgres.roles import BILLING, OPERATOR, READER, ROLES
+from storage.postgres.roles import API, BILLING, INGEST, OPERATOR, READER, ROLES
 from storage.postgres.upgrade import upgrade
 from storage.schema.tables import METADATA
 from tests.roles import matrix
@@ -66,8 +66,7 @@ async def test_the_catalogue_says(owner: asyncpg.Connection, role: str, table: s
         )
     }
     verbs = matrix.allowed(role, table)
-    readable = set(columns) - matrix.UNREADABLE.get((role, table), set()) if "SELECT" in verbs else set()
-    assert {name for name, column in columns.items() if column["reads"]} == readable
+    assert {name for name, column in columns.items() if column["reads"]} == matrix.readable(role, table, set(columns))
     assert {name for name, column in columns.items() if column["adds"]} == (
         set(columns) if "INSERT" in verbs else set()
     )
@@ -82,19 +81,20 @@ async def test_the_catalogue_says(owner: asyncpg.Connection, role: str, table: s
 @pytest.mark.parametrize(("role", "table"), ROLE_AND_TABLE)
 async def test_what_it_may_not_is_refused(logins: dict[str, asyncpg.Connection], role: str, table: str) -> None:
     all_columns = {"version_num"} if table == "alembic_version" else {c.name for c in METADATA.tables[table].columns}
-    readable = sorted(all_columns - matrix.UNREADABLE.get((role, table), set()))
+    readable = matrix.readable(role, table, all_columns)
+    any_column = min(readable or all_columns)
     changeable = matrix.changeable(role, table, all_columns)
     for verb in set(matrix.VERBS) - matrix.allowed(role, table):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await logins[role].execute(DEED[verb].format(table=table, column=readable[0]))
-    for column in all_columns - set(readable):
+            await logins[role].execute(DEED[verb].format(table=table, column=any_column))
+    for column in all_columns - readable:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await logins[role].execute(DEED["SELECT"].format(table=table, column=column))
     for column in sorted(all_columns - changeable) if "UPDATE" in matrix.allowed(role, table) else ():
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await logins[role].execute(f"UPDATE {table} SET {column} = DEFAULT WHERE false")
     for verb in matrix.allowed(role, table) - {"INSERT", "UPDATE"}:
-        await logins[role].execute(DEED[verb].format(table=table, column=readable[0]))
+        await logins[role].execute(DEED[verb].format(table=table, column=any_column))
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -124,12 +124,23 @@ async def test_it_changes_no_schema_and_leaves_no_database(
 
 
 async def test_only_who_works_things_out_has_temporary_tables(logins: dict[str, asyncpg.Connection]) -> None:
-    for role in (BILLING, OPERATOR):
+    for role in (BILLING, OPERATOR, INGEST):
         await logins[role].execute("CREATE TEMPORARY TABLE own (id int); DROP TABLE own")
-    can = await logins[READER].fetchval("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
-    assert can == await logins[READER].fetchval(
-        "SELECT has_database_privilege('public', current_database(), 'TEMPORARY')"
-    )
+    for role in (READER, API):
+        can = await logins[role].fetchval("SELECT has_database_privilege(current_database(), 'TEMPORARY')")
+        assert can == await logins[role].fetchval(
+            "SELECT has_database_privilege('public', current_database(), 'TEMPORARY')"
+        )
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_only_who_stores_usage_locks_accounts(logins: dict[str, asyncpg.Connection], role: str) -> None:
+    lock = "SELECT lock_accounts(ARRAY['acme', NULL])"
+    if role in (OPERATOR, INGEST):
+        await logins[role].execute(lock)
+    else:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await logins[role].execute(lock)
 
 
 async def test_a_grant_that_is_not_written_down_is_taken_back(fresh_database: FreshDatabase) -> None:
@@ -142,3 +153,14 @@ async def test_a_grant_that_is_not_written_down_is_taken_back(fresh_database: Fr
         assert not await owner.fetchval(f"SELECT has_column_privilege('{BILLING}', 'invoice_line', 'amount', 'UPDATE')")
     finally:
         await owner.close()
+
+
+async def test_all_of_several_accounts_are_locked(
+    logins: dict[str, asyncpg.Connection], owner: asyncpg.Connection
+) -> None:
+    await owner.execute("INSERT INTO account (attribution_id, currency) VALUES ('a', 'usd'), ('b', 'usd')")
+    async with logins[INGEST].transaction():
+        await logins[INGEST].execute("SELECT lock_accounts(ARRAY['b', 'a'])")
+        for account in ("a", "b"):
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await owner.execute("SELECT FROM account WHERE attribution_id = $1 FOR UPDATE NOWAIT", account)

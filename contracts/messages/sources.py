@@ -1,0 +1,91 @@
+"""Messages of sources: reading them, and fetching before a bill."""
+
+from datetime import datetime, timedelta
+
+from pydantic import Field
+
+from contracts.messages.base import Message
+
+
+class SourceRead(Message):
+    """One attempt to read a source.
+
+    `rows` were read; of them `new` changed what is known, `stale` were older than what is known, `refused` wait for a
+    correction. `complete_up_to`: the source has nothing more to say about the time before; None before the first
+    successful read. `faults`: the first refused rows, in words.
+    """
+
+    name: str
+    started_at: datetime
+    rows: int = 0
+    new: int = 0
+    stale: int = 0
+    refused: int = 0
+    misbilled: int = 0
+    complete_up_to: datetime | None = None
+    error: str | None = None
+    failing_since: datetime | None = None
+    faults: list[str] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+
+class SourceInput(Message):
+    """Starts `SourceSyncWorkflow`; `last` carries the last read across continue-as-new."""
+
+    name: str
+    every: timedelta
+    last: SourceRead | None = None
+
+
+class SyncSource(Message):
+    """Asks `source/<name>` to read now; `since`: at least everything that changed from this instant on."""
+
+    name: str
+    since: datetime | None = None
+    by: str = ""
+
+
+class ReadSource(Message):
+    """Asks for one read of a source, from the earlier of its cursor and `since`."""
+
+    name: str
+    since: datetime | None = None
+
+
+class PlanFetch(Message):
+    """Asks what must be fetched before usage up to the period's end, or up to `cutoff`, is billed."""
+
+    period: str
+    cutoff: datetime | None = None
+
+
+class SourceDue(Message):
+    """A source, and from when on it can be complete up to the cutoff."""
+
+    name: str
+    every: timedelta
+    ready_at: datetime
+    complete_up_to: datetime | None = None
+
+
+class FetchPlan(Message):
+    """What to fetch: `since` is where a read begins at the latest; `pending` says whether accepted events wait."""
+
+    cutoff: datetime
+    since: datetime
+    sources: list[SourceDue]
+    pending: bool = False
+
+
+class DrainArrivals(Message):
+    """Asks to store all that the API had accepted when the drain began."""
+
+    by: str = ""
+
+
+class ArrivalsDrained(Message):
+    """What a drain stored: facts, and the instances that they concern."""
+
+    facts: int
+    instances: int
+    refused: int = 0
