@@ -6,7 +6,7 @@ STRIPE_QUEUE = "stripe"
 """Activities that call Stripe, rate-limited for the whole queue; only the process with the API key serves it."""
 
 SOURCES_QUEUE = "sources"
-"""Activities that read sources and store what the API accepted; only the process with the sources' secrets serves it."""
+"""Activities that read sources and store what the API accepted; only the process with the sources' secrets has them."""
 
 
 class Workflows:
