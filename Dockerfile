@@ -11,6 +11,7 @@ COPY temporal/ temporal/
 COPY workflows/ workflows/
 COPY activities/ activities/
 COPY storage/ storage/
+COPY sources/ sources/
 COPY starter/ starter/
 COPY stripe_emulator/ stripe_emulator/
 COPY devstack/ devstack/

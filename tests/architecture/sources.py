@@ -9,8 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = (
-    *("billing", "contracts", "reconciliation", "temporal", "storage", "workflows", "activities", "starter"),
-    *("stripe_emulator", "devstack"),
+    *("billing", "contracts", "reconciliation", "temporal", "storage", "sources", "workflows", "activities"),
+    *("starter", "stripe_emulator", "devstack"),
 )
 SKIPPED = {".git", ".venv", ".perdure", ".hypothesis", "__pycache__", "build", "dist"}
 MODULES = ("settings", "settings_limits", "settings_sources", "worker")

@@ -30,6 +30,7 @@ WRONG = {
     "activities-postgres": ("activities/postgres/scopes.py", "import activities.stripe.errors"),
     "storage": ("storage/postgres/statements.py", "import contracts.names"),
     "storage-audit": ("storage/audit/stuck.py", "import storage.claims.claims"),
+    "sources": ("sources/files/rows.py", "import storage.postgres.database"),
     "starter": ("starter/webhook/handler.py", "import worker"),
     "command-line": ("starter/codec_server.py", "import starter.cli.common"),
     "emulator": ("stripe_emulator/engine/clock.py", "import billing.money"),

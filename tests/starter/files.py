@@ -12,9 +12,9 @@ from pyarrow import parquet
 
 from billing.errors import InputError
 from billing.usage.rows import RowFault
-from starter.cli.imports.files import reading
-from starter.cli.imports.files.finding import find_files
-from starter.cli.imports.files.rows import Columns, Row
+from sources.files import reading
+from sources.files.finding import find_files
+from sources.files.rows import Columns, Row
 
 
 class AsTheyAre:

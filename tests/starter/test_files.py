@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from billing.errors import InputError
 from billing.usage.columns import ColumnNames
 from billing.usage.rows import RowFault
-from starter.cli.imports.files.rows import Row
+from sources.files.rows import Row
 from tests.starter.files import AsTheyAre, read_rows, refusal, write_parquet
 
 NOON = datetime(2022, 5, 1, 12, tzinfo=UTC)

@@ -17,8 +17,8 @@ from pyarrow import parquet
 from billing.errors import InputError
 from billing.usage.columns import ColumnNames
 from billing.usage.rows import RowFault
-from starter.cli.imports.files.finding import Format, ImportFiles, find_files
-from starter.cli.imports.files.reading import Places, read_rows
+from sources.files.finding import Format, ImportFiles, find_files
+from sources.files.reading import Places, read_rows
 from tests.support.bucket import ServedObjects, serving_bucket
 
 HEADER = "id,account,start\n"

@@ -19,9 +19,9 @@ from billing.errors import InputError
 from billing.usage.parsing import parse_account, parse_instance, past
 from billing.usage.rows import AccountRow, ImportOptions, InstanceRow, RowFault
 from billing.usage.times import parse_time
+from sources.files.finding import find_files
 from starter.cli import common
 from starter.cli.imports.destinations import store_accounts, store_instances
-from starter.cli.imports.files.finding import find_files
 from starter.cli.imports.importing import Clock, Importer, import_command, import_silently, now
 from starter.cli.imports.options import AssumeZone, DryRun, Files, FormatOption, Map, RejectsOption, order_of
 from starter.cli.imports.report import ImportReport

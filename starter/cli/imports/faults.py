@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from billing.text import plural
 from billing.usage.rows import RowFault
-from starter.cli.imports.files.reading import Places
+from sources.files.reading import Places
 
 _ONE_BY_ONE = 5  # faults of a kind
 _EXAMPLES = 3  # lines that are named of more of them

@@ -21,12 +21,12 @@ from billing.usage.columns import ColumnNames
 from billing.usage.parsing import KINDS, Kind
 from billing.usage.rows import FILE, ImportOptions, RowFault
 from settings import Settings
+from sources.files.finding import ImportFiles
+from sources.files.reading import Places, read_rows
+from sources.files.rows import Row
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.imports.destinations import Destination
-from starter.cli.imports.files.finding import ImportFiles
-from starter.cli.imports.files.reading import Places, read_rows
-from starter.cli.imports.files.rows import Row
 from starter.cli.imports.rejects import Rejects
 from starter.cli.imports.report import ImportReport, Stored
 from starter.cli.warnings import gather

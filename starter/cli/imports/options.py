@@ -13,7 +13,7 @@ from billing.errors import InputError
 from billing.usage.columns import parse_mapping
 from billing.usage.parsing import Kind
 from billing.usage.rows import ImportOptions
-from starter.cli.imports.files.finding import FORMATS, Format, find_files
+from sources.files.finding import FORMATS, Format, find_files
 from starter.cli.imports.importing import ImportOrder
 
 Files = Annotated[

@@ -14,8 +14,8 @@ from typing import IO, TypeAlias
 from billing.errors import InputError
 from billing.usage.columns import REJECTED
 from billing.usage.rows import RowFault
+from sources.files.reading import Places
 from starter.cli import output
-from starter.cli.imports.files.reading import Places
 
 Fields: TypeAlias = Mapping[str, object]
 

@@ -9,9 +9,9 @@ from typing import Any
 from billing.text import plural
 from billing.usage.rows import RowFault
 from billing.usage.warnings import UsageWarning, WarningExample, merged
+from sources.files.reading import Places
 from starter.cli import misbilled, output
 from starter.cli.imports.faults import FaultGroups
-from starter.cli.imports.files.reading import Places
 from starter.cli.warnings.printing import documents, print_block
 from storage.usage.misbilled import MisbilledUsage
 

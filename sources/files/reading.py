@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from billing.errors import InputError
 from billing.usage.rows import RowFault
-from starter.cli.imports.files.csv_rows import read_csv
-from starter.cli.imports.files.finding import ImportFile
-from starter.cli.imports.files.json_rows import read_jsonl
-from starter.cli.imports.files.opening import open_seekable, open_text
-from starter.cli.imports.files.parquet_rows import read_parquet
-from starter.cli.imports.files.rows import Columns, Row
+from sources.files.csv_rows import read_csv
+from sources.files.finding import ImportFile
+from sources.files.json_rows import read_jsonl
+from sources.files.opening import open_seekable, open_text
+from sources.files.parquet_rows import read_parquet
+from sources.files.rows import Columns, Row
 
 
 class Places:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from billing.errors import InputError
 from billing.usage.parsing import WHOLE_ROW
 from billing.usage.rows import RowFault
-from starter.cli.imports.files.opening import ByteStream
-from starter.cli.imports.files.rows import MAX_LINE, Columns, Picker, Row
+from sources.files.opening import ByteStream
+from sources.files.rows import MAX_LINE, Columns, Picker, Row
 
 Pairs = list[tuple[str, object]]
 

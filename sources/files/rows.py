@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from billing.errors import InputError
-from starter.cli.imports.files.opening import ByteStream
+from sources.files.opening import ByteStream
 
 Row: TypeAlias = tuple[int, Mapping[str, object]]
 """A row's line and its fields, by column."""

@@ -11,8 +11,8 @@ from billing.errors import InputError
 from billing.text import plural
 from billing.usage.parsing import WHOLE_ROW
 from billing.usage.rows import RowFault
-from starter.cli.imports.files.opening import ByteStream
-from starter.cli.imports.files.rows import Columns, Lines, Picker, Row, distinct
+from sources.files.opening import ByteStream
+from sources.files.rows import Columns, Lines, Picker, Row, distinct
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _QUOTED = re.compile(r'"(?:[^"]|"")*(?:"|$)')

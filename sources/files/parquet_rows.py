@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from billing.errors import InputError
 from billing.usage.rows import RowFault
-from starter.cli.imports.files.rows import Columns, Picker, Row, distinct
+from sources.files.rows import Columns, Picker, Row, distinct
 
 _BATCH = 2048  # rows held at once
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from billing.errors import InputError
-from starter.cli.imports.files.opening import Open, open_file, open_standard_input
+from sources.files.opening import Open, open_file, open_standard_input
 from storage.buckets.bucket import is_bucket_url, list_objects, open_object
 
 Format: TypeAlias = Literal["csv", "jsonl", "parquet"]

@@ -1,0 +1,1 @@
+"""Files of usage: found, opened and read row by row."""

@@ -1,1 +1,0 @@
-"""The files of an import: found, opened and read row by row."""
