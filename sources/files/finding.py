@@ -25,15 +25,21 @@ _ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
 }
 _COMPRESSED = ".gz"
+_Listed: TypeAlias = tuple[str, Open, int, str]  # name, how it is opened, size, ETag
 
 
 @dataclass(frozen=True)
 class ImportFile:
-    """One file: its name in messages, its format, and how it is opened."""
+    """One file: its name in messages, its format, and how it is opened.
+
+    `size`, in bytes, and `etag`, which another content does not have, are known of those in folders and buckets.
+    """
 
     name: str
     format: Format
     open: Open
+    size: int = 0
+    etag: str = ""
 
 
 @dataclass
@@ -62,11 +68,11 @@ def find_files(names: Sequence[str], given: Format | None = None) -> ImportFiles
             found.files.append(ImportFile(name, given or "csv", open_standard_input))
         elif is_bucket_url(name):
             if name.endswith("/"):
-                _add_all(found, ((url, partial(open_object, url)) for url in list_objects(name)))
+                _add_below(found, name)
             else:
                 found.files.append(ImportFile(name, given or _format(name), partial(open_object, name)))
         elif Path(name).is_dir():
-            _add_all(found, ((str(path), partial(open_file, path)) for path in _below(Path(name), found)))
+            _add_below(found, name)
         elif Path(name).exists():
             found.files.append(ImportFile(name, given or _format(name), partial(open_file, Path(name))))
         else:
@@ -74,12 +80,40 @@ def find_files(names: Sequence[str], given: Format | None = None) -> ImportFiles
     return found
 
 
-def _add_all(found: ImportFiles, files: Iterator[tuple[str, Open]]) -> None:
-    for name, opened in files:
-        if (known := _known_format(name)) is None:
+def find_below(place: str, given: Format | None = None) -> ImportFiles:
+    """Find the files in a folder, or the objects below a prefix that ends with a slash. `given`: the format of all.
+
+    Raises:
+        InputError: the folder or the bucket cannot be read.
+    """
+    found = ImportFiles()
+    if not is_bucket_url(place) and not Path(place).is_dir():
+        raise InputError(f"{place}: cannot be read: there is no such folder")
+    _add_below(found, place, given)
+    return found
+
+
+def _add_below(found: ImportFiles, place: str, given: Format | None = None) -> None:
+    for name, opened, size, etag in _objects(place) if is_bucket_url(place) else _files(Path(place), found):
+        if (known := given or _known_format(name)) is None:
             found.warnings.append(f"{name} is left out: its ending is none of {_endings()}")
         else:
-            found.files.append(ImportFile(name, known, opened))
+            found.files.append(ImportFile(name, known, opened, size, etag))
+
+
+def _objects(url: str) -> Iterator[_Listed]:
+    for found in list_objects(url):
+        yield found.url, partial(open_object, found.url), found.size, found.etag
+
+
+def _files(folder: Path, found: ImportFiles) -> Iterator[_Listed]:
+    for path in _below(folder, found):
+        try:
+            status = path.stat()
+            size, etag = status.st_size, f"{status.st_mtime_ns:x}-{status.st_size:x}"
+        except OSError:  # gone meanwhile, or a link to nothing: opening it says so
+            size, etag = 0, ""
+        yield str(path), partial(open_file, path), size, etag
 
 
 def _below(folder: Path, found: ImportFiles) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import obstore
@@ -26,8 +27,17 @@ def is_bucket_url(text: str) -> bool:
     return bool(separator) and scheme in REMOTE
 
 
-def list_objects(url: str) -> Iterator[str]:
-    """Yield the URLs of all objects below a prefix in name order, without hidden ones and empty folders.
+@dataclass(frozen=True, order=True)
+class ListedObject:
+    """An object: its URL, its size in bytes, and the ETag of its content, empty if the store has none."""
+
+    url: str
+    size: int
+    etag: str
+
+
+def list_objects(url: str) -> Iterator[ListedObject]:
+    """Yield all objects below a prefix in name order, without hidden ones and empty folders.
 
     Raises:
         InputError: the bucket cannot be read; the message names the URL.
@@ -35,11 +45,11 @@ def list_objects(url: str) -> Iterator[str]:
     with _naming(url):
         store, bucket, prefix = _open(url)
         pages = obstore.list(store, prefix=prefix or None)
-        paths = sorted(found["path"] for page in pages for found in page)
-    for path in paths:
+        objects = sorted((found["path"], found["size"], found["e_tag"] or "") for page in pages for found in page)
+    for path, size, etag in objects:
         below = path.removeprefix(prefix)
         if below and not any(part.startswith(".") for part in below.split("/")):
-            yield f"{bucket}/{path}"
+            yield ListedObject(f"{bucket}/{path}", size, etag)
 
 
 @contextmanager
