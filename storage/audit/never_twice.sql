@@ -8,31 +8,36 @@ WHERE (CAST(:period AS text) IS NULL OR i.billing_period = :period
   AND (CAST(:attribution_id AS text) IS NULL OR i.attribution_id = :attribution_id);
 
 -- name: constraint_missing
--- Search the catalog for what the constraint does, not for its name. A constraint that is not enforced does not count.
-WITH found AS (
-    SELECT k.contype, k.conname, pg_get_constraintdef(k.oid) AS definition,
+-- Search the catalog for what a constraint does, not for its name. A constraint that is not enforced does not count.
+WITH wanted AS (
+    SELECT 'claim' AS "table", 'claim_never_twice' AS name, 'x' AS contype,
+           'EXCLUDE USING gist (instance_id WITH =, during WITH &&)' AS definition
+    UNION ALL
+    SELECT 'claim', 'claim_during_form', 'c', NULL
+    UNION ALL
+    SELECT 'segment', 'segment_never_two_at_once', 'x', 'EXCLUDE USING gist (instance_id WITH =, during WITH &&)'
+    UNION ALL
+    SELECT 'segment', 'segment_during_form', 'c', NULL
+),
+found AS (
+    SELECT tables."table", k.contype, k.conname, pg_get_constraintdef(k.oid) AS definition,
            k.convalidated
            AND coalesce(to_jsonb(k) ->> 'conenforced', 'true') = 'true'
            AND coalesce(x.indisvalid AND x.indisready AND x.indislive, true) AS stands
-    FROM pg_constraint AS k
+    FROM (SELECT DISTINCT "table" FROM wanted) AS tables
+    JOIN pg_constraint AS k ON k.conrelid = to_regclass(tables."table")
     LEFT JOIN pg_index AS x ON x.indexrelid = k.conindid
-    WHERE k.conrelid = to_regclass('claim')
-),
-wanted AS (
-    SELECT 'claim_never_twice' AS name, 'x' AS contype,
-           'EXCLUDE USING gist (instance_id WITH =, during WITH &&)' AS definition
-    UNION ALL
-    SELECT 'claim_during_form', 'c', NULL
 )
 INSERT INTO audit_finding (audit_id, check_name, kind, detail)
 SELECT CAST(:audit_id AS text), CAST(:check_name AS text), 'constraint_missing',
-       'the table claim lacks the constraint ' || wanted.name || coalesce(' ' || wanted.definition, '') || '; it has '
+       'the table ' || wanted."table" || ' lacks the constraint ' || wanted.name
+       || coalesce(' ' || wanted.definition, '') || '; it has '
        || coalesce(
            (
                SELECT string_agg(found.conname || ' ' || found.definition
                                  || CASE WHEN found.stands THEN '' ELSE ' (not valid)' END, ', ' ORDER BY found.conname)
                FROM found
-               WHERE found.contype::text = wanted.contype
+               WHERE found."table" = wanted."table" AND found.contype::text = wanted.contype
            ),
            'none of its kind'
        )
@@ -40,6 +45,7 @@ FROM wanted
 WHERE NOT EXISTS (
     SELECT FROM found
     WHERE found.stands
+      AND found."table" = wanted."table"
       AND found.contype::text = wanted.contype
       AND CASE WHEN wanted.definition IS NULL THEN found.conname = wanted.name
                ELSE found.definition = wanted.definition

@@ -70,6 +70,19 @@ async def test_the_form_of_claims_is_guarded_too(db: Database) -> None:
     assert (await audit(db, N))[1] == []
 
 
+async def test_segments_are_guarded_too(db: Database) -> None:
+    await execute(db, "ALTER TABLE segment DROP CONSTRAINT segment_never_two_at_once")
+    [finding] = (await audit(db, N))[1]
+    assert finding.kind == "constraint_missing"
+    assert finding.detail.startswith("the table segment lacks the constraint segment_never_two_at_once EXCLUDE USING")
+    await execute(
+        db,
+        "ALTER TABLE segment ADD CONSTRAINT segment_never_two_at_once "
+        "EXCLUDE USING gist (instance_id WITH =, during WITH &&)",
+    )
+    assert (await audit(db, N))[1] == []
+
+
 async def test_overlaps_are_found_though_a_longer_claim_lies_between(unguarded: Database) -> None:
     plant = """
         INSERT INTO claim
