@@ -48,16 +48,27 @@ class Segment(Interval):
 
 
 @dataclass(frozen=True)
+class FaultyRun:
+    """A run that has a stop but no runtime: its start is not known (None), or the stop lies before it."""
+
+    start: datetime | None
+    end: datetime
+    terms: Terms
+
+
+@dataclass(frozen=True)
 class Folded:
     """What the facts say about an instance.
 
-    `state`: the columns as the newest fact leaves them, with the times of the last run. `is_plain`: the state alone
-    gives the segments. `last_sign`: the instant of the newest fact. `differing`: instants of several facts that differ.
-    `sources`: the names of those that reported.
+    `state`: the columns as the newest fact leaves them, with the times of the last run. `faulty`: the runs that give no
+    segment because of their times. `is_plain`: the state alone gives the segments and the faulty runs. `last_sign`: the
+    instant of the newest fact. `differing`: instants of several facts that differ. `sources`: the names of those that
+    reported.
     """
 
     state: Mapping[str, Value]
     segments: tuple[Segment, ...]
+    faulty: tuple[FaultyRun, ...]
     is_plain: bool
     last_sign: datetime
     differing: tuple[datetime, ...]
@@ -76,11 +87,12 @@ def fold(facts: Iterable[Fact]) -> Folded:
             differing.append(at)
         for each in winners:
             walk.take(each)
-    segments = walk.segments()
+    segments, faulty_before = walk.segments(), walk.faulty_before()
     return Folded(
         state=walk.state,
         segments=segments,
-        is_plain=segments == plain_segments(walk.state),
+        faulty=(*faulty_before, *walk.run.faulty()),
+        is_plain=not faulty_before and segments == plain_segments(walk.state),
         last_sign=ordered[-1].at,
         differing=tuple(differing),
         sources=tuple(sorted({each.source for each in ordered} - {_KNOWN_BEFORE})),
@@ -105,22 +117,23 @@ def plain_segments(state: Mapping[str, Value]) -> tuple[Segment, ...]:
     return (Segment(start, end, terms_of(state)),)
 
 
-def known_facts(state: Mapping[str, Value], earlier: Sequence[Segment]) -> list[Fact]:
+def known_facts(state: Mapping[str, Value], earlier: Sequence[Segment | FaultyRun]) -> list[Fact]:
     """Return what was known about an instance, from rows without an update time, as facts.
 
-    A row is at least as new as its latest time. `earlier`: the segments of its earlier runs.
+    A row is at least as new as its latest time. `earlier`: its earlier runs.
     """
-    facts = [_of_run(segment) for segment in earlier if segment.end is not None]
+    facts = [_of_run(run) for run in earlier]
     times = [_instant(state, name) for name in ("creation_time", "started_time", "stopping_time", "stopped_time")]
     at = max((time for time in times if time is not None), default=_EVER)
     facts.append(fact(at, _KNOWN_BEFORE, FactKind.ROW, {name: state.get(name) for name in COLUMNS}))
     return facts
 
 
-def _of_run(segment: Segment) -> Fact:
-    assert segment.end is not None
-    times = {"started_time": segment.start, "stopping_time": segment.end, "stopped_time": None}
-    return fact(segment.end, _KNOWN_BEFORE, FactKind.ROW, {**segment.terms._asdict(), **times})
+def _of_run(run: Segment | FaultyRun) -> Fact:
+    assert run.end is not None
+    times = {"started_time": run.start, "stopping_time": run.end, "stopped_time": None}
+    at = run.end if run.start is None else max(run.start, run.end)
+    return fact(at, _KNOWN_BEFORE, FactKind.ROW, {**run.terms._asdict(), **times})
 
 
 def _winners(of_instant: Sequence[Fact]) -> list[Fact]:
@@ -133,18 +146,41 @@ def _winners(of_instant: Sequence[Fact]) -> list[Fact]:
 
 @dataclass
 class _Run:
-    """A run from `start` to the earlier of its stops. `changes`: from when which terms apply."""
+    """A run from `start`, None while it is not known, to the earlier of its stops. `changes`: from when which terms."""
 
-    start: datetime
-    stopping: datetime | None
-    stopped: datetime | None
+    start: datetime | None = None
+    stopping: datetime | None = None
+    stopped: datetime | None = None
     changes: list[tuple[datetime, Terms]] = field(default_factory=list)
 
     @property
     def end(self) -> datetime | None:
         return _earlier(self.stopping, self.stopped)
 
+    def is_before(self, start: datetime) -> bool:
+        return self.start < start if self.start is not None else self.end is not None and self.end <= start
+
+    def move(self, start: datetime | None) -> None:
+        """Take another start. What was said before it was known is not yet a change."""
+        if self.start is None or start is None:
+            self.changes.clear()
+        self.start = start
+
+    def note_terms(self, terms: Terms, at: datetime) -> None:
+        if self.start is None or not self.changes:
+            self.changes = [(_EVER, terms)]
+        elif not self.changes[-1][1].same(terms):
+            self.changes.append((at, terms))
+
+    def faulty(self) -> list[FaultyRun]:
+        end = self.end
+        if end is None or (self.start is not None and self.start <= end):
+            return []
+        return [FaultyRun(self.start, end, self.changes[-1][1])]
+
     def segments(self) -> list[Segment]:
+        if self.start is None:
+            return []
         end = self.end
         bounds = [max(self.start, at) for at, _ in self.changes]
         found: list[Segment] = []
@@ -162,59 +198,68 @@ class _Walk:
 
     state: dict[str, Value] = field(default_factory=lambda: dict.fromkeys(COLUMNS))
     earlier: list[_Run] = field(default_factory=list)
-    run: _Run | None = None
+    run: _Run = field(default_factory=_Run)
 
     def take(self, each: Fact) -> None:
         self.state.update({name: value for name, value in each.values.items() if name not in _RUN})
         match each.kind:
             case FactKind.ROW:
                 self._take_times(each.values)
-            case FactKind.STARTED if self.run is None or (self.run.end is not None and each.at >= self.run.end):
-                self._begin(each.at, None, None)
-            case FactKind.STOPPING | FactKind.STOPPED if self.run is not None:
-                self._stop(self.run, each)
-        if self.run is not None:
-            self._note_terms(self.run, each.at)
-            self.state["started_time"] = self.run.start
-            self.state["stopping_time"], self.state["stopped_time"] = self.run.stopping, self.run.stopped
+            case FactKind.STARTED if self.run.end is not None and each.at >= self.run.end:
+                self._begin(_Run(each.at))
+            case FactKind.STARTED if self.run.start is None:
+                self._move(each.at)
+            case FactKind.STOPPING | FactKind.STOPPED:
+                self._stop(each)
+        self.run.note_terms(terms_of(self.state), each.at)
+        self.state["started_time"] = self.run.start
+        self.state["stopping_time"], self.state["stopped_time"] = self.run.stopping, self.run.stopped
 
     def segments(self) -> tuple[Segment, ...]:
-        runs = [*self.earlier, *([self.run] if self.run else [])]
+        runs = [*self.earlier, self.run]
         if self.state["creation_time"] is None:
-            self.state["creation_time"] = min((run.start for run in runs), default=None)
+            self.state["creation_time"] = min((run.start for run in runs if run.start is not None), default=None)
         return tuple(segment for run in runs for segment in _merged(run.segments()))
 
+    def faulty_before(self) -> list[FaultyRun]:
+        return [faulty for run in self.earlier for faulty in run.faulty()]
+
     def _take_times(self, times: Mapping[str, Value]) -> None:
-        """Take the times of a row: a start at or after the known stop begins a new run, else the run has moved."""
+        """Take the times of a row: they are those of another run if they follow the known stop, else the run's.
+
+        A start follows if it is at or after the stop. While it is not known, another stop than the known one does.
+        """
         run = self.run
-        known = None if run is None else run.start
-        start = _instant(times, "started_time") if "started_time" in times else known
-        stopping, stopped = _instant(times, "stopping_time"), _instant(times, "stopped_time")
-        if start is None:
-            self.run = None
-            self.state.update({name: value for name, value in times.items() if name in _RUN})
-        elif run is None or (run.end is not None and start >= run.end and start != run.start):
-            self._begin(start, stopping, stopped)
+        start, stopping, stopped = (_instant(times if name in times else self.state, name) for name in _RUN)
+        end = run.end
+        follows = _earlier(stopping, stopped) != end if start is None else end is not None and start >= end
+        if end is not None and start != run.start and follows:
+            self._begin(_Run(start, _instant(times, "stopping_time"), _instant(times, "stopped_time")))
         else:
-            run.start = start
-            run.stopping = stopping if "stopping_time" in times else run.stopping
-            run.stopped = stopped if "stopped_time" in times else run.stopped
-            self._make_room(start)
+            run.stopping, run.stopped = stopping, stopped
+            self._move(start)
 
-    def _begin(self, start: datetime, stopping: datetime | None, stopped: datetime | None) -> None:
-        if self.run is not None:
-            self.earlier.append(self.run)
-        self.run = _Run(start, stopping, stopped)
-        self._make_room(start)
+    def _begin(self, run: _Run) -> None:
+        self.earlier.append(self.run)
+        self.run = run
+        self._make_room()
 
-    def _make_room(self, start: datetime) -> None:
+    def _move(self, start: datetime | None) -> None:
+        self.run.move(start)
+        self._make_room()
+
+    def _make_room(self) -> None:
         """End the earlier runs at the start of the last one: an instance runs once at a time."""
-        self.earlier = [run for run in self.earlier if run.start < start]
+        start = self.run.start
+        if start is None:
+            return
+        self.earlier = [run for run in self.earlier if run.is_before(start)]
         for run in self.earlier:
             if run.end is not None and run.end > start:
                 run.stopping = start
 
-    def _stop(self, run: _Run, each: Fact) -> None:
+    def _stop(self, each: Fact) -> None:
+        run = self.run
         if run.end is None or each.at < run.end:
             if each.kind is FactKind.STOPPING:
                 run.stopping = each.at
@@ -222,13 +267,6 @@ class _Walk:
                 run.stopped = each.at
         elif each.kind is FactKind.STOPPED and run.stopped is None:
             run.stopped = each.at
-
-    def _note_terms(self, run: _Run, at: datetime) -> None:
-        terms = terms_of(self.state)
-        if not run.changes:
-            run.changes.append((_EVER, terms))
-        elif not run.changes[-1][1].same(terms):
-            run.changes.append((at, terms))
 
 
 def _merged(segments: Iterable[Segment]) -> list[Segment]:

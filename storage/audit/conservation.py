@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.money import exponent
-from storage.audit.parameters import CheckInput, Figures
+from storage.audit.parameters import CheckInput, Figures, count
 from storage.postgres.statements import statement
 
 INVALID = (
@@ -25,8 +25,9 @@ async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
         await connection.execute(statement("audit/conservation", name), parameters)
     parameters |= await currencies(connection)
     await connection.execute(statement("audit/claims", "misplaced"), parameters)
+    instances = await count(connection, statement("audit/conservation", "instances"), {})
     rows = await connection.execute(statement("audit/conservation", "figures"))
-    return _figures({row["invalid"]: dict(row) for row in rows.mappings()})
+    return {"instances": instances, **_figures({row["invalid"]: dict(row) for row in rows.mappings()})}
 
 
 async def currencies(connection: AsyncConnection) -> dict[str, Any]:
@@ -40,7 +41,6 @@ def _figures(rows: dict[str | None, dict[str, Any]]) -> Figures:
         return int(sum(row[name] for row in rows.values()))
 
     return {
-        "instances": total("instances"),
         "runtime_us": total("runtime_us"),
         "billed_us": total("billed_us"),
         "open_us": total("open_us"),

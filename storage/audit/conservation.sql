@@ -137,7 +137,7 @@ CROSS JOIN LATERAL (
 GROUP BY rest.instance_id, rest.since;
 
 -- name: fates
-SELECT u.instance_id, u.segmented, u.attribution_id, u.invalid, u.runtime, u.billed, u.open, u.written_off,
+SELECT u.instance_id, u.attribution_id, u.invalid, u.runtime, u.billed, u.open, u.written_off,
        coalesce(r.excluded, '0') AS excluded, coalesce(r.stale, '0') AS stale, coalesce(r.uncovered, '0') AS uncovered, coalesce(r.early, '0') AS early,
        coalesce(r.unrated, '0') AS unrated, coalesce(r.unbilled, '0') AS unbilled
 FROM audit_usage AS u
@@ -145,7 +145,7 @@ LEFT JOIN audit_rest AS r ON r.instance_id = u.instance_id AND r.since IS NOT DI
 
 -- name: figures
 -- In microseconds, by the reason why instances are invalid. Summed by account first, so that intervals stay small.
-SELECT invalid, CAST(sum(instances) AS bigint) AS instances,
+SELECT invalid,
        CAST(sum(extract(epoch FROM runtime) * 1000000) AS numeric(40, 0)) AS runtime_us,
        CAST(sum(extract(epoch FROM billed) * 1000000) AS numeric(40, 0)) AS billed_us,
        CAST(sum(extract(epoch FROM open) * 1000000) AS numeric(40, 0)) AS open_us,
@@ -158,8 +158,6 @@ SELECT invalid, CAST(sum(instances) AS bigint) AS instances,
        CAST(sum(extract(epoch FROM unbilled) * 1000000) AS numeric(40, 0)) AS unbilled_us
 FROM (
     SELECT attribution_id, invalid,
-           count(*) FILTER (WHERE NOT segmented)
-           + count(DISTINCT CASE WHEN segmented THEN instance_id END) AS instances,
            sum(runtime) AS runtime, sum(billed) AS billed, sum(open) AS open, sum(written_off) AS written_off,
            sum(excluded) AS excluded, sum(stale) AS stale, sum(uncovered) AS uncovered,
            sum(early) AS early, sum(unrated) AS unrated, sum(unbilled) AS unbilled
@@ -167,6 +165,10 @@ FROM (
     GROUP BY attribution_id, invalid
 ) AS of_account
 GROUP BY invalid;
+
+-- name: instances
+-- One with several segments, of whichever accounts, counts once.
+SELECT count(*) FILTER (WHERE NOT segmented) + count(DISTINCT instance_id) FILTER (WHERE segmented) FROM audit_usage;
 
 -- name: not_conserved
 INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, detail)

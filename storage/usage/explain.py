@@ -76,6 +76,16 @@ class ReleasedClaim(ClosedInterval):
 
 
 @dataclass(frozen=True)
+class ExplainedFault:
+    """A run, besides others, that cannot be billed: its start is not known, or its end lies before it."""
+
+    attribution_id: str | None
+    start: datetime | None
+    end: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
 class SubscriptionWindow(Interval):
     """A window of an account, without an end while its subscription runs."""
 
@@ -100,7 +110,8 @@ class Explanation:
 
     `runtime_us` is the sum of `intervals`. `beyond_runtime`: usage on invoices although the instance, by its current
     times, did not run then. `invalid` says why none of it can be billed; `ended` is None while the instance runs.
-    `first_rate`: when the rate card's first version starts.
+    `faulty_runs`: those that have no interval because of their times. `first_rate`: when the rate card's first version
+    starts.
     """
 
     instance_id: str
@@ -113,6 +124,7 @@ class Explanation:
     runtime_us: int
     intervals: tuple[ExplainedInterval, ...]
     beyond_runtime: tuple[ExplainedInterval, ...]
+    faulty_runs: tuple[ExplainedFault, ...]
     released: tuple[ReleasedClaim, ...]
     standing: AccountStanding
     first_rate: datetime
@@ -141,10 +153,17 @@ async def explain_instance(
         found = rows.all()
         if not found:
             return None
-        released = await connection.execute(statement("usage/explain", "released"), {"instance_id": instance_id})
-        claims = tuple(ReleasedClaim(**row) for row in released.mappings())
+        given = {"instance_id": instance_id}
+        released = await connection.execute(statement("usage/explain", "released"), given)
+        faulty = await connection.execute(statement("usage/explain", "faulty_runs"), given)
         standing = await load_standing(connection, found[0].attribution_id, bill_after)
-    return _explanation(found, claims, standing, first_rate)
+    return _explanation(
+        found,
+        standing,
+        first_rate,
+        released=tuple(ReleasedClaim(**row) for row in released.mappings()),
+        faulty_runs=tuple(ExplainedFault(**row) for row in faulty.mappings()),
+    )
 
 
 def judging(now: datetime, bill_after: datetime | None, first_rate: datetime, silence: Silence) -> dict[str, Any]:
@@ -175,7 +194,12 @@ async def load_standing(
 
 
 def _explanation(
-    rows: Sequence[Row[Any]], released: tuple[ReleasedClaim, ...], standing: AccountStanding, first_rate: datetime
+    rows: Sequence[Row[Any]],
+    standing: AccountStanding,
+    first_rate: datetime,
+    *,
+    released: tuple[ReleasedClaim, ...],
+    faulty_runs: tuple[ExplainedFault, ...],
 ) -> Explanation:
     first = rows[0]
     intervals = tuple(_interval(row) for row in rows if row.ran is True)
@@ -195,6 +219,7 @@ def _explanation(
         runtime_us=first.runtime_us,
         intervals=intervals,
         beyond_runtime=tuple(_interval(row) for row in rows if row.ran is False),
+        faulty_runs=faulty_runs,
         released=released,
         standing=standing,
         first_rate=first_rate,

@@ -133,6 +133,13 @@ LEFT JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (pieces.invoice_id, p
 WHERE w.id = :instance_id
 ORDER BY pieces.ran DESC, "start", "end";
 
+-- name: faulty_runs
+-- The runs, besides others, that give no runtime because of their times.
+SELECT attribution_id, started_time AS "start", ended_time AS "end", fault AS reason
+FROM instance_segment
+WHERE instance_id = :instance_id AND segmented AND isempty(during)
+ORDER BY ended_time, started_time;
+
 -- name: account_in_period
 -- The fate of an account's usage within [start, end), summed by fate and invoice. Usage that belongs to no account (no
 -- attribution id, for example) is not included.

@@ -13,27 +13,32 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.usage.facts import COLUMNS, Value
-from billing.usage.fold import Folded, Segment, Terms, terms_of
+from billing.usage.fold import FaultyRun, Folded, Segment, Terms, terms_of
 from storage.postgres.statements import statement
+
+_NONE: frozenset[Segment | FaultyRun] = frozenset()
 
 
 @dataclass(frozen=True)
 class KnownInstance:
-    """An instance as it is stored. `last_sign` is None without facts; `segments` is empty if its columns say it all."""
+    """An instance as it is stored. `last_sign` is None without facts; `runs` is empty if its columns say it all.
+
+    `runs`: its segments and its faulty runs.
+    """
 
     state: Mapping[str, Value]
     last_sign: datetime | None
-    segments: tuple[Segment, ...]
+    runs: frozenset[Segment | FaultyRun]
 
     @property
-    def earlier_runs(self) -> tuple[Segment, ...]:
-        """The segments before the last run's start."""
-        return tuple(each for each in self.segments if each.start != self.state["started_time"])
+    def earlier_runs(self) -> list[Segment | FaultyRun]:
+        """All but the last run, whose times are in the columns."""
+        return [each for each in self.runs if each.start != self.state["started_time"]]
 
     @property
     def payers(self) -> set[str]:
         """The accounts that it belongs to or has belonged to."""
-        return _payers(self.state, self.segments)
+        return _payers(self.state, self.runs)
 
 
 async def known_instances(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, KnownInstance]:
@@ -41,9 +46,9 @@ async def known_instances(connection: AsyncConnection, ids: Sequence[str]) -> di
     given = {"ids": list(ids)}
     rows = (await connection.execute(statement("usage/folding", "known"), given)).all()
     found = await connection.execute(statement("usage/folding", "segments"), given)
-    segments = {key: tuple(map(_segment, group)) for key, group in groupby(found.all(), attrgetter("instance_id"))}
+    runs = {key: frozenset(map(_run, group)) for key, group in groupby(found.all(), attrgetter("instance_id"))}
     return {
-        row.id: KnownInstance({name: getattr(row, name) for name in COLUMNS}, row.last_sign, segments.get(row.id, ()))
+        row.id: KnownInstance({name: getattr(row, name) for name in COLUMNS}, row.last_sign, runs.get(row.id, _NONE))
         for row in rows
     }
 
@@ -72,21 +77,27 @@ async def write_folded(
         },
     )
     await connection.execute(statement("usage/folding", "drop_segments"), {"ids": list(folded)})
-    rows = [(key, segment) for key, each in folded.items() if not each.is_plain for segment in each.segments]
+    rows = [(key, run) for key, each in folded.items() for run in _runs(each)]
     if rows:
         await connection.execute(statement("usage/folding", "write_segments"), _columns(rows))
     await _note_payers(connection, folded, known)
     return [key for key, each in folded.items() if key in known and _differs(each, known[key])]
 
 
-def _columns(rows: Sequence[tuple[str, Segment]]) -> dict[str, list[Any]]:
+def _runs(folded: Folded) -> frozenset[Segment | FaultyRun]:
+    """Return the runs that are stored: none if the columns say it all."""
+    return _NONE if folded.is_plain else frozenset((*folded.segments, *folded.faulty))
+
+
+def _columns(rows: Sequence[tuple[str, Segment | FaultyRun]]) -> dict[str, list[Any]]:
     return {
         "instance_ids": [key for key, _ in rows],
-        "since": [segment.start for _, segment in rows],
-        "until": [segment.end for _, segment in rows],
-        "accounts": [segment.terms.attribution_id for _, segment in rows],
-        "classes": [segment.terms.workspace_class for _, segment in rows],
-        "quantities": [segment.terms.quantity for _, segment in rows],
+        "faulty": [isinstance(run, FaultyRun) for _, run in rows],
+        "since": [run.start for _, run in rows],
+        "until": [run.end for _, run in rows],
+        "accounts": [run.terms.attribution_id for _, run in rows],
+        "classes": [run.terms.workspace_class for _, run in rows],
+        "quantities": [run.terms.quantity for _, run in rows],
     }
 
 
@@ -96,7 +107,7 @@ async def _note_payers(
     """Note every account of the instances that have, or have had, more than one."""
     pairs = []
     for key, each in folded.items():
-        payers = _payers(each.state, each.segments) | (known[key].payers if key in known else set())
+        payers = _payers(each.state, _runs(each)) | (known[key].payers if key in known else set())
         if len(payers) > 1:
             pairs += [(payer, key) for payer in sorted(payers)]
     if pairs:
@@ -106,15 +117,15 @@ async def _note_payers(
         )
 
 
-def _payers(state: Mapping[str, Value], segments: Iterable[Segment]) -> set[str]:
-    named = {terms_of(state).attribution_id, *(each.terms.attribution_id for each in segments)}
+def _payers(state: Mapping[str, Value], runs: Iterable[Segment | FaultyRun]) -> set[str]:
+    named = {terms_of(state).attribution_id, *(each.terms.attribution_id for each in runs)}
     return {payer for payer in named if payer}
 
 
 def _differs(folded: Folded, known: KnownInstance) -> bool:
-    segments = () if folded.is_plain else folded.segments
-    return segments != known.segments or any(folded.state[name] != known.state[name] for name in COLUMNS)
+    return _runs(folded) != known.runs or any(folded.state[name] != known.state[name] for name in COLUMNS)
 
 
-def _segment(row: Row[Any]) -> Segment:
-    return Segment(row.start, row.end, Terms(row.attribution_id, row.workspace_class, row.quantity))
+def _run(row: Row[Any]) -> Segment | FaultyRun:
+    terms = Terms(row.attribution_id, row.workspace_class, row.quantity)
+    return FaultyRun(row.start, row.end, terms) if row.is_faulty else Segment(row.start, row.end, terms)

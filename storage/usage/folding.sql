@@ -6,10 +6,11 @@ FROM workspace_instance AS w
 WHERE w.id = ANY (CAST(:ids AS text[]));
 
 -- name: segments
-SELECT instance_id, lower(during) AS "start", upper(during) AS "end", attribution_id, workspace_class, quantity
+SELECT instance_id, isempty(during) AS is_faulty, coalesce(lower(during), started_time) AS "start",
+       coalesce(upper(during), ended_time) AS "end", attribution_id, workspace_class, quantity
 FROM segment
 WHERE instance_id = ANY (CAST(:ids AS text[]))
-ORDER BY instance_id, during;
+ORDER BY instance_id, during, ended_time;
 
 -- name: write_states
 INSERT INTO workspace_instance AS w (
@@ -42,12 +43,15 @@ SET attribution_id = excluded.attribution_id,
 DELETE FROM segment WHERE instance_id = ANY (CAST(:ids AS text[]));
 
 -- name: write_segments
-INSERT INTO segment (instance_id, during, attribution_id, workspace_class, quantity)
-SELECT s.instance_id, tstzrange(s.since, s.until), s.attribution_id, s.workspace_class, s.quantity
+-- A faulty run is empty, and keeps its times.
+INSERT INTO segment (instance_id, during, attribution_id, workspace_class, quantity, started_time, ended_time)
+SELECT s.instance_id, CASE WHEN s.is_faulty THEN 'empty' ELSE tstzrange(s.since, s.until) END,
+       s.attribution_id, s.workspace_class, s.quantity,
+       CASE WHEN s.is_faulty THEN s.since END, CASE WHEN s.is_faulty THEN s.until END
 FROM unnest(
-    CAST(:instance_ids AS text[]), CAST(:since AS timestamptz[]), CAST(:until AS timestamptz[]),
-    CAST(:accounts AS text[]), CAST(:classes AS text[]), CAST(:quantities AS numeric[])
-) AS s (instance_id, since, until, attribution_id, workspace_class, quantity);
+    CAST(:instance_ids AS text[]), CAST(:faulty AS boolean[]), CAST(:since AS timestamptz[]),
+    CAST(:until AS timestamptz[]), CAST(:accounts AS text[]), CAST(:classes AS text[]), CAST(:quantities AS numeric[])
+) AS s (instance_id, is_faulty, since, until, attribution_id, workspace_class, quantity);
 
 -- name: add_payers
 INSERT INTO instance_payer (attribution_id, instance_id)

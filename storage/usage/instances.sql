@@ -76,9 +76,14 @@ WHERE w.attribution_id <> b.attribution_id AND w.attribution_id <> '' AND b.attr
 ON CONFLICT DO NOTHING;
 
 -- name: restarts
--- The row says that the instance has begun another run.
+-- The row says that the instance has begun another run, or, without a start, that another run has stopped.
 coalesce(
-    b.started_time >= least(w.stopping_time, w.stopped_time) AND b.started_time <> w.started_time, false
+    CASE WHEN b.started_time IS NULL
+         THEN w.started_time IS NOT NULL
+              AND least(b.stopping_time, b.stopped_time) <> least(w.stopping_time, w.stopped_time)
+         ELSE b.started_time >= least(w.stopping_time, w.stopped_time)
+              AND b.started_time IS DISTINCT FROM w.started_time
+    END, false
 )
 
 -- name: refuse_untimed

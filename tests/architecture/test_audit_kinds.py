@@ -10,7 +10,7 @@ from tests.architecture.sources import ROOT, files
 
 # Words in the audit's SQL that are not kinds.
 OTHER_WORDS = {
-    *("claim_never_twice", "claim_during_form"),  # constraints
+    *("claim_never_twice", "claim_during_form", "segment_never_two_at_once", "segment_during_form"),  # constraints
     *("plan_cache_mode", "force_custom_plan", "max_parallel_workers_per_gather", "work_mem"),  # PostgreSQL's settings
     *("no_creation_time", "no_started_time", "ends_before_start"),  # why an instance is invalid
     *("no_attribution_id", "malformed_attribution_id", "no_such_account"),

@@ -95,6 +95,51 @@ def test_each_rule(facts: list[Fact], segments: list[tuple[Any, ...]]) -> None:
     assert ran(fold(reversed(facts))) == segments
 
 
+only_start = fact(at(7), "file", FactKind.ROW, {"started_time": at(1), "attribution_id": "a", "workspace_class": "c"})
+
+
+@pytest.mark.parametrize(
+    ("facts", "segments", "faulty"),
+    [
+        ([row(3, 3, 1)], [], [(3, 1)]),
+        ([row(3, 1, 2), row(6, 5, 4)], [(1, 2)], [(5, 4)]),
+        ([row(3, 1, 2), row(6, 5, 4), row(9, 8)], [(1, 2), (8, None)], [(5, 4)]),
+        ([row(6, 5, 4), row(9, 8)], [(8, None)], [(5, 4)]),
+        ([row(6, 5, 4), row(9, 5, 8)], [(5, 8)], []),
+        ([row(1, None)], [], []),
+        ([row(5, None, 4)], [], [(None, 4)]),
+        ([row(5, None, 4), only_start], [(1, 4)], []),
+        ([row(5, None, 4), row(7, 1, 4)], [(1, 4)], []),
+        ([row(5, None, 4), row(7, 6)], [(6, None)], [(None, 4)]),
+        ([row(5, None, 4), row(7, 6), row(8, 3, 9)], [(3, 9)], []),
+        ([event(FactKind.STOPPED, 5)], [], [(None, 5)]),
+        ([event(FactKind.STOPPED, 5), only_start], [(1, 5)], []),
+        ([event(FactKind.STOPPING, 5), event(FactKind.STARTED, 6, attribution_id="a", workspace_class="c")],
+         [(6, None)], [(None, 5)]),
+        ([row(3, 1, 2), row(5, None)], [(1, 2)], []),
+        ([row(3, 1, 2), row(5, None), row(7, 6)], [(1, 2), (6, None)], []),
+        ([row(3, 1, 2), row(5, None, 5)], [(1, 2)], [(None, 5)]),
+        ([row(3, 1, 2), row(5, None, 5), row(7, 4, 5)], [(1, 2), (4, 5)], []),
+        ([row(3, 1, 2), row(5, None, 2)], [], [(None, 2)]),
+    ],
+)  # fmt: skip
+def test_a_run_without_a_runtime_is_kept_with_its_times(
+    facts: list[Fact], segments: list[tuple[Any, ...]], faulty: list[tuple[Any, ...]]
+) -> None:
+    for folded in (fold(facts), fold(reversed(facts))):
+        assert ran(folded) == segments
+        assert [(each.start, each.end) for each in folded.faulty] == [
+            (start if start is None else at(start), at(stop)) for start, stop in faulty
+        ]
+
+
+def test_an_equal_fact_in_between_bounds_what_an_older_one_changes() -> None:
+    first, middle, last, late = row(1, 1), row(5, 1), row(9, 1), row(3, 1, workspace_class="xl")
+    assert fold([first, last]).segments == fold([first, middle, last]).segments
+    assert ran(fold([first, middle, last, late])) == [(1, 3), (3, 5, "xl"), (5, None)]
+    assert ran(fold([first, last, late])) == [(1, 3), (3, 9, "xl"), (9, None)]
+
+
 def test_a_column_that_a_fact_lacks_leaves_the_value_alone() -> None:
     only_class = fact(at(4), "file", FactKind.ROW, {"workspace_class": "xl"})
     assert ran(fold([row(1, 1), only_class])) == [(1, 4), (4, None, "xl")]
@@ -115,6 +160,9 @@ def test_what_was_known_is_as_new_as_its_latest_time() -> None:
     twice = fold([*known_facts(state, fold([row(0, -3, -2)]).segments), row(12, 10)])
     assert ran(twice) == [(-3, -2), (1, 8), (10, None)]
     assert twice.sources == ("file",)
+    faulty = fold([row(2, 1, 2), row(3, 5, 4), row(6, None, 6), row(9, 8)])
+    again = fold(known_facts(faulty.state, (*faulty.segments[:-1], *faulty.faulty)))
+    assert (again.segments, again.faulty) == (faulty.segments, faulty.faulty)
 
 
 hours = st.integers(0, 12)
@@ -154,4 +202,7 @@ def test_any_order_and_repetition_give_the_same(facts: list[Fact], chance: Any) 
         assert one.end is not None
         assert one.end <= other.start
     assert once.last_sign == max(each.at for each in facts)
-    assert once.is_plain == (once.segments == plain_segments(once.state))
+    for run in once.faulty:
+        assert run.start is None or run.end < run.start
+    assert not once.is_plain or once.segments == plain_segments(once.state)
+    assert once.is_plain or once.segments or once.faulty

@@ -14,7 +14,7 @@ REMEDIES: Mapping[Kind, str] = {
     # never-twice
     Kind.CONSTRAINT_MISSING: (
         "Stop the billing workers, void or credit the doubles that the audit names, and restore the constraint "
-        "from migration 0001: without it, nothing refuses a double."
+        "from migration 0001 (claims) or 0006 (segments): without it, nothing refuses a double."
     ),
     Kind.OVERLAP: (
         "Void one of the two invoices (`perdure invoices void KEY --reason TEXT`) or, if it is paid, credit "

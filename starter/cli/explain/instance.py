@@ -75,6 +75,15 @@ def _document(found: Explanation, notes: list[CreditNoteRecord], zone: tzinfo) -
         "runtime_us": found.runtime_us,
         "intervals": [_interval(found, each, notes, zone) for each in found.intervals],
         "beyond_runtime": [_interval(found, each, notes, zone) for each in found.beyond_runtime],
+        "faulty_runs": [
+            {
+                "started": output.json_instant(run.start),
+                "ended": format_instant(run.end),
+                "attribution_id": run.attribution_id,
+                "reason": run.reason,
+            }
+            for run in found.faulty_runs
+        ],
         "released": [
             {
                 "from": format_instant(claim.start),
@@ -126,6 +135,9 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
     output.say(f"{found.instance_id} of {whose}, class {found.workspace_class}{_times(found.quantity)}: {started}.")
     if found.invalid:
         output.say(f"It is invalid: {INVALID[found.invalid]}.")
+    for run in found.faulty_runs:
+        times = f"from {output.when(run.start)} " if run.start else ""
+        output.say(f"A run {times}to {output.when(run.end)} is not billable: {INVALID[run.reason]}.")
     for line in timeline(found.intervals):
         output.say(line)
     if found.intervals:

@@ -54,6 +54,7 @@ USAGE_FACT = Table(
     CheckConstraint("kind IN ('row', 'started', 'changed', 'alive', 'stopping', 'stopped')", name="usage_fact_kind"),
 )
 
+# Stretches of runtime, and runs without a runtime: these are empty, with their times instead.
 SEGMENT = Table(
     "segment",
     METADATA,
@@ -62,10 +63,16 @@ SEGMENT = Table(
     Column("attribution_id", KEYED),
     Column("workspace_class", KEYED),
     Column("quantity", Numeric, nullable=False),
+    Column("started_time", INSTANT),
+    Column("ended_time", INSTANT),
     CheckConstraint("quantity > 0", name="segment_quantity"),
     CheckConstraint(
-        "NOT isempty(during) AND NOT lower_inf(during) AND lower_inc(during) AND NOT upper_inc(during)",
+        "isempty(during) OR NOT lower_inf(during) AND lower_inc(during) AND NOT upper_inc(during)",
         name="segment_during_form",
+    ),
+    CheckConstraint(
+        "isempty(during) = (ended_time IS NOT NULL) AND (ended_time < started_time) IS NOT FALSE",
+        name="segment_faulty",
     ),
     ExcludeConstraint(("instance_id", "="), ("during", "&&"), using="gist", name="segment_never_two_at_once"),
     Index("segment_attribution_id", "attribution_id"),

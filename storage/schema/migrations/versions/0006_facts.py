@@ -50,9 +50,13 @@ CREATE TABLE segment (
     attribution_id   text COLLATE "C",
     workspace_class  text COLLATE "C",
     quantity         numeric NOT NULL,
+    started_time     timestamptz,
+    ended_time       timestamptz,
     CONSTRAINT segment_quantity CHECK (quantity > 0),
     CONSTRAINT segment_during_form
-        CHECK (NOT isempty(during) AND NOT lower_inf(during) AND lower_inc(during) AND NOT upper_inc(during)),
+        CHECK (isempty(during) OR NOT lower_inf(during) AND lower_inc(during) AND NOT upper_inc(during)),
+    CONSTRAINT segment_faulty
+        CHECK (isempty(during) = (ended_time IS NOT NULL) AND (ended_time < started_time) IS NOT FALSE),
     CONSTRAINT segment_never_two_at_once EXCLUDE USING gist (instance_id WITH =, during WITH &&)
 );
 CREATE INDEX segment_attribution_id ON segment (attribution_id);
@@ -106,9 +110,13 @@ SELECT w.id AS instance_id, w.attribution_id, w.workspace_class, w.quantity, w.c
 FROM workspace_instance AS w
 WHERE NOT w.segmented
 UNION ALL
-SELECT s.instance_id, s.attribution_id, s.workspace_class, s.quantity, w.creation_time, w.started_time,
-       least(w.stopping_time, w.stopped_time), w.last_sign, w.segmented,
-       CASE WHEN w.started_time < w.creation_time - interval '1 day' AND lower(s.during) >= w.started_time
+SELECT s.instance_id, s.attribution_id, s.workspace_class, s.quantity,
+       CASE WHEN s.ended_time IS NULL THEN w.creation_time END,
+       CASE WHEN s.ended_time IS NULL THEN w.started_time ELSE s.started_time END,
+       coalesce(s.ended_time, least(w.stopping_time, w.stopped_time)), w.last_sign, w.segmented,
+       CASE WHEN s.ended_time < s.started_time THEN 'ends_before_start'
+            WHEN s.ended_time IS NOT NULL THEN 'no_started_time'
+            WHEN w.started_time < w.creation_time - interval '1 day' AND lower(s.during) >= w.started_time
             THEN 'starts_before_creation'
        END,
        s.during
