@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -34,6 +34,13 @@ class KnownInstance:
     def earlier_runs(self) -> list[Segment | FaultyRun]:
         """All but the last run, whose times are in the columns."""
         return [each for each in self.runs if each.start != self.state["started_time"]]
+
+    def given_to(self, account: str | None) -> KnownInstance:
+        """Return it with this account where it has none, if none is known for its last run."""
+        if self.state["attribution_id"] or not account:
+            return self
+        runs = (each if each.terms.attribution_id else _paid_by(each, account) for each in self.runs)
+        return replace(self, state={**self.state, "attribution_id": account}, runs=frozenset(runs))
 
     @property
     def payers(self) -> set[str]:
@@ -115,6 +122,10 @@ async def _note_payers(
             statement("usage/folding", "add_payers"),
             {"accounts": [payer for payer, _ in pairs], "instance_ids": [key for _, key in pairs]},
         )
+
+
+def _paid_by(run: Segment | FaultyRun, account: str) -> Segment | FaultyRun:
+    return replace(run, terms=run.terms._replace(attribution_id=account))
 
 
 def _payers(state: Mapping[str, Value], runs: Iterable[Segment | FaultyRun]) -> set[str]:

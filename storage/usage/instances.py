@@ -194,7 +194,7 @@ async def _store_runs(connection: AsyncConnection) -> list[str]:
     known = await known_instances(connection, [row.id for row in rows])
     folded = {}
     for row in rows:
-        before = known[row.id]
+        before = known[row.id] if row.restarts else known[row.id].given_to(row.attribution_id)
         # The row is what is known last: it comes after everything before it.
         newest = fact(_LATEST, "", FactKind.ROW, {name: getattr(row, name) for name in COLUMNS})
         folded[row.id] = fold([*known_facts(before.state, before.earlier_runs), newest])

@@ -122,7 +122,7 @@ SELECT lock_accounts(ARRAY(
 -- name: keep_refused
 -- What must not change stays as it is known, and the rest of the row is taken: a stop is never lost. Workspace and
 -- project stay as they were invoiced, because reports are rebuilt from them. Class, quantity and payer change at an
--- instant, which this row does not name; an instance without an account can be given to one while it is not billed.
+-- instant, which this row does not name; time without an account can be given to one if none of it is billed.
 WITH judged AS (
     SELECT b.id, b.line, w.workspace_id, w.project_id, w.attribution_id, w.workspace_class, w.quantity,
            coalesce(b.workspace_id, '') AS to_workspace, coalesce(b.project_id, '') AS to_project,
@@ -131,7 +131,11 @@ WITH judged AS (
            claimed AND w.workspace_id IS DISTINCT FROM b.workspace_id AS keeps_workspace,
            claimed AND w.project_id IS DISTINCT FROM b.project_id AS keeps_project,
            keeps_terms AND coalesce(w.attribution_id, '') <> coalesce(b.attribution_id, '')
-               AND (claimed OR coalesce(w.attribution_id, '') <> '') AS keeps_account,
+               AND (coalesce(w.attribution_id, '') <> '' OR EXISTS (
+                   SELECT FROM claim AS c
+                   JOIN instance_segment AS s USING (instance_id)
+                   WHERE c.instance_id = b.id AND coalesce(s.attribution_id, '') = '' AND c.during && s.during
+               )) AS keeps_account,
            keeps_terms AND coalesce(nullif(w.workspace_class, ''), :default_class)
                <> coalesce(nullif(b.workspace_class, ''), :default_class) AS keeps_class,
            keeps_terms AND w.quantity <> b.quantity AS keeps_quantity
@@ -186,7 +190,7 @@ WHERE w.id = b.id
       (b.attribution_id, b.workspace_id, b.project_id, b.owner_id, b.workspace_class, b.workspace_type, b.quantity,
        b.creation_time, b.started_time, b.stopping_time, b.stopped_time)
 RETURNING b.id, b.attribution_id, b.workspace_id, b.project_id, b.owner_id, b.workspace_class, b.workspace_type,
-    b.quantity, b.creation_time, b.started_time, b.stopping_time, b.stopped_time;
+    b.quantity, b.creation_time, b.started_time, b.stopping_time, b.stopped_time, {restarts} AS restarts;
 
 -- name: upsert
 WITH written AS (
