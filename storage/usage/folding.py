@@ -74,7 +74,7 @@ async def write_folded(
     """
     states = {name: [each.state[name] for each in folded.values()] for name in COLUMNS}
     await connection.execute(
-        statement("usage/folding", "write_states"),
+        statement("usage/folding", "write_folded"),
         {
             **states,
             "quantity": [terms_of(each.state).quantity for each in folded.values()],

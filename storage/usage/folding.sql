@@ -12,11 +12,8 @@ FROM segment
 WHERE instance_id = ANY (CAST(:ids AS text[]))
 ORDER BY instance_id, during, ended_time;
 
--- name: write_states
-INSERT INTO workspace_instance AS w (
-    id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
-    creation_time, started_time, stopping_time, stopped_time, last_sign, segmented
-)
+-- name: write_folded
+{insert}
 SELECT * FROM unnest(
     CAST(:ids AS text[]), CAST(:attribution_id AS text[]), CAST(:workspace_id AS text[]), CAST(:project_id AS text[]),
     CAST(:owner_id AS text[]), CAST(:workspace_class AS text[]), CAST(:workspace_type AS text[]),
@@ -24,6 +21,29 @@ SELECT * FROM unnest(
     CAST(:stopping_time AS timestamptz[]), CAST(:stopped_time AS timestamptz[]), CAST(:last_sign AS timestamptz[]),
     CAST(:segmented AS boolean[])
 )
+{overwrite};
+
+-- name: write_batch
+-- The rows that are left in it say all about their instances: these have no facts and run once.
+WITH written AS (
+    {insert}
+    SELECT id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
+           creation_time, started_time, stopping_time, stopped_time, NULL, false
+    FROM batch
+    {overwrite}
+    RETURNING w.id, (w.xmax = 0) AS inserted
+)
+SELECT count(*) FILTER (WHERE inserted) AS inserted,
+       coalesce(array_agg(id) FILTER (WHERE NOT inserted), '{}') AS updated
+FROM written;
+
+-- name: insert
+INSERT INTO workspace_instance AS w (
+    id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
+    creation_time, started_time, stopping_time, stopped_time, last_sign, segmented
+)
+
+-- name: overwrite
 ON CONFLICT (id) DO UPDATE
 SET attribution_id = excluded.attribution_id,
     workspace_id = excluded.workspace_id,
@@ -37,7 +57,7 @@ SET attribution_id = excluded.attribution_id,
     stopping_time = excluded.stopping_time,
     stopped_time = excluded.stopped_time,
     last_sign = excluded.last_sign,
-    segmented = excluded.segmented;
+    segmented = excluded.segmented
 
 -- name: drop_segments
 DELETE FROM segment WHERE instance_id = ANY (CAST(:ids AS text[]));

@@ -132,9 +132,10 @@ async def _store_batch(connection: AsyncConnection, rows: int, options: ImportOp
     if not options.dry_run:
         await connection.execute(statement("usage/instances", "lock_accounts_of_changed"))
     faults = refused + await _keep_refused(connection, correct=options.correct)
+    await connection.execute(statement("usage/instances", "drop_unchanged"))
     runs = [] if options.correct else await _store_runs(connection)
     await connection.execute(statement("usage/instances", "note_payers"))
-    written = (await connection.execute(statement("usage/instances", "upsert"))).one()
+    written = (await connection.execute(statement("usage/folding", "write_batch"))).one()
     changed = [*written.updated, *runs]
     return UpsertResult(
         inserted=written.inserted,

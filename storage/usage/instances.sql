@@ -178,49 +178,20 @@ CROSS JOIN LATERAL (
     SELECT 'project_id', j.project_id, j.to_project, true WHERE j.keeps_project
 ) AS found;
 
+-- name: drop_unchanged
+DELETE FROM batch AS b
+USING workspace_instance AS w
+WHERE w.id = b.id
+  AND (w.attribution_id, w.workspace_id, w.project_id, w.owner_id, w.workspace_class, w.workspace_type, w.quantity,
+       w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
+      IS NOT DISTINCT FROM
+      (b.attribution_id, b.workspace_id, b.project_id, b.owner_id, b.workspace_class, b.workspace_type, b.quantity,
+       b.creation_time, b.started_time, b.stopping_time, b.stopped_time);
+
 -- name: take_runs
 -- The rows of instances with several runs, or with one more: their segments are folded.
 DELETE FROM batch AS b
 USING workspace_instance AS w
-WHERE w.id = b.id
-  AND (w.segmented OR {restarts})
-  AND (w.attribution_id, w.workspace_id, w.project_id, w.owner_id, w.workspace_class, w.workspace_type, w.quantity,
-       w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
-      IS DISTINCT FROM
-      (b.attribution_id, b.workspace_id, b.project_id, b.owner_id, b.workspace_class, b.workspace_type, b.quantity,
-       b.creation_time, b.started_time, b.stopping_time, b.stopped_time)
+WHERE w.id = b.id AND (w.segmented OR {restarts})
 RETURNING b.id, b.attribution_id, b.workspace_id, b.project_id, b.owner_id, b.workspace_class, b.workspace_type,
     b.quantity, b.creation_time, b.started_time, b.stopping_time, b.stopped_time, {restarts} AS restarts;
-
--- name: upsert
-WITH written AS (
-    INSERT INTO workspace_instance AS w (
-        id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
-        creation_time, started_time, stopping_time, stopped_time
-    )
-    SELECT id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
-           creation_time, started_time, stopping_time, stopped_time
-    FROM batch
-    ON CONFLICT (id) DO UPDATE
-    SET attribution_id = excluded.attribution_id,
-        workspace_id = excluded.workspace_id,
-        project_id = excluded.project_id,
-        owner_id = excluded.owner_id,
-        workspace_class = excluded.workspace_class,
-        workspace_type = excluded.workspace_type,
-        quantity = excluded.quantity,
-        creation_time = excluded.creation_time,
-        started_time = excluded.started_time,
-        stopping_time = excluded.stopping_time,
-        stopped_time = excluded.stopped_time
-    WHERE (w.attribution_id, w.workspace_id, w.project_id, w.owner_id, w.workspace_class, w.workspace_type, w.quantity,
-           w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
-        IS DISTINCT FROM
-          (excluded.attribution_id, excluded.workspace_id, excluded.project_id, excluded.owner_id,
-           excluded.workspace_class, excluded.workspace_type, excluded.quantity, excluded.creation_time,
-           excluded.started_time, excluded.stopping_time, excluded.stopped_time)
-    RETURNING w.id, (w.xmax = 0) AS inserted
-)
-SELECT count(*) FILTER (WHERE inserted) AS inserted,
-       coalesce(array_agg(id) FILTER (WHERE NOT inserted), '{}') AS updated
-FROM written;
