@@ -123,8 +123,9 @@ async def _take(connection: AsyncConnection, after: int) -> tuple[int, int]:
 async def _store_batch(connection: AsyncConnection, rows: int, options: ImportOptions) -> UpsertResult:
     await connection.execute(statement("usage/instances", "keep_missing"))
     await connection.execute(statement("usage/instances", "fill_defaults"))
+    forgotten: list[str] = []
     if options.correct:
-        await connection.execute(statement("usage/instances", "forget_facts"))
+        forgotten = list((await connection.execute(statement("usage/instances", "forget_facts"))).scalars())
         refused = []
     else:
         refused = await _refuse_untimed(connection)
@@ -136,7 +137,7 @@ async def _store_batch(connection: AsyncConnection, rows: int, options: ImportOp
     runs = [] if options.correct else await _store_runs(connection)
     await connection.execute(statement("usage/instances", "note_payers"))
     written = (await connection.execute(statement("usage/folding", "write_batch"))).one()
-    changed = [*written.updated, *runs]
+    changed = sorted({*written.updated, *runs, *forgotten})
     return UpsertResult(
         inserted=written.inserted,
         updated=len(changed),

@@ -63,7 +63,8 @@ gone AS (
 )
 UPDATE workspace_instance
 SET last_sign = NULL, segmented = false
-WHERE id IN (SELECT id FROM batch) AND (segmented OR last_sign IS NOT NULL);
+WHERE id IN (SELECT id FROM batch) AND (segmented OR last_sign IS NOT NULL)
+RETURNING id;
 
 -- name: note_payers
 -- Every account of the instances that have, or have had, more than one.

@@ -158,6 +158,17 @@ async def test_a_correction_replaces_all_facts_and_names_what_it_misbills(db: Da
     assert await segments(db) == [(may(2), may(9), "team:b", "default", 1)]
 
 
+async def test_a_correction_by_what_is_known_last_replaces_the_facts_before(db: Database) -> None:
+    await add_account(db)
+    await upsert_instances(db, CHANGES[:2])
+    await claim_page(db, scope(), card())
+    last = instance("i", may(2), workspace_class="xl")
+    done = await upsert_instances(db, [last], ImportOptions(correct=True))
+    assert (done.updated, done.unchanged, len(done.misbilled["i"])) == (1, 0, 1)
+    assert await segments(db) == [(may(2), None, "team:a", "xl", 1)]
+    assert (await upsert_instances(db, [last], ImportOptions(correct=True))).unchanged == 1
+
+
 async def test_a_dry_run_changes_nothing(db: Database) -> None:
     await add_instances(db, instance("known", may(2)))
     rows = [*CHANGES, instance("known", may(2), may(3)), instance("new", may(2))]
