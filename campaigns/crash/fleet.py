@@ -33,10 +33,21 @@ class Fleet:
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def start(
-        self, arguments: Iterable[object], env: Mapping[str, str], log: Path, points: Iterable[str], output: Path
+        self,
+        arguments: Iterable[object],
+        env: Mapping[str, str],
+        log: Path,
+        points: Iterable[str],
+        output: Path,
+        execution: str = "",
     ) -> Process:
-        """Start `perdure <arguments>`, to be killed once at each of the points."""
-        return await self._start(arguments, output, env=dict(env), log=str(log), points=sorted(points), emulator=False)
+        """Start `perdure <arguments>`, to be killed once at each of the points.
+
+        Args:
+            execution: tells one execution of a command from another one; equal if it is only repeated after a kill.
+        """
+        chosen = {"points": sorted(points), "execution": execution, "emulator": False}
+        return await self._start(arguments, output, env=dict(env), log=str(log), **chosen)
 
     async def start_emulator(self, arguments: Iterable[object], output: Path) -> Process:
         """Start a Stripe emulator."""

@@ -81,24 +81,29 @@ class Stage:
     folder: Path
     _watches: list[asyncio.Task[None]] = field(default_factory=list)
     _processes: dict[str, Process] = field(default_factory=dict)
+    _commands: int = 0
 
     async def keep(self, *arguments: str, **env: str) -> None:
         """Run this process, and restart it whenever it kills itself."""
         self._watches.append(asyncio.create_task(self._watch(arguments, env)))
 
-    async def perdure(self, *arguments: object) -> None:
+    async def perdure(self, *arguments: object, if_done: int = 0) -> None:
         """Run a command to its end; repeat it whenever it kills itself, as a person would.
 
         After a kill, the command can find that its earlier work is still running, and ask the person to retry later.
+
+        Args:
+            if_done: the status of a repetition that finds all of its work done.
         """
-        killed = False
+        self._commands += 1
+        execution, killed = str(self._commands), False
 
         async def done() -> bool:
             nonlocal killed
-            while (status := await (await self._start(arguments, {})).status) == -signal.SIGKILL:
+            while (status := await (await self._start(arguments, {}, execution)).status) == -signal.SIGKILL:
                 killed = True
             assert killed or status == 0, f"perdure {arguments}: {self.output()}"
-            return status == 0
+            return status == 0 or (killed and status == if_done)
 
         await until(done)
 
@@ -129,9 +134,9 @@ class Stage:
             if status != -signal.SIGKILL:
                 raise AssertionError(f"perdure {arguments} ended with {status}: {self.output()}")
 
-    async def _start(self, arguments: Iterable[object], env: Mapping[str, str]) -> Process:
-        output = self.folder / "output"
-        return await self.ground.fleet.start(arguments, {**self.env, **env}, self.log.path, self.points, output)
+    async def _start(self, arguments: Iterable[object], env: Mapping[str, str], execution: str = "") -> Process:
+        output, env = self.folder / "output", {**self.env, **env}
+        return await self.ground.fleet.start(arguments, env, self.log.path, self.points, output, execution)
 
     async def rest(self, *running: str) -> None:
         """Wait until Stripe has delivered everything and only these workflows run."""

@@ -27,15 +27,20 @@ _READS_TEMPORAL = ("get_", "list_", "describe_", "count_", "query_", "poll_", "s
 _Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
-def install(passage: Passage, command: str) -> None:
-    """Tap this process. `command` names writes outside of activities; if it is empty, such writes are not tapped."""
+def install(passage: Passage, command: str, execution: str) -> None:
+    """Tap this process.
+
+    Args:
+        command: names writes outside of activities; if it is empty, such writes are not tapped.
+        execution: tells one execution of the command from another one.
+    """
 
     def begins(kind: str) -> str | None:
         if activity.in_activity():
             info = activity.info()
-            execution = f"{info.workflow_id} {info.workflow_run_id} {info.activity_id}"
-            return passage.write(info.activity_type, execution, info.attempt, kind)
-        return passage.write(command, "", 1, kind) if command else None
+            activity_run = f"{info.workflow_id} {info.workflow_run_id} {info.activity_id}"
+            return passage.write(info.activity_type, activity_run, info.attempt, kind)
+        return passage.write(command, execution, 1, kind) if command else None
 
     async def around(kind: str, call: Callable[[], Awaitable[Any]]) -> Any:
         write = begins(kind)

@@ -3,8 +3,9 @@
 It also starts Stripe emulators, which are not tapped: `{"emulator": true}`.
 
 It imports the product once and forks for each process, so that the many restarts are cheap. It reads an order per line
-(`{"arguments", "env", "log", "points", "output"}`) and writes a line per event: `{"pid"}` when a process has started,
-`{"pid", "status"}` when it has ended. When its standard input is closed, it ends, and all its processes with it.
+(`{"arguments", "env", "log", "points", "execution", "output"}`) and writes a line per event: `{"pid"}` when a process
+has started, `{"pid", "status"}` when it has ended. When its standard input is closed, it ends, and all its processes
+with it.
 
 The product is composed as in production; only its waits are shorter: the timeouts of `contracts/retries.py`.
 """
@@ -130,7 +131,7 @@ def _become(order: dict[str, Any]) -> None:
         os._exit(emulator.main())
     passage = Passage(Log(Path(order["log"])), frozenset(order["points"]))
     command = " ".join(each for each in arguments[:2] if not each.startswith("-"))
-    taps.install(passage, "" if arguments[0] == "worker" else command)
+    taps.install(passage, "" if arguments[0] == "worker" else command, order["execution"])
     _be_impatient(passage)
     sys.argv = ["perdure", *arguments]
     try:

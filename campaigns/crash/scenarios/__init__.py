@@ -5,12 +5,12 @@ A new activity, or a workflow that writes, needs a scenario here; `test_crash_po
 
 from __future__ import annotations
 
-from campaigns.crash.scenarios import afterwards, commands, invoices, losses, subscriptions
+from campaigns.crash.scenarios import afterwards, commands, facts, invoices, losses, subscriptions
 from campaigns.crash.stage import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for topic in (invoices, subscriptions, afterwards, losses, commands)
+    for topic in (invoices, subscriptions, afterwards, losses, commands, facts)
     for scenario in topic.SCENARIOS
 }
 
