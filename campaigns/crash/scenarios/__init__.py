@@ -21,6 +21,10 @@ IN_THE_SUITE = tuple(
         *("fixed", "cancelled", "too-late", "faulty", "synced"),
         *("credit-refused", "credit-withdrawn", "dispute", "caught-up", "webhook"),
         *("audited", "unaudited", "adopted", "claimed-again"),
+        *("corrected", "warned"),
     )
 )
 """The scenarios that together reach every step that writes; `make crash-points` plays all."""
+
+FOLLOWED = ("corrected", "warned")
+"""The scenarios of which the suite kills each command, and each claim, after every commit."""

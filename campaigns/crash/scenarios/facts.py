@@ -5,19 +5,27 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from billing.audit.kinds import Kind
 from billing.invoice.states import InvoiceState
 from campaigns.crash.scenarios.commands import INSTANCE_COLUMNS
 from campaigns.crash.stage import Scenario, Stage
 from storage.usage.misbilled import misbilled_usage
 from tests.support.months import JUNE, MAY
-from tests.support.system import RATES
+from tests.support.system import RATES, discrepancies
 from tests.support.usage import DAY_CENTS
 
 BILLED = InvoiceState.BILLED
 
 
 def _row(
-    name: str, start: str, stop: str = "", at: str = "", *, payer: str = "old", of_class: str = "default", units: int = 1
+    name: str,
+    start: str,
+    stop: str = "",
+    at: str = "",
+    *,
+    payer: str = "old",
+    of_class: str = "default",
+    units: int = 1,
 ) -> str:
     """Return a row of an instance. `at`: the instant of the fact; empty for a row that is none."""
     began, ended, updated = (f"2022-{each}:00Z" if each else "" for each in (start, stop, at))
@@ -61,7 +69,6 @@ async def many_facts(stage: Stage) -> None:
     system = stage.system
     await system.add_account("team:old", ("2022-05-01", None))
     await _import(stage, *(_row(f"i-{n}", "05-03T10:00", "05-03T10:15", "05-03T10:20") for n in range(5_100)))
-    await system.run_period(MAY)
     await stage.rest()
 
 
@@ -86,6 +93,7 @@ async def corrected(stage: Stage) -> None:
     await _import(
         stage,
         _row("timed", "05-03T10:00", at="05-03T10:00"),
+        _row("timed", "05-03T10:00", at="05-05T10:00", of_class="xl"),
         _row("timed", "05-03T10:00", "05-06T10:00", "05-06T10:05", of_class="xl"),
         _row("moved", "05-03T10:00", "05-04T10:00"),
     )
@@ -100,6 +108,9 @@ async def corrected(stage: Stage) -> None:
     await system.run_period(JUNE)
     await system.until_state(f"{JUNE}/team:new/period", BILLED)
     await stage.rest()
+    found = {finding.kind for finding in await discrepancies(system)}
+    assert found == {Kind.WRONG_CLASS, Kind.CLAIMED_FOR_OTHER_ACCOUNT}, found
+    system.audited = False
 
 
 async def re_rated(stage: Stage) -> None:
@@ -127,8 +138,7 @@ def _replace_card(path: Path, content: str) -> None:
 
 
 async def warned(stage: Stage) -> None:
-    """A warning is accepted, accepted once more for another reason, and withdrawn; another one stays accepted."""
-    await _import(stage, _row("long", "05-03T10:00"))
+    """A warning is accepted, accepted once more for another reason, and withdrawn; its whole kind stays accepted."""
     for subject, reason in (("long", "it is a build server"), ("long", "two build servers"), ("*", "all are long")):
         await stage.perdure("warnings", "accept", "runs_long", subject, "--by", "ops", "--reason", reason)
     await stage.perdure("warnings", "withdraw", "runs_long", "long", if_done=1)
