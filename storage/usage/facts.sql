@@ -125,10 +125,10 @@ WHERE instance_id = ANY (CAST(:ids AS text[])) AND replaced_at IS NULL
 ORDER BY instance_id;
 
 -- name: add_known
--- What was known before the first fact is a fact too.
+-- What was known before the first fact is a fact too, also one that was replaced since and corrected back.
 INSERT INTO usage_fact (instance_id, at, source, digest, kind, content)
 SELECT * FROM unnest(
     CAST(:ids AS text[]), CAST(:at AS timestamptz[]), CAST(:sources AS text[]), CAST(:digests AS uuid[]),
     CAST(:kinds AS text[]), CAST(:contents AS text[])
 )
-ON CONFLICT DO NOTHING;
+ON CONFLICT (instance_id, at, source, digest) DO UPDATE SET replaced_at = NULL, received_at = now();
