@@ -17,19 +17,12 @@ from tests.support.usage import DAY_CENTS
 BILLED = InvoiceState.BILLED
 
 
-def _row(
-    name: str,
-    start: str,
-    stop: str = "",
-    at: str = "",
-    *,
-    payer: str = "old",
-    of_class: str = "default",
-    units: int = 1,
-) -> str:
+def _row(name: str, start: str, stop: str = "", at: str = "", **changes: object) -> str:
     """Return a row of an instance. `at`: the instant of the fact; empty for a row that is none."""
     began, ended, updated = (f"2022-{each}:00Z" if each else "" for each in (start, stop, at))
-    return f"{name},team:{payer},w,p,o,{of_class},regular,{began},{began},{ended},,{units},{updated}"
+    given = {"payer": "old", "of_class": "default", "units": 1, **changes}
+    who, terms = f"team:{given['payer']},w,p,o", f"{given['of_class']},regular"
+    return f"{name},{who},{terms},{began},{began},{ended},,{given['units']},{updated}"
 
 
 async def _import(stage: Stage, *rows: str, correct: bool = False) -> None:
