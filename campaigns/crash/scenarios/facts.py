@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from sqlalchemy import text
+
 from billing.audit.kinds import Kind
 from billing.invoice.states import InvoiceState
 from campaigns.crash.scenarios.commands import INSTANCE_COLUMNS
@@ -33,6 +35,14 @@ async def _import(stage: Stage, *rows: str, correct: bool = False) -> None:
 
 async def _misbilled(stage: Stage) -> set[tuple[str, str]]:
     return {(each.instance_id, each.reason) for each in await misbilled_usage(stage.system.db)}
+
+
+async def _until_found(stage: Stage, *kinds: Kind) -> None:
+    """Rest; then an audit finds these kinds and no other."""
+    await stage.rest()
+    found = {finding.kind for finding in await discrepancies(stage.system)}
+    assert found == set(kinds), found
+    stage.system.audited = False
 
 
 async def facts(stage: Stage) -> None:
@@ -100,10 +110,7 @@ async def corrected(stage: Stage) -> None:
     assert await _misbilled(stage) == {("timed", "other_class"), ("moved", "other_account")}
     await system.run_period(JUNE)
     await system.until_state(f"{JUNE}/team:new/period", BILLED)
-    await stage.rest()
-    found = {finding.kind for finding in await discrepancies(system)}
-    assert found == {Kind.WRONG_CLASS, Kind.CLAIMED_FOR_OTHER_ACCOUNT}, found
-    system.audited = False
+    await _until_found(stage, Kind.WRONG_CLASS, Kind.CLAIMED_FOR_OTHER_ACCOUNT)
 
 
 async def re_rated(stage: Stage) -> None:
@@ -130,6 +137,22 @@ def _replace_card(path: Path, content: str) -> None:
     os.replace(new, path)
 
 
+async def one_by_one(stage: Stage) -> None:
+    """A person changes a billed instance's account by SQL: May, run again, claims the page's accounts one by one."""
+    system = stage.system
+    for team in ("team:old", "team:new", "team:third"):
+        await system.add_account(team, ("2022-05-01", None))
+    await _import(stage, _row("moved", "05-03T10:00", "05-04T10:00"))
+    await system.run_period(MAY)
+    async with system.db.transaction() as connection:
+        await connection.execute(text("UPDATE workspace_instance SET attribution_id = 'team:new'"))
+    await system.add_instance("new", "team:new", "2022-05-03T10:00", "2022-05-04T10:00")
+    await system.add_instance("third", "team:third", "2022-05-03T10:00", "2022-05-04T10:00")
+    await system.run_period(MAY)
+    assert [i.amount for i in await system.invoices()] == [DAY_CENTS] * 3
+    await _until_found(stage, Kind.CLAIMED_FOR_OTHER_ACCOUNT)
+
+
 async def warned(stage: Stage) -> None:
     """A warning is accepted, accepted once more for another reason, and withdrawn; its whole kind stays accepted."""
     for subject, reason in (("long", "it is a build server"), ("long", "two build servers"), ("*", "all are long")):
@@ -144,5 +167,6 @@ SCENARIOS = (
     Scenario("stopped-late", stopped_late),
     Scenario("corrected", corrected),
     Scenario("re-rated", re_rated, {"unknown_class": "hold"}),
+    Scenario("one-by-one", one_by_one),
     Scenario("warned", warned),
 )
