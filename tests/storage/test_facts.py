@@ -168,6 +168,7 @@ async def test_a_correction_by_what_is_known_last_replaces_the_facts_before(db: 
     assert await segments(db) == [(may(2), None, "team:a", "xl", 1)]
     assert (await upsert_instances(db, [last], ImportOptions(correct=True))).unchanged == 1
 
+
 async def test_what_a_correction_brings_back_is_known_again_when_facts_follow(db: Database) -> None:
     plain = instance("i", may(2))
     change = replace(seen(may(5), None, workspace_class="xl"), missing=frozenset({"started_time", "creation_time"}))
