@@ -85,7 +85,8 @@ def reported(result: Result) -> str:
     phases = " ".join(f"{name} {seconds:g}" for name, seconds in result.phases.items())
     return (
         f"seed {result.seed}: {'FAILED' if result.failures else 'clean'} in {result.seconds:.1f} s ({phases}); "
-        f"kills: {kills}; faults: {result.faults}; invoices: {result.invoices} (+{result.dead} voided); money: {money}"
+        f"kills: {kills}; faults: {result.faults}; invoices: {result.invoices} (+{result.dead} voided); "
+        f"misbilled: {result.misbilled}; money: {money}"
     )
 
 

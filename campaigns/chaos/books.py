@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,7 +30,10 @@ FROM invoice AS i ORDER BY i.key
 
 @dataclass
 class BookedInvoice:
-    """One of our invoices. `lines`: number → (µs, amount); `claims`: (instance, line) → claimed pieces."""
+    """One of our invoices.
+
+    `lines`: number → (µs, amount); `classes`: number → class; `claims`: (instance, line, quantity) → claimed pieces.
+    """
 
     key: str
     attribution_id: str
@@ -42,7 +46,8 @@ class BookedInvoice:
     stripe_id: str | None
     blocked_reason: str | None
     lines: dict[int, tuple[int, int]] = field(default_factory=dict)
-    claims: dict[tuple[str, int], list[Piece]] = field(default_factory=lambda: defaultdict(list))
+    classes: dict[int, str] = field(default_factory=dict)
+    claims: dict[tuple[str, int, Decimal], list[Piece]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def live(self) -> bool:
@@ -61,11 +66,13 @@ async def read_invoices(url: str) -> list[BookedInvoice]:
     try:
         rows = await connection.fetch(_INVOICES)
         found = {row["id"]: BookedInvoice(*tuple(row)[1:]) for row in rows}
-        for row in await connection.fetch("SELECT invoice_id, line_no, duration_us, amount FROM invoice_line"):
-            found[row[0]].lines[row[1]] = (row[2], row[3])
-        claims = "SELECT invoice_id, line_no, instance_id, lower(during), upper(during) FROM claim"
-        for invoice_id, line, instance, start, end in await connection.fetch(claims):
-            found[invoice_id].claims[instance, line].append((micros(start), micros(end)))
+        lines = "SELECT invoice_id, line_no, duration_us, amount, workspace_class FROM invoice_line"
+        for invoice_id, line, duration, amount, workspace_class in await connection.fetch(lines):
+            found[invoice_id].lines[line] = (duration, amount)
+            found[invoice_id].classes[line] = workspace_class
+        claims = "SELECT invoice_id, line_no, instance_id, quantity, lower(during), upper(during) FROM claim"
+        for invoice_id, line, instance, quantity, start, end in await connection.fetch(claims):
+            found[invoice_id].claims[instance, line, quantity].append((micros(start), micros(end)))
     finally:
         await connection.close()
     return list(found.values())

@@ -1,20 +1,24 @@
-"""The files that operators import: rates, accounts, instances, and late instances."""
+"""The files that operators import: rates, accounts, instances, and what is learned of them later."""
 
 from __future__ import annotations
 
 import csv
+import random
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
+from campaigns.chaos.histories import CALM_WAVES, CORRECTIONS, WAVES, ChaosRow
 from campaigns.chaos.stripe_side import StripeSide
-from campaigns.chaos.world import WAVES, ChaosInstance, ChaosWorld, iso
+from campaigns.chaos.world import ChaosInstance, ChaosWorld, iso
 
+AGAIN = "again.csv"
+"""An older export, imported once more after the corrections."""
 _DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "kwd": 3}
-_TWO_DAYS = 2 * 86_400_000_000  # microseconds: an instance that starts so long before its creation is invalid
+_TWICE = 0.2
 _COLUMNS = (
     "id attribution_id workspace_id project_id owner_id workspace_class workspace_type creation_time started_time "
-    "stopping_time stopped_time"
+    "stopping_time stopped_time quantity updated_at"
 )
 
 
@@ -49,24 +53,56 @@ def write_accounts(world: ChaosWorld, stripe: StripeSide, path: Path) -> None:
             rows.writerows((*who, iso(account.bill_after), *window) for window in windows or [("", "")])
 
 
-def write_instances(world: ChaosWorld, folder: Path) -> None:
-    """Write the instances known from the start to `instances.csv`, the late ones to `late-1.csv` and so on."""
-    for wave in range(WAVES + 1):
-        own = [(each.attribution_id, found) for each in world.accounts for found in each.instances]
-        rows = [(who, found) for who, found in own if found.wave == wave]
-        if wave == 0:
-            rows += [("team:nobody", stranger) for stranger in world.strangers]
-        _write(folder / (f"late-{wave}.csv" if wave else "instances.csv"), rows)
+def write_instances(world: ChaosWorld, folder: Path, seed: int) -> None:
+    """Write the first file, the late ones, and an older export: each in a random order, some rows twice."""
+    rng = random.Random(f"files {seed}")
+    for wave in (0, *WAVES):
+        rows = [(each, row) for each in world.instances for row in each.rows if row.wave == wave]
+        _write(instance_file(folder, wave), _shuffled(rng, rows))
+    again = [(each, row) for each in world.instances for row in exported_again(each)]
+    _write(folder / AGAIN, _shuffled(rng, again))
 
 
-def _write(path: Path, instances: Iterable[tuple[str, ChaosInstance]]) -> None:
+def instance_file(folder: Path, wave: int) -> Path:
+    """Return the file of these late rows, or of those that are known from the start."""
+    return folder / (f"late-{wave}.csv" if wave else "instances.csv")
+
+
+def import_command(folder: Path, wave: int) -> tuple[str, ...]:
+    """Return the command that imports this late file."""
+    return ("instances", "import", str(instance_file(folder, wave)), *(["--correct"] if wave in CORRECTIONS else []))
+
+
+def exported_again(instance: ChaosInstance) -> list[ChaosRow]:
+    """Return the rows of an older export: they change nothing, and those that `refused_again` names are refused.
+
+    Not in it: a row without an update time that a later one has replaced, because it would count again.
+    """
+    if [row.at for row in instance.rows] == [None, None]:
+        first, later = instance.rows
+        return [first] if first.stop is None and later.wave not in CORRECTIONS else []
+    return [row for row in instance.rows if row.wave not in CALM_WAVES + CORRECTIONS]
+
+
+def refused_again(instance: ChaosInstance) -> bool:
+    """Whether a row of the older export is refused: it has not heard of the stop, or of rows with an update time."""
+    first, *later = instance.rows
+    return first.at is None and bool(later) and first in exported_again(instance)
+
+
+def _shuffled(rng: random.Random, rows: list[tuple[ChaosInstance, ChaosRow]]) -> list[tuple[ChaosInstance, ChaosRow]]:
+    twice = [row for row in rows if rng.random() < _TWICE]
+    return rng.sample([*rows, *twice], len(rows) + len(twice))
+
+
+def _write(path: Path, rows: Iterable[tuple[ChaosInstance, ChaosRow]]) -> None:
     with path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(_COLUMNS.split())
-        for number, (who, found) in enumerate(instances):
-            created = iso(found.start if found.valid else found.start + _TWO_DAYS)
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS.split())
+        for instance, row in rows:
             # Some have only one of the two ends; the time spent stopping is not billed.
-            stopping, stopped = iso(found.end), iso(None if found.end is None else found.end + 7)
-            ends = ((stopping, stopped), (stopping, ""), ("", stopping))[number % 3]
-            kind = (found.workspace_class, "regular")
-            rows.writerow((found.id, who, f"w-{found.id}", "p", "user:u", *kind, created, iso(found.start), *ends))
+            stopping, stopped = iso(row.stop), iso(None if row.stop is None else row.stop + 7)
+            ends = ((stopping, stopped), (stopping, ""), ("", stopping))[row.shape]
+            quantity = "" if row.quantity == 1 and row.shape == 0 else str(row.quantity)
+            names = (instance.id, row.payer, f"w-{instance.id}", "p", "user:u", row.workspace_class, "regular")
+            writer.writerow((*names, iso(instance.created), iso(row.start), *ends, quantity, iso(row.at)))

@@ -6,8 +6,9 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from campaigns.chaos.histories import STORM_WAVES
 from campaigns.chaos.stand.stand import BILLING
-from campaigns.chaos.world import WAVES, ChaosWorld
+from campaigns.chaos.world import ChaosWorld
 
 _INVOICES, _FINALIZE, _LINES = "^/v1/invoices$", "/finalize$", "/add_lines$"
 _PATHS = (_INVOICES, _FINALIZE, _LINES, "^/v1/customers$", "^/v1/invoices/in_", "^/v1/")
@@ -67,7 +68,9 @@ def make_plan(seed: int, world: ChaosWorld, seconds: float) -> CampaignPlan:
     deeds.append(Deed(0, "fault", _half_done(rng)))
     deeds += [Deed(rng.choice((0, rng.uniform(0, seconds))), "fault", _fault(rng)) for _ in range(rng.randrange(3, 8))]
     deeds += [Deed(rng.choice((0, rng.uniform(0, seconds))), "hook", _hook(rng)) for _ in range(rng.randrange(2, 5))]
-    deeds += [Deed(rng.uniform(0, seconds), "late", {"wave": wave}) for wave in range(1, WAVES + 1)]
+    deeds += [Deed(rng.uniform(0, seconds), "late", {"wave": wave}) for wave in STORM_WAVES]
+    again = rng.sample(STORM_WAVES, 2)  # an operator imports what is imported already
+    deeds += [Deed(rng.uniform(0, seconds), "late", {"wave": wave}) for wave in again]
     deeds += [Deed(rng.uniform(1, seconds), "run") for _ in range(rng.randrange(1, 3))]
     names = [account.attribution_id for account in world.accounts]
     for name in rng.sample(names, min(2, len(names))):

@@ -1,177 +1,243 @@
-"""The possible books of an account, computed from the plan alone, without any of the product's code.
+"""The possible books of accounts, computed from the plan alone, without any of the product's code.
 
 During the storm the order is unknown: the month's run, a late file, a cancellation, or a void can come first. So every
 order is tried, in plain loops over intervals of whole microseconds, and the books must equal one of the results,
-invoice by invoice, to the microsecond and the minor unit.
+invoice by invoice, to the microsecond and the minor unit. Accounts that share instances are tried together.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
-from campaigns.chaos.world import MINUTE, ChaosAccount, ChaosInstance, ChaosWorld
+from campaigns.chaos.histories import CALM_WAVES, CORRECTIONS, MINUTE, ChaosRow
+from campaigns.chaos.truth import EVER, Billed, Piece, Pieces, audited, common, merged, misbilled, segments, without
+from campaigns.chaos.world import ChaosAccount, ChaosWorld
 
-Piece = tuple[int, int]
-Pieces = tuple[Piece, ...]
 _EXACT = Context(prec=80)
 _DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "kwd": 3}
+Listed = tuple[str, str, str, str, str, int]
+"""A listed disagreement: account, period and reason of the invoice, instance, kind, and µs."""
+
+
+@dataclass(frozen=True, order=True)
+class BilledTime:
+    """The time of an instance that an invoice bills for one class and quantity."""
+
+    instance: str
+    workspace_class: str
+    quantity: Decimal
+    pieces: Pieces
 
 
 @dataclass(frozen=True, order=True)
 class ReferenceBill:
-    """One invoice: period, reason, amount (minor units), duration (µs), and pieces by instance."""
+    """One invoice: account, period, reason, amount (minor units), duration (µs), and what it bills."""
 
+    account: str
     period: str
     reason: str
     amount: int
     duration: int
-    pieces: tuple[tuple[str, Pieces], ...]
+    billed: tuple[BilledTime, ...]
+
+
+Known = tuple[tuple[ChaosRow, ...], ...]
+"""The rows of each instance that count."""
 
 
 @dataclass(frozen=True)
 class State:
-    """The history of an account so far. Bills are named by their purpose; at most one is live for each."""
+    """The history of a group so far. Bills are named by account and purpose; at most one is live for each.
 
-    known: frozenset[int]
-    cancelled: frozenset[int]
-    bills: tuple[tuple[str, ReferenceBill], ...] = ()
-    voided: bool = False
+    `cancelled`: account and number of each subscription that has ended. `arrived`: the late files.
+    """
 
-    def has(self, purpose: str) -> bool:
+    arrived: frozenset[int]
+    known: Known
+    cancelled: frozenset[tuple[str, int]]
+    bills: tuple[tuple[str, str, ReferenceBill], ...] = ()
+    voided: frozenset[str] = frozenset()
+
+    def has(self, account: str, purpose: str) -> bool:
         """Whether a bill for this purpose is live."""
-        return any(name == purpose for name, _ in self.bills)
+        return any(each[:2] == (account, purpose) for each in self.bills)
 
 
 @dataclass(frozen=True)
 class ReferenceBooks:
-    """One possible end of an account's books."""
+    """One possible end of a group's books. `misbilled` and `audited`: what the status and the audit list."""
 
     bills: tuple[ReferenceBill, ...]
+    misbilled: tuple[Listed, ...]
+    audited: tuple[Listed, ...]
 
 
-def outcomes(world: ChaosWorld, account: ChaosAccount, voids: bool = False) -> set[ReferenceBooks]:
-    """Return every possible end of the account's books, once both months are settled and all usage is known."""
-    calm = frozenset(n for n, each in enumerate(account.subscriptions) if each.end is not None and not each.storm)
-    storm = frozenset(n for n, each in enumerate(account.subscriptions) if each.storm)
-    seen: set[State] = set()
-    todo = [_calm(world, account, calm)]
-    while todo:
-        state = todo.pop()
-        if state in seen:
-            continue
-        seen.add(state)
-        todo += _next(world, account, state, storm, voids)
-    complete = [each for each in seen if each.known == account.waves and storm <= each.cancelled]
-    return {end for state in complete for end in _ends(world, account, state)}
+def outcomes(world: ChaosWorld, group: list[ChaosAccount], voided: frozenset[str] = frozenset()) -> set[ReferenceBooks]:
+    """Return every possible end of these accounts' books, once both months are settled and all usage is known."""
+    return _Group(world, group, voided).outcomes()
 
 
-def _calm(world: ChaosWorld, account: ChaosAccount, cancelled: frozenset[int]) -> State:
-    """Return the state after the cancellations that precede the storm, applied one after the other."""
-    state = State(frozenset(), frozenset())
-    for number in sorted(cancelled):
-        state = _cancel(world, account, State(state.known, state.cancelled | {number}, state.bills), number)
-    return state
+class _Group:
+    """Accounts that share instances with each other and with no other account."""
 
-
-def _next(world: ChaosWorld, account: ChaosAccount, state: State, storm: frozenset[int], voids: bool) -> list[State]:
-    after = [_run(world, account, state)]
-    after += [_cancel(world, account, state, number) for number in state.cancelled]
-    for wave in account.waves - state.known:
-        after.append(State(state.known | {wave}, state.cancelled, state.bills, state.voided))
-    for number in storm - state.cancelled:
-        after.append(State(state.known, state.cancelled | {number}, state.bills, state.voided))
-    if voids and not state.voided and state.has("period"):
-        left = tuple(each for each in state.bills if each[0] != "period")
-        after.append(State(state.known, state.cancelled, left, True))
-    return after
-
-
-def _ends(world: ChaosWorld, account: ChaosAccount, state: State) -> set[ReferenceBooks]:
-    """Run the month for the last time, then the next one. Events of cancellations can arrive at any point."""
-    ways = {_run(world, account, state)}
-    for _ in range(2):
-        ways |= {_cancel(world, account, way, number) for way in ways for number in way.cancelled}
-        ways |= {
-            _bill(world, account, way, "following", world.following, "period", world.following_end) for way in ways
+    def __init__(self, world: ChaosWorld, accounts: list[ChaosAccount], voided: frozenset[str]) -> None:
+        self._world = world
+        self._accounts = accounts
+        self._voids = voided & {each.attribution_id for each in accounts}
+        self._instances = [each for account in accounts for each in account.instances]
+        waves = {row.wave for each in self._instances for row in each.rows}
+        self._late = frozenset(waves - {0, *CALM_WAVES})
+        self._cancels = {
+            (account.attribution_id, number): each.end
+            for account in accounts
+            for number, each in enumerate(account.subscriptions)
+            if each.end is not None
         }
-    final = {way for way in ways if way == _follow(world, account, way)}
-    return {ReferenceBooks(tuple(sorted(bill for _, bill in way.bills))) for way in final}
+        self._storm = frozenset(
+            (account.attribution_id, number)
+            for account in accounts
+            for number, each in enumerate(account.subscriptions)
+            if each.storm
+        )
 
+    def outcomes(self) -> set[ReferenceBooks]:
+        seen: set[State] = set()
+        todo = [self._calm()]
+        while todo:
+            state = todo.pop()
+            if state not in seen:
+                seen.add(state)
+                todo += self._next(state)
+        complete = [each for each in seen if each.arrived == self._late and self._storm <= each.cancelled]
+        return {end for state in complete for end in self._ends(state)}
 
-def _follow(world: ChaosWorld, account: ChaosAccount, state: State) -> State:
-    return _bill(world, account, state, "following", world.following, "period", world.following_end)
-
-
-def _run(world: ChaosWorld, account: ChaosAccount, state: State) -> State:
-    return _bill(world, account, state, "period", world.month, "period", world.end)
-
-
-def _cancel(world: ChaosWorld, account: ChaosAccount, state: State, number: int) -> State:
-    cutoff = account.subscriptions[number].end
-    assert cutoff is not None
-    period = world.before if cutoff <= world.start else world.month if cutoff <= world.end else world.following
-    return _bill(world, account, state, f"cancellation {number}", period, "cancellation", cutoff)
-
-
-def _bill(
-    world: ChaosWorld, account: ChaosAccount, state: State, purpose: str, period: str, reason: str, cutoff: int
-) -> State:
-    """Bill all known, unbilled usage up to the cutoff, unless the bill exists or is below the minimum charge."""
-    if state.has(purpose):
+    def _calm(self) -> State:
+        """Return the state after the cancellations that precede the storm, applied one after the other."""
+        first = tuple(tuple(row for row in each.rows if row.wave == 0) for each in self._instances)
+        state = State(frozenset(), first, frozenset())
+        for name, number in sorted(self._cancels.keys() - self._storm):
+            state = self._cancel(replace(state, cancelled=state.cancelled | {(name, number)}), name, number)
         return state
-    billed: dict[str, list[Piece]] = {}
-    for _, bill in state.bills:
-        for name, pieces in bill.pieces:
-            billed.setdefault(name, []).extend(pieces)
-    taken: dict[str, Pieces] = {}
-    time: dict[tuple[str, int], int] = {}
-    for instance in account.instances:
-        if instance.wave and instance.wave not in state.known:
-            continue
-        left = _billable(account, state, instance, cutoff, billed.get(instance.id, []))
-        if not left:
-            continue
-        taken[instance.id] = merged(left)
-        for piece in left:
-            for version, length in _versions(world, piece):
-                line = (instance.workspace_class or "default", version)
-                time[line] = time.get(line, 0) + length
-    amount = sum(line_amount(world, account.currency, *line, length) for line, length in time.items())
-    if amount == 0 or amount < _minimum(world, account.currency, cutoff):
+
+    def _next(self, state: State) -> list[State]:
+        after = [self._run(account, state) for account in self._accounts]
+        after += [self._cancel(state, *each) for each in state.cancelled]
+        # A correction whose command failed after its commit is imported again.
+        after += [self._deliver(state, wave) for wave in self._late if wave not in state.arrived or wave in CORRECTIONS]
+        after += [replace(state, cancelled=state.cancelled | {each}) for each in self._storm - state.cancelled]
+        for name in self._voids - state.voided:
+            if state.has(name, "period"):
+                left = tuple(each for each in state.bills if each[:2] != (name, "period"))
+                after.append(replace(state, bills=left, voided=state.voided | {name}))
+        return after
+
+    def _deliver(self, state: State, wave: int) -> State:
+        """Import a late file. A fact that a correction has replaced stays replaced when it arrives again."""
+        known = []
+        for instance, before in zip(self._instances, state.known, strict=True):
+            new = tuple(row for row in instance.rows if row.wave == wave)
+            kept = () if new and wave in CORRECTIONS else before
+            known.append(tuple(row for row in instance.rows if row in kept or row in new))
+        return replace(state, arrived=state.arrived | {wave}, known=tuple(known))
+
+    def _ends(self, state: State) -> set[ReferenceBooks]:
+        """Run the month for the last time, import what is learned late, then run the next one."""
+        ways = self._settled({self._run_all(state)})
+        for wave in CALM_WAVES:
+            ways = {self._deliver(way, wave) for way in ways}
+        for _ in range(2):
+            ways = self._settled(ways)
+            ways |= {self._follow(way) for way in ways}
+        return {self._books(way) for way in ways if way == self._follow(way)}
+
+    def _settled(self, ways: set[State]) -> set[State]:
+        """Return the ways with those in which the events of cancellations arrive now."""
+        for _ in range(2):
+            ways = ways | {self._cancel(way, *each) for way in ways for each in way.cancelled}
+        return ways
+
+    def _run_all(self, state: State) -> State:
+        for account in self._accounts:
+            state = self._run(account, state)
         return state
-    bill = ReferenceBill(period, reason, amount, sum(time.values()), tuple(sorted(taken.items())))
-    return State(state.known, state.cancelled, (*state.bills, (purpose, bill)), state.voided)
+
+    def _follow(self, state: State) -> State:
+        for account in self._accounts:
+            state = self._bill(
+                account, state, "following", (self._world.following, "period", self._world.following_end)
+            )
+        return state
+
+    def _run(self, account: ChaosAccount, state: State) -> State:
+        return self._bill(account, state, "period", (self._world.month, "period", self._world.end))
+
+    def _cancel(self, state: State, name: str, number: int) -> State:
+        account = next(each for each in self._accounts if each.attribution_id == name)
+        world, cutoff = self._world, self._cancels[name, number]
+        period = world.before if cutoff <= world.start else world.month if cutoff <= world.end else world.following
+        return self._bill(account, state, f"cancellation {number}", (period, "cancellation", cutoff))
+
+    def _bill(self, account: ChaosAccount, state: State, purpose: str, about: tuple[str, str, int]) -> State:
+        """Bill all known, unbilled usage up to the cutoff, unless the bill exists or is below the minimum charge."""
+        period, reason, cutoff = about
+        name = account.attribution_id
+        if state.has(name, purpose):
+            return state
+        taken: dict[tuple[str, str, Decimal], list[Piece]] = {}
+        time: dict[tuple[str, int], Decimal] = {}
+        for instance, known in zip(self._instances, state.known, strict=True):
+            gone = [piece for *_, bill in state.bills for each in bill.billed if each.instance == instance.id
+                    for piece in each.pieces]  # fmt: skip
+            for segment in segments(instance, known):
+                if segment.terms.payer != name:
+                    continue
+                chargeable = [(max(segment.start, account.bill_after or 0), min(segment.end, cutoff))]
+                left = without(common(chargeable, _windows(account, state.cancelled)), gone)
+                workspace_class, quantity = segment.terms.workspace_class, segment.terms.quantity
+                for piece in left:
+                    taken.setdefault((instance.id, workspace_class, quantity), []).append(piece)
+                    for version, length in _versions(self._world, piece):
+                        line = (workspace_class, version)
+                        time[line] = time.get(line, Decimal(0)) + length * quantity
+        amount = sum(line_amount(self._world, account.currency, *line, total) for line, total in time.items())
+        if amount == 0 or amount < _minimum(self._world, account.currency, cutoff):
+            return state
+        duration = sum(high - low for pieces in taken.values() for low, high in pieces)
+        billed = tuple(sorted(BilledTime(*key, merged(pieces)) for key, pieces in taken.items()))
+        bill = ReferenceBill(name, period, reason, amount, duration, billed)
+        return replace(state, bills=(*state.bills, (name, purpose, bill)))
+
+    def _books(self, state: State) -> ReferenceBooks:
+        wrong: Counter[tuple[str, str, str, str, str]] = Counter()
+        found: Counter[tuple[str, str, str, str, str]] = Counter()
+        of_instance = {each.id: (each, known) for each, known in zip(self._instances, state.known, strict=True)}
+        windows = {each.attribution_id: _windows(each, state.cancelled) for each in self._accounts}
+        for name, _, bill in state.bills:
+            for time in bill.billed:
+                billed = Billed(name, time.workspace_class, time.quantity, time.pieces)
+                ran = segments(*of_instance[time.instance])
+                about = (name, bill.period, bill.reason, time.instance)
+                for kind, us in misbilled(billed, ran, windows[name]).items():
+                    wrong[*about, kind] += us
+                for kind, us in audited(billed, ran, windows[name]).items():
+                    found[*about, kind] += us
+        return ReferenceBooks(tuple(sorted(bill for *_, bill in state.bills)), listed(wrong), listed(found))
 
 
-def _billable(
-    account: ChaosAccount, state: State, instance: ChaosInstance, cutoff: int, billed: list[Piece]
-) -> list[Piece]:
-    if not instance.valid:
-        return []
-    end = cutoff if instance.end is None else min(instance.end, cutoff)
-    start = max(instance.start, account.bill_after or 0)
-    left = []
-    for opened, closed in _windows(account, state):
-        low, high = max(start, opened), end if closed is None else min(end, closed)
-        if low < high:
-            left.append((low, high))
-    for gone_from, gone_to in billed:
-        left = [
-            piece
-            for low, high in left
-            for piece in ((low, min(high, gone_from)), (max(low, gone_to), high))
-            if piece[0] < piece[1]
-        ]
-    return sorted(left)
+def listed(counts: Counter[tuple[str, str, str, str, str]]) -> tuple[Listed, ...]:
+    """Return what is listed, in order."""
+    return tuple(sorted((*about, us) for about, us in counts.items()))
 
 
-def _windows(account: ChaosAccount, state: State) -> list[tuple[int, int | None]]:
+def _windows(account: ChaosAccount, cancelled: Iterable[tuple[str, int]]) -> Pieces:
     own = [
-        (each.start, each.end if number in state.cancelled else None)
+        (each.start, each.end if (account.attribution_id, number) in cancelled else None)
         for number, each in enumerate(account.subscriptions)
     ]
-    return [*account.windows, *own]
+    return merged((opened, EVER if closed is None else closed) for opened, closed in [*account.windows, *own])
 
 
 def _versions(world: ChaosWorld, piece: Piece) -> list[tuple[int, int]]:
@@ -185,11 +251,11 @@ def _versions(world: ChaosWorld, piece: Piece) -> list[tuple[int, int]]:
     return found
 
 
-def line_amount(world: ChaosWorld, currency: str, workspace_class: str, version: int, duration: int) -> int:
-    """Return a line's amount in minor units."""
+def line_amount(world: ChaosWorld, currency: str, workspace_class: str, version: int, quantity_us: Decimal) -> int:
+    """Return a line's amount in minor units. `quantity_us`: the sum of duration (µs) times quantity."""
     rate = world.rates[version]
     per_minute = Decimal(rate.credits_per_minute.get(workspace_class, rate.credits_per_minute["default"]))
-    exact = _EXACT.divide(_EXACT.multiply(Decimal(duration), per_minute), Decimal(MINUTE))
+    exact = _EXACT.divide(_EXACT.multiply(quantity_us, per_minute), Decimal(MINUTE))
     credits = exact.quantize(Decimal("0.000001"), ROUND_HALF_EVEN, _EXACT)
     minor = _EXACT.multiply(credits, Decimal(rate.price[currency])).scaleb(_DECIMALS[currency], _EXACT)
     return int(minor.quantize(Decimal(1), ROUND_HALF_UP, _EXACT))
@@ -198,14 +264,3 @@ def line_amount(world: ChaosWorld, currency: str, workspace_class: str, version:
 def _minimum(world: ChaosWorld, currency: str, cutoff: int) -> int:
     before = [rate for rate in world.rates if rate.since < cutoff]
     return before[-1].minimum.get(currency, 0)
-
-
-def merged(pieces: list[Piece]) -> Pieces:
-    """Return the pieces sorted, with adjacent and overlapping ones merged."""
-    result: list[Piece] = []
-    for low, high in sorted(pieces):
-        if result and result[-1][1] >= low:
-            result[-1] = (result[-1][0], max(high, result[-1][1]))
-        else:
-            result.append((low, high))
-    return tuple(result)

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from campaigns.chaos.books import fetch
+from campaigns.chaos.files import import_command
 from campaigns.chaos.plan import CampaignPlan, Deed
 from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.stripe_side import StripeSide, storm_instant
@@ -69,7 +70,7 @@ class Saboteur:
                 whose = ("--account", details["account"]) if details else ()
                 await self._insist("period", "run", self.world.month, *whose)
             case "late":
-                await self._insist("instances", "import", str(self.stand.folder / f"late-{details['wave']}.csv"))
+                await self._insist(*import_command(self.stand.folder, details["wave"]))
             case "void":
                 await self._void(f"{self.world.month}/{details['account']}/period")
             case "cancel":

@@ -10,8 +10,9 @@ from typing import Any
 
 import aiohttp
 
+from campaigns.chaos.histories import HOUR, SECOND
 from campaigns.chaos.stand.stand import API_KEY, Stand
-from campaigns.chaos.world import HOUR, SECOND, ChaosAccount, ChaosWorld, iso
+from campaigns.chaos.world import ChaosAccount, ChaosWorld, iso
 
 _AT_ONCE = 10
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import pairwise
 
 from campaigns.chaos.books import (
@@ -17,26 +18,38 @@ from campaigns.chaos.books import (
     read_stripe,
     read_workflows,
 )
-from campaigns.chaos.reference import ReferenceBill, ReferenceBooks, merged, outcomes
+from campaigns.chaos.reference import BilledTime, Listed, ReferenceBill, ReferenceBooks, listed, outcomes
 from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.stripe_side import StripeSide
+from campaigns.chaos.truth import merged
 from campaigns.chaos.world import ChaosWorld
 
 _SETTLED = ("billed", "paid", "voided", "deleted", "uncollectible")
 _BOOKED = ("billed", "paid")
 _AGES = "36500d"
 _MOST_FINDINGS = 20
+_MISBILLED = (
+    "claimed_outside_windows",
+    "claimed_beyond_runtime",
+    "claimed_for_other_account",
+    "wrong_class",
+    "wrong_quantity",
+)
 
 
 @dataclass
 class CampaignVerdict:
-    """`failures`: the discrepancies, a line each. `money`: billed minor units by currency."""
+    """`failures`: the discrepancies, a line each. `money`: billed minor units by currency.
+
+    `misbilled`: how often an instance is listed on an invoice that bills it otherwise than it ran.
+    """
 
     failures: list[str] = field(default_factory=list)
     money: Counter[str] = field(default_factory=Counter)
     invoices: int = 0
     dead: int = 0
     claims: int = 0
+    misbilled: int = 0
 
 
 async def judge(stand: Stand, stripe: StripeSide, world: ChaosWorld, voided: frozenset[str]) -> CampaignVerdict:
@@ -47,11 +60,14 @@ async def judge(stand: Stand, stripe: StripeSide, world: ChaosWorld, voided: fro
     verdict.invoices, verdict.dead = len(live), len(books) - len(live)
     verdict.claims = sum(len(pieces) for invoice in books for pieces in invoice.claims.values())
     verdict.failures += _states(books) + _never_twice(books) + _lines(live)
-    verdict.failures += _against_reference(world, live, voided, verdict.money)
+    verdict.failures += await _customers(stripe) + await _nothing_stuck(stand)
+    listings = await _listings(stand, world, live)  # the audit's workflow fails if it finds something
+    for invoice in live:
+        verdict.money[invoice.currency] += invoice.amount
+    verdict.misbilled = len(listings.misbilled)
+    verdict.failures += _against_reference(world, live, voided, listings) + listings.failures
     verdict.failures += _reports(stand, live)
     verdict.failures += _against_stripe(live, books, await read_stripe(stripe))
-    verdict.failures += await _customers(stripe) + await _nothing_stuck(stand)
-    verdict.failures += await audit(stand)
     return verdict
 
 
@@ -66,7 +82,7 @@ def _states(books: list[BookedInvoice]) -> list[str]:
 def _never_twice(books: list[BookedInvoice]) -> list[str]:
     claimed: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
     for invoice in books:
-        for (instance, _), pieces in invoice.claims.items():
+        for (instance, *_), pieces in invoice.claims.items():
             claimed[instance] += [(start, end, invoice.key) for start, end in pieces]
     found = []
     for instance, pieces3 in claimed.items():
@@ -83,7 +99,7 @@ def _lines(live: list[BookedInvoice]) -> list[str]:
     found = []
     for invoice in live:
         time: Counter[int] = Counter()
-        for (_, line), pieces in invoice.claims.items():
+        for (_, line, _), pieces in invoice.claims.items():
             time[line] += sum(end - start for start, end in pieces)
         if dict(time) != {line: duration for line, (duration, _) in invoice.lines.items()}:
             found.append(f"{invoice.key}: its claims total {dict(time)} µs, its lines {invoice.lines}")
@@ -93,45 +109,93 @@ def _lines(live: list[BookedInvoice]) -> list[str]:
 
 
 def _bill(invoice: BookedInvoice) -> ReferenceBill:
-    pieces: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for (instance, _), own in invoice.claims.items():
-        pieces[instance] += own
-    taken = tuple(sorted((instance, merged(own)) for instance, own in pieces.items()))
-    return ReferenceBill(invoice.period, invoice.reason, invoice.amount, invoice.duration, taken)
+    pieces: dict[tuple[str, str, Decimal], list[tuple[int, int]]] = defaultdict(list)
+    for (instance, line, quantity), own in invoice.claims.items():
+        pieces[instance, invoice.classes[line], quantity] += own
+    billed = tuple(sorted(BilledTime(*key, merged(own)) for key, own in pieces.items()))
+    about = (invoice.attribution_id, invoice.period, invoice.reason)
+    return ReferenceBill(*about, invoice.amount, invoice.duration, billed)
+
+
+@dataclass
+class Listings:
+    """What the status of the periods and the audit list as billed wrongly; what is not of a live invoice `fails`."""
+
+    misbilled: list[Listed]
+    audited: list[Listed]
+    failures: list[str]
+
+
+async def _listings(stand: Stand, world: ChaosWorld, live: list[BookedInvoice]) -> Listings:
+    by_key = {invoice.key: invoice for invoice in live}
+    findings, failures = await audit(stand)
+    found = Listings([], [], failures)
+    wrong: Counter[tuple[str, str, str, str, str]] = Counter()
+    audited: Counter[tuple[str, str, str, str, str]] = Counter()
+
+    def add(counts: Counter[tuple[str, str, str, str, str]], key: str, instance: str, kind: str, us: int) -> None:
+        if key not in by_key:
+            found.failures.append(f"{instance} is listed as {kind} on {key}, which is not live")
+            return
+        invoice = by_key[key]
+        counts[invoice.attribution_id, invoice.period, invoice.reason, instance, kind] += us
+
+    for month in (world.before, world.month, world.following):
+        status, out, error = await stand.perdure("period", "status", month, "--json")
+        if status != 0:
+            found.failures.append(f"period status {month}: status {status}: {error[-500:]}")
+            continue
+        for row in json.loads(out)["misbilled"]:
+            add(wrong, row["invoice_key"], row["instance_id"], row["reason"], row["duration_us"])
+    for row in findings:
+        add(audited, row["invoice_key"], row["instance_id"], row["kind"], int(row["detail"].partition(" ")[0]))
+    found.misbilled, found.audited = list(listed(wrong)), list(listed(audited))
+    return found
 
 
 def _against_reference(
-    world: ChaosWorld, live: list[BookedInvoice], voided: frozenset[str], money: Counter[str]
+    world: ChaosWorld, live: list[BookedInvoice], voided: frozenset[str], listings: Listings
 ) -> list[str]:
-    by_account: dict[str, list[BookedInvoice]] = defaultdict(list)
-    for invoice in live:
-        by_account[invoice.attribution_id].append(invoice)
-        money[invoice.currency] += invoice.amount
     failures = []
-    for account in world.accounts:
-        own = by_account.pop(account.attribution_id, [])
-        booked = ReferenceBooks(tuple(sorted(_bill(invoice) for invoice in own)))
-        expected = outcomes(world, account, account.attribution_id in voided)
-        if wrong := [invoice.key for invoice in own if invoice.currency != account.currency]:
-            failures.append(f"{', '.join(wrong)}: not in {account.currency}")
+    currencies = {account.attribution_id: account.currency for account in world.accounts}
+    for invoice in live:
+        if currencies.get(invoice.attribution_id) != invoice.currency:
+            failures.append(f"{invoice.key} is in {invoice.currency}, but not billed so by the plan")
+    for group in world.groups:
+        names = {account.attribution_id for account in group}
+        bills = tuple(sorted(_bill(invoice) for invoice in live if invoice.attribution_id in names))
+        wrong = tuple(each for each in listings.misbilled if each[0] in names)
+        audited = tuple(each for each in listings.audited if each[0] in names)
+        booked = ReferenceBooks(bills, wrong, audited)
+        expected = outcomes(world, group, voided)
         if booked not in expected:
-            failures.append(
-                f"{account.attribution_id} ({account.currency}): billed {_summary(booked)}; expected "
-                + " or ".join(sorted({_summary(each) for each in expected}))
-                + f"; {_first_difference(booked, expected)}"
-            )
-    return failures + [f"{name} is billed, but is not an account of the plan" for name in by_account]
+            failures.append(f"{', '.join(sorted(names))}: {_difference(booked, expected)}")
+    return failures
+
+
+def _difference(booked: ReferenceBooks, expected: set[ReferenceBooks]) -> str:
+    if same := [each for each in expected if each.bills == booked.bills]:
+        lists = sorted({(each.misbilled, each.audited) for each in same})
+        return f"billed as expected, but listed {booked.misbilled} {booked.audited}; expected one of {lists[:3]}"
+    summaries = " or ".join(sorted({_summary(each) for each in expected}))
+    return f"billed {_summary(booked)}; expected {summaries}; {_first_difference(booked, expected)}"
 
 
 def _summary(books: ReferenceBooks) -> str:
-    return "[" + ", ".join(f"{b.period} {b.reason} {b.amount} for {b.duration} µs" for b in books.bills) + "]"
+    bills = (f"{b.account} {b.period} {b.reason} {b.amount} for {b.duration} µs" for b in books.bills)
+    return "[" + ", ".join(bills) + "]"
 
 
 def _first_difference(booked: ReferenceBooks, expected: set[ReferenceBooks]) -> str:
     """Return where the pieces differ from the nearest expectation."""
 
-    def pieces(books: ReferenceBooks) -> set[tuple[str, tuple[int, int]]]:
-        return {(name, piece) for bill in books.bills for name, own in bill.pieces for piece in own}
+    def pieces(books: ReferenceBooks) -> set[tuple[str, str, str, str, tuple[int, int]]]:
+        return {
+            (bill.account, each.instance, each.workspace_class, f"{each.quantity.normalize():f}", piece)
+            for bill in books.bills
+            for each in bill.billed
+            for piece in each.pieces
+        }
 
     nearest = min(expected, key=lambda each: len(pieces(each) ^ pieces(booked)))
     more, less = pieces(booked) - pieces(nearest), pieces(nearest) - pieces(booked)
@@ -202,19 +266,21 @@ async def _nothing_stuck(stand: Stand) -> list[str]:
     return failures
 
 
-async def audit(stand: Stand) -> list[str]:
-    """Return the findings of `perdure audit`.
+async def audit(stand: Stand) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the findings of `perdure audit`: those of usage that is billed otherwise than it ran, and all others.
 
     By the clock, months after the campaign's have ended too and were not run. That is no fault here, so the audit asks
     only for what has been stuck since before all of them.
     """
     status, out, error = await stand.perdure("audit", "--stuck-after", _AGES, "--json")
-    if status == 0:
-        return []
     try:
         document = json.loads(out)
     except ValueError:
-        return [f"perdure audit: status {status}: {out[-500:]} {error[-500:]}"]
+        return [], [f"perdure audit: status {status}: {out[-500:]} {error[-500:]}"]
     not_made = [f"perdure audit: check {check} was not made" for check in document["checks"] if check.get("not_made")]
-    findings = [f"perdure audit: {json.dumps(finding)}" for finding in document["findings"][:_MOST_FINDINGS]]
-    return not_made + findings or [f"perdure audit: status {status}: {out[:2000]}"]
+    misbilled = [each for each in document["findings"] if each["kind"] in _MISBILLED]
+    others = [each for each in document["findings"] if each["kind"] not in _MISBILLED]
+    failures = not_made + [f"perdure audit: {json.dumps(finding)}" for finding in others[:_MOST_FINDINGS]]
+    if (status == 0) != (not document["findings"]):
+        failures.append(f"perdure audit: status {status}: {out[:2000]}")
+    return misbilled, failures

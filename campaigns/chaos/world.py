@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-SECOND = 1_000_000
-MINUTE, HOUR, DAY = 60 * SECOND, 3600 * SECOND, 86_400 * SECOND
+from campaigns.chaos.histories import (
+    CALM_WAVES,
+    CLASSES,
+    CORRECTIONS,
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    STORM_WAVES,
+    UNTIMED_WAVES,
+    ChaosRow,
+    History,
+)
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CURRENCIES = ("usd", "usd", "eur", "jpy", "kwd")
-CLASSES = ("default", "xl", "gpu", "unheard-of", "")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu")
-WAVES = 3
 Span = tuple[int, int | None]
 
 
@@ -39,14 +51,16 @@ class Rate:
 
 @dataclass(frozen=True)
 class ChaosInstance:
-    """An instance. `wave`: number of the late file that has it, or 0 if known from the start. `valid`: billable."""
+    """An instance and all rows about it, of every file. `valid`: billable."""
 
     id: str
-    workspace_class: str
-    start: int
-    end: int | None
-    wave: int = 0
+    rows: tuple[ChaosRow, ...]
     valid: bool = True
+
+    @property
+    def created(self) -> int:
+        """When it was created; an invalid one more than a day after its start."""
+        return min(row.start for row in self.rows) + (0 if self.valid else 2 * DAY)
 
 
 @dataclass
@@ -60,7 +74,10 @@ class Subscription:
 
 @dataclass
 class ChaosAccount:
-    """An account. With subscriptions it comes from Stripe, otherwise from a file with its windows."""
+    """An account. With subscriptions it comes from Stripe, otherwise from a file with its windows.
+
+    `shares`: its instances and those of the next account can change to the other one.
+    """
 
     attribution_id: str
     currency: str
@@ -70,11 +87,7 @@ class ChaosAccount:
     customer_first: bool = False
     pays: bool = False
     instances: list[ChaosInstance] = field(default_factory=list)
-
-    @property
-    def waves(self) -> set[int]:
-        """The numbers of the late files that hold its instances."""
-        return {instance.wave for instance in self.instances if instance.wave}
+    shares: bool = False
 
 
 @dataclass
@@ -91,6 +104,22 @@ class ChaosWorld:
     rates: list[Rate]
     accounts: list[ChaosAccount]
     strangers: list[ChaosInstance]
+
+    @property
+    def groups(self) -> list[list[ChaosAccount]]:
+        """The accounts, together with those that they share instances with."""
+        found: list[list[ChaosAccount]] = []
+        for account in self.accounts:
+            if found and found[-1][-1].shares:
+                found[-1].append(account)
+            else:
+                found.append([account])
+        return found
+
+    @property
+    def instances(self) -> list[ChaosInstance]:
+        """All instances, also those that no account pays for."""
+        return [*(each for account in self.accounts for each in account.instances), *self.strangers]
 
 
 def month_bounds(year: int, month: int, zone: str, count: int = 3) -> list[int]:
@@ -122,7 +151,19 @@ def make_world(seed: int, accounts: int) -> ChaosWorld:
     )
     for number in range(accounts):
         world.accounts.append(_account(rng, world, number))
-    world.strangers = [_instance(rng, world, f"x{number}", 0) for number in range(accounts // 10)]
+    for first in world.accounts[:-1:2]:
+        first.shares = rng.random() < 0.3
+    number = 0
+    for group in world.groups:
+        late = sorted(rng.sample(STORM_WAVES, 2)) if rng.random() < 0.6 else []
+        for account in group:
+            payers = [account.attribution_id, *(each.attribution_id for each in group if each is not account)]
+            account.instances = [
+                _instance(rng, world, f"{number:04d}-{which}", payers, late) for which in range(rng.randrange(6))
+            ]
+            number += 1
+    nobody = ["team:nobody"]
+    world.strangers = [_instance(rng, world, f"x{number}", nobody, []) for number in range(accounts // 10)]
     return world
 
 
@@ -165,10 +206,6 @@ def _account(rng: random.Random, world: ChaosWorld, number: int) -> ChaosAccount
         account.windows = _returns(rng, world, before)
     if not account.subscriptions and rng.random() < 0.2:
         account.bill_after = rng.randrange(world.start - 10 * DAY, world.following_end)
-    late = 0.3 if rng.random() < 0.5 else 0.0
-    for which in range(rng.randrange(6)):
-        wave = rng.randrange(1, WAVES + 1) if rng.random() < late and len(account.waves) < 2 else 0
-        account.instances.append(_instance(rng, world, f"{number:04d}-{which}", wave))
     return account
 
 
@@ -198,16 +235,44 @@ def _subscriptions(rng: random.Random, world: ChaosWorld) -> list[Subscription]:
     return [first]
 
 
-def _instance(rng: random.Random, world: ChaosWorld, name: str, wave: int) -> ChaosInstance:
+def _instance(
+    rng: random.Random, world: ChaosWorld, name: str, payers: Sequence[str], late: Sequence[int]
+) -> ChaosInstance:
+    """Return an instance that the first of `payers` begins to pay for. `late`: the storm's files that can have it."""
+    first = _first_row(rng, world, payers[0])
+    history = History(rng, payers, world.following_end, [first])
+    kind = rng.random()
+    untimed = [wave for wave in (*late, *CALM_WAVES) if wave in (*UNTIMED_WAVES, *CALM_WAVES)]
+    timed = [wave for wave in (*late, *CALM_WAVES) if wave not in UNTIMED_WAVES]
+    if kind < 0.45:
+        wave = rng.choice(late) if late and rng.random() < 0.3 else 0
+        at = None if wave in UNTIMED_WAVES or (not wave and rng.random() < 0.8) else max(first.start, first.stop or 0)
+        row = replace(first, at=at, wave=wave, shape=rng.randrange(3))
+        return ChaosInstance(f"i{name}", (row,), valid=rng.random() > 0.08)
+    if kind < 0.6:
+        history.untimed(rng.choice(untimed))
+    else:
+        if kind < 0.9:
+            history.timed()
+        else:
+            history.mixed()
+        history.deliver(timed)
+        if rng.random() < 0.3:
+            history.correct(rng.choice([wave for wave in timed if wave in CORRECTIONS]))
+    return ChaosInstance(f"i{name}", tuple(history.rows))
+
+
+def _first_row(rng: random.Random, world: ChaosWorld, payer: str) -> ChaosRow:
     edges = (world.start, world.end, world.following_end, *(rate.since for rate in world.rates[1:]))
     if rng.random() < 0.2:
         start = rng.choice(edges) + rng.choice((-1, 0, 1)) * rng.choice((1, HOUR))
     else:
         start = rng.randrange(world.start - 15 * DAY, world.following_end)
     length = rng.choice((1, SECOND, MINUTE, HOUR, 10 * HOUR, 3 * DAY, 40 * DAY))
-    end: int | None = start + rng.randrange(2 * length)
+    stop: int | None = start + rng.randrange(2 * length)
     if rng.random() < 0.1:
-        end = max(start, rng.choice(edges) + rng.choice((-1, 0, 1)))
+        stop = max(start, rng.choice(edges) + rng.choice((-1, 0, 1)))
     if rng.random() < 0.12:
-        end = None
-    return ChaosInstance(f"i{name}", rng.choice(CLASSES), start, end, wave, valid=rng.random() > 0.04)
+        stop = None
+    quantity = rng.choice((Decimal(1), Decimal(1), Decimal(2), Decimal("0.5")))
+    return ChaosRow(None, payer, rng.choice(CLASSES), quantity, start, stop)
