@@ -140,8 +140,9 @@ async def _listings(stand: Stand, world: ChaosWorld, live: list[BookedInvoice]) 
         invoice = by_key[key]
         counts[invoice.attribution_id, invoice.period, invoice.reason, instance, kind] += us
 
-    for month in (world.before, world.month, world.following):
-        status, out, error = await stand.perdure("period", "status", month, "--json")
+    months = (world.before, world.month, world.following)
+    answers = await asyncio.gather(*(stand.perdure("period", "status", month, "--json") for month in months))
+    for month, (status, out, error) in zip(months, answers, strict=True):
         if status != 0:
             found.failures.append(f"period status {month}: status {status}: {error[-500:]}")
             continue

@@ -51,7 +51,9 @@ async def test_a_random_month_under_fire_comes_to_what_the_reference_says(templa
 
 async def _nothing_escapes_the_verdict(started: Campaign) -> None:
     """Damage the books in one way after another, and check that each is reported."""
-    row = (await _sql(started, "SELECT key, report_id FROM invoice JOIN claim ON invoice_id = id LIMIT 1"))[0]
+    row = (
+        await _sql(started, "SELECT key, report_id, instance_id FROM invoice JOIN claim ON invoice_id = id LIMIT 1")
+    )[0]
     key, report = row["key"], started.stand.reports / row["report_id"]
     own = f"invoice_id = (SELECT id FROM invoice WHERE key = '{key}')"
 
@@ -61,6 +63,9 @@ async def _nothing_escapes_the_verdict(started: Campaign) -> None:
             assert any(part in failure for failure in verdict.failures), (part, verdict.failures)
 
     await reported()
+    for table, column in (("workspace_instance", "id"), ("segment", "instance_id")):
+        await _sql(started, f"UPDATE {table} SET workspace_class = 'other' WHERE {column} = '{row['instance_id']}'")
+    await reported("billed as expected, but listed")
     customer = (await started.stripe.list_all("/v1/customers"))[0]["id"]
     form = {"customer": customer, "currency": "usd", "metadata[perdure_invoice]": key}
     await started.stripe.call("POST", "/v1/invoices", form)
@@ -69,8 +74,9 @@ async def _nothing_escapes_the_verdict(started: Campaign) -> None:
     await reported(f"{key}: no report")
     await _sql(started, f"UPDATE invoice_line SET amount = amount + 1 WHERE {own}")
     await reported(f"{key}: its lines do not add up")
+    await _sql(started, f"UPDATE claim SET quantity = quantity + 1 WHERE {own}")
     await _sql(started, f"UPDATE invoice SET amount = amount + 1, state = 'draft' WHERE key = '{key}'")
-    await reported(f"{key} is draft", "; expected ")
+    await reported(f"{key} is draft", "; expected ", "too much")
     await _sql(started, f"DELETE FROM claim WHERE {own}")
     await reported(f"{key}: its claims total", "too little")
 
