@@ -141,13 +141,14 @@ class History:
 
     def _changed(self, row: ChaosRow, *, payer: bool) -> ChaosRow:
         """Return the row with another class, quantity or payer, or with none of them: a sign that it runs."""
+        others = [each for each in self.payers if each != row.payer]
         match self.rng.randrange(4):
             case 0:
                 return replace(row, workspace_class=self.rng.choice(CLASSES))
             case 1:
                 return replace(row, quantity=self.rng.choice(_QUANTITIES))
-            case 2 if payer:
-                return replace(row, payer=self.rng.choice(self.payers))
+            case 2 if payer and others:
+                return replace(row, payer=self.rng.choice(others))
             case _:
                 return row
 

@@ -152,7 +152,7 @@ def make_world(seed: int, accounts: int) -> ChaosWorld:
     for number in range(accounts):
         world.accounts.append(_account(rng, world, number))
     for first in world.accounts[:-1:2]:
-        first.shares = rng.random() < 0.3
+        first.shares = rng.random() < 0.5
     number = 0
     for group in world.groups:
         late = sorted(rng.sample(STORM_WAVES, 2)) if rng.random() < 0.6 else []
