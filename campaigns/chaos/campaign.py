@@ -78,7 +78,10 @@ async def campaign(result: Result, minutes: float, folder: Path, templates: Temp
     plan = make_plan(result.seed, world, minutes * 60)
     (folder / "plan.txt").write_text(_told(result.seed, world, plan))
     write_rates(world, folder / "rates.toml")
-    async with Stand(folder, world.zone, templates) as stand, stripe_side(stand) as stripe:
+    async with (
+        Stand(folder, {"BILLING_TIME_ZONE": world.zone, "PAGE_SIZE": str(plan.page_size)}, templates) as stand,
+        stripe_side(stand) as stripe,
+    ):
         yield Campaign(stand, stripe, world, plan, result)
 
 

@@ -52,12 +52,14 @@ class CampaignPlan:
     """All deeds in order, and the accounts whose invoices an operator voids.
 
     `patient`: the storm waits for the first claims, so that it hits the work with Stripe rather than the claiming.
+    `page_size`: accounts that are claimed together. Those that share an instance are on one page or on two.
     """
 
     seconds: float
     deeds: list[Deed]
     voided: frozenset[str]
     patient: bool
+    page_size: int
 
 
 def make_plan(seed: int, world: ChaosWorld, seconds: float) -> CampaignPlan:
@@ -81,7 +83,8 @@ def make_plan(seed: int, world: ChaosWorld, seconds: float) -> CampaignPlan:
     deeds += _cancellations(rng, world, seconds)
     if rng.random() < 0.3:
         deeds.append(Deed(rng.uniform(2, seconds), "forget"))
-    return CampaignPlan(seconds, sorted(deeds, key=lambda deed: deed.at), voided, patient=rng.random() < 0.6)
+    patient, page_size = rng.random() < 0.6, rng.choice((3, 9, 250))
+    return CampaignPlan(seconds, sorted(deeds, key=lambda deed: deed.at), voided, patient, page_size)
 
 
 def _kills(rng: random.Random, seconds: float) -> list[Deed]:

@@ -44,10 +44,13 @@ def bare_environment() -> dict[str, str]:
 
 @dataclass
 class Stand:
-    """All parts of one campaign, in its folder. Every part except Stripe can be killed at any time."""
+    """All parts of one campaign, in its folder. Every part except Stripe can be killed at any time.
+
+    `settings`: of the product, by their names in the environment, besides those that every campaign has.
+    """
 
     folder: Path
-    zone: str
+    settings: dict[str, str]
     templates: Templates
     environment: dict[str, str] = field(default_factory=dict)
     kills: dict[str, int] = field(default_factory=dict)
@@ -96,7 +99,7 @@ class Stand:
         self.environment = {
             **bare_environment(),
             **_HASTE,
-            "BILLING_TIME_ZONE": self.zone,
+            **self.settings,
             "RATE_CARD": str(self.folder / "rates.toml"),
             "DATABASE_URL": self.postgres.url(),
             "REPORT_STORE_URL": self.reports.as_uri(),
