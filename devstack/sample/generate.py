@@ -1,8 +1,8 @@
 """Generate the sample files next to this one: `python -m devstack.sample.generate`. Always the same bytes.
 
 May 2022 of twelve accounts, with cases from real life: an account that cancels and returns twice, usage that nobody
-pays for, instances that span a month's end or still run, rows that make no sense. An instance that shows such a case
-is named after it, so that `perdure explain NAME` explains the case.
+pays for, instances that span a month's end or still run, a class that changes, a stop that is in a later export, rows
+that make no sense. An instance that shows such a case is named after it, so that `perdure explain NAME` explains it.
 """
 
 from __future__ import annotations
@@ -48,6 +48,18 @@ class SampleInstance:
     stopped_time: str
 
 
+@dataclass(frozen=True)
+class SampleFact:
+    """A row of `changes.csv` and `late-stop.csv`: the state of an instance at the instant `updated_at`."""
+
+    id: str
+    attribution_id: str
+    workspace_class: str
+    started_time: str
+    stopped_time: str
+    updated_at: str
+
+
 ACCOUNTS = (
     SampleAccount("team:aurora", "", "eur", "", "2022-01-10T09:00:00Z", ""),
     SampleAccount("team:borealis", "", "usd", "", "2022-03-01T00:00:00Z", ""),
@@ -64,6 +76,21 @@ ACCOUNTS = (
     SampleAccount("user:juniper", "", "jpy", "", "2022-03-15T03:00:00Z", ""),
     SampleAccount("team:krill", "", "usd", "", "2022-05-12T09:00:00Z", ""),  # new in the middle of the month
     SampleAccount("team:lumen", "", "usd", "", "2022-05-01T00:00:00Z", ""),  # no usage
+)
+
+CHANGES = (
+    SampleFact("class-change", "team:borealis", "default", "2022-05-10T09:00:00Z", "", "2022-05-10T09:00:00Z"),
+    SampleFact("class-change", "team:borealis", "xl", "2022-05-10T09:00:00Z", "", "2022-05-10T13:00:00Z"),
+    SampleFact(
+        "class-change", "team:borealis", "xl", "2022-05-10T09:00:00Z", "2022-05-10T19:30:00Z", "2022-05-10T19:30:00Z"
+    ),
+    SampleFact("forgotten-stop", "team:glacier", "gpu", "2022-04-30T20:00:00Z", "", "2022-04-30T20:00:00Z"),
+)
+# A later export has the stop that is missing above.
+LATE_STOPS = (
+    SampleFact(
+        "forgotten-stop", "team:glacier", "gpu", "2022-04-30T20:00:00Z", "2022-05-01T08:00:00Z", "2022-06-01T03:00:00Z"
+    ),
 )
 
 # Account, number of ordinary instances, their classes, maximum runtime in hours.
@@ -134,12 +161,12 @@ def _special() -> Iterator[SampleInstance]:
     yield _named("after-leaving", "team:iris", "2022-05-21T10:00:00Z", "2022-05-21T11:45:00Z")
     yield _named("before-subscribing", "team:krill", "2022-05-11T14:00:00Z", "2022-05-11T15:00:00Z")
     yield _named("across-bill-after", "user:fjord", "2022-05-10T10:00:00Z", "2022-05-10T14:00:00Z")
-    # Imported, listed as excluded with the reason, never billed.
     yield _named("no-creation-time", "team:drift", "2022-05-03T08:00:00Z", "2022-05-03T09:00:00Z", created="")
+    # Imported, listed as excluded with the reason, never billed.
     yield _named("no-started-time", "team:drift", "", "", created="2022-05-03T10:00:00Z")
     yield _named("ends-before-start", "user:juniper", "2022-05-07T12:00:00Z", "2022-05-07T11:00:00Z")
     yield _named("no-attribution-id", "", "2022-05-09T12:00:00Z", "2022-05-09T12:30:00Z")
-    yield _named("malformed-attribution-id", "aurora", "2022-05-09T13:00:00Z", "2022-05-09T13:30:00Z")
+    yield _named("malformed-attribution-id", "team aurora", "2022-05-09T13:00:00Z", "2022-05-09T13:30:00Z")
     yield _named("unknown-account", "team:zephyr", "2022-05-18T08:00:00Z", "2022-05-18T16:00:00Z")
 
 
@@ -172,7 +199,7 @@ def _text(instant: datetime) -> str:
     return instant.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def to_csv(rows: Iterable[SampleAccount | SampleInstance]) -> str:
+def to_csv(rows: Iterable[SampleAccount | SampleInstance | SampleFact]) -> str:
     """Return the rows as CSV with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -185,7 +212,12 @@ def to_csv(rows: Iterable[SampleAccount | SampleInstance]) -> str:
 
 def files() -> dict[str, str]:
     """Return the content of each generated file, by name."""
-    return {"accounts.csv": to_csv(accounts()), "instances.csv": to_csv(instances())}
+    return {
+        "accounts.csv": to_csv(accounts()),
+        "instances.csv": to_csv(instances()),
+        "changes.csv": to_csv(CHANGES),
+        "late-stop.csv": to_csv(LATE_STOPS),
+    }
 
 
 if __name__ == "__main__":

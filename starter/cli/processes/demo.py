@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
+from billing.invoice.record import InvoiceRecord
 from billing.money import format_amount
+from billing.periods import BillingPeriod
+from billing.pricing.rate_card import load_rate_card
 from billing.text import plural
 from devstack.errors import StackError
 from devstack.stack import Stack
 from devstack.up import run_up
-from settings import home, load, stack_environment
+from settings import Settings, home, load, stack_environment
 from starter.cli import common, output
 from starter.cli.database import open_database
-from starter.cli.imports.commands import import_accounts, import_instances
+from starter.cli.imports.commands import INSTANCES, import_accounts, import_instances
+from sources.files.finding import find_files
+from starter.cli.imports.importing import ImportOrder, import_command
 from starter.cli.period.run import wait_for_period
+from starter.cli.warnings import gather
+from starter.cli.warnings.printing import print_block
 from storage.invoices.invoices import list_invoices
+from storage.postgres.database import Database
+from storage.usage.explain import explain_instance
 from temporal.client import connect
 from temporal.start import start_period
 
@@ -47,32 +57,65 @@ async def run_stack(on_ready: Callable[[Stack], Awaitable[int]] | None, *, exit_
 
 
 async def bill_sample_month(_stack: Stack) -> int:
-    """Load the sample data, bill its month, and show the invoices and what to try next."""
+    """Load the sample data, act on a warning, bill its month, and show the invoices and what to try next."""
     started = monotonic()
     settings = load()
     async with open_database(settings) as db:
-        accounts = await import_accounts(db, _SAMPLE / "accounts.csv")
-        instances = await import_instances(db, _SAMPLE / "instances.csv")
-        output.say(
-            f"\nSample data: {plural(accounts.rows, 'account window')}, "
-            f"{plural(instances.rows, 'workspace instance')}. Billing {PERIOD} ..."
-        )
+        await _load_sample(db, settings)
+        output.say(f"\n$ perdure period run {PERIOD} --wait")
         handle = await start_period(await connect(), PERIOD)
         status = await wait_for_period(handle, db, PERIOD, None)
-        table = output.make_table(
-            f"Invoices of {PERIOD}",
-            *("Account", "State", "Amount", "Credits", "Stripe invoice"),
-            right=("Amount", "Credits"),
-        )
         invoices = await list_invoices(db, period=PERIOD, limit=1000)
-        for invoice in invoices:
-            amount = format_amount(invoice.amount, invoice.currency)
-            credits = f"{invoice.credits:,.2f}"
-            output.add_row(table, invoice.attribution_id, invoice.state, amount, credits, invoice.stripe_invoice_id)
-    output.print_table(table)
-    output.say(f"Billed in {monotonic() - started:.1f} s.")
+        _print_invoices(invoices)
+        output.say(f"Billed in {monotonic() - started:.1f} s.\n")
+        await _print_change(db, settings)
     _print_next(invoices[0].key if invoices else "KEY")
     return status
+
+
+async def _load_sample(db: Database, settings: Settings) -> None:
+    """Import the sample data, show its warnings, and import the stop that the most expensive of them asks for."""
+    accounts = await import_accounts(db, _SAMPLE / "accounts.csv")
+    rows = 0
+    for name in ("instances.csv", "changes.csv"):
+        rows += (await import_instances(db, _SAMPLE / name)).rows
+    output.say(f"\nSample data: {plural(accounts.rows, 'account window')}, {plural(rows, 'row')} of usage.")
+    output.say(f"\n$ perdure warnings list --period {PERIOD}")
+    print_block(await gather.of_period(db, settings, BillingPeriod.parse(PERIOD)))
+    late = _shown(_SAMPLE / "late-stop.csv")
+    output.say(f"\nforgotten-stop has stopped: a later export says when.\n$ perdure instances import {late}")
+    await import_command(INSTANCES, ImportOrder(find_files([late])), as_json=False)
+
+
+def _shown(path: Path) -> str:
+    """Return the path as a person types it in this folder."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def _print_invoices(invoices: Sequence[InvoiceRecord]) -> None:
+    columns = ("Account", "State", "Amount", "Stripe invoice")
+    table = output.make_table(f"Invoices of {PERIOD}", *columns, right=("Amount",))
+    for invoice in invoices:
+        amount = format_amount(invoice.amount, invoice.currency)
+        output.add_row(table, invoice.attribution_id, invoice.state, amount, invoice.stripe_invoice_id)
+    output.print_table(table)
+
+
+async def _print_change(db: Database, settings: Settings) -> None:
+    """Show how two instances are billed: the class of one changed while it ran, the stop of the other came late."""
+    right = ("Duration", "Credits")
+    title = "A class that changed while the instance ran, and a stop that came late"
+    table = output.make_table(title, "Instance", "From (UTC)", "Class", *right, right=right)
+    card = load_rate_card(settings.rate_card)
+    for instance_id in ("class-change", "forgotten-stop"):
+        found = await explain_instance(
+            db, instance_id, now=datetime.now(UTC), bill_after=settings.bill_after, rate_card=card
+        )
+        for each in found.intervals if found else ():
+            since = output.when(each.start, "minutes", zone=False)
+            credits = each.on and f"{each.on.credits:,.2f}"
+            output.add_row(table, instance_id, since, each.workspace_class, output.hours(each.duration_us), credits)
+    output.print_table(table)
 
 
 def _print_addresses() -> None:
@@ -95,6 +138,7 @@ def _print_next(key: str) -> None:
         "  . .venv/bin/activate\n"
         f"  perdure period status {PERIOD}\n"
         f"  perdure invoices show '{key}'\n"
+        "  perdure explain class-change           # each second, and why it was billed so\n"
         f"  perdure period run {PERIOD} --wait      # a second run bills nothing twice\n"
         f"  {period}"
     )

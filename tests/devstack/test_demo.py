@@ -1,0 +1,54 @@
+"""`perdure demo` bills its sample month and tells of it within 80 columns."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.devstack.conftest import ROOT
+from tests.support.until import GIVE_UP_SECONDS
+
+pytestmark = pytest.mark.waits
+
+
+def test_the_demo_bills_its_month_and_repeats_nothing(home: Path) -> None:
+    told = _demo(home)
+    assert "  runs_long, 1: if it has stopped, import its stop.\n    forgotten-stop: runs since " in told
+    imported = (
+        "$ perdure instances import devstack/sample/late-stop.csv\n0 inserted, {} updated, {} unchanged, 0 refused."
+    )
+    assert imported.format(1, 0) in told
+    assert "10 billed: 63.77 EUR, 1,423 JPY, 194.72 USD" in told
+    billed = re.findall(r"^ *(class-change|forgotten-stop) .*? (\S+) +(\S+) h +(\S+)$", told, re.MULTILINE)
+    assert billed == [
+        ("class-change", "default", "4.00", "40.00"),
+        ("class-change", "xl", "6.50", "130.00"),
+        ("forgotten-stop", "gpu", "12.00", "900.00"),
+    ]
+    assert [line for line in told.splitlines() if len(line) > 80 and str(home) not in line] == []
+
+    again = _demo(home)
+    assert "runs_long" not in again
+    assert imported.format(0, 1) in again
+    assert "10 billed: 63.77 EUR, 1,423 JPY, 194.72 USD" in again
+
+
+def _demo(home: Path) -> str:
+    """Run the demonstration to its end and return what it prints on stdout."""
+    ours = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "SSL_CERT_FILE", "TMPDIR")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "starter.cli.main", "demo", "--exit"],
+        env={**ours, "PYTHONPATH": str(ROOT), "PERDURE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=2 * GIVE_UP_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
