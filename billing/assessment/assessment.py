@@ -108,7 +108,8 @@ class Assessment:
     `carried_us` is the part of `duration_us` from before the period's start, `carried_amount` the price of that part
     alone, in minor units. `counted_amount` is what limits count of the latter. `hold` says which limit holds the
     invoice, `caution` which limit would if it did not only warn; empty if none does. `kept_back` says which usage is
-    left out, because the rate card lacks its class; the other figures do not count it.
+    left out, because the rate card lacks its class; the other figures do not count it. `left_us` is the usage that
+    stays unbilled; None if the database cannot add it up.
     """
 
     verdict: Verdict
@@ -123,6 +124,7 @@ class Assessment:
     policy: Policy = DEFAULT_POLICY
     kind: VerdictKind | None = None
     kept_back: str = ""
+    left_us: int | None = None
 
 
 def card_for(account: BillableAccount, deployment: RateCard) -> RateCard:  # noqa: ARG001
@@ -139,6 +141,7 @@ def assess(
 ) -> Assessment:
     """Price an account's usage and reach a verdict. `used` holds the places that its other invoices occupy."""
     card = card_for(account, card)
+    total_us = sum(line.duration_us for line in by_month)
     by_month, unknown, kept_back = _known(scope, card, by_month)
     usage = by_version(by_month)
     rated, reason, kind = NOTHING_RATED, "", VerdictKind.UNKNOWN_CLASS if unknown or kept_back else None
@@ -155,11 +158,13 @@ def assess(
     carried_amount = sum(line.amount for line in rated.carried)
     bill = _figures(scope, card, account, policy, priced, carried_amount)
     held = _held(scope, policy, bill) if verdict == Verdict.INVOICE else NOT_HELD
+    duration_us = sum(line.duration_us for line in usage)
+    left_us = None if kind is VerdictKind.REFUSED else total_us - (duration_us if verdict == Verdict.INVOICE else 0)
     return Assessment(
         verdict=verdict,
         reason=reason,
         priced=priced,
-        duration_us=sum(line.duration_us for line in usage),
+        duration_us=duration_us,
         carried_us=sum(line.carried_us for line in usage),
         carried_amount=carried_amount,
         counted_amount=bill.carried,
@@ -168,6 +173,7 @@ def assess(
         policy=policy,
         kind=kind,
         kept_back=kept_back,
+        left_us=left_us,
     )
 
 

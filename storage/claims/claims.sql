@@ -246,11 +246,12 @@ WHERE billing_period = :period AND attribution_id = ANY (CAST(:accounts AS text[
       AND NOT (coalesce(kind, '') = 'unknown_class' AND attribution_id = ANY (CAST(:kept_back AS text[])));
 
 -- name: insert_outcomes
-INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency, kind)
+INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency, kind, left_us)
 SELECT :period, given.*
 FROM unnest(
     CAST(:accounts AS text[]), CAST(:outcomes AS text[]), CAST(:reasons AS text[]),
-    CAST(:amounts AS bigint[]), CAST(:currencies AS text[]), CAST(:kinds AS text[])
+    CAST(:amounts AS bigint[]), CAST(:currencies AS text[]), CAST(:kinds AS text[]),
+    CAST(:left_us AS bigint[])
 ) AS given;
 
 -- name: drop_claims

@@ -49,6 +49,7 @@ async def write_verdicts(
                 "amounts": [_recordable(each) for each in without],
                 "currencies": [each.priced.currency for each in without],
                 "kinds": [each.kind for each in without],
+                "left_us": [each.left_us for each in without],
             },
         )
 

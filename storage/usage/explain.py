@@ -96,12 +96,16 @@ class SubscriptionWindow(Interval):
 class AccountStanding:
     """What decides about an account's usage: its windows, when charging starts, and why past runs left it unbilled.
 
-    `outcomes`: (period, `below_minimum` or `blocked`, reason).
+    `outcomes`: (period, `below_minimum` or `blocked`, reason). `settled`: the latest settled period. `invoiced`: the
+    latest period of which the account has an invoice that takes no more. `by_subscription`: it pays on those of Stripe.
     """
 
     windows: tuple[SubscriptionWindow, ...] = ()
     bill_after: datetime | None = None
     outcomes: tuple[tuple[str, str, str], ...] = ()
+    settled: str | None = None
+    invoiced: str | None = None
+    by_subscription: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ async def explain_instance(
     now: datetime,
     bill_after: datetime | None,
     rate_card: RateCard,
+    charge_on: str,
     silence: Silence = NEVER_SILENT,
 ) -> Explanation | None:
     """Return every interval of an instance, up to `now` while it runs. None if the instance is unknown.
@@ -156,7 +161,7 @@ async def explain_instance(
         given = {"instance_id": instance_id}
         released = await connection.execute(statement("usage/explain", "released"), given)
         faulty = await connection.execute(statement("usage/explain", "faulty_runs"), given)
-        standing = await load_standing(connection, found[0].attribution_id, bill_after)
+        standing = await load_standing(connection, found[0].attribution_id, bill_after, charge_on)
     return _explanation(
         found,
         standing,
@@ -179,17 +184,22 @@ def judging(now: datetime, bill_after: datetime | None, first_rate: datetime, si
 
 
 async def load_standing(
-    connection: AsyncConnection, attribution_id: str | None, bill_after: datetime | None
+    connection: AsyncConnection, attribution_id: str | None, bill_after: datetime | None, charge_on: str
 ) -> AccountStanding:
-    """Return what decides about an account's usage; empty for an unknown account."""
+    """Return what decides about an account's usage; without windows for an unknown account.
+
+    `bill_after` and `charge_on` are the deployment's.
+    """
     whose = {"attribution_id": attribution_id}
     windows = await connection.execute(statement("usage/explain", "windows"), whose)
     floor = await connection.execute(statement("usage/explain", "bill_after"), {**whose, "bill_after": bill_after})
     outcomes = await connection.execute(statement("usage/explain", "outcomes"), whose)
+    through = await connection.execute(statement("usage/explain", "billed_through"), {**whose, "charge_on": charge_on})
     return AccountStanding(
         windows=tuple(SubscriptionWindow(**row) for row in windows.mappings()),
         bill_after=floor.scalar_one_or_none(),
         outcomes=tuple((row.billing_period, row.outcome, row.reason) for row in outcomes),
+        **through.mappings().one(),
     )
 
 

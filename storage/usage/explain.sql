@@ -185,6 +185,18 @@ FROM account_outcome
 WHERE attribution_id = :attribution_id
 ORDER BY billing_period;
 
+-- name: billed_through
+-- The latest period that is settled, and the latest of which the account has an invoice that takes no more usage.
+SELECT (SELECT max(billing_period) FROM period_summary) AS settled,
+       (
+           SELECT max(billing_period)
+           FROM invoice
+           WHERE attribution_id = :attribution_id AND reason = 'period' AND state NOT IN ('claimed', 'draft', {dead})
+       ) AS invoiced,
+       coalesce(
+           (SELECT charge_on FROM account_policy WHERE attribution_id = :attribution_id), :charge_on
+       ) = 'subscription' AS by_subscription;
+
 -- name: invoice_intervals
 -- The claims of an invoice; of a dead invoice, its released claims too.
 SELECT during_of.instance_id, during_of.line_no, lower(during_of.during) AS "start", upper(during_of.during) AS "end",

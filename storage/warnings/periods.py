@@ -34,11 +34,17 @@ class SteepAmount:
 
 @dataclass(frozen=True)
 class LateUsage:
-    """Billable usage of a period that no invoice claims, although the period was billed."""
+    """Billable usage of a period that no invoice claims, although the period was billed.
+
+    `left_accounts`: accounts whose usage the period had left unbilled, below the minimum charge for example, and that
+    have more of it since: `left_us` more. The other figures do not count them.
+    """
 
     instances: int
     accounts: int
     duration_us: int
+    left_accounts: int = 0
+    left_us: int = 0
 
 
 async def last_arrival(db: Database) -> datetime | None:

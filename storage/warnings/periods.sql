@@ -53,19 +53,24 @@ LIMIT :most;
 
 -- name: late_usage
 -- Billable usage within [start, end) of accounts whose invoice of the period can take no more, or that have none
--- although the period is settled. An account with an outcome (below the minimum, blocked) is reported by it.
+-- although the period is settled. Of an account with an outcome (below the minimum, blocked) the run has left usage
+-- unbilled, from before the period too: what exceeds that has arrived since.
 WITH settled AS (
     SELECT EXISTS (SELECT FROM period_summary WHERE billing_period = :period) AS whole
 ),
 billed AS MATERIALIZED (
     SELECT a.attribution_id,
+           o.left_us,
            range_agg(s.during) * tstzmultirange(
                tstzrange(greatest(a.bill_after, CAST(:bill_after AS timestamptz), CAST(:first_rate AS timestamptz)), NULL)
-               * tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
+               * tstzrange(
+                   CASE WHEN o.left_us IS NULL THEN CAST(:start AS timestamptz) END, CAST(:end AS timestamptz)
+               )
            ) AS chargeable
     FROM account AS a
     JOIN subscription AS s USING (attribution_id)
     LEFT JOIN account_policy AS p USING (attribution_id)
+    LEFT JOIN account_outcome AS o ON (o.billing_period, o.attribution_id) = (:period, a.attribution_id)
     CROSS JOIN settled
     LEFT JOIN LATERAL (
         SELECT bool_or(i.state IN ('claimed', 'draft')) AS takes_more
@@ -79,13 +84,11 @@ billed AS MATERIALIZED (
       AND coalesce(
           NOT invoiced.takes_more, settled.whole AND coalesce(p.charge_on, CAST(:charge_on AS text)) = 'own'
       )
-      AND NOT EXISTS (
-          SELECT FROM account_outcome AS o WHERE (o.billing_period, o.attribution_id) = (:period, a.attribution_id)
-      )
-    GROUP BY a.attribution_id
+      AND (o.attribution_id IS NULL OR o.left_us IS NOT NULL)
+    GROUP BY a.attribution_id, o.left_us
 ),
 usage AS MATERIALIZED (
-    SELECT s.instance_id, s.attribution_id,
+    SELECT s.instance_id, s.attribution_id, billed.left_us,
            tstzmultirange(
                s.during * tstzrange(NULL, CAST(:end AS timestamptz)) * tstzrange(NULL, silent_from(
                    s.during, s.started_time, s.last_sign, CAST(:end AS timestamptz), CAST(:stale_after AS interval),
@@ -94,7 +97,8 @@ usage AS MATERIALIZED (
            ) * billed.chargeable AS during
     FROM instance_segment AS s
     JOIN billed USING (attribution_id)
-    WHERE s.fault IS NULL AND s.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
+    WHERE s.fault IS NULL
+      AND (billed.left_us IS NOT NULL OR s.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz)))
 ),
 claimed AS (
     SELECT c.instance_id, range_agg(c.during) AS during
@@ -102,13 +106,32 @@ claimed AS (
     WHERE c.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz))
     GROUP BY c.instance_id
 ),
+claimed_ever AS (
+    SELECT c.instance_id, range_agg(c.during) AS during
+    FROM (SELECT DISTINCT instance_id FROM usage WHERE left_us IS NOT NULL) AS of_left
+    JOIN claim AS c USING (instance_id)
+    GROUP BY c.instance_id
+),
 late AS (
-    SELECT usage.instance_id, usage.attribution_id, usage.during - coalesce(claimed.during, '{}') AS during
+    SELECT usage.instance_id, usage.attribution_id, usage.left_us,
+           CAST(extract(epoch FROM upper(piece) - lower(piece)) * 1000000 AS bigint) AS us
     FROM usage
     LEFT JOIN claimed USING (instance_id)
+    LEFT JOIN claimed_ever USING (instance_id)
+    CROSS JOIN LATERAL unnest(
+        usage.during - coalesce(claimed.during, '{}') - coalesce(claimed_ever.during, '{}')
+    ) AS piece
+),
+more AS (
+    SELECT attribution_id, sum(us) - left_us AS us
+    FROM late
+    WHERE left_us IS NOT NULL
+    GROUP BY attribution_id, left_us
+    HAVING sum(us) > left_us
 )
 SELECT count(DISTINCT instance_id) AS instances, count(DISTINCT attribution_id) AS accounts,
-       CAST(extract(epoch FROM coalesce(sum(upper(piece) - lower(piece)), interval '0')) * 1000000 AS bigint)
-           AS duration_us
+       CAST(coalesce(sum(us), 0) AS bigint) AS duration_us,
+       (SELECT count(*) FROM more) AS left_accounts,
+       (SELECT CAST(coalesce(sum(us), 0) AS bigint) FROM more) AS left_us
 FROM late
-CROSS JOIN LATERAL unnest(late.during) AS piece;
+WHERE left_us IS NULL;

@@ -29,7 +29,7 @@ tstzrange(CAST(:start AS timestamptz), CAST(:as_of AS timestamptz))
 
 -- name: found
 -- By subject: how many instances it concerns, and the first of them; by kind: how many subjects there are.
--- A class is unknown where it was used while no rate version in force had it.
+-- A class is unknown where it was used while no rate version in force had it, and nothing has been billed.
 rated AS MATERIALIZED (
     SELECT workspace_class, range_agg(tstzrange(since, until)) AS during
     FROM unnest(
@@ -44,6 +44,7 @@ judged AS (
            AND usage.workspace_class <> ''
            AND NOT usage.during * tstzrange(CAST(:first_rate AS timestamptz), NULL)
                <@ coalesce(rated.during, '{}'::tstzmultirange) AS class_unknown,
+           rated.during AS rated,
            a.attribution_id IS NULL AS account_unknown,
            usage.fault IS NOT DISTINCT FROM 'starts_before_creation' AS starts_early
     FROM usage
@@ -57,7 +58,13 @@ suspect AS (
     CROSS JOIN LATERAL (
         SELECT 'runs_long' AS kind, judged.instance_id AS subject WHERE judged.runs_long
         UNION ALL
-        SELECT 'unknown_class', judged.workspace_class WHERE judged.class_unknown
+        SELECT 'unknown_class', judged.workspace_class
+        WHERE judged.class_unknown
+          AND NOT isempty(
+              tstzmultirange(judged.during * tstzrange(CAST(:first_rate AS timestamptz), NULL))
+              - coalesce(judged.rated, '{}')
+              - coalesce((SELECT range_agg(c.during) FROM claim AS c WHERE c.instance_id = judged.instance_id), '{}')
+          )
         UNION ALL
         SELECT 'unknown_account', judged.attribution_id
         WHERE judged.account_unknown AND judged.attribution_id ~ :attribution_id_pattern

@@ -107,7 +107,10 @@ async def test_what_a_dead_invoice_had_is_still_reported(system: System, perdure
     assert ran.document["account_usage"]["fates"][0]["fate"] in ("unbilled", "uncovered")
     assert "It is voided: its usage is billable again." in words.out
     [_, unbilled] = instance.document["intervals"]
-    assert unbilled["why"] == "Covered by a subscription, but on no invoice. The next run bills it."
+    run = "The run of 2022-06 bills it, or that of 2022-05 if it is run again."
+    assert unbilled["why"] == f"Covered by a subscription, but on no invoice. {run}"
+    assert unbilled["billed_by"] == "2022-06"
+    assert "not billed yet: the run of 2022-06 bills it" in words.out
 
 
 async def test_an_invoice_whose_claims_went_astray_is_reported(system: System, perdure: Perdure, key: str) -> None:
@@ -134,7 +137,8 @@ async def test_what_is_too_small_for_an_invoice_says_so(system: System, perdure:
     [interval] = (await perdure("explain", "i-small", "--json")).document["intervals"]
     assert interval["why"] == (
         "Covered by a subscription, but on no invoice. The run of 2022-05 created no invoice: 0.18 USD is below the "
-        "minimum charge of 0.50 USD: carried to the next period."
+        "minimum charge of 0.50 USD: carried to the next period. The run of 2022-06 tries again, or that of 2022-05 if "
+        "it is run again."
     )
 
 

@@ -1,4 +1,4 @@
-"""`perdure demo` bills its sample month and tells of it within 80 columns."""
+"""`perdure demo` bills its sample month, and shows it within 80 columns."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ pytestmark = pytest.mark.waits
 
 
 def test_the_demo_bills_its_month_and_repeats_nothing(home: Path) -> None:
-    told = _demo(home)
-    assert "  runs_long, 1: if it has stopped, import its stop.\n    forgotten-stop: runs since " in told
+    shown = _demo(home)
+    assert "  runs_long, 1: if it has stopped, import its stop.\n    forgotten-stop: runs since " in shown
     imported = (
         "$ perdure instances import devstack/sample/late-stop.csv\n0 inserted, {} updated, {} unchanged, 0 refused."
     )
-    assert imported.format(1, 0) in told
-    assert "10 billed: 63.77 EUR, 1,423 JPY, 194.72 USD" in told
-    billed = re.findall(r"^ *(class-change|forgotten-stop) .*? (\S+) +(\S+) h +(\S+)$", told, re.MULTILINE)
+    assert imported.format(1, 0) in shown
+    assert "10 billed: 63.77 EUR, 1,423 JPY, 194.72 USD" in shown
+    billed = re.findall(r"^ *(class-change|forgotten-stop) .*? (\S+) +(\S+) h +(\S+)$", shown, re.MULTILINE)
     assert billed == [
         ("class-change", "default", "4.00", "40.00"),
         ("class-change", "xl", "6.50", "130.00"),
         ("forgotten-stop", "gpu", "12.00", "900.00"),
     ]
-    assert [line for line in told.splitlines() if len(line) > 80 and str(home) not in line] == []
+    assert [line for line in shown.splitlines() if len(line) > 80 and str(home) not in line] == []
 
     again = _demo(home)
     assert "runs_long" not in again

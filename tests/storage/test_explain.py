@@ -31,6 +31,7 @@ async def explain(
         now=now or may(40),
         bill_after=bill_after,
         rate_card=card(effective_from=may(3)),
+        charge_on="own",
     )
     assert found is not None
     assert sum(each.duration_us for each in found.intervals) == found.runtime_us
@@ -138,7 +139,7 @@ async def test_an_invalid_instance_says_why(
 
 
 async def test_an_unknown_instance_is_none(db: Database) -> None:
-    assert await explain_instance(db, "x", now=may(1), bill_after=None, rate_card=card()) is None
+    assert await explain_instance(db, "x", now=may(1), bill_after=None, rate_card=card(), charge_on="own") is None
 
 
 _DAYS = st.floats(0, 40).map(lambda day: round(day, 6))

@@ -36,7 +36,7 @@ async def listed(db: Database, month: tuple[datetime, datetime] = (MAY, JUNE)) -
 
 
 async def explained(db: Database) -> list[tuple[datetime | None, datetime, str]]:
-    found = await explain_instance(db, "i", now=may(20), bill_after=None, rate_card=card())
+    found = await explain_instance(db, "i", now=may(20), bill_after=None, rate_card=card(), charge_on="own")
     assert found is not None
     assert found.invalid is None
     return [(each.start, each.end, each.reason) for each in found.faulty_runs]

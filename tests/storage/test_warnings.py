@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import combinations
 from typing import Any
 
+from billing.invoice.policy import UnknownClass
 from billing.pricing.rate_card import parse_rate_card
 from billing.usage.rows import InstanceRow
 from billing.usage.silence import NEVER_SILENT
@@ -18,7 +20,18 @@ from storage.warnings import periods, usage
 from storage.warnings.accepted import accept_warning, withdraw_warning
 from storage.warnings.periods import LateUsage, SteepAmount
 from storage.warnings.usage import SuspectScope
-from tests.storage.usage import HOUR_US, add_account, add_instances, card, execute, instance, june, may, scope
+from tests.storage.usage import (
+    AS_DEFAULT,
+    HOUR_US,
+    add_account,
+    add_instances,
+    card,
+    execute,
+    instance,
+    june,
+    may,
+    scope,
+)
 
 MAY = SuspectScope(may(32), may(1), longer=timedelta(days=31), rate_card=card())
 
@@ -220,3 +233,37 @@ async def test_an_account_far_above_its_period_before_is_found(db: Database) -> 
     assert (found.subject, found.amount) == ("2022-06/team:a", 4 * 1440)
     await accept_warning(db, WarningKind.ABOVE_PREVIOUS, "2022-06/team:a", by="me", reason="a new customer")
     assert await periods.steep_amounts(db, "2022-06", 3) == []
+
+
+async def test_of_an_account_that_was_left_unbilled_only_what_came_since_is_late(db: Database) -> None:
+    await add_account(db, "team:small")
+    await add_account(db, "team:gpu")
+    minute = timedelta(minutes=1)
+    for number, day in enumerate((-3, 2)):  # from before the period too
+        await add_instances(
+            db,
+            instance(f"s-{number}", may(day), may(day) + minute, attribution_id="team:small"),
+            instance(f"g-{number}", may(day), may(day) + minute, attribution_id="team:gpu", workspace_class="gpu"),
+        )
+    held = scope(policy=replace(AS_DEFAULT, unknown_class=UnknownClass.HOLD))
+    assert (await claim_page(db, held, card())).blocked == 1
+    await write_summary(db, "2022-05", {})
+    nothing = LateUsage(instances=0, accounts=0, duration_us=0)
+    assert await late(db) == nothing
+    await add_instances(db, instance("new", may(4), may(4.5), attribution_id="team:small"))
+    assert await late(db) == replace(nothing, left_accounts=1, left_us=12 * HOUR_US)
+    assert await late(db, start=None) == replace(nothing, left_accounts=1, left_us=12 * HOUR_US)
+    await add_instances(db, instance("g-new", may(-4), may(-3.5), attribution_id="team:gpu"))
+    assert await late(db) == replace(nothing, left_accounts=2, left_us=24 * HOUR_US)
+    await execute(db, "UPDATE account_outcome SET left_us = NULL")  # of an earlier release
+    assert await late(db) == nothing
+
+
+async def test_a_class_that_is_billed_is_not_unknown(db: Database) -> None:
+    await add_account(db)
+    await add_instances(db, instance("i", may(2), may(3), workspace_class="gpu"))
+    await claim_page(db, scope(), card())
+    assert "unknown_class" not in await suspects(db)
+    assert "unknown_class" not in await suspects(db, SuspectScope(may(62), rate_card=card()))
+    await add_instances(db, instance("i", may(2), may(3.5), workspace_class="gpu"))
+    assert (await suspects(db))["unknown_class"] == {"gpu": 1}

@@ -14,6 +14,7 @@ from billing.pricing.rating import RateCard
 from billing.report.canonical import format_credits, format_decimal, format_instant
 from settings import Settings
 from starter.cli import output
+from starter.cli.explain.next_run import next_run
 from starter.cli.explain.words import FATES, INVALID, timeline, why
 from starter.cli.invoices.credit_document import credit_note_document, sentence
 from storage.invoices import credit_notes
@@ -31,7 +32,13 @@ async def explain(
         InputError: there is no such instance.
     """
     found = await explain_instance(
-        db, instance_id, now=now, bill_after=settings.bill_after, rate_card=rate_card, silence=silence_of(settings)
+        db,
+        instance_id,
+        now=now,
+        bill_after=settings.bill_after,
+        rate_card=rate_card,
+        charge_on=settings.charge_on,
+        silence=silence_of(settings),
     )
     if found is None:
         raise InputError(f"there is no instance {instance_id!r}: add it with `perdure instances import`")
@@ -102,14 +109,15 @@ def _document(found: Explanation, notes: list[CreditNoteRecord], zone: tzinfo) -
 def _interval(
     found: Explanation, each: ExplainedInterval, notes: list[CreditNoteRecord], zone: tzinfo
 ) -> dict[str, Any]:
-    on = each.on
+    on, run = each.on, next_run(found.standing, each.start, zone)
     return {
         "from": format_instant(each.start),
         "to": format_instant(each.end),
         "duration_us": each.duration_us,
         "fate": each.fate,
         "reason": each.invalid if each.fate == "invalid" else None,
-        "why": why(found, each, _period_start(each, zone)),
+        "why": why(found, each, _period_start(each, zone), zone),
+        "billed_by": str(run.period) if each.fate == "unbilled" and run else None,
         "invoice_key": on and on.invoice_key,
         "invoice_state": on and str(on.invoice_state),
         "stripe_invoice_id": on and on.stripe_invoice_id,
@@ -145,9 +153,12 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
         _print_rules(found, found.intervals, zone)
     sums: dict[str, int] = {}
     for each in found.intervals:
-        sums[each.fate] = sums.get(each.fate, 0) + each.duration_us
-    for fate, duration_us in sums.items():
-        output.say(f"{output.hours(duration_us)} {FATES[fate]}.")
+        what = FATES[each.fate]
+        if each.fate == "unbilled" and (run := next_run(found.standing, each.start, zone)):
+            what += f": the run of {run.period} bills it"
+        sums[what] = sums.get(what, 0) + each.duration_us
+    for what, duration_us in sums.items():
+        output.say(f"{output.hours(duration_us)} {what}.")
     output.say(f"{output.hours(found.runtime_us)} in total.")
     if found.beyond_runtime:
         title = "Invoiced, but according to current data the instance did not run then: credit the customer"
@@ -169,7 +180,7 @@ def _print_rules(found: Explanation, intervals: tuple[ExplainedInterval, ...], z
     """Print each rule once, with the numbers of the intervals that it decided."""
     decided: dict[str, list[int]] = {}
     for number, each in enumerate(intervals, 1):
-        decided.setdefault(why(found, each, _period_start(each, zone)), []).append(number)
+        decided.setdefault(why(found, each, _period_start(each, zone), zone), []).append(number)
     for rule, numbers in decided.items():
         output.say(f"{_numbers(numbers)}: {rule}")
 

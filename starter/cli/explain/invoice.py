@@ -19,6 +19,7 @@ from billing.report.canonical import format_decimal, format_instant
 from billing.text import plural
 from settings import Settings
 from starter.cli import lines, output
+from starter.cli.explain.next_run import next_run
 from starter.cli.explain.words import FATES
 from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.find import find_invoice
@@ -58,7 +59,7 @@ async def explain(
             first_rate=rate_card.versions[0].effective_from,
             silence=silence_of(settings),
         )
-        standing = await load_standing(connection, record.attribution_id, settings.bill_after)
+        standing = await load_standing(connection, record.attribution_id, settings.bill_after, settings.charge_on)
     notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])
     disputed = (await disputes.of_invoices(db, [record.id])).get(record.id, [])
     if as_json:
@@ -72,7 +73,8 @@ async def explain(
     for line in record.lines:
         output.say(arithmetic(line, record.currency))
     await _print_intervals(db, record, start, None if every else _MOST_ON_SCREEN)
-    _print_usage(record, usage)
+    run = next_run(standing, start, settings.zone)
+    _print_usage(record, usage, f": the run of {run.period} bills it" if run else "")
 
 
 def why(record: InvoiceRecord, standing: AccountStanding, period_start: datetime) -> str:
@@ -155,11 +157,11 @@ def _carried_us(each: InvoicedInterval, period_start: datetime) -> int:
     return max(0, (min(each.end, period_start) - each.start) // timedelta(microseconds=1))
 
 
-def _print_usage(record: InvoiceRecord, usage: AccountUsage) -> None:
+def _print_usage(record: InvoiceRecord, usage: AccountUsage, unbilled: str) -> None:
     output.say(f"All usage of {record.attribution_id} in {record.billing_period}:")
     for fate, key, duration_us in usage.fates:
         where = "on this invoice" if key == record.key else f"on {key}" if key else FATES[fate]
-        state = f" ({FATES[fate]})" if key else ""
+        state = f" ({FATES[fate]})" if key else unbilled if fate == "unbilled" else ""
         output.say(f"  {output.hours(duration_us):>14}  {where}{state}")
     output.say(f"  {output.hours(usage.runtime_us):>14}  in total")
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from decimal import Decimal
 
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
+from billing.periods import BillingPeriod
 from billing.report.canonical import format_decimal
+from starter.cli.explain.next_run import next_run, sentence
 from starter.cli.output import when
 from storage.usage.explain import AccountStanding, ClaimedOn, ExplainedInterval, Explanation, SubscriptionWindow
 
@@ -21,7 +23,7 @@ FATES = {
     "uncovered": "not charged: the account had no subscription then",
     "before_bill_after": "not charged: before the account's charges begin",
     "before_first_rate": "not charged: before the rate card's first rate",
-    "unbilled": "not billed yet: the next run bills it",
+    "unbilled": "not billed yet",
 }
 """What each fate of usage means, in display order."""
 INVALID = {
@@ -52,11 +54,12 @@ _REASONS = {
 _WIDTH = 60
 
 
-def why(found: Explanation, interval: ExplainedInterval, period_start: datetime | None) -> str:
+def why(found: Explanation, interval: ExplainedInterval, period_start: datetime | None, zone: tzinfo) -> str:
     """Return the rule that decided this interval, in a few sentences.
 
     Args:
         period_start: the start of the invoice's period, which separates the period's own usage from carried over usage.
+        zone: of billing periods.
     """
     standing = found.standing
     if interval.on is not None:
@@ -75,7 +78,7 @@ def why(found: Explanation, interval: ExplainedInterval, period_start: datetime 
         case "before_first_rate":
             return f"The rate card's first rate starts at {when(found.first_rate)}."
         case _:
-            return f"Covered by a subscription, but on no invoice. {_next_run(found, interval)}"
+            return f"Covered by a subscription, but on no invoice. {_unbilled(found.standing, interval, zone)}"
 
 
 def _invoiced(on: ClaimedOn, interval: ExplainedInterval, period_start: datetime | None) -> str:
@@ -137,13 +140,16 @@ def _misbilled(interval: ExplainedInterval) -> str:
     return f"Misbilled: it ran for {', '.join(ran[name] for name in interval.misbilled)}: credit the customer."
 
 
-def _next_run(found: Explanation, interval: ExplainedInterval) -> str:
-    for period, outcome, reason in found.standing.outcomes:
+def _unbilled(standing: AccountStanding, interval: ExplainedInterval, zone: tzinfo) -> str:
+    run = next_run(standing, interval.start, zone)
+    month = str(BillingPeriod.containing(interval.start, zone))
+    for period, outcome, reason in standing.outcomes:
+        again = sentence(run, interval.end, "tries again")
         if outcome == "blocked":
-            return f"The run of {period} could not create the account's invoice: {reason}. The next run tries again."
-        if f"{interval.end:%Y-%m}" <= period:
-            return f"The run of {period} created no invoice: {reason}."
-    return "The next run bills it."
+            return f"The run of {period} could not create the account's invoice: {reason}. {again}"
+        if month <= period:
+            return f"The run of {period} created no invoice: {reason}. {again}"
+    return sentence(run, interval.end)
 
 
 def timeline(intervals: Sequence[ExplainedInterval], width: int = _WIDTH) -> list[str]:

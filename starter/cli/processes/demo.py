@@ -109,7 +109,12 @@ async def _print_change(db: Database, settings: Settings) -> None:
     card = load_rate_card(settings.rate_card)
     for instance_id in ("class-change", "forgotten-stop"):
         found = await explain_instance(
-            db, instance_id, now=datetime.now(UTC), bill_after=settings.bill_after, rate_card=card
+            db,
+            instance_id,
+            now=datetime.now(UTC),
+            bill_after=settings.bill_after,
+            rate_card=card,
+            charge_on=settings.charge_on,
         )
         for each in found.intervals if found else ():
             since = output.when(each.start, "minutes", zone=False)

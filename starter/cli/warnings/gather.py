@@ -134,7 +134,7 @@ class _Gathering:
             charge_on=self.settings.charge_on,
             attribution_id=self.attribution_id,
         )
-        if not late.instances:
+        if not late.instances and not late.left_accounts:
             return []
         newest = await periods.newest_summary(self.db)
         billed_by = max(period, BillingPeriod.parse(newest) if newest else period).next()

@@ -56,9 +56,14 @@ def steep_example(found: SteepAmount) -> WarningExample:
 
 def late_example(period: str, late: LateUsage, billed_by: str) -> WarningExample:
     """Return the example of a period's late usage; the run of the period `billed_by` bills it."""
-    usage = f"{plural(late.instances, 'instance')} ({output.hours(late.duration_us)})"
-    them = "it" if late.instances == 1 else "them"
-    return WarningExample(period, f"{usage} arrived after this period was billed; the run of {billed_by} bills {them}")
+    usage = [f"{plural(late.instances, 'instance')} ({output.hours(late.duration_us)})"] if late.instances else []
+    if late.left_accounts:
+        usage.append(
+            f"{output.hours(late.left_us)} of {plural(late.left_accounts, 'account')} below the minimum or blocked"
+        )
+    return WarningExample(
+        period, f"{' and '.join(usage)} arrived after this period was billed; the run of {billed_by} bills that"
+    )
 
 
 def nothing_example(period: str, last: datetime) -> WarningExample:

@@ -27,6 +27,7 @@ ACCOUNT_OUTCOME = Table(
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
     PrimaryKeyConstraint("billing_period", "attribution_id"),
     Column("kind", Text),
+    Column("left_us", BigInteger),
     CheckConstraint("kind IN ('unknown_class', 'refused')", name="account_outcome_kind"),
     CheckConstraint("outcome IN ('below_minimum', 'blocked')", name="account_outcome_known"),
 )

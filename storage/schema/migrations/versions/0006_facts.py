@@ -21,6 +21,7 @@ ALTER TABLE account_policy ADD COLUMN limits_off text[] NOT NULL DEFAULT '{}';
 
 ALTER TABLE account_outcome
     ADD COLUMN kind text,
+    ADD COLUMN left_us bigint,
     ADD CONSTRAINT account_outcome_kind CHECK (kind IN ('unknown_class', 'refused'));
 
 ALTER TABLE workspace_instance
