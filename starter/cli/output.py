@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from decimal import Decimal
-from textwrap import indent
+from textwrap import indent, wrap
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
@@ -22,19 +23,37 @@ from billing.errors import MismatchError
 from billing.report.canonical import format_instant
 
 _WIDEST = 100_000
+_COMMAND = re.compile("`[^`]*`")
+_GLUE = "\0"  # stands for a space at which a line must not end
 
 _out = Console(highlight=False, soft_wrap=True, emoji=False)
 _err = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(text: str) -> None:
-    """Print text on stdout; nothing in it is interpreted as markup."""
-    _out.print(text, markup=False)
+    """Print text on stdout; nothing in it is interpreted as markup. A terminal's lines end between words."""
+    _out.print(_wrapped(_out, text), markup=False)
 
 
 def complain(line: str) -> None:
-    """Print text as one line on stderr; nothing in it is interpreted as markup."""
-    _err.print(" ".join(line.split()), markup=False)
+    """Print text as one line on stderr; nothing in it is interpreted as markup. A terminal's end between words."""
+    _err.print(_wrapped(_err, " ".join(line.split())), markup=False)
+
+
+def _wrapped(console: Console, text: str) -> str:
+    """Return the text in lines as wide as the terminal, but with every command and path in one piece."""
+    if not console.is_terminal:
+        return text
+    return "\n".join(_wrapped_line(line, console.width) for line in text.split("\n"))
+
+
+def _wrapped_line(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    whole = _COMMAND.sub(lambda command: command[0].replace(" ", _GLUE), line)
+    margin = " " * (len(line) - len(line.lstrip()) + 2)
+    lines = wrap(whole, width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines).replace(_GLUE, " ")
 
 
 def when(

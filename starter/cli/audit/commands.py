@@ -191,7 +191,7 @@ def _print_finding(check: Check, finding: Finding) -> None:
         "report": finding.report_id,
     }
     named = ", ".join(f"{name} {value}" for name, value in ids.items() if value)
-    output.say(f"{finding.kind} ({check}): {named}")
+    output.say(f"{finding.kind} ({check})" + (f": {named}" if named else ""))
     # The detail can quote Stripe's metadata, which can contain control characters.
     output.say(f"    {''.join(each if each.isprintable() else ' ' for each in finding.detail)}")
     output.say(f"    What to do: {what_to_do(finding.kind)}")

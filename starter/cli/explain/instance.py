@@ -149,7 +149,7 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
     for line in timeline(found.intervals):
         output.say(line)
     if found.intervals:
-        _print_intervals("", found, found.intervals, notes)
+        _print_intervals(found, found.intervals, notes)
         _print_rules(found, found.intervals, zone)
     sums: dict[str, int] = {}
     for each in found.intervals:
@@ -161,8 +161,8 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
         output.say(f"{output.hours(duration_us)} {what}.")
     output.say(f"{output.hours(found.runtime_us)} in total.")
     if found.beyond_runtime:
-        title = "Invoiced, but according to current data the instance did not run then: credit the customer"
-        _print_intervals(title, found, found.beyond_runtime, notes)
+        output.say("Invoiced, but according to current data the instance did not run then: credit the customer")
+        _print_intervals(found, found.beyond_runtime, notes)
     for claim in found.released:
         output.say(
             f"Was on {claim.invoice_key}, line {claim.line_no}, from {output.when(claim.start)} to "
@@ -191,27 +191,18 @@ def _numbers(numbers: list[int]) -> str:
 
 
 def _print_intervals(
-    title: str, found: Explanation, intervals: tuple[ExplainedInterval, ...], notes: list[CreditNoteRecord]
+    found: Explanation, intervals: tuple[ExplainedInterval, ...], notes: list[CreditNoteRecord]
 ) -> None:
-    right = ("", "Duration", "Line", "Credits/min", "Credits")
-    names = ("", "From (UTC)", "To (UTC)", "Duration", "Status", "Invoice", *right[2:])
-    table = output.make_table(title, *names, right=right)
+    """Print each interval with its number, and below it the invoice line that it is on."""
     for number, each in enumerate(intervals, 1):
         on = each.on
-        fate = each.fate.replace("_", " ")
-        live = [note for note in (_touching(found, on, notes) if on else []) if note.state is CreditNoteState.ISSUED]
-        what = f"{fate}, credited in part or in full" if live else fate
-        what += ", misbilled" if each.misbilled else ""
-        output.add_row(
-            table,
-            number,
-            output.when(each.start, zone=False),
-            output.when(each.end, zone=False),
-            output.hours(each.duration_us) + _times(on.quantity if on else each.quantity),
-            what,
-            on and f"{on.invoice_key} ({on.invoice_state})",
-            on and on.line_no,
-            on and format_decimal(on.credits_per_minute) + (" (default)" if on.rated_as_default else ""),
-            on and f"{on.credits:,f}",
-        )
-    output.print_table(table)
+        what = each.fate.replace("_", " ") + (", misbilled" if each.misbilled else "")
+        span = f"{output.when(each.start, zone=False)} to {output.when(each.end)}"
+        output.say(f"{number:>3}  {span}  {output.hours(each.duration_us):>11}  {what}")
+        if on is None:
+            continue
+        live = [note for note in _touching(found, on, notes) if note.state is CreditNoteState.ISSUED]
+        credited = ", credited in part or in full" if live else ""
+        ran = f"class {on.workspace_class}{_times(on.quantity)}: {on.credits:,f} credits"
+        output.say(f"     {on.invoice_key}, line {on.line_no} ({on.invoice_state}{credited})")
+        output.say(f"     {ran}")

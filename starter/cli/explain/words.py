@@ -51,7 +51,7 @@ _REASONS = {
     InvoiceReason.CANCELLATION: "the cancellation invoice for {period}",
     InvoiceReason.SUBSCRIPTION: "Stripe's own subscription invoice for {period}",
 }
-_WIDTH = 60
+_WIDTH = 30  # with an instant on both sides, as wide as a terminal
 
 
 def why(found: Explanation, interval: ExplainedInterval, period_start: datetime | None, zone: tzinfo) -> str:
