@@ -141,12 +141,11 @@ def assess(
 ) -> Assessment:
     """Price an account's usage and reach a verdict. `used` holds the places that its other invoices occupy."""
     card = card_for(account, card)
-    total_us = sum(line.duration_us for line in by_month)
-    by_month, unknown, kept_back = _known(scope, card, by_month)
-    usage = by_version(by_month)
+    billed, unknown, kept_back = _known(scope, card, by_month)
+    usage = by_version(billed)
     rated, reason, kind = NOTHING_RATED, "", VerdictKind.UNKNOWN_CLASS if unknown or kept_back else None
     try:
-        rated = rate(card, account.currency, by_month, used=used, included=_included(scope, card, account))
+        rated = rate(card, account.currency, billed, used=used, included=_included(scope, card, account))
         reason = unknown
     except PricingError as error:
         reason, kind = str(error), VerdictKind.REFUSED if isinstance(error, OutOfRangeError) else None
@@ -158,13 +157,11 @@ def assess(
     carried_amount = sum(line.amount for line in rated.carried)
     bill = _figures(scope, card, account, policy, priced, carried_amount)
     held = _held(scope, policy, bill) if verdict == Verdict.INVOICE else NOT_HELD
-    duration_us = sum(line.duration_us for line in usage)
-    left_us = None if kind is VerdictKind.REFUSED else total_us - (duration_us if verdict == Verdict.INVOICE else 0)
     return Assessment(
         verdict=verdict,
         reason=reason,
         priced=priced,
-        duration_us=duration_us,
+        duration_us=sum(line.duration_us for line in usage),
         carried_us=sum(line.carried_us for line in usage),
         carried_amount=carried_amount,
         counted_amount=bill.carried,
@@ -173,8 +170,12 @@ def assess(
         policy=policy,
         kind=kind,
         kept_back=kept_back,
-        left_us=left_us,
+        left_us=None if kind is VerdictKind.REFUSED else _left_us(by_month, billed, verdict),
     )
+
+
+def _left_us(usage: Sequence[UsageLine], billed: Sequence[UsageLine], verdict: Verdict) -> int:
+    return sum(line.duration_us for line in usage) - sum(line.duration_us for line in billed) * (verdict == "invoice")
 
 
 def _known(scope: ClaimScope, card: RateCard, usage: Sequence[UsageLine]) -> tuple[Sequence[UsageLine], str, str]:

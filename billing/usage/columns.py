@@ -101,14 +101,17 @@ def parse_mapping(kind: Kind, texts: Iterable[str]) -> dict[str, str | None]:
         InputError: a text is malformed, names no column, or maps a name again.
     """
     mapping: dict[str, str | None] = {}
-    columns = {_plain(column): column for column in COLUMNS[kind]}
+    columns = {_plain(other): column for column, others in OTHER_NAMES[kind].items() for other in (column, *others)}
+    columns |= {_plain(column): column for column in COLUMNS[kind]}
     for text in texts:
         name, equals, wanted = text.partition("=")
         if not equals or not name.strip():
             raise InputError(f"{text!r} is no mapping: write NAME=COLUMN, or NAME= to ignore a column")
         column = columns.get(_plain(wanted)) if wanted.strip() else None
         if column is None and wanted.strip():
-            raise InputError(f"{text!r}: the columns of {kind} are {', '.join(COLUMNS[kind])}")
+            raise InputError(
+                f"{text!r}: there is no column {wanted.strip()!r}; the columns of {kind} are {', '.join(COLUMNS[kind])}"
+            )
         if _plain(name) in mapping:
             raise InputError(f"{text!r}: {name.strip()} is mapped already")
         mapping[_plain(name)] = column

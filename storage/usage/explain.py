@@ -96,14 +96,15 @@ class SubscriptionWindow(Interval):
 class AccountStanding:
     """What decides about an account's usage: its windows, when charging starts, and why past runs left it unbilled.
 
-    `outcomes`: (period, `below_minimum` or `blocked`, reason). `settled`: the latest settled period. `invoiced`: the
-    latest period of which the account has an invoice that takes no more. `by_subscription`: it pays on those of Stripe.
+    `outcomes`: (period, `below_minimum` or `blocked`, reason). `billed_through`: the latest period that was
+    billed in whole. `invoiced`: the latest period of which the account has an invoice that takes no more.
+    `by_subscription`: it pays on the invoices of its Stripe subscription.
     """
 
     windows: tuple[SubscriptionWindow, ...] = ()
     bill_after: datetime | None = None
     outcomes: tuple[tuple[str, str, str], ...] = ()
-    settled: str | None = None
+    billed_through: str | None = None
     invoiced: str | None = None
     by_subscription: bool = False
 
@@ -115,7 +116,7 @@ class Explanation:
     `runtime_us` is the sum of `intervals`. `beyond_runtime`: usage on invoices although the instance, by its current
     times, did not run then. `invalid` says why none of it can be billed; `ended` is None while the instance runs.
     `faulty_runs`: those that have no interval because of their times. `first_rate`: when the rate card's first version
-    starts.
+    starts. `rated`: the classes on the rate card.
     """
 
     instance_id: str
@@ -132,6 +133,7 @@ class Explanation:
     released: tuple[ReleasedClaim, ...]
     standing: AccountStanding
     first_rate: datetime
+    rated: frozenset[str]
 
 
 async def explain_instance(
@@ -165,7 +167,7 @@ async def explain_instance(
     return _explanation(
         found,
         standing,
-        first_rate,
+        rate_card,
         released=tuple(ReleasedClaim(**row) for row in released.mappings()),
         faulty_runs=tuple(ExplainedFault(**row) for row in faulty.mappings()),
     )
@@ -194,7 +196,7 @@ async def load_standing(
     windows = await connection.execute(statement("usage/explain", "windows"), whose)
     floor = await connection.execute(statement("usage/explain", "bill_after"), {**whose, "bill_after": bill_after})
     outcomes = await connection.execute(statement("usage/explain", "outcomes"), whose)
-    through = await connection.execute(statement("usage/explain", "billed_through"), {**whose, "charge_on": charge_on})
+    through = await connection.execute(statement("usage/explain", "next_run"), {**whose, "charge_on": charge_on})
     return AccountStanding(
         windows=tuple(SubscriptionWindow(**row) for row in windows.mappings()),
         bill_after=floor.scalar_one_or_none(),
@@ -206,7 +208,7 @@ async def load_standing(
 def _explanation(
     rows: Sequence[Row[Any]],
     standing: AccountStanding,
-    first_rate: datetime,
+    card: RateCard,
     *,
     released: tuple[ReleasedClaim, ...],
     faulty_runs: tuple[ExplainedFault, ...],
@@ -232,7 +234,8 @@ def _explanation(
         faulty_runs=faulty_runs,
         released=released,
         standing=standing,
-        first_rate=first_rate,
+        first_rate=card.versions[0].effective_from,
+        rated=frozenset(name for version in card.versions for name in version.credits_per_minute),
     )
 
 

@@ -185,9 +185,9 @@ FROM account_outcome
 WHERE attribution_id = :attribution_id
 ORDER BY billing_period;
 
--- name: billed_through
--- The latest period that is settled, and the latest of which the account has an invoice that takes no more usage.
-SELECT (SELECT max(billing_period) FROM period_summary) AS settled,
+-- name: next_run
+-- The latest period that was billed in whole, and the latest of which the account has an invoice that takes no more usage.
+SELECT (SELECT max(billing_period) FROM period_summary) AS billed_through,
        (
            SELECT max(billing_period)
            FROM invoice

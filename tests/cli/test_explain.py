@@ -137,9 +137,14 @@ async def test_what_is_too_small_for_an_invoice_says_so(system: System, perdure:
     [interval] = (await perdure("explain", "i-small", "--json")).document["intervals"]
     assert interval["why"] == (
         "Covered by a subscription, but on no invoice. The run of 2022-05 created no invoice: 0.18 USD is below the "
-        "minimum charge of 0.50 USD: carried to the next period. The run of 2022-06 tries again, or that of 2022-05 if "
+        "minimum charge of 0.50 USD: carried to the next period. The run of 2022-06 counts it, or that of 2022-05 if "
         "it is run again."
     )
+    await system.add_instance("i-gpu", "team:small", "2022-05-02", "2022-05-03", "gpu")
+    words, document = await asyncio.gather(perdure("explain", "i-gpu"), perdure("explain", "i-gpu", "--json"))
+    assert "The rate card lacks class gpu: it is kept back until the card has it" in words.out
+    assert "24.00 h not billed yet.\n" in words.out
+    assert document.document["intervals"][0]["billed_by"] is None
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ async def test_what_is_asked_for_wrongly_is_refused_in_a_line(perdure: Perdure) 
     for command, message in (
         ("instances import accounts.csv", "accounts.csv: this looks like a file of accounts: use `perdure "),
         ("accounts import instances.csv", "instances.csv: this looks like a file of instances: use `perdure "),
-        ("instances import instances.csv --map a=b", "--map 'a=b': the columns of instances are id, attribution_id, "),
+        ("instances import instances.csv --map a=b", "--map 'a=b': there is no column 'b'; the columns of "),
         ("instances import instances.csv --map start=id", "instances.csv: columns 'id' and 'start' are both id"),
         ("instances import instances.csv --assume-zone CEST", "--assume-zone 'CEST': write a time zone's name, "),
         ("instances import instances.csv --format xlsx", "--format 'xlsx': write one of csv, jsonl, parquet"),

@@ -26,7 +26,7 @@ START, END = datetime(2022, 5, 4, tzinfo=UTC), datetime(2022, 5, 5, tzinfo=UTC)
     ],
 )
 def test_the_first_run_that_can_bill_it_is_named(settled: str | None, invoiced: str | None, expected: str) -> None:
-    standing = AccountStanding(settled=settled, invoiced=invoiced)
+    standing = AccountStanding(billed_through=settled, invoiced=invoiced)
     assert sentence(next_run(standing, START, UTC), END) == expected
 
 
@@ -34,7 +34,7 @@ def test_usage_beyond_the_month_is_billed_in_part() -> None:
     run = next_run(AccountStanding(), START, UTC)
     assert sentence(run, datetime(2022, 6, 1, tzinfo=UTC)) == "The run of 2022-05 bills it."
     july = datetime(2022, 7, 1, tzinfo=UTC)
-    assert sentence(run, july) == "The run of 2022-05 bills it up to the end of that month."
+    assert sentence(run, july) == "The runs from 2022-05 on bill it."
 
 
 def test_months_are_those_of_the_billing_time_zone() -> None:
@@ -44,5 +44,5 @@ def test_months_are_those_of_the_billing_time_zone() -> None:
 
 
 def test_an_account_that_pays_by_subscription_has_no_run() -> None:
-    run = next_run(AccountStanding(settled="2022-05", by_subscription=True), START, UTC)
+    run = next_run(AccountStanding(billed_through="2022-05", by_subscription=True), START, UTC)
     assert sentence(run, END) == "The subscription's next invoice bills it."

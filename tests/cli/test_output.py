@@ -1,11 +1,13 @@
-"""JSON documents that are written while their rows are read: complete, or visibly truncated."""
+"""JSON documents that are written while their rows are read, and lines that fit a terminal."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from billing.errors import MismatchError
 from starter.cli import output, states
@@ -54,3 +56,24 @@ def test_a_note_explains_the_states_that_can_be_misread(
 ) -> None:
     states.print_note(seen)
     assert capsys.readouterr().out == note
+
+
+def test_lines_on_a_terminal_end_between_words_and_keep_commands_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "  a-b: use `perdure invoices retry KEY` now, or read /a/path/that/is/as/long/as/the/terminal/is/wide.jsonl"
+    for terminal, expected in (
+        (False, [line]),
+        (
+            True,
+            [
+                "  a-b: use",
+                "    `perdure invoices retry KEY`",
+                "    now, or read",
+                "    /a/path/that/is/as/long/as/the/terminal/is/wide.jsonl",
+            ],
+        ),
+    ):
+        written = StringIO()
+        console = Console(file=written, width=36, force_terminal=terminal, highlight=False, soft_wrap=True)
+        monkeypatch.setattr(output, "_out", console)
+        output.say(line)
+        assert written.getvalue().splitlines() == expected

@@ -14,7 +14,7 @@ from billing.pricing.rating import RateCard
 from billing.report.canonical import format_credits, format_decimal, format_instant
 from settings import Settings
 from starter.cli import output
-from starter.cli.explain.next_run import next_run
+from starter.cli.explain.next_run import run_of, runs
 from starter.cli.explain.words import FATES, INVALID, timeline, why
 from starter.cli.invoices.credit_document import credit_note_document, sentence
 from storage.invoices import credit_notes
@@ -109,7 +109,7 @@ def _document(found: Explanation, notes: list[CreditNoteRecord], zone: tzinfo) -
 def _interval(
     found: Explanation, each: ExplainedInterval, notes: list[CreditNoteRecord], zone: tzinfo
 ) -> dict[str, Any]:
-    on, run = each.on, next_run(found.standing, each.start, zone)
+    on, run = each.on, run_of(found, each, zone)
     return {
         "from": format_instant(each.start),
         "to": format_instant(each.end),
@@ -117,7 +117,7 @@ def _interval(
         "fate": each.fate,
         "reason": each.invalid if each.fate == "invalid" else None,
         "why": why(found, each, _period_start(each, zone), zone),
-        "billed_by": str(run.period) if each.fate == "unbilled" and run else None,
+        "billed_by": str(run.period) if run else None,
         "invoice_key": on and on.invoice_key,
         "invoice_state": on and str(on.invoice_state),
         "stripe_invoice_id": on and on.stripe_invoice_id,
@@ -151,15 +151,7 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
     if found.intervals:
         _print_intervals(found, found.intervals, notes)
         _print_rules(found, found.intervals, zone)
-    sums: dict[str, int] = {}
-    for each in found.intervals:
-        what = FATES[each.fate]
-        if each.fate == "unbilled" and (run := next_run(found.standing, each.start, zone)):
-            what += f": the run of {run.period} bills it"
-        sums[what] = sums.get(what, 0) + each.duration_us
-    for what, duration_us in sums.items():
-        output.say(f"{output.hours(duration_us)} {what}.")
-    output.say(f"{output.hours(found.runtime_us)} in total.")
+    _print_sums(found, zone)
     if found.beyond_runtime:
         output.say("Invoiced, but according to current data the instance did not run then: credit the customer")
         _print_intervals(found, found.beyond_runtime, notes)
@@ -170,6 +162,18 @@ def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zon
         )
     for note in _touched(found, notes):
         output.say(f"Credit note {note.key}: {sentence(note)}")
+
+
+def _print_sums(found: Explanation, zone: tzinfo) -> None:
+    sums: dict[str, int] = {}
+    for each in found.intervals:
+        what = FATES[each.fate]
+        if run := run_of(found, each, zone):
+            what += f": the {runs(run, each.end)}"
+        sums[what] = sums.get(what, 0) + each.duration_us
+    for what, duration_us in sums.items():
+        output.say(f"{output.hours(duration_us)} {what}.")
+    output.say(f"{output.hours(found.runtime_us)} in total.")
 
 
 def _times(quantity: Decimal | None) -> str:

@@ -78,7 +78,7 @@ def why(found: Explanation, interval: ExplainedInterval, period_start: datetime 
         case "before_first_rate":
             return f"The rate card's first rate starts at {when(found.first_rate)}."
         case _:
-            return f"Covered by a subscription, but on no invoice. {_unbilled(found.standing, interval, zone)}"
+            return f"Covered by a subscription, but on no invoice. {_unbilled(found, interval, zone)}"
 
 
 def _invoiced(on: ClaimedOn, interval: ExplainedInterval, period_start: datetime | None) -> str:
@@ -140,11 +140,15 @@ def _misbilled(interval: ExplainedInterval) -> str:
     return f"Misbilled: it ran for {', '.join(ran[name] for name in interval.misbilled)}: credit the customer."
 
 
-def _unbilled(standing: AccountStanding, interval: ExplainedInterval, zone: tzinfo) -> str:
+def _unbilled(found: Explanation, interval: ExplainedInterval, zone: tzinfo) -> str:
+    standing = found.standing
+    if interval.workspace_class not in found.rated:
+        kept = f"The rate card lacks class {interval.workspace_class}: it is kept back until the card has it"
+        return f"{kept}, unless UNKNOWN_CLASS=default."
     run = next_run(standing, interval.start, zone)
     month = str(BillingPeriod.containing(interval.start, zone))
     for period, outcome, reason in standing.outcomes:
-        again = sentence(run, interval.end, "tries again")
+        again = sentence(run, interval.end, "count")
         if outcome == "blocked":
             return f"The run of {period} could not create the account's invoice: {reason}. {again}"
         if month <= period:

@@ -172,11 +172,11 @@ class _FileColumns(ColumnNames):
     def of_file(self, names: Sequence[str]) -> list[str | None]:
         try:
             return super().of_file(names)
-        except InputError:
+        except InputError as error:
             for kind, columns in self._others.items():
                 if columns.fit(names):
                     raise InputError(f"this looks like a file of {kind}: use `perdure {kind} import`") from None
-            raise
+            raise InputError(f"{error}; --map NAME=COLUMN says what another name stands for") from None
 
 
 def now() -> datetime:

@@ -17,10 +17,10 @@ from devstack.errors import StackError
 from devstack.stack import Stack
 from devstack.up import run_up
 from settings import Settings, home, load, stack_environment
+from sources.files.finding import find_files
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.imports.commands import INSTANCES, import_accounts, import_instances
-from sources.files.finding import find_files
 from starter.cli.imports.importing import ImportOrder, import_command
 from starter.cli.period.run import wait_for_period
 from starter.cli.warnings import gather

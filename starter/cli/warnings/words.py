@@ -16,7 +16,7 @@ from storage.warnings.usage import OverlappingRuns, SuspectSubject
 WHAT_TO_DO: Mapping[WarningKind, str] = {
     WarningKind.EMPTY_IMPORT: "check the export",
     WarningKind.NOTHING_ARRIVED: "check that usage is still exported and imported",
-    WarningKind.LATE_USAGE: "nothing, if the next run may bill it",
+    WarningKind.LATE_USAGE: "nothing, if that run may bill it",
     WarningKind.ABOVE_PREVIOUS: "check the account's usage before it is billed",
     WarningKind.OVERLAPPING: "if one is a copy of the other, correct it",
     WarningKind.RUNS_LONG: "if it has stopped, import its stop",
