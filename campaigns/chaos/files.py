@@ -76,18 +76,23 @@ def import_command(folder: Path, wave: int) -> tuple[str, ...]:
 def exported_again(instance: ChaosInstance) -> list[ChaosRow]:
     """Return the rows of an older export: they change nothing, and those that `refused_again` names are refused.
 
-    Not in it: a row without an update time that a later one has replaced, because it would count again.
+    Not in it: a row without an update time whose stop a later one has replaced, because it would count again.
     """
     if [row.at for row in instance.rows] == [None, None]:
         first, later = instance.rows
-        return [first] if first.stop is None and later.wave not in CORRECTIONS else []
+        is_older = first.stop is None or later.start >= first.stop
+        return [first] if is_older and later.wave not in CORRECTIONS else []
     return [row for row in instance.rows if row.wave not in CALM_WAVES + CORRECTIONS]
 
 
 def refused_again(instance: ChaosInstance) -> bool:
-    """Whether a row of the older export is refused: it has not heard of the stop, or of rows with an update time."""
+    """Whether a row of the older export is refused: it has not heard of the stop, or of rows with an update time.
+
+    An earlier run is known, unless it has no length.
+    """
     first, *later = instance.rows
-    return first.at is None and bool(later) and first in exported_again(instance)
+    heard = [row.at for row in later] == [None] and first.stop is not None and first.stop > first.start
+    return first.at is None and bool(later) and first in exported_again(instance) and not heard
 
 
 def _shuffled(rng: random.Random, rows: list[tuple[ChaosInstance, ChaosRow]]) -> list[tuple[ChaosInstance, ChaosRow]]:

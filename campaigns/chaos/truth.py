@@ -17,7 +17,7 @@ from campaigns.chaos.world import ChaosInstance
 Piece = tuple[int, int]
 Pieces = tuple[Piece, ...]
 EVER = 10**18
-"""An end in µs that no instance reaches; for one that runs."""
+"""An end in µs that no instance reaches: the end of an instance that runs."""
 
 _DEFAULT_CLASS = "default"
 

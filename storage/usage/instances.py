@@ -128,7 +128,7 @@ async def _store_batch(connection: AsyncConnection, rows: int, options: ImportOp
         forgotten = list((await connection.execute(statement("usage/instances", "forget_facts"))).scalars())
         refused = []
     else:
-        refused = await _refuse_untimed(connection)
+        refused = await _refuse_untimed(connection) + await _refuse_earlier_runs(connection)
         refused += [] if options.reopen else await _refuse_reopened(connection)
     if not options.dry_run:
         await connection.execute(statement("usage/instances", "lock_accounts_of_changed"))
@@ -155,6 +155,20 @@ async def _refuse_untimed(connection: AsyncConnection) -> list[RowFault]:
             "updated_at",
             f"{row.id} is known by facts with a time, the last of {utc(row.last_sign)}: give the row an updated_at, "
             "or the file an instant with --as-of",
+        )
+        for row in refused
+    ]
+
+
+async def _refuse_earlier_runs(connection: AsyncConnection) -> list[RowFault]:
+    await connection.execute(statement("usage/instances", "pass_over_known_runs"), {"default_class": DEFAULT_CLASS})
+    refused = await connection.execute(statement("usage/instances", "refuse_earlier_runs"))
+    return [
+        RowFault(
+            row.line,
+            "started_time",
+            f"{row.id} has started again at {utc(row.started_time)}: a row without an updated_at neither adds nor "
+            "changes an earlier run; give it an updated_at, or use --correct if the instance ran only then",
         )
         for row in refused
     ]

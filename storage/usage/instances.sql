@@ -94,6 +94,32 @@ USING workspace_instance AS w
 WHERE w.id = b.id AND w.last_sign IS NOT NULL
 RETURNING b.line, b.id, w.last_sign;
 
+-- name: pass_over_known_runs
+-- An older export has earlier runs as they are known.
+DELETE FROM batch AS b
+USING workspace_instance AS w, segment AS s
+WHERE w.id = b.id
+  AND s.instance_id = b.id
+  AND b.started_time < w.started_time
+  AND s.during = tstzrange(b.started_time, greatest(b.started_time, least(b.stopping_time, b.stopped_time)))
+  AND least(b.stopping_time, b.stopped_time) IS NOT NULL
+  AND coalesce(s.attribution_id, '') = coalesce(b.attribution_id, '')
+  AND coalesce(nullif(s.workspace_class, ''), :default_class) = coalesce(nullif(b.workspace_class, ''), :default_class)
+  AND s.quantity = b.quantity;
+
+-- name: refuse_earlier_runs
+-- The last run stays: a row that ends before it, or begins within a run before it, is of an older export.
+DELETE FROM batch AS b
+USING workspace_instance AS w
+WHERE w.id = b.id
+  AND b.started_time < w.started_time
+  AND (least(b.stopping_time, b.stopped_time) <= w.started_time
+       OR EXISTS (
+           SELECT FROM segment AS s
+           WHERE s.instance_id = b.id AND lower(s.during) < w.started_time AND upper(s.during) > b.started_time
+       ))
+RETURNING b.line, b.id, w.started_time;
+
 -- name: refuse_reopened
 -- A known stop stays: a row without one is an older export, or its stop was lost on the way.
 DELETE FROM batch AS b

@@ -62,7 +62,7 @@ async def test_any_order_of_arrival_gives_the_same_segments(db: Database) -> Non
             await connection.exec_driver_sql("TRUNCATE usage_fact, segment, instance_payer, workspace_instance")
 
 
-async def test_each_segment_is_billed_to_its_payer_by_class_and_quantity(db: Database) -> None:
+async def test_each_segment_is_billed_to_its_payer(db: Database) -> None:
     await add_account(db)
     await add_account(db, "team:b")
     await upsert_instances(db, CHANGES)
@@ -133,6 +133,40 @@ async def test_a_run_that_follows_at_once_is_a_run_of_its_own(db: Database) -> N
             (may(2), may(3), "team:a", "default", 1),
             (may(3), stop, "team:a", "default", 1),
         ]
+
+
+async def test_an_older_export_does_not_undo_a_later_run(db: Database) -> None:
+    runs = [instance("i", may(2), may(3)), instance("i", may(5), may(6)), instance("i", may(8))]
+    for run in runs:
+        await upsert_instances(db, [run])
+    ran = await segments(db)
+    for run in runs[:2]:
+        again = await upsert_instances(db, [run])
+        assert (again.unchanged, again.updated, again.faults) == (1, 0, [])
+    for older in (
+        instance("i", may(2)),
+        instance("i", may(2), may(4)),
+        instance("i", may(5), may(6), workspace_class="xl"),
+        instance("i", may(1), may(2)),
+        instance("i", may(7), may(8)),
+    ):
+        refused = await upsert_instances(db, [older])
+        assert (refused.updated, refused.unchanged) == (0, 0)
+        (fault,) = refused.faults
+        assert fault.column == "started_time"
+        assert "i has started again at 2022-05-08T00:00:00Z" in fault.reason
+        assert "--correct" in fault.reason
+    assert await segments(db) == ran
+    moved = await upsert_instances(db, [instance("i", may(7))])
+    assert (moved.updated, moved.faults) == (1, [])
+    assert await segments(db) == [*ran[:2], (may(7), None, "team:a", "default", 1)]
+
+
+async def test_an_earlier_run_that_arrives_last_does_not_replace_the_known_one(db: Database) -> None:
+    await add_instances(db, instance("i", may(5), may(6)))
+    (fault,) = (await upsert_instances(db, [instance("i", may(2), may(3))])).faults
+    assert "i has started again" in fault.reason
+    assert await segments(db) == [(may(5), may(6), "team:a", "default", 1)]
 
 
 async def test_a_correction_replaces_all_facts_and_names_what_it_misbills(db: Database) -> None:
