@@ -1,4 +1,4 @@
-"""The files that operators import: rates, accounts, instances, and what is learned of them later."""
+"""The files that operators import: rates, accounts, instances, later rows about them, and corrections."""
 
 from __future__ import annotations
 
@@ -86,13 +86,13 @@ def exported_again(instance: ChaosInstance) -> list[ChaosRow]:
 
 
 def refused_again(instance: ChaosInstance) -> bool:
-    """Whether a row of the older export is refused: it has not heard of the stop, or of rows with an update time.
+    """Whether a row of the older export is refused: it lacks the stop, or others of the instance have an update time.
 
-    An earlier run is known, unless it has no length.
+    An earlier run is known and not refused, unless it has no length.
     """
     first, *later = instance.rows
-    heard = [row.at for row in later] == [None] and first.stop is not None and first.stop > first.start
-    return first.at is None and bool(later) and first in exported_again(instance) and not heard
+    known_run = [row.at for row in later] == [None] and first.stop is not None and first.stop > first.start
+    return first.at is None and bool(later) and first in exported_again(instance) and not known_run
 
 
 def _shuffled(rng: random.Random, rows: list[tuple[ChaosInstance, ChaosRow]]) -> list[tuple[ChaosInstance, ChaosRow]]:

@@ -1,4 +1,4 @@
-"""What operators learn of an instance, drawn at random: rows of several files, in the order in which they are true."""
+"""Random histories of instances: the rows about each, in the order of what happened, and the files that have them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _QUANTITIES = (_ONE, _ONE, Decimal(8), Decimal("0.25"), Decimal("1.000001"))
 
 STORM_WAVES = (1, 2, 3, 4, 5)
 """Late files that are imported in the storm. Each holds rows with an update time or rows without one, not both: an
-import stores the one kind and then the other, and can be killed in between."""
+import stores first one kind and then the other, and can be killed in between."""
 CALM_WAVES = (6, 7)
 """Late files that are imported after the month was billed."""
 WAVES = (*STORM_WAVES, *CALM_WAVES)
@@ -43,7 +43,7 @@ class ChaosRow:
 
 @dataclass
 class History:
-    """Draws the rows of an instance that are true one after the other.
+    """Draws the rows about an instance, in the order of what happened to it.
 
     `payers`: who can pay; the first one begins. `always_late`: no row with an update time is in the first file.
     """
@@ -63,7 +63,7 @@ class History:
             self._restart()
 
     def mixed(self) -> None:
-        """Keep the first row without an update time, and add what rows with one say later."""
+        """Keep the first row without an update time, and add later rows with an update time."""
         first = self.rows[0]
         self.timed()
         self.rows = [replace(first, stop=None), *self.rows[1:]]
@@ -105,7 +105,7 @@ class History:
             self._add(replace(self._changed(last, payer=True), at=self._between(last.start, self.latest)))
 
     def _run(self, row: ChaosRow, stop: int | None) -> None:
-        """Add a run: its start, changes and signs while it runs, its stop, and what is said about the stop."""
+        """Add the rows of a run: its start, changes and signs, its stop, and another stop."""
         row = self._add(replace(row, at=row.start + self.rng.randrange(MINUTE)))
         end = min(self.latest, stop or self.latest)
         moments = (
@@ -120,7 +120,7 @@ class History:
         if self.rng.random() < 0.1:
             row = self._changed(row, payer=False)
         row = self._add(replace(row, at=stop + self.rng.randrange(HOUR), stop=stop))
-        if self.rng.random() < 0.2:  # a row of the same instant that has not heard of the stop
+        if self.rng.random() < 0.2:  # a row of the same instant without the stop
             self.rows.insert(-1, replace(row, stop=None))
         if self.rng.random() < 0.2:
             moved = self._between(row.start, stop + 5 * HOUR)

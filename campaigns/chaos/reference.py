@@ -144,7 +144,7 @@ class _Group:
         return replace(state, arrived=state.arrived | {wave}, known=tuple(known))
 
     def _ends(self, state: State) -> set[ReferenceBooks]:
-        """Run the month for the last time, import what is learned late, then run the next one."""
+        """Run the month for the last time, import the late rows, then run the next month."""
         ways = self._settled({self._run_all(state)})
         for wave in CALM_WAVES:
             ways = {self._deliver(way, wave) for way in ways}
@@ -228,7 +228,7 @@ class _Group:
 
 
 def listed(counts: Counter[tuple[str, str, str, str, str]]) -> tuple[Listed, ...]:
-    """Return what is listed, in order."""
+    """Return these disagreements in order."""
     return tuple(sorted((*about, us) for about, us in counts.items()))
 
 

@@ -17,7 +17,7 @@ from campaigns.chaos.world import ChaosInstance
 Piece = tuple[int, int]
 Pieces = tuple[Piece, ...]
 EVER = 10**18
-"""An end in µs that no instance reaches: the end of an instance that runs."""
+"""The end, in µs, of an instance that still runs."""
 
 _DEFAULT_CLASS = "default"
 
@@ -41,7 +41,7 @@ class TrueSegment:
 
 
 @dataclass
-class _Run:
+class _TrueRun:
     start: int
     end: int
     rows: list[ChaosRow] = field(default_factory=list)
@@ -49,16 +49,16 @@ class _Run:
 
 @lru_cache(maxsize=100_000)
 def segments(instance: ChaosInstance, known: tuple[ChaosRow, ...]) -> tuple[TrueSegment, ...]:
-    """Return what these rows say about the instance; nothing if it is invalid."""
+    """Return the segments of the instance by these rows. Returns none if it is invalid."""
     if not instance.valid:
         return ()
-    runs: list[_Run] = []
+    runs: list[_TrueRun] = []
     for row in _in_order(known):
         stop = EVER if row.stop is None else row.stop
         if runs and (row.start < runs[-1].end or row.start == runs[-1].start):
             runs[-1].start, runs[-1].end = row.start, stop  # the newest row knows the run best
         else:
-            runs.append(_Run(row.start, stop))
+            runs.append(_TrueRun(row.start, stop))
         runs[-1].rows.append(row)
     found = []
     for number, run in enumerate(runs):
@@ -134,7 +134,7 @@ def _reasons(billed: Billed, ran: tuple[TrueSegment, ...], windows: Pieces) -> d
 
 
 def without(pieces: Iterable[Piece], gone: Iterable[Piece]) -> list[Piece]:
-    """Return the pieces, sorted, without what is gone."""
+    """Return the pieces, sorted, without the time that is gone."""
     left = list(pieces)
     for gone_from, gone_to in gone:
         left = [

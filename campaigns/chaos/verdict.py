@@ -119,7 +119,7 @@ def _bill(invoice: BookedInvoice) -> ReferenceBill:
 
 @dataclass
 class Listings:
-    """What the status of the periods and the audit list as billed wrongly; what is not of a live invoice `fails`."""
+    """The misbilled usage in the status of the periods, and the same in the audit. `failures`: all other findings."""
 
     misbilled: list[Listed]
     audited: list[Listed]
