@@ -123,15 +123,13 @@ async def _take(connection: AsyncConnection, after: int) -> tuple[int, int]:
 async def _store_batch(connection: AsyncConnection, rows: int, options: ImportOptions) -> UpsertResult:
     await connection.execute(statement("usage/instances", "keep_missing"))
     await connection.execute(statement("usage/instances", "fill_defaults"))
+    refused = [] if options.correct else await _refuse_stale(connection, options)
+    if not options.dry_run:
+        given = {"correct": options.correct}
+        await connection.execute(statement("usage/instances", "lock_accounts_of_changed"), given)
     forgotten: list[str] = []
     if options.correct:
         forgotten = list((await connection.execute(statement("usage/instances", "forget_facts"))).scalars())
-        refused = []
-    else:
-        refused = await _refuse_untimed(connection) + await _refuse_earlier_runs(connection)
-        refused += [] if options.reopen else await _refuse_reopened(connection)
-    if not options.dry_run:
-        await connection.execute(statement("usage/instances", "lock_accounts_of_changed"))
     faults = refused + await _keep_refused(connection, correct=options.correct)
     await connection.execute(statement("usage/instances", "drop_unchanged"))
     runs = [] if options.correct else await _store_runs(connection)
@@ -145,6 +143,12 @@ async def _store_batch(connection: AsyncConnection, rows: int, options: ImportOp
         faults=sorted(faults, key=lambda fault: fault.line),
         misbilled=await misbilled_by_instance(connection, changed),
     )
+
+
+async def _refuse_stale(connection: AsyncConnection, options: ImportOptions) -> list[RowFault]:
+    """Refuse the rows that may be older than what is known."""
+    refused = await _refuse_untimed(connection) + await _refuse_earlier_runs(connection)
+    return refused if options.reopen else refused + await _refuse_reopened(connection)
 
 
 async def _refuse_untimed(connection: AsyncConnection) -> list[RowFault]:

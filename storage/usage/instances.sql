@@ -135,11 +135,14 @@ RETURNING b.line, b.id,
 -- name: lock_accounts_of_changed
 -- A claim freezes what the invoice says about the instance, and bills the times that it has read. Claiming holds the
 -- account's lock: under the same lock, an import either is seen by the claim or sees the claim.
+-- A correction changes an instance of several segments even if its columns stay.
 SELECT lock_accounts(ARRAY(
-    SELECT unnest(ARRAY[w.attribution_id, b.attribution_id])
+    SELECT unnest(ARRAY[w.attribution_id, b.attribution_id, s.attribution_id])
     FROM batch AS b
     JOIN workspace_instance AS w ON w.id = b.id
-    WHERE (w.attribution_id, w.workspace_id, w.project_id, w.workspace_class, w.quantity,
+    LEFT JOIN segment AS s ON s.instance_id = w.id
+    WHERE CAST(:correct AS boolean) AND w.segmented
+       OR (w.attribution_id, w.workspace_id, w.project_id, w.workspace_class, w.quantity,
            w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
         IS DISTINCT FROM
           (b.attribution_id, b.workspace_id, b.project_id, b.workspace_class, b.quantity,

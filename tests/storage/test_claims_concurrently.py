@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from billing.usage.rows import FILE, ImportOptions, InstanceRow
 from storage.accounts.accounts import apply_subscription_window
 from storage.claims import assessing, claims
 from storage.claims import writing as claim_writing
@@ -157,10 +158,27 @@ async def test_an_import_that_moves_an_instance_waits_for_the_claim(db: Database
     assert (await claim_page(db, june(), card())).keys == ()
 
 
-async def test_an_import_that_moves_a_time_waits_for_the_claim(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+EARLIER = instance("i", may(2), may(4))
+AGAIN = instance("i", may(8), may(9), attribution_id="team:b")
+SHORTER = instance("i", may(2), may(3))
+
+
+@pytest.mark.parametrize(
+    ("known", "row", "options"),
+    [([EARLIER], SHORTER, FILE), ([EARLIER, AGAIN], AGAIN, ImportOptions(correct=True))],
+    ids=["row", "correction"],
+)
+async def test_an_import_that_moves_a_time_waits_for_the_claim(
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    known: list[InstanceRow],
+    row: InstanceRow,
+    options: ImportOptions,
+) -> None:
     """Otherwise it would not see the concurrent claim, and not report that it is too much."""
     await add_account(db)
-    await add_instances(db, instance("i", may(2), may(4)))
+    for each in known:
+        await add_instances(db, each)
     held, release = asyncio.Event(), asyncio.Event()
     write = claim_writing.write_invoices
 
@@ -172,7 +190,7 @@ async def test_an_import_that_moves_a_time_waits_for_the_claim(db: Database, mon
     monkeypatch.setattr(claims, "write_invoices", write_and_hold)
     run = asyncio.create_task(claim_page(db, scope(), card()))
     await held.wait()
-    stop = asyncio.create_task(upsert_instances(db, [instance("i", may(2), may(3))]))
+    stop = asyncio.create_task(upsert_instances(db, [row], options))
     try:
         await _until_waiting(db)
     finally:
