@@ -105,7 +105,10 @@ class Stage:
             assert killed or status == 0, f"perdure {arguments}: {self.output()}"
             return status == 0 or (killed and status == if_done)
 
-        await until(done)
+        try:
+            await until(done, 40)
+        except AssertionError:
+            raise AssertionError(f"perdure {arguments}, repeated: {self.output()}") from None
 
     async def close(self) -> None:
         for watch in self._watches:
