@@ -25,10 +25,9 @@ FROM workspace_instance AS w
 JOIN chargeable AS c USING (attribution_id)
 LEFT JOIN claimed ON claimed.instance_id = w.id
 CROSS JOIN LATERAL unnest(
-    tstzmultirange(w.lifetime) * c.during - coalesce(claimed.during, '{}'::tstzmultirange)
+    tstzmultirange(tstzrange(w.started_time, w.stopping_time)) * c.during - coalesce(claimed.during, '{}'::tstzmultirange)
 ) AS piece
 JOIN rate ON rate.during && piece
-WHERE w.lifetime IS NOT NULL
 """
 # The same work memory as Perdure's own run; no triggers, because there are no invoices and no lines.
 _TUNE = """

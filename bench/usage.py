@@ -59,7 +59,7 @@ FROM (SELECT *, row_number() OVER (ORDER BY started_time) AS n FROM workspace_in
 JOIN invoice AS i USING (attribution_id)
 JOIN (SELECT attribution_id, range_agg(during) AS windows FROM subscription GROUP BY 1) AS s USING (attribution_id)
 CROSS JOIN LATERAL unnest(
-    tstzmultirange(w.lifetime * tstzrange(NULL, '2022-06-01Z')) * s.windows
+    tstzmultirange(tstzrange(w.started_time, least(w.stopping_time, '2022-06-01Z'))) * s.windows
 ) AS piece
 WHERE w.n / $1 % 5 = 0
 """
