@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import audit, claims, invoices, webhooks
+from bench import audit, claims, imports, invoices, webhooks
 from bench.figures import Figure, print_table, write_json
 
 _WIDTH = 130
@@ -17,11 +17,12 @@ _WIDTH = 130
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("part", nargs="*", help="parts to measure; the same as --only")
-    parser.add_argument("--only", default="claims,audit,invoices,webhook", help="parts, separated by commas")
+    parser.add_argument("--only", default="claims,audit,imports,invoices,webhook", help="parts, separated by commas")
     parser.add_argument(
         "--instances", type=int, default=100_000, help="for claims and audit; 100 instances per account"
     )
     parser.add_argument("--rounds", type=int, default=3, help="for claims and audit: number of runs of each kind")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="for imports")
     parser.add_argument("--invoices", type=int, default=500)
     parser.add_argument("--deliveries", type=int, default=3000, help="for the webhook")
     parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures to FILE")
@@ -35,6 +36,7 @@ def main() -> None:
     parts: dict[str, Callable[[], list[Figure]]] = {
         "claims": lambda: claims.measure(arguments.instances, arguments.rounds),
         "audit": lambda: audit.measure(arguments.instances, arguments.rounds),
+        "imports": lambda: imports.measure(arguments.rows),
         "invoices": lambda: invoices.measure(arguments.invoices),
         "webhook": lambda: webhooks.measure(arguments.deliveries),
     }

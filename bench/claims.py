@@ -26,6 +26,7 @@ PART = "claims"
 _TIMES_THE_FLOOR = 2
 _MOST_MIB = 400
 _GROWTH = 11.0
+_WITH_SEGMENTS = 1.5
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,15 @@ async def _measure(instances: int, rounds: int) -> list[Figure]:
         server = await ports.start_on_a_port(lambda port: Postgres(place, port, "bench", scratch / "pg.log"))
         try:
             bench = _Bench(server, scratch)
-            figures = await _against_floor(bench, instances, rounds)
+            template = await bench.template(instances)
+            figures = await _against_floor(bench, template, instances, rounds)
+            figures += await _with_segments(bench, template, instances, rounds)
             return figures + await _growth(bench, instances)
         finally:
             await server.stop()
 
 
-async def _against_floor(bench: _Bench, instances: int, rounds: int) -> list[Figure]:
-    template = await bench.template(instances)
+async def _against_floor(bench: _Bench, template: str, instances: int, rounds: int) -> list[Figure]:
     floors, ours = [], []
     for _ in range(rounds):
         bare, bare_total = await bench.run("floor", template)
@@ -85,6 +87,29 @@ async def _against_floor(bench: _Bench, instances: int, rounds: int) -> list[Fig
         Figure(PART, "CPU of claim and reports", median(each.cpu for each in ours), "s", note="with PostgreSQL"),
         Figure(PART, "CPU of a report", report, "ms", note="without PostgreSQL; 100 instances"),
         Figure(PART, "peak memory of the process", peak, "MiB", *at_most(_MOST_MIB, peak)),
+    ]
+
+
+async def _with_segments(bench: _Bench, template: str, instances: int, rounds: int) -> list[Figure]:
+    """Measure the same month where one instance in ten changed its class. `template`: the month without segments."""
+    with_segments = await bench.template(instances, segmented=True)
+    plain, segmented, claims = [], [], 0
+    for _ in range(rounds):
+        without, plain_total = await bench.run("claim", template)
+        cost, total = await bench.run("claim", with_segments)
+        if total[1] != plain_total[1]:
+            raise RuntimeError(f"microseconds differ: {total[1]} with segments, {plain_total[1]} without")
+        plain.append(without)
+        segmented.append(cost)
+        claims = total[0] - plain_total[0]
+    time, cpu = (
+        median(of(each) for each in segmented) / median(of(each) for each in plain)
+        for of in (lambda each: each.run.claim_seconds, lambda each: each.cpu)
+    )
+    what = "claim with one in ten segmented / without"
+    return [
+        Figure(PART, what, time, "× the time", *at_most(_WITH_SEGMENTS, time), note=f"{claims:,} more claims"),
+        Figure(PART, what, cpu, "× the CPU", *at_most(_WITH_SEGMENTS, cpu), note="with PostgreSQL"),
     ]
 
 
@@ -113,12 +138,12 @@ class _Bench:
         self._scratch = scratch
         self._runs = 0
 
-    async def template(self, instances: int) -> str:
-        """Create a filled database and return its name."""
-        name = f"filled_{instances}"
+    async def template(self, instances: int, *, segmented: bool = False) -> str:
+        """Create a filled database, one in ten of its instances with segments or none, and return its name."""
+        name = f"filled_{instances}_{segmented}"
         await self._execute(f'CREATE DATABASE "{name}"')
         await upgrade(self._server.url(name))
-        await usage.fill(self._server.url(name), instances)
+        await usage.fill(self._server.url(name), instances, segmented=segmented)
         return name
 
     async def run(self, mode: str, template: str) -> tuple[Cost, tuple[int, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import asyncpg  # type: ignore[import-untyped]
 
 INSTANCES_AN_ACCOUNT = 100
@@ -39,6 +41,28 @@ FROM (
     ) AS started
 ) AS run
 """
+# The class of one instance in ten changed in the middle of its run: stored as the import of two facts stores it.
+_SEGMENTED = """
+WITH changed AS (
+    UPDATE workspace_instance AS w
+    SET segmented = true, workspace_class = other.workspace_class, last_sign = other.at
+    FROM (
+        SELECT id, workspace_class AS before, (ARRAY['default', 'xl', 'gpu'])[1 + (n + 1) % 3] AS workspace_class,
+               started_time + (coalesce(stopping_time, '2022-06-01Z') - started_time) / 2 AS at
+        FROM (SELECT *, row_number() OVER (ORDER BY started_time) AS n FROM workspace_instance) AS numbered
+        WHERE (n + n / $1) % 10 = 0 AND coalesce(stopping_time, '2022-06-01Z') - started_time > interval '1 minute'
+    ) AS other
+    WHERE w.id = other.id
+    RETURNING w.*, other.before, other.at
+)
+INSERT INTO segment (instance_id, during, attribution_id, workspace_class, quantity)
+SELECT changed.id, part.during, changed.attribution_id, part.workspace_class, changed.quantity
+FROM changed
+CROSS JOIN LATERAL (VALUES
+    (tstzrange(changed.started_time, changed.at), changed.before),
+    (tstzrange(changed.at, changed.stopping_time), changed.workspace_class)
+) AS part (during, workspace_class)
+"""
 # Every fifth instance of each account was billed by an earlier invoice.
 _BILLED_INVOICES = """
 INSERT INTO invoice (key, attribution_id, billing_period, reason, subject, state, cutoff, currency, amount, credits,
@@ -65,17 +89,35 @@ WHERE w.n / $1 % 5 = 0
 """
 
 
-async def fill(url: str, instances: int) -> None:
-    """Fill a migrated, empty database: 100 instances per account, a fifth of the usage already billed."""
+async def fill(url: str, instances: int, *, segmented: bool = False) -> None:
+    """Fill a migrated, empty database: 100 instances per account, a fifth of the usage already billed.
+
+    With `segmented`, one instance in ten has two segments.
+    """
     accounts = max(1, instances // INSTANCES_AN_ACCOUNT)
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(_ACCOUNTS, accounts)
-        await connection.execute(_WINDOWS, accounts)
+        await _fill_accounts(connection, accounts)
         await connection.execute(_INSTANCES, instances, accounts)
+        if segmented:
+            await connection.execute(_SEGMENTED, accounts)
         await connection.execute(_BILLED_INVOICES)
         await connection.execute(_BILLED_LINES)
         await connection.execute(_BILLED_CLAIMS, accounts)
         await connection.execute("VACUUM ANALYZE")
     finally:
         await connection.close()
+
+
+async def fill_accounts(url: str, accounts: int) -> None:
+    """Fill a migrated, empty database with accounts and their windows alone."""
+    connection = await asyncpg.connect(url)
+    try:
+        await _fill_accounts(connection, accounts)
+    finally:
+        await connection.close()
+
+
+async def _fill_accounts(connection: Any, accounts: int) -> None:
+    await connection.execute(_ACCOUNTS, accounts)
+    await connection.execute(_WINDOWS, accounts)
