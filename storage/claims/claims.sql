@@ -67,6 +67,8 @@ INSERT INTO page_usage {usage};
 -- name: usage
 -- billable = segment ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes and, if
 -- prices depend on the month, at the ends of months. What follows the last sign of a silent instance is not billable.
+-- Faults are judged after the joins: by a condition, PostgreSQL expects so few instances that it reads all claims for
+-- each of them. The pieces are computed once, not for every rate.
 -- Claims are found by the account's invoices, and by instance only where an instance has had several accounts: the
 -- index of `claim.invoice_id` costs a tenth of finding each instance in the exclusion constraint's index.
 WITH page AS MATERIALIZED (
@@ -104,27 +106,28 @@ rate AS MATERIALIZED (
         CAST(:slices_to AS timestamptz[])
     ) AS v (rate_from, month, since, until)
 )
-SELECT s.attribution_id,
-       s.instance_id,
-       coalesce(nullif(s.workspace_class, ''), :default_class) AS workspace_class,
+SELECT piece.attribution_id,
+       piece.instance_id,
+       coalesce(nullif(piece.workspace_class, ''), :default_class) AS workspace_class,
        rate.rate_from,
        rate.month,
-       s.quantity,
+       piece.quantity,
        piece.during * rate.during AS during
-FROM instance_segment AS s
-JOIN page USING (attribution_id)
-LEFT JOIN claimed USING (instance_id)
-CROSS JOIN LATERAL unnest(
-    tstzmultirange(s.during * tstzrange(NULL, silent_from(
-        s.during, s.started_time, s.last_sign, CAST(:cutoff AS timestamptz), CAST(:stale_after AS interval),
-        CAST(:max_instance_age AS interval)
-    ))) * page.chargeable
-    - coalesce(claimed.during, '{}'::tstzmultirange)
-) AS piece (during)
-JOIN rate ON rate.during && piece.during
-WHERE s.attribution_id = ANY (CAST(:accounts AS text[]))
-  AND s.fault IS NULL
-  AND lower(s.during) < :cutoff;
+FROM (
+    SELECT s.attribution_id, s.instance_id, s.workspace_class, s.quantity,
+           unnest(CASE WHEN s.fault IS NULL AND lower(s.during) < :cutoff THEN
+               tstzmultirange(s.during * tstzrange(NULL, silent_from(
+                   s.during, s.started_time, s.last_sign, CAST(:cutoff AS timestamptz), CAST(:stale_after AS interval),
+                   CAST(:max_instance_age AS interval)
+               ))) * page.chargeable
+               - coalesce(claimed.during, '{}'::tstzmultirange)
+           END) AS during
+    FROM instance_segment AS s
+    JOIN page USING (attribution_id)
+    LEFT JOIN claimed USING (instance_id)
+    WHERE s.attribution_id = ANY (CAST(:accounts AS text[]))
+) AS piece
+JOIN rate ON rate.during && piece.during;
 
 -- name: lines
 SELECT attribution_id, workspace_class, rate_from,
