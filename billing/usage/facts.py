@@ -30,6 +30,7 @@ COLUMNS = (
     *TIMES,
 )
 """What a fact can say about an instance."""
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _STOPS = ("stopping_time", "stopped_time")
 
 
@@ -77,7 +78,7 @@ class Fact:
 def fact(at: datetime, source: str, kind: FactKind, values: Mapping[str, Value]) -> Fact:
     """Return the fact that gives these columns."""
     given = {name: _text(value) for name, value in values.items()}
-    return Fact(at, source, kind, json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+    return Fact(at, source, kind, _CANONICAL.encode(given))
 
 
 def fact_of_row(row: InstanceRow, at: datetime, source: str) -> Fact:
@@ -87,11 +88,11 @@ def fact_of_row(row: InstanceRow, at: datetime, source: str) -> Fact:
 
 
 def _text(value: Value) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
     if isinstance(value, datetime):
         return format_instant(value)
-    if isinstance(value, Decimal):
-        return format_decimal(value)
-    return value
+    return format_decimal(value)
 
 
 def _value(name: str, text: str | None) -> Value:

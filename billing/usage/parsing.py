@@ -193,10 +193,10 @@ def _quantity(value: object) -> Decimal:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, UUID) or (isinstance(value, int) and not isinstance(value, bool)):
-        value = str(value)
     if not isinstance(value, str):
-        raise InputError(f"{shown(value)} is not text")
+        if not isinstance(value, UUID | int) or isinstance(value, bool):
+            raise InputError(f"{shown(value)} is not text")
+        value = str(value)
     if len(value) > MAX_TEXT:
         raise InputError(f"has {len(value)} characters; the maximum is {MAX_TEXT}")
     if not value.isprintable():

@@ -38,10 +38,11 @@ def parse_time(value: object, zone: tzinfo | None = None) -> datetime:
             or showed it twice.
     """
     instant = _instant(value, zone)
-    try:
-        instant = instant.astimezone(UTC)
-    except OverflowError:
-        instant = instant.replace(tzinfo=UTC)
+    if instant.tzinfo is not UTC:
+        try:
+            instant = instant.astimezone(UTC)
+        except OverflowError:
+            instant = instant.replace(tzinfo=UTC)
     if not _EARLIEST <= instant < LATEST:
         raise InputError(f"{instant.isoformat()} is not between 2000 and 9998; leave it empty if it is not set")
     return instant
@@ -72,8 +73,8 @@ def _instant(value: object, assumed: tzinfo | None) -> datetime:
     digits = f"{fraction or '':0<7}"
     try:
         instant = datetime.fromisoformat(f"{day}T{minute}{second or ':00'}.{digits[:6]}{(zone or '').upper()}")
-        # Nanoseconds, as of Go and Kubernetes, are rounded half up.
-        instant += timedelta(microseconds=digits[6] >= "5")
+        if digits[6] >= "5":  # nanoseconds, as of Go and Kubernetes, are rounded half up
+            instant += timedelta(microseconds=1)
     except (ValueError, OverflowError) as error:
         raise InputError(f"{shown(value)} is not a time: {error}") from None
     return instant if zone or assumed is None else _local(instant, assumed)

@@ -32,14 +32,14 @@ async def store_facts(connection: AsyncConnection, rows: int, options: ImportOpt
     given = {"source": options.source}
     if options.correct:
         await connection.execute(statement("usage/facts", "replace_facts"), {"since": since})
+        await connection.execute(statement("usage/facts", "insert_again"), given)
         known = 0
     else:
-        known = (await connection.execute(statement("usage/facts", "drop_known"), given)).rowcount
+        known = (await connection.execute(statement("usage/facts", "insert_unknown"), given)).rowcount
+    inserted: int = (await connection.execute(statement("usage/facts", "insert_fresh"))).scalar_one()
     if not options.dry_run:
         await connection.execute(statement("usage/facts", "lock_accounts"))
     stale = (await connection.execute(statement("usage/facts", "count_stale"))).scalar_one()
-    await connection.execute(statement("usage/facts", "insert_facts"), given)
-    inserted: int = (await connection.execute(statement("usage/facts", "insert_fresh"))).scalar_one()
     if not options.correct:
         await connection.execute(statement("usage/facts", "touch"))
     ids = list((await connection.execute(statement("usage/facts", "ids"))).scalars())

@@ -16,7 +16,7 @@ LIMIT :size;
 SELECT count(*) AS rows, max(position) AS last FROM new_fact;
 
 -- name: analyze_facts
-ANALYZE new_fact;
+ANALYZE new_fact (id, updated_at);
 
 -- name: refuse_invoiced
 -- Workspace and project stay as they were invoiced, because reports are rebuilt from them.
@@ -39,11 +39,16 @@ UPDATE usage_fact
 SET replaced_at = now()
 WHERE instance_id IN (SELECT id FROM new_fact) AND replaced_at IS NULL AND received_at < :since;
 
--- name: drop_known
--- A fact that was replaced by a correction stays replaced when it arrives again.
+-- name: insert_unknown
+-- Known facts leave the batch. One that was replaced by a correction stays replaced when it arrives again.
+WITH stored AS (
+    INSERT INTO usage_fact (instance_id, at, source, digest, kind, content)
+    SELECT id, updated_at, CAST(:source AS text), digest, 'row', content FROM new_fact
+    ON CONFLICT DO NOTHING
+    RETURNING instance_id, at, digest
+)
 DELETE FROM new_fact AS f
-USING usage_fact AS known
-WHERE (known.instance_id, known.at, known.source, known.digest) = (f.id, f.updated_at, CAST(:source AS text), f.digest);
+WHERE NOT EXISTS (SELECT FROM stored AS s WHERE (s.instance_id, s.at, s.digest) = (f.id, f.updated_at, f.digest));
 
 -- name: lock_accounts
 -- Of what is known already: under an account's lock, an import either is seen by a claim or sees the claim.
@@ -58,7 +63,8 @@ SELECT lock_accounts(ARRAY(
 -- name: count_stale
 SELECT count(*) FROM new_fact AS f JOIN workspace_instance AS w ON w.id = f.id WHERE f.updated_at < w.last_sign;
 
--- name: insert_facts
+-- name: insert_again
+-- Also those that were known, or replaced: the file says so now.
 INSERT INTO usage_fact AS known (instance_id, at, source, digest, kind, content)
 SELECT id, updated_at, CAST(:source AS text), digest, 'row', content
 FROM new_fact

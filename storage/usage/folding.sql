@@ -25,17 +25,12 @@ SELECT * FROM unnest(
 
 -- name: write_batch
 -- The rows that are left in it say all about their instances: these have no facts and run once.
-WITH written AS (
-    {insert}
-    SELECT id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
-           creation_time, started_time, stopping_time, stopped_time, NULL, false
-    FROM batch
-    {overwrite}
-    RETURNING w.id, (w.xmax = 0) AS inserted
-)
-SELECT count(*) FILTER (WHERE inserted) AS inserted,
-       coalesce(array_agg(id) FILTER (WHERE NOT inserted), '{}') AS updated
-FROM written;
+{insert}
+SELECT id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
+       creation_time, started_time, stopping_time, stopped_time, NULL, false
+FROM batch
+{overwrite}
+RETURNING w.id;
 
 -- name: insert
 INSERT INTO workspace_instance AS w (

@@ -95,9 +95,10 @@ async def _store_all(staging: InstanceStaging, options: ImportOptions) -> AsyncI
     while rows == BATCH:
         async with _transaction(connection, options):
             await _begin(connection)
-            rows, after = await _take(connection, after)
-            result = await _store_batch(connection, rows, options)
+            taken = await _take(connection, after)
+            result = await _store_batch(connection, taken, options)
             await connection.execute(statement("usage/instances", "drop_batch"))
+            rows, after = taken.rows, taken.last
         yield result
 
 
@@ -111,38 +112,48 @@ async def _begin(connection: AsyncConnection) -> None:
     await connection.execute(statement("usage/instances", "one_at_a_time"), {"key": _IMPORTS})
 
 
-async def _take(connection: AsyncConnection, after: int) -> tuple[int, int]:
-    """Fill the batch with the next rows. Returns their number and the position of the last."""
+async def _take(connection: AsyncConnection, after: int) -> Row[Any]:
+    """Store the next rows that are new, and fill the batch with those that change an instance. Returns the counts."""
     await connection.execute(statement("usage/instances", "create_batch"))
-    await connection.execute(statement("usage/instances", "fill_batch"), {"after": after, "size": BATCH})
+    taken = (await connection.execute(statement("usage/instances", "take_rows"), {"after": after, "size": BATCH})).one()
     await connection.execute(statement("usage/instances", "analyze_batch"))
-    taken = (await connection.execute(statement("usage/instances", "measure_batch"))).one()
-    return taken.rows, taken.last
+    return taken
 
 
-async def _store_batch(connection: AsyncConnection, rows: int, options: ImportOptions) -> UpsertResult:
-    await connection.execute(statement("usage/instances", "keep_missing"))
-    await connection.execute(statement("usage/instances", "fill_defaults"))
+async def _store_batch(connection: AsyncConnection, taken: Row[Any], options: ImportOptions) -> UpsertResult:
+    faults: list[RowFault] = []
+    refused: list[RowFault] = []
+    changed: list[str] = []
+    if taken.changing:
+        refused, forgotten = await _prepare(connection, options)
+        faults = refused + await _keep_refused(connection, correct=options.correct)
+        await connection.execute(statement("usage/instances", "drop_unchanged"))
+        runs = [] if options.correct else await _store_runs(connection)
+        await connection.execute(statement("usage/instances", "note_payers"))
+        written = (await connection.execute(statement("usage/folding", "write_batch"))).scalars()
+        changed = sorted({*written, *runs, *forgotten})
+    return UpsertResult(
+        inserted=taken.inserted,
+        updated=len(changed),
+        unchanged=taken.rows - len(refused) - taken.inserted - len(changed),
+        faults=sorted(faults, key=lambda fault: fault.line),
+        misbilled=await misbilled_by_instance(connection, changed),
+    )
+
+
+async def _prepare(connection: AsyncConnection, options: ImportOptions) -> tuple[list[RowFault], list[str]]:
+    """Take out the rows that are refused as a whole, and lock the accounts of the others.
+
+    Returns the faults, and the instances whose facts a correction forgets.
+    """
     refused = [] if options.correct else await _refuse_stale(connection, options)
     if not options.dry_run:
         given = {"correct": options.correct}
         await connection.execute(statement("usage/instances", "lock_accounts_of_changed"), given)
-    forgotten: list[str] = []
-    if options.correct:
-        forgotten = list((await connection.execute(statement("usage/instances", "forget_facts"))).scalars())
-    faults = refused + await _keep_refused(connection, correct=options.correct)
-    await connection.execute(statement("usage/instances", "drop_unchanged"))
-    runs = [] if options.correct else await _store_runs(connection)
-    await connection.execute(statement("usage/instances", "note_payers"))
-    written = (await connection.execute(statement("usage/folding", "write_batch"))).one()
-    changed = sorted({*written.updated, *runs, *forgotten})
-    return UpsertResult(
-        inserted=written.inserted,
-        updated=len(changed),
-        unchanged=rows - len(refused) - written.inserted - len(changed),
-        faults=sorted(faults, key=lambda fault: fault.line),
-        misbilled=await misbilled_by_instance(connection, changed),
-    )
+    if not options.correct:
+        return refused, []
+    forgotten = await connection.execute(statement("usage/instances", "forget_facts"))
+    return refused, list(forgotten.scalars())
 
 
 async def _refuse_stale(connection: AsyncConnection, options: ImportOptions) -> list[RowFault]:

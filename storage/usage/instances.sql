@@ -11,42 +11,77 @@ CREATE TEMPORARY TABLE batch (
 -- name: drop_batch
 DROP TABLE batch;
 
--- name: fill_batch
-INSERT INTO batch
-SELECT *
-FROM staged_instance
-WHERE position > :after AND updated_at IS NULL
-ORDER BY position
-LIMIT :size;
+-- name: take_rows
+-- The next rows of the file: those of unknown instances are stored, those that change a known one go to the batch. The
+-- known ones are looked up one by one: the cost does not grow with the table.
+WITH next AS MATERIALIZED (
+    SELECT * FROM staged_instance WHERE position > :after AND updated_at IS NULL ORDER BY position LIMIT :size
+),
+known AS MATERIALIZED (
+    SELECT w.*
+    FROM next
+    CROSS JOIN LATERAL (SELECT * FROM workspace_instance AS w WHERE w.id = next.id OFFSET 0) AS w
+),
+fresh AS (
+    -- No price depends on the creation: an instance whose creation is not known was created when it started.
+    INSERT INTO workspace_instance (
+        id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
+        creation_time, started_time, stopping_time, stopped_time
+    )
+    SELECT id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
+           coalesce(quantity, 1), coalesce(creation_time, started_time), started_time, stopping_time, stopped_time
+    FROM next
+    WHERE NOT EXISTS (SELECT FROM known WHERE known.id = next.id)
+    RETURNING id
+),
+changing AS (
+    INSERT INTO batch (
+        position, line, id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
+        creation_time, started_time, stopping_time, stopped_time, quantity, missing
+    )
+    SELECT b.*
+    FROM known AS w
+    JOIN next USING (id)
+    CROSS JOIN LATERAL (SELECT {merged} OFFSET 0) AS b
+    WHERE w.last_sign IS NOT NULL OR w.segmented OR {differs}
+    RETURNING id
+)
+SELECT (SELECT count(*) FROM next) AS rows,
+       (SELECT max(position) FROM next) AS last,
+       (SELECT count(*) FROM fresh) AS inserted,
+       (SELECT count(*) FROM changing) AS changing;
 
--- name: measure_batch
-SELECT count(*) AS rows, max(position) AS last FROM batch;
+-- name: merged
+-- A column that a row does not have leaves the known value alone.
+next.position, next.line, next.id,
+    CASE WHEN 'attribution_id' = ANY (next.missing) THEN w.attribution_id ELSE next.attribution_id END
+        AS attribution_id,
+    CASE WHEN 'workspace_id' = ANY (next.missing) THEN w.workspace_id ELSE next.workspace_id END AS workspace_id,
+    CASE WHEN 'project_id' = ANY (next.missing) THEN w.project_id ELSE next.project_id END AS project_id,
+    CASE WHEN 'owner_id' = ANY (next.missing) THEN w.owner_id ELSE next.owner_id END AS owner_id,
+    CASE WHEN 'workspace_class' = ANY (next.missing) THEN w.workspace_class ELSE next.workspace_class END
+        AS workspace_class,
+    CASE WHEN 'workspace_type' = ANY (next.missing) THEN w.workspace_type ELSE next.workspace_type END
+        AS workspace_type,
+    coalesce(
+        CASE WHEN 'creation_time' = ANY (next.missing) THEN w.creation_time ELSE next.creation_time END,
+        CASE WHEN 'started_time' = ANY (next.missing) THEN w.started_time ELSE next.started_time END
+    ) AS creation_time,
+    CASE WHEN 'started_time' = ANY (next.missing) THEN w.started_time ELSE next.started_time END AS started_time,
+    CASE WHEN 'stopping_time' = ANY (next.missing) THEN w.stopping_time ELSE next.stopping_time END AS stopping_time,
+    CASE WHEN 'stopped_time' = ANY (next.missing) THEN w.stopped_time ELSE next.stopped_time END AS stopped_time,
+    CASE WHEN 'quantity' = ANY (next.missing) THEN w.quantity ELSE coalesce(next.quantity, 1) END AS quantity,
+    next.missing
+
+-- name: differs
+(w.attribution_id, w.workspace_id, w.project_id, w.owner_id, w.workspace_class, w.workspace_type, w.quantity,
+ w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
+    IS DISTINCT FROM
+(b.attribution_id, b.workspace_id, b.project_id, b.owner_id, b.workspace_class, b.workspace_type, b.quantity,
+ b.creation_time, b.started_time, b.stopping_time, b.stopped_time)
 
 -- name: analyze_batch
-ANALYZE batch;
-
--- name: keep_missing
--- A column that a row does not have leaves the known value alone.
-UPDATE batch AS b
-SET attribution_id = CASE WHEN 'attribution_id' = ANY (b.missing) THEN w.attribution_id ELSE b.attribution_id END,
-    workspace_id = CASE WHEN 'workspace_id' = ANY (b.missing) THEN w.workspace_id ELSE b.workspace_id END,
-    project_id = CASE WHEN 'project_id' = ANY (b.missing) THEN w.project_id ELSE b.project_id END,
-    owner_id = CASE WHEN 'owner_id' = ANY (b.missing) THEN w.owner_id ELSE b.owner_id END,
-    workspace_class = CASE WHEN 'workspace_class' = ANY (b.missing) THEN w.workspace_class ELSE b.workspace_class END,
-    workspace_type = CASE WHEN 'workspace_type' = ANY (b.missing) THEN w.workspace_type ELSE b.workspace_type END,
-    quantity = CASE WHEN 'quantity' = ANY (b.missing) THEN w.quantity ELSE b.quantity END,
-    creation_time = CASE WHEN 'creation_time' = ANY (b.missing) THEN w.creation_time ELSE b.creation_time END,
-    started_time = CASE WHEN 'started_time' = ANY (b.missing) THEN w.started_time ELSE b.started_time END,
-    stopping_time = CASE WHEN 'stopping_time' = ANY (b.missing) THEN w.stopping_time ELSE b.stopping_time END,
-    stopped_time = CASE WHEN 'stopped_time' = ANY (b.missing) THEN w.stopped_time ELSE b.stopped_time END
-FROM workspace_instance AS w
-WHERE w.id = b.id AND cardinality(b.missing) > 0;
-
--- name: fill_defaults
--- No price depends on the creation: an instance whose creation is not known was created when it started.
-UPDATE batch
-SET creation_time = coalesce(creation_time, started_time), quantity = coalesce(quantity, 1)
-WHERE creation_time IS NULL AND started_time IS NOT NULL OR quantity IS NULL;
+ANALYZE batch (id);
 
 -- name: now
 SELECT now();
@@ -211,12 +246,7 @@ CROSS JOIN LATERAL (
 -- name: drop_unchanged
 DELETE FROM batch AS b
 USING workspace_instance AS w
-WHERE w.id = b.id
-  AND (w.attribution_id, w.workspace_id, w.project_id, w.owner_id, w.workspace_class, w.workspace_type, w.quantity,
-       w.creation_time, w.started_time, w.stopping_time, w.stopped_time)
-      IS NOT DISTINCT FROM
-      (b.attribution_id, b.workspace_id, b.project_id, b.owner_id, b.workspace_class, b.workspace_type, b.quantity,
-       b.creation_time, b.started_time, b.stopping_time, b.stopped_time);
+WHERE w.id = b.id AND NOT ({differs});
 
 -- name: take_runs
 -- The rows of instances with several runs, or with one more: their segments are folded.

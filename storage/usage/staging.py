@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.usage.facts import fact_of_row
 from billing.usage.rows import FILE, Comparison, ImportOptions, InstanceRow, RowFault
+from storage.postgres.copying import copy_rows
 from storage.postgres.database import Database
 from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
@@ -31,6 +34,7 @@ _COLUMNS = (
     "quantity",
     "updated_at",
 )
+_values = attrgetter(*_COLUMNS)
 _LONGEST_ID = 255
 
 
@@ -46,13 +50,9 @@ class InstanceStaging:
         faults = [fault for row in rows if (fault := _fault(row)) is not None]
         refused = {fault.line for fault in faults}
         good = [_as_of(row, options.as_of) for row in rows if row.line not in refused]
-        columns: dict[str, list[object]] = {name: [getattr(row, name) for row in good] for name in _COLUMNS}
-        columns["missing"] = [" ".join(sorted(row.missing)) for row in good]
-        facts = [None if row.updated_at is None else fact_of_row(row, row.updated_at, options.source) for row in good]
-        columns["digest"] = [fact and fact.digest for fact in facts]
-        columns["content"] = [fact and fact.content for fact in facts]
+        staged = [(*_values(row), sorted(row.missing), *_fact(row, options.source)) for row in good]
         async with self.connection.begin():
-            await self.connection.execute(statement("usage/staging", "add"), columns)
+            await copy_rows(self.connection, "staged_instance", (*_COLUMNS, "missing", "digest", "content"), staged)
         return faults
 
     async def compare(self) -> Comparison:
@@ -101,6 +101,14 @@ def _fault(row: InstanceRow) -> RowFault | None:
     if len(row.id) > _LONGEST_ID:
         return RowFault(row.line, "id", f"is longer than {_LONGEST_ID} characters")
     return None
+
+
+def _fact(row: InstanceRow, source: str) -> tuple[UUID | None, str | None]:
+    """Return digest and content of the fact that the row is. None without an update time."""
+    if row.updated_at is None:
+        return None, None
+    fact = fact_of_row(row, row.updated_at, source)
+    return fact.digest, fact.content
 
 
 def _as_of(row: InstanceRow, instant: datetime | None) -> InstanceRow:

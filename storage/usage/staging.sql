@@ -23,29 +23,8 @@ CREATE TEMPORARY TABLE staged_instance (
 -- name: drop
 DROP TABLE IF EXISTS pg_temp.staged_instance;
 
--- name: add
-INSERT INTO staged_instance (
-    line, id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
-    creation_time, started_time, stopping_time, stopped_time, quantity, missing, updated_at, digest, content
-)
-SELECT line, id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
-       creation_time, started_time, stopping_time, stopped_time, quantity, string_to_array(missing, ' '),
-       updated_at, digest, content
-FROM unnest(
-    CAST(:line AS bigint[]), CAST(:id AS text[]), CAST(:attribution_id AS text[]),
-    CAST(:workspace_id AS text[]), CAST(:project_id AS text[]), CAST(:owner_id AS text[]),
-    CAST(:workspace_class AS text[]), CAST(:workspace_type AS text[]),
-    CAST(:creation_time AS timestamptz[]), CAST(:started_time AS timestamptz[]),
-    CAST(:stopping_time AS timestamptz[]), CAST(:stopped_time AS timestamptz[]), CAST(:quantity AS numeric[]),
-    CAST(:missing AS text[]), CAST(:updated_at AS timestamptz[]), CAST(:digest AS uuid[]), CAST(:content AS text[])
-) WITH ORDINALITY AS given (
-    line, id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type,
-    creation_time, started_time, stopping_time, stopped_time, quantity, missing, updated_at, digest, content, place
-)
-ORDER BY place;
-
 -- name: analyze
-ANALYZE staged_instance;
+ANALYZE staged_instance (id, updated_at);
 
 -- name: repeated
 SELECT id, max(position) AS last FROM staged_instance WHERE updated_at IS NULL GROUP BY id HAVING count(*) > 1
