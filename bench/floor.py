@@ -25,7 +25,8 @@ FROM workspace_instance AS w
 JOIN chargeable AS c USING (attribution_id)
 LEFT JOIN claimed ON claimed.instance_id = w.id
 CROSS JOIN LATERAL unnest(
-    tstzmultirange(tstzrange(w.started_time, w.stopping_time)) * c.during - coalesce(claimed.during, '{}'::tstzmultirange)
+    tstzmultirange(tstzrange(w.started_time, w.stopping_time)) * c.during
+    - coalesce(claimed.during, '{}'::tstzmultirange)
 ) AS piece
 JOIN rate ON rate.during && piece
 """

@@ -84,8 +84,9 @@ def _parquet(path: Path, names: list[str], rows: Iterator[tuple[object, ...]]) -
     schema = pyarrow.schema([(name, pyarrow.string() if name in _TEXTS else time) for name in names])
     with ParquetWriter(path, schema) as writer:
         while batch := [row[: len(names)] for row in islice(rows, _BATCH)]:
-            columns = [pyarrow.array(column, field.type) for column, field in zip(zip(*batch, strict=True), schema, strict=True)]
-            writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema))
+            columns = zip(zip(*batch, strict=True), schema, strict=True)
+            arrays = [pyarrow.array(values, field.type) for values, field in columns]
+            writer.write_table(pyarrow.Table.from_arrays(arrays, schema=schema))
 
 
 def main() -> None:

@@ -56,9 +56,8 @@ def measure(rows: int) -> list[Figure]:
 async def _measure(rows: int) -> list[Figure]:
     with folder() as scratch:
         for number in (rows, rows // _SMALLER):
-            subprocess.run(
-                [sys.executable, "-m", "bench.import_files", str(scratch), str(number), str(_ACCOUNTS)], check=True
-            )
+            command = [sys.executable, "-m", "bench.import_files", str(scratch), str(number), str(_ACCOUNTS)]
+            await asyncio.to_thread(subprocess.run, command, check=True)
         user = drop_user()
         place = data_folder(scratch / "postgres", "bench", user)
         server = await ports.start_on_a_port(lambda port: Postgres(place, port, "bench", scratch / "pg.log"))
@@ -104,10 +103,7 @@ async def _figures(bench: _Bench, rows: int, kind: str, *, timed: bool) -> list[
 
 
 def _note(rows: int, cost: _Cost) -> str:
-    return (
-        f"{rows:,} rows; CPU: {cost.client_cpu:.1f} s, PostgreSQL {cost.postgres_cpu:.1f} s; "
-        f"load {os.getloadavg()[0]:.1f}"
-    )
+    return f"{rows:,} rows; CPU {cost.client_cpu:.1f} + {cost.postgres_cpu:.1f} s; load {os.getloadavg()[0]:.1f}"
 
 
 class _Bench:
