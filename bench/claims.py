@@ -102,10 +102,8 @@ async def _with_segments(bench: _Bench, template: str, instances: int, rounds: i
         plain.append(without)
         segmented.append(cost)
         claims = total[0] - plain_total[0]
-    time, cpu = (
-        median(of(each) for each in segmented) / median(of(each) for each in plain)
-        for of in (lambda each: each.run.claim_seconds, lambda each: each.cpu)
-    )
+    time = median(cost.run.claim_seconds for cost in segmented) / median(cost.run.claim_seconds for cost in plain)
+    cpu = median(cost.cpu for cost in segmented) / median(cost.cpu for cost in plain)
     what = "claim with one in ten segmented / without"
     return [
         Figure(PART, what, time, "× the time", *at_most(_WITH_SEGMENTS, time), note=f"{claims:,} more claims"),
