@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta, tzinfo
+from datetime import UTC, timedelta, tzinfo
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -101,7 +101,7 @@ class SourceKeys:
         """Return a time zone; UTC if it is not set."""
         name = self.text(key) if key in self._table else "UTC"
         try:
-            return ZoneInfo(name)
+            return UTC if name == "UTC" else ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise self._fault(key, f"{name[:60]!r} is not a time zone: write its name, such as Europe/Berlin") from None
 

@@ -85,6 +85,8 @@ def _local(time: datetime, zone: tzinfo) -> datetime:
     Raises:
         InputError: they showed it twice or never, when they were put back or forward.
     """
+    if zone is UTC:
+        return time.replace(tzinfo=UTC)
     first, second = (time.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     try:
         exists = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == time

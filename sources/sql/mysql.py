@@ -68,8 +68,8 @@ class MysqlConnection:
         self._cursor.execute("SELECT CONNECTION_ID()")
         ((self._id,),) = list(self._cursor.fetchall())
         seconds = max(int(timeout.total_seconds()), 1)
-        utc = self._zone.utcoffset(None) == timedelta() or str(self._zone) == "UTC"
-        self._cursor.execute("SET time_zone = %s", ("+00:00" if utc else str(self._zone),))
+        zone = "+00:00" if self._zone is UTC else str(self._zone)
+        self._cursor.execute("SET time_zone = %s", (zone,))
         # The server otherwise ends the connection when nobody takes rows for a minute.
         self._cursor.execute("SET net_write_timeout = %s", (seconds,))
         self._cursor.execute("START TRANSACTION READ ONLY")
@@ -126,7 +126,7 @@ class MysqlConnection:
 
 def _connect(url: MysqlUrl) -> tuple[pymysql.Connection[Any], Wire]:
     """Connect within CONNECT_SECONDS; the driver itself waits for a server's greeting for ever."""
-    connection = pymysql.Connection[Any](
+    connection: pymysql.Connection[Any] = pymysql.Connection(
         host=url.host,
         port=url.port,
         user=url.user,

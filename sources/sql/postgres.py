@@ -89,10 +89,8 @@ class PostgresConnection:
 
     def close(self) -> None:
         """Close the connection."""
-        with contextlib.suppress(psycopg.Error):
-            self._cursor.close()
-        with contextlib.suppress(psycopg.Error):
-            self._connection.close()
+        self._connection.close()  # first, so that the cursor's own close sends nothing
+        self._cursor.close()
         self._wire.close()
 
     @contextlib.contextmanager

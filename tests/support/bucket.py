@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,10 @@ def serving_bucket() -> Iterator[ServedObjects]:
             thread.join()
 
 
+def _etag(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
 class _ObjectHandler(BaseHTTPRequestHandler):
     served: ServedObjects
     protocol_version = "HTTP/1.1"
@@ -73,7 +78,7 @@ class _ObjectHandler(BaseHTTPRequestHandler):
         start = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         first = int(start[1]) if start else 0
         self.send_response(206 if start else 200)
-        self.send_header("ETag", '"1"')
+        self.send_header("ETag", f'"{_etag(content)}"')
         self.send_header("Last-Modified", "Sun, 01 May 2022 00:00:00 GMT")
         self.send_header("Content-Length", str(len(content) - first))
         if start:
@@ -85,7 +90,7 @@ class _ObjectHandler(BaseHTTPRequestHandler):
     def _list(self, prefix: str) -> None:
         found = "".join(
             f"<Contents><Key>{escape(key)}</Key><Size>{len(content)}</Size>"
-            "<LastModified>2022-05-01T00:00:00.000Z</LastModified><ETag>1</ETag></Contents>"
+            f"<LastModified>2022-05-01T00:00:00.000Z</LastModified><ETag>{_etag(content)}</ETag></Contents>"
             for key, content in self.served.objects.items()
             if key.startswith(prefix)
         )
