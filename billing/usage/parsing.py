@@ -194,7 +194,8 @@ def _quantity(value: object) -> Decimal:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        if not isinstance(value, UUID | int) or isinstance(value, bool):
+        whole = isinstance(value, Decimal) and value.as_tuple().exponent == 0
+        if not (whole or isinstance(value, UUID | int)) or isinstance(value, bool):
             raise InputError(f"{shown(value)} is not text")
         value = str(value)
     if len(value) > MAX_TEXT:

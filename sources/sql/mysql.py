@@ -19,6 +19,7 @@ from sources.sql.connection import APPLICATION, CONNECT_SECONDS, Wire
 from sources.sql.mysql_url import MysqlUrl
 from sources.sql.query import as_format, local_since, names_since, without_end
 
+_KILL_SECONDS = 3.0
 _TIMES = (FIELD_TYPE.TIMESTAMP, FIELD_TYPE.DATETIME, FIELD_TYPE.DATE, FIELD_TYPE.NEWDATE)
 _CONVERSIONS: dict[Any, Any] = {kind: convert for kind, convert in conversions.items() if kind not in _TIMES}
 _MEANINGS = (
@@ -55,7 +56,7 @@ class MysqlConnection:
         self._url = url
         self._zone = zone
         with self._naming():
-            self._connection, self._wire = _connect(url)
+            self._connection, self._wire = _connect(url, CONNECT_SECONDS)
         self._cursor = StreamingCursor(self._connection)
         try:
             with self._naming():
@@ -99,7 +100,7 @@ class MysqlConnection:
     def interrupt(self) -> None:
         """Cancel what the server does, by a second connection, and cut the connection."""
         with contextlib.suppress(pymysql.Error, OSError):
-            killer, wire = _connect(self._url)
+            killer, wire = _connect(self._url, _KILL_SECONDS)
             with contextlib.closing(wire), killer, killer.cursor() as cursor:
                 cursor.execute("KILL QUERY %s", (self._id,))
         self._wire.cut()
@@ -124,8 +125,8 @@ class MysqlConnection:
             raise SourceError(Failure.QUERY, "a value is not UTF-8 text: convert it in the query") from error
 
 
-def _connect(url: MysqlUrl) -> tuple[pymysql.Connection[Any], Wire]:
-    """Connect within CONNECT_SECONDS; the driver itself waits for a server's greeting for ever."""
+def _connect(url: MysqlUrl, seconds: float) -> tuple[pymysql.Connection[Any], Wire]:
+    """Connect within so many seconds; the driver itself waits for a server's greeting for ever."""
     connection: pymysql.Connection[Any] = pymysql.Connection(
         host=url.host,
         port=url.port,
@@ -140,13 +141,13 @@ def _connect(url: MysqlUrl) -> tuple[pymysql.Connection[Any], Wire]:
     )
     if url.unix_socket:
         plain = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        plain.settimeout(CONNECT_SECONDS)
+        plain.settimeout(seconds)
         plain.connect(url.unix_socket)
     else:
-        plain = socket.create_connection((url.host, url.port), CONNECT_SECONDS)
+        plain = socket.create_connection((url.host, url.port), seconds)
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     wire = Wire(plain.fileno())
-    limit = Timer(CONNECT_SECONDS, wire.cut)
+    limit = Timer(seconds, wire.cut)
     limit.start()
     try:
         connection.connect(plain)

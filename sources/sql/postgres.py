@@ -15,8 +15,8 @@ from sources.errors import Failure, SourceError, one_line
 from sources.sql.connection import APPLICATION, CONNECT_SECONDS, Wire
 from sources.sql.query import as_format, names_since, without_end
 
-_CANCEL_SECONDS = 5.0
-_LOST = ("08", "25", "40", "53", "55", "57", "58")  # classes of SQLSTATE
+_CANCEL_SECONDS = 3.0
+_LOST = ("08", "25", "40", "53", "55", "57")  # classes of SQLSTATE
 _REFUSED = ("password", "authentication", "pg_hba.conf", "does not exist", "role ", "permission denied")
 
 
@@ -37,6 +37,9 @@ class PostgresConnection:
         except psycopg.Error as error:
             raise _connect_error(error, self._secret) from error
         self._wire = Wire(self._connection.fileno())
+        # Text, because psycopg refuses a page for one time that Python cannot hold; then it is a fault of its row.
+        for name in ("timestamp", "timestamptz", "date"):
+            self._connection.adapters.register_loader(name, TextLoader)
         self._cursor = self._connection.cursor(name="perdure_rows")
         try:
             with self._naming():
@@ -47,9 +50,6 @@ class PostgresConnection:
 
     def _begin(self, timeout: timedelta, zone: tzinfo) -> None:
         self._connection.read_only = True
-        # Text, because psycopg refuses a page for one time that Python cannot hold; then it is a fault of its row.
-        for name in ("timestamp", "timestamptz", "date"):
-            self._connection.adapters.register_loader(name, TextLoader)
         milliseconds = str(int(timeout.total_seconds() * 1000))
         settings = {
             "statement_timeout": milliseconds,
@@ -108,7 +108,8 @@ def _meaning(error: psycopg.Error, secret: str) -> SourceError:
     message = one_line(error.diag.message_primary or error, secret)
     if isinstance(error, errors.QueryCanceled):
         return SourceError(Failure.TIMEOUT, f"the database ended the query: {message}")
-    if error.sqlstate is None or error.sqlstate[:2] in _LOST:
+    ended = error.sqlstate is None and isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    if ended or (error.sqlstate or "")[:2] in _LOST:
         return SourceError(Failure.LOST, f"the connection was lost: {message}")
     return SourceError(Failure.QUERY, f"the query is refused: {message}")
 

@@ -95,7 +95,7 @@ SOURCE = "source 'product': "
         (f"{SQL}map = {{ a = 1 }}", f"{SOURCE}map: 'a': write "),
         (SQL.replace('"SELECT 1"', '" "'), f"{SOURCE}query: must be a text in quotes"),
         (
-            SQL.replace("env:PRODUCT_DATABASE_URL", "postgresql://me:geheim@db/x"),
+            SQL.replace("env:PRODUCT_DATABASE_URL", "mysql://me:geheim@x/y"),
             f"{SOURCE}url: must not be written here",
         ),
         (SQL + SQL, f"{SOURCE}name: another source has it"),
