@@ -115,12 +115,13 @@ def test_columnar_files_have_their_own_types() -> None:
         "id": 42,
         "attribution_id": b"team:a",
         "workspace_id": UUID(int=1),
+        "project_id": Decimal("12"),
         "started_time": NOON.astimezone(timezone(timedelta(hours=5))),
     }
     row = parse_instance(7, given_types)
     assert isinstance(row, InstanceRow)
     assert replace(row, missing=frozenset()) == InstanceRow(
-        7, "42", "team:a", "00000000-0000-0000-0000-000000000001", started_time=NOON
+        7, "42", "team:a", "00000000-0000-0000-0000-000000000001", "12", started_time=NOON
     )
     assert row.started_time is not None
     assert row.started_time.tzinfo is UTC
@@ -141,6 +142,7 @@ def test_columnar_files_have_their_own_types() -> None:
         ("a\ud800b", "control or other invisible characters"),
         (b"\xff", "is not UTF-8 text"),
         (1.5, "1.5 is not text"),
+        (Decimal("1.5"), "Decimal('1.5') is not text"),
         (True, "True is not text"),
         (["a"], "['a'] is not text"),
         ({"a": "b" * 500}, "is not text"),
