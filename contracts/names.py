@@ -25,6 +25,7 @@ class Workflows:
     DISPUTE = "DisputeWorkflow"
     ADOPT_INVOICES = "AdoptInvoicesWorkflow"
     AUDIT = "AuditWorkflow"
+    SOURCE_SYNC = "SourceSyncWorkflow"
 
 
 class Signals:
@@ -56,6 +57,8 @@ class Updates:
     REBUILD = "rebuild"
     """Rebuild an invoice that a person edited in Stripe."""
     VOID = "void"
+    SYNC = "sync"
+    """Read a source now; answered with what the next attempt resulted in."""
 
 
 class Queries:
@@ -143,6 +146,9 @@ class Activities:
     LIST_SUSPECT_CREDIT_NOTES = "list_suspect_credit_notes"
     JUDGE_STRIPE_CREDIT_NOTES = "judge_stripe_credit_notes"
     COUNT_CREDIT_NOTES = "count_credit_notes"
+
+    READ_SOURCE = "read_source"
+    SYNC_SOURCE = "sync_source"
 
     LIST_STRIPE_INVOICES = "list_stripe_invoices"
     LOOK_AT_STRIPE_INVOICES = "look_at_stripe_invoices"

@@ -36,6 +36,8 @@ SOURCE_READ = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coeffic
 """For a connection that drops. A source that stays away is read again by its workflow, which says since when."""
 SOURCE_READ_LONGEST = timedelta(hours=12)
 """The time for one attempt to read a source; the attempt heartbeats."""
+SOURCE_READ_BEGINS = timedelta(minutes=5)
+"""How long a read waits for a worker of the queue `sources`, before the source shows that none answers."""
 SOURCE_RETRIED_AFTER = timedelta(minutes=1)
 """How soon a source is read again after a failure, at first and whenever a period waits for it."""
 FETCH_PATIENCE = timedelta(minutes=15)

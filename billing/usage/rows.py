@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -56,13 +56,14 @@ class AccountRow:
 class RowFault:
     """Why a row was refused: its line in the source, the column, and a reason for people.
 
-    `other`: the line of another row that the reason names, as `in line 7`.
+    `other`: the line of another row that the reason names, as `in line 7`. `instance_id`: the instance, if it is known.
     """
 
     line: int
     column: str
     reason: str
     other: int | None = None
+    instance_id: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ class SourceRead(Message):
 
     `rows` were read; of them `new` changed what is known, `stale` were older than what is known, `refused` wait for a
     correction. `complete_up_to`: the source has nothing more to say about the time before; None before the first
-    successful read. `faults`: the first refused rows, in words.
+    successful read. `faults`: the first refused rows, in words. `every`: how often the source is read from now on;
+    None if it cannot be known.
     """
 
     name: str
@@ -25,6 +26,7 @@ class SourceRead(Message):
     complete_up_to: datetime | None = None
     error: str | None = None
     failing_since: datetime | None = None
+    every: timedelta | None = None
     faults: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
 

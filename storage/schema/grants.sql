@@ -181,7 +181,7 @@ BEGIN
             ('perdure_ingest', 'invoice_line', 'SELECT (invoice_id, line_no, workspace_class, rated_as_default)'),
             ('perdure_ingest', 'accepted_warning', 'SELECT'),
             ('perdure_ingest', 'source', 'SELECT, INSERT, UPDATE (kind, every, lag, cursor, complete_up_to, read_at,
-                rows_read, rows_new, rows_stale, rows_refused, error, failing_since, removed_at)'),
+                rows_read, rows_new, rows_stale, rows_refused, error, failing_since, definition, removed_at)'),
             ('perdure_ingest', 'source_object', 'SELECT, INSERT'),
             ('perdure_ingest', 'source_fault', 'SELECT, INSERT, UPDATE (field, reason, last_seen_at), DELETE'),
             ('perdure_ingest', 'pending_fact', 'SELECT, DELETE'),

@@ -62,7 +62,10 @@ async def store_facts(connection: AsyncConnection, rows: int, options: ImportOpt
 async def _refuse_invoiced(connection: AsyncConnection) -> list[RowFault]:
     refused = await connection.execute(statement("usage/facts", "refuse_invoiced"))
     return [
-        RowFault(row.line, row.column, f"{row.id} cannot change: invoiced as {row.known or 'empty'}") for row in refused
+        RowFault(
+            row.line, row.column, f"{row.id} cannot change: invoiced as {row.known or 'empty'}", instance_id=row.id
+        )
+        for row in refused
     ]
 
 

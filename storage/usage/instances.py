@@ -54,32 +54,39 @@ async def upsert_instances(db: Database, rows: Sequence[InstanceRow], options: I
 
 
 async def store_staged(
-    staging: InstanceStaging, options: ImportOptions = FILE, at_end: Callable[[], Awaitable[None]] | None = None
+    staging: InstanceStaging,
+    options: ImportOptions = FILE,
+    at_end: Callable[[], Awaitable[None]] | None = None,
+    with_each: Callable[[UpsertResult], Awaitable[None]] | None = None,
 ) -> AsyncIterator[UpsertResult]:
     """Store the rows of a file that was compared, in batches of one transaction each; facts first.
 
     Whatever contradicts another row of the file is gone by then, wherever the two rows were: if the process dies,
     whole batches are stored, and nothing of a contradiction. docs/facts.md has the rules of merging. With
     `options.dry_run` everything is computed in one transaction, which is rolled back. `at_end` is awaited in a
-    transaction that sees all rows stored, in a dry run too.
+    transaction that sees all rows stored, in a dry run too; `with_each` in the transaction of each batch.
     """
     connection = staging.connection
     if not options.dry_run:
-        async for result in _store_all(staging, options):
+        async for result in _store_all(staging, options, with_each):
             yield result
         if at_end is not None:
             async with connection.begin():
                 await at_end()
         return
     async with connection.begin() as transaction:
-        async for result in _store_all(staging, options):
+        async for result in _store_all(staging, options, with_each):
             yield result
         if at_end is not None:
             await at_end()
         await transaction.rollback()
 
 
-async def _store_all(staging: InstanceStaging, options: ImportOptions) -> AsyncIterator[UpsertResult]:
+async def _store_all(
+    staging: InstanceStaging,
+    options: ImportOptions,
+    with_each: Callable[[UpsertResult], Awaitable[None]] | None = None,
+) -> AsyncIterator[UpsertResult]:
     connection = staging.connection
     if staging.has_facts:
         async with _transaction(connection, options):
@@ -87,17 +94,21 @@ async def _store_all(staging: InstanceStaging, options: ImportOptions) -> AsyncI
         after, rows = 0, BATCH
         while rows == BATCH:
             async with _transaction(connection, options):
-                await _begin(connection)
+                await begin_batch(connection)
                 rows, after = await take_facts(connection, after, BATCH)
                 result = await store_facts(connection, rows, options, since)
+                if with_each is not None:
+                    await with_each(result)
             yield result
     after, rows = 0, BATCH
     while rows == BATCH:
         async with _transaction(connection, options):
-            await _begin(connection)
+            await begin_batch(connection)
             taken = await _take(connection, after)
             result = await _store_batch(connection, taken, options)
             await connection.execute(statement("usage/instances", "drop_batch"))
+            if with_each is not None:
+                await with_each(result)
             rows, after = taken.rows, taken.last
         yield result
 
@@ -106,7 +117,8 @@ def _transaction(connection: AsyncConnection, options: ImportOptions) -> Abstrac
     return nullcontext() if options.dry_run else connection.begin()
 
 
-async def _begin(connection: AsyncConnection) -> None:
+async def begin_batch(connection: AsyncConnection) -> None:
+    """Begin to store rows in the caller's transaction: imports wait for each other, and for an upgrade."""
     await require_known_revision(connection)
     await tune(connection)
     await connection.execute(statement("usage/instances", "one_at_a_time"), {"key": _IMPORTS})
@@ -170,6 +182,7 @@ async def _refuse_untimed(connection: AsyncConnection) -> list[RowFault]:
             "updated_at",
             f"{row.id} is known by facts with a time, the last of {utc(row.last_sign)}: give the row an updated_at, "
             "or the file an instant with --as-of",
+            instance_id=row.id,
         )
         for row in refused
     ]
@@ -197,6 +210,7 @@ async def _refuse_reopened(connection: AsyncConnection) -> list[RowFault]:
             row.column,
             f"{row.id} is known to have stopped at {utc(row.stopped)}: a row without a stop does not reopen it; "
             "import the row with its stop, or use --reopen",
+            instance_id=row.id,
         )
         for row in refused
     ]
@@ -205,7 +219,7 @@ async def _refuse_reopened(connection: AsyncConnection) -> list[RowFault]:
 async def _keep_refused(connection: AsyncConnection, *, correct: bool) -> list[RowFault]:
     given = {"correct": correct, "default_class": DEFAULT_CLASS}
     rows = await connection.execute(statement("usage/instances", "keep_refused"), given)
-    return [RowFault(row.line, row.column, _kept(row)) for row in rows]
+    return [RowFault(row.line, row.column, _kept(row), instance_id=row.id) for row in rows]
 
 
 def _kept(row: Row[Any]) -> str:

@@ -44,15 +44,21 @@ class InstanceStaging:
     def __init__(self, connection: AsyncConnection) -> None:
         self.connection = connection
         self.has_facts = False
+        self._has_others = False
 
     async def add(self, rows: Sequence[InstanceRow], options: ImportOptions = FILE) -> list[RowFault]:
         """Add rows of the file, in its order. Returns those that cannot be kept."""
+        async with self.connection.begin():
+            return await self.put(rows, options)
+
+    async def put(self, rows: Sequence[InstanceRow], options: ImportOptions = FILE) -> list[RowFault]:
+        """Add rows, as `add` does, within the caller's transaction."""
         faults = [fault for row in rows if (fault := _fault(row)) is not None]
         refused = {fault.line for fault in faults}
         good = [_as_of(row, options.as_of) for row in rows if row.line not in refused]
         staged = [(*_values(row), sorted(row.missing), *_fact(row, options.source)) for row in good]
-        async with self.connection.begin():
-            await copy_rows(self.connection, "staged_instance", (*_COLUMNS, "missing", "digest", "content"), staged)
+        await copy_rows(self.connection, "staged_instance", (*_COLUMNS, "missing", "digest", "content"), staged)
+        self._has_others |= any(row.updated_at is None for row in good)
         return faults
 
     async def compare(self) -> Comparison:
@@ -66,15 +72,22 @@ class InstanceStaging:
             await self.connection.execute(statement("usage/staging", "analyze"))
             found = await self.connection.execute(statement("usage/staging", "refuse_contradictions"))
             faults = [
-                RowFault(row.line, row.column, _contradiction(row.id, row.column, row.other), row.other)
+                RowFault(row.line, row.column, _contradiction(row.id, row.column, row.other), row.other, row.id)
                 for row in found
             ]
             repeated = (await self.connection.execute(statement("usage/staging", "drop_repeated"))).rowcount
             self.has_facts = (await self.connection.execute(statement("usage/staging", "has_facts"))).scalar_one()
             if self.has_facts:
-                known = await self.connection.execute(statement("usage/staging", "drop_repeated_facts"))
-                repeated += known.rowcount
+                repeated += await self.drop_repeated_facts()
             return Comparison(sorted(faults, key=lambda fault: fault.line), repeated)
+
+    async def drop_repeated_facts(self) -> int:
+        """Remove the facts that repeat one, within the caller's transaction. Returns how many they were."""
+        return (await self.connection.execute(statement("usage/staging", "drop_repeated_facts"))).rowcount
+
+    async def forget_facts(self) -> None:
+        """Remove the facts, which are stored, within the caller's transaction."""
+        await self.connection.execute(statement("usage/staging", "forget_facts" if self._has_others else "empty"))
 
 
 @asynccontextmanager
@@ -99,7 +112,7 @@ def _fault(row: InstanceRow) -> RowFault | None:
     if not row.id:
         return RowFault(row.line, "id", "is empty")
     if len(row.id) > _LONGEST_ID:
-        return RowFault(row.line, "id", f"is longer than {_LONGEST_ID} characters")
+        return RowFault(row.line, "id", f"is longer than {_LONGEST_ID} characters", instance_id=row.id[:_LONGEST_ID])
     return None
 
 

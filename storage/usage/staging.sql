@@ -91,5 +91,11 @@ USING (
 ) AS r
 WHERE s.position = r.position AND r.number > 1;
 
+-- name: empty
+TRUNCATE pg_temp.staged_instance;
+
+-- name: forget_facts
+DELETE FROM staged_instance WHERE updated_at IS NOT NULL;
+
 -- name: has_facts
 SELECT EXISTS (SELECT FROM staged_instance WHERE updated_at IS NOT NULL);

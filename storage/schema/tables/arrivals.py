@@ -38,6 +38,7 @@ SOURCE = Table(
     Column("rows_refused", BigInteger, nullable=False, server_default=_ZERO),
     Column("error", Text),
     Column("failing_since", INSTANT),
+    Column("definition", Text),
     Column("removed_at", INSTANT),
     CheckConstraint("kind IN ('sql', 'files')", name="source_kind"),
     CheckConstraint("(error IS NULL) = (failing_since IS NULL)", name="source_failing"),

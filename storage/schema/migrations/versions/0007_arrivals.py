@@ -22,6 +22,7 @@ CREATE TABLE source (
     rows_refused      bigint NOT NULL DEFAULT 0,
     error             text,
     failing_since     timestamptz,
+    definition        text,
     removed_at        timestamptz,
     CONSTRAINT source_kind CHECK (kind IN ('sql', 'files')),
     CONSTRAINT source_failing CHECK ((error IS NULL) = (failing_since IS NULL))

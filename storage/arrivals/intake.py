@@ -1,0 +1,131 @@
+"""Taking what one query or one file of a source reports.
+
+A page of rows, their facts, what is refused of them and the cursor are one transaction: however a read ends, the cursor
+never passes a row that is not stored. Rows without an update time are compared with each other before any is stored,
+so they are stored when the last page is there, as those of an import are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from billing.usage.rows import ImportOptions, InstanceRow, RowFault
+from storage.arrivals.faults import Refusal, keep_faults, remove_faults, remove_staged_faults
+from storage.arrivals.sources import move_cursor
+from storage.postgres.database import Database
+from storage.usage.instances import store_staged
+from storage.usage.paging import store_page
+from storage.usage.results import UpsertResult
+from storage.usage.staging import InstanceStaging, staged_instances
+
+_MOST_NAMED = 20
+
+
+@dataclass
+class Tally:
+    """What rows resulted in. `misbilled` counts instances; `faults` and `doubts` have the first in words."""
+
+    rows: int = 0
+    new: int = 0
+    stale: int = 0
+    refused: int = 0
+    misbilled: int = 0
+    faults: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    def stored(self, result: UpsertResult) -> None:
+        """Add the result of storing rows."""
+        self.new += result.inserted + result.updated
+        self.stale += result.stale
+        self.misbilled += len(result.misbilled)
+        self.doubts += [f"{doubt.instance_id}: {doubt.reason}" for doubt in result.doubts]
+        del self.doubts[_MOST_NAMED:]
+
+    def refuse(self, refusals: Sequence[Refusal]) -> None:
+        """Add refused rows; a row can have several faults."""
+        self.refused += len({refusal.line for refusal in refusals})
+        self.faults += [str(refusal) for refusal in refusals]
+        del self.faults[_MOST_NAMED:]
+
+
+class Intake:
+    """Takes the rows of one query or file. `place` names a row without an instance by its line."""
+
+    def __init__(
+        self, staging: InstanceStaging, source: str, began_at: datetime, reopen: bool, place: Callable[[int], str]
+    ) -> None:
+        self.tally = Tally()
+        self._staging = staging
+        self._source = source
+        self._began_at = began_at
+        self._options = ImportOptions(source=source, reopen=reopen)
+        self._place = place
+
+    async def add_page(
+        self, rows: Sequence[InstanceRow], faults: Sequence[RowFault], cursor: datetime | None
+    ) -> None:
+        """Store a page and the cursor. `faults`: of rows that could not be parsed; `cursor`: None if it has none."""
+        connection = self._staging.connection
+        async with connection.begin():
+            result = await store_page(self._staging, rows, self._options)
+            refused = self._refusals([*faults, *result.faults])
+            await self._settle_faults(rows, refused)
+            await move_cursor(connection, self._source, cursor)
+        self.tally.rows += len(rows) + len({fault.line for fault in faults})
+        self.tally.stored(result)
+        self.tally.refuse(refused)
+
+    async def finish(self, at_end: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+        """Store the rows without an update time, then do `at_end` in the last transaction."""
+        connection = self._staging.connection
+        compared = await self._staging.compare()
+        async with connection.begin():
+            await self._refuse(compared.faults)
+
+        async def last() -> None:
+            await remove_staged_faults(connection, self._source, self._began_at)
+            await at_end(connection)
+
+        async def refuse(result: UpsertResult) -> None:
+            await self._refuse(result.faults)
+
+        async for result in store_staged(self._staging, self._options, last, refuse):
+            self.tally.stored(result)
+
+    async def _settle_faults(self, rows: Sequence[InstanceRow], refused: Sequence[Refusal]) -> None:
+        """Keep the faults of instances whose last row of the page was refused, remove those of the others."""
+        lines = {refusal.line for refusal in refused}
+        good = {row.id: row.line for row in rows if row.updated_at is not None and row.line not in lines}
+        kept = [refusal for refusal in refused if refusal.line > good.get(refusal.subject, -1)]
+        subjects = {refusal.subject for refusal in kept}
+        await remove_faults(self._staging.connection, self._source, good.keys() - subjects)
+        await keep_faults(self._staging.connection, self._source, kept)
+
+    async def _refuse(self, faults: Sequence[RowFault]) -> None:
+        refused = self._refusals(faults)
+        await keep_faults(self._staging.connection, self._source, refused)
+        self.tally.refuse(refused)
+
+    def _refusals(self, faults: Sequence[RowFault]) -> list[Refusal]:
+        return [
+            Refusal(fault.instance_id or self._place(fault.line), fault.column, fault.reason, fault.line)
+            for fault in faults
+        ]
+
+
+@asynccontextmanager
+async def taking(
+    db: Database, source: str, began_at: datetime, *, reopen: bool, place: Callable[[int], str]
+) -> AsyncIterator[Intake]:
+    """Yield an empty intake with a connection of its own.
+
+    Raises:
+        DatabaseUnavailableError: the database cannot be reached, drops the connection, or has another schema.
+    """
+    async with staged_instances(db) as staging:
+        yield Intake(staging, source, began_at, reopen, place)
