@@ -38,6 +38,16 @@ class Tally:
     faults: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
+    def add(self, other: Tally) -> None:
+        """Add what other rows resulted in."""
+        self.rows += other.rows
+        self.new += other.new
+        self.stale += other.stale
+        self.refused += other.refused
+        self.misbilled += other.misbilled
+        self.faults = [*self.faults, *other.faults][:_MOST_NAMED]
+        self.doubts = [*self.doubts, *other.doubts][:_MOST_NAMED]
+
     def stored(self, result: UpsertResult) -> None:
         """Add the result of storing rows."""
         self.new += result.inserted + result.updated
@@ -66,9 +76,7 @@ class Intake:
         self._options = ImportOptions(source=source, reopen=reopen)
         self._place = place
 
-    async def add_page(
-        self, rows: Sequence[InstanceRow], faults: Sequence[RowFault], cursor: datetime | None
-    ) -> None:
+    async def add_page(self, rows: Sequence[InstanceRow], faults: Sequence[RowFault], cursor: datetime | None) -> None:
         """Store a page and the cursor. `faults`: of rows that could not be parsed; `cursor`: None if it has none."""
         connection = self._staging.connection
         async with connection.begin():

@@ -18,9 +18,7 @@ async def unread_objects(db: Database, source: str, listed: Sequence[tuple[str, 
         return [(row.path, row.etag) for row in rows]
 
 
-async def add_object(
-    connection: AsyncConnection, source: str, path: str, etag: str, rows: int, refused: int
-) -> None:
+async def add_object(connection: AsyncConnection, source: str, path: str, etag: str, rows: int, refused: int) -> None:
     """Record that an object was read to its end, within the caller's transaction."""
     given = {"source": source, "path": path, "etag": etag, "rows": rows, "refused": refused}
     await connection.execute(statement("arrivals/objects", "add"), given)

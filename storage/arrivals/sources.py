@@ -126,9 +126,7 @@ async def move_cursor(connection: AsyncConnection, name: str, cursor: datetime |
     await connection.execute(statement("arrivals/sources", "move_cursor"), {"name": name, "cursor": cursor})
 
 
-async def record_success(
-    connection: AsyncConnection, name: str, cursor: datetime | None, counts: ReadCounts
-) -> None:
+async def record_success(connection: AsyncConnection, name: str, cursor: datetime | None, counts: ReadCounts) -> None:
     """Record, within the caller's transaction, that the source was read to its end."""
     given = {
         "name": name,
