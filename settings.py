@@ -127,6 +127,9 @@ class Settings(BaseSettings):
 
     # Billing
     rate_card: Path = Path("rates.toml")
+    sources: Path = Field(
+        Path("sources.toml"), description="the databases, folders and buckets that the queue `sources` reads usage from"
+    )
     billing_time_zone: str = Field("UTC", description="IANA name of the zone of the calendar months")
     bill_after: AwareDatetime | None = Field(None, description="usage before this instant is never charged")
     default_currency: str | None = Field(

@@ -1,7 +1,8 @@
 """The composition root of the worker processes: the queues that a process serves, and their clients.
 
 `billing` runs the workflows and their activities on Postgres and the report store; `stripe` calls Stripe and is the
-only process that holds the API key. A process imports only the code and the libraries of its queues.
+only process that holds the API key; `sources` reads the databases, folders and buckets of `sources.toml` and is the
+only one that holds their secrets. A process imports only the code and the libraries of its queues.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.step import activities_of
 from activities.stripe.mode import mode_of_key
 from contracts import retries
-from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
+from contracts.names import BILLING_QUEUE, SOURCES_QUEUE, STRIPE_QUEUE
 from settings import Settings, SettingsError
 from temporal.client import connect, register_search_attributes
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("perdure.worker")
 
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
+"""What a process serves that is not told otherwise; `sources` has secrets of its own, so it is served by name."""
 _DRAIN = timedelta(seconds=25)
 _MOST_STRIPE_CALLS = 50
 # Pure code that all workflows share; the workflows' own modules stay inside the sandbox.
@@ -101,6 +103,7 @@ def _postgres_activities(
     from activities.postgres.period_limits import PeriodLimits
     from activities.postgres.periods import PeriodActivities
     from activities.postgres.recovery import RecoveryActivities
+    from activities.postgres.sources import SourceRequestActivities
 
     adopter = Adopter(database, reports, cards, settings)
     return activities_of(
@@ -113,6 +116,7 @@ def _postgres_activities(
         CreditNoteActivities(database),
         EventActivities(database, client, settings.events_wake_ups_per_second),
         DisputeActivities(database),
+        SourceRequestActivities(database, client),
         AuditActivities(database, reports, cards, settings),
         InvoiceAuditActivities(database, settings),
         CreditNoteAuditActivities(database, settings),
@@ -166,6 +170,44 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
     )
 
 
+@asynccontextmanager
+async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
+    """Make the worker of the queue `sources`, after registering the sources of `sources.toml`, if there is one.
+
+    Raises:
+        SettingsError: DATABASE_URL is not set.
+        InputError: `sources.toml` is wrong.
+        PerdureError: the database cannot be reached, or has another schema.
+    """
+    from activities.sources.catalog import SourceCatalog, terms_of
+    from activities.sources.reading import SourceActivities
+    from storage.arrivals.sources import register_sources
+    from storage.postgres.database import Database
+    from storage.postgres.revision import require_known_revision
+
+    catalog = SourceCatalog(settings.sources)
+    terms = terms_of(catalog.sources())
+    database = Database(settings.need("database_url"), settings.database_pool_size)
+    try:
+        await database.ping()
+        async with database.transaction() as connection:
+            await require_known_revision(connection)
+        await register_sources(database, terms)
+        logger.info("sources of %s: %s", catalog.path, ", ".join(each.name for each in terms) or "none")
+        yield Worker(
+            client,
+            task_queue=SOURCES_QUEUE,
+            activities=activities_of(SourceActivities(database, catalog)),
+            # A read holds one connection as long as it lasts, and needs another one for a moment.
+            max_concurrent_activities=max(1, settings.database_pool_size // 2),
+            disable_eager_activity_execution=True,
+            max_heartbeat_throttle_interval=retries.HEARTBEATS_SENT,
+            graceful_shutdown_timeout=_DRAIN,
+        )
+    finally:
+        await database.close()
+
+
 def stripe_api_key(settings: Settings) -> str:
     """Return the API key, after checking its mode.
 
@@ -182,8 +224,12 @@ def stripe_api_key(settings: Settings) -> str:
     return key
 
 
-_NEEDS = {BILLING_QUEUE: ("database_url", "report_store_url"), STRIPE_QUEUE: ("stripe_api_key",)}
-_MAKERS = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker}
+_NEEDS = {
+    BILLING_QUEUE: ("database_url", "report_store_url"),
+    STRIPE_QUEUE: ("stripe_api_key",),
+    SOURCES_QUEUE: ("database_url",),
+}
+_MAKERS = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker, SOURCES_QUEUE: sources_worker}
 
 
 async def serve(settings: Settings, queues: Sequence[str] = QUEUES) -> None:

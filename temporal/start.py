@@ -24,9 +24,10 @@ from contracts.messages.events import CatchUpInput, CatchUpResult
 from contracts.messages.invoices import InvoiceRef
 from contracts.messages.periods import PeriodInput, PeriodResult
 from contracts.messages.recovery import AdoptionInput, AdoptionResult
+from contracts.messages.sources import SourceInput, SourceRead, SyncSource
 from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncResult
 from contracts.messages.wake_up import WakeUp
-from contracts.names import BILLING_QUEUE, Signals, Workflows
+from contracts.names import BILLING_QUEUE, Signals, Updates, Workflows
 
 
 async def start_period(
@@ -163,6 +164,52 @@ async def update_invoice(client: Client, key: InvoiceKey, update: str, decision:
     )
 
 
+async def start_source(client: Client, source: SourceInput) -> None:
+    """Begin to read a source again and again. One that is being read already goes on."""
+    await client.start_workflow(
+        Workflows.SOURCE_SYNC,
+        source,
+        id=workflow_ids.source(source.name),
+        task_queue=BILLING_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=_reads(source.name),
+        static_details=_shows_source(source.name),
+    )
+
+
+async def update_source(
+    client: Client, source: SourceInput, ask: SyncSource, update_id: str, patience: timedelta | None
+) -> SourceRead:
+    """Have a source read now and return the result, starting its workflow if it does not run.
+
+    Args:
+        update_id: the same id asks once, however often it is sent.
+        patience: how long to wait for the result; None for as long as it takes.
+
+    Raises:
+        WorkflowUpdateFailedError: the workflow ended meanwhile, or refuses the update.
+        WorkflowUpdateRPCTimeoutOrCancelledError: there is no result within `patience`.
+    """
+    start = WithStartWorkflowOperation[Any, Any](
+        Workflows.SOURCE_SYNC,
+        source,
+        id=workflow_ids.source(source.name),
+        task_queue=BILLING_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        static_summary=_reads(source.name),
+        static_details=_shows_source(source.name),
+    )
+    read: SourceRead = await client.execute_update_with_start_workflow(
+        Updates.SYNC,
+        ask,
+        start_workflow_operation=start,
+        id=update_id,
+        result_type=SourceRead,
+        rpc_timeout=patience,
+    )
+    return read
+
+
 async def deliver(client: Client, wake_up: WakeUp) -> None:
     """Signal a workflow that Stripe has an event for it, starting the workflow if it rests."""
     await client.start_workflow(
@@ -209,6 +256,14 @@ def _found_by(attribution_id: str | None = None, billing_period: str | None = No
         (search_attributes.BILLING_PERIOD, billing_period),
     )
     return TypedSearchAttributes([Pair(key, value) for key, value in pairs if value])
+
+
+def _reads(source: str) -> str:
+    return f"Reads the source {source}"
+
+
+def _shows_source(source: str) -> str:
+    return f"`perdure sources list {source}` shows what was read and what was refused."
 
 
 def _lines_and_state(key: InvoiceKey) -> str:

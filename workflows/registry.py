@@ -9,6 +9,7 @@ from workflows.periods.batch import BillingBatchWorkflow
 from workflows.periods.period import BillingPeriodWorkflow
 from workflows.periods.schedule import ScheduledPeriodWorkflow
 from workflows.recovery.adoption import AdoptInvoicesWorkflow
+from workflows.sources.sync import SourceSyncWorkflow
 from workflows.stripe_sync.accounts_sync import AccountsSyncWorkflow
 from workflows.stripe_sync.dispute import DisputeWorkflow
 from workflows.stripe_sync.events import EventsCatchUpWorkflow
@@ -29,4 +30,5 @@ WORKFLOWS = [
     DisputeWorkflow,
     AdoptInvoicesWorkflow,
     AuditWorkflow,
+    SourceSyncWorkflow,
 ]

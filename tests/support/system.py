@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from pydantic import SecretStr
 from temporalio.client import Client
 
 import settings as product_settings
@@ -22,7 +23,7 @@ from billing.invoice.states import OPEN, InvoiceState
 from billing.pricing.rate_card import load_rate_card
 from billing.usage.rows import AccountRow, InstanceRow
 from contracts.messages.periods import PeriodResult
-from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
+from contracts.names import BILLING_QUEUE, SOURCES_QUEUE, STRIPE_QUEUE
 from devstack.servers.emulator import EmulatorServer
 from starter.webhook.handler import Webhook
 from storage.accounts import accounts
@@ -31,7 +32,7 @@ from storage.audit.parameters import CheckInput
 from storage.audit.runs import audit_findings, begin_audit
 from storage.invoices import invoices
 from storage.postgres.database import Database
-from storage.postgres.roles import BILLING
+from storage.postgres.roles import BILLING, INGEST
 from storage.reports.store import ReportStore
 from storage.usage import instances
 from temporal.payload_codec import data_converter
@@ -40,7 +41,7 @@ from tests.support.namespaces import new_namespace
 from tests.support.receiving import registered_webhook
 from tests.support.roles import as_role
 from tests.support.until import GIVE_UP_SECONDS, PATIENCE, until
-from worker import billing_worker, stripe_worker
+from worker import billing_worker, sources_worker, stripe_worker
 
 RATES = """
 [[version]]
@@ -76,11 +77,13 @@ class System:
     _parts: dict[str, AsyncExitStack] = field(default_factory=dict)
 
     async def start(self, *queues: str) -> None:
-        """Start the workers of these queues, by default of both."""
-        makers = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker}
+        """Start the workers of these queues, by default of billing and Stripe; that of the sources has its own role."""
+        makers = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker, SOURCES_QUEUE: sources_worker}
         for queue in queues or (BILLING_QUEUE, STRIPE_QUEUE):
             stack = self._parts[queue] = AsyncExitStack()
-            worker = await stack.enter_async_context(makers[queue](self.client, self.settings))
+            url = as_role(self.settings.need("database_url"), INGEST if queue == SOURCES_QUEUE else BILLING)
+            settings = self.settings.model_copy(update={"database_url": SecretStr(url)})
+            worker = await stack.enter_async_context(makers[queue](self.client, settings))
             await stack.enter_async_context(worker)
 
     async def stop(self, *queues: str) -> None:

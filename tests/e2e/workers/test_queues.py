@@ -1,4 +1,4 @@
-"""The names that the two workers register."""
+"""The names that the workers register."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections import Counter
 
 from contracts.names import Activities, Workflows
 from tests.support.system import System
-from worker import billing_worker, stripe_worker
+from worker import billing_worker, sources_worker, stripe_worker
 
 
 async def test_every_name_is_registered_on_exactly_one_queue(system: System) -> None:
     await system.stop()
     activities: Counter[str] = Counter()
     workflows: Counter[str] = Counter()
-    for make in (billing_worker, stripe_worker):
+    for make in (billing_worker, sources_worker, stripe_worker):
         async with make(system.client, system.settings) as worker, worker:
             config = worker.config()
             activities.update(getattr(each, "__temporal_activity_definition").name for each in config["activities"])

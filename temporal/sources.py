@@ -1,0 +1,64 @@
+"""Sources and their workflows: asking for a read, and keeping those running that `sources.toml` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from billing.errors import PerdureError
+from contracts import workflow_ids
+from contracts.messages.sources import SourceInput, SourceRead, SyncSource
+from temporal.start import start_source, update_source
+
+
+class SourceSyncError(PerdureError):
+    """A source was asked for, but did not answer; the message says why."""
+
+
+async def sync_source(
+    client: Client, source: SourceInput, ask: SyncSource, update_id: str, patience: timedelta | None = None
+) -> SourceRead:
+    """Have a source read now, and return what the attempt resulted in, its `error` included.
+
+    Raises:
+        SourceSyncError: the source's workflow was ended meanwhile, or nothing answers within `patience`.
+        RPCError: Temporal cannot be reached.
+    """
+    try:
+        return await update_source(client, source, ask, update_id, patience)
+    except WorkflowUpdateFailedError as error:
+        why = getattr(error.cause, "message", None) or str(error.cause)
+        raise SourceSyncError(f"source {source.name}: {why}") from error
+    except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+        raise SourceSyncError(
+            f"source {source.name} is still being read, or no worker answers: see {workflow_ids.source(source.name)} "
+            "in the Temporal UI"
+        ) from error
+
+
+async def start_sources(client: Client, sources: Iterable[SourceInput]) -> None:
+    """Begin to read each source again and again, unless it is being read already. Idempotent."""
+    for source in sources:
+        await start_source(client, source)
+
+
+async def end_source(client: Client, name: str) -> bool:
+    """End the reading of a source. Returns whether it was being read."""
+    handle = client.get_workflow_handle(workflow_ids.source(name))
+    try:
+        if (await handle.describe()).status is not WorkflowExecutionStatus.RUNNING:
+            return False
+        await handle.cancel()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return True

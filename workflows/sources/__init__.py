@@ -1,0 +1,1 @@
+"""Sources: read in turn, and whenever somebody asks."""
