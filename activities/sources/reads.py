@@ -7,8 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from activities.sources.catalog import AnySource, definition_of, is_ordered
 from activities.sources.cursor import Cursor
 from activities.sources.threads import in_thread, opened, read_ahead
@@ -22,10 +20,9 @@ from sources.objects import FilesReader
 from sources.reading import SourcePage
 from sources.sql.query import FIRST, names_since
 from sources.sql.reader import open_sql
-from storage.arrivals.faults import remove_unseen_faults
-from storage.arrivals.intake import Intake, Tally, taking
-from storage.arrivals.objects import add_object, unread_objects
-from storage.arrivals.sources import ReadBegun, ReadCounts, begin_read, record_success
+from storage.arrivals.intake import Intake, Tally, counts_of, taking
+from storage.arrivals.objects import unread_objects
+from storage.arrivals.sources import ReadBegun, begin_read, record_files_read
 from storage.postgres.database import Database
 
 PAGE = 5000
@@ -68,18 +65,11 @@ async def _read_sql(
     async with opened(open_sql(source)) as reader:
         clock = min(reader.clock(), datetime.now(UTC))
         cursor = Cursor(begun.cursor, clock, ordered=is_ordered(source))
-        intake_of = taking(db, source.name, begun.began_at, reopen=source.reopen, place=lambda line: f"row {line}")
-        async with intake_of as intake:
+        async with taking(db, source.name, begun.began_at, reopen=source.reopen) as intake:
             await _take(intake, reader.pages(start, page_size), reader.cancel, cursor)
             report.complete_up_to = clock - source.lag
-
-            async def at_end(connection: AsyncConnection) -> None:
-                if start is None or not names_since(source.query):
-                    await remove_unseen_faults(connection, source.name, begun.began_at)
-                counts = _counts(intake.tally, started_at, clock - source.lag)
-                await record_success(connection, source.name, cursor.at_end, counts)
-
-            await intake.finish(at_end)
+            whole = start is None or not names_since(source.query)
+            await intake.finish_query(cursor.at_end, started_at, report.complete_up_to, whole=whole)
     report.tally = intake.tally
     if cursor.at_end is not None and not cursor.ordered:
         report.notes.append(
@@ -108,26 +98,16 @@ async def _read_files(
         others = f"; {plural(len(broken) - 1, 'other file')} cannot be read either" if len(broken) > 1 else ""
         raise SourceError(Failure.QUERY, broken[0] + others)
     report.complete_up_to = reader.clock() - source.lag
-    counts = _counts(report.tally, started_at, report.complete_up_to)
-    async with db.transaction() as connection:
-        await record_success(connection, source.name, None, counts)
+    await record_files_read(db, source.name, counts_of(report.tally, started_at, report.complete_up_to))
     return report
 
 
 async def _read_object(
     db: Database, source: FilesSource, reader: FilesReader, found: ImportFile, begun: ReadBegun, page_size: int
 ) -> Tally:
-    prefix = f"{found.name}, line "
-    intake_of = taking(db, source.name, begun.began_at, reopen=source.reopen, place=lambda line: f"{prefix}{line}")
-    async with intake_of as intake:
+    async with taking(db, source.name, begun.began_at, reopen=source.reopen, path=found.name) as intake:
         await _take(intake, reader.pages(found, page_size), reader.cancel, None)
-
-        async def at_end(connection: AsyncConnection) -> None:
-            tally = intake.tally
-            await remove_unseen_faults(connection, source.name, begun.began_at, prefix)
-            await add_object(connection, source.name, found.name, found.etag, tally.rows, tally.refused)
-
-        await intake.finish(at_end)
+        await intake.finish_file(found.etag)
     return intake.tally
 
 
@@ -152,7 +132,3 @@ def _start(source: SqlSource, begun: ReadBegun, since: datetime | None) -> datet
     start = begun.cursor - source.overlap
     start = start if since is None else min(start, since)
     return start if start > FIRST else None
-
-
-def _counts(tally: Tally, started_at: datetime, complete_up_to: datetime) -> ReadCounts:
-    return ReadCounts(started_at, complete_up_to, tally.rows, tally.new, tally.stale, tally.refused)

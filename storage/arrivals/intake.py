@@ -15,8 +15,15 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.usage.rows import ImportOptions, InstanceRow, RowFault
-from storage.arrivals.faults import Refusal, keep_faults, remove_faults, remove_staged_faults
-from storage.arrivals.sources import move_cursor
+from storage.arrivals.faults import (
+    Refusal,
+    keep_faults,
+    remove_faults,
+    remove_staged_faults,
+    remove_unseen_faults,
+)
+from storage.arrivals.objects import add_object
+from storage.arrivals.sources import ReadCounts, move_cursor, record_success
 from storage.postgres.database import Database
 from storage.usage.instances import store_staged
 from storage.usage.paging import store_page
@@ -64,17 +71,18 @@ class Tally:
 
 
 class Intake:
-    """Takes the rows of one query or file. `place` names a row without an instance by its line."""
+    """Takes the rows of one query, or of one file, which `path` names."""
 
     def __init__(
-        self, staging: InstanceStaging, source: str, began_at: datetime, reopen: bool, place: Callable[[int], str]
+        self, staging: InstanceStaging, source: str, began_at: datetime, *, reopen: bool, path: str | None
     ) -> None:
         self.tally = Tally()
         self._staging = staging
         self._source = source
         self._began_at = began_at
         self._options = ImportOptions(source=source, reopen=reopen)
-        self._place = place
+        self._path = path
+        self._place = "row " if path is None else f"{path}, line "
 
     async def add_page(self, rows: Sequence[InstanceRow], faults: Sequence[RowFault], cursor: datetime | None) -> None:
         """Store a page and the cursor. `faults`: of rows that could not be parsed; `cursor`: None if it has none."""
@@ -88,8 +96,34 @@ class Intake:
         self.tally.stored(result)
         self.tally.refuse(refused)
 
-    async def finish(self, at_end: Callable[[AsyncConnection], Awaitable[None]]) -> None:
-        """Store the rows without an update time, then do `at_end` in the last transaction."""
+    async def finish_query(
+        self, cursor: datetime | None, started_at: datetime, complete_up_to: datetime, *, whole: bool
+    ) -> None:
+        """Store the rows without an update time, and record that the source was read to its end.
+
+        `whole`: the read had all rows, so that what was refused earlier and is gone waits no longer.
+        """
+
+        async def record(connection: AsyncConnection) -> None:
+            if whole:
+                await remove_unseen_faults(connection, self._source, self._began_at)
+            counts = counts_of(self.tally, started_at, complete_up_to)
+            await record_success(connection, self._source, cursor, counts)
+
+        await self._finish(record)
+
+    async def finish_file(self, etag: str) -> None:
+        """Store the rows without an update time, and record that the file was read to its end."""
+        path = self._path
+        assert path is not None
+
+        async def record(connection: AsyncConnection) -> None:
+            await remove_unseen_faults(connection, self._source, self._began_at, self._place)
+            await add_object(connection, self._source, path, etag, self.tally.rows, self.tally.refused)
+
+        await self._finish(record)
+
+    async def _finish(self, record: Callable[[AsyncConnection], Awaitable[None]]) -> None:
         connection = self._staging.connection
         compared = await self._staging.compare()
         async with connection.begin():
@@ -97,7 +131,7 @@ class Intake:
 
         async def last() -> None:
             await remove_staged_faults(connection, self._source, self._began_at)
-            await at_end(connection)
+            await record(connection)
 
         async def refuse(result: UpsertResult) -> None:
             await self._refuse(result.faults)
@@ -121,14 +155,19 @@ class Intake:
 
     def _refusals(self, faults: Sequence[RowFault]) -> list[Refusal]:
         return [
-            Refusal(fault.instance_id or self._place(fault.line), fault.column, fault.reason, fault.line)
+            Refusal(fault.instance_id or f"{self._place}{fault.line}", fault.column, fault.reason, fault.line)
             for fault in faults
         ]
 
 
+def counts_of(tally: Tally, started_at: datetime, complete_up_to: datetime) -> ReadCounts:
+    """Return what a read that began at `started_at` is recorded with."""
+    return ReadCounts(started_at, complete_up_to, tally.rows, tally.new, tally.stale, tally.refused)
+
+
 @asynccontextmanager
 async def taking(
-    db: Database, source: str, began_at: datetime, *, reopen: bool, place: Callable[[int], str]
+    db: Database, source: str, began_at: datetime, *, reopen: bool, path: str | None = None
 ) -> AsyncIterator[Intake]:
     """Yield an empty intake with a connection of its own.
 
@@ -136,4 +175,4 @@ async def taking(
         DatabaseUnavailableError: the database cannot be reached, drops the connection, or has another schema.
     """
     async with staged_instances(db) as staging:
-        yield Intake(staging, source, began_at, reopen, place)
+        yield Intake(staging, source, began_at, reopen=reopen, path=path)

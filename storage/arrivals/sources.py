@@ -141,6 +141,12 @@ async def record_success(connection: AsyncConnection, name: str, cursor: datetim
     await connection.execute(statement("arrivals/sources", "succeed"), given)
 
 
+async def record_files_read(db: Database, name: str, counts: ReadCounts) -> None:
+    """Record that all files of a source were read."""
+    async with db.transaction() as connection:
+        await record_success(connection, name, None, counts)
+
+
 async def record_failure(
     db: Database, name: str, error: str, started_at: datetime
 ) -> tuple[datetime | None, datetime | None]:
