@@ -75,11 +75,13 @@ def load_sources(path: Path) -> list[SqlSource | FilesSource]:
 
 
 def parse_sources(document: Mapping[str, Any], path: Path) -> list[SqlSource | FilesSource]:
-    """Validate the content of the file at `path`; relative paths in it start in its folder.
+    """Validate the content of the file at `path`; relative paths in it start in its folder. Empty, it has no source.
 
     Raises:
         InputError: something is missing, misspelt, of the wrong form or there twice.
     """
+    if not document:  # the last source was removed
+        return []
     SourceKeys(document, str(path)).allow(("source",))
     tables = document.get("source")
     if not isinstance(tables, list) or not tables:

@@ -9,6 +9,7 @@ from temporalio.client import (
     Client,
     WorkflowExecutionStatus,
     WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.service import RPCError, RPCStatusCode
@@ -23,25 +24,39 @@ class SourceSyncError(PerdureError):
     """A source was asked for, but did not answer; the message says why."""
 
 
-async def sync_source(
+async def request_sync(
     client: Client, source: SourceInput, ask: SyncSource, update_id: str, patience: timedelta | None = None
-) -> SourceRead:
-    """Have a source read now, and return what the attempt resulted in, its `error` included.
+) -> WorkflowUpdateHandle[SourceRead]:
+    """Ask for a read of a source. The handle has what the attempt resulted in, its `error` included.
 
     Raises:
-        SourceSyncError: the source's workflow was ended meanwhile, or nothing answers within `patience`.
+        SourceSyncError: no worker accepts the request within `patience`.
         RPCError: Temporal cannot be reached.
     """
     try:
         return await update_source(client, source, ask, update_id, patience)
     except WorkflowUpdateFailedError as error:
-        why = getattr(error.cause, "message", None) or str(error.cause)
-        raise SourceSyncError(f"source {source.name}: {why}") from error
+        raise SourceSyncError(_why(source.name, error)) from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        raise SourceSyncError(
-            f"source {source.name} is still being read, or no worker answers: see {workflow_ids.source(source.name)} "
-            "in the Temporal UI"
-        ) from error
+        raise SourceSyncError("no worker answers: start `perdure worker`, then sync again") from error
+
+
+async def sync_source(client: Client, source: SourceInput, ask: SyncSource, update_id: str) -> SourceRead:
+    """Have a source read now, and return what the attempt resulted in, its `error` included.
+
+    Raises:
+        SourceSyncError: the source's workflow was ended meanwhile.
+        RPCError: Temporal cannot be reached.
+    """
+    handle = await request_sync(client, source, ask, update_id)
+    try:
+        return await handle.result()
+    except WorkflowUpdateFailedError as error:
+        raise SourceSyncError(_why(source.name, error)) from error
+
+
+def _why(name: str, error: WorkflowUpdateFailedError) -> str:
+    return f"source {name}: {getattr(error.cause, 'message', None) or error.cause}"
 
 
 async def start_sources(client: Client, sources: Iterable[SourceInput]) -> None:

@@ -10,7 +10,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowUpdateHandle,
+    WorkflowUpdateStage,
+)
 from temporalio.common import SearchAttributePair as Pair
 from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -179,16 +185,16 @@ async def start_source(client: Client, source: SourceInput) -> None:
 
 async def update_source(
     client: Client, source: SourceInput, ask: SyncSource, update_id: str, patience: timedelta | None
-) -> SourceRead:
-    """Have a source read now and return the result, starting its workflow if it does not run.
+) -> WorkflowUpdateHandle[SourceRead]:
+    """Ask for a read of a source, starting its workflow if it does not run. The handle has the attempt's result.
 
     Args:
         update_id: the same id asks once, however often it is sent.
-        patience: how long to wait for the result; None for as long as it takes.
+        patience: how long to wait for a worker that accepts; None for as long as it takes.
 
     Raises:
-        WorkflowUpdateFailedError: the workflow ended meanwhile, or refuses the update.
-        WorkflowUpdateRPCTimeoutOrCancelledError: there is no result within `patience`.
+        WorkflowUpdateFailedError: the request was refused.
+        WorkflowUpdateRPCTimeoutOrCancelledError: no worker accepted it within `patience`.
     """
     start = WithStartWorkflowOperation[Any, Any](
         Workflows.SOURCE_SYNC,
@@ -199,15 +205,15 @@ async def update_source(
         static_summary=_reads(source.name),
         static_details=_shows_source(source.name),
     )
-    read: SourceRead = await client.execute_update_with_start_workflow(
+    return await client.start_update_with_start_workflow(
         Updates.SYNC,
         ask,
+        wait_for_stage=WorkflowUpdateStage.ACCEPTED,
         start_workflow_operation=start,
         id=update_id,
         result_type=SourceRead,
         rpc_timeout=patience,
     )
-    return read
 
 
 async def deliver(client: Client, wake_up: WakeUp) -> None:

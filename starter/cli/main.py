@@ -38,6 +38,7 @@ _COMMANDS = (
     ("db", "db:app", "Database migrations: upgrade."),
     ("instances", "imports.commands:app", "Workspace instances: import."),
     ("accounts", "accounts.commands:app", "Accounts and their windows: import, sync, policy."),
+    ("sources", "sources.commands:app", "Sources of usage: check, list, sync."),
     ("warnings", "warnings.commands:app", "Warnings of usage: list, accept, withdraw."),
     ("rates", "rates:app", "The rate card: check."),
     ("period", "period.commands:app", "Billing periods: run, status, approve."),

@@ -15,6 +15,7 @@ from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from contracts import workflow_ids
 from starter.cli import common, output
+from starter.cli.sources.running import keep_sources
 from temporal import schedules
 from temporal.client import connect
 from temporal.schedules import ScheduleState
@@ -38,7 +39,8 @@ async def set_(
 ) -> None:
     """Create or update the schedules.
 
-    They are the monthly run, the catch-up with Stripe's events, and the daily audit.
+    They are the monthly run, the catch-up with Stripe's events, and the daily audit. Each source of sources.toml is
+    read from now on, and no other.
     """
     if not 0 <= delay_hours <= _LONGEST_DELAY_HOURS:
         raise InputError(f"--delay-hours {delay_hours}: write 0 to {_LONGEST_DELAY_HOURS}")
@@ -48,11 +50,17 @@ async def set_(
     every = timedelta(minutes=settings.events_catch_up_minutes)
     catch_up = await schedules.set_catch_up_schedule(temporal, every)
     audit = await schedules.set_audit_schedule(temporal)
+    sources = await keep_sources(settings, temporal)
     if as_json:
-        output.print_json(_document(monthly) | {"catch_up": _document(catch_up), "audit": _document(audit)})
+        others = {"catch_up": _document(catch_up), "audit": _document(audit)}
+        output.print_json(_document(monthly) | others | {"sources": sources.read, "ended_sources": sources.ended})
         return
     for state in (monthly, catch_up, audit):
         _print(state)
+    for name in sources.read:
+        output.say(f"Source {name}: read from now on.")
+    for name in sources.ended:
+        output.say(f"Source {name}: no longer read; what it reported stays.")
 
 
 @app.command("list")

@@ -52,6 +52,10 @@ class SourceState:
     removed_at: datetime | None
     faults: int
 
+    def is_stale(self, now: datetime) -> bool:
+        """Whether it has not been complete for longer than its lag and three reads explain."""
+        return self.complete_up_to is not None and self.complete_up_to < now - self.lag - 3 * self.every
+
 
 @dataclass(frozen=True)
 class ReadBegun:

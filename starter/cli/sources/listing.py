@@ -1,0 +1,125 @@
+"""`perdure sources list`: how far each source is read, since when it fails, and what of it was refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from billing.text import plural
+from starter.cli import common, output
+from starter.cli.database import open_database
+from storage.arrivals.faults import WaitingFault, waiting_faults
+from storage.arrivals.sources import SourceState, list_sources, load_source
+
+_MOST = 100
+_MOST_JSON = 10_000
+
+
+@common.command
+async def list_(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this one, with what was refused.")] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """List the sources: how far each is read, and what is wrong with it.
+
+    With NAME, also the refused rows that wait for a better one.
+    """
+    async with open_database(common.settings()) as db:
+        if name is None:
+            states, faults = await list_sources(db), []
+        else:
+            states = [await load_source(db, name)]
+            faults = [fault async for fault in waiting_faults(db, name, _MOST_JSON if as_json else _MOST)]
+    now = datetime.now(UTC)
+    if as_json:
+        documents = [_document(state, now) for state in states]
+        output.print_json(documents if name is None else {**documents[0], "faults": _faults(faults)})
+        return
+    if not states:
+        output.say(
+            "There are no sources yet: write sources.toml, then `perdure schedule set` (docs/connect-your-database.md)."
+        )
+        return
+    _print(states, now)
+    if name is not None:
+        _print_faults(name, faults, states[0].faults)
+
+
+def status_of(state: SourceState, now: datetime) -> str:
+    """Return the status of a source in one word."""
+    if state.removed_at is not None:
+        return "removed"
+    if state.error is not None:
+        return "failing"
+    if state.complete_up_to is None:
+        return "new"
+    return "late" if state.is_stale(now) else "ok"
+
+
+def _document(state: SourceState, now: datetime) -> dict[str, Any]:
+    behind = None if state.complete_up_to is None else (now - state.complete_up_to).total_seconds()
+    return {
+        "name": state.name,
+        "kind": state.kind,
+        "status": status_of(state, now),
+        "every_seconds": state.every.total_seconds(),
+        "lag_seconds": state.lag.total_seconds(),
+        "cursor": output.json_instant(state.cursor),
+        "complete_up_to": output.json_instant(state.complete_up_to),
+        "behind_seconds": behind,
+        "read_at": output.json_instant(state.read_at),
+        "rows": state.rows_read,
+        "new": state.rows_new,
+        "stale": state.rows_stale,
+        "refused": state.rows_refused,
+        "waiting": state.faults,
+        "error": state.error,
+        "failing_since": output.json_instant(state.failing_since),
+        "removed_at": output.json_instant(state.removed_at),
+    }
+
+
+def _faults(faults: list[WaitingFault]) -> list[dict[str, Any]]:
+    return [
+        {
+            "subject": fault.subject,
+            "column": fault.field,
+            "reason": fault.reason,
+            "first_seen_at": output.json_instant(fault.first_seen_at),
+            "last_seen_at": output.json_instant(fault.last_seen_at),
+        }
+        for fault in faults
+    ]
+
+
+def _print(states: list[SourceState], now: datetime) -> None:
+    table = output.make_table(
+        "", "Source", "Status", "Complete up to (UTC)", "Last read (UTC)", "Rows", "Refused", right=("Rows", "Refused")
+    )
+    for state in states:
+        output.add_row(
+            table,
+            state.name,
+            status_of(state, now),
+            output.when(state.complete_up_to, "minutes", zone=False),
+            output.when(state.read_at, "minutes", zone=False),
+            state.rows_read if state.read_at else None,
+            state.faults,
+        )
+    output.print_table(table)
+    for state in states:
+        if state.error is not None:
+            output.say(f"{state.name}: failing since {output.when(state.failing_since)}: {state.error}")
+
+
+def _print_faults(name: str, faults: list[WaitingFault], count: int) -> None:
+    for fault in faults:
+        output.say(
+            f"{fault.subject}: {fault.field}: {fault.reason} (since {output.when(fault.first_seen_at, 'minutes')})"
+        )
+    if count > len(faults):
+        output.say(f"{plural(count - len(faults), 'more fault')}: --json lists them.")
+    if count:
+        output.say(f"Correct them in {name}; a row that is taken removes its instance's fault.")
