@@ -35,7 +35,10 @@ class SourceCatalog:
         Raises:
             InputError: the file is wrong; one line says where.
         """
-        return load_sources(self.path) if self.exists else []
+        found: list[AnySource] = [*load_sources(self.path)] if self.exists else []
+        for source in found:
+            _refuse_what_has_no_effect(source)
+        return found
 
     def find(self, name: str) -> AnySource:
         """Return one source.
@@ -49,6 +52,14 @@ class SourceCatalog:
                 return source
         known = f"it has {', '.join(source.name for source in found)}" if found else "it has none, or does not exist"
         raise InputError(f"{self.path} has no source {name!r}: {known}")
+
+
+def _refuse_what_has_no_effect(source: AnySource) -> None:
+    """Refuse keys that nothing obeys yet: they would change what is billed, and nobody would see that they do not."""
+    if source.stale_after is not None:
+        raise InputError(f"{source.place}: stale_after: is not possible for one source yet: set STALE_AFTER for all")
+    if source.snapshot:
+        raise InputError(f"{source.place}: snapshot: is not possible yet: leave it out")
 
 
 def kind_of(source: AnySource) -> str:

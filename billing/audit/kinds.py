@@ -88,5 +88,6 @@ class Kind(StrEnum):
     SUBSCRIPTION_BLOCKED = "subscription_blocked"
     PERIOD_HELD = "period_held"
     EVENTS_UNREAD = "events_unread"
+    SOURCE_STALE = "source_stale"
     UNBILLED_USAGE = "unbilled_usage"
     PERIOD_NOT_RUN = "period_not_run"

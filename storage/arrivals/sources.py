@@ -49,12 +49,14 @@ class SourceState:
     rows_refused: int
     error: str | None
     failing_since: datetime | None
+    registered_at: datetime
     removed_at: datetime | None
     faults: int
 
     def is_stale(self, now: datetime) -> bool:
-        """Whether it has not been complete for longer than its lag and three reads explain."""
-        return self.complete_up_to is not None and self.complete_up_to < now - self.lag - 3 * self.every
+        """Whether it is further behind than its lag and three reads explain. The audit says the same by its own SQL."""
+        complete_up_to = self.complete_up_to or self.registered_at - self.lag
+        return complete_up_to < now - self.lag - 3 * self.every
 
 
 @dataclass(frozen=True)

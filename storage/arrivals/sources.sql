@@ -14,7 +14,7 @@ UPDATE source SET removed_at = now() WHERE name = ANY (CAST(:names AS text[])) A
 
 -- name: columns
 SELECT s.name, s.kind, s.every, s.lag, s.cursor, s.complete_up_to, s.read_at, s.rows_read, s.rows_new, s.rows_stale,
-       s.rows_refused, s.error, s.failing_since, s.removed_at,
+       s.rows_refused, s.error, s.failing_since, s.registered_at, s.removed_at,
        (SELECT count(*) FROM source_fault AS f WHERE f.source = s.name) AS faults
 FROM source AS s
 

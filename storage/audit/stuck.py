@@ -16,7 +16,7 @@ async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
     """Check everything that records since when it waits, then the usage that a run should have billed."""
     before = {"before": given.now - given.stuck_after, "charge_on": str(given.policy.charge_on)}
     parameters = given.parameters | before
-    for name in ("invoices", "credit_notes", "accounts", "disputes", "subscriptions", "holds", "events"):
+    for name in ("invoices", "credit_notes", "accounts", "disputes", "subscriptions", "holds", "events", "sources"):
         await connection.execute(statement("audit/stuck", name), parameters)
     first = await connection.execute(statement("audit/conservation", "first_chargeable"), parameters)
     months = _ended_months(given, first.scalar_one())

@@ -118,6 +118,26 @@ FROM (
       AND e.updated_at < CAST(:before AS timestamptz)
 ) AS found;
 
+-- name: sources
+-- A source belongs to no period: it is checked only if the scope names none. Behind: by more than its lag and three
+-- reads explain, however short the configured age is.
+{finding}
+FROM (
+    SELECT 'source_stale' AS kind, CAST(NULL AS text) AS attribution_id, CAST(NULL AS text) AS instance_id,
+           CAST(NULL AS text) AS key, CAST(NULL AS text) AS stripe_id,
+           coalesce(s.failing_since, s.complete_up_to, s.registered_at) AS since,
+           CASE WHEN s.error IS NOT NULL THEN 'source ' || s.name || ' cannot be read: ' || s.error
+                WHEN s.complete_up_to IS NULL THEN 'source ' || s.name || ' has never been read'
+                ELSE 'source ' || s.name || ' says nothing about the time after that' END AS detail
+    FROM source AS s
+    WHERE CAST(:period AS text) IS NULL
+      AND CAST(:attribution_id AS text) IS NULL
+      AND s.removed_at IS NULL
+      AND (coalesce(s.complete_up_to, s.registered_at - s.lag) < CAST(:now AS timestamptz) - s.lag - 3 * s.every
+           OR s.failing_since < CAST(:before AS timestamptz))
+) AS found
+ORDER BY found.detail;
+
 -- name: payers
 -- The accounts with unbilled usage, and whether each is charged on a subscription's invoices: no period's run bills it.
 CREATE TEMPORARY TABLE audit_payer ON COMMIT DROP AS

@@ -8,32 +8,13 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 import pytest
-from sqlalchemy import text
 
-from activities.sources.catalog import AnySource, terms_of
-from activities.sources.reads import ReadReport, read
 from storage.arrivals.faults import waiting_faults
 from storage.arrivals.intake import Intake
-from storage.arrivals.sources import SourceState, load_source, register_sources
+from storage.arrivals.sources import load_source
 from storage.postgres.database import Database
 from tests.arrivals.product import QUERY, Product, may
-
-
-async def fetch(db: Database, query: str) -> list[Any]:
-    async with db.transaction() as connection:
-        return list(await connection.execute(text(query)))
-
-
-async def read_once(
-    db: Database, source: AnySource, since: datetime | None = None, page_size: int = 3
-) -> tuple[ReadReport, SourceState]:
-    await register_sources(db, terms_of([source]))
-    report = await read(db, source, since, datetime.now(UTC), page_size)
-    return report, await load_source(db, source.name)
-
-
-async def known(db: Database) -> set[str]:
-    return {row.id for row in await fetch(db, "SELECT id FROM workspace_instance")}
+from tests.arrivals.reading import fetch, known, read_once
 
 
 async def test_rows_become_facts_and_the_cursor_moves(db: Database, product: Product) -> None:

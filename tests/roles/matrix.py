@@ -97,7 +97,7 @@ UNCHANGEABLE = {
     (BILLING, "dispute"): {"stripe_dispute_id", "invoice_id", "opened_at"},
     (OPERATOR, "workspace_instance"): {"id"},
     (INGEST, "workspace_instance"): {"id"},
-    (INGEST, "source"): {"name"},
+    (INGEST, "source"): {"name", "registered_at"},
     (OPERATOR, "accepted_warning"): {"kind", "subject"},
     (BILLING, "worker_settings"): {"queue"},
     (OPERATOR, "account_policy"): {"attribution_id"},

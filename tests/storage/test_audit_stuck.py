@@ -25,6 +25,10 @@ CREDIT = """
                              blocked_reason)
     SELECT 'c', id, 'amount', 1, 'usd', 'balance', 'x', {}, {} FROM invoice WHERE attribution_id = 'team:a'
 """
+SOURCE = (
+    "INSERT INTO source (name, kind, every, lag, complete_up_to, registered_at, error, failing_since, removed_at) "
+    "VALUES ('product', 'sql', interval '1 hour', interval '15 minutes', "
+)
 DISPUTE = "INSERT INTO dispute (stripe_dispute_id, invoice_id, amount, currency, reason, status, opened_at, closed_at)"
 
 PLANTED: list[tuple[str, str, list[Reported]]] = [
@@ -83,6 +87,8 @@ async def test_what_waits(db: Database, sql: str, expected: list[Reported]) -> N
         (("INSERT INTO stripe_event_cursor (name, event_id, event_created, updated_at)"
          f" VALUES ('events', 'evt_1', {OLD}, {OLD})"), "events_unread",
          [{"period": "2022-05"}, {"attribution_id": "team:a"}]),
+        (f"{SOURCE} now(), {OLD}, 'x', {OLD}, NULL)", "source_stale",
+         [{"period": "2022-05"}, {"attribution_id": "team:a"}]),
     ],
 )  # fmt: skip
 async def test_what_waits_besides_invoices(db: Database, sql: str, kind: str, unseen: list[dict[str, Any]]) -> None:
@@ -91,6 +97,25 @@ async def test_what_waits_besides_invoices(db: Database, sql: str, kind: str, un
     for scope_of in unseen:
         assert (await audit(db, S, **scope_of))[1] == []
     assert (await audit(db, S, now=datetime.now(UTC) - timedelta(days=2)))[1] == []
+
+
+@pytest.mark.parametrize(
+    ("values", "finding"),
+    [
+        (f"now() - interval '4 hours', {OLD}, NULL, NULL, NULL)", "says nothing about the time after that"),
+        ("now() - interval '3 hours', now(), NULL, NULL, NULL)", None),
+        ("NULL, now() - interval '4 hours', NULL, NULL, NULL)", "has never been read"),
+        ("NULL, now() - interval '2 hours', NULL, NULL, NULL)", None),
+        (f"now(), {OLD}, 'the query is refused', {OLD}, NULL)", "cannot be read: the query is refused"),
+        (f"now(), {OLD}, 'the query is refused', {NEW}, NULL)", None),
+        (f"{OLD}, {OLD}, NULL, NULL, now())", None),  # removed
+    ],
+)
+async def test_a_source_that_is_behind(db: Database, values: str, finding: str | None) -> None:
+    await execute(db, SOURCE + values)
+    found = (await audit(db, S))[1]
+    assert [each.kind for each in found] == ([] if finding is None else ["source_stale"])
+    assert all(finding is not None and finding in each.detail for each in found)
 
 
 async def _settle(db: Database, period: str, at: datetime) -> None:

@@ -244,6 +244,11 @@ REMEDIES: Mapping[Kind, str] = {
         "Check that the schedule runs (`perdure schedule list`, `perdure schedule set`), and catch up now: "
         "`perdure stripe catch-up`."
     ),
+    Kind.SOURCE_STALE: (
+        "See what is wrong with `perdure sources list`, try it with `perdure sources check NAME`, and check that "
+        "`perdure worker --queue sources` runs; if the source is gone for good, remove it from sources.toml and run "
+        "`perdure schedule set`."
+    ),
     Kind.UNBILLED_USAGE: (
         "If the account has no invoice for that period, bill it with `perdure period run PERIOD --account ID`; "
         "otherwise the next period's run bills it."

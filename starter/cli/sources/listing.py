@@ -53,9 +53,9 @@ def status_of(state: SourceState, now: datetime) -> str:
         return "removed"
     if state.error is not None:
         return "failing"
-    if state.complete_up_to is None:
-        return "new"
-    return "late" if state.is_stale(now) else "ok"
+    if state.is_stale(now):
+        return "late"
+    return "new" if state.complete_up_to is None else "ok"
 
 
 def _document(state: SourceState, now: datetime) -> dict[str, Any]:

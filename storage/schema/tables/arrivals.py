@@ -39,6 +39,7 @@ SOURCE = Table(
     Column("error", Text),
     Column("failing_since", INSTANT),
     Column("definition", Text),
+    Column("registered_at", INSTANT, nullable=False, server_default=NOW),
     Column("removed_at", INSTANT),
     CheckConstraint("kind IN ('sql', 'files')", name="source_kind"),
     CheckConstraint("(error IS NULL) = (failing_since IS NULL)", name="source_failing"),

@@ -23,6 +23,7 @@ CREATE TABLE source (
     error             text,
     failing_since     timestamptz,
     definition        text,
+    registered_at     timestamptz NOT NULL DEFAULT now(),
     removed_at        timestamptz,
     CONSTRAINT source_kind CHECK (kind IN ('sql', 'files')),
     CONSTRAINT source_failing CHECK ((error IS NULL) = (failing_since IS NULL))
