@@ -103,7 +103,7 @@ def _postgres_activities(
     from activities.postgres.period_limits import PeriodLimits
     from activities.postgres.periods import PeriodActivities
     from activities.postgres.recovery import RecoveryActivities
-    from activities.postgres.sources import SourceRequestActivities
+    from activities.postgres.sources.requests import SourceRequestActivities
 
     adopter = Adopter(database, reports, cards, settings)
     return activities_of(

@@ -132,7 +132,7 @@ class Stage:
 
     async def _watch(self, arguments: tuple[str, ...], env: dict[str, str]) -> None:
         while True:
-            process = self._processes[arguments[0]] = await self._start(arguments, env)
+            process = self._processes[" ".join(arguments)] = await self._start(arguments, env)
             status = await asyncio.shield(process.status)
             if status != -signal.SIGKILL:
                 raise AssertionError(f"perdure {arguments} ended with {status}: {self.output()}")

@@ -43,6 +43,7 @@ from stripe_emulator import __main__ as emulator
 _PATIENCE = {
     "STRIPE_STEP": timedelta(seconds=4),
     "HEARTBEAT": timedelta(seconds=3),
+    "SOURCE_READ": replace(retries.SOURCE_READ, maximum_attempts=20, initial_interval=timedelta(seconds=0.2)),
     "TRANSIENT": replace(retries.TRANSIENT, initial_interval=timedelta(seconds=0.2)),
 }
 _HEARTBEAT_EVERY = 0.5

@@ -28,6 +28,7 @@ WRONG = {
     "activities": ("activities/heartbeats.py", "import workflows.steps"),
     "activities-stripe": ("activities/stripe/mode.py", "import storage.invoices.decisions"),
     "activities-postgres": ("activities/postgres/scopes.py", "import activities.stripe.errors"),
+    "activities-sources": ("activities/sources/cursor.py", "import activities.postgres.links"),
     "storage": ("storage/postgres/statements.py", "import contracts.names"),
     "storage-audit": ("storage/audit/stuck.py", "import storage.claims.claims"),
     "sources": ("sources/files/rows.py", "import storage.postgres.database"),

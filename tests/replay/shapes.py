@@ -49,6 +49,10 @@ SHAPES: dict[str, set[str]] = {
     "adopted": {Workflows.ADOPT_INVOICES, Workflows.INVOICE, Workflows.EVENTS_CATCH_UP},
     "claimed-anew": _RUN,
     "audited": {Workflows.AUDIT},
+    # sources
+    "source-read": {Workflows.SOURCE_SYNC},
+    "source-failing": {Workflows.SOURCE_SYNC},
+    "source-continued": {Workflows.SOURCE_SYNC},
 }
 """For each shape, the workflow types that its histories must hold."""
 
@@ -70,5 +74,8 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "cancelled-on-final-draft": ("claim_subscription_draft",),
     "disputed": ("record_dispute",),
     "held": ("approve_period",),
+    "source-read": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED", "read_source"),
+    "source-failing": ("EVENT_TYPE_TIMER_FIRED", "read_source"),
+    "source-continued": ("EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW",),
 }
 """For each shape, texts that prove that its histories went the intended way."""

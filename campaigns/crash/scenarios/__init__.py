@@ -17,7 +17,7 @@ SCENARIOS: dict[str, Scenario] = {
 IN_THE_SUITE = tuple(
     SCENARIOS[name]
     for name in (
-        *("imported", "refused", "calm", "held"),
+        *("imported", "fetched", "refused", "calm", "held"),
         *("fixed", "cancelled", "too-late", "faulty", "synced"),
         *("credit-refused", "credit-withdrawn", "dispute", "caught-up", "webhook"),
         *("audited", "unaudited", "adopted", "claimed-again"),

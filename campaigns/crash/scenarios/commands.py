@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from billing.invoice.states import InvoiceState
 from campaigns.crash.stage import Scenario, Stage
+from storage.arrivals.sources import list_sources
+from tests.support.until import until
 
 INSTANCE_COLUMNS = (
     "id,attribution_id,workspace_id,project_id,owner_id,workspace_class,workspace_type,"
@@ -44,4 +48,39 @@ async def imported(stage: Stage) -> None:
     await stage.rest()
 
 
-SCENARIOS = (Scenario("imported", imported),)
+def _product(folder: Path, count: int) -> Path:
+    """Write a database of `count` instances, more than one page of a read, and sources.toml. Returns its path."""
+    with closing(sqlite3.connect(folder / "product.db")) as connection, connection:
+        connection.execute("CREATE TABLE instance (id, account, started_at, stopped_at, updated_at)")
+        connection.executemany(
+            "INSERT INTO instance VALUES (?, 'team:fetched', '2022-05-03 10:00', '2022-05-03 10:15', ?)",
+            ((f"i-{n:05}", f"2022-05-03 {10 + n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}") for n in range(count)),
+        )
+        connection.execute("INSERT INTO instance VALUES ('bad', 'team:fetched', 'never', NULL, '2022-05-04 10:00:00')")
+    path = folder / "sources.toml"
+    query = "SELECT * FROM instance WHERE updated_at >= :since ORDER BY updated_at, id"
+    path.write_text(f'[[source]]\nname = "product"\nkind = "sql"\nurl = "sqlite:///product.db"\nquery = "{query}"\n')
+    return path
+
+
+async def fetched(stage: Stage) -> None:
+    """A source of more than a page is read while its worker is killed, and its usage is billed."""
+    await stage.system.add_account("team:fetched", ("2022-05-01", None))
+    stage.env["SOURCES"] = str(_product(stage.folder, 5_100))
+    await stage.keep("worker", "--queue", "sources")
+
+    async def registered() -> bool:
+        return bool(await list_sources(stage.system.db))
+
+    async def read() -> bool:
+        return any(source.complete_up_to is not None for source in await list_sources(stage.system.db))
+
+    await until(registered)
+    await stage.perdure("sources", "sync", "product")
+    await until(read)
+    await stage.perdure("period", "run", "2022-05")
+    await stage.system.until_state("2022-05/team:fetched/period", InvoiceState.BILLED)
+    await stage.rest("source/product")
+
+
+SCENARIOS = (Scenario("imported", imported), Scenario("fetched", fetched))

@@ -1,0 +1,1 @@
+"""What the billing worker asks of sources."""
