@@ -100,8 +100,9 @@ def _postgres_activities(
     from activities.postgres.events import EventActivities
     from activities.postgres.invoices import InvoiceActivities
     from activities.postgres.links import LinkActivities
-    from activities.postgres.period_limits import PeriodLimits
-    from activities.postgres.periods import PeriodActivities
+    from activities.postgres.periods.fetching import FetchActivities
+    from activities.postgres.periods.limits import PeriodLimits
+    from activities.postgres.periods.periods import PeriodActivities
     from activities.postgres.recovery import RecoveryActivities
     from activities.postgres.sources.requests import SourceRequestActivities
 
@@ -110,6 +111,7 @@ def _postgres_activities(
         RecoveryActivities(database, adopter),
         InvoiceActivities(database, reports, settings, adopter),
         PeriodActivities(database, cards, settings, PeriodLimits(database, settings)),
+        FetchActivities(database, settings),
         AccountActivities(database, cards, settings),
         DecisionActivities(database, cards, settings),
         LinkActivities(database),

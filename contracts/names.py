@@ -65,7 +65,9 @@ class Queries:
     """Query names."""
 
     PHASE = "phase"
-    """A period's phase: `billing` while batches run, `settling` while it only waits for open invoices."""
+    """A period's phase: `fetching`, `held`, `billing` while batches run, `settling` while it waits for invoices."""
+    FETCH = "fetch"
+    """What a period has fetched, and which sources it waits for."""
     PROGRESS = "progress"
     """The current step of an audit, in words."""
 
@@ -78,6 +80,10 @@ class Activities:
     PERIOD_PROGRESS = "period_progress"
     WRITE_PERIOD_SUMMARY = "write_period_summary"
     CLAIM_CANCELLATION = "claim_cancellation"
+
+    PLAN_FETCH = "plan_fetch"
+    SYNC_SOURCE = "sync_source"
+    DRAIN_ARRIVALS = "drain_arrivals"
 
     LOAD_INVOICE = "load_invoice"
     PUBLISH_REPORT = "publish_report"

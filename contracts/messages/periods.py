@@ -16,6 +16,10 @@ class PeriodInput(Message):
     batches: int = 0
     invoices: int = 0
     failed: list[str] = Field(default_factory=list)
+    fetch_began: datetime | None = None
+    """When the fetch began that this run continues."""
+    without_sources: list[str] = Field(default_factory=list)
+    """The sources that a person has decided not to wait for."""
 
 
 class Page(Message):
@@ -81,11 +85,13 @@ class PeriodRef(Message):
 
 
 class ApprovePeriod(Message):
-    """A person approves a held period at these totals, in minor units by currency."""
+    """A person approves a held period at these totals, in minor units by currency, or without a source."""
 
     period: str
     totals: dict[str, int]
     by: str
+    without_source: str | None = None
+    """The source that is not waited for; then the totals are not approved."""
 
 
 class Blocked(Message):
@@ -119,6 +125,8 @@ class PeriodResult(Message):
     batches: int
     invoices: int
     progress: PeriodProgress
+    without_sources: list[str] = Field(default_factory=list)
+    """The sources that the period was billed without, by a person's decision."""
 
 
 class ScheduledPeriodInput(Message):

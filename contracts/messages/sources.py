@@ -6,6 +6,9 @@ from pydantic import Field
 
 from contracts.messages.base import Message
 
+ARRIVALS = "api"
+"""The name that what the API accepted has among the sources; no source of `sources.toml` can have it."""
+
 
 class SourceRead(Message):
     """One attempt to read a source.
@@ -55,19 +58,21 @@ class ReadSource(Message):
 
 
 class PlanFetch(Message):
-    """Asks what must be fetched before usage up to the period's end, or up to `cutoff`, is billed."""
+    """Asks what must be fetched before usage is billed up to the end of `period`, or up to `cutoff`: one is given.
 
-    period: str
+    `draft_of`: the account whose subscription's draft it is for. If it is charged on invoices of its own, nothing must.
+    """
+
+    period: str | None = None
     cutoff: datetime | None = None
+    draft_of: str | None = None
 
 
 class SourceDue(Message):
     """A source, and from when on it can be complete up to the cutoff."""
 
     name: str
-    every: timedelta
     ready_at: datetime
-    complete_up_to: datetime | None = None
 
 
 class FetchPlan(Message):
@@ -91,3 +96,20 @@ class ArrivalsDrained(Message):
     facts: int
     instances: int
     refused: int = 0
+
+
+class SourceFetch(Message):
+    """How far a source is fetched for a bill: `state` is `due`, `reading`, `failing`, `behind`, `read` or `skipped`."""
+
+    name: str
+    state: str
+    ready_at: datetime
+    read: SourceRead | None = None
+
+
+class FetchState(Message):
+    """What a period fetches before it bills. `held`: the sources for which a person must be told that it waits."""
+
+    cutoff: datetime | None = None
+    sources: list[SourceFetch] = Field(default_factory=list)
+    held: list[str] = Field(default_factory=list)

@@ -10,8 +10,8 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 import settings
-from activities.postgres.period_limits import PeriodLimits
-from activities.postgres.periods import PeriodActivities
+from activities.postgres.periods.limits import PeriodLimits
+from activities.postgres.periods.periods import PeriodActivities
 from activities.postgres.scopes import period_limits, policy_of
 from activities.rate_cards import RateCards
 from billing.invoice.limits import DEFAULT_LIMITS, NO_LIMITS, Limits

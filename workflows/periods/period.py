@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+from datetime import datetime
 
 from temporalio import workflow
 from temporalio.exceptions import (
     ApplicationError,
-    ChildWorkflowError,
     FailureError,
-    WorkflowAlreadyStartedError,
 )
-from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from billing.money import format_amount
-    from billing.text import plural
-    from contracts import retries, workflow_ids
+    from contracts import retries
     from contracts.messages.invoices import InvoiceRef
     from contracts.messages.periods import (
         ApprovePeriod,
-        BatchInput,
-        BatchResult,
-        Page,
         PagePlan,
         PeriodInput,
         PeriodProgress,
@@ -30,10 +22,13 @@ with workflow.unsafe.imports_passed_through():
         PeriodResult,
         PlanPages,
     )
-    from contracts.names import BILLING_QUEUE, Activities, Queries, Signals, Updates, Workflows
-    from workflows.steps import billing_step, clock, in_utc, local_step, period_search_attributes, show
+    from contracts.messages.sources import FetchState, PlanFetch
+    from contracts.names import Activities, Queries, Signals, Updates, Workflows
+    from workflows.periods.batches import Batches
+    from workflows.periods.details import fetching, sources_of, summary_of, waiting_for
+    from workflows.sources.fetching import Fetch
+    from workflows.steps import billing_step, clock, local_step, show
 
-_PARALLEL_BATCHES = 2
 _PAGES_A_PLAN = 20
 _PAST_THE_LAST = "\U0010ffff"  # sorts after every attribution id: nothing is claimed, only awaited
 
@@ -48,20 +43,23 @@ class BillingPeriodWorkflow:
     @workflow.init
     def __init__(self, run: PeriodInput) -> None:
         self._period = run
-        self._batches = run.batches
-        self._invoices = run.invoices
-        self._failed = list(run.failed)
-        self._active: set[int] = set()
-        self._awaiting: list[asyncio.Task[None]] = []
+        self._batches = Batches(run)
         self._recheck = False
         self._again = False
         self._approved = False
         self._phase = ""
+        self._fetch: Fetch | None = None
+        self._without = list(run.without_sources)
 
-    @workflow.query(name=Queries.PHASE, description="`held` by a limit, `billing` while batches run, then `settling`.")
+    @workflow.query(name=Queries.PHASE, description="`fetching`, `held`, `billing` while batches run, then `settling`.")
     def phase(self) -> str:
         """Return the run's phase."""
         return self._phase or "billing"
+
+    @workflow.query(name=Queries.FETCH, description="What was fetched before billing, and which sources are awaited.")
+    def fetched(self) -> FetchState:
+        """Return the state of the fetch."""
+        return self._fetch.state if self._fetch else FetchState()
 
     @workflow.signal(name=Signals.RECHECK, description="A waiting invoice has moved: count the open invoices again.")
     def recheck(self, invoice: InvoiceRef) -> None:
@@ -73,13 +71,19 @@ class BillingPeriodWorkflow:
         """Go over the accounts once more. Before the first page is planned there is nothing to repeat."""
         self._again = self._phase != ""
 
-    @workflow.update(name=Updates.APPROVE, description="Release a period that a limit holds.")
+    @workflow.update(
+        name=Updates.APPROVE, description="Release a period that a limit holds, or that waits for a source."
+    )
     async def approve(self, approval: ApprovePeriod) -> PeriodRef:
-        """Release the period, at the totals that a person has seen.
+        """Release the period, at the totals that a person has seen or without a source that it waits for.
 
         Raises:
             ApplicationError: the period is not held, or its totals are different now.
         """
+        if approval.without_source is not None and self._fetch is not None:
+            self._without.append(approval.without_source)
+            self._fetch.skip(approval.without_source)
+            return PeriodRef(period=approval.period)
         approved = await local_step(Activities.APPROVE_PERIOD, approval, PeriodRef, f"Approved by {approval.by}")
         self._approved = True
         return approved
@@ -88,6 +92,12 @@ class BillingPeriodWorkflow:
     def _validate_approval(self, approval: ApprovePeriod) -> None:
         if approval.period != self._period.period or not approval.by.strip():
             raise ValueError("name the person who approves, and this period")
+        awaited = self._fetch.awaited if self._fetch else []
+        if approval.without_source is not None and approval.without_source not in awaited:
+            raise ValueError(
+                f"the run does not wait for {approval.without_source}"
+                + (f": it waits for {', '.join(awaited)}" if awaited else "")
+            )
 
     @workflow.run
     async def run(self, period: PeriodInput) -> PeriodResult:
@@ -99,12 +109,39 @@ class BillingPeriodWorkflow:
         after = period.after
         while True:
             self._again = False
+            if not after:
+                await self._run_fetch()
             await self._run_batches(after)
             result = await self._settle()
             # Await nothing between this check and the end: a signal in between would be lost.
             if result is not None and not self._again:
                 return self._finish(result)
             after = ""
+
+    async def _run_fetch(self) -> None:
+        """Fetch the usage first. A person's decision not to wait for a source holds for this run of the workflow."""
+        if not workflow.patched("fetch"):
+            return
+        began = self._period.fetch_began if self._fetch is None else None
+        self._fetch = fetch = Fetch(workflow.info().workflow_id, began, self._show_fetch)
+        self._phase = "fetching"
+        fetched = await fetch.run(
+            PlanFetch(period=self._period.period),
+            skipped=self._without,
+            stopped=workflow.info().is_continue_as_new_suggested,
+        )
+        if not fetched:
+            await self._continue_as_new("", began=fetch.began)
+
+    def _show_fetch(self) -> None:
+        assert self._fetch is not None
+        state = self._fetch.state
+        self._phase = "held" if state.held else "fetching"
+        show(fetching(state, self._period.period))
+
+    def _fetched_text(self) -> str:
+        found = sources_of(self._fetch.state) if self._fetch else ""
+        return f"\n\nFetched before that:\n\n{found}" if found else ""
 
     async def _run_batches(self, after: str) -> None:
         more = True
@@ -126,13 +163,12 @@ class BillingPeriodWorkflow:
                 continue
             self._phase = "billing"
             for page in plan.pages:
-                await workflow.wait_condition(lambda: len(self._active) < _PARALLEL_BATCHES)
-                await self._start_batch(page)
+                await self._batches.start(page)
                 after = page.through
             more = plan.more
             if more and workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new(after)
-        await workflow.wait_condition(lambda: not self._active)
+        await self._batches.all_done()
 
     async def _await_approval(self, reason: str) -> None:
         """Wait for a person: a limit holds the whole period, before any of it is claimed."""
@@ -153,65 +189,20 @@ class BillingPeriodWorkflow:
             workflow.logger.info("%s is held: comparing it with its limits again", self._period.period)
         self._again = self._approved = False
 
-    async def _continue_as_new(self, after: str) -> None:
-        await workflow.wait_condition(lambda: not self._active)
+    async def _continue_as_new(self, after: str, began: datetime | None = None) -> None:
+        await self._batches.all_done()
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(
             self._period.model_copy(
                 update={
                     "after": "" if self._again else after,
-                    "batches": self._batches,
-                    "invoices": self._invoices,
-                    "failed": self._failed,
+                    "batches": self._batches.started,
+                    "invoices": self._batches.invoices,
+                    "failed": self._batches.failed,
+                    "fetch_began": began,
+                    "without_sources": self._without,
                 }
             )
-        )
-
-    async def _start_batch(self, page: Page) -> None:
-        self._batches += 1
-        number = self._batches
-        self._active.add(number)
-        try:
-            batch = await workflow.start_child_workflow(
-                Workflows.BILLING_BATCH,
-                BatchInput(
-                    period=self._period.period,
-                    number=number,
-                    page=page,
-                    attribution_id=self._period.attribution_id,
-                ),
-                id=workflow_ids.billing_batch(workflow.info().workflow_id, number),
-                task_queue=BILLING_QUEUE,
-                result_type=BatchResult,
-                parent_close_policy=ParentClosePolicy.TERMINATE,
-                static_summary=f"{self._period.period}, batch {number}: accounts up to {page.through}",
-                search_attributes=period_search_attributes(self._period.period),
-            )
-        except WorkflowAlreadyStartedError:
-            self._active.discard(number)
-            self._failed.append(f"batch {number}: the same batch of an earlier run is still running")
-            return
-        self._report()
-        self._awaiting.append(asyncio.create_task(self._await_batch(number, batch)))
-
-    async def _await_batch(self, number: int, batch: workflow.ChildWorkflowHandle[object, BatchResult]) -> None:
-        try:
-            result = await batch
-            self._invoices += result.invoices
-        except ChildWorkflowError as error:
-            self._failed.append(f"batch {number}: {error.cause or error}")
-        # No `finally`: it would also run when the workflow is evicted from memory, outside of its event loop.
-        self._active.discard(number)
-        self._report()
-
-    def _report(self) -> None:
-        done = self._batches - len(self._active)
-        running = ", ".join(f"`{number:04d}`" for number in sorted(self._active))
-        show(
-            f"{done:,} of {plural(self._batches, 'started batch', 'started batches')} done, "
-            f"{plural(self._invoices, 'invoice')} driven. "
-            + (f"Waiting for batch {running}. " if running else "")
-            + f"As of {clock()}."
         )
 
     async def _settle(self) -> PeriodResult | None:
@@ -225,7 +216,7 @@ class BillingPeriodWorkflow:
             progress = await local_step(Activities.PERIOD_PROGRESS, ref, PeriodProgress)
             if not progress.open:
                 break
-            show(_waiting_for(progress))
+            show(waiting_for(progress) + self._fetched_text())
             if self._again:
                 return None
             if workflow.info().is_continue_as_new_suggested():
@@ -238,7 +229,11 @@ class BillingPeriodWorkflow:
             except TimeoutError:
                 wait = min(wait * 2, retries.PROGRESS_POLL_LONGEST)
         result = PeriodResult(
-            period=self._period.period, batches=self._batches, invoices=self._invoices, progress=progress
+            period=self._period.period,
+            batches=self._batches.started,
+            invoices=self._batches.invoices,
+            progress=progress,
+            without_sources=self._without,
         )
         if self._period.attribution_id is None:
             await local_step(Activities.WRITE_PERIOD_SUMMARY, result, PeriodResult)
@@ -256,36 +251,10 @@ class BillingPeriodWorkflow:
             workflow.logger.info("%s is no longer waiting", parent.workflow_id)
 
     def _finish(self, result: PeriodResult) -> PeriodResult:
-        show(_summary(result, self._failed))
-        if self._failed:
+        failed = self._batches.failed
+        show(summary_of(result, failed) + self._fetched_text())
+        if failed:
             raise ApplicationError(
-                f"some batches did not finish, run the period again: {'; '.join(self._failed)}", type="BatchFailed"
+                f"some batches did not finish, run the period again: {'; '.join(failed)}", type="BatchFailed"
             )
         return result
-
-
-def _waiting_for(progress: PeriodProgress) -> str:
-    since = f" since {in_utc(progress.oldest_open_since)}" if progress.oldest_open_since else ""
-    text = f"Waiting{since} for {plural(progress.open, 'open invoice')}, {progress.blocked:,} blocked."
-    if progress.waiting:
-        rows = [f"- `{b.subject}` since {b.since:%Y-%m-%d %H:%M UTC}: {b.reason}" for b in progress.waiting[:20]]
-        text += "\n\n`perdure invoices show KEY` says what each needs; the run continues by itself:\n" + "\n".join(rows)
-    return text
-
-
-def _summary(result: PeriodResult, failed: list[str]) -> str:
-    totals = [
-        f"{count:,} {state}"
-        + "".join(f", {format_amount(t, c)}" for c, t in sorted(result.progress.totals.get(state, {}).items()))
-        for state, count in sorted(result.progress.counts.items())
-    ]
-    text = f"Settled at {clock()}: {'; '.join(totals) or 'no invoices'}."
-    if result.progress.below_minimum:
-        text += f" Carried over: {plural(result.progress.below_minimum, 'account')} below the minimum charge."
-    if result.progress.blocked_accounts:
-        rows = [f"- `{b.subject}`: {b.reason}" for b in result.progress.waiting[:20]]
-        text += (
-            f"\n\n**{plural(result.progress.blocked_accounts, 'account')} not billed in full**: fix the rate card "
-            f"or the usage, then `perdure period run {result.period}`:\n" + "\n".join(rows)
-        )
-    return text + ("\n\n**Not finished:** " + "; ".join(failed) if failed else "")

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.subscriptions import CancellationClaimed, SubscriptionDraft
     from contracts.names import Activities, Signals, Workflows
     from workflows.invoices.start import start_invoice
+    from workflows.sources.fetching import fetch_briefly
     from workflows.steps import billing_step, clock, in_utc, show, stripe_step
 
 _CYCLE = "subscription_cycle"
@@ -67,6 +68,7 @@ class StripeInvoiceWorkflow:
         workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(linked.attribution_id)])
         if found.status != "draft" or found.billing_reason != _CYCLE or found.period_end is None:
             return f"An invoice of {linked.attribution_id} without usage: {found.billing_reason}, {found.status}."
+        without = await fetch_briefly(found.period_end, draft_of=linked.attribution_id)
         claimed = await billing_step(
             Activities.CLAIM_SUBSCRIPTION_DRAFT,
             SubscriptionDraft(
@@ -79,7 +81,7 @@ class StripeInvoiceWorkflow:
         )
         if claimed.invoice_key is not None:
             await self._wake(claimed.invoice_key)
-        return claimed.note
+        return claimed.note + without
 
     async def _wake(self, key: str) -> None:
         try:

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.names import Activities, Signals, Workflows
     from workflows.invoices.start import start_invoice
+    from workflows.sources.fetching import fetch_briefly
     from workflows.steps import (
         STEP_FAILED,
         billing_step,
@@ -130,11 +131,12 @@ class SubscriptionWorkflow:
         """After the subscription's end, claim the unbilled usage up to it."""
         if applied.attribution_id is None or applied.ended is None:
             return ""
+        without = await fetch_briefly(applied.ended)
         if applied.final_draft is not None:
             claimed = await self._claim_for_draft(applied.attribution_id, applied.final_draft, applied.ended)
             if claimed.invoice_key is not None:
                 await self._start_invoice(claimed.invoice_key)
-            return claimed.note
+            return claimed.note + without
         claimed = await billing_step(
             Activities.CLAIM_CANCELLATION,
             ClaimCancellation(
@@ -148,7 +150,7 @@ class SubscriptionWorkflow:
         )
         if claimed.invoice_key is not None:
             await self._start_invoice(claimed.invoice_key)
-        return claimed.note
+        return claimed.note + without
 
     async def _claim_for_draft(self, attribution_id: str, draft: str, cutoff: datetime) -> CancellationClaimed:
         return await billing_step(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from activities.postgres.period_limits import PeriodLimits
+from activities.postgres.periods.limits import PeriodLimits
 from activities.postgres.scopes import claim_scope
 from billing.assessment.assessment import Verdict
 from billing.money import format_amount

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.postgres.period_limits import PeriodLimits
+from activities.postgres.periods.limits import PeriodLimits
 from activities.postgres.scopes import claim_scope
 from activities.rate_cards import RateCards
 from activities.step import step

@@ -1,0 +1,1 @@
+"""Activities of billing periods: pages, claims, limits, and planning a fetch."""
