@@ -113,7 +113,7 @@ def test_a_foreign_statement_is_seen() -> None:
     assert foreign("storage/claims/amendment.py", f"{own}\n{other}") == [Call("invoices/invoices", "lines")]
     assert foreign("storage/claims/amendment.py", f"statements.{other}") == [Call("invoices/invoices", "lines")]
     assert foreign("storage/claims/amendment.py", "statement(topic, 'lines')") == [Call(None, "lines")]
-    assert foreign("activities/postgres/periods.py", own) == [Call("claims/claims", "lines")]
+    assert foreign("activities/postgres/periods/periods.py", own) == [Call("claims/claims", "lines")]
     assert renamed("from storage.postgres.statements import statement as s")
 
 

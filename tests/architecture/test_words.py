@@ -41,7 +41,7 @@ SENSES = {
     # Stripe's draft invoice alone: what is priced and not yet written is a priced invoice.
     "draft": r"(?!billing/(assessment|pricing|report)/)",
     # What a run decides about an account.
-    "verdict": r"billing/assessment/|storage/claims/|storage/periods/|activities/postgres/period_limits\.py"
+    "verdict": r"billing/assessment/|storage/claims/|storage/periods/|activities/postgres/periods/limits\.py"
     r"|starter/cli/period/|workflows/audit/details\.py",
 }
 SETTLED_ELSEWHERE = re.compile(r"settle_to|\w+_settle_seconds|SETTLE_INVOICE")
