@@ -49,8 +49,23 @@ async def approve_period(client: Client, period: str, totals: dict[str, int], by
         DecisionError: the period does not wait, its totals have changed, or no worker answers.
         RPCError: Temporal cannot be reached.
     """
-    handle = client.get_workflow_handle(workflow_ids.billing_period(period))
-    approval = ApprovePeriod(period=period, totals=totals, by=by)
+    await _approve(client, ApprovePeriod(period=period, totals=totals, by=by), None)
+
+
+async def go_without_source(client: Client, period: str, attribution_id: str | None, source: str, by: str) -> None:
+    """Have a period, or the run of one account, bill without a source that it waits for.
+
+    Raises:
+        DecisionError: the run does not wait for the source, or no worker answers.
+        RPCError: Temporal cannot be reached.
+    """
+    approval = ApprovePeriod(period=period, totals={}, by=by, without_source=source)
+    await _approve(client, approval, attribution_id)
+
+
+async def _approve(client: Client, approval: ApprovePeriod, attribution_id: str | None) -> None:
+    period = approval.period
+    handle = client.get_workflow_handle(workflow_ids.billing_period(period, attribution_id))
     try:
         await handle.execute_update(Updates.APPROVE, approval, result_type=PeriodRef, rpc_timeout=_PATIENCE)
     except WorkflowUpdateFailedError as error:

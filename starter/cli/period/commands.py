@@ -14,6 +14,8 @@ from billing.money import format_amount
 from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.database import open_database
+from starter.cli.period.fetching import documents as fetch_documents
+from starter.cli.period.fetching import fetch_of_period, refuse_held, summary
 from starter.cli.period.preview import preview
 from starter.cli.period.run import wait_for_period
 from starter.cli.period.status import period_status, print_status
@@ -23,7 +25,7 @@ from starter.cli.warnings.printing import documents, print_block
 from storage.accounts import accounts, policies
 from storage.postgres.database import Database
 from temporal.client import connect
-from temporal.decisions import approve_period
+from temporal.decisions import approve_period, go_without_source
 from temporal.start import start_period
 
 app = typer.Typer(help="Billing periods: run, status, approve.", no_args_is_help=True)
@@ -94,10 +96,13 @@ async def status(
     async with open_database(settings) as db:
         document = await period_status(db, settings, month)
         warnings = await gather.of_period(db, settings, month)
+    fetch = await fetch_of_period(str(month))
     if as_json:
-        output.print_json({**document, "warnings": documents(warnings)})
+        output.print_json({**document, "fetching": fetch_documents(fetch), "warnings": documents(warnings)})
     else:
         print_status(document)
+        if fetch is not None:
+            output.say(f"{'held' if fetch.held else 'running'}: {summary(fetch)}")
         print_block(warnings)
     return int(strict and bool(warnings))
 
@@ -109,15 +114,41 @@ async def approve(
     by: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who approves; default: the user of this shell.")
     ] = None,
+    without_source: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Bill without this source, which the run waits for.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option(metavar="ID", help="With --without-source: the run of this account alone.")
+    ] = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Release a period that a limit holds, at its current totals."""
+    """Release a period that a limit holds, at its current totals, or one that waits for a source.
+
+    What the source reports later is billed by a later run.
+    """
     month = str(BillingPeriod.parse(period))
+    who = by or getpass.getuser()
+    if without_source is not None:
+        await go_without_source(await connect(), month, account, without_source, who)
+        if as_json:
+            output.print_json({"billing_period": month, "without_source": without_source})
+        else:
+            output.say(
+                f"{month} is billed without {without_source}, as {who} decided; what {without_source} reports later is "
+                f"billed by the next run."
+            )
+        return
+    if account is not None:
+        raise InputError("--account goes with --without-source: a limit holds a whole period")
     async with open_database(common.settings()) as db:
         hold = await policies.read_hold(db, month)
     if hold is None or hold.reason is None:
+        fetch = await fetch_of_period(month)
+        if fetch is not None:
+            refuse_held(month, fetch, None)
+            raise InputError(f"{month} is not held: {summary(fetch)}")
         raise InputError(f"{month} is not held: there is nothing to approve")
-    await approve_period(await connect(), month, hold.totals, by or getpass.getuser())
+    await approve_period(await connect(), month, hold.totals, who)
     if as_json:
         output.print_json({"billing_period": month, "approved": hold.totals})
         return

@@ -14,8 +14,10 @@ from billing.money import format_amount
 from billing.report.canonical import format_instant
 from billing.text import plural
 from contracts.messages.periods import PeriodResult
+from contracts.messages.sources import FetchState
 from contracts.names import Queries
 from starter.cli import common, output, states
+from starter.cli.period import fetching as fetched
 from storage.accounts import policies
 from storage.periods import periods
 from storage.periods.periods import Progress as PeriodProgress
@@ -40,7 +42,7 @@ async def wait_for_period(
         priced.
 
     Raises:
-        CommandError: the run failed, or a limit holds the period.
+        CommandError: the run failed, or a limit or a source holds the period.
     """
     progress, running = await _watch(handle, db, period, attribution_id)
     if running:
@@ -71,14 +73,19 @@ async def _watch(
     """Wait until the period's workflow ends or waits only for people. Returns the progress, and whether it still runs.
 
     Raises:
-        CommandError: a limit holds the period.
+        CommandError: a limit or a source holds the period.
     """
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with output.progress(*columns) as bar:
         watch = _Watch(bar, bar.add_task(f"{period}: claiming usage", total=None), period)
+        fetching = True
         while True:
             progress = await periods.period_progress(db, period, attribution_id)
-            watch.show(progress)
+            fetch = await fetched.fetch_state(handle) if fetching else None
+            fetching = fetch is not None or not progress.counts
+            watch.show(progress, fetch)
+            if fetch is not None:
+                fetched.refuse_held(period, fetch, attribution_id)
             hold = await policies.read_hold(db, period)
             if hold is not None and hold.reason is not None:
                 raise common.CommandError(
@@ -99,9 +106,9 @@ class _Watch:
         self._moved_at = monotonic()
         self._hinted = False
 
-    def show(self, progress: PeriodProgress) -> None:
-        """Show the period's progress."""
-        counts = _counts(progress)
+    def show(self, progress: PeriodProgress, fetch: FetchState | None) -> None:
+        """Show the period's progress, or what it fetches before that."""
+        counts = _counts(progress) if fetch is None else fetched.summary(fetch)
         total = sum(progress.counts.values())
         self._bar.update(
             self._task,
