@@ -82,8 +82,6 @@ class Activities:
     CLAIM_CANCELLATION = "claim_cancellation"
 
     PLAN_FETCH = "plan_fetch"
-    SYNC_SOURCE = "sync_source"
-    DRAIN_ARRIVALS = "drain_arrivals"
 
     LOAD_INVOICE = "load_invoice"
     PUBLISH_REPORT = "publish_report"
@@ -155,6 +153,7 @@ class Activities:
 
     READ_SOURCE = "read_source"
     SYNC_SOURCE = "sync_source"
+    DRAIN_ARRIVALS = "drain_arrivals"
 
     LIST_STRIPE_INVOICES = "list_stripe_invoices"
     LOOK_AT_STRIPE_INVOICES = "look_at_stripe_invoices"
