@@ -131,7 +131,7 @@ WHERE instance_id = ANY (CAST(:ids AS text[])) AND replaced_at IS NULL
 ORDER BY instance_id;
 
 -- name: add_known
--- What was known before the first fact is a fact too, also one that was replaced since and corrected back.
+-- What was known before the first fact is a fact too, even if it was replaced since and corrected back.
 INSERT INTO usage_fact (instance_id, at, source, digest, kind, content)
 SELECT * FROM unnest(
     CAST(:ids AS text[]), CAST(:at AS timestamptz[]), CAST(:sources AS text[]), CAST(:digests AS uuid[]),
