@@ -42,7 +42,7 @@ class Wire:
         self._socket = socket.socket(fileno=os.dup(number))
 
     def cut(self) -> None:
-        """End the connection: whoever reads from it or writes to it fails."""
+        """End the connection: a read or a write in progress fails."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 

@@ -79,7 +79,7 @@ class SqlReader:
             raise self._named(Failure.QUERY, f"query: {error}") from error
 
     def _within(self, step: Callable[[], T]) -> T:
-        """Do a step of the connection's; one that takes too long is ended."""
+        """Run a step on the connection, and end it if it takes too long."""
         limit = Timer(self._source.timeout.total_seconds() + _GRACE_SECONDS, self._end, (Failure.TIMEOUT,))
         limit.daemon = True
         limit.start()
