@@ -1,4 +1,4 @@
-"""`sources.toml`: the databases, folders and buckets that Perdure reads usage from. docs/run/sources.md explains it."""
+"""`sources.toml`: databases, folders and buckets that usage is read from; docs/connect-your-database.md has the keys."""
 
 from __future__ import annotations
 
