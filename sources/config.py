@@ -1,4 +1,4 @@
-"""`sources.toml`: databases, folders and buckets that usage is read from; docs/connect-your-database.md has the keys."""
+"""`sources.toml`: where usage is read from, databases, folders and buckets (docs/connect-your-database.md)."""
 
 from __future__ import annotations
 

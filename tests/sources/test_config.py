@@ -74,7 +74,6 @@ SOURCE = "source 'product': "
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "there is no [[source]] table: write at least one"),
         ("source = 1", "there is no [[source]] table: write at least one"),
         ("source = [1]", "source 1: is not a table: write [[source]] above its keys"),
         ("[[sources]]", "unknown key 'sources': write 'source'"),
@@ -91,7 +90,10 @@ SOURCE = "source 'product': "
         (f'{SQL}zone = "Mars"', f"{SOURCE}zone: 'Mars' is not a time zone: write its name, such as Europe/Berlin"),
         (f'{SQL}reopen = "yes"', f"{SOURCE}reopen: must be true or false, without quotes"),
         (f'{SQL}map = "a=b"', f"{SOURCE}map: must be a table: write map = "),
-        (f'{SQL}map = {{ a = "payer" }}', f"{SOURCE}map: 'a=payer': the columns of instances are id,"),
+        (
+            f'{SQL}map = {{ a = "payer" }}',
+            f"{SOURCE}map: 'a=payer': there is no column 'payer'; the columns of instances are id,",
+        ),
         (f"{SQL}map = {{ a = 1 }}", f"{SOURCE}map: 'a': write "),
         (SQL.replace('"SELECT 1"', '" "'), f"{SOURCE}query: must be a text in quotes"),
         (
@@ -110,6 +112,10 @@ def test_mistakes(tmp_path: Path, text: str, message: str) -> None:
     refused = refusal(tmp_path, text)
     assert refused.startswith(message)
     assert "geheim" not in refused
+
+
+def test_an_empty_file_has_no_source(tmp_path: Path) -> None:
+    assert load_sources(written(tmp_path, "# none left\n")) == []
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
