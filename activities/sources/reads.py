@@ -20,7 +20,7 @@ from sources.objects import FilesReader
 from sources.reading import SourcePage
 from sources.sql.query import FIRST, names_since
 from sources.sql.reader import open_sql
-from storage.arrivals.intake import Intake, Tally, counts_of, taking
+from storage.arrivals.intake import Intake, IntakeCounts, counts_of, taking
 from storage.arrivals.objects import unread_objects
 from storage.arrivals.sources import ReadBegun, begin_read, record_files_read
 from storage.postgres.database import Database
@@ -33,7 +33,7 @@ PAGE = 5000
 class ReadReport:
     """What a read found. `notes`: what a person should know about the source, in words."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: IntakeCounts = field(default_factory=IntakeCounts)
     complete_up_to: datetime | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -104,7 +104,7 @@ async def _read_files(
 
 async def _read_object(
     db: Database, source: FilesSource, reader: FilesReader, found: ImportFile, begun: ReadBegun, page_size: int
-) -> Tally:
+) -> IntakeCounts:
     async with taking(db, source.name, begun.began_at, reopen=source.reopen, path=found.name) as intake:
         await _take(intake, reader.pages(found, page_size), reader.cancel, None)
         await intake.finish_file(found.etag)

@@ -34,7 +34,7 @@ _MOST_NAMED = 20
 
 
 @dataclass
-class Tally:
+class IntakeCounts:
     """What rows resulted in. `misbilled` counts instances; `faults` and `doubts` have the first in words."""
 
     rows: int = 0
@@ -45,7 +45,7 @@ class Tally:
     faults: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: IntakeCounts) -> None:
         """Add what other rows resulted in."""
         self.rows += other.rows
         self.new += other.new
@@ -76,7 +76,7 @@ class Intake:
     def __init__(
         self, staging: InstanceStaging, source: str, began_at: datetime, *, reopen: bool, path: str | None
     ) -> None:
-        self.tally = Tally()
+        self.tally = IntakeCounts()
         self._staging = staging
         self._source = source
         self._began_at = began_at
@@ -90,7 +90,7 @@ class Intake:
         async with connection.begin():
             result = await store_page(self._staging, rows, self._options)
             refused = self._refusals([*faults, *result.faults])
-            await self._settle_faults(rows, refused)
+            await self._update_faults(rows, refused)
             await move_cursor(connection, self._source, cursor)
         self.tally.rows += len(rows) + len({fault.line for fault in faults})
         self.tally.stored(result)
@@ -139,7 +139,7 @@ class Intake:
         async for result in store_staged(self._staging, self._options, last, refuse):
             self.tally.stored(result)
 
-    async def _settle_faults(self, rows: Sequence[InstanceRow], refused: Sequence[Refusal]) -> None:
+    async def _update_faults(self, rows: Sequence[InstanceRow], refused: Sequence[Refusal]) -> None:
         """Keep the faults of instances whose last row of the page was refused, remove those of the others."""
         lines = {refusal.line for refusal in refused}
         good = {row.id: row.line for row in rows if row.updated_at is not None and row.line not in lines}
@@ -160,7 +160,7 @@ class Intake:
         ]
 
 
-def counts_of(tally: Tally, started_at: datetime, complete_up_to: datetime) -> ReadCounts:
+def counts_of(tally: IntakeCounts, started_at: datetime, complete_up_to: datetime) -> ReadCounts:
     """Return what a read that began at `started_at` is recorded with."""
     return ReadCounts(started_at, complete_up_to, tally.rows, tally.new, tally.stale, tally.refused)
 

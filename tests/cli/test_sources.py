@@ -61,38 +61,48 @@ async def test_check_shows_the_first_rows_as_they_would_be_imported(perdure: Per
     assert "product.db" in (await perdure("sources", "check", "product")).error
 
 
-@pytest.mark.waits
-async def test_schedule_set_starts_and_ends_them(perdure: Perdure, system: System) -> None:
-    assert "no sources yet" in (await perdure("sources", "list")).out
-    assert (await perdure("sources", "list", "product")).error.startswith("there is no source 'product'")
+async def start(perdure: Perdure, system: System, *names: str) -> None:
+    """Write sources.toml, start the workflows of its sources and their worker, and wait until all have been read."""
     fill(perdure.cwd, *ROWS)
-    configure(perdure.cwd, "product", "other")
+    configure(perdure.cwd, *names)
     system.settings = system.settings.model_copy(update={"sources": perdure.cwd / "sources.toml"})
     made = (await perdure("schedule", "set", "--json")).document
-    assert (made["sources"], made["ended_sources"]) == (["product", "other"], [])
+    assert (made["sources"], made["ended_sources"]) == (list(names), [])
     await system.start("sources")
 
-    async def both_read() -> bool:
-        listed = (await perdure("sources", "list", "--json")).document
-        return all(each["status"] != "new" for each in listed)
+    async def all_read() -> bool:
+        return all(each["status"] == "ok" for each in (await perdure("sources", "list", "--json")).document)
 
-    await until(both_read)
-    other, product = (await perdure("sources", "list", "--json")).document
+    await until(all_read)
+
+
+@pytest.mark.waits
+async def test_list_and_sync(perdure: Perdure, system: System) -> None:
+    assert "no sources yet" in (await perdure("sources", "list")).out
+    assert (await perdure("sources", "list", "product")).error.startswith("there is no source 'product'")
+    await start(perdure, system, "product")
+    (product,) = (await perdure("sources", "list", "--json")).document
     assert (product["name"], product["rows"], product["new"], product["waiting"]) == ("product", 3, 2, 1)
-    assert (other["name"], other["status"]) == ("other", "ok")
-    shown = (await perdure("sources", "list", "product")).out
-    assert "i-3: started_time: " in shown
+    assert "i-3: started_time: " in (await perdure("sources", "list", "product")).out
     fill(perdure.cwd, ("i-3", "team:b", "2022-05-04 10:00:00", None, "2022-05-05 10:00:00"))
     synced = await perdure("sources", "sync", "product", "--wait")
     assert synced.status == 0, synced.err
     assert synced.out.startswith("2 rows read: 1 new, 0 stale, 0 refused; complete up to ")
     assert (await perdure("sources", "list", "product", "--json")).document["faults"] == []
-    again = (
-        await perdure("sources", "sync", "product", "--wait", "--since", "2022-05-01T00:00:00Z", "--json")
-    ).document
+    since = ("--since", "2022-05-01T00:00:00Z")
+    again = (await perdure("sources", "sync", "product", "--wait", *since, "--json")).document
     assert (again["rows"], again["new"]) == (3, 0)
     assert (await perdure("sources", "sync", "product")).out.startswith("Requested. ")
+    (perdure.cwd / "product.db").unlink()
+    failed = await perdure("sources", "sync", "product", "--wait")
+    assert failed.status == 1
+    assert "product.db" in failed.err
+    assert "failing" in (await perdure("sources", "list")).out
 
+
+@pytest.mark.waits
+async def test_schedule_set_starts_and_ends_them(perdure: Perdure, system: System) -> None:
+    await start(perdure, system, "product", "other")
     configure(perdure.cwd, "product")
     changed = await perdure("schedule", "set")
     assert "Source product: read from now on." in changed.out
@@ -104,11 +114,7 @@ async def test_schedule_set_starts_and_ends_them(perdure: Perdure, system: Syste
 
     await until(ended)
     assert [each["name"] for each in (await perdure("sources", "list", "--json")).document] == ["product"]
-    (perdure.cwd / "product.db").unlink()
-    failed = await perdure("sources", "sync", "product", "--wait")
-    assert failed.status == 1
-    assert "product.db" in failed.err
-    listed = await perdure("sources", "list")
-    assert "failing" in listed.out
+    (perdure.cwd / "sources.toml").unlink()  # perhaps it is on another machine
+    assert (await perdure("schedule", "set", "--json")).document["ended_sources"] == []
     (perdure.cwd / "sources.toml").write_text("")
     assert (await perdure("schedule", "set", "--json")).document["ended_sources"] == ["product"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from contracts import retries, workflow_ids
 from storage.arrivals.sources import load_source
 from temporal.sources import end_source, start_sources
 from tests.arrivals.product import Product, may
@@ -58,3 +60,48 @@ async def test_it_fails_visibly_and_goes_on(system: System, product: Product, tm
     state = await load_source(system.db, "product")
     assert (state.rows_read, state.failing_since) == (3, None)
     assert await end_source(system.client, "product")
+
+
+async def test_a_source_that_is_down_is_tried_again_at_once_and_then_shown(
+    system: System, product: Product, tmp_path: Path
+) -> None:
+    source = configure(system, tmp_path, product)
+    (tmp_path / "product.url").write_text("postgresql://reader:s3cret-password@127.0.0.1:1/product")
+    await system.start("sources")
+    read = await sync(system, source, "1")
+    assert read.error is not None
+    assert "cannot connect" in read.error
+    assert "s3cret-password" not in read.error
+    handle = system.client.get_workflow_handle(workflow_ids.source("product"))
+    history = (await handle.fetch_history()).to_json()
+    assert "s3cret-password" not in history
+    started = [event for event in json.loads(history)["events"] if "activityTaskStartedEventAttributes" in event]
+    assert started[-1]["activityTaskStartedEventAttributes"]["attempt"] == retries.SOURCE_READ.maximum_attempts
+    assert "s3cret-password" not in await details(system)
+    (tmp_path / "product.url").write_text(product.url)
+    await product.fill(2, may(2))
+    back = await sync(system, source, "2")
+    assert (back.rows, back.error) == (2, None)
+    await end_source(system.client, "product")
+
+
+async def test_a_query_that_hangs_ends_when_its_source_is_ended(
+    system: System, product: Product, tmp_path: Path
+) -> None:
+    source = configure(system, tmp_path, product)
+    path = tmp_path / "sources.toml"
+    path.write_text(path.read_text().replace("FROM instance WHERE", "FROM instance, pg_sleep(600) WHERE"))
+    await product.fill(1, may(2))
+    await system.start("sources")
+    await start_sources(system.client, [source])
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'perdure' AND wait_event = 'PgSleep'"
+
+    async def hangs() -> bool:
+        return bool(await product.connection.fetchval(sleeping))
+
+    async def ended() -> bool:
+        return not await product.connection.fetchval(sleeping)
+
+    await until(hangs)
+    await end_source(system.client, "product")
+    await until(ended)

@@ -1,0 +1,76 @@
+"""What the worker of the queue `sources` loads, needs and refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import settings as product_settings
+from billing.errors import InputError
+from settings import SettingsError
+from storage.postgres.roles import INGEST
+from tests.support.roles import as_role
+from tests.support.system import System
+from worker import sources_worker
+
+_LOADED = """
+import asyncio, sys
+import settings, worker
+from temporalio.client import Client
+
+async def main():
+    client = await Client.connect("{address}", namespace="{namespace}")
+    given = settings.load(database_url="{url}", sources="{sources}")
+    async with worker.sources_worker(client, given):
+        print(*sorted({{name.partition(".")[0] for name in sys.modules}}))
+        print(*sorted(name for name in sys.modules if name.startswith(("activities.", "storage."))))
+
+asyncio.run(main())
+"""
+
+
+async def test_it_loads_neither_stripe_nor_what_bills(system: System, tmp_path: Path) -> None:
+    code = _LOADED.format(
+        address=system.client.service_client.config.target_host,
+        namespace=system.client.namespace,
+        url=as_role(system.settings.need("database_url"), INGEST),
+        sources=tmp_path / "sources.toml",
+    )
+    (tmp_path / "sources.toml").write_text("")
+    run = partial(subprocess.run, capture_output=True, text=True, check=False)
+    ran = await asyncio.to_thread(run, [sys.executable, "-c", code])
+    assert ran.returncode == 0, ran.stderr
+    rooms, modules = ran.stdout.splitlines()
+    assert not {"stripe", "workflows", "starter", "reconciliation"} & set(rooms.split())
+    loaded = modules.split()
+    assert "activities.sources.reading" in loaded
+    assert not [
+        name for name in loaded if name.startswith(("activities.postgres", "storage.claims", "storage.reports.store"))
+    ]
+
+
+async def test_it_needs_a_database_and_a_sound_file(system: System, tmp_path: Path) -> None:
+    path = tmp_path / "sources.toml"
+    given = system.settings.model_copy(update={"sources": path})
+    path.write_text('[[source]]\nname = "product"\n')
+    with pytest.raises(InputError, match=r"sources\.toml: source 'product': kind"):
+        async with sources_worker(system.client, given):
+            pass
+    path.unlink()
+    with pytest.raises(SettingsError, match="DATABASE_URL"):
+        async with sources_worker(system.client, product_settings.load(database_url=None)):
+            pass
+
+
+@pytest.mark.parametrize("key", ['stale_after = "48h"', "snapshot = true"])
+async def test_a_key_that_nothing_obeys_is_refused(system: System, tmp_path: Path, key: str) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(f'[[source]]\nname = "p"\nkind = "sql"\nurl = "sqlite:///p.db"\nquery = "SELECT 1"\n{key}\n')
+    with pytest.raises(InputError, match=key.split()[0]):
+        async with sources_worker(system.client, system.settings.model_copy(update={"sources": path})):
+            pass
