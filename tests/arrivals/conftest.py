@@ -10,7 +10,7 @@ from storage.postgres.database import Database
 from storage.postgres.roles import INGEST
 from storage.postgres.upgrade import upgrade
 from storage.schema.tables import METADATA
-from tests.arrivals.product import Product
+from tests.arrivals.product import ProductDatabase
 from tests.support.databases import FreshDatabase
 from tests.support.roles import as_role
 
@@ -44,11 +44,11 @@ async def product_url(module_database: FreshDatabase) -> str:
 
 
 @pytest.fixture
-async def product(product_url: str) -> AsyncIterator[Product]:
+async def product(product_url: str) -> AsyncIterator[ProductDatabase]:
     """Somebody's product: a database of its own, with a table of instances."""
     connection = await asyncpg.connect(product_url)
     try:
-        yield await Product.create(product_url, connection)
+        yield await ProductDatabase.create(product_url, connection)
     finally:
         await connection.execute("DROP TABLE IF EXISTS instance")
         await connection.close()

@@ -17,14 +17,14 @@ QUERY = (
 
 
 @dataclass
-class Product:
+class ProductDatabase:
     """The product's database: rows are written with their own connection, as the product would."""
 
     url: str
     connection: Any
 
     @classmethod
-    async def create(cls, url: str, connection: Any) -> Product:
+    async def create(cls, url: str, connection: Any) -> ProductDatabase:
         """Create the table."""
         await connection.execute(
             "CREATE TABLE instance (id text PRIMARY KEY, attribution_id text, workspace_class text, "

@@ -13,11 +13,11 @@ from storage.arrivals.faults import waiting_faults
 from storage.arrivals.intake import Intake
 from storage.arrivals.sources import load_source
 from storage.postgres.database import Database
-from tests.arrivals.product import QUERY, Product, may
+from tests.arrivals.product import QUERY, ProductDatabase, may
 from tests.arrivals.reading import fetch, known, read_once
 
 
-async def test_rows_become_facts_and_the_cursor_moves(db: Database, product: Product) -> None:
+async def test_rows_become_facts_and_the_cursor_moves(db: Database, product: ProductDatabase) -> None:
     await product.fill(8, may(2))
     report, state = await read_once(db, product.source())
     assert (report.tally.rows, report.tally.new, report.tally.refused) == (8, 8, 0)
@@ -33,7 +33,7 @@ async def test_rows_become_facts_and_the_cursor_moves(db: Database, product: Pro
     assert row.stopping_time == may(3)
 
 
-async def test_rows_that_are_committed_late_are_read_by_the_overlap(db: Database, product: Product) -> None:
+async def test_rows_that_are_committed_late_are_read_by_the_overlap(db: Database, product: ProductDatabase) -> None:
     other = await asyncpg.connect(product.url)
     try:
         await product.fill(5, may(2))
@@ -51,7 +51,7 @@ async def test_rows_that_are_committed_late_are_read_by_the_overlap(db: Database
         await other.close()
 
 
-async def test_nothing_is_lost_of_what_is_committed_while_it_is_read(db: Database, product: Product) -> None:
+async def test_nothing_is_lost_of_what_is_committed_while_it_is_read(db: Database, product: ProductDatabase) -> None:
     """Writers commit in another order than their update times, while reads go on; in the end the sets are equal."""
     source = product.source(overlap=timedelta(seconds=30))
     done = asyncio.Event()
@@ -81,7 +81,7 @@ async def test_nothing_is_lost_of_what_is_committed_while_it_is_read(db: Databas
 
 
 async def test_a_read_that_dies_between_pages_goes_on_from_the_cursor(
-    db: Database, product: Product, monkeypatch: pytest.MonkeyPatch
+    db: Database, product: ProductDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await product.fill(10, may(2))
     add_page, pages = Intake.add_page, 0
@@ -105,14 +105,14 @@ async def test_a_read_that_dies_between_pages_goes_on_from_the_cursor(
     assert await known(db) == {f"i-{n}" for n in range(10)}
 
 
-async def test_equal_update_times_over_several_pages(db: Database, product: Product) -> None:
+async def test_equal_update_times_over_several_pages(db: Database, product: ProductDatabase) -> None:
     await product.fill(10, may(2), apart=timedelta())
     report, state = await read_once(db, product.source(overlap=timedelta()))
     assert (report.tally.new, state.cursor) == (10, may(2))
     assert (await read_once(db, product.source(overlap=timedelta())))[0].tally.rows == 10
 
 
-async def test_rows_out_of_order_move_the_cursor_at_the_end_alone(db: Database, product: Product) -> None:
+async def test_rows_out_of_order_move_the_cursor_at_the_end_alone(db: Database, product: ProductDatabase) -> None:
     await product.fill(10, may(2))
     query = QUERY.replace("ORDER BY updated_at, id", "ORDER BY id DESC")
     seen: list[datetime | None] = []
@@ -130,7 +130,7 @@ async def test_rows_out_of_order_move_the_cursor_at_the_end_alone(db: Database, 
     assert "ORDER BY updated_at" in report.notes[0]
 
 
-async def test_a_period_reads_from_its_start_again(db: Database, product: Product) -> None:
+async def test_a_period_reads_from_its_start_again(db: Database, product: ProductDatabase) -> None:
     await product.fill(3, may(20))
     await read_once(db, product.source())
     await product.write("very-late", may(3), updated=may(3))
@@ -140,7 +140,7 @@ async def test_a_period_reads_from_its_start_again(db: Database, product: Produc
     assert state.cursor == may(20).replace(second=2)  # never back
 
 
-async def test_another_query_is_read_from_the_beginning(db: Database, product: Product) -> None:
+async def test_another_query_is_read_from_the_beginning(db: Database, product: ProductDatabase) -> None:
     await product.fill(3, may(20))
     await product.write("b", may(2), updated=may(2), account="team:b")
     one = product.source(query=QUERY.replace("WHERE", "WHERE attribution_id = 'team:a' AND"))
@@ -148,7 +148,9 @@ async def test_another_query_is_read_from_the_beginning(db: Database, product: P
     assert (await read_once(db, product.source()))[0].tally.rows == 4
 
 
-async def test_a_clock_that_is_ahead_does_not_move_the_cursor_past_the_present(db: Database, product: Product) -> None:
+async def test_a_clock_that_is_ahead_does_not_move_the_cursor_past_the_present(
+    db: Database, product: ProductDatabase
+) -> None:
     now = datetime.now(UTC)
     await product.write("ahead", may(2), updated=now + timedelta(minutes=3))
     _, state = await read_once(db, product.source())
@@ -158,7 +160,7 @@ async def test_a_clock_that_is_ahead_does_not_move_the_cursor_past_the_present(d
     assert state.complete_up_to < now
 
 
-async def test_a_refused_row_waits_until_its_instance_is_taken(db: Database, product: Product) -> None:
+async def test_a_refused_row_waits_until_its_instance_is_taken(db: Database, product: ProductDatabase) -> None:
     await product.write("good", may(2), updated=may(2))
     await product.write("bad", datetime(1970, 1, 1, tzinfo=UTC), updated=may(2))
     report, state = await read_once(db, product.source())
@@ -170,7 +172,9 @@ async def test_a_refused_row_waits_until_its_instance_is_taken(db: Database, pro
     assert (report.tally.new, state.faults) == (1, 0)
 
 
-async def test_a_refused_row_that_is_gone_is_forgotten_by_a_read_of_everything(db: Database, product: Product) -> None:
+async def test_a_refused_row_that_is_gone_is_forgotten_by_a_read_of_everything(
+    db: Database, product: ProductDatabase
+) -> None:
     await product.write("good", may(2), updated=may(2))
     await product.write("bad", datetime(1970, 1, 1, tzinfo=UTC), updated=may(2))
     await read_once(db, product.source())
@@ -179,7 +183,9 @@ async def test_a_refused_row_that_is_gone_is_forgotten_by_a_read_of_everything(d
     assert (await read_once(db, product.source(), since=datetime(2000, 1, 1, tzinfo=UTC)))[1].faults == 0
 
 
-async def test_rows_without_an_update_time_are_compared_before_any_is_stored(db: Database, product: Product) -> None:
+async def test_rows_without_an_update_time_are_compared_before_any_is_stored(
+    db: Database, product: ProductDatabase
+) -> None:
     query = "SELECT id, attribution_id, workspace_class, started_time, stopping_time FROM instance"
     both = f"{query} UNION ALL SELECT id, 'team:b', workspace_class, started_time, NULL FROM instance WHERE id = 'i-1'"
     await product.fill(8, may(2))

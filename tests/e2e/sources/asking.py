@@ -8,11 +8,11 @@ from pathlib import Path
 from contracts import workflow_ids
 from contracts.messages.sources import SourceInput, SourceRead, SyncSource
 from temporal.sources import sync_source
-from tests.arrivals.product import QUERY, Product
+from tests.arrivals.product import QUERY, ProductDatabase
 from tests.support.system import System
 
 
-def configure(system: System, folder: Path, product: Product, every: str = "1h") -> SourceInput:
+def configure(system: System, folder: Path, product: ProductDatabase, every: str = "1h") -> SourceInput:
     """Write sources.toml with the product, and return what starts its workflow."""
     path = folder / "sources.toml"
     (folder / "product.url").write_text(product.url)

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator
 import asyncpg  # type: ignore[import-untyped]
 import pytest
 
-from tests.arrivals.product import Product
+from tests.arrivals.product import ProductDatabase
 from tests.support.databases import FreshDatabase
 
 
 @pytest.fixture
-async def product(fresh_database: FreshDatabase) -> AsyncIterator[Product]:
+async def product(fresh_database: FreshDatabase) -> AsyncIterator[ProductDatabase]:
     """Somebody's product, with a database of its own."""
     url = await fresh_database()
     connection = await asyncpg.connect(url)
-    yield await Product.create(url, connection)
+    yield await ProductDatabase.create(url, connection)
     await connection.close()

@@ -13,7 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from contracts import workflow_ids
 from devstack.servers.temporal import start_headless
 from temporal.sources import end_source
-from tests.arrivals.product import Product, may
+from tests.arrivals.product import ProductDatabase, may
 from tests.e2e.sources.asking import configure, sync
 from tests.support.system import System
 
@@ -34,7 +34,7 @@ async def temporal_client(scratch: Path) -> AsyncIterator[Client]:
 
 
 @pytest.mark.history("source-continued")
-async def test_everybody_is_answered(system: System, product: Product, tmp_path: Path) -> None:
+async def test_everybody_is_answered(system: System, product: ProductDatabase, tmp_path: Path) -> None:
     source = configure(system, tmp_path, product)
     await product.fill(3, may(2))
     await system.start("sources")

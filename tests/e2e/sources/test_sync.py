@@ -10,7 +10,7 @@ import pytest
 from contracts import retries, workflow_ids
 from storage.arrivals.sources import load_source
 from temporal.sources import end_source, start_sources
-from tests.arrivals.product import Product, may
+from tests.arrivals.product import ProductDatabase, may
 from tests.e2e.sources.asking import configure, details, sync
 from tests.support.system import System
 from tests.support.until import until
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.waits
 
 
 @pytest.mark.history("source-read")
-async def test_it_is_read_when_somebody_asks(system: System, product: Product, tmp_path: Path) -> None:
+async def test_it_is_read_when_somebody_asks(system: System, product: ProductDatabase, tmp_path: Path) -> None:
     source = configure(system, tmp_path, product)
     await product.fill(3, may(2))
     await system.start("sources")
@@ -35,7 +35,7 @@ async def test_it_is_read_when_somebody_asks(system: System, product: Product, t
 
 
 @pytest.mark.history("source-failing")
-async def test_it_fails_visibly_and_goes_on(system: System, product: Product, tmp_path: Path) -> None:
+async def test_it_fails_visibly_and_goes_on(system: System, product: ProductDatabase, tmp_path: Path) -> None:
     source = configure(system, tmp_path, product, every="1s")
     await product.fill(3, may(2))
     await product.connection.execute("ALTER TABLE instance RENAME TO away")
@@ -63,7 +63,7 @@ async def test_it_fails_visibly_and_goes_on(system: System, product: Product, tm
 
 
 async def test_a_source_that_is_down_is_tried_again_at_once_and_then_shown(
-    system: System, product: Product, tmp_path: Path
+    system: System, product: ProductDatabase, tmp_path: Path
 ) -> None:
     source = configure(system, tmp_path, product)
     (tmp_path / "product.url").write_text("postgresql://reader:s3cret-password@127.0.0.1:1/product")
@@ -86,7 +86,7 @@ async def test_a_source_that_is_down_is_tried_again_at_once_and_then_shown(
 
 
 async def test_a_query_that_hangs_ends_when_its_source_is_ended(
-    system: System, product: Product, tmp_path: Path
+    system: System, product: ProductDatabase, tmp_path: Path
 ) -> None:
     source = configure(system, tmp_path, product)
     path = tmp_path / "sources.toml"
