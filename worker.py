@@ -2,7 +2,7 @@
 
 `billing` runs the workflows and their activities on Postgres and the report store; `stripe` calls Stripe and is the
 only process that holds the API key; `sources` reads the databases, folders and buckets of `sources.toml` and is the
-only one that holds their secrets. A process imports only the code and the libraries of its queues.
+only process that holds their secrets. A process imports only the code and the libraries of its queues.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("perdure.worker")
 
 QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
-"""What a process serves that is not told otherwise; `sources` has secrets of its own, so it is served by name."""
+"""The queues that a process serves by default; `sources` has secrets of its own, so it is served by name."""
 _DRAIN = timedelta(seconds=25)
 _MOST_STRIPE_CALLS = 50
 # Pure code that all workflows share; the workflows' own modules stay inside the sandbox.

@@ -171,7 +171,7 @@ async def update_invoice(client: Client, key: InvoiceKey, update: str, decision:
 
 
 async def start_source(client: Client, source: SourceInput) -> None:
-    """Begin to read a source again and again. One that is being read already goes on."""
+    """Begin to read a source again and again. Idempotent."""
     await client.start_workflow(
         Workflows.SOURCE_SYNC,
         source,

@@ -44,7 +44,7 @@ async def read(
     """Read a source once, and record that it succeeded.
 
     Of a query this reads from the earlier of the cursor, less the overlap, and `since`; without a cursor, everything.
-    Of files it reads the objects that were not read yet; one that cannot be read does not stop the others.
+    Of files it reads the objects that were not read yet; an unreadable object does not stop the others.
 
     Raises:
         SourceError: the source cannot be read. What was stored before stays.

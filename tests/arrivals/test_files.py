@@ -1,4 +1,4 @@
-"""Reading files: each object once, and one that cannot be read stops no other."""
+"""Reading files: each object once, and an unreadable object stops no other."""
 
 from __future__ import annotations
 

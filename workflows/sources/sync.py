@@ -29,7 +29,7 @@ class SourceSyncWorkflow:
     """Reads its source every `every`, sooner after a failure, and at once when somebody asks by the update `sync`.
 
     An attempt that fails never fails the workflow: its result says why, and the details show it until an attempt
-    succeeds. Whoever asks is answered by the next attempt that begins, whether it succeeds or not.
+    succeeds. A request is answered by the next attempt that begins, whether it succeeds or not.
     """
 
     @workflow.init
@@ -122,7 +122,7 @@ class SourceSyncWorkflow:
         )
 
     async def _continue_as_new_if_suggested(self) -> None:
-        """Continue as new once the history is long. Whoever asked is answered first."""
+        """Continue as new once the history is long. Requests are answered first."""
         if not workflow.info().is_continue_as_new_suggested():
             return
         await workflow.wait_condition(lambda: workflow.all_handlers_finished() or bool(self._requests))

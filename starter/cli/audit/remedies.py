@@ -246,7 +246,7 @@ REMEDIES: Mapping[Kind, str] = {
     ),
     Kind.SOURCE_STALE: (
         "See what is wrong with `perdure sources list`, try it with `perdure sources check NAME`, and check that "
-        "`perdure worker --queue sources` runs; if the source is gone for good, remove it from sources.toml and run "
+        "`perdure worker --queue sources` runs; if the source is gone for good, remove it from `sources.toml` and run "
         "`perdure schedule set`."
     ),
     Kind.UNBILLED_USAGE: (

@@ -25,7 +25,7 @@ class KeptSources:
 async def keep_sources(settings: Settings, temporal: Client) -> KeptSources:
     """Start a workflow for each source of sources.toml, and end those that it no longer names.
 
-    Without the file nothing changes: this may be another machine than the one that has it.
+    Without the file nothing changes: perhaps another machine has it.
 
     Raises:
         InputError: sources.toml is wrong.
