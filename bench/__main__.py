@@ -8,8 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import audit, claims, imports, invoices, webhooks
+from bench import audit, claims, invoices, webhooks
 from bench.figures import Figure, print_table, write_json
+from bench.imports import measuring as imports
 
 _WIDTH = 130
 

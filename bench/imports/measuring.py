@@ -18,7 +18,7 @@ import asyncpg  # type: ignore[import-untyped]
 from bench import usage
 from bench.claim_run import RATES
 from bench.figures import Figure, at_most
-from bench.import_files import path_of
+from bench.imports.files import path_of
 from bench.processes import Watch
 from bench.scratch import folder
 from devstack import ports
@@ -39,7 +39,7 @@ _TABLES = ("workspace_instance", "usage_fact")
 
 
 @dataclass(frozen=True)
-class _Cost:
+class _ImportCost:
     """Seconds and CPU seconds, of the command and of PostgreSQL, and the command's peak resident memory in MiB."""
 
     seconds: float
@@ -56,13 +56,13 @@ def measure(rows: int) -> list[Figure]:
 async def _measure(rows: int) -> list[Figure]:
     with folder() as scratch:
         for number in (rows, rows // _SMALLER):
-            command = [sys.executable, "-m", "bench.import_files", str(scratch), str(number), str(_ACCOUNTS)]
+            command = [sys.executable, "-m", "bench.imports.files", str(scratch), str(number), str(_ACCOUNTS)]
             await asyncio.to_thread(subprocess.run, command, check=True)
         user = drop_user()
         place = data_folder(scratch / "postgres", "bench", user)
         server = await ports.start_on_a_port(lambda port: Postgres(place, port, "bench", scratch / "pg.log"))
         try:
-            bench = _Bench(server, scratch)
+            bench = _Imports(server, scratch)
             await bench.prepare()
             figures = []
             for kind in ("csv", "parquet"):
@@ -73,7 +73,7 @@ async def _measure(rows: int) -> list[Figure]:
             await server.stop()
 
 
-async def _figures(bench: _Bench, rows: int, kind: str, *, timed: bool) -> list[Figure]:
+async def _figures(bench: _Imports, rows: int, kind: str, *, timed: bool) -> list[Figure]:
     small = rows // _SMALLER
     async with bench.database() as name:
         smaller = await bench.run(name, path_of(bench.scratch, small, kind, timed=timed), f"{small} inserted")
@@ -84,7 +84,7 @@ async def _figures(bench: _Bench, rows: int, kind: str, *, timed: bool) -> list[
         copied = await bench.copy(name)
     what = f"{kind}{' with updated_at' if timed else ''}"
     most = max(1, _MOST_SECONDS_A_MILLION * rows / 1_000_000)
-    times = new.postgres_cpu / copied
+    times = new.postgres_cpu / max(copied, 0.01)
     growth = max(new.peak_mib, again.peak_mib) / smaller.peak_mib
     peak = max(new.peak_mib, again.peak_mib)
     return [
@@ -102,11 +102,11 @@ async def _figures(bench: _Bench, rows: int, kind: str, *, timed: bool) -> list[
     ]  # fmt: skip
 
 
-def _note(rows: int, cost: _Cost) -> str:
+def _note(rows: int, cost: _ImportCost) -> str:
     return f"{rows:,} rows; CPU {cost.client_cpu:.1f} + {cost.postgres_cpu:.1f} s; load {os.getloadavg()[0]:.1f}"
 
 
-class _Bench:
+class _Imports:
     """Databases with accounts alone, into which files are imported by the command line."""
 
     def __init__(self, server: Postgres, scratch: Path) -> None:
@@ -131,7 +131,7 @@ class _Bench:
         finally:
             await self._execute(DATABASE, f"DROP DATABASE {name} WITH (FORCE)")
 
-    async def run(self, database: str, file: Path, expected: str) -> _Cost:
+    async def run(self, database: str, file: Path, expected: str) -> _ImportCost:
         """Import a file by the command line, and check what it says."""
         await self._execute(DATABASE, "CHECKPOINT")
         environment = {
@@ -175,7 +175,7 @@ class _Bench:
             await connection.close()
 
 
-def _command(arguments: list[str], environment: dict[str, str], expected: str) -> _Cost:
+def _command(arguments: list[str], environment: dict[str, str], expected: str) -> _ImportCost:
     started = time.perf_counter()
     with tempfile.TemporaryFile() as said:
         command = subprocess.Popen([*_PERDURE, *arguments], env=environment, stdout=said, stderr=subprocess.STDOUT)
@@ -186,4 +186,4 @@ def _command(arguments: list[str], environment: dict[str, str], expected: str) -
     command.returncode = os.waitstatus_to_exitcode(status)
     if command.returncode or expected not in text:
         raise RuntimeError(f"{' '.join(arguments)} ended with {command.returncode}: {text[-2000:]}")
-    return _Cost(seconds, used.ru_utime + used.ru_stime, 0, used.ru_maxrss / 1024)
+    return _ImportCost(seconds, used.ru_utime + used.ru_stime, 0, used.ru_maxrss / 1024)

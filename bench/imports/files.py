@@ -1,4 +1,4 @@
-"""Files of instances for the benchmark of imports: `python -m bench.import_files FOLDER ROWS ACCOUNTS`."""
+"""Files of instances for the benchmark of imports: `python -m bench.imports.files FOLDER ROWS ACCOUNTS`."""
 
 from __future__ import annotations
 
