@@ -145,15 +145,15 @@ class _Group:
 
     def _ends(self, state: State) -> set[ReferenceBooks]:
         """Run the month for the last time, import the late rows, then run the next month."""
-        ways = self._settled({self._run_all(state)})
+        ways = self._with_cancellations({self._run_all(state)})
         for wave in CALM_WAVES:
             ways = {self._deliver(way, wave) for way in ways}
         for _ in range(2):
-            ways = self._settled(ways)
+            ways = self._with_cancellations(ways)
             ways |= {self._follow(way) for way in ways}
         return {self._books(way) for way in ways if way == self._follow(way)}
 
-    def _settled(self, ways: set[State]) -> set[State]:
+    def _with_cancellations(self, ways: set[State]) -> set[State]:
         """Return the ways with those in which the events of cancellations arrive now."""
         for _ in range(2):
             ways = ways | {self._cancel(way, *each) for way in ways for each in way.cancelled}
