@@ -45,7 +45,7 @@ class Nursery:
         return int(self._ask({"argv": argv, "env": env, **files}))
 
     def poll(self, pid: int) -> int | None:
-        """Return the exit status, or None while the process runs."""
+        """Return the exit status, once, or None while the process runs."""
         status: int | None = self._ask({"poll": pid})
         return status
 

@@ -2,7 +2,8 @@
 
 It runs as a script and imports nothing of this package. Orders arrive on standard input, a line of JSON each:
 `{"argv": [...], "env": {...}, "in": PATH, "out": PATH, "err": PATH, "cwd": PATH}` is answered with a pid,
-`{"poll": PID}` with the exit status (negative: a signal) or null. Forked processes die with this process, and this
+`{"poll": PID}` with the exit status (negative: a signal) or null, and a status only once: another process can get the
+pid afterwards. Forked processes die with this process, and this
 process dies with its parent.
 """
 
@@ -29,21 +30,18 @@ def main() -> None:
     for module in _MODULES:
         __import__(module)
     gc.freeze()
-    statuses: dict[int, int | None] = {}
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     for line in sys.stdin:
         order = json.loads(line)
-        answer = _poll(order["poll"], statuses) if "poll" in order else _fork(order)
+        answer = _poll(order["poll"]) if "poll" in order else _fork(order)
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
 
 
-def _poll(pid: int, statuses: dict[int, int | None]) -> int | None:
-    if statuses.get(pid) is None:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        statuses[pid] = os.waitstatus_to_exitcode(status) if ended else None
-    return statuses[pid]
+def _poll(pid: int) -> int | None:
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def _fork(order: dict[str, Any]) -> int:
