@@ -5,6 +5,7 @@
 | migrations | yes | | | | |
 | billing worker | yes | yes | | | yes |
 | Stripe worker | | | yes | | yes |
+| sources' worker | yes | | | | yes, and the secrets that `sources.toml` names |
 | webhook | | | | yes | yes |
 | codec server | | | | | keys only |
 
@@ -15,7 +16,8 @@ stack's file for other shells.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import settings
@@ -25,6 +27,7 @@ SHARES: Mapping[str, tuple[str, ...]] = {
     "migrations": ("DATABASE_URL",),
     "billing": ("DATABASE_URL", "REPORT_STORE_URL", "PAYLOAD_KEYS", "TEMPORAL_*"),
     "stripe": ("STRIPE_API_KEY", "STRIPE_API_BASE", "PAYLOAD_KEYS", "TEMPORAL_*"),
+    "sources": ("DATABASE_URL", "PAYLOAD_KEYS", "TEMPORAL_*"),
     "webhook": ("STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS", "TEMPORAL_*"),
     "codec": ("PAYLOAD_KEYS",),
     "emulator": (),
@@ -75,7 +78,23 @@ def billing_settings() -> dict[str, str]:
     return {name: own[name] for name in BILLING if name in own}
 
 
-def child_environment(child: str, parts: Mapping[str, str], *, embedded_temporal: bool) -> dict[str, str]:
+def secrets_of(sources: Path) -> frozenset[str]:
+    """Return the variables that a `sources.toml` names as secrets (`env:NAME`); none if it cannot be read.
+
+    What is wrong with the file is said by the sources' worker.
+    """
+    try:
+        tables = tomllib.loads(sources.read_text(encoding="utf-8-sig")).get("source")
+    except (OSError, ValueError):
+        return frozenset()
+    urls = [table.get("url") for table in tables if isinstance(table, dict)] if isinstance(tables, list) else []
+    names = {url.removeprefix("env:") for url in urls if isinstance(url, str) and url.startswith("env:")}
+    return frozenset(names - PARTICULAR)
+
+
+def child_environment(
+    child: str, parts: Mapping[str, str], *, embedded_temporal: bool, source_secrets: Collection[str] = ()
+) -> dict[str, str]:
     """Return the environment of a child.
 
     With the embedded Temporal, no setting of another Temporal is passed on. With a real one, all of them are, to the
@@ -85,13 +104,16 @@ def child_environment(child: str, parts: Mapping[str, str], *, embedded_temporal
         child: its name in `SHARES`.
         parts: the stack's own values by name; the child gets its share of them.
         embedded_temporal: whether the stack runs Temporal itself.
+        source_secrets: variables that only the sources' worker gets.
     """
     share = SHARES[child]
     own = own_environment() if share else dict(os.environ)
     result = {
         name: value
         for name, value in own.items()
-        if not _is_particular(name) and not (name.startswith("TEMPORAL_") and embedded_temporal)
+        if not _is_particular(name)
+        and not (name.startswith("TEMPORAL_") and embedded_temporal)
+        and not (name in source_secrets and child != "sources")
     }
     result.update(parts)
     result = {name: value for name, value in result.items() if _may_see(share, name)}

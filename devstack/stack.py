@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urljoin
@@ -13,17 +13,24 @@ from urllib.parse import urljoin
 import settings
 from devstack import ports
 from devstack.addresses import Addresses
-from devstack.environment import billing_settings, child_environment, forget_inherited, own_environment
+from devstack.environment import (
+    billing_settings,
+    child_environment,
+    forget_inherited,
+    own_environment,
+    secrets_of,
+)
 from devstack.home import Home
 from devstack.processes import Child
+from devstack.product import ProductProcesses
+from devstack.sample.product import SAMPLE, make_product, sample_sources
 from devstack.servers.emulator import EmulatorServer
 from devstack.servers.postgres import Postgres
-from devstack.servers.product import NAMES, migrate, product_child, start_http, start_worker
+from devstack.servers.product import migrate
+from devstack.servers.roles import ROLES, create_roles
 from devstack.servers.temporal import NAMESPACE, TemporalServer, temporal_ports
 from devstack.servers.unprivileged import data_folder, drop_user
 from devstack.supervise import Part, supervise
-
-SAMPLE = Path(__file__).with_name("sample")
 
 
 class ManagedServer(ports.Server, Protocol):
@@ -39,17 +46,21 @@ class Stack:
     """One stack on one data folder: `start` it, `run` it until interrupted, `stop` it.
 
     After `start`, `environment` holds the values of `$PERDURE_HOME/env`, and `settings.load()` finds them all.
+    `sample`: usage is fetched from the sample product's database, which the data folder gets.
     """
 
-    def __init__(self, home: Path | None = None, say: Callable[[str], None] = lambda _line: None) -> None:
+    def __init__(
+        self, home: Path | None = None, say: Callable[[str], None] = lambda _line: None, *, sample: bool = False
+    ) -> None:
         self.home = Home(home or settings.home())
         self.say = say
         self.parts: list[Part] = []
         self.environment: dict[str, str] = {}
-        self._values: dict[str, str] = {}  # of which each child gets its share
+        self._sample = sample
         self._emulator: EmulatorServer | None = None
-        self._temporal: TemporalServer | None = None
         self._addresses = Addresses(self.home)
+        self._product = ProductProcesses(self.home, self._addresses, say, self.parts)
+        self._values = self._product.values
 
     @property
     def emulated_stripe(self) -> bool:
@@ -104,9 +115,14 @@ class Stack:
     async def _start(self) -> None:
         forget_inherited(self.home.path)
         given = settings.load()
-        self._values = {
+        if self._sample:
+            make_product(self.home.folder("sample"))
+        sources = self._sources(given)
+        self._product.source_secrets = secrets_of(sources)
+        self._values |= {
             "PERDURE_HOME": str(self.home.path),
             "RATE_CARD": str(_rate_card(given)),
+            "SOURCES": str(sources),
             "REPORT_STORE_URL": given.report_store_url or self.home.folder("reports").as_uri(),
             "WEBHOOK_PORT": str(self._addresses.listen("webhook", given.webhook_host, *_given_port(given))),
         }
@@ -124,10 +140,10 @@ class Stack:
             database = group.create_task(self._start_database(given))
             temporal = group.create_task(self._start_temporal())
             stripe = group.create_task(self._start_stripe(given, webhook_url))
-            group.create_task(self._start_product("billing", webhook_url, database, temporal))
-            group.create_task(self._start_product("stripe", webhook_url, stripe, temporal))
-            group.create_task(self._start_product("webhook", webhook_url, stripe, temporal))
-            group.create_task(self._start_codec_server(temporal))
+            for queue, needed in (("billing", database), ("stripe", stripe), ("sources", database)):
+                group.create_task(_after((needed, temporal), functools.partial(self._product.start_worker, queue)))
+            group.create_task(_after((stripe, temporal), functools.partial(self._start_webhook, webhook_url)))
+            group.create_task(_after((temporal,), self._product.start_codec_server))
 
     async def _start_database(self, given: settings.Settings) -> None:
         """Start PostgreSQL and migrate its tables. This takes longest, so it runs concurrently with the other parts."""
@@ -145,7 +161,14 @@ class Stack:
             self._addresses.remember("postgres", server.port)
             self.home.remember("postgres_folder", str(folder))
             self._values["DATABASE_URL"] = server.url()
-        await migrate(self.home.log("migrations"), self._env_of("migrations"))
+            await self._create_roles(server)
+        await migrate(self.home.log("migrations"), self._product.env_of("migrations"))
+
+    async def _create_roles(self, server: Postgres) -> None:
+        passwords = {role: self.home.secret(f"{role}_password") for role in ROLES.values()}
+        await create_roles(server.url(), passwords)
+        for child, role in ROLES.items():
+            self._product.logins[child] = server.url(role=role, password=passwords[role])
 
     async def _start_temporal(self) -> None:
         own = own_environment()
@@ -157,9 +180,9 @@ class Stack:
         def make(port: int) -> TemporalServer:
             chosen = temporal_ports(port, *self._addresses.wanted("temporal_ui"))
             database = self.home.folder("temporal") / "temporal.db"
-            return TemporalServer(chosen, self.home.log("temporal"), database, codec_url=self._codec_url())
+            return TemporalServer(chosen, self.home.log("temporal"), database, codec_url=self._product.codec_url())
 
-        self._temporal = server = await self._start_server(make, *self._addresses.wanted("temporal"))
+        self._product.temporal = server = await self._start_server(make, *self._addresses.wanted("temporal"))
         self._addresses.remember("temporal", server.ports.grpc)
         self._addresses.remember("temporal_ui", server.ports.ui)
         self._values["TEMPORAL_ADDRESS"] = server.address
@@ -191,67 +214,15 @@ class Stack:
         self.home.remember("webhook_endpoint", endpoint)
         self._values["STRIPE_WEBHOOK_SECRET"] = endpoint["secret"]
 
-    async def _start_product(self, name: str, webhook_url: str, *needed: asyncio.Task[None]) -> None:
-        for task in needed:
-            await task
-        if name == "webhook" and "STRIPE_WEBHOOK_SECRET" not in self._values:
-            self.say(
-                "the webhook is not started because STRIPE_WEBHOOK_SECRET is not set: get one with `perdure stripe "
-                f"register-webhook --url URL`, or with `stripe listen --forward-to {webhook_url}`; "
-                "without it, Stripe's events are read periodically"
-            )
+    async def _start_webhook(self, webhook_url: str) -> None:
+        if "STRIPE_WEBHOOK_SECRET" in self._values:
+            await self._product.start_http("webhook", urljoin(webhook_url, "/readyz"))
             return
-        if name == "webhook":
-            await self._start_http("webhook", self._env_of("webhook"), urljoin(webhook_url, "/readyz"))
-        else:
-            await self._start_worker(name)
-
-    async def _start_worker(self, name: str) -> None:
-        env = self._env_of(name)
-        temporal_http = self._temporal.http_url if self._temporal is not None else None
-        metrics = env.get("METRICS_PORT", "")
-        wanted = int(metrics) + (name == "stripe") if metrics.isdecimal() else None  # each worker needs its own port
-
-        def make(port: int | None) -> Part:
-            if port != wanted:
-                self.say(f"port {wanted} is in use: {NAMES[name]} serves its metrics on {port}")
-            given = {} if port is None else {"METRICS_PORT": str(port)}
-            child = product_child(name, self.home.log(f"{name}-worker"), {**env, **given})
-            return Part(child, functools.partial(start_worker, child, name, temporal_http), child.stop, serves=False)
-
-        if wanted is None:
-            await self._start_part(make(None))
-        else:
-            self.parts.append(await ports.start_on_a_port(make, wanted))
-
-    async def _start_http(self, name: str, env: dict[str, str], page: str) -> None:
-        child = product_child(name, self.home.log(name), env, self._addresses.listening[name])
-        await self._start_part(Part(child, functools.partial(start_http, child, page), child.stop, serves=False))
-
-    async def _start_part(self, part: Part) -> None:
-        await part.start()
-        self.parts.append(part)
-
-    def _codec_url(self) -> str | None:
-        port = self._values.get("CODEC_SERVER_PORT")
-        return f"http://{ports.HOST}:{port}" if port else None
-
-    async def _start_codec_server(self, temporal: asyncio.Task[None]) -> None:
-        """Start the codec server for the UI of the embedded Temporal, if there are keys."""
-        await temporal
-        url = self._codec_url()
-        if url is None or self._temporal is None:
-            return
-        origins = (f"http://{host}:{self._temporal.ports.ui}" for host in (ports.HOST, "localhost"))
-        env = {
-            **self._env_of("codec"),
-            "CODEC_SERVER_HOST": ports.HOST,
-            "CODEC_SERVER_ORIGINS": ",".join(origins),
-        }
-        await self._start_http("codec", env, f"{url}/healthz")
-
-    def _env_of(self, child: str) -> dict[str, str]:
-        return child_environment(child, self._values, embedded_temporal=self._temporal is not None)
+        self.say(
+            "the webhook is not started because STRIPE_WEBHOOK_SECRET is not set: get one with `perdure stripe "
+            f"register-webhook --url URL`, or with `stripe listen --forward-to {webhook_url}`; "
+            "without it, Stripe's events are read periodically"
+        )
 
     def _tell(self, webhook_url: str, given: settings.Settings) -> None:
         """Write the file for other shells, without a real Stripe key: that stays where the user put it."""
@@ -259,13 +230,19 @@ class Stack:
         if given.stripe_api_key is not None:
             values = {name: value for name, value in values.items() if not name.startswith("STRIPE_")}
         values |= {"WEBHOOK_URL": webhook_url, "PERDURE_STACK": str(self.home.path)}
-        if self._temporal is not None:
-            values["TEMPORAL_UI_URL"] = self._temporal.ui_url
+        if self._product.temporal is not None:
+            values["TEMPORAL_UI_URL"] = self._product.temporal.ui_url
         if self._emulator is not None:
             values["STRIPE_EMULATOR_URL"] = self._emulator.url
             values["STRIPE_REQUEST_LOG"] = str(self._emulator.request_log)
         self.environment = dict(sorted(values.items()))
         self.home.write_env({**billing_settings(), **self.environment})
+
+    def _sources(self, given: settings.Settings) -> Path:
+        """Return the configured file of sources, or the sample product's if none is configured and it is there."""
+        sample = sample_sources(self.home.path)
+        own = "sources" in given.model_fields_set or given.sources.exists()
+        return sample if sample.exists() and (self._sample or not own) else given.sources.absolute()
 
     async def _start_server(self, make: Callable[[int], S], *wanted: int | None) -> S:
         server = await ports.start_on_a_port(make, *wanted)
@@ -290,6 +267,12 @@ def _reached_at(host: str) -> str:
     if host in ("0.0.0.0", "::"):  # noqa: S104
         return ports.HOST
     return f"[{host}]" if ":" in host else host
+
+
+async def _after(needed: tuple[asyncio.Task[None], ...], start: Callable[[], Awaitable[None]]) -> None:
+    for task in needed:
+        await task
+    await start()
 
 
 async def _first_error(group: Coroutine[Any, Any, None]) -> None:

@@ -18,7 +18,12 @@ OnReady = Callable[[Stack], Awaitable[int | None]]
 
 
 async def run_up(
-    say: Say, on_ready: OnReady | None = None, *, exit_after: bool = False, home: Path | None = None
+    say: Say,
+    on_ready: OnReady | None = None,
+    *,
+    exit_after: bool = False,
+    home: Path | None = None,
+    sample: bool = False,
 ) -> int:
     """Start the stack, call `on_ready`, wait for SIGINT or SIGTERM, and stop everything. Returns the exit status.
 
@@ -30,12 +35,13 @@ async def run_up(
         on_ready: can return an exit status.
         exit_after: whether the stack stops as soon as `on_ready` returns.
         home: the data folder, `PERDURE_HOME` if None.
+        sample: whether usage is fetched from the sample product's database.
 
     Raises:
         StackError: the stack does not start, or a part of it ends repeatedly.
         settings.SettingsError: a setting is malformed.
     """
-    foreground = _Foreground(Stack(home, say), on_ready, exit_after=exit_after)
+    foreground = _Foreground(Stack(home, say, sample=sample), on_ready, exit_after=exit_after)
     work = asyncio.create_task(foreground.work())
     loop = asyncio.get_running_loop()
     signals = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP]

@@ -97,9 +97,9 @@ class Postgres:
         """The cluster's data directory."""
         return self.folder / "data"
 
-    def url(self, database: str = DATABASE) -> str:
-        """Return the database's URL, with the password."""
-        return f"postgresql://{ROLE}:{self.password}@{ports.HOST}:{self.port}/{database}"
+    def url(self, database: str = DATABASE, *, role: str = ROLE, password: str | None = None) -> str:
+        """Return the database's URL, with the password; that of another role needs its own."""
+        return f"postgresql://{role}:{password or self.password}@{ports.HOST}:{self.port}/{database}"
 
     async def start(self) -> None:
         """Create the cluster if it is missing, start the server, create the database if it is missing.

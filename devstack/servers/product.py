@@ -17,22 +17,26 @@ PERDURE: tuple[str, ...] = (sys.executable, "-P", "-m", "starter.cli.main")
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "billing": ("worker", "--queue", "billing"),
     "stripe": ("worker", "--queue", "stripe"),
+    "sources": ("worker", "--queue", "sources"),
     "webhook": ("webhook",),
     "codec": ("codec-server",),
 }
 NAMES: Mapping[str, str] = {
     "billing": "the billing worker",
     "stripe": "the Stripe worker",
+    "sources": "the sources' worker",
     "webhook": "the webhook",
     "codec": "the codec server",
 }
-POLLS_AS = {"billing": "TASK_QUEUE_TYPE_WORKFLOW", "stripe": "TASK_QUEUE_TYPE_ACTIVITY"}
+QUEUES = ("billing", "stripe", "sources")
+"""The queues, each of which has a worker of its own."""
+_POLLS_AS = {"billing": "WORKFLOW", "stripe": "ACTIVITY", "sources": "ACTIVITY"}
 READY_SECONDS = 60.0
 GLANCE_SECONDS = 1.0
 
 
 def product_child(name: str, log: Path, env: Mapping[str, str], listening: socket.socket | None = None) -> Child:
-    """Return a worker (`billing`, `stripe`), the `webhook` or the `codec` server, not yet started.
+    """Return the worker of a queue, the `webhook` or the `codec` server, not yet started.
 
     The latter two use the socket that is passed to them, or else listen where their settings say.
     """
@@ -80,7 +84,8 @@ async def start_worker(child: Child, queue: str, temporal_http: str | None) -> N
 
         await child.wait_ready(lives)
         return
-    address = f"{temporal_http}/api/v1/namespaces/default/task-queues/{queue}?taskQueueType={POLLS_AS[queue]}"
+    kind = f"TASK_QUEUE_TYPE_{_POLLS_AS[queue]}"
+    address = f"{temporal_http}/api/v1/namespaces/default/task-queues/{queue}?taskQueueType={kind}"
     async with _session() as session:
 
         async def polls() -> bool:

@@ -87,7 +87,7 @@ async def test_list_and_sync(perdure: Perdure, system: System) -> None:
     fill(perdure.cwd, ("i-3", "team:b", "2022-05-04 10:00:00", None, "2022-05-05 10:00:00"))
     synced = await perdure("sources", "sync", "product", "--wait")
     assert synced.status == 0, synced.err
-    assert synced.out.startswith("2 rows read: 1 new, 0 stale, 0 refused; complete up to ")
+    assert synced.out.startswith("2 rows read: 1 new, 0 stale, 0 refused.\nComplete up to ")
     assert (await perdure("sources", "list", "product", "--json")).document["faults"] == []
     since = ("--since", "2022-05-01T00:00:00Z")
     again = (await perdure("sources", "sync", "product", "--wait", *since, "--json")).document

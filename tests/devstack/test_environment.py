@@ -14,6 +14,7 @@ from devstack.environment import (
     billing_settings,
     child_environment,
     forget_inherited,
+    secrets_of,
 )
 from devstack.home import Home
 from settings import Settings
@@ -73,6 +74,7 @@ def test_who_gets_which_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "migrations": {"DATABASE_URL"},
         "billing": {"DATABASE_URL", "REPORT_STORE_URL", "PAYLOAD_KEYS"},
         "stripe": {"STRIPE_API_KEY", "STRIPE_API_BASE", "PAYLOAD_KEYS"},
+        "sources": {"DATABASE_URL", "PAYLOAD_KEYS"},
         "webhook": {"STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS"},
         "codec": {"PAYLOAD_KEYS"},
         "emulator": set(),
@@ -82,3 +84,28 @@ def test_who_gets_which_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert not any(
             "of-the-environment" in value or value == "/of/the/environment" for value in environment.values()
         )
+
+
+def test_only_the_sources_worker_gets_the_secrets_of_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PERDURE_ENVIRONMENT_ONLY", raising=False)
+    monkeypatch.setenv("PRODUCT_DATABASE_URL", "postgresql://u:secret@db.example/x")
+    (tmp_path / ".env").write_text("BUCKET='s3://usage'\n")
+    sources = tmp_path / "sources.toml"
+    urls = ("env:PRODUCT_DATABASE_URL", "env:BUCKET", "env:DATABASE_URL", "sqlite:///x.db")
+    sources.write_text("".join(f"[[source]]\nurl = '{url}'\n" for url in urls) + "[[source]]\nurl = 1\n")
+    secrets = secrets_of(sources)
+    assert secrets == {"PRODUCT_DATABASE_URL", "BUCKET"}, "a variable that a child needs stays its own"
+    seen = {
+        child: secrets & set(child_environment(child, {}, embedded_temporal=True, source_secrets=secrets))
+        for child in SHARES
+    }
+    assert seen.pop("sources") == secrets
+    assert not any(seen.values()), seen
+
+
+@pytest.mark.parametrize("text", [None, "[[source]", "source = 1", "[[source]]\nname = 'x'"])
+def test_sources_that_name_no_secret(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "sources.toml").write_text(text)
+    assert secrets_of(tmp_path / "sources.toml") == frozenset()

@@ -12,7 +12,7 @@ from billing.pricing.rate_card import load_rate_card
 from billing.usage.columns import ColumnNames
 from billing.usage.parsing import Kind, parse_account, parse_instance
 from devstack.sample.generate import files
-from devstack.stack import SAMPLE
+from devstack.sample.product import SAMPLE
 
 
 def test_the_files_are_what_the_generator_makes() -> None:

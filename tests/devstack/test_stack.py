@@ -30,7 +30,14 @@ SECRETS = {
     "db-upgrade": {"DATABASE_URL"},
     "worker---queue-billing": {"DATABASE_URL", "REPORT_STORE_URL", "TEMPORAL_ADDRESS"},
     "worker---queue-stripe": {"STRIPE_API_KEY", "STRIPE_API_BASE", "TEMPORAL_ADDRESS"},
+    "worker---queue-sources": {"DATABASE_URL", "TEMPORAL_ADDRESS"},
     "webhook": {"STRIPE_WEBHOOK_SECRET", "TEMPORAL_ADDRESS"},
+}
+
+ROLES = {
+    "db-upgrade": "perdure",
+    "worker---queue-billing": "perdure_billing",
+    "worker---queue-sources": "perdure_ingest",
 }
 
 
@@ -122,7 +129,7 @@ def _is_complete(env: dict[str, str], home: Path) -> None:
     assert {
         *("DATABASE_URL", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_UI_URL", "REPORT_STORE_URL"),
         *("STRIPE_API_BASE", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_EMULATOR_URL"),
-        *("STRIPE_REQUEST_LOG", "WEBHOOK_URL", "WEBHOOK_PORT", "PERDURE_HOME", "RATE_CARD"),
+        *("STRIPE_REQUEST_LOG", "WEBHOOK_URL", "WEBHOOK_PORT", "PERDURE_HOME", "RATE_CARD", "SOURCES"),
     } <= set(env)
     assert env["PERDURE_HOME"] == str(home)
     assert Path(env["RATE_CARD"]).is_absolute()
@@ -134,6 +141,8 @@ def _each_child_has_its_secrets_only(home: Path) -> None:
     for child, secrets in SECRETS.items():
         seen = json.loads((home / "seen" / f"{child}.json").read_text())
         assert set(seen) & particular == secrets, child
+        if child in ROLES:
+            assert seen["DATABASE_URL"].startswith(f"postgresql://{ROLES[child]}:"), child
         assert seen["PERDURE_ENVIRONMENT_ONLY"] == "1"
 
 

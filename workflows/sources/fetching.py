@@ -72,8 +72,8 @@ class Fetch:
     def state(self) -> FetchState:
         """What was read, and what is awaited."""
         sources = [
-            SourceFetch(name=name, state=self._state_of(name), ready_at=ready_at, read=self._reads.get(name))
-            for name, ready_at in sorted(self._due.items())
+            SourceFetch(name=name, state=self._state_of(name), ready_at=self._since(name), read=self._reads.get(name))
+            for name in sorted(self._due)
         ]
         return FetchState(cutoff=self._plan and self._plan.cutoff, sources=sources, held=self.overdue)
 

@@ -8,6 +8,7 @@ from typing import Any
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
+from billing.text import plural
 from contracts import workflow_ids
 from contracts.messages.sources import FetchState, SourceFetch
 from contracts.names import Queries
@@ -23,8 +24,15 @@ async def fetch_state(handle: WorkflowHandle[Any, Any]) -> FetchState | None:
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             phase = await handle.query(Queries.PHASE, result_type=str)
-            if phase not in _FETCHING:
-                return None
+    except (RPCError, TimeoutError):
+        return None
+    return await fetched_by(handle) if phase in _FETCHING else None
+
+
+async def fetched_by(handle: WorkflowHandle[Any, Any]) -> FetchState | None:
+    """Return what a period's run has fetched so far. None if it has no sources, or if no worker answers."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
             found: FetchState = await handle.query(Queries.FETCH, result_type=FetchState)
     except (RPCError, TimeoutError):
         return None
@@ -63,6 +71,15 @@ def summary(state: FetchState) -> str:
     return "fetching: " + "; ".join(describe(source) for source in state.sources if source.state != "read")
 
 
+def describe_read(source: SourceFetch) -> str:
+    """Return in words what was fetched from a source."""
+    read = source.read
+    if read is None or read.error is not None:
+        return f"fetched nothing from {source.name}"
+    words = f"fetched {plural(read.rows, 'row')} from {source.name}: {read.new:,} new"
+    return words + (f", {read.refused:,} refused (`perdure sources list {source.name}`)" if read.refused else "")
+
+
 def describe(source: SourceFetch) -> str:
     """Return in words how far a source is fetched."""
     read = source.read
@@ -85,6 +102,9 @@ def documents(state: FetchState | None) -> list[dict[str, object]]:
             "name": source.name,
             "state": source.state,
             "ready_at": output.json_instant(source.ready_at),
+            "rows": source.read.rows if source.read else None,
+            "new": source.read.new if source.read else None,
+            "refused": source.read.refused if source.read else None,
             "complete_up_to": output.json_instant(source.read.complete_up_to) if source.read else None,
             "failing_since": output.json_instant(source.read.failing_since) if source.read else None,
             "error": source.read.error if source.read else None,

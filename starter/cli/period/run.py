@@ -45,8 +45,9 @@ async def wait_for_period(
         CommandError: the run failed, or a limit or a source holds the period.
     """
     progress, running = await _watch(handle, db, period, attribution_id)
+    fetch = await fetched.fetched_by(handle)
     if running:
-        _report(period, progress, as_json=as_json)
+        _report(period, progress, fetch, as_json=as_json)
         waiting = progress.blocked_count + progress.awaiting_approval
         output.complain(
             f"perdure: waiting for an operator: {plural(waiting, 'invoice')}. Fix the cause, then run "
@@ -57,7 +58,7 @@ async def wait_for_period(
         await handle.result()
     except WorkflowFailureError as error:
         raise common.CommandError(f"{handle.id} failed: {error.cause}") from error
-    _report(period, progress, as_json=as_json)
+    _report(period, progress, fetch, as_json=as_json)
     if progress.blocked_accounts:
         output.complain(
             f"perdure: {plural(progress.blocked_accounts, 'account')} not billed in full, for the reasons above: "
@@ -142,7 +143,7 @@ def _counts(progress: PeriodProgress) -> str:
     return ", ".join(f"{count} {state}" for state, count in sorted(progress.counts.items())) or "claiming usage"
 
 
-def _report(period: str, progress: PeriodProgress, *, as_json: bool) -> None:
+def _report(period: str, progress: PeriodProgress, fetch: FetchState | None, *, as_json: bool) -> None:
     if as_json:
         output.print_json(
             {
@@ -150,12 +151,15 @@ def _report(period: str, progress: PeriodProgress, *, as_json: bool) -> None:
                 "open": progress.open,
                 "counts": progress.counts,
                 "totals": progress.totals,
+                "fetched": fetched.documents(fetch),
                 "blocked": [
                     {"key": b.subject, "reason": b.reason, "since": format_instant(b.since)} for b in progress.blocked
                 ],
             }
         )
         return
+    for source in fetch.sources if fetch else ():
+        output.say(fetched.describe_read(source))
     for state, count in sorted(progress.counts.items()):
         amounts = ", ".join(format_amount(t, c) for c, t in sorted(progress.totals.get(state, {}).items()))
         output.say(f"{count} {state}: {amounts}")

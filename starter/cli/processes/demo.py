@@ -5,24 +5,26 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from time import monotonic
+
+from temporalio.client import Client
 
 from billing.invoice.record import InvoiceRecord
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from billing.text import plural
+from contracts.messages.sources import SyncSource
 from devstack.errors import StackError
+from devstack.sample.product import SAMPLE, record_late_stops
 from devstack.stack import Stack
 from devstack.up import run_up
 from settings import Settings, home, load, stack_environment
-from sources.files.finding import find_files
 from starter.cli import common, output
 from starter.cli.database import open_database
-from starter.cli.imports.commands import INSTANCES, import_accounts, import_instances
-from starter.cli.imports.importing import ImportOrder, import_command
+from starter.cli.imports.commands import import_accounts
 from starter.cli.period.run import wait_for_period
+from starter.cli.sources.sync import sync_source
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import print_block
 from storage.invoices.invoices import list_invoices
@@ -32,11 +34,14 @@ from temporal.client import connect
 from temporal.start import start_period
 
 PERIOD = "2022-05"
-_SAMPLE = Path(__file__).resolve().parents[3] / "devstack" / "sample"
 
 
-async def run_stack(on_ready: Callable[[Stack], Awaitable[int]] | None, *, exit_after: bool) -> int:
+async def run_stack(
+    on_ready: Callable[[Stack], Awaitable[int]] | None, *, exit_after: bool, sample: bool = False
+) -> int:
     """Run the stack in the foreground, and call `on_ready` when everything answers. Returns the exit status.
+
+    `sample`: usage is fetched from the sample product's database.
 
     Raises:
         CommandError: a part of the stack did not start.
@@ -51,19 +56,22 @@ async def run_stack(on_ready: Callable[[Stack], Awaitable[int]] | None, *, exit_
         return status
 
     try:
-        return await run_up(output.say, ready, exit_after=exit_after)
+        return await run_up(output.say, ready, exit_after=exit_after, sample=sample)
     except StackError as error:
         raise common.CommandError(str(error)) from error
 
 
-async def bill_sample_month(_stack: Stack) -> int:
-    """Load the sample data, act on a warning, bill its month, and show the invoices and what to try next."""
+async def bill_sample_month(stack: Stack) -> int:
+    """Fetch the sample usage, act on a warning, bill its month, and show the invoices and what to try next."""
     started = monotonic()
     settings = load()
+    temporal = await connect()
     async with open_database(settings) as db:
-        await _load_sample(db, settings)
+        await _fetch_sample(db, temporal, settings)
+        output.say("\nforgotten-stop has stopped: the product's database says when.")
+        record_late_stops(stack.home.folder("sample"))
         output.say(f"\n$ perdure period run {PERIOD} --wait")
-        handle = await start_period(await connect(), PERIOD)
+        handle = await start_period(temporal, PERIOD)
         status = await wait_for_period(handle, db, PERIOD, None)
         invoices = await list_invoices(db, period=PERIOD, limit=1000)
         _print_invoices(invoices)
@@ -73,23 +81,14 @@ async def bill_sample_month(_stack: Stack) -> int:
     return status
 
 
-async def _load_sample(db: Database, settings: Settings) -> None:
-    """Import the sample data, show its warnings, and import the stop that the most expensive of them asks for."""
-    accounts = await import_accounts(db, _SAMPLE / "accounts.csv")
-    rows = 0
-    for name in ("instances.csv", "changes.csv"):
-        rows += (await import_instances(db, _SAMPLE / name)).rows
-    output.say(f"\nSample data: {plural(accounts.rows, 'account window')}, {plural(rows, 'row')} of usage.")
+async def _fetch_sample(db: Database, temporal: Client, settings: Settings) -> None:
+    """Import the accounts, fetch the product's usage for the first time, and show what is probably wrong with it."""
+    accounts = await import_accounts(db, SAMPLE / "accounts.csv")
+    output.say(f"\nSample data: {plural(accounts.rows, 'account window')}, and a product's database with usage.")
+    output.say("\n$ perdure sources sync product --wait")
+    await sync_source(db, temporal, SyncSource(name="product", by="demo"))
     output.say(f"\n$ perdure warnings list --period {PERIOD}")
     print_block(await gather.of_period(db, settings, BillingPeriod.parse(PERIOD)))
-    late = _shown(_SAMPLE / "late-stop.csv")
-    output.say(f"\nforgotten-stop has stopped: a later export says when.\n$ perdure instances import {late}")
-    await import_command(INSTANCES, ImportOrder(find_files([late])), as_json=False)
-
-
-def _shown(path: Path) -> str:
-    """Return the path as a person types it in this folder."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _print_invoices(invoices: Sequence[InvoiceRecord]) -> None:

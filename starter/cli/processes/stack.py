@@ -25,7 +25,8 @@ def _embedded() -> Iterator[None]:
 async def up() -> int:
     """Run the embedded stack in the foreground, until Ctrl-C.
 
-    The stack is Temporal, Postgres, the Stripe emulator, the workers and the webhook.
+    The stack is Temporal, Postgres, the Stripe emulator, the workers and the webhook. Usage is fetched from the
+    sources of sources.toml.
     """
     with _embedded():
         from starter.cli.processes.demo import run_stack
@@ -44,4 +45,4 @@ async def demo(
     with _embedded():
         from starter.cli.processes.demo import bill_sample_month, run_stack
 
-    return await run_stack(bill_sample_month, exit_after=exit_after)
+    return await run_stack(bill_sample_month, exit_after=exit_after, sample=True)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 import typer
+from temporalio.client import Client
 
 from billing.report.canonical import format_instant
 from billing.text import plural
@@ -15,6 +16,7 @@ from contracts.messages.sources import SourceInput, SourceRead, SyncSource
 from starter.cli import common, output
 from starter.cli.database import open_database
 from storage.arrivals.sources import load_source
+from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.sources import request_sync
 
@@ -37,10 +39,21 @@ async def sync(
     Otherwise it is read when its time comes. With --wait, prints what was read.
     """
     earliest = common.parse_instant(since, "--since")
-    async with open_database(common.settings()) as db:
-        source = await load_source(db, name)
-    temporal = await connect()
     ask = SyncSource(name=name, since=earliest, by=getpass.getuser())
+    async with open_database(common.settings()) as db:
+        return await sync_source(db, await connect(), ask, wait=wait, as_json=as_json)
+
+
+async def sync_source(
+    db: Database, temporal: Client, ask: SyncSource, *, wait: bool = True, as_json: bool = False
+) -> int:
+    """Have a source read, and print the result if it is waited for. Returns the exit status.
+
+    Raises:
+        UnknownSourceError: there is no such source.
+    """
+    name = ask.name
+    source = await load_source(db, name)
     handle = await request_sync(
         temporal, SourceInput(name=name, every=source.every), ask, f"command/{uuid4()}", _PATIENCE
     )
@@ -85,10 +98,8 @@ def _print(read: SourceRead) -> None:
         return
     for fault in read.faults:
         output.complain(fault)
-    output.say(
-        f"{plural(read.rows, 'row')} read: {read.new} new, {read.stale} stale, {read.refused} refused; complete up to "
-        f"{output.when(read.complete_up_to)}."
-    )
+    output.say(f"{plural(read.rows, 'row')} read: {read.new} new, {read.stale} stale, {read.refused} refused.")
+    output.say(f"Complete up to {output.when(read.complete_up_to)}.")
     if read.misbilled:
         output.complain(
             f"perdure: {plural(read.misbilled, 'instance')} billed otherwise than they ran: `perdure audit`"
