@@ -108,7 +108,7 @@ class SourceFetch(Message):
 
 
 class FetchState(Message):
-    """What a period fetches before it bills. `held`: the sources for which a person must be told that it waits."""
+    """What a period fetches before it bills. `held`: the sources that it has awaited for long enough to say so."""
 
     cutoff: datetime | None = None
     sources: list[SourceFetch] = Field(default_factory=list)

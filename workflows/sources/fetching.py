@@ -65,7 +65,7 @@ class Fetch:
 
     @property
     def overdue(self) -> list[str]:
-        """The awaited sources that could have been read for so long that a person must be told."""
+        """The awaited sources that could have been read for so long that the period counts as held."""
         return [name for name in self.awaited if workflow.now() - self._since(name) >= retries.FETCH_PATIENCE]
 
     @property

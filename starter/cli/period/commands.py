@@ -10,22 +10,21 @@ import typer
 
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
-from billing.money import format_amount
 from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.database import open_database
+from starter.cli.period.approval import approve_totals, bill_without
 from starter.cli.period.fetching import documents as fetch_documents
-from starter.cli.period.fetching import fetch_of_period, refuse_held, summary
+from starter.cli.period.fetching import fetch_of_period, summary
 from starter.cli.period.preview import preview
 from starter.cli.period.run import wait_for_period
 from starter.cli.period.status import period_status, print_status
 from starter.cli.period.worker_difference import report_differences
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
-from storage.accounts import accounts, policies
+from storage.accounts import accounts
 from storage.postgres.database import Database
 from temporal.client import connect
-from temporal.decisions import approve_period, go_without_source
 from temporal.start import start_period
 
 app = typer.Typer(help="Billing periods: run, status, approve.", no_args_is_help=True)
@@ -129,28 +128,8 @@ async def approve(
     month = str(BillingPeriod.parse(period))
     who = by or getpass.getuser()
     if without_source is not None:
-        await go_without_source(await connect(), month, account, without_source, who)
-        if as_json:
-            output.print_json({"billing_period": month, "without_source": without_source})
-        else:
-            output.say(
-                f"{month} is billed without {without_source}, as {who} decided; what {without_source} reports later is "
-                f"billed by the next run."
-            )
-        return
-    if account is not None:
+        await bill_without(without_source, month, account, who, as_json=as_json)
+    elif account is not None:
         raise InputError("--account goes with --without-source: a limit holds a whole period")
-    async with open_database(common.settings()) as db:
-        hold = await policies.read_hold(db, month)
-    if hold is None or hold.reason is None:
-        fetch = await fetch_of_period(month)
-        if fetch is not None:
-            refuse_held(month, fetch, None)
-            raise InputError(f"{month} is not held: {summary(fetch)}")
-        raise InputError(f"{month} is not held: there is nothing to approve")
-    await approve_period(await connect(), month, hold.totals, who)
-    if as_json:
-        output.print_json({"billing_period": month, "approved": hold.totals})
-        return
-    totals = ", ".join(format_amount(amount, currency) for currency, amount in sorted(hold.totals.items()))
-    output.say(f"{month} is approved at {totals}; its run continues by itself.")
+    else:
+        await approve_totals(month, who, as_json=as_json)

@@ -11,7 +11,7 @@ import pytest
 from billing.invoice.states import InvoiceState
 from contracts import retries
 from temporal.sources import end_source
-from tests.arrivals.product import Product, may
+from tests.arrivals.product import ProductDatabase, may
 from tests.e2e.sources.asking import configure
 from tests.e2e.subscribers import Subscribers, only, subscribing
 from tests.support.system import System
@@ -34,7 +34,7 @@ async def subscribe(they: Subscribers, team: str) -> str:
 
 @pytest.mark.history("cancelled-fetched")
 async def test_a_cancellation_bills_what_it_fetched(
-    system: System, they: Subscribers, product: Product, tmp_path: Path
+    system: System, they: Subscribers, product: ProductDatabase, tmp_path: Path
 ) -> None:
     configure(system, tmp_path, product)
     await product.write("i-1", may(3), None, may(3), account="team:leaves")
@@ -49,7 +49,7 @@ async def test_a_cancellation_bills_what_it_fetched(
 
 @pytest.mark.history("cancelled-unfetched")
 async def test_a_cancellation_does_not_wait_long_for_a_source(
-    system: System, they: Subscribers, product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    system: System, they: Subscribers, product: ProductDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retries, "FETCH_PATIENCE_OF_ONE", timedelta(seconds=3))
     configure(system, tmp_path, product)

@@ -16,7 +16,7 @@ from contracts.messages.sources import FetchState
 from contracts.names import Queries
 from temporal.decisions import DecisionError, go_without_source
 from temporal.sources import end_source
-from tests.arrivals.product import Product, may
+from tests.arrivals.product import ProductDatabase, may
 from tests.e2e.sources.asking import configure
 from tests.support.months import MAY
 from tests.support.system import System
@@ -40,7 +40,7 @@ async def states(handle: WorkflowHandle[Any, Any]) -> dict[str, str]:
 
 
 @pytest.mark.history("fetched")
-async def test_a_period_bills_what_it_fetched(system: System, product: Product, tmp_path: Path) -> None:
+async def test_a_period_bills_what_it_fetched(system: System, product: ProductDatabase, tmp_path: Path) -> None:
     configure(system, tmp_path, product)
     await system.add_account("team:fetched", ("2022-05-01", None))
     await product.write("i-1", may(3), may(4), may(4), account="team:fetched")
@@ -59,7 +59,7 @@ async def test_a_period_bills_what_it_fetched(system: System, product: Product, 
 
 @pytest.mark.history("fetch-held")
 async def test_a_source_that_fails_holds_the_period_until_it_returns(
-    system: System, product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    system: System, product: ProductDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retries, "FETCH_PATIENCE", timedelta(seconds=2))
     monkeypatch.setattr(retries, "SOURCE_RETRIED_AFTER", timedelta(seconds=1))
@@ -87,7 +87,7 @@ async def test_a_source_that_fails_holds_the_period_until_it_returns(
 
 
 @pytest.mark.history("fetch-skipped")
-async def test_a_person_can_bill_without_a_source(system: System, product: Product, tmp_path: Path) -> None:
+async def test_a_person_can_bill_without_a_source(system: System, product: ProductDatabase, tmp_path: Path) -> None:
     configure(system, tmp_path, product)
     await system.add_account("team:skipped", ("2022-05-01", None))
     await system.add_instance("known", "team:skipped", "2022-05-03", "2022-05-04")
@@ -116,7 +116,7 @@ async def test_a_person_can_bill_without_a_source(system: System, product: Produ
 
 
 async def test_a_run_that_is_asked_again_while_it_fetches_goes_over_the_accounts_again(
-    system: System, product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    system: System, product: ProductDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retries, "SOURCE_RETRIED_AFTER", timedelta(seconds=1))
     configure(system, tmp_path, product)
@@ -143,7 +143,9 @@ async def test_a_run_that_is_asked_again_while_it_fetches_goes_over_the_accounts
     await end_source(system.client, "product")
 
 
-async def test_a_source_is_not_read_before_it_can_be_complete(system: System, product: Product, tmp_path: Path) -> None:
+async def test_a_source_is_not_read_before_it_can_be_complete(
+    system: System, product: ProductDatabase, tmp_path: Path
+) -> None:
     """A nightly export of a month that ended yesterday is awaited, and the run says until when."""
     configure(system, tmp_path, product)
     path = system.settings.sources
