@@ -40,7 +40,7 @@ SET replaced_at = now()
 WHERE instance_id IN (SELECT id FROM new_fact) AND replaced_at IS NULL AND received_at < :since;
 
 -- name: insert_unknown
--- Known facts leave the batch. One that was replaced by a correction stays replaced when it arrives again.
+-- Known facts leave the batch. A fact that a correction replaced stays replaced when it arrives again.
 WITH stored AS (
     INSERT INTO usage_fact (instance_id, at, source, digest, kind, content)
     SELECT id, updated_at, CAST(:source AS text), digest, 'row', content FROM new_fact

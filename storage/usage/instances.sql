@@ -13,7 +13,7 @@ DROP TABLE batch;
 
 -- name: take_rows
 -- The next rows of the file: those of unknown instances are stored, those that change a known one go to the batch. The
--- known ones are looked up one by one: the cost does not grow with the table.
+-- known ones are found one by one: the cost does not grow with the table.
 WITH next AS MATERIALIZED (
     SELECT * FROM staged_instance WHERE position > :after AND updated_at IS NULL ORDER BY position LIMIT :size
 ),

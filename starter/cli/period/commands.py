@@ -121,7 +121,7 @@ async def approve(
     ] = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Release a period that a limit holds, at its current totals, or one that waits for a source.
+    """Release a period that a limit holds, at its current totals, or bill without a source that its run waits for.
 
     What the source reports later is billed by a later run.
     """

@@ -71,7 +71,7 @@ async def test_a_source_that_fails_holds_the_period_until_it_returns(
     handle = await system.start_period(MAY)
 
     async def held() -> bool:
-        return await handle.query(Queries.PHASE, result_type=str) == "held"
+        return bool(await handle.query(Queries.PHASE, result_type=str) == "held")
 
     await until(held)
     assert (await fetching(handle)).held == ["product"]
@@ -115,7 +115,7 @@ async def test_a_person_can_bill_without_a_source(system: System, product: Produ
     await end_source(system.client, "product")
 
 
-async def test_a_run_that_is_asked_again_while_it_fetches_goes_over_the_accounts_again(
+async def test_a_run_that_is_asked_again_while_it_fetches_runs_again(
     system: System, product: ProductDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retries, "SOURCE_RETRIED_AFTER", timedelta(seconds=1))
