@@ -8,7 +8,7 @@ It holds no API key and no database address; its answer says only whether the ev
 
 It faces the internet: bodies are capped, never decompressed, and must arrive within seconds; no part of a body is
 parsed before the signature is checked; lines that anyone can trigger are rate-limited in the log and never quote the
-request. Limits of connections: `starter.webhook.connections`; of HTTP: `starter.webhook.server`. docs/threat-model.md
+request. Limits of connections: `starter.http.connections`; of HTTP: `starter.http.server`. docs/threat-model.md
 describes the attacks.
 """
 
@@ -20,7 +20,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from temporalio.client import Client
@@ -28,9 +27,12 @@ from temporalio.service import RPCError
 
 from contracts.messages.wake_up import WakeUp
 from reconciliation.event_routing import MalformedEventError, Unhandled, parse, wake_up
-from starter.webhook.connections import ConnectionLimits, Connections
-from starter.webhook.rate_limited_log import SparingLog
-from starter.webhook.readiness import Readiness, reaches
+from starter.http.body import BodyRefusedError, read_body
+from starter.http.connections import ConnectionLimits, Connections
+from starter.http.rate_limited_log import SparingLog
+from starter.http.readiness import Readiness
+from starter.http.server import HttpServer, hide_server
+from starter.webhook.readiness import reaches
 from starter.webhook.replays import Replays
 from starter.webhook.signature import SignatureError, verify_signature
 from starter.webhook.trust import ANY, WRONG_ACCOUNT, WRONG_MODE, Trust, is_other_version
@@ -84,7 +86,7 @@ class Webhook:
         self._sparing = SparingLog(logger)
         self._readiness = Readiness(lambda: reaches(client))
         self._registry = CollectorRegistry()
-        self.connections = Connections(limits.connections, self._registry)
+        self.connections = Connections(limits.connections, self._registry, "webhook")
         self._events = Counter(
             "perdure_webhook_events",
             f"Deliveries by outcome: {', '.join(OUTCOMES)}",
@@ -102,14 +104,19 @@ class Webhook:
             "perdure_webhook_seconds", "Time from the request to the answer", registry=self._registry
         )
 
+    def server(self) -> HttpServer:
+        """Return the webhook as a server to run."""
+        times = self.limits.body_seconds, self.limits.idle_seconds
+        return HttpServer("webhook", self.application(), self.connections, *times)
+
     def application(self) -> web.Application:
         """Return the application: the webhook, `/healthz`, `/readyz`, `/metrics`."""
         app = web.Application(
             client_max_size=MOST_BYTES,
             middlewares=[self.connections.middleware],
-            handler_args={"auto_decompress": False},  # for other servers than `starter.webhook.server`
+            handler_args={"auto_decompress": False},  # for other servers than `starter.http.server`
         )
-        app.on_response_prepare.append(_hide_server)
+        app.on_response_prepare.append(hide_server)
         app.router.add_post(PATH, self.deliver)
         app.router.add_get("/healthz", self.healthz)
         app.router.add_get("/readyz", self.readyz)
@@ -162,17 +169,11 @@ class Webhook:
     async def _body(self, request: web.Request) -> bytes | web.Response:
         """Return the raw body, or a refusal if it is too large, too slow or incomplete."""
         try:
-            if (request.content_length or 0) > MOST_BYTES:
-                raise web.HTTPRequestEntityTooLarge(MOST_BYTES)
-            return await asyncio.wait_for(request.read(), self.limits.body_seconds)
-        except web.HTTPRequestEntityTooLarge:
-            refusal = web.Response(status=413, text="too large\n")
-        except TimeoutError:
-            refusal = web.Response(status=408, text="too slow\n")
-        except (web.RequestPayloadError, HttpProcessingError, ConnectionError):
-            refusal = web.Response(status=400, text="the body broke off\n")
-        refusal.force_close()
-        return refusal
+            return await read_body(request, MOST_BYTES, self.limits.body_seconds)
+        except BodyRefusedError as error:
+            refusal = web.Response(status=error.status, text=f"{error}\n")
+            refusal.force_close()
+            return refusal
 
     async def _signal(self, target: WakeUp) -> tuple[str, web.Response]:
         try:
@@ -195,8 +196,3 @@ class Webhook:
     async def metrics(self, _request: web.Request) -> web.Response:
         """Answer with Prometheus metrics."""
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
-
-
-async def _hide_server(_request: web.Request, response: web.StreamResponse) -> None:
-    """Hide the server's software and versions."""
-    response.headers["Server"] = "perdure"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import stripe
 
-from starter.webhook.rate_limited_log import SparingLog
+from starter.http.rate_limited_log import SparingLog
 
 logger = logging.getLogger("perdure.webhook")
 

@@ -18,7 +18,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from devstack import ports
-from starter.webhook import server as webhook_server
+from starter.http import server as http_server
 from starter.webhook.handler import PATH, Webhook
 from tests.support.until import GIVE_UP_SECONDS
 
@@ -123,7 +123,7 @@ class Receiver:
 @asynccontextmanager
 async def serving(webhook: Webhook, session: ClientSession, client: Client) -> AsyncIterator[Receiver]:
     """Serve the webhook's application on a free port."""
-    async with webhook_server.serving(webhook, ports.HOST, 0) as port:
+    async with http_server.serving(webhook.server(), ports.HOST, 0) as port:
         yield Receiver(ports.HOST, port, session, client)
 
 

@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from devstack import ports
-from starter.webhook.connections import ConnectionLimits
+from starter.http.connections import ConnectionLimits
 from starter.webhook.handler import PATH, Webhook, WebhookLimits
 from tests.support.until import GIVE_UP_SECONDS, until
 from tests.webhook.receiver import NEW_SECRET, Receiver, invoice_event, new_key, serving

@@ -10,10 +10,11 @@ import pytest
 from aiohttp import ClientSession
 from temporalio.client import Client
 
-from starter.webhook import readiness as readiness_module
+from starter.http import readiness as readiness_module
+from starter.http.rate_limited_log import LINES, SparingLog
+from starter.http.readiness import Readiness
 from starter.webhook.handler import PATH, Webhook
-from starter.webhook.rate_limited_log import LINES, SparingLog
-from starter.webhook.readiness import Readiness, reaches
+from starter.webhook.readiness import reaches
 from tests.support.until import GIVE_UP_SECONDS
 from tests.webhook.receiver import NEW_SECRET, Receiver, event, serving
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from settings import SettingsError
 from starter.cli import common, output
-from starter.webhook.connections import ConnectionLimits
+from starter.http.connections import ConnectionLimits
+from starter.http.server import serving
 from starter.webhook.handler import PATH, Webhook, WebhookLimits
-from starter.webhook.server import serving
 from starter.webhook.trust import Trust
 from temporal.client import connect
 
@@ -25,7 +25,7 @@ async def webhook() -> None:
     limits = WebhookLimits(connections=ConnectionLimits(settings.webhook_connections))
     handler = Webhook(await connect(lazy=True), secrets, limits, trust)
     host, port = settings.webhook_host, settings.webhook_port
-    async with serving(handler, host, port):
+    async with serving(handler.server(), host, port):
         stopped = common.stop_event()  # before the line below: a reader of it can send SIGTERM immediately
         output.complain(f"webhook: listening on http://{host}:{port}{PATH}")
         await stopped.wait()

@@ -34,13 +34,14 @@ class ConnectionLimits:
 class Connections:
     """All connections of one server. If there are too many, the longest-stalled one is ended."""
 
-    def __init__(self, limits: ConnectionLimits, registry: CollectorRegistry) -> None:
+    def __init__(self, limits: ConnectionLimits, registry: CollectorRegistry, server: str) -> None:
+        """`server` names its metrics: `webhook` or `api`."""
         self.limits = limits
         self._open: dict[int, _Connection] = {}  # by identity of the transport, oldest first
-        gauge = Gauge("perdure_webhook_connections", "Open connections", registry=registry)
+        gauge = Gauge(f"perdure_{server}_connections", "Open connections", registry=registry)
         gauge.set_function(lambda: len(self._open))
         self._ended = Counter(
-            "perdure_webhook_connections_ended",
+            f"perdure_{server}_connections_ended",
             "Ended connections: late (head, body or answer took too long), crowded (there were too many)",
             ["why"],
             registry=registry,
@@ -53,7 +54,7 @@ class Connections:
         return lambda: _Connection(self, factory())
 
     def trust(self, request: web.Request) -> None:
-        """Mark the request's connection as trusted, because the request is signed: it is not ended to make room."""
+        """Mark the request's connection as trusted, because the request is authentic: it is not ended to make room."""
         if (connection := self._open.get(id(request.transport))) is not None:
             connection.trusted = True
 
