@@ -182,6 +182,7 @@ async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         PerdureError: the database cannot be reached, or has another schema.
     """
     from activities.sources.catalog import SourceCatalog, terms_of
+    from activities.sources.draining import DrainActivities, draining
     from activities.sources.reading import SourceActivities
     from storage.arrivals.sources import register_sources
     from storage.postgres.database import Database
@@ -196,16 +197,18 @@ async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
             await require_known_revision(connection)
         await register_sources(database, terms)
         logger.info("sources of %s: %s", catalog.path, ", ".join(each.name for each in terms) or "none")
-        yield Worker(
+        worker = Worker(
             client,
             task_queue=SOURCES_QUEUE,
-            activities=activities_of(SourceActivities(database, catalog)),
+            activities=activities_of(SourceActivities(database, catalog), DrainActivities(database)),
             # A read holds one connection as long as it lasts, and needs another one for a moment.
             max_concurrent_activities=max(1, settings.database_pool_size // 2),
             disable_eager_activity_execution=True,
             max_heartbeat_throttle_interval=retries.HEARTBEATS_SENT,
             graceful_shutdown_timeout=_DRAIN,
         )
+        async with draining(database):
+            yield worker
     finally:
         await database.close()
 

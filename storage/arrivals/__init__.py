@@ -1,1 +1,1 @@
-"""What arrives by itself: what sources and the API report, and how far each has been read."""
+"""What arrives by itself: what sources and the API report, how far each has been read, and who may send."""

@@ -32,6 +32,10 @@ BEGIN
         IF each_role IN ('perdure_operator', 'perdure_ingest') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION lock_accounts TO %I', each_role);
         END IF;
+        -- Facts are kept, but of the signs of life of an instance only the latest.
+        IF each_role = 'perdure_ingest' THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION drop_earlier_signs TO %I', each_role);
+        END IF;
     END LOOP;
 
     FOR one IN

@@ -17,10 +17,15 @@ from storage.usage.folding import KnownInstance, known_instances, write_folded
 from storage.usage.results import Doubt, UpsertResult, misbilled_by_instance
 
 
-async def take_facts(connection: AsyncConnection, after: int, most: int) -> tuple[int, int]:
-    """Fill `new_fact` with the next facts. Returns their number and the position of the last."""
+async def create_facts(connection: AsyncConnection) -> None:
+    """Create the empty temporary table `new_fact`, which `store_facts` drops."""
     await connection.execute(statement("usage/facts", "create_facts"))
-    await connection.execute(statement("usage/facts", "fill_facts"), {"after": after, "size": most})
+
+
+async def take_facts(connection: AsyncConnection, after: int, most: int, source: str) -> tuple[int, int]:
+    """Fill `new_fact` with the next facts of a file. Returns their number and the position of the last."""
+    await create_facts(connection)
+    await connection.execute(statement("usage/facts", "fill_facts"), {"after": after, "size": most, "source": source})
     await connection.execute(statement("usage/facts", "analyze_facts"))
     taken = (await connection.execute(statement("usage/facts", "measure_facts"))).one()
     return taken.rows, taken.last
@@ -29,13 +34,12 @@ async def take_facts(connection: AsyncConnection, after: int, most: int) -> tupl
 async def store_facts(connection: AsyncConnection, rows: int, options: ImportOptions, since: datetime) -> UpsertResult:
     """Store the batch of facts in `new_fact`, and fold their instances. `since`: when the import began."""
     faults = [] if rows == 0 else await _refuse_invoiced(connection)
-    given = {"source": options.source}
     if options.correct:
         await connection.execute(statement("usage/facts", "replace_facts"), {"since": since})
-        await connection.execute(statement("usage/facts", "insert_again"), given)
+        await connection.execute(statement("usage/facts", "insert_again"))
         known = 0
     else:
-        known = (await connection.execute(statement("usage/facts", "insert_unknown"), given)).rowcount
+        known = (await connection.execute(statement("usage/facts", "insert_unknown"))).rowcount
     inserted: int = (await connection.execute(statement("usage/facts", "insert_fresh"))).scalar_one()
     if not options.dry_run:
         await connection.execute(statement("usage/facts", "lock_accounts"))

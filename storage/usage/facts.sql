@@ -1,12 +1,36 @@
 -- name: create_facts
-CREATE TEMPORARY TABLE new_fact (LIKE staged_instance) ON COMMIT DROP;
+-- The columns of an imported row, in the order of `staged_instance`, and of what kind of fact it is, from whom.
+CREATE TEMPORARY TABLE new_fact (
+    position         bigint NOT NULL,
+    line             bigint NOT NULL,
+    id               text COLLATE "C" NOT NULL,
+    attribution_id   text COLLATE "C",
+    workspace_id     text,
+    project_id       text,
+    owner_id         text,
+    workspace_class  text COLLATE "C",
+    workspace_type   text,
+    creation_time    timestamptz,
+    started_time     timestamptz,
+    stopping_time    timestamptz,
+    stopped_time     timestamptz,
+    quantity         numeric,
+    missing          text[] NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    digest           uuid NOT NULL,
+    content          text NOT NULL,
+    kind             text NOT NULL,
+    source           text COLLATE "C" NOT NULL,
+    received_at      timestamptz NOT NULL,
+    corrects         boolean NOT NULL DEFAULT false
+) ON COMMIT DROP;
 
 -- name: drop_facts
 DROP TABLE new_fact;
 
 -- name: fill_facts
 INSERT INTO new_fact
-SELECT *
+SELECT *, 'row', CAST(:source AS text), now()
 FROM staged_instance
 WHERE position > :after AND updated_at IS NOT NULL
 ORDER BY position
@@ -42,13 +66,16 @@ WHERE instance_id IN (SELECT id FROM new_fact) AND replaced_at IS NULL AND recei
 -- name: insert_unknown
 -- Known facts leave the batch. A fact that a correction replaced stays replaced when it arrives again.
 WITH stored AS (
-    INSERT INTO usage_fact (instance_id, at, source, digest, kind, content)
-    SELECT id, updated_at, CAST(:source AS text), digest, 'row', content FROM new_fact
+    INSERT INTO usage_fact (instance_id, at, source, digest, kind, content, received_at)
+    SELECT id, updated_at, source, digest, kind, content, received_at FROM new_fact
     ON CONFLICT DO NOTHING
-    RETURNING instance_id, at, digest
+    RETURNING instance_id, at, source, digest
 )
 DELETE FROM new_fact AS f
-WHERE NOT EXISTS (SELECT FROM stored AS s WHERE (s.instance_id, s.at, s.digest) = (f.id, f.updated_at, f.digest));
+WHERE NOT EXISTS (
+    SELECT FROM stored AS s
+    WHERE (s.instance_id, s.at, s.source, s.digest) = (f.id, f.updated_at, f.source, f.digest)
+);
 
 -- name: lock_accounts
 -- Of what is known already: under an account's lock, an import either is seen by a claim or sees the claim.
@@ -65,10 +92,10 @@ SELECT count(*) FROM new_fact AS f JOIN workspace_instance AS w ON w.id = f.id W
 
 -- name: insert_again
 -- Also those that were known, or replaced: the file says so now.
-INSERT INTO usage_fact AS known (instance_id, at, source, digest, kind, content)
-SELECT id, updated_at, CAST(:source AS text), digest, 'row', content
+INSERT INTO usage_fact AS known (instance_id, at, source, digest, kind, content, received_at)
+SELECT id, updated_at, source, digest, kind, content, received_at
 FROM new_fact
-ON CONFLICT (instance_id, at, source, digest) DO UPDATE SET replaced_at = NULL, received_at = now();
+ON CONFLICT (instance_id, at, source, digest) DO UPDATE SET replaced_at = NULL, received_at = excluded.received_at;
 
 -- name: insert_fresh
 -- An instance that is not known, with one fact: nothing to fold.
@@ -85,7 +112,8 @@ written AS (
            f.stopped_time, f.updated_at
     FROM new_fact AS f
     JOIN alone USING (id)
-    WHERE NOT EXISTS (SELECT FROM workspace_instance AS w WHERE w.id = f.id)
+    WHERE f.kind IN ('row', 'started')
+      AND NOT EXISTS (SELECT FROM workspace_instance AS w WHERE w.id = f.id)
     RETURNING id
 ),
 gone AS (
@@ -104,6 +132,7 @@ touched AS (
     FROM new_fact AS f
     JOIN alone USING (id)
     WHERE w.id = f.id
+      AND f.kind IN ('row', 'changed', 'alive')
       AND f.updated_at > w.last_sign
       AND ('attribution_id' = ANY (f.missing) OR w.attribution_id IS NOT DISTINCT FROM f.attribution_id)
       AND ('workspace_id' = ANY (f.missing) OR w.workspace_id IS NOT DISTINCT FROM f.workspace_id)

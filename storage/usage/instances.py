@@ -95,7 +95,7 @@ async def _store_all(
         while rows == BATCH:
             async with _transaction(connection, options):
                 await begin_batch(connection)
-                rows, after = await take_facts(connection, after, BATCH)
+                rows, after = await take_facts(connection, after, BATCH, options.source)
                 result = await store_facts(connection, rows, options, since)
                 if with_each is not None:
                     await with_each(result)

@@ -26,7 +26,7 @@ async def store_page(staging: InstanceStaging, rows: Sequence[InstanceRow], opti
         return UpsertResult(0, 0, 0, faults, {})
     repeated = await staging.drop_repeated_facts()
     since: datetime = (await connection.execute(statement("usage/instances", "now"))).scalar_one()
-    taken, _ = await take_facts(connection, 0, len(rows))
+    taken, _ = await take_facts(connection, 0, len(rows), options.source)
     result = await store_facts(connection, taken, options, since)
     await staging.forget_facts()
     return replace(result, faults=[*faults, *result.faults], repeated=repeated)

@@ -143,6 +143,16 @@ async def test_only_who_stores_usage_locks_accounts(logins: dict[str, asyncpg.Co
             await logins[role].execute(lock)
 
 
+@pytest.mark.parametrize("role", ROLES)
+async def test_only_the_sources_worker_drops_signs(logins: dict[str, asyncpg.Connection], role: str) -> None:
+    drop = "SELECT drop_earlier_signs(ARRAY['i'])"
+    if role == INGEST:
+        await logins[role].execute(drop)
+    else:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await logins[role].execute(drop)
+
+
 async def test_a_grant_that_is_not_written_down_is_taken_back(fresh_database: FreshDatabase) -> None:
     url = await fresh_database(upgrade)
     owner = await asyncpg.connect(url)

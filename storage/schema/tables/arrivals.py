@@ -81,6 +81,7 @@ PENDING_FACT = Table(
     Column("source", KEYED, nullable=False),
     Column("kind", Text, nullable=False),
     Column("content", Text, nullable=False),
+    Column("digest", UUID, nullable=False),
     Column("corrects", Boolean, nullable=False, server_default=text("false")),
     Column("received_at", INSTANT, nullable=False, server_default=NOW),
     CheckConstraint("kind IN ('row', 'started', 'changed', 'alive', 'stopping', 'stopped')", name="pending_fact_kind"),

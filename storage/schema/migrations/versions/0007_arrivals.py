@@ -56,6 +56,7 @@ CREATE TABLE pending_fact (
     source       text COLLATE "C" NOT NULL,
     kind         text NOT NULL,
     content      text NOT NULL,
+    digest       uuid NOT NULL,
     corrects     boolean NOT NULL DEFAULT false,
     received_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT pending_fact_kind
@@ -85,7 +86,18 @@ CREATE FUNCTION lock_accounts(ids text[]) RETURNS void LANGUAGE sql SECURITY DEF
     SELECT FROM account WHERE attribution_id = ANY (ids) ORDER BY attribution_id FOR UPDATE
 $$;
 
-REVOKE ALL ON FUNCTION lock_accounts FROM PUBLIC
+REVOKE ALL ON FUNCTION lock_accounts FROM PUBLIC;
+
+CREATE FUNCTION drop_earlier_signs(ids text[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
+AS $$
+    DELETE FROM usage_fact AS sign
+    USING usage_fact AS later
+    WHERE sign.instance_id = ANY (ids) AND sign.kind = 'alive'
+      AND (later.instance_id, later.source, later.kind) = (sign.instance_id, sign.source, 'alive')
+      AND later.at > sign.at AND later.replaced_at IS NULL
+$$;
+
+REVOKE ALL ON FUNCTION drop_earlier_signs FROM PUBLIC
 """
 
 

@@ -1,0 +1,84 @@
+"""Folding what the API has accepted: all the time, and at once when a bill is about to be made."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from temporalio import activity
+
+from activities.step import step
+from contracts.messages.sources import ArrivalsDrained, DrainArrivals
+from contracts.names import Activities
+from storage.arrivals.pending import FoldedBatch, fold_all
+from storage.postgres.database import Database, DatabaseUnavailableError
+
+logger = logging.getLogger("perdure.sources")
+
+# Polling costs one index lookup. NOTIFY would let all commits of the API wait for each other, because PostgreSQL
+# delivers notifications in the order of commits, and LISTEN would hold a connection.
+_IDLE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+
+
+class DrainActivities:
+    """Folds what is pending."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    @activity.defn(name=Activities.DRAIN_ARRIVALS)
+    async def drain(self, _wanted: DrainArrivals) -> ArrivalsDrained:
+        """Fold all that was accepted before this began. Whatever folds at the same time counts what it folds itself."""
+        async with step():
+            facts, refused = 0, 0
+            instances: set[str] = set()
+            async for batch in fold_all(self._db):
+                _report(batch)
+                facts += batch.facts
+                refused += len(batch.faults)
+                instances |= batch.instances
+            return ArrivalsDrained(facts=facts, instances=len(instances), refused=refused)
+
+
+@asynccontextmanager
+async def draining(db: Database) -> AsyncIterator[None]:
+    """Fold what the API accepts while the block runs."""
+    task = asyncio.create_task(drain_forever(db))
+    task.add_done_callback(_report_end)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def drain_forever(db: Database) -> None:
+    """Fold what the API accepts, within a second when idle, until it is canceled.
+
+    While the database is away it asks again, at most 30 seconds apart: what is pending stays pending.
+    """
+    pause = _IDLE_SECONDS
+    while True:
+        try:
+            async for batch in fold_all(db):
+                _report(batch)
+            pause = _IDLE_SECONDS
+        except DatabaseUnavailableError as error:
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            logger.error("what the API accepted stays pending, the next attempt is in %.0f s: %s", pause, error)
+        await asyncio.sleep(pause)
+
+
+def _report_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("nothing is folded any more until this process is restarted", exc_info=error)
+
+
+def _report(batch: FoldedBatch) -> None:
+    for fault in batch.faults:
+        logger.warning("refused a fact of %s: %s: %s", fault.source, fault.column, fault.reason)
+    for usage in (each for several in batch.misbilled.values() for each in several):
+        logger.warning("%s: misbilled by %s: %s", usage.instance_id, usage.invoice_key, usage.reason)
