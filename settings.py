@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from settings_limits import OFF, Amounts, Factor, Share
+from settings_limits import OFF, Amounts, Factor, Share, age
 from settings_sources import (
     SECRETS,
     MountedSecrets,
@@ -49,18 +49,6 @@ __all__ = [
 
 def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def age(text: str) -> timedelta:
-    """Parse a length of time as a person writes it: `90m`, `12h`, `7d`.
-
-    Raises:
-        ValueError: `text` has another form, or the length is zero.
-    """
-    match = re.fullmatch(r"([0-9]{1,6})([mhd])", text)
-    if match is None or not int(match[1]):
-        raise ValueError(f"{text!r} is not a length of time: write 90m, 12h or 7d")
-    return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[match[2]]: int(match[1])})
 
 
 class Settings(BaseSettings):
@@ -193,6 +181,14 @@ class Settings(BaseSettings):
     webhook_port: int = Field(8474, ge=0, le=65535)
     webhook_connections: int = Field(
         200, ge=10, le=10_000, description="concurrent connections; beyond that the slowest one is closed"
+    )
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8476, ge=0, le=65535)
+    api_connections: int = Field(
+        200, ge=10, le=10_000, description="concurrent connections; beyond that the slowest one is closed"
+    )
+    api_events_per_second: float | None = Field(
+        None, gt=0, le=1_000_000, description="maximum rate of events and rows of each token; not limited if not set"
     )
     codec_server_host: str = "127.0.0.1"
     codec_server_port: int = Field(8475, ge=0, le=65535)

@@ -1,8 +1,9 @@
-"""The values of limits: amounts, factors and shares, each of which can be `off`."""
+"""The values of limits, amounts, factors and shares, each of which can be `off`; and lengths of time."""
 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
 
@@ -51,3 +52,15 @@ Amounts = Annotated[str, AfterValidator(_amounts)]
 """Amounts in major units by currency, as a person writes them."""
 Factor = Annotated[Decimal | Literal["off"], BeforeValidator(_factor)]
 Share = Annotated[Decimal | Literal["off"], BeforeValidator(_share)]
+
+
+def age(text: str) -> timedelta:
+    """Parse a length of time as a person writes it: `90m`, `12h`, `7d`.
+
+    Raises:
+        ValueError: `text` has another form, or the length is zero.
+    """
+    match = re.fullmatch(r"([0-9]{1,6})([mhd])", text)
+    if match is None or not int(match[1]):
+        raise ValueError(f"{text!r} is not a length of time: write 90m, 12h or 7d")
+    return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[match[2]]: int(match[1])})

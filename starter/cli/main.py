@@ -15,6 +15,7 @@ _COMMANDS = (
     ("demo", "processes.stack:demo", "Run the embedded stack and bill a month of sample data."),
     ("worker", "processes.worker:worker", "Serve task queues, until SIGTERM."),
     ("webhook", "processes.webhook:webhook", "Receive Stripe's events and wake workflows, until SIGTERM."),
+    ("api", "processes.api:api", "Take events and rows of usage over HTTP, until SIGTERM."),
     (
         "codec-server",
         "processes.codec_server:codec_server",
@@ -39,6 +40,7 @@ _COMMANDS = (
     ("instances", "imports.commands:app", "Workspace instances: import."),
     ("accounts", "accounts.commands:app", "Accounts and their windows: import, sync, policy."),
     ("sources", "sources.commands:app", "Sources of usage: check, list, sync."),
+    ("tokens", "tokens.commands:app", "Tokens for the API: create, list, revoke."),
     ("warnings", "warnings.commands:app", "Warnings of usage: list, accept, withdraw."),
     ("rates", "rates:app", "The rate card: check."),
     ("period", "period.commands:app", "Billing periods: run, status, approve."),

@@ -93,5 +93,28 @@ async def test_the_webhook_loads_no_database_client() -> None:
     assert not loaded & DATABASE_CLIENTS
 
 
+async def test_the_api_loads_no_client_of_temporal_or_stripe() -> None:
+    """The process can face the internet: it has nothing with which to start a run or to reach Stripe."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-c", LOADED, "api"),
+        env=_environment(API_PORT="0", DATABASE_URL="postgresql://perdure_api:x@127.0.0.1:1/perdure"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stderr is not None
+        said = await asyncio.wait_for(process.stderr.readline(), 60)
+        assert b"api: listening" in said, said + await process.stderr.read()
+        process.send_signal(signal.SIGTERM)
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+    loaded = _loaded(out.decode())
+    assert {"aiohttp", "asyncpg"} <= loaded
+    assert not loaded & {"temporalio", "stripe", "obstore", "pyarrow"}
+
+
 def _environment(**settings: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "PERDURE_ENVIRONMENT_ONLY": "1", **settings}

@@ -1,0 +1,99 @@
+"""`perdure tokens`: create, list and revoke the tokens of those who send usage to the API."""
+
+from __future__ import annotations
+
+import getpass
+import re
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from billing.errors import InputError
+from settings import age
+from starter.cli import common, output
+from starter.cli.database import open_database
+from storage.arrivals.tokens import ApiToken, TokenScope, add_token, list_tokens, make_secret, revoke_token
+
+app = typer.Typer(help="Tokens for the API: create, list, revoke.", no_args_is_help=True)
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Who sends with it, such as product or crm.")]
+
+
+@app.command("create")
+@common.command
+async def create(
+    name: NameArgument,
+    scope: Annotated[TokenScope, typer.Option(help="ingest: send usage; operate: correct it, too.")],
+    expires: Annotated[str | None, typer.Option(metavar="AGE", help="How long it is valid: 12h, 90d.")] = None,
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who creates it; default: the user of this shell.")
+    ] = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """Create a token and print it, once: only its hash is stored."""
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} is not a name: write a-z, 0-9, dots, hyphens and underscores, at most 63")
+    until = _until(expires)
+    secret, by = make_secret(), by or getpass.getuser()
+    async with open_database(common.settings()) as db:
+        if not await add_token(db, name, secret, scope, by=by, expires_at=until):
+            raise InputError(f"there is a token {name} already: revoked names are not used again; choose another")
+    if as_json:
+        output.print_json({"name": name, "scope": scope, "expires_at": output.json_instant(until), "token": secret})
+        return
+    output.say(secret)
+    output.complain(f"This is the only time that the token is shown. Expires: {output.when(until)}.")
+
+
+@app.command("list")
+@common.command
+async def list_(as_json: common.AsJson = False) -> None:
+    """List all tokens, without their secrets."""
+    async with open_database(common.settings()) as db:
+        tokens = await list_tokens(db)
+    if as_json:
+        output.print_json([_document(token) for token in tokens])
+        return
+    if not tokens:
+        output.say("No tokens: `perdure tokens create NAME --scope ingest` makes one.")
+        return
+    table = output.make_table("Tokens", "Name", "Scope", "By", "Created (UTC)", "Expires (UTC)", "Revoked (UTC)")
+    for token in tokens:
+        times = (token.created_at, token.expires_at, token.revoked_at)
+        output.add_row(table, token.name, token.scope, token.created_by, *(output.when(at, zone=False) for at in times))
+    output.print_table(table)
+
+
+@app.command("revoke")
+@common.command
+async def revoke(name: NameArgument, as_json: common.AsJson = False) -> None:
+    """Revoke a token for good; the API refuses it within 2 seconds."""
+    async with open_database(common.settings()) as db:
+        revoked = await revoke_token(db, name)
+    if revoked is None:
+        raise InputError(f"there is no token {name}: `perdure tokens list` lists them")
+    if as_json:
+        output.print_json({"name": name, "revoked_at": output.json_instant(revoked)})
+    else:
+        output.say(f"Revoked: {name}, since {output.when(revoked)}.")
+
+
+def _until(expires: str | None) -> datetime | None:
+    try:
+        return None if expires is None else datetime.now(UTC) + age(expires)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"--expires: {error}") from None
+
+
+def _document(token: ApiToken) -> dict[str, str | None]:
+    return {
+        "name": token.name,
+        "scope": token.scope,
+        "created_by": token.created_by,
+        "created_at": output.json_instant(token.created_at),
+        "expires_at": output.json_instant(token.expires_at),
+        "revoked_at": output.json_instant(token.revoked_at),
+    }
