@@ -8,7 +8,7 @@ FUZZER := $(VENV)/.fuzzer
 CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint types fmt check hooks bench attack fuzz chaos crash-points record-histories clean
+.PHONY: help install demo test test-fast lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench: $(STAMP) ## Measure claims, reports, audit, invoices (docs/benchmarks.md)
 
 attack: $(STAMP) ## Send thousands of bad requests to the webhook
 	@$(BIN)/python -m campaigns.attack $(ARGS)
+
+attack-api: $(STAMP) ## Send thousands of bad requests to the API
+	@$(BIN)/python -m campaigns.attack.api $(ARGS)
 
 fuzz: $(FUZZER) ## Fuzz signatures and events until Ctrl-C, or ARGS=-max_total_time=60
 	@mkdir -p $(CORPUS)

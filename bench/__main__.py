@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import audit, claims, invoices, webhooks
+from bench.arrivals import api
 from bench.figures import Figure, print_table, write_json
 from bench.imports import measuring as imports
 
@@ -18,7 +19,9 @@ _WIDTH = 130
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("part", nargs="*", help="parts to measure; the same as --only")
-    parser.add_argument("--only", default="claims,audit,imports,invoices,webhook", help="parts, separated by commas")
+    parser.add_argument(
+        "--only", default="claims,audit,imports,invoices,webhook,api", help="parts, separated by commas"
+    )
     parser.add_argument(
         "--instances", type=int, default=100_000, help="for claims and audit; 100 instances per account"
     )
@@ -26,6 +29,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=1_000_000, help="for imports")
     parser.add_argument("--invoices", type=int, default=500)
     parser.add_argument("--deliveries", type=int, default=3000, help="for the webhook")
+    parser.add_argument("--events", type=int, default=50_000, help="for the API, in batches of each size")
     parser.add_argument("--json", type=Path, metavar="FILE", help="save the figures to FILE")
     return parser.parse_args()
 
@@ -40,6 +44,7 @@ def main() -> None:
         "imports": lambda: imports.measure(arguments.rows),
         "invoices": lambda: invoices.measure(arguments.invoices),
         "webhook": lambda: webhooks.measure(arguments.deliveries),
+        "api": lambda: api.measure(arguments.events),
     }
     figures: list[Figure] = []
     wanted = arguments.part or [name.strip() for name in arguments.only.split(",")]

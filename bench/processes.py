@@ -16,6 +16,8 @@ _NAMES = {
     "--queue billing": "billing worker",
     "--queue stripe": "stripe worker",
     "starter.cli.main webhook": "webhook",
+    "starter.cli.main api": "api",
+    "bench.arrivals.fold": "fold",
     "stripe_emulator": "emulator",
     "start-dev": "temporal server",
     "postgres": "postgres",
