@@ -16,6 +16,7 @@ from sources.urls import SourceUrl
 
 _SHARED = ("name", "kind", "url", "every", "lag", "zone", "stale_after", "reopen", "snapshot", "map")
 _OWN = {"sql": ("query", "overlap", "timeout"), "files": ("format",)}
+_RESERVED = "api"  # the name of what the API accepts, where sources are listed
 _MINUTE = timedelta(minutes=1)
 
 
@@ -89,6 +90,8 @@ def parse_sources(document: Mapping[str, Any], path: Path) -> list[SqlSource | F
     found: list[SqlSource | FilesSource] = []
     for number, table in enumerate(tables, 1):
         source = _parse_source(table, path, number)
+        if source.name == _RESERVED:
+            raise InputError(f"{path}: source {source.name!r}: name: is that of the API: choose another")
         if source.name in {other.name for other in found}:
             raise InputError(f"{path}: source {source.name!r}: name: another source has it")
         found.append(source)

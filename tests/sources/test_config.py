@@ -100,6 +100,7 @@ SOURCE = "source 'product': "
             SQL.replace("env:PRODUCT_DATABASE_URL", "mysql://me:geheim@x/y"),
             f"{SOURCE}url: must not be written here",
         ),
+        (SQL.replace('"product"', '"api"'), "source 'api': name: is that of the API"),
         (SQL + SQL, f"{SOURCE}name: another source has it"),
         (FILES.replace('lag = "26h"', ""), "source 'exports': lag: is missing: write how late files are at most"),
         (FILES.replace("s3://", "ftp://"), "source 'exports': url: 'ftp' is not known: write s3://"),

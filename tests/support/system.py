@@ -81,10 +81,13 @@ class System:
         makers = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker, SOURCES_QUEUE: sources_worker}
         for queue in queues or (BILLING_QUEUE, STRIPE_QUEUE):
             stack = self._parts[queue] = AsyncExitStack()
-            url = as_role(self.settings.need("database_url"), INGEST if queue == SOURCES_QUEUE else BILLING)
-            settings = self.settings.model_copy(update={"database_url": SecretStr(url)})
-            worker = await stack.enter_async_context(makers[queue](self.client, settings))
+            worker = await stack.enter_async_context(makers[queue](self.client, self.settings_of(queue)))
             await stack.enter_async_context(worker)
+
+    def settings_of(self, queue: str) -> product_settings.Settings:
+        """Return the settings of a queue's worker, which logs in to the database as its own role."""
+        url = as_role(self.settings.need("database_url"), INGEST if queue == SOURCES_QUEUE else BILLING)
+        return self.settings.model_copy(update={"database_url": SecretStr(url)})
 
     async def stop(self, *queues: str) -> None:
         """Stop the workers of these queues, by default of all that run."""
