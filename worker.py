@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -176,41 +176,55 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
 async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     """Make the worker of the queue `sources`, after registering the sources of `sources.toml`, if there is one.
 
+    As long as it exists, a change of that file registers them again.
+
     Raises:
         SettingsError: DATABASE_URL is not set.
         InputError: `sources.toml` is wrong.
         PerdureError: the database cannot be reached, or has another schema.
     """
-    from activities.sources.catalog import SourceCatalog, terms_of
-    from activities.sources.draining import DrainActivities, draining
+    from activities.sources.catalog import SourceCatalog
+    from activities.sources.draining import DrainActivities, drain_forever
     from activities.sources.reading import SourceActivities
-    from storage.arrivals.sources import register_sources
+    from activities.sources.registering import Registrar
     from storage.postgres.database import Database
     from storage.postgres.revision import require_known_revision
 
     catalog = SourceCatalog(settings.sources)
-    terms = terms_of(catalog.sources())
+    catalog.sources()  # a fault in the file shows at the start, even without a database
     database = Database(settings.need("database_url"), settings.database_pool_size)
     try:
         await database.ping()
         async with database.transaction() as connection:
             await require_known_revision(connection)
-        await register_sources(database, terms)
-        logger.info("sources of %s: %s", catalog.path, ", ".join(each.name for each in terms) or "none")
-        worker = Worker(
-            client,
-            task_queue=SOURCES_QUEUE,
-            activities=activities_of(SourceActivities(database, catalog), DrainActivities(database)),
-            # A read holds one connection as long as it lasts, and needs another one for a moment.
-            max_concurrent_activities=max(1, settings.database_pool_size // 2),
-            disable_eager_activity_execution=True,
-            max_heartbeat_throttle_interval=retries.HEARTBEATS_SENT,
-            graceful_shutdown_timeout=_DRAIN,
-        )
-        async with draining(database):
-            yield worker
+        registrar = Registrar(database, catalog)
+        await registrar.register()
+        async with _alongside(registrar.run(), drain_forever(database)):
+            yield Worker(
+                client,
+                task_queue=SOURCES_QUEUE,
+                activities=activities_of(SourceActivities(database, catalog), DrainActivities(database)),
+                # A read holds one connection as long as it lasts, and needs another one for a moment.
+                max_concurrent_activities=max(1, settings.database_pool_size // 2),
+                disable_eager_activity_execution=True,
+                max_heartbeat_throttle_interval=retries.HEARTBEATS_SENT,
+                graceful_shutdown_timeout=_DRAIN,
+            )
     finally:
         await database.close()
+
+
+@asynccontextmanager
+async def _alongside(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run what never ends by itself, until the body ends. An error of it ends the body."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(loop) for loop in loops]
+            yield
+            for task in running:
+                task.cancel()
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 def stripe_api_key(settings: Settings) -> str:

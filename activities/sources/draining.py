@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from temporalio import activity
 
@@ -43,18 +41,6 @@ class DrainActivities:
             return ArrivalsDrained(facts=facts, instances=len(instances), refused=refused)
 
 
-@asynccontextmanager
-async def draining(db: Database) -> AsyncIterator[None]:
-    """Fold what the API accepts while the block runs."""
-    task = asyncio.create_task(drain_forever(db))
-    task.add_done_callback(_report_end)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 async def drain_forever(db: Database) -> None:
     """Fold what the API accepts, within a second when idle, until it is canceled.
 
@@ -70,11 +56,6 @@ async def drain_forever(db: Database) -> None:
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             logger.error("what the API accepted stays pending, the next attempt is in %.0f s: %s", pause, error)
         await asyncio.sleep(pause)
-
-
-def _report_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        logger.critical("nothing is folded any more until this process is restarted", exc_info=error)
 
 
 def _report(batch: FoldedBatch) -> None:
