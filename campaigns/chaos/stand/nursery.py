@@ -2,9 +2,8 @@
 
 It runs as a script and imports nothing of this package. Orders arrive on standard input, a line of JSON each:
 `{"argv": [...], "env": {...}, "in": PATH, "out": PATH, "err": PATH, "cwd": PATH}` is answered with a pid,
-`{"poll": PID}` with the exit status (negative: a signal) or null, and a status only once: another process can get the
-pid afterwards. Forked processes die with this process, and this
-process dies with its parent.
+`{"poll": PID}` with the exit status (negative: a signal) or null. A status is reported once: afterwards another process
+can get the pid. Forked processes die with this process, and this process dies with its parent.
 """
 
 from __future__ import annotations
