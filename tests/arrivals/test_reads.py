@@ -13,6 +13,8 @@ from storage.arrivals.faults import waiting_faults
 from storage.arrivals.intake import Intake
 from storage.arrivals.sources import load_source
 from storage.postgres.database import Database
+from storage.usage.paging import store_page
+from storage.usage.results import UpsertResult
 from tests.arrivals.product import QUERY, ProductDatabase, may
 from tests.arrivals.reading import fetch, known, read_once
 
@@ -84,16 +86,17 @@ async def test_a_read_that_dies_between_pages_goes_on_from_the_cursor(
     db: Database, product: ProductDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await product.fill(10, may(2))
-    add_page, pages = Intake.add_page, 0
+    pages = 0
 
-    async def dying(self: Intake, *page: Any) -> None:
+    async def dying(*page: Any) -> UpsertResult:
         nonlocal pages
         pages += 1
+        result = await store_page(*page)
         if pages == 3:
-            raise ConnectionError("killed")
-        await add_page(self, *page)
+            raise ConnectionError("killed before the commit")
+        return result
 
-    monkeypatch.setattr(Intake, "add_page", dying)
+    monkeypatch.setattr("storage.arrivals.intake.store_page", dying)
     with pytest.raises(ConnectionError):
         await read_once(db, product.source())
     state = await load_source(db, "product")
