@@ -80,7 +80,7 @@ def exported_again(instance: ChaosInstance) -> list[ChaosRow]:
     """
     if [row.at for row in instance.rows] == [None, None]:
         first, later = instance.rows
-        is_older = first.stop is None or later.start >= first.stop
+        is_older = first.stop is None or later.start >= max(first.stop, first.start + 1)
         return [first] if is_older and later.wave not in CORRECTIONS else []
     return [row for row in instance.rows if row.wave not in CALM_WAVES + CORRECTIONS]
 
