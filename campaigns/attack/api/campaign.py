@@ -63,7 +63,7 @@ async def attack_api(folder: Path, url: str, api_url: str, requests: int, seed: 
     try:
         attacker = await _tokens(db)
         async with _running(folder, api_url) as (child, port):
-            campaign = _Campaign(report, attacker, child, port)
+            campaign = _ApiCampaign(report, attacker, child, port)
             await campaign.run(requests)
         await _judge(report, url, folder / "api.log")
     finally:
@@ -130,7 +130,7 @@ async def _judge(report: ApiAttackReport, url: str, log: Path) -> None:
         report.breaches.append(f"the log has {len(lines)} lines")
 
 
-class _Campaign:
+class _ApiCampaign:
     def __init__(self, report: ApiAttackReport, attacker: Attacker, child: Child, port: int) -> None:
         self._report, self._attacker, self._child, self._port = report, attacker, child, port
         self._over = False

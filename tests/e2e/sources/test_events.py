@@ -1,4 +1,4 @@
-"""What the API accepted before a run is billed by it, whoever folds it."""
+"""A run bills what the API accepted before it."""
 
 from __future__ import annotations
 
