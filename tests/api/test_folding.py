@@ -130,7 +130,7 @@ def drawn(chance: random.Random) -> list[Arrival]:
             "quantity": chance.choice([1, "0.5"]),
         }
         kept = {name: value for name, value in data.items() if chance.random() < 0.6}
-        kept = kept or {"quantity": 2}
+        kept = kept or ({"quantity": 2} if kind == "changed" else {})
         given: dict[str, Any] = {} if kind == "alive" else kept
         at = may(1) + timedelta(hours=chance.randrange(48))
         found.append(event(kind, at, chance.choice("ijk"), **given))
