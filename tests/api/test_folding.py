@@ -37,6 +37,13 @@ async def test_events_become_segments(db: Database, api: Database, ingest: Datab
     assert await fetch(db, "SELECT 1 FROM pending_fact") == []
 
 
+async def test_each_event_counts_when_it_arrives(db: Database, api: Database, ingest: Database) -> None:
+    for each in A_DAY[:5]:
+        await accept(api, [each])
+        await fold_everything(ingest)
+    assert await segments(db) == RAN
+
+
 async def test_an_event_that_comes_again_is_known(db: Database, api: Database, ingest: Database) -> None:
     await accept(api, A_DAY)
     assert await accept(api, [A_DAY[0], A_DAY[1], A_DAY[5]]) == ["known", "accepted", "known"]
