@@ -13,6 +13,7 @@ PREFERRED_PORTS = {
     "postgres": 5433,
     "webhook": 8474,
     "codec": 8475,
+    "api": 8476,
     "stripe": 12111,
 }
 
@@ -23,7 +24,7 @@ class Addresses:
     def __init__(self, home: Home) -> None:
         self._home = home
         self.listening: dict[str, socket.socket] = {}
-        """The listening sockets for the webhook and the codec server."""
+        """The listening sockets for the webhook, the API and the codec server."""
 
     def wanted(self, name: str) -> tuple[int | None, int]:
         """Return the ports that a part tries first: its previous one (None if unknown), then the well-known one."""

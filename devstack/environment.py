@@ -7,6 +7,7 @@
 | Stripe worker | | | yes | | yes |
 | sources' worker | yes | | | | yes, and the secrets that `sources.toml` names |
 | webhook | | | | yes | yes |
+| API | yes | | | | |
 | codec server | | | | | keys only |
 
 Children read only their environment (`PERDURE_ENVIRONMENT_ONLY`), so nothing reaches them through `.env` or the
@@ -29,6 +30,7 @@ SHARES: Mapping[str, tuple[str, ...]] = {
     "stripe": ("STRIPE_API_KEY", "STRIPE_API_BASE", "PAYLOAD_KEYS", "TEMPORAL_*"),
     "sources": ("DATABASE_URL", "PAYLOAD_KEYS", "TEMPORAL_*"),
     "webhook": ("STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS", "TEMPORAL_*"),
+    "api": ("DATABASE_URL",),
     "codec": ("PAYLOAD_KEYS",),
     "emulator": (),
 }

@@ -57,6 +57,7 @@ class Stack:
         self.parts: list[Part] = []
         self.environment: dict[str, str] = {}
         self._sample = sample
+        self._api_url = ""
         self._emulator: EmulatorServer | None = None
         self._addresses = Addresses(self.home)
         self._product = ProductProcesses(self.home, self._addresses, say, self.parts)
@@ -124,13 +125,15 @@ class Stack:
             "RATE_CARD": str(_rate_card(given)),
             "SOURCES": str(sources),
             "REPORT_STORE_URL": given.report_store_url or self.home.folder("reports").as_uri(),
-            "WEBHOOK_PORT": str(self._addresses.listen("webhook", given.webhook_host, *_given_port(given))),
+            "WEBHOOK_PORT": self._listen("webhook", given.webhook_host, given),
+            "API_PORT": self._listen("api", given.api_host, given),
         }
         if given.payload_keys is not None:
             self._values["PAYLOAD_KEYS"] = given.payload_keys.get_secret_value()
             self._values["PAYLOAD_PLAINTEXT"] = given.payload_plaintext
             self._values["CODEC_SERVER_PORT"] = str(self._addresses.listen("codec", ports.HOST))
         webhook_url = f"http://{_reached_at(given.webhook_host)}:{self._values['WEBHOOK_PORT']}/stripe/webhook"
+        self._api_url = f"http://{_reached_at(given.api_host)}:{self._values['API_PORT']}"
         await _first_error(self._bring_up(given, webhook_url))
         self._tell(webhook_url, given)
 
@@ -143,6 +146,8 @@ class Stack:
             for queue, needed in (("billing", database), ("stripe", stripe), ("sources", database)):
                 group.create_task(_after((needed, temporal), functools.partial(self._product.start_worker, queue)))
             group.create_task(_after((stripe, temporal), functools.partial(self._start_webhook, webhook_url)))
+            api_page = f"{self._api_url}/readyz"
+            group.create_task(_after((database,), functools.partial(self._product.start_http, "api", api_page)))
             group.create_task(_after((temporal,), self._product.start_codec_server))
 
     async def _start_database(self, given: settings.Settings) -> None:
@@ -229,7 +234,7 @@ class Stack:
         values = {name: value for name, value in self._values.items() if name != "TEMPORAL_CONFIG_FILE"}
         if given.stripe_api_key is not None:
             values = {name: value for name, value in values.items() if not name.startswith("STRIPE_")}
-        values |= {"WEBHOOK_URL": webhook_url, "PERDURE_STACK": str(self.home.path)}
+        values |= {"WEBHOOK_URL": webhook_url, "API_URL": self._api_url, "PERDURE_STACK": str(self.home.path)}
         if self._product.temporal is not None:
             values["TEMPORAL_UI_URL"] = self._product.temporal.ui_url
         if self._emulator is not None:
@@ -237,6 +242,12 @@ class Stack:
             values["STRIPE_REQUEST_LOG"] = str(self._emulator.request_log)
         self.environment = dict(sorted(values.items()))
         self.home.write_env({**billing_settings(), **self.environment})
+
+    def _listen(self, name: str, host: str, given: settings.Settings) -> str:
+        """Listen for the webhook or the API, on the port that is set for it or on another. Returns the port."""
+        field = f"{name}_port"
+        wanted = [getattr(given, field)] if field in given.model_fields_set else []
+        return str(self._addresses.listen(name, host, *wanted))
 
     def _sources(self, given: settings.Settings) -> Path:
         """Return the configured file of sources, or the sample product's if none is configured and it is there."""
@@ -255,11 +266,6 @@ def _rate_card(given: settings.Settings) -> Path:
     if "rate_card" not in given.model_fields_set and not given.rate_card.exists():
         return SAMPLE / "rates.toml"
     return given.rate_card.absolute()
-
-
-def _given_port(given: settings.Settings) -> tuple[int, ...]:
-    """Return the webhook's port, if it is set."""
-    return (given.webhook_port,) if "webhook_port" in given.model_fields_set else ()
 
 
 def _reached_at(host: str) -> str:

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "stripe": ("worker", "--queue", "stripe"),
     "sources": ("worker", "--queue", "sources"),
     "webhook": ("webhook",),
+    "api": ("api",),
     "codec": ("codec-server",),
 }
 NAMES: Mapping[str, str] = {
@@ -26,6 +27,7 @@ NAMES: Mapping[str, str] = {
     "stripe": "the Stripe worker",
     "sources": "the sources' worker",
     "webhook": "the webhook",
+    "api": "the API",
     "codec": "the codec server",
 }
 QUEUES = ("billing", "stripe", "sources")
@@ -36,9 +38,9 @@ GLANCE_SECONDS = 1.0
 
 
 def product_child(name: str, log: Path, env: Mapping[str, str], listening: socket.socket | None = None) -> Child:
-    """Return the worker of a queue, the `webhook` or the `codec` server, not yet started.
+    """Return the worker of a queue, the `webhook`, the `api` or the `codec` server, not yet started.
 
-    The latter two use the socket that is passed to them, or else listen where their settings say.
+    The latter three use the socket that is passed to them, or else listen where their settings say.
     """
     return Child(NAMES[name], [*PERDURE, *COMMANDS[name]], log, env=env, listening=listening)
 

@@ -76,6 +76,7 @@ def test_who_gets_which_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "stripe": {"STRIPE_API_KEY", "STRIPE_API_BASE", "PAYLOAD_KEYS"},
         "sources": {"DATABASE_URL", "PAYLOAD_KEYS"},
         "webhook": {"STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS"},
+        "api": {"DATABASE_URL"},
         "codec": {"PAYLOAD_KEYS"},
         "emulator": set(),
     }

@@ -32,12 +32,14 @@ SECRETS = {
     "worker---queue-stripe": {"STRIPE_API_KEY", "STRIPE_API_BASE", "TEMPORAL_ADDRESS"},
     "worker---queue-sources": {"DATABASE_URL", "TEMPORAL_ADDRESS"},
     "webhook": {"STRIPE_WEBHOOK_SECRET", "TEMPORAL_ADDRESS"},
+    "api": {"DATABASE_URL"},
 }
 
 ROLES = {
     "db-upgrade": "perdure",
     "worker---queue-billing": "perdure_billing",
     "worker---queue-sources": "perdure_ingest",
+    "api": "perdure_api",
 }
 
 
@@ -54,7 +56,7 @@ def _a_killed_child_runs_again(stack: Up) -> None:
     pids = [int(pid) for pid in re.findall(r"^ready (.*)$", stack.text(), re.MULTILINE)[0].split()]
     os.kill(pids[-1], signal.SIGKILL)
     wait_until(lambda: "is running again" in stack.text())
-    assert re.search(r"the \w+ ?\w* was ended by SIGKILL: .*; restarting in 0.5 s", stack.text())
+    assert re.search(r"the [\w' ]+ was ended by SIGKILL: .*; restarting in 0.5 s", stack.text())
 
 
 def test_up_restart_and_kill(home: Path, up: Callable[..., Up], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +131,16 @@ def _is_complete(env: dict[str, str], home: Path) -> None:
     assert {
         *("DATABASE_URL", "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "TEMPORAL_UI_URL", "REPORT_STORE_URL"),
         *("STRIPE_API_BASE", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_EMULATOR_URL"),
-        *("STRIPE_REQUEST_LOG", "WEBHOOK_URL", "WEBHOOK_PORT", "PERDURE_HOME", "RATE_CARD", "SOURCES"),
+        *(
+            "STRIPE_REQUEST_LOG",
+            "WEBHOOK_URL",
+            "WEBHOOK_PORT",
+            "API_URL",
+            "API_PORT",
+            "PERDURE_HOME",
+            "RATE_CARD",
+            "SOURCES",
+        ),
     } <= set(env)
     assert env["PERDURE_HOME"] == str(home)
     assert Path(env["RATE_CARD"]).is_absolute()

@@ -18,10 +18,10 @@ def main(arguments: list[str]) -> None:
     (seen / f"{'-'.join(arguments)}.json").write_text(json.dumps(dict(os.environ)))
     if arguments[0] == "db":
         return
-    asyncio.run(_webhook() if arguments[0] == "webhook" else _poll(arguments[-1]))
+    asyncio.run(_answer() if arguments[0] in ("webhook", "api") else _poll(arguments[-1]))
 
 
-async def _webhook() -> None:
+async def _answer() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")

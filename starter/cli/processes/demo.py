@@ -127,6 +127,7 @@ def _print_addresses() -> None:
     rows = [
         ("Temporal UI", env.get("TEMPORAL_UI_URL", "-")),
         ("Webhook", env.get("WEBHOOK_URL", "-")),
+        ("API", env.get("API_URL", "-")),
         ("Stripe", env.get("STRIPE_API_BASE", "Stripe itself")),
         ("Data and logs", str(home())),
     ]
