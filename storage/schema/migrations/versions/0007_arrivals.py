@@ -82,14 +82,13 @@ CREATE TABLE api_token (
     CONSTRAINT api_token_scope CHECK (scope IN ('ingest', 'operate'))
 );
 
-CREATE FUNCTION lock_accounts(ids text[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+CREATE FUNCTION lock_accounts(ids text[]) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
     SELECT FROM account WHERE attribution_id = ANY (ids) ORDER BY attribution_id FOR UPDATE
 $$;
 
 REVOKE ALL ON FUNCTION lock_accounts FROM PUBLIC;
 
-CREATE FUNCTION drop_earlier_signs(ids text[]) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT
-AS $$
+CREATE FUNCTION drop_earlier_signs(ids text[]) RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
     DELETE FROM usage_fact AS sign
     USING usage_fact AS later
     WHERE sign.instance_id = ANY (ids) AND sign.kind = 'alive'
@@ -101,10 +100,26 @@ REVOKE ALL ON FUNCTION drop_earlier_signs FROM PUBLIC
 """
 
 
+# Both run as the owner. Unless pg_temp is named, PostgreSQL looks there first: a caller's temporary view would stand
+# for our table, and run the caller's functions as the owner.
+OWN_TABLES_ALONE = """
+DO $$
+DECLARE
+    each_function text;
+BEGIN
+    FOREACH each_function IN ARRAY ARRAY['lock_accounts', 'drop_earlier_signs'] LOOP
+        EXECUTE format('ALTER FUNCTION %I SET search_path TO %I, pg_temp', each_function, current_schema());
+    END LOOP;
+END
+$$
+"""
+
+
 def upgrade() -> None:
     for statement in STATEMENTS.strip().split(";\n"):
         if statement.strip():
             op.execute(statement)
+    op.execute(OWN_TABLES_ALONE)
 
 
 def downgrade() -> None:
