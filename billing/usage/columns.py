@@ -64,9 +64,10 @@ class ColumnNames:
             InputError: two names stand for one column.
         """
         found = [self._columns.get(_plain(name), name) for name in names]
-        for position, column in enumerate(found):
-            if column is not None and (first := found.index(column)) != position:
-                raise InputError(f"columns {names[first][:60]!r} and {names[position][:60]!r} are both {column}")
+        seen: dict[str, str] = {}
+        for name, column in zip(names, found, strict=True):
+            if column is not None and seen.setdefault(column, name) is not name:
+                raise InputError(f"columns {seen[column][:60]!r} and {name[:60]!r} are both {column}")
         return found
 
     def of_file(self, names: Sequence[str]) -> list[str | None]:

@@ -142,6 +142,7 @@ class Problem(BaseModel):
 
 
 _EVENT = TypeAdapter(CloudEvent)
+_MOST_FAULTS = 50
 
 
 def read_event(index: int, given: object) -> CloudEvent | list[RowFault]:
@@ -153,10 +154,11 @@ def read_event(index: int, given: object) -> CloudEvent | list[RowFault]:
 
 
 def faults_of(error: ValidationError, index: int) -> list[RowFault]:
-    """Return the faults that pydantic found, with `index` as their line."""
+    """Return the first faults that pydantic found, with `index` as their line."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
     return [
-        RowFault(index, ".".join(map(str, each["loc"])) or "request", _reason(each["msg"]))
-        for each in error.errors(include_url=False, include_context=False, include_input=False)
+        RowFault(index, ".".join(map(str, each["loc"]))[:MAX_TEXT] or "request", _reason(each["msg"]))
+        for each in found[:_MOST_FAULTS]
     ]
 
 

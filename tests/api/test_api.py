@@ -246,3 +246,20 @@ async def test_pages(sender: Sender) -> None:
     assert await sender.metric('perdure_api_items_total{outcome="accepted"}') == 1
     assert await sender.metric('perdure_api_items_total{outcome="refused"}') == 1
     assert await sender.metric('perdure_api_requests_total{status="422"}') == 1
+
+
+@pytest.mark.parametrize("path", ["events", "rows", "request"])
+async def test_many_names_are_one_fault_and_hold_up_nobody(sender: Sender, path: str) -> None:
+    """A request of 1 MiB has room for 100,000 names; naming each would take the process seconds."""
+    names = {f"n{number}": 0 for number in range(60_000)}
+    if path == "events":
+        answered = await sender.event(cloud_event("started", may(2), data=names))
+        assert [fault["field"] for fault in answered.json["faults"]] == ["data"]
+        assert "60000 columns; the maximum is 50" in answered.json["faults"][0]["reason"]
+    elif path == "rows":
+        answered = await sender.rows({"id": "i", "updated_at": may(2).isoformat(), **names})
+        assert answered.json["faults"][0]["field"] == "data"
+    else:
+        answered = await sender.rows(**names)
+    assert answered.status == 422
+    assert len(answered.json["faults"]) <= 50
