@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# One image for every process; the command selects it: worker --queue billing | worker --queue stripe | webhook.
+# One image for every process; the command selects it: worker --queue billing|stripe|sources | webhook | api.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/perdure
@@ -31,6 +31,8 @@ ENV PATH=/opt/perdure/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PERDURE_ENVIRONMENT_ONLY=1 \
     RATE_CARD=/etc/perdure/rates.toml \
+    SOURCES=/etc/perdure/sources.toml \
+    API_HOST=0.0.0.0 \
     WEBHOOK_HOST=0.0.0.0
 WORKDIR /var/lib/perdure
 USER 10001:10001

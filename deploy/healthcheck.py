@@ -2,6 +2,7 @@
 
 healthcheck.py worker PORT     healthy if its metrics show that it polls Temporal for tasks
 healthcheck.py webhook PORT    healthy if it answers
+healthcheck.py api PORT        healthy if it answers
 
 Imports only the standard library, so that it starts in milliseconds.
 """
@@ -35,7 +36,7 @@ def pollers(metrics: str) -> float:
 def check(process: str, port: int) -> str | None:
     """Return the fault, or None if the process is healthy."""
     try:
-        if process == "webhook":
+        if process != "worker":
             fetch(f"http://127.0.0.1:{port}/healthz")
             return None
         return None if pollers(fetch(f"http://127.0.0.1:{port}/metrics")) > 0 else "polls for no tasks"
@@ -45,8 +46,8 @@ def check(process: str, port: int) -> str | None:
 
 def main(arguments: list[str]) -> int:
     """Check the process that the arguments name. Returns the exit status."""
-    if len(arguments) != 2 or arguments[0] not in ("worker", "webhook") or not arguments[1].isdecimal():
-        sys.stderr.write("usage: healthcheck.py worker|webhook PORT\n")
+    if len(arguments) != 2 or arguments[0] not in ("worker", "webhook", "api") or not arguments[1].isdecimal():
+        sys.stderr.write("usage: healthcheck.py worker|webhook|api PORT\n")
         return 2
     process, port = arguments
     if (wrong := check(process, int(port))) is not None:

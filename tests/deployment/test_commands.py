@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -12,13 +13,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import psutil  # type: ignore[import-untyped]
 import pytest
 
 from devstack import ports
 from devstack.servers.temporal import TemporalServer, start_headless
-from storage.postgres.roles import BILLING, OPERATOR
+from storage.postgres.roles import API, BILLING, INGEST, OPERATOR
 from tests.deployment import compose_spec
 from tests.support.roles import as_role
 
@@ -30,7 +32,8 @@ SERVICES: dict[str, dict[str, Any]] = compose_spec.interpolate(compose_spec.read
     "services"
 ]
 COMMANDS = {name: service["command"] for name, service in SERVICES.items() if service["image"].startswith("perdure:")}
-SERVES = ("worker-billing", "worker-stripe", "webhook")
+SERVES = ("worker-billing", "worker-stripe", "worker-sources", "webhook", "api")
+WITH_DATABASE = ("worker-billing", "worker-sources", "api")
 SECONDS = 120.0
 RATES = """
 [[version]]
@@ -49,12 +52,15 @@ class Containers:
             "database_url": database_url,
             "billing_database_url": as_role(database_url, BILLING),
             "operator_database_url": as_role(database_url, OPERATOR),
+            "ingest_database_url": as_role(database_url, INGEST),
+            "api_database_url": as_role(database_url, API),
             "stripe_api_key": "sk_test_for_tests_only",
             "stripe_webhook_secret": "whsec_for_tests_only",
         }
         self.temporal_address = temporal_address
         self.port = ports.reserve()
         (folder / "rates.toml").write_text(RATES)
+        shutil.copy(ROOT / "deploy/sources.toml", folder)
         (folder / "reports").mkdir()
         for name, secret in self.secrets.items():
             (folder / name).write_text(secret + "\n")
@@ -66,8 +72,11 @@ class Containers:
             "TEMPORAL_ADDRESS": self.temporal_address,
             "REPORT_STORE_URL": (self.folder / "reports").as_uri(),
             "RATE_CARD": str(self.folder / "rates.toml"),
+            "SOURCES": str(self.folder / "sources.toml"),
             "WEBHOOK_HOST": "127.0.0.1",
             "WEBHOOK_PORT": str(self.port),
+            "API_HOST": "127.0.0.1",
+            "API_PORT": str(self.port),
             "METRICS_PORT": str(self.port),
         }
         for name, value in given.items():
@@ -172,7 +181,7 @@ async def test_it_serves_until_it_is_asked_to_stop(containers: Containers, servi
     assert status == 0, err
     environment = containers.environment(service)
     has_database = "DATABASE_URL_FILE" in environment
-    assert has_database == (service == "worker-billing")
+    assert has_database == (service in WITH_DATABASE)
     if not has_database:  # even with a DATABASE_URL, it does not connect
         environment["DATABASE_URL"] = containers.secrets["database_url"]
     async with started(*PERDURE, *COMMANDS[service], env=environment) as process:
@@ -182,6 +191,8 @@ async def test_it_serves_until_it_is_asked_to_stop(containers: Containers, servi
             assert process.returncode is None, (await process.communicate())[1].decode()
             assert asyncio.get_running_loop().time() < give_up, health
             await asyncio.sleep(0.1)
+        if service == "api":  # connects once it is asked
+            await asyncio.to_thread(urlopen, f"http://127.0.0.1:{containers.port}/readyz")
         assert bool(connections(process.pid, containers.secrets["database_url"])) == has_database
         process.send_signal(signal.SIGTERM)
         _, log = await asyncio.wait_for(process.communicate(), SECONDS)
@@ -192,6 +203,8 @@ async def test_it_serves_until_it_is_asked_to_stop(containers: Containers, servi
 async def test_the_schedule_is_set(containers: Containers) -> None:
     from contracts.workflow_ids import MONTHLY_SCHEDULE
 
+    status, _, err = await run(*PERDURE, *COMMANDS["migrate"], env=containers.environment("migrate"))
+    assert status == 0, err
     status, out, err = await run(*PERDURE, *COMMANDS["schedule"], env=containers.environment("schedule"))
     assert (status, err) == (0, "")
     assert MONTHLY_SCHEDULE in out
@@ -204,6 +217,8 @@ async def test_the_schedule_is_set(containers: Containers) -> None:
         ("worker-billing", "billing_database_url", "DATABASE_URL is not set"),
         ("worker-stripe", "stripe_api_key", "STRIPE_API_KEY is not set"),
         ("webhook", "stripe_webhook_secret", "STRIPE_WEBHOOK_SECRET is not set"),
+        ("worker-sources", "ingest_database_url", "DATABASE_URL is not set"),
+        ("api", "api_database_url", "DATABASE_URL is not set"),
     ],
 )
 @pytest.mark.parametrize("how", ["empty", "absent"])
@@ -233,7 +248,7 @@ async def test_the_health_check_refuses_to_check_nothing(arguments: tuple[str, .
 
 
 async def test_a_process_that_does_not_answer_is_not_well() -> None:
-    for process in ("worker", "webhook"):
+    for process in ("worker", "webhook", "api"):
         status, out, _ = await run(
             sys.executable,
             str(ROOT / "deploy/healthcheck.py"),

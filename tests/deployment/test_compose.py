@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from activities.sources.catalog import SourceCatalog
 from settings import Settings
 from tests.deployment import compose_spec
 from tests.deployment.compose_file import COMPOSE, FILE, OURS, ROOT, SERVICES
@@ -111,7 +112,16 @@ def test_images_are_pinned() -> None:
 def test_our_image_has_our_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert {SERVICES[name]["image"] for name in OURS} == {f"perdure:{version}"}
-    assert OURS == ["migrate", "perdure", "schedule", "webhook", "worker-billing", "worker-stripe"]
+    assert OURS == [
+        "api",
+        "migrate",
+        "perdure",
+        "schedule",
+        "webhook",
+        "worker-billing",
+        "worker-sources",
+        "worker-stripe",
+    ]
 
 
 def test_temporal_and_its_tools_are_of_one_version() -> None:
@@ -133,7 +143,7 @@ def test_everything_that_stays_up_is_watched_and_restarted() -> None:
 def test_workers_may_drain() -> None:
     import worker
 
-    for name in ("worker-billing", "worker-stripe"):
+    for name in ("worker-billing", "worker-stripe", "worker-sources"):
         assert seconds(SERVICES[name]["stop_grace_period"]) > worker._DRAIN.total_seconds() + 5
 
 
@@ -159,8 +169,10 @@ SECRETS = {
     "migrate": {"database_url"},
     "worker-billing": {"billing_database_url"},
     "worker-stripe": {"stripe_api_key"},
+    "worker-sources": {"ingest_database_url"},
     "webhook": {"stripe_webhook_secret"},
-    "schedule": set(),
+    "api": {"api_database_url"},
+    "schedule": {"operator_database_url"},
     "perdure": {"operator_database_url"},
 }
 
@@ -185,9 +197,9 @@ def test_every_setting_exists() -> None:
             assert variable.removesuffix("_FILE") in known, f"{name}: {variable}"
 
 
-def test_only_two_ports_are_published_and_on_this_machine_alone() -> None:
+def test_only_three_ports_are_published_and_on_this_machine_alone() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"temporal-ui", "webhook"}
+    assert set(published) == {"temporal-ui", "webhook", "api"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
@@ -197,8 +209,11 @@ def test_who_reaches_whom() -> None:
         "temporal-ui",
         "webhook",
         "worker-stripe",
+        "worker-sources",
+        "api",
     }
     assert "database" not in networks["worker-stripe"] | networks["webhook"]
+    assert "temporal" not in networks["api"]
     assert COMPOSE["networks"] == {"database": {"internal": True}, "temporal": {"internal": True}, "outside": {}}
 
 
@@ -213,7 +228,7 @@ def test_the_secret_files_are_those_that_the_script_makes(tmp_path: Path) -> Non
     password = (folder / "perdure_db_password").read_text().strip()
     assert re.fullmatch(r"[0-9a-f]{48}", password)
     assert (folder / "database_url").read_text() == f"postgresql://perdure:{password}@postgres:5432/perdure\n"
-    for role in ("billing", "operator"):
+    for role in ("billing", "operator", "ingest", "api"):
         own = (folder / f"{role}_db_password").read_text().strip()
         assert own != password
         url = f"postgresql://perdure_{role}:{own}@postgres:5432/perdure\n"
@@ -226,3 +241,9 @@ def test_scripts_are_sound_shell() -> None:
         assert path.stat().st_mode & 0o111, f"{path} is not executable"
         shell = "bash" if "bash" in path.read_text().splitlines()[0] else "sh"
         assert subprocess.run([shell, "-n", path], check=False).returncode == 0
+
+
+def test_the_sources_that_compose_uses_at_first_are_none() -> None:
+    default = ROOT / COMPOSE["configs"]["sources"]["file"]
+    assert SourceCatalog(default).exists
+    assert SourceCatalog(default).sources() == []
