@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import audit, claims, invoices, webhooks
-from bench.arrivals import api
+from bench.arrivals import api, sources
 from bench.figures import Figure, print_table, write_json
 from bench.imports import measuring as imports
 
@@ -20,13 +20,15 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("part", nargs="*", help="parts to measure; the same as --only")
     parser.add_argument(
-        "--only", default="claims,audit,imports,invoices,webhook,api", help="parts, separated by commas"
+        "--only",
+        default="claims,audit,imports,sources,invoices,webhook,api",
+        help="parts, separated by commas",
     )
     parser.add_argument(
         "--instances", type=int, default=100_000, help="for claims and audit; 100 instances per account"
     )
     parser.add_argument("--rounds", type=int, default=3, help="for claims and audit: number of runs of each kind")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="for imports")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="for imports and sources")
     parser.add_argument("--invoices", type=int, default=500)
     parser.add_argument("--deliveries", type=int, default=3000, help="for the webhook")
     parser.add_argument("--events", type=int, default=50_000, help="for the API, in batches of each size")
@@ -42,6 +44,7 @@ def main() -> None:
         "claims": lambda: claims.measure(arguments.instances, arguments.rounds),
         "audit": lambda: audit.measure(arguments.instances, arguments.rounds),
         "imports": lambda: imports.measure(arguments.rows),
+        "sources": lambda: sources.measure(arguments.rows),
         "invoices": lambda: invoices.measure(arguments.invoices),
         "webhook": lambda: webhooks.measure(arguments.deliveries),
         "api": lambda: api.measure(arguments.events),
