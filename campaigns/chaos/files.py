@@ -9,8 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from campaigns.chaos.histories import CALM_WAVES, CORRECTIONS, WAVES, ChaosRow
+from campaigns.chaos.instances import ChaosInstance
 from campaigns.chaos.stripe_side import StripeSide
-from campaigns.chaos.world import ChaosInstance, ChaosWorld, iso
+from campaigns.chaos.world import ChaosWorld, iso
 
 AGAIN = "again.csv"
 """An older export, imported once more after the corrections."""

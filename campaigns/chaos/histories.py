@@ -28,7 +28,8 @@ CORRECTIONS = (4, 5, 7)
 class ChaosRow:
     """A row about an instance. `at`: its update time, or None. `wave`: the late file that has it; 0: the first file.
 
-    `shape`: which of the columns for the stop and the quantity it fills.
+    `shape`: which of the columns for the stop and the quantity it fills. `event`: what happened at `at`, as an event
+    tells it (started, changed, alive, stopped); empty for a row, which tells the whole state.
     """
 
     at: int | None
@@ -39,6 +40,7 @@ class ChaosRow:
     stop: int | None
     wave: int = 0
     shape: int = 0
+    event: str = ""
 
 
 @dataclass
@@ -85,6 +87,31 @@ class History:
             self.rows = [first, self._changed(replace(first, start=start, stop=self._stop_after(start)), payer=True)]
         self.rows[1] = replace(self.rows[1], wave=wave, shape=self.rng.randrange(3))
 
+    def events(self) -> None:
+        """Tell what happens to the instance by events. Each has an instant of its own, which is what it tells."""
+        first = self.rows[0]
+        self.rows = []
+        self._told(first, first.stop)
+        last = self.rows[-1]
+        if last.stop is not None and self.rng.random() < 0.5:
+            start = (last.at or 0) + self.rng.choice((1, self.rng.randrange(1, 10 * HOUR)))
+            again = self._changed(replace(last, start=start, stop=None), payer=True)
+            self._told(again, self._stop_after(start))
+
+    def _told(self, row: ChaosRow, stop: int | None) -> None:
+        """Add the events of a run: its start, changes and signs, its stop, and a later stop that changes nothing."""
+        row = self._add(replace(row, at=row.start, stop=None, event="started"))
+        end = min(self.latest, stop or self.latest)
+        for _ in range(self.rng.randrange(4)):
+            at = self._between(row.at or 0, end)
+            changed = self._changed(row, payer=True)
+            row = self._add(replace(changed, at=at, event="alive" if changed == row else "changed"))
+        if stop is not None:
+            at = max(stop, (row.at or 0) + 1)
+            self._add(replace(row, at=at, stop=at, event="stopped"))
+            if self.rng.random() < 0.2:
+                self._add(replace(row, at=at + self.rng.randrange(1, 5 * HOUR), stop=at, event="stopped"))
+
     def deliver(self, waves: Sequence[int]) -> None:
         """Spread the rows with an update time over the first file and these waves.
 
@@ -99,7 +126,8 @@ class History:
     def correct(self, wave: int) -> None:
         """Add a correction by one row, or by a row and a change."""
         last = self.rows[-1]
-        self._add(replace(self._corrected(last), wave=wave, at=last.start + 1 if last.at is None else last.at))
+        at = last.start + 1 if last.at is None else last.at
+        self._add(replace(self._corrected(last), wave=wave, at=at, event=""))
         if self.rng.random() < 0.3:
             last = self.rows[-1]
             self._add(replace(self._changed(last, payer=True), at=self._between(last.start, self.latest)))

@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from campaigns.chaos.histories import ChaosRow
-from campaigns.chaos.world import ChaosInstance
+from campaigns.chaos.instances import ChaosInstance
 
 Piece = tuple[int, int]
 Pieces = tuple[Piece, ...]
@@ -54,6 +54,9 @@ def segments(instance: ChaosInstance, known: tuple[ChaosRow, ...]) -> tuple[True
         return ()
     runs: list[_TrueRun] = []
     for row in _in_order(known):
+        if row.event:
+            _take_event(runs, row)
+            continue
         stop = EVER if row.stop is None else row.stop
         if runs and (row.start < runs[-1].end or row.start == runs[-1].start):
             runs[-1].start, runs[-1].end = row.start, stop  # the newest row knows the run best
@@ -70,6 +73,22 @@ def segments(instance: ChaosInstance, known: tuple[ChaosRow, ...]) -> tuple[True
                 terms = RunTerms(row.payer, row.workspace_class or _DEFAULT_CLASS, row.quantity)
                 found.append(TrueSegment(low, min(high, until), terms))
     return tuple(found)
+
+
+def _take_event(runs: list[_TrueRun], row: ChaosRow) -> None:
+    """Take what an event tells: a start, or of the last run a stop, a change or a sign. The earliest stop counts.
+
+    What is told before any start is known has no runtime.
+    """
+    at = row.at or 0
+    if row.event == "started" and (not runs or runs[-1].end <= at):
+        runs.append(_TrueRun(at, EVER))
+    elif not runs:
+        return
+    elif row.event == "stopped":
+        runs[-1].end = min(runs[-1].end, at)
+    if row.event != "alive":  # a sign has no terms
+        runs[-1].rows.append(row)
 
 
 def _in_order(known: Iterable[ChaosRow]) -> list[ChaosRow]:

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from campaigns.chaos.histories import (
-    CALM_WAVES,
-    CLASSES,
-    CORRECTIONS,
-    DAY,
-    HOUR,
-    MINUTE,
-    SECOND,
-    STORM_WAVES,
-    UNTIMED_WAVES,
-    ChaosRow,
-    History,
-)
+from campaigns.chaos.histories import DAY, HOUR, SECOND, STORM_WAVES
+from campaigns.chaos.instances import ChaosInstance, MonthSpans, Way, random_instance, random_slices
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CURRENCIES = ("usd", "usd", "eur", "jpy", "kwd")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu")
 Span = tuple[int, int | None]
+Arrival = Literal["files", "live"]
+"""How usage arrives: by files that an operator imports, or by itself, from a database and over the API."""
+ARRIVALS: tuple[Arrival, ...] = get_args(Arrival)
+_LIVE_WAYS: tuple[Way, ...] = ("query", "query", "rows", "events")
 
 
 def micros(instant: datetime) -> int:
@@ -49,20 +41,6 @@ class Rate:
     minimum: dict[str, int]
 
 
-@dataclass(frozen=True)
-class ChaosInstance:
-    """An instance and all rows about it, of every file. `valid`: billable."""
-
-    id: str
-    rows: tuple[ChaosRow, ...]
-    valid: bool = True
-
-    @property
-    def created(self) -> int:
-        """When it was created; an invalid one more than a day after its start."""
-        return min(row.start for row in self.rows) + (0 if self.valid else 2 * DAY)
-
-
 @dataclass
 class Subscription:
     """A Stripe subscription; times are whole seconds of Stripe's clock, in µs. `storm`: canceled during the storm."""
@@ -76,7 +54,8 @@ class Subscription:
 class ChaosAccount:
     """An account. With subscriptions it comes from Stripe, otherwise from a file with its windows.
 
-    `shares`: its instances and those of the next account can change to the other one.
+    `shares`: its instances and those of the next account can change to the other one. `way`: that of its instances,
+    which is also the one of accounts that it shares instances with.
     """
 
     attribution_id: str
@@ -88,6 +67,7 @@ class ChaosAccount:
     pays: bool = False
     instances: list[ChaosInstance] = field(default_factory=list)
     shares: bool = False
+    way: Way = "file"
 
 
 @dataclass
@@ -104,6 +84,7 @@ class ChaosWorld:
     rates: list[Rate]
     accounts: list[ChaosAccount]
     strangers: list[ChaosInstance]
+    arrival: Arrival = "files"
 
     @property
     def groups(self) -> list[list[ChaosAccount]]:
@@ -131,7 +112,12 @@ def month_bounds(year: int, month: int, zone: str, count: int = 3) -> list[int]:
     return starts
 
 
-def make_world(seed: int, accounts: int) -> ChaosWorld:
+def arrival_of(seed: int) -> Arrival:
+    """Return how usage arrives in the campaign of this seed, unless it is said otherwise: in turn."""
+    return ARRIVALS[seed % len(ARRIVALS)]
+
+
+def make_world(seed: int, accounts: int, arrival: Arrival = "files") -> ChaosWorld:
     """Return the month of this seed."""
     rng = random.Random(f"world {seed}")
     zone = rng.choice(ZONES)
@@ -148,22 +134,29 @@ def make_world(seed: int, accounts: int) -> ChaosWorld:
         rates=_rates(rng, start, following_end),
         accounts=[],
         strangers=[],
+        arrival=arrival,
     )
     for number in range(accounts):
         world.accounts.append(_account(rng, world, number))
     for first in world.accounts[:-1:2]:
         first.shares = rng.random() < 0.5
+    rates = tuple(rate.since for rate in world.rates[1:])
+    spans = MonthSpans(start, end, following_end, rates, random_slices(rng, start, end) if arrival == "live" else ())
     number = 0
     for group in world.groups:
         late = sorted(rng.sample(STORM_WAVES, 2)) if rng.random() < 0.6 else []
+        way: Way = "file" if arrival == "files" else rng.choice(_LIVE_WAYS)
         for account in group:
+            account.way = way
             payers = [account.attribution_id, *(each.attribution_id for each in group if each is not account)]
             account.instances = [
-                _instance(rng, world, f"{number:04d}-{which}", payers, late) for which in range(rng.randrange(6))
+                random_instance(rng, spans, f"i{number:04d}-{which}", payers, late, way)
+                for which in range(rng.randrange(6))
             ]
             number += 1
-    nobody = ["team:nobody"]
-    world.strangers = [_instance(rng, world, f"x{number}", nobody, []) for number in range(accounts // 10)]
+    for number in range(accounts // 10):
+        way = "file" if arrival == "files" else rng.choice(_LIVE_WAYS)
+        world.strangers.append(random_instance(rng, spans, f"ix{number}", ["team:nobody"], [], way))
     return world
 
 
@@ -233,46 +226,3 @@ def _subscriptions(rng: random.Random, world: ChaosWorld) -> list[Subscription]:
                 again.end, again.storm = second(world.end + 2 * HOUR, world.end + 12 * HOUR), True
             return [first, again]
     return [first]
-
-
-def _instance(
-    rng: random.Random, world: ChaosWorld, name: str, payers: Sequence[str], late: Sequence[int]
-) -> ChaosInstance:
-    """Return an instance that the first of `payers` begins to pay for. `late`: the storm's files that can have it."""
-    first = _first_row(rng, world, payers[0])
-    history = History(rng, payers, world.following_end, [first])
-    kind = rng.random()
-    untimed = [wave for wave in (*late, *CALM_WAVES) if wave in (*UNTIMED_WAVES, *CALM_WAVES)]
-    timed = [wave for wave in (*late, *CALM_WAVES) if wave not in UNTIMED_WAVES]
-    if kind < 0.45:
-        wave = rng.choice(late) if late and rng.random() < 0.3 else 0
-        at = None if wave in UNTIMED_WAVES or (not wave and rng.random() < 0.8) else max(first.start, first.stop or 0)
-        row = replace(first, at=at, wave=wave, shape=rng.randrange(3))
-        return ChaosInstance(f"i{name}", (row,), valid=rng.random() > 0.08)
-    if kind < 0.6:
-        history.untimed(rng.choice(untimed))
-    else:
-        if kind < 0.9:
-            history.timed()
-        else:
-            history.mixed()
-        history.deliver(timed)
-        if rng.random() < 0.3:
-            history.correct(rng.choice([wave for wave in timed if wave in CORRECTIONS]))
-    return ChaosInstance(f"i{name}", tuple(history.rows))
-
-
-def _first_row(rng: random.Random, world: ChaosWorld, payer: str) -> ChaosRow:
-    edges = (world.start, world.end, world.following_end, *(rate.since for rate in world.rates[1:]))
-    if rng.random() < 0.2:
-        start = rng.choice(edges) + rng.choice((-1, 0, 1)) * rng.choice((1, HOUR))
-    else:
-        start = rng.randrange(world.start - 15 * DAY, world.following_end)
-    length = rng.choice((1, SECOND, MINUTE, HOUR, 10 * HOUR, 3 * DAY, 40 * DAY))
-    stop: int | None = start + rng.randrange(2 * length)
-    if rng.random() < 0.1:
-        stop = max(start, rng.choice(edges) + rng.choice((-1, 0, 1)))
-    if rng.random() < 0.12:
-        stop = None
-    quantity = rng.choice((Decimal(1), Decimal(1), Decimal(2), Decimal("0.5")))
-    return ChaosRow(None, payer, rng.choice(CLASSES), quantity, start, stop)

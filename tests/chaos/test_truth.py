@@ -7,16 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from billing.usage.facts import Fact, FactKind, fact
+from billing.usage.facts import Fact, FactKind, Value, fact
 from billing.usage.fold import fold
 from campaigns.chaos.histories import ChaosRow
 from campaigns.chaos.truth import EVER, RunTerms, TrueSegment, segments
-from campaigns.chaos.world import EPOCH, make_world, micros
+from campaigns.chaos.world import ARRIVALS, EPOCH, Arrival, make_world, micros
+
+_TOLD = ("attribution_id", "workspace_class", "quantity")
 
 
 def _fact(row: ChaosRow) -> Fact:
     assert row.at is not None
-    values = {
+    values: dict[str, Value] = {
         "attribution_id": row.payer,
         "workspace_class": row.workspace_class or None,
         "quantity": row.quantity,
@@ -24,7 +26,10 @@ def _fact(row: ChaosRow) -> Fact:
         "stopping_time": None if row.stop is None else EPOCH + timedelta(microseconds=row.stop),
         "stopped_time": None,
     }
-    return fact(EPOCH + timedelta(microseconds=row.at), "file", FactKind.ROW, values)
+    if row.event:
+        values = {} if row.event == "alive" else {name: values[name] for name in _TOLD}
+    kind = FactKind(row.event or "row")
+    return fact(EPOCH + timedelta(microseconds=row.at), "file", kind, values)
 
 
 def _joined(found: tuple[TrueSegment, ...]) -> list[TrueSegment]:
@@ -37,11 +42,12 @@ def _joined(found: tuple[TrueSegment, ...]) -> list[TrueSegment]:
     return joined
 
 
+@pytest.mark.parametrize("arrival", ARRIVALS)
 @pytest.mark.parametrize("seed", range(5))
-def test_reference_and_fold_agree_on_random_histories(seed: int) -> None:
+def test_reference_and_fold_agree_on_random_histories(seed: int, arrival: Arrival) -> None:
     rng = random.Random(seed)
     compared = 0
-    for instance in make_world(seed, 100).instances:
+    for instance in make_world(seed, 100, arrival).instances:
         rows = [row for row in instance.rows if row.at is not None and rng.random() < 0.8]
         if not rows or not instance.valid:
             continue
