@@ -20,6 +20,7 @@ from campaigns.chaos.campaign import Result, run_campaign
 from campaigns.chaos.stand.folders import run_folder, seed_folder
 from campaigns.chaos.stand.stand import bare_environment
 from campaigns.chaos.stand.templates import Templates, make_templates
+from campaigns.chaos.world import ARRIVALS, arrival_of
 
 _STORM_MINUTES = 0.2
 
@@ -33,6 +34,7 @@ def _arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="campaigns to run at a time")
     parser.add_argument("--accounts", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=_STORM_MINUTES, help="duration of the storm")
+    parser.add_argument("--arrival", choices=ARRIVALS, help="how usage arrives; default: in turn, by seed")
     parser.add_argument("--keep", action="store_true", help="keep the folders of clean campaigns too")
     parser.add_argument("--log", type=Path, metavar="FILE", help="append a line of JSON for each campaign")
     return parser.parse_args(given)
@@ -63,11 +65,12 @@ class Runner:
     async def _one(self, seed: int) -> None:
         folder = seed_folder(self.folder, seed)
         given = self.arguments
-        result = await run_campaign(seed, given.accounts, given.minutes, folder, self.templates)
+        arrival = given.arrival or arrival_of(seed)
+        result = await run_campaign(Result(seed, given.accounts, arrival), given.minutes, folder, self.templates)
         self.results.append(result)
         print(reported(result), flush=True)
         if result.failures:
-            options = f"--seed {seed} --accounts {given.accounts} --minutes {given.minutes:g}"
+            options = f"--seed {seed} --accounts {given.accounts} --minutes {given.minutes:g} --arrival {arrival}"
             print(f"  repeat: make chaos ARGS={shlex.quote(options)}\n  logs: {folder}", flush=True)
             for failure in result.failures:
                 print(f"  - {failure}", flush=True)
@@ -83,8 +86,9 @@ def reported(result: Result) -> str:
     kills = ", ".join(f"{name} {count}" for name, count in sorted(result.kills.items())) or "none"
     money = ", ".join(f"{amount} {currency}" for currency, amount in sorted(result.money.items())) or "nothing"
     phases = " ".join(f"{name} {seconds:g}" for name, seconds in result.phases.items())
+    verdict = "FAILED" if result.failures else "clean"
     return (
-        f"seed {result.seed}: {'FAILED' if result.failures else 'clean'} in {result.seconds:.1f} s ({phases}); "
+        f"seed {result.seed} ({result.arrival}): {verdict} in {result.seconds:.1f} s ({phases}); "
         f"kills: {kills}; faults: {result.faults}; invoices: {result.invoices} (+{result.dead} voided); "
         f"misbilled: {result.misbilled}; money: {money}"
     )

@@ -21,6 +21,8 @@ from campaigns.chaos.stripe_side import StripeSide
 from campaigns.chaos.world import micros
 
 Piece = tuple[int, int]
+RUNNING = "ExecutionStatus = 'Running' AND WorkflowType != 'SourceSyncWorkflow'"
+"""Workflows that run, in the words of Temporal. Those that read sources run for ever."""
 _INVOICES = """
 SELECT i.id, i.key, i.attribution_id, i.billing_period, i.reason, i.state, i.currency, i.amount, i.report_id,
        i.stripe_invoice_id, i.blocked_reason

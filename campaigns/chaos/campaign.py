@@ -13,16 +13,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from campaigns.chaos.books import fetch, pending_of, read_workflows
+from campaigns.chaos.arrivals.delivery import Arrivals
+from campaigns.chaos.arrivals.judging import judge_arrivals
+from campaigns.chaos.books import RUNNING, fetch, pending_of, read_workflows
 from campaigns.chaos.files import AGAIN, import_command, refused_again, write_accounts, write_instances, write_rates
-from campaigns.chaos.histories import CALM_WAVES, HOUR
+from campaigns.chaos.histories import CALM_WAVES, CORRECTIONS, HOUR
 from campaigns.chaos.plan import CampaignPlan, make_plan
 from campaigns.chaos.saboteur import Saboteur
 from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.stand.templates import Templates
 from campaigns.chaos.stripe_side import StripeSide, stripe_side
 from campaigns.chaos.verdict import judge
-from campaigns.chaos.world import ChaosWorld, make_world
+from campaigns.chaos.world import Arrival, ChaosWorld, make_world
 
 _CALM_SECONDS = 60.0
 _SETTLE_SECONDS = 120.0
@@ -38,6 +40,7 @@ class Result:
 
     seed: int
     accounts: int
+    arrival: Arrival
     seconds: float = 0.0
     phases: dict[str, float] = field(default_factory=dict)
     kills: dict[str, int] = field(default_factory=dict)
@@ -55,9 +58,8 @@ class Result:
         return {"verdict": "failed" if self.failures else "clean", **asdict(self)}
 
 
-async def run_campaign(seed: int, accounts: int, minutes: float, folder: Path, templates: Templates) -> Result:
-    """Run the campaign of this seed in an empty folder. All processes that it started have ended afterwards."""
-    result = Result(seed, accounts)
+async def run_campaign(result: Result, minutes: float, folder: Path, templates: Templates) -> Result:
+    """Run the campaign of `result` in an empty folder. All processes that it started have ended afterwards."""
     begun = time.monotonic()
     try:
         async with campaign(result, minutes, folder, templates) as started:
@@ -74,19 +76,22 @@ async def run_campaign(seed: int, accounts: int, minutes: float, folder: Path, t
 @asynccontextmanager
 async def campaign(result: Result, minutes: float, folder: Path, templates: Templates) -> AsyncIterator[Campaign]:
     """Yield the campaign of `result` with all parts running, and end them afterwards."""
-    world = make_world(result.seed, result.accounts)
+    world = make_world(result.seed, result.accounts, result.arrival)
     plan = make_plan(result.seed, world, minutes * 60)
     (folder / "plan.txt").write_text(_told(result.seed, world, plan))
     write_rates(world, folder / "rates.toml")
+    settings = {"BILLING_TIME_ZONE": world.zone, "PAGE_SIZE": str(plan.page_size)}
     async with (
-        Stand(folder, {"BILLING_TIME_ZONE": world.zone, "PAGE_SIZE": str(plan.page_size)}, templates) as stand,
+        Stand(folder, settings, templates, arrives=world.arrival == "live") as stand,
         stripe_side(stand) as stripe,
     ):
-        yield Campaign(stand, stripe, world, plan, result)
+        arrivals = Arrivals(stand, world, result.seed) if world.arrival == "live" else None
+        yield Campaign(stand, stripe, world, plan, result, arrivals)
 
 
 def _told(seed: int, world: ChaosWorld, plan: CampaignPlan) -> str:
-    about = f"seed {seed}: {world.month} in {world.zone}, {len(world.accounts)} accounts, storm of {plan.seconds:g} s"
+    about = f"seed {seed}: {world.month} in {world.zone}, {len(world.accounts)} accounts, storm of {plan.seconds:g} s, "
+    about += f"usage arrives: {world.arrival}"
     return "\n".join([about, *(str(deed) for deed in plan.deeds)]) + "\n"
 
 
@@ -99,6 +104,7 @@ class Campaign:
     world: ChaosWorld
     plan: CampaignPlan
     result: Result
+    arrivals: Arrivals | None = None
     _mark: float = field(default_factory=time.monotonic)
 
     async def run(self) -> None:
@@ -106,7 +112,7 @@ class Campaign:
         self._phase("start")
         await self._prepare()
         self._phase("prepare")
-        saboteur = Saboteur(self.stand, self.stripe, self.world)
+        saboteur = Saboteur(self.stand, self.stripe, self.world, self.arrivals)
         await saboteur.rage(self.plan)
         self._phase("storm")
         self.result.faults = await saboteur.lay_down()
@@ -115,6 +121,9 @@ class Campaign:
         self._phase("calm")
         verdict = await judge(self.stand, self.stripe, self.world, self.plan.voided)
         self._phase("verdict")
+        if self.arrivals is not None:
+            self.result.failures += self.arrivals.failures + await judge_arrivals(self.stand, self.world)
+            saboteur.counts += self.arrivals.counts
         self.result.kills, self.result.deeds = dict(self.stand.kills), dict(saboteur.counts)
         self.result.invoices, self.result.dead, self.result.claims = verdict.invoices, verdict.dead, verdict.claims
         self.result.money, self.result.misbilled = dict(verdict.money), verdict.misbilled
@@ -125,8 +134,11 @@ class Campaign:
         self.result.phases[name], self._mark = round(now - self._mark, 1), now
 
     async def _prepare(self) -> None:
-        write_instances(self.world, self.stand.folder, self.result.seed)
-        await self._must("instances", "import", str(self.stand.folder / "instances.csv"))
+        if self.arrivals is not None:
+            await self.arrivals.prepare()
+        else:
+            write_instances(self.world, self.stand.folder, self.result.seed)
+            await self._must("instances", "import", str(self.stand.folder / "instances.csv"))
         await self.stripe.prepare(self.world)
         write_accounts(self.world, self.stripe, self.stand.folder / "accounts.csv")
         await self._must("accounts", "import", str(self.stand.folder / "accounts.csv"))
@@ -141,13 +153,23 @@ class Campaign:
         await self._until_rest("subscription/")
         for _ in range(2):
             await self._bill(self.world.month)
-        for wave in CALM_WAVES:
-            await self._must(*import_command(self.stand.folder, wave))
-        await self._import_again()
+        await self._tell_the_rest()
         await self.stripe.clock(self.world.following_end + HOUR)
         await self._bill(self.world.following)
         await self.stand.admin("flush_webhooks", {"timeout_seconds": 10, "retry_now": True})
         await self._until_rest()
+
+    async def _tell_the_rest(self) -> None:
+        """Tell what is known late. A person looks at the sources before a correction, and at nothing after it."""
+        for wave in CALM_WAVES:
+            if self.arrivals is None:
+                await self._must(*import_command(self.stand.folder, wave))
+                continue
+            if wave in CORRECTIONS:
+                await self.arrivals.read()
+            await self.arrivals.deliver(wave)
+        if self.arrivals is None:
+            await self._import_again()
 
     async def _import_again(self) -> None:
         """Import an older export: it changes nothing, and what it does not know of is refused by name."""
@@ -201,7 +223,7 @@ class Campaign:
             await asyncio.sleep(0.2)
 
     async def _running(self, kind: str) -> list[str]:
-        listed = await read_workflows(self.stand.temporal.http_url, "ExecutionStatus = 'Running'")
+        listed = await read_workflows(self.stand.temporal.http_url, RUNNING)
         return [name for each in listed if (name := each["execution"]["workflowId"]).startswith(kind)]
 
     async def _awaited(self, what: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from campaigns.chaos.histories import STORM_WAVES
+from campaigns.chaos.stand.live import LIVE
 from campaigns.chaos.stand.stand import BILLING
 from campaigns.chaos.world import ChaosWorld
 
@@ -67,6 +68,8 @@ def make_plan(seed: int, world: ChaosWorld, seconds: float) -> CampaignPlan:
     rng = random.Random(f"plan {seed}")
     deeds = [Deed(0, "run")]
     deeds += _kills(rng, seconds)
+    if world.arrival == "live":
+        deeds += _attacks_on_arrivals(rng, seconds)
     deeds.append(Deed(0, "fault", _half_done(rng)))
     deeds += [Deed(rng.choice((0, rng.uniform(0, seconds))), "fault", _fault(rng)) for _ in range(rng.randrange(3, 8))]
     deeds += [Deed(rng.choice((0, rng.uniform(0, seconds))), "hook", _hook(rng)) for _ in range(rng.randrange(2, 5))]
@@ -92,6 +95,13 @@ def _kills(rng: random.Random, seconds: float) -> list[Deed]:
     chosen = [rng.choice(parts) for _ in range(rng.randrange(3, 7))]
     # Kills of the same part wait for each other, so they can outlast the storm.
     return [Deed(rng.uniform(0.2, seconds), "kill", {"part": part, "down": rng.uniform(0, 2)}) for part in chosen]
+
+
+def _attacks_on_arrivals(rng: random.Random, seconds: float) -> list[Deed]:
+    chosen = [rng.choice(LIVE) for _ in range(rng.randrange(2, 5))]
+    kills = [Deed(rng.uniform(0, seconds), "kill", {"part": part, "down": rng.uniform(0, 1)}) for part in chosen]
+    cuts = [Deed(rng.uniform(0, seconds), "cut", {"part": rng.choice(LIVE)}) for _ in range(rng.randrange(1, 5))]
+    return kills + cuts
 
 
 def _half_done(rng: random.Random) -> dict[str, Any]:

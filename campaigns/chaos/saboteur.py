@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 
+from campaigns.chaos.arrivals.delivery import Arrivals
 from campaigns.chaos.books import fetch
 from campaigns.chaos.files import import_command
 from campaigns.chaos.plan import CampaignPlan, Deed
@@ -13,6 +14,7 @@ from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.stripe_side import StripeSide, storm_instant
 from campaigns.chaos.world import ChaosWorld
 
+_RULES = {"fault": "faults", "hook": "webhook_faults"}
 _PATIENCE_SECONDS = 60.0
 _CLAIMED_SECONDS = 15.0  # a month can have nothing to claim
 
@@ -24,6 +26,7 @@ class Saboteur:
     stand: Stand
     stripe: StripeSide
     world: ChaosWorld
+    arrivals: Arrivals | None = None
     counts: Counter[str] = field(default_factory=Counter)
     stuck: list[str] = field(default_factory=list)
     _cancelling: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -60,15 +63,17 @@ class Saboteur:
         match deed.what:
             case "kill":
                 await self.stand.kill(details["part"], details["down"])
-            case "fault":
-                await self.stand.admin("faults", details)
-            case "hook":
-                await self.stand.admin("webhook_faults", details)
+            case "fault" | "hook":
+                await self.stand.admin(_RULES[deed.what], details)
             case "forget":
                 await self._forget()
             case "run":
                 whose = ("--account", details["account"]) if details else ()
                 await self._insist("period", "run", self.world.month, *whose)
+            case "cut":
+                await self.stand.cut(details["part"])
+            case "late" if self.arrivals is not None:
+                await self.arrivals.deliver(details["wave"])
             case "late":
                 await self._insist(*import_command(self.stand.folder, details["wave"]))
             case "void":
@@ -108,7 +113,7 @@ class Saboteur:
     async def lay_down(self) -> int:
         """Remove all faults and deliver the webhooks that were held back. Returns how many faults occurred."""
         hits = 0
-        for rules in ("faults", "webhook_faults"):
+        for rules in _RULES.values():
             hits += sum(rule["hits"] for rule in (await self.stand.admin(rules, method="GET"))[rules])
             await self.stand.admin(rules, method="DELETE")
         await self.stand.admin("flush_webhooks", {"timeout_seconds": 10, "retry_now": True})

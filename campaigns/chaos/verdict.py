@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from campaigns.chaos.books import (
+    RUNNING,
     BookedInvoice,
     StripeInvoice,
     fetch,
@@ -251,7 +252,7 @@ async def _nothing_stuck(stand: Stand) -> list[str]:
     failures = []
     # Temporal's list lags a moment behind the workflows.
     for _ in range(20):
-        running = await read_workflows(stand.temporal.http_url, "ExecutionStatus = 'Running'")
+        running = await read_workflows(stand.temporal.http_url, RUNNING)
         if not running:
             break
         await asyncio.sleep(0.25)

@@ -14,9 +14,11 @@ from typing import Any
 from urllib.parse import urljoin
 
 import aiohttp
+import asyncpg  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
 
 from campaigns.chaos.stand.forks import ForkedChild
+from campaigns.chaos.stand.live import LIVE_PRODUCT, ROLES, LiveParts
 from campaigns.chaos.stand.templates import Templates, copy_templates, postgres_at
 from devstack import ports
 from devstack.errors import StackError
@@ -46,12 +48,14 @@ def bare_environment() -> dict[str, str]:
 class Stand:
     """All parts of one campaign, in its folder. Every part except Stripe can be killed at any time.
 
-    `settings`: of the product, by their names in the environment, besides those that every campaign has.
+    `settings`: of the product, by their names in the environment, besides those that every campaign has. `arrives`:
+    whether usage arrives by itself, with the parts that this needs.
     """
 
     folder: Path
     settings: dict[str, str]
     templates: Templates
+    arrives: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     kills: dict[str, int] = field(default_factory=dict)
     _parts: dict[str, Child] = field(default_factory=dict)
@@ -76,6 +80,8 @@ class Stand:
         )
         self.reports = self.folder / "reports"
         self.logs = logs
+        self.live = LiveParts.make(self.folder, logs, self.templates) if self.arrives else None
+        self._processes = (*PRODUCT, *LIVE_PRODUCT) if self.arrives else PRODUCT
 
     async def __aenter__(self) -> Stand:
         try:
@@ -94,7 +100,9 @@ class Stand:
         self._register("postgres", self.postgres.child, self.postgres.start)
         self._register("temporal", self.temporal.child, self.temporal.start)
         self._register("emulator", self.emulator.child, self.emulator.start)
-        await asyncio.gather(*(self._starts[name]() for name in ("postgres", "temporal", "emulator")))
+        if self.live is not None:
+            self._register("product", self.live.product.child, self.live.product.start)
+        await asyncio.gather(*(start() for start in self._starts.values()))
         secret = (await self.emulator.register_webhook(hook, {}))["secret"]
         self.environment = {
             **bare_environment(),
@@ -112,9 +120,9 @@ class Stand:
             "STRIPE_WEBHOOK_SECRET": secret,
             "WEBHOOK_PORT": str(port),
         }
-        for name in PRODUCT:
+        for name in self._processes:
             self._register_product(name, hook)
-        await asyncio.gather(*(self._starts[name]() for name in PRODUCT))
+        await asyncio.gather(*(self._starts[name]() for name in self._processes))
 
     def _register(self, name: str, child: Child, start: Callable[[], Awaitable[None]]) -> None:
         self._parts[name], self._starts[name], self._locks[name] = child, start, asyncio.Lock()
@@ -126,6 +134,8 @@ class Stand:
         async def start() -> None:
             if kind == "webhook":
                 await start_http(child, urljoin(hook, "/readyz"))
+            elif kind == "api" and self.live is not None:
+                await start_http(child, f"{self.live.api_url}/healthz")
             elif self._calm:
                 await start_worker(child, kind, self.temporal.http_url)
             else:  # a part that it needs can be down too
@@ -153,12 +163,12 @@ class Stand:
             watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watch
-            for name in PRODUCT:
+            for name in self._processes:
                 await self._revive(name)
 
     async def _watch(self) -> None:
         while True:
-            for name in PRODUCT:
+            for name in self._processes:
                 if not self._locks[name].locked():
                     await self._revive(name)
             await asyncio.sleep(0.3)
@@ -168,9 +178,19 @@ class Stand:
             if not self._parts[name].running:
                 await self._starts[name]()
 
+    async def cut(self, name: str) -> None:
+        """End all connections of a part to its database, or of all to the product's, if that runs."""
+        role = ROLES.get(name)
+        url = self.postgres.url() if role else self.live.product.url() if self.live else ""
+        whose = f"usename = '{role}'" if role else "pid <> pg_backend_pid()"
+        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            connection = await asyncpg.connect(url, timeout=5)
+            await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {whose}")
+            await connection.close()
+
     def kill_all(self) -> None:
         """Kill all parts."""
-        for name in (*PRODUCT, "emulator", "temporal", "postgres"):
+        for name in (*self._processes, "emulator", "temporal", "postgres", "product"):
             if name in self._parts:
                 kill_tree(self._parts[name])
 
@@ -199,9 +219,12 @@ class Stand:
         return status, reported, complained
 
     def _product(self, kind: str, log: Path) -> Child:
+        environment = self.environment
+        if self.live is not None:
+            environment = self.live.environment(kind, environment, self.postgres)
         if self.templates.nursery is None:
-            return product_child(kind, log, self.environment)
-        return ForkedChild(self.templates.nursery, NAMES[kind], [*COMMANDS[kind]], log, self.environment)
+            return product_child(kind, log, environment)
+        return ForkedChild(self.templates.nursery, NAMES[kind], [*COMMANDS[kind]], log, environment)
 
     async def admin(self, path: str, document: object = None, *, method: str = "POST") -> Any:
         """Call an admin route of the emulator."""
