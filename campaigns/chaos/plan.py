@@ -86,7 +86,7 @@ def make_plan(seed: int, world: ChaosWorld, seconds: float) -> CampaignPlan:
     deeds += _cancellations(rng, world, seconds)
     if rng.random() < 0.3:
         deeds.append(Deed(rng.uniform(2, seconds), "forget"))
-    patient, page_size = rng.random() < 0.6, rng.choice((3, 9, 250))
+    patient, page_size = rng.random() < (0.6 if world.arrival == "files" else 0.75), rng.choice((3, 9, 250))
     return CampaignPlan(seconds, sorted(deeds, key=lambda deed: deed.at), voided, patient, page_size)
 
 
