@@ -17,7 +17,7 @@ from campaigns.chaos.arrivals.delivery import Arrivals
 from campaigns.chaos.arrivals.judging import judge_arrivals
 from campaigns.chaos.books import RUNNING, fetch, pending_of, read_workflows
 from campaigns.chaos.files import AGAIN, import_command, refused_again, write_accounts, write_instances, write_rates
-from campaigns.chaos.histories import CALM_WAVES, CORRECTIONS, HOUR
+from campaigns.chaos.histories import CALM_WAVES, HOUR
 from campaigns.chaos.plan import CampaignPlan, make_plan
 from campaigns.chaos.saboteur import Saboteur
 from campaigns.chaos.stand.stand import Stand
@@ -28,6 +28,7 @@ from campaigns.chaos.world import Arrival, ChaosWorld, make_world
 
 _CALM_SECONDS = 60.0
 _SETTLE_SECONDS = 120.0
+_DOWN_SECONDS = 5.0
 
 
 class NotCalmError(Exception):
@@ -153,23 +154,33 @@ class Campaign:
         await self._until_rest("subscription/")
         for _ in range(2):
             await self._bill(self.world.month)
-        await self._tell_the_rest()
-        await self.stripe.clock(self.world.following_end + HOUR)
-        await self._bill(self.world.following)
+        if self.arrivals is not None:
+            await self._tell_the_rest(self.arrivals)
+        else:
+            for wave in CALM_WAVES:
+                await self._must(*import_command(self.stand.folder, wave))
+            await self._import_again()
+            await self._follow()
         await self.stand.admin("flush_webhooks", {"timeout_seconds": 10, "retry_now": True})
         await self._until_rest()
 
-    async def _tell_the_rest(self) -> None:
-        """Tell what is known late. A person looks at the sources before a correction, and at nothing after it."""
-        for wave in CALM_WAVES:
-            if self.arrivals is None:
-                await self._must(*import_command(self.stand.folder, wave))
-                continue
-            if wave in CORRECTIONS:
-                await self.arrivals.read()
-            await self.arrivals.deliver(wave)
-        if self.arrivals is None:
-            await self._import_again()
+    async def _tell_the_rest(self, arrivals: Arrivals) -> None:
+        """Tell what is known late, and run the next month before anything of the last wave can be known.
+
+        A person looks at the sources before corrections. While the last wave is told, nobody reads and nothing is
+        folded, so that the run has to wait for it.
+        """
+        before, last = CALM_WAVES
+        await arrivals.deliver(before)
+        await arrivals.read()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.stand.kill("sources", _DOWN_SECONDS))
+            await arrivals.deliver(last)
+            await self._follow()
+
+    async def _follow(self) -> None:
+        await self.stripe.clock(self.world.following_end + HOUR)
+        await self._bill(self.world.following)
 
     async def _import_again(self) -> None:
         """Import an older export: it changes nothing, and what it does not know of is refused by name."""

@@ -14,7 +14,6 @@ import aiohttp
 from campaigns.chaos.arrivals.messages import SENDER, ApiRequest, requests
 from campaigns.chaos.arrivals.product import ERRORS, SOURCE, ProductSide
 from campaigns.chaos.books import fetch
-from campaigns.chaos.histories import CORRECTIONS
 from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.world import ChaosWorld
 
@@ -64,8 +63,7 @@ class Arrivals:
     async def deliver(self, wave: int) -> None:
         """Tell a wave. When this returns, the product's database has committed, or the API accepted, all of it."""
         async with asyncio.TaskGroup() as group:
-            if wave not in CORRECTIONS:
-                group.create_task(self._write(wave))
+            group.create_task(self._write(wave))
             group.create_task(self._send(wave))
 
     async def read(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
-from campaigns.chaos.arrivals.messages import columns, instant, told_together
+from campaigns.chaos.arrivals.messages import Told, columns, instant, told_together
 from campaigns.chaos.histories import CALM_WAVES, DAY, MINUTE, STORM_WAVES, ChaosRow
 from campaigns.chaos.world import ChaosWorld
 
@@ -53,14 +53,19 @@ class ProductSide:
             await connection.close()
 
     def transactions(self, wave: int, rng: random.Random) -> list[list[tuple[Any, ...]]]:
-        """Return the rows of each transaction of a wave, in a random order."""
+        """Return the rows of each transaction of a wave, in a random order.
+
+        Of the calm's rows those come first that a correction follows, and all others together with the corrections.
+        """
         made = []
-        for told in told_together(self.world, wave, ("query",)):
+        for told in told_together(self.world, CALM_WAVES[0] if wave in CALM_WAVES else wave, ("query",)):
+            if wave in CALM_WAVES and _is_corrected(told) != (wave == CALM_WAVES[0]):
+                continue
             rows = [(*columns(each, row).values(), each.rows.index(row)) for each, row in told]
             made.append(rng.sample(rows, len(rows)))
         if wave == 0:
             made.append([self._extra(number, self.world.start + DAY, fits=False) for number in range(_BAD)])
-        if wave == CALM_WAVES[0]:
+        if wave == CALM_WAVES[1]:
             made.append([self._extra(number, self.world.following_end, fits=True) for number in range(0, _BAD, 2)])
         return rng.sample(made, len(made))
 
@@ -111,3 +116,7 @@ class ProductSide:
         start = instant(self.world.start if fits else 0)
         names = (f"bad-{number}", "team:nobody", f"w-{number}", "p", "user:u", "default", "regular")
         return (*names, instant(self.world.start), start, None, None, None, instant(at), int(fits))
+
+
+def _is_corrected(told: list[Told]) -> bool:
+    return any(row.wave == CALM_WAVES[1] for each, _ in told for row in each.rows)
