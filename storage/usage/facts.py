@@ -33,16 +33,16 @@ async def take_facts(connection: AsyncConnection, after: int, most: int, source:
 
 async def store_facts(connection: AsyncConnection, rows: int, options: ImportOptions, since: datetime) -> UpsertResult:
     """Store the batch of facts in `new_fact`, and fold their instances. `since`: when the import began."""
-    faults = [] if rows == 0 else await _refuse_invoiced(connection)
+    known = 0 if options.correct else (await connection.execute(statement("usage/facts", "drop_known"))).rowcount
+    if not options.dry_run:
+        await connection.execute(statement("usage/facts", "lock_accounts"))
+    faults = [] if rows == 0 else await _refuse_invoiced(connection, correct=options.correct)
     if options.correct:
         await connection.execute(statement("usage/facts", "replace_facts"), {"since": since})
         await connection.execute(statement("usage/facts", "insert_again"))
-        known = 0
     else:
-        known = (await connection.execute(statement("usage/facts", "insert_unknown"))).rowcount
+        await connection.execute(statement("usage/facts", "insert_facts"))
     inserted: int = (await connection.execute(statement("usage/facts", "insert_fresh"))).scalar_one()
-    if not options.dry_run:
-        await connection.execute(statement("usage/facts", "lock_accounts"))
     stale = (await connection.execute(statement("usage/facts", "count_stale"))).scalar_one()
     if not options.correct:
         await connection.execute(statement("usage/facts", "touch"))
@@ -63,8 +63,8 @@ async def store_facts(connection: AsyncConnection, rows: int, options: ImportOpt
     )
 
 
-async def _refuse_invoiced(connection: AsyncConnection) -> list[RowFault]:
-    refused = await connection.execute(statement("usage/facts", "refuse_invoiced"))
+async def _refuse_invoiced(connection: AsyncConnection, *, correct: bool) -> list[RowFault]:
+    refused = await connection.execute(statement("usage/facts", "refuse_invoiced"), {"correct": correct})
     return [
         RowFault(
             row.line, row.column, f"{row.id} cannot change: invoiced as {row.known or 'empty'}", instance_id=row.id

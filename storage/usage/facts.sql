@@ -43,19 +43,26 @@ SELECT count(*) AS rows, max(position) AS last FROM new_fact;
 ANALYZE new_fact (id, updated_at);
 
 -- name: refuse_invoiced
--- Workspace and project stay as they were invoiced, because reports are rebuilt from them.
+-- Workspace and project stay as they were invoiced, because reports are rebuilt from them. A correction without the
+-- column would clear it. Under the accounts' locks, so that a claim is seen.
+WITH changing AS (
+    SELECT f.position, w.workspace_id, w.project_id,
+           ('workspace_id' <> ALL (f.missing) OR CAST(:correct AS boolean))
+               AND w.workspace_id IS DISTINCT FROM f.workspace_id AS changes_workspace,
+           ('project_id' <> ALL (f.missing) OR CAST(:correct AS boolean))
+               AND w.project_id IS DISTINCT FROM f.project_id AS changes_project
+    FROM new_fact AS f
+    JOIN workspace_instance AS w ON w.id = f.id
+)
 DELETE FROM new_fact AS f
-USING workspace_instance AS w
-WHERE w.id = f.id
-  AND ('workspace_id' <> ALL (f.missing) AND w.workspace_id IS DISTINCT FROM f.workspace_id
-       OR 'project_id' <> ALL (f.missing) AND w.project_id IS DISTINCT FROM f.project_id)
+USING changing
+WHERE changing.position = f.position
+  AND (changes_workspace OR changes_project)
   AND (EXISTS (SELECT FROM claim AS c WHERE c.instance_id = f.id)
        OR EXISTS (SELECT FROM claim_history AS h WHERE h.instance_id = f.id))
 RETURNING f.line, f.id,
-    CASE WHEN 'workspace_id' <> ALL (f.missing) AND w.workspace_id IS DISTINCT FROM f.workspace_id
-         THEN 'workspace_id' ELSE 'project_id' END AS "column",
-    CASE WHEN 'workspace_id' <> ALL (f.missing) AND w.workspace_id IS DISTINCT FROM f.workspace_id
-         THEN w.workspace_id ELSE w.project_id END AS known;
+    CASE WHEN changes_workspace THEN 'workspace_id' ELSE 'project_id' END AS "column",
+    CASE WHEN changes_workspace THEN changing.workspace_id ELSE changing.project_id END AS known;
 
 -- name: replace_facts
 -- The rows of this file are all that counts from now on.
@@ -63,19 +70,19 @@ UPDATE usage_fact
 SET replaced_at = now()
 WHERE instance_id IN (SELECT id FROM new_fact) AND replaced_at IS NULL AND received_at < :since;
 
--- name: insert_unknown
--- Known facts leave the batch. A fact that a correction replaced stays replaced when it arrives again.
-WITH stored AS (
-    INSERT INTO usage_fact (instance_id, at, source, digest, kind, content, received_at)
-    SELECT id, updated_at, source, digest, kind, content, received_at FROM new_fact
-    ON CONFLICT DO NOTHING
-    RETURNING instance_id, at, source, digest
-)
+-- name: drop_known
+-- A fact that a correction replaced stays replaced when it arrives again. Known facts are found one by one: the cost does
+-- not grow with the table.
 DELETE FROM new_fact AS f
-WHERE NOT EXISTS (
-    SELECT FROM stored AS s
-    WHERE (s.instance_id, s.at, s.source, s.digest) = (f.id, f.updated_at, f.source, f.digest)
+WHERE EXISTS (
+    SELECT FROM usage_fact AS u
+    WHERE (u.instance_id, u.at, u.source, u.digest) = (f.id, f.updated_at, f.source, f.digest)
+    OFFSET 0
 );
+
+-- name: insert_facts
+INSERT INTO usage_fact (instance_id, at, source, digest, kind, content, received_at)
+SELECT id, updated_at, source, digest, kind, content, received_at FROM new_fact;
 
 -- name: lock_accounts
 -- Of what is known already: under an account's lock, an import either is seen by a claim or sees the claim.

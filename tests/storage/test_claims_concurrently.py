@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -198,6 +199,34 @@ async def test_an_import_that_moves_a_time_waits_for_the_claim(
         await asyncio.gather(run, stop)
     assert list((await stop).misbilled) == ["i"]
     assert await claimed(db) == [("i", may(2), may(4))]
+
+
+async def test_a_fact_with_another_workspace_is_refused_by_a_claim_that_it_waited_for(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim's report has the workspace that it has read."""
+    await add_account(db)
+    row = instance("i", may(2), may(4))
+    await add_instances(db, replace(row, updated_at=may(4)))
+    held, release = asyncio.Event(), asyncio.Event()
+    write = claim_writing.write_invoices
+
+    async def write_and_hold(*arguments: object) -> None:
+        await write(*arguments)  # type: ignore[arg-type]
+        held.set()
+        await release.wait()
+
+    monkeypatch.setattr(claims, "write_invoices", write_and_hold)
+    run = asyncio.create_task(claim_page(db, scope(), card()))
+    await held.wait()
+    moved = asyncio.create_task(upsert_instances(db, [replace(row, workspace_id="other", updated_at=may(5))]))
+    try:
+        await _until_waiting(db)
+    finally:
+        release.set()
+        await asyncio.gather(run, moved)
+    assert [fault.column for fault in (await moved).faults] == ["workspace_id"]
+    assert [tuple(each) for each in await fetch(db, "SELECT workspace_id FROM workspace_instance")] == [("ws-i",)]
 
 
 async def test_a_claim_waits_for_the_import_that_moves_a_time(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,3 +224,29 @@ async def test_a_dry_run_changes_nothing(db: Database) -> None:
     assert (result.inserted, result.updated) == (2, 5)
     assert await fetch(db, "SELECT id, stopping_time FROM workspace_instance") == [("known", None)]
     assert await fetch(db, "SELECT 1 FROM usage_fact") == []
+
+
+async def test_a_correction_without_a_workspace_does_not_clear_the_invoiced_one(db: Database) -> None:
+    """Reports are rebuilt from it."""
+    await add_account(db)
+    await upsert_instances(db, CHANGES[:4])
+    await claim_page(db, scope(), card())
+    right = replace(
+        seen(may(9), may(2), may(8), workspace_id=None, project_id=None),
+        missing=frozenset({"workspace_id", "project_id"}),
+    )
+    (fault,) = (await upsert_instances(db, [right], ImportOptions(correct=True))).faults
+    assert (fault.column, fault.reason) == ("workspace_id", "i cannot change: invoiced as ws-i")
+    (known,) = await fetch(db, "SELECT workspace_id, project_id FROM workspace_instance")
+    assert tuple(known) == ("ws-i", "p")
+    assert await segments(db) == RAN[:3]
+
+
+async def test_a_fact_that_is_known_is_not_refused_once_its_workspace_was_another(db: Database) -> None:
+    """A source reports it again with each read."""
+    await add_account(db)
+    moved = [seen(may(2), may(2), workspace_id="before"), seen(may(3), may(2), may(4))]
+    await upsert_instances(db, moved)
+    await claim_page(db, scope(), card())
+    again = await upsert_instances(db, moved)
+    assert (again.unchanged, again.faults) == (2, [])
