@@ -45,21 +45,23 @@ ANALYZE new_fact (id, updated_at);
 -- name: refuse_invoiced
 -- Workspace and project stay as they were invoiced, because reports are rebuilt from them. A correction without the
 -- column would clear it. Under the accounts' locks, so that a claim is seen.
-WITH changing AS (
-    SELECT f.position, w.workspace_id, w.project_id,
+WITH compared AS (
+    SELECT f.position, f.id, w.workspace_id, w.project_id,
            ('workspace_id' <> ALL (f.missing) OR CAST(:correct AS boolean))
                AND w.workspace_id IS DISTINCT FROM f.workspace_id AS changes_workspace,
            ('project_id' <> ALL (f.missing) OR CAST(:correct AS boolean))
                AND w.project_id IS DISTINCT FROM f.project_id AS changes_project
     FROM new_fact AS f
     JOIN workspace_instance AS w ON w.id = f.id
+),
+changing AS MATERIALIZED (
+    SELECT * FROM compared WHERE changes_workspace OR changes_project
 )
 DELETE FROM new_fact AS f
 USING changing
 WHERE changing.position = f.position
-  AND (changes_workspace OR changes_project)
-  AND (EXISTS (SELECT FROM claim AS c WHERE c.instance_id = f.id)
-       OR EXISTS (SELECT FROM claim_history AS h WHERE h.instance_id = f.id))
+  AND (EXISTS (SELECT FROM claim AS c WHERE c.instance_id = changing.id)
+       OR EXISTS (SELECT FROM claim_history AS h WHERE h.instance_id = changing.id))
 RETURNING f.line, f.id,
     CASE WHEN changes_workspace THEN 'workspace_id' ELSE 'project_id' END AS "column",
     CASE WHEN changes_workspace THEN changing.workspace_id ELSE changing.project_id END AS known;
