@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,10 @@ from sources.sql.query import as_format, names_since, without_end
 
 _CANCEL_SECONDS = 3.0
 _LOST = ("08", "25", "40", "53", "55", "57")  # classes of SQLSTATE
+_MALFORMED = (
+    "its URL is malformed: write postgresql://user:password@host:5432/database, with %40, %2F, %3F, %23 and %25 for a "
+    "@, /, ?, # and % in the password"
+)
 _REFUSED = ("password", "authentication", "pg_hba.conf", "does not exist", "role ", "permission denied")
 
 
@@ -25,6 +30,8 @@ class PostgresConnection:
 
     def __init__(self, url: str, timeout: timedelta, zone: tzinfo) -> None:
         """Connect. Raises SourceError."""
+        if not _is_sound(url):
+            raise SourceError(Failure.CREDENTIALS, _MALFORMED)
         self._secret = _password(url)
         try:
             self._connection = psycopg.connect(
@@ -117,11 +124,19 @@ def _meaning(error: psycopg.Error, secret: str) -> SourceError:
 def _connect_error(error: psycopg.Error, secret: str) -> SourceError:
     """Return what an error while connecting means; libpq has no code for it, only text."""
     message = one_line(error, secret)
+    if "percent-encoded" in message:  # it quotes what can be a password
+        return SourceError(Failure.CREDENTIALS, _MALFORMED)
     if isinstance(error, psycopg.ProgrammingError):
         return SourceError(Failure.CREDENTIALS, f"its URL is malformed: {message}")
     if any(word in message for word in _REFUSED):
         return SourceError(Failure.CREDENTIALS, f"the database refuses the credentials: {message}")
     return SourceError(Failure.CONNECT, f"cannot connect: {message}")
+
+
+def _is_sound(url: str) -> bool:
+    """Return whether nothing of a password can be taken for another part of the URL, and be shown as that."""
+    authority, *rest = re.split("[/?#]", url.partition("://")[2], maxsplit=1)
+    return authority.count("@") <= 1 and ("@" in authority or "@" not in "".join(rest))
 
 
 def _password(url: str) -> str:

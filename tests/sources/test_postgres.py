@@ -159,3 +159,21 @@ def test_a_server_that_freezes_is_left_by_its_cancellation_and_by_the_timeout(po
             finally:
                 os.kill(backend, signal.SIGCONT)
         assert caught.value.failure is failure
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "me:a@geheim@host/x",
+        "me:geheim/b@host/x",
+        "me:geheim?b@host/x",
+        "me:geheim%zz@host/x",
+        "host/x?password=geheim%zz",
+    ],
+)
+def test_a_password_that_breaks_its_url_is_not_shown(rest: str) -> None:
+    """libpq quotes what it takes for a host, and a percent sign with what follows it."""
+    with pytest.raises(SourceError) as caught, open_sql(source_of(f"postgresql://{rest}")):
+        pass
+    assert "its URL is malformed: write postgresql://user:password@host:5432/database" in str(caught.value)
+    assert "geheim" not in str(caught.value)
