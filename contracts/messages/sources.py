@@ -16,7 +16,7 @@ class SourceRead(Message):
     `rows` were read; of them `new` changed what is known, `stale` were older than what is known, `refused` wait for a
     correction. `complete_up_to`: the source has nothing more to say about the time before; None before the first
     successful read. `faults`: the first refused rows, in words. `every`: how often the source is read from now on;
-    None if it cannot be known.
+    None if it cannot be known. `removed`: it was not read, because it is no longer in use.
     """
 
     name: str
@@ -32,6 +32,7 @@ class SourceRead(Message):
     every: timedelta | None = None
     faults: list[str] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+    removed: bool = False
 
 
 class SourceInput(Message):
@@ -99,7 +100,10 @@ class ArrivalsDrained(Message):
 
 
 class SourceFetch(Message):
-    """How far a source is fetched for a bill: `state` is `due`, `reading`, `failing`, `behind`, `read` or `skipped`."""
+    """How far a source is fetched for a bill.
+
+    `state` is `due`, `reading`, `failing`, `behind`, `read`, `skipped` or `removed`.
+    """
 
     name: str
     state: str

@@ -114,6 +114,7 @@ async def test_schedule_set_starts_and_ends_them(perdure: Perdure, system: Syste
 
     await until(ended)
     assert [each["name"] for each in (await perdure("sources", "list", "--json")).document] == ["product"]
+    assert (await perdure("sources", "sync", "other")).error.startswith("source other was removed: ")
     (perdure.cwd / "sources.toml").unlink()  # perhaps it is on another machine
     assert (await perdure("schedule", "set", "--json")).document["ended_sources"] == []
     (perdure.cwd / "sources.toml").write_text("")

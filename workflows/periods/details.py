@@ -33,6 +33,8 @@ def _of_source(source: SourceFetch, state: FetchState) -> str:
         return f"not read before {in_utc(source.ready_at)}: only then it can be complete"
     if source.state == "skipped":
         return "not waited for, by a person's decision: a later run bills what it still reports"
+    if source.state == "removed":
+        return "no longer in use: `sources.toml` does not name it"
     if read is None:
         missing = " **No answer yet: does a worker serve the queue `sources`?**" if source.name in state.held else ""
         return f"being read since {in_utc(source.ready_at)}.{missing}"

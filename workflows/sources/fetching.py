@@ -141,7 +141,7 @@ class Fetch:
             await workflow.sleep(due.ready_at - workflow.now(), summary=f"{due.name} can be complete then")
         while True:
             read = await self._read(due.name, plan.since)
-            if read.complete_up_to is not None and read.complete_up_to >= plan.cutoff:
+            if read.removed or (read.complete_up_to is not None and read.complete_up_to >= plan.cutoff):
                 return
             await workflow.sleep(retries.SOURCE_RETRIED_AFTER, summary=f"Read {due.name} again: it is behind")
 
@@ -190,7 +190,7 @@ class Fetch:
         if name in self._skipped:
             return "skipped"
         if name in self._done:
-            return "read"
+            return "removed" if self._reads[name].removed else "read"
         if workflow.now() < self._due[name]:
             return "due"
         read = self._reads.get(name)

@@ -24,11 +24,15 @@ class SourceRequestActivities:
     async def sync_source(self, ask: SyncSource) -> SourceRead:
         """Have a source read now, and wait for what the attempt resulted in. Attempts of this activity ask once.
 
+        A source that was removed is not read: its workflow would have nothing to read for ever.
+
         Raises:
             ApplicationError: non-retryable if Postgres knows no such source.
         """
         async with step():
             source = await load_source(self._db, ask.name)
+            if source.removed_at is not None:
+                return SourceRead(name=source.name, started_at=source.removed_at, removed=True)
             info = activity.info()
             update_id = f"{info.workflow_id}/{info.workflow_run_id}/{info.activity_id}"
             return await sync_source(self._client, SourceInput(name=source.name, every=source.every), ask, update_id)

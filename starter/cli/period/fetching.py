@@ -74,7 +74,7 @@ def summary(state: FetchState) -> str:
 def describe_read(source: SourceFetch) -> str:
     """Return in words what was fetched from a source."""
     read = source.read
-    if read is None or read.error is not None:
+    if read is None or read.error is not None or read.removed:
         return f"fetched nothing from {source.name}"
     words = f"fetched {plural(read.rows, 'row')} from {source.name}: {read.new:,} new"
     return words + (f", {read.refused:,} refused (`perdure sources list {source.name}`)" if read.refused else "")
@@ -87,6 +87,8 @@ def describe(source: SourceFetch) -> str:
         return f"{source.name} is read at {output.when(source.ready_at)}, when it can be complete"
     if source.state == "skipped":
         return f"{source.name} is not waited for"
+    if source.state == "removed":
+        return f"{source.name} is no longer in use"
     if read is None:
         return f"{source.name} is being read since {output.when(source.ready_at)}"
     if read.error is not None:

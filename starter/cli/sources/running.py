@@ -37,10 +37,12 @@ async def keep_sources(settings: Settings, temporal: Client) -> KeptSources:
     found = catalog.sources()
     names = [source.name for source in found]
     async with open_database(settings) as db:
-        ended = [state.name for state in await list_sources(db) if state.name not in names]
-        for name in ended:
-            await end_source(temporal, name)
+        gone = [state for state in await list_sources(db, removed=True) if state.name not in names]
+        ended = [state.name for state in gone if state.removed_at is None]
+        # First, so that a period that waits for one does not start its workflow again.
         await remove_sources(db, ended)
+        for state in gone:
+            await end_source(temporal, state.name)
         await register_sources(db, terms_of(found))
     await start_sources(temporal, [SourceInput(name=source.name, every=source.every) for source in found])
     return KeptSources(names, ended)

@@ -10,6 +10,7 @@ from uuid import uuid4
 import typer
 from temporalio.client import Client
 
+from billing.errors import InputError
 from billing.report.canonical import format_instant
 from billing.text import plural
 from contracts.messages.sources import SourceInput, SourceRead, SyncSource
@@ -51,9 +52,12 @@ async def sync_source(
 
     Raises:
         UnknownSourceError: there is no such source.
+        InputError: the source was removed.
     """
     name = ask.name
     source = await load_source(db, name)
+    if source.removed_at is not None:
+        raise InputError(f"source {name} was removed: write it into sources.toml again, then `perdure schedule set`")
     handle = await request_sync(
         temporal, SourceInput(name=name, every=source.every), ask, f"command/{uuid4()}", _PATIENCE
     )

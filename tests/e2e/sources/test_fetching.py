@@ -14,11 +14,14 @@ from billing.invoice.states import InvoiceState
 from contracts import retries, workflow_ids
 from contracts.messages.sources import FetchState
 from contracts.names import Queries
+from starter.cli.sources.running import keep_sources
+from storage.postgres.roles import OPERATOR
 from temporal.decisions import DecisionError, go_without_source
 from temporal.sources import end_source
 from tests.arrivals.product import ProductDatabase, may
 from tests.e2e.sources.asking import configure
 from tests.support.months import MAY
+from tests.support.roles import as_role
 from tests.support.system import System
 from tests.support.until import GIVE_UP_SECONDS, until
 
@@ -113,6 +116,32 @@ async def test_a_person_can_bill_without_a_source(system: System, product: Produ
     await system.run_period("2022-06")
     assert (await system.invoice("2022-06/team:skipped/period")).amount == 864
     await end_source(system.client, "product")
+
+
+async def test_a_source_that_is_removed_holds_no_period(
+    system: System, product: ProductDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retries, "SOURCE_RETRIED_AFTER", timedelta(seconds=1))
+    configure(system, tmp_path, product)
+    await system.add_account("team:removed", ("2022-05-01", None))
+    await system.add_instance("known", "team:removed", "2022-05-03", "2022-05-04")
+    await product.connection.execute("ALTER TABLE instance RENAME TO away")
+    await system.start("sources")
+    handle = await system.start_period(MAY)
+
+    async def failing() -> bool:
+        return await states(handle) == {"product": "failing"}
+
+    await until(failing)
+    system.settings.sources.write_text("")
+    own = {"database_url": as_role(system.settings.need("database_url"), OPERATOR)}
+    assert (await keep_sources(system.settings.model_copy(update=own), system.client)).ended == ["product"]
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
+    assert await states(handle) == {"product": "removed"}
+    assert "`product`: no longer in use" in await shown(handle)
+    assert (await system.invoice(f"{MAY}/team:removed/period")).amount == 864
+    running = [each.id async for each in system.client.list_workflows("ExecutionStatus='Running'")]
+    assert workflow_ids.source("product") not in running
 
 
 async def test_a_run_that_is_asked_again_while_it_fetches_runs_again(
