@@ -15,7 +15,7 @@ _MOST = 5000
 """The arrivals of one transaction, unless a single request has more."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Waiting:
     arrivals: Sequence[Arrival]
     outcome: asyncio.Future[list[Acceptance]]
@@ -44,7 +44,12 @@ class Storing:
         self._waiting.append(waiting)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
-        return await waiting.outcome
+        try:
+            return await waiting.outcome
+        except asyncio.CancelledError:
+            if waiting in self._waiting:  # whoever sends it again must not make the requests that wait ever more
+                self._waiting.remove(waiting)
+            raise
 
     async def _run(self) -> None:
         while self._waiting:

@@ -6,12 +6,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from starter.api.storing import Storing
 from storage.postgres.database import Database, DatabaseUnavailableError
 from tests.api.sending import event
 from tests.storage.usage import fetch, may
+from tests.support.until import until
 
 
 async def test_requests_gather_while_a_transaction_runs(db: Database, api: Database) -> None:
@@ -42,6 +44,25 @@ async def test_who_does_not_wait_stops_no_other(db: Database, api: Database) -> 
     one.cancel()
     assert await other == ["accepted"]
     assert await storing.store([event("started", may(2), "c")]) == ["accepted"]
+
+
+async def test_requests_whose_senders_have_gone_do_not_pile_up(db: Database, api: Database) -> None:
+    """A database that hangs answers nobody in time, and each sender sends again."""
+    storing = Storing(api)
+    async with db.transaction() as connection:
+        await connection.execute(text("LOCK TABLE received_event"))
+        held = asyncio.create_task(storing.store([event("started", may(2), "a")]))
+
+        async def hangs() -> bool:
+            return bool(await fetch(db, "SELECT 1 FROM pg_locks WHERE NOT granted"))
+
+        await until(hangs)
+        for number in range(50):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(storing.store([event("started", may(2), f"late{number}")]), 0.01)
+    assert await held == ["accepted"]
+    await storing.store([event("started", may(2), "b")])
+    assert [row.instance_id for row in await fetch(db, "SELECT instance_id FROM pending_fact ORDER BY 1")] == ["a", "b"]
 
 
 async def test_while_the_database_is_away_all_fail() -> None:
