@@ -163,9 +163,19 @@ DELETE FROM new_fact AS f USING touched AS t WHERE t.id = f.id;
 SELECT DISTINCT id FROM new_fact ORDER BY id;
 
 -- name: facts_of
+-- Of equal rows that follow each other, the first and the last say it all: a source whose update time moves with each
+-- sign of life would otherwise have thousands of an instance read and folded.
 SELECT instance_id, at, source, kind, content
-FROM usage_fact
-WHERE instance_id = ANY (CAST(:ids AS text[])) AND replaced_at IS NULL
+FROM (
+    SELECT *,
+           kind = 'row'
+               AND (lag(source) OVER ordered, lag(digest) OVER ordered) = (source, digest)
+               AND (lead(source) OVER ordered, lead(digest) OVER ordered) = (source, digest) AS repeats
+    FROM usage_fact
+    WHERE instance_id = ANY (CAST(:ids AS text[])) AND replaced_at IS NULL
+    WINDOW ordered AS (PARTITION BY instance_id ORDER BY at, source, digest)
+) AS f
+WHERE repeats IS NOT TRUE
 ORDER BY instance_id;
 
 -- name: add_known

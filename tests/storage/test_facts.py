@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import permutations
 from typing import Any
 
-from billing.usage.rows import ImportOptions, InstanceRow
+import pytest
+
+from billing.usage.facts import fact_of_row
+from billing.usage.fold import fold
+from billing.usage.rows import FILE, ImportOptions, InstanceRow
 from storage.claims.claims import claim_page, preview_page
 from storage.postgres.database import Database
+from storage.postgres.statements import statement
 from storage.usage.instances import upsert_instances
 from storage.usage.misbilled import misbilled_usage
 from tests.storage.usage import HOUR_US, add_account, add_instances, card, claimed, fetch, instance, june, may, scope
@@ -250,3 +256,39 @@ async def test_a_fact_that_is_known_is_not_refused_once_its_workspace_was_anothe
     await claim_page(db, scope(), card())
     again = await upsert_instances(db, moved)
     assert (again.unchanged, again.faults) == (2, [])
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_rows_that_only_repeat_the_one_before_change_nothing(db: Database, seed: int) -> None:
+    chance = random.Random(seed)
+    kinds = [
+        seen(may(1), may(1)),
+        seen(may(1), may(1), workspace_class="xl"),
+        seen(may(1), may(1), may(4)),
+        seen(may(1), may(6)),
+        seen(may(1), None, may(5)),
+    ]
+    drawn = [kind for kind in chance.choices(kinds, k=5) for _ in range(chance.randrange(1, 6))]
+    rows = [replace(row, line=number, updated_at=may(7 + number / 9)) for number, row in enumerate(drawn)]
+    rows += [replace(chance.choice(kinds), line=99, updated_at=chance.choice(rows).updated_at)]
+    other = replace(rows[2], line=100, updated_at=may(1))
+    facts = [fact_of_row(row, row.updated_at, FILE.source) for row in rows if row.updated_at is not None]
+    facts.append(fact_of_row(other, may(1), "crm"))
+    chance.shuffle(rows)
+    await upsert_instances(db, rows[:3])
+    await upsert_instances(db, rows[3:])
+    await upsert_instances(db, [other], ImportOptions(source="crm"))
+    expected = fold(facts)
+    assert await segments(db) == [
+        (each.start, each.end, each.terms.attribution_id, each.terms.workspace_class or "default", each.terms.quantity)
+        for each in expected.segments
+    ]
+    (known,) = await fetch(db, "SELECT last_sign, stopping_time FROM workspace_instance")
+    assert tuple(known) == (expected.last_sign, expected.state["stopping_time"])
+
+
+async def test_of_equal_rows_the_first_and_the_last_are_folded(db: Database) -> None:
+    await upsert_instances(db, [replace(seen(may(2), may(2)), line=n, updated_at=may(2 + n)) for n in range(9)])
+    async with db.transaction() as connection:
+        found = await connection.execute(statement("usage/facts", "facts_of"), {"ids": ["i"]})
+        assert sorted(row.at for row in found) == [may(2), may(10)]
