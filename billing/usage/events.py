@@ -16,7 +16,7 @@ from billing.errors import InputError
 from billing.report.canonical import format_instant
 from billing.usage.columns import ColumnNames
 from billing.usage.facts import COLUMNS, Fact, FactKind, fact, fact_of_row
-from billing.usage.parsing import parse_instance, past
+from billing.usage.parsing import REQUIRED, parse_instance, past
 from billing.usage.rows import InstanceRow, RowFault
 from billing.usage.times import parse_time
 
@@ -107,14 +107,22 @@ def parse_event(index: int, event: InstanceEvent, received: datetime) -> Arrival
     return Arrival(event.id, row.id, fact(at, event.source, kind, given))
 
 
-def parse_row(index: int, given: Mapping[str, object], sender: str, received: datetime) -> Arrival | list[RowFault]:
-    """Return a row as a fact of its update time, or all of its faults; `sender` names who sent it."""
+def parse_row(
+    index: int, given: Mapping[str, object], sender: str, received: datetime, *, corrects: bool = False
+) -> Arrival | list[RowFault]:
+    """Return a row as a fact of its update time, or all of its faults; `sender` names who sent it.
+
+    `corrects`: it replaces all that is known of its instance, so that a column that it lacks would be cleared.
+    """
     faults: list[RowFault] = []
     row = parse_instance(index, _fields(index, given, faults), received)
     faults += row if isinstance(row, list) else []
     updated_at = row.updated_at if isinstance(row, InstanceRow) else None
     if updated_at is None and not any(fault.column == "updated_at" for fault in faults):
         faults.append(RowFault(index, "updated_at", "is required: it says of which instant the row is"))
+    if corrects and isinstance(row, InstanceRow):
+        lacking = [name for name in REQUIRED["instances"] if name in row.missing]
+        faults += [RowFault(index, name, "is required: the row replaces all that is known") for name in lacking]
     if faults or updated_at is None or isinstance(row, list):
         return faults
     known = fact_of_row(row, updated_at, f"{OWN_SOURCES}{sender}")

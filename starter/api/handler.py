@@ -143,8 +143,9 @@ class Api:
                 raise ProblemError(403, f"correct needs a token of the scope {TokenScope.OPERATE}")
             self._pace(token, len(given.instances))
             received = datetime.now(UTC)
-            parsed = [_row(index, each, token.name, received) for index, each in enumerate(given.instances)]
-            return await self._store(parsed, corrects=given.correct)
+            corrects = given.correct
+            parsed = [_row(index, each, token.name, received, corrects) for index, each in enumerate(given.instances)]
+            return await self._store(parsed, corrects=corrects)
 
     async def _authenticate(self, request: web.Request) -> ValidToken:
         headers = request.headers.getall("Authorization", [])
@@ -254,10 +255,10 @@ def _event(index: int, given: object, received: datetime) -> Parsed:
     return event.id, parse_event(index, named, received)
 
 
-def _row(index: int, given: object, sender: str, received: datetime) -> Parsed:
+def _row(index: int, given: object, sender: str, received: datetime, corrects: bool) -> Parsed:
     if not isinstance(given, dict):
         return None, [RowFault(index, "row", "must be an object")]
-    parsed = parse_row(index, given, sender, received)
+    parsed = parse_row(index, given, sender, received, corrects=corrects)
     return (parsed.instance_id if isinstance(parsed, Arrival) else None), parsed
 
 

@@ -158,6 +158,16 @@ async def test_a_correction_needs_the_scope_operate(
     assert await segments(db) == [("i", may(2), None, "team:b", None, 1)]
 
 
+async def test_a_correction_has_the_account_and_the_start(db: Database, operator: Database, sender: Sender) -> None:
+    """It replaces all that is known: without its account, the instance would have none."""
+    sender.token = await new_token(operator, "fixer", TokenScope.OPERATE)
+    row = {"id": "i", "updated_at": may(5).isoformat(), "stopped": may(4).isoformat()}
+    answered = await sender.rows(row, correct=True)
+    assert [fault["field"] for fault in answered.json["faults"]] == ["attribution_id", "started_time"]
+    assert await pending(db) == 0
+    assert (await sender.rows(row)).status == 202
+
+
 async def test_a_token_is_needed(db: Database, operator: Database, sender: Sender) -> None:
     event = cloud_event("started", may(2))
     good = sender.token
