@@ -164,6 +164,9 @@ class Settings(BaseSettings):
     stale_after: str = Field(
         OFF, description="an instance without a stop is billed up to its last sign once that is older: 48h, 7d"
     )
+    api_stale_after: str | None = Field(
+        None, description="the same, if the last sign came over the API: 2h, off; if not set, STALE_AFTER"
+    )
     max_instance_age: str = Field(
         OFF, description="an instance without a stop is billed up to this age, or to its last sign if later: 90d"
     )
@@ -217,10 +220,10 @@ class Settings(BaseSettings):
         age(value)
         return value
 
-    @field_validator("stale_after", "max_instance_age", "warn_runs_longer")
+    @field_validator("stale_after", "api_stale_after", "max_instance_age", "warn_runs_longer")
     @classmethod
-    def _is_age_or_off(cls, value: str) -> str:
-        if value != OFF:
+    def _is_age_or_off(cls, value: str | None) -> str | None:
+        if value is not None and value != OFF:
             age(value)
         return value
 

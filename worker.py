@@ -181,22 +181,21 @@ async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     Raises:
         SettingsError: DATABASE_URL is not set.
         InputError: `sources.toml` is wrong.
-        PerdureError: the database cannot be reached, or has another schema.
+        PerdureError: the database cannot be reached, has another schema, or does not allow this role to store usage.
     """
     from activities.sources.catalog import SourceCatalog
     from activities.sources.draining import DrainActivities, drain_forever
     from activities.sources.reading import SourceActivities
     from activities.sources.registering import Registrar
+    from storage.arrivals.sources import require_ingesting
     from storage.postgres.database import Database
-    from storage.postgres.revision import require_known_revision
 
     catalog = SourceCatalog(settings.sources)
     catalog.sources()  # a fault in the file shows at the start, even without a database
     database = Database(settings.need("database_url"), settings.database_pool_size)
     try:
         await database.ping()
-        async with database.transaction() as connection:
-            await require_known_revision(connection)
+        await require_ingesting(database)
         registrar = Registrar(database, catalog)
         await registrar.register()
         async with _alongside(registrar.run(), drain_forever(database)):

@@ -14,9 +14,9 @@ from sources.files.finding import Format
 from sources.keys import SourceKeys
 from sources.urls import SourceUrl
 
-_SHARED = ("name", "kind", "url", "every", "lag", "zone", "stale_after", "reopen", "snapshot", "map")
-_OWN = {"sql": ("query", "overlap", "timeout"), "files": ("format",)}
-_RESERVED = "api"  # the name of what the API accepts, where sources are listed
+_SHARED = ("name", "kind", "url", "every", "lag", "zone", "stale_after", "reopen", "map")
+_OWN = {"sql": ("query", "overlap", "timeout", "snapshot"), "files": ("format",)}
+_RESERVED = {"api": "the API", "file": "imported files"}  # whose usage has the name
 _MINUTE = timedelta(minutes=1)
 
 
@@ -25,8 +25,8 @@ class UsageSource:
     """What sources of both kinds have. Lengths of time are never negative.
 
     `every`: how often it is read. `lag`: how far what it says can be behind. `zone`: of times without one.
-    `stale_after`: an instance without a stop is billed up to its last sign once that is older; None for never.
-    `reopen`: a row without a stop can remove a known one. `snapshot`: each read has all running instances.
+    `stale_after`: an instance without a stop is billed up to its last sign once that is older; zero for never, None for
+    what the deployment says. `reopen`: a row without a stop can remove a known one.
     `mapping`: our columns by the source's names; None ignores a column.
     """
 
@@ -38,15 +38,18 @@ class UsageSource:
     zone: tzinfo = UTC
     stale_after: timedelta | None = None
     reopen: bool = False
-    snapshot: bool = False
     mapping: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SqlSource(UsageSource):
-    """A query of a database. `overlap`: what is read again before the cursor. `timeout`: of each statement."""
+    """A query of a database. `overlap`: what is read again before the cursor. `timeout`: of each statement.
+
+    `snapshot`: the query returns all running instances each time.
+    """
 
     query: str
+    snapshot: bool = False
     overlap: timedelta = 15 * _MINUTE
     timeout: timedelta = 5 * _MINUTE
 
@@ -90,8 +93,8 @@ def parse_sources(document: Mapping[str, Any], path: Path) -> list[SqlSource | F
     found: list[SqlSource | FilesSource] = []
     for number, table in enumerate(tables, 1):
         source = _parse_source(table, path, number)
-        if source.name == _RESERVED:
-            raise InputError(f"{path}: source {source.name!r}: name: is that of the API: choose another")
+        if owner := _RESERVED.get(source.name):
+            raise InputError(f"{path}: source {source.name!r}: name: is that of {owner}: choose another")
         if source.name in {other.name for other in found}:
             raise InputError(f"{path}: source {source.name!r}: name: another source has it")
         found.append(source)
@@ -114,6 +117,7 @@ def _sql_source(keys: SourceKeys, name: str, folder: Path) -> SqlSource:
         **_shared(keys, name),
         url=keys.database("url", folder),
         query=keys.text("query"),
+        snapshot=keys.flag("snapshot"),
         overlap=overlap,
         every=keys.duration("every", 10 * _MINUTE),
         lag=keys.duration("lag", overlap, zero=True),
@@ -138,6 +142,5 @@ def _shared(keys: SourceKeys, name: str) -> dict[str, Any]:
         "zone": keys.zone("zone"),
         "stale_after": keys.optional_duration("stale_after"),
         "reopen": keys.flag("reopen"),
-        "snapshot": keys.flag("snapshot"),
         "mapping": keys.mapping("map"),
     }

@@ -92,10 +92,10 @@ class SourceKeys:
         return length
 
     def optional_duration(self, key: str) -> timedelta | None:
-        """Return a length of time; None if it is "off" or not set."""
-        if self._table.get(key, "off") == "off":
+        """Return a length of time; None if it is not set, zero if it is "off"."""
+        if key not in self._table:
             return None
-        return self.duration(key, None)
+        return timedelta() if self._table[key] == "off" else self.duration(key, None)
 
     def zone(self, key: str) -> tzinfo:
         """Return a time zone; UTC if it is not set."""

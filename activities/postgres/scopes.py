@@ -60,9 +60,11 @@ def period_limits(settings: Settings) -> Limits:
 
 def silence_of(settings: Settings) -> Silence:
     """Return when a running instance that says nothing any more counts as silent."""
-    texts = (settings.stale_after, settings.max_instance_age)
-    stale_after, max_instance_age = (None if text == OFF else age(text) for text in texts)
-    return Silence(stale_after=stale_after, max_instance_age=max_instance_age)
+    of_api = settings.stale_after if settings.api_stale_after is None else settings.api_stale_after
+    stale_after, api_stale_after, max_instance_age = (
+        None if text == OFF else age(text) for text in (settings.stale_after, of_api, settings.max_instance_age)
+    )
+    return Silence(stale_after, api_stale_after, max_instance_age)
 
 
 def _amounts(setting: str | None) -> dict[str, int]:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from billing.errors import InputError
 from billing.usage.columns import ColumnNames
 from sources.config import FilesSource, SqlSource, load_sources
+from sources.sql.query import names_since
 from storage.arrivals.sources import SourceTerms
 
 AnySource: TypeAlias = SqlSource | FilesSource
@@ -37,7 +38,7 @@ class SourceCatalog:
         """
         found: list[AnySource] = [*load_sources(self.path)] if self.exists else []
         for source in found:
-            _refuse_what_has_no_effect(source)
+            _refuse_part_of_a_snapshot(source)
         return found
 
     def find(self, name: str) -> AnySource:
@@ -54,12 +55,11 @@ class SourceCatalog:
         raise InputError(f"{self.path} has no source {name!r}: {known}")
 
 
-def _refuse_what_has_no_effect(source: AnySource) -> None:
-    """Refuse keys that nothing obeys yet: they would change what is billed, and nobody would see that they do not."""
-    if source.stale_after is not None:
-        raise InputError(f"{source.place}: stale_after: is not possible for one source yet: set STALE_AFTER for all")
-    if source.snapshot:
-        raise InputError(f"{source.place}: snapshot: is not possible yet: leave it out")
+def _refuse_part_of_a_snapshot(source: AnySource) -> None:
+    if isinstance(source, SqlSource) and source.snapshot and names_since(source.query):
+        raise InputError(
+            f"{source.place}: snapshot: the query must return all running instances: leave :since out of it"
+        )
 
 
 def kind_of(source: AnySource) -> str:
@@ -69,7 +69,9 @@ def kind_of(source: AnySource) -> str:
 
 def terms_of(sources: Iterable[AnySource]) -> list[SourceTerms]:
     """Return what Postgres has to know of the sources."""
-    return [SourceTerms(source.name, kind_of(source), source.every, source.lag) for source in sources]
+    return [
+        SourceTerms(source.name, kind_of(source), source.every, source.lag, source.stale_after) for source in sources
+    ]
 
 
 def definition_of(source: AnySource) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -65,11 +65,11 @@ async def _read_sql(
     async with opened(open_sql(source)) as reader:
         clock = min(reader.clock(), datetime.now(UTC))
         cursor = Cursor(begun.cursor, clock, ordered=is_ordered(source))
-        async with taking(db, source.name, begun.began_at, reopen=source.reopen) as intake:
+        async with taking(db, source.name, begun.began_at, reopen=source.reopen, snapshot=source.snapshot) as intake:
             await _take(intake, reader.pages(start, page_size), reader.cancel, cursor)
             report.complete_up_to = clock - source.lag
             whole = start is None or not names_since(source.query)
-            await intake.finish_query(cursor.at_end, started_at, report.complete_up_to, whole=whole)
+            await intake.finish_query(cursor.at_end, started_at, clock, source.lag, whole=whole)
     report.tally = intake.tally
     if cursor.at_end is not None and not cursor.ordered:
         report.notes.append(
@@ -84,7 +84,7 @@ async def _read_files(
 ) -> ReadReport:
     reader = FilesReader(source)
     listed = await in_thread(reader.objects, reader.cancel)
-    unread = set(await unread_objects(db, source.name, [(each.name, each.etag) for each in listed.files]))
+    unread = set(await unread_objects(db, source.name, definition_of(source), _named(listed.files)))
     report = ReadReport(notes=list(listed.warnings))
     broken: list[str] = []
     for found in listed.files:
@@ -107,7 +107,7 @@ async def _read_object(
 ) -> IntakeCounts:
     async with taking(db, source.name, begun.began_at, reopen=source.reopen, path=found.name) as intake:
         await _take(intake, reader.pages(found, page_size), reader.cancel, None)
-        await intake.finish_file(found.etag)
+        await intake.finish_file(found.etag, definition_of(source))
     return intake.tally
 
 
@@ -116,6 +116,10 @@ async def _take(intake: Intake, pages: Iterator[SourcePage], cancel: Callable[[]
         async for page in ahead:
             moved = None if cursor is None else cursor.after(page.rows)
             await intake.add_page(page.rows, _faults(page), moved)
+
+
+def _named(files: Iterable[ImportFile]) -> list[tuple[str, str]]:
+    return [(each.name, each.etag) for each in files]
 
 
 def _faults(page: SourcePage) -> list[RowFault]:

@@ -62,8 +62,8 @@ class Folded:
 
     `state`: the columns as the newest fact leaves them, with the times of the last run. `faulty`: the runs that give no
     segment because of their times. `is_plain`: the state alone gives the segments and the faulty runs. `last_sign`: the
-    instant of the newest fact. `differing`: instants of several facts that differ. `sources`: the names of those that
-    reported.
+    instant of the newest fact, and `last_source` its source. `differing`: instants of several facts that differ.
+    `sources`: the names of those that reported.
     """
 
     state: Mapping[str, Value]
@@ -71,6 +71,7 @@ class Folded:
     faulty: tuple[FaultyRun, ...]
     is_plain: bool
     last_sign: datetime
+    last_source: str
     differing: tuple[datetime, ...]
     sources: tuple[str, ...]
 
@@ -94,6 +95,7 @@ def fold(facts: Iterable[Fact]) -> Folded:
         faulty=(*faulty_before, *walk.run.faulty()),
         is_plain=not faulty_before and segments == plain_segments(walk.state),
         last_sign=ordered[-1].at,
+        last_source=ordered[-1].source,
         differing=tuple(differing),
         sources=tuple(sorted({each.source for each in ordered} - {_KNOWN_BEFORE})),
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from billing.usage.remedies import OF_FILE, Remedies
+
 
 @dataclass(frozen=True)
 class InstanceRow:
@@ -84,6 +86,7 @@ class ImportOptions:
 
     `reopen`: a row without a stop can remove a known one. `correct`: the rows replace all facts of their instances.
     `as_of`: rows without an update time are facts of this instant. `dry_run`: nothing stays. `source`: who says so.
+    `remedies`: what can be done about refused rows.
     """
 
     reopen: bool = False
@@ -91,6 +94,7 @@ class ImportOptions:
     as_of: datetime | None = None
     dry_run: bool = False
     source: str = "file"
+    remedies: Remedies = OF_FILE
 
 
 FILE = ImportOptions()

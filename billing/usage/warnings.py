@@ -22,6 +22,7 @@ class WarningKind(StrEnum):
     ABOVE_PREVIOUS = "above_previous"
     OVERLAPPING = "overlapping"
     RUNS_LONG = "runs_long"
+    ABSENT = "absent"
     UNKNOWN_CLASS = "unknown_class"
     UNKNOWN_ACCOUNT = "unknown_account"
     MALFORMED_ID = "malformed_id"

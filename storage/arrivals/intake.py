@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.usage.remedies import OF_SOURCE
 from billing.usage.rows import ImportOptions, InstanceRow, RowFault
 from storage.arrivals.faults import (
     Refusal,
@@ -22,7 +23,8 @@ from storage.arrivals.faults import (
     remove_staged_faults,
     remove_unseen_faults,
 )
-from storage.arrivals.objects import add_object
+from storage.arrivals.objects import ReadObject, add_object
+from storage.arrivals.snapshots import begin_snapshot, note_seen, sign_seen
 from storage.arrivals.sources import ReadCounts, move_cursor, record_success
 from storage.postgres.database import Database
 from storage.usage.instances import store_staged
@@ -71,17 +73,25 @@ class IntakeCounts:
 
 
 class Intake:
-    """Takes the rows of one query, or of one file, which `path` names."""
+    """Takes the rows of one query, or of one file, which `path` names. `snapshot`: they are all running instances."""
 
     def __init__(
-        self, staging: InstanceStaging, source: str, began_at: datetime, *, reopen: bool, path: str | None
+        self,
+        staging: InstanceStaging,
+        source: str,
+        began_at: datetime,
+        *,
+        reopen: bool,
+        path: str | None,
+        snapshot: bool,
     ) -> None:
         self.tally = IntakeCounts()
         self._staging = staging
         self._source = source
         self._began_at = began_at
-        self._options = ImportOptions(source=source, reopen=reopen)
+        self._options = ImportOptions(source=source, reopen=reopen, remedies=OF_SOURCE)
         self._path = path
+        self._snapshot = snapshot
         self._place = "row " if path is None else f"{path}, line "
 
     async def add_page(self, rows: Sequence[InstanceRow], faults: Sequence[RowFault], cursor: datetime | None) -> None:
@@ -91,41 +101,53 @@ class Intake:
             result = await store_page(self._staging, rows, self._options)
             refused = self._refusals([*faults, *result.faults])
             await self._update_faults(rows, refused)
+            if self._snapshot:
+                named = {fault.instance_id for fault in faults if fault.instance_id}
+                await note_seen(connection, {row.id for row in rows} | named)
             await move_cursor(connection, self._source, cursor)
         self.tally.rows += len(rows) + len({fault.line for fault in faults})
         self.tally.stored(result)
         self.tally.refuse(refused)
 
     async def finish_query(
-        self, cursor: datetime | None, started_at: datetime, complete_up_to: datetime, *, whole: bool
+        self, cursor: datetime | None, started_at: datetime, clock: datetime, lag: timedelta, *, whole: bool
     ) -> None:
         """Store the rows without an update time, and record that the source was read to its end.
 
-        `whole`: the read had all rows, so that what was refused earlier and is gone waits no longer.
+        Args:
+            cursor: where the next read begins.
+            started_at: when the read began, by our clock.
+            clock: when it began, by the source's clock, or by ours if that is earlier.
+            lag: how far what the source says can be behind.
+            whole: the read had all rows, so that what was refused earlier and is gone waits no longer.
         """
 
         async def record(connection: AsyncConnection) -> None:
             if whole:
                 await remove_unseen_faults(connection, self._source, self._began_at)
-            counts = counts_of(self.tally, started_at, complete_up_to)
+            counts = counts_of(self.tally, started_at, clock - lag)
+            if self._snapshot:
+                await sign_seen(connection, self._source, clock)
+                counts = replace(counts, snapshot_at=clock)
             await record_success(connection, self._source, cursor, counts)
 
         await self._finish(record)
 
-    async def finish_file(self, etag: str) -> None:
+    async def finish_file(self, etag: str, definition: str) -> None:
         """Store the rows without an update time, and record that the file was read to its end."""
         path = self._path
         assert path is not None
 
         async def record(connection: AsyncConnection) -> None:
             await remove_unseen_faults(connection, self._source, self._began_at, self._place)
-            await add_object(connection, self._source, path, etag, self.tally.rows, self.tally.refused)
+            read = ReadObject(path, etag, definition, self.tally.rows, self.tally.refused)
+            await add_object(connection, self._source, read)
 
         await self._finish(record)
 
     async def _finish(self, record: Callable[[AsyncConnection], Awaitable[None]]) -> None:
         connection = self._staging.connection
-        compared = await self._staging.compare()
+        compared = await self._staging.compare(self._options)
         async with connection.begin():
             await self._refuse(compared.faults)
 
@@ -167,7 +189,7 @@ def counts_of(tally: IntakeCounts, started_at: datetime, complete_up_to: datetim
 
 @asynccontextmanager
 async def taking(
-    db: Database, source: str, began_at: datetime, *, reopen: bool, path: str | None = None
+    db: Database, source: str, began_at: datetime, *, reopen: bool, path: str | None = None, snapshot: bool = False
 ) -> AsyncIterator[Intake]:
     """Yield an empty intake with a connection of its own.
 
@@ -175,4 +197,6 @@ async def taking(
         DatabaseUnavailableError: the database cannot be reached, drops the connection, or has another schema.
     """
     async with staged_instances(db) as staging:
-        yield Intake(staging, source, began_at, reopen=reopen, path=path)
+        if snapshot:
+            await begin_snapshot(staging.connection)
+        yield Intake(staging, source, began_at, reopen=reopen, path=path, snapshot=snapshot)

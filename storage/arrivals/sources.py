@@ -10,6 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import PermanentError
 from storage.postgres.database import Database
+from storage.postgres.revision import require_known_revision
+from storage.postgres.roles import INGEST
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
@@ -18,20 +20,30 @@ class UnknownSourceError(PermanentError):
     """There is no such source in Postgres."""
 
 
+class ForbiddenRoleError(PermanentError):
+    """The database role is not allowed to store usage as the sources' worker does."""
+
+
 @dataclass(frozen=True)
 class SourceTerms:
-    """What Postgres has to know of a source in `sources.toml`. `kind`: `sql` or `files`."""
+    """What Postgres has to know of a source in `sources.toml`. `kind`: `sql` or `files`.
+
+    `stale_after`: an instance whose last sign is the source's is silent once that is older; zero for never, None for
+    what the deployment says.
+    """
 
     name: str
     kind: str
     every: timedelta
     lag: timedelta
+    stale_after: timedelta | None = None
 
 
 @dataclass(frozen=True)
 class SourceState:
     """A source, and how far it was read.
 
+    `stale_after`: as of `SourceTerms`. `snapshot_at`: when it last had all running instances; None if it may lack some.
     `complete_up_to`: it has nothing more to say about the time before. `read_at`: the start of the last successful
     read, of which the counts are. `faults`: refused rows that wait for a better one.
     """
@@ -40,6 +52,8 @@ class SourceState:
     kind: str
     every: timedelta
     lag: timedelta
+    stale_after: timedelta | None
+    snapshot_at: datetime | None
     cursor: datetime | None
     complete_up_to: datetime | None
     read_at: datetime | None
@@ -70,7 +84,10 @@ class ReadBegun:
 
 @dataclass(frozen=True)
 class ReadCounts:
-    """What a successful read found, and how far the source is complete by it."""
+    """What a successful read found, and how far the source is complete by it.
+
+    `snapshot_at`: when it had all running instances; None if it may lack some.
+    """
 
     started_at: datetime
     complete_up_to: datetime
@@ -78,6 +95,7 @@ class ReadCounts:
     new: int
     stale: int
     refused: int
+    snapshot_at: datetime | None = None
 
 
 async def register_sources(db: Database, sources: Sequence[SourceTerms]) -> None:
@@ -90,7 +108,24 @@ async def register_sources(db: Database, sources: Sequence[SourceTerms]) -> None
                 "kinds": [source.kind for source in sources],
                 "every": [source.every for source in sources],
                 "lags": [source.lag for source in sources],
+                "stale_after": [source.stale_after for source in sources],
             },
+        )
+
+
+async def require_ingesting(db: Database) -> None:
+    """Make sure that the schema is known, and that the role may do what the sources' worker does.
+
+    Raises:
+        DatabaseUnavailableError: the database has another schema.
+        ForbiddenRoleError: the role may not; the message names it, and the role that may.
+    """
+    async with db.transaction() as connection:
+        await require_known_revision(connection)
+        found = (await connection.execute(statement("arrivals/sources", "may_ingest"))).one()
+    if not found.allowed:
+        raise ForbiddenRoleError(
+            f"DATABASE_URL: the role {found.role!r} may not store usage: the sources' worker needs a member of {INGEST}"
         )
 
 
@@ -143,6 +178,7 @@ async def record_success(connection: AsyncConnection, name: str, cursor: datetim
         "new": counts.new,
         "stale": counts.stale,
         "refused": counts.refused,
+        "snapshot_at": counts.snapshot_at,
     }
     await connection.execute(statement("arrivals/sources", "succeed"), given)
 

@@ -38,11 +38,13 @@ WITH ran AS (
                 ELSE s.during
            END * {scope} AS run,
            silent_from(
-               s.during, s.started_time, s.last_sign, CAST(:now AS timestamptz), CAST(:stale_after AS interval),
+               s.during, s.started_time, s.last_sign, s.last_source, CAST(:now AS timestamptz), o.name,
+               o.stale_after, CAST(:api_stale_after AS interval), CAST(:stale_after AS interval),
                CAST(:max_instance_age AS interval)
            ) AS silent_since
     FROM instance_segment AS s
     LEFT JOIN account AS a ON a.attribution_id = s.attribution_id
+    LEFT JOIN source AS o ON o.name = s.last_source
     WHERE CAST(:attribution_id AS text) IS NULL OR s.attribution_id = :attribution_id
     OFFSET 0  -- compute each range once
 ),

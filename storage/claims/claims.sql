@@ -117,7 +117,8 @@ FROM (
     SELECT s.attribution_id, s.instance_id, s.workspace_class, s.quantity,
            unnest(CASE WHEN s.fault IS NULL AND lower(s.during) < :cutoff THEN
                tstzmultirange(s.during * tstzrange(NULL, silent_from(
-                   s.during, s.started_time, s.last_sign, CAST(:cutoff AS timestamptz), CAST(:stale_after AS interval),
+                   s.during, s.started_time, s.last_sign, s.last_source, CAST(:cutoff AS timestamptz), o.name,
+                   o.stale_after, CAST(:api_stale_after AS interval), CAST(:stale_after AS interval),
                    CAST(:max_instance_age AS interval)
                ))) * page.chargeable
                - coalesce(claimed.during, '{}'::tstzmultirange)
@@ -125,6 +126,7 @@ FROM (
     FROM instance_segment AS s
     JOIN page USING (attribution_id)
     LEFT JOIN claimed USING (instance_id)
+    LEFT JOIN source AS o ON o.name = s.last_source
     WHERE s.attribution_id = ANY (CAST(:accounts AS text[]))
 ) AS piece
 JOIN rate ON rate.during && piece.during;

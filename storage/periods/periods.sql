@@ -98,9 +98,11 @@ judged AS (
         SELECT tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz)) AS during
     ) AS period
     LEFT JOIN payer USING (attribution_id)
+    LEFT JOIN source AS o ON o.name = s.last_source
     CROSS JOIN LATERAL (
         SELECT silent_from(
-            s.during, s.started_time, s.last_sign, CAST(:end AS timestamptz), CAST(:stale_after AS interval),
+            s.during, s.started_time, s.last_sign, s.last_source, CAST(:end AS timestamptz), o.name,
+            o.stale_after, CAST(:api_stale_after AS interval), CAST(:stale_after AS interval),
             CAST(:max_instance_age AS interval)
         ) AS since
     ) AS silent

@@ -40,9 +40,11 @@ segment AS MATERIALIZED (
            END AS invalid
     FROM chosen AS s
     LEFT JOIN payer USING (attribution_id)
+    LEFT JOIN source AS o ON o.name = s.last_source
     CROSS JOIN LATERAL (
         SELECT silent_from(
-            s.during, s.started_time, s.last_sign, CAST(:now AS timestamptz), CAST(:stale_after AS interval),
+            s.during, s.started_time, s.last_sign, s.last_source, CAST(:now AS timestamptz), o.name,
+            o.stale_after, CAST(:api_stale_after AS interval), CAST(:stale_after AS interval),
             CAST(:max_instance_age AS interval)
         ) AS since
     ) AS silent

@@ -68,6 +68,11 @@ RETURNING f.line, f.id,
 
 -- name: replace_facts
 -- The rows of this file are all that counts from now on.
+WITH unseen AS (
+    UPDATE workspace_instance
+    SET seen_at = NULL, seen_by = NULL
+    WHERE id IN (SELECT id FROM new_fact) AND seen_at IS NOT NULL
+)
 UPDATE usage_fact
 SET replaced_at = now()
 WHERE instance_id IN (SELECT id FROM new_fact) AND replaced_at IS NULL AND received_at < :since;
@@ -114,11 +119,11 @@ WITH alone AS (
 written AS (
     INSERT INTO workspace_instance (
         id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
-        creation_time, started_time, stopping_time, stopped_time, last_sign
+        creation_time, started_time, stopping_time, stopped_time, last_sign, last_source
     )
     SELECT f.id, f.attribution_id, f.workspace_id, f.project_id, f.owner_id, f.workspace_class, f.workspace_type,
            coalesce(f.quantity, 1), coalesce(f.creation_time, f.started_time), f.started_time, f.stopping_time,
-           f.stopped_time, f.updated_at
+           f.stopped_time, f.updated_at, f.source
     FROM new_fact AS f
     JOIN alone USING (id)
     WHERE f.kind IN ('row', 'started')
@@ -137,7 +142,7 @@ WITH alone AS (
 ),
 touched AS (
     UPDATE workspace_instance AS w
-    SET last_sign = f.updated_at
+    SET last_sign = f.updated_at, last_source = f.source
     FROM new_fact AS f
     JOIN alone USING (id)
     WHERE w.id = f.id

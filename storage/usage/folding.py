@@ -80,6 +80,7 @@ async def write_folded(
             "quantity": [terms_of(each.state).quantity for each in folded.values()],
             "ids": list(folded),
             "last_sign": [each.last_sign if timed else None for each in folded.values()],
+            "last_source": [each.last_source if timed else None for each in folded.values()],
             "segmented": [not each.is_plain for each in folded.values()],
         },
     )

@@ -19,7 +19,7 @@ SELECT * FROM unnest(
     CAST(:owner_id AS text[]), CAST(:workspace_class AS text[]), CAST(:workspace_type AS text[]),
     CAST(:quantity AS numeric[]), CAST(:creation_time AS timestamptz[]), CAST(:started_time AS timestamptz[]),
     CAST(:stopping_time AS timestamptz[]), CAST(:stopped_time AS timestamptz[]), CAST(:last_sign AS timestamptz[]),
-    CAST(:segmented AS boolean[])
+    CAST(:last_source AS text[]), CAST(:segmented AS boolean[])
 )
 {overwrite};
 
@@ -27,7 +27,7 @@ SELECT * FROM unnest(
 -- The rows that are left in it say all about their instances: these have no facts and run once.
 {insert}
 SELECT id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
-       creation_time, started_time, stopping_time, stopped_time, NULL, false
+       creation_time, started_time, stopping_time, stopped_time, NULL, NULL, false
 FROM batch
 {overwrite}
 RETURNING w.id;
@@ -35,7 +35,7 @@ RETURNING w.id;
 -- name: insert
 INSERT INTO workspace_instance AS w (
     id, attribution_id, workspace_id, project_id, owner_id, workspace_class, workspace_type, quantity,
-    creation_time, started_time, stopping_time, stopped_time, last_sign, segmented
+    creation_time, started_time, stopping_time, stopped_time, last_sign, last_source, segmented
 )
 
 -- name: overwrite
@@ -52,6 +52,7 @@ SET attribution_id = excluded.attribution_id,
     stopping_time = excluded.stopping_time,
     stopped_time = excluded.stopped_time,
     last_sign = excluded.last_sign,
+    last_source = excluded.last_source,
     segmented = excluded.segmented
 
 -- name: drop_segments

@@ -14,6 +14,7 @@ from billing.pricing.rating import DEFAULT_CLASS
 from billing.text import utc
 from billing.usage.facts import COLUMNS, FactKind, fact
 from billing.usage.fold import fold, known_facts
+from billing.usage.remedies import Remedies
 from billing.usage.rows import FILE, ImportOptions, InstanceRow, RowFault
 from storage.postgres.database import Database
 from storage.postgres.revision import require_known_revision
@@ -138,7 +139,7 @@ async def _store_batch(connection: AsyncConnection, taken: Row[Any], options: Im
     changed: list[str] = []
     if taken.changing:
         refused, forgotten = await _prepare(connection, options)
-        faults = refused + await _keep_refused(connection, correct=options.correct)
+        faults = refused + await _keep_refused(connection, options)
         await connection.execute(statement("usage/instances", "drop_unchanged"))
         runs = [] if options.correct else await _store_runs(connection)
         await connection.execute(statement("usage/instances", "note_payers"))
@@ -170,25 +171,25 @@ async def _prepare(connection: AsyncConnection, options: ImportOptions) -> tuple
 
 async def _refuse_stale(connection: AsyncConnection, options: ImportOptions) -> list[RowFault]:
     """Refuse the rows that may be older than what is known."""
-    refused = await _refuse_untimed(connection) + await _refuse_earlier_runs(connection)
-    return refused if options.reopen else refused + await _refuse_reopened(connection)
+    remedies = options.remedies
+    refused = await _refuse_untimed(connection, remedies) + await _refuse_earlier_runs(connection, remedies)
+    return refused if options.reopen else refused + await _refuse_reopened(connection, remedies)
 
 
-async def _refuse_untimed(connection: AsyncConnection) -> list[RowFault]:
+async def _refuse_untimed(connection: AsyncConnection, remedies: Remedies) -> list[RowFault]:
     refused = await connection.execute(statement("usage/instances", "refuse_untimed"))
     return [
         RowFault(
             row.line,
             "updated_at",
-            f"{row.id} is known by facts with a time, the last of {utc(row.last_sign)}: give the row an updated_at, "
-            "or the file an instant with --as-of",
+            f"{row.id} is known by facts with a time, the last of {utc(row.last_sign)}: {remedies.untimed}",
             instance_id=row.id,
         )
         for row in refused
     ]
 
 
-async def _refuse_earlier_runs(connection: AsyncConnection) -> list[RowFault]:
+async def _refuse_earlier_runs(connection: AsyncConnection, remedies: Remedies) -> list[RowFault]:
     await connection.execute(statement("usage/instances", "pass_over_known_runs"), {"default_class": DEFAULT_CLASS})
     refused = await connection.execute(statement("usage/instances", "refuse_earlier_runs"))
     return [
@@ -196,38 +197,38 @@ async def _refuse_earlier_runs(connection: AsyncConnection) -> list[RowFault]:
             row.line,
             "started_time",
             f"{row.id} has started again at {utc(row.started_time)}: a row without an updated_at neither adds nor "
-            "changes an earlier run; give it an updated_at, or use --correct if the instance ran only then",
+            f"changes an earlier run; {remedies.earlier_run}",
         )
         for row in refused
     ]
 
 
-async def _refuse_reopened(connection: AsyncConnection) -> list[RowFault]:
+async def _refuse_reopened(connection: AsyncConnection, remedies: Remedies) -> list[RowFault]:
     refused = await connection.execute(statement("usage/instances", "refuse_reopened"))
     return [
         RowFault(
             row.line,
             row.column,
             f"{row.id} is known to have stopped at {utc(row.stopped)}: a row without a stop does not reopen it; "
-            "import the row with its stop, or use --reopen",
+            f"{remedies.reopened}",
             instance_id=row.id,
         )
         for row in refused
     ]
 
 
-async def _keep_refused(connection: AsyncConnection, *, correct: bool) -> list[RowFault]:
-    given = {"correct": correct, "default_class": DEFAULT_CLASS}
+async def _keep_refused(connection: AsyncConnection, options: ImportOptions) -> list[RowFault]:
+    given = {"correct": options.correct, "default_class": DEFAULT_CLASS}
     rows = await connection.execute(statement("usage/instances", "keep_refused"), given)
-    return [RowFault(row.line, row.column, _kept(row), instance_id=row.id) for row in rows]
+    return [RowFault(row.line, row.column, _kept(row, options.remedies), instance_id=row.id) for row in rows]
 
 
-def _kept(row: Row[Any]) -> str:
+def _kept(row: Row[Any], remedies: Remedies) -> str:
     if row.by_report:
         return f"{row.id} cannot change: invoiced as {row.known or 'empty'}; the rest of the row is taken"
     return (
         f"{row.id} is known with {row.column} {row.known or 'empty'}, not {row.given or 'empty'}: the rest of the row "
-        "is taken; give the row an updated_at if it changed then, or use --correct if it was wrong"
+        f"is taken; {remedies.changed}"
     )
 
 

@@ -97,8 +97,8 @@ gone AS (
     DELETE FROM segment WHERE instance_id IN (SELECT id FROM batch)
 )
 UPDATE workspace_instance
-SET last_sign = NULL, segmented = false
-WHERE id IN (SELECT id FROM batch) AND (segmented OR last_sign IS NOT NULL)
+SET last_sign = NULL, last_source = NULL, seen_at = NULL, seen_by = NULL, segmented = false
+WHERE id IN (SELECT id FROM batch) AND (segmented OR last_sign IS NOT NULL OR seen_at IS NOT NULL)
 RETURNING id;
 
 -- name: note_payers

@@ -7,11 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.usage.facts import fact_of_row
+from billing.usage.remedies import Remedies
 from billing.usage.rows import FILE, Comparison, ImportOptions, InstanceRow, RowFault
 from storage.postgres.copying import copy_rows
 from storage.postgres.database import Database
@@ -61,7 +64,7 @@ class InstanceStaging:
         self._has_others |= any(row.updated_at is None for row in good)
         return faults
 
-    async def compare(self) -> Comparison:
+    async def compare(self, options: ImportOptions = FILE) -> Comparison:
         """Remove the rows that contradict another row of the file, and those that only repeat one.
 
         A row with an update time is a fact of its own; only an equal one repeats it. Two other rows of one instance
@@ -72,7 +75,7 @@ class InstanceStaging:
             await self.connection.execute(statement("usage/staging", "analyze"))
             found = await self.connection.execute(statement("usage/staging", "refuse_contradictions"))
             faults = [
-                RowFault(row.line, row.column, _contradiction(row.id, row.column, row.other), row.other, row.id)
+                RowFault(row.line, row.column, _contradiction(row, options.remedies), row.other, row.id)
                 for row in found
             ]
             repeated = (await self.connection.execute(statement("usage/staging", "drop_repeated"))).rowcount
@@ -128,6 +131,6 @@ def _as_of(row: InstanceRow, instant: datetime | None) -> InstanceRow:
     return row if instant is None or row.updated_at is not None else replace(row, updated_at=instant)
 
 
-def _contradiction(instance_id: str, column: str, other: int) -> str:
-    what = "other columns" if column == "row" else f"another {column}"
-    return f"{instance_id} has {what} in line {other}: neither row is imported; leave only the right one in the file"
+def _contradiction(row: Row[Any], remedies: Remedies) -> str:
+    what = "other columns" if row.column == "row" else f"another {row.column}"
+    return f"{row.id} has {what} in line {row.other}: neither row is imported; {remedies.contradicted}"

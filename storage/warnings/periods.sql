@@ -1,6 +1,6 @@
 -- name: last_arrival
 -- The latest instant that anything is known of.
-SELECT max(greatest(started_time, stopping_time, stopped_time, last_sign)) FROM workspace_instance;
+SELECT max(greatest(started_time, stopping_time, stopped_time, last_sign, seen_at)) FROM workspace_instance;
 
 -- name: newest_period
 SELECT max(billing_period) FROM invoice WHERE state NOT IN ({dead});
@@ -91,12 +91,14 @@ usage AS MATERIALIZED (
     SELECT s.instance_id, s.attribution_id, billed.left_us,
            tstzmultirange(
                s.during * tstzrange(NULL, CAST(:end AS timestamptz)) * tstzrange(NULL, silent_from(
-                   s.during, s.started_time, s.last_sign, CAST(:end AS timestamptz), CAST(:stale_after AS interval),
+                   s.during, s.started_time, s.last_sign, s.last_source, CAST(:end AS timestamptz), o.name,
+                   o.stale_after, CAST(:api_stale_after AS interval), CAST(:stale_after AS interval),
                    CAST(:max_instance_age AS interval)
                ))
            ) * billed.chargeable AS during
     FROM instance_segment AS s
     JOIN billed USING (attribution_id)
+    LEFT JOIN source AS o ON o.name = s.last_source
     WHERE s.fault IS NULL
       AND (billed.left_us IS NOT NULL OR s.during && tstzrange(CAST(:start AS timestamptz), CAST(:end AS timestamptz)))
 ),

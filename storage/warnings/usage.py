@@ -38,7 +38,7 @@ class SuspectSubject:
     """A subject of a warning that is not accepted; its kind has `subjects` of them.
 
     `instances`: how many instances it concerns, with one of them as `instance_id`. `line`: the first line in the
-    imported file. `since`: when the first of the instances started.
+    imported file. `since`: when the first of the instances started, or gave the last sign if it is absent.
     """
 
     kind: WarningKind

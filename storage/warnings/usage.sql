@@ -7,6 +7,7 @@ usage AS (
     SELECT {columns}, row.line
     FROM row
     JOIN instance_segment AS s ON s.instance_id = row.id
+    LEFT JOIN source AS o ON o.name = s.last_source
 ),
 {found};
 
@@ -15,6 +16,7 @@ usage AS (
 WITH usage AS (
     SELECT {columns}, CAST(NULL AS bigint) AS line
     FROM instance_segment AS s
+    LEFT JOIN source AS o ON o.name = s.last_source
     WHERE (s.during && {scope} OR s.fault = 'starts_before_creation' AND s.started_time <@ {scope})
       AND (CAST(:attribution_id AS text) IS NULL OR s.attribution_id = :attribution_id)
 ),
@@ -22,7 +24,8 @@ WITH usage AS (
 
 -- name: columns
 s.instance_id, s.attribution_id, s.workspace_class, s.started_time, s.fault,
-           s.during * {scope} AS during, upper_inf(s.during) AS runs
+           s.during * {scope} AS during, upper_inf(s.during) AS runs, s.last_sign,
+           upper_inf(s.during) AND s.last_sign < o.snapshot_at AND o.removed_at IS NULL AS absent
 
 -- name: scope
 tstzrange(CAST(:start AS timestamptz), CAST(:as_of AS timestamptz))
@@ -53,10 +56,13 @@ judged AS (
     OFFSET 0  -- judge each segment once, and only the suspect ones by kind
 ),
 suspect AS (
-    SELECT reason.kind, reason.subject, judged.instance_id, judged.line, judged.started_time
+    SELECT reason.kind, reason.subject, judged.instance_id, judged.line,
+           CASE WHEN reason.kind = 'absent' THEN judged.last_sign ELSE judged.started_time END AS since
     FROM judged
     CROSS JOIN LATERAL (
         SELECT 'runs_long' AS kind, judged.instance_id AS subject WHERE judged.runs_long
+        UNION ALL
+        SELECT 'absent', judged.instance_id WHERE judged.absent
         UNION ALL
         SELECT 'unknown_class', judged.workspace_class
         WHERE judged.class_unknown
@@ -74,11 +80,11 @@ suspect AS (
         UNION ALL
         SELECT 'starts_before_creation', judged.instance_id WHERE judged.starts_early
     ) AS reason
-    WHERE judged.runs_long OR judged.class_unknown OR judged.account_unknown OR judged.starts_early
+    WHERE judged.runs_long OR judged.absent OR judged.class_unknown OR judged.account_unknown OR judged.starts_early
 ),
 subject AS (
     SELECT kind, subject, count(DISTINCT instance_id) AS instances, min(instance_id) AS instance_id, min(line) AS line,
-           min(started_time) AS since
+           min(since) AS since
     FROM suspect
     WHERE NOT EXISTS (
         SELECT FROM accepted_warning AS w WHERE w.kind = suspect.kind AND w.subject IN (suspect.subject, :any_subject)

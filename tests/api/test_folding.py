@@ -170,7 +170,7 @@ async def test_however_events_are_batched_the_segments_are_those_of_the_fold(
         folded = fold(of_instance)
         expected += [(key, each.start, each.end, *replace(each).terms) for each in folded.segments]
         stored = (await fetch(db, "SELECT * FROM workspace_instance WHERE id = :id", id=key))[0]
-        assert stored.last_sign == folded.last_sign
+        assert (stored.last_sign, stored.last_source) == (folded.last_sign, folded.last_source)
         assert stored.attribution_id == folded.state["attribution_id"]
         assert (stored.started_time, stored.stopped_time) == (
             folded.state["started_time"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sources.urls import SourceUrl
 from storage.arrivals.faults import waiting_faults
 from storage.arrivals.sources import load_source
 from storage.postgres.database import Database
-from tests.arrivals.reading import known, read_once
+from tests.arrivals.reading import fetch, known, read_once
 
 HEAD = "id,attribution_id,started_time,stopping_time"
 ROW = "2022-05-02T10:00:00Z,2022-05-02T11:00:00Z"
@@ -73,3 +74,18 @@ async def test_a_line_without_an_instance_waits_until_its_file_is_read_again(
     assert state.faults == 1
     write(tmp_path, "1.csv", f"a,team:a,{ROW}", f"b,team:a,{ROW}")
     assert (await read_once(db, exports))[1].faults == 0
+
+
+async def test_another_mapping_or_format_reads_the_objects_again(
+    db: Database, exports: FilesSource, tmp_path: Path
+) -> None:
+    (tmp_path / "1.csv").write_text(f"{HEAD},tier,updated_at\na,team:a,{ROW},xl,2022-05-03T00:00:00Z\n")
+    ignored = replace(exports, mapping={"tier": None})
+    assert (await read_once(db, ignored))[0].tally.rows == 1
+    assert (await read_once(db, ignored))[0].tally.rows == 0
+    right = replace(exports, mapping={"tier": "workspace_class"})
+    assert (await read_once(db, right))[0].tally.rows == 1
+    assert (await fetch(db, "SELECT workspace_class FROM workspace_instance"))[0].workspace_class == "xl"
+    assert (await read_once(db, right))[0].tally.rows == 0
+    assert (await read_once(db, replace(right, format="csv")))[0].tally.rows == 1
+    assert (await read_once(db, right))[0].tally.rows == 0, "what was read so once is not read a second time"

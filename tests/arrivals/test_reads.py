@@ -194,6 +194,7 @@ async def test_rows_without_an_update_time_are_compared_before_any_is_stored(
     await product.fill(8, may(2))
     report, state = await read_once(db, product.source(query=both))
     assert (report.tally.new, report.tally.refused, state.faults, state.cursor) == (7, 2, 1, None)
+    assert all(fault.endswith("let the source have only the right one") for fault in report.tally.faults)
     assert "i-1" not in await known(db)
     report, state = await read_once(db, product.source(query=query))
     assert (report.tally.rows, report.tally.new, state.faults) == (8, 1, 0)
@@ -202,4 +203,22 @@ async def test_rows_without_an_update_time_are_compared_before_any_is_stored(
     await product.write("i-2", may(2))  # the stop is lost on the way
     report, state = await read_once(db, product.source(query=query))
     assert (report.tally.new, report.tally.refused, state.faults) == (0, 1, 1)
+    assert report.tally.faults[0].endswith("give the row its stop, or the source `reopen = true` in sources.toml")
     assert (await read_once(db, product.source(query=query, reopen=True)))[1].faults == 0
+
+
+async def test_what_can_be_done_about_a_refused_row_is_what_its_source_can_do(
+    db: Database, product: ProductDatabase
+) -> None:
+    query = "SELECT id, attribution_id, workspace_class, started_time, stopping_time FROM instance"
+    await product.write("a", may(2))
+    await product.write("b", may(2), updated=may(3))
+    await read_once(db, product.source(query=query + " WHERE id = 'a'"))
+    await read_once(db, product.source())
+    await product.write("a", may(2), account="team:b")
+    report, _ = await read_once(db, product.source(query=query))
+    changed, untimed = sorted(report.tally.faults, key=lambda fault: fault[0])
+    assert "a: attribution_id: " in changed
+    assert "the source's rows an updated_at if it changed then" in changed
+    assert untimed.endswith("give the source's rows an updated_at")
+    assert not [word for word in ("--as-of", "--reopen", "in the file") if word in changed + untimed]

@@ -202,6 +202,7 @@ def test_any_order_and_repetition_give_the_same(facts: list[Fact], chance: Any) 
         assert one.end is not None
         assert one.end <= other.start
     assert once.last_sign == max(each.at for each in facts)
+    assert once.last_source in {each.source for each in facts if each.at == once.last_sign}
     for run in once.faulty:
         assert run.start is None or run.end < run.start
     assert not once.is_plain or once.segments == plain_segments(once.state)

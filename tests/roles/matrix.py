@@ -74,7 +74,7 @@ CHANGEABLE = {
     (OPERATOR, "subscription"): {"during"},
     (OPERATOR, "usage_fact"): {"received_at", "replaced_at"},
     (INGEST, "usage_fact"): {"received_at", "replaced_at"},
-    (OPERATOR, "source"): {"kind", "every", "lag", "removed_at"},
+    (OPERATOR, "source"): {"kind", "every", "lag", "stale_after", "removed_at"},
     **{(role, "source_fault"): {"field", "reason", "last_seen_at"} for role in (OPERATOR, INGEST)},
     (OPERATOR, "api_token"): {"revoked_at"},
     (BILLING, "subscription_fault"): {"reason"},

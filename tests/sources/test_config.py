@@ -52,7 +52,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert minutes == [10, 15, 15, 5]
     assert (files.every, files.lag, files.format) == (timedelta(hours=1), timedelta(hours=26), None)
     for source in (sql, files):
-        assert (source.zone, source.stale_after, source.reopen, source.snapshot) == (UTC, None, False, False)
+        assert (source.zone, source.stale_after, source.reopen) == (UTC, None, False)
         assert source.mapping == {}
     assert sql.place == f"{tmp_path}/sources.toml: source 'product'"
 
@@ -66,6 +66,12 @@ def test_all_keys(tmp_path: Path) -> None:
     assert (source.zone, source.stale_after) == (ZoneInfo("Europe/Berlin"), timedelta(hours=48))
     assert (source.reopen, source.snapshot, source.timeout) == (True, True, timedelta(seconds=30))
     assert source.mapping == {"tenant": "attribution_id", "note": None}
+
+
+@pytest.mark.parametrize(("text", "length"), [("", None), ('stale_after = "off"', timedelta())])
+def test_a_source_can_differ_from_the_deployment_by_off(tmp_path: Path, text: str, length: timedelta | None) -> None:
+    (source,) = load_sources(written(tmp_path, SQL + text))
+    assert source.stale_after == length
 
 
 SOURCE = "source 'product': "
@@ -101,6 +107,8 @@ SOURCE = "source 'product': "
             f"{SOURCE}url: must not be written here",
         ),
         (SQL.replace('"product"', '"api"'), "source 'api': name: is that of the API"),
+        (SQL.replace('"product"', '"file"'), "source 'file': name: is that of imported files"),
+        (f"{FILES}snapshot = true", "source 'exports': snapshot: only a source of kind 'sql' has it"),
         (SQL + SQL, f"{SOURCE}name: another source has it"),
         (FILES.replace('lag = "26h"', ""), "source 'exports': lag: is missing: write how late files are at most"),
         (FILES.replace("s3://", "ftp://"), "source 'exports': url: 'ftp' is not known: write s3://"),

@@ -66,6 +66,8 @@ def _document(state: SourceState, now: datetime) -> dict[str, Any]:
         "status": status_of(state, now),
         "every_seconds": state.every.total_seconds(),
         "lag_seconds": state.lag.total_seconds(),
+        "stale_after_seconds": None if state.stale_after is None else state.stale_after.total_seconds(),
+        "snapshot_at": output.json_instant(state.snapshot_at),
         "cursor": output.json_instant(state.cursor),
         "complete_up_to": output.json_instant(state.complete_up_to),
         "behind_seconds": behind,

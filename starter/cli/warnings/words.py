@@ -20,6 +20,7 @@ WHAT_TO_DO: Mapping[WarningKind, str] = {
     WarningKind.ABOVE_PREVIOUS: "check the account's usage before it is billed",
     WarningKind.OVERLAPPING: "if one is a copy of the other, correct it",
     WarningKind.RUNS_LONG: "if it has stopped, import its stop",
+    WarningKind.ABSENT: "if it has stopped, import its stop",
     WarningKind.UNKNOWN_CLASS: "add it to the rate card, or correct the class",
     WarningKind.UNKNOWN_ACCOUNT: "import the account, or correct the id",
     WarningKind.MALFORMED_ID: "correct the id: no account can have it",
@@ -32,6 +33,8 @@ def suspect_example(found: SuspectSubject) -> WarningExample:
     """Return the example of a suspect subject of an import or a period."""
     if found.kind == WarningKind.RUNS_LONG:
         detail = f"runs since {_instant(found.since)} without a stop"
+    elif found.kind == WarningKind.ABSENT:
+        detail = f"runs without a stop; its source had it last at {_instant(found.since)}"
     elif found.kind == WarningKind.STARTS_BEFORE_CREATION:
         detail = f"starts at {_instant(found.since)}, more than a day before its creation"
     else:

@@ -29,6 +29,8 @@ SOURCE = Table(
     Column("kind", Text, nullable=False),
     Column("every", Interval, nullable=False),
     Column("lag", Interval, nullable=False),
+    Column("stale_after", Interval),
+    Column("snapshot_at", INSTANT),
     Column("cursor", INSTANT),
     Column("complete_up_to", INSTANT),
     Column("read_at", INSTANT),
@@ -45,17 +47,18 @@ SOURCE = Table(
     CheckConstraint("(error IS NULL) = (failing_since IS NULL)", name="source_failing"),
 )
 
-# The objects of a source of files that were read; a changed object has another ETag.
+# The objects of a source of files that were read; a changed object has another ETag. `definition`: of the source then.
 SOURCE_OBJECT = Table(
     "source_object",
     METADATA,
     Column("source", KEYED, ForeignKey("source.name"), nullable=False),
     Column("path", KEYED, nullable=False),
     Column("etag", KEYED, nullable=False),
+    Column("definition", KEYED, nullable=False),
     Column("rows_read", BigInteger, nullable=False),
     Column("rows_refused", BigInteger, nullable=False),
     Column("read_at", INSTANT, nullable=False, server_default=NOW),
-    PrimaryKeyConstraint("source", "path", "etag"),
+    PrimaryKeyConstraint("source", "path", "etag", "definition"),
 )
 
 # What was refused and has not arrived since in a form that is taken; `subject` is an instance, or a place in a file.

@@ -9,11 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 import settings as product_settings
 from billing.errors import InputError
 from settings import SettingsError
-from storage.postgres.roles import INGEST
+from storage.arrivals.sources import ForbiddenRoleError
+from storage.postgres.roles import API, BILLING, INGEST, OPERATOR, READER
 from tests.support.roles import as_role
 from tests.support.system import System
 from worker import sources_worker
@@ -67,10 +69,10 @@ async def test_it_needs_a_database_and_a_sound_file(system: System, tmp_path: Pa
             pass
 
 
-@pytest.mark.parametrize("key", ['stale_after = "48h"', "snapshot = true"])
-async def test_a_key_that_nothing_obeys_is_refused(system: System, tmp_path: Path, key: str) -> None:
-    path = tmp_path / "sources.toml"
-    path.write_text(f'[[source]]\nname = "p"\nkind = "sql"\nurl = "sqlite:///p.db"\nquery = "SELECT 1"\n{key}\n')
-    with pytest.raises(InputError, match=key.split()[0]):
-        async with sources_worker(system.client, system.settings.model_copy(update={"sources": path})):
+@pytest.mark.parametrize("role", [BILLING, OPERATOR, READER, API])
+async def test_a_role_that_may_not_store_usage_is_named(system: System, tmp_path: Path, role: str) -> None:
+    url = SecretStr(as_role(system.settings.need("database_url"), role))
+    given = system.settings.model_copy(update={"sources": tmp_path / "sources.toml", "database_url": url})
+    with pytest.raises(ForbiddenRoleError, match=f"{role}.*needs a member of {INGEST}"):
+        async with sources_worker(system.client, given):
             pass

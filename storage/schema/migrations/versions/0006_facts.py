@@ -26,9 +26,12 @@ ALTER TABLE account_outcome
 
 ALTER TABLE workspace_instance
     DROP COLUMN lifetime,
-    ADD COLUMN quantity   numeric NOT NULL DEFAULT 1,
-    ADD COLUMN last_sign  timestamptz,
-    ADD COLUMN segmented  boolean NOT NULL DEFAULT false,
+    ADD COLUMN quantity     numeric NOT NULL DEFAULT 1,
+    ADD COLUMN last_sign    timestamptz,
+    ADD COLUMN last_source  text COLLATE "C",
+    ADD COLUMN seen_at      timestamptz,
+    ADD COLUMN seen_by      text COLLATE "C",
+    ADD COLUMN segmented    boolean NOT NULL DEFAULT false,
     ADD CONSTRAINT workspace_instance_quantity CHECK (quantity > 0) NOT VALID;
 
 CREATE TABLE usage_fact (
@@ -98,7 +101,9 @@ CREATE TABLE accepted_warning (
 
 CREATE VIEW instance_segment AS
 SELECT w.id AS instance_id, w.attribution_id, w.workspace_class, w.quantity, w.creation_time, w.started_time,
-       least(w.stopping_time, w.stopped_time) AS ended_time, w.last_sign, w.segmented,
+       least(w.stopping_time, w.stopped_time) AS ended_time, greatest(w.last_sign, w.seen_at) AS last_sign,
+       CASE WHEN w.seen_at < w.last_sign OR w.seen_at IS NULL THEN w.last_source ELSE w.seen_by END AS last_source,
+       w.segmented,
        CASE WHEN w.started_time IS NULL THEN 'no_started_time'
             WHEN w.creation_time IS NULL THEN 'no_creation_time'
             WHEN least(w.stopping_time, w.stopped_time) < w.started_time THEN 'ends_before_start'
@@ -114,7 +119,9 @@ UNION ALL
 SELECT s.instance_id, s.attribution_id, s.workspace_class, s.quantity,
        CASE WHEN s.ended_time IS NULL THEN w.creation_time END,
        CASE WHEN s.ended_time IS NULL THEN w.started_time ELSE s.started_time END,
-       coalesce(s.ended_time, least(w.stopping_time, w.stopped_time)), w.last_sign, w.segmented,
+       coalesce(s.ended_time, least(w.stopping_time, w.stopped_time)), greatest(w.last_sign, w.seen_at),
+       CASE WHEN w.seen_at < w.last_sign OR w.seen_at IS NULL THEN w.last_source ELSE w.seen_by END,
+       w.segmented,
        CASE WHEN s.ended_time < s.started_time THEN 'ends_before_start'
             WHEN s.ended_time IS NOT NULL THEN 'no_started_time'
             WHEN w.started_time < w.creation_time - interval '1 day' AND lower(s.during) >= w.started_time
@@ -125,11 +132,17 @@ FROM segment AS s
 JOIN workspace_instance AS w ON w.id = s.instance_id;
 
 CREATE FUNCTION silent_from(
-    during tstzrange, started_time timestamptz, last_sign timestamptz, cutoff timestamptz, stale_after interval,
-    max_instance_age interval
+    during tstzrange, started_time timestamptz, last_sign timestamptz, last_source text, cutoff timestamptz,
+    source text, source_stale_after interval, api_stale_after interval, stale_after interval, max_instance_age interval
 ) RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN upper_inf(during) THEN least(
-        CASE WHEN last_sign < cutoff - stale_after THEN last_sign END,
+        CASE WHEN last_sign < cutoff - CASE
+                 WHEN source IS NOT NULL THEN nullif(coalesce(source_stale_after, stale_after), interval '0')
+                 WHEN last_source NOT IN ('', 'file') THEN api_stale_after
+                 ELSE stale_after
+             END
+             THEN last_sign
+        END,
         CASE WHEN greatest(started_time + max_instance_age, last_sign) < cutoff AND max_instance_age IS NOT NULL
              THEN greatest(started_time + max_instance_age, last_sign)
         END

@@ -13,6 +13,8 @@ CREATE TABLE source (
     kind              text NOT NULL,
     every             interval NOT NULL,
     lag               interval NOT NULL,
+    stale_after       interval,
+    snapshot_at       timestamptz,
     cursor            timestamptz,
     complete_up_to    timestamptz,
     read_at           timestamptz,
@@ -33,10 +35,11 @@ CREATE TABLE source_object (
     source        text COLLATE "C" NOT NULL REFERENCES source,
     path          text COLLATE "C" NOT NULL,
     etag          text COLLATE "C" NOT NULL,
+    definition    text COLLATE "C" NOT NULL,
     rows_read     bigint NOT NULL,
     rows_refused  bigint NOT NULL,
     read_at       timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (source, path, etag)
+    PRIMARY KEY (source, path, etag, definition)
 );
 
 CREATE TABLE source_fault (
