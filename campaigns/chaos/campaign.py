@@ -79,7 +79,7 @@ async def campaign(result: Result, minutes: float, folder: Path, templates: Temp
     """Yield the campaign of `result` with all parts running, and end them afterwards."""
     world = make_world(result.seed, result.accounts, result.arrival)
     plan = make_plan(result.seed, world, minutes * 60)
-    (folder / "plan.txt").write_text(_told(result.seed, world, plan))
+    (folder / "plan.txt").write_text(_reported(result.seed, world, plan))
     write_rates(world, folder / "rates.toml")
     settings = {"BILLING_TIME_ZONE": world.zone, "PAGE_SIZE": str(plan.page_size)}
     async with (
@@ -90,7 +90,7 @@ async def campaign(result: Result, minutes: float, folder: Path, templates: Temp
         yield Campaign(stand, stripe, world, plan, result, arrivals)
 
 
-def _told(seed: int, world: ChaosWorld, plan: CampaignPlan) -> str:
+def _reported(seed: int, world: ChaosWorld, plan: CampaignPlan) -> str:
     about = f"seed {seed}: {world.month} in {world.zone}, {len(world.accounts)} accounts, storm of {plan.seconds:g} s, "
     about += f"usage arrives: {world.arrival}"
     return "\n".join([about, *(str(deed) for deed in plan.deeds)]) + "\n"
@@ -155,7 +155,7 @@ class Campaign:
         for _ in range(2):
             await self._bill(self.world.month)
         if self.arrivals is not None:
-            await self._tell_the_rest(self.arrivals)
+            await self._report_the_rest(self.arrivals)
         else:
             for wave in CALM_WAVES:
                 await self._must(*import_command(self.stand.folder, wave))
@@ -164,10 +164,10 @@ class Campaign:
         await self.stand.admin("flush_webhooks", {"timeout_seconds": 10, "retry_now": True})
         await self._until_rest()
 
-    async def _tell_the_rest(self, arrivals: Arrivals) -> None:
-        """Tell what is known late, and run the next month before anything of the last wave can be known.
+    async def _report_the_rest(self, arrivals: Arrivals) -> None:
+        """Report what is known late, and run the next month before anything of the last wave can be known.
 
-        A person looks at the sources before corrections. While the last wave is told, nobody reads and nothing is
+        A person looks at the sources before corrections. While the last wave is reported, nobody reads and nothing is
         folded, so that the run has to wait for it.
         """
         before, last = CALM_WAVES

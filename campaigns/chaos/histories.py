@@ -29,7 +29,7 @@ class ChaosRow:
     """A row about an instance. `at`: its update time, or None. `wave`: the late file that has it; 0: the first file.
 
     `shape`: which of the columns for the stop and the quantity it fills. `event`: what happened at `at`, as an event
-    tells it (started, changed, alive, stopped); empty for a row, which tells the whole state.
+    reports it (started, changed, alive, stopped); empty for a row, which reports the whole state.
     """
 
     at: int | None
@@ -88,17 +88,17 @@ class History:
         self.rows[1] = replace(self.rows[1], wave=wave, shape=self.rng.randrange(3))
 
     def events(self) -> None:
-        """Tell what happens to the instance by events. Each has an instant of its own, which is what it tells."""
+        """Report what happens to the instance by events. Each has an instant of its own, which is what it reports."""
         first = self.rows[0]
         self.rows = []
-        self._told(first, first.stop)
+        self._reported(first, first.stop)
         last = self.rows[-1]
         if last.stop is not None and self.rng.random() < 0.5:
             start = (last.at or 0) + self.rng.choice((1, self.rng.randrange(1, 10 * HOUR)))
             again = self._changed(replace(last, start=start, stop=None), payer=True)
-            self._told(again, self._stop_after(start))
+            self._reported(again, self._stop_after(start))
 
-    def _told(self, row: ChaosRow, stop: int | None) -> None:
+    def _reported(self, row: ChaosRow, stop: int | None) -> None:
         """Add the events of a run: its start, changes and signs, its stop, and a later stop that changes nothing."""
         row = self._add(replace(row, at=row.start, stop=None, event="started"))
         end = min(self.latest, stop or self.latest)

@@ -1,4 +1,4 @@
-"""Random instances: what each is told by, and all rows about it."""
+"""Random instances: how each is reported, and all rows about it."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from campaigns.chaos.histories import (
 )
 
 Way = Literal["file", "query", "rows", "events"]
-"""What tells an instance: files; a database that a source reads; rows or events that are sent to the API."""
-_TOLD_LATE = 5 * DAY
+"""What reports an instance: files; a database that a source reads; rows or events that are sent to the API."""
+_REPORTED_LATE = 5 * DAY
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ChaosInstance:
 class MonthSpans:
     """The month to bill and the one after it, in µs: `start`, `end`, `following_end`; and when `rates` change.
 
-    `slices`: of what a database tells, the wave that has the rows up to an instant, one after the other.
+    `slices`: of what a database reports, the wave that has the rows up to an instant, one after the other.
     """
 
     start: int
@@ -56,7 +56,7 @@ class MonthSpans:
 
 
 def random_slices(rng: random.Random, start: int, end: int) -> tuple[tuple[int, int], ...]:
-    """Return waves of the storm and the calm, each with the instant up to which a database has told everything."""
+    """Return waves of the storm and the calm, each with the instant up to which a database has reported everything."""
     first = rng.randrange(start + 10 * DAY, end)
     second = first + rng.randrange(6 * DAY)
     third = second + rng.randrange(6 * DAY)
@@ -117,10 +117,10 @@ def _arriving(
 
 
 def _slice(rng: random.Random, spans: MonthSpans, at: int) -> int:
-    """Return the wave in which a database tells what happened at that instant: mostly the first that can, or later."""
+    """Return the wave in which a database reports what happened at that instant: mostly the first that can, or later."""
     number = next(number for number, (_, until) in enumerate(spans.slices) if at <= until)
     wave, until = spans.slices[number]
-    if until - at < _TOLD_LATE and rng.random() < 0.3:
+    if until - at < _REPORTED_LATE and rng.random() < 0.3:
         return spans.slices[number + 1][0]
     return wave
 

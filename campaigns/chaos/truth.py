@@ -76,9 +76,9 @@ def segments(instance: ChaosInstance, known: tuple[ChaosRow, ...]) -> tuple[True
 
 
 def _take_event(runs: list[_TrueRun], row: ChaosRow) -> None:
-    """Take what an event tells: a start, or of the last run a stop, a change or a sign. The earliest stop counts.
+    """Take what an event reports: a start, or of the last run a stop, a change or a sign. The earliest stop counts.
 
-    What is told before any start is known has no runtime.
+    What is reported before any start is known has no runtime.
     """
     at = row.at or 0
     if row.event == "started" and (not runs or runs[-1].end <= at):

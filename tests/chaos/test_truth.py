@@ -13,7 +13,7 @@ from campaigns.chaos.histories import ChaosRow
 from campaigns.chaos.truth import EVER, RunTerms, TrueSegment, segments
 from campaigns.chaos.world import ARRIVALS, EPOCH, Arrival, make_world, micros
 
-_TOLD = ("attribution_id", "workspace_class", "quantity")
+_REPORTED = ("attribution_id", "workspace_class", "quantity")
 
 
 def _fact(row: ChaosRow) -> Fact:
@@ -27,7 +27,7 @@ def _fact(row: ChaosRow) -> Fact:
         "stopped_time": None,
     }
     if row.event:
-        values = {} if row.event == "alive" else {name: values[name] for name in _TOLD}
+        values = {} if row.event == "alive" else {name: values[name] for name in _REPORTED}
     kind = FactKind(row.event or "row")
     return fact(EPOCH + timedelta(microseconds=row.at), "file", kind, values)
 

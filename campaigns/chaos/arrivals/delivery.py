@@ -40,7 +40,7 @@ class Arrivals:
         self._rng = random.Random(f"arrivals {self.seed}")
 
     async def prepare(self) -> None:
-        """Connect the product: fill its database, write `sources.toml`, make a token, and tell what is known so far.
+        """Connect the product: fill its database, write `sources.toml`, make a token, and report what is known so far.
 
         Raises:
             RuntimeError: it could not be connected.
@@ -61,7 +61,7 @@ class Arrivals:
         await self._send(0)
 
     async def deliver(self, wave: int) -> None:
-        """Tell a wave. When this returns, the product's database has committed, or the API accepted, all of it."""
+        """Report a wave. When this returns, the product's database has committed, or the API accepted, all of it."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._write(wave))
             group.create_task(self._send(wave))

@@ -17,11 +17,11 @@ _MOST = 10
 
 
 async def judge_arrivals(stand: Stand, world: ChaosWorld) -> list[str]:
-    """Compare the facts, the faults and the sources in Postgres with what was told."""
+    """Compare the facts, the faults and the sources in Postgres with what was reported."""
     assert stand.live is not None
     product = ProductSide(stand.live.product.url(), world)
     url = stand.postgres.url()
-    failures = _facts(await _known(url), _told(world, product))
+    failures = _facts(await _known(url), _reported(world, product))
     if waiting := await fetch(url, "SELECT source, instance_id, kind FROM pending_fact"):
         failures.append(f"not folded: {waiting[:_MOST]}")
     faults = {(row[0], row[1]) for row in await fetch(url, "SELECT source, subject FROM source_fault")}
@@ -42,27 +42,27 @@ async def _known(url: str) -> Counter[FactKey]:
     return Counter((instance, micros(at), kind, source) for instance, at, kind, source in rows)
 
 
-def _told(world: ChaosWorld, product: ProductSide) -> Counter[FactKey]:
-    told: Counter[FactKey] = Counter()
+def _reported(world: ChaosWorld, product: ProductSide) -> Counter[FactKey]:
+    reported: Counter[FactKey] = Counter()
     for each in world.instances:
         for row in each.rows:
             sent = f"api:{SENDER}" if each.way == "rows" or row.wave in CORRECTIONS else SOURCE
-            told[each.id, row.at or 0, row.event or "row", SHOP if row.event else sent] += 1
+            reported[each.id, row.at or 0, row.event or "row", SHOP if row.event else sent] += 1
     for subject, at in product.corrected():
-        told[subject, at, "row", SOURCE] += 1
-    return told
+        reported[subject, at, "row", SOURCE] += 1
+    return reported
 
 
-def _facts(known: Counter[FactKey], told: Counter[FactKey]) -> list[str]:
+def _facts(known: Counter[FactKey], reported: Counter[FactKey]) -> list[str]:
     """Compare facts. Of signs of life only the latest of each instance has to be there."""
     signs: dict[str, FactKey] = {}
-    for key in told:
+    for key in reported:
         if key[2] == "alive":
             signs[key[0]] = max(key, signs.get(key[0], key))
-    kept = Counter({key: count for key, count in told.items() if key[2] != "alive" or signs[key[0]] == key})
+    kept = Counter({key: count for key, count in reported.items() if key[2] != "alive" or signs[key[0]] == key})
     failures = []
     if lost := kept - known:
-        failures.append(f"told, but not known: {sorted(lost)[:_MOST]}")
+        failures.append(f"reported, but not known: {sorted(lost)[:_MOST]}")
     if extra := known - kept:
-        failures.append(f"known, but told otherwise: {sorted(extra)[:_MOST]}")
+        failures.append(f"known, but reported otherwise: {sorted(extra)[:_MOST]}")
     return failures

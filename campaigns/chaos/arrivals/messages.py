@@ -1,4 +1,4 @@
-"""What a product tells about instances: rows of its table, and requests to the API."""
+"""What a product reports about instances: rows of its table, and requests to the API."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from campaigns.chaos.histories import CORRECTIONS, ChaosRow
 from campaigns.chaos.instances import ChaosInstance
 from campaigns.chaos.world import EPOCH, ChaosWorld
 
-Told = tuple[ChaosInstance, ChaosRow]
+Reported = tuple[ChaosInstance, ChaosRow]
 SENDER, SHOP = "crm", "shop"
 """The name of the token, which is the source of rows, and the source of events."""
 _MOST_GROUPS = 4
@@ -58,27 +58,27 @@ def instant(at: int | None) -> datetime | None:
     return None if at is None else EPOCH + timedelta(microseconds=at)
 
 
-def told_together(world: ChaosWorld, wave: int, ways: Sequence[str]) -> list[list[Told]]:
-    """Return the rows of a wave that these ways tell. Those of accounts that share instances arrive together."""
+def reported_together(world: ChaosWorld, wave: int, ways: Sequence[str]) -> list[list[Reported]]:
+    """Return the rows of a wave that these ways report. Those of accounts that share instances arrive together."""
     groups = [[each for account in group for each in account.instances] for group in world.groups]
     of_wave = [
         [(each, row) for each in group if each.way in ways for row in each.rows if row.wave == wave]
         for group in (*groups, world.strangers)
     ]
-    return [told for told in of_wave if told]
+    return [reported for reported in of_wave if reported]
 
 
 def requests(world: ChaosWorld, wave: int, rng: random.Random) -> list[ApiRequest]:
-    """Return the requests that tell a wave, in a random order. Some have an item that must be refused, too."""
+    """Return the requests that report a wave, in a random order. Some have an item that must be refused, too."""
     if wave in CORRECTIONS:
-        groups = told_together(world, wave, ("query", "rows", "events"))
+        groups = reported_together(world, wave, ("query", "rows", "events"))
         return [_rows([each], rng, correct=True) for each in _mixed(groups, rng)]
-    made = [_rows(each, rng) for each in _several(told_together(world, wave, ("rows",)), rng)]
-    made += [_events(each, rng) for each in _several(told_together(world, wave, ("events",)), rng)]
+    made = [_rows(each, rng) for each in _several(reported_together(world, wave, ("rows",)), rng)]
+    made += [_events(each, rng) for each in _several(reported_together(world, wave, ("events",)), rng)]
     return _mixed(made, rng)
 
 
-def _several(groups: list[list[Told]], rng: random.Random) -> Iterable[list[list[Told]]]:
+def _several(groups: list[list[Reported]], rng: random.Random) -> Iterable[list[list[Reported]]]:
     left = _mixed(groups, rng)
     while left:
         count = rng.randint(1, _MOST_GROUPS)
@@ -90,33 +90,33 @@ def _mixed(given: list[Any], rng: random.Random) -> list[Any]:
     return rng.sample(given, len(given))
 
 
-def _rows(groups: list[list[Told]], rng: random.Random, *, correct: bool = False) -> ApiRequest:
-    items = [_plain(columns(*told)) for group in groups for told in _mixed(group, rng)]
+def _rows(groups: list[list[Reported]], rng: random.Random, *, correct: bool = False) -> ApiRequest:
+    items = [_plain(columns(*reported)) for group in groups for reported in _mixed(group, rng)]
     bad: list[dict[str, Any]] = [{"id": "bad", "started_time": "2024-01-01T00:00:00Z"}] if rng.random() < 0.3 else []
     body = {"instances": items + bad, **({"correct": True} if correct else {})}
     return ApiRequest(_ROWS, "application/json", body, len(items), len(bad))
 
 
-def _events(groups: list[list[Told]], rng: random.Random) -> ApiRequest:
-    items = [_event(*told) for group in groups for told in _mixed(group, rng)]
+def _events(groups: list[list[Reported]], rng: random.Random) -> ApiRequest:
+    items = [_event(*reported) for group in groups for reported in _mixed(group, rng)]
     bad = [{**items[0], "id": "bad", "time": "1970-01-01T00:00:00Z"}] if rng.random() < 0.3 else []
     return ApiRequest(_EVENTS, _BATCHED, items + bad, len(items), len(bad))
 
 
 def _event(instance: ChaosInstance, row: ChaosRow) -> dict[str, Any]:
-    told = _plain(columns(instance, row))
+    reported = _plain(columns(instance, row))
     event = {
         "specversion": "1.0",
         "id": f"{instance.id}/{row.at}",
         "source": SHOP,
         "type": f"instance.{row.event}",
         "subject": instance.id,
-        "time": told["updated_at"],
+        "time": reported["updated_at"],
     }
     if row.event == "alive" or (row.event == "stopped" and row.shape == 0):
         return event
     hidden = ("id", "started_time", "stopping_time", "stopped_time", "updated_at")
-    return {**event, "data": {name: value for name, value in told.items() if name not in hidden}}
+    return {**event, "data": {name: value for name, value in reported.items() if name not in hidden}}
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg  # type: ignore[import-untyped]
 
-from campaigns.chaos.arrivals.messages import Told, columns, instant, told_together
+from campaigns.chaos.arrivals.messages import Reported, columns, instant, reported_together
 from campaigns.chaos.histories import CALM_WAVES, DAY, MINUTE, STORM_WAVES, ChaosRow
 from campaigns.chaos.world import ChaosWorld
 
@@ -39,7 +39,7 @@ _ADD = f"INSERT INTO change VALUES ({', '.join(f'${n}' for n in range(1, 15))}) 
 
 @dataclass(frozen=True)
 class ProductSide:
-    """Writes what a query tells. Rows that must be refused are among them, some of which are corrected later."""
+    """Writes what a query reports. Rows that must be refused are among them, some of which are corrected later."""
 
     url: str
     world: ChaosWorld
@@ -58,10 +58,10 @@ class ProductSide:
         Of the calm's rows those come first that a correction follows, and all others together with the corrections.
         """
         made = []
-        for told in told_together(self.world, CALM_WAVES[0] if wave in CALM_WAVES else wave, ("query",)):
-            if wave in CALM_WAVES and _is_corrected(told) != (wave == CALM_WAVES[0]):
+        for reported in reported_together(self.world, CALM_WAVES[0] if wave in CALM_WAVES else wave, ("query",)):
+            if wave in CALM_WAVES and _is_corrected(reported) != (wave == CALM_WAVES[0]):
                 continue
-            rows = [(*columns(each, row).values(), each.rows.index(row)) for each, row in told]
+            rows = [(*columns(each, row).values(), each.rows.index(row)) for each, row in reported]
             made.append(rng.sample(rows, len(rows)))
         if wave == 0:
             made.append([self._extra(number, self.world.start + DAY, fits=False) for number in range(_BAD)])
@@ -118,5 +118,5 @@ class ProductSide:
         return (*names, instant(self.world.start), start, None, None, None, instant(at), int(fits))
 
 
-def _is_corrected(told: list[Told]) -> bool:
-    return any(row.wave == CALM_WAVES[1] for each, _ in told for row in each.rows)
+def _is_corrected(reported: list[Reported]) -> bool:
+    return any(row.wave == CALM_WAVES[1] for each, _ in reported for row in each.rows)
