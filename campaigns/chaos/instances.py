@@ -117,7 +117,7 @@ def _arriving(
 
 
 def _slice(rng: random.Random, spans: MonthSpans, at: int) -> int:
-    """Return the wave in which a database reports what happened at that instant: mostly the first that can, or later."""
+    """Return the wave in which a database reports what happened at an instant: mostly the first that can."""
     number = next(number for number, (_, until) in enumerate(spans.slices) if at <= until)
     wave, until = spans.slices[number]
     if until - at < _REPORTED_LATE and rng.random() < 0.3:

@@ -54,15 +54,14 @@ def _reported(world: ChaosWorld, product: ProductSide) -> Counter[FactKey]:
 
 
 def _facts(known: Counter[FactKey], reported: Counter[FactKey]) -> list[str]:
-    """Compare facts. Of signs of life only the latest of each instance has to be there."""
+    """Compare facts. Of signs of life one has to be there, the latest unless a correction has replaced that."""
+    replaced = {key[0] for key in reported if key[2] == "row"}
     signs: dict[str, FactKey] = {}
     for key in reported:
         if key[2] == "alive":
             signs[key[0]] = max(key, signs.get(key[0], key))
     kept = Counter({key: count for key, count in reported.items() if key[2] != "alive" or signs[key[0]] == key})
-    failures = []
-    if lost := kept - known:
-        failures.append(f"reported, but not known: {sorted(lost)[:_MOST]}")
-    if extra := known - kept:
-        failures.append(f"known, but reported otherwise: {sorted(extra)[:_MOST]}")
-    return failures
+    lost = [key for key in kept - known if key[2] != "alive" or key[0] not in replaced]
+    extra = [key for key in known - kept if key[2] != "alive" or key not in reported or key[0] not in replaced]
+    failures = [f"reported, but not known: {sorted(lost)[:_MOST]}"] if lost else []
+    return failures + ([f"known, but not reported, or twice: {sorted(extra)[:_MOST]}"] if extra else [])
