@@ -13,7 +13,7 @@ from storage.postgres.database import Database, DatabaseUnavailableError
 
 logger = logging.getLogger("perdure.sources")
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 
 class Registrar:
@@ -40,7 +40,7 @@ class Registrar:
     async def run(self) -> None:
         """Register the sources again whenever the file changes, until canceled. A wrong file changes nothing."""
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             state = _state(self._catalog.path)
             if state == self._registered:
                 continue

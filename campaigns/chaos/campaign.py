@@ -167,7 +167,7 @@ class Campaign:
     async def _report_the_rest(self, arrivals: Arrivals) -> None:
         """Report what is known late, and run the next month before anything of the last wave can be known.
 
-        A person looks at the sources before corrections. While the last wave is reported, nobody reads and nothing is
+        A person reads the list of sources before corrections. While the last wave is reported, nobody reads and nothing is
         folded, so that the run has to wait for it.
         """
         before, last = CALM_WAVES

@@ -142,10 +142,19 @@ def make_world(seed: int, accounts: int, arrival: Arrival = "files") -> ChaosWor
         first.shares = rng.random() < 0.5
     rates = tuple(rate.since for rate in world.rates[1:])
     spans = MonthSpans(start, end, following_end, rates, random_slices(rng, start, end) if arrival == "live" else ())
+    _draw_instances(rng, world, spans)
+    for number in range(accounts // 10):
+        way = "file" if arrival == "files" else rng.choice(_LIVE_WAYS)
+        world.strangers.append(random_instance(rng, spans, f"ix{number}", ["team:nobody"], [], way))
+    return world
+
+
+def _draw_instances(rng: random.Random, world: ChaosWorld, spans: MonthSpans) -> None:
+    """Give each account its instances, and the way in which they arrive."""
     number = 0
     for group in world.groups:
         late = sorted(rng.sample(STORM_WAVES, 2)) if rng.random() < 0.6 else []
-        way: Way = "file" if arrival == "files" else rng.choice(_LIVE_WAYS)
+        way: Way = "file" if world.arrival == "files" else rng.choice(_LIVE_WAYS)
         for account in group:
             account.way = way
             payers = [account.attribution_id, *(each.attribution_id for each in group if each is not account)]
@@ -154,10 +163,6 @@ def make_world(seed: int, accounts: int, arrival: Arrival = "files") -> ChaosWor
                 for which in range(rng.randrange(6))
             ]
             number += 1
-    for number in range(accounts // 10):
-        way = "file" if arrival == "files" else rng.choice(_LIVE_WAYS)
-        world.strangers.append(random_instance(rng, spans, f"ix{number}", ["team:nobody"], [], way))
-    return world
 
 
 def _rates(rng: random.Random, start: int, following_end: int) -> list[Rate]:

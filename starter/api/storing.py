@@ -47,7 +47,8 @@ class Storing:
         try:
             return await waiting.outcome
         except asyncio.CancelledError:
-            if waiting in self._waiting:  # whoever sends it again must not make the requests that wait ever more
+            # A sender that repeats its request must not make more and more requests wait.
+            if waiting in self._waiting:
                 self._waiting.remove(waiting)
             raise
 

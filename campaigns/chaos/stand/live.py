@@ -9,11 +9,10 @@ from pathlib import Path
 from campaigns.chaos.stand.templates import PASSWORD, Templates, copy_product, postgres_at
 from devstack import ports
 from devstack.servers.postgres import Postgres
-from storage.postgres.roles import API, INGEST
 
 LIVE_PRODUCT = ("sources", "api")
 LIVE = (*LIVE_PRODUCT, "product")
-ROLES = {"sources": INGEST, "api": API}
+ROLES = {"sources": "perdure_ingest", "api": "perdure_api"}
 
 
 @dataclass(frozen=True)
