@@ -74,6 +74,8 @@ class System:
     """Id of the newest event in Stripe before this test."""
     audited: bool = True
     """Whether the books are audited at the end; a test that damages them by hand sets this to False."""
+    roles: bool = True
+    """Whether the workers log in as their roles, or as the settings say."""
     _parts: dict[str, AsyncExitStack] = field(default_factory=dict)
 
     async def start(self, *queues: str) -> None:
@@ -86,6 +88,8 @@ class System:
 
     def settings_of(self, queue: str) -> product_settings.Settings:
         """Return the settings of a queue's worker, which logs in to the database as its own role."""
+        if not self.roles:
+            return self.settings
         url = as_role(self.settings.need("database_url"), INGEST if queue == SOURCES_QUEUE else BILLING)
         return self.settings.model_copy(update={"database_url": SecretStr(url)})
 

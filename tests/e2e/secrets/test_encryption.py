@@ -112,6 +112,11 @@ def payload_keys(history: WorkflowHistory) -> set[str]:
         if name in ("searchAttributes", "indexedFields"):
             return
         if isinstance(value, dict):
+            if value.get("markerName") == "core_patch":
+                # The name of a change of the workflow's code, which passes no codec either.
+                own = json.loads(base64.b64decode(value["details"]["patch-data"]["payloads"][0]["data"]))
+                assert set(own) == {"id", "deprecated"}
+                return
             if value.get("markerName") == "core_local_activity":
                 # The SDK's own bookkeeping of a local activity: it passes no codec and contains none of our data.
                 own = json.loads(base64.b64decode(value["details"]["data"]["payloads"][0]["data"]))

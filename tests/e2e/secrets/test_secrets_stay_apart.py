@@ -75,6 +75,7 @@ async def system(
     """Start workers with only their own secrets: the billing worker has no API key, the Stripe worker no database."""
     async with running_system(temporal_client, database_url, emulator, tmp_path) as found:
         await found.stop()
+        found.roles = False
         yield found
 
 
