@@ -167,6 +167,7 @@ def _is_explained_as_billed(document: dict[str, Any], invoice: InvoiceRecord) ->
         "to": "2022-05-04T00:00:00.000000Z",
         "duration_us": 86_400_000_000,
         "quantity": "1",
+        "billed_by": None,
         "attribution_id": invoice.attribution_id,
         "misbilled": [],
         "fate": "billed",

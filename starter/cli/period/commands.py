@@ -121,7 +121,9 @@ async def approve(
     ] = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """Release a period that a limit holds, at its current totals, or bill without a source that its run waits for.
+    """Release a period that a limit or a source holds.
+
+    A limit's hold is released at the current totals. --without-source bills without a source that the run waits for.
 
     What the source reports later is billed by a later run.
     """
