@@ -167,8 +167,8 @@ class Campaign:
     async def _report_the_rest(self, arrivals: Arrivals) -> None:
         """Report what is known late, and run the next month before anything of the last wave can be known.
 
-        A person reads the sources' states before corrections. While the last wave is reported, nothing is read and
-        nothing is folded, so that the run has to wait for it.
+        A person has the source read before corrections. While the last wave is reported, nobody reads and nothing is
+        folded, so that the run has to wait for it.
         """
         before, last = CALM_WAVES
         await arrivals.deliver(before)

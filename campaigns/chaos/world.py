@@ -140,21 +140,21 @@ def make_world(seed: int, accounts: int, arrival: Arrival = "files") -> ChaosWor
         world.accounts.append(_account(rng, world, number))
     for first in world.accounts[:-1:2]:
         first.shares = rng.random() < 0.5
-    rates = tuple(rate.since for rate in world.rates[1:])
-    spans = MonthSpans(start, end, following_end, rates, random_slices(rng, start, end) if arrival == "live" else ())
-    _draw_instances(rng, world, spans)
-    for number in range(accounts // 10):
-        way = "file" if arrival == "files" else rng.choice(_LIVE_WAYS)
-        world.strangers.append(random_instance(rng, spans, f"ix{number}", ["team:nobody"], [], way))
+    _fill(rng, world)
     return world
 
 
-def _draw_instances(rng: random.Random, world: ChaosWorld, spans: MonthSpans) -> None:
-    """Give each account its instances, and the way in which they arrive."""
+def _fill(rng: random.Random, world: ChaosWorld) -> None:
+    """Draw the instances of all accounts, and some that nobody pays for."""
+    is_live = world.arrival == "live"
+    slices = random_slices(rng, world.start, world.end) if is_live else ()
+    changes = tuple(rate.since for rate in world.rates[1:])
+    spans = MonthSpans(world.start, world.end, world.following_end, changes, slices)
+    ways: tuple[Way, ...] = _LIVE_WAYS if is_live else ("file",)
     number = 0
     for group in world.groups:
         late = sorted(rng.sample(STORM_WAVES, 2)) if rng.random() < 0.6 else []
-        way: Way = "file" if world.arrival == "files" else rng.choice(_LIVE_WAYS)
+        way = rng.choice(ways)
         for account in group:
             account.way = way
             payers = [account.attribution_id, *(each.attribution_id for each in group if each is not account)]
@@ -163,6 +163,8 @@ def _draw_instances(rng: random.Random, world: ChaosWorld, spans: MonthSpans) ->
                 for which in range(rng.randrange(6))
             ]
             number += 1
+    for number in range(len(world.accounts) // 10):
+        world.strangers.append(random_instance(rng, spans, f"ix{number}", ["team:nobody"], [], rng.choice(ways)))
 
 
 def _rates(rng: random.Random, start: int, following_end: int) -> list[Rate]:

@@ -24,12 +24,8 @@ async def test_what_it_accepted_is_kept_and_what_is_sent_again_counts_once(
     db: Database, operator: Database, url: str, tmp_path: Path
 ) -> None:
     port = ports.reserve()
-    env = {
-        "PATH": os.environ["PATH"],
-        "PERDURE_ENVIRONMENT_ONLY": "1",
-        "DATABASE_URL": as_role(url, API),
-        "API_PORT": str(port),
-    }
+    kept = {"PATH": os.environ["PATH"], "PERDURE_ENVIRONMENT_ONLY": "1"}
+    env = {**kept, "DATABASE_URL": as_role(url, API), "API_PORT": str(port)}
     batches = [[cloud_event("started", NOW, f"{n}-{m}") for m in range(EVENTS)] for n in range(BATCHES)]
     answers: dict[int, Answered] = {}
     child = product_child("api", tmp_path / "log", env)
@@ -51,8 +47,8 @@ async def test_what_it_accepted_is_kept_and_what_is_sent_again_counts_once(
             assert {answer.status for answer in answers.values()} == {202}
             assert len(answers) < BATCHES
             for number, batch in enumerate(batches):
-                kept = {event["id"] for event in batch} & stored
-                assert len(kept) in ((EVENTS,) if number in answers else (0, EVENTS)), "a request is kept as a whole"
+                found = {event["id"] for event in batch} & stored
+                assert len(found) in ((EVENTS,) if number in answers else (0, EVENTS)), "a request is kept as a whole"
             await start_http(child, f"{sender.url}/healthz")
             again = [(await sender.events(*batch)).json for batch in batches]
         finally:

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from campaigns.chaos.stand.templates import PASSWORD, Templates, copy_product, postgres_at
+from campaigns.chaos.stand.templates import PASSWORD, ROLES, Templates, copy_product, postgres_at
 from devstack import ports
 from devstack.servers.postgres import Postgres
 
 LIVE_PRODUCT = ("sources", "api")
 LIVE = (*LIVE_PRODUCT, "product")
-ROLES = {"sources": "perdure_ingest", "api": "perdure_api"}
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ import asyncpg  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
 
 from campaigns.chaos.stand.forks import ForkedChild
-from campaigns.chaos.stand.live import LIVE_PRODUCT, ROLES, LiveParts
-from campaigns.chaos.stand.templates import Templates, copy_templates, postgres_at
+from campaigns.chaos.stand.live import LIVE_PRODUCT, LiveParts
+from campaigns.chaos.stand.templates import ROLES, Templates, copy_templates, postgres_at
 from devstack import ports
 from devstack.errors import StackError
 from devstack.processes import Child

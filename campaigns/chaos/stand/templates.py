@@ -18,9 +18,10 @@ from devstack.servers.postgres import Postgres
 from devstack.servers.product import migrate
 from devstack.servers.temporal import TemporalServer, temporal_ports
 from devstack.servers.unprivileged import drop_user, private_folder
-from storage.postgres.roles import API, INGEST
 
 PASSWORD = "for-chaos-only"
+ROLES = {"sources": "perdure_ingest", "api": "perdure_api"}
+"""The database roles of the processes that have one of their own."""
 # A SIGKILL loses what is not written, a power cut also what is not flushed: only power cuts are out of scope here.
 POSTGRES = {"synchronous_commit": "on", "full_page_writes": "on", "log_min_messages": "fatal", "max_wal_size": "256MB"}
 
@@ -60,7 +61,7 @@ async def make_templates(folder: Path, environment: dict[str, str]) -> Templates
         database = postgres_at(made.postgres, folder / "postgres.log")
         async with _running(database):
             connection = await asyncpg.connect(database.url())
-            for role in (INGEST, API):
+            for role in ROLES.values():
                 await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
             await connection.close()
             await migrate(folder / "migrate.log", {**environment, "DATABASE_URL": database.url()})
