@@ -176,7 +176,7 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
 async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     """Make the worker of the queue `sources`, after registering the sources of `sources.toml`, if there is one.
 
-    As long as it exists, a change of that file registers them again.
+    As long as it exists, a change of that file registers them again, and what the API accepts is stored.
 
     Raises:
         SettingsError: DATABASE_URL is not set.
