@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 from uuid import UUID
 
@@ -60,7 +60,7 @@ class Fact:
     @cached_property
     def values(self) -> Mapping[str, Value]:
         """The columns that the fact gives, by name."""
-        return {name: _value(name, text) for name, text in json.loads(self.content).items()}
+        return _values(self.content)
 
     @property
     def has_stop(self) -> bool:
@@ -85,6 +85,12 @@ def fact_of_row(row: InstanceRow, at: datetime, source: str) -> Fact:
     """Return a row as the fact of this instant."""
     given = {name: getattr(row, name) for name in COLUMNS if name not in row.missing}
     return fact(at, source, FactKind.ROW, given)
+
+
+@lru_cache(maxsize=1024)
+def _values(content: str) -> Mapping[str, Value]:
+    """Facts of an instance that changes to and fro say the same again and again."""
+    return {name: _value(name, text) for name, text in json.loads(content).items()}
 
 
 def _text(value: Value) -> str | None:

@@ -70,6 +70,8 @@ async def write_folded(
     """Write instances as they were folded. Returns those that were known otherwise.
 
     Args:
+        folded: instances by id.
+        known: those of them that are stored, as `known_instances` returns them.
         timed: whether their facts have times; if not, they have no last sign.
     """
     states = {name: [each.state[name] for each in folded.values()] for name in COLUMNS}
@@ -84,10 +86,13 @@ async def write_folded(
             "segmented": [not each.is_plain for each in folded.values()],
         },
     )
-    await connection.execute(statement("usage/folding", "drop_segments"), {"ids": list(folded)})
-    rows = [(key, run) for key, each in folded.items() for run in _runs(each)]
-    if rows:
-        await connection.execute(statement("usage/folding", "write_segments"), _columns(rows))
+    # Only what differs: an instance that changes each hour has thousands of segments.
+    before = {key: known[key].runs if key in known else _NONE for key in folded}
+    gone = [(key, run) for key, each in folded.items() for run in before[key] - _runs(each)]
+    added = [(key, run) for key, each in folded.items() for run in _runs(each) - before[key]]
+    for name, rows in (("drop_segments", gone), ("write_segments", added)):
+        if rows:
+            await connection.execute(statement("usage/folding", name), _columns(rows))
     await _note_payers(connection, folded, known)
     return [key for key, each in folded.items() if key in known and _differs(each, known[key])]
 

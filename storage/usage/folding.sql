@@ -55,19 +55,26 @@ SET attribution_id = excluded.attribution_id,
     last_source = excluded.last_source,
     segmented = excluded.segmented
 
--- name: drop_segments
-DELETE FROM segment WHERE instance_id = ANY (CAST(:ids AS text[]));
-
--- name: write_segments
+-- name: given_segments
 -- A faulty run is empty, and keeps its times.
-INSERT INTO segment (instance_id, during, attribution_id, workspace_class, quantity, started_time, ended_time)
-SELECT s.instance_id, CASE WHEN s.is_faulty THEN 'empty' ELSE tstzrange(s.since, s.until) END,
+SELECT s.instance_id, CASE WHEN s.is_faulty THEN 'empty' ELSE tstzrange(s.since, s.until) END AS during,
        s.attribution_id, s.workspace_class, s.quantity,
-       CASE WHEN s.is_faulty THEN s.since END, CASE WHEN s.is_faulty THEN s.until END
+       CASE WHEN s.is_faulty THEN s.since END AS started_time, CASE WHEN s.is_faulty THEN s.until END AS ended_time
 FROM unnest(
     CAST(:instance_ids AS text[]), CAST(:faulty AS boolean[]), CAST(:since AS timestamptz[]),
     CAST(:until AS timestamptz[]), CAST(:accounts AS text[]), CAST(:classes AS text[]), CAST(:quantities AS numeric[])
-) AS s (instance_id, is_faulty, since, until, attribution_id, workspace_class, quantity);
+) AS s (instance_id, is_faulty, since, until, attribution_id, workspace_class, quantity)
+
+-- name: drop_segments
+DELETE FROM segment AS s
+USING ({given_segments}) AS g
+WHERE (s.instance_id, s.during) = (g.instance_id, g.during)
+  AND (s.attribution_id, s.workspace_class, s.quantity, s.started_time, s.ended_time)
+      IS NOT DISTINCT FROM (g.attribution_id, g.workspace_class, g.quantity, g.started_time, g.ended_time);
+
+-- name: write_segments
+INSERT INTO segment (instance_id, during, attribution_id, workspace_class, quantity, started_time, ended_time)
+{given_segments};
 
 -- name: add_payers
 INSERT INTO instance_payer (attribution_id, instance_id)
