@@ -200,7 +200,8 @@ class Api:
 
     async def _within_time(self, asked: Awaitable[_T]) -> _T:
         try:
-            return await asyncio.wait_for(asked, self.limits.store_seconds)
+            async with asyncio.timeout(self.limits.store_seconds):
+                return await asked
         except (DatabaseUnavailableError, TimeoutError) as error:
             self._sparing.error("the database cannot be reached: %s", error or "no answer in time")
             raise unavailable() from None

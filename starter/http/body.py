@@ -25,7 +25,8 @@ async def read_body(request: web.Request, most_bytes: int, seconds: float) -> by
     try:
         if (request.content_length or 0) > most_bytes:
             raise BodyRefusedError(413, "too large")
-        return await asyncio.wait_for(request.read(), seconds)
+        async with asyncio.timeout(seconds):
+            return await request.read()
     except web.HTTPRequestEntityTooLarge:
         raise BodyRefusedError(413, "too large") from None
     except TimeoutError:
