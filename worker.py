@@ -185,6 +185,7 @@ async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     """
     from activities.sources.catalog import SourceCatalog
     from activities.sources.draining import DrainActivities, drain_forever
+    from activities.sources.forgetting import forget_forever
     from activities.sources.reading import SourceActivities
     from activities.sources.registering import Registrar
     from storage.arrivals.sources import require_ingesting
@@ -198,7 +199,7 @@ async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         await require_ingesting(database)
         registrar = Registrar(database, catalog)
         await registrar.register()
-        async with _alongside(registrar.run(), drain_forever(database)):
+        async with _alongside(registrar.run(), drain_forever(database), forget_forever(database)):
             yield Worker(
                 client,
                 task_queue=SOURCES_QUEUE,

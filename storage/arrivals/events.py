@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,6 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.usage.events import Arrival
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
+
+REMEMBERED = timedelta(days=90)
+"""How long the id of an event is known. After that the same event counts once all the same, because it is an equal
+fact; an event that has its id but another content is a fact of its own."""
 
 
 class Acceptance(StrEnum):
@@ -58,6 +63,17 @@ async def accept_corrections(db: Database, arrivals: Sequence[Arrival]) -> None:
     """
     async with db.transaction() as connection:
         await connection.execute(statement("arrivals/events", "correct"), _columns(arrivals))
+
+
+async def forget_ids(db: Database, most: int) -> int:
+    """Forget at most so many ids of events that arrived more than `REMEMBERED` ago. Returns their number.
+
+    Raises:
+        DatabaseUnavailableError: none was forgotten.
+    """
+    async with db.transaction() as connection:
+        given = {"age": REMEMBERED, "most": most}
+        return (await connection.execute(statement("arrivals/events", "forget"), given)).rowcount
 
 
 async def _keep(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], str]:

@@ -34,6 +34,13 @@ SELECT r.source, r.id, r.digest
 FROM received_event AS r
 JOIN unnest(CAST(:sources AS text[]), CAST(:ids AS text[])) AS asked (source, id) USING (source, id);
 
+-- name: forget
+DELETE FROM received_event AS r
+USING (
+    SELECT source, id FROM received_event WHERE received_at < now() - CAST(:age AS interval) LIMIT :most
+) AS old
+WHERE (r.source, r.id) = (old.source, old.id);
+
 -- name: correct
 INSERT INTO pending_fact (instance_id, at, source, kind, content, digest, corrects)
 SELECT instance_id, at, source, kind, content, digest, true

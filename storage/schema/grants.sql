@@ -189,6 +189,7 @@ BEGIN
             ('perdure_ingest', 'source_object', 'SELECT, INSERT'),
             ('perdure_ingest', 'source_fault', 'SELECT, INSERT, UPDATE (field, reason, last_seen_at), DELETE'),
             ('perdure_ingest', 'pending_fact', 'SELECT, DELETE'),
+            ('perdure_ingest', 'received_event', 'SELECT (source, id, received_at), DELETE'),
 
             -- The API adds what it accepts, and reads nothing that was billed.
             ('perdure_api', 'alembic_version', 'SELECT'),

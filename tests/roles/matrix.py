@@ -35,7 +35,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "period_hold": ("raw", "r", "r", "-", "-"),
     "period_summary": ("raw", "r", "r", "-", "-"),
     "rate_card": ("ra", "r", "r", "-", "-"),
-    "received_event": ("-", "r", "r", "-", "ra"),
+    "received_event": ("-", "r", "r", "rd", "ra"),
     "segment": ("r", "rad", "r", "rad", "-"),
     "source": ("r", "raw", "r", "raw", "-"),
     "source_fault": ("r", "rawd", "r", "rawd", "-"),
@@ -62,6 +62,7 @@ READABLE = {
     (INGEST, "claim_history"): {"instance_id"},
     (INGEST, "invoice"): {"id", "key", "attribution_id", "state"},
     (INGEST, "invoice_line"): {"invoice_id", "line_no", "workspace_class", "rated_as_default"},
+    (INGEST, "received_event"): {"source", "id", "received_at"},
 }
 _WHAT_AN_INVOICE_IS_OF = {
     *("id", "key", "attribution_id", "billing_period", "reason", "subject", "ordinal", "currency"),

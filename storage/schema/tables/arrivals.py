@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Identity,
+    Index,
     Interval,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -90,7 +91,7 @@ PENDING_FACT = Table(
     CheckConstraint("kind IN ('row', 'started', 'changed', 'alive', 'stopping', 'stopped')", name="pending_fact_kind"),
 )
 
-# Ids of events, by which a repetition counts once and another event under a known id is refused.
+# Ids of events of the last 90 days, by which a repetition is known and another event under a known id is refused.
 RECEIVED_EVENT = Table(
     "received_event",
     METADATA,
@@ -99,6 +100,7 @@ RECEIVED_EVENT = Table(
     Column("digest", UUID, nullable=False),
     Column("received_at", INSTANT, nullable=False, server_default=NOW),
     PrimaryKeyConstraint("source", "id"),
+    Index("received_event_received_at", "received_at"),
 )
 
 API_TOKEN = Table(

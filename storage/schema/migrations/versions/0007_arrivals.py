@@ -73,6 +73,7 @@ CREATE TABLE received_event (
     received_at  timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (source, id)
 );
+CREATE INDEX received_event_received_at ON received_event (received_at);
 
 CREATE TABLE api_token (
     name        text COLLATE "C" PRIMARY KEY,
