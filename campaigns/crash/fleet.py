@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+LOOPS_OFF = {"CRASH_LOOPS": "off"}
+"""The environment of a sources' worker that folds only in its activity."""
+
 
 @dataclass
 class Process:

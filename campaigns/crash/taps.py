@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -24,6 +25,8 @@ from campaigns.crash.points import AFTER, BEFORE, Passage
 _TAPPED = ("put_async", "delete_async", "copy_async", "rename_async")
 _REFUSED = ("put", "delete", "copy", "rename", "open_writer", "open_writer_async")
 _READS_TEMPORAL = ("get_", "list_", "describe_", "count_", "query_", "poll_", "scan_", "check")
+LOOPS = ("drain_forever", "forget_forever", "Registrar.run")
+"""Coroutines that write as long as a worker runs, outside of activities; each is a step of its own."""
 _Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 
 
@@ -31,7 +34,7 @@ def install(passage: Passage, command: str, execution: str) -> None:
     """Tap this process.
 
     Args:
-        command: names writes outside of activities; if it is empty, such writes are not tapped.
+        command: names writes outside of activities and `LOOPS`; if it is empty, such writes are not tapped.
         execution: tells one execution of the command from another one.
     """
 
@@ -40,7 +43,8 @@ def install(passage: Passage, command: str, execution: str) -> None:
             info = activity.info()
             activity_run = f"{info.workflow_id} {info.workflow_run_id} {info.activity_id}"
             return passage.write(info.activity_type, activity_run, info.attempt, kind)
-        return passage.write(command, execution, 1, kind) if command else None
+        step = _loop() or command
+        return passage.write(step, execution, 1, kind) if step else None
 
     async def around(kind: str, call: Callable[[], Awaitable[Any]]) -> Any:
         write = begins(kind)
@@ -55,6 +59,16 @@ def install(passage: Passage, command: str, execution: str) -> None:
     _tap_reports(around)
     _tap_stripe(around)
     _tap_temporal(around)
+
+
+def _loop() -> str:
+    """Return the loop that this task is, empty if it is none."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # outside of the event loop
+        return ""
+    name = getattr(task.get_coro(), "__qualname__", "") if task else ""
+    return name if name in LOOPS else ""
 
 
 def _tap_postgres(begins: Callable[[str], str | None], passage: Passage) -> None:

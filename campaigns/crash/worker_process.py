@@ -12,6 +12,7 @@ The product is composed as in production; only its waits are shorter: the timeou
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import functools
@@ -33,9 +34,12 @@ import activities
 import worker
 import workflows
 from activities import heartbeats
+from activities.sources import draining
 from campaigns.crash import taps
+from campaigns.crash.fleet import LOOPS_OFF
 from campaigns.crash.points import Log, Passage
 from contracts import retries
+from contracts.names import SOURCES_QUEUE
 from starter.cli import main
 from stripe_emulator import __main__ as emulator
 
@@ -131,8 +135,7 @@ def _become(order: dict[str, Any]) -> None:
         sys.argv = ["emulator", *arguments]
         os._exit(emulator.main())
     passage = Passage(Log(Path(order["log"])), frozenset(order["points"]))
-    command = " ".join(each for each in arguments[:2] if not each.startswith("-"))
-    taps.install(passage, "" if arguments[0] == "worker" else command, order["execution"])
+    taps.install(passage, _command(arguments), order["execution"])
     _be_impatient(passage)
     sys.argv = ["perdure", *arguments]
     try:
@@ -143,11 +146,24 @@ def _become(order: dict[str, Any]) -> None:
         os._exit(ended.code if isinstance(ended.code, int) else 1)
 
 
+def _command(arguments: list[str]) -> str:
+    """Return the name of what writes outside of activities: a command, or the sources' worker, which registers them."""
+    if arguments[0] == "worker":
+        return "worker sources" if arguments[-1] == SOURCES_QUEUE else ""
+    return " ".join(each for each in arguments[:2] if not each.startswith("-"))
+
+
+async def _never(_db: object) -> None:
+    await asyncio.Event().wait()
+
+
 def _be_impatient(passage: Passage) -> None:
     for name, value in _PATIENCE.items():
         if hasattr(retries, name):
             setattr(retries, name, value)
     heartbeats._EVERY_SECONDS = _HEARTBEAT_EVERY
+    if LOOPS_OFF.items() <= os.environ.items():
+        vars(draining)["drain_forever"] = _never
     make = vars(worker)["Worker"]
 
     @functools.wraps(make)

@@ -5,12 +5,12 @@ A new activity, or a workflow that writes, needs a scenario here; `test_crash_po
 
 from __future__ import annotations
 
-from campaigns.crash.scenarios import afterwards, commands, facts, invoices, losses, subscriptions
+from campaigns.crash.scenarios import afterwards, arrivals, commands, facts, invoices, losses, subscriptions
 from campaigns.crash.stage import Scenario
 
 SCENARIOS: dict[str, Scenario] = {
     scenario.name: scenario
-    for topic in (invoices, subscriptions, afterwards, losses, commands, facts)
+    for topic in (invoices, subscriptions, afterwards, losses, commands, facts, arrivals)
     for scenario in topic.SCENARIOS
 }
 
@@ -22,6 +22,7 @@ IN_THE_SUITE = tuple(
         *("credit-refused", "credit-withdrawn", "dispute", "caught-up", "webhook"),
         *("audited", "unaudited", "adopted", "claimed-again"),
         *("corrected", "warned"),
+        *("arrived", "drained", "removed"),
     )
 )
 """The scenarios that together reach every step that writes; `make crash-points` plays all."""

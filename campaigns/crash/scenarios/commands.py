@@ -48,7 +48,7 @@ async def imported(stage: Stage) -> None:
     await stage.rest()
 
 
-def _product(folder: Path, count: int) -> Path:
+def sources_of(folder: Path, count: int) -> Path:
     """Write a database of `count` instances, more than one page of a read, and sources.toml. Returns its path."""
     with closing(sqlite3.connect(folder / "product.db")) as connection, connection:
         connection.execute("CREATE TABLE instance (id, account, started_at, stopped_at, updated_at)")
@@ -66,7 +66,7 @@ def _product(folder: Path, count: int) -> Path:
 async def fetched(stage: Stage) -> None:
     """A source of more than a page is read while its worker is killed, and its usage is billed."""
     await stage.system.add_account("team:fetched", ("2022-05-01", None))
-    stage.env["SOURCES"] = str(_product(stage.folder, 5_100))
+    stage.env["SOURCES"] = str(sources_of(stage.folder, 5_100))
     await stage.keep("worker", "--queue", "sources")
 
     async def registered() -> bool:
