@@ -133,6 +133,5 @@ def _faults(page: SourcePage) -> list[RowFault]:
 def _start(source: SqlSource, begun: ReadBegun, since: datetime | None) -> datetime | None:
     if begun.cursor is None:
         return None
-    start = begun.cursor - source.overlap
-    start = start if since is None else min(start, since)
+    start = (begun.cursor if since is None else min(begun.cursor, since)) - source.overlap
     return start if start > FIRST else None

@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
         SyncSource,
     )
     from contracts.names import BILLING_QUEUE, SOURCES_QUEUE, Activities
-    from workflows.steps import in_utc, local_step
+    from workflows.steps import in_utc, local_step, permanent_reason
 
 _TICK = timedelta(minutes=5)
 
@@ -155,6 +155,15 @@ class Fetch:
             await workflow.sleep(retries.SOURCE_RETRIED_AFTER, summary=f"Read {name} again: it fails")
 
     async def _sync(self, name: str, since: datetime) -> SourceRead:
+        """Have the source read once. A step that cannot be repeated is an attempt that failed."""
+        try:
+            return await self._ask(name, since)
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            return SourceRead(name=name, started_at=workflow.now(), error=permanent_reason(error))
+
+    async def _ask(self, name: str, since: datetime) -> SourceRead:
         read: SourceRead = await workflow.execute_activity(
             Activities.SYNC_SOURCE,
             SyncSource(name=name, since=since, by=self._by),
