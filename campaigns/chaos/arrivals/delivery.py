@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from campaigns.chaos.arrivals.messages import SENDER, ApiRequest, requests
-from campaigns.chaos.arrivals.product import ERRORS, SOURCE, ProductSide
+from campaigns.chaos.arrivals.product import SOURCE, ProductSide
 from campaigns.chaos.books import fetch
+from campaigns.chaos.stand.live import DATABASE_ERRORS
 from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.world import ChaosWorld
 
@@ -84,7 +85,7 @@ class Arrivals:
                 try:
                     async with asyncio.timeout(_CALM_SECONDS):
                         await self.product.write(rows, self._rng)
-                except ERRORS as error:
+                except DATABASE_ERRORS as error:
                     self.counts["writes failed"] += 1
                     return f"{type(error).__name__}: {error}"
                 return None

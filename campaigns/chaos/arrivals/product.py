@@ -18,7 +18,6 @@ from campaigns.chaos.world import ChaosWorld
 SOURCE = "product"
 DATABASE_URL = "PRODUCT_DATABASE_URL"
 """The variable with the secret, in the sources' worker alone."""
-ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _LONGEST_TRANSACTION_SECONDS = 0.5
 _BAD = 4
 _NAMES = (
@@ -73,7 +72,7 @@ class ProductSide:
         """Write rows in a transaction that commits when it wants to. Written again, they change nothing.
 
         Raises:
-            ERRORS: the database is away, or went away; nobody knows whether it has committed.
+            One of DATABASE_ERRORS: the database is away, or went away; nobody knows whether it has committed.
         """
         connection = await asyncpg.connect(self.url, timeout=5)
         try:

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import asyncpg  # type: ignore[import-untyped]
+
 from campaigns.chaos.stand.templates import PASSWORD, ROLES, Templates, copy_product, postgres_at
 from devstack import ports
 from devstack.servers.postgres import Postgres
 
 LIVE_PRODUCT = ("sources", "api")
 LIVE = (*LIVE_PRODUCT, "product")
+DATABASE_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises when the server, or the connection, is killed."""
 
 
 @dataclass(frozen=True)

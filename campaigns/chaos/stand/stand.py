@@ -18,7 +18,7 @@ import asyncpg  # type: ignore[import-untyped]
 import psutil  # type: ignore[import-untyped]
 
 from campaigns.chaos.stand.forks import ForkedChild
-from campaigns.chaos.stand.live import LIVE_PRODUCT, LiveParts
+from campaigns.chaos.stand.live import DATABASE_ERRORS, LIVE_PRODUCT, LiveParts
 from campaigns.chaos.stand.templates import ROLES, Templates, copy_templates, postgres_at
 from devstack import ports
 from devstack.errors import StackError
@@ -183,10 +183,12 @@ class Stand:
         role = ROLES.get(name)
         url = self.postgres.url() if role else self.live.product.url() if self.live else ""
         whose = f"usename = '{role}'" if role else "pid <> pg_backend_pid()"
-        with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with contextlib.suppress(*DATABASE_ERRORS):
             connection = await asyncpg.connect(url, timeout=5)
-            await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {whose}")
-            await connection.close()
+            try:
+                await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {whose}")
+            finally:
+                connection.terminate()
 
     def kill_all(self) -> None:
         """Kill all parts."""
