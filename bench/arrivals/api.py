@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import quantiles
 
 from bench import usage
-from bench.arrivals.product import Product, event, running_product
+from bench.arrivals.product import MeasuredProduct, event, running_product
 from bench.figures import Figure, at_least, at_most
 from bench.processes import Watch
 from bench.scratch import folder
@@ -48,7 +48,7 @@ async def _measure(events: int) -> list[Figure]:
             return figures + await _beside_claims(product, scratch)
 
 
-async def _flood(product: Product, events: int, size: int) -> list[Figure]:
+async def _flood(product: MeasuredProduct, events: int, size: int) -> list[Figure]:
     watch = Watch(os.getpid())
     started = time.perf_counter()
     with watch.watching():
@@ -72,7 +72,7 @@ def _cpu(watch: Watch, events: int) -> tuple[float, str]:
     return sum(spent.values()), ", ".join(f"{name} {ms:.0f}" for name, ms in spent.items())
 
 
-async def _steady(product: Product) -> list[Figure]:
+async def _steady(product: MeasuredProduct) -> list[Figure]:
     watch = Watch(os.getpid())
     with watch.watching():
         answers = await product.stream(_STEADY_A_SECOND, lambda seconds: seconds < _STEADY_SECONDS)
@@ -85,7 +85,7 @@ async def _steady(product: Product) -> list[Figure]:
     ]
 
 
-async def _beside_claims(product: Product, scratch: Path) -> list[Figure]:
+async def _beside_claims(product: MeasuredProduct, scratch: Path) -> list[Figure]:
     """Measure the answers while another process claims a month, by the product's own claim, page after page."""
     command = [sys.executable, "-m", "bench.claim_run", "claim", product.database, (scratch / "reports").as_uri()]
     claim = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
@@ -109,7 +109,7 @@ def _answered(answers: list[float], note: str) -> list[Figure]:
     ]
 
 
-async def _many_facts(product: Product) -> list[Figure]:
+async def _many_facts(product: MeasuredProduct) -> list[Figure]:
     """Measure one more fact of an instance that changed each hour, and of a thousand instances that started."""
 
     def change(instance: str, hour: int) -> dict[str, object]:
@@ -135,7 +135,7 @@ async def _many_facts(product: Product) -> list[Figure]:
     ]  # fmt: skip
 
 
-async def _cost_of(product: Product, requests: list[list[dict[str, object]]]) -> float:
+async def _cost_of(product: MeasuredProduct, requests: list[list[dict[str, object]]]) -> float:
     """Return the milliseconds of CPU that a request costs until it is folded, one after the other."""
     watch = Watch(os.getpid())
     with watch.watching():

@@ -35,7 +35,7 @@ _KINDS = ("started", "alive", "changed", "alive", "stopped")
 
 
 @asynccontextmanager
-async def running_product(scratch: Path) -> AsyncIterator[Product]:
+async def running_product(scratch: Path) -> AsyncIterator[MeasuredProduct]:
     """Run PostgreSQL, Temporal, `perdure api` and the sources' worker, which folds."""
     place = data_folder(scratch / "postgres", "bench", drop_user())
     postgres = await ports.start_on_a_port(lambda port: Postgres(place, port, "bench", scratch / "pg.log"))
@@ -62,7 +62,7 @@ async def running_product(scratch: Path) -> AsyncIterator[Product]:
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session:
             await api.wait_ready(lambda: _answers(session, url), timeout_seconds=60)
             connection = await asyncpg.connect(database)
-            yield Product(session, url + EVENTS, connection, database)
+            yield MeasuredProduct(session, url + EVENTS, connection, database)
             await connection.close()
     finally:
         await worker.stop()
@@ -90,7 +90,7 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
 
 
 @dataclass
-class Product:
+class MeasuredProduct:
     """Sends events of instances, each of which starts, lives, changes and stops."""
 
     session: aiohttp.ClientSession

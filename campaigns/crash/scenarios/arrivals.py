@@ -45,13 +45,13 @@ class _Sender:
                     aiohttp.ClientSession(headers=headers) as session,
                     session.post(self.url, json=events) as response,
                 ):
-                    told = await response.json(content_type=None)
+                    answer = await response.json(content_type=None)
             except (aiohttp.ClientError, OSError):  # the API is not there
                 return False
             if response.status in (500, 503):
                 return False
-            assert response.status == 202, told
-            assert told["accepted"] + told["known"] == len(events), told
+            assert response.status == 202, answer
+            assert answer["accepted"] + answer["known"] == len(events), answer
             return True
 
         await until(answered)

@@ -51,7 +51,7 @@ async def check(
     all_: Annotated[bool, typer.Option("--all", help="All sources of sources.toml.")] = False,
     as_json: common.AsJson = False,
 ) -> int:
-    """Try a source: run its query, and show ten rows as they would be imported.
+    """Try a source: show ten rows as they would be imported.
 
     Run it where the worker of the queue `sources` runs: it needs the same secrets. Nothing is stored. The status is 1
     if the source cannot be read, or if one of the rows is refused.
