@@ -18,7 +18,8 @@ Span = tuple[int, int | None]
 Arrival = Literal["files", "live"]
 """How usage arrives: by files that an operator imports, or by itself, from a database and over the API."""
 ARRIVALS: tuple[Arrival, ...] = get_args(Arrival)
-_LIVE_WAYS: tuple[Way, ...] = ("query", "query", "rows", "events")
+_API_WAYS: tuple[Way, ...] = ("rows", "events")
+_LIVE_WAYS: tuple[Way, ...] = ("query", "query", *_API_WAYS)
 
 
 def micros(instant: datetime) -> int:
@@ -98,6 +99,11 @@ class ChaosWorld:
         return found
 
     @property
+    def has_source(self) -> bool:
+        """Whether some instances are reported by a query."""
+        return any(each.way == "query" for each in self.instances)
+
+    @property
     def instances(self) -> list[ChaosInstance]:
         """All instances, also those that no account pays for."""
         return [*(each for account in self.accounts for each in account.instances), *self.strangers]
@@ -150,7 +156,7 @@ def _fill(rng: random.Random, world: ChaosWorld) -> None:
     slices = random_slices(rng, world.start, world.end) if is_live else ()
     changes = tuple(rate.since for rate in world.rates[1:])
     spans = MonthSpans(world.start, world.end, world.following_end, changes, slices)
-    ways: tuple[Way, ...] = _LIVE_WAYS if is_live else ("file",)
+    ways: tuple[Way, ...] = rng.choice((_LIVE_WAYS, _LIVE_WAYS, _API_WAYS)) if is_live else ("file",)
     number = 0
     for group in world.groups:
         late = sorted(rng.sample(STORM_WAVES, 2)) if rng.random() < 0.6 else []

@@ -46,20 +46,23 @@ class Arrivals:
         Raises:
             RuntimeError: it could not be connected.
         """
-        await self.product.create()
-        await self._write(0)
-        self.product.write_config(self.stand.folder / "sources.toml")
+        if self.world.has_source:
+            await self._connect()
         status, out, error = await self.stand.perdure("tokens", "create", SENDER, "--scope", "operate", "--json")
         if status != 0:
             raise RuntimeError(f"perdure tokens create: {error}")
         self._token = json.loads(out)["token"]
+        await self._send(0)
+
+    async def _connect(self) -> None:
+        await self.product.create()
+        await self._write(0)
+        self.product.write_config(self.stand.folder / "sources.toml")
         for _ in range(200):
             if await fetch(self.stand.postgres.url(), "SELECT name FROM source"):
-                break
+                return
             await asyncio.sleep(0.1)
-        else:
-            raise RuntimeError("the source was not registered")
-        await self._send(0)
+        raise RuntimeError("the source was not registered")
 
     async def deliver(self, wave: int) -> None:
         """Report a wave. When this returns, the product's database has committed, or the API accepted, all of it."""
@@ -68,7 +71,9 @@ class Arrivals:
             group.create_task(self._send(wave))
 
     async def read(self) -> None:
-        """Have the source read, as a person would before a correction."""
+        """Have the source read, if there is one, as a person would before a correction."""
+        if not self.world.has_source:
+            return
 
         async def sync() -> str | None:
             _, out, error = await self.stand.perdure("sources", "sync", SOURCE, "--wait", "--json")

@@ -62,6 +62,8 @@ class ProductSide:
                 continue
             rows = [(*columns(each, row).values(), each.rows.index(row)) for each, row in reported]
             made.append(rng.sample(rows, len(rows)))
+        if not self.world.has_source:
+            return made
         if wave == 0:
             made.append([self._extra(number, self.world.start + DAY, fits=False) for number in range(_BAD)])
         if wave == CALM_WAVES[1]:
@@ -92,11 +94,12 @@ class ProductSide:
 
     def refused(self) -> set[str]:
         """Return the instances whose last row must be refused."""
-        return {f"bad-{number}" for number in range(1, _BAD, 2)}
+        return {f"bad-{number}" for number in range(1, _BAD, 2) if self.world.has_source}
 
     def corrected(self) -> list[tuple[str, int]]:
         """Return the instances whose first row had to be refused, with the instant of the good one."""
-        return [(f"bad-{number}", self.world.following_end) for number in range(0, _BAD, 2)]
+        fixed = range(0, _BAD, 2) if self.world.has_source else ()
+        return [(f"bad-{number}", self.world.following_end) for number in fixed]
 
     def _overlap(self) -> int:
         """Return how far a row can lie before the rows that were written earlier. Storm waves come in any order."""
