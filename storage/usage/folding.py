@@ -88,13 +88,16 @@ async def write_folded(
     )
     # Only what differs: an instance that changes each hour has thousands of segments.
     before = {key: known[key].runs if key in known else _NONE for key in folded}
-    gone = [(key, run) for key, each in folded.items() for run in before[key] - _runs(each)]
-    added = [(key, run) for key, each in folded.items() for run in _runs(each) - before[key]]
+    runs = {key: _runs(each) for key, each in folded.items()}
+    gone = [(key, run) for key in folded for run in before[key] - runs[key]]
+    added = [(key, run) for key in folded for run in runs[key] - before[key]]
     for name, rows in (("drop_segments", gone), ("write_segments", added)):
         if rows:
             await connection.execute(statement("usage/folding", name), _columns(rows))
-    await _note_payers(connection, folded, known)
-    return [key for key, each in folded.items() if key in known and _differs(each, known[key])]
+    await _note_payers(connection, folded, runs, known)
+    return [
+        key for key, each in folded.items() if key in known and (runs[key] != before[key] or _differs(each, known[key]))
+    ]
 
 
 def _runs(folded: Folded) -> frozenset[Segment | FaultyRun]:
@@ -115,12 +118,15 @@ def _columns(rows: Sequence[tuple[str, Segment | FaultyRun]]) -> dict[str, list[
 
 
 async def _note_payers(
-    connection: AsyncConnection, folded: Mapping[str, Folded], known: Mapping[str, KnownInstance]
+    connection: AsyncConnection,
+    folded: Mapping[str, Folded],
+    runs: Mapping[str, frozenset[Segment | FaultyRun]],
+    known: Mapping[str, KnownInstance],
 ) -> None:
     """Note every account of the instances that have, or have had, more than one."""
     pairs = []
     for key, each in folded.items():
-        payers = _payers(each.state, _runs(each)) | (known[key].payers if key in known else set())
+        payers = _payers(each.state, runs[key]) | (known[key].payers if key in known else set())
         if len(payers) > 1:
             pairs += [(payer, key) for payer in sorted(payers)]
     if pairs:
@@ -140,7 +146,7 @@ def _payers(state: Mapping[str, Value], runs: Iterable[Segment | FaultyRun]) -> 
 
 
 def _differs(folded: Folded, known: KnownInstance) -> bool:
-    return _runs(folded) != known.runs or any(folded.state[name] != known.state[name] for name in COLUMNS)
+    return any(folded.state[name] != known.state[name] for name in COLUMNS)
 
 
 def _run(row: Row[Any]) -> Segment | FaultyRun:
