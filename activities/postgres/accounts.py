@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -76,13 +77,16 @@ class AccountActivities:
         parts = parts_of(apply.subscription, account, apply.heard or datetime.now(UTC))
         window = None
         for found in parts:
-            for other in open_beside(account, found):
-                # Its end may not have reached us yet: events arrive in any order, or never.
-                if other.name and other.name not in apply.looked_at:
-                    return SubscriptionApplied(
-                        attribution_id=attribution_id, ended=None, note=f"{other.name} is open.", overlaps=other.name
-                    )
-            window = await self._place(attribution_id, account, found, new)
+            if (open_one := _open_one(account, found, apply.looked_at)) is not None:
+                return _overlapping(attribution_id, open_one)
+            try:
+                window = await self._place(attribution_id, account, found, new)
+            except AccountConflictError:
+                # The other window can have been stored since the account was read.
+                account = await accounts.get_account(self._db, attribution_id)
+                if (open_one := _open_one(account, found, apply.looked_at)) is None:
+                    raise
+                return _overlapping(attribution_id, open_one)
             account = await accounts.get_account(self._db, attribution_id)
         found = parts[-1]
         await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
@@ -272,3 +276,13 @@ def _check_form(attribution_id: str) -> None:
 
 def _applied(attribution_id: str, note: str, ended: datetime | None = None) -> SubscriptionApplied:
     return SubscriptionApplied(attribution_id=attribution_id, ended=ended, note=note)
+
+
+def _open_one(account: AccountRecord | None, found: StripeSubscriptionSnapshot, seen: Collection[str]) -> str | None:
+    """Return another open subscription that may have ended: events arrive in any order, or never."""
+    names = (other.name for other in open_beside(account, found))
+    return next((name for name in names if name and name not in seen), None)
+
+
+def _overlapping(attribution_id: str, other: str) -> SubscriptionApplied:
+    return SubscriptionApplied(attribution_id=attribution_id, ended=None, note=f"{other} is open.", overlaps=other)

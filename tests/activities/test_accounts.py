@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
@@ -22,7 +24,8 @@ from contracts.messages.subscriptions import (
 )
 from storage.accounts.accounts import get_account
 from storage.postgres.database import Database
-from tests.storage.usage import FixedCard, add_account, card, may
+from tests.storage.usage import FixedCard, add_account, card, fetch, may
+from tests.support.until import until
 
 
 def subscription(status: str = "active", ended: datetime | None = None, **changes: Any) -> StripeSubscriptionSnapshot:
@@ -98,6 +101,29 @@ async def test_another_open_one_is_refreshed_before_a_second_is_refused(apply: A
     with pytest.raises(ApplicationError, match="overlapping windows") as error:
         await apply.env.run(apply.activities.apply_subscription, looked)
     assert error.value.non_retryable
+
+
+async def test_another_one_that_is_stored_meanwhile_is_refreshed_too(apply: Applied, db: Database) -> None:
+    await apply(subscription("incomplete"))
+    second = subscription(stripe_subscription_id="sub_2", started=may(5))
+
+    async def waits() -> bool | None:
+        waiting = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        return bool(await fetch(db, waiting)) or None
+
+    async with db.transaction() as connection:
+        await connection.execute(text("SELECT FROM account WHERE attribution_id = 'team:a' FOR UPDATE"))
+        await connection.execute(
+            text(
+                "INSERT INTO subscription (attribution_id, stripe_subscription_id, part, during) "
+                "VALUES ('team:a', 'sub_1', 1, tstzrange(CAST(:since AS timestamptz), NULL))"
+            ),
+            {"since": may(3)},
+        )
+        applying = asyncio.create_task(apply(second))
+        await until(waits)
+    assert (await applying).overlaps == "sub_1"
+    assert await apply.windows() == [(may(3), None)]
 
 
 async def test_a_customer_without_currency_gets_that_of_its_first_subscription(apply: Applied, db: Database) -> None:
