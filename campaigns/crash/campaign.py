@@ -29,6 +29,7 @@ READ_ONLY = frozenset(
         "load_invoice",
         "look_up_stripe_invoice",
         "period_progress",
+        "plan_fetch",
         "retrieve_dispute",
         "retrieve_stripe_invoice",
         "retrieve_subscription",
