@@ -20,7 +20,7 @@ def test_the_demo_bills_its_month_and_repeats_nothing(home: Path) -> None:
     shown = _demo(home)
     assert "\n162 rows read: 162 new, 0 stale, 0 refused.\nComplete up to " in shown
     assert "  runs_long, 1: if it has stopped, import its stop.\n    forgotten-stop: runs since " in shown
-    fetched = "\n$ perdure period run 2022-05 --wait\nfetched 161 rows from product: {} new\n"
+    fetched = "\n$ perdure period run 2022-05 --wait\nfetched 162 rows from product: {} new\n"
     assert fetched.format(1) in shown
     assert "10 billed: 63.77 EUR, 1,423 JPY, 194.72 USD" in shown
     billed = re.findall(r"^ *(class-change|forgotten-stop) .*? (\S+) +(\S+) h +(\S+)$", shown, re.MULTILINE)
