@@ -30,7 +30,7 @@ class Attacker:
     expired: str
 
     def without_a_token(self, random: Random) -> Shot:
-        """A good event with no token, or none that was ever valid."""
+        """A good event without a token, or with a token that never was valid."""
         odd = secrets.token_urlsafe(32)
         values = [
             *("Bearer", "Bearer ", f"Basic {self.token}", self.token, f"Bearer pdr_{odd}", f"Bearer {self.token[:-1]}"),
