@@ -155,41 +155,53 @@ class Fetch:
             await workflow.sleep(retries.SOURCE_RETRIED_AFTER, summary=f"Read {name} again: it fails")
 
     async def _sync(self, name: str, since: datetime) -> SourceRead:
-        """Have the source read once. A step that cannot be repeated is an attempt that failed."""
         try:
-            return await self._ask(name, since)
+            read: SourceRead = await workflow.execute_activity(
+                Activities.SYNC_SOURCE,
+                SyncSource(name=name, since=since, by=self._by),
+                result_type=SourceRead,
+                task_queue=BILLING_QUEUE,
+                start_to_close_timeout=retries.SOURCE_READ_LONGEST,
+                heartbeat_timeout=retries.HEARTBEAT,
+                retry_policy=retries.TRANSIENT,
+                summary=f"Have {name} read from {in_utc(since)} on",
+            )
         except ActivityError as error:
-            if is_cancelled_exception(error):
-                raise
-            return SourceRead(name=name, started_at=workflow.now(), error=permanent_reason(error))
-
-    async def _ask(self, name: str, since: datetime) -> SourceRead:
-        read: SourceRead = await workflow.execute_activity(
-            Activities.SYNC_SOURCE,
-            SyncSource(name=name, since=since, by=self._by),
-            result_type=SourceRead,
-            task_queue=BILLING_QUEUE,
-            start_to_close_timeout=retries.SOURCE_READ_LONGEST,
-            heartbeat_timeout=retries.HEARTBEAT,
-            retry_policy=retries.TRANSIENT,
-            summary=f"Have {name} read from {in_utc(since)} on",
-        )
+            return self._failed(name, error)
         return read
 
     async def _drain(self) -> None:
-        drained: ArrivalsDrained = await workflow.execute_activity(
-            Activities.DRAIN_ARRIVALS,
-            DrainArrivals(by=self._by),
-            result_type=ArrivalsDrained,
-            task_queue=SOURCES_QUEUE,
-            start_to_close_timeout=retries.LONG_STEP,
-            heartbeat_timeout=retries.HEARTBEAT,
-            retry_policy=retries.TRANSIENT,
-            summary="Store what the API has accepted",
-        )
-        self._reads[ARRIVALS] = SourceRead(
+        """Have stored what the API accepted, until that succeeds."""
+        while True:
+            self._reads[ARRIVALS] = read = await self._drain_once()
+            self._changed()
+            if read.error is None:
+                return
+            await workflow.sleep(retries.SOURCE_RETRIED_AFTER, summary=f"Store {ARRIVALS} again: it fails")
+
+    async def _drain_once(self) -> SourceRead:
+        try:
+            drained: ArrivalsDrained = await workflow.execute_activity(
+                Activities.DRAIN_ARRIVALS,
+                DrainArrivals(by=self._by),
+                result_type=ArrivalsDrained,
+                task_queue=SOURCES_QUEUE,
+                start_to_close_timeout=retries.LONG_STEP,
+                heartbeat_timeout=retries.HEARTBEAT,
+                retry_policy=retries.TRANSIENT,
+                summary="Store what the API has accepted",
+            )
+        except ActivityError as error:
+            return self._failed(ARRIVALS, error)
+        return SourceRead(
             name=ARRIVALS, started_at=workflow.now(), rows=drained.facts, new=drained.instances, refused=drained.refused
         )
+
+    def _failed(self, name: str, error: ActivityError) -> SourceRead:
+        """A step that cannot be repeated is an attempt that failed."""
+        if is_cancelled_exception(error):
+            raise error
+        return SourceRead(name=name, started_at=workflow.now(), error=permanent_reason(error))
 
     def _since(self, name: str) -> datetime:
         assert self._began is not None
