@@ -15,8 +15,8 @@ INSERT INTO account (attribution_id, stripe_customer_id, currency)
 SELECT 'team:' || lpad(n::text, 7, '0'), 'cus_' || n, 'usd' FROM generate_series(1, $1::int) AS n
 """
 _WINDOWS = """
-INSERT INTO subscription (attribution_id, during)
-SELECT 'team:' || lpad(n::text, 7, '0'), during
+INSERT INTO subscription (attribution_id, currency, during)
+SELECT 'team:' || lpad(n::text, 7, '0'), 'usd', during
 FROM generate_series(1, $1::int) AS n
 CROSS JOIN LATERAL unnest(CASE
     WHEN n % 5 = 0 THEN '{["2022-04-01Z","2022-05-10Z"), ["2022-05-12Z",)}'::tstzmultirange

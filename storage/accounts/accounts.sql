@@ -77,11 +77,12 @@ FROM unnest(CAST(:ids AS bigint[]), CAST(:ended AS timestamptz[])) AS given (id,
 WHERE s.id = given.id;
 
 -- name: insert_windows
-INSERT INTO subscription (attribution_id, during)
-SELECT given.attribution_id, tstzrange(given.started, given.ended)
+INSERT INTO subscription (attribution_id, currency, during)
+SELECT given.attribution_id, a.currency, tstzrange(given.started, given.ended)
 FROM unnest(
     CAST(:accounts AS text[]), CAST(:started AS timestamptz[]), CAST(:ended AS timestamptz[])
-) AS given (attribution_id, started, ended);
+) AS given (attribution_id, started, ended)
+JOIN account AS a USING (attribution_id);
 
 -- name: find_subscription
 -- The subscription's own window, else a window with the same start that a file supplied.
@@ -100,11 +101,11 @@ SET during = tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz
 WHERE id = :id;
 
 -- name: insert_subscription
-INSERT INTO subscription (attribution_id, stripe_subscription_id, part, during)
-VALUES (
-    :attribution_id, :stripe_subscription_id, :part,
-    tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz))
-);
+INSERT INTO subscription (attribution_id, stripe_subscription_id, part, currency, during)
+SELECT a.attribution_id, :stripe_subscription_id, :part, a.currency,
+       tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz))
+FROM account AS a
+WHERE a.attribution_id = :attribution_id;
 
 -- name: delete_subscription
 DELETE FROM subscription WHERE id = :id;

@@ -115,8 +115,8 @@ async def test_another_one_that_is_stored_meanwhile_is_refreshed_too(apply: Appl
         await connection.execute(text("SELECT FROM account WHERE attribution_id = 'team:a' FOR UPDATE"))
         await connection.execute(
             text(
-                "INSERT INTO subscription (attribution_id, stripe_subscription_id, part, during) "
-                "VALUES ('team:a', 'sub_1', 1, tstzrange(CAST(:since AS timestamptz), NULL))"
+                "INSERT INTO subscription (attribution_id, currency, stripe_subscription_id, part, during) "
+                "VALUES ('team:a', 'usd', 'sub_1', 1, tstzrange(CAST(:since AS timestamptz), NULL))"
             ),
             {"since": may(3)},
         )

@@ -12,7 +12,7 @@ CLAIM = """
     INSERT INTO claim (invoice_id, line_no, instance_id, during)
     SELECT id, 1, :instance, tstzrange(:start, :end) FROM invoice WHERE key = :key
 """
-WINDOW = "INSERT INTO subscription (attribution_id, during) VALUES ('team:a', tstzrange(:start, :end))"
+WINDOW = "INSERT INTO subscription (attribution_id, currency, during) VALUES ('team:a', 'usd', tstzrange(:start, :end))"
 
 
 async def _add_invoice(db: Database, key: str, state: str = "claimed", subject: str | None = None) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSTZRANGE, ExcludeConstraint
 
 from storage.schema.tables.metadata import INSTANT, KEYED, METADATA, NOW, identity
 
@@ -27,6 +27,10 @@ ACCOUNT = Table(
     Column("currency", Text, nullable=False),
     Column("bill_after", INSTANT),
     Column("created_at", INSTANT, nullable=False, server_default=NOW),
+    Column("name", Text),
+    Column("email", Text),
+    Column("address", JSONB),
+    Column("tax_id", Text),
     CheckConstraint(
         text(r"attribution_id ~ '^[A-Za-z0-9][A-Za-z0-9._\:@+=~-]{0,132}$'"),
         name="account_attribution_id_form",
@@ -42,6 +46,10 @@ SUBSCRIPTION = Table(
     Column("stripe_subscription_id", Text),
     Column("part", SmallInteger, nullable=False, server_default=text("1")),
     Column("during", TSTZRANGE, nullable=False),
+    Column("kind", Text, nullable=False, server_default="paid"),
+    Column("currency", Text, nullable=False),
+    CheckConstraint("kind IN ('paid', 'trial', 'collection_paused')", name="subscription_kind"),
+    CheckConstraint("currency ~ '^[a-z]{3}$'", name="subscription_currency_form"),
     UniqueConstraint("stripe_subscription_id", "part", name="subscription_parts"),
     CheckConstraint(
         "NOT isempty(during) AND NOT lower_inf(during) AND lower_inc(during) AND NOT upper_inc(during)",
@@ -78,4 +86,37 @@ SUBSCRIPTION_FAULT = Table(
     Column("attribution_id", KEYED),
     Column("reason", Text, nullable=False),
     Column("since", INSTANT, nullable=False, server_default=NOW),
+)
+
+SUBSCRIPTION_CYCLE = Table(
+    "subscription_cycle",
+    METADATA,
+    Column("stripe_subscription_id", KEYED, nullable=False),
+    Column("attribution_id", KEYED, ForeignKey("account.attribution_id"), nullable=False),
+    Column("during", TSTZRANGE, nullable=False),
+    Column("seen_at", INSTANT, nullable=False, server_default=NOW),
+    CheckConstraint(
+        "NOT isempty(during) AND NOT lower_inf(during) AND NOT upper_inf(during) "
+        "AND lower_inc(during) AND NOT upper_inc(during)",
+        name="subscription_cycle_during_form",
+    ),
+    ExcludeConstraint(
+        ("stripe_subscription_id", "="), ("during", "&&"), using="gist", name="subscription_cycle_never_two_at_once"
+    ),
+    Index("subscription_cycle_attribution_id", "attribution_id"),
+)
+
+COLLECTION_PAUSE = Table(
+    "collection_pause",
+    METADATA,
+    Column("stripe_subscription_id", KEYED, primary_key=True),
+    Column("attribution_id", KEYED, ForeignKey("account.attribution_id"), nullable=False),
+    Column("behavior", Text, nullable=False),
+    Column("since", INSTANT, nullable=False),
+    Column("resumes_at", INSTANT),
+    CheckConstraint(
+        "behavior IN ('keep_as_draft', 'mark_uncollectible', 'void')",
+        name="collection_pause_behavior",
+    ),
+    Index("collection_pause_attribution_id", "attribution_id"),
 )

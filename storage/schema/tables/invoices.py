@@ -73,7 +73,9 @@ INVOICE = Table(
     Column("payment_failed_at", INSTANT),
     CheckConstraint("charge_on IN ('own', 'subscription')", name="invoice_charge_on"),
     CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="invoice_finalization"),
-    CheckConstraint("blocked_kind IN ('error', 'limit', 'edited')", name="invoice_blocked_kind"),
+    CheckConstraint(
+        "blocked_kind IN ('error', 'limit', 'edited', 'currency', 'collection_paused')", name="invoice_blocked_kind"
+    ),
     CheckConstraint("(approved_amount IS NULL) = (approved_at IS NULL)", name="invoice_approval"),
     CheckConstraint("(accepted_subtotal IS NULL) = (accepted_digest IS NULL)", name="invoice_accepted"),
     CheckConstraint(
@@ -116,6 +118,7 @@ INVOICE_LINE = Table(
     Column("kind", Text, nullable=False, server_default="usage"),
     Column("tiers", JSONB),
     Column("quantity_us", Numeric),
+    Column("step", Integer, nullable=False, server_default=text("1")),
     PrimaryKeyConstraint("invoice_id", "line_no"),
     CheckConstraint("kind IN ('usage', 'tiers')", name="invoice_line_kind"),
     CheckConstraint("(kind = 'tiers') = (tiers IS NOT NULL)", name="invoice_line_tiers"),
@@ -221,4 +224,20 @@ DISPUTE = Table(
     Column("closed_at", INSTANT),
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
     Index("dispute_invoice_id", "invoice_id"),
+)
+
+REFUND = Table(
+    "refund",
+    METADATA,
+    Column("stripe_refund_id", KEYED, primary_key=True),
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), nullable=False),
+    Column("stripe_credit_note_id", Text),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", INSTANT, nullable=False),
+    Column("updated_at", INSTANT, nullable=False, server_default=NOW),
+    CheckConstraint("amount > 0", name="refund_amount_positive"),
+    Index("refund_invoice_id", "invoice_id"),
 )

@@ -25,7 +25,7 @@ ACCOUNT_OUTCOME = Table(
     Column("amount", BigInteger, nullable=False),
     Column("currency", Text, nullable=False),
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
-    PrimaryKeyConstraint("billing_period", "attribution_id"),
+    PrimaryKeyConstraint("billing_period", "attribution_id", "currency"),
     Column("kind", Text),
     Column("left_us", BigInteger),
     CheckConstraint("kind IN ('unknown_class', 'refused')", name="account_outcome_kind"),
