@@ -176,11 +176,11 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
 async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     """Make the worker of the queue `sources`, after registering the sources of `sources.toml`, if there is one.
 
-    As long as it exists, a change of that file registers them again, and what the API accepts is stored.
+    As long as it exists, a change of that file registers them again, and what the API accepts is stored. A wrong file
+    is told in the log and changes nothing.
 
     Raises:
         SettingsError: DATABASE_URL is not set.
-        InputError: `sources.toml` is wrong.
         PerdureError: the database cannot be reached, has another schema, or does not allow this role to store usage.
     """
     from activities.sources.catalog import SourceCatalog
@@ -192,7 +192,6 @@ async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     from storage.postgres.database import Database
 
     catalog = SourceCatalog(settings.sources)
-    catalog.sources()  # a fault in the file shows at the start, even without a database
     database = Database(settings.need("database_url"), settings.database_pool_size)
     try:
         await database.ping()

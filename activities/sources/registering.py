@@ -25,30 +25,32 @@ class Registrar:
         self._registered = _state(catalog.path)
 
     async def register(self) -> None:
-        """Register what the file has. A source that it no longer has stays until `perdure schedule set`.
+        """Register what the file has. A wrong file is told and changes nothing: what the API accepts is stored anyway.
+
+        A source that the file no longer has stays until `perdure schedule set`.
 
         Raises:
-            InputError: the file is wrong.
             DatabaseUnavailableError: the database is away.
         """
         state = _state(self._catalog.path)
-        terms = terms_of(self._catalog.sources())
+        try:
+            terms = terms_of(self._catalog.sources())
+        except InputError as error:
+            self._registered = state
+            logger.error("the sources stay as they were until the file is corrected: %s", error)
+            return
         await register_sources(self._db, terms)
         self._registered = state
         logger.info("sources of %s: %s", self._catalog.path, ", ".join(each.name for each in terms) or "none")
 
     async def run(self) -> None:
-        """Register the sources again whenever the file changes, until canceled. A wrong file changes nothing."""
+        """Register the sources again whenever the file changes, until canceled."""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            state = _state(self._catalog.path)
-            if state == self._registered:
+            if _state(self._catalog.path) == self._registered:
                 continue
             try:
                 await self.register()
-            except InputError as error:
-                self._registered = state
-                logger.error("the sources stay as they were: %s", error)
             except DatabaseUnavailableError as error:
                 logger.warning("the sources are registered once the database is back: %s", error)
 

@@ -12,12 +12,16 @@ import pytest
 from pydantic import SecretStr
 
 import settings as product_settings
-from billing.errors import InputError
 from settings import SettingsError
+from storage.arrivals.events import accept
+from storage.arrivals.pending import last_pending
 from storage.arrivals.sources import ForbiddenRoleError
 from storage.postgres.roles import API, BILLING, INGEST, OPERATOR, READER
+from tests.api.sending import event
+from tests.arrivals.product import may
 from tests.support.roles import as_role
 from tests.support.system import System
+from tests.support.until import until
 from worker import sources_worker
 
 _LOADED = """
@@ -56,14 +60,24 @@ async def test_it_loads_neither_stripe_nor_what_bills(system: System, tmp_path: 
     ]
 
 
-async def test_it_needs_a_database_and_a_sound_file(system: System, tmp_path: Path) -> None:
+async def test_a_wrong_file_is_told_and_keeps_no_event_from_being_stored(
+    system: System, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "sources.toml"
     given = system.settings.model_copy(update={"sources": path})
     path.write_text('[[source]]\nname = "product"\n')
-    with pytest.raises(InputError, match=r"sources\.toml: source 'product': kind"):
-        async with sources_worker(system.client, given):
-            pass
-    path.unlink()
+    await accept(system.db, [event("started", may(3), "wrong-file", attribution_id="team:events")])
+    async with sources_worker(system.client, given):
+        assert "until the file is corrected" in caplog.text
+        assert "sources.toml: source 'product': kind" in caplog.text
+        await until(partial(_stored, system))
+
+
+async def _stored(system: System) -> bool:
+    return await last_pending(system.db) is None
+
+
+async def test_it_needs_a_database(system: System) -> None:
     with pytest.raises(SettingsError, match="DATABASE_URL"):
         async with sources_worker(system.client, product_settings.load(database_url=None)):
             pass
