@@ -177,7 +177,7 @@ async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     """Make the worker of the queue `sources`, after registering the sources of `sources.toml`, if there is one.
 
     As long as it exists, a change of that file registers them again, and what the API accepts is stored. A wrong file
-    is told in the log and changes nothing.
+    is named in the log and changes nothing.
 
     Raises:
         SettingsError: DATABASE_URL is not set.

@@ -25,7 +25,7 @@ class Registrar:
         self._registered = _state(catalog.path)
 
     async def register(self) -> None:
-        """Register what the file has. A wrong file is told and changes nothing: what the API accepts is stored anyway.
+        """Register what the file has. A wrong file is logged and changes nothing else.
 
         A source that the file no longer has stays until `perdure schedule set`.
 

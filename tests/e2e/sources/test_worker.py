@@ -60,11 +60,12 @@ async def test_it_loads_neither_stripe_nor_what_bills(system: System, tmp_path: 
     ]
 
 
-async def test_a_wrong_file_is_told_and_keeps_no_event_from_being_stored(
+async def test_a_wrong_file_is_logged_and_keeps_no_event_from_being_stored(
     system: System, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "sources.toml"
-    given = system.settings.model_copy(update={"sources": path})
+    url = SecretStr(as_role(system.settings.need("database_url"), INGEST))
+    given = system.settings.model_copy(update={"sources": path, "database_url": url})
     path.write_text('[[source]]\nname = "product"\n')
     await accept(system.db, [event("started", may(3), "wrong-file", attribution_id="team:events")])
     async with sources_worker(system.client, given):
