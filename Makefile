@@ -8,7 +8,7 @@ FUZZER := $(VENV)/.fuzzer
 CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories clean
+.PHONY: help install demo test test-fast readme lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: $(STAMP) ## Run all tests, in JOBS=3 processes
 
 test-fast: $(STAMP) ## Run the tests that need no servers, in under a minute
 	@$(BIN)/python -m pytest -n $(or $(JOBS),2) --dist worksteal -m "not servers" $(ARGS)
+
+readme: $(STAMP) ## Run the README's commands on data of one's own
+	@$(BIN)/python -m pytest -q tests/devstack/test_readme.py $(ARGS)
 
 lint: $(STAMP) types ## Check style, format, types and the import rules
 	@$(BIN)/ruff check .
