@@ -1,4 +1,4 @@
-"""A cancellation fetches before its final claim, and waits only for minutes."""
+"""A cancellation and a subscription's draft fetch before they claim, and wait only for minutes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contracts import retries
 from temporal.sources import end_source
 from tests.arrivals.product import ProductDatabase, may
 from tests.e2e.sources.asking import configure
-from tests.e2e.subscribers import Subscribers, only, subscribing
+from tests.e2e.subscribers import Subscribers, only, subscribed, subscribing
 from tests.support.system import System
 
 pytestmark = pytest.mark.waits
@@ -63,4 +63,19 @@ async def test_a_cancellation_does_not_wait_long_for_a_source(
     await they.until_rested(subscription)
     details = str(await they.workflow(subscription).query("__temporal_workflow_metadata"))
     assert "**Billed without product**" in details
+    await end_source(system.client, "product")
+
+
+async def test_a_subscriptions_draft_bills_what_it_fetched(
+    system: System, they: Subscribers, product: ProductDatabase, tmp_path: Path
+) -> None:
+    await system.admin("settings", {"subscription_invoices": True})
+    configure(system, tmp_path, product)
+    await product.write("i-2", may(20), may(21), may(21), account="team:draft")
+    await system.start("sources")
+    await subscribed(system, they, "team:draft")
+    await they.clock("2022-06-10T00:10")
+    invoice = await only(system, InvoiceState.PAID)
+    assert invoice.amount == 2 * 864  # a day that was imported, and one that no import had stored
+    await system.admin("settings", {"subscription_invoices": False})
     await end_source(system.client, "product")
