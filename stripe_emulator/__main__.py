@@ -12,8 +12,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from stripe_emulator.admin.orders import percent
-from stripe_emulator.config import EmulatorConfig, RateLimits
+from stripe_emulator.config import API_VERSION, EmulatorConfig, RateLimits
 from stripe_emulator.engine.store import StoreBusyError
+from stripe_emulator.params.versions import VERSIONS
 from stripe_emulator.server import StripeEmulator
 
 
@@ -41,6 +42,9 @@ def _parser() -> argparse.ArgumentParser:
         "--unpaid-after-attempts", type=_attempts, help="cancel a subscription after this many failed payments"
     )
     parser.add_argument("--tax-percent", type=percent, default=Decimal(0), help="tax on invoices with automatic tax")
+    parser.add_argument(
+        "--api-version", choices=VERSIONS, default=API_VERSION, metavar="VERSION", help="the account's API version"
+    )
     return parser
 
 
@@ -66,6 +70,7 @@ def _config(args: argparse.Namespace) -> EmulatorConfig:
         subscription_invoices=args.subscription_invoices,
         unpaid_after_attempts=args.unpaid_after_attempts,
         tax_percent=args.tax_percent,
+        api_version=args.api_version,
     )
 
 

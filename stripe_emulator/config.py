@@ -34,6 +34,7 @@ class Behaviour:
     subscription_invoices: bool = False
     unpaid_after_attempts: int | None = None
     tax_percent: Decimal = Decimal(0)
+    api_version: str = API_VERSION
 
     @property
     def stepwise(self) -> bool:
@@ -50,6 +51,7 @@ class EmulatorConfig:
     `idempotency_ttl` is measured on the emulator's clock. With `subscription_invoices`, subscriptions create
     invoices. With `unpaid_after_attempts`, a failed payment is retried daily, and after that many attempts the
     subscription is canceled. `tax_percent` is the tax on invoices with automatic tax.
+    `api_version` is the account's own: of events, and of answers to requests that name none.
     """
 
     data: Path | None = None
@@ -68,7 +70,8 @@ class EmulatorConfig:
     subscription_invoices: bool = False
     unpaid_after_attempts: int | None = None
     tax_percent: Decimal = Decimal(0)
+    api_version: str = API_VERSION
 
     def behaviour(self) -> Behaviour:
         """Return the initial values of the settings that can be changed while the emulator runs."""
-        return Behaviour(self.subscription_invoices, self.unpaid_after_attempts, self.tax_percent)
+        return Behaviour(self.subscription_invoices, self.unpaid_after_attempts, self.tax_percent, self.api_version)

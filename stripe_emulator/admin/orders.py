@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from aiohttp import web
 
 from stripe_emulator.config import Behaviour, RateLimits
+from stripe_emulator.params.versions import VERSIONS
 
 Answer: TypeAlias = "dict[str, Any]"
 
@@ -101,6 +102,17 @@ def percent(value: Any) -> Decimal:
     return found
 
 
+def api_version(value: Any) -> str:
+    """Return the value if it is an API version that the emulator renders.
+
+    Raises:
+        AdminError: it is not.
+    """
+    if value not in VERSIONS:
+        raise AdminError(f"api_version: {value!r} is not one of {', '.join(VERSIONS)}")
+    return str(value)
+
+
 def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
     """Return the behavior with the changes of an order to the settings.
 
@@ -117,4 +129,6 @@ def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
         changes["unpaid_after_attempts"] = None if attempts is None else whole(attempts, "unpaid_after_attempts")
     if "tax_percent" in order:
         changes["tax_percent"] = percent(order["tax_percent"])
+    if "api_version" in order:
+        changes["api_version"] = api_version(order["api_version"])
     return replace(behaviour, **changes)

@@ -28,6 +28,7 @@ from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.deliveries import Deliveries
 from stripe_emulator.engine.faults import FaultError, Faults, WebhookFaults
 from stripe_emulator.engine.invoices.disputes import close_dispute, open_dispute
+from stripe_emulator.engine.invoices.payments import authenticate
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Store
 from stripe_emulator.engine.timers import Timers
@@ -86,6 +87,7 @@ class Admin:
             ("POST", "expire_idempotency_keys"): self._expire,
             ("POST", "disputes"): self._open_dispute,
             ("POST", "disputes/close"): self._close_dispute,
+            ("POST", "invoices/authenticate"): self._authenticate,
             ("GET", "settings"): self._settings,
             ("POST", "settings"): self._set,
         }
@@ -168,6 +170,11 @@ class Admin:
         with self.store.transaction():
             return dict(json.loads(close_dispute(self.context(None), str(dispute), str(order.get("status")))))
 
+    async def _authenticate(self, order: Answer, invoice: str | None) -> Answer:
+        only(order)
+        with self.store.transaction():
+            return dict(json.loads(authenticate(self.context(None), str(invoice))))
+
     async def _settings(self, _order: Answer, _id: str | None) -> Answer:
         return {
             "search_lag_seconds": self.search.lag,
@@ -175,6 +182,7 @@ class Admin:
             "subscription_invoices": self.behaviour.subscription_invoices,
             "unpaid_after_attempts": self.behaviour.unpaid_after_attempts,
             "tax_percent": str(self.behaviour.tax_percent),
+            "api_version": self.behaviour.api_version,
         }
 
     async def _set(self, order: Answer, _id: str | None) -> Answer:

@@ -56,6 +56,7 @@ def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
         "discount_amounts": [],
         "livemode": False,
         "metadata": merge_metadata({}, given.get("metadata") or {}),
+        "pretax_credit_amounts": [],
         "quantity": quantity,
         "tax_rates": [],
         "taxes": [],

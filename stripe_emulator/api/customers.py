@@ -6,9 +6,10 @@ import secrets
 
 from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.cancellation import end_subscription
 from stripe_emulator.engine.objects import Text, dumps, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
-from stripe_emulator.engine.subscriptions.state import ENDED, end_subscription
+from stripe_emulator.engine.subscriptions.state import ENDED
 from stripe_emulator.params.specs import (
     EXPAND,
     SEARCH,

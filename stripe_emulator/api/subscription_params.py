@@ -14,6 +14,7 @@ from stripe_emulator.params.specs import (
     integer,
     metadata,
     string,
+    timestamp,
 )
 
 CANCELLATION_DETAILS = Params(
@@ -26,6 +27,9 @@ CANCELLATION_DETAILS = Params(
     ),
     unsupported="feedback_option",
 )  # fmt: skip
+PAUSE_COLLECTION = Params(
+    behavior=choice("keep_as_draft", "mark_uncollectible", "void"), resumes_at=timestamp(), required=["behavior"]
+)
 _PRICE_DATA = Params(
     currency=currency(),
     product=string(),

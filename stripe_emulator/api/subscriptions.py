@@ -5,15 +5,21 @@ from __future__ import annotations
 from decimal import Decimal
 
 from stripe_emulator.api.endpoint import Endpoint
-from stripe_emulator.api.subscription_params import CANCELLATION_DETAILS, CHANGED_ITEM, NEW_ITEM, TRIAL_SETTINGS
+from stripe_emulator.api.subscription_params import (
+    CANCELLATION_DETAILS,
+    CHANGED_ITEM,
+    NEW_ITEM,
+    PAUSE_COLLECTION,
+    TRIAL_SETTINGS,
+)
 from stripe_emulator.engine.billing.invoices import bill_end, bill_now, first_share, rest, whole
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.cancellation import end_subscription
 from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.subscriptions.state import (
     ENDED,
     change_items,
-    end_subscription,
     new_subscription,
     schedule,
     set_cancellation,
@@ -129,6 +135,9 @@ def _apply(ctx: Context, subscription: Obj) -> None:
         set_trial_end(ctx, subscription, params["trial_end"])
     if "items" in params:
         change_items(ctx, subscription, params["items"])
+    if "pause_collection" in params:
+        pause = params["pause_collection"]
+        subscription["pause_collection"] = None if pause is None else {"resumes_at": None, **pause}
     if "cancel_at" in params or "cancel_at_period_end" in params:
         set_cancellation(ctx, subscription)
 
@@ -231,7 +240,8 @@ _UPDATE = Params(
     _FIELDS,
     cancellation_details=CANCELLATION_DETAILS,
     items=list_of(CHANGED_ITEM, most=20),
-    unsupported=_UNSUPPORTED + " billing_cycle_anchor pause_collection proration_date",
+    pause_collection=clearable(PAUSE_COLLECTION),
+    unsupported=_UNSUPPORTED + " billing_cycle_anchor proration_date",
 )
 _LIST = listing(
     "automatic_tax current_period_end current_period_start customer_account price test_clock",

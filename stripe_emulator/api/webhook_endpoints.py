@@ -6,7 +6,6 @@ import secrets
 from urllib.parse import urlsplit
 
 from stripe_emulator.api.endpoint import Endpoint
-from stripe_emulator.config import API_VERSION
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.event_types import EVENT_TYPES
 from stripe_emulator.engine.objects import Text, merge_metadata, new_id
@@ -25,6 +24,7 @@ from stripe_emulator.params.specs import (
     metadata,
     string,
 )
+from stripe_emulator.params.versions import VERSIONS
 
 _MOST = 16
 
@@ -120,7 +120,7 @@ ENDPOINTS = [
         "/v1/webhook_endpoints",
         Params(
             _FIELDS,
-            api_version=choice(API_VERSION),
+            api_version=choice(*VERSIONS),
             required=["enabled_events", "url"],
             unsupported="connect",
         ),

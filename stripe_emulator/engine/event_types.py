@@ -7,6 +7,8 @@ EMITTED = frozenset(
         "charge.dispute.closed",
         "charge.dispute.created",
         "charge.dispute.updated",
+        "charge.refund.updated",
+        "charge.refunded",
         "credit_note.created",
         "credit_note.updated",
         "credit_note.voided",
@@ -25,6 +27,7 @@ EMITTED = frozenset(
         "invoice.finalized",
         "invoice.sent",
         "invoice.paid",
+        "invoice.payment_action_required",
         "invoice.payment_succeeded",
         "invoice.payment_failed",
         "invoice.voided",
@@ -35,6 +38,9 @@ EMITTED = frozenset(
         "price.updated",
         "product.created",
         "product.updated",
+        "refund.created",
+        "refund.failed",
+        "refund.updated",
     ]
 )
 
@@ -48,7 +54,6 @@ SILENT = frozenset(
         "charge.expired",
         "charge.failed",
         "charge.pending",
-        "charge.refunded",
         "charge.succeeded",
         "charge.updated",
         "checkout.session.completed",
@@ -67,7 +72,6 @@ SILENT = frozenset(
         "customer.tax_id.updated",
         "invoice.overdue",
         "invoice.overpaid",
-        "invoice.payment_action_required",
         "invoice.payment_attempt_required",
         "invoice.upcoming",
         "invoice.will_be_due",
@@ -82,9 +86,6 @@ SILENT = frozenset(
         "payment_method.updated",
         "price.deleted",
         "product.deleted",
-        "refund.created",
-        "refund.failed",
-        "refund.updated",
     ]
 )
 

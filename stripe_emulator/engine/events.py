@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from stripe_emulator.config import API_VERSION
+from stripe_emulator.config import Behaviour
 from stripe_emulator.engine.faults import WebhookFaults
 from stripe_emulator.engine.objects import dumps, new_id
+from stripe_emulator.engine.rendering import rendered
 from stripe_emulator.engine.store import Obj, Store
 
 
 class Origin(Protocol):
     """The request or timer that caused an event; `now` in seconds since 1970."""
 
+    behaviour: Behaviour
     now: int
     request_id: str | None
     idempotency_key: str | None
@@ -28,7 +30,7 @@ class EventLog:
         self._store = store
         self._faults = faults
         self._wake = wake
-        self._endpoints: list[tuple[str, frozenset[str]]] = []
+        self._endpoints: list[tuple[str, str | None, frozenset[str]]] = []
         self.reload()
 
     def reload(self) -> None:
@@ -36,30 +38,41 @@ class EventLog:
         rows = self._store.run("SELECT body FROM object WHERE kind='webhook_endpoint' ORDER BY seq")
         endpoints: list[Obj] = [json.loads(row[0]) for row in rows]
         self._endpoints = [
-            (one["id"], frozenset(one["enabled_events"])) for one in endpoints if one["status"] == "enabled"
+            (one["id"], one["api_version"], frozenset(one["enabled_events"]))
+            for one in endpoints
+            if one["status"] == "enabled"
         ]
 
     def emit(self, origin: Origin, kind: str, text: str, previous: Obj | None) -> None:
-        """Store an event with the object's JSON text and queue its deliveries."""
+        """Store an event with the object's JSON text and queue its deliveries.
+
+        The event is kept in the account's API version. An endpoint with a version of its own gets it in that one.
+        """
         event_id = new_id("evt_1")
-        targets = [endpoint for endpoint, events in self._endpoints if kind in events or "*" in events]
+        targets = [(one, version) for one, version, events in self._endpoints if kind in events or "*" in events]
+        kept = origin.behaviour.api_version
         changed = f',"previous_attributes":{dumps(previous)}' if previous else ""
         request = dumps({"id": origin.request_id, "idempotency_key": origin.idempotency_key})
-        body = (
-            f'{{"id":"{event_id}","object":"event","api_version":"{API_VERSION}","created":{origin.now},'
-            f'"data":{{"object":{text}{changed}}},"livemode":false,"pending_webhooks":{len(targets)},'
-            f'"request":{request},"type":"{kind}"}}'
-        )
-        self._store.add("event", event_id, origin.now, kind, body)
-        for endpoint in targets:
-            self._queue(event_id, kind, endpoint, body)
+
+        def body(version: str) -> str:
+            return (
+                f'{{"id":"{event_id}","object":"event","api_version":"{version}","created":{origin.now},'
+                f'"data":{{"object":{rendered(self._store, text, version)}{changed}}},"livemode":false,'
+                f'"pending_webhooks":{len(targets)},"request":{request},"type":"{kind}"}}'
+            )
+
+        self._store.add("event", event_id, origin.now, kind, body(kept))
+        for endpoint, version in targets:
+            own = None if version in (None, kept) else version
+            self._queue(event_id, kind, endpoint, body(own or kept), as_kept=own is None)
         if targets:
             self._wake()
 
-    def _queue(self, event_id: str, kind: str, endpoint: str, body: str) -> None:
+    def _queue(self, event_id: str, kind: str, endpoint: str, body: str, as_kept: bool) -> None:
+        """Queue the deliveries of a body, which is stored with them unless it is `as_kept` in the list of events."""
         now = time.time()
         for plan in self._faults.plan(kind, body):
             self._store.run(
                 "INSERT INTO delivery (event, endpoint, attempt, first_at, next_at, held, body) VALUES (?,?,0,?,?,?,?)",
-                (event_id, endpoint, now, now + plan.delay, plan.held, plan.body),
+                (event_id, endpoint, now, now + plan.delay, plan.held, plan.body or (None if as_kept else body)),
             )

@@ -10,12 +10,16 @@ from stripe_emulator.config import Behaviour
 from stripe_emulator.engine.billing import cycles as subscription_cycles
 from stripe_emulator.engine.clock import Clock
 from stripe_emulator.engine.context import Context
-from stripe_emulator.engine.invoices import finalization
+from stripe_emulator.engine.invoices import finalization, refunds
 from stripe_emulator.engine.store import Store
 from stripe_emulator.errors import StripeError
 
 log = logging.getLogger(__name__)
-_PASSED = {"invoice": finalization.clock_passed, "subscription": subscription_cycles.clock_passed}
+_PASSED = {
+    "invoice": finalization.clock_passed,
+    "refund": refunds.clock_passed,
+    "subscription": subscription_cycles.clock_passed,
+}
 _AT_ONCE = 200
 
 

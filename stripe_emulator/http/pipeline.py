@@ -14,12 +14,13 @@ from aiohttp import web
 
 from stripe_emulator.api import ENDPOINTS
 from stripe_emulator.api.endpoint import Endpoint
-from stripe_emulator.config import API_VERSION, Behaviour, EmulatorConfig
+from stripe_emulator.config import Behaviour, EmulatorConfig
 from stripe_emulator.engine.clock import Clock
 from stripe_emulator.engine.context import Context, EmulatedAccount
 from stripe_emulator.engine.events import EventLog
 from stripe_emulator.engine.faults import FaultRule, Faults
 from stripe_emulator.engine.objects import dumps
+from stripe_emulator.engine.rendering import rendered
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Store
 from stripe_emulator.errors import StripeError
@@ -45,6 +46,7 @@ class Exchange:
     body: str
     key: str | None
     request_id: str
+    version: str
     status: int = 500
     text: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class Pipeline:
             raw.decode("utf-8", "backslashreplace"),
             request.headers.get("Idempotency-Key") if request.method == "POST" else None,
             f"req_{secrets.token_hex(7)}",
+            request.headers.get("Stripe-Version", self.behaviour.api_version),
         )
         exchange.fault = self.faults.pick(exchange.method, exchange.path, exchange.body)
         try:
@@ -88,7 +91,7 @@ class Pipeline:
         except Exception:  # the client gets Stripe's 500, and the log the traceback
             log.exception("%s %s failed", exchange.method, exchange.path)
             _failed(exchange, _server_error(500))
-        self._headers(request, exchange)
+        self._headers(exchange)
         self._log(request, exchange)
         return await send(request, exchange.status, exchange.text, exchange.headers, exchange.fault)
 
@@ -97,9 +100,8 @@ class Pipeline:
             raise _server_error(500)  # not sent: the connection is dropped instead
         self._authenticate(request)
         self._refuse_connect(request)
-        version = request.headers.get("Stripe-Version")
-        if version is not None and not _VERSION.fullmatch(version):
-            raise StripeError(f"Invalid Stripe API version: {version}")
+        if not _VERSION.fullmatch(exchange.version):
+            raise StripeError(f"Invalid Stripe API version: {exchange.version}")
         fault = exchange.fault
         if fault is not None and fault.action == "429":
             raise too_many("endpoint-rate")
@@ -140,7 +142,7 @@ class Pipeline:
             if exchange.method == "GET":
                 if fault is not None and fault.action == "500":
                     raise _server_error(500)
-                _succeeded(exchange, _run(endpoint, context))
+                _succeeded(exchange, _run(endpoint, context, exchange.version))
                 return
             self._change(exchange, endpoint, context, mark)
         finally:
@@ -155,7 +157,7 @@ class Pipeline:
             try:
                 with self.store.savepoint():
                     if not broken or (fault is not None and fault.committed):
-                        _succeeded(exchange, _run(endpoint, context))
+                        _succeeded(exchange, _run(endpoint, context, exchange.version))
                 if broken:
                     raise _server_error(500)
             except StripeError as error:
@@ -186,9 +188,9 @@ class Pipeline:
                     status=403,
                 )
 
-    def _headers(self, request: web.Request, exchange: Exchange) -> None:
+    def _headers(self, exchange: Exchange) -> None:
         exchange.headers["Request-Id"] = exchange.request_id
-        exchange.headers["Stripe-Version"] = request.headers.get("Stripe-Version", API_VERSION)
+        exchange.headers["Stripe-Version"] = exchange.version
         if exchange.key is not None and exchange.key.isprintable():
             exchange.headers["Idempotency-Key"] = exchange.key
         if exchange.replayed or exchange.status in (400, 402, 404):
@@ -211,11 +213,11 @@ class Pipeline:
         )
 
 
-def _run(endpoint: Endpoint, context: Context) -> str:
+def _run(endpoint: Endpoint, context: Context, version: str) -> str:
     answer = endpoint.handler(context)
     text = answer if isinstance(answer, str) else dumps(answer)
     paths = context.params.get("expand")
-    return expand(context, text, paths) if paths else text
+    return rendered(context.store, expand(context, text, paths) if paths else text, version)
 
 
 def _succeeded(exchange: Exchange, text: str) -> None:

@@ -20,6 +20,7 @@ import stripe
 from aiohttp import web
 
 from stripe_emulator import EmulatorConfig, StripeEmulator
+from stripe_emulator.config import API_VERSION
 from stripe_emulator.http import pipeline, sending
 from tests.stripe_emulator.specification import Specification, specification
 
@@ -169,9 +170,12 @@ def contract(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     violations: list[str] = []
     send = sending.send
 
-    async def checked(request: web.Request, status: int, text: str, *rest: Any) -> web.StreamResponse:
-        violations.extend(spec.violations(request, await request.read(), status, json.loads(text)))
-        return await send(request, status, text, *rest)
+    async def checked(
+        request: web.Request, status: int, text: str, headers: dict[str, str], *rest: Any
+    ) -> web.StreamResponse:
+        if headers["Stripe-Version"] == API_VERSION:
+            violations.extend(spec.violations(request, await request.read(), status, json.loads(text)))
+        return await send(request, status, text, headers, *rest)
 
     monkeypatch.setattr(pipeline, "send", checked)
     yield

@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from stripe_emulator.config import API_VERSION
+
 MISSING = (
     "set PERDURE_TEST_STRIPE_OPENAPI_SPEC and PERDURE_TEST_STRIPE_OPENAPI_VALIDATOR "
     "to check against Stripe's specification"
@@ -49,9 +51,12 @@ class Specification:
 
 
 def _events(answer: Any) -> list[Any]:
+    """Return the events in an answer that have the specification's version."""
     if answer.get("object") == "event":
-        return [answer]
-    return [one for one in answer.get("data", []) if one.get("object") == "event"]
+        listed = [answer]
+    else:
+        listed = [one for one in answer.get("data", []) if one.get("object") == "event"]
+    return [one for one in listed if one["api_version"] == API_VERSION]
 
 
 def _file(name: str) -> Path | None:

@@ -140,6 +140,27 @@ async def test_nothing_more_is_collected_for_what_was_canceled(emulator: Emulato
     assert (late.status, late.attempt_count, late.auto_advance, late.next_payment_attempt) == ("open", 1, False, None)
 
 
+async def test_a_cancellation_stops_all_collection(emulator: EmulatorProcess, v1: Any) -> None:
+    """Of every finalized invoice of the customer, until a person resumes it; drafts go on."""
+    made = await unpaid(emulator, v1, 5)
+    own = await emulator.draft(900, customer=made.customer)
+    await v1.invoices.finalize_invoice_async(own.id, {"auto_advance": True})
+    draft = await emulator.draft(700, customer=made.customer, auto_advance=True)
+    others = await emulator.draft(800)
+    await v1.invoices.finalize_invoice_async(others.id, {"auto_advance": True})
+    await v1.subscriptions.cancel_async(made.id)
+    stopped = await v1.invoices.retrieve_async(own.id)
+    assert (stopped.status, stopped.auto_advance, stopped.next_payment_attempt) == ("open", False, None)
+    (event,) = (await emulator.events(type="invoice.updated"))[-1:]
+    assert (event.data.object["id"], event.data.previous_attributes.auto_advance) == (own.id, True)
+    assert (await v1.invoices.retrieve_async(others.id)).auto_advance
+    await v1.customers.update_async(made.customer, {"invoice_settings": {"default_payment_method": "pm_card_visa"}})
+    await clock(emulator, "2022-05-10T00:00:00Z")
+    assert (await v1.invoices.retrieve_async(own.id)).status == "open"
+    assert (await v1.invoices.retrieve_async(draft.id)).status == "paid"
+    assert (await v1.invoices.pay_async(own.id)).status == "paid"
+
+
 async def test_without_the_setting_nothing_is_tried_again(emulator: EmulatorProcess, v1: Any) -> None:
     made = await unpaid(emulator, v1, None)
     await clock(emulator, "2022-06-20T00:00:00Z")

@@ -6,7 +6,7 @@ from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.finalization import finalize
 from stripe_emulator.engine.invoices.payments import charge, mark_paid
-from stripe_emulator.engine.invoices.state import transition
+from stripe_emulator.engine.invoices.state import write_off
 from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.errors import StripeError
@@ -59,11 +59,7 @@ def void(ctx: Context) -> Text:
     invoice = ctx.load("invoice", ctx.ids[0])
     if invoice["status"] not in ("open", "uncollectible"):
         raise _refuse("open", invoice)
-    before = dict(invoice)
-    transition(invoice, "void", "voided_at", ctx.now)
-    invoice["auto_advance"] = False
-    invoice["next_payment_attempt"] = None
-    return ctx.save("invoice", invoice, "invoice.updated", "invoice.voided", before=before)
+    return write_off(ctx, invoice, "void")
 
 
 def mark_uncollectible(ctx: Context) -> Text:
@@ -71,11 +67,7 @@ def mark_uncollectible(ctx: Context) -> Text:
     invoice = ctx.load("invoice", ctx.ids[0])
     if invoice["status"] != "open":
         raise _refuse("open", invoice)
-    before = dict(invoice)
-    transition(invoice, "uncollectible", "marked_uncollectible_at", ctx.now)
-    invoice["auto_advance"] = False
-    invoice["next_payment_attempt"] = None
-    return ctx.save("invoice", invoice, "invoice.updated", "invoice.marked_uncollectible", before=before)
+    return write_off(ctx, invoice, "uncollectible")
 
 
 _BARE = Params(expand=EXPAND)

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from stripe_emulator.engine.billing.invoices import bill_cycle, bill_end, has_metered
 from stripe_emulator.engine.context import Context
-from stripe_emulator.engine.invoices.state import transition
+from stripe_emulator.engine.invoices.cancellation import end_subscription
+from stripe_emulator.engine.invoices.state import write_off
 from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.engine.subscriptions.state import ENDED, end_subscription, schedule, set_periods
+from stripe_emulator.engine.subscriptions.state import (
+    ENDED,
+    INCOMPLETE_FOR,
+    resume_collection,
+    schedule,
+    set_periods,
+)
 
 
 def clock_passed(ctx: Context, subscription_id: str) -> None:
@@ -16,11 +23,15 @@ def clock_passed(ctx: Context, subscription_id: str) -> None:
     if subscription is None or subscription["status"] in ENDED:
         ctx.store.set_timer("subscription", subscription_id, None)
         return
+    resume_collection(ctx, subscription)
     cancel_at = subscription["cancel_at"]
     if cancel_at is not None and cancel_at <= ctx.now:
         end_scheduled(ctx, subscription, cancel_at)
     elif subscription["status"] == "incomplete":
-        _expire(ctx, subscription)
+        if subscription["created"] + INCOMPLETE_FOR <= ctx.now:
+            _expire(ctx, subscription)
+        else:
+            schedule(ctx, subscription)
     elif not _trial_ended_otherwise(ctx, subscription):
         _go_on(ctx, subscription)
 
@@ -80,12 +91,7 @@ def _expire(ctx: Context, subscription: Obj) -> None:
     """Expire an incomplete subscription whose first invoice was not paid in time, and void that invoice."""
     invoice = ctx.load("invoice", subscription["latest_invoice"])
     if invoice["status"] == "open":
-        old = dict(invoice)
-        transition(invoice, "void", "voided_at", ctx.now)
-        invoice["auto_advance"] = False
-        invoice["next_payment_attempt"] = None
-        ctx.store.set_timer("invoice", invoice["id"], None)
-        ctx.save("invoice", invoice, "invoice.updated", "invoice.voided", before=old)
+        write_off(ctx, invoice, "void")
     before = dict(subscription)
     subscription["status"], subscription["ended_at"] = "incomplete_expired", ctx.now
     ctx.store.set_timer("subscription", subscription["id"], None)

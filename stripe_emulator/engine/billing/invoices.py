@@ -1,7 +1,8 @@
 """The invoices that subscriptions create automatically if the setting `subscription_invoices` is on.
 
 At a cycle's end the next period's base fees are put on a draft, which is finalized after an hour. Invoices that are due
-immediately (creation, a trial cut short, a resumption) are finalized immediately. A metered price gets no line.
+immediately (creation, a trial cut short, a resumption) are finalized immediately. A metered price gets no line. While
+collection is paused, nothing is collected: the invoice stays a draft, or is voided or marked as uncollectible.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.finalization import finalize
 from stripe_emulator.engine.invoices.items import take_in_pending
 from stripe_emulator.engine.invoices.lines import add_lines, new_line
-from stripe_emulator.engine.invoices.state import new_invoice, set_schedule
+from stripe_emulator.engine.invoices.state import new_invoice, set_schedule, write_off
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.engine.subscriptions.periods import period_at
 from stripe_emulator.engine.taxes import enable
@@ -47,11 +48,15 @@ def bill_end(ctx: Context, subscription: Obj, at: int) -> None:
 
 
 def bill_now(ctx: Context, subscription: Obj, reason: str, share: Callable[[Obj], Decimal]) -> Obj:
-    """Bill a share of each item's present period on an invoice that is finalized immediately, and return it."""
+    """Bill a share of each item's present period on an invoice, and return it.
+
+    It is finalized immediately, unless collection is paused.
+    """
     items = [(item, share(item)) for item in subscription["items"]["data"]]
     invoice = _draft(ctx, subscription, reason, (ctx.now, ctx.now), items)
     ctx.save("subscription", subscription)
-    finalize(ctx, invoice)
+    if invoice["status"] == "draft" and subscription["pause_collection"] is None:
+        finalize(ctx, invoice)
     return invoice
 
 
@@ -91,7 +96,7 @@ def _draft(
     customer = ctx.load("customer", subscription["customer"], "customer")
     invoice = new_invoice(ctx, customer, subscription["currency"])
     invoice["billing_reason"] = reason
-    invoice["auto_advance"] = True
+    invoice["auto_advance"] = subscription["pause_collection"] is None
     invoice["parent"] = parent_of(subscription)
     invoice["period_start"], invoice["period_end"] = period
     for name in ("collection_method", "default_payment_method"):
@@ -105,7 +110,19 @@ def _draft(
     set_schedule(ctx, invoice)
     ctx.save("invoice", invoice, "invoice.created")
     subscription["latest_invoice"] = invoice["id"]
+    _write_off_if_paused(ctx, invoice, subscription["pause_collection"])
     return invoice
+
+
+def _write_off_if_paused(ctx: Context, invoice: Obj, pause: Obj | None) -> None:
+    """Void an invoice made while collection is paused, or mark it as uncollectible; `keep_as_draft` keeps the draft."""
+    behavior = None if pause is None else pause["behavior"]
+    if behavior == "void":
+        write_off(ctx, invoice, "void")  # not finalized first: the customer's balance is not used
+    elif behavior == "mark_uncollectible":
+        finalize(ctx, invoice, auto_advance=False)
+        if invoice["status"] == "open":
+            write_off(ctx, invoice, "uncollectible")
 
 
 def _metered(item: Obj) -> bool:

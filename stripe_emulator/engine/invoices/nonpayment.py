@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.cancellation import end_subscription
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.engine.subscriptions.state import ENDED, end_subscription, schedule
+from stripe_emulator.engine.subscriptions.state import ENDED, schedule
 
 RETRY_AFTER = 86400
 

@@ -11,6 +11,7 @@ from stripe_emulator.engine.objects import Text, new_id
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.errors import StripeError
 
+CARDS_TO_AUTHENTICATE = ("pm_card_authenticationRequired", "pm_card_threeDSecure2Required")
 CARDS_THAT_FAIL = ("pm_card_chargeCustomerFail", "pm_card_chargeDeclined", "pm_card_visa_chargeDeclined")
 
 
@@ -23,20 +24,43 @@ def payment_method(invoice: Obj, customer: Obj) -> str | None:
 def collect(ctx: Context, invoice: Obj, customer: Obj) -> Text:
     """Try to charge a finalized invoice automatically."""
     method = payment_method(invoice, customer)
-    if method is not None and method not in CARDS_THAT_FAIL:
-        return mark_paid(ctx, invoice, method)
-    return payment_failed(ctx, invoice)
+    if method is None or method in CARDS_THAT_FAIL or method in CARDS_TO_AUTHENTICATE:
+        return payment_failed(ctx, invoice, method)
+    return mark_paid(ctx, invoice, method)
 
 
-def payment_failed(ctx: Context, invoice: Obj) -> Text:
-    """Record a failed attempt; the invoice stays open."""
+def payment_failed(ctx: Context, invoice: Obj, method: str | None) -> Text:
+    """Record a failed attempt; the invoice stays open.
+
+    It is repeated as planned, unless it failed because the cardholder has to authenticate the payment.
+    """
     before = dict(invoice)
     invoice["attempted"] = True
     invoice["attempt_count"] += 1
-    plan_retry(ctx, invoice)
-    text = ctx.save("invoice", invoice, "invoice.updated", "invoice.payment_failed", before=before)
+    events = ["invoice.updated", "invoice.payment_failed"]
+    if method in CARDS_TO_AUTHENTICATE:
+        ctx.store.set_meta(f"action/{invoice['id']}", method)
+        invoice["next_payment_attempt"] = None
+        ctx.store.set_timer("invoice", invoice["id"], None)
+        events.append("invoice.payment_action_required")
+    else:
+        plan_retry(ctx, invoice)
+    text = ctx.save("invoice", invoice, *events, before=before)
     after_failure(ctx, invoice)
     return text
+
+
+def authenticate(ctx: Context, invoice_id: str) -> Text:
+    """Let the cardholder authenticate the payment that failed for want of it, which pays the invoice.
+
+    Raises:
+        StripeError: the invoice is not open, or no payment of it waits for that.
+    """
+    invoice = ctx.load("invoice", invoice_id)
+    method = ctx.store.meta(f"action/{invoice_id}")
+    if invoice["status"] != "open" or method is None:
+        raise StripeError(f"No payment of the invoice {invoice_id} needs authentication.", param="invoice")
+    return mark_paid(ctx, invoice, str(method))
 
 
 def retry(ctx: Context, invoice: Obj) -> None:
@@ -76,7 +100,7 @@ def charge(ctx: Context, invoice: Obj, method: str | None) -> Text:
     """Charge an open invoice now.
 
     Raises:
-        StripeError: there is no payment method, or the card was declined (which is recorded).
+        StripeError: there is no payment method, or the card was declined or needs authentication (which is recorded).
     """
     customer = ctx.load("customer", invoice["customer"], "customer")
     method = method or payment_method(invoice, customer)
@@ -87,8 +111,18 @@ def charge(ctx: Context, invoice: Obj, method: str | None) -> Text:
             code="resource_missing",
             param="payment_method",
         )
+    if method in CARDS_TO_AUTHENTICATE:
+        payment_failed(ctx, invoice, method)
+        raise StripeError(
+            "This payment requires additional user action before it can be completed successfully. Payment can be "
+            "completed using the PaymentIntent associated with the invoice.",
+            code="invoice_payment_intent_requires_action",
+            status=402,
+            type="card_error",
+            keeps=True,
+        )
     if method in CARDS_THAT_FAIL:
-        payment_failed(ctx, invoice)
+        payment_failed(ctx, invoice, method)
         raise StripeError(
             "Your card was declined.",
             code="card_declined",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 from stripe_emulator.engine.context import Context
-from stripe_emulator.engine.objects import dumps, new_id
+from stripe_emulator.engine.objects import Text, dumps, new_id
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.errors import not_editable
 
@@ -147,6 +147,28 @@ def transition(invoice: Obj, status: str, stamp: str, now: int) -> None:
     """Set the status and its time in `status_transitions`."""
     invoice["status"] = status
     invoice["status_transitions"] = {**invoice["status_transitions"], stamp: now}
+
+
+def stop_collection(ctx: Context, invoice: Obj) -> None:
+    """Stop the automatic advancement of an invoice, without storing it."""
+    invoice["auto_advance"] = False
+    invoice["automatically_finalizes_at"] = invoice["next_payment_attempt"] = None
+    ctx.store.set_timer("invoice", invoice["id"], None)
+
+
+_WRITTEN_OFF = {
+    "uncollectible": ("marked_uncollectible_at", "invoice.marked_uncollectible"),
+    "void": ("voided_at", "invoice.voided"),
+}
+
+
+def write_off(ctx: Context, invoice: Obj, status: str) -> Text:
+    """Make an invoice `void` or `uncollectible`."""
+    before = dict(invoice)
+    stamp, event = _WRITTEN_OFF[status]
+    transition(invoice, status, stamp, ctx.now)
+    stop_collection(ctx, invoice)
+    return ctx.save("invoice", invoice, "invoice.updated", event, before=before)
 
 
 def gone(invoice: Obj) -> Obj:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 
 from stripe_emulator.engine.context import Context
-from stripe_emulator.engine.objects import Text, merge_metadata, new_id
+from stripe_emulator.engine.objects import merge_metadata, new_id
 from stripe_emulator.engine.prices import new_price, product_of, unit_amount
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.engine.subscriptions.periods import period_at
@@ -13,7 +13,7 @@ from stripe_emulator.engine.taxes import enable
 from stripe_emulator.errors import StripeError
 
 ENDED = ("canceled", "incomplete_expired")
-_INCOMPLETE_FOR = 23 * 3600
+INCOMPLETE_FOR = 23 * 3600
 
 
 def _price(ctx: Context, item: Obj, at: str) -> Obj:
@@ -247,25 +247,26 @@ def _changed(ctx: Context, item: Obj, change: Obj, at: str) -> Obj:
     return changed
 
 
-def end_subscription(ctx: Context, subscription: Obj, reason: str, at: int | None = None) -> Text:
-    """Cancel a subscription now, or as of `at` if the clock has passed its scheduled end."""
-    ended = ctx.now if at is None else at
-    subscription["status"] = "canceled"
-    subscription["ended_at"] = ended
-    subscription["canceled_at"] = subscription["canceled_at"] or ended
-    if at is None:
-        subscription["canceled_at"] = ended
-    details = subscription["cancellation_details"]
-    subscription["cancellation_details"] = {**details, "reason": reason}
-    ctx.store.set_timer("subscription", subscription["id"], None)
-    return ctx.save("subscription", subscription, "customer.subscription.deleted")
+def resume_collection(ctx: Context, subscription: Obj) -> None:
+    """Resume the collection of payments once `resumes_at` is reached."""
+    resumes_at = (subscription["pause_collection"] or {}).get("resumes_at")
+    if resumes_at is None or resumes_at > ctx.now:
+        return
+    before = dict(subscription)
+    subscription["pause_collection"] = None
+    ctx.save("subscription", subscription, "customer.subscription.updated", before=before)
 
 
 def schedule(ctx: Context, subscription: Obj) -> None:
-    """Set the timer for the subscription's next timed change: its end, the end of its trial, or its next period."""
-    due = [at for at in (subscription["cancel_at"], subscription["trial_end"]) if at is not None and at > ctx.now]
+    """Set the timer for the subscription's next timed change.
+
+    That is its end, the end of its trial or of paused collection, or its next period.
+    """
+    resumes_at = (subscription["pause_collection"] or {}).get("resumes_at")
+    ends = (subscription["cancel_at"], subscription["trial_end"], resumes_at)
+    due = [at for at in ends if at is not None and at > ctx.now]
     if subscription["status"] == "incomplete":
-        due.append(subscription["created"] + _INCOMPLETE_FOR)
+        due.append(subscription["created"] + INCOMPLETE_FOR)
     elif subscription["status"] != "paused":
         due += [item["current_period_end"] for item in subscription["items"]["data"]]
     ctx.store.set_timer("subscription", subscription["id"], min(due) if due else None)
