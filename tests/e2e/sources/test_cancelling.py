@@ -76,6 +76,6 @@ async def test_a_subscriptions_draft_bills_what_it_fetched(
     await subscribed(system, they, "team:draft")
     await they.clock("2022-06-10T00:10")
     invoice = await only(system, InvoiceState.PAID)
-    assert invoice.amount == 2 * 864  # a day that was imported, and one that no import had stored
+    assert invoice.amount == 2 * 864  # a day that was imported, and a day that was only fetched
     await system.admin("settings", {"subscription_invoices": False})
     await end_source(system.client, "product")
