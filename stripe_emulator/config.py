@@ -29,12 +29,17 @@ class RateLimits:
 
 @dataclass(slots=True)
 class Behaviour:
-    """The settings that can be changed while the emulator runs; they mean the same as in `EmulatorConfig`."""
+    """The settings that can be changed while the emulator runs; they mean the same as in `EmulatorConfig`.
+
+    Searches are refused if search is not available in the account's country, or not permitted to its restricted key.
+    """
 
     subscription_invoices: bool = False
     unpaid_after_attempts: int | None = None
     tax_percent: Decimal = Decimal(0)
     api_version: str = API_VERSION
+    search_available: bool = True
+    search_permitted: bool = True
 
     @property
     def stepwise(self) -> bool:

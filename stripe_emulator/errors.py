@@ -70,6 +70,15 @@ def unsupported_param(name: str) -> StripeError:
     )
 
 
+def forbidden(account: str, permission: str) -> StripeError:
+    """Return the error for a restricted key that lacks a permission."""
+    return StripeError(
+        f"The provided key 'rk_test_{'*' * 12}' does not have the required permissions for this endpoint on account "
+        f"'{account}'. Having the '{permission}' permission would allow this request to continue.",
+        status=403,
+    )
+
+
 def not_editable(message: str) -> StripeError:
     """Return the error for an invoice whose state does not allow the change."""
     return StripeError(message, code="invoice_not_editable")

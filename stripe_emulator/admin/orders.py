@@ -120,10 +120,10 @@ def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
         AdminError: a value is invalid.
     """
     changes: dict[str, Any] = {}
-    if "subscription_invoices" in order:
-        if not isinstance(order["subscription_invoices"], bool):
-            raise AdminError("subscription_invoices must be true or false")
-        changes["subscription_invoices"] = order["subscription_invoices"]
+    for name in set(order) & {"subscription_invoices", "search_available", "search_permitted"}:
+        if not isinstance(order[name], bool):
+            raise AdminError(f"{name} must be true or false")
+        changes[name] = order[name]
     if "unpaid_after_attempts" in order:
         attempts = order["unpaid_after_attempts"]
         changes["unpaid_after_attempts"] = None if attempts is None else whole(attempts, "unpaid_after_attempts")

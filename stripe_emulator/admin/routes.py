@@ -179,8 +179,7 @@ class Admin:
         return {
             "search_lag_seconds": self.search.lag,
             "rate_limits": asdict(self.limiter.limits),
-            "subscription_invoices": self.behaviour.subscription_invoices,
-            "unpaid_after_attempts": self.behaviour.unpaid_after_attempts,
+            **asdict(self.behaviour),
             "tax_percent": str(self.behaviour.tax_percent),
             "api_version": self.behaviour.api_version,
         }

@@ -10,6 +10,7 @@ from stripe_emulator.api import (
     events,
     payments,
     subscriptions,
+    tax_ids,
     webhook_endpoints,
 )
 from stripe_emulator.api.endpoint import Endpoint
@@ -29,6 +30,7 @@ ENDPOINTS: list[Endpoint] = [
         invoices,
         payments,
         subscriptions,
+        tax_ids,
         webhook_endpoints,
     )
     for endpoint in module.ENDPOINTS

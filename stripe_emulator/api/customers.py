@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import secrets
 
+from stripe_emulator.api import tax_ids
 from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.cancellation import end_subscription
+from stripe_emulator.engine.locations import location, unrecognized
 from stripe_emulator.engine.objects import Text, dumps, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.subscriptions.state import ENDED
+from stripe_emulator.params.addresses import TAX_ID, address, email
 from stripe_emulator.params.specs import (
     EXPAND,
     SEARCH,
     Params,
     Spec,
+    choice,
     clearable,
     integer,
+    list_of,
     listing,
     metadata,
     one_or_range,
@@ -24,8 +29,8 @@ from stripe_emulator.params.specs import (
     string,
 )
 
-_UNSUPPORTED = "address business_name cash_balance individual_name preferred_locales shipping source tax tax_exempt "
-_UNSUPPORTED_FIRST = _UNSUPPORTED + "payment_method tax_id_data test_clock"
+_UNSUPPORTED = "business_name cash_balance individual_name preferred_locales shipping source tax_exempt "
+_UNSUPPORTED_FIRST = _UNSUPPORTED + "payment_method test_clock"
 _UNSUPPORTED_LATER = _UNSUPPORTED + (
     "bank_account card default_alipay_account default_bank_account default_card default_source"
 )
@@ -33,9 +38,10 @@ _SETTINGS = Params(
     default_payment_method=clearable(payment_method()), unsupported="custom_fields footer rendering_options"
 )
 _FIELDS: dict[str, Spec] = {
+    "address": address(),
     "balance": integer(),
     "description": clearable(string()),
-    "email": clearable(string(512)),
+    "email": clearable(email()),
     "expand": EXPAND,
     "invoice_prefix": string(12),
     "invoice_settings": _SETTINGS,
@@ -44,7 +50,7 @@ _FIELDS: dict[str, Spec] = {
     "next_invoice_sequence": integer(1, 10**9),
     "phone": clearable(string(20)),
 }
-_PLAIN = ("balance", "description", "email", "invoice_prefix", "name", "next_invoice_sequence", "phone")
+_PLAIN = ("address", "balance", "description", "email", "invoice_prefix", "name", "next_invoice_sequence", "phone")
 
 
 def _apply(customer: Obj, params: Obj) -> None:
@@ -55,6 +61,23 @@ def _apply(customer: Obj, params: Obj) -> None:
         customer["invoice_settings"] = {**customer["invoice_settings"], **params["invoice_settings"]}
     if "metadata" in params:
         customer["metadata"] = merge_metadata(customer["metadata"], params["metadata"])
+
+
+def _check_location(ctx: Context, customer: Obj) -> None:
+    """Refuse a location that is not recognized, `immediately` or (`auto`) if a subscription has automatic tax."""
+    when = (ctx.params.get("tax") or {}).get("validate_location")
+    wanted = when == "immediately" or (when == "auto" and _taxed(ctx, customer))
+    if wanted and location(ctx.account.country, customer) is None:
+        raise unrecognized()
+
+
+def _taxed(ctx: Context, customer: Obj) -> bool:
+    rows = ctx.store.run(
+        "SELECT 1 FROM object WHERE kind='subscription' AND customer=?"
+        " AND json_extract(body, '$.automatic_tax.enabled')",
+        (customer["id"],),
+    )
+    return bool(rows)
 
 
 def create(ctx: Context) -> Text:
@@ -89,7 +112,11 @@ def create(ctx: Context) -> Text:
         "test_clock": None,
     }
     _apply(customer, ctx.params)
-    return ctx.save("customer", customer, "customer.created")
+    _check_location(ctx, customer)
+    text = ctx.save("customer", customer, "customer.created")
+    for i, given in enumerate(ctx.params.get("tax_id_data", [])):
+        tax_ids.add(ctx, customer["id"], given, f"tax_id_data[{i}]")
+    return text
 
 
 def retrieve(ctx: Context) -> Text:
@@ -103,6 +130,7 @@ def update(ctx: Context) -> Text:
     customer = ctx.load("customer", ctx.ids[0])
     before = dict(customer)
     _apply(customer, ctx.params)
+    _check_location(ctx, customer)
     return ctx.save("customer", customer, "customer.updated", before=before)
 
 
@@ -129,14 +157,33 @@ def list_all(ctx: Context) -> Text:
 
 def search(ctx: Context) -> Text:
     """Search customers; the result lags behind writes."""
-    return ctx.search.find(ctx.params, "customer", "/v1/customers/search")
+    return ctx.found("customer", "/v1/customers/search")
 
 
 ENDPOINTS = [
-    Endpoint("POST", "/v1/customers", Params(_FIELDS, unsupported=_UNSUPPORTED_FIRST), create),
+    Endpoint(
+        "POST",
+        "/v1/customers",
+        Params(
+            _FIELDS,
+            tax=Params(validate_location=choice("deferred", "immediately"), unsupported="ip_address"),
+            tax_id_data=list_of(TAX_ID, most=25),
+            unsupported=_UNSUPPORTED_FIRST,
+        ),
+        create,
+    ),
     Endpoint("GET", "/v1/customers", listing("test_clock", created=one_or_range(), email=string(512)), list_all),
     Endpoint("GET", "/v1/customers/search", SEARCH, search),
     Endpoint("GET", "/v1/customers/{}", Params(expand=EXPAND), retrieve),
-    Endpoint("POST", "/v1/customers/{}", Params(_FIELDS, unsupported=_UNSUPPORTED_LATER), update),
+    Endpoint(
+        "POST",
+        "/v1/customers/{}",
+        Params(
+            _FIELDS,
+            tax=Params(validate_location=choice("auto", "deferred", "immediately"), unsupported="ip_address"),
+            unsupported=_UNSUPPORTED_LATER,
+        ),
+        update,
+    ),
     Endpoint("DELETE", "/v1/customers/{}", Params(), delete),
 ]

@@ -15,6 +15,7 @@ from stripe_emulator.api.subscription_params import (
 from stripe_emulator.engine.billing.invoices import bill_end, bill_now, first_share, rest, whole
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.cancellation import end_subscription
+from stripe_emulator.engine.locations import check_subscriber
 from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.subscriptions.state import (
@@ -94,6 +95,7 @@ def create(ctx: Context) -> Text:
     if params.get("cancel_at") is not None and params.get("cancel_at_period_end"):
         raise StripeError("You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
     subscription = new_subscription(ctx, customer)
+    check_subscriber(ctx.account.country, subscription, customer)
     if ctx.behaviour.subscription_invoices:
         _bill_creation(ctx, subscription)
         customer = ctx.load("customer", customer["id"])  # the invoice has used a number
@@ -131,6 +133,8 @@ def _apply(ctx: Context, subscription: Obj) -> None:
     _check_collection(subscription["collection_method"], subscription["days_until_due"])
     if "automatic_tax" in params:
         enable(subscription, params["automatic_tax"])
+    if {"automatic_tax", "collection_method"} & set(params):
+        check_subscriber(ctx.account.country, subscription, ctx.load("customer", subscription["customer"]))
     if "trial_end" in params:
         set_trial_end(ctx, subscription, params["trial_end"])
     if "items" in params:
@@ -205,7 +209,7 @@ def resume(ctx: Context) -> Text:
 
 def search(ctx: Context) -> Text:
     """Search subscriptions; the result lags behind writes."""
-    return ctx.search.find(ctx.params, "subscription", "/v1/subscriptions/search")
+    return ctx.found("subscription", "/v1/subscriptions/search")
 
 
 def list_all(ctx: Context) -> Text:

@@ -10,10 +10,15 @@ from stripe_emulator.engine.events import EventLog
 from stripe_emulator.engine.objects import Text, changes, dumps, listed
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Obj, Query, Store
-from stripe_emulator.errors import StripeError, missing_object
+from stripe_emulator.errors import StripeError, forbidden, missing_object
 from stripe_emulator.params.specs import Params
 
-NAMES = {"line_item": "invoice line item", "webhook_endpoint": "webhook endpoint", "credit_note": "credit note"}
+NAMES = {
+    "line_item": "invoice line item",
+    "webhook_endpoint": "webhook endpoint",
+    "credit_note": "credit note",
+    "tax_id": "tax id",
+}
 
 
 @dataclass(slots=True)
@@ -107,6 +112,18 @@ class Context:
             self._edge(query.kind, before, "ending_before"),
         )
         return listed(texts, more, url)
+
+    def found(self, kind: str, url: str) -> Text:
+        """Return a page of what the request's query finds.
+
+        Raises:
+            StripeError: search is not available (400) or not permitted (403), or the query is malformed.
+        """
+        if not self.behaviour.search_permitted:
+            raise forbidden(self.account.id, f"rak_{kind}_read")
+        if not self.behaviour.search_available:
+            raise StripeError("The search feature is temporarily unavailable in your region.")
+        return self.search.find(self.params, kind, url)
 
     def _edge(self, kind: str, object_id: str | None, param: str) -> tuple[int, int] | None:
         if object_id is None:

@@ -59,6 +59,7 @@ COLUMNS: dict[str, dict[str, str]] = {
     "line_item": {"parent": "invoice"},
     "invoiceitem": {"customer": "customer", "parent": "invoice"},
     "credit_note": {"customer": "customer", "parent": "invoice"},
+    "tax_id": {"customer": "customer"},
     "price": {"parent": "product"},
     "charge": {"customer": "customer", "parent": "payment_intent"},
     "invoice_payment": {"parent": "invoice", "status": "status", "label": "payment.payment_intent"},

@@ -45,6 +45,12 @@ def enable(thing: Obj, given: Obj) -> None:
     """Set `automatic_tax` on an invoice or a subscription."""
     thing["automatic_tax"] = {
         **thing["automatic_tax"],
+        "disabled_reason": None,
         "enabled": given["enabled"],
         "liability": {"type": "self"} if given["enabled"] else None,
     }
+
+
+def disable(thing: Obj, reason: str) -> None:
+    """Turn automatic tax off on an invoice or a subscription, as Stripe does by itself."""
+    thing["automatic_tax"] = {**thing["automatic_tax"], "disabled_reason": reason, "enabled": False, "liability": None}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.locations import location
 from stripe_emulator.engine.objects import dumps
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.errors import StripeError
@@ -48,9 +49,9 @@ def _walk(context: Context, node: Any, segments: list[str], path: str) -> None:
     if not segments or not isinstance(node, dict):
         return
     name, rest = segments[0], segments[1:]
-    listed = _LISTS.get((node.get("object"), name))
-    if listed is not None:
-        node[name] = listed(context, node["id"])
+    hidden = _HIDDEN.get((node.get("object"), name))
+    if hidden is not None:
+        node[name] = hidden(context, node["id"])
     elif name not in node:
         raise _impossible(path)
     value = node[name]
@@ -75,14 +76,26 @@ def _payments(context: Context, invoice: str) -> Obj:
     return _listed(context, Query("invoice_payment", [("parent = ?", invoice)]), "/v1/invoice_payments")
 
 
+def _tax_ids(context: Context, customer: str) -> Obj:
+    return _listed(context, Query("tax_id", [("customer = ?", customer)]), f"/v1/customers/{customer}/tax_ids")
+
+
+def _tax(context: Context, customer: str) -> Obj:
+    found = location(context.account.country, context.load("customer", customer))
+    status = "unrecognized_location" if found is None else "supported"
+    return {"automatic_tax": status, "ip_address": None, "location": found, "provider": "stripe"}
+
+
 def _listed(context: Context, query: Query, url: str) -> Obj:
     texts, more = context.store.page(query)
     return {"object": "list", "data": [json.loads(text) for text in texts], "has_more": more, "url": url}
 
 
-# Lists that an answer contains only when they are expanded.
-_LISTS: dict[tuple[Any, str], Callable[[Context, str], Obj]] = {
+# What an answer contains only when it is expanded.
+_HIDDEN: dict[tuple[Any, str], Callable[[Context, str], Obj]] = {
     ("customer", "subscriptions"): _subscriptions,
+    ("customer", "tax"): _tax,
+    ("customer", "tax_ids"): _tax_ids,
     ("invoice", "payments"): _payments,
 }
 

@@ -92,6 +92,21 @@ async def test_search_understands_stripes_query_language(emulator: EmulatorProce
     assert [one.id async for one in page.auto_paging_iter()] == [c.id, b.id, a.id]
 
 
+async def test_search_may_be_unavailable_or_forbidden(emulator: EmulatorProcess, v1: Any) -> None:
+    made = await emulator.customer(metadata={"team": "x"})
+    query = {"query": "metadata['team']:'x'"}
+    await emulator.admin("POST", "settings", {"search_available": False})
+    for service in (v1.customers, v1.invoices, v1.subscriptions):
+        with pytest.raises(stripe.InvalidRequestError, match="unavailable in your region"):
+            await service.search_async(query)
+    settings = await emulator.admin("POST", "settings", {"search_available": True, "search_permitted": False})
+    assert (settings["search_available"], settings["search_permitted"]) == (True, False)
+    with pytest.raises(stripe.PermissionError, match="'rak_customer_read'"):
+        await v1.customers.search_async(query)
+    assert [one.id for one in (await v1.customers.list_async()).data] == [made.id]
+    await emulator.admin("POST", "settings", {"search_permitted": "no"}, status=400)
+
+
 @pytest.mark.parametrize("query", ["nonsense", "metadata:'x'", "name:'a' AND email:'b' OR name:'c'", "colour:'red'"])
 async def test_a_malformed_search_is_refused(v1: Any, query: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:

@@ -110,7 +110,7 @@ async def test_what_may_change_when(emulator: EmulatorProcess, v1: Any) -> None:
 
 
 async def test_due_dates_belong_to_invoices_that_are_sent(emulator: EmulatorProcess, v1: Any) -> None:
-    owner = await emulator.customer()
+    owner = await emulator.customer(email="a@example.com")
     for wrong, param in (
         ({"days_until_due": 30}, "days_until_due"),
         ({"due_date": 4_000_000_000}, "due_date"),
@@ -120,7 +120,7 @@ async def test_due_dates_belong_to_invoices_that_are_sent(emulator: EmulatorProc
         ({"description": "x" * 1501}, "description"),
     ):
         assert (await refused(v1.invoices.create_async({"customer": owner.id, **wrong}))).param == param
-    draft = await emulator.draft(900, collection_method="send_invoice", days_until_due=30)
+    draft = await emulator.draft(900, customer=owner.id, collection_method="send_invoice", days_until_due=30)
     assert draft.due_date == draft.created + 30 * 86400
     await emulator.admin("POST", "clock", {"advance_seconds": 86400})
     final = await v1.invoices.finalize_invoice_async(draft.id)

@@ -209,7 +209,7 @@ async def test_before_its_anchor_it_costs_by_the_second(emulator: EmulatorProces
 
 async def test_invoices_to_send_are_due_by_the_subscriptions_days(emulator: EmulatorProcess, v1: Any) -> None:
     await clock(emulator, "2022-05-01T00:00:00Z")
-    owner = await emulator.customer()
+    owner = await emulator.customer(email="a@example.com")
     terms = {"collection_method": "send_invoice", "days_until_due": 10}
     made = await v1.subscriptions.create_async({"customer": owner.id, "items": [{"price": await price(v1)}], **terms})
     assert made.status == "active"

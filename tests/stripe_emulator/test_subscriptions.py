@@ -79,7 +79,7 @@ async def test_a_trial_becomes_active_and_periods_follow_the_clock(
 
 
 async def test_items_and_terms_change(emulator: EmulatorProcess, v1: Any, price: str) -> None:
-    owner = await emulator.customer()
+    owner = await emulator.customer(email="a@example.com")
     made = await v1.subscriptions.create_async({"customer": owner.id, "items": [{"price": price}]})
     first = made["items"].data[0].id
     data = {"currency": "usd", "product": made["items"].data[0].price.product, "recurring": {"interval": "year"}}

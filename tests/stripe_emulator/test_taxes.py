@@ -9,11 +9,13 @@ import stripe
 from tests.stripe_emulator.conftest import EmulatorProcess
 
 TAXED: dict[str, Any] = {"automatic_tax": {"enabled": True}}
+BERLIN = {"line1": "Unter den Linden 1", "postal_code": "10117", "city": "Berlin", "country": "DE"}
 
 
 async def taxed(emulator: EmulatorProcess, percent: str, *amounts: int) -> Any:
     await emulator.admin("POST", "settings", {"tax_percent": percent})
-    draft = await emulator.draft(*amounts, **TAXED)
+    owner = await emulator.customer(address=BERLIN)
+    draft = await emulator.draft(*amounts, customer=owner.id, **TAXED)
     assert (draft.total, draft.subtotal, draft.automatic_tax.enabled) == (sum(amounts), sum(amounts), True)
     return await emulator.v1.invoices.finalize_invoice_async(draft.id, {"auto_advance": False})
 
@@ -36,7 +38,7 @@ async def test_without_a_percentage_there_is_no_tax(emulator: EmulatorProcess) -
 
 async def test_the_balance_counts_after_the_tax(emulator: EmulatorProcess, v1: Any) -> None:
     await emulator.admin("POST", "settings", {"tax_percent": "10"})
-    owner = await emulator.customer(balance=-100)
+    owner = await emulator.customer(balance=-100, address=BERLIN)
     draft = await emulator.draft(1000, customer=owner.id, **TAXED)
     final = await v1.invoices.finalize_invoice_async(draft.id)
     assert (final.total, final.amount_due, final.ending_balance) == (1100, 1000, 0)

@@ -7,6 +7,7 @@ from stripe_emulator.engine.billing.invoices import parent_of
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.items import take_in_pending
 from stripe_emulator.engine.invoices.state import delete_draft, new_invoice, require_draft, set_schedule
+from stripe_emulator.engine.locations import missing_email
 from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.taxes import AUTOMATIC_TAX, enable
@@ -33,13 +34,15 @@ _EDITABLE_LATER = {"metadata", "auto_advance", "default_payment_method", "expand
 _FURTHEST = 5 * 366 * 86400
 
 
-def check_collection(invoice: Obj, params: Obj) -> None:
+def check_collection(invoice: Obj, params: Obj, customer: Obj) -> None:
     """Set the collection method and the due date. `send_invoice` needs a due date; the other method allows none.
 
     Raises:
-        StripeError: method and due date do not go together.
+        StripeError: method and due date do not go together, or the customer has no email address to send it to.
     """
     method = params.get("collection_method", invoice["collection_method"])
+    if method == "send_invoice" and customer["email"] is None:
+        raise missing_email()
     days, date = params.get("days_until_due"), params.get("due_date")
     if days is not None and date is not None:
         raise StripeError("You may only specify one of these parameters: days_until_due, due_date.", param="due_date")
@@ -121,7 +124,7 @@ def create(ctx: Context) -> Text:
         subscription = ctx.load("subscription", params["subscription"])
         invoice["parent"] = parent_of(subscription)
     _apply(ctx, invoice)
-    check_collection(invoice, params)
+    check_collection(invoice, params, customer)
     _remember_days(ctx, invoice)
     if params.get("pending_invoice_items_behavior") == "include":
         take_in_pending(ctx, invoice)
@@ -160,7 +163,7 @@ def list_all(ctx: Context) -> Text:
 
 def search(ctx: Context) -> Text:
     """Search invoices; the result lags behind writes."""
-    return ctx.search.find(ctx.params, "invoice", "/v1/invoices/search")
+    return ctx.found("invoice", "/v1/invoices/search")
 
 
 def update(ctx: Context) -> Text:
@@ -171,7 +174,7 @@ def update(ctx: Context) -> Text:
         require_draft(invoice, "Finalized invoices can't be updated in this way")
     _apply(ctx, invoice)
     if invoice["status"] == "draft":
-        check_collection(invoice, ctx.params)
+        check_collection(invoice, ctx.params, ctx.load("customer", invoice["customer"], "customer"))
         _remember_days(ctx, invoice)
         set_schedule(ctx, invoice, ctx.params.get("automatically_finalizes_at"))
     elif not invoice["auto_advance"]:

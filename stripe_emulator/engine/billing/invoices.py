@@ -57,6 +57,7 @@ def bill_now(ctx: Context, subscription: Obj, reason: str, share: Callable[[Obj]
     ctx.save("subscription", subscription)
     if invoice["status"] == "draft" and subscription["pause_collection"] is None:
         finalize(ctx, invoice)
+        _refresh_tax(ctx, subscription)
     return invoice
 
 
@@ -111,7 +112,15 @@ def _draft(
     ctx.save("invoice", invoice, "invoice.created")
     subscription["latest_invoice"] = invoice["id"]
     _write_off_if_paused(ctx, invoice, subscription["pause_collection"])
+    _refresh_tax(ctx, subscription)
     return invoice
+
+
+def _refresh_tax(ctx: Context, subscription: Obj) -> None:
+    """Copy what finalization may have changed in the stored subscription, which the caller saves later."""
+    stored = ctx.store.get("subscription", subscription["id"])
+    if stored is not None:  # it is not stored before its first invoice
+        subscription["automatic_tax"] = stored["automatic_tax"]
 
 
 def _write_off_if_paused(ctx: Context, invoice: Obj, pause: Obj | None) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.payments import collect, retry
-from stripe_emulator.engine.invoices.state import require_draft, set_total, transition
+from stripe_emulator.engine.invoices.state import require_draft, set_total, shown, transition
+from stripe_emulator.engine.locations import location, missing_email, unrecognized
 from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj
-from stripe_emulator.engine.taxes import add_tax
+from stripe_emulator.engine.taxes import add_tax, disable
+from stripe_emulator.errors import StripeError, missing_object
 from stripe_emulator.params.currencies import minimum_charge
 
 
@@ -15,13 +17,17 @@ def finalize(ctx: Context, invoice: Obj, auto_advance: bool | None = None) -> Te
     """Finalize a draft. If nothing is due it is paid immediately; otherwise, if it advances automatically, charged.
 
     Raises:
-        StripeError: the invoice is not a draft.
+        StripeError: the invoice is not a draft, or its customer lacks an email address or a location. What is lacking
+            stands in `last_finalization_error`.
     """
     require_draft(invoice, "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
     before = dict(invoice)
     customer = ctx.load("customer", invoice["customer"], "customer")
+    _check_customer(ctx, invoice, customer)
     if auto_advance is not None:
         invoice["auto_advance"] = auto_advance
+    invoice["last_finalization_error"] = None
+    invoice.update(shown(ctx, customer))
     _number(ctx, invoice, customer)
     transition(invoice, "open", "finalized_at", ctx.now)
     invoice["effective_at"] = invoice["effective_at"] or ctx.now
@@ -47,6 +53,49 @@ def finalize(ctx: Context, invoice: Obj, auto_advance: bool | None = None) -> Te
     return text
 
 
+def _check_customer(ctx: Context, invoice: Obj, customer: Obj) -> None:
+    """Refuse to send an invoice without an email address, or to tax a one-off invoice without a location.
+
+    A subscription's invoice is finalized without tax instead, and the subscription's automatic tax is turned off.
+    """
+    if invoice["collection_method"] == "send_invoice" and customer["email"] is None:
+        raise failed(ctx, invoice, missing_email())
+    subscription = None
+    if invoice["parent"] is not None:
+        subscription = ctx.store.get("subscription", invoice["parent"]["subscription_details"]["subscription"])
+    charged = [invoice] if subscription is None else [invoice, subscription]
+    if not invoice["automatic_tax"]["enabled"] or location(ctx.account.country, customer, *charged) is not None:
+        return
+    if subscription is None:
+        invoice["automatic_tax"] = {**invoice["automatic_tax"], "status": "requires_location_inputs"}
+        raise failed(ctx, invoice, unrecognized())
+    disable(invoice, "finalization_requires_location_inputs")
+    before = dict(subscription)
+    disable(subscription, "requires_location_inputs")
+    ctx.save("subscription", subscription, "customer.subscription.updated", before=before)
+
+
+def failed(ctx: Context, invoice: Obj, error: StripeError) -> StripeError:
+    """Store why a draft could not be finalized, and return the error for its request.
+
+    If that was the time of its automatic finalization, it advances no more.
+    """
+    before = ctx.load("invoice", invoice["id"])
+    at = invoice["automatically_finalizes_at"]
+    if at is not None and at <= ctx.now:
+        invoice["auto_advance"] = False
+        invoice["automatically_finalizes_at"] = invoice["next_payment_attempt"] = None
+    invoice["last_finalization_error"] = {
+        "type": error.type,
+        "message": error.message,
+        **({"code": error.code} if error.code else {}),
+        **({"param": error.param} if error.param else {}),
+    }
+    ctx.save("invoice", invoice, "invoice.updated", "invoice.finalization_failed", before=before)
+    error.keeps = True
+    return error
+
+
 def _number(ctx: Context, invoice: Obj, customer: Obj) -> None:
     """Set the next number, and apply the customer's balance to the total."""
     before = dict(customer)
@@ -69,7 +118,7 @@ def _number(ctx: Context, invoice: Obj, customer: Obj) -> None:
 
 
 def clock_passed(ctx: Context, invoice_id: str) -> None:
-    """Finalize an advancing draft whose hour has passed, which fails without its customer; retry an open invoice."""
+    """Finalize an advancing draft whose hour has passed, or store why it cannot be; retry an open invoice."""
     ctx.store.set_timer("invoice", invoice_id, None)
     invoice = ctx.store.get("invoice", invoice_id)
     if invoice is not None and invoice["status"] == "open":
@@ -77,15 +126,10 @@ def clock_passed(ctx: Context, invoice_id: str) -> None:
         return
     if invoice is None or invoice["status"] != "draft" or not invoice["auto_advance"]:
         return
-    if ctx.store.text("customer", invoice["customer"]) is None:
-        before = dict(invoice)
-        invoice["auto_advance"] = False
-        invoice["automatically_finalizes_at"] = invoice["next_payment_attempt"] = None
-        invoice["last_finalization_error"] = {
-            "type": "invalid_request_error",
-            "code": "resource_missing",
-            "message": f"No such customer: '{invoice['customer']}'",
-        }
-        ctx.save("invoice", invoice, "invoice.updated", "invoice.finalization_failed", before=before)
-        return
-    finalize(ctx, invoice)
+    try:
+        if ctx.store.text("customer", invoice["customer"]) is None:
+            raise failed(ctx, invoice, missing_object("customer", invoice["customer"], "customer"))
+        finalize(ctx, invoice)
+    except StripeError as error:
+        if not error.keeps:
+            raise

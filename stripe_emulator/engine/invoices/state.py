@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 
 from stripe_emulator.engine.context import Context
@@ -107,15 +108,26 @@ def new_invoice(ctx: Context, customer: Obj, currency: str) -> Obj:
         created=ctx.now,
         currency=currency,
         customer=customer["id"],
-        customer_email=customer["email"],
-        customer_name=customer["name"],
-        customer_phone=customer["phone"],
+        **shown(ctx, customer),
         period_end=ctx.now,
         period_start=ctx.now,
         starting_balance=customer["balance"],
     )
     invoice["lines"]["url"] = f"/v1/invoices/{invoice_id}/lines"
     return invoice
+
+
+def shown(ctx: Context, customer: Obj) -> Obj:
+    """Return the customer's data that an invoice shows; finalization fixes them."""
+    rows = ctx.store.run("SELECT body FROM object WHERE kind='tax_id' AND customer=? ORDER BY seq", (customer["id"],))
+    tax_ids = [json.loads(text) for (text,) in rows]
+    return {
+        "customer_address": customer["address"],
+        "customer_email": customer["email"],
+        "customer_name": customer["name"],
+        "customer_phone": customer["phone"],
+        "customer_tax_ids": [{"type": one["type"], "value": one["value"]} for one in tax_ids],
+    }
 
 
 def require_draft(invoice: Obj, message: str) -> None:

@@ -69,7 +69,7 @@ async def test_a_draft_verified_just_now_is_not_fetched_again(system: System) ->
 
 
 async def test_a_verification_long_ago_does_not_count(system: System) -> None:
-    customer = (await system.stripe.v1.customers.create_async({})).id
+    customer = (await system.stripe.v1.customers.create_async({"email": "a@example.com"})).id
     order = order_of(customer, "2022-05/team:stale/period")
     made = await create(system, order)
     await add_line(system, made, 5)

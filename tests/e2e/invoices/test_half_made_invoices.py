@@ -26,7 +26,7 @@ from tests.support.usage import one_day, stripe_ids
 
 
 async def test_a_draft_found_after_a_restore_names_the_present_report(system: System) -> None:
-    customer = (await system.stripe.v1.customers.create_async({})).id
+    customer = (await system.stripe.v1.customers.create_async({"email": "a@example.com"})).id
     key = "2022-05/team:restored/period"
     made = await create(system, order_of(customer, key))
     await system.admin("faults", {"match": {"method": "POST", "path": f"/{made}$"}, "action": "500"})
@@ -83,7 +83,7 @@ async def test_an_invoice_that_creation_left_half_made_keeps_its_customer_and_is
     assert (blocked.blocked_reason or "").startswith("EditedInvoiceError")
     assert (blocked.stripe_invoice_id, blocked.stripe_customer_id) == (half.draft, half.customer)
     assert blocked.resume_state is InvoiceState.CLAIMED
-    other = (await system.stripe.v1.customers.create_async({})).id
+    other = (await system.stripe.v1.customers.create_async({"email": "a@example.com"})).id
     row = AccountRow(
         line=2,
         attribution_id="team:half",
@@ -124,7 +124,7 @@ async def test_a_half_made_invoice_that_is_gone_in_stripe_gives_its_usage_back(
 
 
 async def test_a_draft_found_under_a_used_key_gets_no_line_twice(system: System) -> None:
-    customer = (await system.stripe.v1.customers.create_async({})).id
+    customer = (await system.stripe.v1.customers.create_async({"email": "a@example.com"})).id
     key = "2022-05/team:found/period"
     order = order_of(customer, key, cutoff=datetime.now(UTC))
     made = await create(system, order)
@@ -136,7 +136,7 @@ async def test_a_draft_found_under_a_used_key_gets_no_line_twice(system: System)
 
 
 async def test_an_invoice_paid_twice_waits_for_a_person(system: System) -> None:
-    customer = (await system.stripe.v1.customers.create_async({})).id
+    customer = (await system.stripe.v1.customers.create_async({"email": "a@example.com"})).id
     key = "2022-05/team:twice/period"
     await system.admin("webhook_faults", {"match": {"type": "invoice"}, "action": "drop", "times": None})
     order = order_of(customer, key)

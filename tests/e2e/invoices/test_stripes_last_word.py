@@ -108,7 +108,8 @@ async def test_automatic_tax_passes_through(system: System) -> None:
     await system.start()
     await system.admin("settings", {"tax_percent": 20})
     try:
-        key = await one_day(system, "team:tax")
+        payer = await customer(system, "team:tax", address={"country": "DE", "postal_code": "10117"})
+        key = await one_day(system, "team:tax", customer=payer)
         await system.run_period(MAY)
     finally:
         await system.admin("settings", {"tax_percent": 0})
