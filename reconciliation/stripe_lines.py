@@ -12,11 +12,16 @@ from billing.pricing.rating import LineKind, RatedLine
 
 MOST_LINES = 250
 """Stripe's maximum of items on an invoice."""
+MOST_CHARACTERS = 500
+"""Stripe's maximum of characters in an item's description."""
 
 
 @dataclass(frozen=True)
 class InvoiceItem:
-    """A line of a Stripe invoice. `line_id` is in its metadata; `amount` is in minor units."""
+    """A line of a Stripe invoice. `line_id` is in its metadata; `amount` is in minor units.
+
+    `description` is cut to what Stripe takes; the report has all of it.
+    """
 
     line_id: str
     amount: int
@@ -68,13 +73,17 @@ def _one(key: str, line: InvoiceLineRecord) -> InvoiceItem:
         as_default = " (rated as default)" if rated.rated_as_default else ""
         rate = f"{rated.credits_per_minute.normalize():f} credits/min"
         description = f"{rated.workspace_class}{as_default}: {_hours([rated])} at {rate} = {rated.credits:,f} credits"
-    return InvoiceItem(f"{key}#{line.line_no}", rated.amount, description)
+    return InvoiceItem(f"{key}#{line.line_no}", rated.amount, _cut(description))
 
 
 def _folded(line_id: str, name: str, lines: Sequence[RatedLine]) -> InvoiceItem:
     credits = sum((line.credits for line in lines), Decimal(0))
     description = f"{name}: {_hours(lines)} = {credits:,f} credits"
-    return InvoiceItem(line_id, sum(line.amount for line in lines), description)
+    return InvoiceItem(line_id, sum(line.amount for line in lines), _cut(description))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
 
 
 def _hours(lines: Sequence[RatedLine]) -> str:

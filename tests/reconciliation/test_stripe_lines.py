@@ -50,3 +50,15 @@ def test_the_smallest_classes_share_a_line() -> None:
     others = next(item for item in items if item.line_id.endswith("#others"))
     assert others.description.startswith("51 further workspace classes: 51.00 h")
     assert others.amount == sum(range(51))
+
+
+def test_a_long_description_is_cut_with_an_ellipsis() -> None:
+    # Stripe takes 500 characters: https://docs.stripe.com/changelog (2018-10-31)
+    shares = tuple(TierShare(Decimal(number), Decimal(number)) for number in range(1, 60))
+    long = [replace(LINE, workspace_class="ß" * 600), replace(TIERS, tiers=shares)]
+    for item in stripe_lines(invoice(lines=long)):
+        assert len(item.description) == 500
+        assert item.description.endswith("…")
+    folded = [replace(line, workspace_class=line.workspace_class * 200) for line in classes(260)]
+    assert max(len(item.description) for item in stripe_lines(invoice(lines=folded))) == 500
+    assert not stripe_lines(invoice(lines=[replace(LINE, workspace_class="c" * 400)]))[0].description.endswith("…")
