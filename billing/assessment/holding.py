@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from billing.invoice.limits import BillFigures
 from billing.invoice.policy import Policy
-from billing.money import EXACT, to_major, to_minor
+from billing.money import EXACT, format_amount, maximum, to_major, to_minor
 from billing.pricing.rating import RateCard
 
 
@@ -58,17 +58,25 @@ NOT_HELD = Held("", "")
 
 
 def hold(policy: Policy, bill: BillFigures, *, on_subscription: bool) -> Held:
-    """Compare an invoice with the account's limits.
+    """Compare an invoice with what Stripe can charge, and with the account's limits.
 
     On a subscription's draft, limits that are not set only warn: the draft is Stripe's, and its base fee is due. They
     leave out the share of carried usage there, since the draft's cycle does not begin with the period.
     """
-    held = policy.limits.exceeded(bill)
+    held = "; ".join(filter(None, (_above_maximum(bill), policy.limits.exceeded(bill))))
     if bill.floor is None or bill.amount <= bill.floor:
         return Held(held, "")
     if on_subscription:
         return Held(held, replace(policy.defaults, carried_share=None).exceeded(bill))
     return Held("; ".join(filter(None, (held, policy.defaults.exceeded(bill)))), "")
+
+
+def _above_maximum(bill: BillFigures) -> str:
+    most = maximum(bill.currency)
+    if bill.amount <= most:
+        return ""
+    total, most_text = format_amount(bill.amount, bill.currency), format_amount(most, bill.currency)
+    return f"{bill.what} totals {total}, above {most_text}, the most that Stripe charges by every payment method"
 
 
 def floor_in(currency: str, floors: Mapping[str, int], card: RateCard, cutoff: datetime) -> int | None:

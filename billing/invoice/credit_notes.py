@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from billing.errors import BlockedInvoiceError, InputError
 from billing.invoice.states import InvoiceState
-from billing.money import EXACT, format_amount, parse_amount, to_minor
+from billing.money import EXACT, format_amount, parse_amount, step, to_minor
 from billing.pricing.rating import rate_credits
 
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -108,7 +108,7 @@ def parse_credit(text: str, currency: str) -> int:
     """Convert major units, as a person writes them, to minor units, exactly.
 
     Raises:
-        InputError: `text` is not a positive number, or has more decimals than the currency.
+        InputError: `text` is not a positive number, has more decimals than the currency, or is off its step.
     """
     try:
         minor = parse_amount(text, currency)
@@ -144,16 +144,25 @@ def instance_parts(
 ) -> dict[int, int]:
     """Return the minor units to credit by line: each share, priced and rounded once, less what was already `credited`.
 
-    A line is never credited more than it has `left`.
+    A line is never credited more than it has `left`, and by multiples of the currency's step alone.
     """
     parts: dict[int, int] = {}
     for share in shares:
         credits = rate_credits(share.quantity_us, share.credits_per_minute)
         amount = to_minor(EXACT.multiply(credits, share.price_per_credit), currency)
-        part = min(amount - credited.get(share.line_no, 0), left[share.line_no])
+        part = creditable(min(amount - credited.get(share.line_no, 0), left[share.line_no]), currency)
         if part > 0:
             parts[share.line_no] = part
     return parts
+
+
+def creditable(left: int, currency: str) -> int:
+    """Return how much of what is left Stripe credits: a multiple of the currency's step.
+
+    The rest is of an invoice from before amounts were rounded to the step, and stays:
+    https://support.stripe.com/questions/deprecation-of-fractional-isk-charges-and-refunds
+    """
+    return left - left % step(currency)
 
 
 def check_left(amount: int, left: int, currency: str, what: str) -> None:

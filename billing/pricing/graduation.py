@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from billing.money import EXACT, to_minor
+from billing.money import EXACT, step, to_minor
 from billing.pricing.rating import LineKind, RateCard, RatedLine, RateVersion, TierShare, rate_credits
 
 _NONE = Decimal(0)
@@ -119,12 +119,12 @@ def place(
     return shares
 
 
-def tiers_amount(shares: Iterable[TierShare], currency: str) -> int:
-    """Return the total cost of the credits, in minor units, rounded once."""
+def tiers_amount(shares: Iterable[TierShare], currency: str, multiple_of: int) -> int:
+    """Return the total cost of the credits, in minor units, rounded once, to a multiple of this step."""
     exact = _NONE
     for share in shares:
         exact = EXACT.add(exact, EXACT.multiply(share.credits, share.price))
-    return to_minor(exact, currency)
+    return to_minor(exact, currency, multiple_of)
 
 
 def tiers_in_words(shares: Iterable[TierShare]) -> str:
@@ -175,7 +175,8 @@ def _line(
         price_per_credit=base,
         duration_us=0,
         credits=_NONE,
-        amount=tiers_amount(shares, currency) - gross,
+        amount=tiers_amount(shares, currency, step(currency)) - gross,
         kind=LineKind.TIERS,
         tiers=shares,
+        step=step(currency),
     )

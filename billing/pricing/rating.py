@@ -1,7 +1,7 @@
 """Rating: durations become credits, and credits become amounts. docs/rating.md explains the rules.
 
 credits = Σ (duration × quantity) / 60 s × credits_per_minute(class)     rounded once, 6 decimals, half-even
-amount  = credits × price_per_credit(currency)              rounded once to the minor unit, half-up
+amount  = credits × price_per_credit(currency)              rounded once to the currency's step, half-up
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from billing.errors import PricingError
-from billing.money import EXACT, to_minor
+from billing.money import EXACT, step, to_minor
 
 DEFAULT_CLASS = "default"
 _CREDIT = Decimal("0.000001")
@@ -100,6 +100,8 @@ class RatedLine:
     tiers: tuple[TierShare, ...] = ()
     """For a line of tiers: the final prices of its rate version's credits."""
     quantity_us: Decimal | None = None
+    step: int = 1
+    """The minor units of which the amount is a multiple."""
 
     @property
     def metered_us(self) -> Decimal:
@@ -202,6 +204,7 @@ class RateCard:
             credits=credits,
             amount=to_minor(EXACT.multiply(credits, price), currency),
             quantity_us=None if metered_us == duration_us else metered_us,
+            step=step(currency),
         )
 
     def before(self, cutoff: datetime) -> RateVersion | None:

@@ -122,7 +122,7 @@ def _check_price(line: ReportLine, currency: str) -> None:
     rated = line.rated
     credits = rate_credits(rated.metered_us, rated.credits_per_minute)
     _figures(f"credits of line {line.line_no}", rated.credits, credits, "its duration is worth")
-    amount = to_minor(EXACT.multiply(rated.credits, rated.price_per_credit), currency)
+    amount = to_minor(EXACT.multiply(rated.credits, rated.price_per_credit), currency, rated.step)
     _figures(f"amount of line {line.line_no}", rated.amount, amount, "its credits cost")
 
 
@@ -139,7 +139,7 @@ def _check_tiers(line: ReportLine, header: ReportHeader) -> None:
     _figures(f"credits of {what}", tiers.credits, Decimal(0), "but a line of tiers has")
     shared = sum((share.credits for share in tiers.tiers), Decimal(0))
     _figures(f"credits of the shares of {what}", shared, sum((each.credits for each in usage), Decimal(0)))
-    amount = tiers_amount(tiers.tiers, header.currency) - sum(each.amount for each in usage)
+    amount = tiers_amount(tiers.tiers, header.currency, tiers.step) - sum(each.amount for each in usage)
     _figures(f"amount of {what}", tiers.amount, amount, "its shares add")
 
 

@@ -27,6 +27,7 @@ VERSION = 1
 _REPORT_ID = re.compile(r"reports/([0-9]{4}-[0-9]{2})/([^/]+)/([0-9a-f]{64})\.jsonl\.gz")
 _MICROSECOND = timedelta(microseconds=1)
 _ONE = Decimal(1)
+_STEPS = (1, 10, 100)
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,8 @@ def _line_document(line: ReportLine) -> dict[str, Any]:
         "credits": format_credits(rated.credits),
         "amount": rated.amount,
         **({} if rated.quantity_us is None else {"quantity_us": format_decimal(rated.quantity_us)}),
+        # Only where it is not 1, so that reports from before there were steps keep their bytes.
+        **({} if rated.step == 1 else {"step": rated.step}),
         **_tiers_document(rated),
     }
 
@@ -271,9 +274,16 @@ def _decode_line(document: object) -> ReportLine:
         kind=_kind(fields.take_or("kind", str, "usage")),
         tiers=tuple(_decode_share(share) for share in fields.take_or("tiers", list, [])),
         quantity_us=fields.decimal_or("quantity_us", None),
+        step=_step(fields.take_or("step", int, 1)),
     )
     fields.finish()
     return ReportLine(line_no, rated)
+
+
+def _step(number: int) -> int:
+    if number not in _STEPS:
+        raise ReportError(f"a line of the header: step {number} is not one of {', '.join(map(str, _STEPS))}")
+    return number
 
 
 def _kind(text: str) -> LineKind:

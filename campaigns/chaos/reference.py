@@ -18,6 +18,7 @@ from campaigns.chaos.world import ChaosAccount, ChaosWorld
 
 _EXACT = Context(prec=80)
 _DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "kwd": 3}
+_STEPS = {"kwd": 10}
 Listed = tuple[str, str, str, str, str, int]
 """A listed disagreement: account, period and reason of the invoice, instance, kind, and µs."""
 
@@ -258,7 +259,8 @@ def line_amount(world: ChaosWorld, currency: str, workspace_class: str, version:
     exact = _EXACT.divide(_EXACT.multiply(quantity_us, per_minute), Decimal(MINUTE))
     credits = exact.quantize(Decimal("0.000001"), ROUND_HALF_EVEN, _EXACT)
     minor = _EXACT.multiply(credits, Decimal(rate.price[currency])).scaleb(_DECIMALS[currency], _EXACT)
-    return int(minor.quantize(Decimal(1), ROUND_HALF_UP, _EXACT))
+    step = _STEPS.get(currency, 1)
+    return int(_EXACT.divide(minor, Decimal(step)).quantize(Decimal(1), ROUND_HALF_UP, _EXACT)) * step
 
 
 def _minimum(world: ChaosWorld, currency: str, cutoff: int) -> int:

@@ -26,6 +26,10 @@ def line_hours(rated: RatedLine) -> str:
 
 
 def pricing_document(rated: RatedLine) -> dict[str, Any]:
-    """Return the JSON fields that say how a line was priced: Σ (duration × quantity), its kind and its tiers."""
+    """Return the JSON fields that say how a line was priced: Σ (duration × quantity), its kind and its tiers.
+
+    Also its step, where that is more than the smallest unit.
+    """
     tiers = [{"credits": format_credits(s.credits), "price": format_decimal(s.price)} for s in rated.tiers]
-    return {"quantity_us": format_decimal(rated.metered_us), "kind": str(rated.kind), "tiers": tiers}
+    priced = {"quantity_us": format_decimal(rated.metered_us), "kind": str(rated.kind), "tiers": tiers}
+    return priced if rated.step == 1 else {**priced, "step": rated.step}

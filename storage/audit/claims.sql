@@ -5,20 +5,23 @@
 --
 -- If facts or a window were corrected after the usage was billed, that is no discrepancy once the customer has been
 -- credited: by a credit note for that instance or that line, or by amount credits that total at least the price of all
--- such time on the invoice. A requested credit note counts, because it is on its way.
+-- such time on the invoice, down to a multiple of the currency's step. A requested credit note counts, because it is on
+-- its way.
 INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, invoice_key, detail)
 WITH of_invoice AS MATERIALIZED (
     SELECT i.id, i.key, i.attribution_id, i.billing_period, i.cutoff, i.amount,
            i.state IN ({dead}) AS dead,
-           (SELECT e.factor FROM unnest(CAST(:currencies AS text[]), CAST(:factors AS numeric[])) AS e (currency, factor)
-            WHERE e.currency = i.currency) AS factor,
+           e.factor, e.step,
            coalesce((SELECT range_agg(s.during) FROM subscription AS s WHERE s.attribution_id = i.attribution_id),
                     '{}'::tstzmultirange) AS windows
     FROM invoice AS i
+    LEFT JOIN unnest(CAST(:currencies AS text[]), CAST(:factors AS numeric[]), CAST(:steps AS integer[]))
+        AS e (currency, factor, step) ON e.currency = i.currency
 ),
 odd AS MATERIALIZED (
     SELECT c.invoice_id, c.line_no, c.instance_id, c.during, c.quantity, i.key, i.attribution_id, i.cutoff, i.amount,
-           i.dead, i.windows, i.factor, l.workspace_class, l.rate_from, l.credits_per_minute * l.price_per_credit AS price
+           i.dead, i.windows, i.factor, i.step, l.workspace_class, l.rate_from,
+           l.credits_per_minute * l.price_per_credit AS price
     FROM claim AS c
     LEFT JOIN of_invoice AS i ON i.id = c.invoice_id
     LEFT JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (c.invoice_id, c.line_no)
@@ -82,14 +85,14 @@ parts AS (
 ),
 summed AS (
     SELECT kind, instance_id, invoice_id, line_no, key, attribution_id, of_instance, workspace_class, amount, factor,
-           price, quantity, cutoff, rate_from,
+           step, price, quantity, cutoff, rate_from,
            kind IN ('claimed_outside_windows', 'claimed_beyond_runtime', 'claimed_for_other_account', 'wrong_class',
                     'wrong_quantity') AS is_owed,
            min(lower(part)) AS since, max(upper(part)) AS until,
            CAST(extract(epoch FROM sum(upper(part) - lower(part))) * 1000000 AS bigint) AS us
     FROM parts
     GROUP BY kind, instance_id, invoice_id, line_no, key, attribution_id, of_instance, workspace_class, amount, factor,
-             price, quantity, cutoff, rate_from
+             step, price, quantity, cutoff, rate_from
 ),
 unsettled AS (
     SELECT * FROM summed
@@ -119,7 +122,7 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), kind, coalesce(attrib
 FROM owed
 WHERE NOT (
     is_owed
-    AND least(trunc(owed), amount) <= (
+    AND least(trunc(owed), amount) - mod(least(trunc(owed), amount), step) <= (
         SELECT coalesce(sum(n.amount), 0)
         FROM credit_note AS n
         WHERE n.invoice_id = owed.invoice_id AND n.kind = 'amount' AND n.state IN ('requested', 'issued')

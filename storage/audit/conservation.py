@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.money import exponent
+from billing.money import exponent, step
 from storage.audit.parameters import CheckInput, Figures, count
 from storage.postgres.statements import statement
 
@@ -31,9 +31,10 @@ async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
 
 
 async def currencies(connection: AsyncConnection) -> dict[str, Any]:
-    """Return the invoiced currencies, and as `factors` how many minor units one major unit of each has."""
+    """Return the invoiced currencies, as `factors` the minor units of one major unit of each, and their `steps`."""
     names = sorted((await connection.execute(statement("audit/claims", "currencies"))).scalars())
-    return {"currencies": names, "factors": [Decimal(10) ** exponent(name) for name in names]}
+    factors = [Decimal(10) ** exponent(name) for name in names]
+    return {"currencies": names, "factors": factors, "steps": [step(name) for name in names]}
 
 
 def _figures(rows: dict[str | None, dict[str, Any]]) -> Figures:

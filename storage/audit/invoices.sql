@@ -14,7 +14,7 @@ JOIN unnest(CAST(:currencies AS text[]), CAST(:factors AS numeric[])) AS f (curr
 
 -- name: usage_lines
 -- Credits in millionths: us × rate / 60, rounded half-even, exact by whole numbers and remainders. The amount: credits
--- × price in minor units, rounded half-up.
+-- × price in minor units, rounded half-up to a multiple of the line's step. (A product by 1 / step is exact.)
 {finding}
 FROM (
     SELECT odd.kind, i.attribution_id, i.key, l.line_no,
@@ -24,7 +24,7 @@ FROM (
                   THEN trim_scale(metered.us) || ' us at ' || l.credits_per_minute || ' credits per minute are '
                        || trim_scale(rounded.millionths / 1000000) || ' credits, not ' || l.credits
                   ELSE l.credits || ' credits at ' || l.price_per_credit || ' ' || i.currency || ' each are '
-                       || round(l.credits * l.price_per_credit * f.factor) || ' minor units, not ' || l.amount
+                       || amount.should_be || ' minor units, not ' || l.amount
               END AS detail
     FROM invoice AS i
     {factors}
@@ -39,9 +39,12 @@ FROM (
                            END AS millionths
     ) AS rounded
     CROSS JOIN LATERAL (
+        SELECT round(l.credits * l.price_per_credit * f.factor * (1.0 / l.step)) * l.step AS should_be
+    ) AS amount
+    CROSS JOIN LATERAL (
         SELECT 'wrong_credits' AS kind WHERE l.credits * 1000000 <> rounded.millionths
         UNION ALL
-        SELECT 'wrong_amount' WHERE round(l.credits * l.price_per_credit * f.factor) <> l.amount
+        SELECT 'wrong_amount' WHERE amount.should_be <> l.amount
     ) AS odd
     WHERE {scope} AND l.kind = 'usage'
 ) AS found
@@ -55,13 +58,16 @@ FROM (
            'line ' || l.line_no || ' prices ' || trim_scale(priced.credits) || ' credits at ' || l.amount
            || ' minor units, in addition to usage lines of ' || trim_scale(coalesce(u.credits, 0)) || ' credits and '
            || coalesce(u.amount, 0) || ' minor units: its amount should be '
-           || (round(priced.exact * f.factor) - coalesce(u.amount, 0)) AS detail
+           || (priced.rounded - coalesce(u.amount, 0)) AS detail
     FROM invoice AS i
     {factors}
     JOIN invoice_line AS l ON l.invoice_id = i.id
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(CAST(s ->> 'credits' AS numeric)), 0) AS credits,
-               coalesce(sum(CAST(s ->> 'credits' AS numeric) * CAST(s ->> 'price' AS numeric)), 0) AS exact
+               round(
+                   coalesce(sum(CAST(s ->> 'credits' AS numeric) * CAST(s ->> 'price' AS numeric)), 0)
+                   * f.factor * (1.0 / l.step)
+               ) * l.step AS rounded
         FROM jsonb_array_elements(l.tiers) AS s
     ) AS priced
     LEFT JOIN LATERAL (
@@ -72,7 +78,7 @@ FROM (
     WHERE {scope}
       AND l.kind = 'tiers'
       AND (priced.credits <> coalesce(u.credits, 0)
-           OR round(priced.exact * f.factor) - coalesce(u.amount, 0) <> l.amount
+           OR priced.rounded - coalesce(u.amount, 0) <> l.amount
            OR l.credits <> 0 OR l.duration_us <> 0)
 ) AS found
 ORDER BY found.key, found.line_no;

@@ -87,10 +87,10 @@ async def _same(connection: AsyncConnection, invoice_id: int, assessed: Assessme
     return same or assessed.verdict != Verdict.INVOICE
 
 
-def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int, Decimal]]:
-    """Return the usage alone: that other invoices of the month have changed is no reason to amend this one."""
+def _usage(lines: Iterable[RatedLine]) -> list[tuple[str, datetime, int, Decimal, int]]:
+    """Return the usage and its step: that other invoices of the month have changed is no reason to amend this one."""
     return [
-        (line.workspace_class, line.rate_from, line.duration_us, line.metered_us)
+        (line.workspace_class, line.rate_from, line.duration_us, line.metered_us, line.step)
         for line in lines
         if line.kind is LineKind.USAGE
     ]

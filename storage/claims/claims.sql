@@ -201,7 +201,7 @@ RETURNING id, key;
 -- name: insert_lines
 INSERT INTO invoice_line (
     invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default,
-    price_per_credit, duration_us, quantity_us, carried_us, credits, amount, kind, tiers
+    price_per_credit, duration_us, quantity_us, carried_us, credits, amount, kind, tiers, step
 )
 SELECT *
 FROM unnest(
@@ -209,7 +209,8 @@ FROM unnest(
     CAST(:rates_from AS timestamptz[]), CAST(:rates AS numeric[]), CAST(:defaulted AS boolean[]),
     CAST(:prices AS numeric[]), CAST(:durations AS bigint[]), CAST(:quantities AS numeric[]),
     CAST(:carried AS bigint[]),
-    CAST(:credits AS numeric[]), CAST(:amounts AS bigint[]), CAST(:kinds AS text[]), CAST(:tiers AS jsonb[])
+    CAST(:credits AS numeric[]), CAST(:amounts AS bigint[]), CAST(:kinds AS text[]), CAST(:tiers AS jsonb[]),
+    CAST(:steps AS integer[])
 );
 
 -- name: insert_claims

@@ -139,6 +139,7 @@ async def write_lines(connection: AsyncConnection, ids: dict[str, int], priced: 
             "amounts": [line.amount for line in lines],
             "kinds": [str(line.kind) for line in lines],
             "tiers": [_tiers(line) for line in lines],
+            "steps": [line.step for line in lines],
         },
     )
 

@@ -21,6 +21,7 @@ from billing.invoice.credit_notes import (
     LineShare,
     check_creditable,
     check_left,
+    creditable,
     instance_parts,
 )
 from billing.invoice.key import CreditNoteKey, InvoiceKey
@@ -184,7 +185,7 @@ async def _price(
         assert order.line_no is not None
         if order.line_no not in left:
             raise InputError(f"invoice {invoice_key} has no line {order.line_no}: it has {len(left)}")
-        what, parts = f"line {order.line_no}", {order.line_no: left[order.line_no]}
+        what, parts = f"line {order.line_no}", {order.line_no: creditable(left[order.line_no], invoice.currency)}
     else:
         of_instance = {**of_invoice, "instance_id": order.instance_id}
         rows = await connection.execute(statement("invoices/credit_notes", "shares"), of_instance)

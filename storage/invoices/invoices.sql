@@ -45,7 +45,7 @@ LIMIT :limit;
 -- name: lines
 SELECT invoice_id, line_no, workspace_class, rate_from, credits_per_minute, rated_as_default, price_per_credit,
        duration_us, nullif(quantity_us, duration_us) AS quantity_us, carried_us, credits, amount, kind,
-       CAST(tiers AS text) AS tiers
+       CAST(tiers AS text) AS tiers, step
 FROM invoice_line
 WHERE invoice_id = ANY (CAST(:ids AS bigint[]))
 ORDER BY invoice_id, line_no;

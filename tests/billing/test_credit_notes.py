@@ -12,6 +12,7 @@ from billing.invoice.credit_notes import (
     LineShare,
     check_creditable,
     check_left,
+    creditable,
     instance_parts,
     parse_credit,
     post_payment_part,
@@ -26,7 +27,8 @@ from billing.invoice.states import InvoiceState
         ("5", "usd", 500),
         ("0.1", "usd", 10),
         ("100", "jpy", 100),
-        ("1.234", "kwd", 1234),
+        ("1.230", "kwd", 1230),
+        ("5", "isk", 500),
         ("1.230", "usd", 123),
     ],
 )
@@ -40,6 +42,8 @@ def test_amounts_are_exact(text: str, currency: str, minor: int) -> None:
         ("12.345", "usd"),
         ("1.5", "jpy"),
         ("1.2345", "kwd"),
+        ("1.234", "kwd"),
+        ("10.50", "isk"),
         ("-1", "usd"),
         ("0", "usd"),
         ("1e3", "usd"),
@@ -93,6 +97,18 @@ def test_an_instances_share_is_rounded_once_and_never_more_than_is_left() -> Non
     # 1.666667 credits x 0.036 = 0.060000012
     parts = instance_parts(shares, "usd", credited={2: 2, 4: 6}, left={1: 100, 2: 100, 3: 1, 4: 100})
     assert parts == {1: 6, 2: 4, 3: 1}
+
+
+def test_an_instances_share_follows_the_step_also_on_a_line_from_before() -> None:
+    minute = 60_000_000
+    shares = [LineShare(n, Decimal(10 * minute), Decimal(1), Decimal("3.77")) for n in (1, 2, 3)]
+    # 37.70 ISK: 38 in whole units, of which 10 and a fraction are left on line 2, and less than one on line 3.
+    assert instance_parts(shares, "isk", credited={}, left={1: 10_000, 2: 1077, 3: 77}) == {1: 3800, 2: 1000}
+
+
+@pytest.mark.parametrize(("left", "currency", "whole"), [(283262, "isk", 283200), (99, "ugx", 0), (1257, "kwd", 1250)])
+def test_the_rest_of_an_invoice_from_before_is_credited_down_to_the_step(left: int, currency: str, whole: int) -> None:
+    assert creditable(left, currency) == whole
 
 
 def test_nothing_and_too_much_are_refused() -> None:

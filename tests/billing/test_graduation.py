@@ -98,9 +98,10 @@ def test_no_line_when_all_is_at_the_base_price() -> None:
 
 
 @pytest.mark.parametrize(
-    ("currency", "first", "second", "amount"), [("jpy", "5", "3", 20 * 5), ("kwd", "0.0501", "0.03", 1002)]
+    ("currency", "first", "second", "amount"),
+    [("jpy", "5", "3", 20 * 5), ("kwd", "0.0501", "0.03", 1000), ("isk", "5.06", "3", 10100)],
 )
-def test_minor_units_of_yen_and_dinar(currency: str, first: str, second: str, amount: int) -> None:
+def test_minor_units_of_yen_dinar_and_krona(currency: str, first: str, second: str, amount: int) -> None:
     assert bill(card("100", currency, first, second), minutes("2022-02", 120), currency=currency)[0] == amount
 
 

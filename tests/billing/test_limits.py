@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -101,7 +102,22 @@ def test_defaults_hold_above_the_floor(amount: int, figures: dict[str, Any], rea
 
 
 def test_without_a_floor_no_default_holds() -> None:
-    assert by_default(10**12, carried=10**12, is_first=True, floor=None) == ("", "")
+    assert by_default(10**7, carried=10**7, is_first=True, floor=None) == ("", "")
+
+
+@pytest.mark.parametrize("on_subscription", [True, False])
+@pytest.mark.parametrize(
+    ("currency", "amount", "most"),
+    [("usd", 10**8, "999,999.99 USD"), ("isk", 10**8, "999,999.99 ISK"), ("idr", 10**12, "9,999,999,999.99 IDR")],
+)
+def test_more_than_stripe_charges_is_held_whatever_the_limits(
+    currency: str, amount: int, most: str, on_subscription: bool
+) -> None:
+    bill = BillFigures("the invoice", currency, amount)
+    held = hold(Policy(), bill, on_subscription=on_subscription)
+    assert held.hold.endswith(f", above {most}, the most that Stripe charges by every payment method")
+    assert held.caution == ""
+    assert hold(Policy(), replace(bill, amount=amount - 1), on_subscription=on_subscription).hold == ""
 
 
 def test_on_a_subscriptions_draft_defaults_warn_and_limits_that_are_set_hold() -> None:
@@ -128,7 +144,7 @@ def card(**prices: str) -> RateCard:
     [
         ("usd", "2022-06-01", {"gbp": "1"}, 10_000),
         ("jpy", "2022-06-01", {"gbp": "1"}, 13_056),  # 100 / 0.036 * 4.7
-        ("kwd", "2022-06-01", {"gbp": "1"}, 30_556),
+        ("kwd", "2022-06-01", {"gbp": "1"}, 30_560),
         ("jpy", "2022-06-02", {"jpy": "5", "usd": "0.05", "eur": "0.01"}, 10_000),
         ("jpy", "2022-06-02", {"jpy": "5", "eur": "0.01"}, 50_000),
         ("jpy", "2022-06-02", {"jpy": "5", "usd": "0", "eur": "0.01"}, 50_000),

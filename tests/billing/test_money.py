@@ -1,4 +1,4 @@
-"""Minor units of currencies with zero, two and three decimals; rounding half-up, once."""
+"""Minor units of currencies with zero, two and three decimals; rounding half-up, once, to what Stripe charges."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from billing.errors import InputError
-from billing.money import exponent, format_amount, parse_currency, to_major, to_minor
+from billing.money import exponent, format_amount, maximum, parse_amount, parse_currency, step, to_major, to_minor
 
-DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "krw": 0, "kwd": 3, "bhd": 3}
+DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "krw": 0, "kwd": 3, "bhd": 3, "isk": 2, "ugx": 2, "huf": 2, "twd": 2}
+STEPS = dict.fromkeys(DECIMALS, 1) | {"kwd": 10, "bhd": 10, "isk": 100, "ugx": 100}
 currencies = st.sampled_from(sorted(DECIMALS))
 amounts = st.decimals(min_value=0, max_value=10**13, allow_nan=False, allow_infinity=False, places=18)
 
@@ -26,15 +27,63 @@ def half_up(number: Fraction) -> int:
 @example(Decimal("0.005"), "usd")
 @example(Decimal("0.004999999999999999"), "usd")
 @example(Decimal("0.5"), "jpy")
-@example(Decimal("0.0005"), "kwd")
-def test_minor_units_are_rounded_half_up(major: Decimal, currency: str) -> None:
-    assert to_minor(major, currency) == half_up(Fraction(major) * 10 ** DECIMALS[currency])
+@example(Decimal("0.005"), "kwd")
+@example(Decimal("0.004999999999999999"), "kwd")
+@example(Decimal("0.5"), "isk")
+@example(Decimal("0.499999999999999999"), "ugx")
+def test_minor_units_are_rounded_half_up_to_a_step(major: Decimal, currency: str) -> None:
+    exact, unit = Fraction(major) * 10 ** DECIMALS[currency], STEPS[currency]
+    assert to_minor(major, currency) == half_up(exact / unit) * unit
+    assert to_minor(-major, currency) == -to_minor(major, currency)
+    assert to_minor(major, currency, 1) == half_up(exact)
 
 
 @given(st.integers(0, 2**63 - 1), currencies)
 def test_major_units_are_exact(minor: int, currency: str) -> None:
     assert Fraction(to_major(minor, currency)) == Fraction(minor, 10 ** DECIMALS[currency])
-    assert to_minor(to_major(minor, currency), currency) == minor
+    assert to_minor(to_major(minor, currency), currency, 1) == minor
+
+
+@pytest.mark.parametrize("currency", sorted(STEPS))
+def test_three_decimals_end_in_0_and_some_currencies_have_whole_units_alone(currency: str) -> None:
+    assert step(currency) == STEPS[currency]
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [("1.25", "kwd", 1250), ("1.250", "kwd", 1250), ("0.010", "kwd", 10), ("10", "isk", 1000), ("10.00", "ugx", 1000)],
+)
+def test_a_person_writes_what_can_be_charged(text: str, currency: str, minor: int) -> None:
+    assert parse_amount(text, currency) == minor
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "least"),
+    [
+        ("1.234", "kwd", "0.010 KWD"),
+        ("1.2345", "bhd", "0.010 BHD"),
+        ("10.50", "isk", "1 ISK"),
+        ("0.001", "ugx", "1 UGX"),
+    ],
+)
+def test_what_is_off_the_step_is_refused_in_one_line(text: str, currency: str, least: str) -> None:
+    with pytest.raises(InputError, match=f"'{text}' cannot be charged: Stripe takes multiples of {least} only"):
+        parse_amount(text, currency)
+
+
+@pytest.mark.parametrize(
+    ("currency", "most"),
+    [
+        ("usd", "999,999.99 USD"),
+        ("jpy", "99,999,999 JPY"),
+        ("kwd", "99,999.999 KWD"),
+        ("idr", "9,999,999,999.99 IDR"),
+        ("cop", "99,999,999.99 COP"),
+        ("inr", "9,999,999.99 INR"),
+    ],
+)
+def test_the_largest_amounts_are_those_of_stripes_page(currency: str, most: str) -> None:
+    assert format_amount(maximum(currency), currency) == most
 
 
 @pytest.mark.parametrize(
@@ -48,6 +97,10 @@ def test_major_units_are_exact(minor: int, currency: str) -> None:
         (0, "jpy", "0 JPY"),
         (1500, "kwd", "1.500 KWD"),
         (1, "kwd", "0.001 KWD"),
+        (375600, "isk", "3,756 ISK"),
+        (0, "ugx", "0 UGX"),
+        (-100, "ugx", "-1 UGX"),
+        (283262, "isk", "2,832.62 ISK"),
     ],
 )
 def test_amounts_for_people(minor: int, currency: str, text: str) -> None:

@@ -36,13 +36,15 @@ def test_a_limit_that_is_off_for_an_account_holds_neither_as_set_nor_by_default(
 
 @pytest.mark.parametrize(
     ("text", "amounts"),
-    [("", {}), ("usd=10000", {"usd": 1_000_000}), ("usd=1.5, jpy=7 kwd=0.001", {"usd": 150, "jpy": 7, "kwd": 1})],
+    [("", {}), ("usd=10000", {"usd": 1_000_000}), ("usd=1.5, jpy=7 kwd=0.01", {"usd": 150, "jpy": 7, "kwd": 10})],
 )
 def test_amounts_by_currency(text: str, amounts: dict[str, int]) -> None:
     assert parse_amounts(text) == amounts
 
 
-@pytest.mark.parametrize("text", ["usd", "usd=", "usd=-1", "usd=1.234", "jpy=0.5", "dollars=1", "usd=1e3", "=1"])
+@pytest.mark.parametrize(
+    "text", ["usd", "usd=", "usd=-1", "usd=1.234", "jpy=0.5", "kwd=0.001", "isk=0.5", "dollars=1", "usd=1e3", "=1"]
+)
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         parse_amounts(text)

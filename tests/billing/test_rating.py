@@ -17,7 +17,8 @@ from billing.pricing.rating import RateCard, RatedLine, RateVersion, is_billable
 START = datetime(2022, 1, 1, tzinfo=UTC)
 LATER = datetime(2022, 5, 10, 12, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-MINOR_UNITS = {"usd": 100, "jpy": 1, "kwd": 1000}
+MINOR_UNITS = {"usd": 100, "jpy": 1, "kwd": 1000, "isk": 100}
+STEPS = {"usd": 1, "jpy": 1, "kwd": 10, "isk": 100}
 
 durations = st.integers(0, 10**18)
 rates = st.decimals(min_value=0, max_value=10**9 - 1, places=12)
@@ -34,7 +35,7 @@ def naive_credits(duration_us: int, rate: Decimal) -> Fraction:
 
 
 def naive_amount(credits: Fraction, price: Decimal, currency: str) -> int:
-    return floor(credits * Fraction(price) * MINOR_UNITS[currency] + Fraction(1, 2))
+    return floor(credits * Fraction(price) * MINOR_UNITS[currency] / STEPS[currency] + Fraction(1, 2)) * STEPS[currency]
 
 
 def version(start: datetime = START, *, rate: str = "0.5", price: str = "1", minimum: str = "0.5") -> RateVersion:
@@ -66,11 +67,13 @@ def test_credits_are_those_of_the_reference(duration_us: int, rate: Decimal) -> 
 @example(60_000_000, Decimal("1"), Decimal("0.5"), "jpy")
 @example(60_000_000, Decimal("3"), Decimal("0.5"), "jpy")  # one and a half: up to 2
 @example(60_000_000, Decimal("5"), Decimal("0.5"), "jpy")  # two and a half: up to 3, not to the even
-@example(60_000_000, Decimal("1"), Decimal("0.0005"), "kwd")
+@example(60_000_000, Decimal("1"), Decimal("0.005"), "kwd")
+@example(60_000_000, Decimal("1"), Decimal("0.5"), "isk")
 def test_amounts_are_those_of_the_reference(duration_us: int, rate: Decimal, price: Decimal, currency: str) -> None:
     line = card_of(rate, price, currency).rate_line("default", START, duration_us, currency)
     assert line.amount == naive_amount(naive_credits(duration_us, rate), price, currency)
     assert type(line.amount) is int
+    assert line.step == STEPS[currency]
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=30), rates, prices)

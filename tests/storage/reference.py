@@ -15,7 +15,8 @@ from typing import Any
 US = timedelta(microseconds=1)
 MAY, JUNE = datetime(2022, 5, 1, tzinfo=UTC), datetime(2022, 6, 1, tzinfo=UTC)
 FIRST, LAST = datetime(2022, 4, 20, tzinfo=UTC), datetime(2022, 7, 1, tzinfo=UTC)
-MINOR_UNITS = {"usd": 100, "jpy": 1, "kwd": 1000}
+MINOR_UNITS = {"usd": 100, "jpy": 1, "kwd": 1000, "isk": 100}
+STEPS = {"usd": 1, "jpy": 1, "kwd": 10, "isk": 100}
 
 
 @dataclass
@@ -137,7 +138,7 @@ class ReferenceWorld:
         per_minute = rate["credits_per_minute"].get(workspace_class, rate["credits_per_minute"]["default"])
         credits = Fraction(round(Fraction(us) * Fraction(per_minute) / 60), 10**6)  # half-even
         major = credits * Fraction(rate["price_per_credit"][currency])
-        return floor(major * MINOR_UNITS[currency] + Fraction(1, 2))
+        return floor(major * MINOR_UNITS[currency] / STEPS[currency] + Fraction(1, 2)) * STEPS[currency]
 
     def minimum(self, cutoff: datetime, currency: str) -> int:
         before = [rate for rate in self.rates if rate["effective_from"] < cutoff]

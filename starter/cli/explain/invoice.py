@@ -102,9 +102,10 @@ def arithmetic(line: InvoiceLineRecord, currency: str) -> str:
         return f"Line {line.line_no}: {lines.line_name(rated)}: {amount}"
     minutes = format_decimal(rated.metered_us / 60_000_000)
     unit = "min" if rated.quantity_us is None else "unit min"
+    rounding = "" if rated.step == 1 else f", rounded to multiples of {format_amount(rated.step, currency)}"
     return (
         f"Line {line.line_no}: {minutes} {unit} x {format_decimal(rated.credits_per_minute)} credits/min = "
-        f"{rated.credits:,f} credits x {format_decimal(rated.price_per_credit)} = {amount}"
+        f"{rated.credits:,f} credits x {format_decimal(rated.price_per_credit)} = {amount}{rounding}"
     )
 
 
