@@ -15,6 +15,7 @@ from contracts.messages.invoices import Amended, ApproveInvoice, InvoiceRef, Reb
 from contracts.names import Activities
 from settings import Settings
 from storage.claims.amendment import amend_invoice
+from storage.claims.fitting import fit_invoice
 from storage.invoices import decisions, invoices
 from storage.invoices.locked import UnknownInvoiceError
 from storage.postgres.database import Database
@@ -36,6 +37,7 @@ class DecisionActivities:
             ApplicationError: non-retryable if it does not wait for an approval, or its amount is different now.
         """
         async with step():
+            await fit_invoice(self._db, approval.invoice_key)  # so that an amount is approved that can be charged
             await decisions.approve_invoice(self._db, approval.invoice_key, approval.amount, approval.by)
             return InvoiceRef(invoice_key=approval.invoice_key)
 

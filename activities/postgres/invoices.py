@@ -10,10 +10,14 @@ from activities.postgres import stripe_state
 from activities.postgres.adopter import Adopter
 from activities.postgres.scopes import policy_of
 from activities.step import step
+from billing.errors import StripeRefusedError
 from billing.invoice.policy import ChargeOn, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
+from billing.money import format_amount
+from billing.money import step as step_of
 from billing.periods import BillingPeriod
+from billing.pricing.fitting import misfit
 from contracts import stripe_metadata
 from contracts.messages.invoices import (
     BlockInvoice,
@@ -32,6 +36,7 @@ from reconciliation.figures import expected_figures
 from reconciliation.states import states_to_reach
 from reconciliation.stripe_lines import stripe_lines
 from settings import Settings
+from storage.claims.fitting import fit_invoice
 from storage.invoices import invoices as store
 from storage.invoices.locked import UnknownInvoiceError
 from storage.postgres.database import Database
@@ -62,9 +67,13 @@ class InvoiceActivities:
 
         Repeated until Stripe has the invoice: a report that the store has lost is restored, a report that it still
         has is not touched.
+
+        Raises:
+            ApplicationError: non-retryable if an amount of a claimed invoice is off its currency's step.
         """
         async with step():
             record = await self._record(ref.invoice_key)
+            _check_chargeable(record)
             if (
                 record.report_id is None
                 or record.stripe_invoice_id is None
@@ -130,8 +139,9 @@ class InvoiceActivities:
 
     @activity.defn(name=Activities.RESUME_INVOICE)
     async def resume(self, ref: InvoiceRef) -> LoadedInvoice:
-        """Return a blocked invoice to the state in which it was blocked."""
+        """Return a blocked invoice to the state in which it was blocked, with amounts that Stripe can charge."""
         async with step():
+            await fit_invoice(self._db, ref.invoice_key)
             await store.resume_invoice(self._db, ref.invoice_key)
             return await self._loaded(ref.invoice_key)
 
@@ -213,6 +223,17 @@ class InvoiceActivities:
             finalizes_at=record.finalize_at,
             automatic_tax=self._settings.automatic_tax,
             adopt=True,
+        )
+
+
+def _check_chargeable(record: InvoiceRecord) -> None:
+    """Refuse to put amounts on an invoice that Stripe cannot charge: it was claimed before they were rounded."""
+    off = misfit([line.rated for line in record.lines], record.currency)
+    if off is not None and record.state is InvoiceState.CLAIMED:
+        least = format_amount(step_of(record.currency), record.currency)
+        raise StripeRefusedError(
+            f"a line of {format_amount(off, record.currency)}: Stripe charges multiples of {least} only. `perdure "
+            f"invoices retry '{record.key}'` rounds the lines; if nothing is left then, void the invoice"
         )
 
 

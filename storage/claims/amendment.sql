@@ -22,3 +22,12 @@ SET amount = :amount, credits = :credits, rate_card_digest = :rate_card_digest,
     blocked_since = CASE WHEN :hold <> '' THEN now() END,
     updated_at = now()
 WHERE id = :id;
+
+-- name: fit
+-- The same usage, rounded again: another report and other lines, so that what was approved no longer counts.
+UPDATE invoice
+SET amount = :amount, revision = revision + 1, report_id = NULL, resume_state = 'claimed',
+    blocked_reason = blocked_reason || '; ' || CAST(:rounded AS text),
+    approved_amount = NULL, approved_at = NULL, approved_by = NULL,
+    updated_at = now()
+WHERE id = :id;

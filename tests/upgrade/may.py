@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
@@ -13,6 +14,7 @@ from contracts import workflow_ids
 from contracts.messages.periods import PeriodInput
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
 from storage.accounts import policies
+from storage.invoices import invoices
 from tests.e2e.audits import audited
 from tests.e2e.credits import credit
 from tests.e2e.decisions import void
@@ -29,6 +31,7 @@ effective_from = 2020-01-01T00:00:00Z
 credits_per_minute = { default = "0.1666666667", xl = "0.3333333333" }
 tiers.usd = [{ up_to = "100", price = "0.036" }, { price = "0.030" }]
 tiers.kwd = [{ up_to = "100", price = "0.0111" }, { price = "0.01" }]
+tiers.isk = [{ up_to = "100", price = "4.91" }, { price = "4.517" }]
 minimum_charge = { usd = "0.50" }
 
 [[version]]
@@ -36,28 +39,35 @@ effective_from = 2022-05-15T00:00:00Z
 credits_per_minute = { default = "0.2", xl = "0.4" }
 tiers.usd = [{ up_to = "100", price = "0.036" }, { price = "0.030" }]
 tiers.kwd = [{ up_to = "100", price = "0.0111" }, { price = "0.01" }]
+tiers.isk = [{ up_to = "100", price = "4.91" }, { price = "4.517" }]
 minimum_charge = { usd = "0.50" }
 """
 """The rate card of May and June. It has no price in EUR."""
 OPTIONS: dict[str, Any] = {"audit_settle_seconds": 0.0, "events_settle_seconds": 0.0, "audit_stuck_after": "36500d"}
 """The product's settings: an audit includes what is new, and whatever waits since the recording is not stuck."""
 
-LIMITED, OPEN = f"{MAY}/team:limited/period", f"{MAY}/team:open/period"
-"""The invoices that May leaves unfinished: blocked by its account's limit, and `claimed`."""
-
 
 def key_of(name: str) -> str:
     return f"{MAY}/team:{name}/period"
+
+
+LIMITED, OPEN = key_of("limited"), key_of("open")
+"""The invoices in USD that May leaves unfinished: blocked by its account's limit, and `claimed`."""
+HELD, REFUSED, UNSENT = key_of("krona-held"), key_of("dinar-refused"), (key_of("krona-open"), key_of("dinar-open"))
+"""Those in ISK and KWD: blocked by its account's limit, blocked since Stripe lacks its customer, `claimed`.
+
+Some of their amounts no card can be charged: fractions of ISK, and a last digit of KWD other than 0.
+"""
 
 
 async def bill_may(system: System) -> None:
     """Bill May, audit it, and then claim the usage of one more account whose invoice Stripe does not get."""
     await _fill(system)
     await system.run_period_until_blocked(MAY)
-    for name in ("tiers", "dinar", "voided", "written-off", "credited", "paid", "carried", "running"):
+    for name in ("tiers", "dinar", "krona", "voided", "written-off", "credited", "paid", "carried", "running"):
         await system.until_state(key_of(name), S.BILLED)
-    limited = await system.until_state(LIMITED, S.BLOCKED)
-    assert limited.blocked_kind is BlockedKind.LIMIT
+    for key, kind in ((LIMITED, BlockedKind.LIMIT), (HELD, BlockedKind.LIMIT), (REFUSED, BlockedKind.ERROR)):
+        assert (await system.until_state(key, S.BLOCKED)).blocked_kind is kind
     await _decide(system)
     await until_rested(system)
     assert (await audited(system, period=MAY)).findings == []
@@ -69,12 +79,18 @@ async def _fill(system: System) -> None:
     for name in ("tiers", "voided", "written-off", "credited", "paid", "running", "limited", "small"):
         await system.add_account(f"team:{name}", ("2022-05-01", None))
     await system.add_account("team:dinar", ("2022-05-01", None), currency="kwd")
+    await system.add_account("team:dinar-refused", ("2022-05-01", None), currency="kwd", customer="cus_nobody")
+    for name in ("krona", "krona-held"):
+        await system.add_account(f"team:{name}", ("2022-05-01", None), currency="isk")
     await system.add_account("team:carried", ("2022-04-01", None))
     await system.add_account("team:unpriced", ("2022-05-01", None), currency="eur")
-    await policies.write_policy(system.db, "team:limited", AccountPolicy(limit_amount=1))
+    for name in ("limited", "krona-held"):
+        await policies.write_policy(system.db, f"team:{name}", AccountPolicy(limit_amount=1))
     await policies.write_policy(system.db, "team:tiers", AccountPolicy(included_credits=Decimal(50)))
     for name in ("voided", "written-off", "credited", "paid", "limited", "unpriced", "carried"):
         await system.add_instance(f"{name}-1", f"team:{name}", "2022-05-03T10:00", "2022-05-04T10:00")
+    for name in ("krona", "krona-held", "dinar", "dinar-refused"):
+        await system.add_instance(f"{name}-1", f"team:{name}", "2022-05-03T10:00", "2022-05-04T10:33")
     for name in ("tiers", "dinar", "credited"):  # over both versions of the card, in two classes
         await system.add_instance(f"{name}-long", f"team:{name}", "2022-05-14T10:00", "2022-05-16T00:00:00.000001")
         await system.add_instance(f"{name}-xl", f"team:{name}", "2022-05-20T10:00", "2022-05-20T17:30", "xl")
@@ -105,20 +121,25 @@ async def _decide(system: System) -> None:
 
 
 async def _leave_open(system: System) -> None:
-    """Claim an account's usage and publish its report while nobody serves Stripe's queue."""
+    """Claim accounts' usage and publish its reports while nobody serves Stripe's queue."""
     await system.stop(STRIPE_QUEUE)
-    await system.add_account("team:open", ("2022-05-01", None))
-    await system.add_instance("open-1", "team:open", "2022-05-03T10:00", "2022-05-04T10:00")
-    await system.client.start_workflow(
-        Workflows.BILLING_PERIOD,
-        PeriodInput(period=MAY, attribution_id="team:open"),
-        id=workflow_ids.billing_period(MAY, "team:open"),
-        task_queue=BILLING_QUEUE,
-    )
-    await system.until_state(OPEN, S.CLAIMED)
+    for name, currency, stop in (
+        ("open", "usd", "10:00"),
+        ("krona-open", "isk", "10:33"),
+        ("dinar-open", "kwd", "10:33"),
+    ):
+        await system.add_account(f"team:{name}", ("2022-05-01", None), currency=currency)
+        await system.add_instance(f"{name}-1", f"team:{name}", "2022-05-03T10:00", f"2022-05-04T{stop}")
+        await system.client.start_workflow(
+            Workflows.BILLING_PERIOD,
+            PeriodInput(period=MAY, attribution_id=f"team:{name}"),
+            id=workflow_ids.billing_period(MAY, f"team:{name}"),
+            task_queue=BILLING_QUEUE,
+        )
+        await until(partial(_published, system, key_of(name)))
 
-    async def published() -> InvoiceRecord | None:
-        found = await system.invoice(OPEN)
-        return found if found.report_id else None
 
-    await until(published)
+async def _published(system: System, key: str) -> InvoiceRecord | None:
+    """Return the invoice if it is claimed and its report is published."""
+    found = await invoices.load_invoice(system.db, key)
+    return found if found and found.report_id and found.state is S.CLAIMED else None
