@@ -10,10 +10,11 @@ from billing.audit.checks import Check
 from billing.errors import DecisionRefusedError
 from billing.invoice.credit_notes import CreditKind, CreditOrder
 from billing.invoice.limits import Limits
-from billing.invoice.policy import BlockedKind, Policy
+from billing.invoice.policy import BlockedKind, Finalization, Policy
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.pricing.rating import RateCard
+from storage.claims.amendment import amend_invoice
 from storage.claims.claims import claim_page
 from storage.claims.fitting import fit_invoice
 from storage.invoices.credit_notes import request_credit
@@ -118,6 +119,18 @@ async def test_a_draft_that_stripe_does_not_finalize_gets_its_lines_again(db: Da
     await fit_invoice(db, KEY)
     assert await resume_invoice(db, KEY) is S.CLAIMED
     assert (await load(db)).amount == 378600 + 54100
+
+
+async def test_a_waiting_draft_of_before_is_claimed_again_with_rounded_lines(db: Database) -> None:
+    policy = replace(AS_DEFAULT, finalization=Finalization.APPROVAL)
+    before = await of_before(db, ISK, policy)
+    await record_draft(db, KEY, "in_1", "cus_1")
+    run = scope(policy=policy, attribution_id="team:a")
+    assert await amend_invoice(db, KEY, run, ISK)
+    after = await load(db)
+    assert (after.state, after.amount, after.revision) == (S.CLAIMED, 378600 + 54100, before.revision + 1)
+    await record_draft(db, KEY, "in_1", "cus_1")
+    assert not await amend_invoice(db, KEY, run, ISK)
 
 
 async def test_what_is_edited_or_finalized_or_fits_or_would_be_nothing_stays(db: Database) -> None:
