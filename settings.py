@@ -138,9 +138,9 @@ class Settings(BaseSettings):
     finalization_grace_hours: float = Field(
         24.0, gt=0, le=720, description="for finalization=grace; late usage is added to the draft during that time"
     )
+    trial_usage: Literal["exclude", "charge"] = Field("exclude", description="usage in the trial of a subscription")
     limit_invoice_amount: Amounts | None = Field(
-        None,
-        description="an invoice above this amount is held: usd=10000 eur=9000, in major units",
+        None, description="an invoice above this amount is held: usd=10000 eur=9000, in major units"
     )
     limit_invoice_multiple: Factor | None = Field(
         None,
@@ -173,10 +173,7 @@ class Settings(BaseSettings):
     warn_runs_longer: str = Field("31d", description="a run for longer than this without a stop is a warning: 31d, off")
     page_size: int = Field(250, ge=1, le=500, description="accounts that one batch claims and invoices")
     finalization_poll_seconds: float = Field(
-        60.0,
-        gt=0,
-        le=86_400,
-        description="first wait for Stripe's event before Stripe is asked; doubles up to 1 h",
+        60.0, gt=0, le=86_400, description="first wait for Stripe's event before Stripe is asked; doubles up to 1 h"
     )
 
     # Processes

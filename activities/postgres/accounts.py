@@ -97,7 +97,9 @@ class AccountActivities:
         note = f"Window of {attribution_id} from {window.start.isoformat()} {until}."
         applied = _applied(attribution_id, note, ended=found.ended)
         draft = await self._final_draft(attribution_id, found)
-        return applied.model_copy(update={"final_draft": draft, "paused": found.status == PAUSED})
+        return applied.model_copy(
+            update={"final_draft": draft, "paused": found.status == PAUSED, "currency": found.currency}
+        )
 
     async def _final_draft(self, attribution_id: str, found: StripeSubscriptionSnapshot) -> str | None:
         """Return the draft that Stripe made on cancellation, if the account is charged on the subscription's drafts."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.assessment.assessment import ClaimScope
 from billing.invoice.key import InvoiceReason
 from billing.invoice.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
@@ -67,6 +68,11 @@ def silence_of(settings: Settings) -> Silence:
     return Silence(stale_after, api_stale_after, max_instance_age)
 
 
+def charged_kinds_of(settings: Settings) -> frozenset[WindowKind]:
+    """Return the kinds of windows that are charged, where an account's policy does not say otherwise."""
+    return PAID_ALONE | ({WindowKind.TRIAL} if settings.trial_usage == "charge" else set())
+
+
 def _amounts(setting: str | None) -> dict[str, int]:
     return {} if setting is None or setting == OFF else parse_amounts(setting)
 
@@ -85,6 +91,7 @@ def claim_scope(
     after: str = "",
     through: str | None = None,
     attribution_id: str | None = None,
+    currency: str | None = None,
     stripe_invoice_id: str | None = None,
 ) -> ClaimScope:
     """Return the claim scope of an invoice of this period; the default cutoff is the period's end."""
@@ -98,8 +105,10 @@ def claim_scope(
         after=after,
         through=through,
         attribution_id=attribution_id,
+        currency=currency,
         policy=policy_of(settings),
         zone=settings.zone,
         stripe_invoice_id=stripe_invoice_id,
         silence=silence_of(settings),
+        charged_kinds=charged_kinds_of(settings),
     )

@@ -1,11 +1,27 @@
-"""Subscription windows `[start, end)`: how a window fits in among the others of its account."""
+"""Subscription windows `[start, end)`: their kinds, and how a window fits in among the others of its account."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from billing.usage.interval import Interval
+
+
+class WindowKind(StrEnum):
+    """What a window is to its account. Usage in one that is not charged is excluded, with the kind as its reason."""
+
+    PAID = "paid"
+    """It is always charged."""
+    TRIAL = "trial"
+    """Stripe's trial of a subscription."""
+    COLLECTION_PAUSED = "collection_paused"
+    """Collection was paused in Stripe, and its service is free."""
+
+
+PAID_ALONE = frozenset({WindowKind.PAID})
+"""The kinds that are charged unless a setting or an account's policy says otherwise."""
 
 
 @dataclass(frozen=True)

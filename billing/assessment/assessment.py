@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.assessment.holding import NO_PAST, NOT_HELD, AccountPast, Held, floor_in, hold
 from billing.assessment.lines import NOTHING_RATED, OutOfRangeError, Rated, UsageLine, by_version, rate
 from billing.assessment.unknown import describe_unknown, unknown_usage
@@ -31,8 +32,9 @@ class ClaimScope:
 
     Usage in `[bill_after, cutoff)` counts; the part before `period_start` counts as carried over. The page covers the
     accounts with `after < attribution_id <= through`, or all after `after` if `through` is None; `attribution_id`
-    narrows it to one account. `policy` is the deployment's. `stripe_invoice_id` names the draft of Stripe's that
-    carries the usage, if any.
+    narrows it to one account, `currency` to the windows in that currency. `policy` and `charged_kinds`, the kinds of
+    windows that are charged where an account's policy does not say, are the deployment's. `stripe_invoice_id` names the
+    draft of Stripe's that carries the usage, if any.
     """
 
     period: str
@@ -44,23 +46,39 @@ class ClaimScope:
     after: str = ""
     through: str | None = None
     attribution_id: str | None = None
+    currency: str | None = None
     policy: Policy = DEFAULT_POLICY
     zone: tzinfo = UTC
     """The billing time zone: usage counts in its months."""
     stripe_invoice_id: str | None = None
     silence: Silence = NEVER_SILENT
+    charged_kinds: frozenset[WindowKind] = PAID_ALONE
+
+
+AccountCurrency = tuple[str, str]
+"""An attribution id and a currency of the account's windows: each has its own invoices."""
 
 
 @dataclass(frozen=True)
 class BillableAccount:
-    """An account without a live invoice in this scope. `ordinal` is its next invoice's."""
+    """An account without a live invoice in this scope in this currency, which some of its windows have.
+
+    `subject` and `ordinal` are its next invoice's. `account_currency` is the one of new windows, and of its limits.
+    """
 
     attribution_id: str
     currency: str
+    account_currency: str
     stripe_customer_id: str | None
+    subject: str
     ordinal: int
     policy: AccountPolicy = NO_POLICY
     past: AccountPast = NO_PAST
+
+    @property
+    def own(self) -> AccountCurrency:
+        """Which account, and in which currency."""
+        return self.attribution_id, self.currency
 
 
 @dataclass(frozen=True)
@@ -73,6 +91,7 @@ class PricedInvoice:
 
     key: str
     attribution_id: str
+    subject: str
     ordinal: int
     currency: str
     stripe_customer_id: str | None
@@ -153,7 +172,7 @@ def assess(
     verdict = Verdict.BLOCKED if reason else Verdict.INVOICE
     if not reason and not is_billable_total(priced.amount, priced.minimum):
         verdict, reason = Verdict.BELOW_MINIMUM, _below_minimum(priced)
-    policy = account.policy.over(scope.policy, account.currency)
+    policy = account.policy.over(scope.policy, account.account_currency)
     carried_amount = sum(line.amount for line in rated.carried)
     bill = _figures(scope, card, account, policy, priced, carried_amount)
     held = _held(scope, policy, bill) if verdict == Verdict.INVOICE else NOT_HELD
@@ -252,8 +271,9 @@ def _priced(
 ) -> PricedInvoice:
     lines = rated.lines
     return PricedInvoice(
-        key=str(InvoiceKey(scope.period, account.attribution_id, scope.reason, scope.subject, account.ordinal)),
+        key=str(InvoiceKey(scope.period, account.attribution_id, scope.reason, account.subject, account.ordinal)),
         attribution_id=account.attribution_id,
+        subject=account.subject,
         ordinal=account.ordinal,
         currency=account.currency,
         stripe_customer_id=account.stripe_customer_id,

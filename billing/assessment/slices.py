@@ -44,8 +44,10 @@ def usage_parameters(scope: ClaimScope, card: RateCard, accounts: Sequence[Billa
     slices = _slices(scope, card, accounts)
     return {
         "accounts": [account.attribution_id for account in accounts],
+        "currencies": [account.currency for account in accounts],
         "bill_after": scope.bill_after,
         "cutoff": scope.cutoff,
+        "charged_kinds": sorted(scope.charged_kinds),
         "default_class": DEFAULT_CLASS,
         **asdict(scope.silence),
         "rates_from": [each.rate_from for each in slices],

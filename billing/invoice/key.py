@@ -15,6 +15,8 @@ from billing.periods import BillingPeriod
 K = TypeVar("K")
 
 _SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+_CURRENCY = re.compile(r"[a-z]{3}")
+_NUMBER = re.compile(r"[0-9]+")
 _ORDINALS = range(1, 10**9)
 _CREDIT = "/credit/"
 _SHOWN = 80
@@ -34,8 +36,8 @@ class InvoiceKey:
     """`<period>/<attribution id>/<reason>[/<subject>][/<ordinal>]`, safe in paths, workflow ids and shells.
 
     `subject` distinguishes invoices of one reason in a period, for example by the id of the canceled Stripe
-    subscription; a period's invoice has none. `ordinal` increases by one after the previous invoice was voided or
-    deleted; the text omits the ordinal 1.
+    subscription; a period's invoice has none, or its currency if that is not the account's first. `ordinal` increases
+    by one after the previous invoice was voided or deleted; the text omits the ordinal 1.
     """
 
     period: str
@@ -52,8 +54,9 @@ class InvoiceKey:
         """
         BillingPeriod.parse(self.period)
         parse_attribution_id(self.attribution_id)
-        named = _SUBJECT.fullmatch(self.subject) is not None
-        if self.subject if self.reason is InvoiceReason.PERIOD else not named:
+        of_period = self.reason is InvoiceReason.PERIOD
+        form = _CURRENCY if of_period else _SUBJECT
+        if form.fullmatch(self.subject) is None and not (of_period and self.subject == ""):
             raise InputError(f"{self.subject[:_SHOWN]!r} is not the subject of an invoice made for {self.reason}")
         if self.ordinal not in _ORDINALS:
             raise InputError(f"{self.ordinal} is not the ordinal of an invoice: the first is 1")
@@ -67,7 +70,9 @@ class InvoiceKey:
         """
         try:
             period, attribution_id, reason, *rest = text.split("/")
-            subject = "" if reason == InvoiceReason.PERIOD else rest.pop(0)
+            # The subject of a period's invoice is optional, and no number; that of any other comes first.
+            bare = reason == InvoiceReason.PERIOD and (not rest or _NUMBER.fullmatch(rest[0]) is not None)
+            subject = "" if bare else rest.pop(0)
             key = cls(period, attribution_id, InvoiceReason(reason), subject, int(rest[0]) if rest else 1)
         except (ValueError, IndexError, InputError) as error:
             raise _not_a_key(text) from error

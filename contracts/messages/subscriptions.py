@@ -62,6 +62,8 @@ class SubscriptionApplied(Message):
     """The draft that Stripe made for the cancellation, on which the usage up to `ended` is charged."""
     paused: bool = False
     """Whether `ended` is the start of a pause, not a cancellation."""
+    currency: str | None = None
+    """The subscription's."""
 
 
 class ClaimCancellation(Message):
@@ -79,6 +81,8 @@ class SubscriptionDraft(Message):
     attribution_id: str
     stripe_invoice_id: str
     cutoff: datetime
+    currency: str | None = None
+    """The draft's: usage of windows in another one is not put on it. None if it is not known."""
 
 
 class SubscriptionFault(Message):

@@ -28,6 +28,7 @@ __all__ = [
     "add_account",
     "apply_rows",
     "apply_subscription_window",
+    "currency_of",
     "get_account",
     "list_accounts",
     "upsert_accounts",
@@ -60,6 +61,14 @@ async def account_for_customer(db: Database, stripe_customer_id: str) -> Account
 async def account_of_subscription(db: Database, stripe_subscription_id: str) -> AccountRecord | None:
     """Return the account whose window comes from this Stripe subscription. None if there is none."""
     return await _one(db, "of_subscription", {"stripe_subscription_id": stripe_subscription_id})
+
+
+async def currency_of(db: Database, attribution_id: str, stripe_subscription_id: str = "") -> str | None:
+    """Return the currency of a subscription's windows, else the account's. None if the account is unknown."""
+    whose = {"attribution_id": attribution_id, "stripe_subscription_id": stripe_subscription_id}
+    async with db.transaction(read_only=True) as connection:
+        found: str | None = (await connection.execute(statement("accounts/accounts", "currency"), whose)).scalar()
+        return found
 
 
 async def list_accounts(db: Database, after: str = "", limit: int = 1000) -> list[AccountRecord]:

@@ -14,6 +14,16 @@ WHERE attribution_id = (
     SELECT attribution_id FROM subscription WHERE stripe_subscription_id = :stripe_subscription_id LIMIT 1
 );
 
+-- name: currency
+SELECT coalesce(
+    (
+        SELECT currency FROM subscription
+        WHERE (attribution_id, stripe_subscription_id) = (:attribution_id, :stripe_subscription_id)
+        LIMIT 1
+    ),
+    (SELECT currency FROM account WHERE attribution_id = :attribution_id)
+);
+
 -- name: list
 SELECT {columns} FROM account WHERE attribution_id > :after ORDER BY attribution_id LIMIT :limit;
 

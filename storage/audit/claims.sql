@@ -1,7 +1,8 @@
 -- name: misplaced
 -- Usage that is on an invoice although the instance, by its current segments, did not run then, or not for this account,
 -- class or quantity, or its account could not be charged for it, or the invoice was not supposed to bill it. A dead
--- invoice charges nobody: there, runtime and windows do not count.
+-- invoice charges nobody: there, runtime and windows do not count. An account can be charged in the windows of the
+-- invoice's currency, except those of a kind that is not charged.
 --
 -- If facts or a window were corrected after the usage was billed, that is no discrepancy once the customer has been
 -- credited: by a credit note for that instance or that line, or by amount credits that total at least the price of all
@@ -12,8 +13,15 @@ WITH of_invoice AS MATERIALIZED (
     SELECT i.id, i.key, i.attribution_id, i.billing_period, i.cutoff, i.amount,
            i.state IN ({dead}) AS dead,
            e.factor, e.step,
-           coalesce((SELECT range_agg(s.during) FROM subscription AS s WHERE s.attribution_id = i.attribution_id),
-                    '{}'::tstzmultirange) AS windows
+           coalesce(
+               (
+                   SELECT range_agg(w.during)
+                   FROM account_window AS w
+                   WHERE (w.attribution_id, w.currency) = (i.attribution_id, i.currency)
+                     AND coalesce(w.charged, w.kind = ANY (CAST(:charged_kinds AS text[])))
+               ),
+               '{}'::tstzmultirange
+           ) AS windows
     FROM invoice AS i
     LEFT JOIN unnest(CAST(:currencies AS text[]), CAST(:factors AS numeric[]), CAST(:steps AS integer[]))
         AS e (currency, factor, step) ON e.currency = i.currency

@@ -49,6 +49,8 @@ def _figures(rows: dict[str | None, dict[str, Any]]) -> Figures:
         "unbilled_us": total("unbilled_us"),
         "stale_us": total("stale_us"),
         "uncovered_us": total("uncovered_us"),
+        "trial_us": total("trial_us"),
+        "collection_paused_us": total("paused_us"),
         "before_bill_after_us": total("early_us"),
         "before_first_rate_us": total("unrated_us"),
         **{f"{reason}_us": int(rows[reason]["excluded_us"]) if reason in rows else 0 for reason in INVALID},

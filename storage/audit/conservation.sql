@@ -1,21 +1,31 @@
 -- name: payer
--- An account's windows, and the parts of them before anything is billed, before the first rate, and after both.
+-- An account's windows, those of kinds that are not charged, and the parts of the others before anything is billed,
+-- before the first rate, and after both.
 payer AS MATERIALIZED (
-    SELECT a.attribution_id, given.windows,
-           given.windows * CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
+    SELECT a.attribution_id, given.windows, given.trial, given.paused,
+           given.charged * CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
                                 ELSE tstzmultirange(tstzrange(NULL, floor.bill_after)) END AS early,
-           given.windows * tstzmultirange(
+           given.charged * tstzmultirange(
                tstzrange(floor.bill_after, NULL) * tstzrange(NULL, CAST(:first_rate AS timestamptz))
            ) AS unrated,
-           given.windows * tstzmultirange(
+           given.charged * tstzmultirange(
                tstzrange(greatest(floor.bill_after, CAST(:first_rate AS timestamptz)), NULL)
            ) AS chargeable
     FROM account AS a
     CROSS JOIN LATERAL (SELECT greatest(a.bill_after, CAST(:bill_after AS timestamptz)) AS bill_after) AS floor
     CROSS JOIN LATERAL (
-        SELECT coalesce(range_agg(s.during), '{}'::tstzmultirange) AS windows
-        FROM subscription AS s
-        WHERE s.attribution_id = a.attribution_id
+        SELECT coalesce(range_agg(s.during), '{}'::tstzmultirange) AS windows,
+               coalesce(range_agg(s.during) FILTER (WHERE s.is_charged), '{}'::tstzmultirange) AS charged,
+               coalesce(range_agg(s.during) FILTER (WHERE s.kind = 'trial' AND NOT s.is_charged),
+                        '{}'::tstzmultirange) AS trial,
+               coalesce(range_agg(s.during) FILTER (WHERE s.kind = 'collection_paused' AND NOT s.is_charged),
+                        '{}'::tstzmultirange) AS paused
+        FROM (
+            SELECT w.during, w.kind,
+                   coalesce(w.charged, w.kind = ANY (CAST(:charged_kinds AS text[]))) AS is_charged
+            FROM account_window AS w
+            WHERE w.attribution_id = a.attribution_id
+        ) AS s
     ) AS given
     WHERE CAST(:attribution_id AS text) IS NULL OR a.attribution_id = :attribution_id
 )
@@ -108,8 +118,8 @@ WHERE within.instance_id = u.instance_id AND within.since IS NOT DISTINCT FROM u
 CREATE TEMPORARY TABLE audit_rest ON COMMIT DROP AS
 WITH {payer},
 rest AS (
-    SELECT u.instance_id, u.since, u.invalid, tstzmultirange(u.run) - u.claimed AS unclaimed, u.silent, payer.windows, payer.early,
-           payer.unrated, payer.chargeable
+    SELECT u.instance_id, u.since, u.invalid, tstzmultirange(u.run) - u.claimed AS unclaimed, u.silent, payer.windows,
+           payer.trial, payer.paused, payer.early, payer.unrated, payer.chargeable
     FROM audit_usage AS u
     LEFT JOIN payer ON u.invalid IS NULL AND payer.attribution_id = u.attribution_id
     WHERE NOT u.run <@ u.claimed
@@ -119,6 +129,8 @@ SELECT rest.instance_id, rest.since,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'excluded'), '0') AS excluded,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'stale'), '0') AS stale,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'uncovered'), '0') AS uncovered,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'trial'), '0') AS trial,
+       coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'paused'), '0') AS paused,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'early'), '0') AS early,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'unrated'), '0') AS unrated,
        coalesce(sum(upper(part) - lower(part)) FILTER (WHERE fate = 'unbilled'), '0') AS unbilled
@@ -130,6 +142,10 @@ CROSS JOIN LATERAL (
     UNION ALL
     SELECT 'uncovered', unnest(rest.unclaimed - rest.silent - rest.windows) WHERE rest.invalid IS NULL
     UNION ALL
+    SELECT 'trial', unnest((rest.unclaimed - rest.silent) * rest.trial) WHERE rest.invalid IS NULL
+    UNION ALL
+    SELECT 'paused', unnest((rest.unclaimed - rest.silent) * rest.paused) WHERE rest.invalid IS NULL
+    UNION ALL
     SELECT 'early', unnest((rest.unclaimed - rest.silent) * rest.early) WHERE rest.invalid IS NULL
     UNION ALL
     SELECT 'unrated', unnest((rest.unclaimed - rest.silent) * rest.unrated) WHERE rest.invalid IS NULL
@@ -140,7 +156,8 @@ GROUP BY rest.instance_id, rest.since;
 
 -- name: fates
 SELECT u.instance_id, u.attribution_id, u.invalid, u.runtime, u.billed, u.open, u.written_off,
-       coalesce(r.excluded, '0') AS excluded, coalesce(r.stale, '0') AS stale, coalesce(r.uncovered, '0') AS uncovered, coalesce(r.early, '0') AS early,
+       coalesce(r.excluded, '0') AS excluded, coalesce(r.stale, '0') AS stale, coalesce(r.uncovered, '0') AS uncovered,
+       coalesce(r.trial, '0') AS trial, coalesce(r.paused, '0') AS paused, coalesce(r.early, '0') AS early,
        coalesce(r.unrated, '0') AS unrated, coalesce(r.unbilled, '0') AS unbilled
 FROM audit_usage AS u
 LEFT JOIN audit_rest AS r ON r.instance_id = u.instance_id AND r.since IS NOT DISTINCT FROM u.since
@@ -155,6 +172,8 @@ SELECT invalid,
        CAST(sum(extract(epoch FROM excluded) * 1000000) AS numeric(40, 0)) AS excluded_us,
        CAST(sum(extract(epoch FROM stale) * 1000000) AS numeric(40, 0)) AS stale_us,
        CAST(sum(extract(epoch FROM uncovered) * 1000000) AS numeric(40, 0)) AS uncovered_us,
+       CAST(sum(extract(epoch FROM trial) * 1000000) AS numeric(40, 0)) AS trial_us,
+       CAST(sum(extract(epoch FROM paused) * 1000000) AS numeric(40, 0)) AS paused_us,
        CAST(sum(extract(epoch FROM early) * 1000000) AS numeric(40, 0)) AS early_us,
        CAST(sum(extract(epoch FROM unrated) * 1000000) AS numeric(40, 0)) AS unrated_us,
        CAST(sum(extract(epoch FROM unbilled) * 1000000) AS numeric(40, 0)) AS unbilled_us
@@ -162,7 +181,7 @@ FROM (
     SELECT attribution_id, invalid,
            sum(runtime) AS runtime, sum(billed) AS billed, sum(open) AS open, sum(written_off) AS written_off,
            sum(excluded) AS excluded, sum(stale) AS stale, sum(uncovered) AS uncovered,
-           sum(early) AS early, sum(unrated) AS unrated, sum(unbilled) AS unbilled
+           sum(trial) AS trial, sum(paused) AS paused, sum(early) AS early, sum(unrated) AS unrated, sum(unbilled) AS unbilled
     FROM ({fates}) AS u
     GROUP BY attribution_id, invalid
 ) AS of_account
@@ -180,18 +199,21 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), 'not_conserved', u.at
        || ' not yet billed'
 FROM ({fates}) AS u
 CROSS JOIN LATERAL (
+    SELECT u.excluded + u.stale + u.uncovered + u.trial + u.paused + u.early + u.unrated AS excluded
+) AS without
+CROSS JOIN LATERAL (
+    SELECT without.excluded, u.billed + u.open + u.written_off + without.excluded + u.unbilled AS total
+) AS parts
+CROSS JOIN LATERAL (
     SELECT CAST(extract(epoch FROM u.runtime) * 1000000 AS bigint) AS runtime,
            CAST(extract(epoch FROM u.billed) * 1000000 AS bigint) AS billed,
            CAST(extract(epoch FROM u.open) * 1000000 AS bigint) AS open,
            CAST(extract(epoch FROM u.written_off) * 1000000 AS bigint) AS written_off,
-           CAST(extract(epoch FROM u.excluded + u.stale + u.uncovered + u.early + u.unrated) * 1000000 AS bigint)
-               AS excluded,
+           CAST(extract(epoch FROM parts.excluded) * 1000000 AS bigint) AS excluded,
            CAST(extract(epoch FROM u.unbilled) * 1000000 AS bigint) AS unbilled,
-           CAST(extract(epoch FROM u.billed + u.open + u.written_off + u.excluded + u.stale + u.uncovered + u.early
-                                   + u.unrated + u.unbilled) * 1000000 AS bigint) AS parts
+           CAST(extract(epoch FROM parts.total) * 1000000 AS bigint) AS parts
 ) AS us
-WHERE u.runtime
-      <> u.billed + u.open + u.written_off + u.excluded + u.stale + u.uncovered + u.early + u.unrated + u.unbilled
+WHERE u.runtime <> parts.total
 ORDER BY u.instance_id;
 
 -- name: create_unbilled

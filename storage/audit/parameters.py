@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.attribution import PATTERN
 from billing.audit.checks import AuditScope, Check
 from billing.invoice.policy import DEFAULT_POLICY, Policy
@@ -24,8 +25,8 @@ Figures = dict[str, int | str]
 class CheckInput:
     """One check of an audit that has begun.
 
-    Running instances count until `now`, and ages are measured from it. `bill_after`, `zone` (of the billing periods)
-    and `policy` are the deployment's.
+    Running instances count until `now`, and ages are measured from it. `bill_after`, `zone` (of the billing periods),
+    `policy` and `charged_kinds` are the deployment's.
     """
 
     audit_id: str
@@ -38,6 +39,7 @@ class CheckInput:
     zone: tzinfo = UTC
     policy: Policy = DEFAULT_POLICY
     silence: Silence = NEVER_SILENT
+    charged_kinds: frozenset[WindowKind] = PAID_ALONE
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class CheckInput:
             "first_rate": self.rate_card.versions[0].effective_from,
             "attribution_id_pattern": PATTERN,
             "default_class": DEFAULT_CLASS,
+            "charged_kinds": sorted(self.charged_kinds),
             **asdict(self.silence),
         }
 

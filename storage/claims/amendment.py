@@ -49,7 +49,7 @@ async def amend_invoice(db: Database, key: str, scope: ClaimScope, rate_card: Ra
         check_transition(row.state, InvoiceState.CLAIMED)
         undo = await connection.begin_nested()
         await claim_writing.drop_claims(connection, row.id)
-        assessed = await assess_account(connection, scope, rate_card, row.id)
+        assessed = await assess_account(connection, replace(scope, currency=row.currency), rate_card, row.id)
         if assessed is None or await _same(connection, row.id, assessed):
             await undo.rollback()
             return False

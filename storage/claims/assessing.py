@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import itemgetter
@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import CursorResult, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.assessment.assessment import Assessment, BillableAccount, ClaimScope, assess
+from billing.assessment.assessment import AccountCurrency, Assessment, BillableAccount, ClaimScope, Verdict, assess
 from billing.assessment.holding import NO_PAST
 from billing.assessment.lines import UsageLine
 from billing.assessment.slices import usage_parameters
@@ -24,12 +24,12 @@ from storage.postgres.rows import reader, record
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 
-AccountUsageLine = tuple[str, UsageLine]
-"""An account's attribution id and a line of its usage."""
+AccountUsageLine = tuple[AccountCurrency, UsageLine]
+"""Whose usage in which currency, and a line of it."""
 
 
 async def lock_page(connection: AsyncConnection, scope: ClaimScope) -> list[BillableAccount]:
-    """Lock the page's accounts and return those without a live invoice of this scope."""
+    """Lock the page's accounts and return those without a live invoice of this scope, once for each currency."""
     await require_known_revision(connection)
     await tune(connection)
     await connection.execute(statement("claims/claims", "lock_accounts"), _page(scope))
@@ -37,8 +37,16 @@ async def lock_page(connection: AsyncConnection, scope: ClaimScope) -> list[Bill
 
 
 async def billable_accounts(connection: AsyncConnection, scope: ClaimScope) -> list[BillableAccount]:
-    """Return the page's accounts without a live invoice of this scope, without locking them."""
-    identity = {"period": scope.period, "reason": str(scope.reason), "subject": scope.subject}
+    """Return the page's accounts without a live invoice of this scope, as `lock_page` does, without locking them.
+
+    The first currency of an account's windows comes first.
+    """
+    identity = {
+        "period": scope.period,
+        "reason": str(scope.reason),
+        "subject": scope.subject,
+        "currency": scope.currency,
+    }
     rows = await connection.execute(
         statement("claims/claims", "accounts"),
         {**_page(scope), **identity, "charge_on": str(scope.policy.charge_on)},
@@ -91,20 +99,20 @@ async def assess_account(
 
 
 async def read_account(connection: AsyncConnection, scope: ClaimScope) -> BillableAccount:
-    """Return the scope's only account, whether or not it has an invoice of this scope."""
-    identity = {"attribution_id": scope.attribution_id}
+    """Return the scope's only account in its only currency, whether or not it has an invoice of this scope."""
+    identity = {"attribution_id": scope.attribution_id, "currency": scope.currency, "subject": scope.subject}
     return _billable((await connection.execute(statement("claims/claims", "account"), identity)).one())
 
 
 async def usage_lines(connection: AsyncConnection, scope: ClaimScope) -> list[AccountUsageLine]:
-    """Return the usage in `page_usage` as lines, ordered by account."""
+    """Return the usage in `page_usage` as lines, ordered by account and currency."""
     rows = await connection.execute(statement("claims/claims", "lines"), {"period_start": scope.period_start})
     return _by_account(rows)
 
 
 def _by_account(rows: CursorResult[Any]) -> list[AccountUsageLine]:
     read = reader(UsageLine, rows.keys())
-    return [(row.attribution_id, read(row)) for row in rows]
+    return [((row.attribution_id, row.currency), read(row)) for row in rows]
 
 
 async def assess_usage(
@@ -137,29 +145,36 @@ async def _assess(
     replacing_invoice_id: int | None = None,
     preview: Mapping[str, Any] | None = None,
 ) -> list[Assessment]:
-    with_usage = {attribution_id for attribution_id, _ in usage}
-    known = {account.attribution_id: account for account in accounts if account.attribution_id in with_usage}
-    for attribution_id, past in (
-        await read_pasts(connection, scope, list(known), replacing_invoice_id, preview)
-    ).items():
-        known[attribution_id] = replace(known[attribution_id], past=past)
-    by_month = [attribution_id for attribution_id, line in usage if line.month]
+    lines = {own: [line for _, line in group] for own, group in groupby(usage, key=itemgetter(0))}
+    pasts = await read_pasts(connection, scope, list(lines), replacing_invoice_id, preview)
+    by_month = {attribution_id for (attribution_id, _), line in usage if line.month}
     used = await _months_used(connection, by_month, replacing_invoice_id)
-    return [
-        assess(scope, card, known[attribution_id], [line for _, line in lines], used.get(attribution_id, {}))
-        for attribution_id, lines in groupby(usage, key=itemgetter(0))
-    ]
+    assessed = []
+    for account in accounts:
+        if account.own in lines:
+            places = used.setdefault(account.attribution_id, {})
+            known = replace(account, past=pasts[account.own])
+            assessed.append(assess(scope, card, known, lines[account.own], places))
+            # An account's invoices in several currencies share its places.
+            _occupy(places, assessed[-1])
+    return assessed
+
+
+def _occupy(places: dict[str, list[Place]], assessed: Assessment) -> None:
+    if assessed.verdict == Verdict.INVOICE:
+        for month, taken in assessed.priced.months.items():
+            places.setdefault(month, []).extend(taken)
 
 
 async def _months_used(
-    connection: AsyncConnection, accounts: Sequence[str], replacing_invoice_id: int | None
+    connection: AsyncConnection, accounts: Collection[str], replacing_invoice_id: int | None
 ) -> dict[str, dict[str, list[Place]]]:
     """Return, by account and month, the places that live invoices hold, except for the replaced one."""
     used: dict[str, dict[str, list[Place]]] = {}
     if accounts:
         rows = await connection.execute(
             statement("claims/claims", "months_used"),
-            {"accounts": sorted(set(accounts)), "except": replacing_invoice_id},
+            {"accounts": sorted(accounts), "except": replacing_invoice_id},
         )
         read = reader(Place, rows.keys())
         for row in rows:

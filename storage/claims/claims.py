@@ -51,10 +51,11 @@ class PageResult:
 async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> PageResult:
     """Claim the usage of a page of accounts and create its invoices, in one transaction.
 
-    Accounts with a live invoice of this period, reason and subject are left as they are, so that claiming a page
-    twice is harmless. Concurrent calls over the same accounts wait for each other. If the database refuses a row, the
-    accounts are claimed one by one, each in its own transaction. Usage that another account's invoice has claimed (an
-    attribution was changed by hand) is not billed again; any other refusal blocks the account of that row.
+    Accounts with a live invoice of this period, reason and subject are left as they are, so that claiming a page twice
+    is harmless. An account has an invoice for each currency of its windows. Concurrent calls over the same accounts
+    wait for each other. If the database refuses a row, the accounts are claimed one by one, each in its own
+    transaction. Usage that another account's invoice has claimed (an attribution was changed by hand) is not billed
+    again; any other refusal blocks the account of that row.
 
     Raises:
         DatabaseUnavailableError: transient: call again. Invoices that were created stay.
@@ -75,7 +76,8 @@ async def _claim_one_by_one(db: Database, scope: ClaimScope, card: RateCard) -> 
     """Claim each account of the page in its own transaction, so that one account's rows stop no other."""
     assessed: list[Assessment] = []
     for account in await _accounts(db, scope):
-        assessed += await _claim_again(db, replace(scope, attribution_id=account.attribution_id), card)
+        own = replace(scope, attribution_id=account.attribution_id, currency=account.currency)
+        assessed += await _claim_again(db, own, card)
     return _result(assessed)
 
 
@@ -85,7 +87,8 @@ async def _accounts(db: Database, scope: ClaimScope) -> list[BillableAccount]:
 
 
 async def _claim_again(db: Database, scope: ClaimScope, card: RateCard) -> list[Assessment]:
-    """Claim the usage of the scope's only account, without what other accounts' invoices have claimed of it.
+    """Claim the usage of the scope's only account and currency, without what other accounts' invoices have claimed of
+    it.
 
     The account is blocked if the database refuses its rows for another reason.
     """
@@ -107,7 +110,7 @@ async def _assess_unclaimed(
     assessed = await assess_page(connection, scope, card, accounts)
     if not accounts:
         return assessed
-    await connection.execute(statement("claims/claims", "insert_payers"))
+    await connection.execute(statement("claims/conflicts", "insert_payers"))
     await connection.execute(statement("claims/claims", "drop_page_usage"))
     return await assess_page(connection, scope, card, accounts)
 

@@ -13,18 +13,42 @@ SELECT attribution_id FROM account WHERE attribution_id = :attribution_id FOR UP
 
 -- name: accounts
 -- After the locks, in a statement of its own: it must see the changes of the transaction that held them.
+-- A row for each currency of an account's windows. A period's invoice has its currency as its subject, except in that of
+-- the earliest window, or of a live invoice without a subject.
 -- A period leaves out accounts that are charged on the invoices of a subscription that has not ended.
-SELECT a.attribution_id, a.currency, a.stripe_customer_id,
+WITH own AS MATERIALIZED (
+    SELECT attribution_id, currency,
+           row_number() OVER (PARTITION BY attribution_id ORDER BY min(lower(during))) AS number
+    FROM subscription
+    WHERE attribution_id > :after
+      AND (CAST(:through AS text) IS NULL OR attribution_id <= :through)
+      AND (CAST(:attribution_id AS text) IS NULL OR attribution_id = :attribution_id)
+    GROUP BY attribution_id, currency
+)
+SELECT a.attribution_id, billed.currency, a.currency AS account_currency, a.stripe_customer_id, billed.subject,
        1 + coalesce(max(i.ordinal), 0) AS ordinal,
        {policy_columns}
 FROM account AS a
 LEFT JOIN account_policy AS p USING (attribution_id)
+LEFT JOIN own USING (attribution_id)
+LEFT JOIN invoice AS first
+    ON (first.billing_period, first.attribution_id, first.reason, first.subject)
+     = (:period, a.attribution_id, 'period', '')
+   AND first.state NOT IN ({dead})
+CROSS JOIN LATERAL (
+    SELECT coalesce(own.currency, a.currency) AS currency,
+           CASE WHEN :reason <> 'period' THEN CAST(:subject AS text)
+                WHEN coalesce(first.currency = own.currency, own.number = 1, true) THEN ''
+                ELSE own.currency
+           END AS subject
+) AS billed
 LEFT JOIN invoice AS i
     ON (i.billing_period, i.attribution_id, i.reason, i.subject)
-     = (:period, a.attribution_id, :reason, :subject)
+     = (:period, a.attribution_id, :reason, billed.subject)
 WHERE a.attribution_id > :after
   AND (CAST(:through AS text) IS NULL OR a.attribution_id <= :through)
   AND (CAST(:attribution_id AS text) IS NULL OR a.attribution_id = :attribution_id)
+  AND (CAST(:currency AS text) IS NULL OR billed.currency = :currency)
   AND NOT (
       :reason = 'period'
       AND coalesce(p.charge_on, CAST(:charge_on AS text)) = 'subscription'
@@ -35,16 +59,17 @@ WHERE a.attribution_id > :after
             AND upper_inf(s.during)
       )
   )
-GROUP BY a.attribution_id, p.attribution_id
+GROUP BY a.attribution_id, p.attribution_id, own.number, billed.currency, billed.subject
 HAVING coalesce(bool_and(i.state IN ({dead})), true)
-ORDER BY a.attribution_id;
+ORDER BY a.attribution_id, own.number;
 
 -- name: policy_columns
 p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_share, p.included_credits,
        coalesce(p.limits_off, '{}') AS limits_off
 
 -- name: account
-SELECT a.attribution_id, a.currency, a.stripe_customer_id, 1 AS ordinal,
+SELECT a.attribution_id, CAST(:currency AS text) AS currency, a.currency AS account_currency, a.stripe_customer_id,
+       CAST(:subject AS text) AS subject, 1 AS ordinal,
        {policy_columns}
 FROM account AS a
 LEFT JOIN account_policy AS p USING (attribution_id)
@@ -53,6 +78,7 @@ WHERE a.attribution_id = :attribution_id;
 -- name: create_page_usage
 CREATE TEMPORARY TABLE page_usage (
     attribution_id   text COLLATE "C" NOT NULL,
+    currency         text COLLATE "C" NOT NULL,
     instance_id      text COLLATE "C" NOT NULL,
     workspace_class  text COLLATE "C" NOT NULL,
     rate_from        timestamptz NOT NULL,
@@ -67,20 +93,25 @@ INSERT INTO page_usage {usage};
 -- name: usage
 -- billable = segment ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes and, if
 -- prices depend on the month, at the ends of months. What follows the last sign of a silent instance is not billable.
+-- Each window has its currency. A window that is not charged (a trial, for example) bills nothing.
 -- Faults are judged after the joins: by a condition, PostgreSQL expects so few instances that it reads all claims for
 -- each of them. The pieces are computed once, not for every rate.
 -- Claims are found by the account's invoices, and by instance only where an instance has had several accounts: the
 -- index of `claim.invoice_id` costs a tenth of finding each instance in the exclusion constraint's index.
 WITH page AS MATERIALIZED (
-    SELECT a.attribution_id,
+    SELECT a.attribution_id, s.currency,
            range_agg(s.during) * tstzmultirange(
                tstzrange(greatest(a.bill_after, CAST(:bill_after AS timestamptz)), NULL)
                * tstzrange(NULL, CAST(:cutoff AS timestamptz))
            ) AS chargeable
     FROM account AS a
-    JOIN subscription AS s USING (attribution_id)
+    JOIN account_window AS s USING (attribution_id)
     WHERE a.attribution_id = ANY (CAST(:accounts AS text[]))
-    GROUP BY a.attribution_id
+      AND coalesce(s.charged, s.kind = ANY (CAST(:charged_kinds AS text[])))
+      AND (a.attribution_id, s.currency) IN (
+          SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:currencies AS text[]))
+      )
+    GROUP BY a.attribution_id, s.currency
 ),
 claimed AS MATERIALIZED (
     SELECT own.instance_id, range_agg(own.during) AS during
@@ -107,6 +138,7 @@ rate AS MATERIALIZED (
     ) AS v (rate_from, month, since, until)
 )
 SELECT piece.attribution_id,
+       piece.currency,
        piece.instance_id,
        coalesce(nullif(piece.workspace_class, ''), :default_class) AS workspace_class,
        rate.rate_from,
@@ -114,7 +146,7 @@ SELECT piece.attribution_id,
        piece.quantity,
        piece.during * rate.during AS during
 FROM (
-    SELECT s.attribution_id, s.instance_id, s.workspace_class, s.quantity,
+    SELECT s.attribution_id, page.currency, s.instance_id, s.workspace_class, s.quantity,
            unnest(CASE WHEN s.fault IS NULL AND lower(s.during) < :cutoff THEN
                tstzmultirange(s.during * tstzrange(NULL, silent_from(
                    s.during, s.started_time, s.last_sign, s.last_source, CAST(:cutoff AS timestamptz), o.name,
@@ -132,12 +164,12 @@ FROM (
 JOIN rate ON rate.during && piece.during;
 
 -- name: lines
-SELECT attribution_id, workspace_class, rate_from,
+SELECT attribution_id, currency, workspace_class, rate_from,
        CAST(sum(us) AS bigint) AS duration_us, sum(us * quantity) AS quantity_us,
        CAST(sum(carried) AS bigint) AS carried_us, sum(carried * quantity) AS carried_quantity_us,
        month, min(instance_id) AS first_instance
 FROM (
-    SELECT attribution_id, workspace_class, rate_from, month, quantity, min(instance_id) AS instance_id,
+    SELECT attribution_id, currency, workspace_class, rate_from, month, quantity, min(instance_id) AS instance_id,
            CAST(extract(epoch FROM sum(upper(during) - lower(during))) * 1000000 AS bigint) AS us,
            CAST(extract(epoch FROM coalesce(
                sum(least(upper(during), CAST(:period_start AS timestamptz)) - lower(during))
@@ -145,10 +177,10 @@ FROM (
                interval '0'
            )) * 1000000 AS bigint) AS carried
     FROM page_usage
-    GROUP BY attribution_id, workspace_class, rate_from, month, quantity
+    GROUP BY attribution_id, currency, workspace_class, rate_from, month, quantity
 ) AS of_quantity
-GROUP BY attribution_id, workspace_class, rate_from, month
-ORDER BY attribution_id, workspace_class, rate_from, month;
+GROUP BY attribution_id, currency, workspace_class, rate_from, month
+ORDER BY attribution_id, currency, workspace_class, rate_from, month;
 
 -- name: months_used
 -- The places in each month that the accounts' live invoices hold, except those of the invoice to be claimed again.
@@ -160,27 +192,17 @@ WHERE i.attribution_id = ANY (CAST(:accounts AS text[]))
   AND i.id IS DISTINCT FROM CAST(:except AS bigint)
 ORDER BY i.attribution_id, m.month, m.position;
 
--- name: insert_months
-INSERT INTO invoice_month (invoice_id, month, position, credits)
-SELECT *
-FROM unnest(
-    CAST(:invoice_ids AS bigint[]), CAST(:months AS text[]), CAST(:positions AS numeric[]), CAST(:credits AS numeric[])
-);
-
--- name: drop_months
-DELETE FROM invoice_month WHERE invoice_id = :id;
-
 -- name: preview_lines
 WITH page_usage AS ({usage})
 {lines};
 
 -- name: insert_invoices
 INSERT INTO invoice (
-    billing_period, reason, subject, cutoff, rate_card_digest, stripe_invoice_id, charge_on,
+    billing_period, reason, cutoff, rate_card_digest, stripe_invoice_id, charge_on,
     state, resume_state, blocked_kind, blocked_reason, blocked_since, finalization, finalize_at,
-    key, attribution_id, ordinal, currency, stripe_customer_id, amount, credits
+    key, attribution_id, subject, ordinal, currency, stripe_customer_id, amount, credits
 )
-SELECT :period, :reason, :subject, :cutoff, :rate_card_digest, CAST(:stripe_invoice_id AS text),
+SELECT :period, :reason, :cutoff, :rate_card_digest, CAST(:stripe_invoice_id AS text),
        CASE WHEN CAST(:stripe_invoice_id AS text) IS NULL THEN 'own' ELSE 'subscription' END,
        CASE WHEN priced.hold = '' THEN 'claimed' ELSE 'blocked' END,
        CASE WHEN priced.hold <> '' THEN 'claimed' END,
@@ -189,13 +211,13 @@ SELECT :period, :reason, :subject, :cutoff, :rate_card_digest, CAST(:stripe_invo
        CASE WHEN priced.hold <> '' THEN now() END,
        priced.finalization,
        CASE WHEN priced.finalization = 'grace' THEN now() + CAST(:grace AS interval) END,
-       priced.key, priced.attribution_id, priced.ordinal, priced.currency, priced.stripe_customer_id, priced.amount,
-       priced.credits
+       priced.key, priced.attribution_id, priced.subject, priced.ordinal, priced.currency, priced.stripe_customer_id,
+       priced.amount, priced.credits
 FROM unnest(
-    CAST(:keys AS text[]), CAST(:attribution_ids AS text[]), CAST(:ordinals AS integer[]),
+    CAST(:keys AS text[]), CAST(:attribution_ids AS text[]), CAST(:subjects AS text[]), CAST(:ordinals AS integer[]),
     CAST(:currencies AS text[]), CAST(:customers AS text[]), CAST(:amounts AS bigint[]),
     CAST(:credits AS numeric[]), CAST(:holds AS text[]), CAST(:finalizations AS text[])
-) AS priced (key, attribution_id, ordinal, currency, stripe_customer_id, amount, credits, hold, finalization)
+) AS priced (key, attribution_id, subject, ordinal, currency, stripe_customer_id, amount, credits, hold, finalization)
 RETURNING id, key;
 
 -- name: insert_lines
@@ -220,55 +242,17 @@ SELECT l.invoice_id, l.line_no, u.instance_id, u.during, u.quantity
 FROM invoice AS i
 JOIN invoice_line AS l ON l.invoice_id = i.id
 JOIN page_usage AS u
-    ON (u.attribution_id, u.workspace_class, u.rate_from) = (i.attribution_id, l.workspace_class, l.rate_from)
+    ON (u.attribution_id, u.currency, u.workspace_class, u.rate_from)
+     = (i.attribution_id, i.currency, l.workspace_class, l.rate_from)
 WHERE i.id = ANY (CAST(:invoice_ids AS bigint[]))
 ORDER BY l.invoice_id, u.instance_id, u.during;
-
--- name: conflict
-SELECT u.instance_id, lower(u.during * c.during) AS "start", upper(u.during * c.during) AS "end", i.key
-FROM page_usage AS u
-JOIN claim AS c ON c.instance_id = u.instance_id AND c.during && u.during
-JOIN invoice AS i ON i.id = c.invoice_id
-ORDER BY u.instance_id, c.during
-LIMIT 1;
 
 -- name: drop_page_usage
 DROP TABLE page_usage;
 
--- name: insert_payers
--- The instances of `page_usage` that other accounts' invoices have claimed have had several accounts.
-INSERT INTO instance_payer (attribution_id, instance_id)
-SELECT DISTINCT u.attribution_id, u.instance_id
-FROM page_usage AS u
-JOIN claim AS c ON c.instance_id = u.instance_id AND c.during && u.during
-ON CONFLICT DO NOTHING;
-
--- name: forget_outcomes
--- An invoice also bills the usage that earlier periods left over, except for what it keeps back, so that their outcomes
--- no longer hold.
-DELETE FROM account_outcome
-WHERE billing_period = :period AND attribution_id = ANY (CAST(:accounts AS text[]))
-   OR billing_period < :period AND attribution_id = ANY (CAST(:invoiced AS text[]))
-      AND NOT (coalesce(kind, '') = 'unknown_class' AND attribution_id = ANY (CAST(:kept_back AS text[])));
-
--- name: insert_outcomes
-INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency, kind, left_us)
-SELECT :period, given.*
-FROM unnest(
-    CAST(:accounts AS text[]), CAST(:outcomes AS text[]), CAST(:reasons AS text[]),
-    CAST(:amounts AS bigint[]), CAST(:currencies AS text[]), CAST(:kinds AS text[]),
-    CAST(:left_us AS bigint[])
-) AS given;
-
--- name: drop_claims
-DELETE FROM claim WHERE invoice_id = :id;
-
--- name: drop_lines
-DELETE FROM invoice_line WHERE invoice_id = :id;
-
 -- name: excused
 -- Carried usage that a person has approved on an invoice that is dead now, or that was kept back for an unknown class.
-SELECT u.attribution_id, u.workspace_class, u.rate_from,
+SELECT u.attribution_id, u.currency, u.workspace_class, u.rate_from,
        CAST(sum(extract(epoch FROM upper(part.during) - lower(part.during)) * 1000000) AS bigint) AS duration_us,
        sum(extract(epoch FROM upper(part.during) - lower(part.during)) * 1000000 * u.quantity) AS quantity_us
 FROM page_usage AS u
@@ -279,22 +263,25 @@ CROSS JOIN LATERAL (
         FROM claim_history AS h
         JOIN invoice AS i ON i.id = h.invoice_id
         WHERE h.instance_id = u.instance_id
-          AND i.attribution_id = u.attribution_id
+          AND (i.attribution_id, i.currency) = (u.attribution_id, u.currency)
           AND i.state IN ({dead})
           AND i.approved_amount IS NOT NULL
         UNION ALL
         SELECT tstzrange(kept.since, kept.until)
         FROM unnest(
-            CAST(:kept_accounts AS text[]), CAST(:kept_from AS timestamptz[]), CAST(:kept_to AS timestamptz[])
-        ) AS kept (attribution_id, since, until)
-        WHERE kept.attribution_id = u.attribution_id
+            CAST(:kept_accounts AS text[]), CAST(:kept_currencies AS text[]), CAST(:kept_from AS timestamptz[]),
+            CAST(:kept_to AS timestamptz[])
+        ) AS kept (attribution_id, currency, since, until)
+        WHERE (kept.attribution_id, kept.currency) = (u.attribution_id, u.currency)
     ) AS given
 ) AS approved
 CROSS JOIN LATERAL unnest(
     approved.during * tstzmultirange(u.during * tstzrange(NULL, CAST(:period_start AS timestamptz)))
 ) AS part (during)
-WHERE u.attribution_id = ANY (CAST(:excused AS text[]))
-GROUP BY u.attribution_id, u.workspace_class, u.rate_from;
+WHERE (u.attribution_id, u.currency) IN (
+    SELECT * FROM unnest(CAST(:excused AS text[]), CAST(:excused_in AS text[]))
+)
+GROUP BY u.attribution_id, u.currency, u.workspace_class, u.rate_from;
 
 -- name: preview_excused
 WITH page_usage AS ({usage})

@@ -21,5 +21,5 @@ class Conflict(ClosedInterval):
 
 async def find_conflict(connection: AsyncConnection) -> Conflict | None:
     """Return the first usage in `page_usage` that is claimed already. None if there is none."""
-    row = (await connection.execute(statement("claims/claims", "conflict"))).one_or_none()
+    row = (await connection.execute(statement("claims/conflicts", "conflict"))).one_or_none()
     return None if row is None else record(Conflict, row)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.assessment.assessment import ClaimScope
+from billing.assessment.assessment import AccountCurrency, ClaimScope
 from billing.assessment.holding import AccountPast, ExcusedUsage
 from billing.invoice.key import InvoiceReason
 from billing.periods import BillingPeriod
@@ -19,45 +19,51 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class _PastRow:
-    """An account's past as the database has it. `kept_back`: the periods in which it had an unknown class."""
+    """An account's past in one currency. `kept_back`: the periods in which it had an unknown class."""
 
     attribution_id: str
+    currency: str
     previous_period: str | None
     previous_amount: int | None
     is_first: bool
     was_approved: bool
     kept_back: list[str]
 
+    @property
+    def own(self) -> AccountCurrency:
+        """Whose past, and in which currency."""
+        return self.attribution_id, self.currency
+
 
 async def read_pasts(
     connection: AsyncConnection,
     scope: ClaimScope,
-    accounts: Sequence[str],
+    accounts: Sequence[AccountCurrency],
     replacing_invoice_id: int | None,
     usage: Mapping[str, Any] | None,
-) -> dict[str, AccountPast]:
-    """Return the pasts of these accounts by attribution id.
+) -> dict[AccountCurrency, AccountPast]:
+    """Return the pasts of these accounts, each in its currency.
 
     The invoice to be claimed again is no part of it. `usage`: the parameters of the statement `usage`, in place of the
     usage in `page_usage`.
     """
     if not accounts:
         return {}
-    parameters = {"accounts": list(accounts), "period": scope.period, "except": replacing_invoice_id}
+    parameters = {**_columns(accounts), "period": scope.period, "except": replacing_invoice_id}
     found = await connection.execute(statement("claims/past", "past"), parameters)
     read = reader(_PastRow, found.keys())
     rows = [read(row) for row in found]
-    now = await _window_us(connection, scope, {row.attribution_id: _span(scope) for row in rows})
-    spans = {row.attribution_id: _month(scope, row.previous_period) for row in rows if row.previous_period}
+    now = await _window_us(connection, scope, {row.own: _span(scope) for row in rows})
+    spans = {row.own: _month(scope, row.previous_period) for row in rows if row.previous_period}
     before = await _window_us(connection, scope, spans)
     excused = await _excused(connection, scope, rows, usage)
     return {
-        row.attribution_id: AccountPast(
+        row.own: AccountPast(
             previous_amount=row.previous_amount,
-            window_us=now.get(row.attribution_id, 0),
-            previous_us=before.get(row.attribution_id, 0),
+            window_us=now.get(row.own, 0),
+            previous_us=before.get(row.own, 0),
             is_first=row.is_first,
-            excused=tuple(excused.get(row.attribution_id, ())),
+            excused=tuple(excused.get(row.own, ())),
         )
         for row in rows
     }
@@ -78,8 +84,8 @@ def _month(scope: ClaimScope, period: str) -> tuple[datetime, datetime]:
 
 
 async def _window_us(
-    connection: AsyncConnection, scope: ClaimScope, spans: Mapping[str, tuple[datetime, datetime]]
-) -> dict[str, int]:
+    connection: AsyncConnection, scope: ClaimScope, spans: Mapping[AccountCurrency, tuple[datetime, datetime]]
+) -> dict[AccountCurrency, int]:
     """Return the microseconds of each account's windows within its span. Accounts without any are left out."""
     if not spans:
         return {}
@@ -87,10 +93,11 @@ async def _window_us(
     rows = await connection.execute(
         statement("claims/past", "window_us"),
         {
-            "accounts": accounts,
+            **_columns(accounts),
             "starts": [start for start, _ in spans.values()],
             "ends": [end for _, end in spans.values()],
             "bill_after": scope.bill_after,
+            "charged_kinds": sorted(scope.charged_kinds),
         },
     )
     return {accounts[row.number - 1]: row.us for row in rows}
@@ -98,25 +105,35 @@ async def _window_us(
 
 async def _excused(
     connection: AsyncConnection, scope: ClaimScope, rows: Sequence[_PastRow], usage: Mapping[str, Any] | None
-) -> dict[str, list[ExcusedUsage]]:
-    """Return the carried usage, by account, that no limit counts."""
-    accounts = [row.attribution_id for row in rows if row.was_approved or row.kept_back]
+) -> dict[AccountCurrency, list[ExcusedUsage]]:
+    """Return the carried usage, by account and currency, that no limit counts."""
+    accounts = [row.own for row in rows if row.was_approved or row.kept_back]
     if not accounts:
         return {}
-    kept = [(row.attribution_id, *_month(scope, period)) for row in rows for period in row.kept_back]
+    kept = [(row, *_month(scope, period)) for row in rows for period in row.kept_back]
+    columns = _columns(accounts)
     parameters = {
-        "excused": accounts,
+        "excused": columns["accounts"],
+        "excused_in": columns["currencies"],
         "period_start": scope.period_start,
-        "kept_accounts": [account for account, _, _ in kept],
+        "kept_accounts": [row.attribution_id for row, _, _ in kept],
+        "kept_currencies": [row.currency for row, _, _ in kept],
         "kept_from": [start for _, start, _ in kept],
         "kept_to": [end for _, _, end in kept],
     }
     name = "excused"
     if usage is not None:
-        name, parameters = "preview_excused", {**usage, **parameters, "accounts": accounts}
+        name, parameters = "preview_excused", {**usage, **parameters, **columns}
     found = await connection.execute(statement("claims/claims", name), parameters)
     read = reader(ExcusedUsage, found.keys())
-    excused: dict[str, list[ExcusedUsage]] = {}
+    excused: dict[AccountCurrency, list[ExcusedUsage]] = {}
     for row in found:
-        excused.setdefault(row.attribution_id, []).append(read(row))
+        excused.setdefault((row.attribution_id, row.currency), []).append(read(row))
     return excused
+
+
+def _columns(accounts: Sequence[AccountCurrency]) -> dict[str, list[str]]:
+    return {
+        "accounts": [attribution_id for attribution_id, _ in accounts],
+        "currencies": [currency for _, currency in accounts],
+    }

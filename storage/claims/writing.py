@@ -24,23 +24,26 @@ async def write_verdicts(
     accounts: Sequence[BillableAccount],
     assessed: Sequence[Assessment],
 ) -> None:
-    """Record why each account without an invoice has none, or what is kept back from its invoice.
+    """Record why each account without an invoice in a currency has none, or what is kept back from its invoice.
 
     This replaces what was recorded before.
     """
+    invoiced = [each for each in assessed if each.verdict == Verdict.INVOICE]
     await connection.execute(
-        statement("claims/claims", "forget_outcomes"),
+        statement("claims/writing", "forget_outcomes"),
         {
             "period": scope.period,
             "accounts": [account.attribution_id for account in accounts],
-            "invoiced": [priced.attribution_id for priced in priced_with(assessed, Verdict.INVOICE)],
-            "kept_back": [each.priced.attribution_id for each in assessed if each.kept_back],
+            "currencies": [account.currency for account in accounts],
+            "invoiced": [each.priced.attribution_id for each in invoiced],
+            "invoiced_in": [each.priced.currency for each in invoiced],
+            "keeps_back": [bool(each.kept_back) for each in invoiced],
         },
     )
     without = [each for each in assessed if each.verdict != Verdict.INVOICE or each.kept_back]
     if without:
         await connection.execute(
-            statement("claims/claims", "insert_outcomes"),
+            statement("claims/writing", "insert_outcomes"),
             {
                 "period": scope.period,
                 "accounts": [each.priced.attribution_id for each in without],
@@ -76,11 +79,11 @@ async def write_invoices(
         {
             "period": scope.period,
             "reason": str(scope.reason),
-            "subject": scope.subject,
             "cutoff": scope.cutoff,
             "rate_card_digest": card.digest,
             "keys": [each.key for each in priced],
             "attribution_ids": [each.attribution_id for each in priced],
+            "subjects": [each.subject for each in priced],
             "ordinals": [each.ordinal for each in priced],
             "currencies": [each.currency for each in priced],
             "customers": [each.stripe_customer_id for each in priced],
@@ -99,19 +102,19 @@ async def write_invoices(
 
 
 async def insert_claims(connection: AsyncConnection, invoice_ids: Sequence[int]) -> None:
-    """Claim for these invoices, by line, the usage of their accounts in `page_usage`."""
+    """Claim for these invoices, by line, the usage in `page_usage` of their accounts and currencies."""
     await connection.execute(statement("claims/claims", "insert_claims"), {"invoice_ids": list(invoice_ids)})
 
 
 async def drop_claims(connection: AsyncConnection, invoice_id: int) -> None:
     """Delete the invoice's live claims without a trace in the history: they are about to be written again."""
-    await connection.execute(statement("claims/claims", "drop_claims"), {"id": invoice_id})
+    await connection.execute(statement("claims/writing", "drop_claims"), {"id": invoice_id})
 
 
 async def drop_lines(connection: AsyncConnection, invoice_id: int) -> None:
     """Delete the invoice's lines, and its places in months."""
-    await connection.execute(statement("claims/claims", "drop_lines"), {"id": invoice_id})
-    await connection.execute(statement("claims/claims", "drop_months"), {"id": invoice_id})
+    await connection.execute(statement("claims/writing", "drop_lines"), {"id": invoice_id})
+    await connection.execute(statement("claims/writing", "drop_months"), {"id": invoice_id})
 
 
 async def write_lines(connection: AsyncConnection, ids: dict[str, int], priced: Sequence[PricedInvoice]) -> None:
@@ -155,7 +158,7 @@ async def write_months(connection: AsyncConnection, ids: dict[str, int], priced:
     used = [(ids[each.key], month, spot) for each in priced for month, places in each.months.items() for spot in places]
     if used:
         await connection.execute(
-            statement("claims/claims", "insert_months"),
+            statement("claims/writing", "insert_months"),
             {
                 "invoice_ids": [invoice_id for invoice_id, _, _ in used],
                 "months": [month for _, month, _ in used],

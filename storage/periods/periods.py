@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.assessment.assessment import Verdict
 from billing.attribution import PATTERN
 from billing.invoice.states import OPEN
@@ -59,7 +60,8 @@ class ExcludedUsage:
 
     Reasons of an invalid instance, the first that applies: `no_started_time`, `no_creation_time`,
     `ends_before_start`, `starts_before_creation`, `no_attribution_id`, `malformed_attribution_id`, `no_such_account`.
-    Reasons of a valid instance: `stale`, `uncovered`, `before_bill_after`, `before_first_rate`.
+    Reasons of a valid instance: `stale`, `uncovered`, `trial`, `collection_paused`, `before_bill_after`,
+    `before_first_rate`.
     """
 
     instance_id: str
@@ -127,6 +129,7 @@ async def excluded_instances(
     bill_after: datetime | None,
     rate_card: RateCard,
     silence: Silence = NEVER_SILENT,
+    charged_kinds: frozenset[WindowKind] = PAID_ALONE,
 ) -> AsyncGenerator[ExcludedUsage, None]:
     """Yield the usage within `[start, end)` that is not billed, and why, ordered by instance id and reason.
 
@@ -142,6 +145,7 @@ async def excluded_instances(
                 "bill_after": bill_after,
                 "first_rate": rate_card.versions[0].effective_from,
                 "attribution_id_pattern": PATTERN,
+                "charged_kinds": sorted(charged_kinds),
                 **asdict(silence),
             },
             execution_options={"yield_per": _ROWS_AT_ONCE},

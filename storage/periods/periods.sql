@@ -67,22 +67,28 @@ LIMIT :limit;
 -- name: excluded
 -- Usage within [start, end) that no invoice will ever bill unless data is corrected, except usage that is claimed all
 -- the same (a window or a stop was moved after the usage had been billed). Each instant has one reason, in this order:
--- the instance is invalid, silent since its last sign, outside every window, before bill_after, before the first rate.
+-- the instance is invalid, silent since its last sign, outside every window, in a window of a kind that is not charged,
+-- before bill_after, before the first rate.
 WITH payer AS MATERIALIZED (
     SELECT a.attribution_id,
            CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
                 ELSE tstzmultirange(tstzrange(NULL, floor.bill_after))
            END AS before,
-           coalesce(range_agg(s.during), '{}'::tstzmultirange) AS windows
+           coalesce(range_agg(s.during), '{}'::tstzmultirange) AS windows,
+           coalesce(range_agg(s.during) FILTER (
+               WHERE coalesce(s.charged, s.kind = ANY (CAST(:charged_kinds AS text[])))
+           ), '{}'::tstzmultirange) AS charged,
+           coalesce(range_agg(s.during) FILTER (WHERE s.kind = 'trial'), '{}'::tstzmultirange) AS trial,
+           coalesce(range_agg(s.during) FILTER (WHERE s.kind = 'collection_paused'), '{}'::tstzmultirange) AS paused
     FROM account AS a
     CROSS JOIN LATERAL (
         SELECT greatest(a.bill_after, CAST(:bill_after AS timestamptz)) AS bill_after
     ) AS floor
-    LEFT JOIN subscription AS s USING (attribution_id)
+    LEFT JOIN account_window AS s USING (attribution_id)
     GROUP BY a.attribution_id, floor.bill_after
 ),
 judged AS (
-    SELECT s.instance_id, s.attribution_id, payer.before, payer.windows,
+    SELECT s.instance_id, s.attribution_id, payer.before, payer.windows, payer.charged, payer.trial, payer.paused,
            tstzmultirange(s.during * period.during) AS ran,
            CASE WHEN silent.since IS NULL THEN '{}'::tstzmultirange
                 ELSE tstzmultirange(tstzrange(silent.since, NULL))
@@ -126,11 +132,16 @@ reasons AS (
         UNION ALL
         SELECT 'uncovered', judged.ran - judged.silent - judged.windows WHERE judged.invalid IS NULL
         UNION ALL
-        SELECT 'before_bill_after', (judged.ran - judged.silent) * judged.windows * judged.before
+        SELECT 'trial', (judged.ran - judged.silent) * judged.trial - judged.charged WHERE judged.invalid IS NULL
+        UNION ALL
+        SELECT 'collection_paused', (judged.ran - judged.silent) * judged.paused - judged.charged
+        WHERE judged.invalid IS NULL
+        UNION ALL
+        SELECT 'before_bill_after', (judged.ran - judged.silent) * judged.charged * judged.before
         WHERE judged.invalid IS NULL
         UNION ALL
         SELECT 'before_first_rate',
-               (judged.ran - judged.silent) * judged.windows
+               (judged.ran - judged.silent) * judged.charged
                * tstzmultirange(tstzrange(NULL, CAST(:first_rate AS timestamptz))) - judged.before
         WHERE judged.invalid IS NULL
     ) AS found

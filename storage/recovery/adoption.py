@@ -93,6 +93,7 @@ async def adopt_invoice(
         MismatchError, ReportError: the report contradicts itself.
     """
     header = report.header
+    scope = replace(scope, currency=header.currency)
     async with db.transaction() as connection:
         await require_known_revision(connection)
         await tune(connection)
@@ -174,6 +175,7 @@ async def _gather(connection: AsyncConnection, scope: ClaimScope, card: RateCard
             statement("recovery/recovery", "gather"),
             {
                 "attribution_id": scope.attribution_id,
+                "currency": scope.currency,
                 "instances": [claim.instance_id for claim in rows],
                 "classes": [line.workspace_class for line in rated],
                 "rates_from": [line.rate_from for line in rated],
@@ -227,6 +229,7 @@ async def _priced(
     return PricedInvoice(
         key=header.invoice_key,
         attribution_id=header.attribution_id,
+        subject=InvoiceKey.parse(header.invoice_key).subject,
         ordinal=InvoiceKey.parse(header.invoice_key).ordinal,
         currency=header.currency,
         stripe_customer_id=None,
@@ -246,7 +249,7 @@ def _carried(carried: Counter[tuple[str, datetime]], line: ReportLine) -> int:
 
 async def _write(connection: AsyncConnection, scope: ClaimScope, adopted: Adopted) -> None:
     account = await claiming.read_account(connection, scope)
-    policy = account.policy.over(scope.policy, adopted.report.header.currency)
+    policy = account.policy.over(scope.policy, account.account_currency)
     values = {**adopted.columns, "finalization": str(policy.finalization), "grace": policy.grace}
     if adopted.ours is None:
         invoice_id: int = (await connection.execute(statement("recovery/recovery", "adopt_new"), values)).scalar_one()

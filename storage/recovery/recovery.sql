@@ -66,8 +66,8 @@ SET state = :state, cutoff = :cutoff, amount = :amount, credits = :credits, rate
 WHERE id = :id;
 
 -- name: gather
-INSERT INTO page_usage (attribution_id, instance_id, workspace_class, rate_from, month, quantity, during)
-SELECT :attribution_id, u.instance_id, u.workspace_class, u.rate_from, u.month, u.quantity,
+INSERT INTO page_usage (attribution_id, currency, instance_id, workspace_class, rate_from, month, quantity, during)
+SELECT :attribution_id, :currency, u.instance_id, u.workspace_class, u.rate_from, u.month, u.quantity,
        tstzrange(u.since, u.until)
 FROM unnest(
     CAST(:instances AS text[]), CAST(:classes AS text[]), CAST(:rates_from AS timestamptz[]), CAST(:months AS text[]),

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.attribution import PATTERN
 from billing.errors import MismatchError
 from billing.invoice.key import InvoiceReason
@@ -49,10 +50,10 @@ class ExplainedInterval(ClosedInterval):
     """A part of an instance's runtime and its fate.
 
     Fates: `billed`, `open` (on an invoice that is not billed yet), `written_off` (on a dead invoice, never to be billed
-    again); `invalid`, `stale`, `uncovered`, `before_bill_after`, `before_first_rate` (never billed unless data is
-    corrected); `unbilled`. `attribution_id`, `workspace_class` and `quantity` are those of the segment, None beyond the
-    runtime. `invalid` says why the segment cannot be billed. `misbilled`: which of `account`, `class`, `quantity` the
-    claim has otherwise than the segment.
+    again); `invalid`, `stale`, `uncovered`, `trial`, `collection_paused`, `before_bill_after`, `before_first_rate`
+    (never billed unless data is corrected); `unbilled`. `attribution_id`, `workspace_class` and `quantity` are those of
+    the segment, None beyond the runtime. `invalid` says why the segment cannot be billed. `misbilled`: which of
+    `account`, `class`, `quantity` the claim has otherwise than the segment.
     """
 
     duration_us: int
@@ -90,6 +91,8 @@ class SubscriptionWindow(Interval):
     """A window of an account, without an end while its subscription runs."""
 
     stripe_subscription_id: str | None
+    kind: str
+    currency: str
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ async def explain_instance(
     rate_card: RateCard,
     charge_on: str,
     silence: Silence = NEVER_SILENT,
+    charged_kinds: frozenset[WindowKind] = PAID_ALONE,
 ) -> Explanation | None:
     """Return every interval of an instance, up to `now` while it runs. None if the instance is unknown.
 
@@ -155,7 +159,7 @@ async def explain_instance(
     async with db.transaction(read_only=True) as connection:
         rows = await connection.execute(
             statement("usage/explain", "explain"),
-            {"instance_id": instance_id, **judging(now, bill_after, first_rate, silence)},
+            {"instance_id": instance_id, **judging(now, bill_after, first_rate, silence, charged_kinds)},
         )
         found = rows.all()
         if not found:
@@ -173,10 +177,17 @@ async def explain_instance(
     )
 
 
-def judging(now: datetime, bill_after: datetime | None, first_rate: datetime, silence: Silence) -> dict[str, Any]:
+def judging(
+    now: datetime,
+    bill_after: datetime | None,
+    first_rate: datetime,
+    silence: Silence,
+    charged_kinds: frozenset[WindowKind],
+) -> dict[str, Any]:
     """Return the parameters of the fragment `judged`."""
     return {
         **asdict(silence),
+        "charged_kinds": sorted(charged_kinds),
         "now": now,
         "bill_after": bill_after,
         "first_rate": first_rate,

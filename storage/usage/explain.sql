@@ -1,18 +1,25 @@
 -- name: judged
 -- Every instant of the runtime of the segments `chosen` has one fate. Claimed usage gets its fate from its invoice;
 -- the rest, in this order, as in `periods.sql`: the instance is invalid, silent since its last sign, outside every
--- window, before bill_after, before the first rate; the remainder is unbilled. Claimed usage outside of the runtime has `ran` false: the stop was
--- corrected after the usage had been billed.
+-- window, in a window of a kind that is not charged, before bill_after, before the first rate; the remainder is
+-- unbilled. Claimed usage outside of the runtime has `ran` false: the stop was corrected after the usage had been billed.
 payer AS MATERIALIZED (
     SELECT a.attribution_id,
            CASE WHEN floor.bill_after IS NULL THEN '{}'::tstzmultirange
                 ELSE tstzmultirange(tstzrange(NULL, floor.bill_after))
            END AS before,
-           coalesce(
-               (SELECT range_agg(s.during) FROM subscription AS s WHERE s.attribution_id = a.attribution_id),
-               '{}'::tstzmultirange
-           ) AS windows
+           own.windows, own.charged, own.trial, own.paused
     FROM account AS a
+    CROSS JOIN LATERAL (
+        SELECT coalesce(range_agg(s.during), '{}'::tstzmultirange) AS windows,
+               coalesce(range_agg(s.during) FILTER (
+                   WHERE coalesce(s.charged, s.kind = ANY (CAST(:charged_kinds AS text[])))
+               ), '{}'::tstzmultirange) AS charged,
+               coalesce(range_agg(s.during) FILTER (WHERE s.kind = 'trial'), '{}'::tstzmultirange) AS trial,
+               coalesce(range_agg(s.during) FILTER (WHERE s.kind = 'collection_paused'), '{}'::tstzmultirange) AS paused
+        FROM account_window AS s
+        WHERE s.attribution_id = a.attribution_id
+    ) AS own
     CROSS JOIN LATERAL (
         SELECT greatest(a.bill_after, CAST(:bill_after AS timestamptz)) AS bill_after
     ) AS floor
@@ -22,7 +29,7 @@ segment AS MATERIALIZED (
     SELECT s.instance_id, s.attribution_id, coalesce(nullif(s.workspace_class, ''), :default_class) AS workspace_class,
            s.quantity, lower(s.during) AS since,
            tstzmultirange(tstzrange(NULL, CAST(:first_rate AS timestamptz))) AS unrated,
-           payer.before, payer.windows,
+           payer.before, payer.windows, payer.charged, payer.trial, payer.paused,
            tstzmultirange(
                CASE WHEN upper_inf(s.during)
                     THEN tstzrange(lower(s.during), greatest(lower(s.during), CAST(:now AS timestamptz)))
@@ -89,13 +96,18 @@ fates AS (
         UNION ALL
         SELECT 'uncovered', rest.unclaimed - rest.silent - rest.windows WHERE rest.invalid IS NULL
         UNION ALL
-        SELECT 'before_bill_after', (rest.unclaimed - rest.silent) * rest.windows * rest.before
+        SELECT 'trial', (rest.unclaimed - rest.silent) * rest.trial - rest.charged WHERE rest.invalid IS NULL
+        UNION ALL
+        SELECT 'collection_paused', (rest.unclaimed - rest.silent) * rest.paused - rest.charged
         WHERE rest.invalid IS NULL
         UNION ALL
-        SELECT 'before_first_rate', (rest.unclaimed - rest.silent) * rest.windows * rest.unrated - rest.before
+        SELECT 'before_bill_after', (rest.unclaimed - rest.silent) * rest.charged * rest.before
         WHERE rest.invalid IS NULL
         UNION ALL
-        SELECT 'unbilled', (rest.unclaimed - rest.silent) * rest.windows - rest.before - rest.unrated
+        SELECT 'before_first_rate', (rest.unclaimed - rest.silent) * rest.charged * rest.unrated - rest.before
+        WHERE rest.invalid IS NULL
+        UNION ALL
+        SELECT 'unbilled', (rest.unclaimed - rest.silent) * rest.charged - rest.before - rest.unrated
         WHERE rest.invalid IS NULL
     ) AS found
 ),
@@ -173,7 +185,7 @@ UNION ALL
 );
 
 -- name: windows
-SELECT stripe_subscription_id, lower(during) AS "start", upper(during) AS "end"
+SELECT stripe_subscription_id, lower(during) AS "start", upper(during) AS "end", kind, currency
 FROM subscription
 WHERE attribution_id = :attribution_id
 ORDER BY lower(during);

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.errors import MismatchError
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
@@ -73,6 +74,7 @@ async def account_usage(
     bill_after: datetime | None,
     first_rate: datetime,
     silence: Silence = NEVER_SILENT,
+    charged_kinds: frozenset[WindowKind] = PAID_ALONE,
 ) -> AccountUsage:
     """Sum the account's usage within `[start, end)` by fate.
 
@@ -81,7 +83,12 @@ async def account_usage(
     """
     rows = await connection.execute(
         statement("usage/explain", "account_in_period"),
-        {"attribution_id": attribution_id, "start": start, "end": end, **judging(now, bill_after, first_rate, silence)},
+        {
+            "attribution_id": attribution_id,
+            "start": start,
+            "end": end,
+            **judging(now, bill_after, first_rate, silence, charged_kinds),
+        },
     )
     runtime, *fates = rows
     if (total := sum(row.duration_us for row in fates)) != runtime.duration_us:

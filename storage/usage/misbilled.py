@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.pricing.rating import DEFAULT_CLASS
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
@@ -18,8 +19,9 @@ from storage.postgres.tuning import tune
 class MisbilledUsage:
     """Usage of one instance, in microseconds, that a live invoice bills otherwise than it ran, and why.
 
-    Each instant has one reason, the first that applies: `outside_windows` (of the account), `outside_runtime` (of the
-    instance), `other_account`, `other_class`, `other_quantity`.
+    Each instant has one reason, the first that applies: `outside_windows` (of the account, in the invoice's currency),
+    `trial` or `collection_paused` (in a window that is not charged), `outside_runtime` (of the instance),
+    `other_account`, `other_class`, `other_quantity`.
     """
 
     instance_id: str
@@ -30,12 +32,23 @@ class MisbilledUsage:
 
 
 async def misbilled_usage(
-    db: Database, *, period: str | None = None, accounts: Sequence[str] | None = None
+    db: Database,
+    *,
+    charged_kinds: frozenset[WindowKind] = PAID_ALONE,
+    period: str | None = None,
+    accounts: Sequence[str] | None = None,
 ) -> list[MisbilledUsage]:
-    """Return the misbilled usage on live invoices, of this period or these accounts."""
+    """Return the misbilled usage on live invoices, of this period or these accounts.
+
+    `charged_kinds` is the deployment's. The other functions do not judge whether a window is charged.
+    """
     async with db.transaction(read_only=True) as connection:
         await tune(connection)
-        given = {"period": period, "accounts": None if accounts is None else list(accounts)}
+        given = {
+            "period": period,
+            "accounts": None if accounts is None else list(accounts),
+            "charged_kinds": sorted(charged_kinds),
+        }
         return await _read(connection, "of_invoices", given)
 
 
@@ -50,5 +63,6 @@ async def misbilled_instances(connection: AsyncConnection, instances: Sequence[s
 
 
 async def _read(connection: AsyncConnection, name: str, given: dict[str, Any]) -> list[MisbilledUsage]:
-    rows = await connection.execute(statement("usage/misbilled", name), {**given, "default_class": DEFAULT_CLASS})
+    parameters = {"charged_kinds": None, **given, "default_class": DEFAULT_CLASS}
+    rows = await connection.execute(statement("usage/misbilled", name), parameters)
     return [MisbilledUsage(**row) for row in rows.mappings()]

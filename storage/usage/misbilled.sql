@@ -23,24 +23,37 @@ WITH claimed AS (
 {reasons};
 
 -- name: columns
-SELECT c.instance_id, c.during, c.quantity, c.invoice_id, c.line_no, i.attribution_id, i.key
+SELECT c.instance_id, c.during, c.quantity, c.invoice_id, c.line_no, i.attribution_id, i.currency, i.key
 
 -- name: reasons
+-- The windows in the invoice's currency. Without `charged_kinds`, whether a window is charged is not judged.
 windows AS MATERIALIZED (
-    SELECT attribution_id, range_agg(during) AS during FROM subscription GROUP BY attribution_id
+    SELECT attribution_id, currency, range_agg(during) AS during,
+           range_agg(during) FILTER (WHERE charged) AS charged,
+           range_agg(during) FILTER (WHERE kind = 'trial' AND NOT charged) AS trial,
+           range_agg(during) FILTER (WHERE kind = 'collection_paused' AND NOT charged) AS paused
+    FROM (
+        SELECT attribution_id, currency, kind, during,
+               coalesce(charged, kind = ANY (CAST(:charged_kinds AS text[])), true) AS charged
+        FROM account_window
+    ) AS s
+    GROUP BY attribution_id, currency
 ),
 judged AS (
-    SELECT claimed.*, l.workspace_class, coalesce(windows.during, '{}'::tstzmultirange) AS windows
+    SELECT claimed.*, l.workspace_class, coalesce(windows.during, '{}'::tstzmultirange) AS windows,
+           coalesce(windows.charged, '{}'::tstzmultirange) AS charged,
+           coalesce(windows.trial, '{}'::tstzmultirange) AS trial,
+           coalesce(windows.paused, '{}'::tstzmultirange) AS paused
     FROM claimed
     JOIN invoice_line AS l USING (invoice_id, line_no)
-    LEFT JOIN windows USING (attribution_id)
+    LEFT JOIN windows USING (attribution_id, currency)
     LEFT JOIN instance_segment AS s
         ON s.instance_id = claimed.instance_id AND (NOT s.segmented OR claimed.during <@ s.during)
     WHERE (s.fault IS NULL AND claimed.during <@ s.during
            AND claimed.attribution_id = s.attribution_id
            AND l.workspace_class = coalesce(nullif(s.workspace_class, ''), :default_class)
            AND claimed.quantity = s.quantity
-           AND claimed.during <@ windows.during) IS NOT TRUE
+           AND claimed.during <@ windows.charged) IS NOT TRUE
 ),
 overlap AS (
     -- By the claim and the segments that it touches: what agrees, and what differs in which way.
@@ -58,7 +71,8 @@ overlap AS (
     FROM judged
     LEFT JOIN instance_segment AS s ON s.instance_id = judged.instance_id AND s.during && judged.during
     GROUP BY judged.instance_id, judged.during, judged.quantity, judged.invoice_id, judged.line_no,
-             judged.attribution_id, judged.key, judged.workspace_class, judged.windows
+             judged.attribution_id, judged.currency, judged.key, judged.workspace_class, judged.windows, judged.charged,
+             judged.trial, judged.paused
 )
 SELECT o.instance_id, o.attribution_id, o.key AS invoice_key, found.reason,
        CAST(extract(epoch FROM sum(upper(piece) - lower(piece))) * 1000000 AS bigint) AS duration_us
@@ -66,13 +80,17 @@ FROM overlap AS o
 CROSS JOIN LATERAL (
     SELECT 'outside_windows' AS reason, tstzmultirange(o.during) - o.windows AS during
     UNION ALL
-    SELECT 'outside_runtime', tstzmultirange(o.during) * o.windows - o.runtime
+    SELECT 'trial', tstzmultirange(o.during) * o.trial
     UNION ALL
-    SELECT 'other_account', tstzmultirange(o.during) * o.windows * o.elsewhere
+    SELECT 'collection_paused', tstzmultirange(o.during) * o.paused
     UNION ALL
-    SELECT 'other_class', tstzmultirange(o.during) * o.windows * o.otherwise - o.elsewhere
+    SELECT 'outside_runtime', tstzmultirange(o.during) * o.charged - o.runtime
     UNION ALL
-    SELECT 'other_quantity', tstzmultirange(o.during) * o.windows * o.quantified - o.elsewhere - o.otherwise
+    SELECT 'other_account', tstzmultirange(o.during) * o.charged * o.elsewhere
+    UNION ALL
+    SELECT 'other_class', tstzmultirange(o.during) * o.charged * o.otherwise - o.elsewhere
+    UNION ALL
+    SELECT 'other_quantity', tstzmultirange(o.during) * o.charged * o.quantified - o.elsewhere - o.otherwise
 ) AS found
 CROSS JOIN LATERAL unnest(found.during) AS piece
 GROUP BY o.instance_id, o.attribution_id, o.key, found.reason

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.usage.silence import Silence
 from billing.usage.warnings import ANY_SUBJECT
 from storage.postgres.database import Database
@@ -108,6 +109,7 @@ async def late_usage(
     silence: Silence,
     charge_on: str,
     attribution_id: str | None = None,
+    charged_kinds: frozenset[WindowKind] = PAID_ALONE,
 ) -> LateUsage:
     """Return the usage within `[start, end)` that arrived after the period was billed.
 
@@ -125,6 +127,7 @@ async def late_usage(
                 "first_rate": first_rate,
                 "charge_on": charge_on,
                 **asdict(silence),
+                "charged_kinds": sorted(charged_kinds),
                 "attribution_id": attribution_id,
             },
         )

@@ -59,7 +59,7 @@ WITH settled AS (
     SELECT EXISTS (SELECT FROM period_summary WHERE billing_period = :period) AS whole
 ),
 billed AS MATERIALIZED (
-    SELECT a.attribution_id,
+    SELECT a.attribution_id, s.currency,
            o.left_us,
            range_agg(s.during) * tstzmultirange(
                tstzrange(greatest(a.bill_after, CAST(:bill_after AS timestamptz), CAST(:first_rate AS timestamptz)), NULL)
@@ -68,14 +68,16 @@ billed AS MATERIALIZED (
                )
            ) AS chargeable
     FROM account AS a
-    JOIN subscription AS s USING (attribution_id)
-    LEFT JOIN account_policy AS p USING (attribution_id)
-    LEFT JOIN account_outcome AS o ON (o.billing_period, o.attribution_id) = (:period, a.attribution_id)
+    JOIN account_window AS s ON s.attribution_id = a.attribution_id
+        AND coalesce(s.charged, s.kind = ANY (CAST(:charged_kinds AS text[])))
+    LEFT JOIN account_policy AS p ON p.attribution_id = a.attribution_id
+    LEFT JOIN account_outcome AS o
+        ON (o.billing_period, o.attribution_id, o.currency) = (:period, a.attribution_id, s.currency)
     CROSS JOIN settled
     LEFT JOIN LATERAL (
         SELECT bool_or(i.state IN ('claimed', 'draft')) AS takes_more
         FROM invoice AS i
-        WHERE i.attribution_id = a.attribution_id
+        WHERE (i.attribution_id, i.currency) = (a.attribution_id, s.currency)
           AND i.billing_period = :period
           AND i.reason = 'period'
           AND i.state NOT IN ({dead})
@@ -85,10 +87,10 @@ billed AS MATERIALIZED (
           NOT invoiced.takes_more, settled.whole AND coalesce(p.charge_on, CAST(:charge_on AS text)) = 'own'
       )
       AND (o.attribution_id IS NULL OR o.left_us IS NOT NULL)
-    GROUP BY a.attribution_id, o.left_us
+    GROUP BY a.attribution_id, s.currency, o.left_us
 ),
 usage AS MATERIALIZED (
-    SELECT s.instance_id, s.attribution_id, billed.left_us,
+    SELECT s.instance_id, s.attribution_id, billed.currency, billed.left_us,
            tstzmultirange(
                s.during * tstzrange(NULL, CAST(:end AS timestamptz)) * tstzrange(NULL, silent_from(
                    s.during, s.started_time, s.last_sign, s.last_source, CAST(:end AS timestamptz), o.name,
@@ -115,7 +117,7 @@ claimed_ever AS (
     GROUP BY c.instance_id
 ),
 late AS (
-    SELECT usage.instance_id, usage.attribution_id, usage.left_us,
+    SELECT usage.instance_id, usage.attribution_id, usage.currency, usage.left_us,
            CAST(extract(epoch FROM upper(piece) - lower(piece)) * 1000000 AS bigint) AS us
     FROM usage
     LEFT JOIN claimed USING (instance_id)
@@ -128,12 +130,12 @@ more AS (
     SELECT attribution_id, sum(us) - left_us AS us
     FROM late
     WHERE left_us IS NOT NULL
-    GROUP BY attribution_id, left_us
+    GROUP BY attribution_id, currency, left_us
     HAVING sum(us) > left_us
 )
 SELECT count(DISTINCT instance_id) AS instances, count(DISTINCT attribution_id) AS accounts,
        CAST(coalesce(sum(us), 0) AS bigint) AS duration_us,
-       (SELECT count(*) FROM more) AS left_accounts,
+       (SELECT count(DISTINCT attribution_id) FROM more) AS left_accounts,
        (SELECT CAST(coalesce(sum(us), 0) AS bigint) FROM more) AS left_us
 FROM late
 WHERE left_us IS NULL;

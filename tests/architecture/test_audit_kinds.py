@@ -14,6 +14,7 @@ OTHER_WORDS = {
     *("plan_cache_mode", "force_custom_plan", "max_parallel_workers_per_gather", "work_mem"),  # PostgreSQL's settings
     *("no_creation_time", "no_started_time", "ends_before_start"),  # why an instance is invalid
     *("no_attribution_id", "malformed_attribution_id", "no_such_account"),
+    "collection_paused",  # a kind of windows
     *("credits_per_minute", "price_per_credit", "effective_from"),  # keys of a stored rate card
     *("needs_response", "warning_needs_response"),  # states of a dispute
 }

@@ -75,6 +75,7 @@ class StripeInvoiceWorkflow:
                 attribution_id=linked.attribution_id,
                 stripe_invoice_id=found.stripe_invoice_id,
                 cutoff=found.period_end,
+                currency=found.currency or None,
             ),
             CancellationClaimed,
             f"Claim the usage up to {in_utc(found.period_end)}",

@@ -133,7 +133,13 @@ class SubscriptionWorkflow:
             return ""
         without = await fetch_briefly(applied.ended)
         if applied.final_draft is not None:
-            claimed = await self._claim_for_draft(applied.attribution_id, applied.final_draft, applied.ended)
+            draft = SubscriptionDraft(
+                attribution_id=applied.attribution_id,
+                stripe_invoice_id=applied.final_draft,
+                cutoff=applied.ended,
+                currency=applied.currency,
+            )
+            claimed = await self._claim_for_draft(draft)
             if claimed.invoice_key is not None:
                 await self._start_invoice(claimed.invoice_key)
             return claimed.note + without
@@ -152,12 +158,12 @@ class SubscriptionWorkflow:
             await self._start_invoice(claimed.invoice_key)
         return claimed.note + without
 
-    async def _claim_for_draft(self, attribution_id: str, draft: str, cutoff: datetime) -> CancellationClaimed:
+    async def _claim_for_draft(self, draft: SubscriptionDraft) -> CancellationClaimed:
         return await billing_step(
             Activities.CLAIM_SUBSCRIPTION_DRAFT,
-            SubscriptionDraft(attribution_id=attribution_id, stripe_invoice_id=draft, cutoff=cutoff),
+            draft,
             CancellationClaimed,
-            f"Claim the usage for {draft} up to {in_utc(cutoff)}",
+            f"Claim the usage for {draft.stripe_invoice_id} up to {in_utc(draft.cutoff)}",
         )
 
     async def _start_invoice(self, key: str) -> None:

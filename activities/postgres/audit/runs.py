@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from activities.postgres.audit.report_comparison import check_reports
-from activities.postgres.scopes import policy_of, silence_of
+from activities.postgres.scopes import charged_kinds_of, policy_of, silence_of
 from activities.rate_cards import RateCards
 from activities.step import step
 from billing.audit.checks import AuditScope, Check
@@ -87,6 +87,7 @@ class AuditActivities:
                 zone=self._settings.zone,
                 policy=policy_of(self._settings),
                 silence=silence_of(self._settings),
+                charged_kinds=charged_kinds_of(self._settings),
             )
             return _result(await run_database_check(self._db, given))
 

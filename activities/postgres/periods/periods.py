@@ -29,7 +29,7 @@ from contracts.messages.periods import (
 from contracts.messages.subscriptions import CancellationClaimed, ClaimCancellation, SubscriptionDraft
 from contracts.names import Activities
 from settings import Settings
-from storage.accounts import policies
+from storage.accounts import accounts, policies
 from storage.claims import claims
 from storage.claims.amendment import amendable_keys
 from storage.invoices import invoices
@@ -110,7 +110,10 @@ class PeriodActivities:
 
     @activity.defn(name=Activities.CLAIM_CANCELLATION)
     async def claim_cancellation(self, cancelled: ClaimCancellation) -> CancellationClaimed:
-        """Claim an account's usage up to its cancellation, as an invoice of the period that contains the cutoff."""
+        """Claim an account's usage up to its cancellation, as an invoice of the period that contains the cutoff.
+
+        Usage of windows in another currency than the subscription's waits for the period's run.
+        """
         async with step():
             zone = self._settings.zone
             period = BillingPeriod.of_cutoff(cancelled.cutoff, zone)
@@ -122,6 +125,9 @@ class PeriodActivities:
                 subject,
                 cutoff=cancelled.cutoff,
                 attribution_id=cancelled.attribution_id,
+                currency=await accounts.currency_of(
+                    self._db, cancelled.attribution_id, cancelled.stripe_subscription_id
+                ),
             )
             claimed = await claims.claim_page(self._db, scope, await self._cards.current())
             if claimed.keys:
@@ -165,6 +171,7 @@ class PeriodActivities:
                 draft.stripe_invoice_id,
                 cutoff=draft.cutoff,
                 attribution_id=draft.attribution_id,
+                currency=draft.currency or await accounts.currency_of(self._db, draft.attribution_id),
                 stripe_invoice_id=draft.stripe_invoice_id,
             )
             claimed = await claims.claim_page(self._db, scope, await self._cards.current())

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from activities.postgres.scopes import silence_of
+from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.errors import InputError
 from billing.invoice.credit_notes import CreditKind, CreditNoteState
 from billing.periods import BillingPeriod
@@ -39,6 +39,7 @@ async def explain(
         rate_card=rate_card,
         charge_on=settings.charge_on,
         silence=silence_of(settings),
+        charged_kinds=charged_kinds_of(settings),
     )
     if found is None:
         raise InputError(f"there is no instance {instance_id!r}: add it with `perdure instances import`")

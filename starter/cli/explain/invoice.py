@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from activities.postgres.scopes import silence_of
+from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.invoice.key import InvoiceReason
 from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
 from billing.invoice.states import DEAD
@@ -58,6 +58,7 @@ async def explain(
             bill_after=settings.bill_after,
             first_rate=rate_card.versions[0].effective_from,
             silence=silence_of(settings),
+            charged_kinds=charged_kinds_of(settings),
         )
         standing = await load_standing(connection, record.attribution_id, settings.bill_after, settings.charge_on)
     notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from activities.postgres.scopes import silence_of
+from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
@@ -45,7 +45,9 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "subscriptions": await _subscriptions(db),
         "excluded": excluded,
         "disputes": await disputes.open_in_period(db, str(month)),
-        "misbilled": misbilled.documents(await misbilled_usage(db, period=str(month))),
+        "misbilled": misbilled.documents(
+            await misbilled_usage(db, charged_kinds=charged_kinds_of(settings), period=str(month))
+        ),
     }
 
 
@@ -64,6 +66,7 @@ async def _excluded(db: Database, settings: Settings, month: BillingPeriod) -> l
             bill_after=settings.bill_after,
             rate_card=load_rate_card(settings.rate_card),
             silence=silence_of(settings),
+            charged_kinds=charged_kinds_of(settings),
         )
     ]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from activities.postgres.scopes import silence_of
+from activities.postgres.scopes import charged_kinds_of, silence_of
 from billing.errors import RateCardError
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
@@ -131,6 +131,7 @@ class _Gathering:
             bill_after=self.settings.bill_after,
             first_rate=self.card.versions[0].effective_from if self.card else None,
             silence=silence_of(self.settings),
+            charged_kinds=charged_kinds_of(self.settings),
             charge_on=self.settings.charge_on,
             attribution_id=self.attribution_id,
         )

@@ -71,6 +71,11 @@ ACCOUNT_POLICY = Table(
     Column("included_credits", Numeric),
     Column("limits_off", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
+    Column("trial_usage", Text),
+    Column("paused_usage", Text),
+    CheckConstraint(
+        "trial_usage IN ('exclude', 'charge') AND paused_usage IN ('exclude', 'charge')", name="account_policy_usage"
+    ),
     CheckConstraint("charge_on IN ('own', 'subscription')", name="account_policy_charge_on"),
     CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="account_policy_finalization"),
     CheckConstraint(

@@ -25,6 +25,22 @@ FROM account AS a
 WHERE a.attribution_id = s.attribution_id;
 ALTER TABLE subscription ALTER COLUMN currency SET NOT NULL;
 
+ALTER TABLE account_policy
+    ADD COLUMN trial_usage   text,
+    ADD COLUMN paused_usage  text,
+    ADD CONSTRAINT account_policy_usage
+        CHECK (trial_usage IN ('exclude', 'charge') AND paused_usage IN ('exclude', 'charge'));
+
+CREATE VIEW account_window AS
+SELECT s.attribution_id, s.stripe_subscription_id, s.during, s.currency, s.kind,
+       CASE s.kind
+           WHEN 'paid' THEN true
+           WHEN 'trial' THEN p.trial_usage = 'charge'
+           WHEN 'collection_paused' THEN p.paused_usage = 'charge'
+       END AS charged
+FROM subscription AS s
+LEFT JOIN account_policy AS p USING (attribution_id);
+
 CREATE TABLE subscription_cycle (
     stripe_subscription_id  text COLLATE "C" NOT NULL,
     attribution_id          text COLLATE "C" NOT NULL REFERENCES account,
