@@ -30,6 +30,8 @@ INVOICE_EVENTS = frozenset(
 )
 INVOICE_CREATED = "invoice.created"
 """Matters only if Stripe made the invoice: usage can be put on a subscription's draft."""
+INVOICE_UPDATED = "invoice.updated"
+"""Matters only if it releases a draft of ours that was held: Stripe sends it for every change of every invoice."""
 SUBSCRIPTION_EVENTS = frozenset(
     [
         "customer.subscription.created",
@@ -50,7 +52,9 @@ DISPUTE_EVENTS = frozenset(
         "charge.dispute.funds_reinstated",
     ]
 )
-ENABLED_EVENTS = sorted(INVOICE_EVENTS | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS | DISPUTE_EVENTS | {INVOICE_CREATED})
+ENABLED_EVENTS = sorted(
+    INVOICE_EVENTS | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS | DISPUTE_EVENTS | {INVOICE_CREATED, INVOICE_UPDATED}
+)
 """The events that the endpoint is registered for in Stripe."""
 CAUGHT_UP_EVENTS = sorted(
     frozenset(ENABLED_EVENTS)
@@ -72,6 +76,7 @@ _SATISFIED_IN = {
     "invoice.payment_succeeded": frozenset({InvoiceState.PAID}) | DEAD,
     "invoice.voided": DEAD,
     "invoice.deleted": DEAD,
+    INVOICE_UPDATED: _BILLED,
 }
 """By event type, the states in which an invoice has nothing to learn from the event."""
 
@@ -86,7 +91,8 @@ def is_satisfied(types: Iterable[str], state: InvoiceState | None) -> bool:
 
 # Stripe's ids consist of letters, digits and underscores; nothing else must reach workflow ids and logs.
 _STRIPE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
-
+_ONE_OFF_REASONS = frozenset({"manual", "quote_accept"})
+"""The values of `billing_reason` for invoices that no subscription makes."""
 
 _THIN = "v2."  # the prefix of Stripe's thin events, which have no snapshot and are not supported
 
@@ -129,7 +135,9 @@ def wake_up(payload: Any) -> WakeUp | Unhandled:
     if isinstance(payload, dict) and isinstance(kind := payload.get("object"), str) and kind.startswith(_THIN):
         return Unhandled.IGNORED
     event, subject = _event(payload)
-    if event.type == INVOICE_CREATED or event.type in INVOICE_EVENTS:
+    if event.type == INVOICE_UPDATED and not _releases(subject, payload["data"].get("previous_attributes")):
+        return Unhandled.IGNORED
+    if event.type in (INVOICE_CREATED, INVOICE_UPDATED) or event.type in INVOICE_EVENTS:
         return _invoice(event, subject)
     if event.type in SUBSCRIPTION_EVENTS:
         return _subscription(event, subject)
@@ -175,13 +183,12 @@ def _invoice(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unhandled:
 def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unhandled:
     """Route an invoice without our metadata.
 
-    A subscription's new draft, or an event with only the invoice's id, wakes a workflow that identifies the owner.
+    A subscription's new draft, or an invoice of which the event says too little, wakes a workflow that fetches it.
     """
-    parent = invoice.get("parent")
-    of_subscription = isinstance(parent, dict) and parent.get("type") == "subscription_details"
-    gives_more = "customer" in invoice or "metadata" in invoice
-    if gives_more and not (of_subscription and event.type == INVOICE_CREATED):
-        return Unhandled.IGNORED if event.type == INVOICE_CREATED else Unhandled.FOREIGN
+    if event.type == INVOICE_CREATED and _is_one_off(invoice):
+        return Unhandled.IGNORED
+    if event.type != INVOICE_CREATED and "metadata" in invoice:
+        return Unhandled.FOREIGN
     invoice_id = invoice.get("id")
     if not isinstance(invoice_id, str) or not _matches(_STRIPE_ID, invoice_id):
         return Unhandled.IGNORED
@@ -192,6 +199,27 @@ def _unlinked(event: StripeEvent, invoice: dict[str, Any]) -> WakeUp | Unhandled
         event=event,
         summary=f"Owner of {invoice_id}, woken by {event.type}",
     )
+
+
+def _is_one_off(invoice: dict[str, Any]) -> bool:
+    """Whether the event proves that no subscription made the invoice; False if it does not say.
+
+    Stripe renders an event in the API version of its endpoint or account, which can be years old: an invoice names its
+    subscription in `parent` since 2025-03-31.basil, before that in `subscription`.
+    https://docs.stripe.com/changelog/basil/2025-03-31/adds-new-parent-field-to-invoicing-objects
+    """
+    parent = invoice.get("parent")
+    of_subscription = isinstance(parent, dict) and parent.get("type") == "subscription_details"
+    if of_subscription or invoice.get("subscription"):
+        return False
+    return invoice.get("billing_reason") in _ONE_OFF_REASONS
+
+
+def _releases(invoice: dict[str, Any], previous: Any) -> bool:
+    """Whether a draft was changed so that Stripe finalizes it by itself; also if the event does not say enough."""
+    if invoice.get("status", "draft") != "draft" or not invoice.get("auto_advance", True):
+        return False
+    return not isinstance(previous, dict) or "auto_advance" in previous
 
 
 def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | Unhandled:

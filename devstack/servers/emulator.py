@@ -38,6 +38,7 @@ EVENTS = (
     "invoice.paid",
     "invoice.payment_failed",
     "invoice.payment_succeeded",
+    "invoice.updated",
     "invoice.voided",
 )
 

@@ -102,7 +102,6 @@ async def test_a_subscription_wakes_its_workflow(receiver: Receiver) -> None:
     "payload",
     [
         pytest.param({"id": "in_1", "customer": "cus_1", "metadata": {}}, id="no metadata of ours"),
-        pytest.param({"id": "in_1", "customer": "cus_1"}, id="no metadata"),
         pytest.param({"id": "in_1", "customer": "cus_1", "metadata": None}, id="null metadata"),
         pytest.param({"customer": "cus_1", "metadata": {"perdure_invoice": 5}}, id="a number for a key"),
         pytest.param({"customer": "cus_1", "metadata": ["perdure_invoice"]}, id="a list for metadata"),
@@ -112,6 +111,13 @@ async def test_an_invoice_that_is_not_ours_is_foreign(receiver: Receiver, payloa
     signalled, foreign = await receiver.count("signalled"), await receiver.count("foreign")
     assert await receiver.deliver(event("invoice.finalized", payload)) == 200
     assert (await receiver.count("signalled"), await receiver.count("foreign")) == (signalled, foreign + 1)
+
+
+@pytest.mark.parametrize("kind", sorted(INVOICE_EVENTS))
+async def test_an_invoice_that_says_too_little_is_fetched(receiver: Receiver, kind: str) -> None:
+    invoice_id = f"in_{kind.replace('.', '_')}"
+    assert await receiver.deliver(event(kind, {"id": invoice_id, "customer": "cus_1"})) == 200
+    assert await exists(receiver.client, f"stripe-invoice/{invoice_id}")
 
 
 @pytest.mark.parametrize(
