@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from settings_limits import OFF, Amounts, Factor, Share, age
+from settings_limits import OFF, AccountKey, Amounts, Factor, Share, age
 from settings_sources import (
     SECRETS,
     MountedSecrets,
@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     stripe_account: str | None = Field(
         None, pattern=r"^acct_[A-Za-z0-9]+$", description="events of another account (Connect) are ignored"
     )
+    stripe_account_key: AccountKey = Field("attribution_id", description="the metadata key that names an account")
     stripe_activities_per_second: float = Field(
         75.0,
         gt=0,

@@ -1,4 +1,4 @@
-"""The values of limits, amounts, factors and shares, each of which can be `off`; and lengths of time."""
+"""The values of limits, amounts, factors and shares, each of which can be `off`; lengths of time; metadata keys."""
 
 from __future__ import annotations
 
@@ -48,6 +48,21 @@ def _share(value: object) -> Decimal | Literal["off"]:
     return number
 
 
+_ACCOUNT_KEY = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # Stripe allows 40 characters, and no brackets
+_OURS = ("billing_period", "report_id")
+
+
+def _account_key(text: str) -> str:
+    if not _ACCOUNT_KEY.fullmatch(text) or text.startswith("perdure_") or text in _OURS:
+        raise ValueError(
+            f"{text!r} cannot be a metadata key: write up to 40 letters, digits, dots, dashes and underscores, and "
+            "none of Perdure's own keys"
+        )
+    return text
+
+
+AccountKey = Annotated[str, AfterValidator(_account_key)]
+"""A key of Stripe's metadata that names an account."""
 Amounts = Annotated[str, AfterValidator(_amounts)]
 """Amounts in major units by currency, as a person writes them."""
 Factor = Annotated[Decimal | Literal["off"], BeforeValidator(_factor)]

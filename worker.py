@@ -154,16 +154,18 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
     from activities.stripe.adoption import StripeAdoptionActivities
     from activities.stripe.audit import StripeAuditActivities
     from activities.stripe.credit_notes import StripeCreditNoteActivities
+    from activities.stripe.customer_data.finding import CustomerFinder
     from activities.stripe.customers import StripeCustomerActivities
     from activities.stripe.disputes import StripeDisputeActivities
     from activities.stripe.drafts import StripeDraftActivities
     from activities.stripe.events import StripeEventActivities
     from activities.stripe.invoices import StripeInvoiceActivities
 
+    finder = CustomerFinder(client, settings.stripe_account_key)
     return activities_of(
         StripeInvoiceActivities(client, settings.stripe_mode),
-        StripeDraftActivities(client, settings.stripe_mode),
-        StripeCustomerActivities(client),
+        StripeDraftActivities(client, settings.stripe_mode, settings.stripe_account_key),
+        StripeCustomerActivities(client, finder),
         StripeCreditNoteActivities(client),
         StripeDisputeActivities(client, settings.stripe_mode),
         StripeEventActivities(client, settings.events_settle_seconds),

@@ -33,7 +33,8 @@ class LinkActivities:
 
     async def _account(self, found: StripeInvoiceSnapshot) -> accounts.AccountRecord | None:
         account = None
-        if (named := found.metadata.get(stripe_metadata.ATTRIBUTION_ID)) is not None:
+        named = found.attribution_id or found.metadata.get(stripe_metadata.ATTRIBUTION_ID)
+        if named is not None:
             account = await accounts.get_account(self._db, named)
         if account is None and found.stripe_subscription_id is not None:
             account = await accounts.account_of_subscription(self._db, found.stripe_subscription_id)

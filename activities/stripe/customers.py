@@ -10,10 +10,10 @@ from stripe import StripeClient
 from temporalio import activity
 
 from activities.stripe.client import as_dict, instant, keyed, metadata_of
+from activities.stripe.customer_data.finding import CustomerFinder
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import all_of, post_once
 from billing.attribution import is_attribution_id, malformed_attribution_id
-from contracts import stripe_metadata
 from contracts.messages.invoices import CustomerFound, CustomerOrder
 from contracts.messages.subscriptions import (
     ListStripeAccounts,
@@ -29,15 +29,17 @@ _PAGE = 100
 _LISTS_AT_ONCE = 4
 _SUBSCRIPTIONS = "subscriptions:"
 """Prefix of the cursor after all customers were seen."""
-_RECENT_PAGES = 10
 
 
 class StripeCustomerActivities:
     """Finds, creates and lists customers; fetches subscriptions."""
 
-    def __init__(self, client: StripeClient) -> None:
+    def __init__(self, client: StripeClient, finder: CustomerFinder | None = None) -> None:
+        """Without a finder, customers and subscriptions name their account under `attribution_id`."""
         self._customers = client.v1.customers
         self._subscriptions = client.v1.subscriptions
+        self._finder = finder or CustomerFinder(client)
+        self._key = self._finder.key
 
     @activity.defn(name=Activities.ENSURE_CUSTOMER)
     async def ensure_customer(self, order: CustomerOrder) -> CustomerFound:
@@ -46,12 +48,8 @@ class StripeCustomerActivities:
         Search lags by up to an hour and the idempotency key lasts 24 h: together they prevent duplicates.
         """
         async with stripe_step():
-            query = f"metadata['{stripe_metadata.ATTRIBUTION_ID}']:'{order.attribution_id}'"
-            found = await self._customers.search_async({"query": query, "limit": _PAGE})
-            # Stripe's search ignores case, and ids of accounts do not.
-            same = (customer for each in found.data if _named(customer := as_dict(each)) == order.attribution_id)
-            customers = sorted(same, key=lambda c: c["created"])
-            customer = customers[0] if customers else await self._create(order.attribution_id)
+            found = await self._finder.find(order.attribution_id)
+            customer = found or await self._create(order.attribution_id)
             return CustomerFound(attribution_id=order.attribution_id, stripe_customer_id=customer["id"])
 
     async def _create(self, attribution_id: str) -> dict[str, Any]:
@@ -59,7 +57,7 @@ class StripeCustomerActivities:
             created = await self._customers.create_async(
                 {
                     "description": f"Perdure account {attribution_id}",
-                    "metadata": {stripe_metadata.ATTRIBUTION_ID: attribution_id},
+                    "metadata": {self._key: attribution_id},
                 },
                 keyed("customer", attribution_id, *after),
             )
@@ -67,21 +65,9 @@ class StripeCustomerActivities:
 
         async def find_made(_: bool) -> dict[str, Any] | None:
             # The failed request may have created the customer; search does not show it yet, the list does.
-            return await self._find_recent(attribution_id)
+            return await self._finder.find_recent(attribution_id)
 
         return await post_once(post, find_made)
-
-    async def _find_recent(self, attribution_id: str) -> dict[str, Any] | None:
-        """Find the customer among the newest ones; the list is strongly consistent."""
-        page = await self._customers.list_async({"limit": _PAGE})
-        for _ in range(_RECENT_PAGES):
-            for customer in map(as_dict, page.data):
-                if _named(customer) == attribution_id:
-                    return customer
-            if not page.has_more:
-                break
-            page = await self._customers.list_async({"limit": _PAGE, "starting_after": page.data[-1].id})
-        return None
 
     @activity.defn(name=Activities.RETRIEVE_SUBSCRIPTION)
     async def retrieve_subscription(self, ref: SubscriptionRef) -> StripeSubscriptionSnapshot:
@@ -91,7 +77,7 @@ class StripeCustomerActivities:
                 ref.stripe_subscription_id, {"expand": ["customer", "latest_invoice"]}
             )
             subscription = as_dict(found)
-            return _subscription(subscription, subscription["customer"])
+            return _subscription(subscription, subscription["customer"], self._key)
 
     @activity.defn(name=Activities.LIST_STRIPE_ACCOUNTS)
     async def list_accounts(self, page: ListStripeAccounts) -> StripeAccountsPage:
@@ -107,7 +93,7 @@ class StripeCustomerActivities:
     async def _page_of_customers(self, cursor: str | None) -> StripeAccountsPage:
         found = await self._customers.list_async(_after(cursor))  # type: ignore[arg-type]
         customers = [as_dict(customer) for customer in found.data]
-        named = [(customer, name) for customer in customers if (name := _named(customer))]
+        named = [(customer, name) for customer in customers if (name := self._finder.name_of(customer))]
         accounts: list[StripeAccount] = []
         ours = [(customer, name) for customer, name in named if is_attribution_id(name)]
         for start in range(0, len(ours), _LISTS_AT_ONCE):
@@ -116,7 +102,7 @@ class StripeCustomerActivities:
         return StripeAccountsPage(
             accounts=accounts,
             seen=len(customers),
-            faults=[_malformed(customer["id"], name) for customer, name in named if not is_attribution_id(name)],
+            faults=[self._malformed(customer["id"], name) for customer, name in named if not is_attribution_id(name)],
             cursor=customers[-1]["id"] if found.has_more else _SUBSCRIPTIONS,
         )
 
@@ -126,11 +112,11 @@ class StripeCustomerActivities:
         snapshots, faults = [], []
         for subscription in map(as_dict, found.data):
             customer = subscription["customer"]
-            if _named(customer) or customer.get("deleted") or subscription["status"] in NEVER_SERVED:
+            if self._finder.name_of(customer) or customer.get("deleted") or subscription["status"] in NEVER_SERVED:
                 continue
-            snapshot = _subscription(subscription, customer)
+            snapshot = _subscription(subscription, customer, self._key)
             if snapshot.attribution_id and not is_attribution_id(snapshot.attribution_id):
-                faults.append(_malformed(subscription["id"], snapshot.attribution_id))
+                faults.append(self._malformed(subscription["id"], snapshot.attribution_id))
             else:
                 snapshots.append(snapshot)
         return StripeAccountsPage(
@@ -142,7 +128,7 @@ class StripeCustomerActivities:
 
     async def _account(self, customer: dict[str, Any], attribution_id: str) -> StripeAccount:
         page = await self._subscriptions.list_async({"customer": customer["id"], "status": "all", "limit": _PAGE})
-        subscriptions = [_subscription(each, customer) for each in await all_of(page)]
+        subscriptions = [_subscription(each, customer, self._key) for each in await all_of(page)]
         served = [s for s in subscriptions if s.status not in NEVER_SERVED]
         currency = customer.get("currency") or (served[0].currency if served else None)
         return StripeAccount(
@@ -153,6 +139,9 @@ class StripeCustomerActivities:
             currency_known=currency is not None,
         )
 
+    def _malformed(self, stripe_id: str, name: str) -> str:
+        return f"{stripe_id}: metadata {self._key}: {malformed_attribution_id(name)}"
+
 
 _GUESS = "usd"
 """For billing workers that do not know `currency_known` yet."""
@@ -160,14 +149,6 @@ _GUESS = "usd"
 
 def _after(cursor: str | None) -> dict[str, Any]:
     return {"limit": _PAGE, **({"starting_after": cursor} if cursor else {})}
-
-
-def _named(thing: dict[str, Any]) -> str | None:
-    return metadata_of(thing).get(stripe_metadata.ATTRIBUTION_ID)
-
-
-def _malformed(stripe_id: str, name: str) -> str:
-    return f"{stripe_id}: metadata attribution_id: {malformed_attribution_id(name)}"
 
 
 def _by_customer(snapshots: list[StripeSubscriptionSnapshot]) -> list[StripeAccount]:
@@ -185,7 +166,7 @@ def _by_customer(snapshots: list[StripeSubscriptionSnapshot]) -> list[StripeAcco
     ]
 
 
-def _subscription(subscription: dict[str, Any], customer: dict[str, Any]) -> StripeSubscriptionSnapshot:
+def _subscription(subscription: dict[str, Any], customer: dict[str, Any], key: str) -> StripeSubscriptionSnapshot:
     started = instant(subscription["start_date"])
     assert started is not None
     return StripeSubscriptionSnapshot(
@@ -193,7 +174,7 @@ def _subscription(subscription: dict[str, Any], customer: dict[str, Any]) -> Str
         stripe_customer_id=customer["id"],
         status=subscription["status"],
         currency=subscription["currency"],
-        attribution_id=_named(subscription) or _named(customer),
+        attribution_id=metadata_of(subscription).get(key) or metadata_of(customer).get(key),
         started=started,
         ended=instant(subscription.get("ended_at")),
         created=instant(subscription.get("created")),

@@ -9,7 +9,7 @@ import stripe
 from stripe import StripeClient
 from temporalio import activity
 
-from activities.stripe.client import as_dict, keyed
+from activities.stripe.client import as_dict, keyed, metadata_of
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import LINES_A_REQUEST, StripeInvoices, is_missing, post_once
 from activities.stripe.invoice_data import check_draft, line_params, other_report, snapshot
@@ -31,9 +31,13 @@ from reconciliation.figures import lines_digest
 class StripeDraftActivities:
     """Fills and voids drafts, keeps Stripe from finalizing them, and fetches invoices whose owner is unknown."""
 
-    def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
+    def __init__(
+        self, client: StripeClient, mode: Mode | None = None, account_key: str = stripe_metadata.ATTRIBUTION_ID
+    ) -> None:
+        """`account_key`: the metadata key under which an invoice that others made can name its account."""
         self._invoices = client.v1.invoices
         self._mode: Mode | None = mode
+        self._account_key = account_key
         self._gateway = StripeInvoices(client, mode)
 
     @activity.defn(name=Activities.FILL_STRIPE_DRAFT)
@@ -124,7 +128,8 @@ class StripeDraftActivities:
                     raise
                 return StripeInvoiceSnapshot(stripe_invoice_id=ref.stripe_invoice_id, status="deleted")
             check_mode(self._mode, found)
-            return snapshot(found, [])
+            named = metadata_of(found).get(self._account_key)
+            return snapshot(found, []).model_copy(update={"attribution_id": named})
 
     @activity.defn(name=Activities.VOID_STRIPE_INVOICE)
     async def void(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:

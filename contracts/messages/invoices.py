@@ -184,6 +184,8 @@ class StripeInvoiceSnapshot(Message):
     paid_at: datetime | None = None
     voided_at: datetime | None = None
     marked_uncollectible_at: datetime | None = None
+    attribution_id: str | None = None
+    """The account that its metadata names under STRIPE_ACCOUNT_KEY; known only if its owner is being identified."""
 
 
 class StripeInvoiceCreated(Message):

@@ -9,8 +9,10 @@ from stripe import StripeClient
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.stripe.customer_data.finding import CustomerFinder
 from activities.stripe.customers import StripeCustomerActivities
 from contracts.messages.invoices import CustomerFound, CustomerOrder
+from contracts.messages.subscriptions import ListStripeAccounts
 from tests.activities.conftest import Admin
 
 CREATE = {"method": "POST", "path": "^/v1/customers$"}
@@ -76,3 +78,28 @@ async def test_a_failure_that_stripe_keeps_makes_neither_two_nor_none(
     found = await ensure(env, ours, team)
     assert await ensure(env, ours, team) == found
     assert await all_of(stripe_client, team) == [found]
+
+
+async def test_more_hits_than_a_page_are_all_compared(
+    env: ActivityEnvironment, ours: StripeCustomerActivities, stripe_client: StripeClient, admin: Admin
+) -> None:
+    await admin("settings", {"search_lag_seconds": 0})
+    for _ in range(101):
+        await stripe_client.v1.customers.create_async({"metadata": {"attribution_id": "TEAM:MANY"}})
+    mine = await stripe_client.v1.customers.create_async({"metadata": {"attribution_id": "team:many"}})
+    assert await ensure(env, ours, "team:many") == mine.id
+
+
+async def test_another_metadata_key_is_read_and_written(
+    env: ActivityEnvironment, stripe_client: StripeClient, admin: Admin
+) -> None:
+    await admin("settings", {"search_lag_seconds": 0})
+    ours = StripeCustomerActivities(stripe_client, CustomerFinder(stripe_client, "attributionId"))
+    named = await stripe_client.v1.customers.create_async({"metadata": {"attributionId": "team:seed"}})
+    await stripe_client.v1.customers.create_async({"metadata": {"attribution_id": "team:seed"}})
+    assert await ensure(env, ours, "team:seed") == named.id
+    made = await stripe_client.v1.customers.retrieve_async(await ensure(env, ours, "team:new-here"))
+    assert made.metadata is not None
+    assert made.metadata.to_dict() == {"attributionId": "team:new-here"}
+    listed = await env.run(ours.list_accounts, ListStripeAccounts(cursor=None))
+    assert {"team:seed", "team:new-here"} <= {account.attribution_id for account in listed.accounts}

@@ -55,6 +55,8 @@ def _refusal() -> str:
         ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("STRIPE_MODE", "sandbox", "'live' or 'test'"),
         ("STRIPE_ACCOUNT", "mine", "should match pattern"),
+        ("STRIPE_ACCOUNT_KEY", "account['id']", "cannot be a metadata key"),
+        ("STRIPE_ACCOUNT_KEY", "perdure_invoice", "none of Perdure's own keys"),
         ("STRIPE_API_BASE", "localhost:12111", "not an address such as"),
         ("STRIPE_API_BASE", "ftp://localhost", "not an address such as"),
     ],
