@@ -43,6 +43,7 @@ async def fit_invoice(db: Database, key: str) -> None:
         priced = PricedInvoice(
             key=key,
             attribution_id=row.attribution_id,
+            subject="",
             ordinal=0,
             currency=row.currency,
             stripe_customer_id=None,
@@ -52,7 +53,7 @@ async def fit_invoice(db: Database, key: str) -> None:
             lines=again,
             carried_us=tuple(line.carried_us for line in written),
         )
-        await connection.execute(statement("claims/claims", "drop_lines"), {"id": row.id})
+        await connection.execute(statement("claims/writing", "drop_lines"), {"id": row.id})
         await write_lines(connection, {key: row.id}, [priced])
         rounded = f"rounded to what Stripe can charge, it totals {format_amount(amount, row.currency)}"
         await connection.execute(
