@@ -27,6 +27,7 @@ from stripe_emulator.engine.clock import Clock
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.deliveries import Deliveries
 from stripe_emulator.engine.faults import FaultError, Faults, WebhookFaults
+from stripe_emulator.engine.invoices.discounts import give_to_customer
 from stripe_emulator.engine.invoices.disputes import close_dispute, open_dispute
 from stripe_emulator.engine.invoices.payments import authenticate
 from stripe_emulator.engine.search import SearchIndex
@@ -88,6 +89,7 @@ class Admin:
             ("POST", "disputes"): self._open_dispute,
             ("POST", "disputes/close"): self._close_dispute,
             ("POST", "invoices/authenticate"): self._authenticate,
+            ("POST", "customers/discount"): self._give_discount,
             ("GET", "settings"): self._settings,
             ("POST", "settings"): self._set,
         }
@@ -174,6 +176,11 @@ class Admin:
         only(order)
         with self.store.transaction():
             return dict(json.loads(authenticate(self.context(None), str(invoice))))
+
+    async def _give_discount(self, order: Answer, customer: str | None) -> Answer:
+        only(order, "coupon")
+        with self.store.transaction():
+            return give_to_customer(self.context(None), str(customer), str(order.get("coupon")))
 
     async def _settings(self, _order: Answer, _id: str | None) -> Answer:
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from stripe_emulator.api import (
     account,
     catalog,
-    credit_notes,
+    coupons,
     customers,
     events,
     payments,
@@ -14,13 +14,14 @@ from stripe_emulator.api import (
     webhook_endpoints,
 )
 from stripe_emulator.api.endpoint import Endpoint
-from stripe_emulator.api.invoices import invoices, items, lifecycle, lines
+from stripe_emulator.api.invoices import credit_notes, invoices, items, lifecycle, lines
 
 ENDPOINTS: list[Endpoint] = [
     endpoint
     for module in (
         account,
         catalog,
+        coupons,
         credit_notes,
         customers,
         events,

@@ -8,7 +8,7 @@ from stripe_emulator.api import tax_ids
 from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.cancellation import end_subscription
-from stripe_emulator.engine.locations import location, unrecognized
+from stripe_emulator.engine.invoices.locations import location, unrecognized
 from stripe_emulator.engine.objects import Text, dumps, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.subscriptions.state import ENDED

@@ -15,7 +15,8 @@ from stripe_emulator.api.subscription_params import (
 from stripe_emulator.engine.billing.invoices import bill_end, bill_now, first_share, rest, whole
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.cancellation import end_subscription
-from stripe_emulator.engine.locations import check_subscriber
+from stripe_emulator.engine.invoices.discounts import discounts, given_discounts
+from stripe_emulator.engine.invoices.locations import check_subscriber
 from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.subscriptions.state import (
@@ -62,6 +63,7 @@ _FIELDS: dict[str, Spec] = {
     "days_until_due": integer(0, 3650),
     "default_payment_method": payment_method(),
     "description": clearable(string(500)),
+    "discounts": discounts(),
     "expand": EXPAND,
     "metadata": metadata(),
     "proration_behavior": choice("none", "create_prorations"),
@@ -70,7 +72,7 @@ _FIELDS: dict[str, Spec] = {
 }
 _UNSUPPORTED = (
     "add_invoice_items application_fee_percent "
-    "billing_schedules billing_thresholds default_source default_tax_rates discounts "
+    "billing_schedules billing_thresholds default_source default_tax_rates "
     "invoice_settings off_session on_behalf_of payment_behavior payment_settings pending_invoice_item_interval "
     "transfer_data trial_from_plan"
 )
@@ -96,6 +98,7 @@ def create(ctx: Context) -> Text:
         raise StripeError("You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
     subscription = new_subscription(ctx, customer)
     check_subscriber(ctx.account.country, subscription, customer)
+    _set_discounts(ctx, subscription)
     if ctx.behaviour.subscription_invoices:
         _bill_creation(ctx, subscription)
         customer = ctx.load("customer", customer["id"])  # the invoice has used a number
@@ -123,6 +126,12 @@ def retrieve(ctx: Context) -> Text:
     return ctx.text("subscription", ctx.ids[0])
 
 
+def _set_discounts(ctx: Context, subscription: Obj) -> None:
+    if "discounts" in ctx.params:
+        owner = {"customer": subscription["customer"], "subscription": subscription["id"]}
+        subscription["discounts"] = given_discounts(ctx, subscription, ctx.params["discounts"], **owner)
+
+
 def _apply(ctx: Context, subscription: Obj) -> None:
     params = ctx.params
     for name in ("collection_method", "days_until_due", "default_payment_method", "description", "trial_settings"):
@@ -135,6 +144,7 @@ def _apply(ctx: Context, subscription: Obj) -> None:
         enable(subscription, params["automatic_tax"])
     if {"automatic_tax", "collection_method"} & set(params):
         check_subscriber(ctx.account.country, subscription, ctx.load("customer", subscription["customer"]))
+    _set_discounts(ctx, subscription)
     if "trial_end" in params:
         set_trial_end(ctx, subscription, params["trial_end"])
     if "items" in params:

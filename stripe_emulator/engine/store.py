@@ -60,6 +60,8 @@ COLUMNS: dict[str, dict[str, str]] = {
     "invoiceitem": {"customer": "customer", "parent": "invoice"},
     "credit_note": {"customer": "customer", "parent": "invoice"},
     "tax_id": {"customer": "customer"},
+    "coupon": {},
+    "discount": {"customer": "customer"},
     "price": {"parent": "product"},
     "charge": {"customer": "customer", "parent": "payment_intent"},
     "invoice_payment": {"parent": "invoice", "status": "status", "label": "payment.payment_intent"},

@@ -34,11 +34,11 @@ def add_tax(invoice: Obj, percent: Decimal) -> None:
     """Add the tax, rounded half up once, to a draft that is being finalized. Its subtotal stays."""
     if not invoice["automatic_tax"]["enabled"]:
         return
-    subtotal = invoice["subtotal"]
-    tax = int((max(0, subtotal) * percent / 100).quantize(Decimal(1), ROUND_HALF_UP))
+    taxable = invoice["total_excluding_tax"]  # the subtotal without the discounts
+    tax = int((max(0, taxable) * percent / 100).quantize(Decimal(1), ROUND_HALF_UP))
     invoice["automatic_tax"] = {**invoice["automatic_tax"], "provider": "stripe", "status": "complete"}
-    invoice["total_taxes"] = taxes(tax, subtotal)
-    invoice["total"] = subtotal + tax
+    invoice["total_taxes"] = taxes(tax, taxable)
+    invoice["total"] = taxable + tax
 
 
 def enable(thing: Obj, given: Obj) -> None:

@@ -7,14 +7,17 @@ from collections.abc import Callable
 from typing import Any
 
 from stripe_emulator.engine.context import Context
-from stripe_emulator.engine.locations import location
+from stripe_emulator.engine.invoices.locations import location
 from stripe_emulator.engine.objects import dumps
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.errors import StripeError
 
 _KINDS = {
     "charge": "charge",
+    "coupon": "coupon",
     "customer": "customer",
+    "discount": "discount",
+    "discounts": "discount",
     "default_price": "price",
     "invoice": "invoice",
     "latest_invoice": "invoice",
@@ -55,16 +58,23 @@ def _walk(context: Context, node: Any, segments: list[str], path: str) -> None:
     elif name not in node:
         raise _impossible(path)
     value = node[name]
-    if isinstance(value, str):
+    if isinstance(value, list) and name in _KINDS:
+        node[name] = [_named(context, name, one) for one in value]
+    elif isinstance(value, str):
         if name not in _KINDS:
             raise _impossible(path)
-        found = context.store.text(_KINDS[name], value) or context.store.text(f"deleted_{_KINDS[name]}", value)
-        if found is None:
-            return
-        node[name] = json.loads(found)
+        node[name] = _named(context, name, value)
     elif not rest and value is not None and not isinstance(value, dict | list):
         raise _impossible(path)
     _walk(context, node[name], rest, path)
+
+
+def _named(context: Context, name: str, value: Any) -> Any:
+    """Return the object that an id names, or the value itself if it is no id or the object is gone."""
+    if not isinstance(value, str):
+        return value
+    found = context.store.text(_KINDS[name], value) or context.store.text(f"deleted_{_KINDS[name]}", value)
+    return value if found is None else json.loads(found)
 
 
 def _subscriptions(context: Context, customer: str) -> Obj:

@@ -29,7 +29,7 @@ FORM = "application/x-www-form-urlencoded"
         ("customer=cus_1&collection_method=cash", "collection_method", None),
         ("customer=cus_1&metadata=x", "metadata", None),
         ("customer=cus_1&metadata[a][b]=x", "metadata[a]", None),
-        ("customer=cus_1&discounts[0][coupon]=x", "discounts", "emulator_unsupported"),
+        ("customer=cus_1&rendering[template]=x", "rendering", "emulator_unsupported"),
         ("customer=cus_1&customer=cus_2", "customer", None),
         ("customer=cus_1&expand=customer", "expand", None),
         ("customer=cus_1&expand[1]=customer", "expand", None),
@@ -104,7 +104,7 @@ async def test_unknown_things(emulator: EmulatorProcess, v1: Any) -> None:
             await call
         assert (caught.value.http_status, caught.value.code, caught.value.param) == (404, "resource_missing", "id")
     with pytest.raises(stripe.InvalidRequestError, match="Unrecognized request URL"):
-        await v1.coupons.list_async()
+        await v1.promotion_codes.list_async()
     for method, path in (("GET", "/"), ("GET", "/v1/customers/"), ("GET", "/v2/core/events")):
         assert (await emulator.raw(method, path))[0] == 404
 

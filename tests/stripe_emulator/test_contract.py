@@ -57,6 +57,8 @@ async def test_a_whole_life_fits_the_specification(emulator: EmulatorProcess, re
     not_here = {"invoice.sent", "invoice.payment_failed", "invoice.finalization_failed", "credit_note.updated"}
     not_here |= {"customer.subscription.paused", "customer.subscription.resumed"}
     not_here |= {"invoice.payment_action_required", "refund.failed"}
+    not_here |= {"coupon.created", "coupon.deleted", "coupon.updated"}
+    not_here |= {"customer.discount.created", "customer.discount.deleted"}
     not_here |= {"customer.tax_id.created", "customer.tax_id.deleted"}
     assert EMITTED - seen <= not_here
 
@@ -115,8 +117,8 @@ def test_every_endpoint_and_parameter_is_stripes() -> None:
 
 
 IN_PATH = {
-    "charge", "credit_note", "customer", "dispute", "id", "invoice", "invoice_payment", "line_item_id", "refund",
-    "subscription", "subscription_exposed_id", "webhook_endpoint",
+    "charge", "coupon", "credit_note", "customer", "dispute", "id", "invoice", "invoice_payment", "line_item_id",
+    "refund", "subscription", "subscription_exposed_id", "webhook_endpoint",
 }  # fmt: skip
 
 

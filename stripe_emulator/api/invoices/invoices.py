@@ -5,9 +5,11 @@ from __future__ import annotations
 from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.billing.invoices import parent_of
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.discounts import discounts, given_discounts, inherited
 from stripe_emulator.engine.invoices.items import take_in_pending
+from stripe_emulator.engine.invoices.lines import refresh
+from stripe_emulator.engine.invoices.locations import missing_email
 from stripe_emulator.engine.invoices.state import delete_draft, new_invoice, require_draft, set_schedule
-from stripe_emulator.engine.locations import missing_email
 from stripe_emulator.engine.objects import Text, merge_metadata
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.taxes import AUTOMATIC_TAX, enable
@@ -126,6 +128,13 @@ def create(ctx: Context) -> Text:
     _apply(ctx, invoice)
     check_collection(invoice, params, customer)
     _remember_days(ctx, invoice)
+    if "discounts" in params:
+        invoice["discounts"] = _discounts(ctx, invoice)
+    else:
+        invoice["discounts"] = inherited(ctx, invoice, customer)
+        customer = ctx.load("customer", customer["id"])  # a discount for one invoice has ended
+    if invoice["discounts"]:
+        refresh(ctx, invoice)
     if params.get("pending_invoice_items_behavior") == "include":
         take_in_pending(ctx, invoice)
     set_schedule(ctx, invoice, params.get("automatically_finalizes_at"))
@@ -134,6 +143,11 @@ def create(ctx: Context) -> Text:
         customer["currency"] = code
         ctx.save("customer", customer, "customer.updated", before=before)
     return ctx.save("invoice", invoice, "invoice.created")
+
+
+def _discounts(ctx: Context, invoice: Obj) -> list[str]:
+    owner = {"customer": invoice["customer"], "invoice": invoice["id"]}
+    return given_discounts(ctx, invoice, ctx.params["discounts"], **owner)
 
 
 def _remember_days(ctx: Context, invoice: Obj) -> None:
@@ -177,6 +191,9 @@ def update(ctx: Context) -> Text:
         check_collection(invoice, ctx.params, ctx.load("customer", invoice["customer"], "customer"))
         _remember_days(ctx, invoice)
         set_schedule(ctx, invoice, ctx.params.get("automatically_finalizes_at"))
+        if "discounts" in ctx.params:
+            invoice["discounts"] = _discounts(ctx, invoice)
+            refresh(ctx, invoice)
     elif not invoice["auto_advance"]:
         invoice["next_payment_attempt"] = None
     return ctx.save("invoice", invoice, "invoice.updated", before=before)
@@ -197,6 +214,7 @@ _FIELDS: dict[str, Spec] = {
     "days_until_due": integer(0, 3650),
     "default_payment_method": payment_method(),
     "description": clearable(string(1500)),
+    "discounts": discounts(),
     "due_date": timestamp(),
     "effective_at": clearable(timestamp()),
     "expand": EXPAND,
@@ -204,7 +222,7 @@ _FIELDS: dict[str, Spec] = {
     "metadata": metadata(),
 }
 _UNSUPPORTED = (
-    "account_tax_ids application_fee_amount custom_fields default_source default_tax_rates discounts "
+    "account_tax_ids application_fee_amount custom_fields default_source default_tax_rates "
     "issuer number on_behalf_of payment_settings rendering shipping_cost shipping_details statement_descriptor "
     "transfer_data"
 )

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.discounts import inherited
 from stripe_emulator.engine.invoices.finalization import finalize
 from stripe_emulator.engine.invoices.items import take_in_pending
 from stripe_emulator.engine.invoices.lines import add_lines, new_line
@@ -106,6 +107,7 @@ def _draft(
     if subscription["days_until_due"] is not None:
         invoice["due_date"] = ctx.now + subscription["days_until_due"] * 86400
         ctx.store.set_meta(f"days/{invoice['id']}", subscription["days_until_due"])
+    invoice["discounts"] = inherited(ctx, invoice, customer, subscription)
     add_lines(ctx, invoice, [_line(ctx, invoice, subscription, *one) for one in items if not _metered(one[0])])
     take_in_pending(ctx, invoice)
     set_schedule(ctx, invoice)

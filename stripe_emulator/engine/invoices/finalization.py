@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.locations import location, missing_email, unrecognized
 from stripe_emulator.engine.invoices.payments import collect, retry
 from stripe_emulator.engine.invoices.state import require_draft, set_total, shown, transition
-from stripe_emulator.engine.locations import location, missing_email, unrecognized
 from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.engine.taxes import add_tax, disable

@@ -6,6 +6,7 @@ import json
 from decimal import ROUND_HALF_UP, Decimal
 
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.discounts import spread
 from stripe_emulator.engine.invoices.state import set_total
 from stripe_emulator.engine.objects import merge_metadata, new_id
 from stripe_emulator.engine.prices import new_price, plain, product_of, unit_amount
@@ -176,6 +177,9 @@ def add_lines(ctx: Context, invoice: Obj, lines: list[Obj]) -> None:
         )
     for line in lines:
         ctx.save("line_item", line)
+    if invoice["discounts"]:
+        refresh(ctx, invoice)
+        return
     listed = invoice["lines"]
     data = [*listed["data"], *lines][:EMBEDDED]
     invoice["lines"] = {**listed, "data": data, "has_more": had + len(lines) > EMBEDDED}
@@ -183,15 +187,12 @@ def add_lines(ctx: Context, invoice: Obj, lines: list[Obj]) -> None:
 
 
 def refresh(ctx: Context, invoice: Obj) -> None:
-    """Set the embedded lines and the totals from the stored lines, after lines were changed or removed."""
-    query = Query("line_item", [("parent = ?", invoice["id"])], EMBEDDED, oldest_first=True)
-    texts, more = ctx.store.page(query)
-    invoice["lines"] = {**invoice["lines"], "data": [json.loads(text) for text in texts], "has_more": more}
-    rows = ctx.store.run(
-        "SELECT coalesce(sum(json_extract(body, '$.amount')), 0) FROM object WHERE kind='line_item' AND parent=?",
-        (invoice["id"],),
-    )
-    set_total(invoice, int(rows[0][0]))
+    """Set the embedded lines, the discounts and the totals, after lines or discounts were changed or removed."""
+    query = Query("line_item", [("parent = ?", invoice["id"])], MAX_LINES, oldest_first=True)
+    lines = [json.loads(text) for text in ctx.store.page(query)[0]]
+    spread(ctx, invoice, lines)
+    invoice["lines"] = {**invoice["lines"], "data": lines[:EMBEDDED], "has_more": len(lines) > EMBEDDED}
+    set_total(invoice, sum(line["amount"] for line in lines))
 
 
 def line_of(ctx: Context, invoice: Obj, line_id: str, param: str) -> Obj:

@@ -137,10 +137,11 @@ def require_draft(invoice: Obj, message: str) -> None:
 
 
 def set_total(invoice: Obj, subtotal: int) -> None:
-    """Set a draft's totals; the customer's balance is included in the amount due."""
-    for name in ("subtotal", "subtotal_excluding_tax", "total", "total_excluding_tax"):
-        invoice[name] = subtotal
-    invoice["amount_due"] = max(0, subtotal + invoice["starting_balance"])
+    """Set a draft's totals; the discounts are taken off, and the customer's balance is included in the amount due."""
+    total = subtotal - sum(one["amount"] for one in invoice["total_discount_amounts"])
+    invoice["subtotal"] = invoice["subtotal_excluding_tax"] = subtotal
+    invoice["total"] = invoice["total_excluding_tax"] = total
+    invoice["amount_due"] = max(0, total + invoice["starting_balance"])
     invoice["amount_remaining"] = invoice["amount_due"]
 
 

@@ -7,27 +7,16 @@ from copy import deepcopy
 from decimal import ROUND_HALF_UP, Decimal
 
 from stripe_emulator.api.endpoint import Endpoint
+from stripe_emulator.api.invoices.credit_note_params import CREATE
 from stripe_emulator.engine.context import Context
+from stripe_emulator.engine.invoices.discounts import taken_off
 from stripe_emulator.engine.invoices.refunds import refund
 from stripe_emulator.engine.invoices.state import transition
 from stripe_emulator.engine.objects import Text, dumps, listed, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.taxes import tax_of, taxes
 from stripe_emulator.errors import StripeError
-from stripe_emulator.params.specs import (
-    EXPAND,
-    Params,
-    choice,
-    integer,
-    list_of,
-    listing,
-    metadata,
-    one_or_range,
-    string,
-    timestamp,
-)
-
-_REASONS = ("duplicate", "fraudulent", "order_change", "product_unsatisfactory")
+from stripe_emulator.params.specs import EXPAND, Params, integer, listing, metadata, one_or_range, string
 
 
 def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
@@ -36,6 +25,7 @@ def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
         message = "`invoice_line_item` is required with the type `invoice_line_item`, and only allowed with it."
         raise StripeError(message, param=f"{at}[invoice_line_item]")
     description, quantity, unit = given.get("description"), given.get("quantity"), given.get("unit_amount")
+    source = None
     if of_invoice:
         source = ctx.load("line_item", given["invoice_line_item"], f"{at}[invoice_line_item]")
         if source["invoice"] != invoice["id"]:
@@ -47,13 +37,14 @@ def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
         amount = unit * (quantity if quantity is not None else 1)
     else:
         raise StripeError(f"Missing required param: {at}[amount].", code="parameter_missing", param=f"{at}[amount]")
+    off = [] if source is None else _share_of_discounts(source, amount)
     line: Obj = {
         "id": new_id("cnli_1"),
         "object": "credit_note_line_item",
         "amount": amount,
         "description": description,
-        "discount_amount": 0,
-        "discount_amounts": [],
+        "discount_amount": taken_off(off),
+        "discount_amounts": off,
         "livemode": False,
         "metadata": merge_metadata({}, given.get("metadata") or {}),
         "pretax_credit_amounts": [],
@@ -67,19 +58,29 @@ def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
     return {**line, "invoice_line_item": given["invoice_line_item"]} if of_invoice else line
 
 
+def _share_of_discounts(source: Obj, amount: int) -> list[Obj]:
+    """Return the part of a line's discounts that belongs to a credited part of the line."""
+    return [
+        {**one, "amount": int((Decimal(one["amount"]) * amount / source["amount"]).quantize(Decimal(1), ROUND_HALF_UP))}
+        for one in source["discount_amounts"]
+    ]
+
+
 def _amount(ctx: Context, invoice: Obj, lines: list[Obj]) -> tuple[int, int]:
-    """Return the amount before tax and the tax. `amount` without lines is a total that shows no tax."""
+    """Return the amount before discounts and tax, and the tax. `amount` without lines is a total that shows neither."""
     params = ctx.params
-    subtotal, tax = params.get("amount", 0), 0
+    subtotal, off, tax = params.get("amount", 0), 0, 0
     if "lines" in params:
         subtotal, tax = sum(line["amount"] for line in lines), _tax(ctx, invoice, lines)
-        if params.get("amount", subtotal + tax) != subtotal + tax:
+        off = sum(line["discount_amount"] for line in lines)
+        if params.get("amount", subtotal - off + tax) != subtotal - off + tax:
             raise StripeError(
-                f"`amount` must equal the sum of the lines with their tax, {subtotal + tax}.", param="amount"
+                f"`amount` must equal the sum of the lines with discounts and tax, {subtotal - off + tax}.",
+                param="amount",
             )
     elif "amount" not in params:
         raise StripeError("You must specify `amount` or `lines`.", code="parameter_missing", param="amount")
-    if subtotal + tax <= 0:
+    if subtotal - off + tax <= 0:
         raise StripeError("The amount of a credit note must be positive.", param="amount")
     return int(subtotal), tax
 
@@ -140,7 +141,7 @@ def _settle(ctx: Context, invoice: Obj, before_payment: int, after_payment: int)
 
 
 def _credited(ctx: Context, invoice: Obj) -> tuple[list[Obj], int, int]:
-    """Return the lines that the request credits, their sum before tax, and the tax."""
+    """Return the lines that the request credits, their sum before discounts and tax, and the tax."""
     lines = [_line(ctx, invoice, given, f"lines[{i}]") for i, given in enumerate(ctx.params.get("lines", []))]
     subtotal, tax = _amount(ctx, invoice, lines)
     if not lines:
@@ -151,19 +152,23 @@ def _credited(ctx: Context, invoice: Obj) -> tuple[list[Obj], int, int]:
 
 
 _UNUSED: Obj = {
-    "amount_shipping": 0, "customer_balance_transaction": None, "discount_amount": 0, "discount_amounts": [],
-    "pretax_credit_amounts": [], "shipping_cost": None, "voided_at": None,
+    "amount_shipping": 0, "customer_balance_transaction": None,
+    "pretax_credit_amounts": [], "refunds": [], "shipping_cost": None, "voided_at": None,
 }  # fmt: skip
 """Fields that are empty on a new credit note."""
+
+
+def _next_number(ctx: Context, invoice: Obj) -> str:
+    return f"{invoice['number']}-CN-{ctx.store.count('credit_note', parent=invoice['id']) + 1:02d}"
 
 
 def _new_note(ctx: Context, invoice: Obj) -> Obj:
     """Build a credit note from the request's parameters, without storing it."""
     params = ctx.params
     lines, subtotal, tax = _credited(ctx, invoice)
-    total = subtotal + tax
+    off = [one for line in lines for one in line["discount_amounts"]]
+    net, total = subtotal - taken_off(off), subtotal - taken_off(off) + tax
     before_payment, after_payment = _split(ctx, invoice, total)
-    number = ctx.store.count("credit_note", parent=invoice["id"]) + 1
     note_id = new_id("cn_1")
     kind = "mixed" if before_payment and after_payment else "pre_payment" if before_payment else "post_payment"
     return {
@@ -173,25 +178,26 @@ def _new_note(ctx: Context, invoice: Obj) -> Obj:
         "created": ctx.now,
         "currency": invoice["currency"],
         "customer": invoice["customer"],
+        "discount_amount": taken_off(off),
+        "discount_amounts": off,
         "effective_at": params.get("effective_at", ctx.now),
         "invoice": invoice["id"],
         "lines": {"object": "list", "data": lines, "has_more": False, "url": f"/v1/credit_notes/{note_id}/lines"},
         "livemode": False,
         "memo": params.get("memo"),
         "metadata": merge_metadata({}, params.get("metadata") or {}),
-        "number": f"{invoice['number']}-CN-{number:02d}",
+        "number": _next_number(ctx, invoice),
         "out_of_band_amount": params.get("out_of_band_amount"),
         "pdf": f"https://pay.stripe.com/credit_notes/{ctx.account.id}/test_{note_id[3:]}/pdf?s=ap",
         "post_payment_amount": after_payment,
         "pre_payment_amount": before_payment,
         "reason": params.get("reason"),
-        "refunds": [],
         "status": "issued",
         "subtotal": subtotal,
         "subtotal_excluding_tax": subtotal,
         "total": total,
-        "total_excluding_tax": subtotal,
-        "total_taxes": taxes(tax, subtotal),
+        "total_excluding_tax": net,
+        "total_taxes": taxes(tax, net),
         "type": kind,
         **deepcopy(_UNUSED),
     }
@@ -255,37 +261,11 @@ def void(ctx: Context) -> Text:
     return ctx.save("credit_note", note, "credit_note.voided")
 
 
-_LINE = Params(
-    amount=integer(1),
-    description=string(),
-    invoice_line_item=string(),
-    metadata=metadata(),
-    quantity=integer(0),
-    type=choice("custom_line_item", "invoice_line_item"),
-    unit_amount=integer(),
-    required=["type"],
-    unsupported="tax_amounts tax_rates unit_amount_decimal",
-)
-_CREATE = Params(
-    amount=integer(1),
-    credit_amount=integer(0),
-    effective_at=timestamp(),
-    expand=EXPAND,
-    invoice=string(),
-    lines=list_of(_LINE, most=250),
-    memo=string(),
-    metadata=metadata(),
-    out_of_band_amount=integer(0),
-    reason=choice(*_REASONS),
-    refund_amount=integer(0),
-    required=["invoice"],
-    unsupported="email_type refunds shipping_cost",
-)
 _LIST = listing("customer_account", created=one_or_range(), customer=string(), invoice=string())
 ENDPOINTS = [
-    Endpoint("POST", "/v1/credit_notes", _CREATE, create),
+    Endpoint("POST", "/v1/credit_notes", CREATE, create),
     Endpoint("GET", "/v1/credit_notes", _LIST, list_all),
-    Endpoint("GET", "/v1/credit_notes/preview", _CREATE, preview),
+    Endpoint("GET", "/v1/credit_notes/preview", CREATE, preview),
     Endpoint("GET", "/v1/credit_notes/{}", Params(expand=EXPAND), retrieve),
     Endpoint(
         "GET",
