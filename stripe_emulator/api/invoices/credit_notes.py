@@ -16,6 +16,7 @@ from stripe_emulator.engine.objects import Text, dumps, listed, merge_metadata, 
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.engine.taxes import tax_of, taxes
 from stripe_emulator.errors import StripeError
+from stripe_emulator.params.currencies import check_amount
 from stripe_emulator.params.specs import EXPAND, Params, integer, listing, metadata, one_or_range, string
 
 
@@ -37,6 +38,7 @@ def _line(ctx: Context, invoice: Obj, given: Obj, at: str) -> Obj:
         amount = unit * (quantity if quantity is not None else 1)
     else:
         raise StripeError(f"Missing required param: {at}[amount].", code="parameter_missing", param=f"{at}[amount]")
+    check_amount(amount, invoice["currency"], f"{at}[amount]")
     off = [] if source is None else _share_of_discounts(source, amount)
     line: Obj = {
         "id": new_id("cnli_1"),
@@ -70,6 +72,8 @@ def _amount(ctx: Context, invoice: Obj, lines: list[Obj]) -> tuple[int, int]:
     """Return the amount before discounts and tax, and the tax. `amount` without lines is a total that shows neither."""
     params = ctx.params
     subtotal, off, tax = params.get("amount", 0), 0, 0
+    if "lines" not in params:
+        check_amount(subtotal, invoice["currency"], "amount")
     if "lines" in params:
         subtotal, tax = sum(line["amount"] for line in lines), _tax(ctx, invoice, lines)
         off = sum(line["discount_amount"] for line in lines)

@@ -8,7 +8,7 @@ collection is paused, nothing is collected: the invoice stays a draft, or is voi
 from __future__ import annotations
 
 from collections.abc import Callable
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.discounts import inherited
@@ -19,6 +19,7 @@ from stripe_emulator.engine.invoices.state import new_invoice, set_schedule, wri
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.engine.subscriptions.periods import period_at
 from stripe_emulator.engine.taxes import enable
+from stripe_emulator.params.currencies import to_step
 
 CYCLE = "subscription_cycle"
 
@@ -141,10 +142,10 @@ def _metered(item: Obj) -> bool:
 
 
 def _line(ctx: Context, invoice: Obj, subscription: Obj, item: Obj, share: Decimal) -> Obj:
-    """Return a line with an item's base fee for its present period, in minor units, rounded half up."""
+    """Return a line with an item's base fee for its present period, rounded half up to the currency's step."""
     price = item["price"]
     unit = Decimal(price["unit_amount_decimal"])
-    amount = int((unit * item["quantity"] * share).quantize(Decimal(1), ROUND_HALF_UP))
+    amount = to_step(unit * item["quantity"] * share, price["currency"])
     given = {
         "amount": amount,
         "description": f"{item['quantity']} × {ctx.load('product', price['product'])['name']}",

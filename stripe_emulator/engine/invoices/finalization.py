@@ -10,20 +10,20 @@ from stripe_emulator.engine.objects import Text
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.engine.taxes import add_tax, disable
 from stripe_emulator.errors import StripeError, missing_object
-from stripe_emulator.params.currencies import minimum_charge
+from stripe_emulator.params.currencies import check_amount, minimum_charge, to_step
 
 
 def finalize(ctx: Context, invoice: Obj, auto_advance: bool | None = None) -> Text:
     """Finalize a draft. If nothing is due it is paid immediately; otherwise, if it advances automatically, charged.
 
     Raises:
-        StripeError: the invoice is not a draft, or its customer lacks an email address or a location. What is lacking
-            stands in `last_finalization_error`.
+        StripeError: the invoice is not a draft, its amount is too large, or its customer lacks an email address or a
+            location. That stands in `last_finalization_error`.
     """
     require_draft(invoice, "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
     before = dict(invoice)
     customer = ctx.load("customer", invoice["customer"], "customer")
-    _check_customer(ctx, invoice, customer)
+    _check(ctx, invoice, customer)
     if auto_advance is not None:
         invoice["auto_advance"] = auto_advance
     invoice["last_finalization_error"] = None
@@ -53,11 +53,15 @@ def finalize(ctx: Context, invoice: Obj, auto_advance: bool | None = None) -> Te
     return text
 
 
-def _check_customer(ctx: Context, invoice: Obj, customer: Obj) -> None:
-    """Refuse to send an invoice without an email address, or to tax a one-off invoice without a location.
+def _check(ctx: Context, invoice: Obj, customer: Obj) -> None:
+    """Refuse an amount that is too large, to send without an email address, and to tax one-off without a location.
 
     A subscription's invoice is finalized without tax instead, and the subscription's automatic tax is turned off.
     """
+    try:
+        check_amount(to_step(invoice["total"], invoice["currency"]), invoice["currency"])
+    except StripeError as error:
+        raise failed(ctx, invoice, error) from None
     if invoice["collection_method"] == "send_invoice" and customer["email"] is None:
         raise failed(ctx, invoice, missing_email())
     subscription = None
@@ -105,13 +109,14 @@ def _number(ctx: Context, invoice: Obj, customer: Obj) -> None:
     invoice["starting_balance"] = customer["balance"]
     set_total(invoice, invoice["subtotal"])
     add_tax(invoice, ctx.behaviour.tax_percent)
-    invoice["amount_due"] = invoice["amount_remaining"] = max(0, invoice["total"] + customer["balance"])
     owed = invoice["total"] + customer["balance"]
+    due = max(0, to_step(owed, invoice["currency"]))  # tax or a discount may have made it no multiple of the step
+    invoice["amount_due"] = invoice["amount_remaining"] = due
     if 0 < owed < minimum_charge(invoice["currency"]):
         invoice["amount_due"] = invoice["amount_remaining"] = 0
         customer["balance"] = owed
     else:
-        customer["balance"] = min(0, owed)
+        customer["balance"] = owed - due
     invoice["ending_balance"] = customer["balance"]
     changed = customer["balance"] != before["balance"]
     ctx.save("customer", customer, *(["customer.updated"] if changed else []), before=before)

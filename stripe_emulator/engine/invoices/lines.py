@@ -12,6 +12,7 @@ from stripe_emulator.engine.objects import merge_metadata, new_id
 from stripe_emulator.engine.prices import new_price, plain, product_of, unit_amount
 from stripe_emulator.engine.store import Obj, Query
 from stripe_emulator.errors import StripeError, missing_object
+from stripe_emulator.params.currencies import check_amount
 from stripe_emulator.params.specs import (
     Params,
     Spec,
@@ -45,7 +46,7 @@ _PRICE_DATA: dict[str, Spec] = {
 _LINE_PRICE = Params(_PRICE_DATA, product_data=_PRODUCT_DATA, required=["currency"], unsupported="tax_behavior")
 _ITEM_PRICE = Params(_PRICE_DATA, required=["currency", "product"], unsupported="tax_behavior")
 LINE_FIELDS: dict[str, Spec] = {
-    "amount": integer(-99_999_999_999, 99_999_999_999),
+    "amount": integer(-(10**13), 10**13),
     "description": clearable(string()),
     "discountable": boolean(),
     "metadata": metadata(),
@@ -106,7 +107,7 @@ def value_of(ctx: Context, given: Obj, code: str, at: str) -> Obj:
     """Return amount, quantity, pricing and default description from a line's parameters.
 
     Raises:
-        StripeError: the parameters give no amount, or give it in more than one way.
+        StripeError: the parameters give no amount, give it in more than one way, or it cannot be charged.
     """
     ways = [name for name in ("amount", "price_data", "pricing") if name in given]
     if len(ways) != 1:
@@ -119,6 +120,7 @@ def value_of(ctx: Context, given: Obj, code: str, at: str) -> Obj:
         amount, pricing, name = given["amount"], None, None
     else:
         amount, pricing, name = _priced(ctx, given, code, quantity, at)
+    check_amount(amount, code, f"{at}[{ways[0]}]" if at else ways[0])
     whole = quantity == int(quantity)
     return {
         "amount": amount,

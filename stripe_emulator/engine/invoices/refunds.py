@@ -13,6 +13,7 @@ from stripe_emulator.engine.invoices.payments import charge_of
 from stripe_emulator.engine.objects import changes, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.errors import StripeError
+from stripe_emulator.params.currencies import check_amount
 
 PENDING_FIRST, FAILS_LATER = "pm_card_pendingRefund", "pm_card_refundFail"
 _BANK_ANSWERS_AFTER = 60
@@ -40,7 +41,7 @@ def make_refund(ctx: Context, charge: Obj, amount: int | None, **given: Any) -> 
     """Refund `amount` minor units of a charge, or what is left of it. `given`: `metadata`, `reason`.
 
     Raises:
-        StripeError: less than that is left.
+        StripeError: less than that is left, or it is not an amount that can be refunded.
     """
     left = charge["amount"] - charge["amount_refunded"]
     amount = left if amount is None else amount
@@ -49,6 +50,7 @@ def make_refund(ctx: Context, charge: Obj, amount: int | None, **given: Any) -> 
     if amount > left:
         message = f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})"
         raise StripeError(message, param="amount")
+    check_amount(amount, charge["currency"], "amount")
     made = _new_refund(ctx, charge, amount, **given)
     text = ctx.save("refund", made)
     before = dict(charge)
