@@ -8,7 +8,7 @@ FUZZER := $(VENV)/.fuzzer
 CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast readme lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories clean
+.PHONY: help install demo node test test-fast readme lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ test-fast: $(STAMP) ## Run the tests that need no servers, in under a minute
 
 readme: $(STAMP) ## Run the README's commands on data of one's own
 	@$(BIN)/python -m pytest -q tests/devstack/test_readme.py $(ARGS)
+
+node: ## Install the packages for Node that some tests need, into .node
+	@mkdir -p .node && cp tests/node/package.json tests/node/package-lock.json .node/
+	@npm ci --silent --no-audit --no-fund --prefix .node
 
 lint: $(STAMP) types ## Check style, format, types and the import rules
 	@$(BIN)/ruff check .

@@ -9,7 +9,6 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, to_binary_event, to_structured_event
@@ -19,10 +18,7 @@ from storage.postgres.database import Database
 from tests.api.sending import fold_everything, segments
 from tests.api.serving import Answered, Sender, new_token, running
 from tests.storage.usage import fetch, may
-
-ROOT = Path(__file__).parents[2]
-MODULES = ROOT / ".node" / "node_modules"
-REQUIRED = "PERDURE_TEST_NODE"
+from tests.support.node import ROOT, run_node
 
 
 @pytest.fixture
@@ -54,19 +50,8 @@ async def test_the_package_for_python(db: Database, ingest: Database, sender: Se
 
 
 async def test_the_package_for_node(db: Database, ingest: Database, sender: Sender) -> None:
-    node = shutil.which("node")
-    if node is None or not (MODULES / "cloudevents").is_dir():
-        if os.environ.get(REQUIRED):
-            pytest.fail(f"{REQUIRED} is set, but node or {MODULES} is missing")
-        pytest.skip("needs Node: npm install --prefix .node cloudevents@10")
-    ran = await asyncio.create_subprocess_exec(
-        *(node, str(Path(__file__).with_name("send.js")), f"{sender.url}/v1/events", sender.token),
-        env={"NODE_PATH": str(MODULES), "PATH": os.environ["PATH"]},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await ran.communicate()
-    assert re.findall(r'^202 .*"status":"(\w+)"', out.decode(), re.MULTILINE) == ["accepted", "known", "accepted"], out
+    _, out = await run_node("cloudevents", "send.js", f"{sender.url}/v1/events", sender.token)
+    assert re.findall(r'^202 .*"status":"(\w+)"', out, re.MULTILINE) == ["accepted", "known", "accepted"], out
     await fold_everything(ingest)
     start = may(2) + timedelta(milliseconds=123)
     assert [(each[:4], str(each[5])) for each in await segments(db)] == [(("i 1", start, may(3), "team:a"), "1.5")]
