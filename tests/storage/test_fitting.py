@@ -177,3 +177,15 @@ async def test_credits_of_an_invoice_of_before_are_whole_units(db: Database) -> 
     assert note.parts == {2: 54000}
     note, _ = await request_credit(db, KEY, CreditOrder(CreditKind.LINE, "outage", line_no=1))
     assert note.amount == 378500
+
+
+async def test_an_amount_credit_settles_what_was_billed_too_much_down_to_the_step(db: Database) -> None:
+    await claim(db, ISK)
+    await record_draft(db, KEY, "in_1", "cus_1")
+    await move_invoice(db, KEY, S.FINALIZED, may(32))
+    # 11.5 minutes too much, at 37.30 ISK: 428.95 ISK
+    await execute(db, "UPDATE workspace_instance SET stopping_time = stopping_time - interval '690 s' WHERE id = 'i'")
+    for amount, found in ((42700, [("claimed_beyond_runtime", "i", KEY)]), (100, [])):
+        await request_credit(db, KEY, CreditOrder(CreditKind.AMOUNT, "too much", amount=amount))
+        _, findings = await audit(db, Check.CONSERVATION, rate_card=ISK)
+        assert reported(findings) == found
