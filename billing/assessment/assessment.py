@@ -249,6 +249,7 @@ def _figures(
         previous_us=past.previous_us,
         is_first=past.is_first,
         floor=floor_in(priced.currency, policy.floor, card, scope.cutoff),
+        largest_line=max((abs(line.amount) for line in priced.lines), default=0),
     )
 
 

@@ -73,10 +73,12 @@ def hold(policy: Policy, bill: BillFigures, *, on_subscription: bool) -> Held:
 
 def _above_maximum(bill: BillFigures) -> str:
     most = maximum(bill.currency)
-    if bill.amount <= most:
+    found = max(bill.amount, bill.largest_line)
+    if found <= most:
         return ""
-    total, most_text = format_amount(bill.amount, bill.currency), format_amount(most, bill.currency)
-    return f"{bill.what} totals {total}, above {most_text}, the most that Stripe charges by every payment method"
+    what = f"{bill.what} totals" if found == bill.amount else f"a line of {bill.what} has"
+    amount, largest = format_amount(found, bill.currency), format_amount(most, bill.currency)
+    return f"{what} {amount}, above {largest}, the most that Stripe charges by every payment method"
 
 
 def floor_in(currency: str, floors: Mapping[str, int], card: RateCard, cutoff: datetime) -> int | None:

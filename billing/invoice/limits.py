@@ -17,7 +17,8 @@ class BillFigures:
 
     `carried` is the part of `amount` that is usage of earlier periods; `previous` is the total of the period before,
     None if there was none. The rest is of invoices alone: the microseconds of the account's windows in this period and
-    in the previous one, whether the account has no other invoice, and the floor in its currency, None if it has none.
+    in the previous one, whether the account has no other invoice, the floor in its currency, None if it has none, and
+    the largest amount of a line, without its sign.
     """
 
     what: str
@@ -29,6 +30,7 @@ class BillFigures:
     previous_us: int = 0
     is_first: bool = False
     floor: int | None = None
+    largest_line: int = 0
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,11 @@ def test_more_than_stripe_charges_is_held_whatever_the_limits(
     assert hold(Policy(), replace(bill, amount=amount - 1), on_subscription=on_subscription).hold == ""
 
 
+def test_a_line_above_what_stripe_charges_is_held_though_tiers_lower_the_total() -> None:
+    bill = BillFigures("the invoice", "usd", 5, largest_line=10**8)
+    assert hold(Policy(), bill, on_subscription=False).hold.startswith("a line of the invoice has 1,000,000.00 USD, ")
+
+
 def test_on_a_subscriptions_draft_defaults_warn_and_limits_that_are_set_hold() -> None:
     hold_text, caution = by_default(10**6, on_subscription=True, is_first=True, carried=10**6)
     assert hold_text == ""

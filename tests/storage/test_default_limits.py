@@ -185,3 +185,20 @@ async def approve_and_void(db: Database, key: str, amount: int) -> None:
         db, "UPDATE invoice SET approved_amount = :amount, approved_at = now() WHERE key = :key", amount=amount, key=key
     )
     await move_invoice(db, key, InvoiceState.DELETED, may(40))
+
+
+async def test_more_than_stripe_charges_is_held_though_every_limit_is_off(db: Database) -> None:
+    """A day at a million USD an hour; an approval releases it."""
+    rates = card(credits_per_minute={"default": "1000000"})
+    await add_account(db)
+    await add_instances(db, instance("i", may(2), may(3)))
+    (previewed,) = await preview_page(db, scope(), rates)
+    (key,) = (await claim_page(db, scope(), rates)).keys
+    record = await load_invoice(db, key)
+    assert record is not None
+    assert record.blocked_reason == previewed.hold
+    assert previewed.hold.startswith(
+        "the invoice totals 14,400,000.00 USD, above 999,999.99 USD, the most that Stripe "
+    )
+    await approve_invoice(db, key, record.amount, "ann")
+    assert await resume_invoice(db, key) is InvoiceState.CLAIMED
