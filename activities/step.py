@@ -10,9 +10,10 @@ from typing import Any
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from activities.heartbeats import beating
-from billing.errors import DecisionRefusedError, EditedInvoiceError, PermanentError
+from billing.errors import DecisionRefusedError, EditedInvoiceError, HeldInStripeError, PermanentError
+from billing.invoice.policy import BlockedKind
 from contracts.messages.base import Message
-from contracts.messages.invoices import EditedFigures
+from contracts.messages.invoices import EditedFigures, Hold
 
 
 @asynccontextmanager
@@ -28,21 +29,30 @@ async def step() -> AsyncIterator[None]:
         async with beating():
             yield
     except PermanentError as error:
-        # A refusal goes to the person who asked; it is not a worker error, so the log stays quiet.
-        refused = isinstance(error, DecisionRefusedError)
         raise ApplicationError(
             str(error),
             *details_of(error),
             type=type(error).__name__,
             non_retryable=True,
-            category=ApplicationErrorCategory.BENIGN if refused else ApplicationErrorCategory.UNSPECIFIED,
+            category=category_of(error),
         ) from error
+
+
+def category_of(error: PermanentError) -> ApplicationErrorCategory:
+    """Return `BENIGN` for what is no fault of a worker, so that the log stays quiet.
+
+    A refusal goes to the person who asked; a draft that is held waits for the person who holds it.
+    """
+    benign = isinstance(error, DecisionRefusedError | HeldInStripeError)
+    return ApplicationErrorCategory.BENIGN if benign else ApplicationErrorCategory.UNSPECIFIED
 
 
 def details_of(error: PermanentError) -> list[Message]:
     """Return what a person needs to decide on the error, besides its text."""
     if isinstance(error, EditedInvoiceError):
         return [EditedFigures(subtotal=error.subtotal, digest=error.digest)]
+    if isinstance(error, HeldInStripeError):
+        return [Hold(held_as=BlockedKind(error.kind), reason=str(error))]
     return []
 
 

@@ -10,6 +10,7 @@ PerdureError
     │   └── MissingReportError    the report is not in the store
     ├── MismatchError         report, claims, our lines and Stripe's lines disagree
     │   └── EditedInvoiceError    Stripe's figures are not ours: a person changed them
+    ├── HeldInStripeError     the draft must not be finalized before it is released in Stripe
     ├── StripeRefusedError    Stripe refuses the request and always will
     ├── WrongModeError        a test-mode object of Stripe's in a live deployment, or the reverse
     ├── IllegalTransitionError  an invoice cannot move from one state to the other
@@ -61,6 +62,15 @@ class EditedInvoiceError(MismatchError):
         super().__init__(message)
         self.subtotal = subtotal
         self.digest = digest
+
+
+class HeldInStripeError(PermanentError):
+    """The draft must not be finalized before a person releases it in Stripe, or resumes collection there."""
+
+    def __init__(self, reason: str, kind: str) -> None:
+        """`kind` is the `BlockedKind` of the wait."""
+        super().__init__(reason)
+        self.kind = kind
 
 
 class StripeRefusedError(PermanentError):

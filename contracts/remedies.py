@@ -22,4 +22,14 @@ def way_out(kind: BlockedKind | None, invoice_key: str) -> str:
             f"`perdure invoices approve '{invoice_key}'` accepts Stripe's figures; "
             f"`perdure invoices rebuild '{invoice_key}'` replaces them with our lines."
         )
+    if kind is BlockedKind.HELD_IN_STRIPE:
+        return (
+            "Turn `auto_advance` on again in Stripe, or finalize the draft there: it then continues by itself. "
+            f"`perdure invoices void '{invoice_key}' --reason TEXT` takes our lines away."
+        )
+    if kind is BlockedKind.COLLECTION_PAUSED:
+        return (
+            "Resume collection of the subscription in Stripe, or finalize the draft there: it then continues by "
+            f"itself. `perdure invoices void '{invoice_key}' --reason TEXT` takes our lines away."
+        )
     return f"Fix the cause, then `perdure invoices retry '{invoice_key}'`."

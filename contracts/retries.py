@@ -30,6 +30,8 @@ HELD_PERIOD_WEIGHED_AFTER = timedelta(hours=1)
 PROGRESS_POLL_FIRST = timedelta(seconds=2)
 PROGRESS_POLL_LONGEST = timedelta(minutes=15)
 """A signal wakes a workflow that waits for days; polling is for a signal that was missed."""
+WAITING_IN_STRIPE_REFRESHED_AFTER = timedelta(days=1)
+"""How often an invoice that waits for a change in Stripe is refreshed, in case its event was missed."""
 FINALIZATION_POLL_LONGEST = timedelta(hours=1)
 
 SOURCE_READ = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=2.0, maximum_attempts=3)

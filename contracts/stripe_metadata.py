@@ -7,4 +7,13 @@ REPORT_ID = "report_id"
 LINE = "perdure_line"
 CREDIT_NOTE = "perdure_credit_note"
 
+ADVANCE = "perdure_advance"
+"""How Perdure left a draft's `auto_advance`, one of the following. A person's change of it in Stripe shows by that."""
+ADVANCE_ON = "on"
+ADVANCE_OFF = "off"
+ADVANCE_KEPT = "kept"
+"""It was off already, because a person holds the draft, and Perdure does not touch it."""
+ADVANCE_PAUSED = "paused"
+"""It was off already, because Stripe made the draft while collection was paused."""
+
 OF_AN_INVOICE = (INVOICE, ATTRIBUTION_ID, BILLING_PERIOD, REPORT_ID)

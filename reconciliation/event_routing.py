@@ -230,7 +230,7 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
         workflow=Workflows.SUBSCRIPTION,
         workflow_id=workflow_ids.subscription(subscription_id),
         input={"stripe_subscription_id": subscription_id},
-        event=event,
+        event=event.model_copy(update={"shows_pause": bool(subscription.get("pause_collection"))}),
         summary=f"Subscription {subscription_id}",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from billing.invoice.policy import WAITS_FOR_STRIPE
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
 from contracts.messages.invoices import StripeInvoiceSnapshot
@@ -20,7 +21,7 @@ def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now:
 
     `now` is the instant of a state for which Stripe gives none. The path is empty if the invoice matches already, or
     if the snapshot is older than the state in Postgres. A blocked invoice follows Stripe only if the invoice is gone
-    there; otherwise it waits for the operator.
+    there; otherwise it waits for the operator, or until `is_released`.
     """
     path = _path(snapshot, now)
     if record.state in DEAD or record.state is _S.PAID:
@@ -31,6 +32,12 @@ def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now:
         return path
     reached = {_S.FINALIZED, _S.BILLED, record.state}
     return [(state, at) for state, at in path if state not in reached]
+
+
+def is_released(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> bool:
+    """Return whether the invoice waited for Stripe, and no longer does: it was released, finalized or removed there."""
+    waited = record.state is _S.BLOCKED and record.blocked_kind in WAITS_FOR_STRIPE
+    return waited and snapshot.hold is None
 
 
 def _path(snapshot: StripeInvoiceSnapshot, now: datetime) -> StatePath:

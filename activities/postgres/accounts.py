@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.postgres.pauses import follow_pause
 from activities.rate_cards import RateCards
 from activities.step import step
 from billing.accounts.windows import Clash, Window, place
@@ -91,14 +92,21 @@ class AccountActivities:
         found = parts[-1]
         await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
         await forget_fault(self._db, found.stripe_subscription_id)
+        waiting = await follow_pause(self._db, attribution_id, found, apply.pause_heard or datetime.now(UTC))
         if window is None:
-            return _applied(attribution_id, f"No window: another one of {attribution_id} covers it, or it is empty.")
+            applied = _applied(attribution_id, f"No window: another one of {attribution_id} covers it, or it is empty.")
+            return applied.model_copy(update={"waiting": waiting})
         until = f"until {window.end.isoformat()}" if window.end else "and open"
         note = f"Window of {attribution_id} from {window.start.isoformat()} {until}."
         applied = _applied(attribution_id, note, ended=found.ended)
         draft = await self._final_draft(attribution_id, found)
         return applied.model_copy(
-            update={"final_draft": draft, "paused": found.status == PAUSED, "currency": found.currency}
+            update={
+                "final_draft": draft,
+                "paused": found.status == PAUSED,
+                "currency": found.currency,
+                "waiting": waiting,
+            }
         )
 
     async def _final_draft(self, attribution_id: str, found: StripeSubscriptionSnapshot) -> str | None:
@@ -151,6 +159,7 @@ class AccountActivities:
                 for part in parts_of(subscription, known, datetime.now(UTC)):
                     known = await accounts.get_account(self._db, attribution_id)
                     await self._place(attribution_id, known, part, None)
+                await follow_pause(self._db, attribution_id, subscription, datetime.now(UTC))
             except PermanentError as error:
                 faults.append(f"{attribution_id} ({found.stripe_customer_id}): {error}")
         return faults or await self._take_customer(attribution_id, found)

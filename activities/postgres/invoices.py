@@ -13,7 +13,7 @@ from activities.step import step
 from billing.errors import StripeRefusedError
 from billing.invoice.policy import ChargeOn, Finalization
 from billing.invoice.record import InvoiceRecord
-from billing.invoice.states import InvoiceState
+from billing.invoice.states import OPEN, InvoiceState
 from billing.money import format_amount
 from billing.money import step as step_of
 from billing.periods import BillingPeriod
@@ -33,9 +33,10 @@ from contracts.messages.invoices import (
 from contracts.names import Activities
 from reconciliation.books import check_report, check_stripe
 from reconciliation.figures import expected_figures
-from reconciliation.states import states_to_reach
+from reconciliation.states import is_released, states_to_reach
 from reconciliation.stripe_lines import stripe_lines
 from settings import Settings
+from storage.accounts import pauses
 from storage.claims.fitting import fit_invoice
 from storage.invoices import invoices as store
 from storage.invoices.locked import UnknownInvoiceError
@@ -59,7 +60,7 @@ class InvoiceActivities:
     async def load(self, ref: InvoiceRef) -> LoadedInvoice:
         """Return the invoice as Postgres has it."""
         record = await store.load_invoice(self._db, ref.invoice_key)
-        return LoadedInvoice(invoice=None if record is None else self._brief(record))
+        return LoadedInvoice(invoice=None if record is None else await self._brief(record))
 
     @activity.defn(name=Activities.PUBLISH_REPORT)
     async def publish_report(self, ref: InvoiceRef) -> StripeInvoiceOrder:
@@ -84,7 +85,7 @@ class InvoiceActivities:
                 )
                 await store.record_report(self._db, record.key, published.report_id)
                 record = await self._record(ref.invoice_key)
-            return self._order(record)
+            return await self._order(record)
 
     @activity.defn(name=Activities.RECORD_CUSTOMER)
     async def record_customer(self, found: CustomerFound) -> CustomerFound:
@@ -102,7 +103,7 @@ class InvoiceActivities:
 
     @activity.defn(name=Activities.SETTLE_INVOICE)
     async def reconcile(self, reconcile: ReconcileInvoice) -> LoadedInvoice:
-        """Move the invoice to Stripe's state: adopt, restore, reconcile, apply.
+        """Move the invoice to Stripe's state: adopt, release, restore, reconcile, apply.
 
         Raises:
             ApplicationError: non-retryable if the books differ; the invoice's state does not change.
@@ -112,6 +113,9 @@ class InvoiceActivities:
             record = await self._record(reconcile.invoice_key)
             if await self._adopter.adopt_draft(record, snapshot):
                 record = await self._record(reconcile.invoice_key)
+            if is_released(record, snapshot):
+                await store.resume_invoice(self._db, record.key)
+                record = await self._record(record.key)
             path = states_to_reach(record, snapshot, datetime.now(UTC))
             if InvoiceState.BILLED in (state for state, _ in path):
                 # Stripe comes first: no report is restored for an invoice that was edited there.
@@ -134,6 +138,7 @@ class InvoiceActivities:
                 block.stripe_customer_id,
                 found=(block.found.subtotal, block.found.digest) if block.found else None,
                 void_refused=block.void_refused,
+                kind=block.kind,
             )
             return await self._loaded(block.invoice_key)
 
@@ -152,9 +157,14 @@ class InvoiceActivities:
         return record
 
     async def _loaded(self, key: str) -> LoadedInvoice:
-        return LoadedInvoice(invoice=self._brief(await self._record(key)))
+        return LoadedInvoice(invoice=await self._brief(await self._record(key)))
 
-    def _brief(self, record: InvoiceRecord) -> InvoiceBrief:
+    async def _paused_subscription(self, record: InvoiceRecord) -> str | None:
+        """Return the subscription whose pause keeps the invoice from being finalized, as far as Postgres knows."""
+        unfinished = record.state in OPEN and record.finalized_at is None
+        return await pauses.paused_subscription(self._db, record.attribution_id) if unfinished else None
+
+    async def _brief(self, record: InvoiceRecord) -> InvoiceBrief:
         expected = expected_figures(record)
         return InvoiceBrief(
             invoice_key=record.key,
@@ -182,9 +192,10 @@ class InvoiceActivities:
             blocked_kind=record.blocked_kind,
             void_requested=record.void_requested_at is not None,
             replaces=record.replaces_stripe_invoice_id,
+            paused_subscription=await self._paused_subscription(record),
         )
 
-    def _order(self, record: InvoiceRecord) -> StripeInvoiceOrder:
+    async def _order(self, record: InvoiceRecord) -> StripeInvoiceOrder:
         assert record.report_id is not None
         send = self._settings.collection_method == "send_invoice"
         start = BillingPeriod.parse(record.billing_period).start(self._settings.zone)
@@ -197,12 +208,7 @@ class InvoiceActivities:
             collection_method=self._settings.collection_method,
             days_until_due=self._settings.days_until_due if send else None,
             description=f"Workspace usage of {record.billing_period}, up to {record.cutoff:%F %T} UTC",
-            metadata={
-                stripe_metadata.INVOICE: record.key,
-                stripe_metadata.ATTRIBUTION_ID: record.attribution_id,
-                stripe_metadata.BILLING_PERIOD: record.billing_period,
-                stripe_metadata.REPORT_ID: record.report_id,
-            },
+            metadata=_metadata(record.report_id, record),
             lines=[
                 StripeLine(
                     line_id=item.line_id,
@@ -219,9 +225,10 @@ class InvoiceActivities:
             charge_on=record.charge_on,
             stripe_invoice_id=_draft_to_fill(record),
             replaces=record.replaces_stripe_invoice_id,
-            auto_advance=record.finalization is Finalization.GRACE,
+            auto_advance=record.finalization is Finalization.GRACE and await self._paused_subscription(record) is None,
             finalizes_at=record.finalize_at,
             automatic_tax=self._settings.automatic_tax,
+            finalization=record.finalization,
             adopt=True,
         )
 
@@ -235,6 +242,15 @@ def _check_chargeable(record: InvoiceRecord) -> None:
             f"a line of {format_amount(off, record.currency)}: Stripe charges multiples of {least} only. `perdure "
             f"invoices retry '{record.key}'` rounds the lines; if nothing is left then, void the invoice"
         )
+
+
+def _metadata(report_id: str, record: InvoiceRecord) -> dict[str, str]:
+    return {
+        stripe_metadata.INVOICE: record.key,
+        stripe_metadata.ATTRIBUTION_ID: record.attribution_id,
+        stripe_metadata.BILLING_PERIOD: record.billing_period,
+        stripe_metadata.REPORT_ID: report_id,
+    }
 
 
 def _draft_to_fill(record: InvoiceRecord) -> str | None:

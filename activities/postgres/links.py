@@ -6,7 +6,8 @@ from temporalio import activity
 
 from activities.step import step
 from contracts import stripe_metadata
-from contracts.messages.invoices import LinkedInvoice, StripeInvoiceSnapshot
+from contracts.messages.invoices import StripeInvoiceSnapshot
+from contracts.messages.owners import LinkedInvoice
 from contracts.names import Activities
 from storage.accounts import accounts
 from storage.invoices import invoices

@@ -13,10 +13,12 @@ from activities.stripe.client import as_dict, instant, keyed, metadata_of
 from activities.stripe.customer_data.finding import CustomerFinder
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import all_of, post_once
+from billing.accounts.pauses import PauseBehavior
 from billing.attribution import is_attribution_id, malformed_attribution_id
 from contracts.messages.invoices import CustomerFound, CustomerOrder
 from contracts.messages.subscriptions import (
     ListStripeAccounts,
+    PausedCollection,
     StripeAccount,
     StripeAccountsPage,
     StripeSubscriptionSnapshot,
@@ -180,8 +182,15 @@ def _subscription(subscription: dict[str, Any], customer: dict[str, Any], key: s
         created=instant(subscription.get("created")),
         trial_end=instant(subscription.get("trial_end")),
         billing_cycle_anchor=instant(subscription.get("billing_cycle_anchor")),
+        pause=_pause(subscription.get("pause_collection")),
         **_latest_invoice(subscription.get("latest_invoice")),
     )
+
+
+def _pause(found: dict[str, Any] | None) -> PausedCollection | None:
+    if found is None:
+        return None
+    return PausedCollection(behavior=PauseBehavior(found["behavior"]), resumes_at=instant(found.get("resumes_at")))
 
 
 def _latest_invoice(invoice: dict[str, Any] | str | None) -> dict[str, Any]:

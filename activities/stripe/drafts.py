@@ -12,18 +12,18 @@ from temporalio import activity
 from activities.stripe.client import as_dict, keyed, metadata_of
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import LINES_A_REQUEST, StripeInvoices, is_missing, post_once
-from activities.stripe.invoice_data import check_draft, line_params, other_report, snapshot
+from activities.stripe.invoice_data import check_draft, is_kept_off, line_params, other_report, snapshot
 from activities.stripe.mode import Mode, check_mode
 from billing.errors import StripeRefusedError
 from billing.invoice.policy import ChargeOn
 from contracts import stripe_metadata
 from contracts.messages.invoices import (
-    IdentifyStripeInvoice,
     StripeInvoiceCreated,
     StripeInvoiceOrder,
     StripeInvoiceRef,
     StripeInvoiceSnapshot,
 )
+from contracts.messages.owners import IdentifyStripeInvoice
 from contracts.names import Activities
 from reconciliation.figures import lines_digest
 
@@ -56,7 +56,7 @@ class StripeDraftActivities:
             if found.status == "draft":
                 await self._remove_stale(order, found)
                 await self._add_missing(order, found)
-                await self._gateway.announce(order, ref.stripe_invoice_id)
+                await self._gateway.announce(order, found)
                 found = await self._gateway.fetch(ref)
             elif (other := other_report(order, {"metadata": found.metadata})) is not None:
                 return made[0].model_copy(update={"other_report": other, "status": found.status})
@@ -111,9 +111,10 @@ class StripeDraftActivities:
         """Keep Stripe from finalizing the draft by itself; an invoice that is no longer a draft stays unchanged."""
         async with stripe_step():
             found = await self._gateway.fetch(ref)
-            if found.status == "draft":
+            if found.status == "draft" and not is_kept_off(ref, found):
                 # No key: the update can be repeated, and must be after `announce` has allowed Stripe to finalize.
-                await self._invoices.update_async(ref.stripe_invoice_id, {"auto_advance": False})
+                off: Any = {stripe_metadata.ADVANCE: stripe_metadata.ADVANCE_OFF}
+                await self._invoices.update_async(ref.stripe_invoice_id, {"auto_advance": False, "metadata": off})
                 found = await self._gateway.fetch(ref)
             return found
 
@@ -157,9 +158,10 @@ class StripeDraftActivities:
         if found.status == "draft":
             ours = [line.stripe_line_id for line in found.lines if line.line_id.startswith(f"{ref.invoice_key}#")]
             await self._remove(ref.stripe_invoice_id, ours)
-            metadata: Any = dict.fromkeys(stripe_metadata.OF_AN_INVOICE, "")
-            # The draft continues as Stripe intended, with only the base fee.
-            await self._invoices.update_async(ref.stripe_invoice_id, {"metadata": metadata, "auto_advance": True})
+            params: Any = {"metadata": dict.fromkeys((*stripe_metadata.OF_AN_INVOICE, stripe_metadata.ADVANCE), "")}
+            if not is_kept_off(ref, found):
+                params["auto_advance"] = True  # as Stripe intended, with only the base fee
+            await self._invoices.update_async(ref.stripe_invoice_id, params)
         elif found.status not in ("deleted", "void"):
             raise StripeRefusedError(f"{ref.stripe_invoice_id} was finalized meanwhile: credit our lines instead")
         return found.model_copy(update={"status": "deleted"})
@@ -176,6 +178,7 @@ def _ref(order: StripeInvoiceOrder) -> StripeInvoiceRef:
         amount=order.amount,
         lines_digest=lines_digest((line.line_id, line.amount) for line in order.lines),
         charge_on=order.charge_on,
+        finalization=order.finalization,
     )
 
 

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.heartbeats import beating
-from activities.step import details_of
+from activities.step import category_of, details_of
 from billing.errors import PermanentError
 from contracts.messages.invoices import StripeInvoiceCreated
 
@@ -40,7 +40,12 @@ async def stripe_step() -> AsyncIterator[list[StripeInvoiceCreated]]:
             yield made
     except PermanentError as error:
         raise ApplicationError(
-            str(error), *made, *details_of(error), type=type(error).__name__, non_retryable=True
+            str(error),
+            *made,
+            *details_of(error),
+            type=type(error).__name__,
+            non_retryable=True,
+            category=category_of(error),
         ) from error
     except stripe.StripeError as error:
         raise _mapped(error, made) from error

@@ -11,10 +11,12 @@ from stripe import StripeClient
 
 from activities.stripe.client import as_dict, metadata_of
 from activities.stripe.errors import foreign_key, stored_failure
-from activities.stripe.invoice_data import snapshot
+from activities.stripe.invoice_data import is_kept_off, snapshot
 from activities.stripe.mode import Mode, check_mode
+from billing.errors import HeldInStripeError
+from billing.invoice.policy import BlockedKind
 from contracts import stripe_metadata
-from contracts.messages.invoices import StripeInvoiceOrder, StripeInvoiceRef, StripeInvoiceSnapshot
+from contracts.messages.invoices import Hold, StripeInvoiceOrder, StripeInvoiceRef, StripeInvoiceSnapshot
 
 LINES_A_REQUEST = 100
 """The most lines of an invoice that Stripe adds or removes in one request."""
@@ -85,6 +87,7 @@ class StripeInvoices:
     def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
         self._invoices = client.v1.invoices
         self._customers = client.v1.customers
+        self._subscriptions = client.v1.subscriptions
         self._mode = mode
 
     async def fetch(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
@@ -119,16 +122,81 @@ class StripeInvoices:
         """List all lines as Stripe has them now."""
         return await all_of(await self._invoices.line_items.list_async(stripe_invoice_id, {"limit": 100}))
 
-    async def announce(self, order: StripeInvoiceOrder, stripe_invoice_id: str) -> None:
-        """Set metadata and the time at which Stripe finalizes the draft by itself; only once it has all its lines."""
-        params: Any = {"metadata": order.metadata, "auto_advance": order.auto_advance}
+    async def announce(self, order: StripeInvoiceOrder, draft: StripeInvoiceSnapshot) -> None:
+        """Set metadata and the time at which Stripe finalizes the draft by itself; only once it has all its lines.
+
+        A draft that a person holds, or that waits for collection to be resumed, stays as it is, and says so.
+        """
+        params: Any = {"auto_advance": order.auto_advance}
         if order.auto_advance and order.finalizes_at is not None:
             if order.finalizes_at - datetime.now(UTC) > _SOON:
                 params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
             else:
                 params["auto_advance"] = False
+        left = stripe_metadata.ADVANCE_ON if params["auto_advance"] else stripe_metadata.ADVANCE_OFF
+        if is_kept_off(order, draft):
+            left = await self._kept_off_as(draft)
+            params.clear()
+        params["metadata"] = {**order.metadata, stripe_metadata.ADVANCE: left}
         # No key: the update can be repeated, and is repeated after Stripe was kept from finalizing the draft.
-        await self._invoices.update_async(stripe_invoice_id, params)
+        await self._invoices.update_async(draft.stripe_invoice_id, params)
+
+    async def _kept_off_as(self, draft: StripeInvoiceSnapshot) -> str:
+        """Return what keeps Stripe from finalizing the draft: a pause in which Stripe made it, or a person.
+
+        It is judged once, when the draft is filled: the end of the pause must not release what a person holds.
+        """
+        left = draft.metadata.get(stripe_metadata.ADVANCE)
+        if left in (stripe_metadata.ADVANCE_KEPT, stripe_metadata.ADVANCE_PAUSED):
+            return left
+        paused = left is None and await self._is_paused(draft.stripe_subscription_id)
+        return stripe_metadata.ADVANCE_PAUSED if paused else stripe_metadata.ADVANCE_KEPT
+
+    async def hold_of(self, ref: StripeInvoiceRef, found: StripeInvoiceSnapshot) -> Hold | None:
+        """Return why the invoice must not be finalized yet; None if it can be, or is no draft any more.
+
+        Stripe leaves the drafts of a pause as they are when collection is resumed, and Perdure goes on with its own.
+        https://docs.stripe.com/billing/subscriptions/pause-payment
+        """
+        if found.status != "draft":
+            return None
+        kept_off = is_kept_off(ref, found)
+        for subscription in dict.fromkeys(
+            [found.stripe_subscription_id if kept_off else None, ref.paused_subscription]
+        ):
+            if await self._is_paused(subscription):
+                return Hold(
+                    held_as=BlockedKind.COLLECTION_PAUSED,
+                    reason=f"waits for collection of {subscription} to be resumed in Stripe (`pause_collection`)",
+                )
+        if kept_off and found.metadata.get(stripe_metadata.ADVANCE) != stripe_metadata.ADVANCE_PAUSED:
+            return Hold(
+                held_as=BlockedKind.HELD_IN_STRIPE,
+                reason=f"waits for the draft {found.stripe_invoice_id} to be released in Stripe: a person holds it "
+                "(`auto_advance` is off)",
+            )
+        return None
+
+    async def check_released(self, ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
+        """Prove that the draft may be finalized.
+
+        Raises:
+            HeldInStripeError: a person holds it, or collection of its subscription is paused.
+        """
+        if (hold := await self.hold_of(ref, draft)) is not None:
+            raise HeldInStripeError(hold.reason, hold.held_as)
+
+    async def _is_paused(self, subscription: str | None) -> bool:
+        """Whether collection of the subscription is paused now."""
+        if subscription is None:
+            return False
+        try:
+            found = as_dict(await self._subscriptions.retrieve_async(subscription))
+        except stripe.InvalidRequestError as error:
+            if not is_missing(error):
+                raise
+            return False
+        return found.get("ended_at") is None and found.get("pause_collection") is not None
 
     async def _sees_customer(self, stripe_customer_id: str | None) -> bool:
         """Whether this key belongs to the customer's Stripe account and mode: Stripe shows even a deleted customer."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from activities.stripe.client import instant, metadata_of
 from billing.errors import EditedInvoiceError
+from billing.invoice.policy import ChargeOn, Finalization
 from billing.money import format_amount
 from contracts import stripe_metadata
 from contracts.messages.invoices import (
@@ -75,6 +76,27 @@ def _subscription_of(invoice: dict[str, Any]) -> str | None:
     return found["id"] if isinstance(found, dict) else found
 
 
+def advance_left(ref: StripeInvoiceRef | StripeInvoiceOrder, draft: StripeInvoiceSnapshot) -> str | None:
+    """Return how Perdure left the draft's `auto_advance` (`stripe_metadata.ADVANCE`); None if it never touched it."""
+    if (left := draft.metadata.get(stripe_metadata.ADVANCE)) is not None:
+        return left
+    if ref.charge_on is ChargeOn.OWN:
+        return stripe_metadata.ADVANCE_OFF  # created so, and not announced yet
+    if stripe_metadata.INVOICE not in draft.metadata:
+        return None
+    # Filled by a release that did not write it down.
+    return stripe_metadata.ADVANCE_ON if ref.finalization is Finalization.GRACE else stripe_metadata.ADVANCE_OFF
+
+
+def is_kept_off(ref: StripeInvoiceRef | StripeInvoiceOrder, found: StripeInvoiceSnapshot) -> bool:
+    """Whether the invoice is a draft that Stripe does not finalize by itself, and not because of Perdure.
+
+    A person turned `auto_advance` off, or Stripe did because collection is paused.
+    """
+    off = found.status == "draft" and not found.auto_advance
+    return off and advance_left(ref, found) != stripe_metadata.ADVANCE_OFF
+
+
 def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvoiceSnapshot:
     """Return Stripe's invoice with these lines as our message."""
     times = invoice["status_transitions"]
@@ -103,4 +125,5 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
         paid_at=instant(times.get("paid_at")),
         voided_at=instant(times.get("voided_at")),
         marked_uncollectible_at=instant(times.get("marked_uncollectible_at")),
+        auto_advance=bool(invoice.get("auto_advance") or invoice.get("last_finalization_error")),
     )

@@ -22,6 +22,7 @@ from activities.stripe.invoice_data import (
 )
 from activities.stripe.mode import Mode
 from billing.errors import MismatchError, StripeRefusedError
+from billing.invoice.policy import ChargeOn
 from contracts import stripe_metadata
 from contracts.messages.invoices import (
     StripeInvoiceCreated,
@@ -71,7 +72,7 @@ class StripeInvoiceActivities:
                 invoice = await self._complete(order, invoice, present)
             await self._check(order, invoice)
             if order.auto_advance and invoice["status"] == "draft":
-                await self._gateway.announce(order, invoice["id"])
+                await self._gateway.announce(order, snapshot(invoice, []))
             return made[0]
 
     async def _check(self, order: StripeInvoiceOrder, invoice: dict[str, Any]) -> None:
@@ -106,7 +107,8 @@ class StripeInvoiceActivities:
         """Finalize the draft, which charges the customer; an invoice that is no longer a draft stays unchanged.
 
         Raises:
-            ApplicationError: non-retryable if somebody edited the draft: its lines are not ours.
+            ApplicationError: non-retryable if somebody edited the draft: its lines are not ours; or if a person holds
+                it in Stripe, or collection of the customer's subscription is paused.
         """
         async with stripe_step():
             if not _just_verified(ref):
@@ -115,19 +117,21 @@ class StripeInvoiceActivities:
                     return found_finalized(fetched)
                 if ref.report_id and fetched.metadata.get(stripe_metadata.REPORT_ID, ref.report_id) != ref.report_id:
                     return found_finalized(fetched)  # Postgres may have lost it: reconciliation adopts it
+                await self._gateway.check_released(ref, fetched)
                 check_draft(ref, fetched)
             return await self._finalize(ref)
 
     @activity.defn(name=Activities.RETRIEVE_STRIPE_INVOICE)
     async def retrieve(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
-        """Fetch the invoice with all its lines; its status is `deleted` if it is gone.
+        """Fetch the invoice with all its lines, and why it is held; its status is `deleted` if it is gone.
 
         Raises:
             ApplicationError: retryable, of type StripeCredentials, if the key does not even see its customer;
                 non-retryable if the invoice is of the other mode than STRIPE_MODE.
         """
         async with stripe_step():
-            return await self._gateway.fetch(ref)
+            found = await self._gateway.fetch(ref)
+            return found.model_copy(update={"hold": await self._gateway.hold_of(ref, found)})
 
     async def _finalize(self, ref: StripeInvoiceRef) -> StripeInvoiceSnapshot:
         async def post(after: tuple[str, ...]) -> StripeInvoiceSnapshot:
@@ -249,7 +253,12 @@ class StripeInvoiceActivities:
 
 
 def _just_verified(ref: StripeInvoiceRef) -> bool:
-    """Whether the draft was compared recently and nothing has failed since, so that another fetch is a waste."""
+    """Whether the draft was compared recently and nothing has failed since, so that another fetch is a waste.
+
+    A person can hold a subscription's draft as long as it exists, and Stripe knows best whether a pause has ended.
+    """
     if ref.verified_at is None or activity.info().attempt > 1:
+        return False
+    if ref.charge_on is ChargeOn.SUBSCRIPTION or ref.paused_subscription is not None:
         return False
     return abs(datetime.now(UTC) - ref.verified_at) < _VERIFIED_FOR

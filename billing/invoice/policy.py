@@ -53,6 +53,14 @@ class BlockedKind(StrEnum):
     """A limit holds it: a person approves the figures."""
     EDITED = "edited"
     """Stripe's figures are not ours: a person accepts them, or rebuilds the draft."""
+    HELD_IN_STRIPE = "held_in_stripe"
+    """A person holds the draft in Stripe (`auto_advance` is off): it waits until it is released there."""
+    COLLECTION_PAUSED = "collection_paused"
+    """Collection of the customer's subscription is paused in Stripe: it waits until collection is resumed there."""
+
+
+WAITS_FOR_STRIPE = frozenset({BlockedKind.HELD_IN_STRIPE, BlockedKind.COLLECTION_PAUSED})
+"""Blocks that end in Stripe, without a decision in Perdure: at Stripe's event, or at a daily look."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from billing.invoice.key import InvoiceReason
-from billing.invoice.policy import BlockedKind, ChargeOn, Finalization
+from billing.invoice.policy import WAITS_FOR_STRIPE, BlockedKind, ChargeOn, Finalization
 from billing.invoice.states import InvoiceState
 from contracts.messages.base import Message
 
@@ -16,25 +16,6 @@ class InvoiceRef(Message):
     invoice_key: str
     look: bool = False
     """Refresh the invoice as if Stripe had sent an event."""
-
-
-class IdentifyStripeInvoice(Message):
-    """Names a Stripe invoice, ours or not."""
-
-    stripe_invoice_id: str
-
-
-class LinkedInvoice(Message):
-    """The owner of a Stripe invoice: our invoice's key, or else the account; both None if it is foreign."""
-
-    invoice_key: str | None = None
-    attribution_id: str | None = None
-
-
-class StripeInvoiceResult(Message):
-    """The result of `StripeInvoiceWorkflow`."""
-
-    note: str
 
 
 class InvoiceBrief(Message):
@@ -73,6 +54,13 @@ class InvoiceBrief(Message):
     void_requested: bool = False
     replaces: str | None = None
     """The edited Stripe invoice that a new one replaces, until the new one is made."""
+    paused_subscription: str | None = None
+    """For an invoice that is not finalized: the account's subscription whose collection is paused, if there is one."""
+
+    @property
+    def waits_for_stripe(self) -> bool:
+        """Whether the invoice is blocked until something is changed in Stripe."""
+        return self.blocked_kind in WAITS_FOR_STRIPE
 
 
 class LoadedInvoice(Message):
@@ -116,6 +104,7 @@ class StripeInvoiceOrder(Message):
     finalizes_at: datetime | None = None
     """When Stripe finalizes the invoice by itself."""
     automatic_tax: bool = False
+    finalization: Finalization = Finalization.AT_ONCE
     adopt: bool = False
     """Return an existing invoice with another report unchanged: Postgres may have lost the record of it."""
 
@@ -150,6 +139,16 @@ class StripeInvoiceRef(Message):
     charge_on: ChargeOn = ChargeOn.OWN
     report_id: str = ""
     """The report that its metadata should name; empty if unknown."""
+    finalization: Finalization = Finalization.AT_ONCE
+    paused_subscription: str | None = None
+    """A subscription of its account whose collection is paused, as far as Postgres knows."""
+
+
+class Hold(Message):
+    """Why a draft must not be finalized; `reason` is one line for a person."""
+
+    held_as: BlockedKind
+    reason: str
 
 
 class StripeInvoiceLine(Message):
@@ -186,6 +185,10 @@ class StripeInvoiceSnapshot(Message):
     marked_uncollectible_at: datetime | None = None
     attribution_id: str | None = None
     """The account that its metadata names under STRIPE_ACCOUNT_KEY; known only if its owner is being identified."""
+    auto_advance: bool = True
+    """Whether Stripe finalizes and charges it by itself; also True if Stripe turned that off because it failed."""
+    hold: Hold | None = None
+    """Why the draft must not be finalized, if it was asked for."""
 
 
 class StripeInvoiceCreated(Message):
@@ -227,6 +230,8 @@ class BlockInvoice(Message):
     found: EditedFigures | None = None
     void_refused: bool = False
     """Whether Stripe refused to void it: a person must decide again."""
+    kind: BlockedKind | None = None
+    """What it waits for, if not for the end of an error or for a decision on `found`."""
 
 
 class ApproveInvoice(Message):
@@ -273,3 +278,5 @@ class StripeEvent(Message):
     event_id: str
     type: str
     created: datetime
+    shows_pause: bool = False
+    """Whether it is of a subscription whose collection was paused: Stripe tells the time of a pause in no other way."""

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from billing.accounts.pauses import PauseBehavior
 from contracts.messages.base import Message
 
 
@@ -13,6 +14,13 @@ class SubscriptionRef(Message):
     stripe_subscription_id: str
     seen_at_creation: bool = False
     """Carried across continue-as-new."""
+
+
+class PausedCollection(Message):
+    """A pause of a subscription's collection that is in force; Stripe does not say since when."""
+
+    behavior: PauseBehavior
+    resumes_at: datetime | None = None
 
 
 class StripeSubscriptionSnapshot(Message):
@@ -33,6 +41,7 @@ class StripeSubscriptionSnapshot(Message):
     latest_invoice: str | None = None
     latest_invoice_draft_since: datetime | None = None
     """When Stripe created the latest invoice, if it is still a draft."""
+    pause: PausedCollection | None = None
 
 
 class ApplySubscription(Message):
@@ -43,6 +52,8 @@ class ApplySubscription(Message):
     """Whether Stripe has just created it: then a new account is charged from the subscription's start on."""
     heard: datetime | None = None
     """The time of Stripe's event, for times that the subscription itself does not give."""
+    pause_heard: datetime | None = None
+    """The time of the earliest event that showed the subscription's pause, if one was heard."""
     looked_at: list[str] = Field(default_factory=list)
     """Other subscriptions of the account whose windows are known to be synchronized."""
 
@@ -64,6 +75,8 @@ class SubscriptionApplied(Message):
     """Whether `ended` is the start of a pause, not a cancellation."""
     currency: str | None = None
     """The subscription's."""
+    waiting: list[str] = Field(default_factory=list)
+    """The keys of invoices that waited for the collection of payments, which is not paused any more."""
 
 
 class ClaimCancellation(Message):

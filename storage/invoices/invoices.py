@@ -211,13 +211,15 @@ async def block_invoice(
     *,
     found: tuple[int, str] | None = None,
     void_refused: bool = False,
+    kind: BlockedKind | None = None,
 ) -> None:
-    """Block an invoice: it waits for an operator. If it is blocked already, it keeps its start and gets the new reason.
+    """Block an invoice: it waits for an operator, or for Stripe if `kind` says so.
 
-    `stripe_invoice_id`: the Stripe invoice that a failed creation left behind. It is recorded with its customer, so
-    that the account keeps that customer and the next attempt finds the invoice under it. `found`: subtotal, in minor
-    units, and digest of the lines that Stripe has instead of ours; a person can accept them. `void_refused`: the
-    requested void is impossible and is withdrawn, so that a retry adopts Stripe's state.
+    If it is blocked already, it keeps its start and gets the new reason. `stripe_invoice_id`: the Stripe
+    invoice that a failed creation left behind. It is recorded with its customer, so that the account keeps that
+    customer and the next attempt finds the invoice under it. `found`: subtotal, in minor units, and digest of the lines
+    that Stripe has instead of ours; a person can accept them. `void_refused`: the requested void is impossible and is
+    withdrawn, so that a retry adopts Stripe's state.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -232,7 +234,7 @@ async def block_invoice(
         if row.state is InvoiceState.BLOCKED and row.blocked_kind is BlockedKind.LIMIT and found is None:
             return  # only an approval releases a hold
         subtotal, digest = found or (None, None)
-        kind = BlockedKind.ERROR if found is None else BlockedKind.EDITED
+        kind = kind or (BlockedKind.ERROR if found is None else BlockedKind.EDITED)
         await connection.execute(
             statement("invoices/invoices", "block"),
             {"id": row.id, "reason": reason, "kind": str(kind), "found_subtotal": subtotal, "found_digest": digest},

@@ -91,6 +91,13 @@ def test_our_invoice_is_recognized_in_any_version(version: str, kind: str) -> No
     assert found.input == {"invoice_key": OURS["perdure_invoice"]}
 
 
+@pytest.mark.parametrize(("paused", "shown"), [(None, False), ({"behavior": "void", "resumes_at": None}, True)])
+def test_a_subscriptions_event_shows_its_pause(paused: dict[str, Any] | None, shown: bool) -> None:
+    found = routed("customer.subscription.updated", {"id": "sub_1", "pause_collection": paused})
+    assert isinstance(found, WakeUp)
+    assert found.event.shows_pause is shown
+
+
 RELEASED: dict[str, Any] = {"previous_attributes": {"auto_advance": False}}
 
 

@@ -35,6 +35,8 @@ SHAPES: dict[str, set[str]] = {
     "voided-on-subscription": {Workflows.STRIPE_INVOICE, Workflows.INVOICE},
     "stripe-invoice-too-late": {Workflows.STRIPE_INVOICE, Workflows.INVOICE},
     "stripe-invoice-foreign": {Workflows.STRIPE_INVOICE},
+    "held-in-stripe": {Workflows.STRIPE_INVOICE, Workflows.INVOICE},
+    "collection-paused": {Workflows.STRIPE_INVOICE, Workflows.INVOICE, Workflows.SUBSCRIPTION},
     # credit notes
     "credited": {Workflows.CREDIT_NOTE, Workflows.CREDIT_NOTES_SYNC},
     "credited-by-hand": {Workflows.CREDIT_NOTES_SYNC},
@@ -79,6 +81,8 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "cancelled-on-final-draft": ("claim_subscription_draft",),
     "disputed": ("record_dispute",),
     "held": ("approve_period",),
+    "held-in-stripe": ("held_as", "EVENT_TYPE_TIMER_CANCELED"),
+    "collection-paused": ("held_as", "shows_pause", "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED"),
     "fetched": ("plan_fetch", "sync_source"),
     "fetch-held": ("sync_source", "EVENT_TYPE_TIMER_FIRED"),
     "fetch-skipped": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "EVENT_TYPE_TIMER_CANCELED"),

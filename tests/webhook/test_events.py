@@ -26,7 +26,12 @@ async def test_an_invoice_of_ours_wakes_its_workflow(receiver: Receiver) -> None
     assert attributes[search_attributes.BILLING_PERIOD] == "2022-05"
     assert await found.static_summary() == f"Invoice of {attribution_id} for 2022-05, woken by invoice.finalized"
     assert await signals(handle) == [
-        {"event_id": "evt_first", "type": "invoice.finalized", "created": "2022-06-01T00:00:00Z"}
+        {
+            "event_id": "evt_first",
+            "type": "invoice.finalized",
+            "created": "2022-06-01T00:00:00Z",
+            "shows_pause": False,
+        }
     ]
 
 

@@ -12,11 +12,13 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper
 
+from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.periods import PeriodInput, PeriodResult
 from contracts.names import BILLING_QUEUE, Signals, Workflows
 from devstack.servers.emulator import EmulatorServer
+from storage.accounts import policies
 from tests.support.months import MAY
 from tests.support.system import System, running_system
 from tests.support.until import GIVE_UP_SECONDS
@@ -63,6 +65,26 @@ async def test_when_no_webhook_comes_stripe_is_asked_after_half_an_hour(system: 
     fired = [event.event_type for event in history.events]
     assert EventType.EVENT_TYPE_TIMER_FIRED in fired
     assert EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED not in fired
+
+
+async def test_an_invoice_that_waits_in_stripe_is_refreshed_daily(system: System) -> None:
+    await system.add_account("team:held", ("2022-05-01", None))
+    await system.add_instance("held-1", "team:held", "2022-05-03T10:00", "2022-05-04T10:00")
+    await policies.write_policy(system.db, "team:held", AccountPolicy(finalization=Finalization.GRACE))
+    skipper = TimeSkipper(system.client)
+    await start(skipper)
+    key = f"{MAY}/team:held/period"
+    draft = await system.until_state(key, InvoiceState.DRAFT)
+    await system.admin("webhook_faults", {"match": {"type": "invoice.updated"}, "action": "drop", "times": None})
+    await system.stripe.v1.invoices.update_async(draft.stripe_invoice_id, {"auto_advance": False})
+    invoice = system.client.get_workflow_handle(workflow_ids.invoice(key))
+
+    assert await skipper.fast_forward(invoice, timedelta(hours=23, minutes=50))  # the grace ends
+    held = await system.until_state(key, InvoiceState.BLOCKED)
+    assert held.blocked_kind is BlockedKind.HELD_IN_STRIPE
+    await system.stripe.v1.invoices.update_async(draft.stripe_invoice_id, {"auto_advance": True})
+    assert await skipper.fast_forward(invoice, timedelta(days=1))
+    await system.until_state(key, InvoiceState.BILLED)
 
 
 async def test_a_period_waits_for_an_hour_for_a_blocked_invoice_and_then_ends(system: System) -> None:

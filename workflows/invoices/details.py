@@ -9,7 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import DEAD, Step
     from billing.money import format_amount
-    from contracts import search_attributes
+    from contracts import retries, search_attributes
     from contracts.messages.invoices import InvoiceBrief, InvoiceRef, InvoiceResult
     from contracts.remedies import way_out
     from workflows.steps import clock, in_utc, show
@@ -29,12 +29,13 @@ def show_finalizing(invoice: InvoiceBrief, wait: timedelta) -> None:
 
 
 def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
-    """Show what a blocked invoice, or a draft that waits by its policy, waits for; return for how long, if known."""
+    """Show what a blocked invoice, or a draft that waits by its policy, waits for; return for how long at most."""
     timeout = None
     if step is Step.AWAIT_OPERATOR:
         since = in_utc(invoice.blocked_since) if invoice.blocked_since else clock()
         remedy = way_out(invoice.blocked_kind, invoice.invoice_key)
         show(f"**Blocked** since {since}: {invoice.blocked_reason}\n\n{remedy}")
+        timeout = retries.WAITING_IN_STRIPE_REFRESHED_AFTER if invoice.waits_for_stripe else None
     elif invoice.awaits_approval:
         show(
             f"**Waiting for approval** since {clock()}: {what(invoice)}.\n\n"

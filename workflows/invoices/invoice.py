@@ -136,18 +136,21 @@ class InvoiceWorkflow:
             audience = audience.seeing(invoice) if step is Step.LOAD else audience
 
     async def _await_inbox(self, step: Step, timeout: timedelta | None) -> None:
-        """Wait for a person or Stripe; in a grace also for its end, when late usage is added for the last time."""
+        """Wait for a person or Stripe; in a grace also for its end, when late usage is added for the last time.
+
+        An invoice that waits to be released in Stripe is refreshed daily: the event might never come.
+        """
 
         def woken() -> bool:
             return self._inbox.wakes_blocked if step is Step.AWAIT_OPERATOR else self._inbox.wakes_waiting
 
         await continue_as_new_if_suggested(self._ref, woken)
+        blocked = step is Step.AWAIT_OPERATOR
+        summary = "Ask Stripe whether it is released" if blocked else "Grace ends: add late usage, compare, finalize"
         try:
-            await workflow.wait_condition(
-                woken, timeout=timeout, timeout_summary="Grace ends: add late usage, compare, finalize"
-            )
+            await workflow.wait_condition(woken, timeout=timeout, timeout_summary=summary)
         except TimeoutError:
-            self._inbox = replace(self._inbox, amend=True)
+            self._inbox = replace(self._inbox, stripe_changed=True) if blocked else replace(self._inbox, amend=True)
         self._inbox = replace(self._inbox, last=None)
 
     async def _take(self, step: Step, invoice: InvoiceBrief | None, wait: timedelta) -> InvoiceBrief | None:

@@ -7,13 +7,33 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import SearchAttributePair as Pair
 from temporalio.common import TypedSearchAttributes
+from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.key import InvoiceKey
     from contracts import search_attributes, workflow_ids
-    from contracts.messages.invoices import InvoiceRef, InvoiceResult
-    from contracts.names import BILLING_QUEUE, Workflows
+    from contracts.messages.invoices import InvoiceRef, InvoiceResult, StripeEvent
+    from contracts.names import BILLING_QUEUE, Signals, Workflows
+
+
+async def wake_invoice(key: str, event: StripeEvent | None) -> bool:
+    """Have the invoice's workflow refresh it, starting the workflow if it rests.
+
+    Without an event, a running workflow is left alone.
+
+    Returns False if the workflow has just completed, so that it did not learn of the event.
+    """
+    try:
+        await start_invoice(key, refresh=True)
+    except WorkflowAlreadyStartedError:
+        if event is None:
+            return True
+        try:
+            await workflow.get_external_workflow_handle(workflow_ids.invoice(key)).signal(Signals.STRIPE_EVENT, event)
+        except FailureError:
+            return False
+    return True
 
 
 async def start_invoice(

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
         CustomerFound,
         CustomerOrder,
         EditedFigures,
+        Hold,
         InvoiceBrief,
         InvoiceRef,
         LoadedInvoice,
@@ -208,14 +209,15 @@ async def block(ref: InvoiceRef, error: ActivityError | ApplicationError) -> Inv
     Raises:
         ActivityError, ApplicationError: the invoice cannot be blocked although it is live.
     """
-    made, found = _details(error)
+    made, found, hold = _details(error)
     order = BlockInvoice(
         invoice_key=ref.invoice_key,
-        reason=permanent_reason(error),
+        reason=hold.reason if hold else permanent_reason(error),
         stripe_invoice_id=made.stripe_invoice_id if made else None,
         stripe_customer_id=made.stripe_customer_id if made else None,
         found=found,
         void_refused=isinstance(error, ActivityError) and error.activity_type == Activities.VOID_STRIPE_INVOICE,
+        kind=hold.held_as if hold else None,
     )
     try:
         return (await local_step(Activities.BLOCK_INVOICE, order, LoadedInvoice)).invoice
@@ -226,15 +228,19 @@ async def block(ref: InvoiceRef, error: ActivityError | ApplicationError) -> Inv
         return invoice
 
 
-def _details(error: ActivityError | ApplicationError) -> tuple[StripeInvoiceCreated | None, EditedFigures | None]:
-    """What the failed step had created in Stripe, and what it found there in place of our lines."""
-    made = found = None
+def _details(
+    error: ActivityError | ApplicationError,
+) -> tuple[StripeInvoiceCreated | None, EditedFigures | None, Hold | None]:
+    """What the failed step had created in Stripe, what it found there in place of our lines, and why it is held."""
+    made = found = hold = None
     for detail in failure_of(error).details:
         if "stripe_invoice_id" in detail:
             made = StripeInvoiceCreated.model_validate(detail)
         elif "digest" in detail:
             found = EditedFigures.model_validate(detail)
-    return made, found
+        elif "held_as" in detail:
+            hold = Hold.model_validate(detail)
+    return made, found, hold
 
 
 def stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
@@ -250,4 +256,6 @@ def stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
         lines_digest=invoice.lines_digest,
         charge_on=invoice.charge_on,
         report_id=invoice.report_id or "",
+        finalization=invoice.finalization,
+        paused_subscription=invoice.paused_subscription,
     )

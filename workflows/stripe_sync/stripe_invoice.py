@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from contracts import search_attributes, workflow_ids
+    from contracts import search_attributes
     from contracts.messages.invoices import (
-        IdentifyStripeInvoice,
-        LinkedInvoice,
         StripeEvent,
-        StripeInvoiceResult,
         StripeInvoiceSnapshot,
     )
+    from contracts.messages.owners import IdentifyStripeInvoice, LinkedInvoice, StripeInvoiceResult
     from contracts.messages.subscriptions import CancellationClaimed, SubscriptionDraft
     from contracts.names import Activities, Signals, Workflows
-    from workflows.invoices.start import start_invoice
+    from workflows.invoices.start import wake_invoice
     from workflows.sources.fetching import fetch_briefly
     from workflows.steps import billing_step, clock, in_utc, show, stripe_step
 
@@ -85,18 +82,5 @@ class StripeInvoiceWorkflow:
         return claimed.note + without
 
     async def _wake(self, key: str) -> None:
-        try:
-            await start_invoice(key, refresh=True)
-        except WorkflowAlreadyStartedError:
-            await self._tell(key)
-
-    async def _tell(self, key: str) -> None:
-        if self._event is None:
-            return
-        try:
-            await workflow.get_external_workflow_handle(workflow_ids.invoice(key)).signal(
-                Signals.STRIPE_EVENT, self._event
-            )
-        except FailureError:
-            # The workflow has just completed: identify the invoice again, which starts it.
-            self._stripe_changed = True
+        if not await wake_invoice(key, self._event):
+            self._stripe_changed = True  # identify the invoice again, which starts its workflow

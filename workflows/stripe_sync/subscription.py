@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionResult,
     )
     from contracts.names import Activities, Signals, Workflows
-    from workflows.invoices.start import start_invoice
+    from workflows.invoices.start import start_invoice, wake_invoice
     from workflows.sources.fetching import fetch_briefly
     from workflows.steps import (
         STEP_FAILED,
@@ -56,6 +56,7 @@ class SubscriptionWorkflow:
         self._retry = False
         self._seen_at_creation = ref.seen_at_creation
         self._heard: datetime | None = None
+        self._pause_heard: datetime | None = None
         self._wait = _RETRY_FIRST
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="This subscription changed in Stripe: it is fetched.")
@@ -64,6 +65,8 @@ class SubscriptionWorkflow:
         self._stripe_changed = True
         self._seen_at_creation |= event.type == _CREATED
         self._heard = min(self._heard or event.created, event.created)
+        if event.shows_pause:
+            self._pause_heard = min(self._pause_heard or event.created, event.created)
 
     @workflow.signal(name=Signals.RETRY, description="Try again, after the cause of the failure is fixed.")
     def retry(self) -> None:
@@ -100,7 +103,14 @@ class SubscriptionWorkflow:
             applied = await self._bring_in_step(subscription, ended)
         if applied.attribution_id is not None:
             workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(applied.attribution_id)])
+        await self._release(applied.waiting)
         return f"{applied.note} {await self._claim_final(ref, applied)}".strip()
+
+    async def _release(self, waiting: list[str]) -> None:
+        """Have the invoices that waited for collection refreshed. They are refreshed daily, too."""
+        resumed = StripeEvent(event_id="", type="customer.subscription.updated", created=workflow.now())
+        for key in waiting:
+            await wake_invoice(key, resumed)
 
     async def _fetch(self, stripe_subscription_id: str) -> StripeSubscriptionSnapshot:
         show(f"Fetching {stripe_subscription_id} from Stripe since {clock()}.")
@@ -121,6 +131,7 @@ class SubscriptionWorkflow:
                 subscription=subscription,
                 seen_at_creation=own and self._seen_at_creation,
                 heard=self._heard if own else None,
+                pause_heard=self._pause_heard if own else None,
                 looked_at=ended,
             ),
             SubscriptionApplied,

@@ -74,7 +74,8 @@ INVOICE = Table(
     CheckConstraint("charge_on IN ('own', 'subscription')", name="invoice_charge_on"),
     CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="invoice_finalization"),
     CheckConstraint(
-        "blocked_kind IN ('error', 'limit', 'edited', 'currency', 'collection_paused')", name="invoice_blocked_kind"
+        "blocked_kind IN ('error', 'limit', 'edited', 'currency', 'held_in_stripe', 'collection_paused')",
+        name="invoice_blocked_kind",
     ),
     CheckConstraint("(approved_amount IS NULL) = (approved_at IS NULL)", name="invoice_approval"),
     CheckConstraint("(accepted_subtotal IS NULL) = (accepted_digest IS NULL)", name="invoice_accepted"),

@@ -12,7 +12,8 @@ from billing.invoice.policy import BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, StripeInvoiceResult, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.messages.owners import StripeInvoiceResult
 from contracts.names import Updates
 from temporal.decisions import decide
 from tests.e2e.audits import audited

@@ -72,7 +72,7 @@ ALTER TABLE account_outcome
 ALTER TABLE invoice
     DROP CONSTRAINT invoice_blocked_kind,
     ADD CONSTRAINT invoice_blocked_kind
-        CHECK (blocked_kind IN ('error', 'limit', 'edited', 'currency', 'collection_paused'));
+        CHECK (blocked_kind IN ('error', 'limit', 'edited', 'currency', 'held_in_stripe', 'collection_paused'));
 
 ALTER TABLE invoice_line ADD COLUMN step integer NOT NULL DEFAULT 1;
 

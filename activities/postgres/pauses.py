@@ -1,0 +1,29 @@
+"""Pauses of collection, followed from Stripe's subscriptions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.accounts.pauses import CollectionPause
+from contracts.messages.subscriptions import StripeSubscriptionSnapshot
+from storage.accounts import pauses
+from storage.postgres.database import Database
+
+
+async def follow_pause(
+    db: Database, attribution_id: str, found: StripeSubscriptionSnapshot, seen: datetime
+) -> list[str]:
+    """Record whether the subscription's collection is paused, since `seen` if that is new.
+
+    Returns the keys of the account's invoices that have waited for collection, if nothing is paused any more.
+    """
+    if found.pause is not None and found.ended is None:
+        pause = CollectionPause(
+            found.stripe_subscription_id, found.pause.behavior, since=seen, resumes_at=found.pause.resumes_at
+        )
+        await pauses.record_pause(db, attribution_id, pause)
+        return []
+    await pauses.forget_pause(db, found.stripe_subscription_id)
+    if await pauses.paused_subscription(db, attribution_id) is not None:
+        return []
+    return await pauses.waiting_invoices(db, attribution_id)

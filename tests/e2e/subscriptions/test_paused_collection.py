@@ -1,0 +1,117 @@
+"""Collection of a subscription is paused in Stripe: nothing is finalized before it is resumed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from billing.invoice.policy import AccountPolicy, BlockedKind, ChargeOn, Finalization
+from billing.invoice.record import InvoiceRecord
+from billing.invoice.states import InvoiceState
+from storage.accounts import pauses, policies
+from tests.e2e.subscribers import FEE, Subscribers, only, subscribed, subscribing
+from tests.support.rest import unheard, until_rested
+from tests.support.system import System
+from tests.support.until import until
+from tests.support.usage import DAY_CENTS
+
+
+@pytest.fixture
+async def they(system: System) -> AsyncIterator[Subscribers]:
+    await system.admin("settings", {"subscription_invoices": True})
+    async with subscribing(system) as found:
+        yield found
+    await system.admin("settings", {"subscription_invoices": False})
+
+
+async def pause(system: System, team: str, subscription: str, behavior: str = "keep_as_draft", **more: Any) -> None:
+    """Pause collection, and wait until Perdure knows."""
+    paused = {"pause_collection": {"behavior": behavior, **more}}
+    await system.stripe.v1.subscriptions.update_async(subscription, paused)
+
+    async def known() -> bool:
+        return await pauses.paused_subscription(system.db, team) == subscription
+
+    await until(known)
+
+
+async def resume(system: System, subscription: str) -> None:
+    await system.stripe.v1.subscriptions.update_async(subscription, {"pause_collection": ""})
+
+
+async def waits(system: System, subtotal: int) -> InvoiceRecord:
+    """Wait until the invoice is blocked by the pause, with its usage on a draft in Stripe, and everything rests."""
+    await only(system, InvoiceState.BLOCKED)
+    await until_rested(system)
+    invoice = await only(system, InvoiceState.BLOCKED)
+    assert invoice.blocked_kind is BlockedKind.COLLECTION_PAUSED
+    assert (invoice.blocked_reason or "").startswith("waits for collection of sub_")
+    stripe = await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)
+    assert (stripe.status, stripe.auto_advance, stripe.subtotal) == ("draft", False, subtotal)
+    return invoice
+
+
+@pytest.mark.history("collection-paused")
+@pytest.mark.waits
+async def test_a_subscriptions_draft_waits_until_it_is_resumed(system: System, they: Subscribers) -> None:
+    subscription = await subscribed(system, they, "team:later")
+    await pause(system, "team:later", subscription)
+    await they.clock("2022-06-10T00:10")
+    invoice = await waits(system, DAY_CENTS + FEE)
+    await they.clock("2022-06-12")  # Stripe's hour is over
+    await waits(system, DAY_CENTS + FEE)
+
+    await resume(system, subscription)
+    await system.until_state(invoice.key, InvoiceState.PAID)
+    stripe = await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)
+    assert stripe.amount_paid == DAY_CENTS + FEE
+
+
+@pytest.mark.parametrize("finalization", [Finalization.AT_ONCE, Finalization.GRACE])
+@pytest.mark.waits
+async def test_an_invoice_of_our_own_waits_as_a_draft(
+    system: System, they: Subscribers, finalization: Finalization
+) -> None:
+    team = f"team:own-{finalization}"
+    subscription = await subscribed(system, they, team)
+    await policies.write_policy(system.db, team, AccountPolicy(charge_on=ChargeOn.OWN, finalization=finalization))
+    await pause(system, team, subscription)
+    await they.clock("2022-06-01T00:10")
+    await system.start_period("2022-05")
+    if finalization is Finalization.AT_ONCE:
+        invoice = await waits(system, DAY_CENTS)
+        await resume(system, subscription)
+        await system.until_state(invoice.key, InvoiceState.BILLED, InvoiceState.PAID)
+    else:
+        invoice = await only(system, InvoiceState.DRAFT)
+        stripe = await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)
+        assert stripe.auto_advance is False  # else Stripe would finalize it by itself
+
+
+@pytest.mark.waits
+async def test_a_resumption_that_nobody_heard_of_is_found_when_the_invoice_is_refreshed(
+    system: System, they: Subscribers
+) -> None:
+    subscription = await subscribed(system, they, "team:silent")
+    await pause(system, "team:silent", subscription)
+    await they.clock("2022-06-10T00:10")
+    invoice = await waits(system, DAY_CENTS + FEE)
+    await unheard(system, "customer.subscription")
+    await resume(system, subscription)
+    await system.stripe.v1.invoices.update_async(invoice.stripe_invoice_id, {"auto_advance": True})
+    await system.until_state(invoice.key, InvoiceState.PAID)
+
+
+@pytest.mark.waits
+async def test_a_pause_that_nobody_heard_of_keeps_the_draft_as_well(system: System, they: Subscribers) -> None:
+    subscription = await subscribed(system, they, "team:unheard")
+    await unheard(system, "customer.subscription")
+    behavior: Any = {"pause_collection": {"behavior": "keep_as_draft"}}
+    await system.stripe.v1.subscriptions.update_async(subscription, behavior)
+    await they.clock("2022-06-10T00:10")
+    invoice = await waits(system, DAY_CENTS + FEE)
+    await system.admin("webhook_faults", method="DELETE")
+    await resume(system, subscription)
+    await system.until_state(invoice.key, InvoiceState.PAID)
