@@ -17,7 +17,8 @@ SECRETS = (
 
 
 MONEY = (
-    *("billing_time_zone", "bill_after", "unknown_class", "charge_on", "finalization", "finalization_grace_hours"),
+    *("billing_time_zone", "bill_after", "unknown_class", "trial_usage", "charge_on"),
+    *("finalization", "finalization_grace_hours"),
     *("limit_invoice_amount", "limit_invoice_multiple", "limit_invoice_carried_share"),
     *("limit_first_invoice", "limit_invoice_floor"),
     *("limit_period_amount", "limit_period_multiple", "limit_period_carried_share"),

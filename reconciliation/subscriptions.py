@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from billing.accounts.plan import AccountRecord
-from billing.accounts.windows import Window
+from billing.accounts.parts import Stretch, joined
+from billing.accounts.plan import AccountRecord, WindowRecord
+from billing.accounts.windows import Clash, Window, WindowKind, place
 from contracts.messages.subscriptions import StripeSubscriptionSnapshot
 
 PAUSED = "paused"
@@ -13,14 +15,14 @@ NEVER_SERVED = frozenset({"incomplete", "incomplete_expired"})
 """The statuses before the first payment: Stripe does not serve the subscription, and might never do so."""
 
 
-def parts_of(
+def served(
     found: StripeSubscriptionSnapshot, account: AccountRecord | None, heard: datetime
 ) -> list[StripeSubscriptionSnapshot]:
-    """Return a subscription's parts: one, or two around a pause that was seen. `heard` is the time of Stripe's event.
+    """Return the times that a subscription is served: one, or two around a pause that was seen.
 
-    Stripe pauses a subscription only at the end of a trial without a payment method. The new billing cycle anchor
-    gives the time of resumption; if the anchor was kept, the event does. An anchor alone does not prove a pause,
-    because changes of plan move it too.
+    `heard` is the time of Stripe's event. Stripe pauses a subscription only at the end of a trial without a payment
+    method. The new billing cycle anchor gives the time of resumption; if the anchor was kept, the event does. An anchor
+    alone does not prove a pause, because changes of plan move it too.
     https://docs.stripe.com/billing/subscriptions/trials#create-free-trials-without-payment
     """
     pause = found.trial_end
@@ -29,21 +31,44 @@ def parts_of(
     before = found.model_copy(update={"ended": pause})
     if found.status == PAUSED:
         return [before]
-    own = {
-        window.part: window
-        for window in (account.windows if account else ())
-        if window.stripe_subscription_id == found.stripe_subscription_id
-    }
-    if 1 not in own or own[1].ended != pause:
+    known = joined(_windows(_own(account, found)))
+    if not known or known[0].end != pause:
         return [found]
     if found.ended is not None and found.ended <= pause:
         return [before]
     anchor = found.billing_cycle_anchor
     moved = anchor if anchor is not None and anchor > pause else None
-    resumed = own[2].started if 2 in own else moved or heard
+    resumed = known[1].start if len(known) > 1 else moved or heard
     if found.ended is not None and found.ended <= resumed:
         return [before]
-    return [before, found.model_copy(update={"started": resumed, "part": 2})]
+    return [before, found.model_copy(update={"started": resumed})]
+
+
+def trials(
+    found: StripeSubscriptionSnapshot, account: AccountRecord | None, heard: datetime | None = None
+) -> list[Stretch]:
+    """Return the subscription's trials, as far as Stripe tells: the last one's end, and the start of the first.
+
+    Of further trials, Stripe keeps the first one's start: such a trial begins when it was heard of, at the time of
+    Stripe's event. Without an event, a trial that ends later than was known counts as extended.
+    https://docs.stripe.com/api/subscriptions/object#subscription_object-trial_start
+    """
+    known = [
+        Stretch(each.start, each.end, WindowKind.TRIAL)
+        for each in joined(_windows(w for w in _own(account, found) if w.kind is WindowKind.TRIAL))
+    ]
+    start, end = found.trial_start or found.started, found.trial_end
+    if end is None:
+        return known
+    if not known:
+        return [Stretch(start, end, WindowKind.TRIAL)]
+    *earlier, last = known
+    assert last.end is not None
+    if start >= last.end:
+        return [*known, Stretch(start, end, WindowKind.TRIAL)]
+    if end > last.end and heard is not None and last.end < heard:
+        return [*known, Stretch(heard, end, WindowKind.TRIAL)] if heard < end else known
+    return [*earlier, Stretch(last.start, end, WindowKind.TRIAL)]
 
 
 def other_windows(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
@@ -51,9 +76,18 @@ def other_windows(account: AccountRecord | None, found: StripeSubscriptionSnapsh
     return [
         Window(window.started, window.ended, window.stripe_subscription_id)
         for window in (account.windows if account else ())
-        if (window.stripe_subscription_id, window.part) != (found.stripe_subscription_id, found.part)
+        if window.stripe_subscription_id != found.stripe_subscription_id
         and not (window.stripe_subscription_id is None and window.started == found.started)
     ]
+
+
+def placed_of(found: StripeSubscriptionSnapshot, account: AccountRecord | None) -> Window | None:
+    """Return what the account's other windows leave of this one, or None. If two clash, storage names both."""
+    asked = Window(found.started, found.ended, found.stripe_subscription_id)
+    if found.ended is not None and found.ended <= found.started:
+        return None
+    placed = place(asked, other_windows(account, found))
+    return asked if isinstance(placed, Clash) else placed
 
 
 def open_beside(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
@@ -63,3 +97,15 @@ def open_beside(account: AccountRecord | None, found: StripeSubscriptionSnapshot
         for other in other_windows(account, found)
         if other.end is None and (found.ended is None or found.ended > other.start)
     ]
+
+
+def _own(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[WindowRecord]:
+    return [
+        window
+        for window in (account.windows if account else ())
+        if window.stripe_subscription_id == found.stripe_subscription_id
+    ]
+
+
+def _windows(records: Iterable[WindowRecord]) -> list[Window]:
+    return [Window(each.started, each.ended, each.stripe_subscription_id) for each in records]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -10,7 +10,8 @@ from temporalio import activity
 from activities.postgres.pauses import follow_pause
 from activities.rate_cards import RateCards
 from activities.step import step
-from billing.accounts.windows import Clash, Window, place
+from billing.accounts.parts import cut
+from billing.accounts.windows import Window
 from billing.attribution import is_attribution_id, malformed_attribution_id
 from billing.errors import PermanentError
 from billing.invoice.policy import ChargeOn
@@ -25,11 +26,12 @@ from contracts.messages.subscriptions import (
     SubscriptionFault,
 )
 from contracts.names import Activities
-from reconciliation.subscriptions import NEVER_SERVED, PAUSED, open_beside, other_windows, parts_of
+from reconciliation.subscriptions import NEVER_SERVED, PAUSED, open_beside, placed_of, served, trials
 from settings import Settings
 from storage.accounts import accounts, policies
 from storage.accounts.accounts import AccountConflictError, AccountRecord, NewAccount
 from storage.accounts.subscription_faults import forget_fault, record_fault
+from storage.accounts.subscriptions import put_subscription
 from storage.postgres.database import Database
 
 
@@ -75,20 +77,17 @@ class AccountActivities:
     async def _apply(
         self, apply: ApplySubscription, account: AccountRecord | None, attribution_id: str, new: NewAccount
     ) -> SubscriptionApplied:
-        parts = parts_of(apply.subscription, account, apply.heard or datetime.now(UTC))
-        window = None
-        for found in parts:
-            if (open_one := _open_one(account, found, apply.looked_at)) is not None:
-                return _overlapping(attribution_id, open_one)
-            try:
-                window = await self._place(attribution_id, account, found, new)
-            except AccountConflictError:
-                # The other window can have been stored since the account was read.
-                account = await accounts.get_account(self._db, attribution_id)
-                if (open_one := _open_one(account, found, apply.looked_at)) is None:
-                    raise
-                return _overlapping(attribution_id, open_one)
+        parts = served(apply.subscription, account, apply.heard or datetime.now(UTC))
+        if (open_one := _open_one(account, parts, apply.looked_at)) is not None:
+            return _overlapping(attribution_id, open_one)
+        try:
+            window = await self._place(attribution_id, account, parts, new, apply.heard)
+        except AccountConflictError:
+            # The other window can have been stored since the account was read.
             account = await accounts.get_account(self._db, attribution_id)
+            if (open_one := _open_one(account, parts, apply.looked_at)) is None:
+                raise
+            return _overlapping(attribution_id, open_one)
         found = parts[-1]
         await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
         await forget_fault(self._db, found.stripe_subscription_id)
@@ -156,9 +155,8 @@ class AccountActivities:
         for subscription in sorted(found.subscriptions, key=lambda each: each.started):
             try:
                 known = await accounts.get_account(self._db, attribution_id)
-                for part in parts_of(subscription, known, datetime.now(UTC)):
-                    known = await accounts.get_account(self._db, attribution_id)
-                    await self._place(attribution_id, known, part, None)
+                parts = served(subscription, known, datetime.now(UTC))
+                await self._place(attribution_id, known, parts, None, None)
                 await follow_pause(self._db, attribution_id, subscription, datetime.now(UTC))
             except PermanentError as error:
                 faults.append(f"{attribution_id} ({found.stripe_customer_id}): {error}")
@@ -205,22 +203,27 @@ class AccountActivities:
         self,
         attribution_id: str,
         account: AccountRecord | None,
-        found: StripeSubscriptionSnapshot,
+        parts: Sequence[StripeSubscriptionSnapshot],
         new: NewAccount | None,
+        heard: datetime | None,
     ) -> Window | None:
-        """Store the subscription's window among the account's others; return None if nothing is left of it.
+        """Store the subscription's windows among the account's others; return the last, or None if nothing is left.
 
         Raises:
             AccountConflictError: two windows would be open at the same time, or one would be in two pieces.
         """
-        asked = Window(found.started, found.ended, found.stripe_subscription_id)
-        placed = place(asked, other_windows(account, found)) if found.started != found.ended else None
-        # If two windows clash, storage names both.
-        window = asked if isinstance(placed, Clash) else placed or Window(found.started, found.started)
-        await accounts.apply_subscription_window(
-            self._db, attribution_id, found.stripe_subscription_id, window.start, window.end, new, found.part
+        found = parts[0]
+        placed = [placed_of(part, account) for part in parts]
+        free = trials(found, account, heard)
+        await put_subscription(
+            self._db,
+            attribution_id,
+            found.stripe_subscription_id,
+            [piece for window in placed if window is not None for piece in cut(window, free)],
+            found.currency,
+            new,
         )
-        return window if placed else None
+        return placed[-1]
 
     async def _follow(
         self, attribution_id: str, found: StripeSubscriptionSnapshot, *, live: bool, seen_at_creation: bool
@@ -289,9 +292,11 @@ def _applied(attribution_id: str, note: str, ended: datetime | None = None) -> S
     return SubscriptionApplied(attribution_id=attribution_id, ended=ended, note=note)
 
 
-def _open_one(account: AccountRecord | None, found: StripeSubscriptionSnapshot, seen: Collection[str]) -> str | None:
+def _open_one(
+    account: AccountRecord | None, parts: Sequence[StripeSubscriptionSnapshot], seen: Collection[str]
+) -> str | None:
     """Return another open subscription that may have ended: events arrive in any order, or never."""
-    names = (other.name for other in open_beside(account, found))
+    names = (other.name for part in parts for other in open_beside(account, part))
     return next((name for name in names if name and name not in seen), None)
 
 

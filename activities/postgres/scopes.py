@@ -10,7 +10,7 @@ from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.assessment.assessment import ClaimScope
 from billing.invoice.key import InvoiceReason
 from billing.invoice.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
-from billing.invoice.policy import ChargeOn, Finalization, Policy, UnknownClass, parse_amounts
+from billing.invoice.policy import ChargeOn, Finalization, FreeTime, Policy, UnknownClass, parse_amounts
 from billing.periods import BillingPeriod
 from billing.usage.silence import Silence
 from settings import OFF, Settings, age
@@ -43,6 +43,7 @@ def policy_of(settings: Settings) -> Policy:
         floor=floor,
         grace=timedelta(hours=settings.finalization_grace_hours),
         unknown_class=UnknownClass(settings.unknown_class),
+        trial_usage=FreeTime(settings.trial_usage),
     )
 
 

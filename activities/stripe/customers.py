@@ -180,6 +180,7 @@ def _subscription(subscription: dict[str, Any], customer: dict[str, Any], key: s
         started=started,
         ended=instant(subscription.get("ended_at")),
         created=instant(subscription.get("created")),
+        trial_start=instant(subscription.get("trial_start")),
         trial_end=instant(subscription.get("trial_end")),
         billing_cycle_anchor=instant(subscription.get("billing_cycle_anchor")),
         pause=_pause(subscription.get("pause_collection")),

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import pairwise
 
 from billing.accounts.contradictions import contradictions
+from billing.accounts.windows import WindowKind
 from billing.text import utc
 from billing.usage.rows import AccountRow, RowFault
 
@@ -21,7 +22,8 @@ class WindowRecord:
     stripe_subscription_id: str | None
     started: datetime
     ended: datetime | None
-    part: int = 1
+    kind: WindowKind = WindowKind.PAID
+    currency: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,19 @@ class AccountRecord:
     bill_after: datetime | None
     created_at: datetime
     windows: tuple[WindowRecord, ...]
+
+    @property
+    def whole_windows(self) -> tuple[WindowRecord, ...]:
+        """The windows, in which those of one subscription that follow each other are one."""
+        whole: list[WindowRecord] = []
+        for window in self.windows:
+            before = whole[-1] if whole else None
+            name = window.stripe_subscription_id
+            if before and name and (before.stripe_subscription_id, before.ended) == (name, window.started):
+                whole[-1] = replace(before, ended=window.ended)
+            else:
+                whole.append(window)
+        return tuple(whole)
 
 
 @dataclass
@@ -113,7 +128,7 @@ def _fault(row: AccountRow, known: Known, owners: Mapping[str, str]) -> RowFault
 
 def _window_fault(row: AccountRow, account: AccountRecord | None, *, reopen: bool) -> RowFault | None:
     """Return why this row must not change its window: a subscription owns it, or its known end would be lost."""
-    windows = account.windows if account else ()
+    windows = account.whole_windows if account else ()
     known = next((window for window in windows if window.started == row.started), None)
     if known is None or "ended" in row.missing or row.ended == known.ended:
         return None
@@ -148,7 +163,7 @@ class _Window:
 
 def _plan_windows(plan: AccountPlan, rows: Sequence[AccountRow], account: AccountRecord | None) -> list[AccountRow]:
     """Plan the windows of one account's rows and return the rows that are kept."""
-    windows = {w.started: _Window(w.started, w.ended, None, w) for w in (account.windows if account else ())}
+    windows = {w.started: _Window(w.started, w.ended, None, w) for w in (account.whole_windows if account else ())}
     for row in rows:
         if row.started is not None:
             known = windows.get(row.started, _Window(row.started, None, None, None))

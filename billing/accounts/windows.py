@@ -10,7 +10,7 @@ from billing.usage.interval import Interval
 
 
 class WindowKind(StrEnum):
-    """What a window is to its account. Usage in one that is not charged is excluded, with the kind as its reason."""
+    """What a window is to its account. Usage in a kind that is not charged is excluded, for that reason."""
 
     PAID = "paid"
     """It is always charged."""

@@ -44,6 +44,13 @@ class UnknownClass(StrEnum):
     """It is rated as the class `default`."""
 
 
+class FreeTime(StrEnum):
+    """What happens to usage in a window of a kind that Stripe does not charge for."""
+
+    EXCLUDE = "exclude"
+    CHARGE = "charge"
+
+
 class BlockedKind(StrEnum):
     """What a blocked invoice waits for."""
 
@@ -79,6 +86,7 @@ class Policy:
     grace: timedelta = timedelta(hours=24)
     """How long after its creation Stripe finalizes a draft under `Finalization.GRACE`."""
     unknown_class: UnknownClass = UnknownClass.HOLD
+    trial_usage: FreeTime = FreeTime.EXCLUDE
 
 
 class AccountLimit(StrEnum):
@@ -102,6 +110,7 @@ class AccountPolicy:
     """Free credits per month, in place of the rate card's."""
     limits_off: frozenset[str] = frozenset()
     """The names of the limits that do not apply to the account, neither the deployment's nor a default."""
+    trial_usage: FreeTime | None = None
 
     def over(self, default: Policy, currency: str) -> Policy:
         """Return the account's policy, with `default` filling in what the account leaves open."""
@@ -122,6 +131,7 @@ class AccountPolicy:
             finalization=self.finalization or default.finalization,
             limits=limits,
             defaults=defaults,
+            trial_usage=self.trial_usage or default.trial_usage,
         )
 
 

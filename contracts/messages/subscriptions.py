@@ -35,7 +35,8 @@ class StripeSubscriptionSnapshot(Message):
     ended: datetime | None
     created: datetime | None = None
     part: int = 1
-    """A pause splits a subscription into two windows: 1 before the pause, 2 after it."""
+    """Always 1: earlier releases numbered the times around a pause."""
+    trial_start: datetime | None = None
     trial_end: datetime | None = None
     billing_cycle_anchor: datetime | None = None
     latest_invoice: str | None = None

@@ -27,10 +27,10 @@ __all__ = [
     "account_of_subscription",
     "add_account",
     "apply_rows",
-    "apply_subscription_window",
     "currency_of",
     "get_account",
     "list_accounts",
+    "lock_or_add",
     "upsert_accounts",
 ]
 
@@ -150,64 +150,16 @@ async def _add(connection: AsyncConnection, attribution_id: str, new: NewAccount
         raise AccountConflictError(f"{new.stripe_customer_id} belongs to another account")
 
 
-async def apply_subscription_window(
-    db: Database,
-    attribution_id: str,
-    stripe_subscription_id: str,
-    started: datetime,
-    ended: datetime | None,
-    new: NewAccount | None = None,
-    part: int = 1,
-) -> None:
-    """Set the account's window for this Stripe subscription to `[started, ended)`. Idempotent.
-
-    A subscription that was paused has one window for each `part`.
-
-    If a file supplied a window with the same start, that window becomes the subscription's. An empty window (it ends
-    when it starts) is deleted. With `new`, the account is added in the same transaction unless it exists.
+async def lock_or_add(connection: AsyncConnection, attribution_id: str, new: NewAccount | None) -> None:
+    """Lock the account, within the caller's transaction; with `new`, add it first unless it exists.
 
     Raises:
-        AccountConflictError: the account is unknown, the window ends before it starts or overlaps another one,
-            or the subscription belongs to another account.
+        AccountConflictError: the account is unknown, or the customer belongs to another account.
     """
-    if ended is not None and ended < started:
-        raise AccountConflictError(f"{stripe_subscription_id} ends before it starts")
-    window = {
-        "attribution_id": attribution_id,
-        "stripe_subscription_id": stripe_subscription_id,
-        "started": started,
-        "ended": ended,
-        "part": part,
-    }
-    async with db.transaction() as connection:
-        if new is not None:
-            await _add(connection, attribution_id, new)
-        if not await _read(connection, "lock", {"accounts": [attribution_id]}):
-            raise AccountConflictError(f"no account {attribution_id}")
-        await _put_window(connection, window)
-
-
-async def _put_window(connection: AsyncConnection, window: dict[str, Any]) -> None:
-    found = (await connection.execute(statement("accounts/accounts", "find_subscription"), window)).one_or_none()
-    if found is not None and found.attribution_id != window["attribution_id"]:
-        raise AccountConflictError(f"{window['stripe_subscription_id']} belongs to {found.attribution_id}")
-    window["id"] = found.id if found else 0
-    if window["started"] == window["ended"]:
-        await connection.execute(statement("accounts/accounts", "delete_subscription"), window)
-        return
-    await _refuse_overlap(connection, window)
-    name = "update_subscription" if found else "insert_subscription"
-    await connection.execute(statement("accounts/accounts", name), window)
-
-
-async def _refuse_overlap(connection: AsyncConnection, window: dict[str, Any]) -> None:
-    other = (await connection.execute(statement("accounts/accounts", "overlapping"), window)).one_or_none()
-    if other is not None:
-        until = other.ended.isoformat() if other.ended else "an open end"
-        raise AccountConflictError(
-            f"{window['attribution_id']} cannot have overlapping windows: {window['stripe_subscription_id']} "
-            f"from {window['started'].isoformat()} overlaps the one from {other.started.isoformat()} to {until}"
-        )
+    if new is not None:
+        await _add(connection, attribution_id, new)
+    if not await _read(connection, "lock", {"accounts": [attribution_id]}):
+        raise AccountConflictError(f"no account {attribution_id}")
 
 
 async def _one(db: Database, name: str, parameters: dict[str, Any]) -> AccountRecord | None:
@@ -255,10 +207,9 @@ async def _write(connection: AsyncConnection, plan: AccountPlan) -> None:
                 "bill_afters": [row.bill_after for row in plan.accounts],
             },
         )
-        await connection.execute(
-            statement("accounts/accounts", "set_customer_of_invoices"),
-            {"accounts": [row.attribution_id for row in plan.accounts]},
-        )
+        stored = {"accounts": [row.attribution_id for row in plan.accounts]}
+        for name in ("set_customer_of_invoices", "follow_currency"):
+            await connection.execute(statement("accounts/accounts", name), stored)
     if plan.moved:
         await connection.execute(
             statement("accounts/accounts", "move_windows"),

@@ -28,7 +28,7 @@ SELECT coalesce(
 SELECT {columns} FROM account WHERE attribution_id > :after ORDER BY attribution_id LIMIT :limit;
 
 -- name: windows
-SELECT id, attribution_id, stripe_subscription_id, lower(during) AS started, upper(during) AS ended, part
+SELECT id, attribution_id, stripe_subscription_id, lower(during) AS started, upper(during) AS ended, kind, currency
 FROM subscription
 WHERE attribution_id = ANY (CAST(:accounts AS text[]))
 ORDER BY attribution_id, lower(during);
@@ -80,6 +80,20 @@ SET stripe_customer_id = coalesce(excluded.stripe_customer_id, account.stripe_cu
     currency = excluded.currency,
     bill_after = coalesce(excluded.bill_after, account.bill_after);
 
+-- name: follow_currency
+-- Windows that no invoice has billed follow the account's currency, except those of a subscription, which has its own.
+UPDATE subscription AS s
+SET currency = a.currency
+FROM account AS a
+WHERE a.attribution_id = ANY (CAST(:accounts AS text[]))
+  AND s.attribution_id = a.attribution_id
+  AND s.stripe_subscription_id IS NULL
+  AND s.currency <> a.currency
+  AND NOT EXISTS (
+      SELECT FROM invoice AS i
+      WHERE (i.attribution_id, i.currency) = (s.attribution_id, s.currency) AND i.state NOT IN ({dead})
+  );
+
 -- name: move_windows
 UPDATE subscription AS s
 SET during = tstzrange(lower(s.during), given.ended)
@@ -93,41 +107,6 @@ FROM unnest(
     CAST(:accounts AS text[]), CAST(:started AS timestamptz[]), CAST(:ended AS timestamptz[])
 ) AS given (attribution_id, started, ended)
 JOIN account AS a USING (attribution_id);
-
--- name: find_subscription
--- The subscription's own window, else a window with the same start that a file supplied.
-SELECT id, attribution_id
-FROM subscription
-WHERE (stripe_subscription_id = :stripe_subscription_id AND part = :part)
-   OR (stripe_subscription_id IS NULL AND attribution_id = :attribution_id AND lower(during) = :started)
-ORDER BY stripe_subscription_id NULLS LAST
-LIMIT 1;
-
--- name: update_subscription
-UPDATE subscription
-SET during = tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz)),
-    stripe_subscription_id = :stripe_subscription_id,
-    part = :part
-WHERE id = :id;
-
--- name: insert_subscription
-INSERT INTO subscription (attribution_id, stripe_subscription_id, part, currency, during)
-SELECT a.attribution_id, :stripe_subscription_id, :part, a.currency,
-       tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz))
-FROM account AS a
-WHERE a.attribution_id = :attribution_id;
-
--- name: delete_subscription
-DELETE FROM subscription WHERE id = :id;
-
--- name: overlapping
-SELECT lower(during) AS started, upper(during) AS ended
-FROM subscription
-WHERE attribution_id = :attribution_id
-  AND id <> :id
-  AND during && tstzrange(CAST(:started AS timestamptz), CAST(:ended AS timestamptz))
-ORDER BY during
-LIMIT 1;
 
 -- name: record_fault
 INSERT INTO subscription_fault AS f (stripe_subscription_id, attribution_id, reason)

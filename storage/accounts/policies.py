@@ -79,6 +79,7 @@ async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy)
                     "limit_carried_share": policy.limit_carried_share,
                     "included_credits": policy.included_credits,
                     "limits_off": sorted(policy.limits_off),
+                    "trial_usage": str(policy.trial_usage) if policy.trial_usage else None,
                 },
             )
     except IntegrityError as error:

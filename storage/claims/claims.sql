@@ -65,7 +65,7 @@ ORDER BY a.attribution_id, own.number;
 
 -- name: policy_columns
 p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_share, p.included_credits,
-       coalesce(p.limits_off, '{}') AS limits_off
+       coalesce(p.limits_off, '{}') AS limits_off, p.trial_usage
 
 -- name: account
 SELECT a.attribution_id, CAST(:currency AS text) AS currency, a.currency AS account_currency, a.stripe_customer_id,

@@ -52,7 +52,7 @@ BEGIN
             ('perdure_billing', 'alembic_version', 'SELECT'),
             ('perdure_billing', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after)'),
             ('perdure_billing', 'account_policy', 'SELECT'),
-            ('perdure_billing', 'subscription', 'SELECT, INSERT, UPDATE (stripe_subscription_id, part, during), DELETE'),
+            ('perdure_billing', 'subscription', 'SELECT, INSERT, UPDATE (during, currency), DELETE'),
             ('perdure_billing', 'subscription_cycle', 'SELECT, INSERT, UPDATE (during)'),
             ('perdure_billing', 'collection_pause', 'SELECT, INSERT, UPDATE (behavior, since, resumes_at), DELETE'),
             ('perdure_billing', 'refund', 'SELECT, INSERT, UPDATE (stripe_credit_note_id, amount, status, reason, updated_at)'),

@@ -19,6 +19,8 @@ BLUE = "team:blue"
 FORMS = {
     "2022-05/team:blue/period": InvoiceKey(MAY, BLUE, PERIOD),
     "2022-05/team:blue/period/2": InvoiceKey(MAY, BLUE, PERIOD, ordinal=2),
+    "2022-05/team:blue/period/eur": InvoiceKey(MAY, BLUE, PERIOD, "eur"),
+    "2022-05/team:blue/period/eur/2": InvoiceKey(MAY, BLUE, PERIOD, "eur", 2),
     "2022-05/user:a.b@c+d=e~f-g/period": InvoiceKey(MAY, "user:a.b@c+d=e~f-g", PERIOD),
     "2022-05/team:blue/cancellation/sub_123": InvoiceKey(MAY, BLUE, CANCELLATION, "sub_123"),
     "2022-05/team:blue/cancellation/sub_123-paused": InvoiceKey(MAY, BLUE, CANCELLATION, "sub_123-paused"),
@@ -37,9 +39,10 @@ attribution_ids = st.sampled_from(WORDS) | st.builds(
     add, st.sampled_from(ALPHANUMERIC), st.text(ALPHANUMERIC + "._:@+=~-", max_size=132)
 )
 ordinals = st.integers(1, 999_999_999)
-invoice_keys = st.builds(InvoiceKey, periods, attribution_ids, st.just(PERIOD), ordinal=ordinals) | st.builds(
-    InvoiceKey, periods, attribution_ids, st.sampled_from([CANCELLATION, SUBSCRIPTION]), segments, ordinals
-)
+currencies = st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=3)
+invoice_keys = st.builds(
+    InvoiceKey, periods, attribution_ids, st.just(PERIOD), st.just("") | currencies, ordinals
+) | st.builds(InvoiceKey, periods, attribution_ids, st.sampled_from([CANCELLATION, SUBSCRIPTION]), segments, ordinals)
 references = st.text(min_size=1).filter(lambda text: "/" not in text)
 credit_note_keys = st.builds(CreditNoteKey, invoice_keys, references)
 

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from billing.report.canonical import format_instant
-from storage.accounts.accounts import apply_subscription_window
 from storage.claims.claims import claim_page
 from storage.periods.periods import read_summary, write_summary
 from storage.postgres.database import Database
 from tests.cli.conftest import Perdure
-from tests.storage.usage import HOUR_US, add_account, add_instances, card, instance, may, scope
+from tests.storage.usage import HOUR_US, add_account, add_instances, card, instance, may, put_window, scope
 
 RATES = """\
 [[version]]
@@ -54,7 +53,7 @@ async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure
     line = "misbilled: 24.00 h of 1 instance, outside windows (credit the customer: 2022-05/team:a/period)"
     assert again.err.startswith(f"perdure: {line}, as now imported")
 
-    await apply_subscription_window(db, "team:b", "sub_b", may(2), may(3.5))
+    await put_window(db, "team:b", "sub_b", may(2), may(3.5))
     status = await perdure("period", "status", "2022-05", "--json")
     other = {**beyond, "instance_id": "j", "invoice_key": "2022-05/team:b/period", "duration_us": 12 * HOUR_US}
     assert status.document["misbilled"] == [beyond, other]

@@ -93,7 +93,7 @@ CHANGEABLE = {
 }
 UNCHANGEABLE = {
     (BILLING, "invoice"): _WHAT_AN_INVOICE_IS_OF,
-    (BILLING, "subscription"): {"id", "attribution_id", "kind", "currency"},
+    (BILLING, "subscription"): {"id", "attribution_id", "stripe_subscription_id", "part", "kind"},
     (BILLING, "credit_note"): {
         *("id", "key", "invoice_id", "kind", "line_no", "instance_id", "amount", "currency", "settle_to", "reason"),
         "requested_at",

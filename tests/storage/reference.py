@@ -6,7 +6,7 @@ It shares no code with the product: no ranges, no Decimal, one loop per rule.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import floor
@@ -19,12 +19,26 @@ MINOR_UNITS = {"usd": 100, "jpy": 1, "kwd": 1000, "isk": 100}
 STEPS = {"usd": 1, "jpy": 1, "kwd": 10, "isk": 100}
 
 
+@dataclass(frozen=True)
+class ReferenceWindow:
+    """`kind`: paid, trial or collection_paused."""
+
+    start: datetime
+    end: datetime | None
+    kind: str
+    currency: str
+
+
 @dataclass
 class ReferenceAccount:
     attribution_id: str
     currency: str
     bill_after: datetime | None
-    windows: list[tuple[datetime, datetime | None]]
+    windows: list[ReferenceWindow]
+
+    @property
+    def currencies(self) -> set[str]:
+        return {window.currency for window in self.windows} or {self.currency}
 
 
 @dataclass
@@ -61,13 +75,19 @@ class ReferenceWorld:
 
     def _account(self, attribution_id: str) -> ReferenceAccount:
         bounds = sorted(self.rng.sample(self.edges, 6))
-        windows: list[tuple[datetime, datetime | None]] = [
-            (start, end) for start, end in zip(bounds[::2], bounds[1::2], strict=True) if self.rng.random() < 0.8
+        currency = self.rng.choice(list(MINOR_UNITS))
+        windows = [
+            ReferenceWindow(start, end, self._kind(), self.rng.choice([currency, currency, *MINOR_UNITS]))
+            for start, end in zip(bounds[::2], bounds[1::2], strict=True)
+            if self.rng.random() < 0.8
         ]
         if windows and self.rng.random() < 0.5:
-            windows[-1] = (windows[-1][0], None)
+            windows[-1] = replace(windows[-1], end=None)
         bill_after = self.rng.choice([None, None, self.rng.choice(self.edges)])
-        return ReferenceAccount(attribution_id, self.rng.choice(list(MINOR_UNITS)), bill_after, windows)
+        return ReferenceAccount(attribution_id, currency, bill_after, windows)
+
+    def _kind(self) -> str:
+        return self.rng.choice(["paid", "paid", "paid", "trial", "collection_paused"])
 
     def _rates(self) -> list[dict[str, Any]]:
         starts = sorted(self.rng.sample(self.edges, 2))
@@ -113,19 +133,30 @@ class ReferenceWorld:
             if (start is None or edge >= start) and (end is None or edge < end)
         }
 
-    def covered(self, account: ReferenceAccount) -> set[int]:
-        """Return the cells in the account's windows."""
-        return set[int]().union(*(self.cells(start, end) for start, end in account.windows))
+    def kind(self, account: ReferenceAccount, cell: int) -> str:
+        """Return the kind of the account's window that the cell is in, or `uncovered`."""
+        window = self.window(account, cell)
+        return window.kind if window else "uncovered"
+
+    def window(self, account: ReferenceAccount, cell: int) -> ReferenceWindow | None:
+        return next((w for w in account.windows if cell in self.cells(w.start, w.end)), None)
+
+    def paid(self, account: ReferenceAccount, currency: str) -> set[int]:
+        """Return the cells in the account's windows that are charged in this currency."""
+        windows = [window for window in account.windows if (window.kind, window.currency) == ("paid", currency)]
+        return set[int]().union(*(self.cells(window.start, window.end) for window in windows))
 
     def floor_of(self, account: ReferenceAccount, bill_after: datetime | None) -> datetime | None:
         return max((bound for bound in (account.bill_after, bill_after) if bound), default=None)
 
-    def billable(self, instance: ReferenceInstance, cutoff: datetime, bill_after: datetime | None) -> set[int]:
-        """Return the billable cells that have a rate."""
+    def billable(
+        self, instance: ReferenceInstance, currency: str, cutoff: datetime, bill_after: datetime | None
+    ) -> set[int]:
+        """Return the cells that are billable in this currency and have a rate."""
         account = next(a for a in self.accounts if a.attribution_id == instance.attribution_id)
         if instance.creation_time > instance.started:
             return set()
-        cells = self.cells(instance.started, instance.ended) & self.covered(account)
+        cells = self.cells(instance.started, instance.ended) & self.paid(account, currency)
         cells &= self.cells(self.floor_of(account, bill_after), cutoff)
         cells &= self.cells(self.rates[0]["effective_from"], None)
         return {cell for cell in cells if (instance.id, cell) not in self.claims}
@@ -157,8 +188,8 @@ class ReferenceWorld:
                     continue
                 if instance.creation_time > instance.started:
                     reason = "starts_before_creation"
-                elif cell not in self.covered(account):
-                    reason = "uncovered"
+                elif (kind := self.kind(account, cell)) != "paid":
+                    reason = kind
                 elif early is not None and self.edges[cell] < early:
                     reason = "before_bill_after"
                 elif self.edges[cell] < self.rates[0]["effective_from"]:

@@ -188,7 +188,7 @@ def _expected(
 ) -> dict[str, int]:
     """Return the microseconds by figure, counted cell by cell."""
     sums = dict.fromkeys(("runtime_us", "open_us", "unbilled_us", "uncovered_us", "before_bill_after_us"), 0)
-    sums |= {"before_first_rate_us": 0, "starts_before_creation_us": 0}
+    sums |= {"before_first_rate_us": 0, "starts_before_creation_us": 0, "trial_us": 0, "collection_paused_us": 0}
     for each in world.instances:
         account = next(a for a in world.accounts if a.attribution_id == each.attribution_id)
         early = world.floor_of(account, bill_after)
@@ -197,8 +197,8 @@ def _expected(
                 name = "open_us"
             elif each.creation_time > each.started:
                 name = "starts_before_creation_us"
-            elif cell not in world.covered(account):
-                name = "uncovered_us"
+            elif (kind := world.kind(account, cell)) != "paid":
+                name = f"{kind}_us"
             elif early is not None and world.edges[cell] < early:
                 name = "before_bill_after_us"
             elif world.edges[cell] < world.rates[0]["effective_from"]:

@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from billing.usage.rows import FILE, ImportOptions, InstanceRow
-from storage.accounts.accounts import apply_subscription_window
 from storage.claims import assessing, claims
 from storage.claims import writing as claim_writing
 from storage.claims.claims import claim_page
@@ -30,6 +29,7 @@ from tests.storage.usage import (
     instance,
     june,
     may,
+    put_window,
     scope,
 )
 from tests.support.until import until
@@ -259,7 +259,7 @@ async def test_a_window_that_moves_waits_for_the_claim(db: Database) -> None:
     await add_instances(db, instance("i", may(1), None))
     async with db.transaction() as connection:
         await connection.execute(text("SELECT FROM account WHERE attribution_id = 'team:a' FOR UPDATE"))
-        end = asyncio.create_task(apply_subscription_window(db, "team:a", "sub_1", may(2), may(9)))
+        end = asyncio.create_task(put_window(db, "team:a", "sub_1", may(2), may(9)))
         await _until_waiting(db)
         run = asyncio.create_task(claim_page(db, scope(), card()))
         await _until_waiting(db, 2)

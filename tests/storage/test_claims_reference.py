@@ -17,29 +17,30 @@ from storage.invoices.invoices import list_invoices, load_invoice, move_invoice,
 from storage.periods.periods import excluded_instances
 from storage.postgres.database import Database
 from tests.storage.random_worlds import import_instances, random_scope, store_accounts
-from tests.storage.reference import JUNE, LAST, MAY, ReferenceWorld
+from tests.storage.reference import JUNE, LAST, MAY, ReferenceAccount, ReferenceWorld
 from tests.storage.usage import fetch
 
 Line = tuple[str, datetime, int, int, int]
 """workspace class, rate from, microseconds, those before the period, amount"""
 
 
-def _expected(world: ReferenceWorld, scope: ClaimScope, attribution_id: str) -> tuple[list[Line], set[tuple[str, int]]]:
-    """Return the lines of the account's invoice, and the (instance, cell) pairs that they bill."""
-    account = next(a for a in world.accounts if a.attribution_id == attribution_id)
+def _expected(
+    world: ReferenceWorld, scope: ClaimScope, account: ReferenceAccount, currency: str
+) -> tuple[list[Line], set[tuple[str, int]]]:
+    """Return the lines of the account's invoice in a currency, and the (instance, cell) pairs that they bill."""
     sums: dict[tuple[str, datetime], list[int]] = defaultdict(lambda: [0, 0])
     taken = set()
     for each in world.instances:
-        if each.attribution_id != attribution_id:
+        if each.attribution_id != account.attribution_id:
             continue
-        for cell in world.billable(each, scope.cutoff, scope.bill_after):
+        for cell in world.billable(each, currency, scope.cutoff, scope.bill_after):
             taken.add((each.id, cell))
             line = sums[(each.workspace_class or "default", world.rate_of(cell)["effective_from"])]
             line[0] += world.length(cell)
             line[1] += world.length(cell) if world.edges[cell] < scope.period_start else 0
     rates = {rate["effective_from"]: rate for rate in world.rates}
     lines = [
-        (name, start, us, carried, world.price(rates[start], name, account.currency, us))
+        (name, start, us, carried, world.price(rates[start], name, currency, us))
         for (name, start), (us, carried) in sorted(sums.items())
     ]
     return lines, taken
@@ -47,42 +48,49 @@ def _expected(world: ReferenceWorld, scope: ClaimScope, attribution_id: str) -> 
 
 async def _claim_and_compare(db: Database, world: ReferenceWorld, scope: ClaimScope, card: RateCard) -> None:
     billed_before = {
-        row.attribution_id
+        (row.attribution_id, row.currency)
         for row in await fetch(
             db,
-            "SELECT attribution_id FROM invoice WHERE billing_period = :period AND reason = :reason"
-            " AND subject = :subject AND state NOT IN ('voided', 'deleted')",
+            "SELECT attribution_id, currency FROM invoice WHERE billing_period = :period AND reason = :reason"
+            " AND (subject = :subject OR reason = 'period') AND state NOT IN ('voided', 'deleted')",
             period=scope.period,
             reason=str(scope.reason),
             subject=scope.subject,
         )
     }
-    previews = {each.priced.attribution_id: each for each in await preview_page(db, scope, card)}
-    result = await claim_page(db, scope, card)
-    made = {InvoiceKey.parse(key).attribution_id: key for key in result.keys}
+    previews = {
+        (each.priced.attribution_id, each.priced.currency): each for each in await preview_page(db, scope, card)
+    }
+    made = {key: key for key in (await claim_page(db, scope, card)).keys}
     for account in world.accounts:
-        name = account.attribution_id
-        if name in billed_before or scope.attribution_id not in (None, name):
-            assert name not in previews
-            assert name not in made
-            continue
-        lines, taken = _expected(world, scope, name)
-        total = sum(line[4] for line in lines)
-        wanted = total > 0 and total >= world.minimum(scope.cutoff, account.currency)
-        assert (name in made) == wanted
-        assert (name in previews) == bool(lines)
-        if lines:
-            assert previews[name].verdict == (Verdict.INVOICE if wanted else Verdict.BELOW_MINIMUM)
-            assert previews[name].priced.amount == total
-        if wanted:
-            await _compare_invoice(db, made[name], lines, total)
-            world.claims.update(dict.fromkeys(taken, made[name]))
+        for currency in account.currencies:
+            own = (account.attribution_id, currency)
+            if (
+                own in billed_before
+                or scope.attribution_id not in (None, own[0])
+                or scope.currency not in (None, currency)
+            ):
+                assert own not in previews
+                continue
+            lines, taken = _expected(world, scope, account, currency)
+            total = sum(line[4] for line in lines)
+            wanted = total > 0 and total >= world.minimum(scope.cutoff, currency)
+            assert (own in previews) == bool(lines)
+            if lines:
+                assert previews[own].verdict == (Verdict.INVOICE if wanted else Verdict.BELOW_MINIMUM)
+                assert previews[own].priced.amount == total
+            if wanted:
+                key = made.pop(previews[own].priced.key)
+                await _compare_invoice(db, key, currency, lines, total)
+                world.claims.update(dict.fromkeys(taken, key))
+    assert made == {}
 
 
-async def _compare_invoice(db: Database, key: str, lines: list[Line], total: int) -> None:
+async def _compare_invoice(db: Database, key: str, currency: str, lines: list[Line], total: int) -> None:
     record = await load_invoice(db, key)
     assert record is not None
-    assert record.amount == total
+    assert (record.amount, record.currency) == (total, currency)
+    assert InvoiceKey.parse(key).subject == record.subject
     assert [
         (
             line.rated.workspace_class,

@@ -10,11 +10,10 @@ from storage.accounts.accounts import (
     AccountConflictError,
     NewAccount,
     add_account,
-    apply_subscription_window,
     get_account,
 )
 from storage.postgres.database import Database
-from tests.storage.usage import may
+from tests.storage.usage import may, put_window
 
 NEW = NewAccount("cus_1", "usd", may(1))
 
@@ -38,8 +37,13 @@ async def test_subscriptions_that_add_their_account_at_once_all_get_their_window
     teams = [f"team:{number}" for number in range(40)]
     await asyncio.gather(
         *(
-            apply_subscription_window(
-                db, team, f"sub_{team}_{day}", may(day), may(day + 1), NewAccount(f"cus_{team}", "usd", may(1))
+            put_window(
+                db,
+                team,
+                f"sub_{team}_{day}",
+                may(day),
+                may(day + 1),
+                new=NewAccount(f"cus_{team}", "usd", may(1)),
             )
             for team in teams
             for day in (3, 5)

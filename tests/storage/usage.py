@@ -8,12 +8,16 @@ from typing import Any
 from sqlalchemy import text
 
 from activities.rate_cards import RateCards
+from billing.accounts.parts import Stretch, cut
+from billing.accounts.windows import WindowKind
 from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import Policy, UnknownClass
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import RateCard
+from billing.usage.interval import Interval
 from billing.usage.rows import AccountRow, InstanceRow
-from storage.accounts.accounts import upsert_accounts
+from storage.accounts.accounts import NewAccount, upsert_accounts
+from storage.accounts.subscriptions import put_subscription
 from storage.claims.claims import ClaimScope
 from storage.postgres.database import Database
 from storage.usage.instances import upsert_instances
@@ -97,6 +101,21 @@ async def add_account(
         for line, (started, ended) in enumerate(windows or [(may(-29), None)], 1)
     ]
     assert await upsert_accounts(db, rows) == []
+
+
+async def put_window(
+    db: Database,
+    attribution_id: str,
+    stripe_subscription_id: str,
+    started: datetime,
+    ended: datetime | None,
+    *stretches: tuple[datetime, datetime | None, WindowKind],
+    new: NewAccount | None = None,
+    currency: str = "usd",
+) -> None:
+    """Store a subscription's window, with these stretches of other kinds in it; an empty one is deleted."""
+    window = [] if started == ended else cut(Interval(started, ended), [Stretch(*each) for each in stretches])
+    await put_subscription(db, attribution_id, stripe_subscription_id, window, currency, new)
 
 
 def instance(instance_id: str, started: datetime | None, ended: datetime | None = None, **changes: Any) -> InstanceRow:

@@ -50,6 +50,9 @@ _LimitCarriedShare = Annotated[
 _IncludedCredits = Annotated[
     str | None, typer.Option(metavar="CREDITS|default", help="Free credits per month, in place of the rate card's.")
 ]
+_TrialUsage = Annotated[
+    str | None, typer.Option(metavar="exclude|charge|default", help="What happens to usage on trial.")
+]
 _Reopen = Annotated[bool, typer.Option("--reopen", help="Let a row without an end remove a window's known end.")]
 
 _POLL_SECONDS = 0.5
@@ -90,6 +93,7 @@ async def policy(
     limit_multiple: _LimitMultiple = None,
     limit_carried_share: _LimitCarriedShare = None,
     included_credits: _IncludedCredits = None,
+    trial_usage: _TrialUsage = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Show or set one account's billing policy and limits.
@@ -104,6 +108,7 @@ async def policy(
         "limit_multiple": limit_multiple,
         "limit_carried_share": limit_carried_share,
         "included_credits": included_credits,
+        "trial_usage": trial_usage,
     }
     settings = common.settings()
     async with open_database(settings) as db:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from activities.postgres.scopes import policy_of
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
-from billing.invoice.policy import AccountLimit, AccountPolicy, ChargeOn, Finalization, Policy
+from billing.invoice.policy import AccountLimit, AccountPolicy, ChargeOn, Finalization, FreeTime, Policy
 from billing.money import format_amount, parse_amount
 from settings import Settings
 from starter.cli import output
@@ -61,7 +61,7 @@ def _words(name: str) -> set[str]:
 
 
 def _document(attribution_id: str, currency: str, own: AccountPolicy, now: Policy) -> dict[str, object]:
-    names = ("charge_on", "finalization", *_LIMITS, "included_credits")
+    names = ("charge_on", "finalization", *_LIMITS, "included_credits", "trial_usage")
     off = {name for name, limit in _LIMITS.items() if limit in own.limits_off}
     return {
         "attribution_id": attribution_id,
@@ -72,6 +72,7 @@ def _document(attribution_id: str, currency: str, own: AccountPolicy, now: Polic
         "limit_multiple": _text(now.limits.multiple),
         "limit_carried_share": _text(now.limits.carried_share),
         "included_credits": _text(own.included_credits),
+        "trial_usage": str(now.trial_usage),
         "own": sorted(name for name in names if name in off or getattr(own, name) is not None),
         "defaults": {
             "daily_multiple": _text(now.defaults.daily_multiple),
@@ -95,6 +96,7 @@ def print_policy(document: Mapping[str, Any]) -> None:
         ),
         "limit_carried_share": _limit(share, defaults["carried_share"], "of the amount", "of the amount"),
         "included_credits": f"{credits} a month" if credits else "as on the rate card",
+        "trial_usage": "excluded" if document["trial_usage"] == "exclude" else "charged",
     }
     table = output.make_table(f"Policy of {document['attribution_id']}", "Setting", "Value", "Source")
     for name, value in values.items():
@@ -117,6 +119,8 @@ def _parse(name: str, value: str, currency: str) -> object:
             return _one_of(ChargeOn, value)
         if name == "finalization":
             return _one_of(Finalization, value)
+        if name == "trial_usage":
+            return _one_of(FreeTime, value)
         if name == "limit_amount":
             return parse_amount(value, currency)
         number = Decimal(value)

@@ -21,6 +21,8 @@ FATES = {
     "invalid": "not billable: the instance is invalid",
     "stale": "not charged: nothing was heard of the instance any more",
     "uncovered": "not charged: the account had no subscription then",
+    "trial": "not charged: the account was on trial",
+    "collection_paused": "not charged: collection was paused, and the service free",
     "before_bill_after": "not charged: before the account's charges begin",
     "before_first_rate": "not charged: before the rate card's first rate",
     "unbilled": "not billed yet",
@@ -42,6 +44,8 @@ _MARKS = {
     "unbilled": "o",
     "stale": "?",
     "uncovered": "-",
+    "trial": "~",
+    "collection_paused": "=",
     "before_bill_after": "<",
     "before_first_rate": "_",
     "invalid": "x",
@@ -73,6 +77,10 @@ def why(found: Explanation, interval: ExplainedInterval, period_start: datetime 
             return "A running instance that gives no sign any more is charged up to its last sign or its longest age."
         case "uncovered":
             return f"Usage is charged only within a subscription. {_around(standing, interval)}"
+        case "trial":
+            return f"Usage on trial is not charged. {_free(standing, interval)}"
+        case "collection_paused":
+            return f"Usage is free while collection is paused. {_free(standing, interval)}"
         case "before_bill_after":
             return f"The account is charged only for usage from {when(standing.bill_after)} on."
         case "before_first_rate":
@@ -97,6 +105,11 @@ def _covering(standing: AccountStanding, interval: ExplainedInterval) -> str:
         if window.start <= interval.start and (window.end is None or interval.end <= window.end):
             return f"Covered by {_window(window)}."
     return "According to current data, no subscription covers all of it: credit the customer."
+
+
+def _free(standing: AccountStanding, interval: ExplainedInterval) -> str:
+    within = [w for w in standing.windows if w.start <= interval.start and (w.end is None or interval.end <= w.end)]
+    return f"It was {_window(within[0])}." if within else ""
 
 
 def _window(window: SubscriptionWindow) -> str:
