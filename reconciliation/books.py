@@ -73,6 +73,7 @@ def check_header(header: ReportHeader, record: InvoiceRecord) -> None:
     for field, theirs, ours in (
         ("invoice_key", header.invoice_key, record.key),
         ("cutoff", header.cutoff, record.cutoff),
+        ("service_start", header.service_start, record.service_start),
         ("currency", header.currency, record.currency),
         ("amount", header.amount, record.amount),
         ("credits", header.credits, record.credits),

@@ -1,10 +1,11 @@
-"""Derive an account's windows from a Stripe subscription's status and times."""
+"""Derive an account's windows and cycles from a Stripe subscription's status and times."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
 
+from billing.accounts.cycles import Cycle
 from billing.accounts.parts import Stretch, joined
 from billing.accounts.plan import AccountRecord, WindowRecord
 from billing.accounts.windows import Clash, Window, WindowKind, place
@@ -109,3 +110,12 @@ def _own(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> li
 
 def _windows(records: Iterable[WindowRecord]) -> list[Window]:
     return [Window(each.started, each.ended, each.stripe_subscription_id) for each in records]
+
+
+def present_cycle(found: StripeSubscriptionSnapshot) -> Cycle | None:
+    """Return the subscription's present cycle, up to its end if it has ended. None if Stripe does not say."""
+    start, end = found.cycle_start, found.cycle_end
+    if start is None or end is None:
+        return None
+    end = end if found.ended is None else min(end, found.ended)
+    return Cycle(start, end) if start < end else None

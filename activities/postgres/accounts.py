@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.postgres.cycles import follow_cycles
 from activities.postgres.pauses import follow_pause
 from activities.rate_cards import RateCards
 from activities.step import step
@@ -88,6 +89,7 @@ class AccountActivities:
             if (open_one := _open_one(account, parts, apply.looked_at)) is None:
                 raise
             return _overlapping(attribution_id, open_one)
+        await follow_cycles(self._db, attribution_id, apply.subscription)
         found = parts[-1]
         await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
         await forget_fault(self._db, found.stripe_subscription_id)
@@ -158,6 +160,7 @@ class AccountActivities:
                 parts = served(subscription, known, datetime.now(UTC))
                 await self._place(attribution_id, known, parts, None, None)
                 await follow_pause(self._db, attribution_id, subscription, datetime.now(UTC))
+                await follow_cycles(self._db, attribution_id, subscription)
             except PermanentError as error:
                 faults.append(f"{attribution_id} ({found.stripe_customer_id}): {error}")
         return faults or await self._take_customer(attribution_id, found)

@@ -82,6 +82,7 @@ class Adopter:
             header.reason,
             InvoiceKey.parse(header.invoice_key).subject,
             cutoff=header.cutoff,
+            service_start=header.service_start,
             attribution_id=header.attribution_id,
             stripe_invoice_id=stripe_invoice_id if header.reason is InvoiceReason.SUBSCRIPTION else None,
         )

@@ -78,6 +78,7 @@ class DecisionActivities:
                 record.reason,
                 record.subject,
                 cutoff=record.cutoff,
+                service_start=record.service_start,
                 attribution_id=record.attribution_id,
             )
             return Amended(changed=await amend_invoice(self._db, record.key, scope, await self._cards.current()))

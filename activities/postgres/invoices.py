@@ -198,7 +198,7 @@ class InvoiceActivities:
     async def _order(self, record: InvoiceRecord) -> StripeInvoiceOrder:
         assert record.report_id is not None
         send = self._settings.collection_method == "send_invoice"
-        start = BillingPeriod.parse(record.billing_period).start(self._settings.zone)
+        start = record.service_start or BillingPeriod.parse(record.billing_period).start(self._settings.zone)
         return StripeInvoiceOrder(
             invoice_key=record.key,
             attribution_id=record.attribution_id,

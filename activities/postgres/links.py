@@ -5,13 +5,16 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.step import step
+from billing.accounts.cycles import Cycle
 from contracts import stripe_metadata
 from contracts.messages.invoices import StripeInvoiceSnapshot
 from contracts.messages.owners import LinkedInvoice
 from contracts.names import Activities
-from storage.accounts import accounts
+from storage.accounts import accounts, cycles
 from storage.invoices import invoices
 from storage.postgres.database import Database
+
+_CYCLE = "subscription_cycle"
 
 
 class LinkActivities:
@@ -22,7 +25,10 @@ class LinkActivities:
 
     @activity.defn(name=Activities.LINK_STRIPE_INVOICE)
     async def link(self, found: StripeInvoiceSnapshot) -> LinkedInvoice:
-        """Return our invoice, else the account that the invoice belongs to, else neither: it is foreign."""
+        """Return our invoice, else the account that the invoice belongs to, else neither: it is foreign.
+
+        The cycle of a subscription that it bills is stored.
+        """
         async with step():
             key = found.metadata.get(stripe_metadata.INVOICE)
             if key is None or await invoices.load_invoice(self._db, key) is None:
@@ -30,7 +36,16 @@ class LinkActivities:
             if key is not None:
                 return LinkedInvoice(invoice_key=key)
             account = await self._account(found)
-            return LinkedInvoice(attribution_id=account.attribution_id if account else None)
+            if account is None:
+                return LinkedInvoice()
+            await self._store_cycle(account.attribution_id, found)
+            return LinkedInvoice(attribution_id=account.attribution_id)
+
+    async def _store_cycle(self, attribution_id: str, found: StripeInvoiceSnapshot) -> None:
+        subscription, start, end = found.stripe_subscription_id, found.period_start, found.period_end
+        if found.billing_reason != _CYCLE or subscription is None or start is None or end is None or start >= end:
+            return
+        await cycles.store_billed_cycle(self._db, attribution_id, subscription, Cycle(start, end))
 
     async def _account(self, found: StripeInvoiceSnapshot) -> accounts.AccountRecord | None:
         account = None

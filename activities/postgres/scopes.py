@@ -89,19 +89,20 @@ def claim_scope(
     subject: str = "",
     *,
     cutoff: datetime | None = None,
+    service_start: datetime | None = None,
     after: str = "",
     through: str | None = None,
     attribution_id: str | None = None,
     currency: str | None = None,
     stripe_invoice_id: str | None = None,
 ) -> ClaimScope:
-    """Return the claim scope of an invoice of this period; the default cutoff is the period's end."""
+    """Return the claim scope of an invoice of this period, by default from the period's start to its end."""
     return ClaimScope(
         period=str(period),
         reason=reason,
         subject=subject,
         cutoff=period.end(settings.zone) if cutoff is None else cutoff,
-        period_start=period.start(settings.zone),
+        period_start=service_start or period.start(settings.zone),
         bill_after=settings.bill_after,
         after=after,
         through=through,

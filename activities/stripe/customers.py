@@ -184,6 +184,7 @@ def _subscription(subscription: dict[str, Any], customer: dict[str, Any], key: s
         trial_end=instant(subscription.get("trial_end")),
         billing_cycle_anchor=instant(subscription.get("billing_cycle_anchor")),
         pause=_pause(subscription.get("pause_collection")),
+        **_cycle(subscription),
         **_latest_invoice(subscription.get("latest_invoice")),
     )
 
@@ -192,6 +193,14 @@ def _pause(found: dict[str, Any] | None) -> PausedCollection | None:
     if found is None:
         return None
     return PausedCollection(behavior=PauseBehavior(found["behavior"]), resumes_at=instant(found.get("resumes_at")))
+
+
+def _cycle(subscription: dict[str, Any]) -> dict[str, Any]:
+    """Return the present cycle: that of the item which renews first."""
+    items = subscription["items"]["data"]
+    periods = [(instant(each["current_period_end"]), instant(each["current_period_start"])) for each in items]
+    end, start = min(periods, default=(None, None))
+    return {"cycle_start": start, "cycle_end": end}
 
 
 def _latest_invoice(invoice: dict[str, Any] | str | None) -> dict[str, Any]:

@@ -119,6 +119,7 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
         livemode=invoice["livemode"],
         billing_reason=invoice.get("billing_reason") or "",
         stripe_subscription_id=_subscription_of(invoice),
+        period_start=instant(invoice.get("period_start")),
         period_end=instant(invoice.get("period_end")),
         attempt_count=invoice.get("attempt_count") or 0,
         finalized_at=instant(times.get("finalized_at")),

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from billing.accounts.cycles import Cycle
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.assessment.holding import NO_PAST, NOT_HELD, AccountPast, Held, floor_in, hold
-from billing.assessment.lines import NOTHING_RATED, OutOfRangeError, Rated, UsageLine, by_version, rate
+from billing.assessment.lines import (
+    NOTHING_RATED,
+    OutOfRangeError,
+    Rated,
+    UsageLine,
+    below_minimum,
+    by_version,
+    included_by_place,
+    rate,
+)
 from billing.assessment.unknown import describe_unknown, unknown_usage
 from billing.errors import PricingError
 from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.limits import BillFigures
 from billing.invoice.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy, UnknownClass
-from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard, RatedLine, is_billable_total
@@ -30,11 +39,12 @@ NOTHING_USED: Mapping[str, Sequence[Place]] = MappingProxyType({})
 class ClaimScope:
     """Which accounts' usage is billed, up to when, and by which kind of invoice.
 
-    Usage in `[bill_after, cutoff)` counts; the part before `period_start` counts as carried over. The page covers the
-    accounts with `after < attribution_id <= through`, or all after `after` if `through` is None; `attribution_id`
-    narrows it to one account, `currency` to the windows in that currency. `policy` and `charged_kinds`, the kinds of
-    windows that are charged where an account's policy does not say, are the deployment's. `stripe_invoice_id` names the
-    draft of Stripe's that carries the usage, if any.
+    Usage in `[bill_after, cutoff)` counts; the part before `period_start` counts as carried over: that is the start of
+    the period, or of the subscription's cycle that the invoice bills. The page covers the accounts with
+    `after < attribution_id <= through`, or all after `after` if `through` is None; `attribution_id` narrows it to one
+    account, `currency` to the windows in that currency. `policy` and `charged_kinds`, the kinds of windows that are
+    charged where an account's policy does not say, are the deployment's. `stripe_invoice_id` names the draft of
+    Stripe's that carries the usage, if any.
     """
 
     period: str
@@ -54,6 +64,12 @@ class ClaimScope:
     silence: Silence = NEVER_SILENT
     charged_kinds: frozenset[WindowKind] = PAID_ALONE
 
+    @property
+    def service_start(self) -> datetime | None:
+        """The start of what the invoice bills, if it is not that of its period."""
+        month = BillingPeriod.parse(self.period).start(self.zone)
+        return None if self.period_start == month else self.period_start
+
 
 AccountCurrency = tuple[str, str]
 """An attribution id and a currency of the account's windows: each has its own invoices."""
@@ -64,6 +80,7 @@ class BillableAccount:
     """An account without a live invoice in this scope in this currency, which some of its windows have.
 
     `subject` and `ordinal` are its next invoice's. `account_currency` is the one of new windows, and of its limits.
+    `cycles`: the monthly cycles of its subscriptions, in order, if it is charged on their invoices.
     """
 
     attribution_id: str
@@ -74,6 +91,7 @@ class BillableAccount:
     ordinal: int
     policy: AccountPolicy = NO_POLICY
     past: AccountPast = NO_PAST
+    cycles: tuple[Cycle, ...] = ()
 
     @property
     def own(self) -> AccountCurrency:
@@ -164,14 +182,14 @@ def assess(
     usage = by_version(billed)
     rated, reason, kind = NOTHING_RATED, "", VerdictKind.UNKNOWN_CLASS if unknown or kept_back else None
     try:
-        rated = rate(card, account.currency, billed, used=used, included=_included(scope, card, account))
-        reason = unknown
+        included = included_by_place(card, account.policy.included_credits, account.cycles, scope.zone)
+        rated, reason = rate(card, account.currency, billed, used=used, included=included), unknown
     except PricingError as error:
         reason, kind = str(error), VerdictKind.REFUSED if isinstance(error, OutOfRangeError) else None
     priced = _priced(scope, card, account, usage, rated)
     verdict = Verdict.BLOCKED if reason else Verdict.INVOICE
     if not reason and not is_billable_total(priced.amount, priced.minimum):
-        verdict, reason = Verdict.BELOW_MINIMUM, _below_minimum(priced)
+        verdict, reason = Verdict.BELOW_MINIMUM, below_minimum(priced.amount, priced.minimum, priced.currency)
     policy = account.policy.over(scope.policy, account.account_currency)
     carried_amount = sum(line.amount for line in rated.carried)
     bill = _figures(scope, card, account, policy, priced, carried_amount)
@@ -253,16 +271,6 @@ def _figures(
     )
 
 
-def _included(scope: ClaimScope, card: RateCard, account: BillableAccount) -> Callable[[str], Decimal]:
-    """Return the function from a month, `YYYY-MM`, to its included credits."""
-    own = account.policy.included_credits
-
-    def included(month: str) -> Decimal:
-        return card.included_credits(BillingPeriod.parse(month).start(scope.zone)) if own is None else own
-
-    return included
-
-
 def _priced(
     scope: ClaimScope,
     card: RateCard,
@@ -285,11 +293,3 @@ def _priced(
         carried_us=tuple(line.carried_us for line in usage) + (0,) * (len(lines) - len(usage)),
         months=rated.months,
     )
-
-
-def _below_minimum(priced: PricedInvoice) -> str:
-    total = format_amount(priced.amount, priced.currency)
-    if priced.amount == 0:
-        return f"the total is {total}: carried to the next period"
-    minimum = format_amount(priced.minimum, priced.currency)
-    return f"{total} is below the minimum charge of {minimum}: carried to the next period"

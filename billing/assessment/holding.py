@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -60,14 +60,13 @@ NOT_HELD = Held("", "")
 def hold(policy: Policy, bill: BillFigures, *, on_subscription: bool) -> Held:
     """Compare an invoice with what Stripe can charge, and with the account's limits.
 
-    On a subscription's draft, limits that are not set only warn: the draft is Stripe's, and its base fee is due. They
-    leave out the share of carried usage there, since the draft's cycle does not begin with the period.
+    On a subscription's draft, limits that are not set only warn: the draft is Stripe's, and its base fee is due.
     """
     held = "; ".join(filter(None, (_above_maximum(bill), policy.limits.exceeded(bill))))
     if bill.floor is None or bill.amount <= bill.floor:
         return Held(held, "")
     if on_subscription:
-        return Held(held, replace(policy.defaults, carried_share=None).exceeded(bill))
+        return Held(held, policy.defaults.exceeded(bill))
     return Held("; ".join(filter(None, (held, policy.defaults.exceeded(bill)))), "")
 
 

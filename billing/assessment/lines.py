@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 
+from billing.accounts.cycles import Cycle
 from billing.errors import PricingError
+from billing.money import format_amount
+from billing.periods import BillingPeriod
 from billing.pricing.graduation import MonthlyUsage, Place, graduate
 from billing.pricing.rating import RateCard, RatedLine
 
@@ -76,6 +79,31 @@ def _joined(one: UsageLine, other: UsageLine) -> UsageLine:
         carried_quantity_us=one.carried_quantity_us + other.carried_quantity_us,
         first_instance=min(one.first_instance, other.first_instance),
     )
+
+
+def below_minimum(amount: int, minimum: int, currency: str) -> str:
+    """Say why a total is not charged; `amount` and `minimum` are in minor units."""
+    total = format_amount(amount, currency)
+    if amount == 0:
+        return f"the total is {total}: carried to the next period"
+    return f"{total} is below the minimum charge of {format_amount(minimum, currency)}: carried to the next period"
+
+
+def included_by_place(
+    card: RateCard, own: Decimal | None, cycles: Sequence[Cycle], zone: tzinfo
+) -> Callable[[str], Decimal]:
+    """Return the function from a month, `YYYY-MM`, or the first day of a cycle, to its included credits.
+
+    They are the account's `own`, or those of the card when the month or the cycle starts.
+    """
+    starts = {cycle.name(zone): cycle.start for cycle in cycles}
+
+    def included(place: str) -> Decimal:
+        if own is not None:
+            return own
+        return card.included_credits(starts.get(place) or BillingPeriod.parse(place).start(zone))
+
+    return included
 
 
 def rate(

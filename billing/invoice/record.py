@@ -29,7 +29,8 @@ class InvoiceRecord:
     rises when the invoice is resumed, rebuilt or adopted, `revision` when the lines of its draft are replaced; both are
     part of its idempotency keys. A person approved `approved_amount`. Stripe's `found_subtotal` blocks the invoice; a
     person accepted Stripe's `accepted_subtotal` in place of ours. `voided_at` is also set when the invoice is deleted.
-    If `written_off`, it is dead and its usage is never billed again.
+    If `written_off`, it is dead and its usage is never billed again. `service_start` is the start of the cycle that it
+    bills, None if it bills its period from the start.
     """
 
     id: int
@@ -79,6 +80,7 @@ class InvoiceRecord:
     written_off: bool
     payment_attempts: int
     payment_failed_at: datetime | None
+    service_start: datetime | None
     lines: tuple[InvoiceLineRecord, ...]
 
     @property

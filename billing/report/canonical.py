@@ -109,6 +109,10 @@ class Fields:
             pass
         raise self._fault(name, "is not an instant such as 2022-05-01T00:00:00.000000Z")
 
+    def instant_or(self, name: str, default: datetime | None) -> datetime | None:
+        """Return the field, which must be an instant in canonical form, or the default if it is missing."""
+        return self.instant(name) if name in self._fields else default
+
     def decimal(self, name: str) -> Decimal:
         """Return the field, which must be a decimal in a string."""
         text = self.take(name, str)

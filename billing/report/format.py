@@ -55,7 +55,7 @@ class ReportHeader:
     """The first line of a report: the invoice that it itemizes, with its totals.
 
     `rate_card` is the card's digest, `amount` is in minor units of `currency`, `claims` is the number of lines that
-    follow.
+    follow. `service_start` is the start of the cycle that the invoice bills, None if it is that of the billing period.
     """
 
     invoice_key: str
@@ -70,6 +70,7 @@ class ReportHeader:
     claims: int
     lines: tuple[ReportLine, ...]
     version: int = VERSION
+    service_start: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +148,8 @@ def encode_header(header: ReportHeader) -> bytes:
         "credits": format_credits(header.credits),
         "claims": header.claims,
         "lines": [_line_document(line) for line in header.lines],
+        # Only where it is not the period's start, so that other reports keep their bytes.
+        **({} if header.service_start is None else {"service_start": format_instant(header.service_start)}),
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return utf8(text + "\n")
@@ -194,6 +197,7 @@ def decode_header(line: bytes) -> ReportHeader:
         credits=fields.decimal("credits"),
         claims=fields.take("claims", int),
         lines=tuple(_decode_line(item) for item in fields.take("lines", list)),
+        service_start=fields.instant_or("service_start", None),
     )
     fields.finish()
     return header

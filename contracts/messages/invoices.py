@@ -173,8 +173,9 @@ class StripeInvoiceSnapshot(Message):
     livemode: bool = False
     billing_reason: str = ""
     stripe_subscription_id: str | None = None
+    period_start: datetime | None = None
     period_end: datetime | None = None
-    """The end of the subscription's cycle."""
+    """The end of the subscription's cycle, and `period_start` its start."""
     attempt_count: int = 0
     """How often Stripe has tried to charge it."""
     found_finalized: bool = False

@@ -39,6 +39,9 @@ class StripeSubscriptionSnapshot(Message):
     trial_start: datetime | None = None
     trial_end: datetime | None = None
     billing_cycle_anchor: datetime | None = None
+    cycle_start: datetime | None = None
+    cycle_end: datetime | None = None
+    """The present cycle; of several items with different intervals, that of the item which renews first."""
     latest_invoice: str | None = None
     latest_invoice_draft_since: datetime | None = None
     """When Stripe created the latest invoice, if it is still a draft."""
@@ -97,6 +100,9 @@ class SubscriptionDraft(Message):
     cutoff: datetime
     currency: str | None = None
     """The draft's: usage of windows in another one is not put on it. None if it is not known."""
+    stripe_subscription_id: str | None = None
+    cycle_start: datetime | None = None
+    """The start of the cycle that ends at `cutoff`, by the draft itself; None on the subscription's last draft."""
 
 
 class SubscriptionFault(Message):

@@ -1,7 +1,8 @@
 -- Claims compared with the lines that they are on.
 
 -- name: create_sums
--- The claims of each line in plain sums; `carried_us` is the usage before the invoice's period.
+-- The claims of each line in plain sums; `carried_us` is the usage before the invoice's period, or before the cycle that
+-- it bills.
 CREATE TEMPORARY TABLE audit_sum ON COMMIT DROP AS
 SELECT c.invoice_id, c.line_no, count(*) AS claims,
        CAST(extract(epoch FROM sum(upper(c.during) - lower(c.during))) * 1000000 AS bigint) AS duration_us,
@@ -10,7 +11,8 @@ SELECT c.invoice_id, c.line_no, count(*) AS claims,
        CAST(extract(epoch FROM coalesce(sum(upper(c.during) - lower(c.during)) FILTER (WHERE c.quantity <> 1), interval '0'))
             * 1000000 AS bigint) AS quantified_us,
        CAST(extract(epoch FROM coalesce(
-           sum(least(upper(c.during), p.start) - lower(c.during)) FILTER (WHERE lower(c.during) < p.start),
+           sum(least(upper(c.during), coalesce(i.service_start, p.start)) - lower(c.during))
+               FILTER (WHERE lower(c.during) < coalesce(i.service_start, p.start)),
            interval '0'
        )) * 1000000 AS bigint) AS carried_us
 FROM claim AS c

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.accounts.cycles import LONGEST_MONTH
 from billing.periods import BillingPeriod
 from storage.audit.parameters import CheckInput, Figures
 from storage.postgres.statements import statement
@@ -14,7 +15,11 @@ from storage.postgres.statements import statement
 
 async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
     """Check everything that records since when it waits, then the usage that a run should have billed."""
-    before = {"before": given.now - given.stuck_after, "charge_on": str(given.policy.charge_on)}
+    before = {
+        "before": given.now - given.stuck_after,
+        "charge_on": str(given.policy.charge_on),
+        "longest_month": LONGEST_MONTH,
+    }
     parameters = given.parameters | before
     for name in ("invoices", "credit_notes", "accounts", "disputes", "subscriptions", "holds", "events", "sources"):
         await connection.execute(statement("audit/stuck", name), parameters)

@@ -139,12 +139,22 @@ FROM (
 ORDER BY found.detail;
 
 -- name: payers
--- The accounts with unbilled usage, and whether each is charged on a subscription's invoices: no period's run bills it.
+-- The accounts with unbilled usage, and whether each is charged on a subscription's invoices: no period's run bills it,
+-- unless the subscription's present cycle is longer than about a month.
 CREATE TEMPORARY TABLE audit_payer ON COMMIT DROP AS
 SELECT u.attribution_id,
        coalesce(p.charge_on, CAST(:charge_on AS text)) = 'subscription' AND EXISTS (
            SELECT FROM subscription AS s
            WHERE s.attribution_id = u.attribution_id AND s.stripe_subscription_id IS NOT NULL AND upper_inf(s.during)
+             AND NOT EXISTS (
+                 SELECT FROM subscription_cycle AS c
+                 WHERE c.stripe_subscription_id = s.stripe_subscription_id
+                   AND upper(c.during) - lower(c.during) > CAST(:longest_month AS interval)
+                   AND NOT EXISTS (
+                       SELECT FROM subscription_cycle AS later
+                       WHERE later.stripe_subscription_id = c.stripe_subscription_id AND later.during >> c.during
+                   )
+             )
        ) AS by_subscription
 FROM (SELECT DISTINCT attribution_id FROM audit_unbilled) AS u
 LEFT JOIN account_policy AS p USING (attribution_id);

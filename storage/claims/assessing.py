@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import CursorResult, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.accounts.cycles import LONGEST_MONTH
 from billing.assessment.assessment import AccountCurrency, Assessment, BillableAccount, ClaimScope, Verdict, assess
 from billing.assessment.holding import NO_PAST
 from billing.assessment.lines import UsageLine
@@ -18,6 +19,7 @@ from billing.assessment.slices import usage_parameters
 from billing.invoice.policy import AccountPolicy
 from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard
+from storage.claims.cycles import with_cycles
 from storage.claims.past import read_pasts
 from storage.postgres.revision import require_known_revision
 from storage.postgres.rows import reader, record
@@ -49,9 +51,9 @@ async def billable_accounts(connection: AsyncConnection, scope: ClaimScope) -> l
     }
     rows = await connection.execute(
         statement("claims/claims", "accounts"),
-        {**_page(scope), **identity, "charge_on": str(scope.policy.charge_on)},
+        {**_page(scope), **identity, "charge_on": str(scope.policy.charge_on), "longest_month": LONGEST_MONTH},
     )
-    return [_billable(row) for row in rows]
+    return await with_cycles(connection, scope, [_billable(row) for row in rows])
 
 
 async def assess_page(
@@ -101,7 +103,9 @@ async def assess_account(
 async def read_account(connection: AsyncConnection, scope: ClaimScope) -> BillableAccount:
     """Return the scope's only account in its only currency, whether or not it has an invoice of this scope."""
     identity = {"attribution_id": scope.attribution_id, "currency": scope.currency, "subject": scope.subject}
-    return _billable((await connection.execute(statement("claims/claims", "account"), identity)).one())
+    row = (await connection.execute(statement("claims/claims", "account"), identity)).one()
+    (account,) = await with_cycles(connection, scope, [_billable(row)])
+    return account
 
 
 async def usage_lines(connection: AsyncConnection, scope: ClaimScope) -> list[AccountUsageLine]:
@@ -133,7 +137,7 @@ def _page(scope: ClaimScope) -> dict[str, Any]:
 
 def _billable(row: Row[Any]) -> BillableAccount:
     policy = record(AccountPolicy, row, limits_off=frozenset(row.limits_off))
-    return record(BillableAccount, row, policy=policy, past=NO_PAST)
+    return record(BillableAccount, row, policy=policy, past=NO_PAST, cycles=())
 
 
 async def _assess(

@@ -15,7 +15,8 @@ SELECT attribution_id FROM account WHERE attribution_id = :attribution_id FOR UP
 -- After the locks, in a statement of its own: it must see the changes of the transaction that held them.
 -- A row for each currency of an account's windows. A period's invoice has its currency as its subject, except in that of
 -- the earliest window, or of a live invoice without a subject.
--- A period leaves out accounts that are charged on the invoices of a subscription that has not ended.
+-- A period leaves out accounts that are charged on the invoices of a subscription that has not ended, unless its present
+-- cycle is longer than about a month.
 WITH own AS MATERIALIZED (
     SELECT attribution_id, currency,
            row_number() OVER (PARTITION BY attribution_id ORDER BY min(lower(during))) AS number
@@ -57,6 +58,13 @@ WHERE a.attribution_id > :after
           WHERE s.attribution_id = a.attribution_id
             AND s.stripe_subscription_id IS NOT NULL
             AND upper_inf(s.during)
+            AND NOT coalesce((
+                SELECT upper(c.during) - lower(c.during) > CAST(:longest_month AS interval)
+                FROM subscription_cycle AS c
+                WHERE c.stripe_subscription_id = s.stripe_subscription_id
+                ORDER BY c.during DESC
+                LIMIT 1
+            ), false)
       )
   )
 GROUP BY a.attribution_id, p.attribution_id, own.number, billed.currency, billed.subject
@@ -92,14 +100,16 @@ INSERT INTO page_usage {usage};
 
 -- name: usage
 -- billable = segment ∩ the account's windows ∩ [bill_after, cutoff) − live claims, split where a rate changes and, if
--- prices depend on the month, at the ends of months. What follows the last sign of a silent instance is not billable.
--- Each window has its currency. A window that is not charged (a trial, for example) bills nothing.
+-- prices depend on the month, at the ends of months, or of the account's own cycles. What follows the last sign of a
+-- silent instance is not billable. Each window has its currency. A window that is not charged (a trial, for example)
+-- bills nothing.
 -- Faults are judged after the joins: by a condition, PostgreSQL expects so few instances that it reads all claims for
 -- each of them. The pieces are computed once, not for every rate.
 -- Claims are found by the account's invoices, and by instance only where an instance has had several accounts: the
 -- index of `claim.invoice_id` costs a tenth of finding each instance in the exclusion constraint's index.
 WITH page AS MATERIALIZED (
     SELECT a.attribution_id, s.currency,
+           CASE WHEN a.attribution_id = ANY (CAST(:slices_of AS text[])) THEN a.attribution_id ELSE '' END AS slices_of,
            range_agg(s.during) * tstzmultirange(
                tstzrange(greatest(a.bill_after, CAST(:bill_after AS timestamptz)), NULL)
                * tstzrange(NULL, CAST(:cutoff AS timestamptz))
@@ -131,11 +141,11 @@ claimed AS MATERIALIZED (
     GROUP BY own.instance_id
 ),
 rate AS MATERIALIZED (
-    SELECT v.rate_from, v.month, tstzrange(v.since, v.until) AS during
+    SELECT v.slices_of, v.rate_from, v.month, tstzrange(v.since, v.until) AS during
     FROM unnest(
-        CAST(:rates_from AS timestamptz[]), CAST(:months AS text[]), CAST(:slices_from AS timestamptz[]),
-        CAST(:slices_to AS timestamptz[])
-    ) AS v (rate_from, month, since, until)
+        CAST(:slices_of AS text[]), CAST(:rates_from AS timestamptz[]), CAST(:months AS text[]),
+        CAST(:slices_from AS timestamptz[]), CAST(:slices_to AS timestamptz[])
+    ) AS v (slices_of, rate_from, month, since, until)
 )
 SELECT piece.attribution_id,
        piece.currency,
@@ -146,7 +156,7 @@ SELECT piece.attribution_id,
        piece.quantity,
        piece.during * rate.during AS during
 FROM (
-    SELECT s.attribution_id, page.currency, s.instance_id, s.workspace_class, s.quantity,
+    SELECT s.attribution_id, page.currency, s.instance_id, s.workspace_class, s.quantity, page.slices_of,
            unnest(CASE WHEN s.fault IS NULL AND lower(s.during) < :cutoff THEN
                tstzmultirange(s.during * tstzrange(NULL, silent_from(
                    s.during, s.started_time, s.last_sign, s.last_source, CAST(:cutoff AS timestamptz), o.name,
@@ -161,7 +171,7 @@ FROM (
     LEFT JOIN source AS o ON o.name = s.last_source
     WHERE s.attribution_id = ANY (CAST(:accounts AS text[]))
 ) AS piece
-JOIN rate ON rate.during && piece.during;
+JOIN rate ON rate.slices_of = piece.slices_of AND rate.during && piece.during;
 
 -- name: lines
 SELECT attribution_id, currency, workspace_class, rate_from,
@@ -198,11 +208,12 @@ WITH page_usage AS ({usage})
 
 -- name: insert_invoices
 INSERT INTO invoice (
-    billing_period, reason, cutoff, rate_card_digest, stripe_invoice_id, charge_on,
+    billing_period, reason, cutoff, service_start, rate_card_digest, stripe_invoice_id, charge_on,
     state, resume_state, blocked_kind, blocked_reason, blocked_since, finalization, finalize_at,
     key, attribution_id, subject, ordinal, currency, stripe_customer_id, amount, credits
 )
-SELECT :period, :reason, :cutoff, :rate_card_digest, CAST(:stripe_invoice_id AS text),
+SELECT :period, :reason, :cutoff, CAST(:service_start AS timestamptz), :rate_card_digest,
+       CAST(:stripe_invoice_id AS text),
        CASE WHEN CAST(:stripe_invoice_id AS text) IS NULL THEN 'own' ELSE 'subscription' END,
        CASE WHEN priced.hold = '' THEN 'claimed' ELSE 'blocked' END,
        CASE WHEN priced.hold <> '' THEN 'claimed' END,

@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.assessment.assessment import AccountCurrency, ClaimScope
 from billing.assessment.holding import AccountPast, ExcusedUsage
-from billing.invoice.key import InvoiceReason
 from billing.periods import BillingPeriod
 from storage.postgres.rows import reader
 from storage.postgres.statements import statement
@@ -71,11 +70,7 @@ async def read_pasts(
 
 def _span(scope: ClaimScope) -> tuple[datetime, datetime]:
     """Return the time that the invoice bills, without usage carried over."""
-    if scope.reason is not InvoiceReason.SUBSCRIPTION:
-        return scope.period_start, max(scope.period_start, scope.cutoff)  # a dry run can precede its period
-    # A cycle is about a month long, and rarely begins with the period.
-    period = BillingPeriod.of_cutoff(scope.cutoff, scope.zone)
-    return scope.cutoff - (period.end(scope.zone) - period.start(scope.zone)), scope.cutoff
+    return scope.period_start, max(scope.period_start, scope.cutoff)  # a dry run can precede its period
 
 
 def _month(scope: ClaimScope, period: str) -> tuple[datetime, datetime]:

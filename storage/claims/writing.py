@@ -80,6 +80,7 @@ async def write_invoices(
             "period": scope.period,
             "reason": str(scope.reason),
             "cutoff": scope.cutoff,
+            "service_start": scope.service_start,
             "rate_card_digest": card.digest,
             "keys": [each.key for each in priced],
             "attribution_ids": [each.attribution_id for each in priced],

@@ -4,7 +4,7 @@ resume_state, cutoff, currency, amount, credits, rate_card_digest, stripe_custom
 stripe_invoice_id, claimed_at, drafted_at, finalized_at, billed_at, paid_at, uncollectible_at, voided_at,
 updated_at, charge_on, finalization, finalize_at, revision, blocked_kind, approved_amount, approved_at, approved_by,
 found_subtotal, found_digest, accepted_subtotal, accepted_digest, replaces_stripe_invoice_id, void_requested_at,
-void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at
+void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at, service_start
 
 -- name: load
 SELECT {columns} FROM invoice WHERE key = :key;

@@ -16,12 +16,13 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.accounts.cycles import Cycle, monthly_cycles
 from billing.assessment.assessment import BillableAccount, ClaimScope, PricedInvoice
+from billing.assessment.slices import place_at
 from billing.errors import PermanentError
 from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.policy import ChargeOn, UnknownClass
 from billing.invoice.states import InvoiceState
-from billing.periods import BillingPeriod
 from billing.pricing.rating import LineKind, RateCard
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, StoredReport
@@ -65,6 +66,7 @@ class Adopted:
             "key": self.priced.key,
             "state": str(self.state),
             "cutoff": header.cutoff,
+            "service_start": header.service_start,
             "currency": self.priced.currency,
             "amount": self.priced.amount,
             "credits": self.priced.credits,
@@ -162,7 +164,7 @@ def _identity(header: ReportHeader) -> dict[str, Any]:
 
 async def _gather(connection: AsyncConnection, scope: ClaimScope, card: RateCard, report: StoredReport) -> None:
     """Fill `page_usage` with the report's claims, checking them as they are read."""
-    account = await claiming.read_account(connection, scope)
+    account = await _account(connection, scope, report.header)
     by_month = _by_month(card, account, report.header)
     lines = {line.line_no: line.rated for line in report.header.lines}
     check = ReportCheck(report.header)
@@ -179,7 +181,7 @@ async def _gather(connection: AsyncConnection, scope: ClaimScope, card: RateCard
                 "instances": [claim.instance_id for claim in rows],
                 "classes": [line.workspace_class for line in rated],
                 "rates_from": [line.rate_from for line in rated],
-                "months": [_month(claim, scope) if by_month else "" for claim in rows],
+                "months": [_place(claim, account, scope) if by_month else "" for claim in rows],
                 "quantities": [claim.quantity for claim in rows],
                 "since": [claim.start for claim in rows],
                 "until": [claim.end for claim in rows],
@@ -202,9 +204,17 @@ def _by_month(card: RateCard, account: BillableAccount, header: ReportHeader) ->
     return tiers or card.is_graduated or account.policy.included_credits is not None
 
 
-def _month(claim: ReportClaim, scope: ClaimScope) -> str:
-    # Where prices depend on the month, claims are split at the ends of months.
-    return str(BillingPeriod.containing(claim.start, scope.zone))
+async def _account(connection: AsyncConnection, scope: ClaimScope, header: ReportHeader) -> BillableAccount:
+    """Return the account, also with the cycle that the invoice bills: Postgres may have lost it."""
+    account = await claiming.read_account(connection, scope)
+    if header.reason is not InvoiceReason.SUBSCRIPTION or header.service_start is None:
+        return account
+    return replace(account, cycles=monthly_cycles((*account.cycles, Cycle(header.service_start, header.cutoff))))
+
+
+def _place(claim: ReportClaim, account: BillableAccount, scope: ClaimScope) -> str:
+    # Where prices depend on the month, claims are split at the ends of months and cycles.
+    return place_at(claim.start, account.cycles, scope.zone)[0]
 
 
 async def _priced(
@@ -221,7 +231,7 @@ async def _priced(
         carried[line.workspace_class, line.rate_from] += line.carried_us
     months = {}
     if any(line.month for _, line in usage):
-        account = await claiming.read_account(connection, scope)
+        account = await _account(connection, scope, header)
         # The report has all of this usage, whatever classes today's card has.
         as_default = replace(scope, policy=replace(scope.policy, unknown_class=UnknownClass.DEFAULT))
         assessed = await claiming.assess_usage(connection, as_default, card, account, usage, replacing_invoice_id)

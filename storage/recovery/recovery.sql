@@ -38,20 +38,22 @@ WHERE id = :id;
 -- name: adopt_new
 INSERT INTO invoice (
     key, attribution_id, billing_period, reason, subject, ordinal, generation, state, cutoff, currency, amount, credits,
-    rate_card_digest, stripe_customer_id, report_id, stripe_invoice_id, charge_on, finalization, finalize_at, voided_at
+    rate_card_digest, stripe_customer_id, report_id, stripe_invoice_id, charge_on, finalization, finalize_at, voided_at,
+    service_start
 )
 VALUES (
     :key, :attribution_id, :period, :reason, :subject, :ordinal, 2, :state, :cutoff, :currency, :amount, :credits,
     :rate_card_digest, :stripe_customer_id, :report_id, :stripe_invoice_id, :charge_on, :finalization,
     CASE WHEN :finalization = 'grace' THEN now() + CAST(:grace AS interval) END,
-    CASE WHEN :state = 'voided' THEN now() END
+    CASE WHEN :state = 'voided' THEN now() END,
+    CAST(:service_start AS timestamptz)
 )
 RETURNING id;
 
 -- name: adopt_known
 -- An approval stays only if the amount is the same: otherwise it was given for another amount.
 UPDATE invoice
-SET state = :state, cutoff = :cutoff, amount = :amount, credits = :credits, rate_card_digest = :rate_card_digest,
+SET state = :state, cutoff = :cutoff, service_start = CAST(:service_start AS timestamptz), amount = :amount, credits = :credits, rate_card_digest = :rate_card_digest,
     report_id = :report_id, stripe_invoice_id = :stripe_invoice_id,
     stripe_customer_id = coalesce(:stripe_customer_id, stripe_customer_id),
     generation = generation + 1,

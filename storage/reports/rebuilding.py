@@ -24,6 +24,7 @@ def report_header(record: InvoiceRecord, claims: int) -> ReportHeader:
         billing_period=record.billing_period,
         reason=record.reason,
         cutoff=record.cutoff,
+        service_start=record.service_start,
         currency=record.currency,
         rate_card=record.rate_card_digest,
         amount=record.amount,

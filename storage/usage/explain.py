@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.accounts.cycles import LONGEST_MONTH
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.attribution import PATTERN
 from billing.errors import MismatchError
@@ -26,13 +27,17 @@ from storage.postgres.statements import statement
 
 @dataclass(frozen=True)
 class ClaimedOn:
-    """The invoice line that an interval is on. `credits`: those of the interval, rounded separately."""
+    """The invoice line that an interval is on. `credits`: those of the interval, rounded separately.
+
+    `service_start`: the start of the cycle that the invoice bills, None if it bills its period from the start.
+    """
 
     invoice_id: int
     invoice_key: str
     invoice_state: InvoiceState
     invoice_reason: InvoiceReason
     billing_period: str
+    service_start: datetime | None
     stripe_invoice_id: str | None
     currency: str
     line_no: int
@@ -101,7 +106,7 @@ class AccountStanding:
 
     `outcomes`: (period, `below_minimum` or `blocked`, reason). `billed_through`: the latest period that was
     billed in whole. `invoiced`: the latest period of which the account has an invoice that takes no more.
-    `by_subscription`: it pays on the invoices of its Stripe subscription.
+    `by_subscription`: its Stripe subscription's invoices bill its usage, and no period's run does.
     """
 
     windows: tuple[SubscriptionWindow, ...] = ()
@@ -207,7 +212,9 @@ async def load_standing(
     windows = await connection.execute(statement("usage/explain", "windows"), whose)
     floor = await connection.execute(statement("usage/explain", "bill_after"), {**whose, "bill_after": bill_after})
     outcomes = await connection.execute(statement("usage/explain", "outcomes"), whose)
-    through = await connection.execute(statement("usage/explain", "next_run"), {**whose, "charge_on": charge_on})
+    through = await connection.execute(
+        statement("usage/explain", "next_run"), {**whose, "charge_on": charge_on, "longest_month": LONGEST_MONTH}
+    )
     return AccountStanding(
         windows=tuple(SubscriptionWindow(**row) for row in windows.mappings()),
         bill_after=floor.scalar_one_or_none(),

@@ -136,7 +136,7 @@ SELECT w.id AS instance_id, w.attribution_id, coalesce(nullif(w.workspace_class,
        pieces.quantity, segment.invalid, segment.attribution_id AS segment_account,
        segment.workspace_class AS segment_class, segment.quantity AS segment_quantity,
        i.id AS invoice_id, i.key AS invoice_key, i.state AS invoice_state, i.reason AS invoice_reason,
-       i.attribution_id AS invoice_account, i.billing_period, i.stripe_invoice_id, i.currency,
+       i.attribution_id AS invoice_account, i.billing_period, i.service_start, i.stripe_invoice_id, i.currency,
        l.line_no, l.workspace_class AS line_class, l.rate_from, l.credits_per_minute, l.price_per_credit,
        l.rated_as_default
 FROM workspace_instance AS w
@@ -209,7 +209,15 @@ SELECT (SELECT max(billing_period) FROM period_summary) AS billed_through,
        ) AS invoiced,
        coalesce(
            (SELECT charge_on FROM account_policy WHERE attribution_id = :attribution_id), :charge_on
-       ) = 'subscription' AS by_subscription;
+       ) = 'subscription'
+       AND NOT coalesce((
+           SELECT upper(c.during) - lower(c.during) > CAST(:longest_month AS interval)
+           FROM subscription_cycle AS c
+           JOIN subscription AS s USING (stripe_subscription_id)
+           WHERE s.attribution_id = :attribution_id AND upper_inf(s.during)
+           ORDER BY c.during DESC
+           LIMIT 1
+       ), false) AS by_subscription;
 
 -- name: invoice_intervals
 -- The claims of an invoice; of a dead invoice, its released claims too.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from billing.accounts.cycles import LONGEST_MONTH
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.usage.silence import Silence
 from billing.usage.warnings import ANY_SUBJECT
@@ -126,6 +127,7 @@ async def late_usage(
                 "bill_after": bill_after,
                 "first_rate": first_rate,
                 "charge_on": charge_on,
+                "longest_month": LONGEST_MONTH,
                 **asdict(silence),
                 "charged_kinds": sorted(charged_kinds),
                 "attribution_id": attribution_id,

@@ -84,7 +84,17 @@ billed AS MATERIALIZED (
     ) AS invoiced ON true
     WHERE (CAST(:attribution_id AS text) IS NULL OR a.attribution_id = :attribution_id)
       AND coalesce(
-          NOT invoiced.takes_more, settled.whole AND coalesce(p.charge_on, CAST(:charge_on AS text)) = 'own'
+          NOT invoiced.takes_more,
+          settled.whole AND (
+              coalesce(p.charge_on, CAST(:charge_on AS text)) = 'own'
+              OR (
+                  SELECT upper(c.during) - lower(c.during) > CAST(:longest_month AS interval)
+                  FROM subscription_cycle AS c
+                  WHERE c.attribution_id = a.attribution_id
+                  ORDER BY c.during DESC
+                  LIMIT 1
+              )
+          )
       )
       AND (o.attribution_id IS NULL OR o.left_us IS NOT NULL)
     GROUP BY a.attribution_id, s.currency, o.left_us

@@ -23,6 +23,7 @@ from stripe_emulator.engine.subscriptions.state import (
     ENDED,
     change_items,
     new_subscription,
+    reset_anchor,
     schedule,
     set_cancellation,
     set_periods,
@@ -132,6 +133,13 @@ def _set_discounts(ctx: Context, subscription: Obj) -> None:
         subscription["discounts"] = given_discounts(ctx, subscription, ctx.params["discounts"], **owner)
 
 
+def _move_anchor(ctx: Context, subscription: Obj) -> None:
+    if ctx.params.get("billing_cycle_anchor") == "now":
+        if ctx.params.get("proration_behavior") != "none":
+            raise unsupported_param("billing_cycle_anchor with prorations")
+        reset_anchor(ctx, subscription)
+
+
 def _apply(ctx: Context, subscription: Obj) -> None:
     params = ctx.params
     for name in ("collection_method", "days_until_due", "default_payment_method", "description", "trial_settings"):
@@ -149,6 +157,7 @@ def _apply(ctx: Context, subscription: Obj) -> None:
         set_trial_end(ctx, subscription, params["trial_end"])
     if "items" in params:
         change_items(ctx, subscription, params["items"])
+    _move_anchor(ctx, subscription)
     if "pause_collection" in params:
         pause = params["pause_collection"]
         subscription["pause_collection"] = None if pause is None else {"resumes_at": None, **pause}
@@ -176,7 +185,7 @@ def update(ctx: Context) -> Text:
     if subscription["status"] not in ENDED:
         _apply(ctx, subscription)
         ended_trial = before["status"] == "trialing" and subscription["status"] == "active"
-        if ctx.behaviour.subscription_invoices and ended_trial:
+        if ctx.behaviour.subscription_invoices and (ended_trial or params.get("billing_cycle_anchor") == "now"):
             bill_now(ctx, subscription, "subscription_update", whole)
         schedule(ctx, subscription)
     return ctx.save("subscription", subscription, "customer.subscription.updated", before=before)
@@ -252,10 +261,11 @@ _CREATE = Params(
 )
 _UPDATE = Params(
     _FIELDS,
+    billing_cycle_anchor=choice("now", "unchanged"),
     cancellation_details=CANCELLATION_DETAILS,
     items=list_of(CHANGED_ITEM, most=20),
     pause_collection=clearable(PAUSE_COLLECTION),
-    unsupported=_UNSUPPORTED + " billing_cycle_anchor proration_date",
+    unsupported=_UNSUPPORTED + " proration_date",
 )
 _LIST = listing(
     "automatic_tax current_period_end current_period_start customer_account price test_clock",

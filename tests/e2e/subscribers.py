@@ -41,14 +41,21 @@ class Subscribers:
         made = await self.system.stripe.v1.customers.create_async({"metadata": metadata})
         return str(made.id)
 
-    async def subscribe(self, customer: str, currency: str = "usd", **params: Any) -> str:
-        product = await self.system.stripe.v1.products.create_async({"name": "Workspaces"})
-        price = {"currency": currency, "product": product.id, "unit_amount": FEE, "recurring": {"interval": "month"}}
+    async def subscribe(
+        self, customer: str, currency: str = "usd", *, interval: str = "month", count: int = 1, **params: Any
+    ) -> str:
+        price = await self.price(currency, interval, count)
         subscription = await self.system.stripe.v1.subscriptions.create_async(
             {"customer": customer, "items": [{"price_data": price}], **params}
         )
         self.made.append(subscription.id)
         return str(subscription.id)
+
+    async def price(self, currency: str = "usd", interval: str = "month", count: int = 1) -> dict[str, Any]:
+        """Return a price of an item: the fee for each `count` intervals."""
+        product = await self.system.stripe.v1.products.create_async({"name": "Workspaces"})
+        recurring = {"interval": interval, "interval_count": count}
+        return {"currency": currency, "product": product.id, "unit_amount": FEE, "recurring": recurring}
 
     async def cancel(self, subscription: str) -> None:
         await self.system.stripe.v1.subscriptions.cancel_async(subscription)
@@ -118,14 +125,16 @@ async def subscribing(system: System) -> AsyncIterator[Subscribers]:
         await system.admin("clock", {"frozen": False})
 
 
-async def subscribed(system: System, they: Subscribers, team: str, **policy: Any) -> str:
-    """Create a paying subscriber since May 10 with a day of usage in the first cycle. Returns the subscription."""
-    await they.clock("2022-05-10")
+async def subscribed(
+    system: System, they: Subscribers, team: str, *, since: str = "2022-05-10", interval: str = "month", **policy: Any
+) -> str:
+    """Create a paying subscriber with a day of usage in the first cycle, on May 20. Returns the subscription."""
+    await they.clock(since)
     customer = await they.customer(attribution_id=team)
     card = {"default_payment_method": "pm_card_visa"}
     await system.stripe.v1.customers.update_async(customer, {"invoice_settings": card})
-    subscription = await they.subscribe(customer)
-    await they.until_windows(team, ("2022-05-10", None))
+    subscription = await they.subscribe(customer, interval=interval)
+    await they.until_windows(team, (since, None))
     await policies.write_policy(system.db, team, AccountPolicy(charge_on=ChargeOn.SUBSCRIPTION, **policy))
     await system.add_instance(f"{team}-1", team, "2022-05-20", "2022-05-21")
     return subscription

@@ -45,7 +45,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "source_object": ("-", "r", "r", "ra", "-"),
     "stripe_event_cursor": ("raw", "rw", "r", "-", "-"),
     "subscription": ("rawd", "raw", "r", "r", "-"),
-    "subscription_cycle": ("raw", "r", "r", "-", "-"),
+    "subscription_cycle": ("rawd", "r", "r", "-", "-"),
     "subscription_fault": ("rawd", "r", "r", "-", "-"),
     "usage_fact": ("-", "raw", "-", "raw", "-"),
     "worker_settings": ("raw", "r", "r", "-", "-"),

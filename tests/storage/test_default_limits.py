@@ -169,15 +169,19 @@ async def test_on_a_subscriptions_draft_the_defaults_warn(db: Database) -> None:
     )
 
 
-async def test_a_cycle_that_begins_within_the_month_is_compared_as_a_month(db: Database) -> None:
+async def test_a_cycle_that_begins_within_the_month_is_compared_by_its_own_days(db: Database) -> None:
     """A draft on the 10th, for thirty days: within its period it has nine days of windows."""
     await add_account(db, "team:a", (may(-20), None))
     await add_instances(db, *(instance(f"i-{n}", may(-20)) for n in range(2)))
-    draft = replace(MAY, reason=InvoiceReason.SUBSCRIPTION, subject="in_1", cutoff=may(10))
-    assert len((await claim_page(db, draft, card())).keys) == 1
-    next_draft = replace(JUNE, reason=InvoiceReason.SUBSCRIPTION, subject="in_2", cutoff=may(41))
-    page = await claim_page(db, next_draft, card())
+    drafts = replace(MAY, reason=InvoiceReason.SUBSCRIPTION, subject="in_1", cutoff=may(10), period_start=may(-20))
+    assert len((await claim_page(db, drafts, card())).keys) == 1
+    drafts = replace(JUNE, reason=InvoiceReason.SUBSCRIPTION, subject="in_2", cutoff=may(41), period_start=may(10))
+    page = await claim_page(db, drafts, card())
     assert (len(page.keys), page.cautions) == (1, ())
+    await add_instances(db, instance("late", may(10), may(40)), instance("later", may(10), may(40)))
+    drafts = replace(JULY, reason=InvoiceReason.SUBSCRIPTION, subject="in_3", cutoff=may(62), period_start=may(61))
+    (caution,) = (await claim_page(db, drafts, card())).cautions
+    assert "is usage carried over" in caution
 
 
 async def approve_and_void(db: Database, key: str, amount: int) -> None:

@@ -71,6 +71,27 @@ async def test_a_cycle_ends_with_a_draft_for_an_hour(emulator: EmulatorProcess, 
     assert (final.status, final.total, final.status_transitions.finalized_at) == ("paid", 1250, boundary + HOUR)
 
 
+async def test_a_moved_billing_anchor_begins_a_period_and_invoices_it_at_once(
+    emulator: EmulatorProcess, v1: Any
+) -> None:
+    await clock(emulator, "2022-05-10T10:00:00Z")
+    made = await v1.subscriptions.create_async(
+        {"customer": await payer(emulator), "items": [{"price": await price(v1)}]}
+    )
+    await clock(emulator, "2022-05-25T08:00:00Z")
+    with pytest.raises(stripe.InvalidRequestError):
+        await v1.subscriptions.update_async(made.id, {"billing_cycle_anchor": "now"})
+    moved = {"billing_cycle_anchor": "now", "proration_behavior": "none"}
+    changed = await v1.subscriptions.update_async(made.id, moved)
+    (item,) = changed["items"].data
+    assert (item.current_period_start, item.current_period_end) == (at("2022-05-25T08:00"), at("2022-06-25T08:00"))
+    _, update = await invoices(v1, made.id)
+    assert (update.billing_reason, update.status, update.total) == ("subscription_update", "paid", 1000)
+    await clock(emulator, "2022-06-25T08:00:00Z")
+    *_, cycle = await invoices(v1, made.id)
+    assert (cycle.period_start, cycle.period_end) == (at("2022-05-25T08:00"), at("2022-06-25T08:00"))
+
+
 async def test_the_clock_may_pass_many_cycles(emulator: EmulatorProcess, v1: Any) -> None:
     """The end of a month stays the end of the month, and each step carries its own instant."""
     await clock(emulator, "2022-01-31T10:00:00Z")

@@ -73,6 +73,8 @@ class StripeInvoiceWorkflow:
                 stripe_invoice_id=found.stripe_invoice_id,
                 cutoff=found.period_end,
                 currency=found.currency or None,
+                stripe_subscription_id=found.stripe_subscription_id,
+                cycle_start=found.period_start,
             ),
             CancellationClaimed,
             f"Claim the usage up to {in_utc(found.period_end)}",

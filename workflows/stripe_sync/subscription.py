@@ -149,6 +149,7 @@ class SubscriptionWorkflow:
                 stripe_invoice_id=applied.final_draft,
                 cutoff=applied.ended,
                 currency=applied.currency,
+                stripe_subscription_id=stripe_subscription_id,
             )
             claimed = await self._claim_for_draft(draft)
             if claimed.invoice_key is not None:

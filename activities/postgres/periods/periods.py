@@ -8,6 +8,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.postgres.periods.limits import PeriodLimits
+from activities.postgres.periods.service import charge_on, cycle_of_draft, service_start, start_of_last_cycle
 from activities.postgres.scopes import claim_scope
 from activities.rate_cards import RateCards
 from activities.step import step
@@ -115,19 +116,19 @@ class PeriodActivities:
         Usage of windows in another currency than the subscription's waits for the period's run.
         """
         async with step():
-            zone = self._settings.zone
-            period = BillingPeriod.of_cutoff(cancelled.cutoff, zone)
-            subject = cancelled.stripe_subscription_id + ("-paused" if cancelled.paused else "")
+            period = BillingPeriod.of_cutoff(cancelled.cutoff, self._settings.zone)
+            account, subscription = cancelled.attribution_id, cancelled.stripe_subscription_id
+            cutoff = cancelled.cutoff
+            subject = subscription + ("-paused" if cancelled.paused else "")
             scope = claim_scope(
                 self._settings,
                 period,
                 InvoiceReason.CANCELLATION,
                 subject,
-                cutoff=cancelled.cutoff,
-                attribution_id=cancelled.attribution_id,
-                currency=await accounts.currency_of(
-                    self._db, cancelled.attribution_id, cancelled.stripe_subscription_id
-                ),
+                cutoff=cutoff,
+                service_start=await start_of_last_cycle(self._db, self._settings, account, subscription, cutoff),
+                attribution_id=account,
+                currency=await accounts.currency_of(self._db, account, subscription),
             )
             claimed = await claims.claim_page(self._db, scope, await self._cards.current())
             if claimed.keys:
@@ -153,23 +154,27 @@ class PeriodActivities:
     async def claim_subscription_draft(self, draft: SubscriptionDraft) -> CancellationClaimed:
         """Claim an account's usage for the draft that Stripe made for its subscription.
 
-        Claims nothing if the account is charged on invoices of its own, and nothing twice for the same draft.
+        Claims nothing if the account is charged on invoices of its own, nothing for a cycle that is longer than about
+        a month, except on the last draft, and nothing twice for the same draft.
         """
         async with step():
-            own = await policies.read_policy(self._db, draft.attribution_id)
-            if (own.charge_on or self._settings.charge_on) != ChargeOn.SUBSCRIPTION:
+            if await charge_on(self._db, self._settings, draft.attribution_id) is not ChargeOn.SUBSCRIPTION:
                 return CancellationClaimed(invoice_key=None, note="The account is charged on invoices of its own.")
             known = await invoices.key_of_stripe_invoice(self._db, draft.stripe_invoice_id)
             if known is not None:
                 return CancellationClaimed(invoice_key=known, note=f"{draft.stripe_invoice_id} carries {known}.")
-            zone = self._settings.zone
-            period = BillingPeriod.of_cutoff(draft.cutoff, zone)
+            cycle = await cycle_of_draft(self._db, draft)
+            if cycle is not None and cycle.is_long and draft.cycle_start is not None:
+                note = f"No usage on {draft.stripe_invoice_id}: its cycle is long, so each month's run bills the usage."
+                return CancellationClaimed(invoice_key=None, note=note)
+            period = BillingPeriod.of_cutoff(draft.cutoff, self._settings.zone)
             scope = claim_scope(
                 self._settings,
                 period,
                 InvoiceReason.SUBSCRIPTION,
                 draft.stripe_invoice_id,
                 cutoff=draft.cutoff,
+                service_start=service_start(cycle),
                 attribution_id=draft.attribution_id,
                 currency=draft.currency or await accounts.currency_of(self._db, draft.attribution_id),
                 stripe_invoice_id=draft.stripe_invoice_id,

@@ -52,7 +52,9 @@ async def explain(
 
 
 def _period_start(each: ExplainedInterval, zone: tzinfo) -> datetime | None:
-    return BillingPeriod.parse(each.on.billing_period).start(zone) if each.on else None
+    if each.on is None:
+        return None
+    return each.on.service_start or BillingPeriod.parse(each.on.billing_period).start(zone)
 
 
 def _touching(found: Explanation, on: ClaimedOn, notes: list[CreditNoteRecord]) -> list[CreditNoteRecord]:

@@ -47,13 +47,13 @@ async def explain(
     """
     record = await find_invoice(db, key)
     period = BillingPeriod.parse(record.billing_period)
-    start = period.start(settings.zone)
+    start = record.service_start or period.start(settings.zone)
     async with db.transaction(read_only=True) as connection:
         usage = await account_usage(
             connection,
             record.attribution_id,
             start,
-            period.end(settings.zone),
+            record.cutoff if record.service_start else period.end(settings.zone),
             now=now,
             bill_after=settings.bill_after,
             first_rate=rate_card.versions[0].effective_from,
@@ -160,7 +160,10 @@ def _carried_us(each: InvoicedInterval, period_start: datetime) -> int:
 
 
 def _print_usage(record: InvoiceRecord, usage: AccountUsage, unbilled: str) -> None:
-    output.say(f"All usage of {record.attribution_id} in {record.billing_period}:")
+    span = f"in {record.billing_period}"
+    if record.service_start is not None:
+        span = f"from {output.when(record.service_start)} to {output.when(record.cutoff)}"
+    output.say(f"All usage of {record.attribution_id} {span}:")
     for fate, key, duration_us in usage.fates:
         where = "on this invoice" if key == record.key else f"on {key}" if key else FATES[fate]
         state = f" ({FATES[fate]})" if key else unbilled if fate == "unbilled" else ""

@@ -43,6 +43,7 @@ def invoice_document(
         "amount": record.amount,
         "credits": format_credits(record.credits),
         "cutoff": format_instant(record.cutoff),
+        "service_start": output.json_instant(record.service_start),
         "report_id": record.report_id,
         "stripe_customer_id": record.stripe_customer_id,
         "stripe_invoice_id": record.stripe_invoice_id,
@@ -84,7 +85,7 @@ def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disp
     _print_standing(record)
     facts = {
         "Account": record.attribution_id,
-        "Period": f"{record.billing_period}, up to {output.when(record.cutoff)} ({record.reason})",
+        "Period": f"{record.billing_period}, {_span(record)} ({record.reason})",
         "Credits": f"{record.credits:,f}",
         "Stripe invoice": record.stripe_invoice_id,
         "Stripe customer": record.stripe_customer_id,
@@ -109,6 +110,11 @@ def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disp
             f"Disputed, {dispute.reason}: {format_amount(dispute.amount, dispute.currency)}, {dispute.status} "
             f"({dispute.stripe_dispute_id}, opened at {output.when(dispute.opened_at)}{closed})"
         )
+
+
+def _span(record: InvoiceRecord) -> str:
+    cycle = f"from {output.when(record.service_start)} " if record.service_start else ""
+    return f"{cycle}up to {output.when(record.cutoff)}"
 
 
 def _print_lines(record: InvoiceRecord) -> None:

@@ -121,6 +121,7 @@ def _document(report_id: str, header: ReportHeader, sums: dict[int, LineSum]) ->
         "billing_period": header.billing_period,
         "reason": str(header.reason),
         "cutoff": format_instant(header.cutoff),
+        "service_start": output.json_instant(header.service_start),
         "currency": header.currency,
         "amount": header.amount,
         "credits": format_credits(header.credits),
@@ -149,7 +150,8 @@ def _line_document(line: ReportLine, claims: int) -> dict[str, Any]:
 
 def _print(report_id: str, header: ReportHeader, sums: dict[int, LineSum], first: list[ReportClaim]) -> None:
     output.say(report_id)
-    output.say(f"Invoice {header.invoice_key}, {header.reason}, up to {output.when(header.cutoff)}")
+    since = f"from {output.when(header.service_start)} " if header.service_start else ""
+    output.say(f"Invoice {header.invoice_key}, {header.reason}, {since}up to {output.when(header.cutoff)}")
     total = format_amount(header.amount, header.currency)
     output.say(
         f"{total} for {header.credits:,f} credits, {plural(header.claims, 'claim')}, rate card {header.rate_card}"

@@ -71,6 +71,7 @@ INVOICE = Table(
     Column("written_off", Boolean, nullable=False, server_default=text("false")),
     Column("payment_attempts", Integer, nullable=False, server_default=text("0")),
     Column("payment_failed_at", INSTANT),
+    Column("service_start", INSTANT),
     CheckConstraint("charge_on IN ('own', 'subscription')", name="invoice_charge_on"),
     CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="invoice_finalization"),
     CheckConstraint(

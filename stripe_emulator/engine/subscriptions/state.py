@@ -195,6 +195,12 @@ def set_trial_end(ctx: Context, subscription: Obj, at: int | str) -> None:
         set_periods(subscription, ctx.now)
 
 
+def reset_anchor(ctx: Context, subscription: Obj) -> None:
+    """Begin a new period of every item now. https://docs.stripe.com/billing/subscriptions/billing-cycle#api-now"""
+    subscription["billing_cycle_anchor"] = ctx.now
+    set_periods(subscription, ctx.now)
+
+
 def set_cancellation(ctx: Context, subscription: Obj) -> None:
     """Set the scheduled end from the request's `cancel_at` and `cancel_at_period_end`."""
     params = ctx.params

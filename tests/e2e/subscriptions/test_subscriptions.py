@@ -42,7 +42,7 @@ async def test_an_unknown_account_is_made_and_charged_from_its_subscriptions_sta
     await they.clock("2022-05-03T10:00")
     name = {"attribution_id": team}
     customer = await they.customer(**(name if named_by == "customer" else {}))
-    await they.subscribe(customer, currency="eur", **({} if named_by == "customer" else {"metadata": name}))
+    await they.subscribe(customer, currency="eur", metadata={} if named_by == "customer" else name)
 
     await they.until_windows(team, ("2022-05-03T10:00", None))
     account = await they.account(team)

@@ -70,6 +70,7 @@ ALTER TABLE account_outcome
     ADD PRIMARY KEY (billing_period, attribution_id, currency);
 
 ALTER TABLE invoice
+    ADD COLUMN service_start timestamptz,
     DROP CONSTRAINT invoice_blocked_kind,
     ADD CONSTRAINT invoice_blocked_kind
         CHECK (blocked_kind IN ('error', 'limit', 'edited', 'currency', 'held_in_stripe', 'collection_paused'));

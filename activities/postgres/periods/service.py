@@ -1,0 +1,44 @@
+"""Which time an invoice bills, apart from usage that it carries over: its period, or a cycle of the subscription."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from billing.accounts.cycles import Cycle
+from billing.invoice.policy import ChargeOn
+from contracts.messages.subscriptions import SubscriptionDraft
+from settings import Settings
+from storage.accounts import cycles, policies
+from storage.postgres.database import Database
+
+
+async def charge_on(db: Database, settings: Settings, attribution_id: str) -> ChargeOn:
+    """Return which Stripe invoice carries the account's usage."""
+    own = await policies.read_policy(db, attribution_id)
+    return own.charge_on or ChargeOn(settings.charge_on)
+
+
+async def cycle_of_draft(db: Database, draft: SubscriptionDraft) -> Cycle | None:
+    """Return the cycle that a subscription's draft bills: as the subscription announced it, else as the draft says."""
+    known = await cycles.last_cycle(db, draft.attribution_id, draft.stripe_subscription_id, draft.cutoff)
+    if known is None and draft.cycle_start is not None and draft.cycle_start < draft.cutoff:
+        return Cycle(draft.cycle_start, draft.cutoff)
+    return known
+
+
+async def start_of_last_cycle(
+    db: Database, settings: Settings, attribution_id: str, stripe_subscription_id: str, ended: datetime
+) -> datetime | None:
+    """Return the start of the cycle in which a subscription ended.
+
+    Returns None if the invoice bills its calendar month: the cycle is unknown or longer than about a month, or the
+    account is charged on invoices of its own.
+    """
+    if await charge_on(db, settings, attribution_id) is not ChargeOn.SUBSCRIPTION:
+        return None
+    return service_start(await cycles.last_cycle(db, attribution_id, stripe_subscription_id, ended))
+
+
+def service_start(cycle: Cycle | None) -> datetime | None:
+    """Return the start of the cycle, or None if its usage is invoiced by calendar months."""
+    return None if cycle is None or cycle.is_long else cycle.start
