@@ -54,6 +54,17 @@ def canonical(line: bytes) -> bytes:
     return (json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
 
 
+def test_a_cycle_is_in_the_header_where_the_invoice_bills_one() -> None:
+    plain = header_of([])
+    cycle = replace(plain, service_start=datetime(2022, 5, 10, tzinfo=UTC))
+    line = encode_header(cycle)
+    assert line == canonical(line)
+    assert b'"service_start":"2022-05-10T00:00:00.000000Z"' in line
+    assert decode_header(line) == cycle
+    assert b"service_start" not in encode_header(plain)
+    assert decode_header(encode_header(plain)) == plain
+
+
 @given(claims)
 def test_claims_are_canonical_and_come_back(item: ReportClaim) -> None:
     line = encode_claim(item)

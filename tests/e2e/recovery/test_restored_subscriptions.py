@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
 from billing.invoice.policy import ChargeOn
@@ -22,7 +25,7 @@ from tests.e2e.subscribers import Subscribers, subscribed, subscribing
 from tests.support.databases import Databases
 from tests.support.losing import Backup, lose_temporal, recover
 from tests.support.months import MAY
-from tests.support.system import System
+from tests.support.system import System, at
 from tests.support.until import until
 from tests.support.usage import DAY_CENTS
 
@@ -118,6 +121,42 @@ async def test_a_cycle_that_was_charged_since_is_not_charged_again(
     await they.clock("2022-07-10T02:00")
     await they.until_rested(subscription)
     assert {key: value for key, value in (await live(system)).items() if team in key} == {paid.key: before[paid.key]}
+
+
+async def test_the_cycle_of_a_lost_invoice_is_taken_from_its_report(
+    system: System, backup: Backup, they: Subscribers
+) -> None:
+    await system.admin("settings", {"subscription_invoices": True})
+    subscription = await subscribed(system, they, "team:included", included_credits=Decimal(100))
+    await system.add_instance("before", "team:included", "2022-05-08", "2022-05-11")
+    await they.until_rested(subscription)
+    await backup.take()
+    await they.clock("2022-06-10T00:10")
+
+    async def paid() -> InvoiceRecord | None:
+        found = await system.invoices()
+        return found[0] if found and found[0].state is InvoiceState.PAID else None
+
+    async def places() -> list[Any]:
+        async with system.db.transaction() as connection:
+            found = await connection.execute(text("SELECT month, position, credits FROM invoice_month ORDER BY 1, 2"))
+            return [tuple(row) for row in found]
+
+    billed, placed = await until(paid), await places()
+    assert billed.service_start == at("2022-05-10")
+    assert [month for month, _, _ in placed] == ["2022-05-10"]
+
+    await backup.restore()
+    async with system.db.transaction() as connection:
+        await connection.execute(text("DELETE FROM subscription_cycle"))
+    await lose_temporal(system)
+    await recover(system, LONG_AGO)
+    again = await system.until_state(billed.key, InvoiceState.PAID)
+    assert (again.report_id, again.service_start) == (billed.report_id, at("2022-05-10"))
+    assert [(line.rated, line.carried_us) for line in again.lines] == [
+        (line.rated, line.carried_us) for line in billed.lines
+    ]
+    assert await places() == placed
 
 
 async def test_a_credit_note_made_since_is_adopted_with_its_invoice(

@@ -14,6 +14,7 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from tests.e2e.audits import audited
 from tests.e2e.subscribers import FEE, Subscribers, subscribed, subscribing
+from tests.support.losing import perdure
 from tests.support.system import System, at
 from tests.support.until import until
 from tests.support.usage import DAY_CENTS
@@ -69,9 +70,7 @@ async def fees(system: System, subscription: str) -> list[tuple[str, int]]:
     return [(each.billing_reason, each.subtotal) for each in reversed(found.data)]
 
 
-async def test_a_cycle_from_the_tenth_is_not_held_for_usage_of_its_first_weeks(
-    system: System, they: Subscribers
-) -> None:
+async def test_a_cycle_from_the_tenth_is_not_held_for_its_first_weeks(system: System, they: Subscribers) -> None:
     await subscribed(system, they, "team:tenth", limit_carried_share=Decimal("0.5"))
     await they.clock("2022-06-10T00:10")
     (invoice,) = await billed(system, 1)
@@ -80,6 +79,13 @@ async def test_a_cycle_from_the_tenth_is_not_held_for_usage_of_its_first_weeks(
     header, claims = await system.reports.read_claims(invoice.report_id or "")
     await claims.aclose()
     assert header.service_start == at("2022-05-10")
+    explained = (await perdure(system, "explain", "team:tenth-1", "--json")).document["intervals"]
+    assert [("carried" in each["why"], each["fate"]) for each in explained] == [(False, "billed")]
+    words = (await perdure(system, "explain", "--invoice", invoice.key)).out
+    assert (
+        "Period:          2022-06, from 2022-05-10 00:00:00 UTC up to 2022-06-10 00:00:00 UTC (subscription)" in words
+    )
+    assert "All usage of team:tenth from 2022-05-10 00:00:00 UTC to 2022-06-10 00:00:00 UTC:" in words
 
     # Usage from before the cycle is carried, and counts for the limit.
     await system.add_instance("late", "team:tenth", "2022-05-15", "2022-05-17")
@@ -96,6 +102,8 @@ async def test_a_year_of_fees_and_usage_each_month(system: System, they: Subscri
     await system.add_instance("june", "team:year", "2022-06-10", "2022-06-12")
     await they.clock("2022-07-02")
     await they.until_rested(yearly)
+    (interval,) = (await perdure(system, "explain", "june", "--json")).document["intervals"]
+    assert interval["billed_by"] == "2022-06"
     for month in ("2022-05", "2022-06"):
         await system.run_period(month)
     may, june = await billed(system, 2)
