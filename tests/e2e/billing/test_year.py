@@ -40,18 +40,18 @@ pytestmark = pytest.mark.waits
 
 TEAM = "team:year"
 RATES = [
-    ("2022-01-01", {"default": "0.1666666667", "xl": "0.3333333333"}, "0.036"),
-    ("2022-04-10", {"default": "0.2", "xl": "0.4"}, "0.033"),
+    ("2022-01-01", {"default": "0.1666666667", "xl": "0.3333333333"}, {"usd": "0.036"}),
+    ("2022-04-10", {"default": "0.2", "xl": "0.4"}, {"usd": "0.033"}),
 ]
 CARD = "".join(
     f"""
 [[version]]
 effective_from = {start}T00:00:00Z
 credits_per_minute = {{ default = "{rates["default"]}", xl = "{rates["xl"]}" }}
-price_per_credit = {{ usd = "{price}" }}
+price_per_credit = {{ usd = "{prices["usd"]}" }}
 minimum_charge = {{ usd = "0.50" }}
 """
-    for start, rates, price in RATES
+    for start, rates, prices in RATES
 )
 
 
@@ -146,12 +146,12 @@ class Life:
         live = [i for i in await self.system.invoices() if i.state not in DEAD]
         notes = await credit_notes.credit_notes_of(self.system.db, [i.id for i in live])
         credited = sum(n.amount for of in notes.values() for n in of if n.state is CreditNoteState.ISSUED)
-        assert sum(i.amount for i in live) - credited == self.year.total
+        assert sum(i.amount for i in live) - credited == self.year.total()
         ours = {i.stripe_invoice_id for i in live}
         stripe = [i for i in await self.system.stripe_invoices() if i["id"] in ours]
         assert len(stripe) == len(live)
         back = sum(i["pre_payment_credit_notes_amount"] + i["post_payment_credit_notes_amount"] for i in stripe)
-        assert sum(i["subtotal"] for i in stripe) - back == self.year.total
+        assert sum(i["subtotal"] for i in stripe) - back == self.year.total()
 
 
 async def first_quarter(life: Life, customer: str) -> str:
@@ -285,5 +285,5 @@ async def test_a_year_of_one_accounts_life_comes_to_the_cent(life: Life) -> None
     assert ends is not None
     life.year.cancel("2023-01-11")
     await life.cancelled(third, "2023-01-11")
-    assert life.year.total == sum(bill.amount for bill in life.year.bills.values()) - life.year.credits > 0
+    assert life.year.total() > 0
     assert len(life.year.bills) >= 10

@@ -5,7 +5,7 @@ It uses whole seconds, plain lists of intervals, and fractions: slow and obvious
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -42,65 +42,110 @@ def half_up(value: Fraction) -> int:
     return int(value + Fraction(1, 2))
 
 
+@dataclass(frozen=True)
+class YearWindow:
+    """A stretch of a subscription: paid in `currency`, or a trial, whose usage is free."""
+
+    span: Span
+    currency: str
+    trial: bool = False
+
+
 @dataclass
 class Bill:
-    """One invoice: its spans by instance, and its amount in cents."""
+    """One invoice: its spans by instance, and its amount in cents.
+
+    `fee` is the subscription's base fee that Stripe itself put on the same invoice. A waiting bill has its usage, but
+    nobody may be charged for it yet: a person holds the draft, or Stripe refuses its currency. Refunds are money that
+    went back by hand; they change neither the invoice nor what it bills.
+    """
 
     spans: dict[str, list[Span]]
+    currency: str
     amount: int
+    fee: int = 0
+    waiting: bool = False
+    refunded: int = 0
 
 
 @dataclass
 class Year:
-    """The account's events so far. `rates`: (from, credits per minute by class, price per credit), oldest first."""
+    """The account's events so far.
 
-    rates: list[tuple[str, dict[str, str], str]]
+    `rates`: (from, credits per minute by class, price per credit by currency), oldest first. `minimum`: cents.
+    """
+
+    rates: list[tuple[str, dict[str, str], dict[str, str]]]
     minimum: int
-    windows: list[Span] = field(default_factory=list)
+    windows: list[YearWindow] = field(default_factory=list)
     instances: dict[str, tuple[str, int, int]] = field(default_factory=dict)
     bills: dict[str, Bill] = field(default_factory=dict)
-    credits: int = 0
+    credits: dict[str, int] = field(default_factory=dict)
 
-    def subscribe(self, at: str) -> None:
-        self.windows.append((second(at), FAR))
+    def subscribe(self, at: str, currency: str = "usd", *, trial_until: str | None = None) -> None:
+        """Begin a subscription, which is paid from its start, or from the end of its trial."""
+        paid_from = second(trial_until or at)
+        if trial_until:
+            self.windows.append(YearWindow((second(at), paid_from), currency, trial=True))
+        self.windows.append(YearWindow((paid_from, FAR), currency))
 
     def cancel(self, at: str) -> None:
-        self.windows[-1] = (self.windows[-1][0], second(at))
+        """End what is open: a subscription that is cancelled in its trial is never paid for."""
+        end = second(at)
+        cut = [replace(w, span=(w.span[0], min(w.span[1], end))) for w in self.windows]
+        self.windows = [w for w in cut if w.span[0] < w.span[1]]
 
     def runs(self, name: str, start: str, end: str, workspace_class: str = "default") -> None:
         self.instances[name] = (workspace_class, second(start), second(end))
 
-    def settle(self, name: str, cutoff: str) -> int:
-        """Bill the unbilled usage up to the cutoff. Returns the amount in cents, 0 if there is no invoice."""
-        spans, seconds = self._unbilled(second(cutoff))
+    def settle(self, name: str, cutoff: str, currency: str = "usd", *, fee: int = 0) -> int:
+        """Bill the unbilled usage of one currency up to the cutoff. Returns the amount, 0 if there is no invoice."""
+        spans, seconds = self._unbilled(second(cutoff), currency)
         amount = 0
         for (workspace_class, version), total in seconds.items():
-            _, per_minute, price = self.rates[version]
+            _, per_minute, prices = self.rates[version]
             credits = half_even(Fraction(total, 60) * Fraction(per_minute[workspace_class]), 6)
-            amount += half_up(credits * Fraction(price) * 100)
+            amount += half_up(credits * Fraction(prices[currency]) * 100)
         if amount == 0 or amount < self.minimum:
             return 0
-        self.bills[name] = Bill(spans, amount)
+        self.bills[name] = Bill(spans, currency, amount, fee)
         return amount
 
     def void(self, name: str) -> None:
         del self.bills[name]
 
-    def credit(self, cents: int) -> None:
-        self.credits += cents
+    def credit(self, cents: int, currency: str = "usd") -> None:
+        self.credits[currency] = self.credits.get(currency, 0) + cents
 
-    @property
-    def total(self) -> int:
-        """Return all invoices less all credits, in cents."""
-        return sum(bill.amount for bill in self.bills.values()) - self.credits
+    def total(self, currency: str = "usd") -> int:
+        """Return what may be charged for usage: all invoices that do not wait less all credits, in cents."""
+        charged = sum(bill.amount for bill in self._charged(currency))
+        return charged - self.credits.get(currency, 0)
 
-    def _unbilled(self, cutoff: int) -> tuple[dict[str, list[Span]], dict[tuple[str, int], int]]:
+    def fees(self, currency: str = "usd") -> int:
+        """Return the base fees that Stripe charges on the same invoices, in cents."""
+        return sum(bill.fee for bill in self._charged(currency))
+
+    def free(self) -> dict[str, int]:
+        """Return the seconds in trials by instance."""
+        found: dict[str, int] = {}
+        for name, (_, start, end) in self.instances.items():
+            for window in self.windows:
+                for part in both((start, end), window.span) if window.trial else []:
+                    found[name] = found.get(name, 0) + part[1] - part[0]
+        return found
+
+    def _charged(self, currency: str) -> list[Bill]:
+        return [bill for bill in self.bills.values() if bill.currency == currency and not bill.waiting]
+
+    def _unbilled(self, cutoff: int, currency: str) -> tuple[dict[str, list[Span]], dict[tuple[str, int], int]]:
+        paid = [window.span for window in self.windows if window.currency == currency and not window.trial]
         spans: dict[str, list[Span]] = {}
         seconds: dict[tuple[str, int], int] = {}
         for name, (workspace_class, start, end) in self.instances.items():
             billed = [span for bill in self.bills.values() for span in bill.spans.get(name, [])]
             ran = both((start, end), (0, cutoff))
-            covered = [span for window in self.windows for whole in ran for span in both(whole, window)]
+            covered = [span for window in paid for whole in ran for span in both(whole, window)]
             for piece in [left for span in covered for left in without(span, billed)]:
                 spans.setdefault(name, []).append(piece)
                 for version in range(len(self.rates)):
