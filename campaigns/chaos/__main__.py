@@ -20,6 +20,7 @@ from campaigns.chaos.campaign import Result, run_campaign
 from campaigns.chaos.stand.folders import run_folder, seed_folder
 from campaigns.chaos.stand.stand import bare_environment
 from campaigns.chaos.stand.templates import Templates, make_templates
+from campaigns.chaos.stripe.subscriptions import STRIPE_USES, StripeUse
 from campaigns.chaos.world import ARRIVALS, arrival_of
 
 _STORM_MINUTES = 0.2
@@ -35,6 +36,7 @@ def _arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--accounts", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=_STORM_MINUTES, help="duration of the storm")
     parser.add_argument("--arrival", choices=ARRIVALS, help="how usage arrives; default: in turn, by seed")
+    parser.add_argument("--stripe", choices=STRIPE_USES, help="how Stripe is used; default: plain")
     parser.add_argument("--keep", action="store_true", help="keep the folders of clean campaigns too")
     parser.add_argument("--log", type=Path, metavar="FILE", help="append a line of JSON for each campaign")
     return parser.parse_args(given)
@@ -66,11 +68,14 @@ class Runner:
         folder = seed_folder(self.folder, seed)
         given = self.arguments
         arrival = given.arrival or arrival_of(seed)
-        result = await run_campaign(Result(seed, given.accounts, arrival), given.minutes, folder, self.templates)
+        stripe: StripeUse = given.stripe or "plain"
+        empty = Result(seed, given.accounts, arrival, stripe)
+        result = await run_campaign(empty, given.minutes, folder, self.templates)
         self.results.append(result)
         print(reported(result), flush=True)
         if result.failures:
-            options = f"--seed {seed} --accounts {given.accounts} --minutes {given.minutes:g} --arrival {arrival}"
+            options = f"--seed {seed} --accounts {given.accounts} --minutes {given.minutes:g} "
+            options += f"--arrival {arrival} --stripe {stripe}"
             print(f"  repeat: make chaos ARGS={shlex.quote(options)}\n  logs: {folder}", flush=True)
             for failure in result.failures:
                 print(f"  - {failure}", flush=True)
@@ -88,7 +93,7 @@ def reported(result: Result) -> str:
     phases = " ".join(f"{name} {seconds:g}" for name, seconds in result.phases.items())
     verdict = "FAILED" if result.failures else "clean"
     return (
-        f"seed {result.seed} ({result.arrival}): {verdict} in {result.seconds:.1f} s ({phases}); "
+        f"seed {result.seed} ({result.arrival}, {result.stripe}): {verdict} in {result.seconds:.1f} s ({phases}); "
         f"kills: {kills}; faults: {result.faults}; invoices: {result.invoices} (+{result.dead} voided); "
         f"misbilled: {result.misbilled}; money: {money}"
     )

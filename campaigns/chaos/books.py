@@ -17,12 +17,13 @@ import aiohttp
 import asyncpg  # type: ignore[import-untyped]
 from yarl import URL
 
-from campaigns.chaos.stripe_side import StripeSide
+from campaigns.chaos.stripe.side import StripeSide
 from campaigns.chaos.world import micros
 
 Piece = tuple[int, int]
 RUNNING = "ExecutionStatus = 'Running' AND WorkflowType != 'SourceSyncWorkflow'"
 """Workflows that run, in the words of Temporal. Those that read sources run for ever."""
+_LINE = "perdure_line"
 _INVOICES = """
 SELECT i.id, i.key, i.attribution_id, i.billing_period, i.reason, i.state, i.currency, i.amount, i.report_id,
        i.stripe_invoice_id, i.blocked_reason
@@ -124,7 +125,7 @@ def _instant(text: str) -> int:
 
 @dataclass
 class StripeInvoice:
-    """An invoice in Stripe with our metadata. `lines`: (our line id, amount)."""
+    """An invoice in Stripe with our metadata. `lines`: (our line id, amount); `others`: the total of the rest."""
 
     id: str
     key: str
@@ -133,6 +134,7 @@ class StripeInvoice:
     subtotal: int
     report_id: str | None
     lines: list[tuple[str, int]]
+    others: int
 
 
 async def read_stripe(stripe: StripeSide) -> list[StripeInvoice]:
@@ -143,7 +145,7 @@ async def read_stripe(stripe: StripeSide) -> list[StripeInvoice]:
         lines = invoice["lines"]["data"]
         if invoice["lines"]["has_more"]:
             lines = await stripe.list_all(f"/v1/invoices/{invoice['id']}/lines")
-        if key is not None or any(line["metadata"].get("perdure_line") for line in lines):
+        if key is not None or any(line["metadata"].get(_LINE) for line in lines):
             found.append(
                 StripeInvoice(
                     id=invoice["id"],
@@ -152,7 +154,8 @@ async def read_stripe(stripe: StripeSide) -> list[StripeInvoice]:
                     currency=invoice["currency"],
                     subtotal=invoice["subtotal"],
                     report_id=invoice["metadata"].get("report_id"),
-                    lines=sorted((line["metadata"].get("perdure_line", ""), line["amount"]) for line in lines),
+                    lines=sorted((ours, line["amount"]) for line in lines if (ours := line["metadata"].get(_LINE))),
+                    others=sum(line["amount"] for line in lines if _LINE not in line["metadata"]),
                 )
             )
     return found

@@ -22,7 +22,8 @@ from campaigns.chaos.plan import CampaignPlan, make_plan
 from campaigns.chaos.saboteur import Saboteur
 from campaigns.chaos.stand.stand import Stand
 from campaigns.chaos.stand.templates import Templates
-from campaigns.chaos.stripe_side import StripeSide, stripe_side
+from campaigns.chaos.stripe.side import StripeSide, stripe_side
+from campaigns.chaos.stripe.subscriptions import StripeUse
 from campaigns.chaos.verdict import judge
 from campaigns.chaos.world import Arrival, ChaosWorld, make_world
 
@@ -42,6 +43,7 @@ class Result:
     seed: int
     accounts: int
     arrival: Arrival
+    stripe: StripeUse
     seconds: float = 0.0
     phases: dict[str, float] = field(default_factory=dict)
     kills: dict[str, int] = field(default_factory=dict)
@@ -77,11 +79,13 @@ async def run_campaign(result: Result, minutes: float, folder: Path, templates: 
 @asynccontextmanager
 async def campaign(result: Result, minutes: float, folder: Path, templates: Templates) -> AsyncIterator[Campaign]:
     """Yield the campaign of `result` with all parts running, and end them afterwards."""
-    world = make_world(result.seed, result.accounts, result.arrival)
+    world = make_world(result.seed, result.accounts, result.arrival, result.stripe)
     plan = make_plan(result.seed, world, minutes * 60)
     (folder / "plan.txt").write_text(_reported(result.seed, world, plan))
     write_rates(world, folder / "rates.toml")
     settings = {"BILLING_TIME_ZONE": world.zone, "PAGE_SIZE": str(plan.page_size)}
+    if world.cycles is not None:
+        settings["CHARGE_ON"] = "subscription"
     async with (
         Stand(folder, settings, templates, arrives=world.arrival == "live") as stand,
         stripe_side(stand) as stripe,
@@ -92,7 +96,7 @@ async def campaign(result: Result, minutes: float, folder: Path, templates: Temp
 
 def _reported(seed: int, world: ChaosWorld, plan: CampaignPlan) -> str:
     about = f"seed {seed}: {world.month} in {world.zone}, {len(world.accounts)} accounts, storm of {plan.seconds:g} s, "
-    about += f"usage arrives: {world.arrival}"
+    about += f"usage arrives: {world.arrival}, Stripe: {world.cycles or 'plain'}"
     return "\n".join([about, *(str(deed) for deed in plan.deeds)]) + "\n"
 
 
@@ -107,6 +111,11 @@ class Campaign:
     result: Result
     arrivals: Arrivals | None = None
     _mark: float = field(default_factory=time.monotonic)
+    _cycled: int = 0
+
+    def __post_init__(self) -> None:
+        if self.world.cycles is not None:
+            self._cycled = self.world.cycles.storm
 
     async def run(self) -> None:
         """Run all phases, from an empty database to the verdict."""
@@ -140,10 +149,10 @@ class Campaign:
         else:
             write_instances(self.world, self.stand.folder, self.result.seed)
             await self._must("instances", "import", str(self.stand.folder / "instances.csv"))
-        await self.stripe.prepare(self.world)
+        await self.stripe.prepare(self.world, self._settled)
         write_accounts(self.world, self.stripe, self.stand.folder / "accounts.csv")
         await self._must("accounts", "import", str(self.stand.folder / "accounts.csv"))
-        await self.stand.admin("flush_webhooks", {"timeout_seconds": 20})
+        await self._settled()
         await self._until_windows(storm=False)
         await self._until_rest()
 
@@ -152,15 +161,19 @@ class Campaign:
         await self._must("stripe", "catch-up")
         await self._until_windows(storm=True)
         await self._until_rest("subscription/")
+        self.result.failures += await self.stripe.release(self.world)
         for _ in range(2):
             await self._bill(self.world.month)
         if self.arrivals is not None:
             await self._report_the_rest(self.arrivals)
         else:
-            for wave in CALM_WAVES:
-                await self._must(*import_command(self.stand.folder, wave))
+            before, last = CALM_WAVES
+            await self._must(*import_command(self.stand.folder, before))
+            await self._cycles(self.world.following_end + HOUR)
+            await self._must(*import_command(self.stand.folder, last))
             await self._import_again()
             await self._follow()
+        await self._cycles(self.world.last_cycle)
         await self.stand.admin("flush_webhooks", {"timeout_seconds": 10, "retry_now": True})
         await self._until_rest()
 
@@ -173,10 +186,27 @@ class Campaign:
         before, last = CALM_WAVES
         await arrivals.deliver(before)
         await arrivals.read()
+        await self._cycles(self.world.following_end + HOUR)
         async with asyncio.TaskGroup() as group:
             group.create_task(self.stand.kill("sources", _DOWN_SECONDS))
             await arrivals.deliver(last)
             await self._follow()
+
+    async def _cycles(self, until: int) -> None:
+        """Let the cycles end that are left up to an instant, one after the other."""
+        ends = {
+            at for account in self.world.accounts for each in account.subscriptions for at in each.cycle_ends(until)
+        }
+        for at in sorted(each for each in ends if each > self._cycled):
+            await self._settled()
+            await self.stripe.clock(at)
+            await self._settled()
+            self._cycled = at
+
+    async def _settled(self) -> None:
+        """Wait until all events are delivered and no workflow runs."""
+        await self.stand.admin("flush_webhooks", {"timeout_seconds": 20})
+        await self._until_rest()
 
     async def _follow(self) -> None:
         await self.stripe.clock(self.world.following_end + HOUR)
@@ -216,7 +246,10 @@ class Campaign:
         for account in self.world.accounts:
             for each in account.subscriptions:
                 wanted[each.end is not None and (storm or not each.storm)] += 1
-        rows = "SELECT NOT upper_inf(during) FROM subscription WHERE stripe_subscription_id IS NOT NULL"
+        rows = (
+            "SELECT NOT bool_or(upper_inf(during)) FROM subscription WHERE stripe_subscription_id IS NOT NULL "
+            "GROUP BY stripe_subscription_id"
+        )
         give_up = time.monotonic() + _CALM_SECONDS
         while Counter(row[0] for row in await fetch(self.stand.postgres.url(), rows)) != wanted:
             if time.monotonic() > give_up:

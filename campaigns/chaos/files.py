@@ -10,7 +10,7 @@ from pathlib import Path
 
 from campaigns.chaos.histories import CALM_WAVES, CORRECTIONS, WAVES, ChaosRow
 from campaigns.chaos.instances import ChaosInstance
-from campaigns.chaos.stripe_side import StripeSide
+from campaigns.chaos.stripe.side import StripeSide
 from campaigns.chaos.world import ChaosWorld, iso
 
 AGAIN = "again.csv"

@@ -33,6 +33,7 @@ _WEBHOOKS: tuple[dict[str, Any], ...] = (
     {"action": "reorder", "seconds": 3},
     {"action": "strip"},
 )
+_HELD = 0.2
 _TYPES = ("", "", "invoice", "invoice.finalized", "customer.subscription")
 
 
@@ -83,7 +84,7 @@ def make_plan(seed: int, world: ChaosWorld, seconds: float) -> CampaignPlan:
     voided = frozenset(rng.sample(names, len(names) // 25)) if rng.random() < 0.7 else frozenset()
     for name in sorted(voided):
         deeds.append(Deed(rng.uniform(seconds / 2, seconds), "void", {"account": name}))
-    deeds += _cancellations(rng, world, seconds)
+    deeds += _on_stripes_clock(rng, world, seconds)
     if rng.random() < 0.3:
         deeds.append(Deed(rng.uniform(2, seconds), "forget"))
     patient, page_size = rng.random() < (0.6 if world.arrival == "files" else 0.75), rng.choice((3, 9, 250))
@@ -128,8 +129,11 @@ def _hook(rng: random.Random) -> dict[str, Any]:
     return {**rule, "match": {"type": rng.choice(_TYPES)}, "times": rng.choice((10, 50, None))}
 
 
-def _cancellations(rng: random.Random, world: ChaosWorld, seconds: float) -> list[Deed]:
-    """Return the cancellations in the order of Stripe's clock, which only moves forward."""
+def _on_stripes_clock(rng: random.Random, world: ChaosWorld, seconds: float) -> list[Deed]:
+    """Return cancellations and the end of a cycle in the order of Stripe's clock, which only moves forward.
+
+    A draft is held some time after it was made: the product can be faster.
+    """
     planned = [
         (each.end, account.attribution_id, number)
         for account in world.accounts
@@ -137,7 +141,16 @@ def _cancellations(rng: random.Random, world: ChaosWorld, seconds: float) -> lis
         if each.storm and each.end is not None
     ]
     moments = sorted(rng.uniform(0, seconds) for _ in planned)
-    return [
+    deeds = [
         Deed(at, "cancel", {"account": name, "number": number})
         for at, (_, name, number) in zip(moments, sorted(planned), strict=True)
     ]
+    if world.cycles is not None:
+        cycle = rng.uniform(max([0, *moments]), seconds)
+        deeds.append(Deed(cycle, "cycle"))
+        for account in world.accounts:
+            for number, each in enumerate(account.subscriptions):
+                if world.cycles.storm in each.cycle_ends(world.last_cycle) and rng.random() < _HELD:
+                    details = {"account": account.attribution_id, "number": number}
+                    deeds.append(Deed(min(seconds, cycle + rng.choice((0, 0.1, 1))), "hold", details))
+    return deeds

@@ -8,17 +8,14 @@ invoice by invoice, to the microsecond and the minor unit. Accounts that share i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 
-from campaigns.chaos.histories import CALM_WAVES, CORRECTIONS, MINUTE, ChaosRow
-from campaigns.chaos.truth import EVER, Billed, Piece, Pieces, audited, common, merged, misbilled, segments, without
-from campaigns.chaos.world import ChaosAccount, ChaosWorld
+from campaigns.chaos.histories import CALM_WAVES, CORRECTIONS, HOUR, ChaosRow
+from campaigns.chaos.prices import line_amount, minimum, versions
+from campaigns.chaos.truth import Billed, Piece, Pieces, audited, common, merged, misbilled, segments, without
+from campaigns.chaos.world import ChaosAccount, ChaosWorld, paid_windows
 
-_EXACT = Context(prec=80)
-_DECIMALS = {"usd": 2, "eur": 2, "jpy": 0, "kwd": 3}
-_STEPS = {"kwd": 10}
 Listed = tuple[str, str, str, str, str, int]
 """A listed disagreement: account, period and reason of the invoice, instance, kind, and µs."""
 
@@ -35,25 +32,39 @@ class BilledTime:
 
 @dataclass(frozen=True, order=True)
 class ReferenceBill:
-    """One invoice: account, period, reason, amount (minor units), duration (µs), and what it bills."""
+    """One invoice: account, period, reason, currency, amount (minor units), duration (µs), and what it bills."""
 
     account: str
     period: str
     reason: str
+    currency: str
     amount: int
     duration: int
     billed: tuple[BilledTime, ...]
 
 
+Cycle = tuple[int, str, int]
+"""The end of a subscription's cycle: the instant, the account, and the number of its subscription."""
 Known = tuple[tuple[ChaosRow, ...], ...]
 """The rows of each instance that count."""
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a bill is for. `name`: an account has at most one live bill of each name and currency."""
+
+    name: str
+    period: str
+    reason: str
+    cutoff: int
 
 
 @dataclass(frozen=True)
 class State:
     """The history of a group so far. Bills are named by account and purpose; at most one is live for each.
 
-    `cancelled`: account and number of each subscription that has ended. `arrived`: the late files.
+    `cancelled`: account and number of each subscription that has ended. `arrived`: the late files. `cycled`: the cycles
+    that have ended in the storm, with their ends.
     """
 
     arrived: frozenset[int]
@@ -61,6 +72,7 @@ class State:
     cancelled: frozenset[tuple[str, int]]
     bills: tuple[tuple[str, str, ReferenceBill], ...] = ()
     voided: frozenset[str] = frozenset()
+    cycled: frozenset[Cycle] = frozenset()
 
     def has(self, account: str, purpose: str) -> bool:
         """Whether a bill for this purpose is live."""
@@ -103,6 +115,15 @@ class _Group:
             for number, each in enumerate(account.subscriptions)
             if each.storm
         )
+        ends = [
+            (at, account.attribution_id, number)
+            for account in accounts
+            for number, each in enumerate(account.subscriptions)
+            for at in each.cycle_ends(world.last_cycle)
+        ]
+        self._cycles = frozenset(each for each in ends if world.cycles and each[0] == world.cycles.storm)
+        self._cycles_before = sorted(each for each in ends if each[0] <= world.storm_begins)
+        self._cycles_after = sorted(each for each in ends if each[0] > world.storm_begins and each not in self._cycles)
 
     def outcomes(self) -> set[ReferenceBooks]:
         seen: set[State] = set()
@@ -112,26 +133,37 @@ class _Group:
             if state not in seen:
                 seen.add(state)
                 todo += self._next(state)
-        complete = [each for each in seen if each.arrived == self._late and self._storm <= each.cancelled]
+        complete = [
+            each
+            for each in seen
+            if each.arrived == self._late and self._storm <= each.cancelled and each.cycled == self._cycles
+        ]
         return {end for state in complete for end in self._ends(state)}
 
     def _calm(self) -> State:
-        """Return the state after the cancellations that precede the storm, applied one after the other."""
+        """Return the state after the cancellations and cycles that precede the storm, one after the other."""
         first = tuple(tuple(row for row in each.rows if row.wave == 0) for each in self._instances)
         state = State(frozenset(), first, frozenset())
-        for name, number in sorted(self._cancels.keys() - self._storm):
-            state = self._cancel(replace(state, cancelled=state.cancelled | {(name, number)}), name, number)
+        ended = [(self._cancels[each], *each) for each in self._cancels.keys() - self._storm]
+        for at, name, number in sorted([*ended, *self._cycles_before]):
+            if (at, name, number) in ended:
+                state = self._cancel(replace(state, cancelled=state.cancelled | {(name, number)}), name, number)
+            else:
+                state = self._cycle(state, (at, name, number))
         return state
 
     def _next(self, state: State) -> list[State]:
         after = [self._run(account, state) for account in self._accounts]
         after += [self._cancel(state, *each) for each in state.cancelled]
+        after += [self._cycle(state, each) for each in state.cycled]
         # A correction whose command failed after its commit is imported again.
         after += [self._deliver(state, wave) for wave in self._late if wave not in state.arrived or wave in CORRECTIONS]
         after += [replace(state, cancelled=state.cancelled | {each}) for each in self._storm - state.cancelled]
+        after += [replace(state, cycled=state.cycled | {each}) for each in self._cycles - state.cycled]
         for name in self._voids - state.voided:
-            if state.has(name, "period"):
-                left = tuple(each for each in state.bills if each[:2] != (name, "period"))
+            own = (name, f"period {self._account(name).currencies[0]}")  # the key without a currency
+            if state.has(*own):
+                left = tuple(each for each in state.bills if each[:2] != own)
                 after.append(replace(state, bills=left, voided=state.voided | {name}))
         return after
 
@@ -145,19 +177,31 @@ class _Group:
         return replace(state, arrived=state.arrived | {wave}, known=tuple(known))
 
     def _ends(self, state: State) -> set[ReferenceBooks]:
-        """Run the month for the last time, import the late rows, then run the next month."""
-        ways = self._with_cancellations({self._run_all(state)})
-        for wave in CALM_WAVES:
-            ways = {self._deliver(way, wave) for way in ways}
-        for _ in range(2):
-            ways = self._with_cancellations(ways)
-            ways |= {self._follow(way) for way in ways}
-        return {self._books(way) for way in ways if way == self._follow(way)}
+        """Run the month for the last time, import the late rows, then run the next month.
 
-    def _with_cancellations(self, ways: set[State]) -> set[State]:
-        """Return the ways with those in which the events of cancellations arrive now."""
+        Between the late rows cycles go on, and after the next month, too.
+        """
+        before, last = CALM_WAVES
+        ways = self._with_events({self._run_all(state)})
+        ways = self._with_events({self._deliver(way, before) for way in ways})
+        for cycle in self._cycles_after:
+            if cycle[0] <= self._world.following_end + HOUR:
+                ways = {self._cycle(way, cycle) for way in ways}
+        ways = {self._deliver(way, last) for way in ways}
+        for _ in range(2):
+            ways = self._with_events(ways)
+            ways |= {self._follow(way) for way in ways}
+        ways = {way for way in ways if way == self._follow(way)}
+        for cycle in self._cycles_after:
+            if cycle[0] > self._world.following_end + HOUR:
+                ways = {self._cycle(way, cycle) for way in ways}
+        return {self._books(way) for way in ways}
+
+    def _with_events(self, ways: set[State]) -> set[State]:
+        """Return the ways with those in which the events of cancellations and of the storm's cycles arrive now."""
         for _ in range(2):
             ways = ways | {self._cancel(way, *each) for way in ways for each in way.cancelled}
+            ways = ways | {self._cycle(way, each) for way in ways for each in way.cycled}
         return ways
 
     def _run_all(self, state: State) -> State:
@@ -167,25 +211,42 @@ class _Group:
 
     def _follow(self, state: State) -> State:
         for account in self._accounts:
-            state = self._bill(
-                account, state, "following", (self._world.following, "period", self._world.following_end)
-            )
+            purpose = Purpose("following", self._world.following, "period", self._world.following_end)
+            state = self._bill_all(account, state, purpose)
         return state
 
     def _run(self, account: ChaosAccount, state: State) -> State:
-        return self._bill(account, state, "period", (self._world.month, "period", self._world.end))
+        return self._bill_all(account, state, Purpose("period", self._world.month, "period", self._world.end))
+
+    def _bill_all(self, account: ChaosAccount, state: State, purpose: Purpose) -> State:
+        """Bill the account in each currency, unless that is done by the invoices of a subscription that goes on."""
+        subscriptions = enumerate(account.subscriptions)
+        if any(each.is_short and (account.attribution_id, n) not in state.cancelled for n, each in subscriptions):
+            return state
+        for currency in account.currencies:
+            state = self._bill(account, state, purpose, currency)
+        return state
+
+    def _account(self, name: str) -> ChaosAccount:
+        return next(each for each in self._accounts if each.attribution_id == name)
 
     def _cancel(self, state: State, name: str, number: int) -> State:
-        account = next(each for each in self._accounts if each.attribution_id == name)
-        world, cutoff = self._world, self._cancels[name, number]
-        period = world.before if cutoff <= world.start else world.month if cutoff <= world.end else world.following
-        return self._bill(account, state, f"cancellation {number}", (period, "cancellation", cutoff))
+        cutoff, account = self._cancels[name, number], self._account(name)
+        purpose = Purpose(f"cancellation {number}", self._world.month_of(cutoff), "cancellation", cutoff)
+        return self._bill(account, state, purpose, account.subscriptions[number].currency)
 
-    def _bill(self, account: ChaosAccount, state: State, purpose: str, about: tuple[str, str, int]) -> State:
+    def _cycle(self, state: State, cycle: Cycle) -> State:
+        """Bill on the subscription's own invoice what is unbilled up to the cycle's end."""
+        at, name, number = cycle
+        account = self._account(name)
+        purpose = Purpose(f"cycle {at}", self._world.month_of(at), "subscription", at)
+        return self._bill(account, state, purpose, account.subscriptions[number].currency)
+
+    def _bill(self, account: ChaosAccount, state: State, purpose: Purpose, currency: str) -> State:
         """Bill all known, unbilled usage up to the cutoff, unless the bill exists or is below the minimum charge."""
-        period, reason, cutoff = about
-        name = account.attribution_id
-        if state.has(name, purpose):
+        name, cutoff = account.attribution_id, purpose.cutoff
+        purpose_name = f"{purpose.name} {currency}"
+        if state.has(name, purpose_name):
             return state
         taken: dict[tuple[str, str, Decimal], list[Piece]] = {}
         time: dict[tuple[str, int], Decimal] = {}
@@ -196,26 +257,26 @@ class _Group:
                 if segment.terms.payer != name:
                     continue
                 chargeable = [(max(segment.start, account.bill_after or 0), min(segment.end, cutoff))]
-                left = without(common(chargeable, _windows(account, state.cancelled)), gone)
+                left = without(common(chargeable, paid_windows(account, state.cancelled, currency)), gone)
                 workspace_class, quantity = segment.terms.workspace_class, segment.terms.quantity
                 for piece in left:
                     taken.setdefault((instance.id, workspace_class, quantity), []).append(piece)
-                    for version, length in _versions(self._world, piece):
+                    for version, length in versions(self._world, piece):
                         line = (workspace_class, version)
                         time[line] = time.get(line, Decimal(0)) + length * quantity
-        amount = sum(line_amount(self._world, account.currency, *line, total) for line, total in time.items())
-        if amount == 0 or amount < _minimum(self._world, account.currency, cutoff):
+        amount = sum(line_amount(self._world, currency, *line, total) for line, total in time.items())
+        if amount == 0 or amount < minimum(self._world, currency, cutoff):
             return state
         duration = sum(high - low for pieces in taken.values() for low, high in pieces)
         billed = tuple(sorted(BilledTime(*key, merged(pieces)) for key, pieces in taken.items()))
-        bill = ReferenceBill(name, period, reason, amount, duration, billed)
-        return replace(state, bills=(*state.bills, (name, purpose, bill)))
+        bill = ReferenceBill(name, purpose.period, purpose.reason, currency, amount, duration, billed)
+        return replace(state, bills=(*state.bills, (name, purpose_name, bill)))
 
     def _books(self, state: State) -> ReferenceBooks:
         wrong: Counter[tuple[str, str, str, str, str]] = Counter()
         found: Counter[tuple[str, str, str, str, str]] = Counter()
         of_instance = {each.id: (each, known) for each, known in zip(self._instances, state.known, strict=True)}
-        windows = {each.attribution_id: _windows(each, state.cancelled) for each in self._accounts}
+        windows = {each.attribution_id: paid_windows(each, state.cancelled) for each in self._accounts}
         for name, _, bill in state.bills:
             for time in bill.billed:
                 billed = Billed(name, time.workspace_class, time.quantity, time.pieces)
@@ -231,38 +292,3 @@ class _Group:
 def listed(counts: Counter[tuple[str, str, str, str, str]]) -> tuple[Listed, ...]:
     """Return these disagreements in order."""
     return tuple(sorted((*about, us) for about, us in counts.items()))
-
-
-def _windows(account: ChaosAccount, cancelled: Iterable[tuple[str, int]]) -> Pieces:
-    own = [
-        (each.start, each.end if (account.attribution_id, number) in cancelled else None)
-        for number, each in enumerate(account.subscriptions)
-    ]
-    return merged((opened, EVER if closed is None else closed) for opened, closed in [*account.windows, *own])
-
-
-def _versions(world: ChaosWorld, piece: Piece) -> list[tuple[int, int]]:
-    """Return the rate versions in force during a piece, each with its duration."""
-    found = []
-    for number, rate in enumerate(world.rates):
-        until = world.rates[number + 1].since if number + 1 < len(world.rates) else piece[1]
-        low, high = max(piece[0], rate.since), min(piece[1], until)
-        if low < high:
-            found.append((number, high - low))
-    return found
-
-
-def line_amount(world: ChaosWorld, currency: str, workspace_class: str, version: int, quantity_us: Decimal) -> int:
-    """Return a line's amount in minor units. `quantity_us`: the sum of duration (µs) times quantity."""
-    rate = world.rates[version]
-    per_minute = Decimal(rate.credits_per_minute.get(workspace_class, rate.credits_per_minute["default"]))
-    exact = _EXACT.divide(_EXACT.multiply(quantity_us, per_minute), Decimal(MINUTE))
-    credits = exact.quantize(Decimal("0.000001"), ROUND_HALF_EVEN, _EXACT)
-    minor = _EXACT.multiply(credits, Decimal(rate.price[currency])).scaleb(_DECIMALS[currency], _EXACT)
-    step = _STEPS.get(currency, 1)
-    return int(_EXACT.divide(minor, Decimal(step)).quantize(Decimal(1), ROUND_HALF_UP, _EXACT)) * step
-
-
-def _minimum(world: ChaosWorld, currency: str, cutoff: int) -> int:
-    before = [rate for rate in world.rates if rate.since < cutoff]
-    return before[-1].minimum.get(currency, 0)

@@ -11,7 +11,7 @@ from campaigns.chaos.books import fetch
 from campaigns.chaos.files import import_command
 from campaigns.chaos.plan import CampaignPlan, Deed
 from campaigns.chaos.stand.stand import Stand
-from campaigns.chaos.stripe_side import StripeSide, storm_instant
+from campaigns.chaos.stripe.side import StripeSide, storm_instant
 from campaigns.chaos.world import ChaosWorld
 
 _RULES = {"fault": "faults", "hook": "webhook_faults"}
@@ -29,7 +29,7 @@ class Saboteur:
     arrivals: Arrivals | None = None
     counts: Counter[str] = field(default_factory=Counter)
     stuck: list[str] = field(default_factory=list)
-    _cancelling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _clock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def rage(self, plan: CampaignPlan) -> None:
         """Run the month and do each deed at its time. Returns when the last is done and the storm is over."""
@@ -78,8 +78,18 @@ class Saboteur:
                 await self._insist(*import_command(self.stand.folder, details["wave"]))
             case "void":
                 await self._void(f"{self.world.month}/{details['account']}/period")
+            case "cancel" | "cycle" | "hold":
+                await self._in_stripe(deed)
+
+    async def _in_stripe(self, deed: Deed) -> None:
+        match deed.what:
             case "cancel":
-                await self._cancel(details["account"], details["number"])
+                await self._cancel(deed.details["account"], deed.details["number"])
+            case "cycle" if self.world.cycles is not None:
+                async with self._clock:
+                    await self.stripe.clock(self.world.cycles.storm)
+            case "hold":
+                await self.stripe.hold(deed.details["account"], deed.details["number"])
 
     async def _insist(self, *command: str) -> None:
         """Retry the command, as an operator would, while a part that it needs is down."""
@@ -106,7 +116,7 @@ class Saboteur:
                 await self.stand.admin("expire_idempotency_keys", {"key": f"{key}:{step}"})
 
     async def _cancel(self, attribution_id: str, number: int) -> None:
-        async with self._cancelling:
+        async with self._clock:
             await self.stripe.clock(storm_instant(self.world, attribution_id, number))
             await self.stripe.cancel(attribution_id, number)
 

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-from campaigns.chaos.histories import DAY, HOUR, SECOND, STORM_WAVES
+from campaigns.chaos.histories import DAY, EPOCH, HOUR, STORM_WAVES
 from campaigns.chaos.instances import ChaosInstance, MonthSpans, Way, random_instance, random_slices
+from campaigns.chaos.stripe.subscriptions import (
+    CURRENCIES,
+    Cycles,
+    StripeUse,
+    Subscription,
+    full_subscriptions,
+    moved,
+    plain_subscriptions,
+    random_cycles,
+)
+from campaigns.chaos.truth import EVER, Pieces, merged
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CURRENCIES = ("usd", "usd", "eur", "jpy", "kwd")
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/St_Johns", "Asia/Kathmandu")
 Span = tuple[int, int | None]
 Arrival = Literal["files", "live"]
@@ -43,15 +53,6 @@ class Rate:
 
 
 @dataclass
-class Subscription:
-    """A Stripe subscription; times are whole seconds of Stripe's clock, in µs. `storm`: canceled during the storm."""
-
-    start: int
-    end: int | None = None
-    storm: bool = False
-
-
-@dataclass
 class ChaosAccount:
     """An account. With subscriptions it comes from Stripe, otherwise from a file with its windows.
 
@@ -70,6 +71,11 @@ class ChaosAccount:
     shares: bool = False
     way: Way = "file"
 
+    @property
+    def currencies(self) -> list[str]:
+        """The currencies of its windows, the earliest one's first."""
+        return list(dict.fromkeys(each.currency for each in self.subscriptions)) or [self.currency]
+
 
 @dataclass
 class ChaosWorld:
@@ -86,6 +92,27 @@ class ChaosWorld:
     accounts: list[ChaosAccount]
     strangers: list[ChaosInstance]
     arrival: Arrival = "files"
+    cycles: Cycles | None = None
+    """The cycles of subscriptions, where all of Stripe is used."""
+
+    @property
+    def storm_begins(self) -> int:
+        """Stripe's clock at the beginning of the storm."""
+        return self.end + HOUR if self.cycles is None else self.cycles.storm_begins
+
+    @property
+    def last_cycle(self) -> int:
+        """The latest end of a cycle: one comes after the month that follows."""
+        return 0 if self.cycles is None else moved(self.cycles.storm, "month", 1)
+
+    @property
+    def months(self) -> list[str]:
+        """All months that an invoice can be of."""
+        return [self.before, self.month, self.following, self.month_of(self.following_end + 1)]
+
+    def month_of(self, cutoff: int) -> str:
+        """Return the month that is the last one before an instant."""
+        return f"{(EPOCH + timedelta(microseconds=cutoff - 1)).astimezone(ZoneInfo(self.zone)):%Y-%m}"
 
     @property
     def groups(self) -> list[list[ChaosAccount]]:
@@ -109,6 +136,17 @@ class ChaosWorld:
         return [*(each for account in self.accounts for each in account.instances), *self.strangers]
 
 
+def paid_windows(account: ChaosAccount, cancelled: Iterable[tuple[str, int]], currency: str | None = None) -> Pieces:
+    """Return when the account pays, in that currency or in any. A trial is free."""
+    own = [
+        (each.paid_from, each.end if (account.attribution_id, number) in cancelled else None)
+        for number, each in enumerate(account.subscriptions)
+        if currency in (None, each.currency)
+    ]
+    windows = [(opened, EVER if closed is None else closed) for opened, closed in [*account.windows, *own]]
+    return merged((opened, closed) for opened, closed in windows if opened < closed)
+
+
 def month_bounds(year: int, month: int, zone: str, count: int = 3) -> list[int]:
     """Return the first instants of `count` consecutive months."""
     starts = []
@@ -123,7 +161,7 @@ def arrival_of(seed: int) -> Arrival:
     return ARRIVALS[seed % len(ARRIVALS)]
 
 
-def make_world(seed: int, accounts: int, arrival: Arrival = "files") -> ChaosWorld:
+def make_world(seed: int, accounts: int, arrival: Arrival = "files", stripe: StripeUse = "plain") -> ChaosWorld:
     """Return the month of this seed."""
     rng = random.Random(f"world {seed}")
     zone = rng.choice(ZONES)
@@ -141,6 +179,7 @@ def make_world(seed: int, accounts: int, arrival: Arrival = "files") -> ChaosWor
         accounts=[],
         strangers=[],
         arrival=arrival,
+        cycles=random_cycles(random.Random(f"cycles {seed}"), start, end) if stripe == "full" else None,
     )
     for number in range(accounts):
         world.accounts.append(_account(rng, world, number))
@@ -202,8 +241,13 @@ def _account(rng: random.Random, world: ChaosWorld, number: int) -> ChaosAccount
     )
     before = world.start - rng.randrange(1, 25) * DAY + rng.randrange(DAY)
     kind = rng.random()
-    if kind < 0.15:
-        account.subscriptions = _subscriptions(rng, world)
+    if world.cycles is not None and kind < 0.5:
+        account.subscriptions = full_subscriptions(rng, world.cycles, account.currency)
+        account.customer_first = account.pays = True  # a subscription that is not paid does not begin
+    elif kind < 0.15:
+        account.subscriptions = plain_subscriptions(rng, world.start, world.storm_begins)
+        for each in account.subscriptions:
+            each.currency = account.currency
     elif kind < 0.55:
         account.windows = [(before, None)]
     elif kind < 0.7:
@@ -221,21 +265,3 @@ def _returns(rng: random.Random, world: ChaosWorld, before: int) -> list[Span]:
     if rng.random() < 0.3:
         bounds[1] = bounds[0]
     return [(before, bounds[0]), (bounds[1], bounds[2]), *([(bounds[3], None)] if rng.random() < 0.7 else [])]
-
-
-def _subscriptions(rng: random.Random, world: ChaosWorld) -> list[Subscription]:
-    def second(low: int, high: int) -> int:
-        return rng.randrange(low // SECOND + 1, high // SECOND) * SECOND
-
-    first = Subscription(second(world.start - 20 * DAY, world.start + 10 * DAY))
-    kind = rng.random()
-    if kind < 0.5:
-        first.end, first.storm = second(world.end + 2 * HOUR, world.end + 12 * HOUR), True
-    elif kind < 0.8:
-        first.end = second(first.start + HOUR, world.start + 20 * DAY)
-        if rng.random() < 0.6:
-            again = Subscription(second(first.end, world.start + 25 * DAY))
-            if rng.random() < 0.5:
-                again.end, again.storm = second(world.end + 2 * HOUR, world.end + 12 * HOUR), True
-            return [first, again]
-    return [first]

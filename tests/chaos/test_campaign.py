@@ -49,7 +49,7 @@ async def test_a_random_month_under_fire_comes_to_what_the_reference_says(templa
     again = f"make chaos ARGS='--seed {seed} --accounts {ACCOUNTS} --minutes {STORM_MINUTES}'"
     print(again)
     folder = seed_folder(scratch / "chaos", seed)
-    result = Result(seed, ACCOUNTS, arrival_of(seed))
+    result = Result(seed, ACCOUNTS, arrival_of(seed), "plain")
     async with campaign(result, STORM_MINUTES, folder, templates) as started:
         await started.run()
         assert result.failures == [], again

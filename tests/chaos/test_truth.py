@@ -9,9 +9,9 @@ import pytest
 
 from billing.usage.facts import Fact, FactKind, Value, fact
 from billing.usage.fold import fold
-from campaigns.chaos.histories import ChaosRow
+from campaigns.chaos.histories import EPOCH, ChaosRow
 from campaigns.chaos.truth import EVER, RunTerms, TrueSegment, segments
-from campaigns.chaos.world import ARRIVALS, EPOCH, Arrival, make_world, micros
+from campaigns.chaos.world import ARRIVALS, Arrival, make_world, micros
 
 _REPORTED = ("attribution_id", "workspace_class", "quantity")
 

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from campaigns.chaos.histories import CORRECTIONS, ChaosRow
+from campaigns.chaos.histories import CORRECTIONS, EPOCH, ChaosRow
 from campaigns.chaos.instances import ChaosInstance
-from campaigns.chaos.world import EPOCH, ChaosWorld
+from campaigns.chaos.world import ChaosWorld
 
 Reported = tuple[ChaosInstance, ChaosRow]
 SENDER, SHOP = "crm", "shop"

@@ -1,0 +1,1 @@
+"""Stripe in a campaign: random subscriptions, and the emulator as a person uses it."""
