@@ -194,7 +194,7 @@ BEGIN
             ('perdure_ingest', 'subscription', 'SELECT'),
             ('perdure_ingest', 'claim', 'SELECT (invoice_id, line_no, instance_id, during, quantity)'),
             ('perdure_ingest', 'claim_history', 'SELECT (instance_id)'),
-            ('perdure_ingest', 'invoice', 'SELECT (id, key, attribution_id, state)'),
+            ('perdure_ingest', 'invoice', 'SELECT (id, key, attribution_id, currency, state)'),
             ('perdure_ingest', 'invoice_line', 'SELECT (invoice_id, line_no, workspace_class, rated_as_default)'),
             ('perdure_ingest', 'accepted_warning', 'SELECT'),
             ('perdure_ingest', 'source', 'SELECT, INSERT, UPDATE (kind, every, lag, stale_after, snapshot_at, cursor,

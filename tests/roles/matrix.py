@@ -64,7 +64,7 @@ READABLE = {
     (INGEST, "account"): {"attribution_id", "currency", "bill_after"},
     (INGEST, "claim"): {"invoice_id", "line_no", "instance_id", "during", "quantity"},
     (INGEST, "claim_history"): {"instance_id"},
-    (INGEST, "invoice"): {"id", "key", "attribution_id", "state"},
+    (INGEST, "invoice"): {"id", "key", "attribution_id", "currency", "state"},
     (INGEST, "invoice_line"): {"invoice_id", "line_no", "workspace_class", "rated_as_default"},
     (INGEST, "received_event"): {"source", "id", "received_at"},
 }
