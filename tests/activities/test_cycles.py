@@ -15,7 +15,8 @@ from activities.postgres.periods.limits import PeriodLimits
 from activities.postgres.periods.periods import PeriodActivities
 from billing.accounts.cycles import Cycle
 from billing.invoice.policy import AccountPolicy, ChargeOn
-from contracts.messages.invoices import LinkedInvoice, StripeInvoiceSnapshot
+from contracts.messages.invoices import StripeInvoiceSnapshot
+from contracts.messages.owners import LinkedInvoice
 from contracts.messages.subscriptions import (
     ApplySubscription,
     CancellationClaimed,
@@ -25,12 +26,11 @@ from contracts.messages.subscriptions import (
     StripeSubscriptionSnapshot,
     SubscriptionDraft,
 )
-from storage.accounts.accounts import apply_subscription_window
 from storage.accounts.cycles import store_cycle
 from storage.accounts.policies import write_policy
 from storage.invoices.invoices import load_invoice
 from storage.postgres.database import Database
-from tests.storage.usage import HOUR_US, FixedCard, add_account, add_instances, card, fetch, instance, may
+from tests.storage.usage import HOUR_US, FixedCard, add_account, add_instances, card, fetch, instance, may, put_window
 
 Span = tuple[datetime, datetime]
 
@@ -122,7 +122,7 @@ class Claiming:
 
     async def prepare(self, *cycles: Span, charge_on: ChargeOn = ChargeOn.SUBSCRIPTION) -> None:
         await add_account(self.db, "team:a", (may(1), None))
-        await apply_subscription_window(self.db, "team:a", "sub_1", may(1), None)
+        await put_window(self.db, "team:a", "sub_1", may(1), None)
         await write_policy(self.db, "team:a", AccountPolicy(charge_on=charge_on))
         await add_instances(self.db, instance("a", may(12), may(13)), instance("b", may(5), may(6)))
         for start, end in cycles:

@@ -17,7 +17,6 @@ from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import AccountPolicy, ChargeOn, Policy
 from billing.invoice.states import InvoiceState
 from billing.pricing.rate_card import parse_rate_card
-from storage.accounts.accounts import apply_subscription_window
 from storage.accounts.cycles import end_cycles, last_cycle, store_billed_cycle, store_cycle
 from storage.accounts.policies import write_policy
 from storage.claims.amendment import amend_invoice
@@ -37,6 +36,7 @@ from tests.storage.usage import (
     instance,
     june,
     may,
+    put_window,
     scope,
 )
 
@@ -60,7 +60,7 @@ async def places(db: Database, key: str) -> dict[str, Decimal]:
 async def subscriber(db: Database, *cycles: Span, name: str = "team:a", **policy: Any) -> None:
     """Add an account whose subscription, since April, charges its usage on its own invoices."""
     await add_account(db, name, (may(-29), None))
-    await apply_subscription_window(db, name, SUB, may(-29), None)
+    await put_window(db, name, SUB, may(-29), None)
     await write_policy(db, name, AccountPolicy(**{"charge_on": ChargeOn.SUBSCRIPTION, **policy}))
     for start, end in cycles:
         await store_cycle(db, name, SUB, Cycle(start, end))
