@@ -42,12 +42,11 @@ class StripeEventActivities:
             if cursor is not None and cursor.event_id:
                 try:
                     found, more = await self._list(ending_before=cursor.event_id)
-                    return _page(found, more, cursor, cursor.adopted_until, None)
+                    return _page(found, more, cursor, cursor.adopted_until, _noted(_forgotten(cursor)))
                 except stripe.InvalidRequestError as error:
                     if not _is_gone(error):
                         raise
-                lost = _lost(cursor)
-                activity.logger.warning("%s", lost)
+                lost = _noted(_lost(cursor))
             found, more, newest = await self._oldest()
             return _page(found, more, cursor, cursor.adopted_until if cursor else newest, lost)
 
@@ -94,15 +93,27 @@ def _is_gone(error: stripe.InvalidRequestError) -> bool:
     return error.http_status in _GONE and "resource_missing" in (error.code, error.error and error.error.code)
 
 
+def _noted(lost: str | None) -> str | None:
+    if lost is not None:
+        activity.logger.warning("%s", lost)
+    return lost
+
+
 def _lost(cursor: EventCursor) -> str:
-    since = cursor.updated_at or cursor.event_created
     text = f"Stripe no longer has {cursor.event_id} of {cursor.event_created:%Y-%m-%d %H:%M UTC}: read from the oldest"
-    if (datetime.now(UTC) - since).days >= _KEPT_SECONDS // 86_400 - 1:
-        text += (
-            f". The last read was more than 30 days ago ({since:%Y-%m-%d %H:%M UTC}), so events in between are gone: "
-            "run `perdure accounts sync`, then `perdure invoices retry KEY` for each invoice that still waits"
-        )
-    return text
+    forgotten = _forgotten(cursor)
+    return text if forgotten is None else f"{text}. {forgotten}"
+
+
+def _forgotten(cursor: EventCursor) -> str | None:
+    """Say that events are gone, if the last read was too long ago. Stripe may list the newer ones all the same."""
+    since = cursor.updated_at or cursor.event_created
+    if (datetime.now(UTC) - since).days < _KEPT_SECONDS // 86_400 - 1:
+        return None
+    return (
+        f"The last read was more than 30 days ago ({since:%Y-%m-%d %H:%M UTC}), so events in between are gone: "
+        "run `perdure accounts sync`, then `perdure invoices retry KEY` for each invoice that still waits"
+    )
 
 
 def _page(

@@ -60,7 +60,7 @@ class StripeEventsPage(Message):
     """Where the next page begins."""
     more: bool
     lost: str | None = None
-    """Why the page was read from the oldest event although there was a cursor."""
+    """Why events may be missing between the cursor and the page."""
 
 
 class DeliverWakeUps(Message):
