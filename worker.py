@@ -104,6 +104,7 @@ def _postgres_activities(
     from activities.postgres.periods.limits import PeriodLimits
     from activities.postgres.periods.periods import PeriodActivities
     from activities.postgres.recovery import RecoveryActivities
+    from activities.postgres.refunds import RefundActivities
     from activities.postgres.sources.requests import SourceRequestActivities
 
     adopter = Adopter(database, reports, cards, settings)
@@ -118,6 +119,7 @@ def _postgres_activities(
         CreditNoteActivities(database),
         EventActivities(database, client, settings.events_wake_ups_per_second),
         DisputeActivities(database),
+        RefundActivities(database),
         SourceRequestActivities(database, client),
         AuditActivities(database, reports, cards, settings),
         InvoiceAuditActivities(database, settings),
@@ -156,10 +158,10 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
     from activities.stripe.credit_notes import StripeCreditNoteActivities
     from activities.stripe.customer_data.finding import CustomerFinder
     from activities.stripe.customers import StripeCustomerActivities
-    from activities.stripe.disputes import StripeDisputeActivities
     from activities.stripe.drafts import StripeDraftActivities
     from activities.stripe.events import StripeEventActivities
     from activities.stripe.invoices import StripeInvoiceActivities
+    from activities.stripe.payments import StripeDisputeActivities, StripeRefundActivities
 
     finder = CustomerFinder(client, settings.stripe_account_key)
     return activities_of(
@@ -168,6 +170,7 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
         StripeCustomerActivities(client, finder),
         StripeCreditNoteActivities(client),
         StripeDisputeActivities(client, settings.stripe_mode),
+        StripeRefundActivities(client),
         StripeEventActivities(client, settings.events_settle_seconds),
         StripeAdoptionActivities(client, settings.stripe_mode),
         StripeAuditActivities(client, settings.stripe_mode),

@@ -23,6 +23,7 @@ class Workflows:
     CREDIT_NOTES_SYNC = "CreditNotesSyncWorkflow"
     EVENTS_CATCH_UP = "EventsCatchUpWorkflow"
     DISPUTE = "DisputeWorkflow"
+    REFUNDS_SYNC = "RefundsSyncWorkflow"
     ADOPT_INVOICES = "AdoptInvoicesWorkflow"
     AUDIT = "AuditWorkflow"
     SOURCE_SYNC = "SourceSyncWorkflow"
@@ -113,6 +114,8 @@ class Activities:
 
     RETRIEVE_DISPUTE = "retrieve_dispute"
     RECORD_DISPUTE = "record_dispute"
+    LIST_REFUNDS = "list_refunds"
+    RECORD_REFUNDS = "record_refunds"
 
     ENSURE_CUSTOMER = "ensure_customer"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"

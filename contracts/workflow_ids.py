@@ -53,6 +53,11 @@ def dispute(stripe_dispute_id: str) -> str:
     return f"dispute/{stripe_dispute_id}"
 
 
+def refunds(stripe_id: str) -> str:
+    """`refunds/<ch_...>`, or `refunds/<re_...>` if the event does not name the charge."""
+    return f"refunds/{stripe_id}"
+
+
 def audit(period: str | None = None, attribution_id: str | None = None) -> str:
     """`audit/2022-05`, `audit/2022-05/account/team:blue`, `audit/account/team:blue` or `audit/all`."""
     parts = ["audit", *([period] if period else []), *(["account", attribution_id] if attribution_id else [])]

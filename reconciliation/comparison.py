@@ -148,6 +148,9 @@ def _differences(facts: StripeInvoiceFacts, record: InvoiceRecord) -> Difference
     found = []
     if facts.status not in AGREEING[record.state]:
         found.append(_differs(Kind.STATUS_DIFFERS, record, f"{facts.status} in Stripe, {record.state} in Postgres"))
+    elif facts.collection_stopped:
+        stopped = "Stripe no longer charges it by itself: its `auto_advance` is off"
+        found.append(_differs(Kind.COLLECTION_STOPPED, record, stopped))
     if record.state not in _CONTENT_COUNTS or facts.status in _GONE:
         return found
     return found + _content(facts, record)

@@ -15,56 +15,16 @@ from contracts import stripe_metadata, workflow_ids
 from contracts.messages.invoices import StripeEvent
 from contracts.messages.wake_up import WakeUp
 from contracts.names import Workflows
-
-INVOICE_EVENTS = frozenset(
-    [
-        "invoice.finalized",
-        "invoice.finalization_failed",
-        "invoice.paid",
-        "invoice.payment_failed",
-        "invoice.payment_succeeded",
-        "invoice.marked_uncollectible",
-        "invoice.voided",
-        "invoice.deleted",
-    ]
+from reconciliation.event_types import (
+    CHARGE_REFUNDED,
+    CREDIT_NOTE_EVENTS,
+    DISPUTE_EVENTS,
+    INVOICE_CREATED,
+    INVOICE_EVENTS,
+    INVOICE_UPDATED,
+    REFUND_EVENTS,
+    SUBSCRIPTION_EVENTS,
 )
-INVOICE_CREATED = "invoice.created"
-"""Matters only if Stripe made the invoice: usage can be put on a subscription's draft."""
-INVOICE_UPDATED = "invoice.updated"
-"""Matters only if it releases a draft of ours that was held: Stripe sends it for every change of every invoice."""
-SUBSCRIPTION_EVENTS = frozenset(
-    [
-        "customer.subscription.created",
-        "customer.subscription.updated",
-        "customer.subscription.deleted",
-        "customer.subscription.paused",
-        "customer.subscription.resumed",
-    ]
-)
-CREDIT_NOTE_EVENTS = frozenset(["credit_note.created", "credit_note.updated", "credit_note.voided"])
-DISPUTE_CLOSED = "charge.dispute.closed"
-DISPUTE_EVENTS = frozenset(
-    [
-        "charge.dispute.created",
-        "charge.dispute.updated",
-        DISPUTE_CLOSED,
-        "charge.dispute.funds_withdrawn",
-        "charge.dispute.funds_reinstated",
-    ]
-)
-ENABLED_EVENTS = sorted(
-    INVOICE_EVENTS | SUBSCRIPTION_EVENTS | CREDIT_NOTE_EVENTS | DISPUTE_EVENTS | {INVOICE_CREATED, INVOICE_UPDATED}
-)
-"""The events that the endpoint is registered for in Stripe."""
-CAUGHT_UP_EVENTS = sorted(
-    frozenset(ENABLED_EVENTS)
-    - {
-        "invoice.payment_succeeded",  # never comes without `invoice.paid`
-        "charge.dispute.funds_withdrawn",  # of this and the next only the status is stored, and it has its own events
-        "charge.dispute.funds_reinstated",
-    }
-)
-"""The events that the catch-up reads. At most 20, because Stripe filters by no more types."""
 
 _BILLED = frozenset({InvoiceState.BILLED, InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD
 _SATISFIED_IN = {
@@ -145,6 +105,8 @@ def wake_up(payload: Any) -> WakeUp | Unhandled:
         return _credit_note(event, subject)
     if event.type in DISPUTE_EVENTS:
         return _dispute(event, subject)
+    if event.type in REFUND_EVENTS:
+        return _refunds(event, subject)
     return Unhandled.IGNORED
 
 
@@ -260,6 +222,23 @@ def _dispute(event: StripeEvent, dispute: dict[str, Any]) -> WakeUp | Unhandled:
         input={"stripe_dispute_id": dispute_id},
         event=event,
         summary=f"Dispute {dispute_id}",
+    )
+
+
+def _refunds(event: StripeEvent, subject: dict[str, Any]) -> WakeUp | Unhandled:
+    """Route a refund by its charge. Only Stripe knows whether that paid an invoice of ours."""
+    charge, refund = subject.get("charge"), subject.get("id")
+    if event.type == CHARGE_REFUNDED:
+        charge, refund = refund, None
+    named = charge if charge is not None else refund
+    if not isinstance(named, str) or not _matches(_STRIPE_ID, named):
+        return Unhandled.IGNORED
+    return WakeUp(
+        workflow=Workflows.REFUNDS_SYNC,
+        workflow_id=workflow_ids.refunds(named),
+        input={"stripe_charge_id" if charge is not None else "stripe_refund_id": named},
+        event=event,
+        summary=f"Refunds of {named}, woken by {event.type}",
     )
 
 

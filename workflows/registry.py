@@ -13,6 +13,7 @@ from workflows.sources.sync import SourceSyncWorkflow
 from workflows.stripe_sync.accounts_sync import AccountsSyncWorkflow
 from workflows.stripe_sync.dispute import DisputeWorkflow
 from workflows.stripe_sync.events import EventsCatchUpWorkflow
+from workflows.stripe_sync.refunds import RefundsSyncWorkflow
 from workflows.stripe_sync.stripe_invoice import StripeInvoiceWorkflow
 from workflows.stripe_sync.subscription import SubscriptionWorkflow
 
@@ -28,6 +29,7 @@ WORKFLOWS = [
     CreditNotesSyncWorkflow,
     EventsCatchUpWorkflow,
     DisputeWorkflow,
+    RefundsSyncWorkflow,
     AdoptInvoicesWorkflow,
     AuditWorkflow,
     SourceSyncWorkflow,

@@ -84,6 +84,7 @@ class CreditNoteActivities:
                 reason=note.reason,
                 issued_at=note.issued_at,
                 voided_at=note.voided_at,
+                stripe_refund_ids=tuple(note.stripe_refund_ids),
             )
             for note in listed.credit_notes
         ]

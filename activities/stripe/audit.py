@@ -112,6 +112,7 @@ def facts_of(found: StripeInvoiceSnapshot) -> StripeInvoiceFacts:
         our_lines_digest=lines_digest(ours),
         metadata={key: found.metadata[key] for key in stripe_metadata.OF_AN_INVOICE if key in found.metadata},
         changed_at=max((at for at in times if at is not None), default=None),
+        collection_stopped=found.collection_stopped,
     )
 
 

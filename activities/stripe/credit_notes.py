@@ -150,7 +150,15 @@ def snapshot(note: dict[str, Any]) -> StripeCreditNoteSnapshot:
         reason=note.get("memo") or note.get("reason") or "made in Stripe",
         issued_at=created,
         voided_at=voided_at or created if note["status"] == "void" else None,
+        stripe_refund_ids=refunds_of(note),
     )
+
+
+def refunds_of(note: dict[str, Any]) -> list[str]:
+    """Return the ids of the refunds that a credit note names."""
+    named = [each.get("refund") for each in note.get("refunds") or []]
+    ids = [each["id"] if isinstance(each, dict) else each for each in named]
+    return [each for each in ids if isinstance(each, str)]
 
 
 def _key(note: dict[str, Any]) -> str | None:

@@ -14,7 +14,8 @@ from activities.stripe.client import as_dict, instant
 from activities.stripe.errors import stripe_step
 from contracts.messages.events import EventCursor, ListStripeEvents, PagedWakeUp, StripeEventsPage
 from contracts.names import Activities, Workflows
-from reconciliation.event_routing import CAUGHT_UP_EVENTS, MalformedEventError, Unhandled, wake_up
+from reconciliation.event_routing import MalformedEventError, Unhandled, wake_up
+from reconciliation.event_types import CAUGHT_UP_EVENTS
 
 _PAGE = 100
 _MOST_TYPES = 20

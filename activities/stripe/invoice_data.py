@@ -97,6 +97,15 @@ def is_kept_off(ref: StripeInvoiceRef | StripeInvoiceOrder, found: StripeInvoice
     return off and advance_left(ref, found) != stripe_metadata.ADVANCE_OFF
 
 
+def _collection_stopped(invoice: dict[str, Any]) -> bool:
+    """Whether Stripe stopped charging an open invoice, as it does when its customer cancels a subscription.
+
+    https://docs.stripe.com/api/subscriptions/cancel
+    """
+    automatic = invoice.get("collection_method") == "charge_automatically"
+    return invoice["status"] == "open" and automatic and invoice.get("auto_advance") is False
+
+
 def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvoiceSnapshot:
     """Return Stripe's invoice with these lines as our message."""
     times = invoice["status_transitions"]
@@ -127,4 +136,5 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
         voided_at=instant(times.get("voided_at")),
         marked_uncollectible_at=instant(times.get("marked_uncollectible_at")),
         auto_advance=bool(invoice.get("auto_advance") or invoice.get("last_finalization_error")),
+        collection_stopped=_collection_stopped(invoice),
     )

@@ -1,17 +1,19 @@
-"""Stripe's disputes, and the invoices that the disputed payments paid."""
+"""Stripe's disputes and refunds, and the invoices that the disputed or refunded payments paid."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from stripe import StripeClient
+from stripe import InvoicePaymentService, StripeClient
 from temporalio import activity
 
 from activities.stripe.client import as_dict, instant
+from activities.stripe.credit_notes import refunds_of
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import all_of
 from activities.stripe.mode import Mode, check_mode
 from contracts.messages.disputes import DisputeRef, DisputeSnapshot
+from contracts.messages.refunds import PaymentRefunds, RefundSnapshot, RefundsRef
 from contracts.names import Activities
 
 
@@ -49,13 +51,76 @@ class StripeDisputeActivities:
         intent = _id(dispute.get("payment_intent"))
         if intent is None and (charge := _id(dispute.get("charge"))) is not None:
             intent = _id(as_dict(await self._client.charges.retrieve_async(charge)).get("payment_intent"))
-        if intent is None:
-            return []
-        page = await self._client.invoice_payments.list_async(
-            {"payment": {"type": "payment_intent", "payment_intent": intent}, "limit": 100}
+        return await _paid_by(self._client.invoice_payments, intent)
+
+
+class StripeRefundActivities:
+    """Lists refunds."""
+
+    def __init__(self, client: StripeClient) -> None:
+        self._client = client.v1
+
+    @activity.defn(name=Activities.LIST_REFUNDS)
+    async def list_all(self, ref: RefundsRef) -> PaymentRefunds:
+        """List all refunds of a charge, with the credit notes that they belong to and the invoices that it paid.
+
+        Raises:
+            ApplicationError: non-retryable if Stripe refuses.
+        """
+        async with stripe_step():
+            payment = await self._payment(ref)
+            if not payment:
+                return PaymentRefunds(stripe_invoice_ids=[], refunds=[])
+            page = await self._client.refunds.list_async({**payment, "limit": 100})  # type: ignore[arg-type]
+            listed = await all_of(page)
+            intents = {_id(refund.get("payment_intent")) for refund in listed}
+            invoices = await _paid_by(self._client.invoice_payments, next(iter(intents - {None}), None))
+            notes = await self._credit_notes(invoices)
+        return PaymentRefunds(
+            stripe_invoice_ids=invoices, refunds=[_refund(refund, notes.get(refund["id"])) for refund in listed]
         )
-        found = [_id(payment.get("invoice")) for payment in await all_of(page)]
-        return sorted({invoice for invoice in found if invoice is not None})
+
+    async def _payment(self, ref: RefundsRef) -> dict[str, str]:
+        """Return the charge, or else the payment intent, by which the refunds are listed; empty if there is neither."""
+        if ref.stripe_charge_id is not None:
+            return {"charge": ref.stripe_charge_id}
+        assert ref.stripe_refund_id is not None
+        refund = as_dict(await self._client.refunds.retrieve_async(ref.stripe_refund_id))
+        for name in ("charge", "payment_intent"):
+            if (found := _id(refund.get(name))) is not None:
+                return {name: found}
+        return {}
+
+    async def _credit_notes(self, invoices: list[str]) -> dict[str, str]:
+        """Return the credit notes of these invoices by the refunds that they name."""
+        found = {}
+        for invoice in invoices:
+            for note in await all_of(await self._client.credit_notes.list_async({"invoice": invoice, "limit": 100})):
+                found.update(dict.fromkeys(refunds_of(note), note["id"]))
+        return found
+
+
+def _refund(refund: dict[str, Any], credit_note: str | None) -> RefundSnapshot:
+    created_at = instant(refund["created"])
+    assert created_at is not None
+    return RefundSnapshot(
+        stripe_refund_id=refund["id"],
+        stripe_credit_note_id=credit_note,
+        amount=refund["amount"],
+        currency=refund["currency"],
+        status=refund.get("status") or "",
+        reason=refund.get("reason") or "",
+        created_at=created_at,
+    )
+
+
+async def _paid_by(payments: InvoicePaymentService, intent: str | None) -> list[str]:
+    """Return the invoices that a payment intent paid."""
+    if intent is None:
+        return []
+    page = await payments.list_async({"payment": {"type": "payment_intent", "payment_intent": intent}, "limit": 100})
+    found = [_id(payment.get("invoice")) for payment in await all_of(page)]
+    return sorted({invoice for invoice in found if invoice is not None})
 
 
 def _id(named: object) -> str | None:

@@ -70,6 +70,7 @@ class Kind(StrEnum):
     AMOUNT_DIFFERS = "amount_differs"
     LINES_DIFFER = "lines_differ"
     METADATA_DIFFERS = "metadata_differs"
+    COLLECTION_STOPPED = "collection_stopped"
 
     # credit-notes
     CREDIT_NOTE_MISSING = "credit_note_missing"

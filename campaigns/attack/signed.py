@@ -93,7 +93,9 @@ def hostile_ids(random: Random) -> Shot:
         payload = event(random)
         payload["data"]["object"]["metadata"]["perdure_invoice"] = random.choice([key, [key], {"a": key}, None])
         return _signed(encode(payload), IGNORED)
-    kind = random.choice(["customer.subscription.deleted", "charge.dispute.created", "credit_note.voided"])
+    kind = random.choice(
+        ["customer.subscription.deleted", "charge.dispute.created", "charge.refunded", "credit_note.voided"]
+    )
     return _signed(encode(foreign(random, type=kind, data={"object": {"id": key, "invoice": key}})), IGNORED)
 
 
@@ -172,7 +174,7 @@ def other_account(random: Random) -> Shot:
 
 def other_products(random: Random) -> Shot:
     """A sound event about an object that is not ours."""
-    kind = random.choice(["invoice.finalized", "invoice.paid", "invoice.voided", "charge.refunded", "payout.paid"])
+    kind = random.choice(["invoice.finalized", "invoice.paid", "invoice.voided", "payout.created", "payout.paid"])
     return _signed(json.dumps(foreign(random, type=kind), indent=random.choice([None, 2])).encode(), IGNORED)
 
 

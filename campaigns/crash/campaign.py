@@ -35,6 +35,7 @@ READ_ONLY = frozenset(
         "retrieve_subscription",
         "count_credit_notes",
         "list_adoptable_invoices",
+        "list_refunds",
         "list_all_stripe_credit_notes",
         "list_stripe_invoices",
         "list_suspect_credit_notes",

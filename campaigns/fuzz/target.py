@@ -15,7 +15,8 @@ from typing import Any
 
 from contracts.messages.wake_up import WakeUp
 from contracts.names import Workflows
-from reconciliation.event_routing import ENABLED_EVENTS, MalformedEventError, Unhandled, parse, wake_up
+from reconciliation.event_routing import MalformedEventError, Unhandled, parse, wake_up
+from reconciliation.event_types import ENABLED_EVENTS
 from starter.webhook.signature import SignatureError, verify_signature
 from starter.webhook.trust import WRONG_ACCOUNT, WRONG_MODE, Trust, is_other_version
 
@@ -29,6 +30,7 @@ _PREFIXES = {
     Workflows.SUBSCRIPTION: "subscription/",
     Workflows.CREDIT_NOTES_SYNC: "credit-notes/",
     Workflows.DISPUTE: "dispute/",
+    Workflows.REFUNDS_SYNC: "refunds/",
 }
 _TRUST = Trust("live", "acct_ours")
 
@@ -152,6 +154,7 @@ def good_event(kind: str = "invoice.paid") -> dict[str, Any]:
                 "object": "invoice",
                 "customer": "cus_1",
                 "invoice": "in_1",
+                "charge": "ch_1",
                 "parent": {"type": "subscription_details"},
                 "metadata": {"perdure_invoice": "2022-05/team:blue/period"},
             }

@@ -170,6 +170,8 @@ class StripeInvoiceFacts(Message):
     """Only our keys."""
     changed_at: datetime | None = None
     """When the status last changed."""
+    collection_stopped: bool = False
+    """As in the snapshot."""
 
 
 class StripeInvoicesListed(Message):

@@ -101,6 +101,8 @@ class StripeCreditNoteSnapshot(Message):
     reason: str
     issued_at: datetime
     voided_at: datetime | None
+    stripe_refund_ids: list[str] = Field(default_factory=list)
+    """The refunds that belong to it."""
 
 
 class StripeInvoiceCreditNotes(Message):

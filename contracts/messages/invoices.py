@@ -190,6 +190,8 @@ class StripeInvoiceSnapshot(Message):
     """Whether Stripe finalizes and charges it by itself; also True if Stripe turned that off because it failed."""
     hold: Hold | None = None
     """Why the draft must not be finalized, if it was asked for."""
+    collection_stopped: bool = False
+    """Whether it is open, and Stripe no longer charges it by itself although its customer is charged automatically."""
 
 
 class StripeInvoiceCreated(Message):

@@ -22,6 +22,8 @@ EVENTS = (
     "charge.dispute.funds_reinstated",
     "charge.dispute.funds_withdrawn",
     "charge.dispute.updated",
+    "charge.refund.updated",
+    "charge.refunded",
     "credit_note.created",
     "credit_note.updated",
     "credit_note.voided",
@@ -40,6 +42,9 @@ EVENTS = (
     "invoice.payment_succeeded",
     "invoice.updated",
     "invoice.voided",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
 )
 
 

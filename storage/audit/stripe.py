@@ -199,7 +199,7 @@ async def record_credit_notes(db: Database, audit_id: str, invoice_key: str, fin
 
 
 async def credit_note_figures(db: Database, audit_id: str, scope: AuditScope) -> dict[str, int]:
-    """Count the issued credit notes in Postgres, and those on our invoices in Stripe."""
+    """Count the issued credit notes in Postgres, those on our invoices in Stripe, and the refunds without one."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("audit/stripe", "note_figures"), {"audit_id": audit_id, **_scope(scope)}

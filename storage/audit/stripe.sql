@@ -118,4 +118,10 @@ SELECT
     (SELECT count(*)
      FROM audit_stripe_credit_note AS s
      JOIN invoice AS i ON i.stripe_invoice_id = s.stripe_invoice_id
-     WHERE s.audit_id = :audit_id AND NOT s.voided AND {in_scope}) AS in_stripe;
+     WHERE s.audit_id = :audit_id AND NOT s.voided AND {in_scope}) AS in_stripe,
+    (SELECT count(*)
+     FROM refund AS r
+     JOIN invoice AS i ON i.id = r.invoice_id
+     WHERE r.stripe_credit_note_id IS NULL
+       AND r.status NOT IN ('failed', 'canceled')
+       AND {in_scope}) AS refunds_without_note;

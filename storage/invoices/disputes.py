@@ -35,7 +35,7 @@ async def record(
     """
     async with db.transaction() as connection:
         found = await connection.execute(
-            statement("invoices/disputes", "disputed_invoice"), {"stripe_invoice_ids": list(stripe_invoice_ids)}
+            statement("invoices/disputes", "paid_invoice"), {"stripe_invoice_ids": list(stripe_invoice_ids)}
         )
         invoice = found.one_or_none()
         if invoice is None:

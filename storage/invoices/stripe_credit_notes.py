@@ -9,6 +9,7 @@ from typing import Any
 
 from billing.invoice.credit_notes import CreditDestination
 from billing.invoice.key import CreditNoteKey, InvoiceKey
+from storage.invoices.refunds import link_credit_notes
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
@@ -24,6 +25,7 @@ class StripeCreditNote:
     reason: str
     issued_at: datetime
     voided_at: datetime | None
+    stripe_refund_ids: tuple[str, ...] = ()
 
 
 async def invoice_of_stripe(db: Database, stripe_invoice_id: str) -> str | None:
@@ -51,6 +53,8 @@ async def bring_in_step(db: Database, stripe_invoice_id: str, notes: Sequence[St
         await connection.execute(statement("invoices/stripe_credit_notes", "adopt"), given)
         unknown = {**given, "currency": invoice.currency}
         await connection.execute(statement("invoices/stripe_credit_notes", "add_unknown"), unknown)
+        notes_by_refund = {refund: note.stripe_credit_note_id for note in notes for refund in note.stripe_refund_ids}
+        await link_credit_notes(connection, invoice.id, notes_by_refund)
         key: str = invoice.key
         return key
 

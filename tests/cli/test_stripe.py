@@ -10,7 +10,7 @@ import stripe
 from activities.stripe.client import close_stripe_client, make_stripe_client
 from billing.errors import InputError
 from devstack.servers.emulator import EmulatorServer
-from reconciliation.event_routing import ENABLED_EVENTS
+from reconciliation.event_types import ENABLED_EVENTS
 from starter.cli.stripe.commands import check_url
 from tests.cli.conftest import Perdure
 

@@ -20,7 +20,7 @@ from devstack import ports
 from devstack.addresses import PREFERRED_PORTS
 from devstack.home import Home
 from devstack.servers.emulator import EVENTS
-from reconciliation.event_routing import ENABLED_EVENTS
+from reconciliation.event_types import ENABLED_EVENTS
 from tests.devstack.conftest import Up, wait_until
 from tests.support.until import GIVE_UP_SECONDS
 

@@ -76,6 +76,14 @@ def test_other_content_is_found_where_it_counts(kind: Kind) -> None:
         assert found == ([(Check.STRIPE_SAYS_THE_SAME, kind)] if counts else []), state
 
 
+@pytest.mark.parametrize("state", list(S))
+def test_collection_that_stripe_stopped_is_found(state: InvoiceState) -> None:
+    record = invoice(state=state)
+    found = differs(record, facts(record, "open", collection_stopped=True))
+    owed = state in (S.FINALIZED, S.BILLED, S.BLOCKED)
+    assert found == [(Check.STRIPE_SAYS_THE_SAME, Kind.COLLECTION_STOPPED if owed else Kind.STATUS_DIFFERS)]
+
+
 @pytest.mark.parametrize("key", ["perdure_invoice", "report_id", "attribution_id", "billing_period"])
 def test_other_metadata_is_found(key: str) -> None:
     record = invoice()

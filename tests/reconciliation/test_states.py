@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from billing.invoice.states import TRANSITIONS, InvoiceState
-from reconciliation.event_routing import INVOICE_EVENTS, is_satisfied
+from reconciliation.event_routing import is_satisfied
+from reconciliation.event_types import INVOICE_EVENTS
 from reconciliation.states import states_to_reach
 from tests.reconciliation.invoices import FINALIZED_AT, in_stripe, invoice
 

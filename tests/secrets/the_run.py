@@ -17,7 +17,7 @@ from activities.stripe.client import close_stripe_client, make_stripe_client
 from contracts.names import Activities
 from devstack import ports
 from devstack.servers.emulator import EmulatorServer
-from reconciliation.event_routing import ENABLED_EVENTS
+from reconciliation.event_types import ENABLED_EVENTS
 from storage.postgres.roles import BILLING, OPERATOR
 from tests.secrets.canaries import Canaries
 from tests.secrets.deployment import Deployment

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from temporalio.client import Client
 
-from reconciliation.event_routing import ENABLED_EVENTS
+from reconciliation.event_types import ENABLED_EVENTS
 from starter.webhook.handler import PATH, Webhook
 
 

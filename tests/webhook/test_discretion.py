@@ -95,7 +95,7 @@ async def test_many_who_ask_are_one_question_to_temporal(
 @pytest.mark.parametrize("member", ["object", "id", "type", "livemode", "account", "data"])
 async def test_nests_near_the_interpreters_limit(live: Receiver, member: str) -> None:
     """A deeply nested body that still parses does no harm where it is inspected or logged."""
-    body = json.dumps(event("charge.refunded", {"id": "ch_1"}, livemode=True))
+    body = json.dumps(event("payout.paid", {"id": "po_1"}, livemode=True))
     nested = [f'{body[:-1]}, "{member}": {"[" * depth}{"]" * depth}}}' for depth in range(1000, 895, -3)]
     statuses = [await live.post(each) for each in nested]
     assert set(statuses) <= {200, 400}

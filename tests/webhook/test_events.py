@@ -10,7 +10,7 @@ from billing.attribution import is_attribution_id
 from billing.invoice.key import InvoiceKey
 from contracts import search_attributes
 from contracts.names import BILLING_QUEUE, Signals, Workflows
-from reconciliation.event_routing import ENABLED_EVENTS, INVOICE_EVENTS
+from reconciliation.event_types import ENABLED_EVENTS, INVOICE_EVENTS
 from tests.webhook.receiver import Receiver, event, exists, invoice_event, new_key, signals
 
 
@@ -95,6 +95,25 @@ async def test_a_credit_note_that_names_no_invoice_is_ignored(receiver: Receiver
     assert not await exists(receiver.client, "credit-notes/in_1/../x")
 
 
+@pytest.mark.parametrize(
+    ("kind", "subject", "woken"),
+    [
+        ("charge.refunded", {"id": "ch_whole", "object": "charge"}, "refunds/ch_whole"),
+        ("refund.created", {"id": "re_1", "object": "refund", "charge": "ch_part"}, "refunds/ch_part"),
+        ("refund.failed", {"id": "re_alone", "object": "refund"}, "refunds/re_alone"),
+        ("refund.updated", {"id": "re_balance", "object": "refund", "charge": None}, "refunds/re_balance"),
+        ("charge.refund.updated", {"id": "re_1", "object": "refund", "charge": "ch_old"}, "refunds/ch_old"),
+    ],
+)
+async def test_a_refund_wakes_the_sync_of_its_charge(
+    receiver: Receiver, kind: str, subject: dict[str, Any], woken: str
+) -> None:
+    assert await receiver.deliver(event(kind, subject)) == 200
+    handle = receiver.client.get_workflow_handle(woken)
+    assert (await handle.describe()).workflow_type == Workflows.REFUNDS_SYNC
+    assert [signal["type"] for signal in await signals(handle)] == [kind]
+
+
 async def test_a_subscription_wakes_its_workflow(receiver: Receiver) -> None:
     subject = {"id": "sub_events", "object": "subscription", "status": "canceled"}
     assert await receiver.deliver(event("customer.subscription.deleted", subject)) == 200
@@ -129,9 +148,10 @@ async def test_an_invoice_that_says_too_little_is_fetched(receiver: Receiver, ki
     "payload",
     [
         pytest.param(event("invoice.created", {"metadata": {"perdure_invoice": "2022-05/team:x/period"}}), id="draft"),
-        pytest.param(event("charge.refunded", {"id": "ch_1"}), id="another type"),
+        pytest.param(event("payout.paid", {"id": "po_1"}), id="another type"),
         pytest.param(event("no\u2028such\n\0type", {"id": "x"}), id="an odd type"),
         pytest.param(event("customer.subscription.created", {"id": None}), id="no subscription id"),
+        pytest.param(event("refund.created", {"id": "re_1", "charge": {"id": "ch_1"}}), id="an odd charge"),
         pytest.param(event("customer.subscription.created", {"id": "../sub\n"}), id="an odd subscription id"),
         pytest.param(event("customer.subscription.created", {"id": "\ud800"}), id="half a character"),
         pytest.param({"object": "v2.core.event", "id": "evt_1", "type": "v1.invoice.paid"}, id="a thin event"),

@@ -45,7 +45,7 @@ async def test_an_outage_of_temporal(scratch: Path, session: ClientSession) -> N
             assert await receiver.count("unavailable") == 21
             assert await receiver.get("/readyz") == (503, "Temporal cannot be reached\n")
             assert (await receiver.get("/healthz"))[0] == 200
-            assert await receiver.deliver(event("charge.refunded", {"id": "ch_1"})) == 200
+            assert await receiver.deliver(event("payout.paid", {"id": "po_1"})) == 200
 
             await server.start()
             await until(lambda: _ready(receiver))

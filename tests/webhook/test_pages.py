@@ -19,7 +19,7 @@ async def test_every_delivery_is_counted_by_its_outcome(temporal_client: Client,
     async with serving(Webhook(temporal_client, [NEW_SECRET]), session, temporal_client) as receiver:
         for _ in range(2):
             await receiver.deliver(invoice_event(new_key()))
-        await receiver.deliver(event("charge.refunded", {"id": "ch_1"}))
+        await receiver.deliver(event("payout.paid", {"id": "po_1"}))
         for _ in range(4):
             await receiver.deliver(event("invoice.paid", {"id": "in_1", "customer": "cus_1"}))
         await receiver.post("{}")

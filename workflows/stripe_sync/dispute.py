@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.disputes import DisputeRecorded, DisputeRef, DisputeSnapshot, RecordDispute
     from contracts.messages.invoices import StripeEvent
     from contracts.names import Activities, Signals, Workflows
-    from reconciliation.event_routing import DISPUTE_CLOSED
+    from reconciliation.event_types import DISPUTE_CLOSED
     from workflows.steps import STEP_FAILED, clock, local_step, nothing_was_heard, permanent_reason, show, stripe_step
 
 

@@ -19,7 +19,7 @@ IN_THE_SUITE = tuple(
     for name in (
         *("imported", "fetched", "refused", "calm", "held"),
         *("fixed", "cancelled", "too-late", "faulty", "synced"),
-        *("credit-refused", "credit-withdrawn", "dispute", "caught-up", "webhook"),
+        *("credit-refused", "credit-withdrawn", "dispute", "refunded", "caught-up", "webhook"),
         *("audited", "unaudited", "adopted", "claimed-again"),
         *("corrected", "warned"),
         *("arrived", "drained", "removed"),

@@ -10,7 +10,7 @@ from campaigns.crash.stage import Scenario, Stage
 from contracts import workflow_ids
 from contracts.names import Signals
 from devstack import ports
-from reconciliation.event_routing import ENABLED_EVENTS
+from reconciliation.event_types import ENABLED_EVENTS
 from starter.webhook.handler import PATH
 from tests.e2e import credits
 from tests.e2e import paid_invoices as disputed
@@ -73,6 +73,20 @@ async def dispute(stage: Stage) -> None:
     await stage.rest()
 
 
+async def refunded(stage: Stage) -> None:
+    """A person refunds a part of a payment in Stripe, and a credit note refunds another."""
+    system, they = stage.system, Subscribers(stage.system)
+    await they.clock("2022-06-01")
+    stripe_id = await disputed.paid(system, they)
+    payment = (await system.stripe.v1.invoice_payments.list_async({"invoice": stripe_id})).data[0].payment
+    v1: Any = system.stripe.v1
+    await v1.refunds.create_async({"payment_intent": payment.payment_intent, "amount": 200})
+    await disputed.until_refunds(system, None)
+    note = await v1.credit_notes.create_async({"invoice": stripe_id, "amount": 100, "refund_amount": 100})
+    await disputed.until_refunds(system, None, note.id)
+    await stage.rest()
+
+
 async def caught_up(stage: Stage) -> None:
     """The webhook missed a payment and a subscription; a catch-up reads Stripe's events."""
     system, they = stage.system, Subscribers(stage.system)
@@ -117,6 +131,7 @@ SCENARIOS = (
     Scenario("credit-refused", credit_refused, like="paid"),
     Scenario("credit-withdrawn", credit_withdrawn, like="credit-refused"),
     Scenario("dispute", dispute),
+    Scenario("refunded", refunded),
     Scenario("caught-up", caught_up, {"events_settle_seconds": "0"}),
     Scenario("webhook", webhook),
 )

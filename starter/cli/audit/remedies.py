@@ -199,6 +199,11 @@ REMEDIES: Mapping[Kind, str] = {
         "Restore the metadata in Stripe to what this finding and `perdure invoices show KEY` show: Perdure finds "
         "its invoice by it."
     ),
+    Kind.COLLECTION_STOPPED: (
+        "Stripe stops collecting from a customer who cancels a subscription, and a person can stop it, too. To go on, "
+        "turn the invoice's automatic collection on again in Stripe (`auto_advance`). Otherwise void it "
+        "(`perdure invoices void KEY --reason TEXT`), or mark it as uncollectible in Stripe."
+    ),
     # credit-notes
     Kind.CREDIT_NOTE_MISSING: (
         "Stripe never deletes a credit note: does STRIPE_API_KEY belong to another account or mode, or was Postgres "

@@ -22,8 +22,7 @@ from starter.cli import lines, output
 from starter.cli.explain.next_run import next_run
 from starter.cli.explain.words import FATES
 from starter.cli.invoices.document import invoice_document, print_invoice
-from starter.cli.invoices.find import find_invoice
-from storage.invoices import credit_notes, disputes
+from starter.cli.invoices.find import find_invoice, listed_invoices
 from storage.postgres.database import Database
 from storage.usage.explain import AccountStanding, load_standing
 from storage.usage.explain_invoice import AccountUsage, InvoicedInterval, account_usage, invoice_intervals
@@ -61,15 +60,14 @@ async def explain(
             charged_kinds=charged_kinds_of(settings),
         )
         standing = await load_standing(connection, record.attribution_id, settings.bill_after, settings.charge_on)
-    notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])
-    disputed = (await disputes.of_invoices(db, [record.id])).get(record.id, [])
+    (listed,) = await listed_invoices(db, [record])
     if as_json:
-        document = invoice_document(record, notes, disputed)
+        document = invoice_document(*listed)
         document["why"] = why(record, standing, start)
         document["account_usage"] = _usage_document(usage)
         await _print_json(db, record, document, start)
         return
-    print_invoice(record, notes, disputed)
+    print_invoice(*listed)
     output.say(why(record, standing, start))
     for line in record.lines:
         output.say(arithmetic(line, record.currency))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, TypeAlias
+from collections.abc import AsyncIterator
+from typing import Annotated
 
 import typer
 
@@ -22,14 +22,12 @@ from starter.cli.invoices import decisions
 from starter.cli.invoices.credit import credit
 from starter.cli.invoices.credit_document import credited
 from starter.cli.invoices.document import invoice_document, print_invoice
-from starter.cli.invoices.find import find_invoice
+from starter.cli.invoices.find import Listed, find_invoice, listed_invoices
 from starter.cli.invoices.retry import retry_invoices
-from storage.invoices import credit_notes, disputes, invoices
-from storage.invoices.credit_notes import CreditNoteRecord
+from storage.invoices import invoices
 from storage.invoices.disputes import DisputeRecord
+from storage.invoices.refunds import RefundRecord
 from storage.postgres.database import Database
-
-Listed: TypeAlias = tuple[InvoiceRecord, list[CreditNoteRecord], list[DisputeRecord]]
 
 app = typer.Typer(help="Invoices: list, show, retry, approve, rebuild, void, credit.", no_args_is_help=True)
 
@@ -68,12 +66,11 @@ async def show(
     """Show one invoice: its state, lines, report and Stripe invoice."""
     async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
-        notes = (await credit_notes.credit_notes_of(db, [record.id])).get(record.id, [])
-        disputed = (await _disputes(db, [record])).get(record.id, [])
+        (listed,) = await listed_invoices(db, [record])
     if as_json:
-        output.print_json(invoice_document(record, notes, disputed))
+        output.print_json(invoice_document(*listed))
     else:
-        print_invoice(record, notes, disputed)
+        print_invoice(*listed)
 
 
 @app.command("retry")
@@ -123,12 +120,10 @@ async def every_invoice(
 async def every_listed_invoice(
     db: Database, *, period: str | None, attribution_id: str | None, state: InvoiceState | None
 ) -> AsyncIterator[Listed]:
-    """Yield what `every_invoice` yields, each invoice with its credit notes and disputes."""
+    """Yield what `every_invoice` yields, each invoice with its credit notes, disputes and refunds."""
     async for page in _pages(db, period, attribution_id, state):
-        notes = await credit_notes.credit_notes_of(db, [record.id for record in page])
-        disputed = await _disputes(db, page)
-        for record in page:
-            yield record, notes.get(record.id, []), disputed.get(record.id, [])
+        for listed in await listed_invoices(db, page):
+            yield listed
 
 
 async def _pages(
@@ -154,8 +149,10 @@ def _state(text: str | None) -> InvoiceState | None:
     return InvoiceState(text)
 
 
-async def _disputes(db: Database, records: Sequence[InvoiceRecord]) -> dict[int, list[DisputeRecord]]:
-    return await disputes.of_invoices(db, [record.id for record in records]) if records else {}
+def _standing(record: InvoiceRecord, disputed: list[DisputeRecord], refunded: list[RefundRecord]) -> str:
+    """Return the state, and whether the payment was disputed or refunded: `paid, dispute won, refunded`."""
+    refunds = ["refunded"] if any(refund.is_outside for refund in refunded) else []
+    return ", ".join([str(record.state), *([_disputed(disputed)] if disputed else []), *refunds])
 
 
 def _disputed(found: list[DisputeRecord]) -> str:
@@ -172,7 +169,7 @@ def _print_list(records: list[Listed]) -> None:
     table = output.make_table("", "Key", "State", *right[:3], right[3], "Cutoff (UTC)", "Stripe invoice", right=right)
     totals: dict[str, int] = {}
     less: dict[str, int] = {}
-    for record, notes, disputed in records:
+    for record, notes, disputed, refunded in records:
         off = credited(notes)
         if record.state not in DEAD:
             totals[record.currency] = totals.get(record.currency, 0) + record.amount
@@ -180,7 +177,7 @@ def _print_list(records: list[Listed]) -> None:
         output.add_row(
             table,
             record.key,
-            f"{record.state}, {_disputed(disputed)}" if disputed else record.state,
+            _standing(record, disputed, refunded),
             format_amount(record.amount, record.currency),
             format_amount(off, record.currency) if off else None,
             format_amount(record.amount - off, record.currency),
@@ -189,7 +186,7 @@ def _print_list(records: list[Listed]) -> None:
             record.stripe_invoice_id,
         )
     output.print_table(table)
-    states.print_note(record.state for record, _, _ in records)
+    states.print_note(record.state for record, *_ in records)
     _print_blocked(records)
     text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))
     output.say(f"{plural(len(records), 'invoice')}. Total, without voided and deleted ones: {text or 'nothing'}.")
@@ -199,7 +196,7 @@ def _print_list(records: list[Listed]) -> None:
 
 
 def _print_blocked(records: list[Listed]) -> None:
-    for record, notes, _ in records:
+    for record, notes, *_ in records:
         if record.state is InvoiceState.BLOCKED:
             output.say(
                 f"blocked since {output.when(record.blocked_since, 'minutes')}: {record.key}: {record.blocked_reason}"

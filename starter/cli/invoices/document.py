@@ -16,6 +16,7 @@ from starter.cli import lines, output, states
 from starter.cli.invoices.credit_document import credit_note_document, credited, sentence
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.disputes import DisputeRecord
+from storage.invoices.refunds import RefundRecord
 
 _TIMES = (
     "claimed_at",
@@ -30,9 +31,12 @@ _TIMES = (
 
 
 def invoice_document(
-    record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disputes: Sequence[DisputeRecord]
+    record: InvoiceRecord,
+    notes: Sequence[CreditNoteRecord],
+    disputes: Sequence[DisputeRecord],
+    refunds: Sequence[RefundRecord],
 ) -> dict[str, Any]:
-    """Return the JSON of `invoices list` and `show`: an invoice with its credit notes and disputes."""
+    """Return the JSON of `invoices list` and `show`: an invoice with its credit notes, disputes and refunds."""
     return {
         "key": record.key,
         "attribution_id": record.attribution_id,
@@ -64,6 +68,7 @@ def invoice_document(
         "credited": credited(notes),
         "credit_notes": [credit_note_document(note) for note in notes],
         "disputes": [_dispute(dispute) for dispute in disputes],
+        "refunds": [_refund(refund) for refund in refunds],
     }
 
 
@@ -79,7 +84,12 @@ def _decisions(record: InvoiceRecord) -> dict[str, Any]:
     }
 
 
-def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disputes: Sequence[DisputeRecord]) -> None:
+def print_invoice(
+    record: InvoiceRecord,
+    notes: Sequence[CreditNoteRecord],
+    disputes: Sequence[DisputeRecord],
+    refunds: Sequence[RefundRecord],
+) -> None:
     """Print the invoice for people."""
     output.say(f"{record.key}: {record.state}, {format_amount(record.amount, record.currency)}")
     _print_standing(record)
@@ -110,6 +120,8 @@ def print_invoice(record: InvoiceRecord, notes: Sequence[CreditNoteRecord], disp
             f"Disputed, {dispute.reason}: {format_amount(dispute.amount, dispute.currency)}, {dispute.status} "
             f"({dispute.stripe_dispute_id}, opened at {output.when(dispute.opened_at)}{closed})"
         )
+    for refund in refunds:
+        output.say(_refund_sentence(refund))
 
 
 def _span(record: InvoiceRecord) -> str:
@@ -157,6 +169,28 @@ def _dispute(dispute: DisputeRecord) -> dict[str, Any]:
         "opened_at": format_instant(dispute.opened_at),
         "closed_at": output.json_instant(dispute.closed_at),
     }
+
+
+def _refund(refund: RefundRecord) -> dict[str, Any]:
+    return {
+        "stripe_refund_id": refund.stripe_refund_id,
+        "stripe_credit_note_id": refund.stripe_credit_note_id,
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "reason": refund.reason or None,
+        "status": refund.status,
+        "created_at": format_instant(refund.created_at),
+    }
+
+
+def _refund_sentence(refund: RefundRecord) -> str:
+    note = refund.stripe_credit_note_id
+    source = "in Stripe, without a credit note" if note is None else f"by credit note {note}"
+    reason = f", {refund.reason}" if refund.reason else ""
+    return (
+        f"Refunded {source}{reason}: {format_amount(refund.amount, refund.currency)}, {refund.status} "
+        f"({refund.stripe_refund_id}, {output.when(refund.created_at)})"
+    )
 
 
 def _line(line: InvoiceLineRecord) -> dict[str, Any]:

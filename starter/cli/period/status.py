@@ -15,7 +15,7 @@ from starter.cli import misbilled, output, states
 from storage.accounts import policies
 from storage.accounts.policies import PeriodHold
 from storage.accounts.subscription_faults import list_faults
-from storage.invoices import credit_notes, disputes
+from storage.invoices import credit_notes, disputes, refunds
 from storage.periods import periods
 from storage.postgres.database import Database
 from storage.usage.misbilled import misbilled_usage
@@ -45,6 +45,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "subscriptions": await _subscriptions(db),
         "excluded": excluded,
         "disputes": await disputes.open_in_period(db, str(month)),
+        "refunded": await refunds.refunded_of_period(db, str(month)),
         "misbilled": misbilled.documents(
             await misbilled_usage(db, charged_kinds=charged_kinds_of(settings), period=str(month))
         ),
@@ -153,10 +154,14 @@ def _print_waiting(document: dict[str, object]) -> None:
 
 
 def _print_credits(document: dict[str, object]) -> None:
-    credited, blocked = document["credited"], document["blocked_credit_notes"]
+    credited, refunded, blocked = document["credited"], document["refunded"], document["blocked_credit_notes"]
     assert isinstance(credited, dict)
+    assert isinstance(refunded, dict)
     assert isinstance(blocked, list)
     if credited:
         output.say("Credited: " + ", ".join(format_amount(a, c) for c, a in sorted(credited.items())) + ".")
+    if refunded:
+        amounts = ", ".join(format_amount(a, c) for c, a in sorted(refunded.items()))
+        output.say(f"Refunded in Stripe without a credit note: {amounts}: `perdure invoices list` marks the invoices.")
     for row in blocked:
         output.say(f"blocked credit note: {row['key']}: {row['reason']}")

@@ -18,7 +18,7 @@ from stripe import StripeClient
 
 from activities.stripe.client import as_dict, close_stripe_client, make_stripe_client
 from billing.errors import InputError
-from reconciliation.event_routing import ENABLED_EVENTS
+from reconciliation.event_types import ENABLED_EVENTS
 from starter.cli import common, output
 from starter.cli.stripe.catch_up import catch_up
 

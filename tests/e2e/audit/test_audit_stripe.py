@@ -165,6 +165,23 @@ async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
     assert (healed.found, healed.completed) == (set(), True)
 
 
+async def test_collection_that_stripe_stopped_is_found_and_resumed(system: System) -> None:
+    """A cancellation stops the collection of the customer's open invoices."""
+    they = await bill(system, "stopped")
+    await unheard(system)
+    v1: Any = system.stripe.v1
+    product = await v1.products.create_async({"name": "Base"})
+    price = {"currency": "usd", "product": product.id, "unit_amount": 900, "recurring": {"interval": "month"}}
+    terms = {"customer": they["stopped"].stripe_customer_id, "items": [{"price_data": price}]}
+    subscription = await v1.subscriptions.create_async(terms)
+    await v1.subscriptions.cancel_async(subscription.id)
+    ours = (they["stopped"].key, they["stopped"].stripe_invoice_id)
+    assert (await audited(system)).found == {(str(SAME), str(Kind.COLLECTION_STOPPED), *ours)}
+    await v1.invoices.update_async(they["stopped"].stripe_invoice_id, {"auto_advance": True})
+    assert (await audited(system)).found == set()
+    await v1.invoices.void_invoice_async(they["stopped"].stripe_invoice_id)  # the module's tests share an emulator
+
+
 async def _credited(system: System, they: dict[str, InvoiceRecord], *names: str) -> dict[str, str | None]:
     """Credit each of the named invoices. Returns Stripe's ids of the credit notes, by name."""
     made: dict[str, str | None] = {}
@@ -181,7 +198,7 @@ async def test_credit_notes_that_differ(system: System, monkeypatch: pytest.Monk
     made = await _credited(system, they, "unnoted", "vanished", "altered")
     await until_rested(system)
     clean = await audited(system)
-    assert (clean.found, clean.figures(NOTES)) == (set(), {"issued": 3, "in_stripe": 3})
+    assert (clean.found, clean.figures(NOTES)) == (set(), {"issued": 3, "in_stripe": 3, "refunds_without_note": 0})
 
     await unheard(system)
     theirs = await system.stripe.v1.credit_notes.create_async(

@@ -14,8 +14,7 @@ from contracts import workflow_ids
 from contracts.messages.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
 from storage.invoices.disputes import DisputeRecord
-from tests.cli.conftest import Perdure
-from tests.e2e.paid_invoices import KEY, paid, recorded, until_status
+from tests.e2e.paid_invoices import KEY, paid, perdure_of, recorded, until_status
 from tests.e2e.subscribers import Subscribers, subscribing
 from tests.support.metrics import metered
 from tests.support.rest import unheard, until_rested
@@ -33,12 +32,6 @@ async def they(system: System) -> AsyncIterator[Subscribers]:
         await system.admin("expire_idempotency_keys", {})  # keys of an earlier test's invoice with the same key
         await found.clock("2022-06-01")
         yield found
-
-
-def perdure_of(system: System, folder: Path) -> Perdure:
-    rates = folder / "rates.toml"
-    (folder / "cwd").mkdir(exist_ok=True)
-    return Perdure(folder / "cwd", {"DATABASE_URL": system.settings.need("database_url"), "RATE_CARD": str(rates)})
 
 
 @pytest.mark.parametrize("outcome", ["won", pytest.param("lost", marks=pytest.mark.history("disputed"))])

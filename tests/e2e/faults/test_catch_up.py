@@ -16,7 +16,7 @@ from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.events import CURSOR
 from contracts.names import STRIPE_QUEUE
-from reconciliation.event_routing import CAUGHT_UP_EVENTS, ENABLED_EVENTS
+from reconciliation.event_types import CAUGHT_UP_EVENTS, ENABLED_EVENTS
 from tests.cli.conftest import Perdure
 from tests.e2e.catching_up import DROP_ALL, catch_up, start_catch_up
 from tests.e2e.conftest import requests as logged
