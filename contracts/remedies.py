@@ -32,4 +32,10 @@ def way_out(kind: BlockedKind | None, invoice_key: str) -> str:
             "Resume collection of the subscription in Stripe, or finalize the draft there: it then continues by "
             f"itself. `perdure invoices void '{invoice_key}' --reason TEXT` takes our lines away."
         )
+    if kind is BlockedKind.CURRENCY:
+        return (
+            "It is tried again daily, and when an invoice of the account is paid or voided or a subscription ends. End "
+            "or void what is open in the other currency in Stripe; then "
+            f"`perdure invoices retry '{invoice_key}'` tries at once."
+        )
     return f"Fix the cause, then `perdure invoices retry '{invoice_key}'`."

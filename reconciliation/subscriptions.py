@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from billing.accounts.cycles import Cycle
@@ -98,6 +98,14 @@ def open_beside(account: AccountRecord | None, found: StripeSubscriptionSnapshot
         for other in other_windows(account, found)
         if other.end is None and (found.ended is None or found.ended > other.start)
     ]
+
+
+def other_open(
+    account: AccountRecord | None, parts: Sequence[StripeSubscriptionSnapshot], seen: Collection[str]
+) -> str | None:
+    """Return another open subscription that may have ended: events arrive in any order, or never."""
+    names = (other.name for part in parts for other in open_beside(account, part))
+    return next((name for name in names if name and name not in seen), None)
 
 
 def _own(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[WindowRecord]:

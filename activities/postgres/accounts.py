@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -27,7 +27,7 @@ from contracts.messages.subscriptions import (
     SubscriptionFault,
 )
 from contracts.names import Activities
-from reconciliation.subscriptions import NEVER_SERVED, PAUSED, open_beside, placed_of, served, trials
+from reconciliation.subscriptions import NEVER_SERVED, PAUSED, other_open, placed_of, served, trials
 from settings import Settings
 from storage.accounts import accounts, policies
 from storage.accounts.accounts import AccountConflictError, AccountRecord, NewAccount
@@ -79,14 +79,14 @@ class AccountActivities:
         self, apply: ApplySubscription, account: AccountRecord | None, attribution_id: str, new: NewAccount
     ) -> SubscriptionApplied:
         parts = served(apply.subscription, account, apply.heard or datetime.now(UTC))
-        if (open_one := _open_one(account, parts, apply.looked_at)) is not None:
+        if (open_one := other_open(account, parts, apply.looked_at)) is not None:
             return _overlapping(attribution_id, open_one)
         try:
             window = await self._place(attribution_id, account, parts, new, apply.heard)
         except AccountConflictError:
             # The other window can have been stored since the account was read.
             account = await accounts.get_account(self._db, attribution_id)
-            if (open_one := _open_one(account, parts, apply.looked_at)) is None:
+            if (open_one := other_open(account, parts, apply.looked_at)) is None:
                 raise
             return _overlapping(attribution_id, open_one)
         await follow_cycles(self._db, attribution_id, apply.subscription)
@@ -293,14 +293,6 @@ def _check_form(attribution_id: str) -> None:
 
 def _applied(attribution_id: str, note: str, ended: datetime | None = None) -> SubscriptionApplied:
     return SubscriptionApplied(attribution_id=attribution_id, ended=ended, note=note)
-
-
-def _open_one(
-    account: AccountRecord | None, parts: Sequence[StripeSubscriptionSnapshot], seen: Collection[str]
-) -> str | None:
-    """Return another open subscription that may have ended: events arrive in any order, or never."""
-    names = (other.name for part in parts for other in open_beside(account, part))
-    return next((name for name in names if name and name not in seen), None)
 
 
 def _overlapping(attribution_id: str, other: str) -> SubscriptionApplied:

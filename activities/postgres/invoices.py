@@ -13,7 +13,7 @@ from activities.step import step
 from billing.errors import StripeRefusedError
 from billing.invoice.policy import ChargeOn, Finalization
 from billing.invoice.record import InvoiceRecord
-from billing.invoice.states import OPEN, InvoiceState
+from billing.invoice.states import DEAD, OPEN, InvoiceState
 from billing.money import format_amount
 from billing.money import step as step_of
 from billing.periods import BillingPeriod
@@ -45,6 +45,8 @@ from storage.reports.rebuilding import report_content
 from storage.reports.store import ReportStore
 
 _LAST_CHECK = timedelta(minutes=10)
+_NOTHING_OPEN = DEAD | {InvoiceState.PAID}
+"""The states in which nothing of an invoice is open in Stripe any more."""
 
 
 class InvoiceActivities:
@@ -124,7 +126,11 @@ class InvoiceActivities:
                 report = await stripe_state.restore(self._db, self._reports, record, snapshot)
                 await check_report(record, report, claimed)
             await stripe_state.apply(self._db, record, snapshot, path)
-            return await self._loaded(record.key)
+            loaded = await self._loaded(record.key)
+            if loaded.invoice is None or loaded.invoice.state not in _NOTHING_OPEN:
+                return loaded
+            waiting = await store.waiting_for_currency(self._db, record.attribution_id)
+            return loaded.model_copy(update={"waiting": waiting})
 
     @activity.defn(name=Activities.BLOCK_INVOICE)
     async def block(self, block: BlockInvoice) -> LoadedInvoice:

@@ -13,10 +13,13 @@ from temporalio.exceptions import ApplicationError
 from activities.heartbeats import beating
 from activities.step import category_of, details_of
 from billing.errors import PermanentError
-from contracts.messages.invoices import StripeInvoiceCreated
+from billing.invoice.policy import BlockedKind
+from contracts.messages.invoices import Hold, StripeInvoiceCreated
 
 _RATE_LIMIT_PAUSE = timedelta(seconds=2)
 _CREDENTIALS_PAUSE = timedelta(minutes=1)
+_COMBINED = "cannot combine currencies on a single customer"
+"""Stripe's words for an invoice in another currency than what is open of its customer; it has no code for it."""
 _CONFLICT = 409
 _TOO_MANY = 429
 _SERVER_FAULT = 500
@@ -94,5 +97,6 @@ def _mapped(error: stripe.StripeError, made: list[StripeInvoiceCreated]) -> Appl
         return ApplicationError(text, type="StripeRateLimit", next_retry_delay=_RATE_LIMIT_PAUSE * attempt)
     refused = isinstance(error, stripe.InvalidRequestError | stripe.IdempotencyError | stripe.CardError)
     if refused and error.http_status != _CONFLICT:
-        return ApplicationError(text, *made, type="StripeRefusedError", non_retryable=True)
+        held = [Hold(held_as=BlockedKind.CURRENCY, reason=text)] if _COMBINED in text else []
+        return ApplicationError(text, *made, *held, type="StripeRefusedError", non_retryable=True)
     return ApplicationError(text, type="StripeUnavailable")

@@ -64,10 +64,15 @@ class BlockedKind(StrEnum):
     """A person holds the draft in Stripe (`auto_advance` is off): it waits until it is released there."""
     COLLECTION_PAUSED = "collection_paused"
     """Collection of the customer's subscription is paused in Stripe: it waits until collection is resumed there."""
+    CURRENCY = "currency"
+    """Stripe refuses a second currency of its customer: it is tried again until nothing is open in the other one."""
 
 
 WAITS_FOR_STRIPE = frozenset({BlockedKind.HELD_IN_STRIPE, BlockedKind.COLLECTION_PAUSED})
 """Blocks that end in Stripe, without a decision in Perdure: at Stripe's event, or at a daily look."""
+
+TRIES_AGAIN = frozenset({BlockedKind.CURRENCY})
+"""Blocks after which the invoice resumes by itself, at an event of its customer or daily: Stripe may take it now."""
 
 
 @dataclass(frozen=True)

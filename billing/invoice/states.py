@@ -191,6 +191,10 @@ class Standing(Protocol):
         """Whether a person has decided to void the invoice."""
 
     @property
+    def tries_again(self) -> bool:
+        """Whether it is blocked and resumes by itself, at an event of its customer or daily."""
+
+    @property
     def awaits_approval(self) -> bool:
         """Whether the invoice is a draft that a person must approve first."""
 
@@ -224,6 +228,8 @@ def next_step(invoice: Standing | None, inbox: Inbox, now: datetime) -> Step:
 def _first(invoice: Standing, inbox: Inbox) -> Step | None:
     """Decide right after loading: a person's decision comes before everything else."""
     if invoice.state is _S.BLOCKED and not inbox.granted:
+        if invoice.tries_again and inbox.stripe_changed and not _is_to_be_voided(invoice):
+            return Step.RESUME
         return Step.REFRESH if inbox.stripe_changed else Step.AWAIT_OPERATOR
     if _is_to_be_voided(invoice):
         return Step.VOID

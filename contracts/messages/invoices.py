@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from billing.invoice.key import InvoiceReason
-from billing.invoice.policy import WAITS_FOR_STRIPE, BlockedKind, ChargeOn, Finalization
+from billing.invoice.policy import TRIES_AGAIN, WAITS_FOR_STRIPE, BlockedKind, ChargeOn, Finalization
 from billing.invoice.states import InvoiceState
 from contracts.messages.base import Message
 
@@ -62,11 +62,18 @@ class InvoiceBrief(Message):
         """Whether the invoice is blocked until something is changed in Stripe."""
         return self.blocked_kind in WAITS_FOR_STRIPE
 
+    @property
+    def tries_again(self) -> bool:
+        """Whether the invoice is blocked and resumes by itself, at an event or daily."""
+        return self.blocked_kind in TRIES_AGAIN
+
 
 class LoadedInvoice(Message):
     """The loaded invoice; None if Postgres does not know the key."""
 
     invoice: InvoiceBrief | None
+    waiting: list[str] = Field(default_factory=list)
+    """The account's invoices that wait for their currency, if this one has just been paid or has died."""
 
 
 class StripeLine(Message):

@@ -261,6 +261,15 @@ async def resume_invoice(db: Database, key: str) -> InvoiceState:
         return row.reached
 
 
+async def waiting_for_currency(db: Database, attribution_id: str) -> list[str]:
+    """Return the keys of the account's invoices that Stripe has refused for their currency."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("invoices/invoices", "waiting_for_currency"), {"attribution_id": attribution_id}
+        )
+        return list(found.scalars())
+
+
 async def record_payment_attempts(db: Database, key: str, attempts: int, *, failed: bool) -> None:
     """Record how often Stripe has tried to charge the invoice, and whether the last attempt failed."""
     async with db.transaction() as connection:

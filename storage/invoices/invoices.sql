@@ -163,6 +163,12 @@ WHERE i.key = :key
 GROUP BY l.line_no
 ORDER BY l.line_no
 
+-- name: waiting_for_currency
+SELECT key
+FROM invoice
+WHERE attribution_id = :attribution_id AND state = 'blocked' AND blocked_kind = 'currency'
+ORDER BY key;
+
 -- name: payment_failed
 UPDATE invoice
 SET payment_attempts = :attempts,

@@ -21,6 +21,7 @@ class StandingInvoice:
     awaits_approval: bool = False
     waits_until: datetime | None = None
     stripe_invoice_id: str | None = "in_1"
+    tries_again: bool = False
 
 
 INVOICES = {
@@ -28,6 +29,7 @@ INVOICES = {
     "draft for approval": StandingInvoice(S.DRAFT, awaits_approval=True),
     "draft in grace": StandingInvoice(S.DRAFT, waits_until=NOW + timedelta(seconds=1)),
     "draft after its grace": StandingInvoice(S.DRAFT, waits_until=NOW),
+    "blocked for its currency": StandingInvoice(S.BLOCKED, stripe_invoice_id=None, tries_again=True),
 }
 LETTERS = {
     "L": Step.LOAD,
@@ -59,6 +61,7 @@ AFTER_LOADING = {
     "voided": ("---- RRRR", "---- RRRR"),
     "deleted": ("---- RRRR", "---- RRRR"),
     "blocked": ("OUOU RURU", "OVOV RVRV"),
+    "blocked for its currency": ("OUOU UUUU", "OVOV RVRV"),
 }
 AFTER_RESUMING = {
     **AFTER_LOADING,
@@ -68,6 +71,7 @@ AFTER_RESUMING = {
     "draft in grace": ("WWAA RRAA", "VVAA VVAA"),
     "draft after its grace": ("FFAA FFAA", "VVAA VVAA"),
     "blocked": ("OOOO RRRR", "VVVV VVVV"),
+    "blocked for its currency": ("OOOO OOOO", "VVVV VVVV"),
 }
 AFTER_AMENDING = {
     **AFTER_RESUMING,
@@ -91,6 +95,7 @@ AFTER_STRIPE = {
     "voided": ("-", "-"),
     "deleted": ("-", "-"),
     "blocked": ("O", "O"),
+    "blocked for its currency": ("O", "O"),
 }
 AFTER_FINALIZING = {**AFTER_STRIPE, "draft": ("P", "P"), "draft after its grace": ("P", "P")}
 TABLES = {

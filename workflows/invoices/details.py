@@ -35,7 +35,8 @@ def show_waiting(step: Step, invoice: InvoiceBrief) -> timedelta | None:
         since = in_utc(invoice.blocked_since) if invoice.blocked_since else clock()
         remedy = way_out(invoice.blocked_kind, invoice.invoice_key)
         show(f"**Blocked** since {since}: {invoice.blocked_reason}\n\n{remedy}")
-        timeout = retries.WAITING_IN_STRIPE_REFRESHED_AFTER if invoice.waits_for_stripe else None
+        asks = invoice.waits_for_stripe or invoice.tries_again
+        timeout = retries.WAITING_IN_STRIPE_REFRESHED_AFTER if asks else None
     elif invoice.awaits_approval:
         show(
             f"**Waiting for approval** since {clock()}: {what(invoice)}.\n\n"

@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         InvoiceRef,
         LoadedInvoice,
         ReconcileInvoice,
+        StripeEvent,
         StripeInvoiceCreated,
         StripeInvoiceOrder,
         StripeInvoiceRef,
@@ -29,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.recovery import AdoptReport, ReportAdopted
     from contracts.names import Activities
     from workflows.invoices.details import what
+    from workflows.invoices.start import wake_invoice
     from workflows.steps import (
         STEP_FAILED,
         billing_step,
@@ -184,7 +186,7 @@ async def void(invoice: InvoiceBrief) -> InvoiceBrief:
         voided = stripe_ref(invoice.model_copy(update={"stripe_invoice_id": in_stripe}))
         snapshot = await stripe_step(Activities.VOID_STRIPE_INVOICE, voided, StripeInvoiceSnapshot, f"Void {in_stripe}")
     reconcile = ReconcileInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
-    return _known(await local_step(Activities.SETTLE_INVOICE, reconcile, LoadedInvoice, "Record the void"))
+    return await _settle(reconcile, "Record the void")
 
 
 async def refresh(invoice: InvoiceBrief) -> InvoiceBrief:
@@ -199,8 +201,16 @@ async def refresh(invoice: InvoiceBrief) -> InvoiceBrief:
         f"Retrieve {invoice.stripe_invoice_id}",
     )
     reconcile = ReconcileInvoice(invoice_key=invoice.invoice_key, snapshot=snapshot)
-    summary = f"Compare the books, adopt Stripe's state {snapshot.status!r}"
-    return _known(await local_step(Activities.SETTLE_INVOICE, reconcile, LoadedInvoice, summary))
+    return await _settle(reconcile, f"Compare the books, adopt Stripe's state {snapshot.status!r}")
+
+
+async def _settle(reconcile: ReconcileInvoice, summary: str) -> InvoiceBrief:
+    """Record Stripe's state. Invoices of the account that this one kept Stripe from taking are tried again."""
+    loaded = await local_step(Activities.SETTLE_INVOICE, reconcile, LoadedInvoice, summary)
+    settled = StripeEvent(event_id="", type="invoice.paid", created=workflow.now())
+    for key in loaded.waiting:
+        await wake_invoice(key, settled)
+    return _known(loaded)
 
 
 async def block(ref: InvoiceRef, error: ActivityError | ApplicationError) -> InvoiceBrief | None:

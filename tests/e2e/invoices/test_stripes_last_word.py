@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from billing.invoice.policy import BlockedKind
 from billing.invoice.states import InvoiceState
 from tests.support.months import MAY
 from tests.support.rest import until_rested
@@ -80,16 +81,39 @@ async def test_a_customer_that_was_deleted_blocks_its_invoice_alone(system: Syst
 
 async def test_a_currency_that_the_customer_cannot_be_charged_in_blocks_its_invoice(system: System) -> None:
     payer = await customer(system, "team:euro")
+    key = await one_day(system, "team:euro", customer=payer, currency="eur")
     product = await system.stripe.v1.products.create_async({"name": "Base"})
     price = {"currency": "usd", "product": product.id, "unit_amount": 900, "recurring": {"interval": "month"}}
     subscription = await system.stripe.v1.subscriptions.create_async(
         {"customer": payer, "items": [{"price_data": price}]}
     )
-    key = await one_day(system, "team:euro", customer=payer, currency="eur")
     await system.start_period(MAY)
     blocked = await system.until_state(key, InvoiceState.BLOCKED)
-    assert "currenc" in (blocked.blocked_reason or "").lower()
+    assert blocked.blocked_kind is BlockedKind.CURRENCY
+    assert "You cannot combine currencies on a single customer" in (blocked.blocked_reason or "")
+    # It goes on by itself once the subscription ends.
     await system.stripe.v1.subscriptions.cancel_async(subscription.id)
+    billed = await system.until_state(key, InvoiceState.BILLED)
+    stripe = await system.stripe.v1.invoices.list_async({"customer": payer})
+    assert [(each.id, each.currency) for each in stripe.data if each.metadata] == [(billed.stripe_invoice_id, "eur")]
+
+
+async def test_it_is_tried_again_when_an_invoice_of_its_account_is_paid(system: System) -> None:
+    """Something else has kept Stripe from taking the currency: an item of a person, which went onto that invoice."""
+    payer = await customer(system, "team:item")
+    first = await one_day(system, "team:item", customer=payer, currency="eur")
+    await system.run_period(MAY)
+    item = {"customer": payer, "currency": "usd", "amount": 100}
+    made = await system.stripe.v1.invoice_items.create_async(item)
+    await system.add_instance("item-2", "team:item", "2022-06-03", "2022-06-04")
+    await system.start_period("2022-06")
+    second = first.replace(MAY, "2022-06")
+    assert (await system.until_state(second, InvoiceState.BLOCKED)).blocked_kind is BlockedKind.CURRENCY
+    await system.stripe.v1.invoice_items.delete_async(made.id)
+    paid = await system.invoice(first)
+    assert paid.stripe_invoice_id is not None
+    await system.stripe.v1.invoices.pay_async(paid.stripe_invoice_id, {"payment_method": "pm_card_visa"})
+    await system.until_state(second, InvoiceState.BILLED)
 
 
 async def test_a_customers_balance_alters_what_is_due_and_not_what_is_billed(system: System) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from billing.invoice.key import InvoiceReason
-from billing.invoice.policy import AccountPolicy, ChargeOn
+from billing.invoice.policy import AccountPolicy, ChargeOn, FreeTime
 from billing.invoice.states import InvoiceState
 from storage.accounts import policies
 from storage.accounts.subscription_faults import list_faults
@@ -26,7 +26,8 @@ async def test_a_pause_closes_the_window_and_resuming_opens_another(system: Syst
         trial_end=int(at("2022-05-10").timestamp()),
         trial_settings={"end_behavior": {"missing_payment_method": "pause"}},
     )
-    await they.until_windows("team:pause", ("2022-05-01", None))
+    await they.until_windows("team:pause", ("2022-05-01", "2022-05-10"), ("2022-05-10", None))
+    await policies.write_policy(system.db, "team:pause", AccountPolicy(trial_usage=FreeTime.CHARGE))
     await system.add_instance("pause-1", "team:pause", "2022-05-09", "2022-05-25")
     await they.clock("2022-05-12")
     await they.until_windows("team:pause", ("2022-05-01", "2022-05-10"))
