@@ -21,7 +21,7 @@ from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
 from tests.e2e.billing.year_reference import Year
 from tests.e2e.subscribers import Subscribers
-from tests.support.system import System, at
+from tests.support.system import System
 from tests.support.until import GIVE_UP_SECONDS, until
 
 TEAM = "team:year"
@@ -63,14 +63,6 @@ class Life:
             found = await self.system.until_state(key, InvoiceState.BILLED, InvoiceState.PAID)
             assert found.amount == amount
         await self.agree()
-
-    async def until_last_window(self, started: str) -> None:
-        """Wait until the account's last window is open from that instant."""
-
-        async def there() -> bool:
-            return (await self.they.windows(TEAM))[-1:] == [(at(started), None)]
-
-        await until(there)
 
     async def excluded(self, month: str) -> list[dict[str, Any]]:
         """Return what the month's status lists as excluded."""

@@ -23,6 +23,7 @@ from storage.invoices.disputes import DisputeRecord
 from storage.postgres.upgrade import upgrade
 from temporal.decisions import decide
 from tests.e2e.billing.life import TEAM, Life
+from tests.e2e.billing.next_year import held, trial_and_cycles
 from tests.e2e.billing.year_reference import Year
 from tests.e2e.subscribers import subscribing
 from tests.support.databases import FreshDatabase
@@ -67,6 +68,7 @@ async def life(
         subscribing(system) as they,
     ):
         yield Life(system, they, Year(RATES, minimum=50))
+        await system.admin("settings", {"subscription_invoices": False})
 
 
 async def first_quarter(life: Life, customer: str) -> str:
@@ -201,4 +203,7 @@ async def test_a_year_of_one_accounts_life_comes_to_the_cent(life: Life) -> None
     life.year.cancel("2023-01-11")
     await life.cancelled(third, "2023-01-11")
     assert len(life.year.bills) >= 10
+    await life.system.admin("settings", {"subscription_invoices": True})
+    fourth = await trial_and_cycles(life, customer)
+    await held(life, fourth)
     assert life.year.total() > 0

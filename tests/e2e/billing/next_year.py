@@ -1,0 +1,98 @@
+"""The account's next year: it returns for a trial, then pays on its subscription's invoices.
+
+It is charged by card, and Stripe makes invoices of its own for the base fees.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from billing.invoice.key import InvoiceReason
+from billing.invoice.policy import AccountPolicy, ChargeOn
+from billing.invoice.record import InvoiceRecord
+from billing.invoice.states import InvoiceState
+from storage.accounts import policies
+from tests.e2e.billing.life import TEAM, Life
+from tests.e2e.subscribers import FEE
+from tests.support.system import at
+from tests.support.until import until
+
+DAYS = (
+    ("2022-01-10T09:30", "2022-02-14T12:00"),
+    ("2022-03-05", "2022-08-04"),
+    ("2022-08-11", "2023-01-11"),
+)
+"""The windows of the year before."""
+
+
+async def trial_and_cycles(life: Life, customer: str) -> str:
+    """A trial costs nothing, and from its end the subscription's own invoice has the usage of each cycle."""
+    card = {"default_payment_method": "pm_card_visa"}
+    await life.system.stripe.v1.customers.update_async(customer, {"invoice_settings": card})
+    await policies.write_policy(life.system.db, TEAM, AccountPolicy(charge_on=ChargeOn.SUBSCRIPTION))
+    await life.they.clock("2023-02-01")
+    fourth = await life.they.subscribe(customer, trial_end=int(at("2023-02-10").timestamp()))
+    life.year.subscribe("2023-02-01", trial_until="2023-02-10")
+    await life.they.until_windows(TEAM, *DAYS, ("2023-02-01", "2023-02-10"), ("2023-02-10", None))
+    await life.runs("free", "2023-02-03T10:00", "2023-02-05T01:02:03")
+    await life.runs("becomes-paid", "2023-02-09T12:00", "2023-02-11T13:14:15", "xl")
+    await cycle(life, "2023-02-10")
+    await left_out(life, "2023-02", "2023-03-01")
+    assert await excluded(life, "2023-02", "trial") == life.year.free()
+
+    await life.runs("across-cycles", "2023-03-08", "2023-03-12T06:07:08", "xl")
+    await cycle(life, "2023-03-10")
+    await left_out(life, "2023-03", "2023-04-01")
+    return fourth
+
+
+async def held(life: Life, subscription: str) -> None:
+    """A person holds a cycle's draft: nobody is charged until they release it."""
+    slowly = {"match": {"type": "invoice.created"}, "action": "delay", "seconds": 3}
+    await life.system.admin("webhook_faults", slowly)
+    await life.they.clock("2023-04-10T00:05")
+    draft = (await life.system.stripe.v1.invoices.list_async({"subscription": subscription, "limit": 1})).data[0]
+    assert draft.status == "draft"
+    await life.system.stripe.v1.invoices.update_async(draft.id, {"auto_advance": False})
+    assert life.year.settle("cycle 2023-04-10", "2023-04-10", fee=FEE)
+    life.year.bills["cycle 2023-04-10"].waiting = True
+    key = f"2023-04/{TEAM}/subscription/{draft.id}"
+    await life.system.until_state(key, InvoiceState.BLOCKED)
+    await life.they.clock("2023-04-12")
+    await life.agree()
+    assert (await life.system.stripe.v1.invoices.retrieve_async(draft.id)).status == "draft"
+
+    await life.system.stripe.v1.invoices.update_async(draft.id, {"auto_advance": True})
+    released = await life.system.until_state(key, InvoiceState.PAID)
+    life.year.bills["cycle 2023-04-10"].waiting = False
+    assert released.amount == life.year.bills["cycle 2023-04-10"].amount
+    await life.agree()
+
+
+async def cycle(life: Life, end: str) -> None:
+    """Let a cycle end, and wait until its invoice has been paid, with the usage up to its end if there is any."""
+    await life.they.clock(f"{end}T00:05")
+    if amount := life.year.settle(f"cycle {end}", end, fee=FEE):
+
+        async def paid() -> InvoiceRecord | None:
+            for invoice in await life.system.invoices(end[:7]):
+                if invoice.reason is InvoiceReason.SUBSCRIPTION and invoice.state is InvoiceState.PAID:
+                    return invoice
+            return None
+
+        found = await until(paid)
+        assert (found.amount, found.cutoff) == (amount, at(end))
+    await life.agree()
+
+
+async def left_out(life: Life, month: str, end: str) -> None:
+    """Run a month, which leaves the account to its subscription."""
+    await life.they.clock(f"{end}T06:00")
+    await life.system.run_period(month)
+    assert [i for i in await life.system.invoices(month) if i.reason is InvoiceReason.PERIOD] == []
+
+
+async def excluded(life: Life, month: str, reason: str) -> dict[str, int]:
+    """Return the seconds that the month's status lists under this reason, by instance."""
+    rows: list[dict[str, Any]] = await life.excluded(month)
+    return {row["instance_id"]: row["duration_us"] // 10**6 for row in rows if row["reason"] == reason}
