@@ -20,8 +20,8 @@ from campaigns.chaos.campaign import Result, run_campaign
 from campaigns.chaos.stand.folders import run_folder, seed_folder
 from campaigns.chaos.stand.stand import bare_environment
 from campaigns.chaos.stand.templates import Templates, make_templates
-from campaigns.chaos.stripe.subscriptions import STRIPE_USES, StripeUse
-from campaigns.chaos.world import ARRIVALS, arrival_of
+from campaigns.chaos.stripe.subscriptions import STRIPE_USES
+from campaigns.chaos.world import ARRIVALS, arrival_of, stripe_of
 
 _STORM_MINUTES = 0.2
 
@@ -36,7 +36,7 @@ def _arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--accounts", type=int, default=100)
     parser.add_argument("--minutes", type=float, default=_STORM_MINUTES, help="duration of the storm")
     parser.add_argument("--arrival", choices=ARRIVALS, help="how usage arrives; default: in turn, by seed")
-    parser.add_argument("--stripe", choices=STRIPE_USES, help="how Stripe is used; default: plain")
+    parser.add_argument("--stripe", choices=STRIPE_USES, help="how Stripe is used; default: in turn, by seed")
     parser.add_argument("--keep", action="store_true", help="keep the folders of clean campaigns too")
     parser.add_argument("--log", type=Path, metavar="FILE", help="append a line of JSON for each campaign")
     return parser.parse_args(given)
@@ -67,8 +67,7 @@ class Runner:
     async def _one(self, seed: int) -> None:
         folder = seed_folder(self.folder, seed)
         given = self.arguments
-        arrival = given.arrival or arrival_of(seed)
-        stripe: StripeUse = given.stripe or "plain"
+        arrival, stripe = given.arrival or arrival_of(seed), given.stripe or stripe_of(seed)
         empty = Result(seed, given.accounts, arrival, stripe)
         result = await run_campaign(empty, given.minutes, folder, self.templates)
         self.results.append(result)

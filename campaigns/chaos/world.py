@@ -13,6 +13,7 @@ from campaigns.chaos.histories import DAY, EPOCH, HOUR, STORM_WAVES
 from campaigns.chaos.instances import ChaosInstance, MonthSpans, Way, random_instance, random_slices
 from campaigns.chaos.stripe.subscriptions import (
     CURRENCIES,
+    STRIPE_USES,
     Cycles,
     StripeUse,
     Subscription,
@@ -159,6 +160,11 @@ def month_bounds(year: int, month: int, zone: str, count: int = 3) -> list[int]:
 def arrival_of(seed: int) -> Arrival:
     """Return how usage arrives in the campaign of this seed, unless it is said otherwise: in turn."""
     return ARRIVALS[seed % len(ARRIVALS)]
+
+
+def stripe_of(seed: int) -> StripeUse:
+    """Return how Stripe is used in the campaign of this seed, likewise: in turn, with each way of arriving."""
+    return STRIPE_USES[seed // len(ARRIVALS) % len(STRIPE_USES)]
 
 
 def make_world(seed: int, accounts: int, arrival: Arrival = "files", stripe: StripeUse = "plain") -> ChaosWorld:

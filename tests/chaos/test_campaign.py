@@ -19,7 +19,7 @@ from campaigns.chaos.stand.folders import seed_folder
 from campaigns.chaos.stand.stand import bare_environment
 from campaigns.chaos.stand.templates import Templates, make_templates
 from campaigns.chaos.verdict import judge
-from campaigns.chaos.world import arrival_of
+from campaigns.chaos.world import arrival_of, stripe_of
 
 pytestmark = pytest.mark.waits
 
@@ -49,7 +49,7 @@ async def test_a_random_month_under_fire_comes_to_what_the_reference_says(templa
     again = f"make chaos ARGS='--seed {seed} --accounts {ACCOUNTS} --minutes {STORM_MINUTES}'"
     print(again)
     folder = seed_folder(scratch / "chaos", seed)
-    result = Result(seed, ACCOUNTS, arrival_of(seed), "plain")
+    result = Result(seed, ACCOUNTS, arrival_of(seed), stripe_of(seed))
     async with campaign(result, STORM_MINUTES, folder, templates) as started:
         await started.run()
         assert result.failures == [], again

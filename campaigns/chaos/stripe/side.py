@@ -13,6 +13,7 @@ import aiohttp
 
 from campaigns.chaos.histories import HOUR, SECOND
 from campaigns.chaos.stand.stand import API_KEY, Stand
+from campaigns.chaos.stripe.subscriptions import VERSION
 from campaigns.chaos.world import ChaosAccount, ChaosWorld, iso
 
 _AT_ONCE = 10
@@ -59,7 +60,9 @@ class StripeSide:
         `settled` returns once the product has done what the events so far ask for. At the end of a cycle nothing else
         happens until the draft has its usage, and the invoices of one currency are made before the next one begins.
         """
-        await self.stand.admin("settings", {"subscription_invoices": world.cycles is not None})
+        if world.cycles is not None:
+            settings = {"subscription_invoices": True, "api_version": world.cycles.version}
+            await self.stand.admin("settings", settings)
         await self.clock(world.start - 21 * 24 * HOUR)
         limit = asyncio.Semaphore(_AT_ONCE)
 
@@ -176,7 +179,7 @@ def _events(world: ChaosWorld) -> list[tuple[int, str, ChaosAccount, int]]:
 @asynccontextmanager
 async def stripe_side(stand: Stand) -> AsyncIterator[StripeSide]:
     """Yield a session with the emulator."""
-    headers = {"Authorization": f"Bearer {API_KEY}"}
+    headers = {"Authorization": f"Bearer {API_KEY}", "Stripe-Version": VERSION}
     async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=20)) as session:
         yield StripeSide(stand, session)
 

@@ -14,6 +14,9 @@ StripeUse = Literal["plain", "full"]
 """How Stripe is used: subscriptions that begin and end, or also trials, cycles, several currencies, and pauses."""
 STRIPE_USES: tuple[StripeUse, ...] = get_args(StripeUse)
 Interval = Literal["year", "month", "week"]
+VERSION = "2026-10-28.endive"
+"""The API version of the person in the dashboard."""
+_VERSIONS = (VERSION, "2020-08-27", "2022-11-15", "2024-06-20")
 
 
 @dataclass
@@ -73,6 +76,8 @@ class Cycles:
     end: int
     interval: Interval
     storm: int
+    version: str = VERSION
+    """The account's API version, in which events are rendered."""
 
     @property
     def storm_begins(self) -> int:
@@ -86,7 +91,7 @@ def random_cycles(rng: random.Random, start: int, end: int) -> Cycles:
     while True:
         at = second(rng, end + 14 * HOUR, end + 24 * DAY)
         if (EPOCH + timedelta(microseconds=at)).day <= 28:
-            return Cycles(start, end, interval, at)
+            return Cycles(start, end, interval, at, rng.choice(_VERSIONS))
 
 
 def plain_subscriptions(rng: random.Random, start: int, storm: int) -> list[Subscription]:
