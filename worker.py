@@ -89,7 +89,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
 def _postgres_activities(
     client: Client, settings: Settings, database: Database, reports: ReportStore, cards: RateCards
 ) -> list[Callable[..., Any]]:
-    from activities.postgres.accounts import AccountActivities
+    from activities.postgres.accounts.accounts import AccountActivities
     from activities.postgres.adopter import Adopter
     from activities.postgres.audit.credit_notes import CreditNoteAuditActivities
     from activities.postgres.audit.invoices import InvoiceAuditActivities

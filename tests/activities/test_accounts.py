@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 import settings
-from activities.postgres.accounts import AccountActivities
+from activities.postgres.accounts.accounts import AccountActivities
 from billing.pricing.rating import RateCard
 from contracts.messages.subscriptions import (
     ApplySubscription,

@@ -9,7 +9,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 import settings
-from activities.postgres.accounts import AccountActivities
+from activities.postgres.accounts.accounts import AccountActivities
 from activities.postgres.links import LinkActivities
 from activities.postgres.periods.limits import PeriodLimits
 from activities.postgres.periods.periods import PeriodActivities

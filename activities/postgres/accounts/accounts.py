@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
-from activities.postgres.cycles import follow_cycles
-from activities.postgres.pauses import follow_pause
+from activities.postgres.accounts.cycles import follow_cycles
+from activities.postgres.accounts.pauses import follow_pause
 from activities.rate_cards import RateCards
 from activities.step import step
 from billing.accounts.parts import cut

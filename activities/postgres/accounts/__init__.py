@@ -1,0 +1,1 @@
+"""Accounts, and what Stripe says about their subscriptions, in Postgres."""
