@@ -175,15 +175,28 @@ def _content(facts: StripeInvoiceFacts, record: InvoiceRecord) -> Differences:
     wanted = expected_figures(record)
     if amount != wanted.subtotal:
         theirs, ours = format_amount(amount, facts.currency), format_amount(wanted.subtotal, record.currency)
-        found.append(_differs(Kind.AMOUNT_DIFFERS, record, f"{theirs} before tax in Stripe, {ours} in Postgres"))
+        what = f"{theirs} before discounts and tax in Stripe, {ours} in Postgres"
+        found.append(_differs(Kind.AMOUNT_DIFFERS, record, what))
     elif digest != wanted.digest:
         what = f"its lines total {format_amount(amount, facts.currency)} like ours, but are different lines"
         found.append(_differs(Kind.LINES_DIFFER, record, what))
+    found += _total(facts, record)
     for key, expected in expected_metadata(record).items():
         if facts.metadata.get(key) != expected:
             what = f"metadata {key}: {facts.metadata.get(key) or 'none'} in Stripe, {expected} in Postgres"
             found.append(_differs(Kind.METADATA_DIFFERS, record, what))
     return found
+
+
+def _total(facts: StripeInvoiceFacts, record: InvoiceRecord) -> Differences:
+    """Find a total that the discounts and the tax that Stripe lists do not explain."""
+    if facts.total is None or facts.total == facts.subtotal - facts.discount + facts.tax:
+        return []
+    subtotal, discount, tax, total = (
+        format_amount(amount, facts.currency) for amount in (facts.subtotal, facts.discount, facts.tax, facts.total)
+    )
+    what = f"{subtotal} without discounts of {discount} and with tax of {tax} is not the total of {total} in Stripe"
+    return [_differs(Kind.TOTAL_DIFFERS, record, what)]
 
 
 def _amount(facts: StripeInvoiceFacts) -> str:

@@ -17,6 +17,8 @@ from storage.postgres.database import Database
 from storage.reports.rebuilding import restore_report
 from storage.reports.store import ReportStore
 
+_TOTALED = frozenset({"open", "paid", "uncollectible"})
+
 
 async def restore(
     db: Database, reports: ReportStore, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot
@@ -44,9 +46,13 @@ async def claimed_by_line(db: Database, record: InvoiceRecord) -> dict[int, Line
 
 
 async def apply(db: Database, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, path: StatePath) -> None:
-    """Move the invoice along `path`, then record how often Stripe has tried to charge it."""
+    """Move the invoice along `path`, then record Stripe's total and how often Stripe has tried to charge it."""
     for state, at in path:
         await store.move_invoice(db, record.key, state, at)
+    total = (snapshot.total, snapshot.discount, snapshot.tax)
+    recorded = (record.stripe_total, record.stripe_discount, record.stripe_tax)
+    if snapshot.total is not None and snapshot.status in _TOTALED and total != recorded:
+        await store.record_stripe_total(db, record.key, snapshot.total, snapshot.discount, snapshot.tax)
     failed = snapshot.status == "open" and snapshot.attempt_count > 0
     if (snapshot.attempt_count, failed) != (record.payment_attempts, record.payment_failed_at is not None):
         await store.record_payment_attempts(db, record.key, snapshot.attempt_count, failed=failed)

@@ -106,6 +106,18 @@ def _collection_stopped(invoice: dict[str, Any]) -> bool:
     return invoice["status"] == "open" and automatic and invoice.get("auto_advance") is False
 
 
+def _discount_of(invoice: dict[str, Any]) -> int:
+    """Return what discounts and Stripe's billing credits take off the subtotal."""
+    credits = [one for one in invoice.get("total_pretax_credit_amounts") or [] if one["type"] != "discount"]
+    return sum(one["amount"] for one in [*(invoice.get("total_discount_amounts") or []), *credits])
+
+
+def _tax_of(invoice: dict[str, Any]) -> int:
+    """Return the tax that is added to the subtotal; inclusive tax is a part of it."""
+    taxes = invoice.get("total_taxes") or []
+    return sum(one["amount"] for one in taxes if one["tax_behavior"] == "exclusive")
+
+
 def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvoiceSnapshot:
     """Return Stripe's invoice with these lines as our message."""
     times = invoice["status_transitions"]
@@ -115,6 +127,9 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
         stripe_customer_id=invoice["customer"],
         currency=invoice["currency"],
         subtotal=invoice["subtotal"],
+        total=invoice["total"],
+        discount=_discount_of(invoice),
+        tax=_tax_of(invoice),
         metadata=metadata_of(invoice),
         lines=[
             StripeInvoiceLine(

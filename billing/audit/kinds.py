@@ -69,6 +69,7 @@ class Kind(StrEnum):
     CURRENCY_DIFFERS = "currency_differs"
     AMOUNT_DIFFERS = "amount_differs"
     LINES_DIFFER = "lines_differ"
+    TOTAL_DIFFERS = "total_differs"
     METADATA_DIFFERS = "metadata_differs"
     COLLECTION_STOPPED = "collection_stopped"
 

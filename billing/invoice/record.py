@@ -29,8 +29,9 @@ class InvoiceRecord:
     rises when the invoice is resumed, rebuilt or adopted, `revision` when the lines of its draft are replaced; both are
     part of its idempotency keys. A person approved `approved_amount`. Stripe's `found_subtotal` blocks the invoice; a
     person accepted Stripe's `accepted_subtotal` in place of ours. `voided_at` is also set when the invoice is deleted.
-    If `written_off`, it is dead and its usage is never billed again. `service_start` is the start of the cycle that it
-    bills, None if it bills its period from the start.
+    `stripe_total` is the total of the finalized Stripe invoice, all of its lines without `stripe_discount` and with
+    `stripe_tax`. If `written_off`, it is dead and its usage is never billed again. `service_start` is the start of the
+    cycle that it bills, None if it bills its period from the start.
     """
 
     id: int
@@ -81,6 +82,9 @@ class InvoiceRecord:
     payment_attempts: int
     payment_failed_at: datetime | None
     service_start: datetime | None
+    stripe_total: int | None
+    stripe_discount: int | None
+    stripe_tax: int | None
     lines: tuple[InvoiceLineRecord, ...]
 
     @property

@@ -155,6 +155,7 @@ class RecordCheck(Message):
 class StripeInvoiceFacts(Message):
     """The compared facts of a Stripe invoice. `status` is Stripe's, or `deleted`; amounts are in minor units.
 
+    `total` should be the `subtotal` without the `discount` and with the `tax` that Stripe lists; None if unknown.
     `lines_digest` covers all lines; `our_amount` and `our_lines_digest` cover the lines that carry our metadata.
     """
 
@@ -163,6 +164,9 @@ class StripeInvoiceFacts(Message):
     stripe_customer_id: str | None = None
     currency: str = ""
     subtotal: int = 0
+    total: int | None = None
+    discount: int = 0
+    tax: int = 0
     lines_digest: str = ""
     our_amount: int = 0
     our_lines_digest: str = ""

@@ -175,6 +175,10 @@ class StripeInvoiceSnapshot(Message):
     stripe_customer_id: str | None = None
     currency: str = ""
     subtotal: int = 0
+    total: int | None = None
+    """The subtotal without the `discount` and with the `tax` that Stripe lists; None in a history of before."""
+    discount: int = 0
+    tax: int = 0
     metadata: dict[str, str] = Field(default_factory=dict)
     lines: list[StripeInvoiceLine] = Field(default_factory=list)
     livemode: bool = False

@@ -279,6 +279,14 @@ async def record_payment_attempts(db: Database, key: str, attempts: int, *, fail
         )
 
 
+async def record_stripe_total(db: Database, key: str, total: int, discount: int, tax: int) -> None:
+    """Record the total of the finalized Stripe invoice, with the discounts and the tax in it, in minor units."""
+    async with db.transaction() as connection:
+        row = await lock_invoice(connection, key)
+        values = {"id": row.id, "total": total, "discount": discount, "tax": tax}
+        await connection.execute(statement("invoices/invoices", "set_stripe_total"), values)
+
+
 async def verify_against_claims(db: Database, key: str, *, released: bool = False) -> list[LineClaims]:
     """Return the totals of the invoice's live claims, or of those `released`, in the order of its lines."""
     name = "released_by_line" if released else "claims_by_line"

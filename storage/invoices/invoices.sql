@@ -4,7 +4,8 @@ resume_state, cutoff, currency, amount, credits, rate_card_digest, stripe_custom
 stripe_invoice_id, claimed_at, drafted_at, finalized_at, billed_at, paid_at, uncollectible_at, voided_at,
 updated_at, charge_on, finalization, finalize_at, revision, blocked_kind, approved_amount, approved_at, approved_by,
 found_subtotal, found_digest, accepted_subtotal, accepted_digest, replaces_stripe_invoice_id, void_requested_at,
-void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at, service_start
+void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at, service_start,
+stripe_total, stripe_discount, stripe_tax
 
 -- name: load
 SELECT {columns} FROM invoice WHERE key = :key;
@@ -176,6 +177,13 @@ SET payment_attempts = :attempts,
     updated_at = now()
 WHERE id = :id
   AND (payment_attempts, payment_failed_at IS NOT NULL) IS DISTINCT FROM (:attempts, CAST(:failed AS boolean));
+
+-- name: set_stripe_total
+UPDATE invoice
+SET stripe_total = :total, stripe_discount = :discount, stripe_tax = :tax, updated_at = now()
+WHERE id = :id
+  AND (stripe_total, stripe_discount, stripe_tax) IS DISTINCT FROM
+      (CAST(:total AS bigint), CAST(:discount AS bigint), CAST(:tax AS bigint));
 
 -- name: forget_history
 DELETE FROM claim_history WHERE invoice_id = :id;

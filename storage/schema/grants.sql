@@ -62,7 +62,7 @@ BEGIN
                 stripe_invoice_id, replaces_stripe_invoice_id, drafted_at, finalized_at, billed_at, paid_at,
                 uncollectible_at, voided_at, updated_at, cutoff, service_start, approved_amount, approved_at, approved_by, found_subtotal,
                 found_digest, accepted_subtotal, accepted_digest, void_requested_at, void_requested_by, void_reason,
-                written_off, payment_attempts, payment_failed_at)'),
+                written_off, payment_attempts, payment_failed_at, stripe_total, stripe_discount, stripe_tax)'),
             ('perdure_billing', 'invoice_line', 'SELECT, INSERT, DELETE'),
             ('perdure_billing', 'invoice_month', 'SELECT, INSERT, DELETE'),
             ('perdure_billing', 'claim', 'SELECT, INSERT, DELETE'),

@@ -63,6 +63,7 @@ CONTENT: dict[Kind, dict[str, Any]] = {
     Kind.CURRENCY_DIFFERS: {"currency": "eur"},
     Kind.AMOUNT_DIFFERS: {"subtotal": 1, "lines_digest": "other"},
     Kind.LINES_DIFFER: {"lines_digest": "other"},
+    Kind.TOTAL_DIFFERS: {"total": 1},
 }
 
 
@@ -91,6 +92,16 @@ def test_other_metadata_is_found(key: str) -> None:
     [(check, finding)] = compare(facts(record, metadata=metadata), record, None, None)
     assert (check, finding.kind) == (Check.STRIPE_SAYS_THE_SAME, Kind.METADATA_DIFFERS)
     assert finding.detail.startswith(f"metadata {key}: other in Stripe, ")
+
+
+def test_the_total_may_differ_by_the_discounts_and_the_tax_that_stripe_lists() -> None:
+    ours = invoice()
+    agreeing = facts(ours).subtotal
+    altered: dict[str, Any] = {"total": agreeing - 3 + 2, "discount": 3, "tax": 2}
+    assert differs(ours, facts(ours, **altered)) == []
+    [(_, finding)] = compare(facts(ours, **{**altered, "tax": 1}), ours, None, None)
+    assert finding.kind == Kind.TOTAL_DIFFERS
+    assert "discounts of 0.03 USD and with tax of 0.01 USD" in finding.detail
 
 
 def test_what_a_person_accepted_agrees() -> None:

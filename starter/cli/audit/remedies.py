@@ -195,6 +195,10 @@ REMEDIES: Mapping[Kind, str] = {
         "Somebody edited the lines. If the invoice is a draft, undo the edit in Stripe. If it is finalized, void it "
         "(`perdure invoices void KEY --reason TEXT`) so that the next run bills its usage again."
     ),
+    Kind.TOTAL_DIFFERS: (
+        "Discounts and tax alter Stripe's total, and nothing else should. Open the invoice in Stripe: does it have "
+        "shipping costs, or something that this version does not know?"
+    ),
     Kind.METADATA_DIFFERS: (
         "Restore the metadata in Stripe to what this finding and `perdure invoices show KEY` show: Perdure finds "
         "its invoice by it."

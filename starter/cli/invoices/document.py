@@ -60,8 +60,7 @@ def invoice_document(
         "finalization": str(record.finalization),
         "finalize_at": output.json_instant(record.finalize_at),
         **_decisions(record),
-        "payment_attempts": record.payment_attempts,
-        "payment_failed_at": output.json_instant(record.payment_failed_at),
+        **_in_stripe(record),
         "rate_card": record.rate_card_digest,
         **{name: output.json_instant(getattr(record, name)) for name in _TIMES},
         "lines": [_line(line) for line in record.lines],
@@ -69,6 +68,16 @@ def invoice_document(
         "credit_notes": [credit_note_document(note) for note in notes],
         "disputes": [_dispute(dispute) for dispute in disputes],
         "refunds": [_refund(refund) for refund in refunds],
+    }
+
+
+def _in_stripe(record: InvoiceRecord) -> dict[str, Any]:
+    return {
+        "stripe_total": record.stripe_total,
+        "stripe_discount": record.stripe_discount,
+        "stripe_tax": record.stripe_tax,
+        "payment_attempts": record.payment_attempts,
+        "payment_failed_at": output.json_instant(record.payment_failed_at),
     }
 
 
@@ -98,6 +107,7 @@ def print_invoice(
         "Period": f"{record.billing_period}, {_span(record)} ({record.reason})",
         "Credits": f"{record.credits:,f}",
         "Stripe invoice": record.stripe_invoice_id,
+        "Total in Stripe": _stripe_total(record),
         "Stripe customer": record.stripe_customer_id,
         "Report": record.report_id,
         "Rate card": record.rate_card_digest,
@@ -127,6 +137,22 @@ def print_invoice(
 def _span(record: InvoiceRecord) -> str:
     cycle = f"from {output.when(record.service_start)} " if record.service_start else ""
     return f"{cycle}up to {output.when(record.cutoff)}"
+
+
+def _stripe_total(record: InvoiceRecord) -> str | None:
+    """Return Stripe's total with what alters it; None before the invoice is finalized."""
+    if record.stripe_total is None:
+        return None
+    altered = [
+        f"{sign} {format_amount(amount, record.currency)} {what}"
+        for sign, amount, what in (("-", record.stripe_discount, "discounts"), ("+", record.stripe_tax, "tax"))
+        if amount
+    ]
+    base = record.stripe_total + (record.stripe_discount or 0) - (record.stripe_tax or 0)
+    if base != record.amount:
+        altered.insert(0, f"{format_amount(base, record.currency)} with Stripe's other lines")
+    total = format_amount(record.stripe_total, record.currency)
+    return f"{total} ({' '.join(altered)})" if altered else total
 
 
 def _print_lines(record: InvoiceRecord) -> None:

@@ -72,6 +72,10 @@ INVOICE = Table(
     Column("payment_attempts", Integer, nullable=False, server_default=text("0")),
     Column("payment_failed_at", INSTANT),
     Column("service_start", INSTANT),
+    Column("stripe_total", BigInteger),
+    Column("stripe_discount", BigInteger),
+    Column("stripe_tax", BigInteger),
+    CheckConstraint("num_nulls(stripe_total, stripe_discount, stripe_tax) IN (0, 3)", name="invoice_stripe_total"),
     CheckConstraint("charge_on IN ('own', 'subscription')", name="invoice_charge_on"),
     CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="invoice_finalization"),
     CheckConstraint(

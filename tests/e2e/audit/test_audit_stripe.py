@@ -158,7 +158,7 @@ async def test_what_is_done_behind_our_back_is_found_and_the_remedies_heal_it(
     }
     assert found.figures(THEIRS)["foreign"] >= 1  # another deployment's, or another test's
     assert "paid in Stripe, billed in Postgres" in {each.detail for _, each in found.findings}
-    assert found.detail(Kind.AMOUNT_DIFFERS) == "7.64 USD before tax in Stripe, 8.64 USD in Postgres"
+    assert found.detail(Kind.AMOUNT_DIFFERS) == "7.64 USD before discounts and tax in Stripe, 8.64 USD in Postgres"
 
     await _apply_the_remedies(system, they, done)
     healed = await audited(system)

@@ -70,7 +70,12 @@ ALTER TABLE account_outcome
     ADD PRIMARY KEY (billing_period, attribution_id, currency);
 
 ALTER TABLE invoice
-    ADD COLUMN service_start timestamptz,
+    ADD COLUMN service_start    timestamptz,
+    ADD COLUMN stripe_total     bigint,
+    ADD COLUMN stripe_discount  bigint,
+    ADD COLUMN stripe_tax       bigint,
+    ADD CONSTRAINT invoice_stripe_total
+        CHECK (num_nulls(stripe_total, stripe_discount, stripe_tax) IN (0, 3)),
     DROP CONSTRAINT invoice_blocked_kind,
     ADD CONSTRAINT invoice_blocked_kind
         CHECK (blocked_kind IN ('error', 'limit', 'edited', 'currency', 'held_in_stripe', 'collection_paused'));
