@@ -39,6 +39,14 @@ async def test_lines_come_back_as_they_were_added(emulator: EmulatorProcess, v1:
     assert {one.invoice for one in found} == {draft.id}
 
 
+async def test_a_description_has_at_most_500_characters(emulator: EmulatorProcess, v1: Any) -> None:
+    draft = await emulator.draft(100)
+    whole = {"amount": 100, "description": "ß" * 500}
+    await v1.invoices.add_lines_async(draft.id, {"lines": [whole]})
+    error = await refused(v1.invoices.add_lines_async(draft.id, {"lines": [{**whole, "description": "ß" * 501}]}))
+    assert (error.param, "must be at most 500 characters" in str(error)) == ("lines[0][description]", True)
+
+
 async def test_an_invoice_has_at_most_250_lines(emulator: EmulatorProcess, v1: Any) -> None:
     draft = await emulator.draft()
     await v1.invoices.add_lines_async(draft.id, {"lines": [line(i) for i in range(250)]})

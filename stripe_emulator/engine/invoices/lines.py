@@ -47,7 +47,7 @@ _LINE_PRICE = Params(_PRICE_DATA, product_data=_PRODUCT_DATA, required=["currenc
 _ITEM_PRICE = Params(_PRICE_DATA, required=["currency", "product"], unsupported="tax_behavior")
 LINE_FIELDS: dict[str, Spec] = {
     "amount": integer(-(10**13), 10**13),
-    "description": clearable(string()),
+    "description": clearable(string(500)),
     "discountable": boolean(),
     "metadata": metadata(),
     "period": PERIOD,

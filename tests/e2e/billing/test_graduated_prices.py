@@ -44,6 +44,21 @@ async def test_a_graduated_month_is_billed_and_the_books_agree(system: System) -
     assert amounts == {"usd": 360 + 420, "jpy": 500 + 560, "kwd": 1110 + 1400}
 
 
+async def test_a_description_of_many_tiers_is_cut_in_stripe_and_whole_in_the_report(system: System) -> None:
+    tiers = "".join(f'{{ up_to = "{number}", price = "0.{number:04d}" }}, ' for number in range(1, 60))
+    await with_rates(system, GRADUATED.replace("tiers.usd = [", f"tiers.usd = [{tiers}"))
+    await system.add_account("team:many", ("2022-05-01", None))
+    await system.add_instance("many-1", "team:many", "2022-05-03T00:00", "2022-05-04T10:00")
+    await system.run_period(MAY)
+    (invoice,) = await system.invoices()
+    assert invoice.state is InvoiceState.BILLED
+    stripe = await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)
+    assert (len(stripe.lines.data[-1].description), stripe.lines.data[-1].description[-1]) == (500, "…")
+    assert invoice.report_id is not None
+    header, _ = await system.reports.read_claims(invoice.report_id)
+    assert len(header.lines[-1].rated.tiers) > 50
+
+
 async def test_300_classes_are_folded(system: System) -> None:
     await system.add_account("team:many", ("2022-05-01", None))
     for number in range(300):
