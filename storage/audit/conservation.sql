@@ -217,24 +217,27 @@ WHERE u.runtime <> parts.total
 ORDER BY u.instance_id;
 
 -- name: create_unbilled
--- Unbilled usage that could be billed, of months that have ended, by account and month.
+-- Unbilled usage that could be billed, of months that have ended, by account, currency and month.
 CREATE TEMPORARY TABLE audit_unbilled ON COMMIT DROP AS
 WITH {payer},
 rest AS (
-    SELECT u.attribution_id, u.instance_id, piece
+    SELECT u.attribution_id, own.currency, u.instance_id, piece
     FROM audit_usage AS u
     JOIN payer USING (attribution_id)
-    CROSS JOIN LATERAL unnest((tstzmultirange(u.run) - u.claimed - u.silent) * payer.chargeable) AS piece
+    JOIN (
+        SELECT attribution_id, currency, range_agg(during) AS during FROM subscription GROUP BY attribution_id, currency
+    ) AS own USING (attribution_id)
+    CROSS JOIN LATERAL unnest((tstzmultirange(u.run) - u.claimed - u.silent) * payer.chargeable * own.during) AS piece
     WHERE u.invalid IS NULL AND NOT u.run <@ u.claimed
 )
-SELECT rest.attribution_id, m.name AS month, m.until, count(DISTINCT rest.instance_id) AS instances,
+SELECT rest.attribution_id, rest.currency, m.name AS month, m.until, count(DISTINCT rest.instance_id) AS instances,
        min(rest.instance_id) AS instance_id,
        CAST(extract(epoch FROM sum(least(upper(piece), m.until) - greatest(lower(piece), m.since))) * 1000000
             AS bigint) AS us
 FROM rest
 JOIN unnest(CAST(:months AS text[]), CAST(:months_from AS timestamptz[]), CAST(:months_to AS timestamptz[]))
     AS m (name, since, until) ON m.since < upper(piece) AND m.until > lower(piece)
-GROUP BY rest.attribution_id, m.name, m.until;
+GROUP BY rest.attribution_id, rest.currency, m.name, m.until;
 
 -- name: first_chargeable
 -- Nothing before this can be billed, whenever instances started.

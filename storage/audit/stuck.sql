@@ -139,13 +139,14 @@ FROM (
 ORDER BY found.detail;
 
 -- name: payers
--- The accounts with unbilled usage, and whether each is charged on a subscription's invoices: no period's run bills it,
--- unless the subscription's present cycle is longer than about a month.
+-- The accounts with unbilled usage, by currency, and whether each is charged on a subscription's invoices: no period's
+-- run bills it, unless the subscription's present cycle is longer than about a month.
 CREATE TEMPORARY TABLE audit_payer ON COMMIT DROP AS
-SELECT u.attribution_id,
+SELECT u.attribution_id, u.currency,
        coalesce(p.charge_on, CAST(:charge_on AS text)) = 'subscription' AND EXISTS (
            SELECT FROM subscription AS s
-           WHERE s.attribution_id = u.attribution_id AND s.stripe_subscription_id IS NOT NULL AND upper_inf(s.during)
+           WHERE (s.attribution_id, s.currency) = (u.attribution_id, u.currency)
+             AND s.stripe_subscription_id IS NOT NULL AND upper_inf(s.during)
              AND NOT EXISTS (
                  SELECT FROM subscription_cycle AS c
                  WHERE c.stripe_subscription_id = s.stripe_subscription_id
@@ -156,7 +157,7 @@ SELECT u.attribution_id,
                    )
              )
        ) AS by_subscription
-FROM (SELECT DISTINCT attribution_id FROM audit_unbilled) AS u
+FROM (SELECT DISTINCT attribution_id, currency FROM audit_unbilled) AS u
 LEFT JOIN account_policy AS p USING (attribution_id);
 
 -- name: unbilled
@@ -173,7 +174,7 @@ FROM (
            || u.month || ' are not billed, although ' || run.name AS detail,
            u.month
     FROM audit_unbilled AS u
-    JOIN audit_payer AS payer USING (attribution_id)
+    JOIN audit_payer AS payer USING (attribution_id, currency)
     CROSS JOIN LATERAL (
         (
             SELECT s.settled_at AS since, 'the run of ' || s.billing_period || ' has ended' AS name
@@ -181,7 +182,7 @@ FROM (
             WHERE NOT payer.by_subscription
               AND (s.billing_period > u.month OR s.billing_period = u.month AND NOT EXISTS (
                   SELECT FROM invoice AS i
-                  WHERE i.attribution_id = u.attribution_id
+                  WHERE (i.attribution_id, i.currency) = (u.attribution_id, u.currency)
                     AND i.billing_period = u.month
                     AND i.reason = 'period'
                     AND i.state NOT IN ({dead})
@@ -194,7 +195,7 @@ FROM (
             SELECT i.claimed_at, i.key || ' has a later cutoff'
             FROM invoice AS i
             WHERE payer.by_subscription
-              AND i.attribution_id = u.attribution_id
+              AND (i.attribution_id, i.currency) = (u.attribution_id, u.currency)
               AND i.reason = 'subscription'
               AND i.state NOT IN ({dead})
               AND i.cutoff >= u.until
@@ -205,7 +206,7 @@ FROM (
     WHERE run.since < CAST(:before AS timestamptz)
       AND NOT EXISTS (
           SELECT FROM account_outcome AS o
-          WHERE o.attribution_id = u.attribution_id AND o.billing_period >= u.month
+          WHERE (o.attribution_id, o.currency) = (u.attribution_id, u.currency) AND o.billing_period >= u.month
       )
       AND NOT EXISTS (
           SELECT FROM invoice AS i
@@ -220,11 +221,11 @@ ORDER BY found.month, found.attribution_id;
 FROM (
     SELECT 'period_not_run' AS kind, CAST(:attribution_id AS text) AS attribution_id, CAST(NULL AS text) AS instance_id,
            CAST(NULL AS text) AS key, CAST(NULL AS text) AS stripe_id, u.until AS since,
-           u.month || ' has ended but was never run: ' || sum(u.us) || ' us of ' || count(*)
-           || CASE count(*) WHEN 1 THEN ' account' ELSE ' accounts' END || ' are not billed' AS detail,
+           u.month || ' has ended but was never run: ' || sum(u.us) || ' us of ' || count(DISTINCT u.attribution_id)
+           || CASE count(DISTINCT u.attribution_id) WHEN 1 THEN ' account' ELSE ' accounts' END || ' are not billed' AS detail,
            u.month
     FROM audit_unbilled AS u
-    JOIN audit_payer AS payer USING (attribution_id)
+    JOIN audit_payer AS payer USING (attribution_id, currency)
     WHERE NOT payer.by_subscription
       AND u.until < CAST(:before AS timestamptz)
       AND NOT EXISTS (SELECT FROM period_summary AS s WHERE s.billing_period >= u.month)

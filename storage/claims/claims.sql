@@ -15,8 +15,8 @@ SELECT attribution_id FROM account WHERE attribution_id = :attribution_id FOR UP
 -- After the locks, in a statement of its own: it must see the changes of the transaction that held them.
 -- A row for each currency of an account's windows. A period's invoice has its currency as its subject, except in that of
 -- the earliest window, or of a live invoice without a subject.
--- A period leaves out accounts that are charged on the invoices of a subscription that has not ended, unless its present
--- cycle is longer than about a month.
+-- A period leaves out accounts that are charged on the invoices of a subscription in this currency that has not ended,
+-- unless its present cycle is longer than about a month.
 WITH own AS MATERIALIZED (
     SELECT attribution_id, currency,
            row_number() OVER (PARTITION BY attribution_id ORDER BY min(lower(during))) AS number
@@ -55,7 +55,7 @@ WHERE a.attribution_id > :after
       AND coalesce(p.charge_on, CAST(:charge_on AS text)) = 'subscription'
       AND EXISTS (
           SELECT FROM subscription AS s
-          WHERE s.attribution_id = a.attribution_id
+          WHERE (s.attribution_id, s.currency) = (a.attribution_id, billed.currency)
             AND s.stripe_subscription_id IS NOT NULL
             AND upper_inf(s.during)
             AND NOT coalesce((

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from billing.audit.checks import DATABASE_CHECKS
-from billing.invoice.policy import AccountPolicy, Policy, UnknownClass
+from billing.audit.checks import DATABASE_CHECKS, Check
+from billing.invoice.policy import AccountPolicy, ChargeOn, Policy, UnknownClass
 from billing.usage.rows import AccountRow
 from storage.accounts.accounts import currency_of, upsert_accounts
 from storage.accounts.policies import write_policy
@@ -168,3 +168,20 @@ async def test_kept_back_usage_is_of_its_currency(moved: Database) -> None:
     claimed = await claim_page(moved, replace(scope(), policy=hold), EUROS)
     assert claimed.keys == (FIRST,)
     assert await fetch(moved, "SELECT currency, kind FROM account_outcome") == [("eur", "unknown_class")]
+
+
+async def test_a_period_bills_what_an_open_subscription_in_another_currency_does_not(moved: Database) -> None:
+    """Usage of the subscription that was canceled arrives late; the new one is charged on its own drafts."""
+    await write_policy(moved, "team:a", AccountPolicy(charge_on=ChargeOn.SUBSCRIPTION))
+    assert (await claim_page(moved, scope(), EUROS)).keys == (FIRST,)
+    await execute(moved, "INSERT INTO period_summary (billing_period, summary) VALUES ('2022-05', '{}')")
+    await execute(moved, "UPDATE period_summary SET settled_at = :at", at=may(32))
+    await add_instances(moved, instance("late", may(7), may(8)))
+    assert (await audit(moved, Check.NOTHING_STUCK, now=may(40), rate_card=EUROS))[1] == []
+    await execute(moved, "INSERT INTO period_summary (billing_period, summary) VALUES ('2022-06', '{}')")
+    await execute(moved, "UPDATE period_summary SET settled_at = :at", at=may(62))
+    _, findings = await audit(moved, Check.NOTHING_STUCK, now=may(80), rate_card=EUROS)
+    assert [(each.kind, each.instance_id) for each in findings if each.kind == "unbilled_usage"] == [
+        ("unbilled_usage", "late")
+    ]
+    assert (await claim_page(moved, june(), EUROS)).keys == ("2022-06/team:a/period",)
