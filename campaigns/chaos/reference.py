@@ -103,6 +103,8 @@ class _Group:
         self._instances = [each for account in accounts for each in account.instances]
         waves = {row.wave for each in self._instances for row in each.rows}
         self._late = frozenset(waves - {0, *CALM_WAVES})
+        of = [{row.wave for row in each.rows} for each in self._instances if each.way == "query"]
+        self._all_arrives_last = bool(of) and not any(own.issuperset(CALM_WAVES) for own in of)
         self._cancels = {
             (account.attribution_id, number): each.end
             for account in accounts
@@ -179,15 +181,17 @@ class _Group:
     def _ends(self, state: State) -> set[ReferenceBooks]:
         """Run the month for the last time, import the late rows, then run the next month.
 
-        Between the late rows cycles go on, and after the next month, too.
+        Between the late rows cycles go on, and after the next month, too. What a database reports arrives before them
+        only if a correction follows.
         """
         before, last = CALM_WAVES
         ways = self._with_events({self._run_all(state)})
-        ways = self._with_events({self._deliver(way, before) for way in ways})
+        if not self._all_arrives_last:
+            ways = self._with_events({self._deliver(way, before) for way in ways})
         for cycle in self._cycles_after:
             if cycle[0] <= self._world.following_end + HOUR:
                 ways = {self._cycle(way, cycle) for way in ways}
-        ways = {self._deliver(way, last) for way in ways}
+        ways = {self._deliver(self._deliver(way, before), last) for way in ways}
         for _ in range(2):
             ways = self._with_events(ways)
             ways |= {self._follow(way) for way in ways}
