@@ -17,11 +17,11 @@ from contracts.messages.credit_notes import CreditNoteRef
 from contracts.messages.events import CatchUpInput
 from contracts.names import BILLING_QUEUE, Workflows
 from starter.cli.period.status import period_status
-from storage.invoices import credit_notes
+from storage.invoices import credit_notes, refunds
 from storage.invoices.credit_notes import CreditNoteRecord
 from tests.e2e.billing.year_reference import Year
 from tests.e2e.subscribers import Subscribers
-from tests.support.system import System
+from tests.support.system import System, at
 from tests.support.until import GIVE_UP_SECONDS, until
 
 TEAM = "team:year"
@@ -64,12 +64,29 @@ class Life:
             assert found.amount == amount
         await self.agree()
 
+    async def until_last_window(self, started: str) -> None:
+        """Wait until the account's last window is open from that instant."""
+
+        async def there() -> bool:
+            return (await self.they.windows(TEAM))[-1:] == [(at(started), None)]
+
+        await until(there)
+
     async def excluded(self, month: str) -> list[dict[str, Any]]:
         """Return what the month's status lists as excluded."""
         document = await period_status(self.system.db, self.system.settings, BillingPeriod.parse(month))
         rows = document["excluded"]
         assert isinstance(rows, list)
         return rows
+
+    async def until_refunded(self, invoice: InvoiceRecord, cents: int) -> None:
+        """Wait until so much is recorded as refunded by hand."""
+
+        async def recorded() -> bool:
+            found = (await refunds.of_invoices(self.system.db, [invoice.id])).get(invoice.id, [])
+            return sum(refund.amount for refund in found if refund.is_outside) == cents
+
+        await until(recorded)
 
     async def credit(self, invoice: InvoiceRecord, order: CreditOrder) -> CreditNoteRecord:
         note, _ = await credit_notes.request_credit(self.system.db, invoice.key, order)

@@ -1,4 +1,4 @@
-"""The account's next year: it returns for a trial, then pays on its subscription's invoices.
+"""The account's next year: it returns for a trial, then on its subscription's invoices, then in another currency.
 
 It is charged by card, and Stripe makes invoices of its own for the base fees.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from billing.invoice.key import InvoiceReason
-from billing.invoice.policy import AccountPolicy, ChargeOn
+from billing.invoice.policy import AccountPolicy, BlockedKind, ChargeOn
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from storage.accounts import policies
@@ -43,6 +43,7 @@ async def trial_and_cycles(life: Life, customer: str) -> str:
     await life.runs("across-cycles", "2023-03-08", "2023-03-12T06:07:08", "xl")
     await cycle(life, "2023-03-10")
     await left_out(life, "2023-03", "2023-04-01")
+    await refund(life, "cycle 2023-03-10", 250)
     return fourth
 
 
@@ -67,6 +68,42 @@ async def held(life: Life, subscription: str) -> None:
     life.year.bills["cycle 2023-04-10"].waiting = False
     assert released.amount == life.year.bills["cycle 2023-04-10"].amount
     await life.agree()
+
+
+async def another_currency(life: Life, customer: str, fourth: str) -> None:
+    """It cancels and returns in EUR: late usage in USD waits until Stripe takes that currency again."""
+    await life.runs("until-cancelled", "2023-04-15", "2023-04-25", "xl")
+    await life.they.clock("2023-04-20T10:00")
+    await life.they.cancel(fourth)
+    life.year.cancel("2023-04-20T10:00")
+    await life.cancelled(fourth, "2023-04-20T10:00")
+
+    await policies.write_policy(life.system.db, TEAM, AccountPolicy(charge_on=ChargeOn.OWN))
+    await life.they.clock("2023-05-03")
+    fifth = await life.they.subscribe(customer, currency="eur")
+    life.year.subscribe("2023-05-03", "eur")
+    await life.until_last_window("2023-05-03")
+    await life.runs("in-eur", "2023-05-02", "2023-05-20T01:01:01", "xl")
+    await life.runs("late-in-usd", "2023-04-16", "2023-04-17T02:00")
+    await life.they.clock("2023-06-01T06:00")
+    run = await life.system.start_period("2023-05")
+    assert life.year.settle("2023-05 eur", "2023-06-01", "eur")
+    assert life.year.settle("2023-05", "2023-06-01")
+    life.year.bills["2023-05"].waiting = True
+    await life.system.until_state(f"2023-05/{TEAM}/period/eur", InvoiceState.PAID)
+    refused = await life.system.until_state(f"2023-05/{TEAM}/period", InvoiceState.BLOCKED)
+    assert refused.blocked_kind is BlockedKind.CURRENCY
+    await life.agree()
+
+    await life.runs("june", "2023-06-10", "2023-06-12T03:04:05")
+    await life.they.clock("2023-06-15")
+    await life.they.cancel(fifth)
+    life.year.cancel("2023-06-15")
+    life.year.bills["2023-05"].waiting = False
+    await life.cancelled(fifth, "2023-06-15", "eur")
+    await run.result()
+    assert (await life.system.invoice(refused.key)).amount == life.year.bills["2023-05"].amount
+    await life.month("2023-06", "2023-07-01")
 
 
 async def cycle(life: Life, end: str) -> None:
@@ -96,3 +133,16 @@ async def excluded(life: Life, month: str, reason: str) -> dict[str, int]:
     """Return the seconds that the month's status lists under this reason, by instance."""
     rows: list[dict[str, Any]] = await life.excluded(month)
     return {row["instance_id"]: row["duration_us"] // 10**6 for row in rows if row["reason"] == reason}
+
+
+async def refund(life: Life, name: str, cents: int) -> None:
+    """Refund a part of a paid invoice in the dashboard: it is recorded, and changes neither state nor total."""
+    bill = life.year.bills[name]
+    paid = next(i for i in await life.system.invoices() if i.amount == bill.amount and i.state is InvoiceState.PAID)
+    payments = await life.system.stripe.v1.invoice_payments.list_async({"invoice": paid.stripe_invoice_id})
+    intent = payments.data[0].payment.payment_intent
+    await life.system.stripe.v1.refunds.create_async({"payment_intent": intent, "amount": cents})
+    bill.refunded += cents
+    await life.until_refunded(paid, bill.refunded)
+    assert (await life.system.invoice(paid.key)).state is InvoiceState.PAID
+    await life.agree()
