@@ -95,6 +95,7 @@ def _postgres_activities(
     from activities.postgres.audit.invoices import InvoiceAuditActivities
     from activities.postgres.audit.runs import AuditActivities
     from activities.postgres.credit_notes import CreditNoteActivities
+    from activities.postgres.customers import CustomerActivities
     from activities.postgres.decisions import DecisionActivities
     from activities.postgres.disputes import DisputeActivities
     from activities.postgres.events import EventActivities
@@ -117,6 +118,7 @@ def _postgres_activities(
         DecisionActivities(database, cards, settings),
         LinkActivities(database),
         CreditNoteActivities(database),
+        CustomerActivities(database, settings),
         EventActivities(database, client, settings.events_wake_ups_per_second),
         DisputeActivities(database),
         RefundActivities(database),
@@ -156,6 +158,8 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
     from activities.stripe.adoption import StripeAdoptionActivities
     from activities.stripe.audit import StripeAuditActivities
     from activities.stripe.credit_notes import StripeCreditNoteActivities
+    from activities.stripe.customer_data.asking import StripeCustomerChecks
+    from activities.stripe.customer_data.details import StripeCustomerDetails
     from activities.stripe.customer_data.finding import CustomerFinder
     from activities.stripe.customers import StripeCustomerActivities
     from activities.stripe.drafts import StripeDraftActivities
@@ -168,6 +172,8 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
         StripeInvoiceActivities(client, settings.stripe_mode),
         StripeDraftActivities(client, settings.stripe_mode, settings.stripe_account_key),
         StripeCustomerActivities(client, finder),
+        StripeCustomerChecks(client, finder),
+        StripeCustomerDetails(client, finder),
         StripeCreditNoteActivities(client),
         StripeDisputeActivities(client, settings.stripe_mode),
         StripeRefundActivities(client),

@@ -117,6 +117,12 @@ class Activities:
     LIST_REFUNDS = "list_refunds"
     RECORD_REFUNDS = "record_refunds"
 
+    FIND_CUSTOMERS_TO_ASK = "find_customers_to_ask"
+    RECORD_CUSTOMERS = "record_customers"
+    ASK_CUSTOMERS = "ask_customers"
+    LIST_CUSTOMERS = "list_customers"
+    SEND_CUSTOMER = "send_customer"
+
     ENSURE_CUSTOMER = "ensure_customer"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"
     FINALIZE_STRIPE_INVOICE = "finalize_stripe_invoice"

@@ -67,3 +67,8 @@ def audit(period: str | None = None, attribution_id: str | None = None) -> str:
 def source(name: str) -> str:
     """`source/<name>`: reads one source, again and again."""
     return f"source/{name}"
+
+
+def customer(attribution_id: str) -> str:
+    """`customer/<attribution id>`: an activity without a workflow, which creates or changes the account's customer."""
+    return f"customer/{attribution_id}"

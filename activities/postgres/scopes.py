@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from billing.accounts.customer import NO_NEEDS, CustomerNeeds
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.assessment.assessment import ClaimScope
 from billing.invoice.key import InvoiceReason
@@ -74,6 +75,11 @@ def charged_kinds_of(settings: Settings) -> frozenset[WindowKind]:
     return PAID_ALONE | ({WindowKind.TRIAL} if settings.trial_usage == "charge" else set())
 
 
+def needs_of(settings: Settings) -> CustomerNeeds:
+    """Return what a customer must have in Stripe for an invoice of our own, by the settings."""
+    return CustomerNeeds(email=settings.collection_method == "send_invoice", address=settings.automatic_tax)
+
+
 def _amounts(setting: str | None) -> dict[str, int]:
     return {} if setting is None or setting == OFF else parse_amounts(setting)
 
@@ -95,8 +101,12 @@ def claim_scope(
     attribution_id: str | None = None,
     currency: str | None = None,
     stripe_invoice_id: str | None = None,
+    makes_invoices: bool = False,
 ) -> ClaimScope:
-    """Return the claim scope of an invoice of this period, by default from the period's start to its end."""
+    """Return the claim scope of an invoice of this period, by default from the period's start to its end.
+
+    `makes_invoices`: whether invoices of our own come of it, which need something of the customer.
+    """
     return ClaimScope(
         period=str(period),
         reason=reason,
@@ -113,4 +123,5 @@ def claim_scope(
         stripe_invoice_id=stripe_invoice_id,
         silence=silence_of(settings),
         charged_kinds=charged_kinds_of(settings),
+        needs=needs_of(settings) if makes_invoices else NO_NEEDS,
     )

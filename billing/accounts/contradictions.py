@@ -6,18 +6,21 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from billing.text import utc
+from billing.usage.details import DETAILS
 from billing.usage.rows import AccountRow, RowFault
 
 
 def contradictions(rows: Sequence[AccountRow]) -> list[tuple[AccountRow, RowFault]]:
     """Compare all rows of one account. Returns those that are refused; each fault names a row that it contradicts.
 
-    Rows contradict each other in a currency, customer or `bill_after` that both have and that differs, and in the end
-    of one window. A row may add an end to the window of a row before it.
+    Rows contradict each other in a currency, customer, `bill_after` or detail of the customer that both have and that
+    differs, and in the end of one window. A row may add an end to the window of a row before it.
     """
     faults: dict[int, RowFault] = {}
     for column in ("currency", "stripe_customer_id", "bill_after"):
         _refuse_different(rows, column, faults)
+    for column in DETAILS:
+        _refuse_different_details(rows, column, faults)
     windows: dict[datetime | None, list[AccountRow]] = {}
     for row in rows:
         if "ended" not in row.missing:
@@ -36,6 +39,17 @@ def _refuse_different(rows: Iterable[AccountRow], column: str, faults: dict[int,
         other = second if getattr(row, column) == getattr(given[0], column) else given[0]
         reason = f"{_shown(getattr(row, column))} contradicts {_shown(getattr(other, column))} in line {other.line}"
         _refuse(row, column, reason, other, faults)
+
+
+def _refuse_different_details(rows: Iterable[AccountRow], column: str, faults: dict[int, RowFault]) -> None:
+    """Refuse rows with different details of the customer, which are about a person: the reason does not show them."""
+    given = [row for row in rows if getattr(row.details, column) is not None]
+    second = next((x for x in given if getattr(x.details, column) != getattr(given[0].details, column)), None)
+    if second is None:
+        return
+    for row in given:
+        other = second if getattr(row.details, column) == getattr(given[0].details, column) else given[0]
+        _refuse(row, column, f"the {column} differs from that in line {other.line}", other, faults)
 
 
 def _refuse_different_ends(window: Sequence[AccountRow], faults: dict[int, RowFault]) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 from billing.accounts.contradictions import contradictions
 from billing.accounts.windows import WindowKind
 from billing.text import utc
+from billing.usage.details import DETAILS, CustomerDetails
 from billing.usage.rows import AccountRow, RowFault
 
 
@@ -207,4 +209,9 @@ def _merge(rows: Sequence[AccountRow]) -> AccountRow:
         stripe_customer_id=next((row.stripe_customer_id for row in rows if row.stripe_customer_id), None),
         currency=rows[0].currency,
         bill_after=next((row.bill_after for row in rows if row.bill_after), None),
+        details=CustomerDetails(**{name: _given(rows, name) for name in DETAILS}),
     )
+
+
+def _given(rows: Sequence[AccountRow], detail: str) -> Any:
+    return next((value for row in rows if (value := getattr(row.details, detail)) is not None), None)

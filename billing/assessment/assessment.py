@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
+from billing.accounts.customer import NO_NEEDS, UNKNOWN_CUSTOMER, CustomerNeeds, KnownCustomer, unmet
 from billing.accounts.cycles import Cycle
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.assessment.holding import NO_PAST, NOT_HELD, AccountPast, Held, floor_in, hold
@@ -22,7 +23,7 @@ from billing.assessment.lines import (
     included_by_place,
     rate,
 )
-from billing.assessment.unknown import describe_unknown, unknown_usage
+from billing.assessment.unknown import known_usage
 from billing.errors import PricingError
 from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.limits import BillFigures
@@ -63,6 +64,8 @@ class ClaimScope:
     stripe_invoice_id: str | None = None
     silence: Silence = NEVER_SILENT
     charged_kinds: frozenset[WindowKind] = PAID_ALONE
+    needs: CustomerNeeds = NO_NEEDS
+    """What a customer must have in Stripe for an invoice to be made."""
 
     @property
     def service_start(self) -> datetime | None:
@@ -92,6 +95,7 @@ class BillableAccount:
     policy: AccountPolicy = NO_POLICY
     past: AccountPast = NO_PAST
     cycles: tuple[Cycle, ...] = ()
+    customer: KnownCustomer = UNKNOWN_CUSTOMER
 
     @property
     def own(self) -> AccountCurrency:
@@ -136,6 +140,8 @@ class VerdictKind(StrEnum):
     """The rate card lacks a workspace class."""
     REFUSED = "refused"
     """The database cannot hold an amount, a duration or a row."""
+    CUSTOMER = "customer"
+    """Stripe's customer lacks something that an invoice needs."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +184,8 @@ def assess(
 ) -> Assessment:
     """Price an account's usage and reach a verdict. `used` holds the places that its other invoices occupy."""
     card = card_for(account, card)
-    billed, unknown, kept_back = _known(scope, card, by_month)
+    holds = scope.policy.unknown_class is UnknownClass.HOLD
+    billed, unknown, kept_back = known_usage(card, by_month, holds=holds, waits=scope.reason is InvoiceReason.PERIOD)
     usage = by_version(billed)
     rated, reason, kind = NOTHING_RATED, "", VerdictKind.UNKNOWN_CLASS if unknown or kept_back else None
     try:
@@ -187,9 +194,7 @@ def assess(
     except PricingError as error:
         reason, kind = str(error), VerdictKind.REFUSED if isinstance(error, OutOfRangeError) else None
     priced = _priced(scope, card, account, usage, rated)
-    verdict = Verdict.BLOCKED if reason else Verdict.INVOICE
-    if not reason and not is_billable_total(priced.amount, priced.minimum):
-        verdict, reason = Verdict.BELOW_MINIMUM, below_minimum(priced.amount, priced.minimum, priced.currency)
+    verdict, reason, kind = _decide(scope, account, priced, reason, kind)
     policy = account.policy.over(scope.policy, account.account_currency)
     carried_amount = sum(line.amount for line in rated.carried)
     bill = _figures(scope, card, account, policy, priced, carried_amount)
@@ -211,23 +216,21 @@ def assess(
     )
 
 
+def _decide(
+    scope: ClaimScope, account: BillableAccount, priced: PricedInvoice, reason: str, kind: VerdictKind | None
+) -> tuple[Verdict, str, VerdictKind | None]:
+    """Return the verdict, its reason and its kind; `reason` and `kind` say what the rate card found."""
+    if reason:
+        return Verdict.BLOCKED, reason, kind
+    if not is_billable_total(priced.amount, priced.minimum):
+        return Verdict.BELOW_MINIMUM, below_minimum(priced.amount, priced.minimum, priced.currency), kind
+    if lacks := unmet(scope.needs, account.customer, account.stripe_customer_id):
+        return Verdict.BLOCKED, lacks, VerdictKind.CUSTOMER
+    return Verdict.INVOICE, "", kind
+
+
 def _left_us(usage: Sequence[UsageLine], billed: Sequence[UsageLine], verdict: Verdict) -> int:
     return sum(line.duration_us for line in usage) - sum(line.duration_us for line in billed) * (verdict == "invoice")
-
-
-def _known(scope: ClaimScope, card: RateCard, usage: Sequence[UsageLine]) -> tuple[Sequence[UsageLine], str, str]:
-    """Return the usage to bill, why that is not billed at all, and which usage is kept back from it.
-
-    A period waits for the whole account: its next run bills everything. A subscription's draft and a final claim do
-    not wait, so that only the usage of unknown classes does.
-    """
-    unknown = unknown_usage(card, usage) if scope.policy.unknown_class is UnknownClass.HOLD else []
-    if not unknown:
-        return usage, "", ""
-    reason = describe_unknown(unknown)
-    if scope.reason is InvoiceReason.PERIOD or len(unknown) == len(usage):
-        return usage, reason, ""
-    return [each for each in usage if each not in unknown], "", reason
 
 
 def refused(scope: ClaimScope, card: RateCard, account: BillableAccount, reason: str) -> Assessment:

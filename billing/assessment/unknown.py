@@ -21,6 +21,27 @@ def unknown_usage(card: RateCard, usage: Sequence[UsageLine]) -> list[UsageLine]
     return [each for each in usage if card.version_from(each.rate_from).rate(each.workspace_class)[1]]
 
 
+def known_usage(
+    card: RateCard, usage: Sequence[UsageLine], *, holds: bool, waits: bool
+) -> tuple[Sequence[UsageLine], str, str]:
+    """Return the usage to bill, why that is not billed at all, and which usage is kept back from it.
+
+    Args:
+        card: the account's rate card.
+        usage: the account's.
+        holds: whether usage of unknown classes is not billed.
+        waits: whether the whole account waits for it, as in a period, whose next run bills everything. A subscription's
+            draft and a final claim do not wait, so that only the usage of unknown classes does.
+    """
+    unknown = unknown_usage(card, usage) if holds else []
+    if not unknown:
+        return usage, "", ""
+    reason = describe_unknown(unknown)
+    if waits or len(unknown) == len(usage):
+        return usage, reason, ""
+    return [each for each in usage if each not in unknown], "", reason
+
+
 def describe_unknown(unknown: Sequence[UsageLine]) -> str:
     """Return, for each of the first classes, its hours, an instance, and the line to add to the rate card."""
     classes: dict[str, list[UsageLine]] = {}

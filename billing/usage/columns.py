@@ -28,6 +28,14 @@ OTHER_NAMES: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
         "stripe_customer_id": ("stripe_customer", "stripe_id"),
         "started": ("start", "started_at", "start_time", "started_time"),
         "ended": ("end", "ended_at", "end_time", "ended_time"),
+        "name": ("company", "company_name", "customer_name"),
+        "email": ("email_address", "billing_email"),
+        "address_line1": ("line1", "street"),
+        "address_line2": ("line2",),
+        "address_city": ("city",),
+        "address_state": ("state", "province"),
+        "address_postal_code": ("postal_code", "postcode", "zip", "zip_code"),
+        "address_country": ("country", "country_code"),
     },
 }
 """Other names of columns, by the column."""

@@ -16,6 +16,7 @@ from uuid import UUID
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.money import parse_currency
+from billing.usage.details import ADDRESS_FIELDS, CustomerDetails, parse_country, parse_email, parse_tax_id
 from billing.usage.rows import AccountRow, InstanceRow, RowFault
 from billing.usage.times import LATEST, parse_time, shown
 
@@ -38,7 +39,11 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "quantity",
         "updated_at",
     ),
-    "accounts": ("attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended"),
+    "accounts": (
+        *("attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended", "name", "email"),
+        *(f"address_{field}" for field in ADDRESS_FIELDS),
+        "tax_id",
+    ),
 }
 """All columns that a file of this kind can have."""
 
@@ -122,6 +127,7 @@ def parse_account(line: int, fields: Mapping[str, object], zone: tzinfo | None =
         started=started,
         ended=ended,
         missing=row.missing,
+        details=_details(row),
     )
     if not row.faults and ended is not None:
         if started is None:
@@ -129,6 +135,20 @@ def parse_account(line: int, fields: Mapping[str, object], zone: tzinfo | None =
         elif ended <= started:
             row.refuse("ended", f"{ended.isoformat()} is not after started, {started.isoformat()}")
     return row.faults or account
+
+
+def _details(row: _Row) -> CustomerDetails:
+    readers = {"country": lambda value: parse_country(_text(value))}
+    address = {name: row.optional(f"address_{name}", readers.get(name, _text)) for name in ADDRESS_FIELDS}
+    given = {name: value for name, value in address.items() if value}
+    if given and "country" not in given and not row.faults:
+        row.refuse("address_country", "is required with an address")
+    return CustomerDetails(
+        name=row.optional("name", _text),
+        email=row.optional("email", lambda value: parse_email(_text(value))),
+        address=given or None,
+        tax_id=row.optional("tax_id", lambda value: parse_tax_id(_text(value))),
+    )
 
 
 def past(instant: datetime, received: datetime) -> datetime:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from billing.usage.details import NO_DETAILS, CustomerDetails
 from billing.usage.remedies import OF_FILE, Remedies
 
 
@@ -41,7 +42,7 @@ class AccountRow:
 
     `started` identifies a window: a row with the same start updates the end. Without `started` there is no window;
     without `ended` the window is open. `missing`: the columns that the row does not have; if `ended` is one of them,
-    a known end stays.
+    a known end stays. `details`: those that it gives of its customer.
     """
 
     line: int
@@ -52,6 +53,7 @@ class AccountRow:
     started: datetime | None = None
     ended: datetime | None = None
     missing: frozenset[str] = frozenset()
+    details: CustomerDetails = NO_DETAILS
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ class PeriodInput(Message):
     """When the fetch began that this run continues."""
     without_sources: list[str] = Field(default_factory=list)
     """The sources that a person has decided not to wait for."""
+    asking_since: datetime | None = None
+    """When this pass over the accounts began to ask Stripe about customers. None if no setting needs it."""
 
 
 class Page(Message):
@@ -38,6 +40,13 @@ class PlanPages(Message):
     most: int
 
 
+class CustomersPlan(Message):
+    """About how many customers Stripe is to be asked about, and whether about their locations."""
+
+    to_ask: int
+    location: bool
+
+
 class PagePlan(Message):
     """Pages in order; `more` says whether there are accounts after the last page."""
 
@@ -45,6 +54,8 @@ class PagePlan(Message):
     more: bool
     held: str | None = None
     """Why the whole period is held; then there are no pages."""
+    customers: CustomersPlan | None = None
+    """What Stripe is to be asked about customers first. None if no setting needs anything of them."""
 
 
 class BatchInput(Message):
@@ -54,6 +65,8 @@ class BatchInput(Message):
     number: int
     page: Page
     attribution_id: str | None = None
+    asking_since: datetime | None = None
+    """If set, Stripe is asked first about customers that may lack something, as of this time."""
 
 
 class PageClaimed(Message):

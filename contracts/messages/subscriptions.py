@@ -117,6 +117,8 @@ class CancellationClaimed(Message):
 
     invoice_key: str | None
     note: str
+    customer_lacks: str = ""
+    """What Stripe's customer lacks for an invoice, and what to do: then nothing was claimed."""
 
 
 class SubscriptionResult(Message):

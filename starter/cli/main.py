@@ -38,7 +38,7 @@ _COMMANDS = (
     ),
     ("db", "db:app", "Database migrations: upgrade."),
     ("instances", "imports.commands:app", "Workspace instances: import."),
-    ("accounts", "accounts.commands:app", "Accounts and their windows: import, sync, policy."),
+    ("accounts", "accounts.commands:app", "Accounts and their windows: import, send, sync, policy."),
     ("sources", "sources.commands:app", "Sources of usage: check, list, sync."),
     ("tokens", "tokens.commands:app", "Tokens for the API: create, list, revoke."),
     ("warnings", "warnings.commands:app", "Warnings of usage: list, accept, withdraw."),

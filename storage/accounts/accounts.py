@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.accounts.plan import AccountPlan, AccountRecord, Known, WindowRecord, plan_accounts
 from billing.errors import PermanentError
 from billing.usage.rows import AccountRow, RowFault
+from storage.accounts.details import write_details
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 from storage.usage.misbilled import MisbilledUsage, misbilled_accounts
@@ -210,6 +211,7 @@ async def _write(connection: AsyncConnection, plan: AccountPlan) -> None:
         stored = {"accounts": [row.attribution_id for row in plan.accounts]}
         for name in ("set_customer_of_invoices", "follow_currency"):
             await connection.execute(statement("accounts/accounts", name), stored)
+        await write_details(connection, plan.accounts)
     if plan.moved:
         await connection.execute(
             statement("accounts/accounts", "move_windows"),

@@ -78,7 +78,20 @@ FROM unnest(
 ON CONFLICT (attribution_id) DO UPDATE
 SET stripe_customer_id = coalesce(excluded.stripe_customer_id, account.stripe_customer_id),
     currency = excluded.currency,
-    bill_after = coalesce(excluded.bill_after, account.bill_after);
+    bill_after = coalesce(excluded.bill_after, account.bill_after),
+    -- What was seen is of the former customer.
+    stripe_seen_at = CASE
+        WHEN excluded.stripe_customer_id = account.stripe_customer_id THEN account.stripe_seen_at
+        WHEN excluded.stripe_customer_id IS NULL THEN account.stripe_seen_at
+    END,
+    email_in_stripe = CASE
+        WHEN coalesce(excluded.stripe_customer_id, account.stripe_customer_id) = account.stripe_customer_id
+        THEN account.email_in_stripe
+    END,
+    address_in_stripe = CASE
+        WHEN coalesce(excluded.stripe_customer_id, account.stripe_customer_id) = account.stripe_customer_id
+        THEN account.address_in_stripe
+    END;
 
 -- name: follow_currency
 -- Windows that no invoice has billed follow the account's currency, except those of a subscription, which has its own.

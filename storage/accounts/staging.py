@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.usage.details import DETAILS, CustomerDetails
 from billing.usage.rows import AccountRow
+from storage.accounts.details import details_columns
 from storage.postgres.database import Database
 from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
@@ -25,6 +28,7 @@ class AccountStaging:
         """Add rows of the file, in its order."""
         columns: dict[str, list[object]] = {name: [getattr(row, name) for row in rows] for name in _COLUMNS}
         columns["missing"] = [" ".join(sorted(row.missing)) for row in rows]
+        columns.update(details_columns([row.details for row in rows]))
         async with self._connection.begin():
             await self._connection.execute(statement("accounts/staging", "add"), columns)
 
@@ -43,7 +47,12 @@ class AccountStaging:
             found = await self._connection.execute(
                 statement("accounts/staging", "next"), {"after": after, "accounts": accounts}
             )
-            return [AccountRow(**{**row, "missing": frozenset(row["missing"])}) for row in found.mappings()]
+            return [_row(row) for row in found.mappings()]
+
+
+def _row(row: RowMapping) -> AccountRow:
+    details = CustomerDetails(**{name: row[name] for name in DETAILS})
+    return AccountRow(**{name: row[name] for name in _COLUMNS}, missing=frozenset(row["missing"]), details=details)
 
 
 @asynccontextmanager

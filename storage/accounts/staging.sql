@@ -7,7 +7,11 @@ CREATE TEMPORARY TABLE staged_account (
     bill_after          timestamptz,
     started             timestamptz,
     ended               timestamptz,
-    missing             text[] NOT NULL  -- the columns that the row does not have
+    missing             text[] NOT NULL,  -- the columns that the row does not have
+    name                text,
+    email               text,
+    address             jsonb,
+    tax_id              text
 );
 
 -- name: drop
@@ -15,12 +19,16 @@ DROP TABLE IF EXISTS pg_temp.staged_account;
 
 -- name: add
 INSERT INTO staged_account
-SELECT line, attribution_id, stripe_customer_id, currency, bill_after, started, ended, string_to_array(missing, ' ')
+SELECT line, attribution_id, stripe_customer_id, currency, bill_after, started, ended, string_to_array(missing, ' '),
+       name, email, address, tax_id
 FROM unnest(
     CAST(:line AS bigint[]), CAST(:attribution_id AS text[]), CAST(:stripe_customer_id AS text[]),
     CAST(:currency AS text[]), CAST(:bill_after AS timestamptz[]), CAST(:started AS timestamptz[]),
-    CAST(:ended AS timestamptz[]), CAST(:missing AS text[])
-) AS given (line, attribution_id, stripe_customer_id, currency, bill_after, started, ended, missing);
+    CAST(:ended AS timestamptz[]), CAST(:missing AS text[]), CAST(:name AS text[]), CAST(:email AS text[]),
+    CAST(:address AS jsonb[]), CAST(:tax_id AS text[])
+) AS given (
+    line, attribution_id, stripe_customer_id, currency, bill_after, started, ended, missing, name, email, address, tax_id
+);
 
 -- name: index
 CREATE INDEX ON staged_account (attribution_id);
@@ -30,7 +38,8 @@ ANALYZE staged_account;
 
 -- name: next
 -- All rows of the next accounts.
-SELECT line, attribution_id, stripe_customer_id, currency, bill_after, started, ended, missing
+SELECT line, attribution_id, stripe_customer_id, currency, bill_after, started, ended, missing,
+       name, email, address, tax_id
 FROM staged_account
 WHERE attribution_id IN (
     SELECT DISTINCT attribution_id

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import CursorResult, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.accounts.customer import KnownCustomer
 from billing.accounts.cycles import LONGEST_MONTH
 from billing.assessment.assessment import AccountCurrency, Assessment, BillableAccount, ClaimScope, Verdict, assess
 from billing.assessment.holding import NO_PAST
@@ -137,7 +138,8 @@ def _page(scope: ClaimScope) -> dict[str, Any]:
 
 def _billable(row: Row[Any]) -> BillableAccount:
     policy = record(AccountPolicy, row, limits_off=frozenset(row.limits_off))
-    return record(BillableAccount, row, policy=policy, past=NO_PAST, cycles=())
+    known = record(KnownCustomer, row)
+    return record(BillableAccount, row, policy=policy, past=NO_PAST, cycles=(), customer=known)
 
 
 async def _assess(

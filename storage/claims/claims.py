@@ -19,6 +19,7 @@ from billing.assessment.assessment import (
     ClaimScope,
     PricedInvoice,
     Verdict,
+    VerdictKind,
     refused,
 )
 from billing.pricing.rating import RateCard
@@ -37,7 +38,7 @@ class PageResult:
     """The result of claiming one page. `keys`: the new invoices; `amounts`: their total by currency, in minor units.
 
     `cautions`: what limits that only warn say about the new invoices; `kept_back`: the usage that these leave out, and
-    why.
+    why; `lacking`: what customers in Stripe lack, for blocked accounts.
     """
 
     keys: tuple[str, ...]
@@ -46,6 +47,7 @@ class PageResult:
     amounts: dict[str, int]
     cautions: tuple[str, ...] = ()
     kept_back: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
 
 async def claim_page(db: Database, scope: ClaimScope, rate_card: RateCard) -> PageResult:
@@ -177,4 +179,5 @@ def _result(assessed: Sequence[Assessment]) -> PageResult:
         amounts=dict(amounts),
         kept_back=tuple(each.kept_back for each in assessed if each.kept_back),
         cautions=tuple(each.caution for each in assessed if each.caution),
+        lacking=tuple(each.reason for each in assessed if each.kind is VerdictKind.CUSTOMER),
     )

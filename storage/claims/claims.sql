@@ -28,7 +28,7 @@ WITH own AS MATERIALIZED (
 )
 SELECT a.attribution_id, billed.currency, a.currency AS account_currency, a.stripe_customer_id, billed.subject,
        1 + coalesce(max(i.ordinal), 0) AS ordinal,
-       {policy_columns}
+       {own_columns}
 FROM account AS a
 LEFT JOIN account_policy AS p USING (attribution_id)
 LEFT JOIN own USING (attribution_id)
@@ -71,14 +71,15 @@ GROUP BY a.attribution_id, p.attribution_id, own.number, billed.currency, billed
 HAVING coalesce(bool_and(i.state IN ({dead})), true)
 ORDER BY a.attribution_id, own.number;
 
--- name: policy_columns
+-- name: own_columns
 p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_share, p.included_credits,
-       coalesce(p.limits_off, '{}') AS limits_off, p.trial_usage
+       coalesce(p.limits_off, '{}') AS limits_off, p.trial_usage,
+       a.email_in_stripe, a.address_in_stripe, a.unsent <> '{}' AS unsent
 
 -- name: account
 SELECT a.attribution_id, CAST(:currency AS text) AS currency, a.currency AS account_currency, a.stripe_customer_id,
        CAST(:subject AS text) AS subject, 1 AS ordinal,
-       {policy_columns}
+       {own_columns}
 FROM account AS a
 LEFT JOIN account_policy AS p USING (attribution_id)
 WHERE a.attribution_id = :attribution_id;

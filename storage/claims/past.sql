@@ -22,7 +22,7 @@ SELECT a.attribution_id, a.currency,
            FROM account_outcome AS o
            WHERE (o.attribution_id, o.currency) = (a.attribution_id, a.currency)
              AND o.billing_period < :period
-             AND o.kind = 'unknown_class'
+             AND o.kind IN ('unknown_class', 'customer')
            ORDER BY o.billing_period
        ) AS kept_back
 FROM unnest(CAST(:accounts AS text[]), CAST(:currencies AS text[])) AS a (attribution_id, currency)

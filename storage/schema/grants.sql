@@ -41,7 +41,8 @@ BEGIN
     FOR one IN
         SELECT * FROM (VALUES
             -- The billing worker claims usage and moves invoices through their states. It never changes usage, policies
-            -- or an invoice's identity, deletes no invoice and no credit note, and cannot read who owned a workspace.
+            -- or an invoice's identity, deletes no invoice and no credit note, and cannot read who owned a workspace, nor
+            -- who pays but for the name.
             ('perdure_billing', 'workspace_instance', 'SELECT (id, attribution_id, workspace_id, project_id,
                 workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time, quantity,
                 last_sign, last_source, seen_at, seen_by, segmented)'),
@@ -50,7 +51,10 @@ BEGIN
             ('perdure_billing', 'segment', 'SELECT'),
             ('perdure_billing', 'instance_payer', 'SELECT, INSERT'),
             ('perdure_billing', 'alembic_version', 'SELECT'),
-            ('perdure_billing', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after)'),
+            ('perdure_billing', 'account', 'SELECT (attribution_id, stripe_customer_id, currency, bill_after, created_at,
+                name, unsent, email_in_stripe, address_in_stripe, stripe_seen_at),
+                INSERT (attribution_id, stripe_customer_id, currency, bill_after),
+                UPDATE (stripe_customer_id, currency, bill_after, email_in_stripe, address_in_stripe, stripe_seen_at)'),
             ('perdure_billing', 'account_policy', 'SELECT'),
             ('perdure_billing', 'subscription', 'SELECT, INSERT, UPDATE (during, currency), DELETE'),
             ('perdure_billing', 'subscription_cycle', 'SELECT, INSERT, UPDATE (during), DELETE'),
@@ -102,7 +106,8 @@ BEGIN
             ('perdure_operator', 'instance_payer', 'SELECT, INSERT'),
             ('perdure_operator', 'usage_fact', 'SELECT, INSERT, UPDATE (received_at, replaced_at)'),
             ('perdure_operator', 'alembic_version', 'SELECT'),
-            ('perdure_operator', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after)'),
+            ('perdure_operator', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after, name, email,
+                address, tax_id, unsent, email_in_stripe, address_in_stripe, stripe_seen_at)'),
             ('perdure_operator', 'account_policy', 'SELECT, INSERT, UPDATE (charge_on, finalization, limit_amount,
                 limit_multiple, limit_carried_share, included_credits, limits_off, trial_usage, paused_usage, updated_at)'),
             ('perdure_operator', 'subscription', 'SELECT, INSERT, UPDATE (during, currency)'),
@@ -137,7 +142,7 @@ BEGIN
             ('perdure_operator', 'audit_stripe_invoice', 'SELECT'),
             ('perdure_operator', 'audit_stripe_credit_note', 'SELECT'),
 
-            -- Readers see everything but who owned a workspace.
+            -- Readers see everything but who owned a workspace, and who pays but for the name.
             ('perdure_reader', 'workspace_instance', 'SELECT (id, attribution_id, workspace_id, project_id,
                 workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time, quantity,
                 last_sign, last_source, seen_at, seen_by, segmented)'),
@@ -146,7 +151,8 @@ BEGIN
             ('perdure_reader', 'segment', 'SELECT'),
             ('perdure_reader', 'instance_payer', 'SELECT'),
             ('perdure_reader', 'alembic_version', 'SELECT'),
-            ('perdure_reader', 'account', 'SELECT'),
+            ('perdure_reader', 'account', 'SELECT (attribution_id, stripe_customer_id, currency, bill_after, created_at,
+                name, unsent, email_in_stripe, address_in_stripe, stripe_seen_at)'),
             ('perdure_reader', 'account_policy', 'SELECT'),
             ('perdure_reader', 'subscription', 'SELECT'),
             ('perdure_reader', 'subscription_cycle', 'SELECT'),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from billing.errors import InputError
 from billing.usage.columns import ColumnNames
+from billing.usage.details import CustomerDetails
 from billing.usage.parsing import COLUMNS, check_columns, parse_account, parse_instance
 from billing.usage.rows import AccountRow, InstanceRow, RowFault
 from billing.usage.times import parse_time
@@ -33,14 +34,13 @@ INSTANCE = {
     "quantity": "2.50",
     "updated_at": "2022-05-01T13:00:05Z",
 }
-ACCOUNT = {
+ACCOUNT = dict.fromkeys(COLUMNS["accounts"], "") | {
     "attribution_id": "team:a",
-    "stripe_customer_id": "",
     "currency": "USD",
-    "bill_after": "",
     "started": "2022-05-01T12:00:00Z",
-    "ended": "",
+    "address_country": "de",
 }
+DETAILS = CustomerDetails(address={"country": "DE"})
 
 
 def refused(row: object, column: str) -> str:
@@ -81,7 +81,7 @@ def test_an_instance_is_taken_exactly() -> None:
 def test_a_row_of_the_least_says_which_columns_it_lacks() -> None:
     lacking = frozenset(COLUMNS["instances"]) - {"id"}
     assert parse_instance(7, {"id": "i-1"}) == InstanceRow(7, "i-1", missing=lacking)
-    lacking = frozenset({"stripe_customer_id", "bill_after", "started", "ended"})
+    lacking = frozenset(COLUMNS["accounts"]) - {"attribution_id", "currency"}
     account = parse_account(7, {"attribution_id": "user:b", "currency": "jpy"})
     assert account == AccountRow(7, "user:b", None, "jpy", missing=lacking)
     empty = dict.fromkeys(COLUMNS["instances"]) | {"id": "i-1"}
@@ -89,14 +89,14 @@ def test_a_row_of_the_least_says_which_columns_it_lacks() -> None:
 
 
 def test_an_account_is_taken_exactly() -> None:
-    assert parse_account(7, ACCOUNT) == AccountRow(7, "team:a", None, "usd", None, NOON, None)
+    assert parse_account(7, ACCOUNT) == AccountRow(7, "team:a", None, "usd", None, NOON, None, details=DETAILS)
     row = ACCOUNT | {
         "stripe_customer_id": " cus_1 ",
         "bill_after": "2022-05-01T12:00:00Z",
         "ended": "2022-06-01T00:00Z",
     }
     ended = datetime(2022, 6, 1, tzinfo=UTC)
-    assert parse_account(7, row) == AccountRow(7, "team:a", "cus_1", "usd", NOON, NOON, ended)
+    assert parse_account(7, row) == AccountRow(7, "team:a", "cus_1", "usd", NOON, NOON, ended, details=DETAILS)
 
 
 @pytest.mark.parametrize("value", ["", None, "nobody", ":a", "org a", "team:a/b"])
@@ -284,5 +284,6 @@ def test_columns_of_a_file() -> None:
         ColumnNames("accounts", {}).of_file(["attribution_ids", "currency"])
     assert str(caught.value) == (
         "column 'attribution_id' is missing; column 'attribution_ids' is not known; the columns of accounts are "
-        "attribution_id, stripe_customer_id, currency, bill_after, started, ended"
+        "attribution_id, stripe_customer_id, currency, bill_after, started, ended, name, email, address_line1, "
+        "address_line2, address_city, address_state, address_postal_code, address_country, tax_id"
     )

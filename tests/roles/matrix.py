@@ -57,6 +57,12 @@ ROLE_COLUMN = {BILLING: 0, OPERATOR: 1, READER: 2, INGEST: 3, API: 4}
 UNREADABLE = {
     (BILLING, "workspace_instance"): {"owner_id"},
     (READER, "workspace_instance"): {"owner_id"},
+    (BILLING, "account"): {"email", "address", "tax_id"},
+    (READER, "account"): {"email", "address", "tax_id"},
+}
+# The only columns that a role can set in rows that it adds.
+ADDABLE = {
+    (BILLING, "account"): {"attribution_id", "stripe_customer_id", "currency", "bill_after"},
 }
 # The only columns that a role can read of the table.
 READABLE = {
@@ -72,9 +78,9 @@ _WHAT_AN_INVOICE_IS_OF = {
     *("id", "key", "attribution_id", "billing_period", "reason", "subject", "ordinal", "currency"),
     *("claimed_at", "charge_on", "finalization", "finalize_at"),
 }
+_SEEN_IN_STRIPE = {"email_in_stripe", "address_in_stripe", "stripe_seen_at"}
 CHANGEABLE = {
-    (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after"},
-    (OPERATOR, "account"): {"stripe_customer_id", "currency", "bill_after"},
+    (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after", *_SEEN_IN_STRIPE},
     (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},
     (OPERATOR, "subscription"): {"during", "currency"},
     (OPERATOR, "usage_fact"): {"received_at", "replaced_at"},
@@ -94,6 +100,7 @@ CHANGEABLE = {
 UNCHANGEABLE = {
     (BILLING, "invoice"): _WHAT_AN_INVOICE_IS_OF,
     (BILLING, "subscription"): {"id", "attribution_id", "stripe_subscription_id", "part", "kind"},
+    (OPERATOR, "account"): {"attribution_id", "created_at"},
     (BILLING, "credit_note"): {
         *("id", "key", "invoice_id", "kind", "line_no", "instance_id", "amount", "currency", "settle_to", "reason"),
         "requested_at",
@@ -122,6 +129,11 @@ def changeable(role: str, table: str, columns: set[str]) -> set[str]:
     if "UPDATE" not in allowed(role, table):
         return set()
     return CHANGEABLE.get((role, table)) or columns - UNCHANGEABLE[role, table]
+
+
+def addable(role: str, table: str, columns: set[str]) -> set[str]:
+    """Return the columns of the table that the role is allowed to set in rows that it adds."""
+    return ADDABLE.get((role, table), columns) if "INSERT" in allowed(role, table) else set()
 
 
 def readable(role: str, table: str, columns: set[str]) -> set[str]:

@@ -12,11 +12,13 @@ with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import InvoiceState
     from billing.text import plural
     from contracts import retries, workflow_ids
+    from contracts.messages.customers import FindCustomersToAsk
     from contracts.messages.invoices import InvoiceRef
     from contracts.messages.periods import BatchInput, BatchResult, PageClaimed
     from contracts.names import Activities, Signals, Workflows
     from workflows.invoices.start import start_invoice
     from workflows.steps import billing_step, clock, show
+    from workflows.stripe_sync.customers import ask_about_customers
 
 
 @workflow.defn(name=Workflows.BILLING_BATCH)
@@ -44,6 +46,16 @@ class BillingBatchWorkflow:
     async def run(self, batch: BatchInput) -> BatchResult:
         """Bill the page; return how many of its invoices are settled, parked or driven elsewhere."""
         page = batch.page
+        if batch.asking_since is not None:
+            show(f"Asking Stripe about the customers of accounts up to `{page.through}` since {clock()}.")
+            await ask_about_customers(
+                FindCustomersToAsk(
+                    since=batch.asking_since,
+                    after=page.after,
+                    through=page.through,
+                    attribution_id=batch.attribution_id,
+                )
+            )
         show(f"Claiming the usage of accounts up to `{page.through}` since {clock()}.")
         claimed = await billing_step(
             Activities.CLAIM_PAGE, batch, PageClaimed, f"Claim the usage of accounts up to {page.through}"

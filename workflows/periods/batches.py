@@ -19,13 +19,17 @@ _PARALLEL = 2
 
 
 class Batches:
-    """Counts the batches that were started, the invoices that they drove, and what failed, across continue-as-new."""
+    """Counts the batches that were started, the invoices that they drove, and what failed, across continue-as-new.
+
+    `asking_since`: when this pass over the accounts began to ask Stripe about customers, if it does.
+    """
 
     def __init__(self, run: PeriodInput) -> None:
         self._run = run
         self.started = run.batches
         self.invoices = run.invoices
         self.failed = list(run.failed)
+        self.asking_since = run.asking_since
         self._active: set[int] = set()
         self._awaiting: list[asyncio.Task[None]] = []
 
@@ -39,7 +43,13 @@ class Batches:
         try:
             batch = await workflow.start_child_workflow(
                 Workflows.BILLING_BATCH,
-                BatchInput(period=period, number=number, page=page, attribution_id=self._run.attribution_id),
+                BatchInput(
+                    period=period,
+                    number=number,
+                    page=page,
+                    attribution_id=self._run.attribution_id,
+                    asking_since=self.asking_since,
+                ),
                 id=workflow_ids.billing_batch(workflow.info().workflow_id, number),
                 task_queue=BILLING_QUEUE,
                 result_type=BatchResult,

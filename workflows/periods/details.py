@@ -70,7 +70,7 @@ def summary_of(result: PeriodResult, failed: list[str]) -> str:
     if result.progress.blocked_accounts:
         rows = [f"- `{b.subject}`: {b.reason}" for b in result.progress.waiting[:20]]
         text += (
-            f"\n\n**{plural(result.progress.blocked_accounts, 'account')} not billed in full**: fix the rate card "
-            f"or the usage, then `perdure period run {result.period}`:\n" + "\n".join(rows)
+            f"\n\n**{plural(result.progress.blocked_accounts, 'account')} not billed in full**: fix the causes, "
+            f"then `perdure period run {result.period}`:\n" + "\n".join(rows)
         )
     return text + ("\n\n**Not finished:** " + "; ".join(failed) if failed else "")

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts.messages.invoices import InvoiceRef
     from contracts.messages.periods import (
         ApprovePeriod,
+        CustomersPlan,
         PagePlan,
         PeriodInput,
         PeriodProgress,
@@ -28,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.periods.details import fetching, sources_of, summary_of, waiting_for
     from workflows.sources.fetching import Fetch
     from workflows.steps import billing_step, clock, local_step, show
+    from workflows.stripe_sync.customers import list_customers_if_many
 
 _PAGES_A_PLAN = 20
 _PAST_THE_LAST = "\U0010ffff"  # sorts after every attribution id: nothing is claimed, only awaited
@@ -162,6 +164,8 @@ class BillingPeriodWorkflow:
                 await self._await_approval(plan.held)
                 continue
             self._phase = "billing"
+            if after == "":
+                await self._prepare_customers(plan.customers)
             for page in plan.pages:
                 await self._batches.start(page)
                 after = page.through
@@ -169,6 +173,12 @@ class BillingPeriodWorkflow:
             if more and workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new(after)
         await self._batches.all_done()
+
+    async def _prepare_customers(self, customers: CustomersPlan | None) -> None:
+        """Have the batches ask Stripe about customers, if the settings need anything of them."""
+        self._batches.asking_since = None if customers is None else workflow.now()
+        if customers is not None:
+            await list_customers_if_many(customers)
 
     async def _await_approval(self, reason: str) -> None:
         """Wait for a person: a limit holds the whole period, before any of it is claimed."""
@@ -201,6 +211,7 @@ class BillingPeriodWorkflow:
                     "failed": self._batches.failed,
                     "fetch_began": began,
                     "without_sources": self._without,
+                    "asking_since": self._batches.asking_since,
                 }
             )
         )

@@ -9,6 +9,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from contracts import search_attributes
+    from contracts.messages.customers import FindCustomersToAsk
     from contracts.messages.invoices import StripeEvent
     from contracts.messages.subscriptions import (
         ApplySubscription,
@@ -35,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
         show,
         stripe_step,
     )
+    from workflows.stripe_sync.customers import ask_about_customers
 
 _CREATED = "customer.subscription.created"
 # Stripe often creates a subscription and changes it immediately; the second event can arrive first.
@@ -58,6 +60,7 @@ class SubscriptionWorkflow:
         self._heard: datetime | None = None
         self._pause_heard: datetime | None = None
         self._wait = _RETRY_FIRST
+        self._customer_lacks = ""
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="This subscription changed in Stripe: it is fetched.")
     def stripe_event(self, event: StripeEvent) -> None:
@@ -82,8 +85,11 @@ class SubscriptionWorkflow:
         note = ""
         while self._stripe_changed:
             self._stripe_changed = False
+            self._customer_lacks = ""
             try:
                 note = await self._apply()
+                if self._customer_lacks:
+                    await self._await_operator(self._customer_lacks)
             except STEP_FAILED as error:
                 await self._await_operator(permanent_reason(error))
             await workflow.wait_condition(workflow.all_handlers_finished)
@@ -155,20 +161,29 @@ class SubscriptionWorkflow:
             if claimed.invoice_key is not None:
                 await self._start_invoice(claimed.invoice_key)
             return claimed.note + without
-        claimed = await billing_step(
-            Activities.CLAIM_CANCELLATION,
-            ClaimCancellation(
-                attribution_id=applied.attribution_id,
-                stripe_subscription_id=stripe_subscription_id,
-                cutoff=applied.ended,
-                paused=applied.paused,
-            ),
-            CancellationClaimed,
-            f"Claim the usage up to the cancellation at {in_utc(applied.ended)}",
+        cancellation = ClaimCancellation(
+            attribution_id=applied.attribution_id,
+            stripe_subscription_id=stripe_subscription_id,
+            cutoff=applied.ended,
+            paused=applied.paused,
         )
+        claimed = await self._claim_cancellation(cancellation)
+        if claimed.customer_lacks:
+            # Stripe may never have been asked about this customer, or have what it lacked since.
+            await ask_about_customers(FindCustomersToAsk(since=workflow.now(), attribution_id=applied.attribution_id))
+            claimed = await self._claim_cancellation(cancellation)
+            self._customer_lacks = claimed.customer_lacks
         if claimed.invoice_key is not None:
             await self._start_invoice(claimed.invoice_key)
         return claimed.note + without
+
+    async def _claim_cancellation(self, cancellation: ClaimCancellation) -> CancellationClaimed:
+        return await billing_step(
+            Activities.CLAIM_CANCELLATION,
+            cancellation,
+            CancellationClaimed,
+            f"Claim the usage up to the cancellation at {in_utc(cancellation.cutoff)}",
+        )
 
     async def _claim_for_draft(self, draft: SubscriptionDraft) -> CancellationClaimed:
         return await billing_step(

@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.postgres.periods.limits import PeriodLimits
 from activities.postgres.periods.service import charge_on, cycle_of_draft, service_start, start_of_last_cycle
-from activities.postgres.scopes import claim_scope
+from activities.postgres.scopes import claim_scope, needs_of
 from activities.rate_cards import RateCards
 from activities.step import step
 from billing.invoice.key import InvoiceKey, InvoiceReason
@@ -19,6 +19,7 @@ from contracts.messages.periods import (
     ApprovePeriod,
     BatchInput,
     Blocked,
+    CustomersPlan,
     Page,
     PageClaimed,
     PagePlan,
@@ -31,11 +32,15 @@ from contracts.messages.subscriptions import CancellationClaimed, ClaimCancellat
 from contracts.names import Activities
 from settings import Settings
 from storage.accounts import accounts, policies
+from storage.accounts.customers import AccountsToAsk, accounts_to_ask
 from storage.claims import claims
 from storage.claims.amendment import amendable_keys
 from storage.invoices import invoices
 from storage.periods import periods
 from storage.postgres.database import Database
+
+_COUNTED = 1000
+"""The most customers that are counted, of those to ask about: from some hundreds on, all are listed."""
 
 
 class PeriodActivities:
@@ -70,11 +75,22 @@ class PeriodActivities:
                 and (held := await self._limits.held(plan.period, await self._cards.current()))
             ):
                 return PagePlan(pages=[], more=False, held=held)
+            asking = await self._plan_customers(plan)
             if plan.attribution_id is not None:
-                return PagePlan(pages=[Page(after="", through=plan.attribution_id)], more=False)
+                page = Page(after="", through=plan.attribution_id)
+                return PagePlan(pages=[page], more=False, customers=asking)
             bounds = await periods.page_bounds(self._db, plan.after, self._settings.page_size, plan.most)
             pages = [Page(after=after, through=through) for after, through in bounds]
-            return PagePlan(pages=pages, more=len(pages) == plan.most)
+            return PagePlan(pages=pages, more=len(pages) == plan.most, customers=asking)
+
+    async def _plan_customers(self, plan: PlanPages) -> CustomersPlan | None:
+        """Return what Stripe is to be asked about customers. None if no setting needs anything of them."""
+        needs = needs_of(self._settings)
+        if not needs:
+            return None
+        which = AccountsToAsk(datetime.now(UTC), after=plan.after, attribution_id=plan.attribution_id)
+        found = await accounts_to_ask(self._db, which, needs, _COUNTED) if plan.after == "" else []
+        return CustomersPlan(to_ask=len(found), location=needs.address)
 
     @activity.defn(name=Activities.APPROVE_PERIOD)
     async def approve(self, approval: ApprovePeriod) -> PeriodRef:
@@ -98,6 +114,7 @@ class PeriodActivities:
                 after=page.after,
                 through=page.through,
                 attribution_id=batch.attribution_id,
+                makes_invoices=True,
             )
             claimed = await claims.claim_page(self._db, scope, await self._cards.current())
             keys = await invoices.unsettled_keys(self._db, batch.period, page.after, page.through, batch.attribution_id)
@@ -129,6 +146,7 @@ class PeriodActivities:
                 service_start=await start_of_last_cycle(self._db, self._settings, account, subscription, cutoff),
                 attribution_id=account,
                 currency=await accounts.currency_of(self._db, account, subscription),
+                makes_invoices=True,
             )
             claimed = await claims.claim_page(self._db, scope, await self._cards.current())
             if claimed.keys:
@@ -144,11 +162,10 @@ class PeriodActivities:
                     invoice_key=None,
                     note=f"**Blocked**: `perdure period status {period}` says why. Fix the cause, then "
                     f"`perdure period run {period}` bills the usage.",
+                    customer_lacks="; ".join(claimed.lacking),
                 )
-            return CancellationClaimed(
-                invoice_key=None,
-                note="No unbilled usage up to the cancellation, or less than the minimum charge.",
-            )
+            note = "No unbilled usage up to the cancellation, or less than the minimum charge."
+            return CancellationClaimed(invoice_key=None, note=note)
 
     @activity.defn(name=Activities.CLAIM_SUBSCRIPTION_DRAFT)
     async def claim_subscription_draft(self, draft: SubscriptionDraft) -> CancellationClaimed:

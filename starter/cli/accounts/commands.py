@@ -18,16 +18,20 @@ from billing.text import plural
 from billing.usage.rows import ImportOptions
 from contracts import workflow_ids
 from contracts.messages.subscriptions import AccountsSyncResult
+from settings import Settings
 from starter.cli import common, output
 from starter.cli.accounts.policy import change_policy, print_policy
+from starter.cli.accounts.sending import send_details
 from starter.cli.database import open_database
 from starter.cli.imports.commands import ACCOUNTS
 from starter.cli.imports.importing import import_command
 from starter.cli.imports.options import AssumeZone, DryRun, Files, FormatOption, Map, RejectsOption, order_of
+from starter.cli.imports.report import ImportReport
+from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.start import start_accounts_sync
 
-app = typer.Typer(help="Accounts and their windows: import, sync, policy.", no_args_is_help=True)
+app = typer.Typer(help="Accounts and their windows: import, send, sync, policy.", no_args_is_help=True)
 
 _ChargeOn = Annotated[
     str | None,
@@ -80,7 +84,34 @@ async def import_(
     """
     options = ImportOptions(reopen=reopen, dry_run=dry_run)
     order = order_of(ACCOUNTS.kind, files, given, mapping, zone, rejects, options, strict=strict)
-    return await import_command(ACCOUNTS, order, as_json=as_json)
+    return await import_command(ACCOUNTS, order, as_json=as_json, afterwards=_send_after_import)
+
+
+async def _send_after_import(db: Database, settings: Settings, report: ImportReport) -> None:
+    sending = await send_details(db, settings)
+    report.notes += sending.notes()
+    if sending.sent or sending.status:
+        report.sent(sending.sentence(), sending.document(), complete=not sending.status)
+
+
+@app.command("send")
+@common.command
+async def send(as_json: common.AsJson = False) -> int:
+    """Send names, emails, addresses and tax ids to Stripe that it does not have yet.
+
+    `accounts import` does so at its end. Only what an import has changed is sent, and nothing is removed in Stripe. The
+    status is 1 if Stripe still lacks something.
+    """
+    settings = common.settings()
+    async with open_database(settings) as db:
+        sending = await send_details(db, settings)
+    if as_json:
+        output.print_json(sending.document())
+    else:
+        output.say(sending.sentence())
+    for note in sending.notes():
+        output.complain(f"perdure: warning: {note}")
+    return sending.status
 
 
 @app.command("policy")

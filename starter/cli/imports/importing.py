@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -184,8 +184,17 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def import_command(importer: Importer[T], order: ImportOrder, *, as_json: bool, clock: Clock = now) -> int:
+async def import_command(
+    importer: Importer[T],
+    order: ImportOrder,
+    *,
+    as_json: bool,
+    clock: Clock = now,
+    afterwards: Callable[[Database, Settings, ImportReport], Awaitable[None]] | None = None,
+) -> int:
     """Import files and print the result. Returns the exit status: 1 if a row was refused, or for warnings if strict.
+
+    `afterwards`: done when the rows are stored, unless nothing is to stay; it adds to the report.
 
     Raises:
         InputError: the first file cannot be read, or its columns are wrong.
@@ -199,6 +208,8 @@ async def import_command(importer: Importer[T], order: ImportOrder, *, as_json: 
         try:
             with output.progress(*columns) as bar:
                 await run.run(db, partial(_show, bar, bar.add_task("read", total=None)), settings)
+                if afterwards is not None and not order.options.dry_run:
+                    await afterwards(db, settings, run.report)
         except asyncio.CancelledError:
             run.finish()
             raise

@@ -46,6 +46,8 @@ class ImportReport:
     strict: bool = False
     refused: int = 0
     dry_run: bool = False
+    _sent: tuple[str, Mapping[str, object]] | None = None
+    _complete: bool = True
     _warnings: list[UsageWarning] = field(default_factory=list)
     _faults: list[RowFault] = field(default_factory=list)
     _misbilled: dict[str, Sequence[MisbilledUsage]] = field(default_factory=dict)
@@ -62,7 +64,7 @@ class ImportReport:
     @property
     def status(self) -> int:
         """The exit status."""
-        return 1 if self.refused or (self.strict and self._warnings) else 0
+        return 1 if self.refused or not self._complete or (self.strict and self._warnings) else 0
 
     def add(self, stored: Stored, unreadable: Sequence[RowFault]) -> None:
         """Add a stored batch, and the faults of its rows that could not be parsed."""
@@ -82,6 +84,10 @@ class ImportReport:
         """Add warnings."""
         self._warnings += warnings
 
+    def sent(self, sentence: str, document: Mapping[str, object], *, complete: bool) -> None:
+        """Add what was sent to Stripe, in words and as JSON; unless it is complete, the exit status is 1."""
+        self._sent, self._complete = (sentence, document), complete
+
     def finish(self) -> None:
         """Print the result: JSON, or a summary and the warnings, on stdout; what is refused or misbilled on stderr."""
         if self.as_json:
@@ -95,6 +101,8 @@ class ImportReport:
             shown = {name: count for name, count in counts.items() if count or name not in _RARE}
             nothing = " Nothing was changed: this was a dry run." if self.dry_run else ""
             output.say(", ".join(f"{count} {name}" for name, count in shown.items()) + f".{nothing}")
+            if self._sent is not None:
+                output.say(self._sent[0])
             print_block(self._merged())
             hidden, more, hint = self._groups.hidden, "more ", ": --json lists all"
         if hidden:
@@ -107,7 +115,8 @@ class ImportReport:
         refused = [self._fault(fault) for fault in faults]
         dry = {"dry_run": True} if self.dry_run else {}
         result = {**dry, **self.counts, "refused": refused, "misbilled": self._misbilled_documents()}
-        return {**result, "warnings": documents(self._merged())}
+        sent = {"in_stripe": self._sent[1]} if self._sent else {}
+        return {**result, **sent, "warnings": documents(self._merged())}
 
     def _merged(self) -> list[UsageWarning]:
         """Return a warning for each kind, with the file and line of its examples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 from activities.postgres.periods.limits import PeriodLimits
@@ -10,8 +11,10 @@ from billing.assessment.assessment import Verdict
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
+from billing.pricing.rating import RateCard
 from settings import Settings
 from starter.cli import lines, output
+from starter.cli.period.customers import ask_about_customers
 from starter.cli.period.worker_difference import report_differences
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import complain, print_block
@@ -30,16 +33,9 @@ async def preview(
     """
     rate_card = load_rate_card(settings.rate_card)
     await report_differences(db, settings, rate_card)
+    await ask_about_customers(db, settings, account)
     cutoff = min(month.end(settings.zone), datetime.now(UTC))
-    after, previews = "", list["Assessment"]()
-    while True:
-        bounds = [("", account)] if account else await periods.page_bounds(db, after, settings.page_size, 20)
-        for low, through in bounds:
-            scope = claim_scope(settings, month, cutoff=cutoff, after=low, through=through, attribution_id=account)
-            previews += await claims.preview_page(db, scope, rate_card)
-            after = through
-        if account or not bounds:
-            break
+    previews = [each async for each in _previews(db, settings, rate_card, month, cutoff, account)]
     made = [each.priced for each in previews if each.verdict == Verdict.INVOICE]
     amounts = [(priced.attribution_id, priced.currency, priced.amount) for priced in made]
     warnings = await gather.of_period(db, settings, month, attribution_id=account, previewed=amounts)
@@ -53,6 +49,28 @@ async def preview(
         output.say(f"The whole period would be held until it is approved: {reason}")
     print_block(warnings)
     return status
+
+
+async def _previews(
+    db: Database, settings: Settings, card: RateCard, month: BillingPeriod, cutoff: datetime, account: str | None
+) -> AsyncIterator[Assessment]:
+    after = ""
+    while bounds := [("", account)] if account else await periods.page_bounds(db, after, settings.page_size, 20):
+        for low, through in bounds:
+            scope = claim_scope(
+                settings,
+                month,
+                cutoff=cutoff,
+                after=low,
+                through=through,
+                attribution_id=account,
+                makes_invoices=True,
+            )
+            for each in await claims.preview_page(db, scope, card):
+                yield each
+            after = through
+        if account:
+            return
 
 
 def _preview_document(preview: Assessment) -> dict[str, object]:

@@ -62,7 +62,7 @@ async def wait_for_period(
     if progress.blocked_accounts:
         output.complain(
             f"perdure: {plural(progress.blocked_accounts, 'account')} not billed in full, for the reasons above: "
-            "fix the rate card or the usage, then run the period again"
+            "fix the causes, then run the period again"
         )
         return 1
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -31,6 +32,11 @@ ACCOUNT = Table(
     Column("email", Text),
     Column("address", JSONB),
     Column("tax_id", Text),
+    Column("unsent", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("email_in_stripe", Boolean),
+    Column("address_in_stripe", Boolean),
+    Column("stripe_seen_at", INSTANT),
+    CheckConstraint("unsent <@ ARRAY['name', 'email', 'address', 'tax_id']", name="account_unsent"),
     CheckConstraint(
         text(r"attribution_id ~ '^[A-Za-z0-9][A-Za-z0-9._\:@+=~-]{0,132}$'"),
         name="account_attribution_id_form",

@@ -28,7 +28,7 @@ ACCOUNT_OUTCOME = Table(
     PrimaryKeyConstraint("billing_period", "attribution_id", "currency"),
     Column("kind", Text),
     Column("left_us", BigInteger),
-    CheckConstraint("kind IN ('unknown_class', 'refused')", name="account_outcome_kind"),
+    CheckConstraint("kind IN ('unknown_class', 'refused', 'customer')", name="account_outcome_kind"),
     CheckConstraint("outcome IN ('below_minimum', 'blocked')", name="account_outcome_known"),
 )
 

@@ -12,7 +12,16 @@ ALTER TABLE account
     ADD COLUMN name     text,
     ADD COLUMN email    text,
     ADD COLUMN address  jsonb,
-    ADD COLUMN tax_id   text;
+    ADD COLUMN tax_id   text,
+    ADD COLUMN unsent   text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN email_in_stripe    boolean,
+    ADD COLUMN address_in_stripe  boolean,
+    ADD COLUMN stripe_seen_at     timestamptz,
+    ADD CONSTRAINT account_unsent CHECK (unsent <@ ARRAY['name', 'email', 'address', 'tax_id']);
+
+ALTER TABLE account_outcome
+    DROP CONSTRAINT account_outcome_kind,
+    ADD CONSTRAINT account_outcome_kind CHECK (kind IN ('unknown_class', 'refused', 'customer'));
 
 ALTER TABLE subscription
     ADD COLUMN kind      text NOT NULL DEFAULT 'paid',

@@ -1,0 +1,106 @@
+"""Messages about Stripe's customers: what they have that an invoice needs, and their details."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from contracts.messages.base import Message
+
+
+class CustomerToAsk(Message):
+    """An account whose customer Stripe is asked about. Without a customer, it is searched."""
+
+    attribution_id: str
+    stripe_customer_id: str | None = None
+
+
+class AskCustomers(Message):
+    """Asks what these customers have; `location`: also whether Stripe Tax recognizes where they are."""
+
+    customers: list[CustomerToAsk]
+    location: bool
+
+
+class CustomerSeen(Message):
+    """What Stripe has of an account's customer; without a customer, none names the account.
+
+    `attribution_id` is empty in a list of all customers. `location` is None if it was not asked for.
+    """
+
+    attribution_id: str = ""
+    stripe_customer_id: str | None = None
+    email: bool
+    location: bool | None = None
+
+
+class CustomersSeen(Message):
+    """What Stripe has of several customers."""
+
+    customers: list[CustomerSeen]
+
+
+class FindCustomersToAsk(Message):
+    """Asks which accounts' customers may lack something that the settings need: of a page, or of one account.
+
+    `since`: a customer that lacked something is asked again if it was last asked before that.
+    """
+
+    since: datetime
+    after: str = ""
+    through: str | None = None
+    attribution_id: str | None = None
+
+
+class CustomersToAsk(Message):
+    """The accounts to ask about; `location` as in `AskCustomers`."""
+
+    customers: list[CustomerToAsk]
+    location: bool
+
+
+class ListCustomers(Message):
+    """Asks for some pages of all customers after the cursor."""
+
+    cursor: str | None
+    location: bool
+
+
+class CustomersListed(Message):
+    """Some pages of all customers; `cursor` is None after the last."""
+
+    customers: list[CustomerSeen]
+    cursor: str | None
+
+
+class CustomersRecorded(Message):
+    """How many were recorded."""
+
+    customers: int
+
+
+class PostalAddress(Message):
+    """An address, in Stripe's fields; `country` is its ISO code of two letters."""
+
+    line1: str | None = None
+    line2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str
+
+
+class SendCustomer(Message):
+    """Asks to create an account's customer with these details, or to change them; None stays as it is in Stripe.
+
+    It is about a person: it is the input of one activity alone, never of a workflow.
+    """
+
+    attribution_id: str
+    stripe_customer_id: str | None
+    name: str | None = Field(None, repr=False)
+    email: str | None = Field(None, repr=False)
+    address: PostalAddress | None = Field(None, repr=False)
+    tax_id: str | None = Field(None, repr=False)
+    """`type:value`, such as `eu_vat:DE123456789`."""
+    location: bool = False
+    """Whether to return whether Stripe Tax recognizes where the customer is."""

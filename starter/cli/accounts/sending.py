@@ -1,0 +1,123 @@
+"""Sends the details of customers that Stripe does not have yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from temporalio.client import Client
+
+from activities.postgres.scopes import needs_of
+from billing.text import plural
+from contracts.messages.customers import PostalAddress, SendCustomer
+from settings import Settings
+from storage.accounts.details import UnsentDetails, record_sent, unsent_details
+from storage.postgres.database import Database
+from temporal.client import TemporalUnavailableError, connect
+from temporal.customers import CustomerRefusedError, StripeNotAskedError, send_customer
+
+_PAGE = 200
+_AT_ONCE = 8
+IN_THE_CLEAR = (
+    "Temporal keeps these details in the clear until its retention has passed: set PAYLOAD_KEYS to encrypt them"
+)
+
+
+@dataclass
+class Sending:
+    """What happened to the details that Stripe did not have.
+
+    `sent`: accounts whose details it has now. `refused`: why it refuses those of others, by account. `stopped`: why
+    the rest was not sent; empty if all were tried. `in_the_clear`: whether Temporal keeps them unencrypted.
+    """
+
+    sent: int = 0
+    refused: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
+    in_the_clear: bool = False
+
+    @property
+    def status(self) -> int:
+        """The exit status: 1 if Stripe lacks something."""
+        return int(bool(self.refused or self.stopped))
+
+    def document(self) -> dict[str, object]:
+        """Return the result as JSON."""
+        refused = [{"attribution_id": account, "reason": why} for account, why in sorted(self.refused.items())]
+        return {"sent": self.sent, "refused": refused, "stopped": self.stopped or None}
+
+    def notes(self) -> list[str]:
+        """Return what a person has to know, a line each."""
+        notes = [f"the details of {account} are not in Stripe: {why}" for account, why in sorted(self.refused.items())]
+        if self.stopped:
+            notes.append(f"not all details are in Stripe: {self.stopped}; then run `perdure accounts send`")
+        if self.in_the_clear:
+            notes.append(IN_THE_CLEAR)
+        return notes
+
+    def sentence(self) -> str:
+        """Say how many were sent."""
+        return f"Sent to Stripe: the details of {plural(self.sent, 'customer')}."
+
+
+async def send_details(db: Database, settings: Settings) -> Sending:
+    """Send all details that Stripe does not have yet. Nothing is asked of Temporal if there are none."""
+    sending = Sending()
+    if not await unsent_details(db, "", 1):
+        return sending
+    sending.in_the_clear = settings.payload_keys is None
+    try:
+        client = await connect()
+        async for some in _batches(db):
+            await _send(db, client, settings, some, sending)
+    except (TemporalUnavailableError, StripeNotAskedError) as error:
+        sending.stopped = str(error)
+    return sending
+
+
+async def _batches(db: Database) -> AsyncIterator[list[UnsentDetails]]:
+    after = ""
+    while page := await unsent_details(db, after, _PAGE):
+        for start in range(0, len(page), _AT_ONCE):
+            yield page[start : start + _AT_ONCE]
+        after = page[-1].attribution_id
+
+
+async def _send(db: Database, client: Client, settings: Settings, some: list[UnsentDetails], sending: Sending) -> None:
+    """Send the details of a few accounts at once.
+
+    Raises:
+        StripeNotAskedError: Stripe was not asked about one of them; the others are done.
+    """
+    location = needs_of(settings).address
+    results = await asyncio.gather(
+        *(_send_one(db, client, each, location=location) for each in some), return_exceptions=True
+    )
+    for each, result in zip(some, results, strict=True):
+        if isinstance(result, CustomerRefusedError):
+            sending.refused[each.attribution_id] = str(result)
+        elif isinstance(result, BaseException):
+            raise result
+        elif result:
+            sending.sent += 1
+        else:
+            sending.refused[each.attribution_id] = "its customer in Stripe is another account's"
+
+
+async def _send_one(db: Database, client: Client, unsent: UnsentDetails, *, location: bool) -> bool:
+    details = unsent.details
+    seen = await send_customer(
+        client,
+        SendCustomer(
+            attribution_id=unsent.attribution_id,
+            stripe_customer_id=unsent.stripe_customer_id,
+            name=details.name,
+            email=details.email,
+            address=PostalAddress(**details.address) if details.address else None,
+            tax_id=details.tax_id,
+            location=location,
+        ),
+    )
+    assert seen.stripe_customer_id is not None
+    return await record_sent(db, unsent, seen.stripe_customer_id, email=seen.email, address=seen.location)

@@ -1,0 +1,43 @@
+-- name: to_ask
+-- Accounts with usage whose customers Stripe has not been asked about since then, or lacked something needed before that.
+SELECT a.attribution_id, a.stripe_customer_id
+FROM account AS a
+WHERE a.attribution_id > :after
+  AND (CAST(:through AS text) IS NULL OR a.attribution_id <= :through)
+  AND (CAST(:attribution_id AS text) IS NULL OR a.attribution_id = :attribution_id)
+  AND (
+      a.stripe_seen_at IS NULL
+      OR a.stripe_seen_at < CAST(:trusted_since AS timestamptz)
+      OR a.stripe_seen_at < CAST(:since AS timestamptz)
+         AND (:email AND a.email_in_stripe IS NOT TRUE OR :address AND a.address_in_stripe IS NOT TRUE)
+  )
+  AND EXISTS (SELECT FROM workspace_instance AS w WHERE w.attribution_id = a.attribution_id)
+ORDER BY a.attribution_id
+LIMIT :limit;
+
+-- name: record
+-- An account without a customer gets the customer that names it, unless another account has it.
+UPDATE account AS a
+SET stripe_customer_id = coalesce(a.stripe_customer_id, given.customer),
+    email_in_stripe = given.email,
+    address_in_stripe = given.address,
+    stripe_seen_at = now()
+FROM unnest(
+    CAST(:accounts AS text[]), CAST(:customers AS text[]), CAST(:emails AS boolean[]), CAST(:addresses AS boolean[])
+) AS given (attribution_id, customer, email, address)
+WHERE a.attribution_id = given.attribution_id
+  AND coalesce(a.stripe_customer_id, given.customer) IS NOT DISTINCT FROM given.customer
+  AND NOT EXISTS (
+      SELECT FROM account AS other
+      WHERE other.stripe_customer_id = given.customer AND other.attribution_id <> a.attribution_id
+  );
+
+-- name: record_listed
+UPDATE account AS a
+SET email_in_stripe = given.email,
+    address_in_stripe = given.address,
+    stripe_seen_at = now()
+FROM unnest(
+    CAST(:customers AS text[]), CAST(:emails AS boolean[]), CAST(:addresses AS boolean[])
+) AS given (customer, email, address)
+WHERE a.stripe_customer_id = given.customer;
