@@ -91,9 +91,6 @@ def _postgres_activities(
 ) -> list[Callable[..., Any]]:
     from activities.postgres.accounts.accounts import AccountActivities
     from activities.postgres.adopter import Adopter
-    from activities.postgres.audit.credit_notes import CreditNoteAuditActivities
-    from activities.postgres.audit.invoices import InvoiceAuditActivities
-    from activities.postgres.audit.runs import AuditActivities
     from activities.postgres.credit_notes import CreditNoteActivities
     from activities.postgres.customers import CustomerActivities
     from activities.postgres.decisions import DecisionActivities
@@ -123,10 +120,20 @@ def _postgres_activities(
         DisputeActivities(database),
         RefundActivities(database),
         SourceRequestActivities(database, client),
+        *_audit_activities(settings, database, reports, cards),
+    )
+
+
+def _audit_activities(settings: Settings, database: Database, reports: ReportStore, cards: RateCards) -> list[object]:
+    from activities.postgres.audit.credit_notes import CreditNoteAuditActivities
+    from activities.postgres.audit.invoices import InvoiceAuditActivities
+    from activities.postgres.audit.runs import AuditActivities
+
+    return [
         AuditActivities(database, reports, cards, settings),
         InvoiceAuditActivities(database, settings),
         CreditNoteAuditActivities(database, settings),
-    )
+    ]
 
 
 @asynccontextmanager

@@ -12,8 +12,8 @@ from typing import Any
 from billing.invoice.key import InvoiceKey
 from billing.invoice.states import DEAD, InvoiceState
 from contracts import stripe_metadata, workflow_ids
+from contracts.messages.events import WakeUp
 from contracts.messages.invoices import StripeEvent
-from contracts.messages.wake_up import WakeUp
 from contracts.names import Workflows
 from reconciliation.event_types import (
     CHARGE_REFUNDED,

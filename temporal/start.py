@@ -26,13 +26,12 @@ from contracts import search_attributes, workflow_ids
 from contracts.messages.audit import AuditInput, AuditResult
 from contracts.messages.base import Message
 from contracts.messages.credit_notes import CreditNoteRef
-from contracts.messages.events import CatchUpInput, CatchUpResult
+from contracts.messages.events import CatchUpInput, CatchUpResult, WakeUp
 from contracts.messages.invoices import InvoiceRef
 from contracts.messages.periods import PeriodInput, PeriodResult
 from contracts.messages.recovery import AdoptionInput, AdoptionResult
 from contracts.messages.sources import SourceInput, SourceRead, SyncSource
 from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncResult
-from contracts.messages.wake_up import WakeUp
 from contracts.names import BILLING_QUEUE, Signals, Updates, Workflows
 
 

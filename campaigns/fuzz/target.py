@@ -13,7 +13,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any
 
-from contracts.messages.wake_up import WakeUp
+from contracts.messages.events import WakeUp
 from contracts.names import Workflows
 from reconciliation.event_routing import MalformedEventError, Unhandled, parse, wake_up
 from reconciliation.event_types import ENABLED_EVENTS

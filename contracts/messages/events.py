@@ -1,14 +1,27 @@
-"""Messages of the catch-up that reads Stripe's events from a stored cursor."""
+"""What Stripe's events wake, and the messages of the catch-up that reads them from a stored cursor."""
 
 from datetime import datetime
 
 from pydantic import Field
 
 from contracts.messages.base import Message
-from contracts.messages.wake_up import WakeUp
+from contracts.messages.invoices import StripeEvent
 
 CURSOR = "stripe-events"
 """The name of the only cursor."""
+
+
+class WakeUp(Message):
+    """A workflow to signal, or to start if it rests. Compact: a page of a hundred is a few kilobytes."""
+
+    workflow: str
+    workflow_id: str
+    input: dict[str, str]
+    """The workflow's input as JSON, which only names the subject."""
+    event: StripeEvent
+    summary: str
+    attribution_id: str | None = None
+    billing_period: str | None = None
 
 
 class EventCursor(Message):

@@ -25,7 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from contracts.messages.wake_up import WakeUp
+from contracts.messages.events import WakeUp
 from reconciliation.event_routing import MalformedEventError, Unhandled, parse, wake_up
 from starter.http.body import BodyRefusedError, read_body
 from starter.http.connections import ConnectionLimits, Connections

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.messages.wake_up import WakeUp
+from contracts.messages.events import WakeUp
 from contracts.names import Workflows
 from reconciliation.event_routing import Unhandled, wake_up
 

@@ -11,7 +11,7 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from contracts import workflow_ids
-from contracts.messages.wake_up import WakeUp
+from contracts.messages.events import WakeUp
 from reconciliation.event_routing import wake_up
 from storage.invoices import credit_notes
 from tests.support.system import System

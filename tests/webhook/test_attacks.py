@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts.messages.wake_up import WakeUp
+from contracts.messages.events import WakeUp
 from reconciliation.event_routing import MalformedEventError, Unhandled, parse, wake_up
 from tests.webhook.receiver import Receiver, event, invoice_event, signature
 

@@ -14,8 +14,8 @@ from activities.stripe import mode as stripe_mode
 from activities.stripe.mode import WRONG_MODE_METRIC, mode_of_key
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
+from contracts.messages.events import WakeUp
 from contracts.messages.invoices import StripeEvent
-from contracts.messages.wake_up import WakeUp
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Workflows
 from devstack.servers.emulator import EmulatorServer
 from settings import SettingsError
