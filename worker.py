@@ -94,15 +94,14 @@ def _postgres_activities(
     from activities.postgres.credit_notes import CreditNoteActivities
     from activities.postgres.customers import CustomerActivities
     from activities.postgres.decisions import DecisionActivities
-    from activities.postgres.disputes import DisputeActivities
     from activities.postgres.events import EventActivities
     from activities.postgres.invoices import InvoiceActivities
     from activities.postgres.links import LinkActivities
+    from activities.postgres.payments import DisputeActivities, RefundActivities
     from activities.postgres.periods.fetching import FetchActivities
     from activities.postgres.periods.limits import PeriodLimits
     from activities.postgres.periods.periods import PeriodActivities
     from activities.postgres.recovery import RecoveryActivities
-    from activities.postgres.refunds import RefundActivities
     from activities.postgres.sources.requests import SourceRequestActivities
 
     adopter = Adopter(database, reports, cards, settings)

@@ -36,7 +36,7 @@ _SATISFIED_IN = {
     "invoice.payment_succeeded": frozenset({InvoiceState.PAID}) | DEAD,
     "invoice.voided": DEAD,
     "invoice.deleted": DEAD,
-    INVOICE_UPDATED: _BILLED,
+    INVOICE_UPDATED: frozenset({InvoiceState.UNCOLLECTIBLE, InvoiceState.PAID}) | DEAD,
 }
 """By event type, the states in which an invoice has nothing to learn from the event."""
 
@@ -95,7 +95,7 @@ def wake_up(payload: Any) -> WakeUp | Unhandled:
     if isinstance(payload, dict) and isinstance(kind := payload.get("object"), str) and kind.startswith(_THIN):
         return Unhandled.IGNORED
     event, subject = _event(payload)
-    if event.type == INVOICE_UPDATED and not _releases(subject, payload["data"].get("previous_attributes")):
+    if event.type == INVOICE_UPDATED and not _is_news(subject, payload["data"].get("previous_attributes")):
         return Unhandled.IGNORED
     if event.type in (INVOICE_CREATED, INVOICE_UPDATED) or event.type in INVOICE_EVENTS:
         return _invoice(event, subject)
@@ -177,8 +177,13 @@ def _is_one_off(invoice: dict[str, Any]) -> bool:
     return invoice.get("billing_reason") in _ONE_OFF_REASONS
 
 
-def _releases(invoice: dict[str, Any], previous: Any) -> bool:
-    """Whether a draft was changed so that Stripe finalizes it by itself; also if the event does not say enough."""
+def _is_news(invoice: dict[str, Any], previous: Any) -> bool:
+    """Whether a change concerns us: a draft was changed so that Stripe finalizes it by itself, or collection stopped.
+
+    The collection of an open invoice can also be resumed. True as well if the event does not say enough of a draft.
+    """
+    if invoice.get("status") == "open":
+        return isinstance(previous, dict) and "auto_advance" in previous and "status" not in previous
     if invoice.get("status", "draft") != "draft" or not invoice.get("auto_advance", True):
         return False
     return not isinstance(previous, dict) or "auto_advance" in previous

@@ -17,7 +17,8 @@ INVOICE_EVENTS = frozenset(
 INVOICE_CREATED = "invoice.created"
 """Matters only if Stripe made the invoice: usage can be put on a subscription's draft."""
 INVOICE_UPDATED = "invoice.updated"
-"""Matters only if it releases a draft of ours that was held: Stripe sends it for every change of every invoice."""
+"""Matters only if it releases a draft of ours that was held, or stops or resumes the collection of an open invoice:
+Stripe sends it for every change of every invoice."""
 SUBSCRIPTION_EVENTS = frozenset(
     [
         "customer.subscription.created",

@@ -12,6 +12,7 @@ from billing.report.format import StoredReport
 from contracts import stripe_metadata
 from contracts.messages.invoices import StripeInvoiceSnapshot
 from reconciliation.states import StatePath
+from storage.invoices import collection
 from storage.invoices import invoices as store
 from storage.postgres.database import Database
 from storage.reports.rebuilding import restore_report
@@ -46,7 +47,7 @@ async def claimed_by_line(db: Database, record: InvoiceRecord) -> dict[int, Line
 
 
 async def apply(db: Database, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, path: StatePath) -> None:
-    """Move the invoice along `path`, then record Stripe's total and how often Stripe has tried to charge it."""
+    """Move the invoice along `path`, then record Stripe's total and how Stripe collects it."""
     for state, at in path:
         await store.move_invoice(db, record.key, state, at)
     total = (snapshot.total, snapshot.discount, snapshot.tax)
@@ -54,5 +55,7 @@ async def apply(db: Database, record: InvoiceRecord, snapshot: StripeInvoiceSnap
     if snapshot.total is not None and snapshot.status in _TOTALED and total != recorded:
         await store.record_stripe_total(db, record.key, snapshot.total, snapshot.discount, snapshot.tax)
     failed = snapshot.status == "open" and snapshot.attempt_count > 0
-    if (snapshot.attempt_count, failed) != (record.payment_attempts, record.payment_failed_at is not None):
-        await store.record_payment_attempts(db, record.key, snapshot.attempt_count, failed=failed)
+    stopped = snapshot.collection_stopped
+    known = (record.payment_attempts, record.payment_failed_at is not None, record.collection_stopped_at is not None)
+    if (snapshot.attempt_count, failed, stopped) != known:
+        await collection.record(db, record.key, snapshot.attempt_count, failed=failed, stopped=stopped)

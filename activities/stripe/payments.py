@@ -12,8 +12,7 @@ from activities.stripe.credit_notes import refunds_of
 from activities.stripe.errors import stripe_step
 from activities.stripe.gateway import all_of
 from activities.stripe.mode import Mode, check_mode
-from contracts.messages.disputes import DisputeRef, DisputeSnapshot
-from contracts.messages.refunds import PaymentRefunds, RefundSnapshot, RefundsRef
+from contracts.messages.payments import DisputeRef, DisputeSnapshot, PaymentRefunds, RefundSnapshot, RefundsRef
 from contracts.names import Activities
 
 

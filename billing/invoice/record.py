@@ -86,6 +86,8 @@ class InvoiceRecord:
     stripe_discount: int | None
     stripe_tax: int | None
     lines: tuple[InvoiceLineRecord, ...]
+    collection_stopped_at: datetime | None = None
+    """When it was first seen that Stripe no longer charges the open invoice by itself."""
 
     @property
     def awaits_approval(self) -> bool:

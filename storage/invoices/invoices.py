@@ -270,15 +270,6 @@ async def waiting_for_currency(db: Database, attribution_id: str) -> list[str]:
         return list(found.scalars())
 
 
-async def record_payment_attempts(db: Database, key: str, attempts: int, *, failed: bool) -> None:
-    """Record how often Stripe has tried to charge the invoice, and whether the last attempt failed."""
-    async with db.transaction() as connection:
-        row = await lock_invoice(connection, key)
-        await connection.execute(
-            statement("invoices/invoices", "payment_failed"), {"id": row.id, "attempts": attempts, "failed": failed}
-        )
-
-
 async def record_stripe_total(db: Database, key: str, total: int, discount: int, tax: int) -> None:
     """Record the total of the finalized Stripe invoice, with the discounts and the tax in it, in minor units."""
     async with db.transaction() as connection:

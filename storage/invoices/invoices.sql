@@ -5,7 +5,7 @@ stripe_invoice_id, claimed_at, drafted_at, finalized_at, billed_at, paid_at, unc
 updated_at, charge_on, finalization, finalize_at, revision, blocked_kind, approved_amount, approved_at, approved_by,
 found_subtotal, found_digest, accepted_subtotal, accepted_digest, replaces_stripe_invoice_id, void_requested_at,
 void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at, service_start,
-stripe_total, stripe_discount, stripe_tax
+stripe_total, stripe_discount, stripe_tax, collection_stopped_at
 
 -- name: load
 SELECT {columns} FROM invoice WHERE key = :key;
@@ -169,14 +169,6 @@ SELECT key
 FROM invoice
 WHERE attribution_id = :attribution_id AND state = 'blocked' AND blocked_kind = 'currency'
 ORDER BY key;
-
--- name: payment_failed
-UPDATE invoice
-SET payment_attempts = :attempts,
-    payment_failed_at = CASE WHEN CAST(:failed AS boolean) THEN coalesce(payment_failed_at, now()) END,
-    updated_at = now()
-WHERE id = :id
-  AND (payment_attempts, payment_failed_at IS NOT NULL) IS DISTINCT FROM (:attempts, CAST(:failed AS boolean));
 
 -- name: set_stripe_total
 UPDATE invoice

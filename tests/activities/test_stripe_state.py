@@ -168,6 +168,17 @@ async def test_failed_payments_are_counted_and_no_state_is_moved(books: Books) -
         assert record.payment_failed_at is not None
 
 
+async def test_collection_that_stops_and_resumes_is_recorded_and_no_state_is_moved(books: Books) -> None:
+    await books.reconcile()
+    assert await books.reconcile(collection_stopped=True) is S.BILLED
+    first = (await books.record()).collection_stopped_at
+    assert first is not None
+    await books.reconcile(collection_stopped=True, attempt_count=1)
+    assert (await books.record()).collection_stopped_at == first
+    await books.reconcile(attempt_count=1)
+    assert (await books.record()).collection_stopped_at is None
+
+
 # Changes in Postgres after the report was published: the report still holds the old values.
 POSTGRES = {
     "cutoff of the report": "UPDATE invoice SET cutoff = cutoff - interval '1 second'",

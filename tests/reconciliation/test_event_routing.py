@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from billing.invoice.states import InvoiceState
 from contracts.messages.events import WakeUp
 from contracts.names import Workflows
-from reconciliation.event_routing import Unhandled, wake_up
+from reconciliation.event_routing import Unhandled, is_satisfied, wake_up
 
 OURS = {"perdure_invoice": "2022-06/team:a/subscription/in_1"}
 DETAILS = {"type": "subscription_details", "subscription_details": {"subscription": "sub_1", "metadata": {}}}
@@ -99,6 +100,7 @@ def test_a_subscriptions_event_shows_its_pause(paused: dict[str, Any] | None, sh
 
 
 RELEASED: dict[str, Any] = {"previous_attributes": {"auto_advance": False}}
+STOPPED: dict[str, Any] = {"previous_attributes": {"auto_advance": True, "next_payment_attempt": 1654041600}}
 
 
 def test_a_draft_that_a_person_releases_wakes_its_workflow() -> None:
@@ -107,11 +109,24 @@ def test_a_draft_that_a_person_releases_wakes_its_workflow() -> None:
     assert found.workflow == Workflows.INVOICE
 
 
+@pytest.mark.parametrize(("now", "change"), [(False, STOPPED), (True, RELEASED)])
+def test_collection_that_stops_or_resumes_wakes_the_invoices_workflow(now: bool, change: dict[str, Any]) -> None:
+    found = routed("invoice.updated", invoice(metadata=OURS, auto_advance=now, status="open"), **change)
+    assert isinstance(found, WakeUp)
+    assert (found.workflow, is_satisfied(["invoice.updated"], InvoiceState.BILLED)) == (Workflows.INVOICE, False)
+    assert is_satisfied(["invoice.updated"], InvoiceState.PAID)
+
+
 @pytest.mark.parametrize(
     ("subject", "data"),
     [
         pytest.param(invoice(metadata=OURS, auto_advance=False), RELEASED, id="held"),
-        pytest.param(invoice(metadata=OURS, auto_advance=True, status="open"), RELEASED, id="finalized"),
+        pytest.param(
+            invoice(metadata=OURS, auto_advance=True, status="open"),
+            {"previous_attributes": {"auto_advance": False, "status": "draft"}},
+            id="finalized",
+        ),
+        pytest.param(invoice(metadata=OURS, auto_advance=False, status="paid"), STOPPED, id="paid"),
         pytest.param(
             invoice(metadata=OURS, auto_advance=True), {"previous_attributes": {"amount_due": 0}}, id="another change"
         ),

@@ -9,8 +9,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from billing.money import format_amount
     from contracts import search_attributes
-    from contracts.messages.disputes import DisputeRecorded, DisputeRef, DisputeSnapshot, RecordDispute
     from contracts.messages.invoices import StripeEvent
+    from contracts.messages.payments import DisputeRecorded, DisputeRef, DisputeSnapshot, RecordDispute
     from contracts.names import Activities, Signals, Workflows
     from reconciliation.event_types import DISPUTE_CLOSED
     from workflows.steps import STEP_FAILED, clock, local_step, nothing_was_heard, permanent_reason, show, stripe_step

@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.text import plural
     from contracts import search_attributes
     from contracts.messages.invoices import StripeEvent
-    from contracts.messages.refunds import PaymentRefunds, RefundsRecorded, RefundsRef
+    from contracts.messages.payments import PaymentRefunds, RefundsRecorded, RefundsRef
     from contracts.names import Activities, Signals, Workflows
     from workflows.steps import STEP_FAILED, clock, local_step, nothing_was_heard, permanent_reason, show, stripe_step
 

@@ -78,6 +78,7 @@ def _in_stripe(record: InvoiceRecord) -> dict[str, Any]:
         "stripe_tax": record.stripe_tax,
         "payment_attempts": record.payment_attempts,
         "payment_failed_at": output.json_instant(record.payment_failed_at),
+        "collection_stopped_at": output.json_instant(record.collection_stopped_at),
     }
 
 
@@ -260,5 +261,8 @@ def _print_standing(record: InvoiceRecord) -> None:
     if record.payment_failed_at is not None:
         attempts, since = plural(record.payment_attempts, "attempt"), output.when(record.payment_failed_at)
         output.say(f"Payment failed: {attempts}, first failure seen at {since}.")
+    if record.collection_stopped_at is not None:
+        since = output.when(record.collection_stopped_at)
+        output.say(f"Stripe no longer charges it by itself, seen at {since}: `auto_advance` is off there.")
     if record.written_off:
         output.say("Its usage is written off and never billed again.")

@@ -15,7 +15,7 @@ from starter.cli import misbilled, output, states
 from storage.accounts import policies
 from storage.accounts.policies import PeriodHold
 from storage.accounts.subscription_faults import list_faults
-from storage.invoices import credit_notes, disputes, refunds
+from storage.invoices import collection, credit_notes, disputes, refunds
 from storage.periods import periods
 from storage.postgres.database import Database
 from storage.usage.misbilled import misbilled_usage
@@ -45,6 +45,10 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
         "subscriptions": await _subscriptions(db),
         "excluded": excluded,
         "disputes": await disputes.open_in_period(db, str(month)),
+        "not_collected": [
+            {"key": key, "since": format_instant(since)}
+            for key, since in await collection.not_collected(db, str(month))
+        ],
         "refunded": await refunds.refunded_of_period(db, str(month)),
         "misbilled": misbilled.documents(
             await misbilled_usage(db, charged_kinds=charged_kinds_of(settings), period=str(month))
@@ -149,6 +153,10 @@ def _print_waiting(document: dict[str, object]) -> None:
         )
     subscriptions = document["subscriptions"]
     assert isinstance(subscriptions, list)
+    stopped = document["not_collected"]
+    assert isinstance(stopped, list)
+    for row in stopped:
+        output.say(f"no longer collected by Stripe since {row['since']}: {row['key']}: its auto_advance is off there")
     for row in subscriptions:
         output.say(f"subscription blocked since {row['since']}: {row['stripe_subscription_id']}: {row['reason']}")
 

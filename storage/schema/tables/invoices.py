@@ -72,6 +72,7 @@ INVOICE = Table(
     Column("payment_attempts", Integer, nullable=False, server_default=text("0")),
     Column("payment_failed_at", INSTANT),
     Column("service_start", INSTANT),
+    Column("collection_stopped_at", INSTANT),
     Column("stripe_total", BigInteger),
     Column("stripe_discount", BigInteger),
     Column("stripe_tax", BigInteger),

@@ -80,6 +80,7 @@ ALTER TABLE account_outcome
 
 ALTER TABLE invoice
     ADD COLUMN service_start    timestamptz,
+    ADD COLUMN collection_stopped_at timestamptz,
     ADD COLUMN stripe_total     bigint,
     ADD COLUMN stripe_discount  bigint,
     ADD COLUMN stripe_tax       bigint,
