@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from billing.accounts.windows import WindowKind
 from billing.report.canonical import format_instant
 from storage.claims.claims import claim_page
 from storage.periods.periods import read_summary, write_summary
@@ -27,6 +28,24 @@ def perdure(perdure: Perdure, database_url: str) -> Perdure:
     perdure.settings["DATABASE_URL"] = database_url
     Path(perdure.cwd / "rates.toml").write_text(RATES)
     return perdure
+
+
+async def test_usage_on_trial_is_listed_wherever_a_person_would_ask(perdure: Perdure, db: Database) -> None:
+    await add_account(db, "team:a", (may(-29), may(-28)))
+    await put_window(db, "team:a", "sub_1", may(1), None, (may(1), may(15), WindowKind.TRIAL))
+    await add_instances(db, instance("i-1", may(5), may(6)), instance("i-2", may(20), may(21)))
+    line = "excluded, trial: 1 instance, 24.00 h"
+    dry = await perdure("period", "run", "2022-05", "--dry-run")
+    assert f"{line} (`perdure period status 2022-05 --json` lists them)" in " ".join(dry.out.split())
+    other = await perdure("period", "run", "2022-05", "--dry-run", "--account", "team:b")
+    assert "excluded" not in other.out
+    assert line in (await perdure("period", "status", "2022-05")).out
+    document = (await perdure("period", "status", "2022-05", "--json")).document
+    assert [(each["instance_id"], each["reason"]) for each in document["excluded"]] == [("i-1", "trial")]
+    explained = " ".join((await perdure("explain", "i-1")).out.split())
+    assert "Usage on trial is not charged. It was subscription sub_1, from 2022-05-01" in explained
+    perdure.settings["TRIAL_USAGE"] = "charge"
+    assert "excluded, trial" not in (await perdure("period", "status", "2022-05")).out
 
 
 async def test_usage_that_a_corrected_window_leaves_outside_is_misbilled(perdure: Perdure, db: Database) -> None:

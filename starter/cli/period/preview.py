@@ -15,6 +15,7 @@ from billing.pricing.rating import RateCard
 from settings import Settings
 from starter.cli import lines, output
 from starter.cli.period.customers import ask_about_customers
+from starter.cli.period.excluded import FREE, excluded_usage, print_excluded
 from starter.cli.period.worker_difference import report_differences
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import complain, print_block
@@ -45,6 +46,8 @@ async def preview(
         complain(warnings)
         return status
     _print_previews(month, cutoff, previews)
+    free = await excluded_usage(db, settings, month, reasons=FREE, account=account)
+    print_excluded(free, f"`perdure period status {month} --json` lists them")
     if account is None and (reason := await PeriodLimits(db, settings).weigh(month, rate_card)):
         output.say(f"The whole period would be held until it is approved: {reason}")
     print_block(warnings)

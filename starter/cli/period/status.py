@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from activities.postgres.scopes import charged_kinds_of, silence_of
+from activities.postgres.scopes import charged_kinds_of
 from billing.money import format_amount
 from billing.periods import BillingPeriod
-from billing.pricing.rate_card import load_rate_card
 from billing.report.canonical import format_instant
 from billing.text import plural
 from settings import Settings
 from starter.cli import misbilled, output, states
+from starter.cli.period.excluded import excluded_usage, print_excluded
 from storage.accounts import policies
 from storage.accounts.policies import PeriodHold
 from storage.accounts.subscription_faults import list_faults
@@ -25,7 +23,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
     """Return the JSON of `period status`."""
     progress = await periods.period_progress(db, str(month), None)
     settled = await periods.read_summary(db, str(month))
-    excluded = await _excluded(db, settings, month)
+    excluded = await excluded_usage(db, settings, month)
     hold = await policies.read_hold(db, str(month))
     return {
         "billing_period": str(month),
@@ -54,26 +52,6 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
             await misbilled_usage(db, charged_kinds=charged_kinds_of(settings), period=str(month))
         ),
     }
-
-
-async def _excluded(db: Database, settings: Settings, month: BillingPeriod) -> list[dict[str, object]]:
-    return [
-        {
-            "instance_id": row.instance_id,
-            "attribution_id": row.attribution_id,
-            "reason": row.reason,
-            "duration_us": row.duration_us,
-        }
-        async for row in periods.excluded_instances(
-            db,
-            start=month.start(settings.zone),
-            end=min(month.end(settings.zone), datetime.now(UTC)),
-            bill_after=settings.bill_after,
-            rate_card=load_rate_card(settings.rate_card),
-            silence=silence_of(settings),
-            charged_kinds=charged_kinds_of(settings),
-        )
-    ]
 
 
 async def _subscriptions(db: Database) -> list[dict[str, object]]:
@@ -127,14 +105,7 @@ def print_status(document: dict[str, object]) -> None:
         output.say(f"{plural(open_disputes, 'open dispute')}: `perdure invoices list` marks the invoices.")
     if below_minimum:
         output.say(f"Below the minimum charge, carried over: {plural(below_minimum, 'account')}.")
-    reasons: dict[str, list[int]] = {}
-    for row in excluded:
-        reasons.setdefault(row["reason"], []).append(row["duration_us"] or 0)
-    for reason, durations in sorted(reasons.items()):
-        output.say(
-            f"excluded, {reason}: {plural(len(durations), 'instance')}, {output.hours(sum(durations))} "
-            "(--json lists them)"
-        )
+    print_excluded(excluded, "--json lists them")
     wrong = document["misbilled"]
     assert isinstance(wrong, list)
     if wrong:
