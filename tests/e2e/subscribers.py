@@ -126,15 +126,23 @@ async def subscribing(system: System) -> AsyncIterator[Subscribers]:
 
 
 async def subscribed(
-    system: System, they: Subscribers, team: str, *, since: str = "2022-05-10", interval: str = "month", **policy: Any
+    system: System,
+    they: Subscribers,
+    team: str,
+    *,
+    since: str = "2022-05-10",
+    interval: str = "month",
+    trial_until: str | None = None,
+    **policy: Any,
 ) -> str:
-    """Create a paying subscriber with a day of usage in the first cycle, on May 20. Returns the subscription."""
+    """Create a paying subscriber with a day of usage in the first paid cycle, on May 20. Returns the subscription."""
     await they.clock(since)
     customer = await they.customer(attribution_id=team)
     card = {"default_payment_method": "pm_card_visa"}
     await system.stripe.v1.customers.update_async(customer, {"invoice_settings": card})
-    subscription = await they.subscribe(customer, interval=interval)
-    await they.until_windows(team, (since, None))
+    trial: dict[str, Any] = {"trial_end": int(at(trial_until).timestamp())} if trial_until else {}
+    subscription = await they.subscribe(customer, interval=interval, **trial)
+    await they.until_windows(team, *([(since, trial_until)] if trial_until else []), (trial_until or since, None))
     await policies.write_policy(system.db, team, AccountPolicy(charge_on=ChargeOn.SUBSCRIPTION, **policy))
     await system.add_instance(f"{team}-1", team, "2022-05-20", "2022-05-21")
     return subscription

@@ -31,6 +31,7 @@ from tests.storage.usage import (
     add_account,
     add_instances,
     card,
+    execute,
     fetch,
     graduated,
     instance,
@@ -141,6 +142,17 @@ async def test_what_lies_before_the_cycle_is_carried_and_counts_in_its_month(db:
     assert record is not None
     assert sum(line.carried_us for line in record.lines) == 36 * HOUR_US
     assert await places(db, key) == {"2022-05": Decimal(DAY + DAY // 2), "2022-05-10": Decimal(DAY // 2)}
+    assert reported((await audit(db, Check.CLAIMS_AND_LINES, rate_card=graduated("0")))[1]) == []
+
+
+async def test_the_audit_counts_what_lies_before_the_cycle(db: Database) -> None:
+    await subscriber(db, (may(10), may(41)))
+    await add_instances(db, instance("across", may(9.5), may(10.5)))
+    (key,) = (await claim_page(db, draft(may(10), may(41)), card())).keys
+    assert reported((await audit(db, Check.CLAIMS_AND_LINES, rate_card=card()))[1]) == []
+    await execute(db, "UPDATE invoice SET service_start = :start", start=may(10.25))
+    found = reported((await audit(db, Check.CLAIMS_AND_LINES, rate_card=card()))[1])
+    assert found == [("carried_differs_from_claims", "", key)]
 
 
 async def test_weekly_cycles_share_the_months_credits(db: Database) -> None:

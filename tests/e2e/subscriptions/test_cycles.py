@@ -150,6 +150,37 @@ async def test_a_cycle_from_the_31st_ends_with_the_month(system: System, they: S
     assert await periods(system, first) == [(DAY_CENTS, "2022-04-30", "2022-05-31")]
 
 
+async def test_the_first_cycle_after_a_trial_begins_with_it(system: System, they: Subscribers) -> None:
+    """Neither the free first invoice nor the draft at the trial's end has usage of the trial."""
+    tried = await subscribed(system, they, "team:trial", since="2022-05-01", trial_until="2022-05-15")
+    await system.add_instance("trial-0", "team:trial", "2022-05-03", "2022-05-04")
+    await they.clock("2022-05-15T00:10")
+    await they.until_rested(tried)
+    assert await system.invoices() == []
+    await they.clock("2022-06-15T00:10")
+    (invoice,) = await billed(system, 1)
+    assert (invoice.amount, invoice.service_start, carried(invoice)) == (DAY_CENTS, at("2022-05-15"), 0)
+    assert await periods(system, invoice) == [(DAY_CENTS, "2022-05-15", "2022-06-15")]
+    assert await fees(system, tried) == [
+        ("subscription_create", 0),
+        ("subscription_cycle", FEE),
+        ("subscription_cycle", DAY_CENTS + FEE),
+    ]
+
+
+async def test_of_a_month_and_a_year_on_one_subscription_the_month_counts(system: System, they: Subscribers) -> None:
+    mixed = await subscribed(system, they, "team:mixed", since="2022-05-01", interval="year")
+    added: Any = {"items": [{"price_data": await they.price()}]}
+    await system.stripe.v1.subscriptions.update_async(mixed, added)
+    await they.until_rested(mixed)
+    await they.clock("2022-06-01T00:10")
+    (invoice,) = await billed(system, 1)
+    assert (invoice.reason, invoice.service_start) == ("subscription", None)
+    assert await periods(system, invoice) == [(DAY_CENTS, "2022-05-01", "2022-06-01")]
+    await system.run_period("2022-05")
+    assert len(await billed(system, 1)) == 1
+
+
 async def test_after_a_moved_anchor_the_cut_cycle_is_carried(system: System, they: Subscribers) -> None:
     moved = await subscribed(system, they, "team:moved")
     await they.clock("2022-05-25")
