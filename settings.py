@@ -140,6 +140,7 @@ class Settings(BaseSettings):
         24.0, gt=0, le=720, description="for finalization=grace; late usage is added to the draft during that time"
     )
     trial_usage: Literal["exclude", "charge"] = Field("exclude", description="usage in the trial of a subscription")
+    paused_usage: Literal["exclude", "charge"] = Field("exclude", description="usage while Stripe voids invoices")
     limit_invoice_amount: Amounts | None = Field(
         None, description="an invoice above this amount is held: usd=10000 eur=9000, in major units"
     )

@@ -17,7 +17,7 @@ SECRETS = (
 
 
 MONEY = (
-    *("billing_time_zone", "bill_after", "unknown_class", "trial_usage", "charge_on"),
+    *("billing_time_zone", "bill_after", "unknown_class", "trial_usage", "paused_usage", "charge_on"),
     *("finalization", "finalization_grace_hours"),
     *("limit_invoice_amount", "limit_invoice_multiple", "limit_invoice_carried_share"),
     *("limit_first_invoice", "limit_invoice_floor"),

@@ -45,6 +45,7 @@ def policy_of(settings: Settings) -> Policy:
         grace=timedelta(hours=settings.finalization_grace_hours),
         unknown_class=UnknownClass(settings.unknown_class),
         trial_usage=FreeTime(settings.trial_usage),
+        paused_usage=FreeTime(settings.paused_usage),
     )
 
 
@@ -72,7 +73,8 @@ def silence_of(settings: Settings) -> Silence:
 
 def charged_kinds_of(settings: Settings) -> frozenset[WindowKind]:
     """Return the kinds of windows that are charged, where an account's policy does not say otherwise."""
-    return PAID_ALONE | ({WindowKind.TRIAL} if settings.trial_usage == "charge" else set())
+    usage = {WindowKind.TRIAL: settings.trial_usage, WindowKind.COLLECTION_PAUSED: settings.paused_usage}
+    return PAID_ALONE | {kind for kind, what in usage.items() if what == "charge"}
 
 
 def needs_of(settings: Settings) -> CustomerNeeds:

@@ -92,6 +92,7 @@ class Policy:
     """How long after its creation Stripe finalizes a draft under `Finalization.GRACE`."""
     unknown_class: UnknownClass = UnknownClass.HOLD
     trial_usage: FreeTime = FreeTime.EXCLUDE
+    paused_usage: FreeTime = FreeTime.EXCLUDE
 
 
 class AccountLimit(StrEnum):
@@ -116,6 +117,7 @@ class AccountPolicy:
     limits_off: frozenset[str] = frozenset()
     """The names of the limits that do not apply to the account, neither the deployment's nor a default."""
     trial_usage: FreeTime | None = None
+    paused_usage: FreeTime | None = None
 
     def over(self, default: Policy, currency: str) -> Policy:
         """Return the account's policy, with `default` filling in what the account leaves open."""
@@ -137,6 +139,7 @@ class AccountPolicy:
             limits=limits,
             defaults=defaults,
             trial_usage=self.trial_usage or default.trial_usage,
+            paused_usage=self.paused_usage or default.paused_usage,
         )
 
 

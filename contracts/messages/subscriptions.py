@@ -58,6 +58,8 @@ class ApplySubscription(Message):
     """The time of Stripe's event, for times that the subscription itself does not give."""
     pause_heard: datetime | None = None
     """The time of the earliest event that showed the subscription's pause, if one was heard."""
+    collected_heard: list[datetime] = Field(default_factory=list)
+    """The times of events that showed the subscription without a pause."""
     looked_at: list[str] = Field(default_factory=list)
     """Other subscriptions of the account whose windows are known to be synchronized."""
 

@@ -16,6 +16,7 @@ from billing.errors import PermanentError
 from billing.usage.rows import AccountRow, RowFault
 from storage.accounts.details import write_details
 from storage.postgres.database import Database
+from storage.postgres.rows import record
 from storage.postgres.statements import statement
 from storage.usage.misbilled import MisbilledUsage, misbilled_accounts
 
@@ -176,7 +177,7 @@ async def _read(connection: AsyncConnection, name: str, parameters: dict[str, An
     windows = {
         attribution_id: tuple(group)
         for attribution_id, group in groupby(
-            (WindowRecord(**row) for row in found.mappings()), key=lambda window: window.attribution_id
+            (record(WindowRecord, row) for row in found), key=lambda window: window.attribution_id
         )
     }
     return [AccountRecord(**row, windows=windows.get(row["attribution_id"], ())) for row in rows]

@@ -80,6 +80,7 @@ async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy)
                     "included_credits": policy.included_credits,
                     "limits_off": sorted(policy.limits_off),
                     "trial_usage": str(policy.trial_usage) if policy.trial_usage else None,
+                    "paused_usage": str(policy.paused_usage) if policy.paused_usage else None,
                 },
             )
     except IntegrityError as error:

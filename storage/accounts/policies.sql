@@ -1,19 +1,19 @@
 -- name: read
 SELECT charge_on, finalization, limit_amount, limit_multiple, limit_carried_share, included_credits,
-       limits_off, trial_usage
+       limits_off, trial_usage, paused_usage
 FROM account_policy
 WHERE attribution_id = :attribution_id;
 
 -- name: write
 INSERT INTO account_policy (
     attribution_id, charge_on, finalization, limit_amount, limit_multiple, limit_carried_share, included_credits,
-    limits_off, trial_usage
+    limits_off, trial_usage, paused_usage
 )
 VALUES (
     :attribution_id, CAST(:charge_on AS text), CAST(:finalization AS text), CAST(:limit_amount AS bigint),
     CAST(:limit_multiple AS numeric), CAST(:limit_carried_share AS numeric),
     CAST(:included_credits AS numeric), CAST(:limits_off AS text[]),
-    CAST(:trial_usage AS text)
+    CAST(:trial_usage AS text), CAST(:paused_usage AS text)
 )
 ON CONFLICT (attribution_id) DO UPDATE
 SET charge_on = excluded.charge_on,
@@ -24,6 +24,7 @@ SET charge_on = excluded.charge_on,
     included_credits = excluded.included_credits,
     limits_off = excluded.limits_off,
     trial_usage = excluded.trial_usage,
+    paused_usage = excluded.paused_usage,
     updated_at = now();
 
 -- name: period_totals

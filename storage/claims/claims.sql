@@ -73,7 +73,7 @@ ORDER BY a.attribution_id, own.number;
 
 -- name: own_columns
 p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_share, p.included_credits,
-       coalesce(p.limits_off, '{}') AS limits_off, p.trial_usage,
+       coalesce(p.limits_off, '{}') AS limits_off, p.trial_usage, p.paused_usage,
        a.email_in_stripe, a.address_in_stripe, a.unsent <> '{}' AS unsent
 
 -- name: account

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 import settings
 from activities.postgres.periods.limits import PeriodLimits
 from activities.postgres.periods.periods import PeriodActivities
-from activities.postgres.scopes import period_limits, policy_of
+from activities.postgres.scopes import charged_kinds_of, period_limits, policy_of
 from activities.rate_cards import RateCards
 from billing.invoice.limits import DEFAULT_LIMITS, NO_LIMITS, Limits
 from billing.invoice.states import InvoiceState
@@ -109,3 +109,15 @@ async def test_on_a_subscriptions_draft_only_limits_that_are_set_hold(
     assert claimed.note.startswith(f"in_1 carries {claimed.invoice_key}.")
     assert warning in claimed.note
     assert ("**Check it**" in claimed.note) == bool(warning)
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        ({}, {"paid"}),
+        ({"trial_usage": "charge"}, {"paid", "trial"}),
+        ({"paused_usage": "charge"}, {"paid", "collection_paused"}),
+    ],
+)
+def test_the_kinds_of_windows_that_are_charged(given: dict[str, Any], kinds: set[str]) -> None:
+    assert charged_kinds_of(settings.load(**given)) == kinds

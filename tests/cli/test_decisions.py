@@ -50,7 +50,7 @@ async def test_an_accounts_policy_is_set_and_reported(perdure: Perdure, team: st
     shown = await perdure("accounts", "policy", team)
     rows = [re.split(r"\s{2,}", line.strip()) for line in shown.out.splitlines()]
     assert ["Setting", "Value", "Source"] in rows
-    assert rows[-7:] == [
+    assert rows[-8:] == [
         ["charge-on", "an invoice of its own", "deployment"],
         ["finalization", "at_once", "deployment"],
         ["limit-amount", "12.34 USD", "account"],
@@ -58,6 +58,7 @@ async def test_an_accounts_policy_is_set_and_reported(perdure: Perdure, team: st
         ["limit-carried-share", "no limit", "deployment"],
         ["included-credits", "5 a month", "account"],
         ["trial-usage", "excluded", "deployment"],
+        ["paused-usage", "excluded", "deployment"],
     ]
 
 

@@ -10,6 +10,7 @@ import pytest
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.audit.checks import Check
 from billing.invoice.policy import AccountPolicy, FreeTime
+from storage.accounts.accounts import get_account
 from storage.accounts.policies import write_policy
 from storage.claims.claims import claim_page, preview_page
 from storage.periods.periods import excluded_instances
@@ -98,6 +99,20 @@ async def test_trials_are_charged_if_that_is_wanted(on_trial: Database, by_accou
     _, findings = await audit(on_trial, Check.CONSERVATION, now=may(40), charged_kinds=charged)
     assert findings == []
     assert await misbilled_usage(on_trial, charged_kinds=charged) == []
+
+
+async def test_free_services_of_a_pause_are_charged_if_that_is_wanted(on_trial: Database) -> None:
+    await write_policy(on_trial, "team:a", AccountPolicy(paused_usage=FreeTime.CHARGE))
+    await claim_page(on_trial, scope(), card())
+    assert await claimed(on_trial) == [("i", may(15), may(32))]
+    assert await excluded(on_trial) == {"trial": 14 * 24 * HOUR_US}
+
+
+async def test_the_kinds_of_an_accounts_windows_are_read(on_trial: Database) -> None:
+    account = await get_account(on_trial, "team:a")
+    assert account is not None
+    assert [window.kind for window in account.windows if window.kind is not WindowKind.PAID] == [TRIAL, PAUSED]
+    assert {type(window.kind) for window in account.windows} == {WindowKind}
 
 
 async def test_an_account_can_exclude_what_the_deployment_charges(on_trial: Database) -> None:

@@ -41,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
 _CREATED = "customer.subscription.created"
 # Stripe often creates a subscription and changes it immediately; the second event can arrive first.
 _HEARD_WITH_CREATION = timedelta(hours=1)
+_MOST_HEARD = 50
 _RETRY_FIRST, _RETRY_LONGEST = timedelta(hours=1), timedelta(days=1)
 
 
@@ -59,6 +60,7 @@ class SubscriptionWorkflow:
         self._seen_at_creation = ref.seen_at_creation
         self._heard: datetime | None = None
         self._pause_heard: datetime | None = None
+        self._collected_heard: list[datetime] = []
         self._wait = _RETRY_FIRST
         self._customer_lacks = ""
 
@@ -70,6 +72,8 @@ class SubscriptionWorkflow:
         self._heard = min(self._heard or event.created, event.created)
         if event.shows_pause:
             self._pause_heard = min(self._pause_heard or event.created, event.created)
+        else:
+            self._collected_heard = [*self._collected_heard, event.created][-_MOST_HEARD:]
 
     @workflow.signal(name=Signals.RETRY, description="Try again, after the cause of the failure is fixed.")
     def retry(self) -> None:
@@ -138,6 +142,7 @@ class SubscriptionWorkflow:
                 seen_at_creation=own and self._seen_at_creation,
                 heard=self._heard if own else None,
                 pause_heard=self._pause_heard if own else None,
+                collected_heard=self._collected_heard if own else [],
                 looked_at=ended,
             ),
             SubscriptionApplied,

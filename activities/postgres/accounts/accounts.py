@@ -27,6 +27,7 @@ from contracts.messages.subscriptions import (
     SubscriptionFault,
 )
 from contracts.names import Activities
+from reconciliation.pauses import Heard, free_stretches
 from reconciliation.subscriptions import NEVER_SERVED, PAUSED, other_open, placed_of, served, trials
 from settings import Settings
 from storage.accounts import accounts, policies
@@ -78,11 +79,12 @@ class AccountActivities:
     async def _apply(
         self, apply: ApplySubscription, account: AccountRecord | None, attribution_id: str, new: NewAccount
     ) -> SubscriptionApplied:
-        parts = served(apply.subscription, account, apply.heard or datetime.now(UTC))
+        heard = Heard(datetime.now(UTC), apply.heard, apply.pause_heard, apply.collected_heard)
+        parts = served(apply.subscription, account, heard.event or heard.now)
         if (open_one := other_open(account, parts, apply.looked_at)) is not None:
             return _overlapping(attribution_id, open_one)
         try:
-            window = await self._place(attribution_id, account, parts, new, apply.heard)
+            window = await self._place(attribution_id, account, parts, new, heard)
         except AccountConflictError:
             # The other window can have been stored since the account was read.
             account = await accounts.get_account(self._db, attribution_id)
@@ -93,7 +95,7 @@ class AccountActivities:
         found = parts[-1]
         await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
         await forget_fault(self._db, found.stripe_subscription_id)
-        waiting = await follow_pause(self._db, attribution_id, found, apply.pause_heard or datetime.now(UTC))
+        waiting = await follow_pause(self._db, attribution_id, found, heard.since)
         if window is None:
             applied = _applied(attribution_id, f"No window: another one of {attribution_id} covers it, or it is empty.")
             return applied.model_copy(update={"waiting": waiting})
@@ -157,9 +159,9 @@ class AccountActivities:
         for subscription in sorted(found.subscriptions, key=lambda each: each.started):
             try:
                 known = await accounts.get_account(self._db, attribution_id)
-                parts = served(subscription, known, datetime.now(UTC))
-                await self._place(attribution_id, known, parts, None, None)
-                await follow_pause(self._db, attribution_id, subscription, datetime.now(UTC))
+                heard = Heard(datetime.now(UTC))
+                await self._place(attribution_id, known, served(subscription, known, heard.now), None, heard)
+                await follow_pause(self._db, attribution_id, subscription, heard.since)
                 await follow_cycles(self._db, attribution_id, subscription)
             except PermanentError as error:
                 faults.append(f"{attribution_id} ({found.stripe_customer_id}): {error}")
@@ -208,16 +210,15 @@ class AccountActivities:
         account: AccountRecord | None,
         parts: Sequence[StripeSubscriptionSnapshot],
         new: NewAccount | None,
-        heard: datetime | None,
+        heard: Heard,
     ) -> Window | None:
         """Store the subscription's windows among the account's others; return the last, or None if nothing is left.
 
         Raises:
             AccountConflictError: two windows would be open at the same time, or one would be in two pieces.
         """
-        found = parts[0]
-        placed = [placed_of(part, account) for part in parts]
-        free = trials(found, account, heard)
+        found, placed = parts[0], [placed_of(part, account) for part in parts]
+        free = [*trials(found, account, heard.event), *free_stretches(found, account, heard)]
         await put_subscription(
             self._db,
             attribution_id,

@@ -8,6 +8,7 @@ from billing.invoice.policy import Finalization
 from billing.invoice.states import InvoiceState
 from campaigns.crash.stage import Scenario, Stage
 from contracts.names import Signals
+from storage.accounts.pauses import paused_subscription
 from storage.accounts.subscription_faults import list_faults
 from tests.e2e.decisions import approve, rebuild, void
 from tests.e2e.subscribers import FEE, Subscribers, only, subscribed
@@ -112,6 +113,43 @@ async def fixed(stage: Stage) -> None:
     await stage.rest()
 
 
+async def waiting(stage: Stage) -> None:
+    """Collection is paused while a cycle ends; the draft waits with its usage until collection is resumed."""
+    system, they = stage.system, Subscribers(stage.system)
+    await system.admin("settings", INVOICES)
+    subscription = await subscribed(system, they, "team:waits")
+    paused: Any = {"pause_collection": {"behavior": "keep_as_draft"}}
+    await system.stripe.v1.subscriptions.update_async(subscription, paused)
+
+    async def known() -> bool:
+        return await paused_subscription(system.db, "team:waits") is not None
+
+    await until(known)
+    await they.clock("2022-06-10T00:10")
+    invoice = await only(system, InvoiceState.BLOCKED)
+    await system.stripe.v1.subscriptions.update_async(subscription, {"pause_collection": ""})
+    await system.until_state(invoice.key, InvoiceState.PAID)
+    await stage.rest()
+
+
+async def free(stage: Stage) -> None:
+    """Stripe voids a subscription's invoices for a while: that time is excluded from its windows."""
+    system, they = stage.system, Subscribers(stage.system)
+    await they.clock("2022-05-03")
+    customer = await they.customer(attribution_id="team:free")
+    subscription = await they.subscribe(customer)
+    await they.until_windows("team:free", ("2022-05-03", None))
+    await they.clock("2022-05-10")
+    paused: Any = {"pause_collection": {"behavior": "void"}}
+    await system.stripe.v1.subscriptions.update_async(subscription, paused)
+    await they.until_windows("team:free", ("2022-05-03", "2022-05-10"), ("2022-05-10", None))
+    await they.clock("2022-05-20")
+    await system.stripe.v1.subscriptions.update_async(subscription, {"pause_collection": ""})
+    spans = (("2022-05-03", "2022-05-10"), ("2022-05-10", "2022-05-20"), ("2022-05-20", None))
+    await they.until_windows("team:free", *spans)
+    await stage.rest()
+
+
 async def synced(stage: Stage) -> None:
     """`perdure accounts sync` reads changes in Stripe for which no webhook arrived."""
     system, they = stage.system, Subscribers(stage.system)
@@ -137,5 +175,7 @@ SCENARIOS = (
     Scenario("too-late", too_late, like="cycle"),
     Scenario("taken", taken, like="cycle"),
     Scenario("fixed", fixed, like="cycle"),
+    Scenario("waiting", waiting, like="cycle"),
+    Scenario("free", free),
     Scenario("synced", synced),
 )

@@ -57,6 +57,10 @@ _IncludedCredits = Annotated[
 _TrialUsage = Annotated[
     str | None, typer.Option(metavar="exclude|charge|default", help="What happens to usage on trial.")
 ]
+_PausedUsage = Annotated[
+    str | None,
+    typer.Option(metavar="exclude|charge|default", help="What happens to usage while Stripe voids invoices."),
+]
 _Reopen = Annotated[bool, typer.Option("--reopen", help="Let a row without an end remove a window's known end.")]
 
 _POLL_SECONDS = 0.5
@@ -125,6 +129,7 @@ async def policy(
     limit_carried_share: _LimitCarriedShare = None,
     included_credits: _IncludedCredits = None,
     trial_usage: _TrialUsage = None,
+    paused_usage: _PausedUsage = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Show or set one account's billing policy and limits.
@@ -140,6 +145,7 @@ async def policy(
         "limit_carried_share": limit_carried_share,
         "included_credits": included_credits,
         "trial_usage": trial_usage,
+        "paused_usage": paused_usage,
     }
     settings = common.settings()
     async with open_database(settings) as db:

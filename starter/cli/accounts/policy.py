@@ -61,7 +61,7 @@ def _words(name: str) -> set[str]:
 
 
 def _document(attribution_id: str, currency: str, own: AccountPolicy, now: Policy) -> dict[str, object]:
-    names = ("charge_on", "finalization", *_LIMITS, "included_credits", "trial_usage")
+    names = ("charge_on", "finalization", *_LIMITS, "included_credits", "trial_usage", "paused_usage")
     off = {name for name, limit in _LIMITS.items() if limit in own.limits_off}
     return {
         "attribution_id": attribution_id,
@@ -73,6 +73,7 @@ def _document(attribution_id: str, currency: str, own: AccountPolicy, now: Polic
         "limit_carried_share": _text(now.limits.carried_share),
         "included_credits": _text(own.included_credits),
         "trial_usage": str(now.trial_usage),
+        "paused_usage": str(now.paused_usage),
         "own": sorted(name for name in names if name in off or getattr(own, name) is not None),
         "defaults": {
             "daily_multiple": _text(now.defaults.daily_multiple),
@@ -96,7 +97,10 @@ def print_policy(document: Mapping[str, Any]) -> None:
         ),
         "limit_carried_share": _limit(share, defaults["carried_share"], "of the amount", "of the amount"),
         "included_credits": f"{credits} a month" if credits else "as on the rate card",
-        "trial_usage": "excluded" if document["trial_usage"] == "exclude" else "charged",
+        **{
+            name: "excluded" if document[name] == FreeTime.EXCLUDE else "charged"
+            for name in ("trial_usage", "paused_usage")
+        },
     }
     table = output.make_table(f"Policy of {document['attribution_id']}", "Setting", "Value", "Source")
     for name, value in values.items():
@@ -119,7 +123,7 @@ def _parse(name: str, value: str, currency: str) -> object:
             return _one_of(ChargeOn, value)
         if name == "finalization":
             return _one_of(Finalization, value)
-        if name == "trial_usage":
+        if name in ("trial_usage", "paused_usage"):
             return _one_of(FreeTime, value)
         if name == "limit_amount":
             return parse_amount(value, currency)

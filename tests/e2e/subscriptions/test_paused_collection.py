@@ -115,3 +115,26 @@ async def test_a_pause_that_nobody_heard_of_keeps_the_draft_as_well(system: Syst
     await system.admin("webhook_faults", method="DELETE")
     await resume(system, subscription)
     await system.until_state(invoice.key, InvoiceState.PAID)
+
+
+@pytest.mark.parametrize("behavior", ["void", "mark_uncollectible"])
+@pytest.mark.waits
+async def test_free_time_is_excluded_and_the_rest_is_billed(system: System, they: Subscribers, behavior: str) -> None:
+    team = f"team:{behavior}"
+    subscription = await subscribed(system, they, team)
+    await system.add_instance(f"{team}-all", team, "2022-06-01", "2022-06-21")
+    await they.clock("2022-06-05")
+    await pause(system, team, subscription, behavior)
+    await they.until_windows(team, ("2022-05-10", "2022-06-05"), ("2022-06-05", None))
+    await they.clock("2022-06-10T00:10")  # Stripe's own invoice of this cycle is free
+    await until_rested(system)
+    assert await system.invoices() == []
+    await they.clock("2022-06-15")
+    await resume(system, subscription)
+    await they.until_windows(team, ("2022-05-10", "2022-06-05"), ("2022-06-05", "2022-06-15"), ("2022-06-15", None))
+    await they.clock("2022-07-10T00:10")
+    invoice = await only(system, InvoiceState.PAID)
+    assert invoice.amount == (1 + 4 + 6) * DAY_CENTS  # a day in May, four before the pause, six after it
+    account = await they.account(team)
+    assert account is not None
+    assert [str(window.kind) for window in account.windows] == ["paid", "collection_paused", "paid"]
