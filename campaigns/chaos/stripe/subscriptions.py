@@ -163,7 +163,7 @@ def _short(rng: random.Random, cycles: Cycles) -> Subscription:
     if kind < 0.2:
         made.end, made.storm = _in_storm(rng, cycles.storm_begins), True
     elif kind < 0.3:
-        made.end = second(rng, made.start + HOUR, cycles.end)
+        made.end = second(rng, made.start + HOUR, cycles.storm_begins - HOUR)
     elif kind < 0.55:
         made.held = _paused(cycles)
     return made
