@@ -95,7 +95,7 @@ def wake_up(payload: Any) -> WakeUp | Unhandled:
     if isinstance(payload, dict) and isinstance(kind := payload.get("object"), str) and kind.startswith(_THIN):
         return Unhandled.IGNORED
     event, subject = _event(payload)
-    if event.type == INVOICE_UPDATED and not _is_news(subject, payload["data"].get("previous_attributes")):
+    if event.type == INVOICE_UPDATED and not _concerns_us(subject, payload["data"].get("previous_attributes")):
         return Unhandled.IGNORED
     if event.type in (INVOICE_CREATED, INVOICE_UPDATED) or event.type in INVOICE_EVENTS:
         return _invoice(event, subject)
@@ -177,7 +177,7 @@ def _is_one_off(invoice: dict[str, Any]) -> bool:
     return invoice.get("billing_reason") in _ONE_OFF_REASONS
 
 
-def _is_news(invoice: dict[str, Any], previous: Any) -> bool:
+def _concerns_us(invoice: dict[str, Any], previous: Any) -> bool:
     """Whether a change concerns us: a draft was changed so that Stripe finalizes it by itself, or collection stopped.
 
     The collection of an open invoice can also be resumed. True as well if the event does not say enough of a draft.
