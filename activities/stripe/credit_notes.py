@@ -141,17 +141,22 @@ def snapshot(note: dict[str, Any]) -> StripeCreditNoteSnapshot:
         settle_to = CreditDestination.REFUND
     elif note.get("out_of_band_amount"):
         settle_to = CreditDestination.OUT_OF_BAND
-    before_tax = note.get("total_excluding_tax")
     return StripeCreditNoteSnapshot(
         stripe_credit_note_id=note["id"],
         credit_note_key=_key(note),
-        amount=note["total"] if before_tax is None else before_tax,
+        amount=_amount_of(note),
         settle_to=settle_to,
         reason=note.get("memo") or note.get("reason") or "made in Stripe",
         issued_at=created,
         voided_at=voided_at or created if note["status"] == "void" else None,
         stripe_refund_ids=refunds_of(note),
     )
+
+
+def _amount_of(note: dict[str, Any]) -> int:
+    """Return what a credit note takes off the usage: its total before tax and before the discounts of its lines."""
+    before_tax = note.get("total_excluding_tax")
+    return int(note["total"] if before_tax is None else before_tax) + int(note.get("discount_amount") or 0)
 
 
 def refunds_of(note: dict[str, Any]) -> list[str]:

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
+from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrder
 from billing.invoice.policy import Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from tests.e2e.audits import audited
+from tests.e2e.credits import credit
+from tests.e2e.credits import in_stripe as notes_in_stripe
 from tests.e2e.subscribers import FEE, Subscribers, only, subscribed, subscribing
 from tests.support.months import MAY
 from tests.support.rest import until_rested
@@ -88,6 +91,19 @@ async def test_tax_and_a_coupon_that_a_person_adds_to_our_draft(system: System) 
         await system.admin("settings", {"tax_percent": 0})
     await agrees(system)
     assert in_stripe(await system.invoice(key)) == (DAY_CENTS - OFF + OFF, OFF, OFF)
+
+
+async def test_a_credit_is_before_discounts_and_stripe_gives_back_their_part(system: System) -> None:
+    payer = await discounted(system, "team:back", await coupon(system))
+    key = await one_day(system, "team:back", customer=payer)
+    await system.add_instance("back-2", "team:back", "2022-05-03T10:00", "2022-05-04T10:00")
+    await system.run_period(MAY)
+    invoice = await system.until_state(key, InvoiceState.BILLED)
+    note = await credit(system, invoice, CreditOrder(CreditKind.INSTANCE, "outage", instance_id="back-1"))
+    (in_stripe_too,) = await notes_in_stripe(system, invoice)
+    assert (note.state, note.amount) == (CreditNoteState.ISSUED, DAY_CENTS)
+    assert (in_stripe_too["total"], in_stripe_too["discount_amount"]) == (DAY_CENTS - OFF, OFF)
+    await agrees(system)
 
 
 @pytest.fixture
