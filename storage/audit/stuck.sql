@@ -11,7 +11,8 @@ SELECT CAST(:audit_id AS text), CAST(:check_name AS text), found.kind, found.att
 
 -- name: invoices
 -- An invoice that waits for its grace to end, or for an approval, waits for nothing else. A requested void counts from
--- its request, unless the invoice is blocked: that is a finding of its own.
+-- its request, unless the invoice is blocked: that is a finding of its own. An invoice may wait as long as collection is
+-- paused.
 {finding}
 FROM (
     SELECT wait.kind, i.attribution_id, CAST(NULL AS text) AS instance_id, i.key, i.stripe_invoice_id AS stripe_id,
@@ -24,6 +25,10 @@ FROM (
         SELECT 'invoice_blocked' AS kind, i.blocked_since AS since,
                'blocked (' || coalesce(i.blocked_kind, 'error') || '): ' || i.blocked_reason AS detail
         WHERE i.state = 'blocked'
+          AND NOT (
+              coalesce(i.blocked_kind, '') = 'collection_paused'
+              AND EXISTS (SELECT FROM collection_pause AS p WHERE p.attribution_id = i.attribution_id)
+          )
         UNION ALL
         SELECT 'void_stuck', i.void_requested_at, 'a void is requested, but it is ' || i.state
         WHERE i.void_requested_at IS NOT NULL AND i.state NOT IN ({dead}) AND i.state NOT IN ('blocked', 'paid')
