@@ -19,8 +19,11 @@ _TRIES = 3
 
 READ_ONLY = frozenset(
     [
+        "ask_customers",
         "find_credited_invoice",
+        "find_customers_to_ask",
         "link_stripe_invoice",
+        "list_customers",
         "list_stripe_accounts",
         "list_stripe_credit_notes",
         "list_stripe_events",

@@ -24,6 +24,7 @@ SHAPES: dict[str, set[str]] = {
     "edited-and-rebuilt": _RUN,
     "voided": _RUN,
     "voided-by-command": _RUN,
+    "customers-asked": _RUN,
     "scheduled": {*_RUN, Workflows.SCHEDULED_PERIOD},
     "continued": {*_RUN, Workflows.CREDIT_NOTE},
     # subscriptions
@@ -37,6 +38,7 @@ SHAPES: dict[str, set[str]] = {
     "stripe-invoice-foreign": {Workflows.STRIPE_INVOICE},
     "held-in-stripe": {Workflows.STRIPE_INVOICE, Workflows.INVOICE},
     "collection-paused": {Workflows.STRIPE_INVOICE, Workflows.INVOICE, Workflows.SUBSCRIPTION},
+    "cancellation-waits": {Workflows.SUBSCRIPTION, Workflows.INVOICE},  # for what Stripe needs of a customer
     # credit notes
     "credited": {Workflows.CREDIT_NOTE, Workflows.CREDIT_NOTES_SYNC},
     "credited-by-hand": {Workflows.CREDIT_NOTES_SYNC},
@@ -81,6 +83,8 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "grace": ("hold_stripe_draft",),
     "subscription-blocked": ("record_subscription_fault",),
     "cancelled-on-final-draft": ("claim_subscription_draft",),
+    "customers-asked": ("ask_customers", "record_customers"),
+    "cancellation-waits": ("ask_customers", "record_subscription_fault", '"signalName": "retry"'),
     "disputed": ("record_dispute",),
     "refunded": ("record_refunds",),
     "held": ("approve_period",),

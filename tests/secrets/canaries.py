@@ -36,6 +36,10 @@ class Canaries:
             "customer_email": f"{_name('mail')}@example.com",
             "customer_note": _name("note"),
             "event_email": f"{_name('event')}@example.com",
+            "imported_name": f"Canary {_name('imported')}",
+            "imported_email": f"{_name('importedmail')}@example.com",
+            "imported_street": _name("street"),
+            "refused_tax_id": _name("taxid"),
         }
         # Ids of projects and workspaces belong on reports and nowhere else.
         self.on_reports = {"workspace_id": _name("ws"), "project_id": _name("prj")}

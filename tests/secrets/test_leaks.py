@@ -26,8 +26,9 @@ from tests.support.namespaces import new_namespace
 pytestmark = pytest.mark.waits
 
 PLANTED = Canaries()
-# The customer data that this test itself sends to Stripe.
+# The customer data that this test, or an import, sends to Stripe.
 SET_BY_US = {"customer_name", "customer_email", "customer_note"}
+SET_BY_US |= {"imported_name", "imported_email", "imported_street", "refused_tax_id"}
 KINDS = sorted({*PLANTED.all(), "signing_secret"})
 
 
@@ -108,7 +109,14 @@ SAYS = {
     "metrics of the webhook": ["perdure_webhook_events"],
     "requests to Stripe": ["/v1/invoices", "Bearer"],
     "answer ": ["not an event"],
-    "": ["no_june", "is not a time", "DATABASE_URL is not a URL", "password authentication failed", "is not id:base64"],
+    "": [
+        "refuses the customer's value (tax_id_invalid)",
+        "no_june",
+        "is not a time",
+        "DATABASE_URL is not a URL",
+        "password authentication failed",
+        "is not id:base64",
+    ],
 }
 
 

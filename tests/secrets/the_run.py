@@ -69,6 +69,7 @@ class WatchedRun:
         customer = await self.prepare_stripe()
         await self.import_what_is_right_and_wrong(customer)
         await self.start_processes()
+        await self.import_details()
         subscription = await self.subscribe(customer)
         await self.bill()
         await self.attack_the_webhook()
@@ -148,6 +149,17 @@ team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
             "stripe", "worker", "--queue", "stripe", says="serving stripe",
             STRIPE_API_KEY=key, STRIPE_API_BASE=self.emulator.url,
         )  # fmt: skip
+
+    async def import_details(self) -> None:
+        """Send details of customers to Stripe, which refuses one of them."""
+        of = self.planted.personal
+        rows = f"""\
+attribution_id,currency,name,email,address_line1,address_country,tax_id
+team:good,usd,{of["imported_name"]},{of["imported_email"]},{of["imported_street"]},DE,
+team:taxed,usd,,,,,us_ein:{of["refused_tax_id"]}
+"""
+        said = await self.perdure.run("accounts", "import", "-", stdin=rows, status=1, DATABASE_URL=self.operator_url)
+        assert "details of 1 customer" in said
 
     async def subscribe(self, customer: str) -> str:
         """Create a subscription, which is fetched together with its customer's personal data."""

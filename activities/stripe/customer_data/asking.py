@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import stripe
@@ -42,17 +43,17 @@ class StripeCustomerChecks:
     async def ask(self, asked: AskCustomers) -> CustomersSeen:
         """Return what each customer has. An account without a customer is searched by its name in the metadata."""
         async with stripe_step():
-            seen: list[CustomerSeen] = []
+            nameless = [each.attribution_id for each in asked.customers if each.stripe_customer_id is None]
+            found = await self._finder.find_several(nameless)
+            ids = {account: customer["id"] for account, customer in found.items()}
+            answers: list[CustomerSeen] = []
             for start in range(0, len(asked.customers), _AT_ONCE):
                 some = asked.customers[start : start + _AT_ONCE]
-                seen += await asyncio.gather(*(self._ask(each, location=asked.location) for each in some))
-            return CustomersSeen(customers=seen)
+                answers += await asyncio.gather(*(self._ask(each, ids, location=asked.location) for each in some))
+            return CustomersSeen(customers=answers)
 
-    async def _ask(self, account: CustomerToAsk, *, location: bool) -> CustomerSeen:
-        customer_id = account.stripe_customer_id
-        if customer_id is None:
-            found = await self._finder.find(account.attribution_id)
-            customer_id = found["id"] if found else None
+    async def _ask(self, account: CustomerToAsk, found: Mapping[str, str], *, location: bool) -> CustomerSeen:
+        customer_id = account.stripe_customer_id or found.get(account.attribution_id)
         if customer_id is None:
             return CustomerSeen(attribution_id=account.attribution_id, email=False, location=False)
         return seen(await self._retrieve(customer_id, location=location), account.attribution_id)

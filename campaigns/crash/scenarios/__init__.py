@@ -17,7 +17,7 @@ SCENARIOS: dict[str, Scenario] = {
 IN_THE_SUITE = tuple(
     SCENARIOS[name]
     for name in (
-        *("imported", "fetched", "refused", "calm", "held"),
+        *("imported", "fetched", "needing", "refused", "calm", "held"),
         *("fixed", "cancelled", "too-late", "faulty", "synced"),
         *("credit-refused", "credit-withdrawn", "dispute", "refunded", "caught-up", "webhook"),
         *("audited", "unaudited", "adopted", "claimed-again"),

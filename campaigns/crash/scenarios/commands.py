@@ -48,6 +48,33 @@ async def imported(stage: Stage) -> None:
     await stage.rest()
 
 
+async def needing(stage: Stage) -> None:
+    """Invoices are sent: an import brings one customer's email, another one's is entered in Stripe after a run.
+
+    So many accounts have a little usage that all customers are listed first.
+    """
+    system = stage.system
+    silent = await system.stripe.v1.customers.create_async({})
+    small = [f"small-{n:03}" for n in range(200)]
+    accounts, instances = stage.folder / "accounts.csv", stage.folder / "instances.csv"
+    rows = [f"{name},,usd,,2022-05-01T00:00:00Z" for name in small]
+    rows += ["mail,,usd,mail@example.com,2022-05-01T00:00:00Z", f"silent,{silent.id},usd,,2022-05-01T00:00:00Z"]
+    accounts.write_text("\n".join(["attribution_id,stripe_customer_id,currency,email,started", *rows]) + "\n")
+    used = [(name, "2022-05-03T00:01:00Z") for name in small]
+    used += [(name, "2022-05-04T00:00:00Z") for name in ("mail", "silent")]
+    lines = [f"i-{name},{name},2022-05-03T00:00:00Z,{stop}" for name, stop in used]
+    instances.write_text("\n".join(["id,account,start,stop", *lines]) + "\n")
+    await stage.perdure("accounts", "import", accounts)
+    await stage.perdure("instances", "import", instances)
+    await stage.perdure("period", "run", "2022-05")
+    await system.until_state("2022-05/mail/period", InvoiceState.BILLED)
+    await stage.rest()
+    await system.stripe.v1.customers.update_async(silent.id, {"email": "silent@example.com"})
+    await stage.perdure("period", "run", "2022-05")
+    await system.until_state("2022-05/silent/period", InvoiceState.BILLED)
+    await stage.rest()
+
+
 def sources_of(folder: Path, count: int) -> Path:
     """Write a database of `count` instances, more than one page of a read, and sources.toml. Returns its path."""
     with closing(sqlite3.connect(folder / "product.db")) as connection, connection:
@@ -83,4 +110,8 @@ async def fetched(stage: Stage) -> None:
     await stage.rest("source/product")
 
 
-SCENARIOS = (Scenario("imported", imported), Scenario("fetched", fetched))
+SCENARIOS = (
+    Scenario("imported", imported),
+    Scenario("fetched", fetched),
+    Scenario("needing", needing, {"COLLECTION_METHOD": "send_invoice"}),
+)

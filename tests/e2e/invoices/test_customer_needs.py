@@ -34,6 +34,7 @@ async def waiting(system: System) -> dict[str, str]:
     return {each.subject: each.reason for each in (await periods.period_progress(system.db, MAY)).blocked}
 
 
+@pytest.mark.history("customers-asked")
 async def test_without_an_email_an_account_waits_and_no_other_does(system: System) -> None:
     await needing(system, collection_method="send_invoice")
     named = await customer(system, email=MAIL, metadata={"attribution_id": "team:found"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from contracts.names import Signals
@@ -10,6 +12,7 @@ from tests.e2e.subscribers import Subscribers
 from tests.support.system import System
 
 
+@pytest.mark.history("cancellation-waits")
 async def test_a_cancellation_waits_for_the_customers_email(system: System, they: Subscribers) -> None:
     await system.stop()
     system.settings = system.settings.model_copy(update={"collection_method": "send_invoice"})
