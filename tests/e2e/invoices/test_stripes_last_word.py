@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from billing.invoice.policy import BlockedKind
 from billing.invoice.states import InvoiceState
+from contracts import retries
 from tests.support.months import MAY
 from tests.support.rest import until_rested
 from tests.support.system import System
@@ -114,6 +117,18 @@ async def test_it_is_tried_again_when_an_invoice_of_its_account_is_paid(system: 
     assert paid.stripe_invoice_id is not None
     await system.stripe.v1.invoices.pay_async(paid.stripe_invoice_id, {"payment_method": "pm_card_visa"})
     await system.until_state(second, InvoiceState.BILLED)
+
+
+async def test_it_is_tried_again_daily_without_any_event(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retries, "WAITING_IN_STRIPE_REFRESHED_AFTER", timedelta(seconds=3))
+    payer = await customer(system, "team:daily")
+    key = await one_day(system, "team:daily", customer=payer, currency="eur")
+    item = await system.stripe.v1.invoice_items.create_async({"customer": payer, "currency": "usd", "amount": 100})
+    await system.start_period(MAY)
+    blocked = await system.until_state(key, InvoiceState.BLOCKED)
+    assert (blocked.blocked_kind, blocked.stripe_invoice_id) == (BlockedKind.CURRENCY, None)
+    await system.stripe.v1.invoice_items.delete_async(item.id)
+    await system.until_state(key, InvoiceState.BILLED)
 
 
 async def test_a_customers_balance_alters_what_is_due_and_not_what_is_billed(system: System) -> None:
