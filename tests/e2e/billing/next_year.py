@@ -23,6 +23,8 @@ DAYS = (
     ("2022-08-11", "2023-01-11"),
 )
 """The windows of the year before."""
+_FOURTH = (("2023-02-01", "2023-02-10"),)
+"""The trial of the fourth subscription."""
 
 
 async def trial_and_cycles(life: Life, customer: str) -> str:
@@ -33,18 +35,34 @@ async def trial_and_cycles(life: Life, customer: str) -> str:
     await life.they.clock("2023-02-01")
     fourth = await life.they.subscribe(customer, trial_end=int(at("2023-02-10").timestamp()))
     life.year.subscribe("2023-02-01", trial_until="2023-02-10")
-    await life.they.until_windows(TEAM, *DAYS, ("2023-02-01", "2023-02-10"), ("2023-02-10", None))
+    await life.they.until_windows(TEAM, *DAYS, *_FOURTH, ("2023-02-10", None))
     await life.runs("free", "2023-02-03T10:00", "2023-02-05T01:02:03")
     await life.runs("becomes-paid", "2023-02-09T12:00", "2023-02-11T13:14:15", "xl")
     await cycle(life, "2023-02-10")
     await left_out(life, "2023-02", "2023-03-01")
-    assert await excluded(life, "2023-02", "trial") == life.year.free()
+    assert await excluded(life, "2023-02", "trial") == life.year.free("trial")
 
     await life.runs("across-cycles", "2023-03-08", "2023-03-12T06:07:08", "xl")
     await cycle(life, "2023-03-10")
+    await given(life, fourth)
     await left_out(life, "2023-03", "2023-04-01")
+    assert await excluded(life, "2023-03", "collection_paused") == life.year.free("collection_paused")
     await refund(life, "cycle 2023-03-10", 250)
     return fourth
+
+
+async def given(life: Life, subscription: str) -> None:
+    """Collection is paused for five days, in which the service is free."""
+    await life.they.clock("2023-03-15")
+    path = life.system.stripe.v1.subscriptions
+    await path.update_async(subscription, {"pause_collection": {"behavior": "void"}})
+    await life.they.until_windows(TEAM, *DAYS, *_FOURTH, ("2023-02-10", "2023-03-15"), ("2023-03-15", None))
+    await life.they.clock("2023-03-20")
+    await path.update_async(subscription, {"pause_collection": ""})
+    paid = ("2023-02-10", "2023-03-15"), ("2023-03-15", "2023-03-20"), ("2023-03-20", None)
+    await life.they.until_windows(TEAM, *DAYS, *_FOURTH, *paid)
+    life.year.give("2023-03-15", "2023-03-20")
+    await life.runs("partly-free", "2023-03-14T12:00", "2023-03-21T13:14:15")
 
 
 async def held(life: Life, subscription: str) -> None:

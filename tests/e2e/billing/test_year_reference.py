@@ -22,7 +22,7 @@ def test_usage_in_a_trial_is_free_and_the_rest_of_it_is_paid(year: Year) -> None
     year.runs("across", "2023-02-09T22:00", "2023-02-10T03:00")
     assert year.settle("the trial's end", "2023-02-10") == 0
     assert year.settle("the first cycle", "2023-03-10") == 180
-    assert year.free() == {"within": HOUR, "across": 2 * HOUR}
+    assert year.free("trial") == {"within": HOUR, "across": 2 * HOUR}
 
 
 def test_a_trial_that_is_cancelled_is_never_paid(year: Year) -> None:
@@ -30,7 +30,15 @@ def test_a_trial_that_is_cancelled_is_never_paid(year: Year) -> None:
     year.cancel("2023-02-05")
     year.runs("on", "2023-02-04T22:00", "2023-02-11")
     assert year.settle("cancellation", "2023-02-05") == year.settle("later", "2023-03-01") == 0
-    assert year.free() == {"on": 2 * HOUR}
+    assert year.free("trial") == {"on": 2 * HOUR}
+
+
+def test_a_service_that_is_free_for_some_time_is_paid_before_and_after_it(year: Year) -> None:
+    year.subscribe("2023-02-10")
+    year.give("2023-02-15", "2023-02-20")
+    year.runs("through", "2023-02-14T23:00", "2023-02-20T02:00")
+    assert year.settle("cycle", "2023-03-10") == 60 + 120
+    assert year.free("collection_paused") == {"through": 5 * 24 * HOUR}
 
 
 def test_a_cycle_bills_up_to_its_end_and_leaves_the_rest_to_the_next(year: Year) -> None:

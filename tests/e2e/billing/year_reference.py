@@ -44,11 +44,11 @@ def half_up(value: Fraction) -> int:
 
 @dataclass(frozen=True)
 class YearWindow:
-    """A stretch of a subscription: paid in `currency`, or a trial, whose usage is free."""
+    """A stretch of a subscription: paid in `currency`, or free for a reason: `trial`, or `collection_paused`."""
 
     span: Span
     currency: str
-    trial: bool = False
+    free: str = ""
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Year:
         """Begin a subscription, which is paid from its start, or from the end of its trial."""
         paid_from = second(trial_until or at)
         if trial_until:
-            self.windows.append(YearWindow((second(at), paid_from), currency, trial=True))
+            self.windows.append(YearWindow((second(at), paid_from), currency, "trial"))
         self.windows.append(YearWindow((paid_from, FAR), currency))
 
     def cancel(self, at: str) -> None:
@@ -94,6 +94,17 @@ class Year:
         end = second(at)
         cut = [replace(w, span=(w.span[0], min(w.span[1], end))) for w in self.windows]
         self.windows = [w for w in cut if w.span[0] < w.span[1]]
+
+    def give(self, at: str, until: str) -> None:
+        """Pause the collection of what is open for some time, for which the service is free."""
+        start, end = second(at), second(until)
+        window = self.windows.pop()
+        assert window.span[0] < start < end < window.span[1] == FAR
+        self.windows += [
+            replace(window, span=(window.span[0], start)),
+            replace(window, span=(start, end), free="collection_paused"),
+            replace(window, span=(end, FAR)),
+        ]
 
     def runs(self, name: str, start: str, end: str, workspace_class: str = "default") -> None:
         self.instances[name] = (workspace_class, second(start), second(end))
@@ -126,12 +137,12 @@ class Year:
         """Return the base fees that Stripe charges on the same invoices, in cents."""
         return sum(bill.fee for bill in self._charged(currency))
 
-    def free(self) -> dict[str, int]:
-        """Return the seconds in trials by instance."""
+    def free(self, reason: str) -> dict[str, int]:
+        """Return the seconds that are free for this reason by instance."""
         found: dict[str, int] = {}
         for name, (_, start, end) in self.instances.items():
             for window in self.windows:
-                for part in both((start, end), window.span) if window.trial else []:
+                for part in both((start, end), window.span) if window.free == reason else []:
                     found[name] = found.get(name, 0) + part[1] - part[0]
         return found
 
@@ -139,7 +150,7 @@ class Year:
         return [bill for bill in self.bills.values() if bill.currency == currency and not bill.waiting]
 
     def _unbilled(self, cutoff: int, currency: str) -> tuple[dict[str, list[Span]], dict[tuple[str, int], int]]:
-        paid = [window.span for window in self.windows if window.currency == currency and not window.trial]
+        paid = [window.span for window in self.windows if window.currency == currency and not window.free]
         spans: dict[str, list[Span]] = {}
         seconds: dict[tuple[str, int], int] = {}
         for name, (workspace_class, start, end) in self.instances.items():
