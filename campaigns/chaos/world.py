@@ -138,10 +138,11 @@ class ChaosWorld:
 
 
 def paid_windows(account: ChaosAccount, cancelled: Iterable[tuple[str, int]], currency: str | None = None) -> Pieces:
-    """Return when the account pays, in that currency or in any. A trial is free."""
+    """Return when the account pays, in that currency or in any. Trials and free services are not paid."""
     own = [
-        (each.paid_from, each.end if (account.attribution_id, number) in cancelled else None)
+        (opened, closed or (each.end if (account.attribution_id, number) in cancelled else None))
         for number, each in enumerate(account.subscriptions)
+        for opened, closed in each.paid
         if currency in (None, each.currency)
     ]
     windows = [(opened, EVER if closed is None else closed) for opened, closed in [*account.windows, *own]]

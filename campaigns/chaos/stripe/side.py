@@ -85,9 +85,10 @@ class StripeSide:
                     await self.cancel(account.attribution_id, number)
                 case "2 subscribe":
                     await self._subscribe(account, number, product)
-                case "3 pause":
-                    form = {"pause_collection[behavior]": "keep_as_draft"}
-                    await self.call("POST", f"/v1/subscriptions/{self._id(account, number)}", form)
+                case "3 pause" | "3 free" | "3 resume":
+                    path = f"/v1/subscriptions/{self._id(account, number)}"
+                    await self.call("POST", path, _PAUSES[what])
+                    await settled()
                 case _:
                     await settled()
         await self.clock(world.storm_begins)
@@ -159,6 +160,11 @@ class StripeSide:
 
 
 CYCLE = "4 cycle"
+_PAUSES = {
+    "3 pause": {"pause_collection[behavior]": "keep_as_draft"},
+    "3 free": {"pause_collection[behavior]": "void"},
+    "3 resume": {"pause_collection": ""},
+}
 
 
 def _events(world: ChaosWorld) -> list[tuple[int, str, ChaosAccount, int]]:
@@ -172,6 +178,8 @@ def _events(world: ChaosWorld) -> list[tuple[int, str, ChaosAccount, int]]:
                 found.append((each.end, "1 cancel", account, number))
             if each.held is not None:
                 found.append((each.held, "3 pause", account, number))
+            if each.free is not None:
+                found += [(each.free[0], "3 free", account, number), (each.free[1], "3 resume", account, number)]
             cycles.update(dict.fromkeys(each.cycle_ends(world.storm_begins), (account, number)))
     return found + [(at, CYCLE, *whose) for at, whose in cycles.items()]
 

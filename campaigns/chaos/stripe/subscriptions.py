@@ -16,6 +16,7 @@ STRIPE_USES: tuple[StripeUse, ...] = get_args(StripeUse)
 Interval = Literal["year", "month", "week"]
 VERSION = "2026-10-28.endive"
 """The API version of the person in the dashboard."""
+_FREE = 0.3
 _VERSIONS = (VERSION, "2020-08-27", "2022-11-15", "2024-06-20")
 
 
@@ -24,7 +25,7 @@ class Subscription:
     """A Stripe subscription; times are whole seconds of Stripe's clock, in µs. `storm`: canceled during the storm.
 
     `trial`: the end of its trial, from which on it is paid. `held`: when its collection is paused, with invoices that
-    stay drafts; it goes on after the storm.
+    stay drafts; it goes on after the storm. `free`: when its collection is paused so that the service is free.
     """
 
     start: int
@@ -34,11 +35,19 @@ class Subscription:
     interval: Interval = "year"
     trial: int | None = None
     held: int | None = None
+    free: tuple[int, int] | None = None
 
     @property
     def paid_from(self) -> int:
         """The start of its paid time."""
         return self.start if self.trial is None else self.trial
+
+    @property
+    def paid(self) -> list[tuple[int, int | None]]:
+        """The stretches of its paid time, whose end nobody knows yet."""
+        if self.free is None:
+            return [(self.paid_from, None)]
+        return [(self.paid_from, self.free[0]), (self.free[1], None)]
 
     @property
     def is_short(self) -> bool:
@@ -52,7 +61,8 @@ class Subscription:
         while self.is_short and (at := moved(self.paid_from, self.interval, number)) <= last:
             found.append(at)
             number += 1
-        return [at for at in found if self.is_short and at <= last]
+        low, high = self.free or (0, 0)  # its invoices are void then
+        return [at for at in found if self.is_short and at <= last and not low <= at < high]
 
 
 def moved(at: int, interval: Interval, count: int) -> int:
@@ -123,6 +133,10 @@ def full_subscriptions(rng: random.Random, cycles: Cycles, currency: str) -> lis
         found = [_short(rng, cycles)]
     for each in found:
         each.currency = currency
+    low, high = found[0].paid_from, cycles.storm_begins - HOUR
+    if found[0].held is None and found[0].end is None and low < high - HOUR and rng.random() < _FREE:
+        bounds = [second(rng, low, high) for _ in range(2)]
+        found[0].free = min(bounds), max(bounds) + SECOND
     return found
 
 
