@@ -50,8 +50,9 @@ def trials(
 ) -> list[Stretch]:
     """Return the subscription's trials, as far as Stripe tells: the last one's end, and the start of the first.
 
-    Of further trials, Stripe keeps the first one's start: such a trial begins when it was heard of, at the time of
-    Stripe's event. Without an event, a trial that ends later than was known counts as extended.
+    Of further trials, Stripe keeps the first one's start. A trial that goes on begins with its cycle, though, because
+    Stripe begins a cycle whenever a trial begins. Of a further trial that is over, the time of Stripe's event counts;
+    without an event, the trial that was known counts as extended.
     https://docs.stripe.com/api/subscriptions/object#subscription_object-trial_start
     """
     known = [
@@ -61,6 +62,8 @@ def trials(
     start, end = found.trial_start or found.started, found.trial_end
     if end is None:
         return known
+    if found.status == "trialing" and found.cycle_start is not None:
+        start = max(start, found.cycle_start)
     if not known:
         return [Stretch(start, end, WindowKind.TRIAL)]
     *earlier, last = known

@@ -99,6 +99,26 @@ TWO_TRIALS = account(
         (subscription("trialing", trial_start=may(1), trial_end=may(15)), None, may(1), [(may(1), may(15))]),
         (subscription(trial_start=may(4), trial_end=may(15)), None, may(20), [(may(4), may(15))]),  # seen late
         (subscription(trial_end=may(15)), None, may(20), [(may(1), may(15))]),  # of an earlier Stripe worker
+        # a later one of an active subscription, first seen: time that was paid for before stays paid
+        (
+            subscription("trialing", trial_start=may(1), trial_end=may(25), cycle_start=may(20), cycle_end=may(25)),
+            None,
+            may(21),
+            [(may(20), may(25))],
+        ),
+        # the same, after a trial that is known, seen by a sync; and an extension
+        (
+            subscription("trialing", trial_start=may(1), trial_end=may(25), cycle_start=may(20), cycle_end=may(25)),
+            ON_TRIAL,
+            None,
+            [(may(1), may(15)), (may(20), may(25))],
+        ),
+        (
+            subscription("trialing", trial_start=may(1), trial_end=may(25), cycle_start=may(14), cycle_end=may(25)),
+            ON_TRIAL,
+            None,
+            [(may(1), may(25))],
+        ),
         # it ends early, is extended in time, is extended and heard of by a sync
         (subscription(trial_start=may(1), trial_end=may(4)), ON_TRIAL, may(4), [(may(1), may(4))]),
         (subscription(trial_start=may(1), trial_end=may(25)), ON_TRIAL, may(14), [(may(1), may(25))]),
