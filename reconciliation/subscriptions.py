@@ -76,10 +76,13 @@ def trials(
 
 
 def other_windows(account: AccountRecord | None, found: StripeSubscriptionSnapshot) -> list[Window]:
-    """Return the account's windows except the subscription's own and an imported window that becomes its own."""
+    """Return the account's windows except the subscription's own and an imported window that becomes its own.
+
+    Windows that trials cut into parts are whole: a subscription that overlaps one of them must not lie between parts.
+    """
     return [
         Window(window.started, window.ended, window.stripe_subscription_id)
-        for window in (account.windows if account else ())
+        for window in (account.whole_windows if account else ())
         if window.stripe_subscription_id != found.stripe_subscription_id
         and not (window.stripe_subscription_id is None and window.started == found.started)
     ]

@@ -121,3 +121,16 @@ async def test_on_a_subscriptions_draft_only_limits_that_are_set_hold(
 )
 def test_the_kinds_of_windows_that_are_charged(given: dict[str, Any], kinds: set[str]) -> None:
     assert charged_kinds_of(settings.load(**given)) == kinds
+
+
+async def test_a_periods_limit_counts_what_a_customer_lacks_something_for(db: Database, tmp_path: Path) -> None:
+    """It can have it by the time that the page is claimed."""
+    path = tmp_path / "rates.toml"
+    path.write_text(CARD)
+    given = settings.load(collection_method="send_invoice", limit_period_amount="usd=1000", rate_card=path)
+    await add_account(db)
+    await add_instances(db, *(instance(f"i-{n}", may(1), may(32)) for n in range(3)))
+    card = await RateCards(db, given).current()
+    held = await PeriodLimits(db, given).held("2022-05", card)
+    assert held is not None
+    assert "1,339.20 USD" in held

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from billing.accounts.plan import AccountRecord, WindowRecord
-from billing.accounts.windows import WindowKind
+from billing.accounts.windows import Window, WindowKind
 from contracts.messages.subscriptions import StripeSubscriptionSnapshot
-from reconciliation.subscriptions import open_beside, other_windows, served, trials
+from reconciliation.subscriptions import open_beside, other_windows, placed_of, served, trials
 
 Span = tuple[datetime, datetime | None]
 TRIAL = WindowKind.TRIAL
@@ -160,6 +160,12 @@ def test_its_own_windows_and_the_files_that_becomes_its_own_are_not_in_its_way()
         (None, may(4)),
     ]
     assert other_windows(None, subscription()) == []
+
+
+def test_a_trial_does_not_cut_another_subscriptions_window_in_its_way() -> None:
+    """The part of it before the other one is placed, as without the trial."""
+    known = account(("sub_2", may(5), may(15)), ("sub_2", may(15), None), trials=frozenset({1}))
+    assert placed_of(subscription(ended=may(20)), known) == Window(may(1), may(5), "sub_1")
 
 
 @pytest.mark.parametrize(("ended", "expected"), [(None, 1), (may(5), 1), (may(4), 0), (may(3), 0)])
