@@ -7,7 +7,7 @@ from datetime import datetime
 from billing.invoice.policy import WAITS_FOR_STRIPE
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
-from contracts.messages.invoices import StripeInvoiceSnapshot
+from contracts.messages.invoices import Hold, StripeInvoiceSnapshot
 
 _S = InvoiceState
 _UNBILLED = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED})
@@ -36,8 +36,16 @@ def states_to_reach(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, now:
 
 def is_released(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> bool:
     """Return whether the invoice waited for Stripe, and no longer does: it was released, finalized or removed there."""
-    waited = record.state is _S.BLOCKED and record.blocked_kind in WAITS_FOR_STRIPE
-    return waited and snapshot.hold is None
+    return _waits_for_stripe(record) and snapshot.hold is None
+
+
+def waits_otherwise(record: InvoiceRecord, hold: Hold) -> bool:
+    """Return whether the invoice still waits for Stripe, but for something else than before."""
+    return _waits_for_stripe(record) and hold.held_as is not record.blocked_kind
+
+
+def _waits_for_stripe(record: InvoiceRecord) -> bool:
+    return record.state is _S.BLOCKED and record.blocked_kind in WAITS_FOR_STRIPE
 
 
 def _path(snapshot: StripeInvoiceSnapshot, now: datetime) -> StatePath:

@@ -33,7 +33,7 @@ from contracts.messages.invoices import (
 from contracts.names import Activities
 from reconciliation.books import check_report, check_stripe
 from reconciliation.figures import expected_figures
-from reconciliation.states import is_released, states_to_reach
+from reconciliation.states import is_released, states_to_reach, waits_otherwise
 from reconciliation.stripe_lines import stripe_lines
 from settings import Settings
 from storage.accounts import pauses
@@ -115,7 +115,9 @@ class InvoiceActivities:
             record = await self._record(reconcile.invoice_key)
             if await self._adopter.adopt_draft(record, snapshot):
                 record = await self._record(reconcile.invoice_key)
-            if is_released(record, snapshot):
+            if snapshot.hold is not None and waits_otherwise(record, snapshot.hold):
+                await store.block_invoice(self._db, record.key, snapshot.hold.reason, kind=snapshot.hold.held_as)
+            elif is_released(record, snapshot):
                 await store.resume_invoice(self._db, record.key)
                 record = await self._record(record.key)
             path = states_to_reach(record, snapshot, datetime.now(UTC))

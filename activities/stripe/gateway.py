@@ -149,32 +149,30 @@ class StripeInvoices:
         left = draft.metadata.get(stripe_metadata.ADVANCE)
         if left in (stripe_metadata.ADVANCE_KEPT, stripe_metadata.ADVANCE_PAUSED):
             return left
-        paused = left is None and await self._is_paused(draft.stripe_subscription_id)
+        paused = left is None and _is_paused(await self._subscription(draft.stripe_subscription_id))
         return stripe_metadata.ADVANCE_PAUSED if paused else stripe_metadata.ADVANCE_KEPT
 
     async def hold_of(self, ref: StripeInvoiceRef, found: StripeInvoiceSnapshot) -> Hold | None:
         """Return why the invoice must not be finalized yet; None if it can be, or is no draft any more.
 
-        Stripe leaves the drafts of a pause as they are when collection is resumed, and Perdure goes on with its own.
+        Stripe leaves the drafts of a pause as they are when collection is resumed, and Perdure goes on with its own. If
+        the subscription ends while collection is paused, nobody has resumed it: its draft stays held.
         https://docs.stripe.com/billing/subscriptions/pause-payment
         """
         if found.status != "draft":
             return None
         kept_off = is_kept_off(ref, found)
-        for subscription in dict.fromkeys(
-            [found.stripe_subscription_id if kept_off else None, ref.paused_subscription]
-        ):
-            if await self._is_paused(subscription):
+        own = await self._subscription(found.stripe_subscription_id if kept_off else None)
+        for subscription in (own, await self._subscription(ref.paused_subscription)):
+            if _is_paused(subscription):
                 return Hold(
                     held_as=BlockedKind.COLLECTION_PAUSED,
-                    reason=f"waits for collection of {subscription} to be resumed in Stripe (`pause_collection`)",
+                    reason=f"waits for collection of {subscription['id']} to be resumed in Stripe (`pause_collection`)",
                 )
-        if kept_off and found.metadata.get(stripe_metadata.ADVANCE) != stripe_metadata.ADVANCE_PAUSED:
-            return Hold(
-                held_as=BlockedKind.HELD_IN_STRIPE,
-                reason=f"waits for the draft {found.stripe_invoice_id} to be released in Stripe: a person holds it "
-                "(`auto_advance` is off)",
-            )
+        resumed = found.metadata.get(stripe_metadata.ADVANCE) == stripe_metadata.ADVANCE_PAUSED and _is_live(own)
+        if kept_off and not resumed:
+            reason = f"waits for the draft {found.stripe_invoice_id} to be released in Stripe (`auto_advance` is off)"
+            return Hold(held_as=BlockedKind.HELD_IN_STRIPE, reason=reason)
         return None
 
     async def check_released(self, ref: StripeInvoiceRef, draft: StripeInvoiceSnapshot) -> None:
@@ -186,17 +184,16 @@ class StripeInvoices:
         if (hold := await self.hold_of(ref, draft)) is not None:
             raise HeldInStripeError(hold.reason, hold.held_as)
 
-    async def _is_paused(self, subscription: str | None) -> bool:
-        """Whether collection of the subscription is paused now."""
-        if subscription is None:
-            return False
+    async def _subscription(self, stripe_subscription_id: str | None) -> dict[str, Any]:
+        """Fetch the subscription; it is empty if there is none."""
+        if stripe_subscription_id is None:
+            return {}
         try:
-            found = as_dict(await self._subscriptions.retrieve_async(subscription))
+            return as_dict(await self._subscriptions.retrieve_async(stripe_subscription_id))
         except stripe.InvalidRequestError as error:
             if not is_missing(error):
                 raise
-            return False
-        return found.get("ended_at") is None and found.get("pause_collection") is not None
+            return {}
 
     async def _sees_customer(self, stripe_customer_id: str | None) -> bool:
         """Whether this key belongs to the customer's Stripe account and mode: Stripe shows even a deleted customer."""
@@ -209,3 +206,12 @@ class StripeInvoices:
                 return False
             raise
         return True
+
+
+def _is_live(subscription: dict[str, Any]) -> bool:
+    return bool(subscription) and subscription.get("ended_at") is None
+
+
+def _is_paused(subscription: dict[str, Any]) -> bool:
+    """Whether collection of the subscription is paused now."""
+    return _is_live(subscription) and subscription.get("pause_collection") is not None

@@ -69,6 +69,25 @@ async def test_a_subscriptions_draft_waits_until_it_is_resumed(system: System, t
     assert stripe.amount_paid == DAY_CENTS + FEE
 
 
+@pytest.mark.waits
+async def test_the_end_of_a_subscription_is_no_resumption(system: System, they: Subscribers) -> None:
+    subscription = await subscribed(system, they, "team:leaves")
+    await pause(system, "team:leaves", subscription)
+    await they.clock("2022-06-10T00:10")
+    invoice = await waits(system, DAY_CENTS + FEE)
+    await they.cancel(subscription)
+
+    async def held() -> bool:
+        return (await system.invoice(invoice.key)).blocked_kind is BlockedKind.HELD_IN_STRIPE
+
+    await until(held)
+    await until_rested(system)
+    stripe = await system.stripe.v1.invoices.retrieve_async(invoice.stripe_invoice_id)
+    assert (stripe.status, stripe.auto_advance) == ("draft", False)
+    await system.stripe.v1.invoices.update_async(stripe.id, {"auto_advance": True})
+    await system.until_state(invoice.key, InvoiceState.BILLED, InvoiceState.PAID)
+
+
 @pytest.mark.parametrize("finalization", [Finalization.AT_ONCE, Finalization.GRACE])
 @pytest.mark.waits
 async def test_an_invoice_of_our_own_waits_as_a_draft(
