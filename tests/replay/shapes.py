@@ -39,6 +39,7 @@ SHAPES: dict[str, set[str]] = {
     "held-in-stripe": {Workflows.STRIPE_INVOICE, Workflows.INVOICE},
     "collection-paused": {Workflows.STRIPE_INVOICE, Workflows.INVOICE, Workflows.SUBSCRIPTION},
     "cancellation-waits": {Workflows.SUBSCRIPTION, Workflows.INVOICE},  # for what Stripe needs of a customer
+    "second-currency": {Workflows.INVOICE},
     # credit notes
     "credited": {Workflows.CREDIT_NOTE, Workflows.CREDIT_NOTES_SYNC},
     "credited-by-hand": {Workflows.CREDIT_NOTES_SYNC},
@@ -90,6 +91,7 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "held": ("approve_period",),
     "held-in-stripe": ("held_as", "EVENT_TYPE_TIMER_CANCELED"),
     "collection-paused": ("held_as", "shows_pause", "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED"),
+    "second-currency": ("held_as", "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED"),
     "fetched": ("plan_fetch", "sync_source"),
     "fetch-held": ("sync_source", "EVENT_TYPE_TIMER_FIRED"),
     "fetch-skipped": ("EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "EVENT_TYPE_TIMER_CANCELED"),

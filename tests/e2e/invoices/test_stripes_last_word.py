@@ -101,6 +101,7 @@ async def test_a_currency_that_the_customer_cannot_be_charged_in_blocks_its_invo
     assert [(each.id, each.currency) for each in stripe.data if each.metadata] == [(billed.stripe_invoice_id, "eur")]
 
 
+@pytest.mark.history("second-currency")
 async def test_it_is_tried_again_when_an_invoice_of_its_account_is_paid(system: System) -> None:
     """Something else has kept Stripe from taking the currency: an item of a person, which went onto that invoice."""
     payer = await customer(system, "team:item")
