@@ -101,10 +101,10 @@ async def _send_after_import(db: Database, settings: Settings, report: ImportRep
 @app.command("send")
 @common.command
 async def send(as_json: common.AsJson = False) -> int:
-    """Send names, emails, addresses and tax ids to Stripe that it does not have yet.
+    """Send details of customers to Stripe that it lacks.
 
-    `accounts import` does so at its end. Only what an import has changed is sent, and nothing is removed in Stripe. The
-    status is 1 if Stripe still lacks something.
+    These are names, emails, addresses and tax ids. `accounts import` sends them at its end. Only what an import has
+    changed is sent, and nothing is removed in Stripe. The status is 1 if Stripe still lacks something.
     """
     settings = common.settings()
     async with open_database(settings) as db:
