@@ -224,11 +224,14 @@ class _Group:
 
     def _bill_all(self, account: ChaosAccount, state: State, purpose: Purpose) -> State:
         """Bill the account in each currency, unless that is done by the invoices of a subscription that goes on."""
-        subscriptions = enumerate(account.subscriptions)
-        if any(each.is_short and (account.attribution_id, n) not in state.cancelled for n, each in subscriptions):
-            return state
+        going_on = {
+            each.currency
+            for number, each in enumerate(account.subscriptions)
+            if each.is_short and (account.attribution_id, number) not in state.cancelled
+        }
         for currency in account.currencies:
-            state = self._bill(account, state, purpose, currency)
+            if currency not in going_on:
+                state = self._bill(account, state, purpose, currency)
         return state
 
     def _account(self, name: str) -> ChaosAccount:
@@ -248,8 +251,7 @@ class _Group:
 
     def _bill(self, account: ChaosAccount, state: State, purpose: Purpose, currency: str) -> State:
         """Bill all known, unbilled usage up to the cutoff, unless the bill exists or is below the minimum charge."""
-        name, cutoff = account.attribution_id, purpose.cutoff
-        purpose_name = f"{purpose.name} {currency}"
+        name, cutoff, purpose_name = account.attribution_id, purpose.cutoff, f"{purpose.name} {currency}"
         if state.has(name, purpose_name):
             return state
         taken: dict[tuple[str, str, Decimal], list[Piece]] = {}

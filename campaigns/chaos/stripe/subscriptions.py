@@ -149,6 +149,10 @@ def _in_another_currency(rng: random.Random, cycles: Cycles, currency: str) -> l
     first.end = second(rng, first.start + HOUR, cycles.start + 15 * DAY)
     other = rng.choice([each for each in CURRENCIES if each != currency])
     again = Subscription(second(rng, first.end + SECOND, cycles.start + 25 * DAY), currency=other)
+    if rng.random() < 0.5:
+        later = [at for at in _beginnings(cycles) if at > first.end]
+        if later:
+            again = Subscription(rng.choice(later), currency=other, interval=cycles.interval)
     again.end, again.storm = _in_storm(rng, cycles.storm_begins), True
     return [first, again]
 
@@ -167,8 +171,7 @@ def _yearly(rng: random.Random, cycles: Cycles) -> Subscription:
 
 def _short(rng: random.Random, cycles: Cycles) -> Subscription:
     """Return a subscription with short cycles, some with a trial, canceled in the storm or before it, or paused."""
-    before = [moved(cycles.storm, cycles.interval, -count) for count in range(1, 6)]
-    paid = rng.choice([at for at in before if at > cycles.start - 20 * DAY])
+    paid = rng.choice(_beginnings(cycles))
     made = Subscription(paid, interval=cycles.interval)
     if rng.random() < 0.4:
         made.start = second(rng, max(paid - 10 * DAY, cycles.start - 20 * DAY), paid)
@@ -181,6 +184,12 @@ def _short(rng: random.Random, cycles: Cycles) -> Subscription:
     elif kind < 0.55:
         made.held = _paused(cycles)
     return made
+
+
+def _beginnings(cycles: Cycles) -> list[int]:
+    """Return the instants at which a cycle can have begun so that one ends in the storm."""
+    before = [moved(cycles.storm, cycles.interval, -count) for count in range(1, 6)]
+    return [at for at in before if at > cycles.start - 20 * DAY]
 
 
 def second(rng: random.Random, low: int, high: int) -> int:
