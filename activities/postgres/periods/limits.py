@@ -80,7 +80,7 @@ class PeriodLimits:
         after = ""
         while bounds := await periods.page_bounds(self._db, after, self._settings.page_size, _PAGES):
             for low, through in bounds:
-                # Whatever a customer lacks can be mended between this and the claims: what it would be billed counts.
+                # A customer can have by the time of the claims what it lacks now: what it would be billed counts.
                 scope = claim_scope(self._settings, period, after=low, through=through)
                 for preview in await claims.preview_page(self._db, scope, rate_card):
                     if preview.verdict == Verdict.INVOICE:

@@ -221,7 +221,7 @@ REMEDIES: Mapping[Kind, str] = {
     # nothing-stuck
     Kind.INVOICE_BLOCKED: (
         "Fix the cause that its reason names, then `perdure invoices retry KEY`; if a limit holds it or it was "
-        "edited, decide with `perdure invoices approve KEY`."
+        "edited, decide with `perdure invoices approve KEY`; if it waits in Stripe, release it there."
     ),
     Kind.VOID_STUCK: (
         "Check in the Temporal UI what `invoice/KEY` waits for, and request the void again (`perdure invoices void "
