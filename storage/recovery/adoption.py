@@ -205,9 +205,9 @@ def _by_month(card: RateCard, account: BillableAccount, header: ReportHeader) ->
 
 
 async def _account(connection: AsyncConnection, scope: ClaimScope, header: ReportHeader) -> BillableAccount:
-    """Return the account, also with the cycle that the invoice bills: Postgres may have lost it."""
+    """Return the account, also with the cycle that the invoice bills, if it has one: Postgres may have lost it."""
     account = await claiming.read_account(connection, scope)
-    if header.reason is not InvoiceReason.SUBSCRIPTION or header.service_start is None:
+    if header.service_start is None:
         return account
     return replace(account, cycles=monthly_cycles((*account.cycles, Cycle(header.service_start, header.cutoff))))
 
