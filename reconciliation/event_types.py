@@ -43,7 +43,8 @@ CHARGE_REFUNDED = "charge.refunded"
 REFUND_EVENTS = frozenset(
     [CHARGE_REFUNDED, "charge.refund.updated", "refund.created", "refund.failed", "refund.updated"]
 )
-"""Before 2024-10-28.acacia the refund of a charge caused only the two events of the charge."""
+"""Before 2024-10-28.acacia the refund of a charge caused only the two events of the charge
+(https://docs.stripe.com/changelog/acacia/2024-10-28/refund-webhook-update)."""
 ENABLED_EVENTS = sorted(
     frozenset([INVOICE_CREATED, INVOICE_UPDATED])
     | INVOICE_EVENTS
@@ -61,7 +62,7 @@ CAUGHT_UP_EVENTS = sorted(
         "charge.dispute.funds_reinstated",
         "customer.subscription.paused",  # a change of the status: never comes without `customer.subscription.updated`
         "customer.subscription.resumed",
-        "charge.refund.updated",  # as `refund.updated`
+        "credit_note.updated",  # of what can change, a memo or metadata, nothing is stored
         "refund.created",  # never comes without `charge.refunded`
         "refund.failed",  # never comes without `refund.updated`
     }

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 BASIL = "2025-03-31"
 """Invoices lost `subscription`, `charge` and `payment_intent`, subscriptions their current period."""
+ACACIA = "2024-10-28"
+"""Refunds of charges got events of their own."""
 NO_REFUNDS = "2022-11-15"
 """Charges no longer include their refunds."""
 

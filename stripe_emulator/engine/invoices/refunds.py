@@ -1,5 +1,6 @@
 """Refunds of charges: by request or by a credit note.
 
+Before https://docs.stripe.com/changelog/acacia/2024-10-28/refund-webhook-update they cause the charge's events alone.
 As in Stripe's tests (https://docs.stripe.com/testing#refunds), the refund of `pm_card_pendingRefund` is pending first,
 and that of `pm_card_refundFail` fails after it has succeeded.
 """
@@ -14,6 +15,7 @@ from stripe_emulator.engine.objects import changes, merge_metadata, new_id
 from stripe_emulator.engine.store import Obj
 from stripe_emulator.errors import StripeError
 from stripe_emulator.params.currencies import check_amount
+from stripe_emulator.params.versions import ACACIA, before
 
 PENDING_FIRST, FAILS_LATER = "pm_card_pendingRefund", "pm_card_refundFail"
 _BANK_ANSWERS_AFTER = 60
@@ -57,7 +59,8 @@ def make_refund(ctx: Context, charge: Obj, amount: int | None, **given: Any) -> 
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] == charge["amount"]
     refunded = ctx.save("charge", charge)
-    ctx.emit("refund.created", text)
+    if not _is_older(ctx):
+        ctx.emit("refund.created", text)
     ctx.emit("charge.refunded", refunded, changes(before, charge))
     if charge["payment_method"] in (PENDING_FIRST, FAILS_LATER):
         ctx.store.set_timer("refund", made["id"], ctx.now + _BANK_ANSWERS_AFTER)
@@ -100,4 +103,11 @@ def clock_passed(ctx: Context, refund_id: str) -> None:
 
 def save_change(ctx: Context, made: Obj, before: Obj, *events: str) -> str:
     """Store a changed refund, with the events of a change and `events`."""
-    return ctx.save("refund", made, "refund.updated", "charge.refund.updated", *events, before=before)
+    kinds = ("refund.updated", "charge.refund.updated", *events)
+    shown = [kind for kind in kinds if kind.startswith("charge.") or not _is_older(ctx)]
+    return ctx.save("refund", made, *shown, before=before)
+
+
+def _is_older(ctx: Context) -> bool:
+    """Whether the account's version has no events of a charge's refund itself, only those of the charge."""
+    return before(ctx.behaviour.api_version, ACACIA)
