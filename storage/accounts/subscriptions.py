@@ -50,6 +50,20 @@ async def put_subscription(
         await connection.execute(statement("accounts/subscriptions", "insert"), windows)
 
 
+async def set_currency(db: Database, attribution_id: str, stripe_subscription_id: str, currency: str) -> None:
+    """Set the currency of a subscription's windows: its draft shows it, whether or not its own events have arrived.
+
+    Windows that were stored before windows had a currency have the account's.
+
+    Raises:
+        AccountConflictError: the account is unknown.
+    """
+    named = {"attribution_id": attribution_id, "stripe_subscription_id": stripe_subscription_id, "currency": currency}
+    async with db.transaction() as connection:
+        await lock_or_add(connection, attribution_id, None)
+        await connection.execute(statement("accounts/subscriptions", "set_currency"), named)
+
+
 async def _refuse_overlap(connection: AsyncConnection, windows: dict[str, Any]) -> None:
     other = (await connection.execute(statement("accounts/subscriptions", "overlapping"), windows)).one_or_none()
     if other is not None:

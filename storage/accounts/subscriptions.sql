@@ -42,3 +42,9 @@ LIMIT 1;
 INSERT INTO subscription (attribution_id, stripe_subscription_id, currency, part, kind, during)
 SELECT :attribution_id, :stripe_subscription_id, :currency, given.part, given.kind, given.during
 FROM ({given}) AS given;
+
+-- name: set_currency
+UPDATE subscription
+SET currency = :currency
+WHERE (attribution_id, stripe_subscription_id) = (:attribution_id, :stripe_subscription_id)
+  AND currency <> :currency;

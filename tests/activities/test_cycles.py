@@ -30,7 +30,18 @@ from storage.accounts.cycles import store_cycle
 from storage.accounts.policies import write_policy
 from storage.invoices.invoices import load_invoice
 from storage.postgres.database import Database
-from tests.storage.usage import HOUR_US, FixedCard, add_account, add_instances, card, fetch, instance, may, put_window
+from tests.storage.usage import (
+    DAY,
+    HOUR_US,
+    FixedCard,
+    add_account,
+    add_instances,
+    card,
+    fetch,
+    instance,
+    may,
+    put_window,
+)
 
 Span = tuple[datetime, datetime]
 
@@ -164,6 +175,18 @@ async def test_a_draft_bills_its_cycle_and_carries_what_lies_before(
     claimed = await claiming.draft(may(41), cycle_start=start)
     assert claimed.invoice_key == "2022-06/team:a/subscription/in_1"
     assert await claiming.service(claimed) == expected
+
+
+async def test_a_drafts_currency_is_that_of_its_subscriptions_windows(claiming: Claiming) -> None:
+    """Windows that were stored before they had a currency have the account's, until the subscription is fetched."""
+    await claiming.prepare((may(10), may(41)))
+    await put_window(claiming.db, "team:a", "sub_ended", may(-9), may(-8))
+    claimed = await claiming.draft(may(41), cycle_start=may(10), currency="jpy")
+    assert await claiming.service(claimed) == (may(10), 24)
+    rows = await fetch(claiming.db, "SELECT i.currency, i.amount FROM invoice AS i")
+    assert [tuple(row) for row in rows] == [("jpy", 2 * DAY)]
+    windows = await fetch(claiming.db, "SELECT stripe_subscription_id, currency FROM subscription ORDER BY 1")
+    assert [tuple(row) for row in windows] == [("sub_1", "jpy"), ("sub_ended", "usd")]
 
 
 @pytest.mark.parametrize("known", [True, False])

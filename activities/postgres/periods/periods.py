@@ -33,6 +33,7 @@ from contracts.names import Activities
 from settings import Settings
 from storage.accounts import accounts, policies
 from storage.accounts.customers import AccountsToAsk, accounts_to_ask
+from storage.accounts.subscriptions import set_currency
 from storage.claims import claims
 from storage.claims.amendment import amendable_keys
 from storage.invoices import invoices
@@ -172,7 +173,8 @@ class PeriodActivities:
         """Claim an account's usage for the draft that Stripe made for its subscription.
 
         Claims nothing if the account is charged on invoices of its own, nothing for a cycle that is longer than about
-        a month, except on the last draft, and nothing twice for the same draft.
+        a month, except on the last draft, and nothing twice for the same draft. The subscription's windows get the
+        draft's currency first: usage of another one is not put on it.
         """
         async with step():
             if await charge_on(self._db, self._settings, draft.attribution_id) is not ChargeOn.SUBSCRIPTION:
@@ -184,6 +186,8 @@ class PeriodActivities:
             if cycle is not None and cycle.is_long and draft.cycle_start is not None:
                 note = f"No usage on {draft.stripe_invoice_id}: its cycle is long, so each month's run bills the usage."
                 return CancellationClaimed(invoice_key=None, note=note)
+            if draft.currency is not None and draft.stripe_subscription_id is not None:
+                await set_currency(self._db, draft.attribution_id, draft.stripe_subscription_id, draft.currency)
             period = BillingPeriod.of_cutoff(draft.cutoff, self._settings.zone)
             scope = claim_scope(
                 self._settings,
