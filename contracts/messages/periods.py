@@ -22,6 +22,8 @@ class PeriodInput(Message):
     """The sources that a person has decided not to wait for."""
     asking_since: datetime | None = None
     """When this pass over the accounts began to ask Stripe about customers. None if no setting needs it."""
+    customers_cursor: str | None = None
+    """Where the list of all customers goes on that this run continues, before any account is claimed."""
 
 
 class Page(Message):

@@ -25,6 +25,7 @@ SHAPES: dict[str, set[str]] = {
     "voided": _RUN,
     "voided-by-command": _RUN,
     "customers-asked": _RUN,
+    "customers-listed": {Workflows.BILLING_PERIOD},
     "scheduled": {*_RUN, Workflows.SCHEDULED_PERIOD},
     "continued": {*_RUN, Workflows.CREDIT_NOTE},
     # subscriptions
@@ -85,6 +86,7 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "subscription-blocked": ("record_subscription_fault",),
     "cancelled-on-final-draft": ("claim_subscription_draft",),
     "customers-asked": ("ask_customers", "record_customers"),
+    "customers-listed": ("list_customers", "EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW"),
     "cancellation-waits": ("ask_customers", "record_subscription_fault", '"signalName": "retry"'),
     "disputed": ("record_dispute",),
     "refunded": ("record_refunds",),

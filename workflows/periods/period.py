@@ -52,6 +52,7 @@ class BillingPeriodWorkflow:
         self._phase = ""
         self._fetch: Fetch | None = None
         self._without = list(run.without_sources)
+        self._customers_cursor = run.customers_cursor
 
     @workflow.query(name=Queries.PHASE, description="`fetching`, `held`, `billing` while batches run, then `settling`.")
     def phase(self) -> str:
@@ -111,7 +112,7 @@ class BillingPeriodWorkflow:
         after = period.after
         while True:
             self._again = False
-            if not after:
+            if not after and self._customers_cursor is None:
                 await self._run_fetch()
             await self._run_batches(after)
             result = await self._settle()
@@ -176,9 +177,15 @@ class BillingPeriodWorkflow:
 
     async def _prepare_customers(self, customers: CustomersPlan | None) -> None:
         """Have the batches ask Stripe about customers, if the settings need anything of them."""
-        self._batches.asking_since = None if customers is None else workflow.now()
-        if customers is not None:
-            await list_customers_if_many(customers)
+        cursor, self._customers_cursor = self._customers_cursor, None
+        if customers is None:
+            self._batches.asking_since = None
+            return
+        if cursor is None:
+            self._batches.asking_since = workflow.now()
+        cursor = await list_customers_if_many(customers, cursor)
+        if cursor is not None:
+            await self._continue_as_new("", customers_cursor=cursor)
 
     async def _await_approval(self, reason: str) -> None:
         """Wait for a person: a limit holds the whole period, before any of it is claimed."""
@@ -199,7 +206,9 @@ class BillingPeriodWorkflow:
             workflow.logger.info("%s is held: comparing it with its limits again", self._period.period)
         self._again = self._approved = False
 
-    async def _continue_as_new(self, after: str, began: datetime | None = None) -> None:
+    async def _continue_as_new(
+        self, after: str, *, began: datetime | None = None, customers_cursor: str | None = None
+    ) -> None:
         await self._batches.all_done()
         await workflow.wait_condition(workflow.all_handlers_finished)
         workflow.continue_as_new(
@@ -212,6 +221,7 @@ class BillingPeriodWorkflow:
                     "fetch_began": began,
                     "without_sources": self._without,
                     "asking_since": self._batches.asking_since,
+                    "customers_cursor": None if self._again else customers_cursor,
                 }
             )
         )

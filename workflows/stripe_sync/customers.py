@@ -24,13 +24,17 @@ _MANY = 200
 """From so many on, all of Stripe's customers are listed first: a request for 100 of them, in place of one for each."""
 
 
-async def list_customers_if_many(plan: CustomersPlan) -> None:
-    """List all customers if there are many to ask about. Those that the list lacks are asked about one by one later."""
+async def list_customers_if_many(plan: CustomersPlan, cursor: str | None = None) -> str | None:
+    """List all customers if there are many to ask about. Those that the list lacks are asked about one by one later.
+
+    A history has room for about 20,000 customers: the rest of a longer list is for another run of the workflow, which
+    begins at the returned cursor, unless few customers are left to ask about by then. Returns None if none is left.
+    """
     if plan.to_ask < _MANY:
-        return
-    cursor, listed = None, 0
+        return None
+    listed = 0
     while True:
-        show(f"Reading Stripe's customers since {clock()}: {listed:,} read.")
+        show(f"Reading Stripe's customers since {clock()}: {listed:,} read in this run.")
         page = await stripe_step(
             Activities.LIST_CUSTOMERS,
             ListCustomers(cursor=cursor, location=plan.location),
@@ -39,8 +43,8 @@ async def list_customers_if_many(plan: CustomersPlan) -> None:
         )
         await _record(CustomersSeen(customers=page.customers))
         cursor, listed = page.cursor, listed + len(page.customers)
-        if cursor is None:
-            return
+        if cursor is None or workflow.info().is_continue_as_new_suggested():
+            return cursor
 
 
 async def ask_about_customers(find: FindCustomersToAsk) -> None:

@@ -11,6 +11,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.stripe.customer_data import asking
 from billing.invoice.credit_notes import CreditNoteState
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
@@ -20,6 +21,7 @@ from contracts.names import Signals, Updates
 from devstack.servers.temporal import start_headless
 from storage.accounts import policies
 from temporal.decisions import decide
+from tests.e2e.conftest import requests
 from tests.e2e.credits import amount, billed, credit, no_news, until_state
 from tests.support.rest import Position, position
 from tests.support.system import System
@@ -27,6 +29,7 @@ from tests.support.until import until
 
 pytestmark = pytest.mark.waits
 
+_MANY = 200
 _EVENTS = 40  # after which Temporal suggests a new run; by default 4096
 
 
@@ -87,6 +90,42 @@ async def test_an_invoice_its_period_and_a_credit_note_go_on(system: System) -> 
     await system.until_state(key, InvoiceState.BILLED)
     await period_of(system).result()
     await system.admin("webhook_faults", method="DELETE")
+
+
+@pytest.fixture
+async def many_customers(system: System) -> None:
+    """As many accounts as Stripe's customers are listed for, and newer customers that are none of ours.
+
+    Their usage is so little that no invoice is made of it.
+    """
+    for number in range(_MANY):
+        made: Any = await system.stripe.v1.customers.create_async({"email": "billing@example.com"})
+        await system.add_account(f"team:{number:03}", ("2022-05-01", None), customer=made.id)
+        await system.add_instance(f"i-{number:03}", f"team:{number:03}", "2022-05-03T10:00", "2022-05-03T10:01")
+    for _ in range(_MANY // 2):
+        await system.stripe.v1.customers.create_async({})
+
+
+@pytest.mark.usefixtures("many_customers")
+@pytest.mark.history("customers-listed")
+async def test_a_long_list_of_customers_goes_on_in_another_run(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "_PAGE", 20)
+    monkeypatch.setattr(asking, "_PAGES", 1)
+    await system.stop()
+    system.settings = system.settings.model_copy(update={"collection_method": "send_invoice"})
+    await system.start()
+    before = len(requests(system))
+    handle = await system.start_period("2022-05")
+    assert (await handle.result()).progress.blocked_accounts == 0
+
+    first = system.client.get_workflow_handle(handle.id, run_id=handle.first_execution_run_id)
+    events = [event async for event in first.fetch_history_events()]
+    assert events[-1].HasField("workflow_execution_continued_as_new_event_attributes")
+    assert len(events) < 2 * _EVENTS
+    sent = [one["target"] for one in requests(system, before) if one["target"].startswith("/v1/customers?")]
+    of_first = [e for e in events if e.activity_task_scheduled_event_attributes.activity_type.name == "list_customers"]
+    # The next run begins where the first ended, and neither asks for a page again.
+    assert len(set(sent)) == len(sent) > len(of_first) > 1, sent
 
 
 def period_of(system: System) -> Any:
