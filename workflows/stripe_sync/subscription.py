@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -45,6 +46,19 @@ _MOST_HEARD = 50
 _RETRY_FIRST, _RETRY_LONGEST = timedelta(hours=1), timedelta(days=1)
 
 
+@dataclass(frozen=True)
+class EventTimes:
+    """The times of the earliest event, and of the earliest that showed the subscription's pause."""
+
+    first: datetime | None = None
+    paused: datetime | None = None
+
+    def hearing(self, event: StripeEvent) -> EventTimes:
+        """Return the times with this event's."""
+        paused = min(self.paused or event.created, event.created) if event.shows_pause else self.paused
+        return EventTimes(min(self.first or event.created, event.created), paused)
+
+
 @workflow.defn(name=Workflows.SUBSCRIPTION)
 class SubscriptionWorkflow:
     """Keeps the account's windows in step with Stripe, and makes the final claim after a cancellation.
@@ -58,8 +72,8 @@ class SubscriptionWorkflow:
         self._stripe_changed = True
         self._retry = False
         self._seen_at_creation = ref.seen_at_creation
-        self._heard: datetime | None = None
-        self._pause_heard: datetime | None = None
+        self._heard = EventTimes()
+        self._heard_since_fetch = EventTimes()
         self._collected_heard: list[datetime] = []
         self._wait = _RETRY_FIRST
         self._customer_lacks = ""
@@ -69,10 +83,9 @@ class SubscriptionWorkflow:
         """Wake up: the subscription is fetched. Of the event, only the type and time are used."""
         self._stripe_changed = True
         self._seen_at_creation |= event.type == _CREATED
-        self._heard = min(self._heard or event.created, event.created)
-        if event.shows_pause:
-            self._pause_heard = min(self._pause_heard or event.created, event.created)
-        else:
+        self._heard = self._heard.hearing(event)
+        self._heard_since_fetch = self._heard_since_fetch.hearing(event)
+        if not event.shows_pause:
             self._collected_heard = [*self._collected_heard, event.created][-_MOST_HEARD:]
 
     @workflow.signal(name=Signals.RETRY, description="Try again, after the cause of the failure is fixed.")
@@ -102,6 +115,7 @@ class SubscriptionWorkflow:
 
     async def _apply(self) -> str:
         ref = self._ref.stripe_subscription_id
+        self._heard_since_fetch = EventTimes()
         subscription = await self._fetch(ref)
         ended: list[str] = []
         applied = await self._bring_in_step(subscription, ended)
@@ -111,6 +125,8 @@ class SubscriptionWorkflow:
             await self._claim_final(applied.overlaps, other)
             ended.append(applied.overlaps)
             applied = await self._bring_in_step(subscription, ended)
+        # What the fetch may not show yet is applied next, and needs its times.
+        self._heard = self._heard_since_fetch
         if applied.attribution_id is not None:
             workflow.upsert_search_attributes([search_attributes.ATTRIBUTION_ID.value_set(applied.attribution_id)])
         await self._release(applied.waiting)
@@ -133,15 +149,15 @@ class SubscriptionWorkflow:
 
     async def _bring_in_step(self, subscription: StripeSubscriptionSnapshot, ended: list[str]) -> SubscriptionApplied:
         own = subscription.stripe_subscription_id == self._ref.stripe_subscription_id
-        if own and self._heard is not None and subscription.created is not None:
-            self._seen_at_creation |= self._heard - subscription.created < _HEARD_WITH_CREATION
+        if own and self._heard.first is not None and subscription.created is not None:
+            self._seen_at_creation |= self._heard.first - subscription.created < _HEARD_WITH_CREATION
         return await billing_step(
             Activities.APPLY_SUBSCRIPTION,
             ApplySubscription(
                 subscription=subscription,
                 seen_at_creation=own and self._seen_at_creation,
-                heard=self._heard if own else None,
-                pause_heard=self._pause_heard if own else None,
+                heard=self._heard.first if own else None,
+                pause_heard=self._heard.paused if own else None,
                 collected_heard=self._collected_heard if own else [],
                 looked_at=ended,
             ),
