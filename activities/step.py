@@ -13,7 +13,8 @@ from activities.heartbeats import beating
 from billing.errors import DecisionRefusedError, EditedInvoiceError, HeldInStripeError, PermanentError
 from billing.invoice.policy import BlockedKind
 from contracts.messages.base import Message
-from contracts.messages.invoices import EditedFigures, Hold
+from contracts.messages.holds import Hold
+from contracts.messages.invoices import EditedFigures
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ from datetime import datetime
 from billing.invoice.policy import WAITS_FOR_STRIPE
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
-from contracts.messages.invoices import Hold, StripeInvoiceSnapshot
+from contracts.messages.holds import Hold
+from contracts.messages.invoices import StripeInvoiceSnapshot
 
 _S = InvoiceState
 _UNBILLED = frozenset({_S.CLAIMED, _S.DRAFT, _S.FINALIZED})
@@ -39,9 +40,11 @@ def is_released(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> bool:
     return _waits_for_stripe(record) and snapshot.hold is None
 
 
-def waits_otherwise(record: InvoiceRecord, hold: Hold) -> bool:
-    """Return whether the invoice still waits for Stripe, but for something else than before."""
-    return _waits_for_stripe(record) and hold.held_as is not record.blocked_kind
+def changed_hold(record: InvoiceRecord, snapshot: StripeInvoiceSnapshot) -> Hold | None:
+    """Return what the invoice waits for in Stripe now, if it waited for something else: its pause became for good."""
+    hold = snapshot.hold if _waits_for_stripe(record) else None
+    known = (record.blocked_kind, record.blocked_reason)
+    return None if hold is None or (hold.held_as, hold.reason) == known else hold
 
 
 def _waits_for_stripe(record: InvoiceRecord) -> bool:

@@ -10,6 +10,7 @@ from activities.postgres import stripe_state
 from activities.postgres.adopter import Adopter
 from activities.postgres.scopes import policy_of
 from activities.step import step
+from billing.accounts.pauses import CollectionPause
 from billing.errors import StripeRefusedError
 from billing.invoice.policy import ChargeOn, Finalization
 from billing.invoice.record import InvoiceRecord
@@ -33,7 +34,7 @@ from contracts.messages.invoices import (
 from contracts.names import Activities
 from reconciliation.books import check_report, check_stripe
 from reconciliation.figures import expected_figures
-from reconciliation.states import is_released, states_to_reach, waits_otherwise
+from reconciliation.states import changed_hold, is_released, states_to_reach
 from reconciliation.stripe_lines import stripe_lines
 from settings import Settings
 from storage.accounts import pauses
@@ -115,8 +116,8 @@ class InvoiceActivities:
             record = await self._record(reconcile.invoice_key)
             if await self._adopter.adopt_draft(record, snapshot):
                 record = await self._record(reconcile.invoice_key)
-            if snapshot.hold is not None and waits_otherwise(record, snapshot.hold):
-                await store.block_invoice(self._db, record.key, snapshot.hold.reason, kind=snapshot.hold.held_as)
+            if (hold := changed_hold(record, snapshot)) is not None:
+                await store.block_invoice(self._db, record.key, hold.reason, kind=hold.held_as)
             elif is_released(record, snapshot):
                 await store.resume_invoice(self._db, record.key)
                 record = await self._record(record.key)
@@ -167,13 +168,14 @@ class InvoiceActivities:
     async def _loaded(self, key: str) -> LoadedInvoice:
         return LoadedInvoice(invoice=await self._brief(await self._record(key)))
 
-    async def _paused_subscription(self, record: InvoiceRecord) -> str | None:
-        """Return the subscription whose pause keeps the invoice from being finalized, as far as Postgres knows."""
+    async def _pauses(self, record: InvoiceRecord) -> list[CollectionPause]:
+        """Return the pauses that can keep the invoice from being finalized, as far as Postgres knows."""
         unfinished = record.state in OPEN and record.finalized_at is None
-        return await pauses.paused_subscription(self._db, record.attribution_id) if unfinished else None
+        return await pauses.pauses_of_account(self._db, record.attribution_id) if unfinished else []
 
     async def _brief(self, record: InvoiceRecord) -> InvoiceBrief:
         expected = expected_figures(record)
+        known = await self._pauses(record)
         return InvoiceBrief(
             invoice_key=record.key,
             attribution_id=record.attribution_id,
@@ -200,11 +202,13 @@ class InvoiceActivities:
             blocked_kind=record.blocked_kind,
             void_requested=record.void_requested_at is not None,
             replaces=record.replaces_stripe_invoice_id,
-            paused_subscription=await self._paused_subscription(record),
+            paused_subscription=_paused_now(known),
+            pauses=known,
         )
 
     async def _order(self, record: InvoiceRecord) -> StripeInvoiceOrder:
         assert record.report_id is not None
+        known = await self._pauses(record)
         send = self._settings.collection_method == "send_invoice"
         start = record.service_start or BillingPeriod.parse(record.billing_period).start(self._settings.zone)
         return StripeInvoiceOrder(
@@ -233,12 +237,17 @@ class InvoiceActivities:
             charge_on=record.charge_on,
             stripe_invoice_id=_draft_to_fill(record),
             replaces=record.replaces_stripe_invoice_id,
-            auto_advance=record.finalization is Finalization.GRACE and await self._paused_subscription(record) is None,
+            auto_advance=record.finalization is Finalization.GRACE and _paused_now(known) is None,
             finalizes_at=record.finalize_at,
             automatic_tax=self._settings.automatic_tax,
             finalization=record.finalization,
             adopt=True,
+            pauses=known,
         )
+
+
+def _paused_now(known: list[CollectionPause]) -> str | None:
+    return next((each.stripe_subscription_id for each in known if each.ended is None), None)
 
 
 def _check_chargeable(record: InvoiceRecord) -> None:

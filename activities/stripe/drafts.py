@@ -179,6 +179,7 @@ def _ref(order: StripeInvoiceOrder) -> StripeInvoiceRef:
         lines_digest=lines_digest((line.line_id, line.amount) for line in order.lines),
         charge_on=order.charge_on,
         finalization=order.finalization,
+        pauses=order.pauses,
     )
 
 

@@ -14,7 +14,8 @@ from activities.heartbeats import beating
 from activities.step import category_of, details_of
 from billing.errors import PermanentError
 from billing.invoice.policy import BlockedKind
-from contracts.messages.invoices import Hold, StripeInvoiceCreated
+from contracts.messages.holds import Hold
+from contracts.messages.invoices import StripeInvoiceCreated
 
 _RATE_LIMIT_PAUSE = timedelta(seconds=2)
 _CREDENTIALS_PAUSE = timedelta(minutes=1)

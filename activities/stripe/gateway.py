@@ -11,12 +11,13 @@ from stripe import StripeClient
 
 from activities.stripe.client import as_dict, metadata_of
 from activities.stripe.errors import foreign_key, stored_failure
-from activities.stripe.invoice_data import is_kept_off, snapshot
+from activities.stripe.invoice_data import is_kept_off, made_in_a_pause, snapshot
 from activities.stripe.mode import Mode, check_mode
 from billing.errors import HeldInStripeError
-from billing.invoice.policy import BlockedKind
+from billing.invoice.policy import BlockedKind, ChargeOn
 from contracts import stripe_metadata
-from contracts.messages.invoices import Hold, StripeInvoiceOrder, StripeInvoiceRef, StripeInvoiceSnapshot
+from contracts.messages.holds import Hold
+from contracts.messages.invoices import StripeInvoiceOrder, StripeInvoiceRef, StripeInvoiceSnapshot
 
 LINES_A_REQUEST = 100
 """The most lines of an invoice that Stripe adds or removes in one request."""
@@ -24,6 +25,7 @@ _KEYS_TRUSTED_FOR = timedelta(hours=20)
 # Stripe refuses a finalization time that is not in the future; nearer than this, we finalize.
 _SOON = timedelta(minutes=1)
 _NOT_FOUND = 404
+_PAUSE = "pause_collection"
 
 T = TypeVar("T")
 
@@ -133,30 +135,34 @@ class StripeInvoices:
                 params["automatically_finalizes_at"] = int(order.finalizes_at.timestamp())
             else:
                 params["auto_advance"] = False
+        if order.auto_advance and await self._ended_in_its_pause(order, draft):
+            params = {"auto_advance": False}
         left = stripe_metadata.ADVANCE_ON if params["auto_advance"] else stripe_metadata.ADVANCE_OFF
         if is_kept_off(order, draft):
-            left = await self._kept_off_as(draft)
+            left = await self._kept_off_as(order, draft)
             params.clear()
         params["metadata"] = {**order.metadata, stripe_metadata.ADVANCE: left}
         # No key: the update can be repeated, and is repeated after Stripe was kept from finalizing the draft.
         await self._invoices.update_async(draft.stripe_invoice_id, params)
 
-    async def _kept_off_as(self, draft: StripeInvoiceSnapshot) -> str:
+    async def _kept_off_as(self, order: StripeInvoiceOrder, draft: StripeInvoiceSnapshot) -> str:
         """Return what keeps Stripe from finalizing the draft: a pause in which Stripe made it, or a person.
 
-        It is judged once, when the draft is filled: the end of the pause must not release what a person holds.
+        It is judged when the draft is filled: the end of a later pause must not release what a person holds.
         """
         left = draft.metadata.get(stripe_metadata.ADVANCE)
         if left in (stripe_metadata.ADVANCE_KEPT, stripe_metadata.ADVANCE_PAUSED):
             return left
-        paused = left is None and _is_paused(await self._subscription(draft.stripe_subscription_id))
+        paused = left is None and (
+            made_in_a_pause(order, draft) or bool((await self._subscription(draft.stripe_subscription_id)).get(_PAUSE))
+        )
         return stripe_metadata.ADVANCE_PAUSED if paused else stripe_metadata.ADVANCE_KEPT
 
     async def hold_of(self, ref: StripeInvoiceRef, found: StripeInvoiceSnapshot) -> Hold | None:
         """Return why the invoice must not be finalized yet; None if it can be, or is no draft any more.
 
         Stripe leaves the drafts of a pause as they are when collection is resumed, and Perdure goes on with its own. If
-        the subscription ends while collection is paused, nobody has resumed it: its draft stays held.
+        the subscription ends while collection is paused, nobody has resumed it: its drafts stay held.
         https://docs.stripe.com/billing/subscriptions/pause-payment
         """
         if found.status != "draft":
@@ -169,7 +175,15 @@ class StripeInvoices:
                     held_as=BlockedKind.COLLECTION_PAUSED,
                     reason=f"waits for collection of {subscription['id']} to be resumed in Stripe (`pause_collection`)",
                 )
-        resumed = found.metadata.get(stripe_metadata.ADVANCE) == stripe_metadata.ADVANCE_PAUSED and _is_live(own)
+        ended = own if _ended_paused(own) else await self._ended_in_its_pause(ref, found)
+        if ended:
+            reason = (
+                f"waits for the draft {found.stripe_invoice_id}: its subscription {ended['id']} ended while collection "
+                "was paused: finalize or delete it in Stripe"
+            )
+            return Hold(held_as=BlockedKind.HELD_IN_STRIPE, reason=reason)
+        paused = found.metadata.get(stripe_metadata.ADVANCE) == stripe_metadata.ADVANCE_PAUSED
+        resumed = bool(own) and (paused or made_in_a_pause(ref, found))
         if kept_off and not resumed:
             reason = f"waits for the draft {found.stripe_invoice_id} to be released in Stripe (`auto_advance` is off)"
             return Hold(held_as=BlockedKind.HELD_IN_STRIPE, reason=reason)
@@ -183,6 +197,21 @@ class StripeInvoices:
         """
         if (hold := await self.hold_of(ref, draft)) is not None:
             raise HeldInStripeError(hold.reason, hold.held_as)
+
+    async def _ended_in_its_pause(
+        self, ref: StripeInvoiceRef | StripeInvoiceOrder, draft: StripeInvoiceSnapshot
+    ) -> dict[str, Any]:
+        """Fetch the subscription that ended in the pause in which our own draft was made; it is empty if there is none.
+
+        A person can still turn on the draft's `auto_advance`.
+        """
+        if ref.charge_on is not ChargeOn.OWN or draft.auto_advance or draft.created is None:
+            return {}
+        last = {each.stripe_subscription_id: each for each in sorted(ref.pauses, key=lambda each: each.since)}
+        for name, pause in last.items():
+            if pause.covers(draft.created) and _ended_paused(found := await self._subscription(name)):
+                return found
+        return {}
 
     async def _subscription(self, stripe_subscription_id: str | None) -> dict[str, Any]:
         """Fetch the subscription; it is empty if there is none."""
@@ -208,10 +237,11 @@ class StripeInvoices:
         return True
 
 
-def _is_live(subscription: dict[str, Any]) -> bool:
-    return bool(subscription) and subscription.get("ended_at") is None
-
-
 def _is_paused(subscription: dict[str, Any]) -> bool:
     """Whether collection of the subscription is paused now."""
-    return _is_live(subscription) and subscription.get("pause_collection") is not None
+    return subscription.get(_PAUSE) is not None and subscription.get("ended_at") is None
+
+
+def _ended_paused(subscription: dict[str, Any]) -> bool:
+    """Whether the subscription ended while collection was paused: Stripe leaves the pause on it, and its drafts."""
+    return subscription.get(_PAUSE) is not None and subscription.get("ended_at") is not None

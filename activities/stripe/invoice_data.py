@@ -97,6 +97,15 @@ def is_kept_off(ref: StripeInvoiceRef | StripeInvoiceOrder, found: StripeInvoice
     return off and advance_left(ref, found) != stripe_metadata.ADVANCE_OFF
 
 
+def made_in_a_pause(ref: StripeInvoiceRef | StripeInvoiceOrder, draft: StripeInvoiceSnapshot) -> bool:
+    """Whether Stripe made its draft in a pause of its subscription that has ended, and kept it off by that alone."""
+    made = draft.created
+    return made is not None and any(
+        each.stripe_subscription_id == draft.stripe_subscription_id and each.ended is not None and each.covers(made)
+        for each in ref.pauses
+    )
+
+
 def _collection_stopped(invoice: dict[str, Any]) -> bool:
     """Whether Stripe stopped charging an open invoice, as it does when its customer cancels a subscription.
 
@@ -145,6 +154,7 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
         stripe_subscription_id=_subscription_of(invoice),
         period_start=instant(invoice.get("period_start")),
         period_end=instant(invoice.get("period_end")),
+        created=instant(invoice.get("created")),
         attempt_count=invoice.get("attempt_count") or 0,
         finalized_at=instant(times.get("finalized_at")),
         paid_at=instant(times.get("paid_at")),

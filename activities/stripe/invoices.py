@@ -259,6 +259,6 @@ def _just_verified(ref: StripeInvoiceRef) -> bool:
     """
     if ref.verified_at is None or activity.info().attempt > 1:
         return False
-    if ref.charge_on is ChargeOn.SUBSCRIPTION or ref.paused_subscription is not None:
+    if ref.charge_on is ChargeOn.SUBSCRIPTION or ref.paused_subscription is not None or ref.pauses:
         return False
     return abs(datetime.now(UTC) - ref.verified_at) < _VERIFIED_FOR

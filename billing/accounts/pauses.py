@@ -23,9 +23,16 @@ class PauseBehavior(StrEnum):
 
 @dataclass(frozen=True)
 class CollectionPause:
-    """A subscription's pause that has not ended. `since` is when it was first seen: Stripe does not say."""
+    """A subscription's pause. `since` and `ended` are when that was first seen: Stripe does not say."""
 
     stripe_subscription_id: str
-    behavior: PauseBehavior
+    behavior: PauseBehavior | None
+    """None if the pause was over before the subscription was fetched."""
     since: datetime
-    resumes_at: datetime | None
+    resumes_at: datetime | None = None
+    ended: datetime | None = None
+    """None while it is in force. A pause ends with its subscription, too."""
+
+    def covers(self, instant: datetime) -> bool:
+        """Whether collection was paused at this instant."""
+        return self.since <= instant and (self.ended is None or instant < self.ended)

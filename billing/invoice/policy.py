@@ -61,7 +61,8 @@ class BlockedKind(StrEnum):
     EDITED = "edited"
     """Stripe's figures are not ours: a person accepts them, or rebuilds the draft."""
     HELD_IN_STRIPE = "held_in_stripe"
-    """A person holds the draft in Stripe (`auto_advance` is off): it waits until it is released there."""
+    """A person holds the draft in Stripe (`auto_advance` is off), or its subscription ended while collection was
+    paused: it waits until it is released there."""
     COLLECTION_PAUSED = "collection_paused"
     """Collection of the customer's subscription is paused in Stripe: it waits until collection is resumed there."""
     CURRENCY = "currency"

@@ -4,10 +4,12 @@ from datetime import datetime
 
 from pydantic import Field
 
+from billing.accounts.pauses import CollectionPause
 from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import TRIES_AGAIN, WAITS_FOR_STRIPE, BlockedKind, ChargeOn, Finalization
 from billing.invoice.states import InvoiceState
 from contracts.messages.base import Message
+from contracts.messages.holds import Hold
 
 
 class InvoiceRef(Message):
@@ -56,6 +58,8 @@ class InvoiceBrief(Message):
     """The edited Stripe invoice that a new one replaces, until the new one is made."""
     paused_subscription: str | None = None
     """For an invoice that is not finalized: the account's subscription whose collection is paused, if there is one."""
+    pauses: list[CollectionPause] = Field(default_factory=list)
+    """For an invoice that is not finalized: the pauses of the account's subscriptions, also those that have ended."""
 
     @property
     def waits_for_stripe(self) -> bool:
@@ -114,6 +118,7 @@ class StripeInvoiceOrder(Message):
     finalization: Finalization = Finalization.AT_ONCE
     adopt: bool = False
     """Return an existing invoice with another report unchanged: Postgres may have lost the record of it."""
+    pauses: list[CollectionPause] = Field(default_factory=list)
 
 
 class CustomerOrder(Message):
@@ -149,13 +154,7 @@ class StripeInvoiceRef(Message):
     finalization: Finalization = Finalization.AT_ONCE
     paused_subscription: str | None = None
     """A subscription of its account whose collection is paused, as far as Postgres knows."""
-
-
-class Hold(Message):
-    """Why a draft must not be finalized; `reason` is one line for a person."""
-
-    held_as: BlockedKind
-    reason: str
+    pauses: list[CollectionPause] = Field(default_factory=list)
 
 
 class StripeInvoiceLine(Message):
@@ -187,6 +186,7 @@ class StripeInvoiceSnapshot(Message):
     period_start: datetime | None = None
     period_end: datetime | None = None
     """The end of the subscription's cycle, and `period_start` its start."""
+    created: datetime | None = None
     attempt_count: int = 0
     """How often Stripe has tried to charge it."""
     found_finalized: bool = False

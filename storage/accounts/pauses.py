@@ -1,15 +1,19 @@
-"""Paused collection in Postgres: the subscriptions for which Stripe does not collect payment now."""
+"""Paused collection in Postgres: the times in which Stripe did not collect payment for a subscription."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from billing.accounts.pauses import CollectionPause
-from billing.invoice.policy import BlockedKind
+from billing.invoice.policy import WAITS_FOR_STRIPE
+from storage.accounts.accounts import lock_or_add
 from storage.postgres.database import Database
+from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
 
 async def paused_subscription(db: Database, attribution_id: str) -> str | None:
-    """Return the account's subscription whose collection is paused; None if there is none."""
+    """Return the account's subscription whose collection is paused now; None if there is none."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("accounts/pauses", "paused_subscription"), {"attribution_id": attribution_id}
@@ -17,34 +21,47 @@ async def paused_subscription(db: Database, attribution_id: str) -> str | None:
         return found.scalars().first()
 
 
-async def record_pause(db: Database, attribution_id: str, pause: CollectionPause) -> None:
-    """Record that collection is paused. A pause that is known keeps its start, unless its behavior has changed."""
-    async with db.transaction() as connection:
-        await connection.execute(
-            statement("accounts/pauses", "record"),
-            {
-                "stripe_subscription_id": pause.stripe_subscription_id,
-                "attribution_id": attribution_id,
-                "behavior": str(pause.behavior),
-                "since": pause.since,
-                "resumes_at": pause.resumes_at,
-            },
-        )
+async def pauses_of_account(db: Database, attribution_id: str) -> list[CollectionPause]:
+    """Return the pauses of the account's subscriptions, also those that have ended."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(statement("accounts/pauses", "of_account"), {"attribution_id": attribution_id})
+        return [record(CollectionPause, row) for row in found]
 
 
-async def forget_pause(db: Database, stripe_subscription_id: str) -> None:
-    """Remove the pause of a subscription whose payment is collected again, or that has ended."""
+async def follow_pauses(
+    db: Database,
+    attribution_id: str,
+    stripe_subscription_id: str,
+    follow: Callable[[Sequence[CollectionPause]], list[CollectionPause]],
+) -> None:
+    """Replace the subscription's pauses by what `follow` makes of those that are known, in order of time.
+
+    Raises:
+        AccountConflictError: the account is unknown.
+    """
+    named = {"attribution_id": attribution_id, "stripe_subscription_id": stripe_subscription_id}
     async with db.transaction() as connection:
-        await connection.execute(
-            statement("accounts/pauses", "forget"), {"stripe_subscription_id": stripe_subscription_id}
-        )
+        await lock_or_add(connection, attribution_id, None)
+        rows = await connection.execute(statement("accounts/pauses", "of_subscription"), named)
+        known = [record(CollectionPause, row) for row in rows]
+        followed = follow(known)
+        if followed == known:
+            return
+        await connection.execute(statement("accounts/pauses", "delete"), named)
+        pauses = {
+            "behaviors": [None if each.behavior is None else str(each.behavior) for each in followed],
+            "since": [each.since for each in followed],
+            "resumes_at": [each.resumes_at for each in followed],
+            "ended": [each.ended for each in followed],
+        }
+        await connection.execute(statement("accounts/pauses", "insert"), {**named, **pauses})
 
 
 async def waiting_invoices(db: Database, attribution_id: str) -> list[str]:
-    """Return the keys of the account's invoices that wait for collection to be resumed."""
+    """Return the keys of the account's invoices that wait for Stripe: a pause may have been taken for a person."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(
             statement("accounts/pauses", "waiting"),
-            {"attribution_id": attribution_id, "kind": str(BlockedKind.COLLECTION_PAUSED)},
+            {"attribution_id": attribution_id, "kinds": [str(kind) for kind in WAITS_FOR_STRIPE]},
         )
         return list(found.scalars())

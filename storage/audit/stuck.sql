@@ -27,7 +27,9 @@ FROM (
         WHERE i.state = 'blocked'
           AND NOT (
               coalesce(i.blocked_kind, '') = 'collection_paused'
-              AND EXISTS (SELECT FROM collection_pause AS p WHERE p.attribution_id = i.attribution_id)
+              AND EXISTS (
+                  SELECT FROM collection_pause AS p WHERE p.attribution_id = i.attribution_id AND p.ended IS NULL
+              )
           )
         UNION ALL
         SELECT 'void_stuck', i.void_requested_at, 'a void is requested, but it is ' || i.state

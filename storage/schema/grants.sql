@@ -58,7 +58,7 @@ BEGIN
             ('perdure_billing', 'account_policy', 'SELECT'),
             ('perdure_billing', 'subscription', 'SELECT, INSERT, UPDATE (during, currency), DELETE'),
             ('perdure_billing', 'subscription_cycle', 'SELECT, INSERT, UPDATE (during), DELETE'),
-            ('perdure_billing', 'collection_pause', 'SELECT, INSERT, UPDATE (behavior, since, resumes_at), DELETE'),
+            ('perdure_billing', 'collection_pause', 'SELECT, INSERT, DELETE'),
             ('perdure_billing', 'refund', 'SELECT, INSERT, UPDATE (stripe_credit_note_id, amount, status, reason, updated_at)'),
             ('perdure_billing', 'subscription_fault', 'SELECT, INSERT, UPDATE (reason), DELETE'),
             ('perdure_billing', 'invoice', 'SELECT, INSERT, UPDATE (state, resume_state, blocked_reason, blocked_since,

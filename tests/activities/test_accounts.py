@@ -13,9 +13,11 @@ from temporalio.testing import ActivityEnvironment
 
 import settings
 from activities.postgres.accounts.accounts import AccountActivities
+from billing.accounts.pauses import PauseBehavior
 from billing.pricing.rating import RateCard
 from contracts.messages.subscriptions import (
     ApplySubscription,
+    PausedCollection,
     StoreStripeAccounts,
     StripeAccount,
     StripeAccountsStored,
@@ -23,6 +25,7 @@ from contracts.messages.subscriptions import (
     SubscriptionApplied,
 )
 from storage.accounts.accounts import get_account
+from storage.accounts.pauses import paused_subscription, pauses_of_account
 from storage.postgres.database import Database
 from tests.storage.usage import FixedCard, add_account, card, fetch, may
 from tests.support.until import until
@@ -90,6 +93,25 @@ async def test_one_that_ended_as_it_began_is_no_window(apply: Applied) -> None:
     await apply(subscription())
     applied = await apply(subscription("canceled", ended=may(3)))
     assert (applied.ended, await apply.windows()) == (None, [])
+
+
+async def test_ended_pauses_are_kept_and_one_ends_with_its_subscription(apply: Applied) -> None:
+    paused = PausedCollection(behavior=PauseBehavior.KEEP_AS_DRAFT)
+
+    async def heard(found: StripeSubscriptionSnapshot, **times: Any) -> None:
+        asked = ApplySubscription(subscription=found, seen_at_creation=False, **times)
+        for _ in range(2):
+            await apply.env.run(apply.activities.apply_subscription, asked)
+
+    await heard(subscription(pause=paused), pause_heard=may(5))
+    assert await paused_subscription(apply.db, "team:a") == "sub_1"
+    await heard(subscription(), collected_heard=[may(8)])
+    assert await paused_subscription(apply.db, "team:a") is None
+    await heard(subscription(pause=paused), pause_heard=may(10))
+    await heard(subscription("canceled", may(12), pause=paused), pause_heard=may(12))
+    assert await paused_subscription(apply.db, "team:a") is None
+    pauses = await pauses_of_account(apply.db, "team:a")
+    assert [(each.since, each.ended) for each in pauses] == [(may(5), may(8)), (may(10), may(12))]
 
 
 async def test_another_open_one_is_refreshed_before_a_second_is_refused(apply: Applied) -> None:

@@ -13,8 +13,10 @@ import settings as product_settings
 from activities.postgres.adopter import Adopter
 from activities.postgres.invoices import InvoiceActivities
 from billing.errors import EditedInvoiceError
+from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
+from contracts.messages.holds import Hold
 from contracts.messages.invoices import (
     EditedFigures,
     InvoiceRef,
@@ -26,7 +28,7 @@ from contracts.messages.invoices import (
 )
 from reconciliation.figures import lines_digest
 from storage.claims.claims import claim_page
-from storage.invoices.invoices import load_invoice, move_invoice
+from storage.invoices.invoices import block_invoice, load_invoice, move_invoice
 from storage.postgres.database import Database
 from storage.reports.rebuilding import report_content
 from storage.reports.store import ReportStore
@@ -177,6 +179,19 @@ async def test_collection_that_stops_and_resumes_is_recorded_and_no_state_is_mov
     assert (await books.record()).collection_stopped_at == first
     await books.reconcile(attempt_count=1)
     assert (await books.record()).collection_stopped_at is None
+
+
+async def test_a_pause_that_became_for_good_is_shown_as_held(books: Books) -> None:
+    paused = Hold(held_as=BlockedKind.COLLECTION_PAUSED, reason="waits for collection of sub_1")
+    held = Hold(held_as=BlockedKind.HELD_IN_STRIPE, reason="waits for the draft in_1: its subscription ended")
+    await block_invoice(books.db, KEY, paused.reason, kind=paused.held_as)
+    since = (await books.record()).blocked_since
+    for hold in (paused, held, held):
+        assert await books.reconcile(status="draft", hold=hold) is S.BLOCKED
+        record = await books.record()
+        assert (record.blocked_kind, record.blocked_reason) == (hold.held_as, hold.reason)
+    assert record.blocked_since == since
+    assert await books.reconcile(status="draft") is S.DRAFT
 
 
 # Changes in Postgres after the report was published: the report still holds the old values.

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from billing.accounts.pauses import PauseBehavior
+from billing.accounts.pauses import CollectionPause, PauseBehavior
 from billing.accounts.plan import AccountRecord, WindowRecord
 from billing.accounts.windows import WindowKind
 from contracts.messages.subscriptions import PausedCollection, StripeSubscriptionSnapshot
-from reconciliation.pauses import Heard, free_stretches
+from reconciliation.pauses import Heard, free_stretches, pauses_of
 
 Span = tuple[datetime, datetime | None]
 
@@ -111,3 +111,70 @@ def test_the_windows_of_other_subscriptions_are_left_alone() -> None:
     known = account((may(5), None))
     other = subscription(None).model_copy(update={"stripe_subscription_id": "sub_2"})
     assert free_stretches(other, known, Heard(may(9))) == []
+
+
+def ended(behavior: PauseBehavior | None, at: datetime, status: str = "canceled") -> StripeSubscriptionSnapshot:
+    return subscription(behavior).model_copy(update={"ended": at, "status": status})
+
+
+@pytest.mark.parametrize(
+    ("found", "known", "heard", "expected"),
+    [
+        pytest.param(subscription(DRAFT), [], Heard(may(9), None, may(5)), [(may(5), None)], id="since its event"),
+        pytest.param(subscription(DRAFT), [(may(5), None)], Heard(may(9)), [(may(5), None)], id="it lasts"),
+        pytest.param(
+            subscription(None), [(may(5), None)], Heard(may(9), None, None, [may(8)]), [(may(5), may(8))], id="resumed"
+        ),
+        pytest.param(subscription(None), [(may(5), None)], Heard(may(9)), [(may(5), may(9))], id="resumed, unheard"),
+        pytest.param(
+            subscription(None), [], Heard(may(9), may(5), may(5), [may(8)]), [(may(5), may(8))], id="over when fetched"
+        ),
+        pytest.param(
+            subscription(None),
+            [(may(5), may(9))],
+            Heard(may(12), None, None, [may(8)]),
+            [(may(5), may(8))],
+            id="its end was heard of later",
+        ),
+        pytest.param(
+            subscription(None),
+            [(may(5), may(8))],
+            Heard(may(20), None, may(5), [may(19)]),
+            [(may(5), may(8))],
+            id="long ago",
+        ),
+        pytest.param(
+            subscription(DRAFT),
+            [(may(5), may(8))],
+            Heard(may(20), None, may(19)),
+            [(may(5), may(8)), (may(19), None)],
+            id="a second pause",
+        ),
+        pytest.param(
+            subscription(DRAFT),
+            [(may(5), may(8))],
+            Heard(may(20), None, may(5)),
+            [(may(5), may(8)), (may(20), None)],
+            id="a second pause, with the first one's event",
+        ),
+        pytest.param(
+            ended(DRAFT, may(8)),
+            [(may(5), None)],
+            Heard(may(9), None, may(8)),
+            [(may(5), may(8))],
+            id="ended with its subscription",
+        ),
+        pytest.param(
+            ended(DRAFT, may(7), "paused"),
+            [(may(5), None)],
+            Heard(may(9)),
+            [(may(5), None)],
+            id="an unserved one's",
+        ),
+    ],
+)
+def test_the_pauses(found: StripeSubscriptionSnapshot, known: list[Span], heard: Heard, expected: list[Span]) -> None:
+    before = [CollectionPause("sub_1", DRAFT, since, None, until) for since, until in known]
+    pauses = pauses_of(found, before, heard)
+    assert [(each.since, each.ended) for each in pauses] == expected
+    assert pauses_of(found, pauses, heard) == pauses

@@ -35,6 +35,7 @@ PAUSED = (
     "WITH paused AS (INSERT INTO collection_pause (stripe_subscription_id, attribution_id, behavior, since)"
     " VALUES ('sub_1', 'team:a', 'keep_as_draft', now())) "
 )
+OVER = PAUSED.replace("since)", "since, ended)").replace("now())", "now(), now())")
 WAITS_FOR_COLLECTION = (
     "UPDATE invoice SET state = 'blocked', resume_state = 'draft', blocked_kind = 'collection_paused',"
     f" blocked_reason = 'x', blocked_since = {OLD} WHERE id = {OF_A}"
@@ -62,6 +63,7 @@ PLANTED: list[tuple[str, str, list[Reported]]] = [
      f" WHERE id = {OF_A}"), [("invoice_blocked", "", A)]),
     ("paused collection", PAUSED + WAITS_FOR_COLLECTION, []),
     ("collection that is paused no more", WAITS_FOR_COLLECTION, [("invoice_blocked", "", A)]),
+    ("a pause that has ended", OVER + WAITS_FOR_COLLECTION, [("invoice_blocked", "", A)]),
     ("a void", f"UPDATE invoice SET void_requested_at = {OLD} WHERE id = {OF_A}", [("void_stuck", "", A)]),
     ("a credit note", CREDIT.format("'requested'", f"{OLD}, NULL"), [("credit_note_stuck", "", A)]),
     ("a credit note in motion", CREDIT.format("'requested'", f"{NEW}, NULL"), []),

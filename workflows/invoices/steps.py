@@ -10,13 +10,13 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import DEAD, InvoiceState, waits_by_policy
     from contracts import search_attributes
+    from contracts.messages.holds import Hold
     from contracts.messages.invoices import (
         Amended,
         BlockInvoice,
         CustomerFound,
         CustomerOrder,
         EditedFigures,
-        Hold,
         InvoiceBrief,
         InvoiceRef,
         LoadedInvoice,
@@ -268,4 +268,5 @@ def stripe_ref(invoice: InvoiceBrief) -> StripeInvoiceRef:
         report_id=invoice.report_id or "",
         finalization=invoice.finalization,
         paused_subscription=invoice.paused_subscription,
+        pauses=invoice.pauses,
     )

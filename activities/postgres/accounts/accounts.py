@@ -95,7 +95,7 @@ class AccountActivities:
         found = parts[-1]
         await self._follow(attribution_id, found, live=found.ended is None, seen_at_creation=apply.seen_at_creation)
         await forget_fault(self._db, found.stripe_subscription_id)
-        waiting = await follow_pause(self._db, attribution_id, found, heard.since)
+        waiting = await follow_pause(self._db, attribution_id, found, heard)
         if window is None:
             applied = _applied(attribution_id, f"No window: another one of {attribution_id} covers it, or it is empty.")
             return applied.model_copy(update={"waiting": waiting})
@@ -161,7 +161,7 @@ class AccountActivities:
                 known = await accounts.get_account(self._db, attribution_id)
                 heard = Heard(datetime.now(UTC))
                 await self._place(attribution_id, known, served(subscription, known, heard.now), None, heard)
-                await follow_pause(self._db, attribution_id, subscription, heard.since)
+                await follow_pause(self._db, attribution_id, subscription, heard)
                 await follow_cycles(self._db, attribution_id, subscription)
             except PermanentError as error:
                 faults.append(f"{attribution_id} ({found.stripe_customer_id}): {error}")

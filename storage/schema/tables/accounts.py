@@ -122,9 +122,10 @@ COLLECTION_PAUSE = Table(
     METADATA,
     Column("stripe_subscription_id", KEYED, primary_key=True),
     Column("attribution_id", KEYED, ForeignKey("account.attribution_id"), nullable=False),
-    Column("behavior", Text, nullable=False),
-    Column("since", INSTANT, nullable=False),
+    Column("behavior", Text),
+    Column("since", INSTANT, primary_key=True),
     Column("resumes_at", INSTANT),
+    Column("ended", INSTANT),
     CheckConstraint(
         "behavior IN ('keep_as_draft', 'mark_uncollectible', 'void')",
         name="collection_pause_behavior",

@@ -110,6 +110,30 @@ async def test_an_invoice_of_our_own_waits_as_a_draft(
 
 
 @pytest.mark.waits
+async def test_what_was_paused_stays_held_at_the_end(system: System, they: Subscribers) -> None:
+    subscription = await subscribed(system, they, "team:leaves-own")
+    await policies.write_policy(system.db, "team:leaves-own", AccountPolicy(charge_on=ChargeOn.OWN))
+    await they.clock("2022-05-25")
+    await pause(system, "team:leaves-own", subscription)
+    await they.clock("2022-06-01T00:10")
+    await system.start_period("2022-05")
+    invoice = await waits(system, DAY_CENTS)
+    await they.clock("2022-06-12")
+    await they.cancel(subscription)
+
+    async def held() -> bool:
+        return (await system.invoice(invoice.key)).blocked_kind is BlockedKind.HELD_IN_STRIPE
+
+    await until(held)
+    await until_rested(system)
+    found = await system.invoice(invoice.key)
+    assert found.state is InvoiceState.BLOCKED
+    assert "ended while collection was paused" in (found.blocked_reason or "")
+    await system.stripe.v1.invoices.finalize_invoice_async(invoice.stripe_invoice_id, {"auto_advance": True})
+    await system.until_state(invoice.key, InvoiceState.PAID, InvoiceState.BILLED)
+
+
+@pytest.mark.waits
 async def test_a_resumption_that_nobody_heard_of_is_found_when_the_invoice_is_refreshed(
     system: System, they: Subscribers
 ) -> None:

@@ -12,7 +12,7 @@ from tests.support.system import System, at
 from tests.support.until import until
 
 
-async def test_events_that_were_applied_do_not_date_later_ones(system: System, they: Subscribers) -> None:
+async def test_applied_events_date_no_later_ones(system: System, they: Subscribers) -> None:
     await system.stop()
     system.settings = system.settings.model_copy(update={"collection_method": "send_invoice"})
     await system.start()

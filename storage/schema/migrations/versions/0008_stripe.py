@@ -65,11 +65,13 @@ CREATE TABLE subscription_cycle (
 CREATE INDEX subscription_cycle_attribution_id ON subscription_cycle (attribution_id);
 
 CREATE TABLE collection_pause (
-    stripe_subscription_id  text COLLATE "C" PRIMARY KEY,
+    stripe_subscription_id  text COLLATE "C" NOT NULL,
     attribution_id          text COLLATE "C" NOT NULL REFERENCES account,
-    behavior                text NOT NULL,
+    behavior                text,
     since                   timestamptz NOT NULL,
     resumes_at              timestamptz,
+    ended                   timestamptz,
+    PRIMARY KEY (stripe_subscription_id, since),
     CONSTRAINT collection_pause_behavior CHECK (behavior IN ('keep_as_draft', 'mark_uncollectible', 'void'))
 );
 CREATE INDEX collection_pause_attribution_id ON collection_pause (attribution_id);
