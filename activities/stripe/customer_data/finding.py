@@ -60,13 +60,14 @@ class CustomerFinder:
     async def find_several(self, attribution_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the oldest customers that name these accounts, by account; those without one are left out.
 
-        Several are found in the list of all customers, which costs less than a search for each.
+        Several are found in the list of all customers, which costs less than a search for each. Of a few, the newest
+        customers are listed, too: search shows them after a minute.
 
         Raises:
             stripe.StripeError: Stripe refuses to list customers.
         """
         if len(attribution_ids) < _SEVERAL:
-            found = {each: await self.find(each) for each in attribution_ids}
+            found = {each: await self.find(each) or await self.find_recent(each) for each in attribution_ids}
         else:
             found = await self._listed.find_several(attribution_ids)
         return {attribution_id: customer for attribution_id, customer in found.items() if customer is not None}
