@@ -47,8 +47,8 @@ async def test_a_graduated_month_is_billed_and_the_books_agree(system: System) -
 async def test_a_description_of_many_tiers_is_cut_in_stripe_and_whole_in_the_report(system: System) -> None:
     tiers = "".join(f'{{ up_to = "{number}", price = "0.{number:04d}" }}, ' for number in range(1, 60))
     await with_rates(system, GRADUATED.replace("tiers.usd = [", f"tiers.usd = [{tiers}"))
-    await system.add_account("team:many", ("2022-05-01", None))
-    await system.add_instance("many-1", "team:many", "2022-05-03T00:00", "2022-05-04T10:00")
+    await system.add_account("team:tiers", ("2022-05-01", None))
+    await system.add_instance("tiers-1", "team:tiers", "2022-05-03T00:00", "2022-05-04T10:00")
     await system.run_period(MAY)
     (invoice,) = await system.invoices()
     assert invoice.state is InvoiceState.BILLED
