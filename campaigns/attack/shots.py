@@ -98,7 +98,8 @@ def event(random: Random, kind: str = "invoice.paid", **changes: Any) -> dict[st
 
 def foreign(random: Random, **changes: Any) -> dict[str, Any]:
     """Return a well-formed event about another product's invoice."""
-    subject = {"id": f"in_{random.getrandbits(48):x}", "object": "invoice", "customer": "cus_1", "note": CANARY}
+    named = {"id": f"in_{random.getrandbits(48):x}", "object": "invoice", "customer": "cus_1"}
+    subject = {**named, "metadata": {}, "note": CANARY}
     return event(random, data={"object": subject}) | changes
 
 

@@ -143,13 +143,14 @@ async def test_accounts_come_from_stripe(system: System, perdure: Perdure) -> No
 
 
 async def test_the_total_in_stripe_is_shown_with_its_discounts(system: System, perdure: Perdure) -> None:
-    made = await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": "team:good"}})
+    made = await system.stripe.v1.customers.create_async({"metadata": {"attribution_id": "team:discounted"}})
     coupon = await system.stripe.v1.coupons.create_async({"percent_off": 20, "duration": "forever"})
     await system.admin(f"customers/{made.id}/discount", {"coupon": coupon.id})
-    await system.add_account("team:good", ("2022-05-01", None), customer=made.id)
-    await system.add_instance("i-1", "team:good", "2022-05-03", "2022-05-04")
+    await system.add_account("team:discounted", ("2022-05-01", None), customer=made.id)
+    await system.add_instance("i-discounted", "team:discounted", "2022-05-03", "2022-05-04")
     await system.run_period()
-    shown, document = await perdure("invoices", "show", GOOD), await perdure("invoices", "show", GOOD, "--json")
+    key = "2022-05/team:discounted/period"
+    shown, document = await perdure("invoices", "show", key), await perdure("invoices", "show", key, "--json")
     assert "Total in Stripe: 6.91 USD (- 1.73 USD discounts)" in shown.out
     wanted = {"amount": 864, "stripe_total": 691, "stripe_discount": 173, "stripe_tax": 0}
     assert document.document.items() >= wanted.items()

@@ -21,7 +21,7 @@ async def test_every_delivery_is_counted_by_its_outcome(temporal_client: Client,
             await receiver.deliver(invoice_event(new_key()))
         await receiver.deliver(event("payout.paid", {"id": "po_1"}))
         for _ in range(4):
-            await receiver.deliver(event("invoice.paid", {"id": "in_1", "customer": "cus_1"}))
+            await receiver.deliver(event("invoice.paid", {"id": "in_1", "customer": "cus_1", "metadata": {}}))
         await receiver.post("{}")
         for _ in range(3):
             await receiver.post("{}", {"Stripe-Signature": "t=1,v1=0"})
