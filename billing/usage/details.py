@@ -18,9 +18,9 @@ _TAX_ID = re.compile(r"[a-z]{2}_[a-z0-9_]{2,20}:\S.{0,98}")
 
 @dataclass(frozen=True)
 class CustomerDetails:
-    """What an invoice says about who pays. None: not given. The address has `ADDRESS_FIELDS`, without empty ones.
+    """The details of a customer that its invoices show. None: not given.
 
-    `tax_id` is `type:value`, with Stripe's name of the type.
+    The address has `ADDRESS_FIELDS`, without empty ones. `tax_id` is `type:value`, with Stripe's name of the type.
     """
 
     name: str | None = field(default=None, repr=False)

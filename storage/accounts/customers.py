@@ -38,7 +38,7 @@ class AccountsToAsk:
 
 @dataclass(frozen=True)
 class SeenCustomer:
-    """What Stripe says of an account's customer; without a customer there is none that names the account.
+    """An account's customer as Stripe has it. No id: no customer names the account.
 
     `address` is None if Stripe was not asked about it.
     """
