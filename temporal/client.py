@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -19,6 +20,9 @@ from settings import export_temporal_environment, load
 from temporal.payload_codec import data_converter
 
 logger = logging.getLogger("perdure.temporal")
+
+WORKER_HEARTBEAT = timedelta(seconds=10)
+"""How often a worker tells Temporal that it runs: soon after it was killed, `temporal/pollers.py` knows."""
 
 _CONNECT_SECONDS = 15.0
 
@@ -59,7 +63,7 @@ async def connect(*, metrics_port: int | None = None, lazy: bool = False) -> Cli
 def _runtime(metrics_port: int | None) -> Runtime:
     metrics = PrometheusConfig(bind_address=f"0.0.0.0:{metrics_port}") if metrics_port else None
     core = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
-    return Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=core))
+    return Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=core), worker_heartbeat_interval=WORKER_HEARTBEAT)
 
 
 async def register_search_attributes(client: Client) -> None:
