@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from settings_faults import one_line
 from settings_limits import OFF, AccountKey, Amounts, Factor, Share, age
 from settings_sources import (
     SECRETS,
@@ -294,5 +295,4 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        faults = (f"{'.'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg']}" for e in error.errors())
-        raise SettingsError("; ".join(faults)) from None
+        raise SettingsError(one_line(error, Settings.model_fields, SECRETS)) from None

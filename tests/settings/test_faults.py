@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 import settings
+from settings_faults import example, one_line
 
 SECRET = "s3cr3t-that-nobody-may-see"
 
@@ -25,26 +26,26 @@ def _refusal() -> str:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("DATABASE_POOL_SIZE", "many", "valid integer"),
-        ("DATABASE_POOL_SIZE", "0", "greater than or equal to 1"),
-        ("PAGE_SIZE", "501", "less than or equal to 500"),
-        ("PAGE_SIZE", "1.5", "valid integer"),
-        ("PAGE_SIZE", "-1", "greater than or equal to 1"),
-        ("WEBHOOK_PORT", "65536", "less than or equal to 65535"),
-        ("METRICS_PORT", "0", "greater than or equal to 1"),
-        ("STRIPE_ACTIVITIES_PER_SECOND", "0", "greater than 0"),
-        ("STRIPE_ACTIVITIES_PER_SECOND", "nan", "Input should be"),
-        ("STRIPE_ACTIVITIES_PER_SECOND", "inf", "less than or equal to 1000"),
-        ("FINALIZATION_POLL_SECONDS", "inf", "less than or equal to 86400"),
-        ("FINALIZATION_POLL_SECONDS", "nan", "Input should be"),
-        ("FINALIZATION_POLL_SECONDS", "soon", "valid number"),
+        ("DATABASE_POOL_SIZE", "many", "'many' is not a whole number: write one such as 10"),
+        ("DATABASE_POOL_SIZE", "0", "'0' is not 1 or more: write one such as 10"),
+        ("PAGE_SIZE", "501", "'501' is not 500 or less: write one such as 250"),
+        ("PAGE_SIZE", "1.5", "'1.5' is not a whole number"),
+        ("PAGE_SIZE", "-1", "is not 1 or more"),
+        ("WEBHOOK_PORT", "65536", "is not 65535 or less"),
+        ("METRICS_PORT", "0", "is not 1 or more: write one such as 9464"),
+        ("STRIPE_ACTIVITIES_PER_SECOND", "0", "is not above 0"),
+        ("STRIPE_ACTIVITIES_PER_SECOND", "nan", "is not"),
+        ("STRIPE_ACTIVITIES_PER_SECOND", "inf", "is not 1000"),
+        ("FINALIZATION_POLL_SECONDS", "inf", "is not 86400"),
+        ("FINALIZATION_POLL_SECONDS", "nan", "is not"),
+        ("FINALIZATION_POLL_SECONDS", "soon", "'soon' is not a number: write one such as 60.0"),
         ("COLLECTION_METHOD", "cash", "'charge_automatically' or 'send_invoice'"),
-        ("DAYS_UNTIL_DUE", "-3", "greater than or equal to 0"),
+        ("DAYS_UNTIL_DUE", "-3", "is not 0 or more"),
         ("BILLING_TIME_ZONE", "Mars/Olympus", "not an IANA time zone"),
         ("BILLING_TIME_ZONE", "../../etc/passwd", "not an IANA time zone"),
         ("BILLING_TIME_ZONE", "Europe", "not an IANA time zone"),
-        ("BILL_AFTER", "yesterday", "valid datetime"),
-        ("BILL_AFTER", "2022-05-01T00:00:00", "timezone"),
+        ("BILL_AFTER", "yesterday", "'yesterday' is not an instant: write one such as 2022-05-01T00:00:00Z"),
+        ("BILL_AFTER", "2022-05-01T00:00:00", "has no time zone: write one such as"),
         ("LIMIT_INVOICE_AMOUNT", "5", "'5' is not a list of amounts: write usd=10000 eur=9000, in major units, or off"),
         ("LIMIT_INVOICE_FLOOR", "usd", "not a list of amounts"),
         ("LIMIT_INVOICE_MULTIPLE", "0", "'0' is not a number above 0: write one, such as 3, or off"),
@@ -52,9 +53,9 @@ def _refusal() -> str:
         ("LIMIT_PERIOD_MULTIPLE", "OFF", "not a number above 0"),
         ("LIMIT_INVOICE_CARRIED_SHARE", "1.01", "'1.01' is not a share from 0 to 1: write one, such as 0.5, or off"),
         ("LIMIT_PERIOD_CARRIED_SHARE", "nan", "not a share from 0 to 1"),
-        ("LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
-        ("STRIPE_MODE", "sandbox", "'live' or 'test'"),
-        ("STRIPE_ACCOUNT", "mine", "should match pattern"),
+        ("LOG_LEVEL", "loud", "'loud' is not 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("STRIPE_MODE", "sandbox", "'sandbox' is not 'live' or 'test'"),
+        ("STRIPE_ACCOUNT", "mine", "does not have the right form: write one such as acct_"),
         ("STRIPE_ACCOUNT_KEY", "account['id']", "cannot be a metadata key"),
         ("STRIPE_ACCOUNT_KEY", "perdure_invoice", "none of Perdure's own keys"),
         ("STRIPE_API_BASE", "localhost:12111", "not an address such as"),
@@ -149,6 +150,22 @@ def test_no_fault_shows_a_secret(env: dict[str, str]) -> None:
     assert SECRET not in str(refused.value)
     assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__
+
+
+def test_every_setting_has_an_example_of_its_right_form(env: dict[str, str]) -> None:
+    for name, field in settings.Settings.model_fields.items():
+        if name not in settings.SECRETS:
+            shown = example(name, field)
+            assert shown, name
+            assert settings.load(**{name: shown}), name
+
+
+def test_a_secret_of_the_wrong_form_is_not_quoted(env: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as wrong:
+        settings.Settings(page_size=SECRET)  # type: ignore[arg-type]
+    assert SECRET in one_line(wrong.value, settings.Settings.model_fields, ())
+    line = one_line(wrong.value, settings.Settings.model_fields, ("page_size",))
+    assert line == "PAGE_SIZE: the value is not a whole number: write one such as 250"
 
 
 def test_settings_do_not_change(env: dict[str, str]) -> None:
