@@ -1,0 +1,100 @@
+"""A step that keeps failing, or that no worker takes, is known by name, reason and time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import SecretStr
+
+from billing.invoice.states import InvoiceState
+from contracts import workflow_ids
+from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Activities, Signals
+from temporal.pending import PendingStep, StepState, failing_steps, pending_steps
+from tests.support.months import MAY
+from tests.support.system import System
+from tests.support.until import GIVE_UP_SECONDS, until
+from tests.support.usage import one_day
+
+pytestmark = pytest.mark.waits
+
+
+async def with_a_wrong_key(system: System) -> None:
+    """Restart the Stripe worker with a key that Stripe does not know."""
+    right = system.settings
+    await system.stop(STRIPE_QUEUE)
+    system.settings = right.model_copy(update={"stripe_api_key": SecretStr("sk_unknown")})
+    await system.start(STRIPE_QUEUE)
+    system.settings = right
+
+
+async def until_found(system: System, state: StepState, count: int = 1) -> list[PendingStep]:
+    """Wait until so many steps of the period are in this state."""
+
+    async def there() -> list[PendingStep] | None:
+        steps = [step for step in (await failing_steps(system.client, period=MAY)).steps if step.state is state]
+        return steps if len(steps) >= count else None
+
+    return await until(there)
+
+
+async def test_a_refused_key_is_named_with_its_invoices_and_the_next_attempt(system: System) -> None:
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    keys = [await one_day(system, f"team:key{number}") for number in (1, 2)]
+    await with_a_wrong_key(system)
+
+    handle = await system.start_period(MAY)
+    steps = await until_found(system, StepState.FAILS, 2)
+
+    assert {step.workflow_id for step in steps} == {workflow_ids.invoice(key) for key in keys}
+    for step in steps:
+        assert (step.queue, step.failure_kind) == (STRIPE_QUEUE, "StripeCredentials")
+        assert step.activity in (Activities.ENSURE_CUSTOMER, Activities.CREATE_STRIPE_INVOICE)
+        assert "give the Stripe worker a valid STRIPE_API_KEY" in (step.failure or "")
+        assert step.attempt == 2
+        assert began < step.since < datetime.now(UTC)
+        assert step.next_attempt_at is not None
+        assert step.next_attempt_at > step.since + timedelta(seconds=30)
+
+    await system.stop(STRIPE_QUEUE)
+    await system.start(STRIPE_QUEUE)
+    for key in keys:
+        await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
+    await handle.terminate("the next attempt is a minute away")
+
+
+async def test_blocked_invoices_wait_for_a_person_and_are_left_out(system: System) -> None:
+    bad = await one_day(system, "team:nobody", customer="cus_nobody")
+    await system.start_period(MAY)
+    await system.until_state(bad, InvoiceState.BLOCKED)
+
+    async def left_out() -> bool:
+        found = await failing_steps(system.client, period=MAY)
+        return not found.steps and found.asked_about == found.running == 1  # the period itself
+
+    await until(left_out)
+
+
+async def test_without_a_worker_the_steps_and_the_workflows_wait_for_one(system: System) -> None:
+    key = await one_day(system, "team:away")
+    await system.stop(STRIPE_QUEUE)
+    handle = await system.start_period(MAY)
+    (step,) = await until_found(system, StepState.NOT_TAKEN)
+    assert (step.workflow_id, step.queue, step.attempt) == (workflow_ids.invoice(key), STRIPE_QUEUE, 1)
+    assert (step.failure, step.worker) == (None, None)
+
+    await system.stop(BILLING_QUEUE)
+    await system.client.get_workflow_handle(workflow_ids.invoice(key)).signal(Signals.RETRY)
+
+    async def both() -> bool:
+        waiting = await pending_steps(system.client, [workflow_ids.invoice(key), "never/started"])
+        return [(s.queue, s.activity is None) for s in waiting if s.state is StepState.NOT_TAKEN] == [
+            (STRIPE_QUEUE, False),
+            (BILLING_QUEUE, True),
+        ]
+
+    await until(both)
+    await system.start()
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
+    assert (await failing_steps(system.client)).steps == []
