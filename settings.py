@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AwareDatetime, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from settings_faults import one_line
-from settings_limits import OFF, AccountKey, Amounts, Factor, Share, age
+from settings_limits import OFF, AccountKey, Amounts, Factor, Instant, Share, age
 from settings_sources import (
     SECRETS,
     MountedSecrets,
@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         Path("sources.toml"), description="the databases, folders and buckets that the queue `sources` reads usage from"
     )
     billing_time_zone: str = Field("UTC", description="IANA name of the zone of the calendar months")
-    bill_after: AwareDatetime | None = Field(None, description="usage before this instant is never charged")
+    bill_after: Instant | None = Field(None, description="usage before this instant is never charged")
     default_currency: str | None = Field(
         None, pattern="^[a-z]{3}$", description="of synced accounts that have none in Stripe, if the card has several"
     )

@@ -56,7 +56,12 @@ _REASONS: Mapping[str, Callable[[dict[str, Any]], str]] = {
 
 def one_line(error: ValidationError, fields: Mapping[str, FieldInfo], secrets: Collection[str]) -> str:
     """Return all faults in one line, each with its setting's name; no value of `secrets` is quoted."""
-    return "; ".join(_fault(dict(fault), fields, secrets) for fault in error.errors())
+    return "; ".join(by_setting(error, fields, secrets).values())
+
+
+def by_setting(error: ValidationError, fields: Mapping[str, FieldInfo], secrets: Collection[str]) -> dict[str, str]:
+    """Return each wrong setting's fault in one line, by its field's name."""
+    return {str(fault["loc"][0]): _fault(dict(fault), fields, secrets) for fault in error.errors()}
 
 
 def example(name: str, field: FieldInfo) -> str | None:

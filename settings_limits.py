@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 OFF: Literal["off"] = "off"
 """The value of a limit that does not apply. For some limits, leaving the setting empty means a default instead."""
@@ -48,6 +48,12 @@ def _share(value: object) -> Decimal | Literal["off"]:
     return number
 
 
+def _instant(value: object) -> object:
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9.]+", value.strip()):
+        raise ValueError(f"{value!r} is not an instant: write one such as 2022-05-01T00:00:00Z")
+    return value
+
+
 _ACCOUNT_KEY = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # Stripe allows 40 characters, and no brackets
 _OURS = ("billing_period", "report_id")
 
@@ -63,6 +69,8 @@ def _account_key(text: str) -> str:
 
 AccountKey = Annotated[str, AfterValidator(_account_key)]
 """A key of Stripe's metadata that names an account."""
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+"""An instant with its zone. A plain number is refused: it would be read as seconds since 1970."""
 Amounts = Annotated[str, AfterValidator(_amounts)]
 """Amounts in major units by currency, as a person writes them."""
 Factor = Annotated[Decimal | Literal["off"], BeforeValidator(_factor)]

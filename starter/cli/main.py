@@ -42,6 +42,7 @@ _COMMANDS = (
     ("sources", "sources.commands:app", "Sources of usage: check, list, sync."),
     ("tokens", "tokens.commands:app", "Tokens for the API: create, list, revoke."),
     ("warnings", "warnings.commands:app", "Warnings of usage: list, accept, withdraw."),
+    ("config", "config.commands:app", "The configuration: check."),
     ("rates", "rates:app", "The rate card: check."),
     ("period", "period.commands:app", "Billing periods: run, status, approve."),
     ("invoices", "invoices.commands:app", "Invoices: list, show, retry, approve, rebuild, void, credit."),
