@@ -204,6 +204,7 @@ class Settings(BaseSettings):
     )
     metrics_port: int | None = Field(None, ge=1, le=65535, description="port of a worker's Prometheus metrics, if any")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json")
 
     @field_validator("billing_time_zone")
     @classmethod

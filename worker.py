@@ -283,7 +283,7 @@ async def serve(settings: Settings, queues: Sequence[str] = QUEUES) -> None:
             settings.need(name)
     if STRIPE_QUEUE in queues:
         stripe_api_key(settings)
-    client = await connect(metrics_port=settings.metrics_port)
+    client = await connect(metrics_port=settings.metrics_port, logs=True)
     await register_search_attributes(client)
     async with AsyncExitStack() as stack:
         # Make all workers first, so that an unreachable server shows before any work begins.

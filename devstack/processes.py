@@ -19,9 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devstack.errors import PortTakenError, StackError
+from devstack.log_lines import said
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 LOG_KEPT_BYTES = 20_000_000
+_TAIL_BYTES = 65_536  # a line can hold a traceback
 PORT_TAKEN = "address already in use"  # every server here uses these words, in upper or lower case
 
 
@@ -159,13 +161,13 @@ class Child:
         return f"ended with exit status {status}"
 
     def tail(self, lines: int = 3) -> str:
-        """Return its last log lines since its start, as one line, and the path of the log."""
+        """Return what its last log lines since its start say, as one line, and the path of the log."""
         try:
             with self.log.open("rb") as log:
                 size = log.seek(0, os.SEEK_END)
-                log.seek(max(self._log_start, size - 4096))
+                log.seek(max(self._log_start, size - _TAIL_BYTES))
                 text = log.read().decode(errors="replace")
         except OSError:
             text = ""
         last = [line.strip() for line in text.splitlines() if line.strip()][-lines:]
-        return f"{' | '.join(last) or 'it logged nothing'} (log: {self.log})"
+        return f"{said(last)} (log: {self.log})"

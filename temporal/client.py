@@ -11,7 +11,14 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import LoggingConfig, PrometheusConfig, Runtime, TelemetryConfig, TelemetryFilter
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from billing.errors import PerdureError
@@ -31,12 +38,13 @@ class TemporalUnavailableError(PerdureError):
     """Temporal cannot be reached or refuses the connection."""
 
 
-async def connect(*, metrics_port: int | None = None, lazy: bool = False) -> Client:
+async def connect(*, metrics_port: int | None = None, lazy: bool = False, logs: bool = False) -> Client:
     """Return a client with the one data converter, connected within seconds or not at all.
 
     Args:
         metrics_port: the port on which the SDK serves Prometheus metrics, if any.
         lazy: connect only at the first call, for a process that must start while Temporal is down.
+        logs: whether the lines of the SDK's core go to the process's log, instead of to stdout.
 
     Raises:
         TemporalUnavailableError: the server cannot be reached or the configuration is malformed.
@@ -50,7 +58,7 @@ async def connect(*, metrics_port: int | None = None, lazy: bool = False) -> Cli
         config = ClientConfig.load_client_connect_config()
         config.setdefault("target_host", address)
         return await asyncio.wait_for(
-            Client.connect(**config, data_converter=converter, runtime=_runtime(metrics_port), lazy=lazy),
+            Client.connect(**config, data_converter=converter, runtime=_runtime(metrics_port, logs=logs), lazy=lazy),
             _CONNECT_SECONDS,
         )
     except (RuntimeError, ValueError, TimeoutError) as error:
@@ -60,9 +68,17 @@ async def connect(*, metrics_port: int | None = None, lazy: bool = False) -> Cli
         raise TemporalUnavailableError(f"Temporal at {address}: {text[:200]}; {hint}") from error
 
 
-def _runtime(metrics_port: int | None) -> Runtime:
+def _runtime(metrics_port: int | None, *, logs: bool) -> Runtime:
     metrics = PrometheusConfig(bind_address=f"0.0.0.0:{metrics_port}") if metrics_port else None
-    core = LoggingConfig(filter=TelemetryFilter(core_level="WARN", other_level="ERROR"))
+    forwarded = LogForwardingConfig(
+        logging.getLogger("temporalio.core"),
+        append_target_to_name=False,
+        prepend_target_on_message=False,
+        append_log_fields_to_message=False,
+    )
+    core = LoggingConfig(
+        filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarded if logs else None
+    )
     return Runtime(telemetry=TelemetryConfig(metrics=metrics, logging=core), worker_heartbeat_interval=WORKER_HEARTBEAT)
 
 

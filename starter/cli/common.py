@@ -68,21 +68,13 @@ def root_cause(error: BaseException) -> BaseException:
     return error
 
 
-def log_to_stderr(level: str) -> None:
-    """Write plain log lines to stderr, for the long-running processes.
-
-    Only our loggers and Temporal's go below INFO: at DEBUG, SQLAlchemy would log every row it reads, and HTTP clients
-    everything they send. At INFO, Stripe's SDK would log two lines per request.
-    """
-    logging.basicConfig(
-        level=max(logging.INFO, logging.getLevelName(level)),
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
-    for name in ("perdure", "temporalio"):
-        logging.getLogger(name).setLevel(level)
-    for name in ("stripe", "sqlalchemy"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+def log_to_stderr(given: Settings, *, temporal: bool = False) -> None:
+    """Write the log of a long-running process to stderr; `temporal`: with the fields of Temporal's SDK."""
+    if temporal:
+        from starter.logs.temporal import log_to_stderr as set_up
+    else:
+        from starter.logs.setup import log_to_stderr as set_up
+    set_up(given)
 
 
 def stop_event() -> asyncio.Event:
@@ -132,10 +124,16 @@ def _unexpected(error: BaseException) -> int:
 
     if isinstance(error, RPCError):
         return _say_error(f"Temporal: {error.message}")
-    traceback.print_exception(error)
+    if logging.root.handlers:
+        logging.getLogger("perdure").critical("unexpected error", exc_info=error)
+    else:
+        traceback.print_exception(error)
     return 70
 
 
 def _say_error(text: str) -> int:
-    output.complain(f"perdure: {text}")
+    if logging.root.handlers:  # a process with a log ends with a line of it
+        logging.getLogger("perdure").error("%s", text)
+    else:
+        output.complain(f"perdure: {text}")
     return 1

@@ -54,6 +54,7 @@ def _refusal() -> str:
         ("LIMIT_PERIOD_MULTIPLE", "OFF", "not a number above 0"),
         ("LIMIT_INVOICE_CARRIED_SHARE", "1.01", "'1.01' is not a share from 0 to 1: write one, such as 0.5, or off"),
         ("LIMIT_PERIOD_CARRIED_SHARE", "nan", "not a share from 0 to 1"),
+        ("LOG_FORMAT", "xml", "'xml' is not 'auto', 'json' or 'text'"),
         ("LOG_LEVEL", "loud", "'loud' is not 'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("STRIPE_MODE", "sandbox", "'sandbox' is not 'live' or 'test'"),
         ("STRIPE_ACCOUNT", "mine", "does not have the right form: write one such as acct_"),

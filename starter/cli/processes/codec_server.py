@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from starter.cli import common, output
+import logging
+
+from starter.cli import common
 from starter.cli.processes.http import serve_http
 from starter.codec_server import make_codec_server
+
+logger = logging.getLogger("perdure.codec")
 
 
 @common.command
@@ -14,9 +18,9 @@ async def codec_server() -> None:
     The `temporal` command can use it too. Needs PAYLOAD_KEYS.
     """
     settings = common.settings()
-    common.log_to_stderr(settings.log_level)
+    common.log_to_stderr(settings)
     host, port = settings.codec_server_host, settings.codec_server_port
     async with serve_http(make_codec_server(settings).application(), host, port, "CODEC_SERVER_PORT"):
         stopped = common.stop_event()
-        output.complain(f"codec server: listening on http://{host}:{port}")
+        logger.info("codec server: listening on http://%s:%s", host, port)
         await stopped.wait()

@@ -30,5 +30,5 @@ async def worker(
     sources.toml, and needs their secrets.
     """
     settings = common.settings()
-    common.log_to_stderr(settings.log_level)
+    common.log_to_stderr(settings, temporal=True)
     await serve(settings, QUEUES if queue is None else [str(queue)])
