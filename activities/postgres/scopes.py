@@ -107,7 +107,7 @@ def claim_scope(
 ) -> ClaimScope:
     """Return the claim scope of an invoice of this period, by default from the period's start to its end.
 
-    `makes_invoices`: whether invoices of our own come of it, which need something of the customer.
+    `makes_invoices`: whether invoices come of it, which need something of the customer.
     """
     return ClaimScope(
         period=str(period),

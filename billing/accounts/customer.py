@@ -28,31 +28,47 @@ NO_NEEDS = CustomerNeeds()
 class KnownCustomer:
     """What an account's customer had in Stripe when Stripe was last asked; None if it was never asked.
 
-    `unsent`: whether imported details of the customer are not in Stripe yet.
+    `unsent`: whether imported details of the customer are not in Stripe yet. `customer_of_another`: a customer whose
+    metadata names the account, but that is `other_account`'s.
     """
 
     email_in_stripe: bool | None = None
     address_in_stripe: bool | None = None
     unsent: bool = False
+    customer_of_another: str | None = None
+    other_account: str | None = None
 
 
 UNKNOWN_CUSTOMER = KnownCustomer()
 
 
-def unmet(needs: CustomerNeeds, known: KnownCustomer, stripe_customer_id: str | None) -> str:
-    """Say what Stripe's customer lacks, and what to do. Empty if it lacks nothing that is needed."""
+RUN_AGAIN = "run the period again"
+
+
+def unmet(
+    needs: CustomerNeeds, known: KnownCustomer, stripe_customer_id: str | None, then: str = f"then {RUN_AGAIN}"
+) -> str:
+    """Say what Stripe's customer lacks, and what to do. Empty if it lacks nothing that is needed.
+
+    `then`: how the usage is billed once the customer has it.
+    """
     has = {"email": known.email_in_stripe, "address": known.address_in_stripe}
     needed = [name for name in has if getattr(needs, name)]
+    if needed and stripe_customer_id is None and known.other_account is not None:
+        return (
+            f"customer {known.customer_of_another} is account {known.other_account}'s, although its metadata in Stripe "
+            f"names this account: correct the metadata, or import the account with its own `stripe_customer_id`, {then}"
+        )
     if any(has[name] is None for name in needed):
         what = " and ".join(_WORDS[name][0] for name in needed)
-        return f"it is not known whether its customer in Stripe has an {what}: run the period again, which asks Stripe"
+        return f"it is not known whether its customer in Stripe has an {what}: {RUN_AGAIN}, which asks Stripe"
     lacking = [name for name in needed if not has[name]]
     if not lacking:
         return ""
     why = "; ".join(_WORDS[name][1] for name in lacking)
     none = "none" if len(lacking) == 1 else "neither"
     customer = f"{stripe_customer_id} has {none}" if stripe_customer_id else "the account has no customer there yet"
-    return f"{why}, and {customer}: {_remedy(lacking, known)}, then run the period again"
+    return f"{why}, and {customer}: {_remedy(lacking, known)}, {then}"
 
 
 def _remedy(lacking: list[str], known: KnownCustomer) -> str:

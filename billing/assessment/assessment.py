@@ -9,10 +9,11 @@ from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
-from billing.accounts.customer import NO_NEEDS, UNKNOWN_CUSTOMER, CustomerNeeds, KnownCustomer, unmet
+from billing.accounts.customer import NO_NEEDS, UNKNOWN_CUSTOMER, CustomerNeeds, KnownCustomer
 from billing.accounts.cycles import Cycle
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.assessment.holding import NO_PAST, NOT_HELD, AccountPast, Held, floor_in, hold
+from billing.assessment.lacking import lacking
 from billing.assessment.lines import (
     NOTHING_RATED,
     OutOfRangeError,
@@ -224,7 +225,7 @@ def _decide(
         return Verdict.BLOCKED, reason, kind
     if not is_billable_total(priced.amount, priced.minimum):
         return Verdict.BELOW_MINIMUM, below_minimum(priced.amount, priced.minimum, priced.currency), kind
-    if lacks := unmet(scope.needs, account.customer, account.stripe_customer_id):
+    if lacks := lacking(scope.reason, scope.needs, account.customer, account.stripe_customer_id):
         return Verdict.BLOCKED, lacks, VerdictKind.CUSTOMER
     return Verdict.INVOICE, "", kind
 

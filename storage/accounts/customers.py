@@ -69,17 +69,18 @@ async def accounts_to_ask(db: Database, which: AccountsToAsk, needs: CustomerNee
 
 
 async def record_seen(db: Database, seen: Sequence[SeenCustomer]) -> None:
-    """Record what Stripe says of the customers of these accounts; an account without a customer gets the one found."""
+    """Record what Stripe says of the customers of these accounts; an account without a customer gets the one found.
+
+    If that one is another account's, it is recorded that it names this account, too.
+    """
+    found = {
+        "accounts": [each.attribution_id for each in seen],
+        "customers": [each.stripe_customer_id for each in seen],
+    }
+    has = {"emails": [each.email for each in seen], "addresses": [each.address for each in seen]}
     async with db.transaction() as connection:
-        await connection.execute(
-            statement("accounts/customers", "record"),
-            {
-                "accounts": [each.attribution_id for each in seen],
-                "customers": [each.stripe_customer_id for each in seen],
-                "emails": [each.email for each in seen],
-                "addresses": [each.address for each in seen],
-            },
-        )
+        await connection.execute(statement("accounts/customers", "record"), {**found, **has})
+        await connection.execute(statement("accounts/customers", "record_of_another"), found)
 
 
 async def record_listed(db: Database, listed: Sequence[SeenCustomer]) -> None:

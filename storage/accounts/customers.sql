@@ -21,6 +21,7 @@ UPDATE account AS a
 SET stripe_customer_id = coalesce(a.stripe_customer_id, given.customer),
     email_in_stripe = given.email,
     address_in_stripe = given.address,
+    customer_of_another = NULL,
     stripe_seen_at = now()
 FROM unnest(
     CAST(:accounts AS text[]), CAST(:customers AS text[]), CAST(:emails AS boolean[]), CAST(:addresses AS boolean[])
@@ -28,6 +29,21 @@ FROM unnest(
 WHERE a.attribution_id = given.attribution_id
   AND coalesce(a.stripe_customer_id, given.customer) IS NOT DISTINCT FROM given.customer
   AND NOT EXISTS (
+      SELECT FROM account AS other
+      WHERE other.stripe_customer_id = given.customer AND other.attribution_id <> a.attribution_id
+  );
+
+-- name: record_of_another
+-- An account without a customer, which a customer of another account names: what that one has says nothing of it.
+UPDATE account AS a
+SET email_in_stripe = NULL,
+    address_in_stripe = NULL,
+    customer_of_another = given.customer,
+    stripe_seen_at = now()
+FROM unnest(CAST(:accounts AS text[]), CAST(:customers AS text[])) AS given (attribution_id, customer)
+WHERE a.attribution_id = given.attribution_id
+  AND a.stripe_customer_id IS NULL
+  AND EXISTS (
       SELECT FROM account AS other
       WHERE other.stripe_customer_id = given.customer AND other.attribution_id <> a.attribution_id
   );

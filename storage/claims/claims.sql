@@ -74,7 +74,9 @@ ORDER BY a.attribution_id, own.number;
 -- name: own_columns
 p.charge_on, p.finalization, p.limit_amount, p.limit_multiple, p.limit_carried_share, p.included_credits,
        coalesce(p.limits_off, '{}') AS limits_off, p.trial_usage, p.paused_usage,
-       a.email_in_stripe, a.address_in_stripe, a.unsent <> '{}' AS unsent
+       a.email_in_stripe, a.address_in_stripe, a.unsent <> '{}' AS unsent, a.customer_of_another,
+       (SELECT other.attribution_id FROM account AS other
+        WHERE other.stripe_customer_id = a.customer_of_another) AS other_account
 
 -- name: account
 SELECT a.attribution_id, CAST(:currency AS text) AS currency, a.currency AS account_currency, a.stripe_customer_id,

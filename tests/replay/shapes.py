@@ -40,6 +40,7 @@ SHAPES: dict[str, set[str]] = {
     "held-in-stripe": {Workflows.STRIPE_INVOICE, Workflows.INVOICE},
     "collection-paused": {Workflows.STRIPE_INVOICE, Workflows.INVOICE, Workflows.SUBSCRIPTION},
     "cancellation-waits": {Workflows.SUBSCRIPTION, Workflows.INVOICE},  # for what Stripe needs of a customer
+    "draft-waits": {Workflows.STRIPE_INVOICE, Workflows.INVOICE, Workflows.SUBSCRIPTION},
     "second-currency": {Workflows.INVOICE},
     # credit notes
     "credited": {Workflows.CREDIT_NOTE, Workflows.CREDIT_NOTES_SYNC},

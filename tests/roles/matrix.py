@@ -78,7 +78,7 @@ _WHAT_AN_INVOICE_IS_OF = {
     *("id", "key", "attribution_id", "billing_period", "reason", "subject", "ordinal", "currency"),
     *("claimed_at", "charge_on", "finalization", "finalize_at"),
 }
-_SEEN_IN_STRIPE = {"email_in_stripe", "address_in_stripe", "stripe_seen_at"}
+_SEEN_IN_STRIPE = {"email_in_stripe", "address_in_stripe", "stripe_seen_at", "customer_of_another"}
 CHANGEABLE = {
     (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after", *_SEEN_IN_STRIPE},
     (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},

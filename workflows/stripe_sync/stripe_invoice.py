@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -11,14 +13,17 @@ with workflow.unsafe.imports_passed_through():
         StripeInvoiceSnapshot,
     )
     from contracts.messages.owners import IdentifyStripeInvoice, LinkedInvoice, StripeInvoiceResult
-    from contracts.messages.subscriptions import CancellationClaimed, SubscriptionDraft
+    from contracts.messages.subscriptions import SubscriptionDraft
     from contracts.names import Activities, Signals, Workflows
     from workflows.invoices.start import wake_invoice
     from workflows.sources.fetching import fetch_briefly
-    from workflows.steps import billing_step, clock, in_utc, show, stripe_step
+    from workflows.steps import billing_step, clock, continue_as_new_if_suggested, show, stripe_step
+    from workflows.stripe_sync.claiming import claim_for_draft
 
 _CYCLE = "subscription_cycle"
 _FOREIGN = "perdure_foreign_invoices"
+_ASKED_FIRST, _ASKED_LONGEST = timedelta(minutes=10), timedelta(days=1)
+"""How long until a customer that lacks something is asked about again: Stripe finalizes the draft after an hour."""
 
 
 @workflow.defn(name=Workflows.STRIPE_INVOICE)
@@ -30,11 +35,18 @@ class StripeInvoiceWorkflow:
         self._ref = ref
         self._event: StripeEvent | None = None
         self._stripe_changed = True
+        self._customer_lacks = ""
+        self._wait = _ASKED_FIRST
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="This invoice changed in Stripe: its owner is identified.")
     def stripe_event(self, event: StripeEvent) -> None:
         """Identify the invoice once more."""
         self._event = event
+        self._stripe_changed = True
+
+    @workflow.signal(name=Signals.RETRY, description="Ask again what the customer lacked.")
+    def retry(self) -> None:
+        """Try again, now that the customer may have what it lacked."""
         self._stripe_changed = True
 
     @workflow.run
@@ -43,7 +55,10 @@ class StripeInvoiceWorkflow:
         note = ""
         while self._stripe_changed:
             self._stripe_changed = False
+            self._customer_lacks = ""
             note = await self._identify()
+            if self._customer_lacks:
+                await self._await_customer()
             await workflow.wait_condition(workflow.all_handlers_finished)
         show(f"{note} Nothing is awaited since {clock()}.")
         return StripeInvoiceResult(note=note)
@@ -66,22 +81,34 @@ class StripeInvoiceWorkflow:
         if found.status != "draft" or found.billing_reason != _CYCLE or found.period_end is None:
             return f"An invoice of {linked.attribution_id} without usage: {found.billing_reason}, {found.status}."
         without = await fetch_briefly(found.period_end, draft_of=linked.attribution_id)
-        claimed = await billing_step(
-            Activities.CLAIM_SUBSCRIPTION_DRAFT,
-            SubscriptionDraft(
-                attribution_id=linked.attribution_id,
-                stripe_invoice_id=found.stripe_invoice_id,
-                cutoff=found.period_end,
-                currency=found.currency or None,
-                stripe_subscription_id=found.stripe_subscription_id,
-                cycle_start=found.period_start,
-            ),
-            CancellationClaimed,
-            f"Claim the usage up to {in_utc(found.period_end)}",
+        draft = SubscriptionDraft(
+            attribution_id=linked.attribution_id,
+            stripe_invoice_id=found.stripe_invoice_id,
+            cutoff=found.period_end,
+            currency=found.currency or None,
+            stripe_subscription_id=found.stripe_subscription_id,
+            cycle_start=found.period_start,
         )
+        claimed = await claim_for_draft(draft)
+        self._customer_lacks = claimed.customer_lacks
         if claimed.invoice_key is not None:
             await self._wake(claimed.invoice_key)
         return claimed.note + without
+
+    async def _await_customer(self) -> None:
+        """Wait until the customer may have what it lacks. The draft is Stripe's, which finalizes it meanwhile."""
+        show(
+            f"**No usage** on {self._ref.stripe_invoice_id} since {clock()}: {self._customer_lacks}\n\n"
+            f"Stripe is asked again in {self._wait}, and at the signal `{Signals.RETRY}`, while this is a draft."
+        )
+        await continue_as_new_if_suggested(self._ref, lambda: self._stripe_changed)
+        try:
+            await workflow.wait_condition(
+                lambda: self._stripe_changed, timeout=self._wait, timeout_summary="Ask again what the customer has"
+            )
+        except TimeoutError:
+            self._wait = min(self._wait * 2, _ASKED_LONGEST)
+        self._stripe_changed = True
 
     async def _wake(self, key: str) -> None:
         if not await wake_invoice(key, self._event):

@@ -10,11 +10,9 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from contracts import search_attributes
-    from contracts.messages.customers import FindCustomersToAsk
     from contracts.messages.invoices import StripeEvent
     from contracts.messages.subscriptions import (
         ApplySubscription,
-        CancellationClaimed,
         ClaimCancellation,
         StripeSubscriptionSnapshot,
         SubscriptionApplied,
@@ -31,13 +29,12 @@ with workflow.unsafe.imports_passed_through():
         billing_step,
         clock,
         continue_as_new_if_suggested,
-        in_utc,
         local_step,
         permanent_reason,
         show,
         stripe_step,
     )
-    from workflows.stripe_sync.customers import ask_about_customers
+    from workflows.stripe_sync.claiming import claim_cancellation, claim_for_draft
 
 _CREATED = "customer.subscription.created"
 # Stripe often creates a subscription and changes it immediately; the second event can arrive first.
@@ -178,41 +175,19 @@ class SubscriptionWorkflow:
                 currency=applied.currency,
                 stripe_subscription_id=stripe_subscription_id,
             )
-            claimed = await self._claim_for_draft(draft)
-            if claimed.invoice_key is not None:
-                await self._start_invoice(claimed.invoice_key)
-            return claimed.note + without
-        cancellation = ClaimCancellation(
-            attribution_id=applied.attribution_id,
-            stripe_subscription_id=stripe_subscription_id,
-            cutoff=applied.ended,
-            paused=applied.paused,
-        )
-        claimed = await self._claim_cancellation(cancellation)
-        if claimed.customer_lacks:
-            # Stripe may never have been asked about this customer, or have what it lacked since.
-            await ask_about_customers(FindCustomersToAsk(since=workflow.now(), attribution_id=applied.attribution_id))
-            claimed = await self._claim_cancellation(cancellation)
-            self._customer_lacks = claimed.customer_lacks
+            claimed = await claim_for_draft(draft)
+        else:
+            cancellation = ClaimCancellation(
+                attribution_id=applied.attribution_id,
+                stripe_subscription_id=stripe_subscription_id,
+                cutoff=applied.ended,
+                paused=applied.paused,
+            )
+            claimed = await claim_cancellation(cancellation)
+        self._customer_lacks = claimed.customer_lacks or self._customer_lacks
         if claimed.invoice_key is not None:
             await self._start_invoice(claimed.invoice_key)
         return claimed.note + without
-
-    async def _claim_cancellation(self, cancellation: ClaimCancellation) -> CancellationClaimed:
-        return await billing_step(
-            Activities.CLAIM_CANCELLATION,
-            cancellation,
-            CancellationClaimed,
-            f"Claim the usage up to the cancellation at {in_utc(cancellation.cutoff)}",
-        )
-
-    async def _claim_for_draft(self, draft: SubscriptionDraft) -> CancellationClaimed:
-        return await billing_step(
-            Activities.CLAIM_SUBSCRIPTION_DRAFT,
-            draft,
-            CancellationClaimed,
-            f"Claim the usage for {draft.stripe_invoice_id} up to {in_utc(draft.cutoff)}",
-        )
 
     async def _start_invoice(self, key: str) -> None:
         try:

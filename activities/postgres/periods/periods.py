@@ -8,7 +8,13 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.postgres.periods.limits import PeriodLimits
-from activities.postgres.periods.service import charge_on, cycle_of_draft, service_start, start_of_last_cycle
+from activities.postgres.periods.service import (
+    charge_on,
+    cycle_of_draft,
+    service_start,
+    start_of_last_cycle,
+    why_nothing,
+)
 from activities.postgres.scopes import claim_scope, needs_of
 from activities.rate_cards import RateCards
 from activities.step import step
@@ -199,14 +205,15 @@ class PeriodActivities:
                 attribution_id=draft.attribution_id,
                 currency=draft.currency or await accounts.currency_of(self._db, draft.attribution_id),
                 stripe_invoice_id=draft.stripe_invoice_id,
+                makes_invoices=True,
             )
             claimed = await claims.claim_page(self._db, scope, await self._cards.current())
             if claimed.keys:
                 key = claimed.keys[0]
                 note = " ".join((f"{draft.stripe_invoice_id} carries {key}.", *_remarks(claimed)))
                 return CancellationClaimed(invoice_key=key, note=note)
-            why = f"`perdure period status {period}` says why" if claimed.blocked else "there is too little to bill"
-            return CancellationClaimed(invoice_key=None, note=f"No usage on {draft.stripe_invoice_id}: {why}.")
+            note = await why_nothing(self._db, draft, str(period), waits=claimed.blocked > 0)
+            return CancellationClaimed(invoice_key=None, note=note, customer_lacks="; ".join(claimed.lacking))
 
     @activity.defn(name=Activities.PERIOD_PROGRESS)
     async def progress(self, ref: PeriodRef) -> PeriodProgress:

@@ -8,7 +8,7 @@ from billing.accounts.cycles import Cycle
 from billing.invoice.policy import ChargeOn
 from contracts.messages.subscriptions import SubscriptionDraft
 from settings import Settings
-from storage.accounts import cycles, policies
+from storage.accounts import accounts, cycles, policies
 from storage.postgres.database import Database
 
 
@@ -24,6 +24,20 @@ async def cycle_of_draft(db: Database, draft: SubscriptionDraft) -> Cycle | None
     if known is None and draft.cycle_start is not None and draft.cycle_start < draft.cutoff:
         return Cycle(draft.cycle_start, draft.cutoff)
     return known
+
+
+async def why_nothing(db: Database, draft: SubscriptionDraft, period: str, *, waits: bool) -> str:
+    """Say why a draft gets no usage. `waits`: some of it waits for a person, as the period's status says."""
+    without = f"No usage on {draft.stripe_invoice_id}"
+    if waits:
+        return f"{without}: `perdure period status {period}` says why."
+    account = await accounts.get_account(db, draft.attribution_id)
+    currencies = sorted({window.currency for window in account.windows}) if account else []
+    if draft.currency is None or not currencies or draft.currency in currencies:
+        return f"{without}: there is too little to bill."
+    windows = " and ".join(each.upper() for each in currencies)
+    names = "" if draft.stripe_subscription_id else " and names no subscription"
+    return f"{without}: it is in {draft.currency.upper()}{names}, and the account's windows are in {windows}."
 
 
 async def start_of_last_cycle(

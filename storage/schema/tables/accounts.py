@@ -36,6 +36,7 @@ ACCOUNT = Table(
     Column("email_in_stripe", Boolean),
     Column("address_in_stripe", Boolean),
     Column("stripe_seen_at", INSTANT),
+    Column("customer_of_another", Text),
     CheckConstraint("unsent <@ ARRAY['name', 'email', 'address', 'tax_id']", name="account_unsent"),
     CheckConstraint(
         text(r"attribution_id ~ '^[A-Za-z0-9][A-Za-z0-9._\:@+=~-]{0,132}$'"),
