@@ -14,33 +14,10 @@ from storage.claims.claims import claim_page
 from storage.invoices.invoices import move_invoice
 from storage.postgres.database import Database
 from tests.storage.audits import CARD, A, Reported, audit, billed_world, reported
+from tests.storage.planting import CREDIT, DISPUTE, NEW, OF_A, OLD, OVER, PAUSED, SOURCE, WAITS_FOR_COLLECTION
 from tests.storage.usage import add_account, add_instances, execute, instance, june, may, scope
 
 S = Check.NOTHING_STUCK
-OF_A = "(SELECT id FROM invoice WHERE attribution_id = 'team:a')"
-OLD = "now() - interval '4 days'"
-NEW = "now() - interval '2 days'"
-CREDIT = """
-    INSERT INTO credit_note (key, invoice_id, kind, amount, currency, settle_to, reason, state, requested_at,
-                             blocked_reason)
-    SELECT 'c', id, 'amount', 1, 'usd', 'balance', 'x', {}, {} FROM invoice WHERE attribution_id = 'team:a'
-"""
-SOURCE = (
-    "INSERT INTO source (name, kind, every, lag, complete_up_to, registered_at, error, failing_since, removed_at) "
-    "VALUES ('product', 'sql', interval '1 hour', interval '15 minutes', "
-)
-DISPUTE = "INSERT INTO dispute (stripe_dispute_id, invoice_id, amount, currency, reason, status, opened_at, closed_at)"
-
-PAUSED = (
-    "WITH paused AS (INSERT INTO collection_pause (stripe_subscription_id, attribution_id, behavior, since)"
-    " VALUES ('sub_1', 'team:a', 'keep_as_draft', now())) "
-)
-OVER = PAUSED.replace("since)", "since, ended)").replace("now())", "now(), now())")
-WAITS_FOR_COLLECTION = (
-    "UPDATE invoice SET state = 'blocked', resume_state = 'draft', blocked_kind = 'collection_paused',"
-    f" blocked_reason = 'x', blocked_since = {OLD} WHERE id = {OF_A}"
-)
-
 PLANTED: list[tuple[str, str, list[Reported]]] = [
     ("a draft", f"UPDATE invoice SET state = 'draft', updated_at = {OLD} WHERE id = {OF_A}",
      [("invoice_stuck", "", A)]),

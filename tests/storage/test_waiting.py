@@ -1,0 +1,230 @@
+"""What waits, of each kind: found with its reason, amount, command and page, and nothing that does not wait."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from storage.postgres.database import Database
+from storage.waiting.kinds import RESOLUTIONS, WaitingKind
+from storage.waiting.waiting import WaitingTerms, WaitingThing, read_waiting, read_waiting_totals
+from tests.storage.audits import A, billed_world
+from tests.storage.planting import CREDIT, DISPUTE, NEW, OF_A, OLD, OVER, PAUSED, SOURCE
+from tests.storage.usage import add_account, add_instances, execute, instance, may
+
+ROOT = Path(__file__).parents[2]
+AMOUNT = {"usd": 3542}
+
+
+def terms() -> WaitingTerms:
+    """The present terms; May 2022 has ended last."""
+    return WaitingTerms(datetime.now(UTC), timedelta(days=3), timedelta(hours=1), "2022-05", may(1), may(32))
+
+
+def blocked(kind: str | None) -> str:
+    """Block A for a cause of this kind."""
+    as_sql = f"'{kind}'" if kind else "NULL"
+    return (
+        f"UPDATE invoice SET state = 'blocked', resume_state = 'draft', blocked_reason = 'why', blocked_since = {NEW},"
+        f" blocked_kind = {as_sql} WHERE id = {OF_A}"
+    )
+
+
+def draft(**columns: str) -> str:
+    """Make A a draft with these columns."""
+    assigned = ", ".join(f"{name} = {value}" for name, value in columns.items())
+    return f"UPDATE invoice SET state = 'draft', {assigned} WHERE id = {OF_A}"
+
+
+def outcome(kind: str) -> str:
+    """Block account A for May."""
+    return (
+        "INSERT INTO account_outcome (billing_period, attribution_id, outcome, reason, amount, currency, kind)"
+        f" VALUES ('2022-05', 'team:a', 'blocked', 'why', 0, 'usd', {kind})"
+    )
+
+
+FINDING = f"""
+    WITH run AS (INSERT INTO audit_run (id, stuck_after, started_at, finished_at)
+                 VALUES ('all-1', interval '3 days', {{at}}, now()) RETURNING id)
+    INSERT INTO audit_finding (audit_id, check_name, kind, attribution_id, instance_id, invoice_key, detail)
+    SELECT run.id, '{{check}}', '{{kind}}', 'team:a', 'i-1', '{A}', 'why' FROM run, generate_series(1, {{times}})
+"""
+RUNS_AGAIN = "perdure period run 2022-05 --account team:a"
+HELD = """
+    INSERT INTO period_hold (billing_period, reason, since, totals) VALUES ('2022-05', 'why', now(), '{"usd": 3542}')
+"""
+YESTERDAY = "now() - interval '1 day'"
+
+OF_INVOICES = [
+    (WaitingKind.INVOICE_BLOCKED, blocked("error"), f"perdure invoices retry {A}"),
+    (WaitingKind.INVOICE_BLOCKED, blocked(None), f"perdure invoices retry {A}"),
+    (WaitingKind.INVOICE_OVER_LIMIT, blocked("limit"), f"perdure invoices approve {A}"),
+    (WaitingKind.INVOICE_EDITED, blocked("edited"), f"perdure invoices approve {A}"),
+    (WaitingKind.INVOICE_SECOND_CURRENCY, blocked("currency"), f"perdure invoices retry {A}"),
+    (WaitingKind.INVOICE_HELD_IN_STRIPE, blocked("held_in_stripe"), f"perdure invoices retry {A}"),
+    (WaitingKind.INVOICE_COLLECTION_PAUSED, blocked("collection_paused"), f"perdure invoices retry {A}"),
+    (WaitingKind.INVOICE_COLLECTION_PAUSED, OVER + blocked("collection_paused"), f"perdure invoices retry {A}"),
+    (WaitingKind.COLLECTION_GOES_ON_PAUSED, PAUSED + blocked("collection_paused"), f"perdure invoices show {A}"),
+    (WaitingKind.AWAITS_APPROVAL, draft(finalization="'approval'", drafted_at=NEW), f"perdure invoices approve {A}"),
+    (WaitingKind.IN_GRACE, draft(finalization="'grace'", drafted_at=NEW, finalize_at="now() + interval '1 day'"),
+     f"perdure invoices show {A}"),
+    (WaitingKind.INVOICE_STUCK, draft(updated_at=OLD), "perdure period run 2022-05"),
+    (WaitingKind.INVOICE_STUCK, draft(updated_at=OLD, finalization="'grace'", finalize_at=OLD),
+     "perdure period run 2022-05"),
+    (WaitingKind.VOID_STUCK, draft(void_requested_at=OLD), f"perdure invoices void {A} --reason TEXT"),
+    (WaitingKind.NOT_COLLECTED, f"UPDATE invoice SET collection_stopped_at = {NEW} WHERE id = {OF_A}",
+     f"perdure invoices show {A}"),
+]  # fmt: skip
+OF_THE_ACCOUNT = [
+    (WaitingKind.CREDIT_NOTE_BLOCKED,
+     CREDIT.replace("'c'", f"'{A}/credit/amount-1-ab'").format("'blocked'", f"{NEW}, 'why'"),
+     f"perdure invoices credit {A} --retry amount-1-ab"),
+    (WaitingKind.CREDIT_NOTE_STUCK, CREDIT.format("'requested'", f"{OLD}, NULL"), f"perdure invoices show {A}"),
+    (WaitingKind.DISPUTE_UNANSWERED,
+     f"{DISPUTE} SELECT 'dp', id, 1, 'usd', 'why', 'needs_response', {NEW}, NULL FROM invoice WHERE id = {OF_A}",
+     f"perdure explain --invoice {A} --all"),
+    (WaitingKind.ACCOUNT_BLOCKED, outcome("NULL"), RUNS_AGAIN),
+    (WaitingKind.ACCOUNT_BLOCKED, outcome("'unknown_class'"), RUNS_AGAIN),
+    (WaitingKind.CUSTOMER_LACKS, outcome("'customer'"), RUNS_AGAIN),
+]  # fmt: skip
+OF_NO_ACCOUNT = [
+    (WaitingKind.PERIOD_HELD, HELD, "perdure period approve 2022-05"),
+    (WaitingKind.SOURCE_FAILING, f"{SOURCE} now(), {OLD}, 'why', {NEW}, NULL)", "perdure sources list product"),
+    (WaitingKind.SOURCE_LATE, f"{SOURCE} {OLD}, {OLD}, NULL, NULL, NULL)", "perdure sources list product"),
+    (WaitingKind.SOURCE_LATE, f"{SOURCE} NULL, {OLD}, NULL, NULL, NULL)", "perdure sources list product"),
+    (WaitingKind.ROWS_REFUSED, ("INSERT INTO source_fault (source, subject, field, reason)"
+     " VALUES ('product', 'i-1', 'quantity', 'why'), ('product', 'i-2', 'quantity', 'why')"),
+     "perdure sources list product"),
+    (WaitingKind.FACTS_UNMERGED,
+     ("INSERT INTO pending_fact (instance_id, at, source, kind, content, digest, received_at)"
+     f" VALUES ('i-1', now(), 'app', 'alive', '', gen_random_uuid(), {NEW})"), "perdure worker --queue sources"),
+    (WaitingKind.EVENTS_UNREAD, ("INSERT INTO stripe_event_cursor (name, event_id, event_created, updated_at)"
+     f" VALUES ('stripe-events', 'evt_1', {OLD}, {NEW})"), "perdure stripe catch-up"),
+    (WaitingKind.AUDIT_FINDING, FINDING.format(at=YESTERDAY, check="reports", kind="report_missing", times=2),
+     "perdure audit --last"),
+    (WaitingKind.MISBILLED, FINDING.format(at=YESTERDAY, check="conservation", kind="wrong_class", times=1),
+     f"perdure invoices credit {A} --instance i-1 --reason TEXT"),
+    (WaitingKind.AUDIT_OVERDUE, f"UPDATE invoice SET claimed_at = {OLD} WHERE id = {OF_A}", "perdure audit"),
+    (WaitingKind.AUDIT_OVERDUE, ("INSERT INTO audit_run (id, stuck_after, started_at, finished_at)"
+     f" VALUES ('all-1', interval '3 days', {OLD}, {OLD})"), "perdure audit"),
+]  # fmt: skip
+
+
+async def _found(db: Database, sql: str, kind: WaitingKind) -> WaitingThing:
+    await billed_world(db)
+    await execute(db, sql)
+    [found] = await read_waiting(db, terms())
+    [total] = await read_waiting_totals(db, terms())
+    assert (found.kind, total.kind) == (kind, kind)
+    assert (total.things, total.since, total.amounts) == (found.things, found.since, found.amounts)
+    return found
+
+
+def _named(planted: list[tuple[WaitingKind, str, str]]) -> list[str]:
+    return [str(each[0]) for each in planted]
+
+
+@pytest.mark.parametrize(("kind", "sql", "command"), OF_INVOICES, ids=_named(OF_INVOICES))
+async def test_an_invoice_that_waits(db: Database, kind: WaitingKind, sql: str, command: str) -> None:
+    found = await _found(db, sql, kind)
+    assert (found.subject, found.invoice_key, found.command, found.amounts) == (A, A, command, AMOUNT)
+    assert found.reason
+    assert await read_waiting(db, terms(), period="2022-05", attribution_id="team:a") == [found]
+    assert await read_waiting(db, terms(), attribution_id="team:b") == []
+    assert await read_waiting(db, terms(), period="2022-06") == []
+
+
+@pytest.mark.parametrize(("kind", "sql", "command"), OF_THE_ACCOUNT, ids=_named(OF_THE_ACCOUNT))
+async def test_what_waits_of_an_account(db: Database, kind: WaitingKind, sql: str, command: str) -> None:
+    found = await _found(db, sql, kind)
+    assert (found.command, found.attribution_id, found.billing_period) == (command, "team:a", "2022-05")
+
+
+@pytest.mark.parametrize(("kind", "sql", "command"), OF_NO_ACCOUNT, ids=_named(OF_NO_ACCOUNT))
+async def test_what_waits_besides(db: Database, kind: WaitingKind, sql: str, command: str) -> None:
+    found = await _found(db, sql, kind)
+    assert found.command == command
+    assert found.amounts == (AMOUNT if kind is WaitingKind.PERIOD_HELD else {})
+
+
+async def test_a_blocked_subscription_is_resolved_in_stripe(db: Database) -> None:
+    await execute(db, f"INSERT INTO subscription_fault VALUES ('sub_1', 'team:a', 'why', {NEW})")
+    [found] = await read_waiting(db, terms())
+    assert (found.kind, found.subject, found.command) == (WaitingKind.SUBSCRIPTION_BLOCKED, "sub_1", "")
+    assert found.page == "subscription-blocked"
+
+
+async def test_a_run_that_began_and_has_not_ended(db: Database) -> None:
+    await billed_world(db)
+    await execute(db, f"UPDATE invoice SET state = 'claimed', claimed_at = {OLD}, updated_at = now()")
+    found = [each for each in await read_waiting(db, terms()) if each.kind is not WaitingKind.AUDIT_OVERDUE]
+    assert [(each.kind, each.command) for each in found] == [
+        (WaitingKind.PERIOD_UNFINISHED, "perdure period run 2022-05")
+    ]
+    await execute(db, "INSERT INTO period_summary (billing_period, summary) VALUES ('2022-05', '{}')")
+    assert WaitingKind.PERIOD_UNFINISHED not in {each.kind for each in await read_waiting(db, terms())}
+
+
+async def test_a_month_that_was_not_run(db: Database) -> None:
+    await add_account(db)
+    assert await read_waiting(db, terms()) == []
+    await add_instances(db, instance("i-1", may(2), may(3)))
+    [found] = await read_waiting(db, terms())
+    assert (found.kind, found.since, found.command) == (
+        WaitingKind.PERIOD_NOT_RUN,
+        may(32),
+        "perdure period run 2022-05",
+    )
+
+
+async def test_what_moves_or_needs_nobody_does_not_wait(db: Database) -> None:
+    await billed_world(db)
+    for sql in (
+        draft(updated_at=NEW),
+        f"UPDATE invoice SET state = 'paid', collection_stopped_at = {NEW} WHERE id = {OF_A}",
+        CREDIT.format("'requested'", f"{NEW}, NULL"),
+        f"{DISPUTE} SELECT 'dp', id, 1, 'usd', 'x', 'under_review', {OLD}, NULL FROM invoice WHERE id = {OF_A}",
+        f"{SOURCE} now(), {OLD}, NULL, NULL, NULL)",
+        (
+            "INSERT INTO stripe_event_cursor (name, event_id, event_created, updated_at)"
+            f" VALUES ('stripe-events', 'evt_1', {OLD}, now())"
+        ),
+        FINDING.format(at="now()", check="nothing-stuck", kind="invoice_blocked", times=1),
+    ):
+        await execute(db, sql)
+    assert await read_waiting(db, terms()) == []
+    assert await read_waiting_totals(db, terms()) == []
+
+
+async def test_the_newest_audit_alone_counts(db: Database) -> None:
+    await execute(db, FINDING.format(at=YESTERDAY, check="reports", kind="report_missing", times=1))
+    await execute(db, "INSERT INTO audit_run (id, stuck_after, finished_at) VALUES ('all-2', interval '3 days', now())")
+    assert await read_waiting(db, terms()) == []
+
+
+async def test_oldest_first_and_at_most_so_many_of_a_kind(db: Database) -> None:
+    for number in range(5):
+        await execute(
+            db,
+            "INSERT INTO subscription_fault VALUES"
+            f" ('sub_{number}', 'team:a', 'why', now() - {number} * interval '1 hour')",
+        )
+    await execute(db, HELD)
+    found = await read_waiting(db, terms(), most=2)
+    assert [each.subject for each in found] == ["sub_4", "sub_3", "2022-05"]
+    totals = await read_waiting_totals(db, terms())
+    assert [(each.kind, each.things) for each in totals] == [
+        (WaitingKind.SUBSCRIPTION_BLOCKED, 5),
+        (WaitingKind.PERIOD_HELD, 1),
+    ]
+
+
+def test_every_kind_has_its_page_and_is_planted_above() -> None:
+    planted = {each[0] for each in (*OF_INVOICES, *OF_THE_ACCOUNT, *OF_NO_ACCOUNT)}
+    by_themselves = {WaitingKind.SUBSCRIPTION_BLOCKED, WaitingKind.PERIOD_UNFINISHED, WaitingKind.PERIOD_NOT_RUN}
+    assert planted | by_themselves == set(WaitingKind) == set(RESOLUTIONS)
+    for resolution in RESOLUTIONS.values():
+        assert (ROOT / f"docs/on-call/{resolution.page}.md").exists()
