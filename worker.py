@@ -161,6 +161,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
 
 
 def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callable[..., Any]]:
+    from activities.stripe.account.inspecting import StripeInspection
     from activities.stripe.adoption import StripeAdoptionActivities
     from activities.stripe.audit import StripeAuditActivities
     from activities.stripe.credit_notes import StripeCreditNoteActivities
@@ -186,6 +187,7 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
         StripeEventActivities(client, settings.events_settle_seconds),
         StripeAdoptionActivities(client, settings.stripe_mode),
         StripeAuditActivities(client, settings.stripe_mode),
+        StripeInspection(client, settings),
     )
 
 

@@ -123,6 +123,9 @@ class Activities:
     LIST_CUSTOMERS = "list_customers"
     SEND_CUSTOMER = "send_customer"
 
+    INSPECT_STRIPE = "inspect_stripe"
+    """What the key may do, and how the account is set up."""
+
     ENSURE_CUSTOMER = "ensure_customer"
     CREATE_STRIPE_INVOICE = "create_stripe_invoice"
     FINALIZE_STRIPE_INVOICE = "finalize_stripe_invoice"

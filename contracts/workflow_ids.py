@@ -69,6 +69,11 @@ def source(name: str) -> str:
     return f"source/{name}"
 
 
+def doctor(name: str) -> str:
+    """`doctor/<name>`: an activity without a workflow, which inspects the deployment."""
+    return f"doctor/{name}"
+
+
 def customer(attribution_id: str) -> str:
     """`customer/<attribution id>`: an activity without a workflow, which creates or changes the account's customer."""
     return f"customer/{attribution_id}"

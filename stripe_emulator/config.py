@@ -31,7 +31,8 @@ class RateLimits:
 class Behaviour:
     """The settings that can be changed while the emulator runs; they mean the same as in `EmulatorConfig`.
 
-    Searches are refused if search is not available in the account's country, or not permitted to its restricted key.
+    `denied` are permissions that the key lacks, such as `customer_write`. Searches are refused if search is not
+    available in the account's country, or not permitted to its restricted key.
     """
 
     subscription_invoices: bool = False
@@ -40,6 +41,8 @@ class Behaviour:
     api_version: str = API_VERSION
     search_available: bool = True
     search_permitted: bool = True
+    denied: tuple[str, ...] = ()
+    tax_settings_active: bool = True
 
     @property
     def stepwise(self) -> bool:

@@ -54,11 +54,11 @@ async def send_customer(client: Client, order: SendCustomer) -> CustomerSeen:
     summary = f"Create or change the customer of {order.attribution_id}"
     while True:
         try:
-            handle = await _start(client, Activities.SEND_CUSTOMER, order, CustomerSeen, activity_id, summary)
+            handle = await start_single(client, Activities.SEND_CUSTOMER, order, CustomerSeen, activity_id, summary)
         except ActivityAlreadyStartedError:
             await _ended(client.get_activity_handle(activity_id))
             continue
-        return await _result(handle)
+        return await result_of(handle)
 
 
 async def ask_customers(client: Client, asked: AskCustomers) -> CustomersSeen:
@@ -68,8 +68,10 @@ async def ask_customers(client: Client, asked: AskCustomers) -> CustomersSeen:
         StripeNotAskedError: no Stripe worker answers, or Stripe cannot be reached.
     """
     activity_id = workflow_ids.customer(f"asked/{uuid4()}")
-    return await _result(
-        await _start(client, Activities.ASK_CUSTOMERS, asked, CustomersSeen, activity_id, "Ask what customers have")
+    return await result_of(
+        await start_single(
+            client, Activities.ASK_CUSTOMERS, asked, CustomersSeen, activity_id, "Ask what customers have"
+        )
     )
 
 
@@ -80,14 +82,27 @@ async def list_customers(client: Client, page: ListCustomers) -> CustomersListed
         StripeNotAskedError: no Stripe worker answers, or Stripe cannot be reached.
     """
     activity_id = workflow_ids.customer(f"listed/{uuid4()}")
-    return await _result(
-        await _start(client, Activities.LIST_CUSTOMERS, page, CustomersListed, activity_id, "List customers")
+    return await result_of(
+        await start_single(client, Activities.LIST_CUSTOMERS, page, CustomersListed, activity_id, "List customers")
     )
 
 
-async def _start(
-    client: Client, name: str, arg: Message, result: type[R], activity_id: str, summary: str
+async def start_single(
+    client: Client,
+    name: str,
+    arg: Message,
+    result: type[R],
+    activity_id: str,
+    summary: str,
+    answered_within: timedelta = _ANSWERED_WITHIN,
+    done_within: timedelta = _DONE_WITHIN,
 ) -> ActivityHandle[R]:
+    """Start an activity of the queue `stripe` without a workflow.
+
+    Raises:
+        StripeNotAskedError: the server runs no activity without a workflow.
+        ActivityAlreadyStartedError: one with this id runs.
+    """
     try:
         return await client.start_activity(
             name,
@@ -95,8 +110,8 @@ async def _start(
             id=activity_id,
             task_queue=STRIPE_QUEUE,
             result_type=result,
-            schedule_to_close_timeout=_DONE_WITHIN,
-            schedule_to_start_timeout=_ANSWERED_WITHIN,
+            schedule_to_close_timeout=done_within,
+            schedule_to_start_timeout=answered_within,
             start_to_close_timeout=retries.STRIPE_STEP,
             heartbeat_timeout=retries.HEARTBEAT,
             retry_policy=retries.TRANSIENT,
@@ -110,7 +125,13 @@ async def _start(
         raise
 
 
-async def _result(handle: ActivityHandle[R]) -> R:
+async def result_of(handle: ActivityHandle[R]) -> R:
+    """Return the result of an activity of the queue `stripe`.
+
+    Raises:
+        CustomerRefusedError: Stripe refuses what was asked.
+        StripeNotAskedError: no Stripe worker answers, or Stripe cannot be reached.
+    """
     try:
         return await handle.result()
     except ActivityFailureError as error:

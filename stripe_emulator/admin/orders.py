@@ -11,7 +11,10 @@ from typing import Any, TypeAlias
 from aiohttp import web
 
 from stripe_emulator.config import Behaviour, RateLimits
+from stripe_emulator.http.permissions import PERMISSIONS
 from stripe_emulator.params.versions import VERSIONS
+
+_FLAGS = {"subscription_invoices", "search_available", "search_permitted", "tax_settings_active"}
 
 Answer: TypeAlias = "dict[str, Any]"
 
@@ -113,6 +116,18 @@ def api_version(value: Any) -> str:
     return str(value)
 
 
+def permissions(value: Any) -> tuple[str, ...]:
+    """Return the value if it is a list of permissions of restricted keys.
+
+    Raises:
+        AdminError: it is not.
+    """
+    if not isinstance(value, list) or set(map(str, value)) - PERMISSIONS:
+        known = ", ".join(sorted(PERMISSIONS))
+        raise AdminError(f"denied: {value!r} is not a list of permissions, which are {known}")
+    return tuple(value)
+
+
 def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
     """Return the behavior with the changes of an order to the settings.
 
@@ -120,13 +135,15 @@ def changed_behaviour(behaviour: Behaviour, order: Answer) -> Behaviour:
         AdminError: a value is invalid.
     """
     changes: dict[str, Any] = {}
-    for name in set(order) & {"subscription_invoices", "search_available", "search_permitted"}:
+    for name in set(order) & _FLAGS:
         if not isinstance(order[name], bool):
             raise AdminError(f"{name} must be true or false")
         changes[name] = order[name]
     if "unpaid_after_attempts" in order:
         attempts = order["unpaid_after_attempts"]
         changes["unpaid_after_attempts"] = None if attempts is None else whole(attempts, "unpaid_after_attempts")
+    if "denied" in order:
+        changes["denied"] = permissions(order["denied"])
     if "tax_percent" in order:
         changes["tax_percent"] = percent(order["tax_percent"])
     if "api_version" in order:

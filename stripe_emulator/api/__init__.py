@@ -11,6 +11,7 @@ from stripe_emulator.api import (
     payments,
     subscriptions,
     tax_ids,
+    tax_settings,
     webhook_endpoints,
 )
 from stripe_emulator.api.endpoint import Endpoint
@@ -32,6 +33,7 @@ ENDPOINTS: list[Endpoint] = [
         payments,
         subscriptions,
         tax_ids,
+        tax_settings,
         webhook_endpoints,
     )
     for endpoint in module.ENDPOINTS

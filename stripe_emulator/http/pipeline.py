@@ -23,9 +23,10 @@ from stripe_emulator.engine.objects import dumps
 from stripe_emulator.engine.rendering import rendered
 from stripe_emulator.engine.search import SearchIndex
 from stripe_emulator.engine.store import Store
-from stripe_emulator.errors import StripeError
+from stripe_emulator.errors import StripeError, forbidden
 from stripe_emulator.http.expand import expand
 from stripe_emulator.http.idempotency import Idempotency, Kept, fingerprint
+from stripe_emulator.http.permissions import permission_for
 from stripe_emulator.http.rate_limits import RateLimiter, too_many
 from stripe_emulator.http.request_log import RequestLog, masked
 from stripe_emulator.http.routing import Router
@@ -109,6 +110,8 @@ class Pipeline:
             raise _server_error(503)
         endpoint, ids = self.router.find(exchange.method, exchange.path)
         self.limiter.check(endpoint.name)
+        if self.behaviour.denied and (needed := permission_for(endpoint)) in self.behaviour.denied:
+            raise forbidden(self.account.id, f"rak_{needed}")
         found = pairs(exchange.query) + pairs(_form(request, exchange, raw))
         mark = fingerprint(exchange.path, found)
         if exchange.key is not None:

@@ -112,3 +112,26 @@ async def test_a_malformed_search_is_refused(v1: Any, query: str) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
         await v1.customers.search_async({"query": query})
     assert caught.value.param == "query"
+
+
+async def test_a_key_that_lacks_permissions(emulator: EmulatorProcess, v1: Any) -> None:
+    settings = await emulator.admin("POST", "settings", {"denied": ["customer_write", "tax_settings_read"]})
+    assert settings["denied"] == ["customer_write", "tax_settings_read"]
+    with pytest.raises(stripe.PermissionError, match="'rak_customer_write'"):
+        await v1.customers.update_async("cus_unknown", {})
+    with pytest.raises(stripe.PermissionError, match="'rak_tax_settings_read'"):
+        await v1.tax.settings.retrieve_async()
+    assert (await v1.customers.list_async()).data == []
+    await emulator.admin("POST", "settings", {"denied": ["everything"]}, status=400)
+    await emulator.admin("POST", "settings", {"denied": []})
+    with pytest.raises(stripe.InvalidRequestError, match="No such customer"):
+        await v1.customers.update_async("cus_unknown", {})
+
+
+async def test_tax_settings(emulator: EmulatorProcess, v1: Any) -> None:
+    active = await v1.tax.settings.retrieve_async()
+    assert (active.status, active.head_office.address.country) == ("active", "US")
+    await emulator.admin("POST", "settings", {"tax_settings_active": False})
+    pending = await v1.tax.settings.retrieve_async()
+    assert (pending.status, pending.head_office) == ("pending", None)
+    assert pending.status_details.pending.missing_fields == ["head_office"]

@@ -9,6 +9,8 @@ from pathlib import Path
 from billing.invoice.states import InvoiceState
 from campaigns.crash.stage import Scenario, Stage
 from storage.arrivals.sources import list_sources
+from temporal.customers import StripeNotAskedError
+from temporal.inspection import inspect_stripe
 from tests.support.until import until
 
 INSTANCE_COLUMNS = (
@@ -46,6 +48,15 @@ async def imported(stage: Stage) -> None:
     await stage.system.until_state(key, InvoiceState.BILLED)
     await stage.perdure("invoices", "credit", key, "--amount", "1.00", "--reason", "a test", "--reference", "r1")
     await stage.rest()
+    await until(lambda: _inspected(stage))
+
+
+async def _inspected(stage: Stage) -> bool:
+    """Inspect the key as `perdure doctor` does: while the worker is killed, nobody answers."""
+    try:
+        return (await inspect_stripe(stage.system.client)).refused is None
+    except StripeNotAskedError:
+        return False
 
 
 async def needing(stage: Stage) -> None:

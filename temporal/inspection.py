@@ -1,0 +1,36 @@
+"""What the Stripe worker knows of its key and account, by an activity without a workflow."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+from temporalio.client import Client
+
+from contracts import workflow_ids
+from contracts.names import Activities
+from contracts.stripe_account import InspectStripe, StripeInspected
+from temporal.customers import result_of, start_single
+
+_ANSWERED_WITHIN = timedelta(seconds=5)
+_DONE_WITHIN = timedelta(seconds=25)
+
+
+async def inspect_stripe(client: Client) -> StripeInspected:
+    """Return what the key may do and how the account is set up.
+
+    Raises:
+        StripeNotAskedError: no Stripe worker answers.
+        RPCError: Temporal cannot be reached.
+    """
+    handle = await start_single(
+        client,
+        Activities.INSPECT_STRIPE,
+        InspectStripe(),
+        StripeInspected,
+        workflow_ids.doctor(f"stripe-{uuid4()}"),
+        "Inspect the key and the account; nothing is changed",
+        _ANSWERED_WITHIN,
+        _DONE_WITHIN,
+    )
+    return await result_of(handle)
