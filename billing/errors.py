@@ -4,6 +4,7 @@ PerdureError
 ├── InputError            a person's input is wrong: one clear line, and nothing is changed
 │   ├── BlockedInvoiceError
 │   └── RateCardError
+├── UnavailableError      a service cannot be reached; the same can succeed later
 └── PermanentError        retrying cannot help: the invoice stays blocked until an operator retries it
     ├── PricingError          the rate card cannot price this usage
     ├── ReportError           a usage report is truncated or changed, or does not say what it should
@@ -32,6 +33,10 @@ class BlockedInvoiceError(InputError):
 
 class RateCardError(InputError):
     """The rate card is invalid."""
+
+
+class UnavailableError(PerdureError):
+    """A service cannot be reached; the same request can succeed later."""
 
 
 class PermanentError(PerdureError):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from billing.errors import InputError
 
-_PERIOD = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+_PERIOD = re.compile(r"([0-9]{4})-([0-9]{2})")
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -35,6 +35,8 @@ class BillingPeriod:
         match = _PERIOD.fullmatch(text)
         if match is None or not 1970 <= int(match[1]) <= 9998:
             raise InputError(f"{text!r} is not a billing period: write YYYY-MM, for example 2022-05")
+        if not 1 <= int(match[2]) <= 12:
+            raise InputError(f"{text!r} is not a billing period: there is no month {match[2]}; write YYYY-MM")
         return cls(int(match[1]), int(match[2]))
 
     @classmethod

@@ -21,7 +21,7 @@ from temporalio.runtime import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from billing.errors import PerdureError
+from billing.errors import UnavailableError
 from contracts import search_attributes
 from settings import export_temporal_environment, load
 from temporal.payload_codec import data_converter
@@ -34,7 +34,7 @@ WORKER_HEARTBEAT = timedelta(seconds=10)
 _CONNECT_SECONDS = 15.0
 
 
-class TemporalUnavailableError(PerdureError):
+class TemporalUnavailableError(UnavailableError):
     """Temporal cannot be reached or refuses the connection."""
 
 

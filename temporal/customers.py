@@ -15,7 +15,7 @@ from temporalio.exceptions import ActivityAlreadyStartedError, ApplicationError,
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
-from billing.errors import PerdureError
+from billing.errors import PerdureError, UnavailableError
 from contracts import retries, workflow_ids
 from contracts.messages.base import Message
 from contracts.messages.customers import (
@@ -33,7 +33,7 @@ _DONE_WITHIN = timedelta(minutes=5)
 R = TypeVar("R", bound=Message)
 
 
-class StripeNotAskedError(PerdureError):
+class StripeNotAskedError(UnavailableError):
     """No Stripe worker has done what it was asked for; the message says why."""
 
 

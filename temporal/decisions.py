@@ -12,7 +12,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCStatusCode
 
-from billing.errors import PerdureError
+from billing.errors import PerdureError, UnavailableError
 from billing.invoice.key import InvoiceKey
 from contracts import workflow_ids
 from contracts.messages.base import Message
@@ -27,6 +27,10 @@ class DecisionError(PerdureError):
     """The decision was refused, or no worker answered; the message says why."""
 
 
+class UnansweredDecisionError(DecisionError, UnavailableError):
+    """No worker answered. The decision may still be recorded."""
+
+
 async def decide(client: Client, invoice_key: str, update: str, decision: Message) -> None:
     """Have an invoice's workflow record a decision, starting the workflow if it rests.
 
@@ -39,7 +43,7 @@ async def decide(client: Client, invoice_key: str, update: str, decision: Messag
     except WorkflowUpdateFailedError as error:
         raise DecisionError(_why(error)) from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        raise DecisionError(_no_worker(update)) from error
+        raise UnansweredDecisionError(_no_worker(update)) from error
 
 
 async def approve_period(client: Client, period: str, totals: dict[str, int], by: str) -> None:
@@ -71,7 +75,7 @@ async def _approve(client: Client, approval: ApprovePeriod, attribution_id: str 
     except WorkflowUpdateFailedError as error:
         raise DecisionError(_why(error)) from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        raise DecisionError(_no_worker(Updates.APPROVE)) from error
+        raise UnansweredDecisionError(_no_worker(Updates.APPROVE)) from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise DecisionError(f"no run of {period} is waiting: `perdure period run {period}` starts one") from error

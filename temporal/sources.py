@@ -14,7 +14,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from billing.errors import PerdureError
+from billing.errors import PerdureError, UnavailableError
 from contracts import workflow_ids
 from contracts.messages.sources import SourceInput, SourceRead, SyncSource
 from temporal.start import start_source, update_source
@@ -22,6 +22,10 @@ from temporal.start import start_source, update_source
 
 class SourceSyncError(PerdureError):
     """A source was asked for, but did not answer; the message says why."""
+
+
+class UnansweredSyncError(SourceSyncError, UnavailableError):
+    """No worker accepted the request."""
 
 
 async def request_sync(
@@ -38,7 +42,7 @@ async def request_sync(
     except WorkflowUpdateFailedError as error:
         raise SourceSyncError(_why(source.name, error)) from error
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
-        raise SourceSyncError("no worker answers: start `perdure worker`, then sync again") from error
+        raise UnansweredSyncError("no worker answers: start `perdure worker`, then sync again") from error
 
 
 async def sync_source(client: Client, source: SourceInput, ask: SyncSource, update_id: str) -> SourceRead:

@@ -11,23 +11,29 @@ import traceback
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import wraps
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, ParamSpec
 
 import typer
 
 from billing.errors import InputError, PerdureError
 from billing.usage.times import parse_time
-from settings import Settings, SettingsError, load
 from starter.cli import output
+from starter.cli.exits import CommandError as CommandError
+from starter.cli.exits import ExitStatus as ExitStatus
+from starter.cli.exits import status_of
+
+if TYPE_CHECKING:
+    from settings import Settings
 
 P = ParamSpec("P")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable field names.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Make the exit status 1 if there are warnings.")]
-
-
-class CommandError(PerdureError):
-    """A command cannot do what was asked; the message is the one line that the user reads."""
+Strict = Annotated[bool, typer.Option("--strict", help="Make the exit status 3 if there are warnings.")]
+Form = Annotated[
+    str | None, typer.Option("-o", "--output", metavar="|".join(output.Form), help="How to print the list.")
+]
+Sort = Annotated[str | None, typer.Option(metavar="COLUMN", help="Sort by a column; -COLUMN: largest first.")]
+Limit = Annotated[int | None, typer.Option(metavar="N", help="Print at most N rows.")]
 
 
 def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
@@ -46,6 +52,8 @@ def settings() -> Settings:
     Raises:
         SettingsError: a setting is malformed.
     """
+    from settings import load  # reading settings takes longer to import than `perdure --help` takes to run
+
     return load()
 
 
@@ -101,39 +109,44 @@ def leave(status: int) -> NoReturn:
 
 
 def run_app(app: Callable[[], object]) -> NoReturn:
-    """Run the command line and end the process; each of our errors is one line on stderr and status 1."""
+    """Run the command line and end the process; each of our errors is one line on stderr."""
     status = 0
     try:
         app()
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except (PerdureError, SettingsError) as error:
-        status = _say_error(str(error))
+    except PerdureError as error:
+        status = _say_error(str(error), status_of(error))
     except BrokenPipeError:
-        status = 1
+        status = ExitStatus.FAILED
     except KeyboardInterrupt:
-        status = 130
+        status = ExitStatus.INTERRUPTED
     except BaseException as error:
         status = _unexpected(error)
     leave(status)
 
 
 def _unexpected(error: BaseException) -> int:
-    # Imported only here: importing Temporal's client takes longer than most commands do.
-    from temporalio.service import RPCError
+    # Imported only here: these take longer to import than most commands to run, and who raises them has them already.
+    from settings_sources import SettingsError
+
+    if isinstance(error, SettingsError):
+        return _say_error(str(error), ExitStatus.USAGE)
+    from temporalio.service import RPCError, RPCStatusCode
 
     if isinstance(error, RPCError):
-        return _say_error(f"Temporal: {error.message}")
+        away = error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
+        return _say_error(f"Temporal: {error.message}", ExitStatus.UNAVAILABLE if away else ExitStatus.FAILED)
     if logging.root.handlers:
         logging.getLogger("perdure").critical("unexpected error", exc_info=error)
     else:
         traceback.print_exception(error)
-    return 70
+    return ExitStatus.BUG
 
 
-def _say_error(text: str) -> int:
+def _say_error(text: str, status: ExitStatus) -> ExitStatus:
     if logging.root.handlers:  # a process with a log ends with a line of it
         logging.getLogger("perdure").error("%s", text)
     else:
         output.complain(f"perdure: {text}")
-    return 1
+    return status

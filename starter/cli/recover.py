@@ -54,7 +54,8 @@ async def recover(
             if adopted.faults and not despite_faults:
                 raise common.CommandError(
                     f"not adopted from Stripe: {plural(len(adopted.faults), 'invoice')}. Nothing was started, since "
-                    "usage might be billed twice: follow the lines above, or continue with --despite-faults"
+                    "usage might be billed twice: follow the lines above, or continue with --despite-faults",
+                    common.ExitStatus.PERSON,
                 )
         document["events"] = await _read_events(db, client, as_json=as_json)
         document |= await _start_what_waits(db, client, run_periods=run_periods, as_json=as_json)

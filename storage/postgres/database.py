@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from billing.errors import InputError, PerdureError
+from billing.errors import InputError, UnavailableError
 
 _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 # Parameters of libpq alone: asyncpg would send them to the server as settings.
@@ -23,7 +23,7 @@ _NO_TABLE_OR_COLUMN = frozenset(["42P01", "42703"])
 _MIGRATE = "run `perdure db upgrade`"
 
 
-class DatabaseUnavailableError(PerdureError):
+class DatabaseUnavailableError(UnavailableError):
     """The database cannot be reached, or lacks the tables: retry later, or run `perdure db upgrade`."""
 
 

@@ -19,7 +19,7 @@ from typing import IO
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, NotSupportedError
 
-from billing.errors import MissingReportError, PerdureError, ReportError
+from billing.errors import MissingReportError, ReportError, UnavailableError
 from billing.report.format import ReportClaim, ReportHeader, decode_claim, decode_header, parse_report_id, report_id
 from storage.reports.opening import first_line, open_store
 from storage.reports.packing import CHUNK, compute, content_digest, pack
@@ -31,7 +31,7 @@ _MISSING = (NotFoundError, FileNotFoundError)
 _UNSUPPORTED = (NotSupportedError, NotImplementedError)
 
 
-class ReportStoreError(PerdureError):
+class ReportStoreError(UnavailableError):
     """The report store cannot be reached or refuses the request; trying again can help."""
 
 

@@ -55,14 +55,15 @@ class CommandResult:
 
     @property
     def document_of_failure(self) -> Any:
-        """The JSON that the command printed; its exit status must be 1."""
-        assert self.status == 1, self.err
+        """The JSON that the command printed, although not all is well: `test_exit_statuses` has what each means."""
+        assert self.status in (1, 3, 4, 69), self.err
         return json.loads(self.out)
 
     @property
     def error(self) -> str:
-        """The one line of the error; the status must be 1, standard output empty, and there must be no traceback."""
-        assert (self.status, self.out) == (1, ""), self
+        """The one line of the error; standard output must be empty, and there must be no traceback."""
+        assert self.status in (1, 2, 3, 69), self
+        assert self.out == "", self
         lines = self.err.splitlines()
         assert len(lines) == 1, self.err
         assert lines[0].startswith("perdure: "), self.err

@@ -99,14 +99,14 @@ async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: Syst
     await unheard(system, "credit_note")
     by_hand = await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 1000})
     ran = await perdure("invoices", "credit", key, "--amount", "1", "--reason", "x", "--reference", "case-7", "--json")
-    assert ran.status == 1
+    assert ran.status == 3
     assert json.loads(ran.out)["state"] == "blocked"
     retried = await perdure("invoices", "credit", key, "--retry", "case-7")
     shown, status = await asyncio.gather(
         perdure("invoices", "show", key),
         perdure("period", "status", "2022-05", "--json"),
     )
-    assert (retried.status, "blocked: StripeRefusedError: Stripe: " in retried.err) == (1, True)
+    assert (retried.status, "blocked: StripeRefusedError: Stripe: " in retried.err) == (3, True)
     assert "blocked: StripeRefusedError: Stripe: " in shown.out
     assert [row["key"] for row in status.document["blocked_credit_notes"]] == [f"{key}/credit/case-7"]
     await system.stripe.v1.credit_notes.void_credit_note_async(by_hand.id)
@@ -117,7 +117,7 @@ async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: Syst
 
     by_hand = await system.stripe.v1.credit_notes.create_async({"invoice": invoice.stripe_invoice_id, "amount": 900})
     refused = await perdure("invoices", "credit", key, "--amount", "9.80", "--reason", "x", "--reference", "too-much")
-    assert refused.status == 1
+    assert refused.status == 3
     withdrawn = await perdure("invoices", "credit", key, "--withdraw", "too-much", "--json")
     assert (withdrawn.document["state"], withdrawn.document["stripe_credit_note_id"]) == ("voided", None)
     again = await perdure("invoices", "credit", key, "--amount", "9.80", "--reason", "x", "--reference", "too-much")

@@ -39,7 +39,7 @@ async def test_good_instances_are_kept_and_bad_ones_reported(perdure: Perdure, d
     perdure.settings["DATABASE_URL"] = database_url
     (perdure.cwd / "usage.csv").write_text(INSTANCES)
     first = await perdure("instances", "import", "usage.csv")
-    assert first.status == 1
+    assert first.status == 4
     assert first.summary == "2 inserted, 0 updated, 0 unchanged, 2 refused.\n"
     assert first.err.splitlines() == [
         f"line 3, column started_time: {NOT_A_TIME}",
@@ -47,7 +47,7 @@ async def test_good_instances_are_kept_and_bad_ones_reported(perdure: Perdure, d
     ]
     fixed = INSTANCES.replace("yesterday", "2022-05-01T00:00:00Z").replace("i-3,team:b", "i-3,team:c").rstrip("\n")
     second = await perdure("instances", "import", "-", "--json", stdin=fixed.encode())
-    assert second.status == 1
+    assert second.status == 4
     assert second.err == "perdure: 2 rows refused\n"
     payer = (
         "i-3 is known with attribution_id team:b, not team:c: the rest of the row is taken; give the row an updated_at "
@@ -78,7 +78,7 @@ async def test_good_accounts_are_kept_and_bad_ones_reported(perdure: Perdure, da
     perdure.settings["DATABASE_URL"] = database_url
     (perdure.cwd / "accounts.csv").write_text(ACCOUNTS)
     first = await perdure("accounts", "import", "accounts.csv", "--json")
-    assert first.status == 1
+    assert first.status == 4
     document = json.loads(first.out)
     assert document["stored"] == 2
     assert [(fault["line"], fault["column"]) for fault in document["refused"]] == [
@@ -127,7 +127,7 @@ async def test_a_big_file_goes_in_by_batches_that_are_whole(perdure: Perdure, da
     rows_of = [f"j-{n},team:a,,\n" for n in range(imports._BATCH + 1)]
     text_ = "id,attribution_id,creation_time,started_time\n" + "".join(rows_of) + "x" * (1024 * 1024 + 1)
     broken = await perdure("instances", "import", "-", stdin=text_.encode())
-    assert broken.status == 1
+    assert broken.status == 4
     assert broken.err == (
         f"perdure: -: line {imports._BATCH + 3} is longer than 1048576 bytes; "
         f"imported before that: {imports._BATCH + 1:,} rows\n"

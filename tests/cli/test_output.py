@@ -11,6 +11,7 @@ from rich.console import Console
 
 from billing.errors import MismatchError
 from starter.cli import output, states
+from starter.cli.output import console as streams
 
 
 async def rows(count: int, error: Exception | None = None) -> AsyncGenerator[object]:
@@ -74,6 +75,6 @@ def test_lines_on_a_terminal_end_between_words_and_keep_commands_whole(monkeypat
     ):
         written = StringIO()
         console = Console(file=written, width=36, force_terminal=terminal, highlight=False, soft_wrap=True)
-        monkeypatch.setattr(output, "_out", console)
+        monkeypatch.setattr(streams, "out", console)
         output.say(line)
         assert written.getvalue().splitlines() == expected

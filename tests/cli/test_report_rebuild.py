@@ -117,7 +117,7 @@ async def test_what_has_changed_since_is_reported_and_nothing_is_stored(perdure:
         await connection.execute(text("UPDATE workspace_instance SET workspace_id = 'another' WHERE id = 'i-1'"))
     books.path.unlink()
     ran = await perdure("report", "rebuild", books.report_id)
-    assert (ran.status, ran.out) == (1, "")
+    assert (ran.status, ran.out) == (4, "")
     changed = "the workspace or project of one of its instances (2) was changed"
     assert f"{changed} since its claims were released at" in ran.err
     assert not books.path.exists()

@@ -35,6 +35,6 @@ async def test_an_import_refuses_a_schema_of_another_version(
         async with db.transaction() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
         refused = await perdure(kind, "import", "file.csv")
-        assert (refused.status, refused.err) == (1, f"perdure: {why}; nothing was imported\n")
+        assert (refused.status, refused.err) == (69, f"perdure: {why}; nothing was imported\n")
         async with db.transaction() as connection:
             assert (await connection.execute(text(COUNT))).scalar_one() == 0

@@ -61,6 +61,6 @@ async def test_json_expiry_and_revocation(perdure: Perdure, db: Database) -> Non
 async def test_bad_input_is_one_line(perdure: Perdure, arguments: tuple[str, ...], said: str) -> None:
     await perdure("tokens", "create", "again", "--scope", "ingest")
     ran = await perdure("tokens", *arguments)
-    assert ran.status == 1
+    assert ran.status == 2
     assert said in ran.err
     assert len(ran.err.strip().splitlines()) == 1

@@ -143,7 +143,7 @@ async def test_a_file_without_rows_is_a_warning(perdure: Perdure, db: Database) 
     ran = await load(perdure, f"{COLUMNS}\n")
     assert ran.status == 0
     assert "empty_import, 1: check the export.\n    usage.csv: the file has no rows\n" in ran.out
-    assert (await load(perdure, f"{COLUMNS}\n", "--strict")).status == 1
+    assert (await load(perdure, f"{COLUMNS}\n", "--strict")).status == 3
     accounts = "attribution_id,currency\n"
     empty = await perdure("accounts", "import", "-", "--json", "--strict", stdin=accounts.encode())
     assert kinds(empty.document_of_failure["warnings"]) == ["empty_import"]
@@ -165,11 +165,11 @@ async def test_two_ids_of_one_run_are_reported_before_they_are_billed(perdure: P
         perdure("period", "status", "2022-05", "--strict"),
     )
     assert f"  overlapping, 1: if one is a copy of the other, correct it.\n    {said}\n" in human.out
-    assert (human.status, strict.status) == (0, 1)
+    assert (human.status, strict.status) == (0, 3)
     assert len(document.document) == 1
     assert document.err == f"perdure: warning: overlapping: {said}\n"
     assert kinds(status.document["warnings"]) == ["overlapping"]
-    assert strict_status.status == 1
+    assert strict_status.status == 3
     assert said in strict_status.out
     assert (await perdure("period", "status", "2022-06", "--strict")).out.count("ws-1") == 0
     refused = await perdure("period", "run", "2022-05", "--strict")

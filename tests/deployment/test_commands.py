@@ -233,7 +233,7 @@ async def test_without_its_secret_it_says_so_in_one_line(
     else:
         del environment[f"{setting}_FILE"]
     status, out, err = await run(*PERDURE, *COMMANDS[service], env=environment)
-    assert (status, out) == (1, "")
+    assert (status, out) == (2, "")
     assert says in err
     assert err.count("\n") == 1
 

@@ -116,7 +116,7 @@ def test_it_runs_with_its_own_dependencies_alone(unpacked: Path, arguments: tupl
 
 def test_the_migrations_are_found(unpacked: Path) -> None:
     ran = _run(unpacked, "db", "upgrade")
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert ran.stderr.startswith("perdure: DATABASE_URL is not set")
 
 

@@ -160,6 +160,6 @@ def test_more_connections_than_files_is_one_clear_line() -> None:
     ran = subprocess.run(
         ["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=False
     )
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert "WEBHOOK_CONNECTIONS needs 2128 open files, but only 300 are allowed: lower it" in ran.stderr
     assert "Traceback" not in ran.stderr

@@ -82,7 +82,7 @@ async def import_(
 ) -> int:
     """Import accounts and windows from CSV, JSON Lines or Parquet.
 
-    Known accounts and windows are updated. Good rows are kept, bad ones reported; the status is 1 if there were any. A
+    Known accounts and windows are updated. Good rows are kept, bad ones reported; the status is 4 if there were any. A
     row without an end does not reopen a window that is known to end, unless with --reopen. All files are compared with
     each other; text can be compressed by gzip.
     """
@@ -104,7 +104,8 @@ async def send(as_json: common.AsJson = False) -> int:
     """Send details of customers to Stripe that it lacks.
 
     These are names, emails, addresses and tax ids. `accounts import` sends them at its end. Only what an import has
-    changed is sent, and nothing is removed in Stripe. The status is 1 if Stripe still lacks something.
+    changed is sent, and nothing is removed in Stripe. The status is 4 if Stripe refuses some,
+    and 69 if it cannot be asked.
     """
     settings = common.settings()
     async with open_database(settings) as db:
@@ -183,7 +184,7 @@ async def sync(
             output.complain(f"refused: {fault}")
         seen, stored = plural(result.seen, "customer"), plural(result.stored, "account")
         output.say(f"{seen} seen, {stored} stored, {len(result.faults):,} refused.")
-    return 1 if result.faults else 0
+    return common.ExitStatus.PARTLY if result.faults else common.ExitStatus.DONE
 
 
 async def _start(client: Client, bill_after: datetime | None) -> WorkflowHandle[Any, AccountsSyncResult]:

@@ -12,6 +12,7 @@ from activities.postgres.scopes import needs_of
 from billing.text import plural
 from contracts.messages.customers import PostalAddress, SendCustomer
 from settings import Settings
+from starter.cli.exits import ExitStatus
 from storage.accounts.details import UnsentDetails, record_sent, unsent_details
 from storage.postgres.database import Database
 from temporal.client import TemporalUnavailableError, connect
@@ -38,9 +39,11 @@ class Sending:
     in_the_clear: bool = False
 
     @property
-    def status(self) -> int:
-        """The exit status: 1 if Stripe lacks something."""
-        return int(bool(self.refused or self.stopped))
+    def status(self) -> ExitStatus:
+        """The exit status: unless Stripe has everything, whether it refused some or could not be asked."""
+        if self.refused:
+            return ExitStatus.PARTLY
+        return ExitStatus.UNAVAILABLE if self.stopped else ExitStatus.DONE
 
     def document(self) -> dict[str, object]:
         """Return the result as JSON."""

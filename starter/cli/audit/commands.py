@@ -28,7 +28,6 @@ from starter.cli.warnings.printing import documents, print_block
 from storage.audit.runs import AuditRecord, audit_findings, load_audit, newest_audit
 from storage.postgres.database import Database
 
-_USAGE = 2
 _SHOWN = 100
 
 
@@ -46,14 +45,10 @@ async def audit(
 ) -> int:
     """Prove that nothing is billed twice or lost.
 
-    Compares Postgres, the usage reports and Stripe. The exit status is 1 if anything differs or was not checked.
-    Warnings of usage that is probably wrong are no discrepancies.
+    Compares Postgres, the usage reports and Stripe. The exit status is 3 if anything differs, and 1 if a
+    check was not made. Warnings of usage that is probably wrong are no discrepancies.
     """
-    try:
-        scope, older_than = _read(period, account, stuck_after)
-    except (InputError, ValueError) as error:
-        output.complain(f"perdure: {error}")
-        return _USAGE
+    scope, older_than = _read(period, account, stuck_after)
     settings = common.settings()
     async with open_database(settings) as db:
         if last:
@@ -61,8 +56,10 @@ async def audit(
         else:
             audit_id = await run(scope, older_than)
         warnings = await _warnings(db, settings, scope)
-        clean = await _show(db, audit_id, warnings, as_json=as_json)
-    return 0 if clean and not (strict and warnings) else 1
+        found = await _show(db, audit_id, warnings, as_json=as_json)
+    if any(record.discrepancies for record in found.checks) or (strict and warnings):
+        return common.ExitStatus.PERSON
+    return common.ExitStatus.DONE if _is_clean(found) else common.ExitStatus.FAILED
 
 
 def _read(period: str | None, account: str | None, stuck_after: str | None) -> tuple[AuditScope, timedelta | None]:
@@ -91,8 +88,8 @@ async def _warnings(db: Database, settings: Settings, scope: AuditScope) -> list
     return await gather.of_period(db, settings, period, attribution_id=scope.attribution_id)
 
 
-async def _show(db: Database, audit_id: str, warnings: list[UsageWarning], *, as_json: bool) -> bool:
-    """Print the audit and the warnings; return whether the audit is clean."""
+async def _show(db: Database, audit_id: str, warnings: list[UsageWarning], *, as_json: bool) -> AuditRecord:
+    """Print the audit and the warnings; return the audit."""
     found = await load_audit(db, audit_id)
     if found is None:
         raise common.CommandError(f"audit {audit_id} is not in the database: was a backup restored meanwhile?")
@@ -103,7 +100,7 @@ async def _show(db: Database, audit_id: str, warnings: list[UsageWarning], *, as
         await _print(db, found)
         print_block(warnings)
         output.say(_last_line(found, warnings, clean=clean))
-    return clean
+    return found
 
 
 def _is_clean(audit: AuditRecord) -> bool:

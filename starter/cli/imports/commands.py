@@ -55,7 +55,7 @@ async def import_(
 ) -> int:
     """Import instances from CSV, JSON Lines or Parquet.
 
-    Known instances are updated. Good rows are kept, bad ones reported; the status is 1 if there were any. A row with
+    Known instances are updated. Good rows are kept, bad ones reported; the status is 4 if there were any. A row with
     an updated_at is a fact of that instant: a change of class, quantity or payer counts from then on. Other rows can
     add a stop and begin another run, but do not remove a stop, unless with --reopen. All files are compared with each
     other; text can be compressed by gzip.

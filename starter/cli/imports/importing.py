@@ -26,6 +26,7 @@ from sources.files.reading import Places, read_rows
 from sources.files.rows import Row
 from starter.cli import common, output
 from starter.cli.database import open_database
+from starter.cli.exits import ExitStatus, status_of
 from starter.cli.imports.destinations import Destination
 from starter.cli.imports.rejects import Rejects
 from starter.cli.imports.report import ImportReport, Stored
@@ -53,7 +54,7 @@ class ImportOrder:
     """What to import and how.
 
     `mapping`: columns by the names that the user maps. `zone`: of times without one. `rejects`: the file for refused
-    rows. `options`: how the rows are taken. `strict`: warnings make the exit status 1.
+    rows. `options`: how the rows are taken. `strict`: warnings make the exit status 3.
     """
 
     files: ImportFiles
@@ -192,7 +193,7 @@ async def import_command(
     clock: Clock = now,
     afterwards: Callable[[Database, Settings, ImportReport], Awaitable[None]] | None = None,
 ) -> int:
-    """Import files and print the result. Returns the exit status: 1 if a row was refused, or for warnings if strict.
+    """Import files and print the result. Returns the exit status: 4 if a row was refused, 3 for warnings if strict.
 
     `afterwards`: done when the rows are stored, unless nothing is to stay; it adds to the report.
 
@@ -217,7 +218,10 @@ async def import_command(
             run.finish()
             rows = run.report.rows
             done = f"imported before that: {plural(rows, 'row')}" if rows else "nothing was imported"
-            raise common.CommandError(f"{error}; {done}") from error
+            status = status_of(error)
+            if rows and status is ExitStatus.USAGE:
+                status = ExitStatus.PARTLY
+            raise common.CommandError(f"{error}; {done}", status) from error
     run.finish()
     return run.report.status
 

@@ -11,6 +11,7 @@ from billing.usage.rows import RowFault
 from billing.usage.warnings import UsageWarning, WarningExample, merged
 from sources.files.reading import Places
 from starter.cli import misbilled, output
+from starter.cli.exits import ExitStatus
 from starter.cli.imports.faults import FaultGroups
 from starter.cli.warnings.printing import documents, print_block
 from storage.usage.misbilled import MisbilledUsage
@@ -62,9 +63,11 @@ class ImportReport:
         return sum(self.counts.values()) - self.counts["repeated"]
 
     @property
-    def status(self) -> int:
+    def status(self) -> ExitStatus:
         """The exit status."""
-        return 1 if self.refused or not self._complete or (self.strict and self._warnings) else 0
+        if self.refused or not self._complete:
+            return ExitStatus.PARTLY
+        return ExitStatus.PERSON if self.strict and self._warnings else ExitStatus.DONE
 
     def add(self, stored: Stored, unreadable: Sequence[RowFault]) -> None:
         """Add a stored batch, and the faults of its rows that could not be parsed."""
@@ -85,7 +88,7 @@ class ImportReport:
         self._warnings += warnings
 
     def sent(self, sentence: str, document: Mapping[str, object], *, complete: bool) -> None:
-        """Add what was sent to Stripe, in words and as JSON; unless it is complete, the exit status is 1."""
+        """Add what was sent to Stripe, in words and as JSON; unless it is complete, the exit status is 4."""
         self._sent, self._complete = (sentence, document), complete
 
     def finish(self) -> None:

@@ -86,7 +86,7 @@ async def retry(
 ) -> int:
     """Retry blocked invoices, after the cause is fixed.
 
-    The status is 1 if an invoice is still blocked, or blocked again.
+    The status is 3 if an invoice is blocked again, and 69 if no worker answers.
     """
     month = _period(period)
     if bool(keys) == all_:

@@ -56,7 +56,7 @@ async def credit(
 ) -> int:
     """Credit a finalized invoice, with a credit note in Stripe.
 
-    Repeating the command credits once. The status is 1 if the credit note is blocked, or was voided earlier.
+    Repeating the command credits once. The status is 3 if the credit note is blocked, and 1 if it was voided earlier.
     """
     _check_one(amount, line, instance, retry, withdraw)
     known = retry if withdraw is None else withdraw
@@ -72,7 +72,14 @@ async def credit(
             await _wake(note, signal)
             note = await _settled(db, note, wait)
     _print(note, made=made, as_json=as_json)
-    return int(note.state is CreditNoteState.BLOCKED or (note.state is CreditNoteState.VOIDED and withdraw is None))
+    return _status(note, withdrawn=withdraw is not None)
+
+
+def _status(note: CreditNoteRecord, *, withdrawn: bool) -> common.ExitStatus:
+    if note.state is CreditNoteState.BLOCKED:
+        return common.ExitStatus.PERSON
+    lost = note.state is CreditNoteState.VOIDED and not withdrawn
+    return common.ExitStatus.FAILED if lost else common.ExitStatus.DONE
 
 
 def _check_one(*asked: object) -> None:
@@ -112,7 +119,9 @@ async def _request(db: Database, invoice: InvoiceRecord, order: CreditOrder) -> 
     try:
         return await credit_notes.request_credit(db, invoice.key, order)
     except BlockedInvoiceError as error:
-        raise InputError(f"{error}: fix the cause and run `perdure invoices retry '{invoice.key}'` first") from None
+        raise common.CommandError(
+            f"{error}: fix the cause and run `perdure invoices retry '{invoice.key}'` first", common.ExitStatus.PERSON
+        ) from None
 
 
 async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:

@@ -28,7 +28,7 @@ async def retry_invoices(
     """Signal the invoices' workflows, starting those that rest; then wait for the results and print them.
 
     Returns:
-        The exit status: 1 if an invoice is still blocked, or blocked again.
+        The exit status: 3 if an invoice is blocked again, and 69 if no worker has picked up any of them yet.
 
     Raises:
         CommandError: an invoice is settled, so that there is nothing to retry, or a limit holds it. Nothing was
@@ -39,7 +39,8 @@ async def retry_invoices(
             raise common.CommandError(f"invoice {record.key} is {record.state}: there is nothing to retry")
         if record.blocked_kind is BlockedKind.LIMIT:
             raise common.CommandError(
-                f"invoice {record.key} is held by a limit: release it with `perdure invoices approve '{record.key}'`"
+                f"invoice {record.key} is held by a limit: release it with `perdure invoices approve '{record.key}'`",
+                common.ExitStatus.PERSON,
             )
     if records:
         await _signal(await connect(), records)
@@ -49,7 +50,10 @@ async def retry_invoices(
         output.print_json(outcomes)
     else:
         _print(outcomes)
-    return int(any(outcome["state"] == InvoiceState.BLOCKED for outcome in outcomes))
+    blocked = [outcome for outcome in outcomes if outcome["state"] == InvoiceState.BLOCKED]
+    if not blocked:
+        return common.ExitStatus.DONE
+    return common.ExitStatus.PERSON if any(each["taken_up"] for each in blocked) else common.ExitStatus.UNAVAILABLE
 
 
 async def _signal(client: Client, records: Sequence[InvoiceRecord]) -> None:

@@ -103,7 +103,7 @@ async def status(
         if fetch is not None:
             output.say(f"{'held' if fetch.held else 'running'}: {summary(fetch)}")
         print_block(warnings)
-    return int(strict and bool(warnings))
+    return common.ExitStatus.PERSON if strict and warnings else common.ExitStatus.DONE
 
 
 @app.command("approve")

@@ -62,7 +62,8 @@ def refuse_held(period: str, state: FetchState, account: str | None) -> None:
     waits = "; ".join(describe(source) for source in state.sources if source.name in state.held)
     raise common.CommandError(
         f"{period} is held: {waits}. It goes on by itself once that is read, or without it: "
-        f"`perdure period approve {period}{whose} --without-source {state.held[0]}`"
+        f"`perdure period approve {period}{whose} --without-source {state.held[0]}`",
+        common.ExitStatus.PERSON,
     )
 
 

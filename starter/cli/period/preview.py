@@ -14,6 +14,7 @@ from billing.pricing.rate_card import load_rate_card
 from billing.pricing.rating import RateCard
 from settings import Settings
 from starter.cli import lines, output
+from starter.cli.exits import ExitStatus
 from starter.cli.period.customers import ask_about_customers
 from starter.cli.period.excluded import FREE, excluded_usage, print_excluded
 from starter.cli.period.worker_difference import report_differences
@@ -30,7 +31,7 @@ async def preview(
 ) -> int:
     """Print the invoices that a run would make now, and change nothing.
 
-    Returns the exit status: with `strict`, 1 if there are warnings.
+    Returns the exit status: with `strict`, 3 if there are warnings.
     """
     rate_card = load_rate_card(settings.rate_card)
     await report_differences(db, settings, rate_card)
@@ -40,7 +41,7 @@ async def preview(
     made = [each.priced for each in previews if each.verdict == Verdict.INVOICE]
     amounts = [(priced.attribution_id, priced.currency, priced.amount) for priced in made]
     warnings = await gather.of_period(db, settings, month, attribution_id=account, previewed=amounts)
-    status = int(strict and bool(warnings))
+    status = ExitStatus.PERSON if strict and warnings else ExitStatus.DONE
     if as_json:
         output.print_json([_preview_document(preview) for preview in previews])
         complain(warnings)

@@ -38,7 +38,7 @@ async def wait_for_period(
     """Show progress until the period is settled, or every open invoice waits for an operator.
 
     Returns:
-        The exit status: 0 if the period is settled, 1 if an invoice waits for an operator or an account could not be
+        The exit status: 0 if the period is settled, 3 if an invoice waits for an operator or an account could not be
         priced.
 
     Raises:
@@ -53,7 +53,7 @@ async def wait_for_period(
             f"perdure: waiting for an operator: {plural(waiting, 'invoice')}. Fix the cause, then run "
             "`perdure invoices retry KEY` or `perdure invoices approve KEY`; the period's run continues by itself"
         )
-        return 1
+        return common.ExitStatus.PERSON
     try:
         await handle.result()
     except WorkflowFailureError as error:
@@ -64,8 +64,8 @@ async def wait_for_period(
             f"perdure: {plural(progress.blocked_accounts, 'account')} not billed in full, for the reasons above: "
             "fix the causes, then run the period again"
         )
-        return 1
-    return 0
+        return common.ExitStatus.PERSON
+    return common.ExitStatus.DONE
 
 
 async def _watch(
@@ -90,7 +90,8 @@ async def _watch(
             hold = await policies.read_hold(db, period)
             if hold is not None and hold.reason is not None:
                 raise common.CommandError(
-                    f"{period} is held: {hold.reason}; release it with `perdure period approve {period}`"
+                    f"{period} is held: {hold.reason}; release it with `perdure period approve {period}`",
+                    common.ExitStatus.PERSON,
                 )
             running = (await handle.describe()).status == WorkflowExecutionStatus.RUNNING
             if not running or await _only_people_awaited(handle, progress):

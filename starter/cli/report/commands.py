@@ -96,7 +96,7 @@ async def rebuild(
 ) -> int:
     """Restore missing or damaged reports from the claims in Postgres.
 
-    A restored report is the original, byte for byte. A report that is whole is left alone. The status is 1 if a report
+    A restored report is the original, byte for byte. A report that is whole is left alone. The status is 4 if a report
     cannot be restored.
     """
     if (report_id is None) != all_missing:

@@ -16,6 +16,7 @@ from billing.report.canonical import format_decimal, format_instant
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, parse_report_id
 from starter.cli import common
+from starter.cli.output.spreadsheets import spreadsheet_text
 from storage.reports.store import ReportStore
 
 COLUMNS = (
@@ -38,8 +39,6 @@ COLUMNS = (
 """The columns of CSV and Parquet. `rate` is in credits per minute; `from` and `to` are instants in UTC."""
 
 _BATCH = 5000  # rows
-# A spreadsheet reads text with such a beginning as a formula, and customers choose the names of workspaces.
-_FORMULA = ("=", "+", "-", "@")
 
 
 async def write(store: ReportStore, report_id: str, format_: str, file: IO[bytes]) -> int:
@@ -181,7 +180,7 @@ def _csv_cell(value: Any) -> Any:
     if isinstance(value, Decimal):
         return format_decimal(value)
     if isinstance(value, str):
-        return f"'{value}" if value.startswith(_FORMULA) else value
+        return spreadsheet_text(value)
     return value if value is None or isinstance(value, int) else format_instant(value)
 
 

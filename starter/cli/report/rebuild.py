@@ -33,7 +33,7 @@ async def rebuild_reports(
     """Restore one report, or every missing or damaged one, and print a line for each.
 
     Returns:
-        The exit status: 1 if a report cannot be restored.
+        The exit status: 4 if a report cannot be restored.
 
     Raises:
         CommandError: no invoice has this report.
@@ -56,7 +56,8 @@ async def rebuild_reports(
         rebuilt = sum(fate.outcome == "rebuilt" for fate in fates)
         refused = len(fates) - rebuilt
         output.say(f"Reports: {whole:,} whole, {rebuilt:,} rebuilt, {refused:,} refused.")
-    return int(any(fate.outcome == "refused" for fate in fates))
+    refused_some = any(fate.outcome == "refused" for fate in fates)
+    return common.ExitStatus.PARTLY if refused_some else common.ExitStatus.DONE
 
 
 async def _named(db: Database, report_id: str | None, period: str | None) -> AsyncIterator[tuple[str, str]]:

@@ -54,7 +54,7 @@ async def check(
     """Try a source: show ten rows as they would be imported.
 
     Run it where the worker of the queue `sources` runs: it needs the same secrets. Nothing is stored. The status is 1
-    if the source cannot be read, or if one of the rows is refused.
+    if the source cannot be read, and 4 if one of the rows is refused.
     """
     if (name is None) != all_:
         raise InputError("name one source, or use --all")
@@ -71,7 +71,9 @@ async def check(
     else:
         for each in checked:
             _print(each)
-    return 1 if any(each.error or each.refused for each in checked) else 0
+    if any(each.error for each in checked):
+        return common.ExitStatus.FAILED
+    return common.ExitStatus.PARTLY if any(each.refused for each in checked) else common.ExitStatus.DONE
 
 
 def _check(source: AnySource) -> Checked:

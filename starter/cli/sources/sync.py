@@ -31,7 +31,10 @@ async def sync(
         str | None, typer.Option(metavar="INSTANT", help="Read at least everything that changed from then on.")
     ] = None,
     wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for the result; the status is 1 unless all is taken.")
+        bool,
+        typer.Option(
+            "--wait", help="Wait for the result; the status is 4 if rows are refused, 1 if it cannot be read."
+        ),
     ] = False,
     as_json: common.AsJson = False,
 ) -> int:
@@ -74,7 +77,9 @@ async def sync_source(
         output.print_json(document(read))
     else:
         _print(read)
-    return 1 if read.error or read.refused else 0
+    if read.error:
+        return common.ExitStatus.FAILED
+    return common.ExitStatus.PARTLY if read.refused else common.ExitStatus.DONE
 
 
 def document(read: SourceRead) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from aiohttp import ClientError
 from stripe import StripeClient
 
 from activities.stripe.client import as_dict, close_stripe_client, make_stripe_client
-from billing.errors import InputError
+from billing.errors import InputError, UnavailableError
 from reconciliation.event_types import ENABLED_EVENTS
 from starter.cli import common, output
 from starter.cli.stripe.catch_up import catch_up
@@ -128,11 +128,13 @@ def _stripe_errors() -> Iterator[None]:
         yield
     except stripe.AuthenticationError as error:
         raise common.CommandError(f"Stripe refuses STRIPE_API_KEY: {error.user_message or error}") from error
+    except stripe.APIConnectionError as error:
+        raise UnavailableError(f"Stripe: {error.user_message or error}") from error
     except stripe.StripeError as error:
         raise common.CommandError(f"Stripe: {error.user_message or error}") from error
     except (ClientError, TimeoutError) as error:
         # With aiohttp, the SDK does not wrap the error of an interrupted response.
-        raise common.CommandError(f"Stripe did not answer: {error or type(error).__name__}") from error
+        raise UnavailableError(f"Stripe did not answer: {error or type(error).__name__}") from error
 
 
 def _print(document: dict[str, Any]) -> None:

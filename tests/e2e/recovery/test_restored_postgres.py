@@ -172,7 +172,7 @@ async def test_without_its_report_an_unknown_invoice_stops_the_recovery(
     await backup.restore()
     await lose_temporal(system)
     refused = await perdure(system, "recover", "--restored-to", point.isoformat())
-    assert refused.status == 1
+    assert refused.status == 3
     assert f"{billed.stripe_invoice_id} is {key} in Stripe: report {billed.report_id} is missing" in refused.err
     assert "Nothing was started" in refused.err
     report.write_bytes(kept)

@@ -1,0 +1,40 @@
+"""Everything that the commands print: text, lists, tables, JSON, progress, questions, and instants for people."""
+
+from starter.cli.output.asking import ask, can_ask
+from starter.cli.output.columns import Column, amount, instant, state, style_of
+from starter.cli.output.console import complain, is_terminal, say
+from starter.cli.output.documents import print_json, print_json_list, print_json_with_list
+from starter.cli.output.lists import Form, View, listing, view
+from starter.cli.output.progressing import progress, shows_progress
+from starter.cli.output.tables import add_row, make_table, print_table
+from starter.cli.output.times import ago, hours, json_instant, when, when_and_ago
+
+__all__ = [
+    "Column",
+    "Form",
+    "View",
+    "add_row",
+    "ago",
+    "amount",
+    "ask",
+    "can_ask",
+    "complain",
+    "hours",
+    "instant",
+    "is_terminal",
+    "json_instant",
+    "listing",
+    "make_table",
+    "print_json",
+    "print_json_list",
+    "print_json_with_list",
+    "print_table",
+    "progress",
+    "say",
+    "shows_progress",
+    "state",
+    "style_of",
+    "view",
+    "when",
+    "when_and_ago",
+]

@@ -1,0 +1,103 @@
+"""Rows as lines of text that fit a terminal: as many columns as there is room for, and no id broken or cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from starter.cli.output.columns import Column
+
+_GAP = 2
+_MARGIN = 2
+_LEAST_PROSE = 24
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of one row: its text, and its style."""
+
+    text: str
+    style: str = ""
+
+
+def lines(columns: Sequence[Column[Any]], rows: Sequence[Sequence[Cell]], room: int | None) -> list[Text]:
+    """Return the heading and the rows, as lines of at most `room` columns; None: as long as they need.
+
+    If even the columns that always show do not fit, the first cell has a line to itself, and the others follow below.
+    """
+    widths = [
+        max([cell_len(column.name), *(cell_len(row[i].text) for row in rows)]) for i, column in enumerate(columns)
+    ]
+    heading = [Cell(column.name, "bold") for column in columns]
+    stacked = room is not None and _needed(columns, widths, _always(columns)) > room
+    if not stacked:
+        chosen = _chosen(columns, widths, room)
+        return [line for row in (heading, *rows) for line in _row(columns, row, widths, chosen, room)]
+    assert room is not None
+    rest = room - _MARGIN
+    chosen = _chosen(columns[1:], widths[1:], rest)
+    chosen = [index + 1 for index in chosen]
+    found = []
+    for row in (heading, *rows):
+        found.append(_text(row[0], 0, right=False))
+        found += [Text(" " * _MARGIN) + line for line in _row(columns, row, widths, chosen, rest)]
+    return found
+
+
+def left_out(columns: Sequence[Column[Any]], rows: Sequence[Sequence[Cell]], room: int | None) -> bool:
+    """Return whether `lines` leaves out a column for want of room."""
+    headed = [[Cell(column.name) for column in columns], *rows]
+    widths = [max(cell_len(row[i].text) for row in headed) for i in range(len(columns))]
+    return len(_chosen(columns, widths, room)) < len(columns)
+
+
+def _always(columns: Sequence[Column[Any]]) -> list[int]:
+    return [index for index, column in enumerate(columns) if column.show == "always"]
+
+
+def _needed(columns: Sequence[Column[Any]], widths: Sequence[int], chosen: Sequence[int]) -> int:
+    """Return the least room for these columns; a sentence can be wrapped."""
+    least = [min(widths[i], _LEAST_PROSE) if columns[i].prose else widths[i] for i in chosen]
+    return sum(least) + _GAP * (len(chosen) - 1)
+
+
+def _chosen(columns: Sequence[Column[Any]], widths: Sequence[int], room: int | None) -> list[int]:
+    if room is None:
+        return list(range(len(columns)))
+    chosen = _always(columns)
+    for index, column in enumerate(columns):
+        if column.show != "always" and _needed(columns, widths, [*chosen, index]) <= room:
+            chosen.append(index)
+    return sorted(chosen)
+
+
+def _row(
+    columns: Sequence[Column[Any]], row: Sequence[Cell], widths: Sequence[int], chosen: Sequence[int], room: int | None
+) -> list[Text]:
+    """Return the lines of one row: more than one if a sentence is wrapped."""
+    cells = []
+    for index in chosen:
+        parts, size = [row[index].text], widths[index]
+        if columns[index].prose and room is not None:
+            size = min(size, max(_LEAST_PROSE, room - _needed(columns, widths, chosen) + min(size, _LEAST_PROSE)))
+            parts = wrap(row[index].text, size, break_long_words=False, break_on_hyphens=False) or [""]
+        cells.append(([Cell(part, row[index].style) for part in parts], size, columns[index].right))
+    found = []
+    for number in range(max(len(those) for those, *_ in cells)):
+        line = Text()
+        for those, size, right in cells:
+            cell = those[number] if number < len(those) else Cell("")
+            line.append_text(_text(cell, size, right=right)).append(" " * _GAP)
+        line.rstrip()
+        found.append(line)
+    return found
+
+
+def _text(cell: Cell, size: int, *, right: bool) -> Text:
+    space = Text(" " * max(0, size - cell_len(cell.text)))
+    return space + Text(cell.text, cell.style) if right else Text(cell.text, cell.style) + space
