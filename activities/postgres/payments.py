@@ -36,11 +36,7 @@ class DisputeActivities:
                 ),
             )
             recorded = DisputeRecorded(stripe_dispute_id=found.stripe_dispute_id, status=found.status)
-            if invoice is None:
-                return recorded
-            key, attribution_id, billing_period = invoice
-            ours = {"invoice_key": key, "attribution_id": attribution_id, "billing_period": billing_period}
-            return recorded.model_copy(update=ours)
+            return recorded if invoice is None else recorded.model_copy(update=invoice.named)
 
 
 class RefundActivities:
@@ -55,7 +51,4 @@ class RefundActivities:
         async with step():
             records = [refunds.RefundRecord(**refund.model_dump()) for refund in listed.refunds]
             invoice = await refunds.record(self._db, stripe_invoice_ids=listed.stripe_invoice_ids, refunds=records)
-            if invoice is None:
-                return RefundsRecorded()
-            key, attribution_id, billing_period = invoice
-            return RefundsRecorded(invoice_key=key, attribution_id=attribution_id, billing_period=billing_period)
+            return RefundsRecorded() if invoice is None else RefundsRecorded(**invoice.named)

@@ -32,14 +32,19 @@ class RecordDispute(Message):
     heard_at: datetime
 
 
-class DisputeRecorded(Message):
-    """A recorded dispute. `invoice_key` is None if the payment was for no invoice of ours: nothing was stored."""
+class OfInvoice(Message):
+    """Our invoice that a payment was for. `invoice_key` is None if it was for none of ours: nothing was stored."""
 
-    stripe_dispute_id: str
-    status: str
     invoice_key: str | None = None
     attribution_id: str | None = None
     billing_period: str | None = None
+
+
+class DisputeRecorded(OfInvoice):
+    """A recorded dispute."""
+
+    stripe_dispute_id: str
+    status: str
 
 
 class RefundsRef(Message):
@@ -71,9 +76,5 @@ class PaymentRefunds(Message):
     refunds: list[RefundSnapshot]
 
 
-class RefundsRecorded(Message):
-    """The recorded refunds. `invoice_key` is None if the payment was for no invoice of ours: nothing was stored."""
-
-    invoice_key: str | None = None
-    attribution_id: str | None = None
-    billing_period: str | None = None
+class RefundsRecorded(OfInvoice):
+    """The recorded refunds."""

@@ -1,10 +1,3 @@
--- name: paid_invoice
-SELECT id, key, attribution_id, billing_period
-FROM invoice
-WHERE stripe_invoice_id = ANY (CAST(:stripe_invoice_ids AS text[]))
-ORDER BY key
-LIMIT 1;
-
 -- name: record
 INSERT INTO dispute (stripe_dispute_id, invoice_id, amount, currency, reason, status, opened_at, closed_at)
 VALUES (:stripe_dispute_id, :invoice_id, :amount, :currency, :reason, :status, :opened_at, :closed_at)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.invoices.payments import PaidInvoice, by_invoice, paid_invoice
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
@@ -35,22 +36,19 @@ class RefundRecord:
 
 async def record(
     db: Database, *, stripe_invoice_ids: Sequence[str], refunds: Sequence[RefundRecord]
-) -> tuple[str, str, str] | None:
+) -> PaidInvoice | None:
     """Record the current state of a payment's refunds. A refund that has a credit note keeps it.
 
-    Returns the refunded invoice's key, attribution id and billing period. None if none of the invoices is ours.
+    Returns the refunded invoice. None if none of the invoices is ours.
     """
     async with db.transaction() as connection:
-        found = await connection.execute(
-            statement("invoices/disputes", "paid_invoice"), {"stripe_invoice_ids": list(stripe_invoice_ids)}
-        )
-        invoice = found.one_or_none()
+        invoice = await paid_invoice(connection, stripe_invoice_ids)
         if invoice is None:
             return None
         rows = [{"invoice_id": invoice.id, **asdict(refund)} for refund in refunds]
         if rows:
             await connection.execute(statement("invoices/refunds", "record"), rows)
-        return invoice.key, invoice.attribution_id, invoice.billing_period
+        return invoice
 
 
 async def link_credit_notes(connection: AsyncConnection, invoice_id: int, notes: Mapping[str, str]) -> None:
@@ -62,13 +60,7 @@ async def link_credit_notes(connection: AsyncConnection, invoice_id: int, notes:
 
 async def of_invoices(db: Database, invoice_ids: Sequence[int]) -> dict[int, list[RefundRecord]]:
     """Return the refunds of these invoices, by invoice id, in the order in which they were made."""
-    by_invoice: dict[int, list[RefundRecord]] = {}
-    async with db.transaction(read_only=True) as connection:
-        rows = await connection.execute(statement("invoices/refunds", "of_invoices"), {"ids": list(invoice_ids)})
-        for row in rows.mappings():
-            fields = dict(row)
-            by_invoice.setdefault(fields.pop("invoice_id"), []).append(RefundRecord(**fields))
-    return by_invoice
+    return await by_invoice(db, "invoices/refunds", invoice_ids, RefundRecord)
 
 
 async def refunded_of_period(db: Database, period: str) -> dict[str, int]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from stripe_emulator.api.catalog_objects import change, chosen_id
 from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.objects import Text, merge_metadata
@@ -46,11 +45,7 @@ PRODUCT_DATA = Params(
 
 def create_product(ctx: Context) -> Text:
     """Create a product; the caller can choose its id."""
-    wanted = ctx.params.get("id")
-    if wanted is not None and not re.fullmatch(r"[\w-]{1,250}", wanted):
-        raise StripeError("Invalid id: use letters, digits, - and _ only.", param="id")
-    if wanted is not None and ctx.store.text("product", wanted) is not None:
-        raise StripeError("Product already exists.", code="resource_already_exists", param="id")
+    wanted = chosen_id(ctx, "product", 250)
     product = new_product(ctx, ctx.params["name"], wanted)
     product["active"] = ctx.params.get("active", True)
     product["description"] = ctx.params.get("description")
@@ -60,15 +55,7 @@ def create_product(ctx: Context) -> Text:
 
 def update_product(ctx: Context) -> Text:
     """Change a product."""
-    product = ctx.load("product", ctx.ids[0])
-    before = dict(product)
-    for name in ("active", "description", "name"):
-        if name in ctx.params:
-            product[name] = ctx.params[name]
-    if "metadata" in ctx.params:
-        product["metadata"] = merge_metadata(product["metadata"], ctx.params["metadata"])
-    product["updated"] = ctx.now
-    return ctx.save("product", product, "product.updated", before=before)
+    return change(ctx, "product", "active", "description", "name")
 
 
 def create_price(ctx: Context) -> Text:
@@ -85,14 +72,7 @@ def create_price(ctx: Context) -> Text:
 
 def update_price(ctx: Context) -> Text:
     """Change the mutable fields of a price."""
-    price = ctx.load("price", ctx.ids[0])
-    before = dict(price)
-    for name in ("active", "nickname", "lookup_key"):
-        if name in ctx.params:
-            price[name] = ctx.params[name]
-    if "metadata" in ctx.params:
-        price["metadata"] = merge_metadata(price["metadata"], ctx.params["metadata"])
-    return ctx.save("price", price, "price.updated", before=before)
+    return change(ctx, "price", "active", "nickname", "lookup_key")
 
 
 def retrieve_product(ctx: Context) -> Text:

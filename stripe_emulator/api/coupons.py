@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 
+from stripe_emulator.api.catalog_objects import change, chosen_id
 from stripe_emulator.api.endpoint import Endpoint
 from stripe_emulator.engine.context import Context
 from stripe_emulator.engine.invoices.discounts import end
@@ -42,9 +42,7 @@ def create(ctx: Context) -> Text:
     percent = params.get("percent_off")
     if percent is not None and not 0 < percent <= 100:
         raise StripeError("Invalid percent_off: must be greater than 0 and at most 100.", param="percent_off")
-    wanted = params.get("id") or secrets.token_urlsafe(6)
-    if ctx.store.text("coupon", wanted) is not None:
-        raise StripeError("Coupon already exists.", code="resource_already_exists", param="id")
+    wanted = chosen_id(ctx, "coupon", 200) or secrets.token_urlsafe(6)
     coupon: Obj = {
         "id": wanted,
         "object": "coupon",
@@ -72,13 +70,7 @@ def retrieve(ctx: Context) -> Text:
 
 def update(ctx: Context) -> Text:
     """Change a coupon's name and metadata."""
-    coupon = ctx.load("coupon", ctx.ids[0])
-    before = dict(coupon)
-    if "name" in ctx.params:
-        coupon["name"] = ctx.params["name"]
-    if "metadata" in ctx.params:
-        coupon["metadata"] = merge_metadata(coupon["metadata"], ctx.params["metadata"])
-    return ctx.save("coupon", coupon, "coupon.updated", before=before)
+    return change(ctx, "coupon", "name")
 
 
 def delete(ctx: Context) -> Obj:
@@ -123,12 +115,6 @@ def _none(kind: str, object_id: str) -> StripeError:
     return StripeError(f"No active discount for {kind}: {object_id}", code="resource_missing", status=404)
 
 
-def _id(raw: object, at: str) -> str:
-    if not isinstance(raw, str) or not re.fullmatch(r"[\w-]{1,200}", raw):
-        raise StripeError("Invalid id: use letters, digits, - and _ only.", param=at)
-    return raw
-
-
 _LATER: dict[str, Spec] = {"expand": EXPAND, "metadata": metadata(), "name": clearable(string(40))}
 _CREATE = Params(
     _LATER,
@@ -136,7 +122,7 @@ _CREATE = Params(
     currency=currency(),
     duration=choice("forever", "once", "repeating"),
     duration_in_months=integer(1, 240),
-    id=_id,
+    id=string(),
     max_redemptions=integer(1),
     percent_off=decimal(),
     redeem_by=timestamp(),

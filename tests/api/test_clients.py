@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -18,6 +17,7 @@ from storage.postgres.database import Database
 from tests.api.sending import fold_everything, segments
 from tests.api.serving import Answered, Sender, new_token, running
 from tests.storage.usage import fetch, may
+from tests.support.curl import require_curl
 from tests.support.node import ROOT, run_node
 
 
@@ -59,6 +59,7 @@ async def test_the_package_for_node(db: Database, ingest: Database, sender: Send
 
 async def test_the_examples_of_the_documentation(db: Database, ingest: Database, sender: Sender) -> None:
     """Each indented `curl`, and the Python program, work as they are printed."""
+    require_curl()
     text = (ROOT / "docs/send-events.md").read_text()
     curls = [
         "\n".join(line[4:] for line in found.splitlines()) for found in re.findall(r"^    curl (?:.+\n)+", text, re.M)
@@ -66,8 +67,6 @@ async def test_the_examples_of_the_documentation(db: Database, ingest: Database,
     (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     environment = {"PATH": os.environ["PATH"], "PERDURE_TOKEN": sender.token, "API_URL": sender.url}
     commands = [["sh", "-ec", each.replace("http://127.0.0.1:8476", sender.url)] for each in curls]
-    if shutil.which("curl") is None:
-        commands = []
     for command in [*commands, [sys.executable, "-c", program]]:
         ran = await asyncio.create_subprocess_exec(
             *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
@@ -76,6 +75,5 @@ async def test_the_examples_of_the_documentation(db: Database, ingest: Database,
         assert ran.returncode == 0, err.decode()
         assert b'refused":1' not in out, out
     pending = await fetch(db, "SELECT instance_id, kind FROM pending_fact ORDER BY position")
-    sent = [("run-1", "started"), ("run-1", "row")] if commands else []
-    assert [tuple(each) for each in pending] == [*sent, ("run-2", "started")]
+    assert [tuple(each) for each in pending] == [("run-1", "started"), ("run-1", "row"), ("run-2", "started")]
     await fold_everything(ingest)

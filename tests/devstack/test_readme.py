@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,12 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.devstack.conftest import ROOT, wait_until
+from tests.support.curl import require_curl
 from tests.support.until import GIVE_UP_SECONDS
 
-pytestmark = [
-    pytest.mark.waits,
-    pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl, as the README's commands do"),
-]
+pytestmark = pytest.mark.waits
 
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FIRST, LAST = "## Your own data in five minutes", "## Going to production"
@@ -73,6 +70,7 @@ class Reader:
 
 @pytest.fixture
 def reader(scratch: Path) -> Iterator[Reader]:
+    require_curl()
     folder, commands = scratch / "first-billing", scratch / "commands"
     folder.mkdir()
     commands.mkdir()

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from storage.invoices import disputes
 from storage.invoices.disputes import DisputeRecord
+from storage.invoices.payments import PaidInvoice
 from storage.postgres.database import Database
 from storage.recovery import event_cursor
 
@@ -53,7 +54,8 @@ async def test_a_dispute_keeps_since_when_it_is_closed_until_it_is_appealed(db: 
     again = replace(lost, closed_at=datetime.now(UTC))
     appealed = replace(dispute, status="appeal_under_review")
     for reported, kept in ((dispute, dispute), (lost, lost), (again, lost), (appealed, appealed)):
-        assert await disputes.record(db, stripe_invoice_ids=["in_2", "in_1"], dispute=reported) == ours
+        invoice = await disputes.record(db, stripe_invoice_ids=["in_2", "in_1"], dispute=reported)
+        assert invoice == PaidInvoice(1, *ours)
         [[found]] = (await disputes.of_invoices(db, [1])).values()
         assert found == kept
         assert await disputes.open_in_period(db, "2022-05") == (kept.closed_at is None)

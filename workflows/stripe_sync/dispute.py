@@ -8,12 +8,12 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from billing.money import format_amount
-    from contracts import search_attributes
     from contracts.messages.invoices import StripeEvent
     from contracts.messages.payments import DisputeRecorded, DisputeRef, DisputeSnapshot, RecordDispute
     from contracts.names import Activities, Signals, Workflows
     from reconciliation.event_types import DISPUTE_CLOSED
-    from workflows.steps import STEP_FAILED, clock, local_step, nothing_was_heard, permanent_reason, show, stripe_step
+    from workflows.steps import clock, local_step, show, stripe_step
+    from workflows.stripe_sync.recording import Changes, is_ours
 
 
 @workflow.defn(name=Workflows.DISPUTE)
@@ -26,28 +26,20 @@ class DisputeWorkflow:
     @workflow.init
     def __init__(self, ref: DisputeRef) -> None:
         self._ref = ref
-        self._stripe_changed = True
+        self._changes = Changes()
         self._closed_at: datetime | None = None
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="This dispute changed in Stripe: it is fetched.")
     def stripe_event(self, event: StripeEvent) -> None:
         """Wake up: the dispute is fetched. Of the event, only the time of a closing is used."""
-        self._stripe_changed = True
+        self._changes.heard = True
         if event.type == DISPUTE_CLOSED:
             self._closed_at = event.created
 
     @workflow.run
     async def run(self, ref: DisputeRef) -> DisputeRecorded:
         """Record the dispute until no further event has arrived."""
-        while True:
-            self._stripe_changed = False
-            try:
-                recorded = await self._record()
-            except STEP_FAILED as error:
-                show(f"**Failed** at {clock()}: {permanent_reason(error)}")
-                raise
-            if await nothing_was_heard(lambda: self._stripe_changed):
-                return recorded
+        return await self._changes.record(self._record)
 
     async def _record(self) -> DisputeRecorded:
         which = self._ref.stripe_dispute_id
@@ -59,20 +51,9 @@ class DisputeWorkflow:
             DisputeRecorded,
             f"Record that {which} is {dispute.status}",
         )
-        if recorded.invoice_key is None:
-            workflow.metric_meter().create_counter(
-                "perdure_foreign_disputes", "Disputes of payments that were not for our invoices"
-            ).add(1)
+        if not is_ours(recorded, "perdure_foreign_disputes", "Disputes of payments that were not for our invoices"):
             show(f"{which} disputes a payment that was not for one of our invoices: ignored.")
             return recorded
-        assert recorded.attribution_id is not None
-        assert recorded.billing_period is not None
-        workflow.upsert_search_attributes(
-            [
-                search_attributes.ATTRIBUTION_ID.value_set(recorded.attribution_id),
-                search_attributes.BILLING_PERIOD.value_set(recorded.billing_period),
-            ]
-        )
         show(
             f"{format_amount(dispute.amount, dispute.currency)} of invoice `{recorded.invoice_key}` disputed "
             f"({dispute.reason}): **{dispute.status}** as of {clock()}. "
