@@ -183,7 +183,7 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
         StripeCustomerDetails(client, finder),
         StripeCreditNoteActivities(client),
         StripeDisputeActivities(client, settings.stripe_mode),
-        StripeRefundActivities(client),
+        StripeRefundActivities(client, settings.stripe_mode),
         StripeEventActivities(client, settings.events_settle_seconds),
         StripeAdoptionActivities(client, settings.stripe_mode),
         StripeAuditActivities(client, settings.stripe_mode),

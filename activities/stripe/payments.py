@@ -56,20 +56,22 @@ class StripeDisputeActivities:
 class StripeRefundActivities:
     """Lists refunds."""
 
-    def __init__(self, client: StripeClient) -> None:
+    def __init__(self, client: StripeClient, mode: Mode | None = None) -> None:
         self._client = client.v1
+        self._mode = mode
 
     @activity.defn(name=Activities.LIST_REFUNDS)
     async def list_all(self, ref: RefundsRef) -> PaymentRefunds:
         """List all refunds of a charge, with the credit notes that they belong to and the invoices that it paid.
 
         Raises:
-            ApplicationError: non-retryable if Stripe refuses.
+            ApplicationError: non-retryable if Stripe refuses, or the charge is of the other mode than STRIPE_MODE.
         """
         async with stripe_step():
             payment = await self._payment(ref)
             if not payment:
                 return PaymentRefunds(stripe_invoice_ids=[], refunds=[])
+            await self._check_mode(payment)
             page = await self._client.refunds.list_async({**payment, "limit": 100})  # type: ignore[arg-type]
             listed = await all_of(page)
             intents = {_id(refund.get("payment_intent")) for refund in listed}
@@ -89,6 +91,11 @@ class StripeRefundActivities:
             if (found := _id(refund.get(name))) is not None:
                 return {name: found}
         return {}
+
+    async def _check_mode(self, payment: dict[str, str]) -> None:
+        """Refuse a payment of the other mode: a refund itself does not say its mode, its charge does."""
+        if self._mode is not None and (charge := payment.get("charge")) is not None:
+            check_mode(self._mode, as_dict(await self._client.charges.retrieve_async(charge)))
 
     async def _credit_notes(self, invoices: list[str]) -> dict[str, str]:
         """Return the credit notes of these invoices by the refunds that they name."""

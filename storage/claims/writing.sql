@@ -12,14 +12,15 @@ DELETE FROM invoice_month WHERE invoice_id = :id;
 -- An invoice also bills the usage that earlier periods left over, except for what it keeps back, so that their outcomes
 -- no longer hold. Nor do those in a currency that none of the account's windows has any more.
 DELETE FROM account_outcome AS o
-WHERE o.billing_period = :period
+WHERE o.billing_period <= :period
   AND o.attribution_id = ANY (CAST(:accounts AS text[]))
-  AND ((o.attribution_id, o.currency) IN (
-           SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:currencies AS text[]))
-       )
-       OR NOT EXISTS (
-           SELECT FROM subscription AS s WHERE (s.attribution_id, s.currency) = (o.attribution_id, o.currency)
-       ))
+  AND NOT EXISTS (
+      SELECT FROM subscription AS s WHERE (s.attribution_id, s.currency) = (o.attribution_id, o.currency)
+  )
+   OR o.billing_period = :period
+      AND (o.attribution_id, o.currency) IN (
+          SELECT * FROM unnest(CAST(:accounts AS text[]), CAST(:currencies AS text[]))
+      )
    OR o.billing_period < :period
       AND (o.attribution_id, o.currency) IN (
           SELECT given.attribution_id, given.currency

@@ -128,6 +128,14 @@ async def test_a_currency_without_a_price_blocks_itself_alone(moved: Database) -
     assert await fetch(moved, "SELECT currency, outcome FROM account_outcome") == [("eur", "blocked")]
 
 
+async def test_the_outcome_of_a_currency_that_no_window_has_any_more_is_forgotten(moved: Database) -> None:
+    await claim_page(moved, scope(), card(price_per_credit={"usd": "0.01"}))
+    await put_window(moved, "team:a", "sub_eur", may(15), None, currency="usd")
+    assert await fetch(moved, "SELECT DISTINCT currency FROM subscription") == [("usd",)]
+    await claim_page(moved, june(), card(price_per_credit={"usd": "0.01"}))
+    assert await fetch(moved, "SELECT billing_period, currency, outcome FROM account_outcome") == []
+
+
 async def test_included_credits_are_shared(moved: Database) -> None:
     await write_policy(moved, "team:a", AccountPolicy(included_credits=Decimal(1000)))
     amounts = [each.priced.amount for each in await preview_page(moved, scope(), EUROS)]

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
+from temporalio.testing import ActivityEnvironment
 
+from activities.stripe.payments import StripeRefundActivities
 from billing.invoice.credit_notes import CreditDestination
 from contracts import workflow_ids
 from contracts.messages.events import CatchUpInput
+from contracts.messages.payments import RefundsRef
 from contracts.names import BILLING_QUEUE, Workflows
 from tests.cli.conftest import Perdure
 from tests.e2e.credits import amount, credit
@@ -154,3 +158,14 @@ async def test_a_refund_of_something_else_is_counted_and_left_alone(system: Syst
     await until(there)
     assert (await handle.result())["invoice_key"] is None
     assert await meter.count("perdure_foreign_refunds") >= 1
+
+
+async def test_refunds_of_the_other_mode_are_refused(system: System, they: Subscribers) -> None:
+    stripe_id = await paid(system, they, "mode")
+    made = await refund(system, stripe_id, 200)
+    charge = str((await system.stripe.v1.refunds.retrieve_async(made)).charge)
+    for ref in (RefundsRef(stripe_charge_id=charge), RefundsRef(stripe_refund_id=made)):
+        ours = await ActivityEnvironment().run(StripeRefundActivities(system.stripe, "test").list_all, ref)
+        assert ours.stripe_invoice_ids == [stripe_id]
+        with pytest.raises(ApplicationError, match="but STRIPE_MODE is live: refused"):
+            await ActivityEnvironment().run(StripeRefundActivities(system.stripe, "live").list_all, ref)
