@@ -203,6 +203,7 @@ class Settings(BaseSettings):
         None, description="bearer token that the codec server requires; without one it serves only loopback"
     )
     metrics_port: int | None = Field(None, ge=1, le=65535, description="port of a worker's Prometheus metrics, if any")
+    health_port: int | None = Field(None, ge=1, le=65535, description="port of a worker's /livez and /readyz, if any")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "text"] = Field("auto", description="auto: text on a terminal, else json")
 

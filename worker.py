@@ -11,7 +11,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from stripe import StripeClient
 
     from activities.rate_cards import RateCards
+    from starter.health import WorkerHealth
     from storage.postgres.database import Database
     from storage.reports.store import ReportStore
 
@@ -269,8 +270,8 @@ _NEEDS = {
 _MAKERS = {BILLING_QUEUE: billing_worker, STRIPE_QUEUE: stripe_worker, SOURCES_QUEUE: sources_worker}
 
 
-async def serve(settings: Settings, queues: Sequence[str] = QUEUES) -> None:
-    """Serve the queues until SIGTERM or SIGINT, then drain running activities.
+async def serve(settings: Settings, queues: Sequence[str] = QUEUES, health: WorkerHealth | None = None) -> None:
+    """Serve the queues until SIGTERM or SIGINT, then drain running activities. `health` learns of both.
 
     Raises:
         SettingsError: a setting that a queue needs is missing.
@@ -293,6 +294,7 @@ async def serve(settings: Settings, queues: Sequence[str] = QUEUES) -> None:
         for worker in workers:
             await stack.enter_async_context(worker)
         logger.info("serving %s; stop with SIGTERM", ", ".join(queues))
-        await stop.wait()
+        with health.serving(client, queues) if health else nullcontext():
+            await stop.wait()
         logger.info("draining: running activities have %s to finish", _DRAIN)
     logger.info("stopped")
