@@ -44,7 +44,7 @@ async def record(db: Database, *, stripe_invoice_ids: Sequence[str], dispute: Di
 
 async def of_invoices(db: Database, invoice_ids: Sequence[int]) -> dict[int, list[DisputeRecord]]:
     """Return the disputes of these invoices, by invoice id, in the order in which they were opened."""
-    return await by_invoice(db, "invoices/disputes", invoice_ids, DisputeRecord)
+    return await by_invoice(db, statement("invoices/disputes", "of_invoices"), invoice_ids, DisputeRecord)
 
 
 async def open_in_period(db: Database, period: str) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from sqlalchemy import TextClause
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.postgres.database import Database
@@ -41,11 +42,13 @@ async def paid_invoice(connection: AsyncConnection, stripe_invoice_ids: Sequence
     return None if found is None else record(PaidInvoice, found)
 
 
-async def by_invoice(db: Database, sql: str, invoice_ids: Sequence[int], kind: Callable[..., R]) -> dict[int, list[R]]:
-    """Return the rows of these invoices, by invoice id and in their order. `sql`: the file of `of_invoices`."""
+async def by_invoice(
+    db: Database, of_invoices: TextClause, invoice_ids: Sequence[int], kind: Callable[..., R]
+) -> dict[int, list[R]]:
+    """Return what a statement selects for these invoices, by invoice id and in its order."""
     found: dict[int, list[R]] = {}
     async with db.transaction(read_only=True) as connection:
-        rows = await connection.execute(statement(sql, "of_invoices"), {"ids": list(invoice_ids)})
+        rows = await connection.execute(of_invoices, {"ids": list(invoice_ids)})
         for row in rows.mappings():
             fields = dict(row)
             found.setdefault(fields.pop("invoice_id"), []).append(kind(**fields))

@@ -60,7 +60,7 @@ async def link_credit_notes(connection: AsyncConnection, invoice_id: int, notes:
 
 async def of_invoices(db: Database, invoice_ids: Sequence[int]) -> dict[int, list[RefundRecord]]:
     """Return the refunds of these invoices, by invoice id, in the order in which they were made."""
-    return await by_invoice(db, "invoices/refunds", invoice_ids, RefundRecord)
+    return await by_invoice(db, statement("invoices/refunds", "of_invoices"), invoice_ids, RefundRecord)
 
 
 async def refunded_of_period(db: Database, period: str) -> dict[str, int]:
