@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from settings_faults import one_line
-from settings_limits import OFF, AccountKey, Amounts, Factor, Instant, Share, age
+from settings_limits import OFF, AccountKey, Age, AgeOrOff, Amounts, Factor, Instant, Share, age
 from settings_sources import (
     SECRETS,
     MountedSecrets,
@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     events_wake_ups_per_second: float = Field(
         20.0, gt=0, le=1000, description="maximum rate of a catch-up's wake-ups; most of them ask Stripe once"
     )
-    audit_stuck_after: str = Field("3d", description="the audit reports anything that waits for longer: 12h, 3d")
+    audit_stuck_after: Age = Field("3d", description="the audit reports anything that waits for longer: 12h, 3d")
     audit_settle_seconds: float = Field(
         300.0,
         ge=0,
@@ -164,16 +164,18 @@ class Settings(BaseSettings):
     limit_period_amount: Amounts | None = Field(None, description="like the limits of an invoice, for a whole period")
     limit_period_multiple: Factor | None = None
     limit_period_carried_share: Share | None = None
-    stale_after: str = Field(
+    stale_after: AgeOrOff = Field(
         OFF, description="an instance without a stop is billed up to its last sign once that is older: 48h, 7d"
     )
-    api_stale_after: str | None = Field(
+    api_stale_after: AgeOrOff | None = Field(
         None, description="the same, if the last sign came over the API: 2h, off; if not set, STALE_AFTER"
     )
-    max_instance_age: str = Field(
+    max_instance_age: AgeOrOff = Field(
         OFF, description="an instance without a stop is billed up to this age, or to its last sign if later: 90d"
     )
-    warn_runs_longer: str = Field("31d", description="a run for longer than this without a stop is a warning: 31d, off")
+    warn_runs_longer: AgeOrOff = Field(
+        "31d", description="a run for longer than this without a stop is a warning: 31d, off"
+    )
     page_size: int = Field(250, ge=1, le=500, description="accounts that one batch claims and invoices")
     finalization_poll_seconds: float = Field(
         60.0, gt=0, le=86_400, description="first wait for Stripe's event before Stripe is asked; doubles up to 1 h"
@@ -193,6 +195,8 @@ class Settings(BaseSettings):
     api_events_per_second: float | None = Field(
         None, gt=0, le=1_000_000, description="maximum rate of events and rows of each token; not limited if not set"
     )
+    monitor_host: str = "127.0.0.1"
+    monitor_port: int = Field(8477, ge=0, le=65535, description="port of `perdure metrics`")
     codec_server_host: str = "127.0.0.1"
     codec_server_port: int = Field(8475, ge=0, le=65535)
     codec_server_origins: Annotated[list[str], NoDecode, BeforeValidator(_split)] = Field(
@@ -214,19 +218,6 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a directory of zones
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin") from error
-        return value
-
-    @field_validator("audit_stuck_after")
-    @classmethod
-    def _is_age(cls, value: str) -> str:
-        age(value)
-        return value
-
-    @field_validator("stale_after", "api_stale_after", "max_instance_age", "warn_runs_longer")
-    @classmethod
-    def _is_age_or_off(cls, value: str | None) -> str | None:
-        if value is not None and value != OFF:
-            age(value)
         return value
 
     @field_validator("stripe_api_base")

@@ -87,3 +87,14 @@ def age(text: str) -> timedelta:
     if match is None or not int(match[1]):
         raise ValueError(f"{text!r} is not a length of time: write 90m, 12h or 7d")
     return timedelta(**{{"m": "minutes", "h": "hours", "d": "days"}[match[2]]: int(match[1])})
+
+
+def _age(text: str) -> str:
+    age(text)
+    return text
+
+
+Age = Annotated[str, AfterValidator(_age)]
+"""A length of time, as a person writes it."""
+AgeOrOff = Annotated[str, AfterValidator(lambda text: text if text == OFF else _age(text))]
+"""A length of time, or off."""

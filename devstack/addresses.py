@@ -14,6 +14,7 @@ PREFERRED_PORTS = {
     "webhook": 8474,
     "codec": 8475,
     "api": 8476,
+    "monitor": 8477,
     "stripe": 12111,
 }
 
@@ -24,7 +25,7 @@ class Addresses:
     def __init__(self, home: Home) -> None:
         self._home = home
         self.listening: dict[str, socket.socket] = {}
-        """The listening sockets for the webhook, the API and the codec server."""
+        """The listening sockets for the webhook, the API, the metrics and the codec server."""
 
     def wanted(self, name: str) -> tuple[int | None, int]:
         """Return the ports that a part tries first: its previous one (None if unknown), then the well-known one."""

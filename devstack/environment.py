@@ -8,6 +8,7 @@
 | sources' worker | yes | | | | yes, and the secrets that `sources.toml` names |
 | webhook | | | | yes | yes |
 | API | yes | | | | |
+| metrics | yes | | | | without the keys |
 | codec server | | | | | keys only |
 
 Children read only their environment (`PERDURE_ENVIRONMENT_ONLY`), so nothing reaches them through `.env` or the
@@ -31,6 +32,7 @@ SHARES: Mapping[str, tuple[str, ...]] = {
     "sources": ("DATABASE_URL", "PAYLOAD_KEYS", "TEMPORAL_*"),
     "webhook": ("STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS", "TEMPORAL_*"),
     "api": ("DATABASE_URL",),
+    "monitor": ("DATABASE_URL", "TEMPORAL_*"),
     "codec": ("PAYLOAD_KEYS",),
     "emulator": (),
 }

@@ -57,7 +57,7 @@ class Stack:
         self.parts: list[Part] = []
         self.environment: dict[str, str] = {}
         self._sample = sample
-        self._api_url = ""
+        self._urls: dict[str, str] = {}
         self._emulator: EmulatorServer | None = None
         self._addresses = Addresses(self.home)
         self._product = ProductProcesses(self.home, self._addresses, say, self.parts)
@@ -127,15 +127,18 @@ class Stack:
             "REPORT_STORE_URL": given.report_store_url or self.home.folder("reports").as_uri(),
             "WEBHOOK_PORT": self._listen("webhook", given.webhook_host, given),
             "API_PORT": self._listen("api", given.api_host, given),
+            "MONITOR_PORT": self._listen("monitor", given.monitor_host, given),
         }
         if given.payload_keys is not None:
             self._values["PAYLOAD_KEYS"] = given.payload_keys.get_secret_value()
             self._values["PAYLOAD_PLAINTEXT"] = given.payload_plaintext
             self._values["CODEC_SERVER_PORT"] = str(self._addresses.listen("codec", ports.HOST))
         webhook_url = f"http://{_reached_at(given.webhook_host)}:{self._values['WEBHOOK_PORT']}/stripe/webhook"
-        self._api_url = f"http://{_reached_at(given.api_host)}:{self._values['API_PORT']}"
+        api = f"http://{_reached_at(given.api_host)}:{self._values['API_PORT']}"
+        metrics = f"http://{_reached_at(given.monitor_host)}:{self._values['MONITOR_PORT']}/metrics"
+        self._urls = {"WEBHOOK_URL": webhook_url, "API_URL": api, "METRICS_URL": metrics}
         await _first_error(self._bring_up(given, webhook_url))
-        self._tell(webhook_url, given)
+        self._tell(given)
 
     async def _bring_up(self, given: settings.Settings, webhook_url: str) -> None:
         """Start everything concurrently, each process of the product as soon as the parts it needs are ready."""
@@ -146,8 +149,11 @@ class Stack:
             for queue, needed in (("billing", database), ("stripe", stripe), ("sources", database)):
                 group.create_task(_after((needed, temporal), functools.partial(self._product.start_worker, queue)))
             group.create_task(_after((stripe, temporal), functools.partial(self._start_webhook, webhook_url)))
-            api_page = f"{self._api_url}/readyz"
+            api_page = urljoin(self._urls["API_URL"], "/readyz")
             group.create_task(_after((database,), functools.partial(self._product.start_http, "api", api_page)))
+            lives = urljoin(self._urls["METRICS_URL"], "/healthz")
+            monitor = functools.partial(self._product.start_http, "monitor", lives)
+            group.create_task(_after((database, temporal), monitor))
             group.create_task(_after((temporal,), self._product.start_codec_server))
 
     async def _start_database(self, given: settings.Settings) -> None:
@@ -229,12 +235,12 @@ class Stack:
             "without it, Stripe's events are read periodically"
         )
 
-    def _tell(self, webhook_url: str, given: settings.Settings) -> None:
+    def _tell(self, given: settings.Settings) -> None:
         """Write the file for other shells, without a real Stripe key: that stays where the user put it."""
         values = {name: value for name, value in self._values.items() if name != "TEMPORAL_CONFIG_FILE"}
         if given.stripe_api_key is not None:
             values = {name: value for name, value in values.items() if not name.startswith("STRIPE_")}
-        values |= {"WEBHOOK_URL": webhook_url, "API_URL": self._api_url, "PERDURE_STACK": str(self.home.path)}
+        values |= {**self._urls, "PERDURE_STACK": str(self.home.path)}
         if self._product.temporal is not None:
             values["TEMPORAL_UI_URL"] = self._product.temporal.ui_url
         if self._emulator is not None:
@@ -244,7 +250,7 @@ class Stack:
         self.home.write_env({**billing_settings(), **self.environment})
 
     def _listen(self, name: str, host: str, given: settings.Settings) -> str:
-        """Listen for the webhook or the API, on the port that is set for it or on another. Returns the port."""
+        """Listen for a server, on the port that is set for it or on another. Returns the port."""
         field = f"{name}_port"
         wanted = [getattr(given, field)] if field in given.model_fields_set else []
         return str(self._addresses.listen(name, host, *wanted))

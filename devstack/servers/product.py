@@ -20,6 +20,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "sources": ("worker", "--queue", "sources"),
     "webhook": ("webhook",),
     "api": ("api",),
+    "monitor": ("metrics",),
     "codec": ("codec-server",),
 }
 NAMES: Mapping[str, str] = {
@@ -28,6 +29,7 @@ NAMES: Mapping[str, str] = {
     "sources": "the sources' worker",
     "webhook": "the webhook",
     "api": "the API",
+    "monitor": "the metrics",
     "codec": "the codec server",
 }
 QUEUES = ("billing", "stripe", "sources")
@@ -38,9 +40,10 @@ GLANCE_SECONDS = 1.0
 
 
 def product_child(name: str, log: Path, env: Mapping[str, str], listening: socket.socket | None = None) -> Child:
-    """Return the worker of a queue, the `webhook`, the `api` or the `codec` server, not yet started.
+    """Return the worker of a queue, the `webhook`, the `api`, the `monitor` or the `codec` server, not yet
+    started.
 
-    The latter three use the socket that is passed to them, or else listen where their settings say.
+    The latter four use the socket that is passed to them, or else listen where their settings say.
     """
     return Child(NAMES[name], [*PERDURE, *COMMANDS[name]], log, env=env, listening=listening)
 

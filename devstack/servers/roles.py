@@ -9,7 +9,12 @@ from collections.abc import Mapping
 
 import asyncpg  # type: ignore[import-untyped]
 
-ROLES: Mapping[str, str] = {"billing": "perdure_billing", "sources": "perdure_ingest", "api": "perdure_api"}
+ROLES: Mapping[str, str] = {
+    "billing": "perdure_billing",
+    "sources": "perdure_ingest",
+    "api": "perdure_api",
+    "monitor": "perdure_reader",
+}
 """The role of each child that has one. Commands in other shells connect as the owner, who can migrate, too."""
 
 

@@ -16,6 +16,7 @@ _COMMANDS = (
     ("worker", "processes.worker:worker", "Serve task queues, until SIGTERM."),
     ("webhook", "processes.webhook:webhook", "Receive Stripe's events and wake workflows, until SIGTERM."),
     ("api", "processes.api:api", "Take events and rows of usage over HTTP, until SIGTERM."),
+    ("metrics", "processes.metrics:metrics", "Serve metrics for Prometheus, until SIGTERM."),
     (
         "codec-server",
         "processes.codec_server:codec_server",

@@ -20,7 +20,7 @@ import pytest
 
 from devstack import ports
 from devstack.servers.temporal import TemporalServer, start_headless
-from storage.postgres.roles import API, BILLING, INGEST, OPERATOR
+from storage.postgres.roles import API, BILLING, INGEST, OPERATOR, READER
 from tests.deployment import compose_spec
 from tests.support.roles import as_role
 
@@ -32,8 +32,8 @@ SERVICES: dict[str, dict[str, Any]] = compose_spec.interpolate(compose_spec.read
     "services"
 ]
 COMMANDS = {name: service["command"] for name, service in SERVICES.items() if service["image"].startswith("perdure:")}
-SERVES = ("worker-billing", "worker-stripe", "worker-sources", "webhook", "api")
-WITH_DATABASE = ("worker-billing", "worker-sources", "api")
+SERVES = ("worker-billing", "worker-stripe", "worker-sources", "webhook", "api", "metrics")
+WITH_DATABASE = ("worker-billing", "worker-sources", "api", "metrics")
 SECONDS = 120.0
 RATES = """
 [[version]]
@@ -54,6 +54,7 @@ class Containers:
             "operator_database_url": as_role(database_url, OPERATOR),
             "ingest_database_url": as_role(database_url, INGEST),
             "api_database_url": as_role(database_url, API),
+            "reader_database_url": as_role(database_url, READER),
             "stripe_api_key": "sk_test_for_tests_only",
             "stripe_webhook_secret": "whsec_for_tests_only",
         }
@@ -77,6 +78,8 @@ class Containers:
             "WEBHOOK_PORT": str(self.port),
             "API_HOST": "127.0.0.1",
             "API_PORT": str(self.port),
+            "MONITOR_HOST": "127.0.0.1",
+            "MONITOR_PORT": str(self.port),
             "METRICS_PORT": str(self.metrics_port),
             "HEALTH_PORT": str(self.port),
         }
@@ -193,7 +196,7 @@ async def test_it_serves_until_it_is_asked_to_stop(containers: Containers, servi
             assert process.returncode is None, (await process.communicate())[1].decode()
             assert asyncio.get_running_loop().time() < give_up, health
             await asyncio.sleep(0.1)
-        if service == "api":  # connects once it is asked
+        if service in ("api", "metrics"):  # connects once it is asked
             await asyncio.to_thread(urlopen, f"http://127.0.0.1:{containers.port}/readyz")
         assert bool(connections(process.pid, containers.secrets["database_url"])) == has_database
         process.send_signal(signal.SIGTERM)
@@ -221,6 +224,7 @@ async def test_the_schedule_is_set(containers: Containers) -> None:
         ("webhook", "stripe_webhook_secret", "STRIPE_WEBHOOK_SECRET is not set"),
         ("worker-sources", "ingest_database_url", "DATABASE_URL is not set"),
         ("api", "api_database_url", "DATABASE_URL is not set"),
+        ("metrics", "reader_database_url", "DATABASE_URL is not set"),
     ],
 )
 @pytest.mark.parametrize("how", ["empty", "absent"])

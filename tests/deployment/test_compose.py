@@ -114,6 +114,7 @@ def test_our_image_has_our_version() -> None:
     assert {SERVICES[name]["image"] for name in OURS} == {f"perdure:{version}"}
     assert OURS == [
         "api",
+        "metrics",
         "migrate",
         "perdure",
         "schedule",
@@ -160,7 +161,7 @@ SECRETS = {
     "postgres": {
         *("postgres_password", "temporal_db_password"),
         *("perdure_db_password", "billing_db_password", "operator_db_password"),
-        *("ingest_db_password", "api_db_password"),
+        *("ingest_db_password", "api_db_password", "reader_db_password"),
     },
     "temporal-schema": {"temporal_db_password"},
     "temporal": {"temporal_db_password"},
@@ -172,6 +173,7 @@ SECRETS = {
     "worker-sources": {"ingest_database_url"},
     "webhook": {"stripe_webhook_secret"},
     "api": {"api_database_url"},
+    "metrics": {"reader_database_url"},
     "schedule": {"operator_database_url"},
     "perdure": {"operator_database_url"},
 }
@@ -228,7 +230,7 @@ def test_the_secret_files_are_those_that_the_script_makes(tmp_path: Path) -> Non
     password = (folder / "perdure_db_password").read_text().strip()
     assert re.fullmatch(r"[0-9a-f]{48}", password)
     assert (folder / "database_url").read_text() == f"postgresql://perdure:{password}@postgres:5432/perdure\n"
-    for role in ("billing", "operator", "ingest", "api"):
+    for role in ("billing", "operator", "ingest", "api", "reader"):
         own = (folder / f"{role}_db_password").read_text().strip()
         assert own != password
         url = f"postgresql://perdure_{role}:{own}@postgres:5432/perdure\n"

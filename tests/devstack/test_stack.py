@@ -33,6 +33,7 @@ SECRETS = {
     "worker---queue-sources": {"DATABASE_URL", "TEMPORAL_ADDRESS"},
     "webhook": {"STRIPE_WEBHOOK_SECRET", "TEMPORAL_ADDRESS"},
     "api": {"DATABASE_URL"},
+    "metrics": {"DATABASE_URL", "TEMPORAL_ADDRESS"},
 }
 
 ROLES = {
@@ -40,6 +41,7 @@ ROLES = {
     "worker---queue-billing": "perdure_billing",
     "worker---queue-sources": "perdure_ingest",
     "api": "perdure_api",
+    "metrics": "perdure_reader",
 }
 
 
@@ -137,6 +139,8 @@ def _is_complete(env: dict[str, str], home: Path) -> None:
             "WEBHOOK_PORT",
             "API_URL",
             "API_PORT",
+            "METRICS_URL",
+            "MONITOR_PORT",
             "PERDURE_HOME",
             "RATE_CARD",
             "SOURCES",

@@ -128,6 +128,7 @@ def _print_addresses() -> None:
         ("Temporal UI", env.get("TEMPORAL_UI_URL", "-")),
         ("Webhook", env.get("WEBHOOK_URL", "-")),
         ("API", env.get("API_URL", "-")),
+        ("Metrics", env.get("METRICS_URL", "-")),
         ("Stripe", env.get("STRIPE_API_BASE", "Stripe itself")),
         ("Data and logs", str(home())),
     ]

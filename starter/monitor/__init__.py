@@ -1,0 +1,1 @@
+"""The process `perdure metrics`: what matters to people, from Postgres and Temporal, once for a deployment."""
