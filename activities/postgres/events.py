@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 from temporalio import activity
 from temporalio.client import Client
 
 from activities.step import step
+from billing.invoice.key import InvoiceKey
+from contracts import workflow_ids
 from contracts.messages.events import (
     CursorFound,
     CursorRef,
     DeliverWakeUps,
     EventCursor,
     MoveCursor,
+    WakeUp,
     WakeUpsDelivered,
 )
+from contracts.messages.invoices import StripeEvent
 from contracts.names import Activities, Workflows
 from reconciliation.event_routing import is_satisfied
+from storage.invoices.invoices import waiting_for_currency_of
 from storage.postgres.database import Database
 from storage.recovery import event_cursor
 from temporal import start
@@ -63,16 +69,35 @@ class EventActivities:
         async with step():
             keys = [each.input["invoice_key"] for each in order.wake_ups if each.workflow == Workflows.INVOICE]
             states = await event_cursor.states(self._db, keys)
-            wanted = [
+            wanted: list[WakeUp] = [
                 each
                 for each in order.wake_ups
                 if each.workflow != Workflows.INVOICE
                 or not is_satisfied(each.types, states.get(each.input["invoice_key"]))
             ]
+            satisfied = len(order.wake_ups) - len(wanted)
+            wanted += await self._freed(order)
             for target in wanted:
                 await start.deliver(self._client, target)
                 await asyncio.sleep(self._pause)
-            return WakeUpsDelivered(signalled=len(wanted), satisfied=len(order.wake_ups) - len(wanted))
+            return WakeUpsDelivered(signalled=len(wanted), satisfied=satisfied)
+
+    async def _freed(self, order: DeliverWakeUps) -> list[WakeUp]:
+        """Wake the invoices that have waited for the end of something else of their customers."""
+        keys = await waiting_for_currency_of(self._db, order.freed_customers) if order.freed_customers else []
+        ended = StripeEvent(event_id="", type="invoice.paid", created=datetime.now(UTC))
+        return [
+            WakeUp(
+                workflow=Workflows.INVOICE,
+                workflow_id=workflow_ids.invoice(str(key)),
+                input={"invoice_key": str(key)},
+                event=ended,
+                summary=f"Invoice of {key.attribution_id} for {key.period}, woken by another invoice of its customer",
+                attribution_id=key.attribution_id,
+                billing_period=key.period,
+            )
+            for key in map(InvoiceKey.parse, keys)
+        ]
 
     async def _found(self, name: str) -> CursorFound:
         found = await event_cursor.load(self._db, name)

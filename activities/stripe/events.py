@@ -16,6 +16,7 @@ from contracts.messages.events import EventCursor, ListStripeEvents, PagedWakeUp
 from contracts.names import Activities, Workflows
 from reconciliation.event_routing import MalformedEventError, Unhandled, wake_up
 from reconciliation.event_types import CAUGHT_UP_EVENTS
+from reconciliation.freed_customers import freed_customer
 
 _PAGE = 100
 _MOST_TYPES = 20
@@ -125,7 +126,7 @@ def _page(
     lost: str | None,
 ) -> StripeEventsPage:
     wake_ups: dict[str, PagedWakeUp] = {}
-    foreign = 0
+    foreign: list[dict[str, Any]] = []
     for event in found:
         try:
             target = wake_up(event)
@@ -133,7 +134,7 @@ def _page(
             activity.logger.error("a Stripe event cannot be read: %s", error)
             continue
         if isinstance(target, Unhandled):
-            foreign += target is Unhandled.FOREIGN
+            foreign += [event] if target is Unhandled.FOREIGN else []
             continue
         known = wake_ups.get(target.workflow_id)
         if known is not None:
@@ -142,21 +143,24 @@ def _page(
             paged = PagedWakeUp(**target.model_dump(), types=[target.event.type])
             before = adopted_until is not None and target.event.created <= adopted_until
             wake_ups[target.workflow_id] = _of_adoption(paged) if before else paged
-    cursor = was
-    if found:
-        created = instant(found[-1]["created"])
-        assert created is not None
-        cursor = EventCursor(event_id=found[-1]["id"], event_created=created, adopted_until=adopted_until)
-    elif cursor is None:
-        cursor = EventCursor(event_id="", event_created=datetime.now(UTC))
     return StripeEventsPage(
         wake_ups=list(wake_ups.values()),
         events=len(found),
-        foreign=foreign,
-        cursor=cursor,
+        foreign=len(foreign),
+        cursor=_cursor(found, was, adopted_until),
         more=more,
         lost=lost,
+        freed_customers=sorted({customer for event in foreign if (customer := freed_customer(event))}),
     )
+
+
+def _cursor(found: list[dict[str, Any]], was: EventCursor | None, adopted_until: datetime | None) -> EventCursor:
+    """Return the cursor after these events."""
+    if not found:
+        return was or EventCursor(event_id="", event_created=datetime.now(UTC))
+    created = instant(found[-1]["created"])
+    assert created is not None
+    return EventCursor(event_id=found[-1]["id"], event_created=created, adopted_until=adopted_until)
 
 
 def _of_adoption(target: PagedWakeUp) -> PagedWakeUp:

@@ -74,12 +74,18 @@ class StripeEventsPage(Message):
     more: bool
     lost: str | None = None
     """Why events may be missing between the cursor and the page."""
+    freed_customers: list[str] = Field(default_factory=list)
+    """Customers of foreign invoices that have ended."""
 
 
 class DeliverWakeUps(Message):
-    """Asks to wake these workflows, except those that have nothing to learn according to Postgres."""
+    """Asks to wake these workflows, except those that have nothing to learn according to Postgres.
+
+    Invoices of `freed_customers` that wait because of their currency are woken as well.
+    """
 
     wake_ups: list[PagedWakeUp]
+    freed_customers: list[str] = Field(default_factory=list)
 
 
 class WakeUpsDelivered(Message):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -268,6 +269,15 @@ async def waiting_for_currency(db: Database, attribution_id: str) -> list[str]:
             statement("invoices/invoices", "waiting_for_currency"), {"attribution_id": attribution_id}
         )
         return list(found.scalars())
+
+
+async def waiting_for_currency_of(db: Database, customers: Sequence[str]) -> list[str]:
+    """Return the keys of invoices that Stripe has refused for their currency, of the accounts of these customers."""
+    async with db.transaction(read_only=True) as connection:
+        given = {"customers": list(customers)}
+        return list(
+            (await connection.execute(statement("invoices/invoices", "waiting_for_currency_of"), given)).scalars()
+        )
 
 
 async def record_stripe_total(db: Database, key: str, total: int, discount: int, tax: int) -> None:

@@ -170,6 +170,13 @@ FROM invoice
 WHERE attribution_id = :attribution_id AND state = 'blocked' AND blocked_kind = 'currency'
 ORDER BY key;
 
+-- name: waiting_for_currency_of
+SELECT key
+FROM invoice
+JOIN account USING (attribution_id)
+WHERE account.stripe_customer_id = ANY (CAST(:customers AS text[])) AND state = 'blocked' AND blocked_kind = 'currency'
+ORDER BY key;
+
 -- name: set_stripe_total
 UPDATE invoice
 SET stripe_total = :total, stripe_discount = :discount, stripe_tax = :tax, updated_at = now()

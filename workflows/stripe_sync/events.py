@@ -57,10 +57,10 @@ class EventsCatchUpWorkflow:
         if page.lost is not None:
             workflow.logger.warning("%s", page.lost)
         delivered = WakeUpsDelivered(signalled=0, satisfied=0)
-        if page.wake_ups:
+        if page.wake_ups or (page.freed_customers and workflow.patched("freed-customers")):
             delivered = await billing_step(
                 Activities.DELIVER_WAKE_UPS,
-                DeliverWakeUps(wake_ups=page.wake_ups),
+                DeliverWakeUps(wake_ups=page.wake_ups, freed_customers=page.freed_customers),
                 WakeUpsDelivered,
                 f"Wake {plural(len(page.wake_ups), 'workflow')}, except those already up to date",
             )

@@ -9,6 +9,7 @@ import pytest
 from billing.invoice.policy import BlockedKind
 from billing.invoice.states import InvoiceState
 from contracts import retries
+from tests.e2e.catching_up import catch_up
 from tests.support.months import MAY
 from tests.support.rest import until_rested
 from tests.support.system import System
@@ -118,6 +119,27 @@ async def test_it_is_tried_again_when_an_invoice_of_its_account_is_paid(system: 
     assert paid.stripe_invoice_id is not None
     await system.stripe.v1.invoices.pay_async(paid.stripe_invoice_id, {"payment_method": "pm_card_visa"})
     await system.until_state(second, InvoiceState.BILLED)
+
+
+async def test_it_is_tried_again_when_an_invoice_of_others_ends(system: System) -> None:
+    """The webhook has no database, and starts nothing for the invoices of others: the catch-up sees their end."""
+    await system.stop()
+    system.settings = system.settings.model_copy(update={"events_settle_seconds": 0.0})
+    await system.start()
+    payer = await customer(system, "team:other")
+    v1 = system.stripe.v1
+    item = await v1.invoice_items.create_async({"customer": payer, "currency": "usd", "amount": 900})
+    key = await one_day(system, "team:other", customer=payer, currency="eur")
+    await system.start_period(MAY)
+    assert (await system.until_state(key, InvoiceState.BLOCKED)).blocked_kind is BlockedKind.CURRENCY
+    other = await v1.invoices.create_async(
+        {"customer": payer, "currency": "usd", "pending_invoice_items_behavior": "include", "auto_advance": False}
+    )
+    assert (await v1.invoice_items.retrieve_async(item.id)).invoice == other.id
+    await v1.invoices.finalize_invoice_async(str(other.id))
+    await v1.invoices.void_invoice_async(str(other.id))
+    assert (await catch_up(system)).foreign
+    await system.until_state(key, InvoiceState.BILLED)
 
 
 async def test_it_is_tried_again_daily_without_any_event(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
