@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -16,6 +17,8 @@ from contracts.names import Activities
 from sources.errors import SourceError
 from storage.arrivals.sources import record_failure, register_sources
 from storage.postgres.database import Database
+
+logger = logging.getLogger("perdure.sources")
 
 ROWS_METRIC = "perdure_source_rows"
 LAG_METRIC = "perdure_source_lag_seconds"
@@ -53,7 +56,8 @@ class SourceActivities:
 
     async def _failed(self, name: str, source: AnySource | None, started_at: datetime, error: str) -> SourceRead:
         complete_up_to, failing_since = await record_failure(self._db, name, error, started_at)
-        activity.logger.error("source %s cannot be read: %s", name, error)
+        began = failing_since == started_at  # it is said once, and each further attempt only at DEBUG
+        logger.log(logging.ERROR if began else logging.DEBUG, "source failing", extra={"source": name, "error": error})
         _measure(name, complete_up_to, failing_since)
         return SourceRead(
             name=name,
@@ -67,10 +71,11 @@ class SourceActivities:
 
 def _succeeded(source: AnySource, started_at: datetime, report: ReadReport) -> SourceRead:
     tally = report.tally
-    activity.logger.info(
-        "source %s: %d rows read, %d new, %d stale, %d refused; complete up to %s",
-        *(source.name, tally.rows, tally.new, tally.stale, tally.refused, report.complete_up_to),
-    )
+    read_up_to = {"source": source.name, "complete_up_to": report.complete_up_to}
+    if report.failing_since is not None:
+        logger.info("source recovered", extra={**read_up_to, "failing_since": report.failing_since})
+    counts = {"rows": tally.rows, "new": tally.new, "stale": tally.stale, "refused": tally.refused}
+    logger.info("source read", extra={**read_up_to, **counts})
     activity.metric_meter().create_counter(ROWS_METRIC, "Rows read, by source").add(tally.rows, {"source": source.name})
     _measure(source.name, report.complete_up_to, None)
     return SourceRead(

@@ -31,11 +31,15 @@ PAGE = 5000
 
 @dataclass
 class ReadReport:
-    """What a read found. `notes`: what a person should know about the source, in words."""
+    """What a read found. `notes`: what a person should know about the source, in words.
+
+    `failing_since`: the first failed read before it, if the last one failed.
+    """
 
     tally: IntakeCounts = field(default_factory=IntakeCounts)
     complete_up_to: datetime | None = None
     notes: list[str] = field(default_factory=list)
+    failing_since: datetime | None = None
 
 
 async def read(
@@ -53,8 +57,11 @@ async def read(
     """
     begun = await begin_read(db, source.name, definition_of(source))
     if isinstance(source, SqlSource):
-        return await _read_sql(db, source, begun, since, started_at, page_size)
-    return await _read_files(db, source, begun, started_at, page_size)
+        report = await _read_sql(db, source, begun, since, started_at, page_size)
+    else:
+        report = await _read_files(db, source, begun, started_at, page_size)
+    report.failing_since = begun.failing_since
+    return report
 
 
 async def _read_sql(

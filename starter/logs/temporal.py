@@ -18,6 +18,16 @@ _EVENTS = {
     "WorkflowTaskFailure": "workflow task failed",
 }
 """Our words for what the SDK marks as a failure."""
+_FIELDS = {
+    "workflow_id": "workflow_id",
+    "workflow_run_id": "run_id",  # of an activity
+    "run_id": "run_id",
+    "workflow_type": "workflow",
+    "activity_type": "activity",
+    "activity_id": "activity_id",
+    "attempt": "attempt",
+}
+"""Our names for what the SDK says of a workflow or an activity."""
 
 
 def log_to_stderr(settings: Settings) -> None:
@@ -39,14 +49,7 @@ def _of_temporal(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> M
         event["core"] = dict(core.fields)
     if failure is not None:
         event["event"] = _EVENTS.get(failure, event["event"])
-    event.update(
-        workflow_id=details.get("workflow_id"),
-        run_id=details.get("workflow_run_id") or details.get("run_id"),
-        workflow=details.get("workflow_type"),
-        activity=details.get("activity_type"),
-        activity_id=details.get("activity_id"),
-        attempt=details.get("attempt"),
-    )
+    event.update({name: details[key] for key, name in _FIELDS.items() if details.get(key) is not None})
     error = event["exc_info"][1] if isinstance(event.get("exc_info"), tuple) else None
     if failure == "ActivityFailure" and error is not None:
         event["retried"] = not (isinstance(error, ApplicationError) and error.non_retryable)

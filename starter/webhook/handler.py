@@ -176,12 +176,14 @@ class Webhook:
             return refusal
 
     async def _signal(self, target: WakeUp) -> tuple[str, web.Response]:
+        event = target.event
+        about = {"workflow_id": target.workflow_id, "stripe_event": event.event_id, "event_type": event.type}
         try:
             await asyncio.wait_for(deliver(self._client, target), self.limits.signal_seconds)
         except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: a lazy client cannot connect
-            logger.error("Temporal did not accept %s for %s: %s", target.event.type, target.workflow_id, error)
+            logger.error("Temporal did not accept %s for %s: %s", event.type, target.workflow_id, error, extra=about)
             return "unavailable", web.Response(status=503, text="try again later\n", headers={"Retry-After": "30"})
-        logger.info("%s %s signalled to %s", target.event.event_id, target.event.type, target.workflow_id)
+        logger.info("%s %s signalled to %s", event.event_id, event.type, target.workflow_id, extra=about)
         return "signalled", web.Response(text="ok\n")
 
     async def healthz(self, _request: web.Request) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -100,7 +101,13 @@ async def test_reports_name_workspaces_and_nobody_who_owns_them(run: WatchedRun)
 
 # Texts that show that each source exists: a search of nothing finds nothing.
 SAYS = {
-    "billing ": ["serving billing", "permission denied for table invoice", "Starting activity"],
+    "billing ": [
+        "serving billing",
+        "period settled",
+        "invoice blocked",
+        "permission denied for table invoice",
+        "Starting activity",
+    ],
     "stripe ": ["serving stripe", "No such customer", "give the Stripe worker a valid STRIPE_API_KEY"],
     "webhook ": ["listening on", "refused a delivery", "a signed delivery is not an event", "signalled to invoice/"],
     "history of ": [GOOD, BAD, "No such customer", "stack_trace", "attribution_id", "Outage"],
@@ -118,6 +125,18 @@ SAYS = {
         "is not id:base64",
     ],
 }
+
+
+@pytest.mark.parametrize("process", ["billing", "stripe", "webhook"])
+async def test_every_line_of_a_process_is_an_event(run: WatchedRun, process: str) -> None:
+    lines = [
+        line for name, text in run.evidence.items() if name.startswith(f"{process} ") for line in text.splitlines()
+    ]
+    events = [json.loads(line) for line in lines]
+    assert len(events) > 10
+    assert all(list(event)[:4] == ["time", "level", "logger", "event"] for event in events)
+    about = {field for event in events for field in event}
+    assert about >= {"workflow_id", "invoice", "account", "period"}, about
 
 
 @pytest.mark.parametrize("source", SAYS)

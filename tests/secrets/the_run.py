@@ -124,7 +124,7 @@ team:good,{customer},usd,,2022-05-01T00:00:00Z,
 team:bad,cus_unknown,usd,,2022-05-01T00:00:00Z,
 """
         (self.perdure.folder / "usage.csv").write_text(usage)
-        said = await self.perdure.run("instances", "import", "usage.csv", status=1, DATABASE_URL=self.operator_url)
+        said = await self.perdure.run("instances", "import", "usage.csv", status=4, DATABASE_URL=self.operator_url)
         assert "line 4" in said
         await self.perdure.run("accounts", "import", "-", stdin=accounts, DATABASE_URL=self.operator_url)
 
@@ -158,7 +158,7 @@ attribution_id,currency,name,email,address_line1,address_country,tax_id
 team:good,usd,{of["imported_name"]},{of["imported_email"]},{of["imported_street"]},DE,
 team:taxed,usd,,,,,us_ein:{of["refused_tax_id"]}
 """
-        said = await self.perdure.run("accounts", "import", "-", stdin=rows, status=1, DATABASE_URL=self.operator_url)
+        said = await self.perdure.run("accounts", "import", "-", stdin=rows, status=4, DATABASE_URL=self.operator_url)
         assert "details of 1 customer" in said
 
     async def subscribe(self, customer: str) -> str:
@@ -221,7 +221,7 @@ team:taxed,usd,,,,,us_ein:{of["refused_tax_id"]}
     async def refuse_the_key(self) -> None:
         await self.perdure.stop("stripe")
         await self.start_stripe_worker(self.planted.secrets["refused_api_key"])
-        await self.perdure.run("invoices", "retry", BAD, "--wait", "0", DATABASE_URL=self.operator_url, status=1)
+        await self.perdure.run("invoices", "retry", BAD, "--wait", "0", DATABASE_URL=self.operator_url, status=None)
         await self.until_logged("stripe", "give the Stripe worker a valid STRIPE_API_KEY")
         await self.perdure.stop("stripe")
         await self.start_stripe_worker(self.emulator.api_key)
@@ -242,9 +242,9 @@ team:taxed,usd,,,,,us_ein:{of["refused_tax_id"]}
         status = ("period", "status", MAY)
         for kind in ("slash_password", "hash_password"):
             bad_url = f"postgresql://perdure:{self.planted.secrets[kind]}@127.0.0.1:1/perdure"
-            await self.perdure.run(*status, status=1, DATABASE_URL=bad_url)
-        await self.perdure.run(*status, status=1, DATABASE_URL=url_as(self.owner_url, f"{BILLING}_canary", wrong))
-        await self.perdure.run("keys", "list", PAYLOAD_KEYS=f"bad key:{self.planted.secrets['payload_key']}", status=1)
+            await self.perdure.run(*status, status=2, DATABASE_URL=bad_url)
+        await self.perdure.run(*status, status=69, DATABASE_URL=url_as(self.owner_url, f"{BILLING}_canary", wrong))
+        await self.perdure.run("keys", "list", PAYLOAD_KEYS=f"bad key:{self.planted.secrets['payload_key']}", status=2)
 
     async def collect(self) -> None:
         async with aiohttp.ClientSession() as session:

@@ -59,6 +59,11 @@ def test_a_line_is_an_object_with_the_time_in_utc_and_what_the_event_is_about() 
     assert list(_events("log.info('x')", WITHOUT)[0]) == ["time", "level", "logger", "event"]
 
 
+def test_the_workflow_that_a_line_names_says_what_it_is_about() -> None:
+    [event] = _events("log.info('signalled', extra={'workflow_id': 'invoice/2022-05/team:blue/period'})")
+    assert (event["workflow_id"], event["account"]) == ("invoice/2022-05/team:blue/period", "team:blue")
+
+
 @pytest.mark.parametrize(
     ("workflow_id", "fields"),
     [

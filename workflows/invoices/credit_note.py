@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.messages.invoices import StripeEvent
     from contracts.names import Activities, Signals, Workflows
+    from workflows import logged
     from workflows.steps import (
         STEP_FAILED,
         clock,
@@ -102,6 +103,7 @@ class CreditNoteWorkflow:
             recorded = await local_step(Activities.RECORD_CREDIT_NOTE, made, LoadedCreditNote)
         except STEP_FAILED as error:
             block = BlockCreditNote(credit_note_key=note.credit_note_key, reason=permanent_reason(error))
+            logged.credit_note_blocked(note, block.reason)
             recorded = await local_step(Activities.BLOCK_CREDIT_NOTE, block, LoadedCreditNote)
         return recorded.credit_note
 

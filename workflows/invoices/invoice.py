@@ -10,7 +10,6 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import Inbox, InvoiceState, Step, next_step
     from contracts import retries
-    from contracts.messages.base import Message
     from contracts.messages.invoices import (
         ApproveInvoice,
         InvoiceBrief,
@@ -21,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
         VoidInvoice,
     )
     from contracts.names import Activities, Signals, Updates, Workflows
+    from workflows import logged
     from workflows.invoices import details, steps
     from workflows.invoices.audience import Audience, park, tell_period
     from workflows.steps import STEP_FAILED, continue_as_new_if_suggested, local_step, nothing_was_heard
@@ -100,9 +100,12 @@ class InvoiceWorkflow:
         _require(void.by)
         _require(void.reason)
 
-    async def _decide(self, name: str, decision: Message, summary: str) -> InvoiceRef:
+    async def _decide(
+        self, name: str, decision: ApproveInvoice | RebuildInvoice | VoidInvoice, summary: str
+    ) -> InvoiceRef:
         named = decision.model_copy(update={"invoice_key": self._ref.invoice_key})
         decided = await local_step(name, named, InvoiceRef, summary)
+        logged.decided(self._ref.invoice_key, decision)
         self._inbox = replace(self._inbox, retry=True, stripe_changed=True)
         return decided
 
@@ -132,7 +135,8 @@ class InvoiceWorkflow:
                 wait = min(wait * 2, retries.FINALIZATION_POLL_LONGEST)
             elif step is Step.FINALIZE and invoice is not None:
                 wait = timedelta(seconds=invoice.poll_seconds)
-            invoice = await self._take(step, invoice, wait)
+            before, invoice = invoice, await self._take(step, invoice, wait)
+            logged.invoice_changed(before, invoice)
             audience = audience.seeing(invoice) if step is Step.LOAD else audience
 
     async def _await_inbox(self, step: Step, timeout: timedelta | None) -> None:

@@ -25,6 +25,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.messages.sources import FetchState, PlanFetch
     from contracts.names import Activities, Queries, Signals, Updates, Workflows
+    from workflows import logged
     from workflows.periods.batches import Batches
     from workflows.periods.details import fetching, sources_of, summary_of, waiting_for
     from workflows.sources.fetching import Fetch
@@ -86,8 +87,10 @@ class BillingPeriodWorkflow:
         if approval.without_source is not None and self._fetch is not None:
             self._without.append(approval.without_source)
             self._fetch.skip(approval.without_source)
+            logged.period_approved(approval)
             return PeriodRef(period=approval.period)
         approved = await local_step(Activities.APPROVE_PERIOD, approval, PeriodRef, f"Approved by {approval.by}")
+        logged.period_approved(approval)
         self._approved = True
         return approved
 
@@ -110,6 +113,7 @@ class BillingPeriodWorkflow:
             ApplicationError: a batch did not finish.
         """
         after = period.after
+        logged.period_started(period)
         while True:
             self._again = False
             if not after and self._customers_cursor is None:
@@ -136,10 +140,14 @@ class BillingPeriodWorkflow:
         if not fetched:
             await self._continue_as_new("", began=fetch.began)
 
+    def _enter(self, phase: str, why: str = "") -> None:
+        logged.phase_changed(self._period, self._phase, phase, why)
+        self._phase = phase
+
     def _show_fetch(self) -> None:
         assert self._fetch is not None
         state = self._fetch.state
-        self._phase = "held" if state.held else "fetching"
+        self._enter("held" if state.held else "fetching", f"waits for {', '.join(state.held)}")
         show(fetching(state, self._period.period))
 
     def _fetched_text(self) -> str:
@@ -164,7 +172,7 @@ class BillingPeriodWorkflow:
             if plan.held is not None:
                 await self._await_approval(plan.held)
                 continue
-            self._phase = "billing"
+            self._enter("billing")
             if after == "":
                 await self._prepare_customers(plan.customers)
             for page in plan.pages:
@@ -193,7 +201,7 @@ class BillingPeriodWorkflow:
             f"**Held** since {clock()}: {reason}\n\nNothing is claimed yet. `perdure period approve "
             f"{self._period.period}` releases it."
         )
-        self._phase = "held"
+        self._enter("held", reason)
         if workflow.info().is_continue_as_new_suggested():
             await self._continue_as_new("")
         try:
@@ -274,6 +282,7 @@ class BillingPeriodWorkflow:
     def _finish(self, result: PeriodResult) -> PeriodResult:
         failed = self._batches.failed
         show(summary_of(result, failed) + self._fetched_text())
+        logged.period_settled(self._period, result, failed)
         if failed:
             raise ApplicationError(
                 f"some batches did not finish, run the period again: {'; '.join(failed)}", type="BatchFailed"

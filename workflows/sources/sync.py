@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from contracts import retries
     from contracts.messages.sources import ReadSource, SourceInput, SourceRead, SyncSource
     from contracts.names import SOURCES_QUEUE, Activities, Updates, Workflows
+    from workflows import logged
     from workflows.sources import details
 
 
@@ -112,12 +113,14 @@ class SourceSyncWorkflow:
         """Return what an attempt resulted in that could not even record why it failed."""
         if is_cancelled_exception(error):
             raise error
-        last = self._last
+        last, reason = self._last, _reason(error)
+        if last is None or last.failing_since is None:
+            logged.source_unanswered(self._name, reason)
         return SourceRead(
             name=self._name,
             started_at=started_at,
             complete_up_to=last and last.complete_up_to,
-            error=_reason(error),
+            error=reason,
             failing_since=(last and last.failing_since) or started_at,
         )
 

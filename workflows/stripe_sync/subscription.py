@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         SubscriptionResult,
     )
     from contracts.names import Activities, Signals, Workflows
+    from workflows import logged
     from workflows.invoices.start import start_invoice, wake_invoice
     from workflows.sources.fetching import fetch_briefly
     from workflows.steps import (
@@ -74,6 +75,7 @@ class SubscriptionWorkflow:
         self._collected_heard: list[datetime] = []
         self._wait = _RETRY_FIRST
         self._customer_lacks = ""
+        self._blocked_by = ""
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="This subscription changed in Stripe: it is fetched.")
     def stripe_event(self, event: StripeEvent) -> None:
@@ -203,6 +205,9 @@ class SubscriptionWorkflow:
         if workflow.patched("subscription-faults"):
             fault = SubscriptionFault(stripe_subscription_id=self._ref.stripe_subscription_id, reason=reason)
             await local_step(Activities.RECORD_SUBSCRIPTION_FAULT, fault, SubscriptionFault)
+        if reason != self._blocked_by:
+            self._blocked_by = reason
+            logged.subscription_blocked(self._ref.stripe_subscription_id, reason)
         await continue_as_new_if_suggested(
             self._ref.model_copy(update={"seen_at_creation": self._seen_at_creation}), self._woken
         )

@@ -159,7 +159,7 @@ async def test_a_killed_stripe_worker_goes_on(system: System) -> None:
 
 
 @pytest.mark.history("credit-blocked")
-async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> None:
+async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System, caplog: pytest.LogCaptureFixture) -> None:
     """A person has credited most of the invoice in Stripe, and no webhook reported it."""
     invoice = await billed(system, "team:refused")
     await no_news(system)
@@ -184,6 +184,8 @@ async def test_what_stripe_refuses_waits_visibly_and_goes_on(system: System) -> 
     await system.stripe.v1.credit_notes.void_credit_note_async(by_hand.id)
     await handle.signal(Signals.RETRY)
     assert (await until_state(system, note.key, S.ISSUED)).generation == 3
+    said = [(r.message, vars(r)["credit_note"]) for r in caplog.records if r.name == "perdure.credit_notes"]
+    assert said == [("credit note blocked", note.key)] * 2
 
 
 @pytest.mark.history("credited-by-hand")

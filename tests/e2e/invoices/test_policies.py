@@ -142,7 +142,10 @@ async def test_limits_compare_with_the_period_before_and_with_what_is_carried_ov
 
 
 @pytest.mark.history("held")
-async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System) -> None:
+async def test_a_whole_period_is_held_before_any_of_it_is_claimed(
+    system: System, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "perdure.periods")
     await system.stop()
     system.settings = system.settings.model_copy(update={"limit_period_amount": "usd=17.27"})
     await system.start()
@@ -169,3 +172,11 @@ async def test_a_whole_period_is_held_before_any_of_it_is_claimed(system: System
     await system.add_instance("three", "team:three", "2022-05-03T10:00", "2022-05-04T10:00")
     await system.start_period(MAY)
     assert (await until(held)).totals == {"usd": 3 * DAY_CENTS}
+    said = [(r.message, vars(r).get("by")) for r in caplog.records if r.name == "perdure.periods"]
+    assert said[:5] == [
+        ("period started", None),
+        ("period held", None),
+        ("period approved", "ann"),
+        ("period released", None),
+        ("period settled", None),
+    ]

@@ -35,7 +35,10 @@ async def test_it_is_read_when_somebody_asks(system: System, product: ProductDat
 
 
 @pytest.mark.history("source-failing")
-async def test_it_fails_visibly_and_goes_on(system: System, product: ProductDatabase, tmp_path: Path) -> None:
+async def test_it_fails_visibly_and_goes_on(
+    system: System, product: ProductDatabase, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "perdure.sources")
     source = configure(system, tmp_path, product, every="1s")
     await product.fill(3, may(2))
     await product.connection.execute("ALTER TABLE instance RENAME TO away")
@@ -59,6 +62,8 @@ async def test_it_fails_visibly_and_goes_on(system: System, product: ProductData
     await until(recovered)  # nobody asked
     state = await load_source(system.db, "product")
     assert (state.rows_read, state.failing_since) == (3, None)
+    said = [record.message for record in caplog.records if vars(record).get("source") == "product"]
+    assert said[:3] == ["source failing", "source recovered", "source read"]  # it failed twice or more
     assert await end_source(system.client, "product")
 
 
