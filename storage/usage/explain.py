@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.accounts.cycles import LONGEST_MONTH
 from billing.accounts.windows import PAID_ALONE, WindowKind
 from billing.attribution import PATTERN
 from billing.errors import MismatchError
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.pricing.rating import DEFAULT_CLASS, RateCard, rate_credits
-from billing.usage.interval import ClosedInterval, Interval
+from billing.usage.interval import ClosedInterval
 from billing.usage.silence import NEVER_SILENT, Silence
 from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
+from storage.usage.standing import NO_STANDING, AccountStanding, load_standing
 
 
 @dataclass(frozen=True)
@@ -92,39 +91,13 @@ class ExplainedFault:
 
 
 @dataclass(frozen=True)
-class SubscriptionWindow(Interval):
-    """A window of an account, without an end while its subscription runs."""
-
-    stripe_subscription_id: str | None
-    kind: str
-    currency: str
-
-
-@dataclass(frozen=True)
-class AccountStanding:
-    """What decides about an account's usage: its windows, when charging starts, and why past runs left it unbilled.
-
-    `outcomes`: (period, `below_minimum` or `blocked`, reason). `billed_through`: the latest period that was
-    billed in whole. `invoiced`: the latest period of which the account has an invoice that takes no more.
-    `by_subscription`: its Stripe subscription's invoices bill its usage, and no period's run does.
-    """
-
-    windows: tuple[SubscriptionWindow, ...] = ()
-    bill_after: datetime | None = None
-    outcomes: tuple[tuple[str, str, str], ...] = ()
-    billed_through: str | None = None
-    invoiced: str | None = None
-    by_subscription: bool = False
-
-
-@dataclass(frozen=True)
 class Explanation:
     """Everything that is known about an instance.
 
     `runtime_us` is the sum of `intervals`. `beyond_runtime`: usage on invoices although the instance, by its current
     times, did not run then. `invalid` says why none of it can be billed; `ended` is None while the instance runs.
     `faulty_runs`: those that have no interval because of their times. `first_rate`: when the rate card's first version
-    starts. `rated`: the classes on the rate card.
+    starts. `rated`: the classes on the rate card. `standings`: those of the accounts that have paid for it, by account.
     """
 
     instance_id: str
@@ -139,9 +112,13 @@ class Explanation:
     beyond_runtime: tuple[ExplainedInterval, ...]
     faulty_runs: tuple[ExplainedFault, ...]
     released: tuple[ReleasedClaim, ...]
-    standing: AccountStanding
+    standings: Mapping[str | None, AccountStanding]
     first_rate: datetime
     rated: frozenset[str]
+
+    def standing_of(self, interval: ExplainedInterval) -> AccountStanding:
+        """Return what decides about the usage of the account that an interval belongs to."""
+        return self.standings.get(interval.attribution_id, NO_STANDING)
 
 
 async def explain_instance(
@@ -172,10 +149,11 @@ async def explain_instance(
         given = {"instance_id": instance_id}
         released = await connection.execute(statement("usage/explain", "released"), given)
         faulty = await connection.execute(statement("usage/explain", "faulty_runs"), given)
-        standing = await load_standing(connection, found[0].attribution_id, bill_after, charge_on)
+        payers = {row.segment_account for row in found}
+        standings = {payer: await load_standing(connection, payer, bill_after, charge_on) for payer in payers}
     return _explanation(
         found,
-        standing,
+        standings,
         rate_card,
         released=tuple(ReleasedClaim(**row) for row in released.mappings()),
         faulty_runs=tuple(ExplainedFault(**row) for row in faulty.mappings()),
@@ -201,31 +179,9 @@ def judging(
     }
 
 
-async def load_standing(
-    connection: AsyncConnection, attribution_id: str | None, bill_after: datetime | None, charge_on: str
-) -> AccountStanding:
-    """Return what decides about an account's usage; without windows for an unknown account.
-
-    `bill_after` and `charge_on` are the deployment's.
-    """
-    whose = {"attribution_id": attribution_id}
-    windows = await connection.execute(statement("usage/explain", "windows"), whose)
-    floor = await connection.execute(statement("usage/explain", "bill_after"), {**whose, "bill_after": bill_after})
-    outcomes = await connection.execute(statement("usage/explain", "outcomes"), whose)
-    through = await connection.execute(
-        statement("usage/explain", "next_run"), {**whose, "charge_on": charge_on, "longest_month": LONGEST_MONTH}
-    )
-    return AccountStanding(
-        windows=tuple(SubscriptionWindow(**row) for row in windows.mappings()),
-        bill_after=floor.scalar_one_or_none(),
-        outcomes=tuple((row.billing_period, row.outcome, row.reason) for row in outcomes),
-        **through.mappings().one(),
-    )
-
-
 def _explanation(
     rows: Sequence[Row[Any]],
-    standing: AccountStanding,
+    standings: Mapping[str | None, AccountStanding],
     card: RateCard,
     *,
     released: tuple[ReleasedClaim, ...],
@@ -251,7 +207,7 @@ def _explanation(
         beyond_runtime=tuple(_interval(row) for row in rows if row.ran is False),
         faulty_runs=faulty_runs,
         released=released,
-        standing=standing,
+        standings=standings,
         first_rate=card.versions[0].effective_from,
         rated=frozenset(name for version in card.versions for name in version.credits_per_minute),
     )

@@ -194,30 +194,41 @@ ORDER BY lower(during);
 SELECT greatest(bill_after, CAST(:bill_after AS timestamptz)) FROM account WHERE attribution_id = :attribution_id;
 
 -- name: outcomes
-SELECT billing_period, outcome, reason
+SELECT billing_period, outcome, reason, currency
 FROM account_outcome
 WHERE attribution_id = :attribution_id
-ORDER BY billing_period;
+ORDER BY billing_period, currency;
 
--- name: next_run
--- The latest period that was billed in whole, and the latest of which the account has an invoice that takes no more usage.
-SELECT (SELECT max(billing_period) FROM period_summary) AS billed_through,
+-- name: billed_through
+-- The latest period that was billed in whole.
+SELECT max(billing_period) FROM period_summary;
+
+-- name: runs
+-- By currency of the account's windows: the latest period of which it has an invoice that takes no more usage, and
+-- whether a subscription's invoices bill it, as in `claims.sql`.
+SELECT own.currency,
        (
-           SELECT max(billing_period)
-           FROM invoice
-           WHERE attribution_id = :attribution_id AND reason = 'period' AND state NOT IN ('claimed', 'draft', {dead})
+           SELECT max(i.billing_period)
+           FROM invoice AS i
+           WHERE i.attribution_id = :attribution_id AND i.currency = own.currency
+             AND i.reason = 'period' AND i.state NOT IN ('claimed', 'draft', {dead})
        ) AS invoiced,
        coalesce(
            (SELECT charge_on FROM account_policy WHERE attribution_id = :attribution_id), :charge_on
        ) = 'subscription'
-       AND NOT coalesce((
-           SELECT upper(c.during) - lower(c.during) > CAST(:longest_month AS interval)
-           FROM subscription_cycle AS c
-           JOIN subscription AS s USING (stripe_subscription_id)
-           WHERE s.attribution_id = :attribution_id AND upper_inf(s.during)
-           ORDER BY c.during DESC
-           LIMIT 1
-       ), false) AS by_subscription;
+       AND EXISTS (
+           SELECT FROM subscription AS s
+           WHERE s.attribution_id = :attribution_id AND s.currency = own.currency
+             AND s.stripe_subscription_id IS NOT NULL AND upper_inf(s.during)
+             AND NOT coalesce((
+                 SELECT upper(c.during) - lower(c.during) > CAST(:longest_month AS interval)
+                 FROM subscription_cycle AS c
+                 WHERE c.stripe_subscription_id = s.stripe_subscription_id
+                 ORDER BY c.during DESC
+                 LIMIT 1
+             ), false)
+       ) AS by_subscription
+FROM (SELECT DISTINCT currency FROM subscription WHERE attribution_id = :attribution_id) AS own;
 
 -- name: invoice_intervals
 -- The claims of an invoice; of a dead invoice, its released claims too.

@@ -8,9 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from starter.cli.explain.next_run import next_run, sentence
-from storage.usage.explain import AccountStanding
+from storage.usage.standing import AccountStanding, CurrencyRuns, SubscriptionWindow
 
 START, END = datetime(2022, 5, 4, tzinfo=UTC), datetime(2022, 5, 5, tzinfo=UTC)
+
+MOVED = datetime(2022, 5, 10, tzinfo=UTC)
+DOLLARS = SubscriptionWindow(datetime(2022, 4, 1, tzinfo=UTC), MOVED, None, "paid", "usd")
+EUROS = SubscriptionWindow(MOVED, None, "sub_1", "paid", "eur")
 
 
 @pytest.mark.parametrize(
@@ -26,7 +30,7 @@ START, END = datetime(2022, 5, 4, tzinfo=UTC), datetime(2022, 5, 5, tzinfo=UTC)
     ],
 )
 def test_the_first_run_that_can_bill_it_is_named(settled: str | None, invoiced: str | None, expected: str) -> None:
-    standing = AccountStanding(billed_through=settled, invoiced=invoiced)
+    standing = AccountStanding((DOLLARS,), billed_through=settled, runs=(CurrencyRuns("usd", invoiced),))
     assert sentence(next_run(standing, START, UTC), END) == expected
 
 
@@ -43,6 +47,12 @@ def test_months_are_those_of_the_billing_time_zone() -> None:
     assert str(run.period) == "2022-04"
 
 
-def test_an_account_that_pays_by_subscription_has_no_run() -> None:
-    run = next_run(AccountStanding(billed_through="2022-05", by_subscription=True), START, UTC)
-    assert sentence(run, END) == "The subscription's next invoice bills it."
+def test_each_currency_of_an_account_has_its_own_run() -> None:
+    standing = AccountStanding(
+        (DOLLARS, EUROS),
+        billed_through="2022-04",
+        runs=(CurrencyRuns("eur", by_subscription=True), CurrencyRuns("usd", "2022-05")),
+    )
+    assert sentence(next_run(standing, START, UTC), END) == "The run of 2022-06 bills it."
+    assert sentence(next_run(standing, MOVED, UTC), END) == "The subscription's next invoice bills it."
+    assert sentence(next_run(standing, START, UTC, "eur"), END) == "The subscription's next invoice bills it."

@@ -16,7 +16,19 @@ from storage.invoices.invoices import move_invoice, record_draft
 from storage.postgres.database import Database
 from storage.schema.tables import METADATA
 from storage.usage.explain import Explanation, explain_instance
-from tests.storage.usage import HOUR_US, add_account, add_instances, card, execute, instance, june, may, scope
+from storage.usage.standing import CurrencyRuns
+from tests.storage.usage import (
+    HOUR_US,
+    add_account,
+    add_instances,
+    card,
+    execute,
+    instance,
+    june,
+    may,
+    put_window,
+    scope,
+)
 
 DAY_US = 24 * HOUR_US
 KEY = "2022-05/team:a/period"
@@ -136,6 +148,26 @@ async def test_an_invalid_instance_says_why(
     found = await explain(db)
     assert found.invalid == reason
     assert fates(found) == ([("invalid", days)] if days else [])
+
+
+async def test_each_account_and_currency_has_runs_of_its_own(db: Database) -> None:
+    await add_account(db, "team:a", (may(1), may(10)))
+    await put_window(db, "team:a", "sub_eur", may(12), None, currency="eur")
+    await add_account(db, "team:b", currency="jpy")
+    await add_instances(db, instance("a", may(3), may(4)), instance("b", may(3), may(4), attribution_id="team:b"))
+    await claim_page(db, scope(attribution_id="team:a"), card())
+    await execute(db, "UPDATE invoice SET state = 'finalized', stripe_invoice_id = 'in_1', finalized_at = now()")
+    at: dict[str, Any] = {"now": may(5), "bill_after": None, "rate_card": card()}
+    for charge_on, by_subscription in (("own", False), ("subscription", True)):
+        found = await explain_instance(db, "a", charge_on=charge_on, **at)
+        assert found is not None
+        standing = found.standing_of(found.intervals[0])
+        assert standing.runs_in("usd") == CurrencyRuns("usd", "2022-05")
+        assert standing.runs_in("eur") == CurrencyRuns("eur", None, by_subscription)
+        assert (standing.currency_at(may(3)), standing.currency_at(may(11))) == ("usd", None)
+    other = await explain_instance(db, "b", charge_on="own", **at)
+    assert other is not None
+    assert other.standing_of(other.intervals[0]).runs == (CurrencyRuns("jpy"),)
 
 
 async def test_an_unknown_instance_is_none(db: Database) -> None:

@@ -24,8 +24,8 @@ from starter.cli.explain.words import FATES
 from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.find import find_invoice, listed_invoices
 from storage.postgres.database import Database
-from storage.usage.explain import AccountStanding, load_standing
 from storage.usage.explain_invoice import AccountUsage, InvoicedInterval, account_usage, invoice_intervals
+from storage.usage.standing import AccountStanding, load_standing
 
 _MOST_ON_SCREEN = 50
 _WHY = {
@@ -72,7 +72,7 @@ async def explain(
     for line in record.lines:
         output.say(arithmetic(line, record.currency))
     await _print_intervals(db, record, start, None if every else _MOST_ON_SCREEN)
-    run = next_run(standing, start, settings.zone)
+    run = next_run(standing, start, settings.zone, record.currency)
     _print_usage(record, usage, f": the run of {run.period} bills it" if run else "")
 
 

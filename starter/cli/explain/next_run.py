@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from billing.periods import BillingPeriod
-from storage.usage.explain import AccountStanding, ExplainedInterval, Explanation
+from storage.usage.explain import ExplainedInterval, Explanation
+from storage.usage.standing import AccountStanding
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,19 @@ def run_of(found: Explanation, each: ExplainedInterval, zone: tzinfo) -> NextRun
     """Return the next run that bills an interval. None if it is not unbilled, or if no run can bill it as it is."""
     if each.fate != "unbilled" or each.workspace_class not in found.rated:
         return None
-    return next_run(found.standing, each.start, zone)
+    return next_run(found.standing_of(each), each.start, zone)
 
 
-def next_run(standing: AccountStanding, start: datetime, zone: tzinfo) -> NextRun | None:
-    """Return the next run that bills usage from `start` on. None if the account's subscription bills it."""
-    if standing.by_subscription:
+def next_run(standing: AccountStanding, start: datetime, zone: tzinfo, currency: str | None = None) -> NextRun | None:
+    """Return the next run that bills usage from `start` on. None if the account's subscription bills it.
+
+    `currency`: the usage's; without it, that of the window at `start`.
+    """
+    runs = standing.runs_in(currency or standing.currency_at(start))
+    if runs.by_subscription:
         return None
     month = BillingPeriod.containing(start, zone)
-    whole, invoiced = (each and BillingPeriod.parse(each) for each in (standing.billed_through, standing.invoiced))
+    whole, invoiced = (each and BillingPeriod.parse(each) for each in (standing.billed_through, runs.invoiced))
     period = max(each for each in (month, whole and whole.next(), invoiced and invoiced.next()) if each)
     again = whole if whole and month <= whole and (not invoiced or invoiced < whole) else None
     return NextRun(period, again, period.end(zone))

@@ -12,7 +12,8 @@ from billing.periods import BillingPeriod
 from billing.report.canonical import format_decimal
 from starter.cli.explain.next_run import next_run, sentence
 from starter.cli.output import when
-from storage.usage.explain import AccountStanding, ClaimedOn, ExplainedInterval, Explanation, SubscriptionWindow
+from storage.usage.explain import ClaimedOn, ExplainedInterval, Explanation
+from storage.usage.standing import AccountStanding, SubscriptionWindow
 
 FATES = {
     "billed": "billed",
@@ -65,7 +66,7 @@ def why(found: Explanation, interval: ExplainedInterval, period_start: datetime 
         period_start: the start of the invoice's period, which separates the period's own usage from carried over usage.
         zone: of billing periods.
     """
-    standing = found.standing
+    standing = found.standing_of(interval)
     if interval.on is not None:
         covered = _covering(standing, interval)
         parts = (_invoiced(interval.on, interval, period_start), covered, _rated(interval.on), _misbilled(interval))
@@ -154,13 +155,16 @@ def _misbilled(interval: ExplainedInterval) -> str:
 
 
 def _unbilled(found: Explanation, interval: ExplainedInterval, zone: tzinfo) -> str:
-    standing = found.standing
+    standing = found.standing_of(interval)
     if interval.workspace_class not in found.rated:
         kept = f"The rate card lacks class {interval.workspace_class}: it is kept back until the card has it"
         return f"{kept}, unless UNKNOWN_CLASS=default."
     run = next_run(standing, interval.start, zone)
     month = str(BillingPeriod.containing(interval.start, zone))
-    for period, outcome, reason in standing.outcomes:
+    currency = standing.currency_at(interval.start)
+    for period, outcome, reason, of in standing.outcomes:
+        if of != currency:
+            continue
         again = sentence(run, interval.end, "count")
         if outcome == "blocked":
             return f"The run of {period} could not create the account's invoice: {reason}. {again}"
