@@ -115,7 +115,7 @@ def _postgres_activities(
         DecisionActivities(database, cards, settings),
         LinkActivities(database),
         CreditNoteActivities(database),
-        CustomerActivities(database, settings),
+        CustomerActivities(database, settings, client),
         EventActivities(database, client, settings.events_wake_ups_per_second),
         DisputeActivities(database),
         RefundActivities(database),
@@ -196,20 +196,20 @@ def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callabl
 async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     """Make the worker of the queue `sources`, after registering the sources of `sources.toml`, if there is one.
 
-    As long as it exists, a change of that file registers them again, and what the API accepts is stored. A wrong file
-    is named in the log and changes nothing.
+    A change of that file registers them again; a wrong one is logged and changes nothing. What the API accepts is kept.
 
     Raises:
         SettingsError: DATABASE_URL is not set.
         PerdureError: the database cannot be reached, has another schema, or does not allow this role to store usage.
     """
+    from activities.sources.accepted import loops
     from activities.sources.catalog import SourceCatalog
-    from activities.sources.draining import DrainActivities, drain_forever
-    from activities.sources.forgetting import forget_forever
+    from activities.sources.draining import DrainActivities
     from activities.sources.reading import SourceActivities
     from activities.sources.registering import Registrar
     from storage.arrivals.sources import require_ingesting
     from storage.postgres.database import Database
+    from temporal.customers import CustomerSender
 
     catalog = SourceCatalog(settings.sources)
     database = Database(settings.need("database_url"), settings.database_pool_size)
@@ -218,7 +218,7 @@ async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         await require_ingesting(database)
         registrar = Registrar(database, catalog)
         await registrar.register()
-        async with _alongside(registrar.run(), drain_forever(database), forget_forever(database)):
+        async with _alongside(registrar.run(), *loops(database, CustomerSender(client, settings))):
             yield Worker(
                 client,
                 task_queue=SOURCES_QUEUE,

@@ -5,6 +5,8 @@ PerdureError
 │   ├── BlockedInvoiceError
 │   └── RateCardError
 ├── UnavailableError      a service cannot be reached; the same can succeed later
+│   └── StripeNotAskedError   no Stripe worker has done what it was asked for outside of a workflow
+├── CustomerRefusedError  Stripe refuses a customer's details
 └── PermanentError        retrying cannot help: the invoice stays blocked until an operator retries it
     ├── PricingError          the rate card cannot price this usage
     ├── ReportError           a usage report is truncated or changed, or does not say what it should
@@ -37,6 +39,14 @@ class RateCardError(InputError):
 
 class UnavailableError(PerdureError):
     """A service cannot be reached; the same request can succeed later."""
+
+
+class StripeNotAskedError(UnavailableError):
+    """No Stripe worker has done what it was asked for; the message says why."""
+
+
+class CustomerRefusedError(PerdureError):
+    """Stripe refuses a customer's details; the message says which, without quoting them."""
 
 
 class PermanentError(PerdureError):

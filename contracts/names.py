@@ -8,6 +8,9 @@ STRIPE_QUEUE = "stripe"
 SOURCES_QUEUE = "sources"
 """Activities that read sources and store what the API accepted; only the process with the sources' secrets has them."""
 
+CUSTOMER_UPDATED = "customer.updated"
+"""The type of Stripe's event about a customer."""
+
 
 class Workflows:
     """Workflow types."""
@@ -27,6 +30,7 @@ class Workflows:
     ADOPT_INVOICES = "AdoptInvoicesWorkflow"
     AUDIT = "AuditWorkflow"
     SOURCE_SYNC = "SourceSyncWorkflow"
+    CUSTOMER_SYNC = "CustomerSyncWorkflow"
 
 
 class Signals:
@@ -122,6 +126,8 @@ class Activities:
     ASK_CUSTOMERS = "ask_customers"
     LIST_CUSTOMERS = "list_customers"
     SEND_CUSTOMER = "send_customer"
+    RESUME_CUSTOMER = "resume_customer"
+    WAKE_CUSTOMERS = "wake_customers"
 
     INSPECT_STRIPE = "inspect_stripe"
     """What the key may do, and how the account is set up."""

@@ -77,3 +77,8 @@ def doctor(name: str) -> str:
 def customer(attribution_id: str) -> str:
     """`customer/<attribution id>`: an activity without a workflow, which creates or changes the account's customer."""
     return f"customer/{attribution_id}"
+
+
+def stripe_customer(stripe_customer_id: str) -> str:
+    """`stripe-customer/<cus_...>`: bills what waits for something that the customer lacked."""
+    return f"stripe-customer/{stripe_customer_id}"

@@ -18,6 +18,7 @@ from contracts.names import Workflows
 from reconciliation.event_types import (
     CHARGE_REFUNDED,
     CREDIT_NOTE_EVENTS,
+    CUSTOMER_EVENTS,
     DISPUTE_EVENTS,
     INVOICE_CREATED,
     INVOICE_EVENTS,
@@ -53,6 +54,10 @@ def is_satisfied(types: Iterable[str], state: InvoiceState | None) -> bool:
 _STRIPE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _ONE_OFF_REASONS = frozenset({"manual", "quote_accept"})
 """The values of `billing_reason` for invoices that no subscription makes."""
+
+_NEEDED = frozenset({"email", "address", "shipping"})
+"""The fields of a customer by which it can have what Stripe needs for an invoice
+(https://docs.stripe.com/tax/customer-locations)."""
 
 _THIN = "v2."  # the prefix of Stripe's thin events, which have no snapshot and are not supported
 
@@ -101,6 +106,8 @@ def wake_up(payload: Any) -> WakeUp | Unhandled:
         return _invoice(event, subject)
     if event.type in SUBSCRIPTION_EVENTS:
         return _subscription(event, subject)
+    if event.type in CUSTOMER_EVENTS:
+        return _customer(event, subject, payload["data"].get("previous_attributes"))
     if event.type in CREDIT_NOTE_EVENTS:
         return _credit_note(event, subject)
     if event.type in DISPUTE_EVENTS:
@@ -199,6 +206,22 @@ def _subscription(event: StripeEvent, subscription: dict[str, Any]) -> WakeUp | 
         input={"stripe_subscription_id": subscription_id},
         event=event.model_copy(update={"shows_pause": bool(subscription.get("pause_collection"))}),
         summary=f"Subscription {subscription_id}",
+    )
+
+
+def _customer(event: StripeEvent, customer: dict[str, Any], previous: Any) -> WakeUp | Unhandled:
+    """Route a change of a customer, if it can be a change of what invoices need."""
+    customer_id = customer.get("id")
+    if not isinstance(customer_id, str) or not _matches(_STRIPE_ID, customer_id):
+        return Unhandled.IGNORED
+    if isinstance(previous, dict) and _NEEDED.isdisjoint(previous):
+        return Unhandled.IGNORED
+    return WakeUp(
+        workflow=Workflows.CUSTOMER_SYNC,
+        workflow_id=workflow_ids.stripe_customer(customer_id),
+        input={"stripe_customer_id": customer_id},
+        event=event,
+        summary=f"Customer {customer_id}, woken by {event.type}",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contracts.names import CUSTOMER_UPDATED
+
 INVOICE_EVENTS = frozenset(
     [
         "invoice.finalized",
@@ -28,6 +30,8 @@ SUBSCRIPTION_EVENTS = frozenset(
         "customer.subscription.resumed",
     ]
 )
+CUSTOMER_EVENTS = frozenset([CUSTOMER_UPDATED])
+"""Matter only if a detail changes that invoices need: an email address, or where the customer is."""
 CREDIT_NOTE_EVENTS = frozenset(["credit_note.created", "credit_note.updated", "credit_note.voided"])
 DISPUTE_CLOSED = "charge.dispute.closed"
 DISPUTE_EVENTS = frozenset(
@@ -49,6 +53,7 @@ ENABLED_EVENTS = sorted(
     frozenset([INVOICE_CREATED, INVOICE_UPDATED])
     | INVOICE_EVENTS
     | SUBSCRIPTION_EVENTS
+    | CUSTOMER_EVENTS
     | CREDIT_NOTE_EVENTS
     | DISPUTE_EVENTS
     | REFUND_EVENTS
@@ -62,6 +67,7 @@ CAUGHT_UP_EVENTS = sorted(
         "charge.dispute.funds_reinstated",
         "customer.subscription.paused",  # a change of the status: never comes without `customer.subscription.updated`
         "customer.subscription.resumed",
+        CUSTOMER_UPDATED,  # one type too many: the catch-up asks about the customers for which something waits
         "credit_note.updated",  # of what can change, a memo or metadata, nothing is stored
         "refund.created",  # never comes without `charge.refunded`
         "refund.failed",  # never comes without `refund.updated`

@@ -6,7 +6,8 @@ activity's own.
 
 from __future__ import annotations
 
-from datetime import timedelta
+import logging
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
 
@@ -15,8 +16,8 @@ from temporalio.exceptions import ActivityAlreadyStartedError, ApplicationError,
 from temporalio.exceptions import TimeoutError as ActivityTimeoutError
 from temporalio.service import RPCError, RPCStatusCode
 
-from billing.errors import PerdureError, UnavailableError
-from contracts import retries, workflow_ids
+from billing.errors import CustomerRefusedError, StripeNotAskedError
+from contracts import retries, search_attributes, workflow_ids
 from contracts.messages.base import Message
 from contracts.messages.customers import (
     AskCustomers,
@@ -26,19 +27,78 @@ from contracts.messages.customers import (
     ListCustomers,
     SendCustomer,
 )
-from contracts.names import STRIPE_QUEUE, Activities
+from contracts.messages.events import WakeUp
+from contracts.messages.invoices import StripeEvent
+from contracts.names import CUSTOMER_UPDATED, STRIPE_QUEUE, Activities, Signals, Workflows
+from settings import Settings
+from temporal.start import deliver
 
 _ANSWERED_WITHIN = timedelta(seconds=30)
 _DONE_WITHIN = timedelta(minutes=5)
 R = TypeVar("R", bound=Message)
+IN_THE_CLEAR = (
+    "Temporal keeps these details in the clear until its retention has passed: set PAYLOAD_KEYS to encrypt them"
+)
+
+logger = logging.getLogger("perdure.customers")
 
 
-class StripeNotAskedError(UnavailableError):
-    """No Stripe worker has done what it was asked for; the message says why."""
+class CustomerSender:
+    """Has details of customers sent to Stripe, and wakes what waits for them."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        """If the settings do not encrypt Temporal's payloads, a warning in the log says so."""
+        self._client = client
+        self._warns = settings.payload_keys is None
+
+    async def __call__(self, order: SendCustomer) -> None:
+        """Have a customer created with these details, or changed.
+
+        Raises:
+            CustomerRefusedError: Stripe refuses the details.
+            StripeNotAskedError: no Stripe worker answers, or Stripe or Temporal cannot be reached.
+        """
+        if self._warns:
+            logger.warning("details of customers go to Stripe. %s", IN_THE_CLEAR)
+            self._warns = False
+        try:
+            seen = await send_customer(self._client, order)
+            assert seen.stripe_customer_id is not None
+            await wake_customer(self._client, seen.stripe_customer_id, order.attribution_id)
+        except RPCError as error:
+            raise StripeNotAskedError(f"Temporal cannot be reached: {error.message}") from error
 
 
-class CustomerRefusedError(PerdureError):
-    """Stripe refuses a customer's details; the message says which, without quoting them."""
+async def wake_customer(client: Client, stripe_customer_id: str, attribution_id: str) -> None:
+    """Have what waits for this customer billed, if it has now what it lacked.
+
+    Raises:
+        RPCError: Temporal does not accept it.
+    """
+    await deliver(
+        client,
+        WakeUp(
+            workflow=Workflows.CUSTOMER_SYNC,
+            workflow_id=workflow_ids.stripe_customer(stripe_customer_id),
+            input={"stripe_customer_id": stripe_customer_id, "attribution_id": attribution_id},
+            event=StripeEvent(event_id="", type=CUSTOMER_UPDATED, created=datetime.now(UTC)),
+            summary=f"Customer {stripe_customer_id} of {attribution_id}, after a change of its details",
+            attribution_id=attribution_id,
+        ),
+    )
+
+
+async def retry_drafts(client: Client, attribution_id: str) -> None:
+    """Signal what waits to put an account's usage on a draft of Stripe's; it tries again by itself, only later."""
+    query = (
+        f"WorkflowType = '{Workflows.STRIPE_INVOICE}' AND ExecutionStatus = 'Running' "
+        f"AND {search_attributes.ATTRIBUTION_ID.name} = '{attribution_id}'"
+    )
+    try:
+        async for found in client.list_workflows(query):
+            await client.get_workflow_handle(found.id, run_id=found.run_id).signal(Signals.RETRY)
+    except RPCError as error:
+        logger.info("the drafts of %s were not woken: %s", attribution_id, error.message)
 
 
 async def send_customer(client: Client, order: SendCustomer) -> CustomerSeen:

@@ -31,7 +31,7 @@ from contracts.messages.invoices import InvoiceRef
 from contracts.messages.periods import PeriodInput, PeriodResult
 from contracts.messages.recovery import AdoptionInput, AdoptionResult
 from contracts.messages.sources import SourceInput, SourceRead, SyncSource
-from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncResult
+from contracts.messages.subscriptions import AccountsSyncInput, AccountsSyncResult, SubscriptionRef
 from contracts.names import BILLING_QUEUE, Signals, Updates, Workflows
 
 
@@ -144,6 +144,19 @@ async def retry_invoice(client: Client, key: InvoiceKey) -> None:
         static_summary=f"Invoice of {key.attribution_id} for {key.period}, retried by an operator",
         static_details=_lines_and_state(key),
         search_attributes=_found_by(key.attribution_id, key.period),
+    )
+
+
+async def retry_subscription(client: Client, stripe_subscription_id: str) -> None:
+    """Signal a subscription's workflow that the cause of its block is gone, starting the workflow if it rests."""
+    await client.start_workflow(
+        Workflows.SUBSCRIPTION,
+        SubscriptionRef(stripe_subscription_id=stripe_subscription_id),
+        id=workflow_ids.subscription(stripe_subscription_id),
+        task_queue=BILLING_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        start_signal=Signals.RETRY,
+        static_summary=f"Subscription {stripe_subscription_id}",
     )
 
 

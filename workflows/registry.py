@@ -11,6 +11,7 @@ from workflows.periods.schedule import ScheduledPeriodWorkflow
 from workflows.recovery.adoption import AdoptInvoicesWorkflow
 from workflows.sources.sync import SourceSyncWorkflow
 from workflows.stripe_sync.accounts_sync import AccountsSyncWorkflow
+from workflows.stripe_sync.customer import CustomerSyncWorkflow
 from workflows.stripe_sync.dispute import DisputeWorkflow
 from workflows.stripe_sync.events import EventsCatchUpWorkflow
 from workflows.stripe_sync.refunds import RefundsSyncWorkflow
@@ -33,4 +34,5 @@ WORKFLOWS = [
     AdoptInvoicesWorkflow,
     AuditWorkflow,
     SourceSyncWorkflow,
+    CustomerSyncWorkflow,
 ]

@@ -1,10 +1,11 @@
-"""Forgetting the ids of events that arrived long ago, so that their table does not grow for ever."""
+"""Forgetting what arrived long ago: ids of events, and details of customers whose account never came."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
+from storage.arrivals.details import forget_waiting
 from storage.arrivals.events import REMEMBERED, forget_ids
 from storage.postgres.database import Database, DatabaseUnavailableError
 
@@ -30,5 +31,7 @@ async def _forget(db: Database) -> None:
     while count == _BATCH:
         forgotten += (count := await forget_ids(db, _BATCH))
         await asyncio.sleep(_BETWEEN_SECONDS)
+    if waiting := await forget_waiting(db):
+        logger.warning("forgot %d rows of details whose account was not there for %d days", waiting, REMEMBERED.days)
     if forgotten:
         logger.info("forgot the ids of %d events that arrived more than %d days ago", forgotten, REMEMBERED.days)

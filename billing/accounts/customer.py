@@ -9,6 +9,9 @@ _WORDS = {
     "address": ("address", "Stripe computes tax only at an address that it recognizes (AUTOMATIC_TAX=true)"),
 }
 
+LACKING = tuple(why for _, why in _WORDS.values())
+"""How a reason begins that says that Stripe's customer lacks something."""
+
 
 @dataclass(frozen=True)
 class CustomerNeeds:

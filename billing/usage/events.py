@@ -24,7 +24,7 @@ OWN_SOURCES = "api:"
 """The sources of rows begin with this, and those of events do not."""
 
 _NAMES = ColumnNames("instances", {})
-_MOST_NAMES = 50
+MOST_NAMES = 50
 """More than there are columns, so that unknown ones are named, but not by the hundred thousand."""
 _GIVEN_BY = {
     "id": "is the event's subject",
@@ -132,8 +132,8 @@ def parse_row(
 def _fields(index: int, given: Mapping[str, object], faults: list[RowFault]) -> dict[str, object]:
     """Return the values by column; two names of one column are a fault, and so are too many names."""
     names = list(given)
-    if len(names) > _MOST_NAMES:
-        faults.append(RowFault(index, "data", f"has {len(names)} columns; the maximum is {_MOST_NAMES}"))
+    if len(names) > MOST_NAMES:
+        faults.append(RowFault(index, "data", f"has {len(names)} columns; the maximum is {MOST_NAMES}"))
         return {}
     try:
         columns = _NAMES.of_row(names)

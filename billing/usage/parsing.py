@@ -58,6 +58,7 @@ WHOLE_ROW = "row"
 """The `column` of a fault that concerns the whole row."""
 
 _KNOWN = {kind: frozenset(names) for kind, names in COLUMNS.items()}
+_WHO_IS_CHARGED = frozenset(("stripe_customer_id", "currency", "bill_after", "started", "ended"))
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _QUANTITY = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6}0*)?")
 _T = TypeVar("_T")
@@ -135,6 +136,30 @@ def parse_account(line: int, fields: Mapping[str, object], zone: tzinfo | None =
         elif ended <= started:
             row.refuse("ended", f"{ended.isoformat()} is not after started, {started.isoformat()}")
     return row.faults or account
+
+
+def parse_customer(
+    line: int, fields: Mapping[str, object], received: datetime
+) -> tuple[str, datetime, CustomerDetails] | list[RowFault]:
+    """Parse a row of a customer's details into its account, the instant of which it is and the details, or its faults.
+
+    It has no other columns of accounts, which say who is charged. `received` as for instances.
+    """
+    own = {name: value for name, value in fields.items() if name != "updated_at"}
+    row = _Row("accounts", line, own)
+    times = _Row("instances", line, {"updated_at": fields.get("updated_at")})
+    attribution_id = row.required("attribution_id", lambda value: parse_attribution_id(_text(value)))
+    updated_at = times.required("updated_at", lambda value: past(parse_time(value), received))
+    details = _details(row)
+    for name in own:
+        if name in _WHO_IS_CHARGED:
+            row.refuse(name, "is not taken here: an import of accounts or Stripe says who is charged")
+    faults = row.faults + times.faults
+    if not faults and not details:
+        faults.append(RowFault(line, WHOLE_ROW, "has no details: name, email, address_..., tax_id"))
+    if faults or attribution_id is None or updated_at is None:
+        return faults
+    return attribution_id, updated_at, details
 
 
 def _details(row: _Row) -> CustomerDetails:

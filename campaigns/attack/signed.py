@@ -18,6 +18,7 @@ KINDS = (
     "credit_note.created",
     "charge.dispute.created",
     "charge.refunded",
+    "customer.updated",
 )
 
 
@@ -94,7 +95,13 @@ def hostile_ids(random: Random) -> Shot:
         payload["data"]["object"]["metadata"]["perdure_invoice"] = random.choice([key, [key], {"a": key}, None])
         return _signed(encode(payload), IGNORED)
     kind = random.choice(
-        ["customer.subscription.deleted", "charge.dispute.created", "charge.refunded", "credit_note.voided"]
+        [
+            "customer.subscription.deleted",
+            "customer.updated",
+            "charge.dispute.created",
+            "charge.refunded",
+            "credit_note.voided",
+        ]
     )
     return _signed(encode(foreign(random, type=kind, data={"object": {"id": key, "invoice": key}})), IGNORED)
 

@@ -25,7 +25,7 @@ from campaigns.crash.points import AFTER, BEFORE, Passage
 _TAPPED = ("put_async", "delete_async", "copy_async", "rename_async")
 _REFUSED = ("put", "delete", "copy", "rename", "open_writer", "open_writer_async")
 _READS_TEMPORAL = ("get_", "list_", "describe_", "count_", "query_", "poll_", "scan_", "check")
-LOOPS = ("drain_forever", "forget_forever", "Registrar.run")
+LOOPS = ("drain_forever", "forget_forever", "send_forever", "_send_one", "Registrar.run")
 """Coroutines that write as long as a worker runs, outside of activities; each is a step of its own."""
 _Around = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
 

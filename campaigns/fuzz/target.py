@@ -31,6 +31,7 @@ _PREFIXES = {
     Workflows.CREDIT_NOTES_SYNC: "credit-notes/",
     Workflows.DISPUTE: "dispute/",
     Workflows.REFUNDS_SYNC: "refunds/",
+    Workflows.CUSTOMER_SYNC: "stripe-customer/",
 }
 _TRUST = Trust("live", "acct_ours")
 

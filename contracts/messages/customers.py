@@ -49,6 +49,10 @@ class FindCustomersToAsk(Message):
     after: str = ""
     through: str | None = None
     attribution_id: str | None = None
+    waiting: bool = False
+    """Only accounts of which something waits for what their customers lacked, whenever they were asked about."""
+    stripe_customer_id: str | None = None
+    """With `waiting`: only the account of this customer."""
 
 
 class CustomersToAsk(Message):
@@ -104,3 +108,41 @@ class SendCustomer(Message):
     """`type:value`, such as `eu_vat:DE123456789`."""
     location: bool = False
     """Whether to return whether Stripe Tax recognizes where the customer is."""
+
+
+class CustomerRef(Message):
+    """Names a customer of Stripe's, or with `attribution_id` the customer of an account."""
+
+    stripe_customer_id: str
+    attribution_id: str | None = None
+
+
+class ResumeCustomer(Message):
+    """Asks to bill what waits for a customer, if it lacks nothing now; `started`: the periods that are run already."""
+
+    customer: CustomerRef
+    started: list[str]
+
+
+class CustomerResumed(Message):
+    """What waited for a customer. None of it, without an account: the customer lacks something, or nothing waits.
+
+    `waiting`: the periods in which the account waits, in order, of which `started` has just been run for it. The next
+    one follows when that has billed its own usage.
+    """
+
+    attribution_id: str | None = None
+    waiting: list[str] = []
+    started: str | None = None
+    subscriptions: list[str] = []
+    """Subscriptions whose cancellation, or draft, is tried again."""
+
+
+class WakeCustomers(Message):
+    """Asks to wake the customers for which something waits although they lack nothing now."""
+
+
+class CustomersWoken(Message):
+    """How many customers were woken."""
+
+    customers: int

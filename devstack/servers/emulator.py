@@ -32,6 +32,7 @@ EVENTS = (
     "customer.subscription.paused",
     "customer.subscription.resumed",
     "customer.subscription.updated",
+    "customer.updated",
     "invoice.created",
     "invoice.deleted",
     "invoice.finalization_failed",

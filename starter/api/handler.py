@@ -1,4 +1,4 @@
-"""The API: events and rows of usage become facts that wait to be folded; an answer 202 means that they are committed.
+"""The API: it accepts usage and details of customers. What it answers with 202 is committed, and waits to be stored.
 
 It has a database role that can add what it accepts and read tokens, and nothing else. A request without a valid token
 is refused before its body is read. Limits of connections: `starter.http.connections`; of HTTP: `starter.http.server`.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,21 +19,22 @@ from typing import TypeVar
 from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from pydantic import ValidationError
 
-from billing.usage.events import Arrival, InstanceEvent, parse_event, parse_row
+from billing.usage.arriving_details import ArrivingDetails
+from billing.usage.events import Arrival
 from billing.usage.rows import RowFault
 from starter.api import content
-from starter.api.models import (
-    MOST_ITEMS,
-    Accepted,
-    CloudEvent,
-    Fault,
-    InstancesRequest,
-    ItemResult,
-    faults_of,
-    read_event,
+from starter.api.items import (
+    Parsed,
+    ParsedDetails,
+    details_item,
+    event_item,
+    item_result,
+    read_accounts,
+    read_rows,
+    row_item,
 )
+from starter.api.models import MOST_ITEMS, Accepted
 from starter.api.openapi import document
 from starter.api.problems import ProblemError, answer, unauthorized, unavailable
 from starter.api.rate import RateLimit
@@ -44,21 +45,21 @@ from starter.http.connections import ConnectionLimits, Connections
 from starter.http.rate_limited_log import SparingLog
 from starter.http.readiness import Readiness
 from starter.http.server import HttpServer, hide_server
+from storage.arrivals.details import accept_details
 from storage.arrivals.events import Acceptance, accept_corrections
 from storage.arrivals.tokens import TokenScope, ValidToken, valid_tokens
 from storage.postgres.database import Database, DatabaseUnavailableError
 
 logger = logging.getLogger("perdure.api")
 
-EVENTS, INSTANCES = "/v1/events", "/v1/instances"
+EVENTS, INSTANCES, ACCOUNTS = "/v1/events", "/v1/instances", "/v1/accounts"
+_USAGE = (TokenScope.INGEST, TokenScope.OPERATE)
 MOST_BYTES = 1024 * 1024
 _LARGE_BYTES = 64 * 1024
 _LARGE_AT_ONCE = 8  # a parsed request needs several times the memory of its body
 _STATUSES = (202, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 500, 503)
 _T = TypeVar("_T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Parsed = tuple[str | None, Arrival | list[RowFault]]
-"""The id of an event or a row, and what it is or what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class Api:
         app.on_response_prepare.append(hide_server)
         app.router.add_post(EVENTS, self.take_events)
         app.router.add_post(INSTANCES, self.take_instances)
+        app.router.add_post(ACCOUNTS, self.take_accounts)
         app.router.add_get("/v1/openapi.json", self.openapi)
         app.router.add_get("/healthz", self.healthz)
         app.router.add_get("/readyz", self.readyz)
@@ -121,33 +123,47 @@ class Api:
 
     async def take_events(self, request: web.Request) -> web.Response:
         """Take events about instances."""
-        token = await self._authenticate(request)
+        token = await self._authenticate(request, _USAGE)
         media = content.content_type(request.headers)
         body = await self._body(request)
         async with self._room_for(body):
             given = content.items(media, request.headers, body)
             self._pace(token, len(given))
             received = datetime.now(UTC)
-            parsed = [_event(index, each, received) for index, each in enumerate(given)]
+            parsed = [event_item(index, each, received) for index, each in enumerate(given)]
             return await self._store(parsed)
 
     async def take_instances(self, request: web.Request) -> web.Response:
         """Take rows of instances."""
-        token = await self._authenticate(request)
-        if content.media_type(request.headers) != content.JSON:
-            raise ProblemError(415, f"the Content-Type is {content.JSON}")
-        body = await self._body(request)
+        token = await self._authenticate(request, _USAGE)
+        body = await self._json(request)
         async with self._room_for(body):
-            given = _read_rows(body)
+            given = read_rows(body)
             if given.correct and token.scope is not TokenScope.OPERATE:
                 raise ProblemError(403, f"correct needs a token of the scope {TokenScope.OPERATE}")
             self._pace(token, len(given.instances))
             received = datetime.now(UTC)
             corrects = given.correct
-            parsed = [_row(index, each, token.name, received, corrects) for index, each in enumerate(given.instances)]
+            parsed = [
+                row_item(index, each, token.name, received, corrects) for index, each in enumerate(given.instances)
+            ]
             return await self._store(parsed, corrects=corrects)
 
-    async def _authenticate(self, request: web.Request) -> ValidToken:
+    async def take_accounts(self, request: web.Request) -> web.Response:
+        """Take rows of details of customers, which count each time that they arrive."""
+        token = await self._authenticate(request, (TokenScope.ACCOUNTS,))
+        body = await self._json(request)
+        async with self._room_for(body):
+            given = read_accounts(body)
+            self._pace(token, len(given.accounts))
+            received = datetime.now(UTC)
+            parsed = [details_item(index, each, token.name, received) for index, each in enumerate(given.accounts)]
+            good = [each for _, each in parsed if isinstance(each, ArrivingDetails)]
+            if good:
+                await self._within_time(accept_details(self._db, good))
+            return self._answer(parsed, [Acceptance.ACCEPTED] * len(good))
+
+    async def _authenticate(self, request: web.Request, scopes: Sequence[TokenScope]) -> ValidToken:
         headers = request.headers.getall("Authorization", [])
         scheme, _, secret = (headers[0] if len(headers) == 1 else "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
@@ -157,7 +173,16 @@ class Api:
             self._sparing.warning("refused a request: its token is not known, was revoked, or has expired")
             raise unauthorized("the token is not known, was revoked, or has expired")
         self.connections.trust(request)
+        if token.scope not in scopes:
+            raise ProblemError(
+                403, f"this needs a token of the scope {' or '.join(scopes)}, and this one's is {token.scope}"
+            )
         return token
+
+    async def _json(self, request: web.Request) -> bytes:
+        if content.media_type(request.headers) != content.JSON:
+            raise ProblemError(415, f"the Content-Type is {content.JSON}")
+        return await self._body(request)
 
     async def _body(self, request: web.Request) -> bytes:
         try:
@@ -180,8 +205,11 @@ class Api:
 
     async def _store(self, parsed: Sequence[Parsed], *, corrects: bool = False) -> web.Response:
         arrivals = [each for _, each in parsed if isinstance(each, Arrival)]
-        stored = iter(await self._within_time(self._accept(arrivals, corrects=corrects)))
-        results = [_result(index, *each, stored) for index, each in enumerate(parsed)]
+        return self._answer(parsed, await self._within_time(self._accept(arrivals, corrects=corrects)))
+
+    def _answer(self, parsed: Sequence[Parsed | ParsedDetails], accepted: Sequence[Acceptance]) -> web.Response:
+        stored = iter(accepted)
+        results = [item_result(index, key, each, stored) for index, (key, each) in enumerate(parsed)]
         counts = {status: sum(each.status is status for each in results) for status in Acceptance}
         for status, count in counts.items():
             self._items.labels(status).inc(count)
@@ -245,37 +273,3 @@ class Api:
         except (DatabaseUnavailableError, TimeoutError):
             return False
         return True
-
-
-def _event(index: int, given: object, received: datetime) -> Parsed:
-    event = read_event(index, given)
-    if not isinstance(event, CloudEvent):
-        sent = given.get("id") if isinstance(given, dict) else None
-        return sent if isinstance(sent, str) else None, event
-    named = InstanceEvent(event.id, event.source, event.type, event.subject, event.time, event.data or {})
-    return event.id, parse_event(index, named, received)
-
-
-def _row(index: int, given: object, sender: str, received: datetime, corrects: bool) -> Parsed:
-    if not isinstance(given, dict):
-        return None, [RowFault(index, "row", "must be an object")]
-    parsed = parse_row(index, given, sender, received, corrects=corrects)
-    return (parsed.instance_id if isinstance(parsed, Arrival) else None), parsed
-
-
-def _read_rows(body: bytes) -> InstancesRequest:
-    try:
-        given = InstancesRequest.model_validate(content.parse_json(body))
-    except ValidationError as error:
-        raise ProblemError(422, "the request is malformed", faults_of(error, 0)) from None
-    content.check_count(len(given.instances))
-    return given
-
-
-def _result(index: int, key: str | None, parsed: Arrival | list[RowFault], stored: Iterator[Acceptance]) -> ItemResult:
-    if not isinstance(parsed, Arrival):
-        faults = [Fault(field=each.column, reason=each.reason) for each in parsed]
-        return ItemResult(index=index, id=key, status=Acceptance.REFUSED, faults=faults)
-    status = next(stored)
-    reused = Fault(field="id", reason="has arrived before with another content: a new event needs a new id")
-    return ItemResult(index=index, id=key, status=status, faults=[reused] if status is Acceptance.REFUSED else [])

@@ -16,6 +16,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from billing.usage.details import ADDRESS_FIELDS
 from billing.usage.events import EventType
 from billing.usage.parsing import MAX_TEXT
 from billing.usage.rows import RowFault
@@ -48,6 +49,19 @@ ROW: dict[str, Any] = {
         **_WHAT_IT_IS,
         **_TIMES,
     },
+}
+DETAILS_ROW: dict[str, Any] = {
+    "type": "object",
+    "description": "A column that a row lacks, or that is null or empty, keeps its value.",
+    "properties": {
+        "attribution_id": {"type": "string", "minLength": 1, "maxLength": 133, "description": "The account."},
+        "updated_at": {"type": "string", "format": "date-time", "description": "The instant of which the row is."},
+        "name": _TEXT,
+        "email": _TEXT,
+        **{f"address_{name}": _TEXT for name in ADDRESS_FIELDS},
+        "tax_id": {**_TEXT, "description": "With Stripe's name of its type, such as eu_vat:DE123456789."},
+    },
+    "required": ["attribution_id", "updated_at"],
 }
 
 
@@ -100,6 +114,14 @@ class InstancesRequest(BaseModel):
     correct: bool = Field(False, description="The rows replace all that is known of their instances (scope operate).")
 
 
+class AccountsRequest(BaseModel):
+    """Details of the customers of accounts, each row with the instant of which it is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    accounts: list[Annotated[object, WithJsonSchema(DETAILS_ROW)]] = Field(json_schema_extra={"maxItems": MOST_ITEMS})
+
+
 class Fault(BaseModel):
     """A fault of an event or a row."""
 
@@ -117,7 +139,7 @@ class ItemResult(BaseModel):
     """The outcome of an event or a row."""
 
     index: int
-    id: str | None = Field(None, description="The event's id, or the instance's.")
+    id: str | None = Field(None, description="The event's id, the instance's or the account's.")
     status: Acceptance
     faults: list[Fault] = []
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from starter.api.content import BATCHED, JSON, STRUCTURED
-from starter.api.models import EVENT_DATA, MOST_ITEMS, Accepted, CloudEvent, InstancesRequest, Problem
+from starter.api.models import EVENT_DATA, MOST_ITEMS, Accepted, AccountsRequest, CloudEvent, InstancesRequest, Problem
 from starter.api.problems import CONTENT_TYPE
 
 _REFUSALS = {
@@ -37,7 +37,7 @@ _BINARY = ("specversion", "id", "source", "type", "subject", "time")
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document."""
     models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        *((model, "validation") for model in (CloudEvent, InstancesRequest)),
+        *((model, "validation") for model in (CloudEvent, InstancesRequest, AccountsRequest)),
         *((model, "serialization") for model in (Accepted, Problem)),
     ]
     _, schemas = models_json_schema(models, ref_template="#/components/schemas/{model}")
@@ -46,13 +46,14 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "Perdure",
             "version": version("perdure"),
-            "description": "Send usage: events about instances, or rows of them.",
+            "description": "Send usage: events about instances, or rows of them. Send details of customers.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"token": []}],
         "paths": {
             "/v1/events": {"post": _events()},
             "/v1/instances": {"post": _instances()},
+            "/v1/accounts": {"post": _accounts()},
             "/v1/openapi.json": {"get": _page("openapi", "This document.", "application/json")},
             "/healthz": {"get": _page("healthz", "The process is alive.", "text/plain")},
             "/readyz": {"get": _page("readyz", "The database can be reached.", "text/plain", 503)},
@@ -79,7 +80,7 @@ def _events() -> dict[str, Any]:
                 JSON: {"schema": {**EVENT_DATA, "description": "An event's data; its attributes are ce- headers."}},
             },
         },
-        "responses": _responses(*_REFUSALS.keys() - {403}),
+        "responses": _responses(*_REFUSALS),
     }
 
 
@@ -88,6 +89,16 @@ def _instances() -> dict[str, Any]:
     return {
         "operationId": "sendInstances",
         "summary": "Send rows of instances, or correct what is known of them.",
+        "requestBody": {"required": True, "content": {JSON: {"schema": schema}}},
+        "responses": _responses(*_REFUSALS),
+    }
+
+
+def _accounts() -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/AccountsRequest"}
+    return {
+        "operationId": "sendAccounts",
+        "summary": "Send details of the customers of accounts: name, email, address, tax id (scope accounts).",
         "requestBody": {"required": True, "content": {JSON: {"schema": schema}}},
         "responses": _responses(*_REFUSALS),
     }

@@ -1,4 +1,4 @@
-"""Details of customers that were imported, until Stripe has them. Only the operator's role reads them."""
+"""Details of customers, until Stripe has them. Only the roles of the operator and of the sources' worker read them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.usage.details import DETAILS, CustomerDetails
@@ -51,14 +52,33 @@ async def unsent_details(db: Database, after: str, limit: int) -> list[UnsentDet
     """Return the details that Stripe does not have yet, of up to `limit` accounts after `after`."""
     async with db.transaction(read_only=True) as connection:
         found = await connection.execute(statement("accounts/details", "unsent"), {"after": after, "limit": limit})
-        return [
-            UnsentDetails(
-                row["attribution_id"],
-                row["stripe_customer_id"],
-                CustomerDetails(**{name: row[name] for name in DETAILS}),
-            )
-            for row in found.mappings()
-        ]
+        return [_unsent(row) for row in found.mappings()]
+
+
+async def unsent_details_of(db: Database, attribution_id: str) -> UnsentDetails | None:
+    """Return the details that Stripe does not have yet of one account. None if it has all of them."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(statement("accounts/details", "unsent_of"), {"attribution_id": attribution_id})
+        row = found.mappings().first()
+        return None if row is None else _unsent(row)
+
+
+def _unsent(row: RowMapping) -> UnsentDetails:
+    details = CustomerDetails(**{name: row[name] for name in DETAILS})
+    return UnsentDetails(row["attribution_id"], row["stripe_customer_id"], details)
+
+
+async def record_in_stripe(db: Database, sent: UnsentDetails) -> None:
+    """Record that Stripe has these details. Whose customer it is, and what it has now, others record."""
+    async with db.transaction() as connection:
+        await connection.execute(
+            statement("accounts/details", "in_stripe"),
+            {"attribution_id": sent.attribution_id, **_values(sent.details)},
+        )
+
+
+def _values(details: CustomerDetails) -> dict[str, object]:
+    return {name: values[0] for name, values in details_columns([details]).items()}
 
 
 async def record_sent(
@@ -76,10 +96,7 @@ async def record_sent(
                 "customer": stripe_customer_id,
                 "email_in_stripe": email,
                 "address_in_stripe": address,
-                "name": sent.details.name,
-                "email": sent.details.email,
-                "address": _as_json(sent.details),
-                "tax_id": sent.details.tax_id,
+                **_values(sent.details),
             },
         )
         if recorded.rowcount:

@@ -1,5 +1,5 @@
 -- name: write
--- What is not given stays. A field that changes is unsent until Stripe has it.
+-- What is not given stays. A field that changes is unsent until Stripe has it. What the API gives is ordered by time.
 UPDATE account AS a
 SET name = coalesce(given.name, a.name),
     email = coalesce(given.email, a.email),
@@ -14,6 +14,14 @@ SET name = coalesce(given.name, a.name),
             ('tax_id', given.tax_id IS NOT NULL AND given.tax_id IS DISTINCT FROM a.tax_id)
         ) AS field (name, changes)
         WHERE field.changes OR field.name = ANY (a.unsent)
+    ),
+    details_at = a.details_at || (
+        SELECT coalesce(jsonb_object_agg(field.name, now()), '{}')
+        FROM (VALUES
+            ('name', given.name IS NOT NULL), ('email', given.email IS NOT NULL),
+            ('address', given.address IS NOT NULL), ('tax_id', given.tax_id IS NOT NULL)
+        ) AS field (name, is_given)
+        WHERE field.is_given
     )
 FROM unnest(
     CAST(:accounts AS text[]), CAST(:name AS text[]), CAST(:email AS text[]), CAST(:address AS jsonb[]),
@@ -21,12 +29,35 @@ FROM unnest(
 ) AS given (attribution_id, name, email, address, tax_id)
 WHERE a.attribution_id = given.attribution_id;
 
+-- name: unsent_fields
+attribution_id, stripe_customer_id,
+CASE WHEN 'name' = ANY (unsent) THEN name END AS name,
+CASE WHEN 'email' = ANY (unsent) THEN email END AS email,
+CASE WHEN 'address' = ANY (unsent) THEN address END AS address,
+CASE WHEN 'tax_id' = ANY (unsent) THEN tax_id END AS tax_id
+
+-- name: unsent_of
+SELECT {unsent_fields}
+FROM account
+WHERE attribution_id = :attribution_id AND unsent <> '{}';
+
+-- name: in_stripe
+-- A field that changed meanwhile stays unsent.
+UPDATE account AS a
+SET unsent = ARRAY(
+    SELECT field.name
+    FROM (VALUES
+        ('name', a.name IS DISTINCT FROM CAST(:name AS text)),
+        ('email', a.email IS DISTINCT FROM CAST(:email AS text)),
+        ('address', a.address IS DISTINCT FROM CAST(:address AS jsonb)),
+        ('tax_id', a.tax_id IS DISTINCT FROM CAST(:tax_id AS text))
+    ) AS field (name, changed)
+    WHERE field.changed AND field.name = ANY (a.unsent)
+)
+WHERE a.attribution_id = :attribution_id;
+
 -- name: unsent
-SELECT attribution_id, stripe_customer_id,
-       CASE WHEN 'name' = ANY (unsent) THEN name END AS name,
-       CASE WHEN 'email' = ANY (unsent) THEN email END AS email,
-       CASE WHEN 'address' = ANY (unsent) THEN address END AS address,
-       CASE WHEN 'tax_id' = ANY (unsent) THEN tax_id END AS tax_id
+SELECT {unsent_fields}
 FROM account
 WHERE unsent <> '{}' AND attribution_id > :after
 ORDER BY attribution_id

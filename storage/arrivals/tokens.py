@@ -24,6 +24,8 @@ class TokenScope(StrEnum):
     """Sending events and rows."""
     OPERATE = "operate"
     """Correcting what is known, too."""
+    ACCOUNTS = "accounts"
+    """Sending details of customers, and nothing else: who gets the invoices is no matter of usage."""
 
 
 @dataclass(frozen=True)

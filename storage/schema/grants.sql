@@ -7,7 +7,7 @@
 --   perdure_operator   the command line: imports, policies, credit notes, and everything that only reads
 --   perdure_reader     only reads: explain, status, listings, dashboards
 --   perdure_ingest     the sources' worker: reads other systems, stores what they report
---   perdure_api        the API: accepts events and rows, which the sources' worker stores
+--   perdure_api        the API: accepts events, rows and details of customers, which the sources' worker stores
 --
 -- A role that does not exist is passed over. The Stripe worker and the webhook have no role: they never see the database. Nobody but the owner changes the schema.
 -- A table that does not exist (yet) is skipped. A new table needs its rows here and in tests/roles.
@@ -109,7 +109,8 @@ BEGIN
             ('perdure_operator', 'usage_fact', 'SELECT, INSERT, UPDATE (received_at, replaced_at)'),
             ('perdure_operator', 'alembic_version', 'SELECT'),
             ('perdure_operator', 'account', 'SELECT, INSERT, UPDATE (stripe_customer_id, currency, bill_after, name, email,
-                address, tax_id, unsent, email_in_stripe, address_in_stripe, stripe_seen_at, customer_of_another)'),
+                address, tax_id, unsent, email_in_stripe, address_in_stripe, stripe_seen_at, customer_of_another,
+                details_at)'),
             ('perdure_operator', 'account_policy', 'SELECT, INSERT, UPDATE (charge_on, finalization, limit_amount,
                 limit_multiple, limit_carried_share, included_credits, limits_off, trial_usage, paused_usage, updated_at)'),
             ('perdure_operator', 'subscription', 'SELECT, INSERT, UPDATE (during, currency)'),
@@ -134,6 +135,8 @@ BEGIN
             ('perdure_operator', 'source_object', 'SELECT'),
             ('perdure_operator', 'source_fault', 'SELECT, INSERT, UPDATE (field, reason, last_seen_at), DELETE'),
             ('perdure_operator', 'pending_fact', 'SELECT'),
+            ('perdure_operator', 'pending_details', 'SELECT'),
+            ('perdure_operator', 'details_to_send', 'SELECT'),
             ('perdure_operator', 'received_event', 'SELECT'),
             ('perdure_operator', 'api_token', 'SELECT, INSERT, UPDATE (revoked_at)'),
             ('perdure_operator', 'worker_settings', 'SELECT'),
@@ -178,6 +181,8 @@ BEGIN
             ('perdure_reader', 'source_object', 'SELECT'),
             ('perdure_reader', 'source_fault', 'SELECT'),
             ('perdure_reader', 'pending_fact', 'SELECT (position, source, received_at)'),
+            ('perdure_reader', 'pending_details', 'SELECT (position, attribution_id, at, source, waits, received_at)'),
+            ('perdure_reader', 'details_to_send', 'SELECT'),
             ('perdure_reader', 'received_event', 'SELECT'),
             ('perdure_reader', 'worker_settings', 'SELECT'),
             ('perdure_reader', 'accepted_warning', 'SELECT'),
@@ -188,7 +193,8 @@ BEGIN
             ('perdure_reader', 'audit_stripe_credit_note', 'SELECT'),
 
             -- The sources' worker stores usage. It changes no claim and no invoice, and of them it reads only what says
-            -- whether usage was billed otherwise than it is known now.
+            -- whether usage was billed otherwise than it is known now. It stores the details of customers that the API has
+            -- accepted, and has them sent to Stripe; it changes no account's customer.
             ('perdure_ingest', 'workspace_instance', 'SELECT, INSERT, UPDATE (attribution_id, workspace_id, project_id,
                 owner_id, workspace_class, workspace_type, creation_time, started_time, stopping_time, stopped_time, quantity,
                 last_sign, last_source, seen_at, seen_by, segmented)'),
@@ -198,7 +204,10 @@ BEGIN
             ('perdure_ingest', 'instance_payer', 'SELECT, INSERT'),
             ('perdure_ingest', 'usage_fact', 'SELECT, INSERT, UPDATE (received_at, replaced_at)'),
             ('perdure_ingest', 'alembic_version', 'SELECT'),
-            ('perdure_ingest', 'account', 'SELECT (attribution_id, currency, bill_after)'),
+            ('perdure_ingest', 'account', 'SELECT (attribution_id, currency, bill_after, stripe_customer_id, name, email,
+                address, tax_id, unsent, details_at), UPDATE (name, email, address, tax_id, unsent, details_at)'),
+            ('perdure_ingest', 'pending_details', 'SELECT, UPDATE (waits), DELETE'),
+            ('perdure_ingest', 'details_to_send', 'SELECT, INSERT, UPDATE (source, since, refused), DELETE'),
             ('perdure_ingest', 'subscription', 'SELECT'),
             ('perdure_ingest', 'claim', 'SELECT (invoice_id, line_no, instance_id, during, quantity)'),
             ('perdure_ingest', 'claim_history', 'SELECT (instance_id)'),
@@ -216,6 +225,7 @@ BEGIN
             ('perdure_api', 'alembic_version', 'SELECT'),
             ('perdure_api', 'api_token', 'SELECT'),
             ('perdure_api', 'pending_fact', 'SELECT (position, source, received_at), INSERT'),
+            ('perdure_api', 'pending_details', 'INSERT'),
             ('perdure_api', 'received_event', 'SELECT, INSERT')
         ) AS wanted (role_name, table_name, privileges)
         WHERE to_regclass(table_name) IS NOT NULL AND role_name = ANY (present)

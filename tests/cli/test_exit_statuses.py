@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from billing.errors import BlockedInvoiceError, InputError, MismatchError, RateCardError
+from billing.errors import BlockedInvoiceError, InputError, MismatchError, RateCardError, StripeNotAskedError
 from starter.cli.exits import CommandError, ExitStatus, status_of
 from storage.postgres.database import DatabaseUnavailableError
 from storage.reports.store import ReportStoreError
 from temporal.client import TemporalUnavailableError
-from temporal.customers import StripeNotAskedError
 from temporal.decisions import DecisionError, UnansweredDecisionError
 from temporal.sources import UnansweredSyncError
 from tests.cli.conftest import UNREACHABLE_DATABASE, Perdure

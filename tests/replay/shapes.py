@@ -42,6 +42,8 @@ SHAPES: dict[str, set[str]] = {
     "cancellation-waits": {Workflows.SUBSCRIPTION, Workflows.INVOICE},  # for what Stripe needs of a customer
     "draft-waits": {Workflows.STRIPE_INVOICE, Workflows.INVOICE, Workflows.SUBSCRIPTION},
     "second-currency": {Workflows.INVOICE},
+    "customer-woken": {Workflows.CUSTOMER_SYNC},
+    "customer-caught-up": {Workflows.CUSTOMER_SYNC, Workflows.EVENTS_CATCH_UP},
     # credit notes
     "credited": {Workflows.CREDIT_NOTE, Workflows.CREDIT_NOTES_SYNC},
     "credited-by-hand": {Workflows.CREDIT_NOTES_SYNC},
@@ -88,6 +90,8 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "cancelled-on-final-draft": ("claim_subscription_draft",),
     "customers-asked": ("ask_customers", "record_customers"),
     "customers-listed": ("list_customers", "EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW"),
+    "customer-caught-up": ("wake_customers",),
+    "customer-woken": ("ask_customers", "resume_customer"),
     "cancellation-waits": ("ask_customers", "record_subscription_fault", '"signalName": "retry"'),
     "disputed": ("record_dispute",),
     "refunded": ("record_refunds",),

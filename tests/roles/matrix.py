@@ -11,7 +11,7 @@ LETTERS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 # API.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "accepted_warning": ("r", "rawd", "r", "r", "-"),
-    "account": ("raw", "raw", "r", "r", "-"),
+    "account": ("raw", "raw", "r", "rw", "-"),
     "account_outcome": ("rad", "r", "r", "-", "-"),
     "account_policy": ("r", "raw", "r", "-", "-"),
     "account_window": ("r", "r", "r", "r", "-"),
@@ -27,12 +27,14 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "collection_pause": ("rad", "r", "r", "-", "-"),
     "credit_note": ("raw", "ra", "r", "-", "-"),
     "credit_note_line": ("ra", "ra", "r", "-", "-"),
+    "details_to_send": ("-", "r", "r", "rawd", "-"),
     "dispute": ("raw", "r", "r", "-", "-"),
     "instance_payer": ("ra", "ra", "r", "ra", "-"),
     "instance_segment": ("r", "r", "r", "r", "-"),
     "invoice": ("raw", "rw", "r", "r", "-"),
     "invoice_line": ("rad", "r", "r", "r", "-"),
     "invoice_month": ("rad", "r", "r", "-", "-"),
+    "pending_details": ("-", "r", "r", "rwd", "a"),
     "pending_fact": ("r", "r", "r", "rd", "ra"),
     "period_hold": ("raw", "r", "r", "-", "-"),
     "period_summary": ("raw", "r", "r", "-", "-"),
@@ -53,12 +55,15 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
 }
 ROLE_COLUMN = {BILLING: 0, OPERATOR: 1, READER: 2, INGEST: 3, API: 4}
 
+_DETAILS = {"name", "email", "address", "tax_id", "unsent", "details_at"}
+
 # Columns that a role must not read or change, although it can read or change others of the table.
 UNREADABLE = {
     (BILLING, "workspace_instance"): {"owner_id"},
     (READER, "workspace_instance"): {"owner_id"},
-    (BILLING, "account"): {"email", "address", "tax_id"},
-    (READER, "account"): {"email", "address", "tax_id"},
+    (BILLING, "account"): {"email", "address", "tax_id", "details_at"},
+    (READER, "account"): {"email", "address", "tax_id", "details_at"},
+    (READER, "pending_details"): {"content"},
 }
 # The only columns that a role can set in rows that it adds.
 ADDABLE = {
@@ -67,7 +72,7 @@ ADDABLE = {
 # The only columns that a role can read of the table.
 READABLE = {
     **{(role, "pending_fact"): {"position", "source", "received_at"} for role in (BILLING, READER, API)},
-    (INGEST, "account"): {"attribution_id", "currency", "bill_after"},
+    (INGEST, "account"): {"attribution_id", "currency", "bill_after", "stripe_customer_id", *_DETAILS},
     (INGEST, "claim"): {"invoice_id", "line_no", "instance_id", "during", "quantity"},
     (INGEST, "claim_history"): {"instance_id"},
     (INGEST, "invoice"): {"id", "key", "attribution_id", "currency", "state"},
@@ -83,6 +88,8 @@ CHANGEABLE = {
     (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after", *_SEEN_IN_STRIPE},
     (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},
     (OPERATOR, "subscription"): {"during", "currency"},
+    (INGEST, "account"): _DETAILS,
+    (INGEST, "pending_details"): {"waits"},
     (OPERATOR, "usage_fact"): {"received_at", "replaced_at"},
     (INGEST, "usage_fact"): {"received_at", "replaced_at"},
     (OPERATOR, "source"): {"kind", "every", "lag", "stale_after", "removed_at"},
@@ -112,6 +119,7 @@ UNCHANGEABLE = {
     (OPERATOR, "workspace_instance"): {"id"},
     (INGEST, "workspace_instance"): {"id"},
     (INGEST, "source"): {"name", "registered_at"},
+    (INGEST, "details_to_send"): {"attribution_id"},
     (OPERATOR, "accepted_warning"): {"kind", "subject"},
     (BILLING, "worker_settings"): {"queue"},
     (OPERATOR, "account_policy"): {"attribution_id"},

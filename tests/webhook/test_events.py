@@ -114,6 +114,29 @@ async def test_a_refund_wakes_the_sync_of_its_charge(
     assert [signal["type"] for signal in await signals(handle)] == [kind]
 
 
+@pytest.mark.parametrize("changed", [{"email": None}, {"address": None, "name": "Old"}, {"shipping": None}])
+async def test_a_customer_wakes_what_may_wait_for_it(receiver: Receiver, changed: dict[str, Any]) -> None:
+    customer = f"cus_{next(iter(changed))}"
+    changes = event("customer.updated", {"id": customer, "object": "customer", "email": "person@example.com"})
+    changes["data"]["previous_attributes"] = changed
+    assert await receiver.deliver(changes) == 200
+    handle = receiver.client.get_workflow_handle(f"stripe-customer/{customer}")
+    assert (await handle.describe()).workflow_type == Workflows.CUSTOMER_SYNC
+    assert "person@" not in str([signal async for signal in _events(handle)])
+
+
+async def _events(handle: Any) -> Any:
+    async for each in handle.fetch_history_events():
+        yield each
+
+
+async def test_other_changes_of_a_customer_are_ignored(receiver: Receiver) -> None:
+    changes = event("customer.updated", {"id": "cus_other", "object": "customer", "email": "person@example.com"})
+    changes["data"]["previous_attributes"] = {"balance": 0, "metadata": {}}
+    assert await receiver.deliver(changes) == 200
+    assert not await exists(receiver.client, "stripe-customer/cus_other")
+
+
 async def test_a_subscription_wakes_its_workflow(receiver: Receiver) -> None:
     subject = {"id": "sub_events", "object": "subscription", "status": "canceled"}
     assert await receiver.deliver(event("customer.subscription.deleted", subject)) == 200

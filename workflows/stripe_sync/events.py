@@ -6,6 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from billing.text import plural
+    from contracts.messages.customers import CustomersWoken, FindCustomersToAsk, WakeCustomers
     from contracts.messages.events import (
         CatchUpInput,
         CatchUpResult,
@@ -20,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from contracts.names import Activities, Workflows
     from workflows.steps import billing_step, clock, continue_as_new_if_suggested, in_utc, show, stripe_step
+    from workflows.stripe_sync.customers import ask_about_customers
 
 _MOST_NOTES = 20
 
@@ -45,6 +47,7 @@ class EventsCatchUpWorkflow:
             self._say("Reading", cursor)
             page, cursor = await self._page(cursor)
             if not page.more:
+                await self._wake_customers()
                 self._say("Caught up", cursor)
                 return CatchUpResult(**self._done.model_dump(), until=cursor.event_created if cursor else None)
             await continue_as_new_if_suggested(self._done)
@@ -72,6 +75,15 @@ class EventsCatchUpWorkflow:
             f"Record that everything up to {page.cursor.event_id or 'now'} is delivered",
         )
         return page, moved.cursor
+
+    async def _wake_customers(self) -> None:
+        """Ask about the customers for which something waits: no event of theirs is read, and some cause none."""
+        if not workflow.patched("waiting-customers"):
+            return
+        await ask_about_customers(FindCustomersToAsk(since=workflow.now(), waiting=True))
+        await billing_step(
+            Activities.WAKE_CUSTOMERS, WakeCustomers(), CustomersWoken, "Wake the customers that lack nothing now"
+        )
 
     def _count(self, page: StripeEventsPage, delivered: WakeUpsDelivered) -> None:
         done = self._done

@@ -22,7 +22,7 @@ IN_THE_SUITE = tuple(
         *("credit-refused", "credit-withdrawn", "dispute", "refunded", "caught-up", "webhook"),
         *("audited", "unaudited", "adopted", "claimed-again"),
         *("corrected", "warned"),
-        *("arrived", "drained", "removed"),
+        *("arrived", "drained", "detailed", "removed"),
     )
 )
 """The scenarios that together reach every step that writes; `make crash-points` plays all."""

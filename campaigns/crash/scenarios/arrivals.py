@@ -14,8 +14,8 @@ from campaigns.crash.fleet import LOOPS_OFF
 from campaigns.crash.scenarios.commands import sources_of
 from campaigns.crash.stage import Scenario, Stage
 from devstack import ports
-from starter.api.content import BATCHED
-from starter.api.handler import EVENTS
+from starter.api.content import BATCHED, JSON
+from starter.api.handler import ACCOUNTS, EVENTS
 from storage.arrivals.pending import last_pending
 from storage.arrivals.sources import list_sources
 from storage.arrivals.tokens import TokenScope, add_token, make_secret
@@ -37,13 +37,20 @@ class _Sender:
 
     async def send(self, *events: dict[str, Any]) -> None:
         """Send events, all of which must be stored by the end."""
-        headers = {"Authorization": f"Bearer {self.secret}", "Content-Type": BATCHED}
+        await self._post(list(events), BATCHED, len(events))
+
+    async def send_details(self, *rows: dict[str, Any]) -> None:
+        """Send details of customers, all of which must be stored by the end."""
+        await self._post({"accounts": list(rows)}, JSON, len(rows))
+
+    async def _post(self, body: object, media: str, count: int) -> None:
+        headers = {"Authorization": f"Bearer {self.secret}", "Content-Type": media}
 
         async def answered() -> bool:
             try:
                 async with (
                     aiohttp.ClientSession(headers=headers) as session,
-                    session.post(self.url, json=events) as response,
+                    session.post(self.url, json=body) as response,
                 ):
                     answer = await response.json(content_type=None)
             except (aiohttp.ClientError, OSError):  # the API is not there
@@ -51,17 +58,17 @@ class _Sender:
             if response.status in (500, 503):
                 return False
             assert response.status == 202, answer
-            assert answer["accepted"] + answer["known"] == len(events), answer
+            assert answer["accepted"] + answer["known"] == count, answer
             return True
 
         await until(answered)
 
 
-async def _api(stage: Stage) -> _Sender:
+async def _api(stage: Stage, scope: TokenScope = TokenScope.INGEST, path: str = EVENTS) -> _Sender:
     secret, port = make_secret(), ports.reserve()
-    await add_token(stage.system.db, "product", secret, TokenScope.INGEST, by="a person", expires_at=None)
+    await add_token(stage.system.db, "product", secret, scope, by="a person", expires_at=None)
     await stage.keep("api", API_HOST=ports.HOST, API_PORT=str(port))
-    return _Sender(f"http://{ports.HOST}:{port}{EVENTS}", secret)
+    return _Sender(f"http://{ports.HOST}:{port}{path}", secret)
 
 
 def _event(kind: str, instance: str, day: int, **data: object) -> dict[str, Any]:
@@ -117,6 +124,23 @@ async def drained(stage: Stage) -> None:
     await stage.rest()
 
 
+async def detailed(stage: Stage) -> None:
+    """Invoices are sent: an account waits for its customer's email, which the API brings; another does not exist."""
+    await stage.system.add_account(_PAYER, ("2022-05-01", None))
+    await stage.system.add_instance("i", _PAYER, "2022-05-03", "2022-05-04")
+    await _bill(stage)
+    await stage.rest()
+    sender = await _api(stage, TokenScope.ACCOUNTS, ACCOUNTS)
+    await stage.keep("worker", "--queue", "sources")
+    both = [
+        {"attribution_id": name, "updated_at": "2022-06-01T00:00:00Z", "email": f"{name.partition(':')[2]}@example.com"}
+        for name in (_PAYER, "team:later")
+    ]
+    await sender.send_details(*both)
+    await stage.system.until_state(f"2022-05/{_PAYER}/period", InvoiceState.BILLED)
+    await stage.rest()
+
+
 async def removed(stage: Stage) -> None:
     """A source is registered and read, then taken out of sources.toml."""
     await stage.system.add_account("team:fetched", ("2022-05-01", None))
@@ -141,5 +165,6 @@ async def removed(stage: Stage) -> None:
 SCENARIOS = (
     Scenario("arrived", arrived),
     Scenario("drained", drained),
+    Scenario("detailed", detailed, {"COLLECTION_METHOD": "send_invoice"}),
     Scenario("removed", removed, {"events_catch_up_minutes": "1440"}),
 )

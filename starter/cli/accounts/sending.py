@@ -9,20 +9,18 @@ from dataclasses import dataclass, field
 from temporalio.client import Client
 
 from activities.postgres.scopes import needs_of
+from activities.sources.sending import order_of
+from billing.errors import CustomerRefusedError, StripeNotAskedError
 from billing.text import plural
-from contracts.messages.customers import PostalAddress, SendCustomer
 from settings import Settings
 from starter.cli.exits import ExitStatus
 from storage.accounts.details import UnsentDetails, record_sent, unsent_details
 from storage.postgres.database import Database
 from temporal.client import TemporalUnavailableError, connect
-from temporal.customers import CustomerRefusedError, StripeNotAskedError, send_customer
+from temporal.customers import IN_THE_CLEAR, send_customer
 
 _PAGE = 200
 _AT_ONCE = 8
-IN_THE_CLEAR = (
-    "Temporal keeps these details in the clear until its retention has passed: set PAYLOAD_KEYS to encrypt them"
-)
 
 
 @dataclass
@@ -109,18 +107,6 @@ async def _send(db: Database, client: Client, settings: Settings, some: list[Uns
 
 
 async def _send_one(db: Database, client: Client, unsent: UnsentDetails, *, location: bool) -> bool:
-    details = unsent.details
-    seen = await send_customer(
-        client,
-        SendCustomer(
-            attribution_id=unsent.attribution_id,
-            stripe_customer_id=unsent.stripe_customer_id,
-            name=details.name,
-            email=details.email,
-            address=PostalAddress(**details.address) if details.address else None,
-            tax_id=details.tax_id,
-            location=location,
-        ),
-    )
+    seen = await send_customer(client, order_of(unsent, location=location))
     assert seen.stripe_customer_id is not None
     return await record_sent(db, unsent, seen.stripe_customer_id, email=seen.email, address=seen.location)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 
 from activities.postgres.scopes import needs_of
+from billing.errors import StripeNotAskedError
 from contracts.messages.customers import AskCustomers, CustomerSeen, CustomerToAsk, ListCustomers
 from settings import Settings
 from starter.cli import output
@@ -21,7 +22,7 @@ from storage.accounts.customers import (
 )
 from storage.postgres.database import Database
 from temporal.client import TemporalUnavailableError, connect
-from temporal.customers import StripeNotAskedError, ask_customers, list_customers
+from temporal.customers import ask_customers, list_customers
 
 _PAGE = 400
 _A_REQUEST = 20

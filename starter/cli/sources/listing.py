@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from billing.text import plural
+from billing.usage.events import OWN_SOURCES
 from starter.cli import common, output
 from starter.cli.database import open_database
 from storage.arrivals.faults import WaitingFault, waiting_faults
@@ -24,9 +25,12 @@ async def list_(
 ) -> None:
     """List the sources: how far each is read, and what is wrong with it.
 
-    With NAME, also the refused rows that wait for a better one.
+    With NAME, also the refused rows that wait for a better one. `api:TOKEN` names what a token has sent to the API.
     """
     async with open_database(common.settings()) as db:
+        if name is not None and name.startswith(OWN_SOURCES):
+            _print_sent(name, [each async for each in waiting_faults(db, name, _MOST_JSON)], as_json=as_json)
+            return
         if name is None:
             states, faults = await list_sources(db), []
         else:
@@ -116,11 +120,23 @@ def _print(states: list[SourceState], now: datetime) -> None:
             output.say(f"{state.name}: failing since {output.when(state.failing_since)}: {state.error}")
 
 
+def _print_sent(name: str, faults: list[WaitingFault], *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"name": name, "faults": _faults(faults)})
+        return
+    for fault in faults:
+        output.say(_in_words(fault))
+    if not faults:
+        output.say(f"Nothing that {name} has sent is refused.")
+
+
+def _in_words(fault: WaitingFault) -> str:
+    return f"{fault.subject}: {fault.field}: {fault.reason} (since {output.when(fault.first_seen_at, 'minutes')})"
+
+
 def _print_faults(name: str, faults: list[WaitingFault], count: int) -> None:
     for fault in faults:
-        output.say(
-            f"{fault.subject}: {fault.field}: {fault.reason} (since {output.when(fault.first_seen_at, 'minutes')})"
-        )
+        output.say(_in_words(fault))
     if count > len(faults):
         output.say(f"{plural(count - len(faults), 'more fault')}: --json lists them.")
     if count:

@@ -26,7 +26,9 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Who sends wit
 @common.command
 async def create(
     name: NameArgument,
-    scope: Annotated[TokenScope, typer.Option(help="ingest: send usage; operate: correct it, too.")],
+    scope: Annotated[
+        TokenScope, typer.Option(help="ingest: usage; operate: corrections, too; accounts: details of customers.")
+    ],
     expires: Annotated[str | None, typer.Option(metavar="AGE", help="How long it is valid: 12h, 90d.")] = None,
     by: Annotated[
         str | None, typer.Option(metavar="NAME", help="Who creates it; default: the user of this shell.")

@@ -37,6 +37,8 @@ ACCOUNT = Table(
     Column("address_in_stripe", Boolean),
     Column("stripe_seen_at", INSTANT),
     Column("customer_of_another", Text),
+    # By field, the instant as of which the API or an import gave its value.
+    Column("details_at", JSONB, nullable=False, server_default=text("'{}'")),
     CheckConstraint("unsent <@ ARRAY['name', 'email', 'address', 'tax_id']", name="account_unsent"),
     CheckConstraint(
         text(r"attribution_id ~ '^[A-Za-z0-9][A-Za-z0-9._\:@+=~-]{0,132}$'"),

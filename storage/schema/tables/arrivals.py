@@ -17,7 +17,7 @@ from sqlalchemy import (
     Text,
     text,
 )
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from storage.schema.tables.metadata import INSTANT, KEYED, METADATA, NOW
 
@@ -91,6 +91,30 @@ PENDING_FACT = Table(
     CheckConstraint("kind IN ('row', 'started', 'changed', 'alive', 'stopping', 'stopped')", name="pending_fact_kind"),
 )
 
+# Details of customers that the API has accepted and that their accounts do not have yet. `waits`: there was no account.
+PENDING_DETAILS = Table(
+    "pending_details",
+    METADATA,
+    Column("position", BigInteger, Identity(always=True), primary_key=True),
+    Column("attribution_id", KEYED, nullable=False),
+    Column("at", INSTANT, nullable=False),
+    Column("source", KEYED, nullable=False),
+    Column("content", JSONB, nullable=False),
+    Column("waits", Boolean, nullable=False, server_default=text("false")),
+    Column("received_at", INSTANT, nullable=False, server_default=NOW),
+    Index("pending_details_to_store", "position", postgresql_where=text("NOT waits")),
+)
+
+# Accounts whose details the API has changed, until Stripe has them. `refused`: Stripe does not take them.
+DETAILS_TO_SEND = Table(
+    "details_to_send",
+    METADATA,
+    Column("attribution_id", KEYED, ForeignKey("account.attribution_id"), primary_key=True),
+    Column("source", KEYED, nullable=False),
+    Column("since", INSTANT, nullable=False, server_default=NOW),
+    Column("refused", Boolean, nullable=False, server_default=text("false")),
+)
+
 # Ids of events of the last 90 days, by which a repetition is known and another event under a known id is refused.
 RECEIVED_EVENT = Table(
     "received_event",
@@ -113,5 +137,5 @@ API_TOKEN = Table(
     Column("created_at", INSTANT, nullable=False, server_default=NOW),
     Column("expires_at", INSTANT),
     Column("revoked_at", INSTANT),
-    CheckConstraint("scope IN ('ingest', 'operate')", name="api_token_scope"),
+    CheckConstraint("scope IN ('ingest', 'operate', 'accounts')", name="api_token_scope"),
 )

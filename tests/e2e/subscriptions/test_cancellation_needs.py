@@ -6,7 +6,6 @@ import pytest
 
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
-from contracts.names import Signals
 from storage.accounts.subscription_faults import list_faults
 from tests.e2e.subscribers import Subscribers
 from tests.support.system import System
@@ -32,7 +31,6 @@ async def test_a_cancellation_waits_for_the_customers_email(system: System, they
     assert [fault.stripe_subscription_id for fault in await list_faults(system.db)] == [subscription]
 
     await system.stripe.v1.customers.update_async(customer, {"email": "billing@example.com"})
-    await they.workflow(subscription).signal(Signals.RETRY)
     (invoice,) = await system.until_settled(1)
     assert (invoice.reason, invoice.subject) == (InvoiceReason.CANCELLATION, subscription)
     assert invoice.state in (InvoiceState.BILLED, InvoiceState.PAID)

@@ -101,3 +101,13 @@ async def test_usage_that_missed_its_draft_goes_on_the_next_by_itself(system: Sy
     invoice = await only(system, InvoiceState.PAID)
     assert (invoice.billing_period, invoice.amount) == ("2022-07", DAY_CENTS)
     assert await waiting(system, "2022-06") == {}
+
+
+async def test_a_draft_takes_the_usage_when_its_customer_changes(system: System, they: Subscribers) -> None:
+    await needing(system, collection_method="send_invoice")
+    subscription = await subscribed(system, they, "team:heard")
+    await they.clock("2022-06-10T00:10")
+    draft, _ = await draft_that_waits(system, subscription)
+    await system.stripe.v1.customers.update_async(draft.customer, {"email": "billing@example.com"})
+    invoice = await only(system, InvoiceState.DRAFT, InvoiceState.FINALIZED, InvoiceState.BILLED, InvoiceState.PAID)
+    assert (invoice.stripe_invoice_id, invoice.amount) == (draft.id, DAY_CENTS)

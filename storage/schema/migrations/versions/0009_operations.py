@@ -1,4 +1,4 @@
-"""The customer that names an account although it is another account's."""
+"""Details of customers by the API; customers that name an account although they are another account's."""
 
 from alembic import op
 
@@ -8,7 +8,30 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = """
-ALTER TABLE account ADD COLUMN customer_of_another text
+ALTER TABLE account ADD COLUMN customer_of_another text;
+ALTER TABLE account ADD COLUMN details_at jsonb NOT NULL DEFAULT '{}';
+
+ALTER TABLE api_token
+    DROP CONSTRAINT api_token_scope,
+    ADD CONSTRAINT api_token_scope CHECK (scope IN ('ingest', 'operate', 'accounts'));
+
+CREATE TABLE pending_details (
+    position        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    attribution_id  text COLLATE "C" NOT NULL,
+    at              timestamptz NOT NULL,
+    source          text COLLATE "C" NOT NULL,
+    content         jsonb NOT NULL,
+    waits           boolean NOT NULL DEFAULT false,
+    received_at     timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX pending_details_to_store ON pending_details (position) WHERE NOT waits;
+
+CREATE TABLE details_to_send (
+    attribution_id  text COLLATE "C" PRIMARY KEY REFERENCES account,
+    source          text COLLATE "C" NOT NULL,
+    since           timestamptz NOT NULL DEFAULT now(),
+    refused         boolean NOT NULL DEFAULT false
+)
 """
 
 
