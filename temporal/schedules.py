@@ -60,6 +60,18 @@ class ScheduleState:
     recent_runs: list[tuple[datetime, str]]
     running: list[str]
 
+    @property
+    def paused_at(self) -> datetime | None:
+        """When Perdure paused it; None if it is not paused, or was paused elsewhere."""
+        if not self.paused or not self.note.startswith(_PAUSED_AT):
+            return None
+        return datetime.fromisoformat(self.note.removeprefix(_PAUSED_AT).split(": ")[0])
+
+    @property
+    def remark(self) -> str:
+        """The note as the person wrote it, without the instant of the pause."""
+        return self.note.partition(": ")[2] if self.note.startswith(_PAUSED_AT) else self.note
+
 
 def fires_at(zone: ZoneInfo, delay: timedelta) -> tuple[int, int]:
     """Return the day of the month and the hour, in UTC, by which every month of `zone` has ended at least `delay` ago.
@@ -224,10 +236,9 @@ async def trigger_schedule(client: Client, name: str = workflow_ids.MONTHLY_SCHE
 
 
 def _paused_at(state: ScheduleState) -> datetime | None:
-    if not state.note.startswith(_PAUSED_AT):
+    if state.paused_at is None:
         logger.warning("the schedule was paused elsewhere: run the months that it missed with `perdure period run`")
-        return None
-    return datetime.fromisoformat(state.note.removeprefix(_PAUSED_AT).split(": ")[0])
+    return state.paused_at
 
 
 async def _describe(client: Client, name: str) -> ScheduleDescription:

@@ -22,6 +22,7 @@ _COMMANDS = (
         "processes.codec_server:codec_server",
         "Decrypt payloads for the Temporal UI, until SIGTERM.",
     ),
+    ("status", "status.commands:status", "Show everything that waits for a person, and how things are."),
     (
         "explain",
         "explain.commands:explain",

@@ -38,16 +38,41 @@ class WaitingKind(StrEnum):
     AUDIT_FINDING = "audit_finding"
     MISBILLED = "misbilled"
     AUDIT_OVERDUE = "audit_overdue"
+    USAGE_UNBILLABLE = "usage_unbillable"
+    USAGE_WARNING = "usage_warning"
+    SCHEDULE_PAUSED = "schedule_paused"
+    SCHEDULE_MISSING = "schedule_missing"
+    NO_WORKER = "no_worker"
+    STRIPE_KEY_REFUSED = "stripe_key_refused"
+    STRIPE_UNAVAILABLE = "stripe_unavailable"
+    STEPS_FAILING = "steps_failing"
+    SOURCE_HOLDS_PERIOD = "source_holds_period"
+
+
+ELSEWHERE = frozenset(
+    {
+        WaitingKind.USAGE_UNBILLABLE,
+        WaitingKind.USAGE_WARNING,
+        WaitingKind.SCHEDULE_PAUSED,
+        WaitingKind.SCHEDULE_MISSING,
+        WaitingKind.NO_WORKER,
+        WaitingKind.STRIPE_KEY_REFUSED,
+        WaitingKind.STRIPE_UNAVAILABLE,
+        WaitingKind.STEPS_FAILING,
+        WaitingKind.SOURCE_HOLDS_PERIOD,
+    }
+)
+"""Kinds that `read_waiting` does not find: of usage, which takes longer to find, and of Temporal."""
 
 
 @dataclass(frozen=True)
 class Resolution:
     """How a kind is resolved.
 
-    `words`: the thing in a word or two, with its plural. `command`: what to type, with `{subject}`, `{period}`,
-    `{account}`, `{invoice}`, `{instance}` and `{reference}` filled in; "" if it is done elsewhere, as the page says.
-    `page`: in docs/on-call. `all_command`: lists all of the kind. `person`: whether a person must act; if not, it waits
-    for time or for Stripe.
+    `words`: what stands before the subject of one, and after the number of many. `command`: what to type, with
+    `{subject}`, `{period}`, `{account}`, `{invoice}`, `{instance}` and `{reference}` filled in; "" if it is done
+    elsewhere, as the page says. `page`: in docs/on-call. `all_command`: lists all of the kind. `person`: whether a
+    person must act; if not, it waits for time or for Stripe.
     """
 
     words: tuple[str, str]
@@ -70,55 +95,120 @@ _STATUS = "perdure period status {period}"
 _SOURCE = "perdure sources list {subject}"
 _SOURCES = "perdure sources list"
 _AUDIT = "perdure audit --last"
-_INVOICE, _ACCOUNT = ("invoice", "invoices"), ("account", "accounts")
-_CREDIT_NOTE = ("credit note", "credit notes")
+_WARNINGS = "perdure warnings list"
+_SCHEDULES = "perdure schedule list"
+_STEP = ("step of", "steps that fail")
 
 RESOLUTIONS: dict[WaitingKind, Resolution] = {
-    WaitingKind.INVOICE_BLOCKED: Resolution(_INVOICE, _RETRY, "blocked-by-an-error", _BLOCKED),
-    WaitingKind.INVOICE_OVER_LIMIT: Resolution(_INVOICE, _APPROVE, "over-a-limit", _BLOCKED),
-    WaitingKind.INVOICE_EDITED: Resolution(_INVOICE, _APPROVE, "edited-in-stripe", _BLOCKED),
-    WaitingKind.INVOICE_SECOND_CURRENCY: Resolution(_INVOICE, _RETRY, "second-currency", _BLOCKED),
-    WaitingKind.INVOICE_HELD_IN_STRIPE: Resolution(_INVOICE, _RETRY, "waiting-in-stripe", _BLOCKED),
-    WaitingKind.INVOICE_COLLECTION_PAUSED: Resolution(_INVOICE, _RETRY, "waiting-in-stripe", _BLOCKED),
-    WaitingKind.COLLECTION_GOES_ON_PAUSED: Resolution(_INVOICE, _SHOW, "waiting-in-stripe", _BLOCKED, person=False),
-    WaitingKind.AWAITS_APPROVAL: Resolution(_INVOICE, _APPROVE, "waiting-for-approval", _DRAFTS),
-    WaitingKind.IN_GRACE: Resolution(_INVOICE, _SHOW, "waiting-for-approval", _DRAFTS, person=False),
-    WaitingKind.INVOICE_STUCK: Resolution(_INVOICE, _RUN, "period-unfinished", _LIST),
-    WaitingKind.VOID_STUCK: Resolution(_INVOICE, _VOID, "void-refused", _LIST),
-    WaitingKind.NOT_COLLECTED: Resolution(_INVOICE, _SHOW, "payment-failed", _LIST),
+    WaitingKind.INVOICE_BLOCKED: Resolution(("invoice", "blocked invoices"), _RETRY, "blocked-by-an-error", _BLOCKED),
+    WaitingKind.INVOICE_OVER_LIMIT: Resolution(
+        ("invoice", "invoices over a limit"), _APPROVE, "over-a-limit", _BLOCKED
+    ),
+    WaitingKind.INVOICE_EDITED: Resolution(
+        ("invoice", "invoices edited in Stripe"), _APPROVE, "edited-in-stripe", _BLOCKED
+    ),
+    WaitingKind.INVOICE_SECOND_CURRENCY: Resolution(
+        ("invoice", "invoices in a second currency"), _RETRY, "second-currency", _BLOCKED
+    ),
+    WaitingKind.INVOICE_HELD_IN_STRIPE: Resolution(
+        ("invoice", "invoices held in Stripe"), _RETRY, "waiting-in-stripe", _BLOCKED
+    ),
+    WaitingKind.INVOICE_COLLECTION_PAUSED: Resolution(
+        ("invoice", "invoices whose collection was paused"), _RETRY, "waiting-in-stripe", _BLOCKED
+    ),
+    WaitingKind.COLLECTION_GOES_ON_PAUSED: Resolution(
+        ("invoice whose collection is paused", "invoices whose collection is paused"),
+        _SHOW,
+        "waiting-in-stripe",
+        _BLOCKED,
+        person=False,
+    ),
+    WaitingKind.AWAITS_APPROVAL: Resolution(
+        ("invoice", "invoices to approve"), _APPROVE, "waiting-for-approval", _DRAFTS
+    ),
+    WaitingKind.IN_GRACE: Resolution(
+        ("invoice in its grace", "invoices in their grace"), _SHOW, "waiting-for-approval", _DRAFTS, person=False
+    ),
+    WaitingKind.INVOICE_STUCK: Resolution(
+        ("invoice", "invoices that have not moved"), _RUN, "period-unfinished", _LIST
+    ),
+    WaitingKind.VOID_STUCK: Resolution(("invoice", "voids that do not end"), _VOID, "void-refused", _LIST),
+    WaitingKind.NOT_COLLECTED: Resolution(
+        ("invoice", "invoices that Stripe no longer collects"), _SHOW, "payment-failed", _LIST
+    ),
     WaitingKind.CREDIT_NOTE_BLOCKED: Resolution(
-        _CREDIT_NOTE, "perdure invoices credit {invoice} --retry {reference}", "credit-note-blocked", _LIST
+        ("credit note", "blocked credit notes"),
+        "perdure invoices credit {invoice} --retry {reference}",
+        "credit-note-blocked",
+        _LIST,
     ),
     WaitingKind.CREDIT_NOTE_STUCK: Resolution(
-        _CREDIT_NOTE, "perdure invoices show {invoice}", "credit-note-blocked", _LIST
+        ("credit note", "credit notes that are not issued"),
+        "perdure invoices show {invoice}",
+        "credit-note-blocked",
+        _LIST,
     ),
     WaitingKind.DISPUTE_UNANSWERED: Resolution(
-        ("dispute", "disputes"), "perdure explain --invoice {invoice} --all", "dispute-open", _LIST
+        ("dispute", "disputes to answer"), "perdure explain --invoice {invoice} --all", "dispute-open", _LIST
     ),
-    WaitingKind.ACCOUNT_BLOCKED: Resolution(_ACCOUNT, _RUN_ACCOUNT, "account-not-priced", _STATUS),
-    WaitingKind.CUSTOMER_LACKS: Resolution(_ACCOUNT, _RUN_ACCOUNT, "account-not-priced", _STATUS),
-    WaitingKind.SUBSCRIPTION_BLOCKED: Resolution(("subscription", "subscriptions"), "", "subscription-blocked", ""),
+    WaitingKind.ACCOUNT_BLOCKED: Resolution(
+        ("account", "accounts that could not be billed"), _RUN_ACCOUNT, "account-not-priced", _STATUS
+    ),
+    WaitingKind.CUSTOMER_LACKS: Resolution(
+        ("account", "accounts whose customer lacks something"), _RUN_ACCOUNT, "account-not-priced", _STATUS
+    ),
+    WaitingKind.SUBSCRIPTION_BLOCKED: Resolution(
+        ("subscription", "blocked subscriptions"), "", "subscription-blocked", ""
+    ),
     WaitingKind.PERIOD_HELD: Resolution(
-        ("period", "periods"), "perdure period approve {period}", "period-held", _STATUS
+        ("period", "periods over a limit"), "perdure period approve {period}", "period-held", _STATUS
     ),
-    WaitingKind.PERIOD_UNFINISHED: Resolution(("period", "periods"), _RUN, "period-unfinished", _STATUS),
-    WaitingKind.PERIOD_NOT_RUN: Resolution(("period", "periods"), _RUN, "period-unfinished", _STATUS),
-    WaitingKind.SOURCE_FAILING: Resolution(("source", "sources"), _SOURCE, "source-failing", _SOURCES),
-    WaitingKind.SOURCE_LATE: Resolution(("source", "sources"), _SOURCE, "source-failing", _SOURCES),
-    WaitingKind.ROWS_REFUSED: Resolution(("source", "sources"), _SOURCE, "source-failing", _SOURCES),
+    WaitingKind.PERIOD_UNFINISHED: Resolution(
+        ("period", "periods that have not ended"), _RUN, "period-unfinished", _STATUS
+    ),
+    WaitingKind.PERIOD_NOT_RUN: Resolution(("period", "periods that were not run"), _RUN, "period-unfinished", _STATUS),
+    WaitingKind.SOURCE_FAILING: Resolution(("source", "sources that fail"), _SOURCE, "source-failing", _SOURCES),
+    WaitingKind.SOURCE_LATE: Resolution(("source", "sources that are late"), _SOURCE, "source-failing", _SOURCES),
+    WaitingKind.ROWS_REFUSED: Resolution(("refused rows of", "refused rows"), _SOURCE, "source-failing", _SOURCES),
     WaitingKind.FACTS_UNMERGED: Resolution(
-        ("usage", "usage"), "perdure worker --queue sources", "source-failing", _SOURCES
+        ("usage of", "usage that is not stored"), "perdure worker --queue sources", "source-failing", _SOURCES
     ),
     WaitingKind.EVENTS_UNREAD: Resolution(
-        ("Stripe's events", "Stripe's events"), "perdure stripe catch-up", "webhook-silent", "perdure schedule list"
+        ("events", "events"), "perdure stripe catch-up", "webhook-silent", "perdure schedule list"
     ),
-    WaitingKind.AUDIT_FINDING: Resolution(("audit", "audit"), _AUDIT, "audit-findings", _AUDIT),
+    WaitingKind.AUDIT_FINDING: Resolution(
+        ("audit:", "discrepancies that the audit found"), _AUDIT, "audit-findings", _AUDIT
+    ),
     WaitingKind.MISBILLED: Resolution(
-        ("instance", "instances"),
+        ("misbilled:", "misbilled instances"),
         "perdure invoices credit {invoice} --instance {instance} --reason TEXT",
         "billed-too-much",
         _AUDIT,
     ),
     WaitingKind.AUDIT_OVERDUE: Resolution(("audit", "audits"), "perdure audit", "audit-findings", _AUDIT),
+    WaitingKind.USAGE_UNBILLABLE: Resolution(
+        ("usage:", "instances that cannot be billed"), _WARNINGS, "usage-unbillable", _WARNINGS
+    ),
+    WaitingKind.USAGE_WARNING: Resolution(("warning:", "warnings of usage"), _WARNINGS, "usage-unbillable", _WARNINGS),
+    WaitingKind.SCHEDULE_PAUSED: Resolution(
+        ("schedule", "paused schedules"), "perdure schedule resume {subject}", "period-unfinished", _SCHEDULES
+    ),
+    WaitingKind.SCHEDULE_MISSING: Resolution(
+        ("schedule", "missing schedules"), "perdure schedule set", "period-unfinished", _SCHEDULES
+    ),
+    WaitingKind.NO_WORKER: Resolution(
+        ("queue", "queues without a worker"), "perdure worker --queue {subject}", "workers-down", ""
+    ),
+    WaitingKind.STRIPE_KEY_REFUSED: Resolution(_STEP, "", "stripe-key-refused", ""),
+    WaitingKind.STRIPE_UNAVAILABLE: Resolution(
+        ("step on Stripe", "steps on Stripe"), "", "stripe-unavailable", "", person=False
+    ),
+    WaitingKind.STEPS_FAILING: Resolution(_STEP, "", "README", ""),
+    WaitingKind.SOURCE_HOLDS_PERIOD: Resolution(
+        ("source", "sources that hold a period"),
+        "perdure period approve {period} --without-source {subject}",
+        "source-failing",
+        _SOURCES,
+    ),
 }
 """Every kind has one."""

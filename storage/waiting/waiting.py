@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from billing.audit.checks import Check
 from billing.audit.kinds import Kind
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
@@ -30,6 +29,23 @@ _MISBILLED = (
     Kind.WRONG_CLASS,
     Kind.WRONG_QUANTITY,
 )
+_SEEN = (
+    Kind.INVOICE_BLOCKED,
+    Kind.VOID_STUCK,
+    Kind.AWAITS_APPROVAL,
+    Kind.INVOICE_STUCK,
+    Kind.CREDIT_NOTE_STUCK,
+    Kind.CREDIT_NOTE_BLOCKED,
+    Kind.ACCOUNT_BLOCKED,
+    Kind.DISPUTE_UNANSWERED,
+    Kind.SUBSCRIPTION_BLOCKED,
+    Kind.PERIOD_HELD,
+    Kind.EVENTS_UNREAD,
+    Kind.SOURCE_STALE,
+    Kind.COLLECTION_STOPPED,
+    Kind.PERIOD_NOT_RUN,
+)
+"""Findings of the audit that wait here by themselves."""
 _REFERENCE = "/credit/"
 
 
@@ -57,7 +73,8 @@ class WaitingThing:
     """A thing that waits.
 
     `subject` is its key or name; of `misbilled` and `audit_finding` the kind of the finding, of which there are
-    `things`, with the ids of the first one. `amounts`: minor units by currency.
+    `things`, with the ids of the first one. `amounts`: minor units by currency. `duration_us`: runtime in microseconds,
+    if it is usage.
     """
 
     kind: WaitingKind
@@ -70,6 +87,7 @@ class WaitingThing:
     reason: str
     amounts: Mapping[str, int]
     things: int = 1
+    duration_us: int | None = None
 
     @property
     def person(self) -> bool:
@@ -149,10 +167,10 @@ def _parameters(terms: WaitingTerms) -> dict[str, Any]:
         "last_start": terms.last_start,
         "last_end": terms.last_end,
         "misbilled_kinds": [str(kind) for kind in _MISBILLED],
-        "stuck_check": str(Check.NOTHING_STUCK),
+        "seen_kinds": [str(kind) for kind in _SEEN],
     }
 
 
 def _waiting(row: Row[Any]) -> WaitingThing:
-    given = {field.name: getattr(row, field.name) for field in fields(WaitingThing)}
+    given = {field.name: getattr(row, field.name) for field in fields(WaitingThing) if field.name in row._fields}
     return WaitingThing(**{**given, "kind": WaitingKind(row.kind), "amounts": dict(row.amounts)})

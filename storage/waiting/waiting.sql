@@ -215,7 +215,8 @@ FROM stripe_event_cursor AS e
 WHERE e.updated_at < CAST(:unread_before AS timestamptz)
 
 -- name: findings
--- Of the newest finished audit of everything, by kind; what is stuck waits here by itself. The ids are of the first one.
+-- Of the newest finished audit of everything, by kind, but for the kinds that wait here by themselves. The ids are of the
+-- first one.
 SELECT CASE WHEN f.kind = ANY (CAST(:misbilled_kinds AS text[])) THEN 'misbilled' ELSE 'audit_finding' END, f.kind,
        min(f.attribution_id) FILTER (WHERE f.place = 1), NULL, min(f.invoice_key) FILTER (WHERE f.place = 1),
        min(f.instance_id) FILTER (WHERE f.place = 1), min(f.started_at), min(f.detail) FILTER (WHERE f.place = 1),
@@ -224,7 +225,7 @@ FROM (
     SELECT f.*, r.started_at, row_number() OVER (PARTITION BY f.kind ORDER BY f.id) AS place
     FROM ({newest_audit}) AS r
     JOIN audit_finding AS f ON f.audit_id = r.id
-    WHERE f.check_name <> :stuck_check
+    WHERE f.kind <> ALL (CAST(:seen_kinds AS text[]))
 ) AS f
 GROUP BY f.kind
 
