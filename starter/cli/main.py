@@ -1,13 +1,16 @@
-"""`perdure`: its commands, by topic. Each is imported only when it runs; see `starter/cli/lazy.py`."""
+"""`perdure`: its commands, by topic. Each is imported only when it runs; see `starter/cli/shell/lazy.py`."""
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
-from typer.core import TyperGroup
+import typer
 
 from starter.cli import common
-from starter.cli.lazy import LazyCommand
+from starter.cli.shell.completion import prepare
+from starter.cli.shell.examples import epilog
+from starter.cli.shell.lazy import LazyCommand
+from starter.cli.shell.version import print_version
 
 # A summary is the first sentence of the command's own help, and short enough for a terminal of 80 columns.
 _COMMANDS = (
@@ -38,34 +41,51 @@ _COMMANDS = (
         "audit.commands:audit",
         "Prove that nothing is billed twice or lost.",
     ),
-    ("db", "db:app", "Database migrations: upgrade."),
+    ("db", "db:app", "Database migrations: upgrade, current, history."),
     ("instances", "imports.commands:app", "Workspace instances: import."),
-    ("accounts", "accounts.commands:app", "Accounts and their windows: import, send, sync, policy."),
+    ("accounts", "accounts.commands:app", "Accounts: list, import, send, sync, policy."),
     ("sources", "sources.commands:app", "Sources of usage: check, list, sync."),
     ("tokens", "tokens.commands:app", "Tokens for the API: create, list, revoke."),
     ("warnings", "warnings.commands:app", "Warnings of usage: list, accept, withdraw."),
     ("config", "config.commands:app", "The configuration: check."),
     ("rates", "rates:app", "The rate card: check."),
-    ("period", "period.commands:app", "Billing periods: run, status, approve."),
+    ("period", "period.commands:app", "Billing periods: list, run, status, excluded, approve."),
     ("invoices", "invoices.commands:app", "Invoices: list, show, retry, approve, rebuild, void, credit."),
-    ("report", "report.commands:app", "Usage reports: show, export, rebuild."),
+    ("report", "report.commands:app", "Usage reports: list, show, export, rebuild."),
     ("schedule", "schedules:app", "Schedules: set, list, pause, resume, trigger."),
     ("stripe", "stripe.commands:app", "The Stripe account: register the webhook, read its events."),
     ("keys", "keys:app", "Payload encryption keys: generate, list."),
+    ("completion", "shell.completion:completion", "Print a shell's completion script."),
 )
 
-app = TyperGroup(
+_root = typer.Typer(
     name="perdure",
     help="Durable usage billing: bills every second of metered compute once, through Stripe.",
-    commands=[LazyCommand(name, f"starter.cli.{where}", summary) for name, where, summary in _COMMANDS],
+    epilog=epilog(""),
     no_args_is_help=True,
     rich_markup_mode=None,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+@_root.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    del version  # the callback has printed it
+
+
+app = typer.main.get_group(_root)
+for _name, _where, _summary in _COMMANDS:
+    app.add_command(LazyCommand(_name, f"starter.cli.{_where}", _summary))
+
+
 def run() -> NoReturn:
     """Run the console script."""
+    prepare(app)
     common.run_app(app)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
@@ -24,6 +24,16 @@ app = typer.Typer(help="Schedules: set, list, pause, resume, trigger.", no_args_
 
 MONTHLY = workflow_ids.MONTHLY_SCHEDULE
 Name = Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(workflow_ids.SCHEDULES)}.")]
+
+_NONE = "There are no schedules yet: create them with `perdure schedule set`."
+_COLUMNS: Sequence[output.Column[ScheduleState]] = (
+    output.Column("Schedule", lambda state: state.id),
+    output.state("State", lambda state: "paused" if state.paused else "active"),
+    output.instant("Next", lambda state: None if state.paused else next(iter(state.next_runs), None), "always"),
+    output.instant("Last", lambda state: max((at for at, _ in state.recent_runs), default=None)),
+    output.Column("Note", lambda state: state.note, show="room", prose=True),
+    output.Column("Running", lambda state: ", ".join(state.running), show="wide"),
+)
 
 _LONGEST_DELAY_HOURS = 600  # the day of the month on which the schedule fires must exist in every month
 _PATIENCE_SECONDS = 5.0
@@ -65,16 +75,16 @@ async def set_(
 
 @app.command("list")
 @common.command
-async def list_(as_json: common.AsJson = False) -> None:
-    """List the schedules, with their past and next runs."""
-    temporal = await connect()
-    found = [state async for state in schedules.list_schedules(temporal)]
-    if as_json:
-        output.print_json([_document(state) for state in found])
-    for state in [] if as_json else found:
-        _print(state)
-    if not found and not as_json:
-        output.say("There are no schedules yet: create them with `perdure schedule set`.")
+async def list_(
+    form: common.Form = None,
+    sort: common.Sort = None,
+    limit: common.Limit = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """List the schedules, with their last and next runs."""
+    view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
+    found = schedules.list_schedules(await connect())
+    await output.listing(found, _COLUMNS, view, empty=_NONE, document=_document)
 
 
 @app.command("pause")

@@ -46,6 +46,13 @@ async def require_known_revision(connection: AsyncConnection, *, or_newer: bool 
         )
 
 
+async def read_revision(connection: AsyncConnection) -> str | None:
+    """Return the database's revision. None if it has none yet, or if the role is not allowed to read it."""
+    if (await connection.execute(text("SELECT to_regclass('alembic_version')"))).scalar_one() is None:
+        return None
+    return await _revision(connection)
+
+
 async def _revision(connection: AsyncConnection) -> str | None:
     """Return the database's revision. None if the role is not allowed to read it: `db upgrade` grants that."""
     try:

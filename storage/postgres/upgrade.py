@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -35,6 +36,16 @@ def config(connection: Connection | None = None) -> Config:
 def head() -> str:
     """Return the newest revision that this code knows."""
     return ScriptDirectory.from_config(config()).get_current_head() or ""
+
+
+def history() -> list[tuple[str, str]]:
+    """Return the revisions that this code knows with a sentence about each, oldest first."""
+    found = [(each.revision, (each.doc or "").split("\n")[0]) for each in _revisions()]
+    return found[::-1]
+
+
+def _revisions() -> Iterator[Script]:
+    return ScriptDirectory.from_config(config()).walk_revisions()
 
 
 async def upgrade(database_url: str) -> str:

@@ -191,7 +191,7 @@ async def test_a_warning_is_accepted_listed_and_withdrawn(perdure: Perdure, db: 
     )
     assert (status.status, "Worth a look" in status.out) == (0, False)
     assert rest.out == "No warnings.\n"
-    assert re.search(r"overlapping +ws-1 +ann +a pair of workers", all_of_them.out)
+    assert re.search(r"ws-1 +overlapping +a pair of workers +ann", all_of_them.out)
     assert document.document["warnings"] == []
     assert [(each["subject"], each["accepted_by"]) for each in document.document["accepted"]] == [("ws-1", "ann")]
     assert (await perdure("warnings", "withdraw", "overlapping", "ws-1")).status == 0

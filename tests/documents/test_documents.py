@@ -16,8 +16,8 @@ from billing.usage.parsing import COLUMNS, KINDS, REQUIRED, Kind
 from campaigns.attack.campaign import FAMILIES
 from settings import Settings
 from starter.cli.audit.remedies import REMEDIES
-from starter.cli.lazy import LazyCommand
 from starter.cli.main import app
+from starter.cli.shell.lazy import LazyCommand
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(

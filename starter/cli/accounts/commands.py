@@ -20,6 +20,7 @@ from contracts import workflow_ids
 from contracts.messages.subscriptions import AccountsSyncResult
 from settings import Settings
 from starter.cli import common, output
+from starter.cli.accounts.listing import list_
 from starter.cli.accounts.policy import change_policy, print_policy
 from starter.cli.accounts.sending import send_details
 from starter.cli.database import open_database
@@ -31,7 +32,8 @@ from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.start import start_accounts_sync
 
-app = typer.Typer(help="Accounts and their windows: import, send, sync, policy.", no_args_is_help=True)
+app = typer.Typer(help="Accounts: list, import, send, sync, policy.", no_args_is_help=True)
+app.command("list")(list_)
 
 _ChargeOn = Annotated[
     str | None,

@@ -9,24 +9,19 @@ import typer
 
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
-from billing.invoice.credit_notes import CreditNoteState
 from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
-from billing.invoice.states import DEAD, InvoiceState
-from billing.money import format_amount
+from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
-from billing.text import plural
-from starter.cli import common, output, states
+from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.invoices import decisions
 from starter.cli.invoices.credit import credit
-from starter.cli.invoices.credit_document import credited
 from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.find import Listed, find_invoice, listed_invoices
+from starter.cli.invoices.listing import COLUMNS, print_invoices
 from starter.cli.invoices.retry import retry_invoices
 from storage.invoices import invoices
-from storage.invoices.disputes import DisputeRecord
-from storage.invoices.refunds import RefundRecord
 from storage.postgres.database import Database
 
 app = typer.Typer(help="Invoices: list, show, retry, approve, rebuild, void, credit.", no_args_is_help=True)
@@ -41,20 +36,21 @@ async def list_(
     period: PeriodOption = None,
     account: Annotated[str | None, typer.Option(metavar="ID", help="Only invoices of this attribution id.")] = None,
     state: Annotated[
-        str | None, typer.Option(metavar="|".join(InvoiceState), help="Only invoices in this state.")
+        str | None, typer.Option(metavar="STATE", help=f"Only invoices in this state: {', '.join(InvoiceState)}.")
     ] = None,
+    form: common.Form = None,
+    sort: common.Sort = None,
+    limit: common.Limit = None,
     as_json: common.AsJson = False,
 ) -> None:
     """List invoices, all or by period, account or state."""
     month, wanted = _period(period), _state(state)
+    view = output.view(form, COLUMNS, as_json=as_json, sort=sort, limit=limit)
     if account is not None:
         parse_attribution_id(account)
     async with open_database(common.settings()) as db:
         found = every_listed_invoice(db, period=month, attribution_id=account, state=wanted)
-        if as_json:
-            await output.print_json_list(invoice_document(*each) async for each in found)
-        else:
-            _print_list([each async for each in found])
+        await print_invoices(found, view)
 
 
 @app.command("show")
@@ -147,60 +143,3 @@ def _state(text: str | None) -> InvoiceState | None:
     if text not in list(InvoiceState):
         raise InputError(f"--state {text!r}: write one of {', '.join(InvoiceState)}")
     return InvoiceState(text)
-
-
-def _standing(record: InvoiceRecord, disputed: list[DisputeRecord], refunded: list[RefundRecord]) -> str:
-    """Return the state, and whether the payment was disputed or refunded: `paid, dispute won, refunded`."""
-    refunds = ["refunded"] if any(refund.is_outside for refund in refunded) else []
-    return ", ".join([str(record.state), *([_disputed(disputed)] if disputed else []), *refunds])
-
-
-def _disputed(found: list[DisputeRecord]) -> str:
-    """Say that an invoice is or was disputed: `disputed`, `dispute won`."""
-    is_open = any(dispute.closed_at is None for dispute in found)
-    return "disputed" if is_open else f"dispute {found[-1].status}"
-
-
-def _print_list(records: list[Listed]) -> None:
-    if not records:
-        output.say("No invoices.")
-        return
-    right = ("Amount", "Credited", "Net", "Credits")
-    table = output.make_table("", "Key", "State", *right[:3], right[3], "Cutoff (UTC)", "Stripe invoice", right=right)
-    totals: dict[str, int] = {}
-    less: dict[str, int] = {}
-    for record, notes, disputed, refunded in records:
-        off = credited(notes)
-        if record.state not in DEAD:
-            totals[record.currency] = totals.get(record.currency, 0) + record.amount
-            less[record.currency] = less.get(record.currency, 0) + off
-        output.add_row(
-            table,
-            record.key,
-            _standing(record, disputed, refunded),
-            format_amount(record.amount, record.currency),
-            format_amount(off, record.currency) if off else None,
-            format_amount(record.amount - off, record.currency),
-            f"{record.credits:,f}",
-            output.when(record.cutoff, zone=False),
-            record.stripe_invoice_id,
-        )
-    output.print_table(table)
-    states.print_note(record.state for record, *_ in records)
-    _print_blocked(records)
-    text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))
-    output.say(f"{plural(len(records), 'invoice')}. Total, without voided and deleted ones: {text or 'nothing'}.")
-    if any(less.values()):
-        net = ", ".join(format_amount(totals[currency] - off, currency) for currency, off in sorted(less.items()))
-        output.say(f"Total after credits: {net}.")
-
-
-def _print_blocked(records: list[Listed]) -> None:
-    for record, notes, *_ in records:
-        if record.state is InvoiceState.BLOCKED:
-            output.say(
-                f"blocked since {output.when(record.blocked_since, 'minutes')}: {record.key}: {record.blocked_reason}"
-            )
-        for note in notes:
-            if note.state is CreditNoteState.BLOCKED:
-                output.say(f"blocked credit note: {note.key}: {note.blocked_reason}")

@@ -22,7 +22,7 @@ _BAD = "bold red"
 _GONE = "dim"
 _STYLES = {
     **dict.fromkeys(("paid", "billed", "issued", "active", "ok", "accepted", "reads"), _GOOD),
-    **dict.fromkeys(("held", "approval", "draft", "requested", "paused", "waits", "stale", "disputed"), _WAITS),
+    **dict.fromkeys(("held", "draft", "requested", "paused", "waits", "stale", "late", "new", "disputed"), _WAITS),
     **dict.fromkeys(("blocked", "failed", "failing", "uncollectible", "refused", "expired"), _BAD),
     **dict.fromkeys(("voided", "deleted", "revoked", "removed", "ended", "withdrawn"), _GONE),
 }

@@ -14,8 +14,10 @@ from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.period.approval import approve_totals, bill_without
+from starter.cli.period.excluded_list import excluded
 from starter.cli.period.fetching import documents as fetch_documents
 from starter.cli.period.fetching import fetch_of_period, summary
+from starter.cli.period.listing import list_
 from starter.cli.period.preview import preview
 from starter.cli.period.run import wait_for_period
 from starter.cli.period.status import period_status, print_status
@@ -27,7 +29,9 @@ from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.start import start_period
 
-app = typer.Typer(help="Billing periods: run, status, approve.", no_args_is_help=True)
+app = typer.Typer(help="Billing periods: list, run, status, excluded, approve.", no_args_is_help=True)
+app.command("list")(list_)
+app.command("excluded")(excluded)
 
 PeriodArgument = Annotated[str, typer.Argument(metavar="PERIOD", help="A calendar month, YYYY-MM.")]
 
@@ -46,7 +50,7 @@ async def run(
 ) -> int:
     """Bill a period that has ended, or resume its run.
 
-    A run claims the period's usage, makes its invoices and waits for Stripe. With --wait, the status is 1 if
+    A run claims the period's usage, makes its invoices and waits for Stripe. With --wait, the status is 3 if
     invoices still wait for an operator.
     """
     if strict and not dry_run:

@@ -48,7 +48,7 @@ async def preview(
         return status
     _print_previews(month, cutoff, previews)
     free = await excluded_usage(db, settings, month, reasons=FREE, account=account)
-    print_excluded(free, f"`perdure period status {month} --json` lists them")
+    print_excluded(free, f"`perdure period excluded {month}` lists them")
     if account is None and (reason := await PeriodLimits(db, settings).weigh(month, rate_card)):
         output.say(f"The whole period would be held until it is approved: {reason}")
     print_block(warnings)

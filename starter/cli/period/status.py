@@ -105,7 +105,7 @@ def print_status(document: dict[str, object]) -> None:
         output.say(f"{plural(open_disputes, 'open dispute')}: `perdure invoices list` marks the invoices.")
     if below_minimum:
         output.say(f"Below the minimum charge, carried over: {plural(below_minimum, 'account')}.")
-    print_excluded(excluded, "--json lists them")
+    print_excluded(excluded, f"`perdure period excluded {document['billing_period']}` lists them")
     wrong = document["misbilled"]
     assert isinstance(wrong, list)
     if wrong:

@@ -18,10 +18,12 @@ from billing.text import plural
 from starter.cli import common, lines, output
 from starter.cli.database import open_database
 from starter.cli.report import export as report_export
+from starter.cli.report.listing import list_
 from starter.cli.report.rebuild import rebuild_reports
 from storage.reports.store import ReportStore
 
-app = typer.Typer(help="Usage reports: show, export, rebuild.", no_args_is_help=True)
+app = typer.Typer(help="Usage reports: list, show, export, rebuild.", no_args_is_help=True)
+app.command("list")(list_)
 
 ReportArgument = Annotated[
     str, typer.Argument(metavar="REPORT_ID", help="The id that `invoices show` and Stripe's metadata give.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,17 +17,33 @@ from storage.arrivals.sources import SourceState, list_sources, load_source
 
 _MOST = 100
 _MOST_JSON = 10_000
+_NONE = "There are no sources yet: write sources.toml, then `perdure schedule set` (docs/connect-your-database.md)."
+
+_COLUMNS: Sequence[output.Column[SourceState]] = (
+    output.Column("Source", lambda state: state.name),
+    output.state("Status", lambda state: status_of(state, datetime.now(UTC))),
+    output.instant("Complete up to", lambda state: state.complete_up_to),
+    output.Column("Rows", lambda state: state.rows_read if state.read_at else None, show="room", right=True),
+    output.Column("Refused", lambda state: state.faults, show="room", right=True),
+    output.instant("Last read", lambda state: state.read_at),
+    output.Column("Kind", lambda state: state.kind, show="wide"),
+    output.instant("Failing since", lambda state: state.failing_since, "wide"),
+)
 
 
 @common.command
 async def list_(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this one, with what was refused.")] = None,
+    form: common.Form = None,
+    sort: common.Sort = None,
+    limit: common.Limit = None,
     as_json: common.AsJson = False,
 ) -> None:
     """List the sources: how far each is read, and what is wrong with it.
 
     With NAME, also the refused rows that wait for a better one. `api:TOKEN` names what a token has sent to the API.
     """
+    view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
     async with open_database(common.settings()) as db:
         if name is not None and name.startswith(OWN_SOURCES):
             _print_sent(name, [each async for each in waiting_faults(db, name, _MOST_JSON)], as_json=as_json)
@@ -35,19 +52,16 @@ async def list_(
             states, faults = await list_sources(db), []
         else:
             states = [await load_source(db, name)]
-            faults = [fault async for fault in waiting_faults(db, name, _MOST_JSON if as_json else _MOST)]
+            faults = [fault async for fault in waiting_faults(db, name, _MOST_JSON if view.is_json else _MOST)]
     now = datetime.now(UTC)
-    if as_json:
-        documents = [_document(state, now) for state in states]
-        output.print_json(documents if name is None else {**documents[0], "faults": _faults(faults)})
+    if view.is_json and name is not None:
+        output.print_json({**_document(states[0], now), "faults": _faults(faults)})
         return
-    if not states:
-        output.say(
-            "There are no sources yet: write sources.toml, then `perdure schedule set` (docs/connect-your-database.md)."
-        )
-        return
-    _print(states, now)
-    if name is not None:
+    shown = await output.listing(states, _COLUMNS, view, empty=_NONE, document=lambda state: _document(state, now))
+    for state in shown:
+        if state.error is not None:
+            output.say(f"{state.name}: failing since {output.when_and_ago(state.failing_since)}: {state.error}")
+    if name is not None and view.for_people:
         _print_faults(name, faults, states[0].faults)
 
 
@@ -98,26 +112,6 @@ def _faults(faults: list[WaitingFault]) -> list[dict[str, Any]]:
         }
         for fault in faults
     ]
-
-
-def _print(states: list[SourceState], now: datetime) -> None:
-    table = output.make_table(
-        "", "Source", "Status", "Complete up to (UTC)", "Last read (UTC)", "Rows", "Refused", right=("Rows", "Refused")
-    )
-    for state in states:
-        output.add_row(
-            table,
-            state.name,
-            status_of(state, now),
-            output.when(state.complete_up_to, "minutes", zone=False),
-            output.when(state.read_at, "minutes", zone=False),
-            state.rows_read if state.read_at else None,
-            state.faults,
-        )
-    output.print_table(table)
-    for state in states:
-        if state.error is not None:
-            output.say(f"{state.name}: failing since {output.when(state.failing_since)}: {state.error}")
 
 
 def _print_sent(name: str, faults: list[WaitingFault], *, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -18,6 +19,23 @@ from storage.arrivals.tokens import ApiToken, TokenScope, add_token, list_tokens
 app = typer.Typer(help="Tokens for the API: create, list, revoke.", no_args_is_help=True)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+def _state(token: ApiToken) -> str:
+    if token.revoked_at is not None:
+        return "revoked"
+    return "expired" if token.expires_at is not None and token.expires_at <= datetime.now(UTC) else "active"
+
+
+_COLUMNS: Sequence[output.Column[ApiToken]] = (
+    output.Column("Name", lambda token: token.name),
+    output.Column("Scope", lambda token: token.scope),
+    output.state("State", _state),
+    output.instant("Expires", lambda token: token.expires_at),
+    output.Column("By", lambda token: token.created_by, show="room"),
+    output.instant("Created", lambda token: token.created_at),
+    output.instant("Revoked", lambda token: token.revoked_at),
+)
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Who sends with it, such as product or crm.")]
 
@@ -52,21 +70,18 @@ async def create(
 
 @app.command("list")
 @common.command
-async def list_(as_json: common.AsJson = False) -> None:
+async def list_(
+    form: common.Form = None,
+    sort: common.Sort = None,
+    limit: common.Limit = None,
+    as_json: common.AsJson = False,
+) -> None:
     """List all tokens, without their secrets."""
+    view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
     async with open_database(common.settings()) as db:
         tokens = await list_tokens(db)
-    if as_json:
-        output.print_json([_document(token) for token in tokens])
-        return
-    if not tokens:
-        output.say("No tokens: `perdure tokens create NAME --scope ingest` makes one.")
-        return
-    table = output.make_table("Tokens", "Name", "Scope", "By", "Created (UTC)", "Expires (UTC)", "Revoked (UTC)")
-    for token in tokens:
-        times = (token.created_at, token.expires_at, token.revoked_at)
-        output.add_row(table, token.name, token.scope, token.created_by, *(output.when(at, zone=False) for at in times))
-    output.print_table(table)
+    empty = "No tokens: `perdure tokens create NAME --scope ingest` makes one."
+    await output.listing(tokens, _COLUMNS, view, empty=empty, document=_document)
 
 
 @app.command("revoke")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import getpass
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
 from billing.errors import InputError
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
-from billing.usage.warnings import UsageWarning, WarningKind
+from billing.usage.warnings import UsageWarning, WarningExample, WarningKind
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.warnings import gather
@@ -20,6 +21,20 @@ from storage.warnings.accepted import AcceptedWarning, accept_warning, accepted_
 app = typer.Typer(help="Warnings of usage: list, accept, withdraw.", no_args_is_help=True)
 
 _MOST = 1000  # of each kind
+
+_Warned: TypeAlias = tuple[WarningKind, WarningExample]
+_COLUMNS: Sequence[output.Column[_Warned]] = (
+    output.Column("Subject", lambda each: each[1].subject),
+    output.Column("Kind", lambda each: each[0]),
+    output.Column("Detail", lambda each: each[1].detail, prose=True),
+)
+_ACCEPTED: Sequence[output.Column[AcceptedWarning]] = (
+    output.Column("Subject", lambda each: each.subject),
+    output.Column("Kind", lambda each: each.kind),
+    output.Column("Reason", lambda each: each.reason, show="room", prose=True),
+    output.Column("By", lambda each: each.accepted_by, show="room"),
+    output.instant("At", lambda each: each.accepted_at),
+)
 
 KindArgument = Annotated[str, typer.Argument(metavar="KIND", help="As the warning prints it, such as runs_long.")]
 SubjectArgument = Annotated[
@@ -32,12 +47,14 @@ SubjectArgument = Annotated[
 async def list_(
     period: Annotated[str | None, typer.Option(metavar="PERIOD", help="The usage of this month only.")] = None,
     show_all: Annotated[bool, typer.Option("--all", help="List the accepted warnings too.")] = False,
+    form: common.Form = None,
     as_json: common.AsJson = False,
 ) -> None:
     """List what is probably wrong with the usage.
 
     Without --period, all usage until now.
     """
+    view = output.view(form, _COLUMNS, as_json=as_json)
     settings = common.settings()
     month = None if period is None else BillingPeriod.parse(period)
     async with open_database(settings) as db:
@@ -46,10 +63,10 @@ async def list_(
         else:
             found = await gather.of_period(db, settings, month, most=_MOST)
         accepted = await accepted_warnings(db) if show_all else []
-    if as_json:
+    if view.is_json:
         output.print_json({"warnings": documents(found)} | ({"accepted": _accepted(accepted)} if show_all else {}))
     else:
-        _print(found, accepted)
+        await _print(found, accepted, view)
 
 
 @app.command("accept")
@@ -110,13 +127,16 @@ def _accepted(accepted: list[AcceptedWarning]) -> list[dict[str, Any]]:
     ]
 
 
-def _print(found: list[UsageWarning], accepted: list[AcceptedWarning]) -> None:
-    print_block(found)
-    if not found:
-        output.say("No warnings.")
-    if accepted:
-        table = output.make_table("Accepted", "Kind", "Subject", "By", "Reason", "At (UTC)")
-        for each in accepted:
-            at = output.when(each.accepted_at, zone=False)
-            output.add_row(table, each.kind, each.subject, each.accepted_by, each.reason, at)
-        output.print_table(table)
+async def _print(found: list[UsageWarning], accepted: list[AcceptedWarning], view: output.View) -> None:
+    if view.form is output.Form.TABLE:
+        print_block(found)
+        if not found:
+            output.say("No warnings.")
+    else:
+        await output.listing(_examples(found), _COLUMNS, view, empty="No warnings.")
+    if accepted and view.for_people:
+        await output.listing(accepted, _ACCEPTED, view, empty="", title="Accepted")
+
+
+def _examples(found: list[UsageWarning]) -> list[_Warned]:
+    return [(warning.kind, example) for warning in found for example in warning.examples]

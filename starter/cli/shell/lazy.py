@@ -8,6 +8,15 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from starter.cli.shell.examples import epilog
+
+
+def _add_examples(command: Any, path: str) -> None:
+    """End the help of a command, or of each command of a group, with its examples."""
+    command.epilog = epilog(path) or None
+    for name, each in getattr(command, "commands", {}).items():
+        _add_examples(each, f"{path} {name}")
+
 
 class LazyCommand(TyperCommand):
     """Stands in for a command or a group in the parent's help, and loads it when it is called.
@@ -31,7 +40,9 @@ class LazyCommand(TyperCommand):
             parent.add_typer(found, name=self._name)
         else:
             parent.command(self._name)(found)
-        return typer.main.get_group(parent).commands[self._name]
+        command = typer.main.get_group(parent).commands[self._name]
+        _add_examples(command, self._name)
+        return command
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Return the context of the command that this one stands for."""

@@ -1,0 +1,49 @@
+"""`perdure period excluded`: the usage of a period that no invoice bills, instance by instance, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+from billing.periods import BillingPeriod
+from starter.cli import common, output
+from starter.cli.database import open_database
+from starter.cli.explain.words import FATES, INVALID
+from starter.cli.period.excluded import excluded_usage
+
+_Excluded: TypeAlias = Mapping[str, Any]
+
+
+def _why(row: _Excluded) -> str:
+    reason = row["reason"]
+    return INVALID.get(reason) or FATES[reason].partition(": ")[2]
+
+
+_COLUMNS: Sequence[output.Column[_Excluded]] = (
+    output.Column("Instance", lambda row: row["instance_id"]),
+    output.Column(
+        "Duration", lambda row: row["duration_us"] or 0, lambda row: output.hours(row["duration_us"] or 0), right=True
+    ),
+    output.Column("Why", _why, prose=True),
+    output.Column("Account", lambda row: row["attribution_id"], show="room"),
+    output.Column("Reason", lambda row: row["reason"], show="wide"),
+)
+
+
+@common.command
+async def excluded(
+    period: Annotated[str, typer.Argument(metavar="PERIOD", help="A calendar month, YYYY-MM.")],
+    account: Annotated[str | None, typer.Option(metavar="ID", help="Only of this account.")] = None,
+    form: common.Form = None,
+    sort: common.Sort = None,
+    limit: common.Limit = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """List the usage that is not billed, and why."""
+    view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
+    settings, month = common.settings(), BillingPeriod.parse(period)
+    async with open_database(settings) as db:
+        rows = await excluded_usage(db, settings, month, account=account)
+    await output.listing(rows, _COLUMNS, view, empty=f"All usage of {month} is billed, or will be.", document=dict)

@@ -1,0 +1,91 @@
+"""Examples for the help of each command: lines that a person can copy and adapt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+EXAMPLES: Mapping[str, tuple[str, ...]] = {
+    "": ("up", "period run 2022-05 --wait", "invoices list --period 2022-05 -o csv"),
+    "up": ("up",),
+    "demo": ("demo", "demo --exit"),
+    "worker": ("worker", "worker --queue stripe"),
+    "webhook": ("webhook",),
+    "api": ("api",),
+    "metrics": ("metrics",),
+    "codec-server": ("codec-server",),
+    "explain": ("explain i-1042", "explain --invoice 2022-05/acme/period --all"),
+    "recover": ("recover", "recover --restored-to 2022-06-01T03:00:00Z --run-periods"),
+    "audit": ("audit", "audit --period 2022-05 --strict", "audit --last --json"),
+    "db upgrade": ("db upgrade",),
+    "db current": ("db current",),
+    "db history": ("db history",),
+    "instances import": (
+        "instances import usage.csv",
+        "instances import export.parquet --map customer=account --dry-run",
+        "instances import - --format jsonl --rejects refused.csv",
+    ),
+    "accounts list": ("accounts list", "accounts list --sort since -o wide"),
+    "accounts import": ("accounts import accounts.csv", "accounts import accounts.csv --dry-run --strict"),
+    "accounts send": ("accounts send",),
+    "accounts sync": ("accounts sync", "accounts sync --bill-after 2022-05-01T00:00:00Z"),
+    "accounts policy": (
+        "accounts policy acme",
+        "accounts policy acme --finalization approval --limit-amount 5000",
+        "accounts policy acme --limit-amount default",
+    ),
+    "sources check": ("sources check product", "sources check --all"),
+    "sources list": ("sources list", "sources list product"),
+    "sources sync": ("sources sync product --wait", "sources sync product --since 2022-05-01T00:00:00Z"),
+    "tokens create": ("tokens create product --scope ingest --expires 90d",),
+    "tokens list": ("tokens list",),
+    "tokens revoke": ("tokens revoke product",),
+    "warnings list": ("warnings list", "warnings list --period 2022-05 --all"),
+    "warnings accept": ('warnings accept runs_long i-1042 --reason "a build server"',),
+    "warnings withdraw": ("warnings withdraw runs_long i-1042",),
+    "config check": ("config check",),
+    "rates check": ("rates check", "rates check new-rates.toml"),
+    "period list": ("period list", "period list --limit 3"),
+    "period run": ("period run 2022-05 --dry-run", "period run 2022-05 --wait", "period run 2022-05 --account acme"),
+    "period status": ("period status 2022-05", "period status 2022-05 --json"),
+    "period excluded": ("period excluded 2022-05", "period excluded 2022-05 --account acme -o csv"),
+    "period approve": ("period approve 2022-05",),
+    "invoices list": (
+        "invoices list --period 2022-05",
+        "invoices list --state blocked",
+        "invoices list --sort -amount --limit 10",
+        "invoices list --period 2022-05 -o csv > may.csv",
+    ),
+    "invoices show": ("invoices show 2022-05/acme/period",),
+    "invoices retry": ("invoices retry 2022-05/acme/period", "invoices retry --all --period 2022-05"),
+    "invoices approve": ("invoices approve 2022-05/acme/period --amount 1234.50",),
+    "invoices rebuild": ("invoices rebuild 2022-05/acme/period",),
+    "invoices void": (
+        'invoices void 2022-05/acme/period --reason "wrong price"',
+        "invoices void 2022-05/acme/period --reason goodwill --write-off",
+    ),
+    "invoices credit": (
+        "invoices credit 2022-05/acme/period --amount 12.34 --reason outage",
+        "invoices credit 2022-05/acme/period --instance i-1 --reason twice",
+    ),
+    "report list": ("report list --period 2022-05",),
+    "report show": ("report show REPORT_ID",),
+    "report export": ("report export REPORT_ID --format csv --output may.csv",),
+    "report rebuild": ("report rebuild --all-missing --period 2022-05",),
+    "schedule set": ("schedule set", "schedule set --delay-hours 12"),
+    "schedule list": ("schedule list",),
+    "schedule pause": ('schedule pause --note "prices change"', "schedule pause audit-daily"),
+    "schedule resume": ("schedule resume",),
+    "schedule trigger": ("schedule trigger", "schedule trigger audit-daily"),
+    "stripe register-webhook": ("stripe register-webhook --url https://billing.example.com/stripe",),
+    "stripe catch-up": ("stripe catch-up",),
+    "keys generate": ("keys generate --id 2022-05",),
+    "keys list": ("keys list",),
+    "completion": ("completion bash",),
+}
+"""Arguments by command, as it is typed: without `perdure`."""
+
+
+def epilog(command: str) -> str:
+    """Return the end of a command's help. Empty if it has no examples."""
+    lines = [f"  perdure {arguments}" for arguments in EXAMPLES.get(command, ())]
+    return "\n".join(["\b", "Examples:", *lines]) if lines else ""
