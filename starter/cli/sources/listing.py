@@ -46,7 +46,7 @@ async def list_(
     view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
     async with open_database(common.settings()) as db:
         if name is not None and name.startswith(OWN_SOURCES):
-            _print_sent(name, [each async for each in waiting_faults(db, name, _MOST_JSON)], as_json=as_json)
+            _print_sent(name, [each async for each in waiting_faults(db, name, _MOST_JSON)], as_json=view.is_json)
             return
         if name is None:
             states, faults = await list_sources(db), []
