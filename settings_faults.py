@@ -32,6 +32,7 @@ EXAMPLES: Mapping[str, str] = {
     "api_events_per_second": "1000",
     "codec_server_origins": "http://localhost:8233,http://127.0.0.1:8233",
     "codec_server_token": "a long random text",
+    "health_port": "9465",
     "metrics_port": "9464",
 }
 """Examples of settings that have no default, or whose default says too little about the form."""

@@ -22,7 +22,8 @@ MONEY = (
     *("limit_invoice_amount", "limit_invoice_multiple", "limit_invoice_carried_share"),
     *("limit_first_invoice", "limit_invoice_floor"),
     *("limit_period_amount", "limit_period_multiple", "limit_period_carried_share"),
-    *("stale_after", "api_stale_after", "max_instance_age", "collection_method", "automatic_tax"),
+    *("stale_after", "api_stale_after", "max_instance_age", "collection_method", "days_until_due"),
+    *("automatic_tax", "default_currency"),
 )
 """The settings that decide what the billing worker bills. It publishes them, and commands compare them with theirs."""
 

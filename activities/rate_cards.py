@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -14,11 +15,22 @@ from settings_sources import MONEY
 from storage.periods.published import publish
 from storage.postgres.database import Database
 
+REPORT_STORE_DIGEST = "REPORT_STORE_URL (digest)"
+
 
 def money_settings(settings: Settings) -> dict[str, str]:
-    """Return the settings that concern money, by their names in the environment; empty if not set."""
+    """Return the settings that concern money, by their names in the environment; empty if not set.
+
+    The report store's address can hold a login, so only its digest is compared.
+    """
     values = {name.upper(): getattr(settings, name) for name in MONEY}
-    return {name: "" if value is None else str(value) for name, value in values.items()}
+    shown = {name: "" if value is None else str(value) for name, value in values.items()}
+    return {**shown, REPORT_STORE_DIGEST: digest_of(settings.report_store_url)}
+
+
+def digest_of(text: str | None) -> str:
+    """Return a short digest by which two processes compare a text; empty if there is none."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""
 
 
 class RateCardFile:

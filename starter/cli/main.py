@@ -47,6 +47,11 @@ _COMMANDS = (
     ("sources", "sources.commands:app", "Sources of usage: check, list, sync."),
     ("tokens", "tokens.commands:app", "Tokens for the API: create, list, revoke."),
     ("warnings", "warnings.commands:app", "Warnings of usage: list, accept, withdraw."),
+    (
+        "doctor",
+        "doctor.commands:doctor",
+        "Check that the deployment has what it needs.",
+    ),
     ("config", "config.commands:app", "The configuration: check."),
     ("rates", "rates:app", "The rate card: check."),
     ("period", "period.commands:app", "Billing periods: list, run, status, excluded, approve."),

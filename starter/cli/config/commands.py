@@ -20,8 +20,6 @@ from starter.cli.config.values import (
 
 app = typer.Typer(help="The configuration: check.", no_args_is_help=True)
 
-_PERSON_NEEDED = 3
-
 
 @app.command("check")
 @common.command
@@ -48,7 +46,7 @@ async def check(as_json: common.AsJson = False) -> int:
         )
     else:
         _print(values, unknown, faults)
-    return 1 if faults else _PERSON_NEEDED if misspelled else 0
+    return 1 if faults else common.ExitStatus.PERSON if misspelled else 0
 
 
 def _print(values: list[SettingValue], unknown: list[UnknownName], faults: list[str]) -> None:

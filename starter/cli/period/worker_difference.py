@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from activities.rate_cards import money_settings
+from activities.rate_cards import REPORT_STORE_DIGEST, money_settings
 from billing.errors import RateCardError
 from billing.pricing.card_difference import first_difference
 from billing.pricing.rate_card import load_rate_card
@@ -35,12 +35,16 @@ async def report_differences(db: Database, settings: Settings, card: RateCard | 
             f"perdure: the worker rates with card {worker.rate_card_digest}, this command has {card.digest}: "
             f"{first_difference(worker.content, card.describe())}"
         )
-    for line in _settings(worker, money_settings(settings)):
+    for line in settings_that_differ(worker, money_settings(settings)):
         output.complain(f"perdure: {line}")
 
 
-def _settings(worker: Published, ours: dict[str, str]) -> Iterator[str]:
-    for name in sorted({*ours, *worker.settings}):
-        here, there = ours.get(name, ""), worker.settings.get(name, "")
-        if here != there:
+def settings_that_differ(worker: Published, ours: dict[str, str]) -> Iterator[str]:
+    """Yield a line for each setting that concerns money and differs. What only one side knows is skipped."""
+    for name in sorted(ours.keys() & worker.settings.keys()):
+        here, there = ours[name], worker.settings[name]
+        if name == REPORT_STORE_DIGEST:
+            if here and here != there:
+                yield "the worker has another REPORT_STORE_URL than this command"
+        elif here != there:
             yield f"the worker has {name}={there or '(not set)'}, this command has {here or '(not set)'}"
