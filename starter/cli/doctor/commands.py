@@ -164,7 +164,7 @@ async def _postgres(parts: _Parts) -> Found:
     if parts.db is None:
         return []
     return [
-        *await _bounded("postgres", postgres.check_postgres(parts.db, parts.settings)),
+        *await _bounded("postgres", postgres.check_postgres(parts.db, parts.settings, embedded=_embedded())),
         *await _bounded("sources", billing.check_sources(parts.db, parts.settings)),
     ]
 
@@ -173,15 +173,19 @@ async def _temporal(parts: _Parts) -> Found:
     client, db = parts.client, parts.db
     if client is None:
         return []
-    embedded = "PERDURE_STACK" in stack_environment()
     reads = await _has_sources(db) if db is not None else False
     checks: Sequence[tuple[str, Awaitable[Found]]] = (
-        ("temporal.namespace", temporal.check_namespace(client, embedded=embedded)),
+        ("temporal.namespace", temporal.check_namespace(client, embedded=_embedded())),
         ("workers", temporal.check_queues(client, sources=reads)),
         ("schedules", temporal.check_schedules(client)),
     )
     groups = await asyncio.gather(*(_bounded(check, asked) for check, asked in checks))
     return [finding for group in groups for finding in group]
+
+
+def _embedded() -> bool:
+    """Return whether `perdure up` runs what is examined."""
+    return "PERDURE_STACK" in stack_environment()
 
 
 async def _has_sources(db: Database) -> bool:

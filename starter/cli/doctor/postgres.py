@@ -29,8 +29,8 @@ _ROLES_PAGE = "docs/security.md"
 _LACKING_PAGE = "docs/on-call/account-not-priced.md"
 
 
-async def check_postgres(db: Database, settings: Settings) -> list[CheckFinding]:
-    """Check the server and the schema.
+async def check_postgres(db: Database, settings: Settings, *, embedded: bool) -> list[CheckFinding]:
+    """Check the server and the schema. The stack of `perdure up` has no roles for people.
 
     Raises:
         DatabaseUnavailableError: the database cannot be reached.
@@ -41,7 +41,7 @@ async def check_postgres(db: Database, settings: Settings) -> list[CheckFinding]
     lines = [*_server(found.server, db.place), clock, _revision(found)]
     if not found.server.has_tables:
         return lines
-    lines += [*_roles(found.roles), *_rights(found.missing, found.excess)]
+    lines += [*_roles(found.roles, embedded=embedded), *_rights(found.missing, found.excess)]
     if found.unknown_revision is None:
         lines += _customers(await inspect_customers(db), settings)
     return lines
@@ -68,8 +68,9 @@ def _revision(found: DatabaseInspected) -> CheckFinding:
     return ok("postgres.revision", f"The schema has revision {known_revisions()[-1]}, as this version needs.")
 
 
-def _roles(found: Sequence[RoleBounds]) -> Iterator[CheckFinding]:
-    missing = [role for role in ROLES if role not in {each.role for each in found}]
+def _roles(found: Sequence[RoleBounds], *, embedded: bool) -> Iterator[CheckFinding]:
+    wanted = [role for role in ROLES if not (embedded and role == OPERATOR)]
+    missing = [role for role in wanted if role not in {each.role for each in found}]
     unbounded = [each.role for each in found if each.unbounded]
     if missing:
         fix = "create them (deploy/postgres/20-roles.sh), then `perdure db upgrade`"
@@ -78,7 +79,7 @@ def _roles(found: Sequence[RoleBounds]) -> Iterator[CheckFinding]:
         text = f"{', '.join(unbounded)}: a superuser, or a member of the tables' owner, so that no right binds it."
         yield fault("postgres.roles", text, "make it an ordinary role, and no member of the owner", _ROLES_PAGE)
     if not (missing or unbounded):
-        yield ok("postgres.roles", f"The {len(ROLES)} roles exist; for commands there is {OPERATOR}.")
+        yield ok("postgres.roles", f"The {len(wanted)} roles exist; none is a superuser or the owner.")
 
 
 def _rights(missing: Sequence[RoleRight], excess: Sequence[RoleRight]) -> Iterator[CheckFinding]:

@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from temporalio.client import Client
 
 from billing.clocks import ahead
+from billing.errors import CustomerRefusedError, StripeNotAskedError
 from contracts.stripe_account import EndpointSeen, StripeInspected
 from reconciliation.event_types import ENABLED_EVENTS
 from settings import Settings
 from starter.cli.doctor import clocks
 from starter.cli.doctor.findings import CheckFinding, fault, ok, warning
-from temporal.customers import CustomerRefusedError, StripeNotAskedError
 from temporal.inspection import inspect_stripe
 
 WEBHOOK_PATH = "/stripe/webhook"
@@ -57,15 +57,15 @@ def check_stripe(seen: StripeInspected, settings: Settings, webhook: str | None)
 
 def _key(seen: StripeInspected, settings: Settings) -> Iterator[CheckFinding]:
     worker, here = seen.settings.get("STRIPE_MODE", ""), settings.stripe_mode
-    mode = seen.key_mode or "unknown"
     if here and worker and here != worker:
         text = f"The Stripe worker has STRIPE_MODE={worker}, this command has {here}."
         yield fault("stripe.mode", text, "give all processes the same mode", _MODE_PAGE)
     elif not worker:
-        text = f"The Stripe worker has no STRIPE_MODE; its key is of the mode {mode}."
+        text = f"The Stripe worker has no STRIPE_MODE; its key is of the mode {seen.key_mode or 'unknown'}."
         yield warning("stripe.mode", text, "set it, so that objects of the other mode are refused", _MODE_PAGE)
     else:
-        yield ok("stripe.mode", f"The Stripe worker is in {worker.upper()} mode, and so is its key.")
+        whose = "as is its key" if seen.key_mode else "and its key has a form that does not tell"
+        yield ok("stripe.mode", f"The Stripe worker is in {worker.upper()} mode, {whose}.")
     if seen.key_mode == "live" and not (seen.restricted or seen.emulated):
         text = "The key is a secret key that may do anything in the account."
         yield warning("stripe.key", text, "use a restricted key", _RIGHTS_PAGE)
