@@ -4,6 +4,7 @@ stops on SIGTERM with status 0."""
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -202,7 +203,9 @@ async def test_it_serves_until_it_is_asked_to_stop(containers: Containers, servi
         process.send_signal(signal.SIGTERM)
         _, log = await asyncio.wait_for(process.communicate(), SECONDS)
         assert process.returncode == 0, log.decode()
-        assert "Traceback" not in log.decode()
+        events = [json.loads(line) for line in log.decode().splitlines()]
+        assert events != []
+        assert not any("exception" in event for event in events)
 
 
 async def test_the_schedule_is_set(containers: Containers) -> None:

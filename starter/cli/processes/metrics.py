@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
+import logging
 
 from activities.rate_cards import RateCardFile, money_settings
 from billing.errors import RateCardError
 from settings import Settings
-from starter.cli import common, output
+from starter.cli import common
 from starter.cli.processes.http import serve_http
 from starter.monitor import postgres, temporal
 from starter.monitor.monitor import Monitor
 from starter.monitor.postgres import OwnSettings
 from storage.postgres.database import Database
 from temporal.client import connect
+
+logger = logging.getLogger("perdure.metrics")
 
 _POOL_SIZE = 2
 
@@ -27,7 +30,7 @@ async def metrics() -> None:
     settings = common.settings()
     common.log_to_stderr(settings, temporal=True)
     db = Database(settings.need("database_url"), _POOL_SIZE)
-    client = await connect(lazy=True)
+    client = await connect(lazy=True, logs=True)
     card = RateCardFile(settings.rate_card)
     own = functools.partial(_own, settings, card)
     monitor = Monitor(
@@ -37,7 +40,7 @@ async def metrics() -> None:
     try:
         async with serve_http(monitor.application(), host, port, "MONITOR_PORT"):
             stopped = common.stop_event()  # before the line below: a reader of it can send SIGTERM immediately
-            output.complain(f"metrics: listening on http://{host}:{port}/metrics")
+            logger.info("metrics: listening on http://%s:%s/metrics", host, port)
             await stopped.wait()
     finally:
         await db.close()
