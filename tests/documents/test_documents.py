@@ -150,7 +150,8 @@ def _shortened(remedy: str, recurring: dict[str, str]) -> str:
 def test_the_table_of_failures_names_tests_that_exist() -> None:
     page = (ROOT / "docs/failures.md").read_text()
     rows = re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
-    assert rows == [str(number) for number in range(1, 71)]
+    assert len(rows) >= 73
+    assert rows == [str(number) for number in range(1, len(rows) + 1)]
     named = re.findall(r"`([a-z_0-9/]+\.py)(?:::(\w+))?`", page)
     assert len(named) >= len(rows)
     for path, test in named:
