@@ -91,12 +91,14 @@ class CustomerActivities:
             if not found:
                 return CustomerResumed()
             (account,) = found
-            if not order.started:
+            if not order.again:
                 for subscription in account.subscriptions:
                     await start.retry_subscription(self._client, subscription)
                 if account.drafts:
                     await retry_drafts(self._client, account.attribution_id)
-            runs = account.periods[:1] if not set(account.periods) & set(order.started) else []
+            # A cancellation bills its usage by itself, as far as it waits, so that no run of a period may come first.
+            awaited = set(account.periods) & set(order.started) or account.subscriptions
+            runs = [] if awaited else account.periods[:1]
             for period in runs:
                 await start.start_period(self._client, period, account.attribution_id)
             return CustomerResumed(

@@ -122,6 +122,8 @@ class ResumeCustomer(Message):
 
     customer: CustomerRef
     started: list[str]
+    again: bool = False
+    """Cancellations and drafts have been tried already."""
 
 
 class CustomerResumed(Message):

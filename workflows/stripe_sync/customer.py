@@ -61,19 +61,20 @@ class CustomerSyncWorkflow:
         await ask_about_customers(find)
         started: list[str] = []
         resumed = await self._bill(started)
+        first = resumed
         wait, waits = _WAIT_FIRST, 0
         while resumed.waiting and resumed.waiting != [resumed.started] and waits < _MOST_WAITS:
             show(
                 f"Periods {', '.join(resumed.waiting)} of `{resumed.attribution_id}` are run in order, since {clock()}."
             )
             await workflow.sleep(wait, summary="Look whether the period has billed its usage")
-            if (resumed := await self._bill(started)).started is None:
+            if (resumed := await self._bill(started, again=True)).started is None:
                 wait, waits = min(wait * 2, _WAIT_LONGEST), waits + 1
-        self._say(resumed, started)
-        return resumed
+        self._say(first, started)
+        return first
 
-    async def _bill(self, started: list[str]) -> CustomerResumed:
-        order = ResumeCustomer(customer=self._ref, started=started)
+    async def _bill(self, started: list[str], *, again: bool = False) -> CustomerResumed:
+        order = ResumeCustomer(customer=self._ref, started=started, again=again)
         resumed = await billing_step(Activities.RESUME_CUSTOMER, order, CustomerResumed, "Bill what waits for it")
         if resumed.started is not None:
             started.append(resumed.started)
