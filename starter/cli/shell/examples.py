@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
-    "": ("up", "period run 2022-05 --wait", "invoices list --period 2022-05 -o csv"),
+    "": ("up", "status", "period run 2022-05 --wait", "invoices list --period 2022-05 -o csv"),
+    "status": ("status", "status --watch", "status --account acme --json"),
     "up": ("up",),
     "demo": ("demo", "demo --exit"),
     "worker": ("worker", "worker --queue stripe"),

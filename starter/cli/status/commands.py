@@ -37,8 +37,6 @@ async def status(
 
     The oldest comes first, with its reason and the command that resolves it. The exit status is 3 if something waits,
     and 69 if PostgreSQL or Temporal cannot be reached: then the rest is shown.
-
-    Example: perdure status --watch
     """
     settings = common.settings()
     scope = Scope(
