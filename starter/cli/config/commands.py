@@ -28,8 +28,6 @@ async def check(as_json: common.AsJson = False) -> int:
 
     Names what is wrong with a value, and variables that look like settings but are none. A secret is shown as `set`.
     Nothing is connected to: `perdure doctor` does that. The status is 1 if a value is wrong, and 3 if a name is.
-
-    Example: perdure config check --json
     """
     sources = Sources.read()
     values, unknown, general = settings_of(sources), unknown_names(sources), general_faults()

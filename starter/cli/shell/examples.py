@@ -43,7 +43,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "warnings list": ("warnings list", "warnings list --period 2022-05 --all"),
     "warnings accept": ('warnings accept runs_long i-1042 --reason "a build server"',),
     "warnings withdraw": ("warnings withdraw runs_long i-1042",),
-    "config check": ("config check",),
+    "config check": ("config check", "config check --json"),
     "rates check": ("rates check", "rates check new-rates.toml"),
     "period list": ("period list", "period list --limit 3"),
     "period run": ("period run 2022-05 --dry-run", "period run 2022-05 --wait", "period run 2022-05 --account acme"),
