@@ -117,6 +117,40 @@ async def test_states_have_colours_on_a_terminal_alone(monkeypatch: pytest.Monke
         assert ("\x1b[1;31mblocked" in written.getvalue()) == expected, written.getvalue()
 
 
+def test_a_table_that_is_too_wide_becomes_paragraphs(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ((1, "default", "0.1666666667 from 2022-01-01", "111,816.00 h", None), (2, "xl", LONG, "1.00 h", "0.02 USD"))
+    for width, expected in (
+        (
+            80,
+            [
+                "Lines",
+                "Line 1",
+                "  Class default · Rate 0.1666666667 from 2022-01-01 · Duration 111,816.00 h",
+                "Line 2",
+                "  Class xl",
+                "  Rate",
+                f"    {LONG}",
+                "  Duration 1.00 h · Amount 0.02 USD",
+            ],
+        ),
+        (
+            None,
+            [
+                "Lines",
+                f"Line  Class    Rate{' ' * (len(LONG) - 4)}  Duration        Amount",
+                f"   1  default  0.1666666667 from 2022-01-01{' ' * (len(LONG) - 28)}  111,816.00 h         -",
+                f"   2  xl       {LONG}  1.00 h        0.02 USD",
+            ],
+        ),
+    ):
+        written = _stream(monkeypatch, width)
+        table = output.make_table("Lines", "Line", "Class", "Rate", "Duration", "Amount", right=("Line", "Amount"))
+        for row in rows:
+            output.add_row(table, *row)
+        output.print_table(table)
+        assert plain(written) == expected
+
+
 async def test_csv_has_exact_values_and_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
     await show(Thing("=1+1", minor=100_000_00, at=datetime(2022, 5, 1, tzinfo=UTC), why='so "so"'), form="csv")
     (row,) = csv.DictReader(StringIO(capsys.readouterr().out))

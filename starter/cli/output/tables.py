@@ -76,7 +76,9 @@ def _aligned(table: Table, row: Sequence[str], widths: Sequence[int], style: str
 
 def _paragraph(columns: Sequence[str], row: Sequence[str], room: int) -> Text:
     """Return a row as its first cell, and the others with their headings below it, broken only between them."""
-    lines, line = [row[0].replace("\n", ", ")], ""
+    first, line = row[0].replace("\n", ", "), ""
+    headed = f"{columns[0]} {first}"
+    lines = [headed if cell_len(headed) <= room else first]
     pairs = [f"{name} {cell}".strip() for name, cell in zip(columns[1:], row[1:], strict=True) if cell != "-"]
     for pair in [pair.replace("\n", ", ") for pair in pairs]:
         longer = f"{line}{_BETWEEN}{pair}" if line else f"  {pair}"
