@@ -13,20 +13,22 @@ from billing.usage.rows import AccountRow, RowFault
 def contradictions(rows: Sequence[AccountRow]) -> list[tuple[AccountRow, RowFault]]:
     """Compare all rows of one account. Returns those that are refused; each fault names a row that it contradicts.
 
-    Rows contradict each other in a currency, customer, `bill_after` or detail of the customer that both have and that
-    differs, and in the end of one window. A row may add an end to the window of a row before it.
+    Rows contradict each other in a customer, `bill_after` or detail of the customer that both have and that differs;
+    those of one window, and those without a window, also in the currency, and in the kind and the end of the window. A
+    row may add an end to the window of a row before it.
     """
     faults: dict[int, RowFault] = {}
-    for column in ("currency", "stripe_customer_id", "bill_after"):
+    for column in ("stripe_customer_id", "bill_after"):
         _refuse_different(rows, column, faults)
     for column in DETAILS:
         _refuse_different_details(rows, column, faults)
     windows: dict[datetime | None, list[AccountRow]] = {}
     for row in rows:
-        if "ended" not in row.missing:
-            windows.setdefault(row.started, []).append(row)
+        windows.setdefault(row.started, []).append(row)
     for window in windows.values():
-        _refuse_different_ends(window, faults)
+        for column in ("currency", "kind"):
+            _refuse_different(window, column, faults)
+        _refuse_different_ends([row for row in window if "ended" not in row.missing], faults)
     return [(row, faults[id(row)]) for row in rows if id(row) in faults]
 
 

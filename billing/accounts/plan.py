@@ -57,12 +57,15 @@ class AccountRecord:
 class AccountPlan:
     """The changes to make: accounts to upsert (a merged row each), window ends by id, new windows; and the faults.
 
+    `described`: the currency and kind of known windows that rows name, by id. `former`: the known accounts' currencies.
     `repeated`: rows of a window that another row counts for.
     """
 
     accounts: list[AccountRow] = field(default_factory=list)
     moved: dict[int, datetime | None] = field(default_factory=dict)
     inserted: list[AccountRow] = field(default_factory=list)
+    described: dict[int, tuple[str, str]] = field(default_factory=dict)
+    former: dict[str, str] = field(default_factory=dict)
     faults: list[RowFault] = field(default_factory=list)
     repeated: int = 0
 
@@ -107,7 +110,8 @@ def plan_accounts(rows: Sequence[AccountRow], known: Known, *, reopen: bool = Fa
         kept = _plan_windows(plan, good, known.accounts.get(attribution_id))
         plan.repeated += len(kept) - len({row.started for row in kept})
         if kept:
-            plan.accounts.append(_merge(kept))
+            plan.accounts.append(_merge(kept, known.accounts.get(attribution_id)))
+    plan.former = {each.attribution_id: each.currency for each in known.accounts.values()}
     plan.faults.sort(key=lambda fault: fault.line)
     return plan
 
@@ -121,6 +125,9 @@ def _fault(row: AccountRow, known: Known, owners: Mapping[str, str]) -> RowFault
     for column, frozen in (("currency", known.billing), ("stripe_customer_id", known.in_stripe)):
         if account is not None and row.attribution_id in frozen:
             value, current = getattr(row, column), getattr(account, column)
+            window = _known_window(row, account)
+            if column == "currency" and window is not None and window.currency == value:
+                continue
             if value and current and value != current:
                 return RowFault(row.line, column, f"cannot change from {current} to {value} while invoices are open")
     if row.started is not None and row.ended is not None and row.ended <= row.started:
@@ -130,11 +137,15 @@ def _fault(row: AccountRow, known: Known, owners: Mapping[str, str]) -> RowFault
 
 def _window_fault(row: AccountRow, account: AccountRecord | None, *, reopen: bool) -> RowFault | None:
     """Return why this row must not change its window: a subscription owns it, or its known end would be lost."""
-    windows = account.whole_windows if account else ()
-    known = next((window for window in windows if window.started == row.started), None)
-    if known is None or "ended" in row.missing or row.ended == known.ended:
+    known = _known_window(row, account)
+    if known is None:
         return None
     name = f"{row.attribution_id}'s window from {utc(known.started)}"
+    if known.stripe_subscription_id and row.kind not in (None, known.kind):
+        what = f"is {known.kind}, as {known.stripe_subscription_id} says"
+        return RowFault(row.line, "kind", f"{name} {what}: change the subscription in Stripe")
+    if "ended" in row.missing or row.ended == known.ended:
+        return None
     if known.stripe_subscription_id:
         until = f"ends at {utc(known.ended)}" if known.ended else "is open"
         reason = f"{name} {until}, as {known.stripe_subscription_id} does: change the subscription in Stripe"
@@ -147,6 +158,11 @@ def _window_fault(row: AccountRow, account: AccountRecord | None, *, reopen: boo
         f"{name} is known to end at {utc(known.ended)}: a row without an end does not reopen it; import the row with "
         "its end, or use --reopen",
     )
+
+
+def _known_window(row: AccountRow, account: AccountRecord | None) -> WindowRecord | None:
+    windows = account.whole_windows if account else ()
+    return next((window for window in windows if window.started == row.started), None)
 
 
 @dataclass
@@ -170,7 +186,8 @@ def _plan_windows(plan: AccountPlan, rows: Sequence[AccountRow], account: Accoun
         if row.started is not None:
             known = windows.get(row.started, _Window(row.started, None, None, None))
             ended = known.ended if "ended" in row.missing else row.ended
-            windows[row.started] = _Window(row.started, ended, row, known.before)
+            kind = row.kind or (known.row.kind if known.row else None)
+            windows[row.started] = _Window(row.started, ended, replace(row, kind=kind), known.before)
     refused: set[datetime] = set()
     while clash := _first_clash(windows.values()):
         loser, winner = sorted(clash, key=lambda window: window.line, reverse=True)
@@ -190,6 +207,8 @@ def _plan_windows(plan: AccountPlan, rows: Sequence[AccountRow], account: Accoun
             plan.inserted.append(replace(window.row, ended=window.ended))
         elif window.before is not None and window.ended != window.before.ended:
             plan.moved[window.before.id] = window.ended
+        if window.row is not None and window.before is not None and not window.before.stripe_subscription_id:
+            plan.described[window.before.id] = (window.row.currency, window.row.kind or window.before.kind)
     return [row for row in rows if row.started not in refused]
 
 
@@ -201,16 +220,29 @@ def _first_clash(windows: Iterable[_Window]) -> tuple[_Window, _Window] | None:
     return None
 
 
-def _merge(rows: Sequence[AccountRow]) -> AccountRow:
+def _merge(rows: Sequence[AccountRow], account: AccountRecord | None) -> AccountRow:
     """Merge an account's rows, which do not contradict each other, into one."""
     return AccountRow(
         line=rows[0].line,
         attribution_id=rows[0].attribution_id,
         stripe_customer_id=next((row.stripe_customer_id for row in rows if row.stripe_customer_id), None),
-        currency=rows[0].currency,
+        currency=_currency(rows, account),
         bill_after=next((row.bill_after for row in rows if row.bill_after), None),
         details=CustomerDetails(**{name: _given(rows, name) for name in DETAILS}),
     )
+
+
+def _currency(rows: Sequence[AccountRow], account: AccountRecord | None) -> str:
+    """Return the account's currency: that of a row without a window, or else of the account's latest window."""
+    last, latest = rows[0], rows[0].started
+    for row in rows:
+        if row.started is None:
+            return row.currency
+        if latest is None or row.started > latest:
+            last, latest = row, row.started
+    if account is not None and latest is not None and any(each.started > latest for each in account.windows):
+        return account.currency
+    return last.currency
 
 
 def _given(rows: Sequence[AccountRow], detail: str) -> Any:

@@ -40,7 +40,8 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
         "updated_at",
     ),
     "accounts": (
-        *("attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended", "name", "email"),
+        *("attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended"),
+        *("kind", "name", "email"),
         *(f"address_{field}" for field in ADDRESS_FIELDS),
         "tax_id",
     ),
@@ -58,7 +59,7 @@ WHOLE_ROW = "row"
 """The `column` of a fault that concerns the whole row."""
 
 _KNOWN = {kind: frozenset(names) for kind, names in COLUMNS.items()}
-_WHO_IS_CHARGED = frozenset(("stripe_customer_id", "currency", "bill_after", "started", "ended"))
+_WHO_IS_CHARGED = frozenset(("stripe_customer_id", "currency", "bill_after", "started", "ended", "kind"))
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _QUANTITY = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6}0*)?")
 _T = TypeVar("_T")
@@ -129,7 +130,10 @@ def parse_account(line: int, fields: Mapping[str, object], zone: tzinfo | None =
         ended=ended,
         missing=row.missing,
         details=_details(row),
+        kind=row.optional("kind", lambda value: _window_kind(_text(value))),
     )
+    if account.kind is not None and started is None and "started" not in {fault.column for fault in row.faults}:
+        row.refuse("kind", "is set, but started is not")
     if not row.faults and ended is not None:
         if started is None:
             row.refuse("ended", "is set, but started is not")
@@ -160,6 +164,12 @@ def parse_customer(
     if faults or attribution_id is None or updated_at is None:
         return faults
     return attribution_id, updated_at, details
+
+
+def _window_kind(text: str) -> str:
+    if text not in ("paid", "trial"):
+        raise InputError(f"{shown(text)} is not a kind of window: write paid or trial")
+    return text
 
 
 def _details(row: _Row) -> CustomerDetails:

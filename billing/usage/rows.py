@@ -41,8 +41,9 @@ class AccountRow:
     """An account with at most one of its subscription windows, `[started, ended)`.
 
     `started` identifies a window: a row with the same start updates the end. Without `started` there is no window;
-    without `ended` the window is open. `missing`: the columns that the row does not have; if `ended` is one of them,
-    a known end stays. `details`: those that it gives of its customer.
+    without `ended` the window is open. `currency` and `kind` are the window's; without `kind` a known one stays, and a
+    new window is paid. `missing`: the columns that the row does not have; if `ended` is one of them, a known end stays.
+    `details`: those that it gives of its customer.
     """
 
     line: int
@@ -54,6 +55,7 @@ class AccountRow:
     ended: datetime | None = None
     missing: frozenset[str] = frozenset()
     details: CustomerDetails = NO_DETAILS
+    kind: str | None = None
 
 
 @dataclass(frozen=True)

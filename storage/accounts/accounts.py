@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.accounts.plan import AccountPlan, AccountRecord, Known, WindowRecord, plan_accounts
+from billing.accounts.windows import WindowKind
 from billing.errors import PermanentError
 from billing.usage.rows import AccountRow, RowFault
 from storage.accounts.details import write_details
@@ -106,7 +107,8 @@ async def apply_rows(
 ) -> StoredAccounts:
     """Store a batch, which has all of a file's rows of its accounts, in one transaction, which `dry_run` rolls back.
 
-    Account and start identify a window: a row with a known start moves the window's end. A field that a row leaves
+    Account and start identify a window: a row with a known start moves the window's end, and says its currency, unless
+    an invoice has billed it, and its kind. A field that a row leaves
     empty (customer, `bill_after`) keeps its stored value, and so does the end if the row lacks that column. A row is
     refused if it contradicts another row of its account, if its window overlaps another one, if its customer belongs
     to another account, if it changes the currency while invoices are open, if it changes the customer while an open
@@ -210,9 +212,16 @@ async def _write(connection: AsyncConnection, plan: AccountPlan) -> None:
             },
         )
         stored = {"accounts": [row.attribution_id for row in plan.accounts]}
-        for name in ("set_customer_of_invoices", "follow_currency"):
-            await connection.execute(statement("accounts/accounts", name), stored)
+        await connection.execute(statement("accounts/accounts", "set_customer_of_invoices"), stored)
+        await connection.execute(
+            statement("accounts/accounts", "follow_currency"),
+            {"accounts": list(plan.former), "former": list(plan.former.values()), "named": list(plan.described)},
+        )
         await write_details(connection, plan.accounts)
+    await _write_windows(connection, plan)
+
+
+async def _write_windows(connection: AsyncConnection, plan: AccountPlan) -> None:
     if plan.moved:
         await connection.execute(
             statement("accounts/accounts", "move_windows"),
@@ -225,5 +234,16 @@ async def _write(connection: AsyncConnection, plan: AccountPlan) -> None:
                 "accounts": [row.attribution_id for row in plan.inserted],
                 "started": [row.started for row in plan.inserted],
                 "ended": [row.ended for row in plan.inserted],
+                "currencies": [row.currency for row in plan.inserted],
+                "kinds": [row.kind or WindowKind.PAID for row in plan.inserted],
+            },
+        )
+    if plan.described:
+        await connection.execute(
+            statement("accounts/accounts", "describe_windows"),
+            {
+                "ids": list(plan.described),
+                "currencies": [currency for currency, _ in plan.described.values()],
+                "kinds": [kind for _, kind in plan.described.values()],
             },
         )

@@ -94,18 +94,35 @@ SET stripe_customer_id = coalesce(excluded.stripe_customer_id, account.stripe_cu
     END;
 
 -- name: follow_currency
--- Windows that no invoice has billed follow the account's currency, except those of a subscription, which has its own.
+-- Windows in the account's former currency that no invoice has billed follow its new one, except those of a subscription
+-- and those that rows name, which say their own.
 UPDATE subscription AS s
 SET currency = a.currency
 FROM account AS a
-WHERE a.attribution_id = ANY (CAST(:accounts AS text[]))
-  AND s.attribution_id = a.attribution_id
+JOIN unnest(CAST(:accounts AS text[]), CAST(:former AS text[])) AS given (attribution_id, former) USING (attribution_id)
+WHERE s.attribution_id = a.attribution_id
   AND s.stripe_subscription_id IS NULL
-  AND s.currency <> a.currency
+  AND s.currency = given.former
+  AND a.currency <> given.former
+  AND s.id <> ALL (CAST(:named AS bigint[]))
   AND NOT EXISTS (
       SELECT FROM invoice AS i
       WHERE (i.attribution_id, i.currency) = (s.attribution_id, s.currency) AND i.state NOT IN ({dead})
   );
+
+-- name: describe_windows
+-- The currency of a window stays once an invoice of its account has billed in it.
+UPDATE subscription AS s
+SET kind = given.kind,
+    currency = CASE
+        WHEN EXISTS (
+            SELECT FROM invoice AS i
+            WHERE (i.attribution_id, i.currency) = (s.attribution_id, s.currency) AND i.state NOT IN ({dead})
+        ) THEN s.currency
+        ELSE given.currency
+    END
+FROM unnest(CAST(:ids AS bigint[]), CAST(:currencies AS text[]), CAST(:kinds AS text[])) AS given (id, currency, kind)
+WHERE s.id = given.id AND (s.kind, s.currency) IS DISTINCT FROM (given.kind, given.currency);
 
 -- name: move_windows
 UPDATE subscription AS s
@@ -114,12 +131,12 @@ FROM unnest(CAST(:ids AS bigint[]), CAST(:ended AS timestamptz[])) AS given (id,
 WHERE s.id = given.id;
 
 -- name: insert_windows
-INSERT INTO subscription (attribution_id, currency, during)
-SELECT given.attribution_id, a.currency, tstzrange(given.started, given.ended)
+INSERT INTO subscription (attribution_id, currency, kind, during)
+SELECT given.attribution_id, given.currency, given.kind, tstzrange(given.started, given.ended)
 FROM unnest(
-    CAST(:accounts AS text[]), CAST(:started AS timestamptz[]), CAST(:ended AS timestamptz[])
-) AS given (attribution_id, started, ended)
-JOIN account AS a USING (attribution_id);
+    CAST(:accounts AS text[]), CAST(:started AS timestamptz[]), CAST(:ended AS timestamptz[]),
+    CAST(:currencies AS text[]), CAST(:kinds AS text[])
+) AS given (attribution_id, started, ended, currency, kind);
 
 -- name: record_fault
 INSERT INTO subscription_fault AS f (stripe_subscription_id, attribution_id, reason)

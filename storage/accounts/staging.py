@@ -15,7 +15,7 @@ from storage.postgres.database import Database
 from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 
-_COLUMNS = ("line", "attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended")
+_COLUMNS = ("line", "attribution_id", "stripe_customer_id", "currency", "bill_after", "started", "ended", "kind")
 
 
 class AccountStaging:

@@ -113,7 +113,7 @@ BEGIN
                 details_at)'),
             ('perdure_operator', 'account_policy', 'SELECT, INSERT, UPDATE (charge_on, finalization, limit_amount,
                 limit_multiple, limit_carried_share, included_credits, limits_off, trial_usage, paused_usage, updated_at)'),
-            ('perdure_operator', 'subscription', 'SELECT, INSERT, UPDATE (during, currency)'),
+            ('perdure_operator', 'subscription', 'SELECT, INSERT, UPDATE (during, kind, currency)'),
             ('perdure_operator', 'subscription_cycle', 'SELECT'),
             ('perdure_operator', 'collection_pause', 'SELECT'),
             ('perdure_operator', 'refund', 'SELECT'),

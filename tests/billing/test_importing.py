@@ -258,6 +258,7 @@ def test_whatever_a_field_holds_it_is_taken_or_refused(value: object) -> None:
         ("currency", "dollars", "'dollars' is not a currency"),
         ("ended", "2022-05-01T12:00:00Z", "is not after started"),
         ("ended", "2022-05-01T11:59:59.999999Z", "is not after started"),
+        ("kind", "collection_paused", "is not a kind of window: write paid or trial"),
     ],
 )
 def test_accounts_that_are_refused(column: str, value: str, reason: str) -> None:
@@ -267,6 +268,13 @@ def test_accounts_that_are_refused(column: str, value: str, reason: str) -> None
 def test_a_window_that_ended_must_have_started() -> None:
     row = parse_account(7, ACCOUNT | {"started": "", "ended": "2022-06-01T00:00:00Z"})
     assert "is set, but started is not" in refused(row, "ended")
+
+
+def test_a_kind_is_that_of_a_window() -> None:
+    found = account_with("kind", " trial ")
+    assert isinstance(found, AccountRow)
+    assert found.kind == "trial"
+    assert "is set, but started is not" in refused(parse_account(7, ACCOUNT | {"started": "", "kind": "trial"}), "kind")
 
 
 def test_all_faults_of_a_row_are_reported_at_once() -> None:
@@ -284,6 +292,6 @@ def test_columns_of_a_file() -> None:
         ColumnNames("accounts", {}).of_file(["attribution_ids", "currency"])
     assert str(caught.value) == (
         "column 'attribution_id' is missing; column 'attribution_ids' is not known; the columns of accounts are "
-        "attribution_id, stripe_customer_id, currency, bill_after, started, ended, name, email, address_line1, "
+        "attribution_id, stripe_customer_id, currency, bill_after, started, ended, kind, name, email, address_line1, "
         "address_line2, address_city, address_state, address_postal_code, address_country, tax_id"
     )

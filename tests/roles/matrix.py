@@ -87,7 +87,7 @@ _SEEN_IN_STRIPE = {"email_in_stripe", "address_in_stripe", "stripe_seen_at", "cu
 CHANGEABLE = {
     (BILLING, "account"): {"stripe_customer_id", "currency", "bill_after", *_SEEN_IN_STRIPE},
     (OPERATOR, "invoice"): {"stripe_customer_id", "updated_at"},
-    (OPERATOR, "subscription"): {"during", "currency"},
+    (OPERATOR, "subscription"): {"during", "kind", "currency"},
     (INGEST, "account"): _DETAILS,
     (INGEST, "pending_details"): {"waits"},
     (OPERATOR, "usage_fact"): {"received_at", "replaced_at"},

@@ -163,8 +163,8 @@ DIFFERENT = [
     row(6, "team:c", stripe_customer_id="cus_3"),
     row(7, "team:c", stripe_customer_id="cus_z"),
     row(8, "team:d", started=may(1), currency="eur"),
-    row(9, "team:d", started=may(3), currency="eur"),
-    row(10, "team:d", started=may(5)),
+    row(9, "team:d", started=may(1), currency="eur"),
+    row(10, "team:d", started=may(1)),
     row(11, "team:e", started=may(1), ended=may(2)),
     row(12, "team:e", started=may(1), ended=may(3)),
     row(13, "team:e", started=may(8)),
@@ -173,6 +173,8 @@ DIFFERENT = [
     row(16, "team:g", started=may(1), ended=may(2)),
     row(17, "team:g", started=may(1)),
     row(18, "team:g", started=may(1), ended=may(2)),
+    row(19, "team:h", started=may(1), kind="trial"),
+    row(20, "team:h", started=may(1), kind="paid"),
 ]
 
 
@@ -194,6 +196,8 @@ async def test_rows_that_contradict_are_refused_all(db: Database) -> None:
         (16, "ended", "17"),
         (17, "ended", "16"),
         (18, "ended", "17"),
+        (19, "kind", "20"),
+        (20, "kind", "19"),
     ]
     assert faults[7].reason == (
         "team:e: the window has another end in line 12; neither row is imported; leave only the right one in the file"
