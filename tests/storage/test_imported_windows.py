@@ -70,3 +70,10 @@ async def test_a_file_goes_through_the_staging_as_it_is(db: Database) -> None:
     async with staged_accounts(db) as staging:
         await staging.add(rows)
         assert [batch async for batch in staging.batches(10)] == [rows]
+
+
+async def test_a_trial_from_a_file_is_not_charged(db: Database) -> None:
+    assert await upsert_accounts(db, [row(2, started=may(1), ended=may(5), kind="trial"), row(3, started=may(5))]) == []
+    await add_instances(db, instance("i", may(2), may(7)))
+    assert len((await claim_page(db, scope(), card())).keys) == 1
+    assert tuple((await fetch(db, "SELECT lower(during), upper(during) FROM claim"))[0]) == (may(5), may(7))
