@@ -26,6 +26,7 @@ from reconciliation.event_routing import is_satisfied
 from storage.invoices.invoices import waiting_for_currency_of
 from storage.postgres.database import Database
 from storage.recovery import event_cursor
+from storage.recovery.event_cursor import ReadDeliveries
 from temporal import start
 
 
@@ -54,6 +55,7 @@ class EventActivities:
                 move.cursor.event_id,
                 move.cursor.event_created,
                 move.cursor.adopted_until,
+                ReadDeliveries(**move.deliveries.model_dump()),
             )
             if not moved:
                 activity.logger.info("the cursor %s was moved by another run", move.name)

@@ -12,7 +12,7 @@ from temporalio import activity
 
 from activities.stripe.client import as_dict, instant
 from activities.stripe.errors import stripe_step
-from contracts.messages.events import EventCursor, ListStripeEvents, PagedWakeUp, StripeEventsPage
+from contracts.messages.events import EventCursor, EventDeliveries, ListStripeEvents, PagedWakeUp, StripeEventsPage
 from contracts.names import Activities, Workflows
 from reconciliation.event_routing import MalformedEventError, Unhandled, wake_up
 from reconciliation.event_types import CAUGHT_UP_EVENTS
@@ -150,7 +150,19 @@ def _page(
         cursor=_cursor(found, was, adopted_until),
         more=more,
         lost=lost,
+        deliveries=_deliveries(found),
         freed_customers=sorted({customer for event in foreign if (customer := freed_customer(event))}),
+    )
+
+
+def _deliveries(found: list[dict[str, Any]]) -> EventDeliveries:
+    """Return which events Stripe had not delivered to every endpoint. It tries again for days."""
+    missed = [event["created"] for event in found if event.get("pending_webhooks")]
+    received = [event["created"] for event in found if event.get("pending_webhooks") == 0]
+    return EventDeliveries(
+        undelivered=len(missed),
+        undelivered_at=instant(max(missed, default=None)),
+        delivered_at=instant(max(received, default=None)),
     )
 
 

@@ -24,6 +24,18 @@ class WakeUp(Message):
     billing_period: str | None = None
 
 
+class EventDeliveries(Message):
+    """What Stripe said of its own deliveries, of the events of a page: how far webhooks received them.
+
+    `undelivered`: events that an endpoint of the account had not received. The instants are those of the newest event
+    of each kind; None if there is none.
+    """
+
+    undelivered: int = 0
+    undelivered_at: datetime | None = None
+    delivered_at: datetime | None = None
+
+
 class EventCursor(Message):
     """The newest event whose wake-ups, and those of all events before it, were delivered.
 
@@ -74,6 +86,7 @@ class StripeEventsPage(Message):
     more: bool
     lost: str | None = None
     """Why events may be missing between the cursor and the page."""
+    deliveries: EventDeliveries = EventDeliveries()
     freed_customers: list[str] = Field(default_factory=list)
     """Customers of foreign invoices that have ended."""
 
@@ -101,6 +114,8 @@ class MoveCursor(Message):
     was: EventCursor | None
     cursor: EventCursor
     name: str = CURSOR
+    deliveries: EventDeliveries = EventDeliveries()
+    """Of the events before the cursor."""
 
 
 class CatchUpInput(Message):

@@ -35,6 +35,7 @@ class WaitingKind(StrEnum):
     ROWS_REFUSED = "rows_refused"
     FACTS_UNMERGED = "facts_unmerged"
     EVENTS_UNREAD = "events_unread"
+    WEBHOOK_SILENT = "webhook_silent"
     AUDIT_FINDING = "audit_finding"
     MISBILLED = "misbilled"
     AUDIT_OVERDUE = "audit_overdue"
@@ -176,6 +177,7 @@ RESOLUTIONS: dict[WaitingKind, Resolution] = {
     WaitingKind.EVENTS_UNREAD: Resolution(
         ("events", "events"), "perdure stripe catch-up", "webhook-silent", "perdure schedule list"
     ),
+    WaitingKind.WEBHOOK_SILENT: Resolution(("webhook", "webhooks"), "", "webhook-silent", ""),
     WaitingKind.AUDIT_FINDING: Resolution(
         ("audit:", "discrepancies that the audit found"), _AUDIT, "audit-findings", _AUDIT
     ),

@@ -213,6 +213,12 @@ SELECT 'events_unread', e.name, NULL, NULL, NULL, NULL, e.updated_at, 'they have
        CAST('{}' AS jsonb), 1
 FROM stripe_event_cursor AS e
 WHERE e.updated_at < CAST(:unread_before AS timestamptz)
+UNION ALL
+SELECT 'webhook_silent', e.name, NULL, NULL, NULL, NULL, coalesce(e.delivered_at, e.undelivered_at),
+       'Stripe has not delivered its events since then; ' || e.undelivered || ' in all, which the catch-up read',
+       CAST('{}' AS jsonb), 1
+FROM stripe_event_cursor AS e
+WHERE e.undelivered_at > coalesce(e.delivered_at, '-infinity')
 
 -- name: findings
 -- Of the newest finished audit of everything, by kind, but for the kinds that wait here by themselves. The ids are of the

@@ -14,6 +14,7 @@ from storage.invoices.disputes import DisputeRecord
 from storage.invoices.payments import PaidInvoice
 from storage.postgres.database import Database
 from storage.recovery import event_cursor
+from storage.recovery.event_cursor import ReadDeliveries
 
 FIRST, LATER = datetime(2022, 5, 1, tzinfo=UTC), datetime(2022, 5, 2, tzinfo=UTC)
 
@@ -35,6 +36,18 @@ async def test_of_two_runs_the_second_does_not_move_it_back(db: Database) -> Non
     found = await event_cursor.load(db, "c")
     assert found is not None
     assert (found.event_id, found.event_created, found.adopted_until) == ("evt_3", LATER, FIRST)
+
+
+async def test_deliveries_add_up_and_their_instants_only_move_forward(db: Database) -> None:
+    assert await event_cursor.move(db, "c", None, "evt_1", FIRST, FIRST, ReadDeliveries(2, FIRST, None))
+    found = await event_cursor.load(db, "c")
+    assert found is not None
+    assert (found.undelivered, found.undelivered_at, found.delivered_at, found.is_silent) == (2, FIRST, None, True)
+    assert await event_cursor.move(db, "c", "evt_1", "evt_2", LATER, None, ReadDeliveries(0, None, LATER))
+    assert await event_cursor.move(db, "c", "evt_2", "evt_3", LATER, None, ReadDeliveries(1, FIRST, FIRST))
+    found = await event_cursor.load(db, "c")
+    assert found is not None
+    assert (found.undelivered, found.undelivered_at, found.delivered_at, found.is_silent) == (3, FIRST, LATER, False)
 
 
 async def test_a_dispute_keeps_since_when_it_is_closed_until_it_is_appealed(db: Database) -> None:

@@ -103,6 +103,9 @@ OF_NO_ACCOUNT = [
      f" VALUES ('i-1', now(), 'app', 'alive', '', gen_random_uuid(), {NEW})"), "perdure worker --queue sources"),
     (WaitingKind.EVENTS_UNREAD, ("INSERT INTO stripe_event_cursor (name, event_id, event_created, updated_at)"
      f" VALUES ('stripe-events', 'evt_1', {OLD}, {NEW})"), "perdure stripe catch-up"),
+    (WaitingKind.WEBHOOK_SILENT, ("INSERT INTO stripe_event_cursor"
+     " (name, event_id, event_created, undelivered, undelivered_at, delivered_at)"
+     f" VALUES ('stripe-events', 'evt_1', {OLD}, 2, now(), {NEW})"), ""),
     (WaitingKind.AUDIT_FINDING, FINDING.format(at=YESTERDAY, check="reports", kind="report_missing", times=2),
      "perdure audit --last"),
     (WaitingKind.MISBILLED, FINDING.format(at=YESTERDAY, check="conservation", kind="wrong_class", times=1),

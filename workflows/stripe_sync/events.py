@@ -70,7 +70,7 @@ class EventsCatchUpWorkflow:
         self._count(page, delivered)
         moved = await billing_step(
             Activities.MOVE_EVENT_CURSOR,
-            MoveCursor(was=cursor, cursor=page.cursor),
+            MoveCursor(was=cursor, cursor=page.cursor, deliveries=page.deliveries),
             CursorFound,
             f"Record that everything up to {page.cursor.event_id or 'now'} is delivered",
         )

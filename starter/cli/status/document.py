@@ -33,6 +33,9 @@ def document(found: Overview) -> dict[str, Any]:
         "stripe_events": {
             "last_event_at": output.json_instant(cursor.event_created) if cursor and cursor.event_id else None,
             "read_at": output.json_instant(cursor.updated_at) if cursor else None,
+            "undelivered": cursor.undelivered if cursor else None,
+            "undelivered_at": output.json_instant(cursor.undelivered_at) if cursor else None,
+            "delivered_at": output.json_instant(cursor.delivered_at) if cursor else None,
         },
         "audit": _audit(stored.audit) if stored and stored.audit else None,
         "last_period": {

@@ -15,6 +15,7 @@ from starter.cli.status.overview import POSTGRES, TEMPORAL, Overview
 from starter.cli.status.running import RunningState, queues_without_worker
 from starter.cli.status.stored import USAGE_SECONDS, StoredState
 from storage.audit.runs import AuditRecord
+from storage.recovery.event_cursor import StoredCursor
 from storage.waiting.kinds import WaitingKind
 from temporal.pollers import QueueState
 from temporal.schedules import ScheduleState
@@ -85,6 +86,8 @@ def _worker(state: QueueState, now: datetime, *, needed: bool) -> StateLine:
 
 def _stored(stored: StoredState, now: datetime) -> Iterator[StateLine]:
     yield _events(stored, now)
+    if stored.cursor is not None:
+        yield _webhook(stored.cursor, now)
     yield _audit(stored.audit, now)
     settled = stored.settled
     if settled is not None:
@@ -103,7 +106,22 @@ def _events(stored: StoredState, now: datetime) -> StateLine:
         return StateLine(NOTE, "Stripe's events", "never read: `perdure schedule set`, `perdure stripe catch-up`")
     unread = any(each.kind is WaitingKind.EVENTS_UNREAD for each in stored.waiting)
     last = f"the last {age(cursor.event_created, now)} ago" if cursor.event_id else "none so far"
-    return StateLine(BAD if unread else GOOD, "Stripe's events", f"{last}, read {age(cursor.updated_at, now)} ago")
+    text = f"{last}, read {age(cursor.updated_at, now)} ago"
+    return StateLine(BAD if unread else GOOD, "Stripe's events", text)
+
+
+def _webhook(cursor: StoredCursor, now: datetime) -> StateLine:
+    """Say what Stripe said of its deliveries: nothing else knows what did not arrive."""
+    missed = ""
+    if cursor.undelivered_at is not None:
+        number = plural(cursor.undelivered, "event")
+        missed = f"{number} not delivered, the last {age(cursor.undelivered_at, now)} ago"
+    if cursor.is_silent:
+        return StateLine(BAD, "webhook", missed)
+    if cursor.delivered_at is None:
+        return StateLine(NONE, "webhook", "no event to deliver so far")
+    text = f"the last event delivered is {age(cursor.delivered_at, now)} old"
+    return StateLine(GOOD, "webhook", f"{text}; {missed}" if missed else text)
 
 
 def _audit(audit: AuditRecord | None, now: datetime) -> StateLine:

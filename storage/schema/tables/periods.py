@@ -10,6 +10,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -60,6 +61,9 @@ STRIPE_EVENT_CURSOR = Table(
     Column("event_created", INSTANT, nullable=False),
     Column("adopted_until", INSTANT),
     Column("updated_at", INSTANT, nullable=False, server_default=NOW),
+    Column("undelivered", BigInteger, nullable=False, server_default=text("0")),
+    Column("undelivered_at", INSTANT),
+    Column("delivered_at", INSTANT),
 )
 
 RATE_CARD = Table(

@@ -1,4 +1,4 @@
-"""Details of customers by the API; customers that name an account although they are another account's."""
+"""Details of customers by the API; customers of other accounts; how far Stripe delivers its events."""
 
 from alembic import op
 
@@ -31,7 +31,12 @@ CREATE TABLE details_to_send (
     source          text COLLATE "C" NOT NULL,
     since           timestamptz NOT NULL DEFAULT now(),
     refused         boolean NOT NULL DEFAULT false
-)
+);
+
+ALTER TABLE stripe_event_cursor
+    ADD COLUMN undelivered bigint NOT NULL DEFAULT 0,
+    ADD COLUMN undelivered_at timestamptz,
+    ADD COLUMN delivered_at timestamptz
 """
 
 
