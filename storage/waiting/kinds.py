@@ -26,6 +26,7 @@ class WaitingKind(StrEnum):
     DISPUTE_UNANSWERED = "dispute_unanswered"
     ACCOUNT_BLOCKED = "account_blocked"
     CUSTOMER_LACKS = "customer_lacks"
+    DETAILS_REFUSED = "details_refused"
     SUBSCRIPTION_BLOCKED = "subscription_blocked"
     PERIOD_HELD = "period_held"
     PERIOD_UNFINISHED = "period_unfinished"
@@ -157,6 +158,12 @@ RESOLUTIONS: dict[WaitingKind, Resolution] = {
     ),
     WaitingKind.CUSTOMER_LACKS: Resolution(
         ("account", "accounts whose customer lacks something"), _RUN_ACCOUNT, "account-not-priced", _STATUS
+    ),
+    WaitingKind.DETAILS_REFUSED: Resolution(
+        ("account", "accounts whose details Stripe refuses"),
+        "perdure accounts send",
+        "account-not-priced",
+        "perdure accounts send",
     ),
     WaitingKind.SUBSCRIPTION_BLOCKED: Resolution(
         ("subscription", "blocked subscriptions"), "", "subscription-blocked", ""

@@ -45,6 +45,8 @@ UNION ALL
 UNION ALL
 {accounts}
 UNION ALL
+{details}
+UNION ALL
 {subscriptions}
 UNION ALL
 {holds}
@@ -134,6 +136,12 @@ SELECT CASE o.kind WHEN 'customer' THEN 'customer_lacks' ELSE 'account_blocked' 
        CASE WHEN o.amount > 0 THEN jsonb_build_object(o.currency, o.amount) ELSE '{}' END, 1
 FROM account_outcome AS o
 WHERE o.outcome = 'blocked'
+
+-- name: details
+SELECT 'details_refused', d.attribution_id, d.attribution_id, NULL, NULL, NULL, d.since,
+       'Stripe does not take the details of its customer: correct them, then send them', CAST('{}' AS jsonb), 1
+FROM details_to_send AS d
+WHERE d.refused
 
 -- name: subscriptions
 SELECT 'subscription_blocked', f.stripe_subscription_id, f.attribution_id, NULL, NULL, NULL, f.since, f.reason,

@@ -160,6 +160,19 @@ async def test_a_blocked_subscription_is_resolved_in_stripe(db: Database) -> Non
     assert found.page == "subscription-blocked"
 
 
+async def test_details_that_stripe_refuses(db: Database) -> None:
+    await add_account(db)
+    await add_account(db, "team:b")
+    await execute(
+        db,
+        "INSERT INTO details_to_send (attribution_id, source, refused)"
+        " VALUES ('team:a', 'app', true), ('team:b', 'app', false)",
+    )
+    [found] = await read_waiting(db, terms(), attribution_id="team:a")
+    assert (found.kind, found.command) == (WaitingKind.DETAILS_REFUSED, "perdure accounts send")
+    assert await read_waiting(db, terms()) == [found]
+
+
 async def test_a_run_that_began_and_has_not_ended(db: Database) -> None:
     await billed_world(db)
     await execute(db, f"UPDATE invoice SET state = 'claimed', claimed_at = {OLD}, updated_at = now()")
@@ -227,7 +240,12 @@ async def test_oldest_first_and_at_most_so_many_of_a_kind(db: Database) -> None:
 
 def test_every_kind_has_its_page_and_is_planted_above() -> None:
     planted = {each[0] for each in (*OF_INVOICES, *OF_THE_ACCOUNT, *OF_NO_ACCOUNT)}
-    by_themselves = {WaitingKind.SUBSCRIPTION_BLOCKED, WaitingKind.PERIOD_UNFINISHED, WaitingKind.PERIOD_NOT_RUN}
+    by_themselves = {
+        WaitingKind.SUBSCRIPTION_BLOCKED,
+        WaitingKind.DETAILS_REFUSED,
+        WaitingKind.PERIOD_UNFINISHED,
+        WaitingKind.PERIOD_NOT_RUN,
+    }
     assert planted | by_themselves | ELSEWHERE == set(WaitingKind) == set(RESOLUTIONS)
     for resolution in RESOLUTIONS.values():
         assert (ROOT / f"docs/on-call/{resolution.page}.md").exists()
