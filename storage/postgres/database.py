@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -20,6 +21,7 @@ _SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 _LIBPQ_ONLY = frozenset(["channel_binding", "connect_timeout", "gssencmode", "keepalives"])
 _CONNECT_TIMEOUT_SECONDS = 15.0
 _NO_TABLE_OR_COLUMN = frozenset(["42P01", "42703"])
+_CANCELED = "57014"
 _MIGRATE = "run `perdure db upgrade`"
 
 
@@ -30,17 +32,20 @@ class DatabaseUnavailableError(UnavailableError):
 class Database:
     """A pool of connections to one PostgreSQL database; it belongs to the event loop that first uses it."""
 
-    def __init__(self, url: str, pool_size: int = 10) -> None:
+    def __init__(self, url: str, pool_size: int = 10, statement_timeout: timedelta | None = None) -> None:
         """Create the pool, without connecting yet.
 
         Args:
             url: `postgresql://user:password@host:port/name`, with libpq's parameters such as `sslmode`.
             pool_size: the maximum number of connections.
+            statement_timeout: after which the server ends a statement, which then counts as unavailable.
 
         Raises:
             InputError: this is not a PostgreSQL URL.
         """
         self._dsn, self.place = _parse_url(url)
+        milliseconds = None if statement_timeout is None else round(statement_timeout.total_seconds() * 1000)
+        self._server_settings = {} if milliseconds is None else {"statement_timeout": str(milliseconds)}
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             async_creator=self._connect,
@@ -107,7 +112,9 @@ class Database:
 
     async def _connect(self) -> Any:
         try:
-            return await asyncpg.connect(self._dsn, timeout=_CONNECT_TIMEOUT_SECONDS)
+            return await asyncpg.connect(
+                self._dsn, timeout=_CONNECT_TIMEOUT_SECONDS, server_settings=self._server_settings
+            )
         except TimeoutError as error:
             raise DatabaseUnavailableError(f"PostgreSQL at {self.place} does not answer: check DATABASE_URL") from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
@@ -119,6 +126,8 @@ class Database:
         state = getattr(error.orig, "sqlstate", None) or ""
         if state in _NO_TABLE_OR_COLUMN:
             return f"the database lacks Perdure's tables, or has older ones: {_MIGRATE}"
+        if state == _CANCELED and self._server_settings:
+            return f"PostgreSQL at {self.place} takes too long to answer"
         # 57P01-03: the server stops or starts; 08: the connection broke.
         if error.connection_invalidated or state.startswith("08") or state in ("57P01", "57P02", "57P03"):
             return f"the connection to PostgreSQL at {self.place} was lost: {_one_line(error.orig)}"

@@ -25,7 +25,7 @@ def document(found: Overview) -> dict[str, Any]:
         "away": dict(found.away),
         "waiting": [_thing(each) for each in found.waiting],
         "totals": [_total(each) for each in found.totals],
-        "usage_as_of": output.json_instant(stored.usage_as_of) if stored else None,
+        "usage_checked": stored.usage_checked if stored else None,
         "warnings_checked": stored.warnings_checked if stored else None,
         "steps_checked": running.steps_checked if running else None,
         "queues": [_queue(each) for each in running.queues] if running else None,

@@ -94,8 +94,9 @@ def _stored(stored: StoredState, now: datetime) -> Iterator[StateLine]:
         yield StateLine(GOOD, f"period {stored.last_period}", f"settled {age(settled.settled_at, now)} ago")
     else:
         yield StateLine(NONE, f"period {stored.last_period}", "not settled")
-    if stored.usage_as_of is not None:
-        yield StateLine(NOTE, "unbillable usage", f"as the audit found it {age(stored.usage_as_of, now)} ago")
+    if not stored.usage_checked:
+        known = f"as the audit found it {age(stored.audit.started_at, now)} ago" if stored.audit else "not counted"
+        yield StateLine(NOTE, "unbillable usage", f"{known}; reading it takes more than {USAGE_SECONDS} s")
     if not stored.warnings_checked:
         yield StateLine(NOTE, "warnings", f"not found within {USAGE_SECONDS} s: `perdure warnings list`")
 
