@@ -18,6 +18,8 @@ _UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 """A workflow's run id, which names its audit."""
 _FOLDER = re.compile(r"/[^\s\"]*/stage-\d+\b")
 """A run's own folder, which the report store's errors name."""
+_STORE = re.compile(r'(?<="REPORT_STORE_URL \(digest\)": ")[0-9a-f]{16}')
+"""The digest of the address of the report store, which is in that folder."""
 _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _INSTANT = re.compile(
     r"^(created|updated|claimed|drafted|approved|finalized|billed|paid|payment_failed|uncollectible|void_requested"
@@ -71,6 +73,7 @@ class Plain:
     def text(self, given: str) -> str:
         """Return the text without this run's ids and folders."""
         known = _DIGEST.sub(lambda found: self.digests.get(found[0], found[0]), given)
+        known = _STORE.sub("<store>", known)
         return _FOLDER.sub("<folder>", _UUID.sub("<run>", without_stripe_ids(known)))
 
 
