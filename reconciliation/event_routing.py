@@ -50,6 +50,21 @@ def is_satisfied(types: Iterable[str], state: InvoiceState | None) -> bool:
     return state is not None and all(state in _SATISFIED_IN.get(each, frozenset()) for each in types)
 
 
+_PROOFS = frozenset(
+    {"invoice.finalized", "invoice.paid", "invoice.marked_uncollectible", "invoice.voided", "invoice.deleted"}
+)
+
+
+def is_missed(types: Iterable[str], state: InvoiceState | None) -> bool:
+    """Return whether an event shows what Postgres would already have, had the webhook delivered it.
+
+    A blocked invoice may have received it and not got further.
+    """
+    if state is None or state is InvoiceState.BLOCKED:
+        return False
+    return any(each in _PROOFS and state not in _SATISFIED_IN[each] for each in types)
+
+
 # Stripe's ids consist of letters, digits and underscores; nothing else must reach workflow ids and logs.
 _STRIPE_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _ONE_OFF_REASONS = frozenset({"manual", "quote_accept"})

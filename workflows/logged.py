@@ -23,6 +23,7 @@ def _logger(topic: str) -> workflow.LoggerAdapter:
 
 _invoices, _periods, _credits = _logger("invoices"), _logger("periods"), _logger("credit_notes")
 _sources, _subscriptions = _logger("sources"), _logger("subscriptions")
+_audit, _stripe_events = _logger("audit"), _logger("stripe_events")
 
 
 def invoice_changed(before: InvoiceBrief | None, now: InvoiceBrief | None) -> None:
@@ -93,7 +94,7 @@ def period_approved(approval: ApprovePeriod) -> None:
     _periods.info("period approved", extra=about)
 
 
-def period_settled(run: PeriodInput, result: PeriodResult, failed: list[str]) -> None:
+def period_ended(run: PeriodInput, result: PeriodResult, failed: list[str]) -> None:
     """Log how a run ended: invoices and sums by state, and each account that could not be billed."""
     progress = result.progress
     for each in progress.waiting:
@@ -124,6 +125,16 @@ def source_unanswered(source: str, error: str) -> None:
 def subscription_blocked(stripe_subscription_id: str, reason: str) -> None:
     """Log that a Stripe subscription waits for a person."""
     _subscriptions.warning("subscription blocked", extra={"subscription": stripe_subscription_id, "reason": reason})
+
+
+def check_not_made(audit_id: str, check: str, reason: str) -> None:
+    """Log that a check of an audit cannot be made."""
+    _audit.error("audit check not made", extra={"audit": audit_id, "check": check, "reason": reason})
+
+
+def no_webhook(invoice: str, waited_seconds: float) -> None:
+    """Log that Stripe's event has not arrived in time: Stripe is asked now."""
+    _stripe_events.warning("no webhook arrived", extra={"invoice": invoice, "waited_seconds": waited_seconds})
 
 
 def _of_period(run: PeriodInput) -> dict[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -22,12 +23,14 @@ from contracts.messages.events import (
 )
 from contracts.messages.invoices import StripeEvent
 from contracts.names import Activities, Workflows
-from reconciliation.event_routing import is_satisfied
+from reconciliation.event_routing import is_missed, is_satisfied
 from storage.invoices.invoices import waiting_for_currency_of
 from storage.postgres.database import Database
 from storage.recovery import event_cursor
 from storage.recovery.event_cursor import ReadDeliveries
 from temporal import start
+
+logger = logging.getLogger("perdure.stripe_events")
 
 
 class EventActivities:
@@ -78,10 +81,18 @@ class EventActivities:
                 or not is_satisfied(each.types, states.get(each.input["invoice_key"]))
             ]
             satisfied = len(order.wake_ups) - len(wanted)
+            missed = [
+                each
+                for each in order.wake_ups
+                if each.workflow == Workflows.INVOICE and is_missed(each.types, states.get(each.input["invoice_key"]))
+            ]
             wanted += await self._freed(order)
             for target in wanted:
                 await start.deliver(self._client, target)
                 await asyncio.sleep(self._pause)
+            if missed:
+                about = {"events": len(missed), "first": missed[0].workflow_id}
+                logger.warning("missed events delivered", extra=about)
             return WakeUpsDelivered(signalled=len(wanted), satisfied=satisfied)
 
     async def _freed(self, order: DeliverWakeUps) -> list[WakeUp]:

@@ -184,5 +184,5 @@ def test_an_error_that_ends_a_process_is_an_event() -> None:
         check=False,
     )
     [line] = ran.stderr.splitlines()
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert json.loads(line)["event"].startswith("STRIPE_WEBHOOK_SECRET is not set")

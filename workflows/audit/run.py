@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
         StripePage,
     )
     from contracts.names import Activities
+    from workflows import logged
     from workflows.audit.details import table
     from workflows.steps import billing_step, clock, show
 
@@ -78,7 +79,7 @@ class AuditRun:
 
     async def _not_made(self, checks: list[Check] | tuple[Check, ...], reason: str) -> None:
         for check in checks:
-            workflow.logger.error("audit %s: check %s cannot be made: %s", self._ref.audit_id, check, reason)
+            logged.check_not_made(self._ref.audit_id, str(check), reason)
             failed = CheckNotMade(audit=self._ref, check=check, reason=reason)
             self._made(
                 await billing_step(Activities.CHECK_NOT_MADE, failed, CheckResult, f"Record {check} as not made")

@@ -215,7 +215,7 @@ class InvoiceWorkflow:
                 timeout_summary="Ask Stripe if its webhook has not arrived",
             )
         except TimeoutError:
-            workflow.logger.warning("no webhook for %s within %s: asking Stripe", self._ref.invoice_key, wait)
+            logged.no_webhook(self._ref.invoice_key, wait.total_seconds())
         self._inbox = replace(self._inbox, stripe_changed=False)
         return await steps.refresh(invoice)
 

@@ -282,7 +282,7 @@ class BillingPeriodWorkflow:
     def _finish(self, result: PeriodResult) -> PeriodResult:
         failed = self._batches.failed
         show(summary_of(result, failed) + self._fetched_text())
-        logged.period_settled(self._period, result, failed)
+        logged.period_ended(self._period, result, failed)
         if failed:
             raise ApplicationError(
                 f"some batches did not finish, run the period again: {'; '.join(failed)}", type="BatchFailed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from datetime import UTC, datetime
 
@@ -38,6 +39,8 @@ from storage.audit.runs import CheckRecord
 from storage.invoices.records import reported_invoices
 from storage.postgres.database import Database
 from storage.reports.store import ReportStore
+
+logger = logging.getLogger("perdure.audit")
 
 _REPORTS_A_PAGE = 200
 DISCREPANCIES_METRIC = "perdure_audit_discrepancies"
@@ -132,9 +135,13 @@ class AuditActivities:
             await audit_stripe.forget_staged(self._db, ref.audit_id)
             await audits.finish_audit(self._db, ref.audit_id)
             checks = await self._checks(ref.audit_id, [str(check) for check in Check])
+        about = {"audit": ref.audit_id, "period": ref.period, "account": ref.attribution_id}
+        if not any(made.discrepancies for made in checks):
+            logger.info("audit agrees", extra=about)
         for made in checks:
             if made.discrepancies:
-                activity.logger.error("audit %s: discrepancies of %s: %d", ref.audit_id, made.check, made.discrepancies)
+                found = {"check": str(made.check), "discrepancies": made.discrepancies}
+                logger.error("audit found discrepancies", extra={**about, **found})
             if ref.period is None and ref.attribution_id is None:
                 gauge = activity.metric_meter().create_gauge(
                     DISCREPANCIES_METRIC, "Discrepancies that the newest audit of everything found, by check"

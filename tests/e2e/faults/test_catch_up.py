@@ -26,6 +26,7 @@ from tests.support.system import System, at
 from tests.support.until import until
 
 pytestmark = pytest.mark.waits
+Log = pytest.LogCaptureFixture
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ async def billed(system: System, they: Subscribers, *teams: str) -> dict[str, st
 
 
 @pytest.mark.history("caught-up")
-async def test_one_run_heals_all_that_the_webhook_missed(system: System, they: Subscribers) -> None:
+async def test_one_run_heals_all_that_the_webhook_missed(system: System, they: Subscribers, caplog: Log) -> None:
     invoices = await billed(system, they, "paid", "void", "lost", "quiet")
     await catch_up(system)
     await unheard(system)
@@ -96,6 +97,7 @@ async def test_one_run_heals_all_that_the_webhook_missed(system: System, they: S
         "the account is charged from its start, as if the webhook had arrived"
     )
     assert outcome.signalled == 5
+    assert [vars(r)["events"] for r in caplog.records if r.message == "missed events delivered"] == [3]
     for subscription in (new, gone):
         assert (await they.workflow(subscription).describe()).status is WorkflowExecutionStatus.COMPLETED
 
@@ -159,7 +161,7 @@ async def test_three_days_without_a_worker(system: System, they: Subscribers) ->
     assert sorted(started, key=lambda each: started[each]) == expected
 
 
-async def test_what_the_webhook_received_wakes_nobody_again(system: System, they: Subscribers) -> None:
+async def test_what_the_webhook_received_wakes_nobody_again(system: System, they: Subscribers, caplog: Log) -> None:
     invoices = await billed(system, they, "received", "dead")
     await system.stripe.v1.invoices.pay_async(invoices["received"], {"paid_out_of_band": True})
     await system.stripe.v1.invoices.void_invoice_async(invoices["dead"])
@@ -169,6 +171,7 @@ async def test_what_the_webhook_received_wakes_nobody_again(system: System, they
     before = await requests(system)
     outcome = await catch_up(system)
     assert (outcome.signalled, outcome.satisfied) == (0, 2)
+    assert "missed events delivered" not in caplog.text
     assert await requests(system) == before + 1
 
 
