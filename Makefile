@@ -8,7 +8,7 @@ FUZZER := $(VENV)/.fuzzer
 CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo node test test-fast readme lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories clean
+.PHONY: help install demo node promtool test test-fast readme lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,13 @@ readme: $(STAMP) ## Run the README's commands on data of one's own
 node: ## Install the packages for Node that some tests need, into .node
 	@mkdir -p .node && cp tests/node/package.json tests/node/package-lock.json .node/
 	@npm ci --silent --no-audit --no-fund --prefix .node
+
+promtool: .promtool/promtool ## Unpack what checks the alerts, from Debian's package, into .promtool
+
+.promtool/promtool:
+	@mkdir -p .promtool/package && cd .promtool/package && apt-get download -qq prometheus 2>&1 | grep -v unsandboxed || true
+	@dpkg -x .promtool/package/prometheus_*.deb .promtool/package && mv .promtool/package/usr/bin/promtool $@
+	@rm -r .promtool/package
 
 lint: $(STAMP) types ## Check style, format, types and the import rules
 	@$(BIN)/ruff check .

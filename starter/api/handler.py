@@ -88,11 +88,11 @@ class Api:
         self._sparing = SparingLog(logger)
         self._storing = Storing(db)
         self._readiness = Readiness(self._reaches)
-        self._registry = CollectorRegistry()
-        self.connections = Connections(limits.connections, self._registry, "api")
-        self._items = Counter("perdure_api_items", "Events and rows, by outcome", ["outcome"], registry=self._registry)
-        self._requests = Counter("perdure_api_requests", "Requests, by status", ["status"], registry=self._registry)
-        self._seconds = Histogram("perdure_api_seconds", "Time from the request to the answer", registry=self._registry)
+        self.registry = CollectorRegistry()
+        self.connections = Connections(limits.connections, self.registry, "api")
+        self._items = Counter("perdure_api_items", "Events and rows, by outcome", ["outcome"], registry=self.registry)
+        self._requests = Counter("perdure_api_requests", "Requests, by status", ["status"], registry=self.registry)
+        self._seconds = Histogram("perdure_api_seconds", "Time from the request to the answer", registry=self.registry)
         for outcome in Acceptance:  # starts at 0, so that the first one counts as an increase
             self._items.labels(outcome)
         for status in _STATUSES:
@@ -265,7 +265,7 @@ class Api:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Answer with Prometheus metrics."""
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     async def _reaches(self) -> bool:
         try:

@@ -37,6 +37,14 @@ def at(instant: datetime) -> float:
 UP = Gauge("perdure_metrics_up", "Whether the figures of this part are known: 1 or 0", ("part",))
 READ = Gauge("perdure_metrics_read_timestamp_seconds", "When the figures of this part were read", ("part",))
 
+WAITING = Gauge("perdure_waiting", "What waits, by kind, and whether a person must act: yes or no", ("kind", "person"))
+WAITING_SINCE = Gauge(
+    "perdure_waiting_since_timestamp_seconds",
+    "Since when the oldest of a kind waits; only if something does",
+    ("kind",),
+)
+WAITING_AMOUNT = Gauge("perdure_waiting_amount", "How much waits, in major units of the currency", ("kind", "currency"))
+
 INVOICES = Gauge(
     "perdure_invoices",
     "Invoices by state: all of the two newest periods, the open ones of older periods",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
@@ -20,6 +20,8 @@ from storage.monitor.figures import (
     read_figures,
 )
 from storage.postgres.database import Database
+from storage.waiting.kinds import ELSEWHERE, RESOLUTIONS
+from storage.waiting.waiting import WaitingTerms, WaitingTotal, read_waiting_totals
 
 WITHIN = timedelta(seconds=5)
 _MOST_PERIODS = 12
@@ -39,13 +41,39 @@ class OwnSettings:
     zone: tzinfo
 
 
-async def read(db: Database, own: Callable[[], OwnSettings]) -> Samples:
+async def read(db: Database, own: Callable[[], OwnSettings], terms: Callable[[datetime], WaitingTerms]) -> Samples:
     """Return the values of the gauges.
 
     Raises:
         DatabaseUnavailableError: the database cannot be reached, or takes too long.
     """
-    return samples(await read_figures(db, WITHIN), own(), datetime.now(UTC))
+    now = datetime.now(UTC)
+    return {
+        **samples(await read_figures(db, WITHIN), own(), now),
+        **waiting(await read_waiting_totals(db, terms(now))),
+    }
+
+
+def waiting(found: Sequence[WaitingTotal]) -> Samples:
+    """Return what waits as values of gauges. Kinds of which nothing waits are 0."""
+    things = {total.kind: total.things for total in found}
+    return {
+        gauges.WAITING: [
+            ((str(kind), "yes" if resolution.person else "no"), float(things.get(kind, 0)))
+            for kind, resolution in RESOLUTIONS.items()
+            if kind not in ELSEWHERE
+        ],
+        gauges.WAITING_SINCE: [((str(total.kind),), at(total.since)) for total in found],
+        gauges.WAITING_AMOUNT: [
+            ((str(total.kind), currency), float(_major(amount, currency)))
+            for total in found
+            for currency, amount in total.amounts.items()
+        ],
+    }
+
+
+def _major(amount: int, currency: str) -> Decimal:
+    return Decimal(amount).scaleb(-exponent(currency))
 
 
 def samples(found: DeploymentFigures, own: OwnSettings, now: datetime) -> Samples:
@@ -78,7 +106,7 @@ def _bounded(found: list[InvoiceFigures]) -> dict[LabelValues, tuple[int, Decima
     for each in found:
         labels = (each.period if each.period in shown else _OLDER, str(each.state), each.currency)
         count, amount = result.get(labels, (0, Decimal()))
-        result[labels] = count + each.invoices, amount + Decimal(each.amount).scaleb(-exponent(each.currency))
+        result[labels] = count + each.invoices, amount + _major(each.amount, each.currency)
     return result
 
 

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -85,23 +85,28 @@ class Webhook:
         self._replays = Replays()
         self._sparing = SparingLog(logger)
         self._readiness = Readiness(lambda: reaches(client))
-        self._registry = CollectorRegistry()
-        self.connections = Connections(limits.connections, self._registry, "webhook")
+        self.registry = CollectorRegistry()
+        self.connections = Connections(limits.connections, self.registry, "webhook")
         self._events = Counter(
             "perdure_webhook_events",
             f"Deliveries by outcome: {', '.join(OUTCOMES)}",
             ["outcome"],
-            registry=self._registry,
+            registry=self.registry,
         )
         for outcome in OUTCOMES:  # starts at 0, so that the first event counts as an increase
             self._events.labels(outcome)
+        self._last = Gauge(
+            "perdure_webhook_last_event_timestamp_seconds",
+            "When the last event arrived that Stripe has signed; 0 if there was none since the start",
+            registry=self.registry,
+        )
         self._other_versions = Counter(
             "perdure_webhook_other_api_versions",
             "Events of another API version than the SDK's; they are handled all the same",
-            registry=self._registry,
+            registry=self.registry,
         )
         self._seconds = Histogram(
-            "perdure_webhook_seconds", "Time from the request to the answer", registry=self._registry
+            "perdure_webhook_seconds", "Time from the request to the answer", registry=self.registry
         )
 
     def server(self) -> HttpServer:
@@ -143,6 +148,7 @@ class Webhook:
             self._sparing.warning("refused a delivery: %s", error)
             return "refused", web.Response(status=400, text="signature refused\n")
         self.connections.trust(request)
+        self._last.set_to_current_time()
         if delivery in self._replays:
             return REPLAYED, web.Response(text="ok\n")
         outcome, response = await self._handle(body)
@@ -197,4 +203,4 @@ class Webhook:
 
     async def metrics(self, _request: web.Request) -> web.Response:
         """Answer with Prometheus metrics."""
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})

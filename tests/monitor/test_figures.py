@@ -20,6 +20,8 @@ from storage.periods.periods import write_summary
 from storage.periods.published import publish
 from storage.postgres.database import Database, DatabaseUnavailableError
 from storage.postgres.roles import READER
+from storage.waiting.kinds import ELSEWHERE, WaitingKind
+from storage.waiting.waiting import WaitingTerms
 from tests.monitor.scraping import Sample, parsed, values
 from tests.storage.usage import add_account, add_instances, card, execute, instance, may, scope
 from tests.support.databases import FreshDatabase
@@ -192,6 +194,31 @@ async def test_settings_that_differ(db: Database, reader: Database) -> None:
     }
     no_card = OwnSettings({"CHARGE_ON": "own"}, None, UTC)
     assert values(await served(reader, no_card), "perdure_settings_differ") == {}
+
+
+async def test_what_waits_by_kind(db: Database, reader: Database) -> None:
+    for name, currency in (("a", "usd"), ("b", "usd"), ("c", "jpy")):
+        await add_account(db, f"team:{name}", currency=currency)
+        await add_instances(db, instance(name, may(2), may(3), attribution_id=f"team:{name}"))
+    await claim_page(db, scope(), card())
+    for name in ("a", "b", "c"):
+        await block_invoice(db, f"2022-05/team:{name}/period", "no customer")
+    await execute(db, "UPDATE invoice SET blocked_since = :at WHERE attribution_id = 'team:b'", at=may(33))
+
+    terms = WaitingTerms(LATER, timedelta(days=3), timedelta(hours=1), "2022-05", may(1), may(32))
+    samples = await postgres.read(reader, lambda: OWN, lambda _: terms)
+
+    async def read() -> Samples:
+        return samples
+
+    page = parsed((await Monitor({"postgres": read}).page()).decode())
+    things = values(page, "perdure_waiting")
+    assert things["invoice_blocked", "yes"] == 3
+    assert things["in_grace", "no"] == 0
+    assert len(things) == len(WaitingKind) - len(ELSEWHERE)
+    assert values(page, "perdure_waiting_since_timestamp_seconds")["invoice_blocked",] == may(33).timestamp()
+    amounts = values(page, "perdure_waiting_amount")
+    assert (amounts["jpy", "invoice_blocked"], amounts["usd", "invoice_blocked"]) == (1440, 28.80)
 
 
 async def test_a_figure_that_takes_long_is_given_up(db: Database, reader: Database) -> None:

@@ -19,15 +19,19 @@ class Meter:
         self.client = client
         self._port = port
 
-    async def count(self, name: str) -> float:
-        """Return the sum of a counter over its labels; 0 if it does not exist."""
+    async def count(self, name: str, label: str = "") -> float:
+        """Return the sum of a counter over its labels, or of those with this one (`a="b"`); 0 if there is none."""
+        lines = (await self.page()).splitlines()
+        found = (line for line in lines if line.startswith((f"{name}{{", f"{name} ")) and label in line)
+        return sum(float(line.rpartition(" ")[2]) for line in found)
+
+    async def page(self) -> str:
+        """Return what Prometheus reads."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"http://{ports.HOST}:{self._port}/metrics") as response,
         ):
-            lines = (await response.text()).splitlines()
-
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
+            return await response.text()
 
 
 async def metered(system: System) -> Meter:

@@ -10,6 +10,7 @@ from billing.errors import RateCardError
 from settings import Settings
 from starter.cli import common
 from starter.cli.processes.http import serve_http
+from starter.cli.status.stored import waiting_terms
 from starter.monitor import postgres, temporal
 from starter.monitor.monitor import Monitor
 from starter.monitor.postgres import OwnSettings
@@ -34,7 +35,10 @@ async def metrics() -> None:
     card = RateCardFile(settings.rate_card)
     own = functools.partial(_own, settings, card)
     monitor = Monitor(
-        {"postgres": functools.partial(postgres.read, db, own), "temporal": functools.partial(temporal.read, client)}
+        {
+            "postgres": functools.partial(postgres.read, db, own, functools.partial(waiting_terms, settings)),
+            "temporal": functools.partial(temporal.read, client),
+        }
     )
     host, port = settings.monitor_host, settings.monitor_port
     try:
