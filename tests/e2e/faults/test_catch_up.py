@@ -298,27 +298,3 @@ async def test_by_hand(system: System, they: Subscribers, tmp_path: Path) -> Non
     }
     again = await perdure("stripe", "catch-up")
     assert again.out.startswith("Read 0 Stripe events: woke 0 workflows")
-
-
-async def test_it_records_what_stripe_could_not_deliver(system: System, they: Subscribers) -> None:
-    invoices = await billed(system, they, "unheard")
-    await catch_up(system)
-    before = await cursor(system)
-    assert before.delivered_at is not None
-    [endpoint] = (await system.stripe.v1.webhook_endpoints.list_async()).data
-    await system.stripe.v1.webhook_endpoints.update_async(endpoint.id, {"url": "http://127.0.0.1:9/hook"})
-    await they.clock("2022-06-02")
-    await system.stripe.v1.invoices.pay_async(invoices["unheard"], {"paid_out_of_band": True})
-
-    await catch_up(system)
-
-    async def paid() -> bool:
-        return {i.state for i in await system.invoices()} == {InvoiceState.PAID}
-
-    await until(paid)
-    after = await cursor(system)
-    assert after.undelivered > before.undelivered
-    assert after.undelivered_at > before.delivered_at
-    assert after.delivered_at == before.delivered_at
-    await system.stripe.v1.webhook_endpoints.update_async(endpoint.id, {"url": endpoint.url})
-    await system.admin("flush_webhooks", {"timeout_seconds": 60, "retry_now": True})
