@@ -50,8 +50,6 @@ async def doctor(
     file is written to the report store and deleted.
 
     The status is 1 if something does not work (✗), and 3 if it works, but a person should do something (!).
-
-    Example: perdure doctor --webhook https://billing.example.com/stripe/webhook
     """
     with output.progress() as progress:
         progress.add_task("checking", total=None)
