@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import sys
@@ -20,7 +21,7 @@ COLUMNS = 80
 
 async def on_terminal(arguments: tuple[str, ...], cwd: Path, settings: Mapping[str, str]) -> tuple[int, str]:
     """Run `perdure` with its three streams on a terminal. Returns its status and everything that it printed."""
-    return await asyncio.wait_for(asyncio.to_thread(_run, arguments, cwd, settings), GIVE_UP_SECONDS)
+    return await asyncio.to_thread(_run, arguments, cwd, settings)
 
 
 def _run(arguments: tuple[str, ...], cwd: Path, settings: Mapping[str, str]) -> tuple[int, str]:
@@ -34,16 +35,25 @@ def _run(arguments: tuple[str, ...], cwd: Path, settings: Mapping[str, str]) -> 
         stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=environment, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
-    said = b""
     try:
-        while True:
-            try:
-                said += os.read(ours, 65536)
-            except OSError:  # EIO: the process has closed the terminal
-                break
+        said = b"".join(iter(lambda: read(ours), b""))
         return process.wait(GIVE_UP_SECONDS), said.decode().replace("\r\n", "\n")
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
         os.close(ours)
+
+
+def read(terminal: int) -> bytes:
+    """Return what was written to the terminal since the last call; nothing once the process has closed it.
+
+    Raises:
+        TimeoutError: nothing was written for too long.
+    """
+    if not select.select([terminal], [], [], GIVE_UP_SECONDS)[0]:
+        raise TimeoutError("the command is silent")
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # EIO
+        return b""

@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from starter.cli import common, output
+from tests.cli.terminal import read
 
 ASKS = """
 import typer
@@ -37,13 +38,9 @@ def _answered(answer: bytes) -> tuple[int, str]:
     said = b""
     try:
         while b"[y/N] " not in said:
-            said += os.read(ours, 1024)
+            said += read(ours)
         os.write(ours, answer)
-        while True:
-            try:
-                said += os.read(ours, 1024)
-            except OSError:  # EIO: the process has closed the terminal
-                break
+        said += b"".join(iter(lambda: read(ours), b""))
         return process.wait(30), said.decode().replace("\r\n", "\n")
     finally:
         process.kill()
