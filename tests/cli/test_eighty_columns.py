@@ -33,7 +33,7 @@ IDS = (LONG, UUID, INSTANCE)
 ROWS = "id,attribution_id,workspace_class,creation_time,started_time,stopping_time\n"
 
 COMMANDS: tuple[str, ...] = (
-    *("status", "status --all"),
+    *("status", "status --all", "doctor"),
     *("invoices list", "invoices list --sort -amount --limit 1", "invoices list --state blocked", "period list"),
     *("accounts list", "report list", "sources list", "tokens list", "warnings list", "warnings list --all"),
     *(f"invoices show {UUID_KEY}", f"invoices show {BAD_KEY}", f"explain {INSTANCE}", f"explain --invoice {UUID_KEY}"),

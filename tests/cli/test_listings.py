@@ -151,6 +151,11 @@ def test_a_table_that_is_too_wide_becomes_paragraphs(monkeypatch: pytest.MonkeyP
         assert plain(written) == expected
 
 
+def test_a_table_without_rows_is_its_title(terminal: StringIO) -> None:
+    output.print_table(output.make_table("Lines", "Line", "Class"))
+    assert plain(terminal) == ["Lines"]
+
+
 async def test_csv_has_exact_values_and_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
     await show(Thing("=1+1", minor=100_000_00, at=datetime(2022, 5, 1, tzinfo=UTC), why='so "so"'), form="csv")
     (row,) = csv.DictReader(StringIO(capsys.readouterr().out))

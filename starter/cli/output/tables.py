@@ -44,9 +44,11 @@ def add_row(table: Table, *cells: object) -> None:
 
 
 def print_table(table: Table) -> None:
-    """Print a table on stdout. In a pipe or a file it is as wide as it needs to be."""
+    """Print a table on stdout, without rows its title alone. In a pipe or a file it is as wide as it needs to be."""
     if table.title:
         console.say(table.title, "bold")
+    if not table.rows:
+        return
     widths = [
         max(cell_len(line) for row in (table.columns, *table.rows) for line in row[index].split("\n"))
         for index in range(len(table.columns))

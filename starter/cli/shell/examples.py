@@ -7,6 +7,7 @@ from collections.abc import Mapping
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "": ("up", "status", "period run 2022-05 --wait", "invoices list --period 2022-05 -o csv"),
     "status": ("status", "status --watch", "status --account acme --json"),
+    "doctor": ("doctor", "doctor --webhook https://billing.example.com/stripe/webhook"),
     "up": ("up",),
     "demo": ("demo", "demo --exit"),
     "worker": ("worker", "worker --queue stripe"),
