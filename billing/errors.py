@@ -4,6 +4,7 @@ PerdureError
 ├── InputError            a person's input is wrong: one clear line, and nothing is changed
 │   ├── BlockedInvoiceError
 │   └── RateCardError
+├── UnknownNameError      a person named something that does not exist
 ├── UnavailableError      a service cannot be reached; the same can succeed later
 │   └── StripeNotAskedError   no Stripe worker has done what it was asked for outside of a workflow
 ├── CustomerRefusedError  Stripe refuses a customer's details
@@ -35,6 +36,10 @@ class BlockedInvoiceError(InputError):
 
 class RateCardError(InputError):
     """The rate card is invalid."""
+
+
+class UnknownNameError(PerdureError):
+    """A person named something that does not exist."""
 
 
 class UnavailableError(PerdureError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from billing.errors import BlockedInvoiceError, InputError, PerdureError, UnavailableError
+from billing.errors import BlockedInvoiceError, InputError, PerdureError, UnavailableError, UnknownNameError
 
 
 class ExitStatus(IntEnum):
@@ -42,7 +42,7 @@ def status_of(error: PerdureError) -> ExitStatus:
             return ExitStatus.UNAVAILABLE
         case BlockedInvoiceError():
             return ExitStatus.PERSON
-        case InputError():
+        case InputError() | UnknownNameError():
             return ExitStatus.USAGE
         case _:
             return ExitStatus.FAILED

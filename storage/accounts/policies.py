@@ -10,14 +10,14 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from billing.errors import PermanentError
+from billing.errors import PermanentError, UnknownNameError
 from billing.invoice.policy import AccountPolicy
 from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
 
-class UnknownAccountError(PermanentError):
+class UnknownAccountError(PermanentError, UnknownNameError):
     """Postgres does not know this account."""
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.errors import PermanentError
+from billing.errors import PermanentError, UnknownNameError
 from storage.postgres.database import Database
 from storage.postgres.revision import require_known_revision
 from storage.postgres.roles import INGEST
@@ -16,7 +16,7 @@ from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
 
-class UnknownSourceError(PermanentError):
+class UnknownSourceError(PermanentError, UnknownNameError):
     """There is no such source in Postgres."""
 
 

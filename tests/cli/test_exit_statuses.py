@@ -8,6 +8,8 @@ import pytest
 
 from billing.errors import BlockedInvoiceError, InputError, MismatchError, RateCardError, StripeNotAskedError
 from starter.cli.exits import CommandError, ExitStatus, status_of
+from storage.accounts.policies import UnknownAccountError
+from storage.arrivals.sources import UnknownSourceError
 from storage.postgres.database import DatabaseUnavailableError
 from storage.reports.store import ReportStoreError
 from temporal.client import TemporalUnavailableError
@@ -25,6 +27,8 @@ from tests.cli.conftest import UNREACHABLE_DATABASE, Perdure
         (DecisionError("x"), 1),
         (InputError("x"), 2),
         (RateCardError("x"), 2),
+        (UnknownAccountError("x"), 2),
+        (UnknownSourceError("x"), 2),
         (BlockedInvoiceError("x"), 3),
         (DatabaseUnavailableError("x"), 69),
         (TemporalUnavailableError("x"), 69),
