@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from billing.accounts.cycles import LONGEST_MONTH
@@ -17,6 +17,8 @@ from storage.postgres.tuning import tune
 
 MULTIPLE = 3
 """An account above this multiple of its period before is worth a warning."""
+MOST_NAMED = 20
+"""So many accounts with late usage are named: the amount of more is not computed."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class LateUsage:
     """Billable usage of a period that no invoice claims, although the period was billed.
 
     `left_accounts`: accounts whose usage the period had left unbilled, below the minimum charge for example, and that
-    have more of it since: `left_us` more. The other figures do not count them.
+    have more of it since: `left_us` more. The other figures do not count them. `named`: the ids of up to `MOST_NAMED`
+    of the `accounts`.
     """
 
     instances: int
@@ -47,6 +50,7 @@ class LateUsage:
     duration_us: int
     left_accounts: int = 0
     left_us: int = 0
+    named: Sequence[str] = field(default=(), compare=False)
 
 
 async def last_arrival(db: Database) -> datetime | None:
@@ -131,6 +135,7 @@ async def late_usage(
                 **asdict(silence),
                 "charged_kinds": sorted(charged_kinds),
                 "attribution_id": attribution_id,
+                "most_named": MOST_NAMED,
             },
         )
         return record(LateUsage, rows.one())

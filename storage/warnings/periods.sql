@@ -144,6 +144,7 @@ more AS (
     HAVING sum(us) > left_us
 )
 SELECT count(DISTINCT instance_id) AS instances, count(DISTINCT attribution_id) AS accounts,
+       coalesce((array_agg(DISTINCT attribution_id))[1:CAST(:most_named AS int)], '{}') AS named,
        CAST(coalesce(sum(us), 0) AS bigint) AS duration_us,
        (SELECT count(DISTINCT attribution_id) FROM more) AS left_accounts,
        (SELECT CAST(coalesce(sum(us), 0) AS bigint) FROM more) AS left_us

@@ -214,7 +214,7 @@ async def test_late_usage_names_the_run_that_bills_it(perdure: Perdure, db: Data
     await add_instances(db, instance("j", may(4), may(5)))
     (warning,) = (await perdure("period", "status", "2022-05", "--json")).document["warnings"]
     assert (warning["kind"], warning["subject"]) == ("late_usage", "2022-05")
-    said = "1 instance (24.00 h) arrived after this period was billed; the run of {} bills that"
+    said = "1 instance (24.00 h, 14.40 USD) arrived after this period was billed; the run of {} bills that"
     assert warning["detail"] == said.format("2022-06")
     await write_summary(db, "2022-06", {})
     assert said.format("2022-07") in (await perdure("period", "run", "2022-05", "--dry-run")).out

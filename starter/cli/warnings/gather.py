@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
-from activities.postgres.scopes import charged_kinds_of, silence_of
+from activities.postgres.scopes import charged_kinds_of, claim_scope, silence_of
 from billing.errors import RateCardError
 from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
@@ -16,11 +17,13 @@ from billing.usage.warnings import MOST_EXAMPLES, UsageWarning, WarningExample, 
 from settings import Settings
 from starter.cli import output
 from starter.cli.warnings import words
+from storage.claims.claims import preview_page
 from storage.postgres.database import Database
 from storage.usage.results import Doubt
 from storage.usage.staging import InstanceStaging
 from storage.warnings import periods, usage
 from storage.warnings.accepted import accepted_subjects
+from storage.warnings.periods import LateUsage
 from storage.warnings.usage import SuspectScope, SuspectSubject
 
 _QUIET = timedelta(days=1)
@@ -139,8 +142,26 @@ class _Gathering:
             return []
         newest = await periods.newest_summary(self.db)
         billed_by = max(period, BillingPeriod.parse(newest) if newest else period).next()
-        example = words.late_example(str(period), late, str(billed_by))
+        worth = await self._worth(late, billed_by, period.end(self.settings.zone))
+        example = words.late_example(str(period), late, str(billed_by), worth)
         return await _unaccepted(self.db, WarningKind.LATE_USAGE, example)
+
+    async def _worth(self, late: LateUsage, billed_by: BillingPeriod, end: datetime) -> Mapping[str, int]:
+        """Return what the run of `billed_by` charges for the late usage alone, in minor units by currency.
+
+        Empty if it is not known: of very many accounts, without a rate card, or if the run bills other usage from
+        before `end`, too.
+        """
+        if self.card is None or not late.instances or late.accounts > len(late.named):
+            return {}
+        amounts: Counter[str] = Counter()
+        duration_us = 0
+        for attribution_id in late.named:
+            scope = claim_scope(self.settings, billed_by, cutoff=end, attribution_id=attribution_id)
+            for each in await preview_page(self.db, scope, self.card):
+                amounts[each.priced.currency] += each.priced.amount
+                duration_us += each.duration_us
+        return amounts if duration_us == late.duration_us else {}
 
     async def nothing_arrived(self, period: BillingPeriod, start: datetime, as_of: datetime) -> list[UsageWarning]:
         last = await periods.last_arrival(self.db) if self.attribution_id is None else None

@@ -57,9 +57,14 @@ def steep_example(found: SteepAmount) -> WarningExample:
     )
 
 
-def late_example(period: str, late: LateUsage, billed_by: str) -> WarningExample:
-    """Return the example of a period's late usage; the run of the period `billed_by` bills it."""
-    usage = [f"{plural(late.instances, 'instance')} ({output.hours(late.duration_us)})"] if late.instances else []
+def late_example(period: str, late: LateUsage, billed_by: str, worth: Mapping[str, int]) -> WarningExample:
+    """Return the example of a period's late usage; the run of the period `billed_by` bills it.
+
+    `worth`: the amount by currency; empty if it is not known.
+    """
+    amounts = "".join(f", {format_amount(amount, currency)}" for currency, amount in sorted(worth.items()))
+    figures = f"{output.hours(late.duration_us)}{amounts}"
+    usage = [f"{plural(late.instances, 'instance')} ({figures})"] if late.instances else []
     if late.left_accounts:
         usage.append(
             f"{output.hours(late.left_us)} of {plural(late.left_accounts, 'account')} below the minimum or blocked"
