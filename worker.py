@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.failures import FailureReporting
 from activities.step import activities_of
 from activities.stripe.mode import mode_of_key
 from contracts import retries
@@ -40,6 +41,8 @@ QUEUES = (BILLING_QUEUE, STRIPE_QUEUE)
 """The queues that a process serves by default; `sources` has secrets of its own, so it is served by name."""
 _DRAIN = timedelta(seconds=25)
 _MOST_STRIPE_CALLS = 50
+_ALIKE: dict[str, Any] = {"interceptors": [FailureReporting()], "graceful_shutdown_timeout": _DRAIN}
+_ALIKE["max_heartbeat_throttle_interval"] = retries.HEARTBEATS_SENT
 # Pure code that all workflows share; the workflows' own modules stay inside the sandbox.
 SANDBOX = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules("billing", "contracts", "pydantic")
@@ -80,8 +83,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
             max_concurrent_local_activities=2 * settings.database_pool_size,
-            max_heartbeat_throttle_interval=retries.HEARTBEATS_SENT,
-            graceful_shutdown_timeout=_DRAIN,
+            **_ALIKE,
         )
     finally:
         await database.close()
@@ -154,8 +156,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,
             disable_eager_activity_execution=True,
-            max_heartbeat_throttle_interval=retries.HEARTBEATS_SENT,
-            graceful_shutdown_timeout=_DRAIN,
+            **_ALIKE,
         )
     finally:
         await close_stripe_client(stripe_client)
@@ -226,8 +227,7 @@ async def sources_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
                 # A read holds one connection as long as it lasts, and needs another one for a moment.
                 max_concurrent_activities=max(1, settings.database_pool_size // 2),
                 disable_eager_activity_execution=True,
-                max_heartbeat_throttle_interval=retries.HEARTBEATS_SENT,
-                graceful_shutdown_timeout=_DRAIN,
+                **_ALIKE,
             )
     finally:
         await database.close()

@@ -13,3 +13,9 @@ def plural(count: int, noun: str, nouns: str | None = None) -> str:
 def utc(instant: datetime) -> str:
     """Return an aware instant as people write it: "2022-05-03T17:00:00Z"."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def one_line(text: str, most: int = 400) -> str:
+    """Return the first line of a text that is not empty, cut to `most` characters; an error's further lines are SQL."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= most else f"{line[: most - 3]}..."

@@ -52,6 +52,8 @@ class Signals:
     """To a period: an invoice that was waiting has moved."""
     AMEND = "amend"
     """To an invoice whose draft still waits: claim its usage again, since late usage may have arrived."""
+    STEP_FAILED = "step_failed"
+    """To any workflow, by a worker: a step of its keeps failing, and is repeated."""
 
 
 class Updates:
@@ -75,6 +77,8 @@ class Queries:
     """What a period has fetched, and which sources it waits for."""
     PROGRESS = "progress"
     """The current step of an audit, in words."""
+    FAILURES = "failures"
+    """Of any workflow: its steps that keep failing, as their workers reported it."""
 
 
 class Activities:

@@ -213,7 +213,8 @@ class Stack:
         env = child_environment("emulator", {}, embedded_temporal=True)
 
         def make(port: int) -> EmulatorServer:
-            return EmulatorServer(self.home.folder("stripe"), port, self.home.log("stripe-emulator"), key, env)
+            folder, log = self.home.folder("stripe"), self.home.log("stripe-emulator")
+            return EmulatorServer(folder, port, log, key, env, ("--customers-have-cards",))
 
         self._emulator = await self._start_server(make, *self._addresses.wanted("stripe"))
         self._addresses.remember("stripe", self._emulator.port)

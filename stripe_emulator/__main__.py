@@ -41,6 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--unpaid-after-attempts", type=_attempts, help="cancel a subscription after this many failed payments"
     )
+    parser.add_argument(
+        "--customers-have-cards", action="store_true", help="give new customers a card that pays, unless they have one"
+    )
     parser.add_argument("--tax-percent", type=percent, default=Decimal(0), help="tax on invoices with automatic tax")
     parser.add_argument(
         "--api-version", choices=VERSIONS, default=API_VERSION, metavar="VERSION", help="the account's API version"
@@ -71,6 +74,7 @@ def _config(args: argparse.Namespace) -> EmulatorConfig:
         unpaid_after_attempts=args.unpaid_after_attempts,
         tax_percent=args.tax_percent,
         api_version=args.api_version,
+        customers_have_cards=args.customers_have_cards,
     )
 
 

@@ -43,6 +43,7 @@ class Behaviour:
     search_permitted: bool = True
     denied: tuple[str, ...] = ()
     tax_settings_active: bool = True
+    customers_have_cards: bool = False
 
     @property
     def stepwise(self) -> bool:
@@ -59,6 +60,7 @@ class EmulatorConfig:
     `idempotency_ttl` is measured on the emulator's clock. With `subscription_invoices`, subscriptions create
     invoices. With `unpaid_after_attempts`, a failed payment is retried daily, and after that many attempts the
     subscription is canceled. `tax_percent` is the tax on invoices with automatic tax.
+    With `customers_have_cards`, a customer that is created without a payment method gets a card that pays.
     `api_version` is the account's own: of events, and of answers to requests that name none.
     """
 
@@ -79,7 +81,14 @@ class EmulatorConfig:
     unpaid_after_attempts: int | None = None
     tax_percent: Decimal = Decimal(0)
     api_version: str = API_VERSION
+    customers_have_cards: bool = False
 
     def behaviour(self) -> Behaviour:
         """Return the initial values of the settings that can be changed while the emulator runs."""
-        return Behaviour(self.subscription_invoices, self.unpaid_after_attempts, self.tax_percent, self.api_version)
+        return Behaviour(
+            self.subscription_invoices,
+            self.unpaid_after_attempts,
+            self.tax_percent,
+            self.api_version,
+            customers_have_cards=self.customers_have_cards,
+        )

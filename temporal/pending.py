@@ -1,7 +1,7 @@
 """The steps that running workflows await: which of them keep failing, and why, and which no worker takes.
 
 Temporal's server knows them as pending activities. A step on Postgres for one invoice is a local activity, which the
-server does not see: `workflows/steps.py` shows its failures in the workflow's details.
+server does not see; its worker reports it to the workflow (`activities/failures.py`), and `reported_failures` asks.
 """
 
 from __future__ import annotations
@@ -20,13 +20,22 @@ from temporalio.api.enums.v1 import EventType, PendingActivityState, PendingWork
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
-from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowQueryRejectedError,
+)
+from temporalio.common import QueryRejectCondition
 from temporalio.exceptions import ApplicationError, TimeoutType
 from temporalio.exceptions import TimeoutError as TimedOut
 from temporalio.service import RPCError, RPCStatusCode
 
+from billing.text import one_line
 from contracts import retries
-from contracts.names import BILLING_QUEUE
+from contracts.messages.holds import StepFailed, StepFailures
+from contracts.names import BILLING_QUEUE, Queries
 
 MOST_ASKED_ABOUT = 200
 """How many workflows `failing_steps` asks about: their number, and so the answer's time, has a bound."""
@@ -35,6 +44,13 @@ _TAKEN_WITHIN = timedelta(seconds=5)
 """A worker that polls takes a step at once; a busy one within seconds."""
 _HEARD_WITHIN = 2 * retries.HEARTBEATS_SENT
 _HISTORY_PAGE = 200
+_ANSWERED_WITHIN = timedelta(seconds=3)
+_UNANSWERED = (
+    RPCStatusCode.NOT_FOUND,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.FAILED_PRECONDITION,
+)
 
 
 class StepState(StrEnum):
@@ -121,6 +137,37 @@ async def pending_steps(client: Client, workflow_ids: Iterable[str]) -> list[Pen
     return sorted((step for steps in found for step in steps), key=lambda step: (step.since, step.workflow_id))
 
 
+async def reported_failures(client: Client, workflow_ids: Iterable[str]) -> list[tuple[str, StepFailed]]:
+    """Return the failures that these workflows learned of, each with its workflow's id, oldest first.
+
+    Those of local activities are among them. It asks the worker of the workflows: a workflow that has ended, or whose
+    worker does not answer within seconds, has none.
+
+    Raises:
+        RPCError: Temporal cannot be reached.
+    """
+    found = await asyncio.gather(*(_reported(client, workflow_id) for workflow_id in workflow_ids))
+    return sorted((failed for each in found for failed in each), key=lambda failed: failed[1].since)
+
+
+async def _reported(client: Client, workflow_id: str) -> list[tuple[str, StepFailed]]:
+    handle = client.get_workflow_handle(workflow_id)
+    try:
+        answer: StepFailures = await handle.query(
+            Queries.FAILURES,
+            result_type=StepFailures,
+            reject_condition=QueryRejectCondition.NOT_OPEN,
+            rpc_timeout=_ANSWERED_WITHIN,
+        )
+    except (WorkflowQueryFailedError, WorkflowQueryRejectedError):
+        return []
+    except RPCError as error:
+        if error.status in _UNANSWERED:
+            return []
+        raise
+    return [(workflow_id, failed) for failed in answer.failing]
+
+
 async def _steps_of(client: Client, workflow_id: str) -> list[PendingStep]:
     try:
         described = await client.get_workflow_handle(workflow_id).describe()
@@ -181,7 +228,7 @@ def _state(pending: PendingActivityInfo) -> StepState:
 
 
 def _has_ended(worker: str) -> bool:
-    """Return whether a worker, `<pid>@<host>`, ran on this machine and has ended. Of others only heartbeats tell."""
+    """Return whether a worker, `<pid>@<host>`, ran on this machine and has ended. Others have heartbeats alone."""
     pid, _, host = worker.partition("@")
     if host != socket.gethostname() or not pid.isdigit():
         return False
@@ -202,12 +249,11 @@ async def _failure(client: Client, failure: Failure) -> tuple[str, str | None]:
             return "its worker no longer answered", "HeartbeatTimeout"
         return "it did not end in time", "Timeout"
     kind = error.type if isinstance(error, ApplicationError) else type(error).__name__
-    text = getattr(error, "message", None) or str(error)
-    return " ".join(text.split()) or kind or "unknown", kind
+    return one_line(getattr(error, "message", None) or str(error)) or kind or "unknown", kind
 
 
 async def _asked_at(client: Client, described: WorkflowExecutionDescription, activity_id: str) -> datetime | None:
-    """Return when a workflow asked for a step: of a retried one, the server tells only when its attempt was due."""
+    """Return when a workflow asked for a step: of a retried one, the server says only when its attempt was due."""
     request = GetWorkflowExecutionHistoryReverseRequest(
         namespace=client.namespace,
         execution=WorkflowExecution(workflow_id=described.id, run_id=described.run_id),

@@ -12,6 +12,9 @@ with workflow.unsafe.imports_passed_through():
     from contracts import retries, search_attributes
     from contracts.messages.base import Message
     from contracts.names import BILLING_QUEUE, STRIPE_QUEUE
+    from workflows.failing import FailuresShown, show
+
+__all__ = ["show"]
 
 R = TypeVar("R", bound=Message)
 
@@ -22,45 +25,48 @@ async def local_step(name: str, arg: Message, result: type[R], summary: str | No
     It saves a round trip through the server, and each invoice has several such steps. A report of millions of claims
     takes minutes, during which the SDK keeps the workflow task alive.
     """
-    answer: R = await workflow.execute_local_activity(
-        name,
-        arg,
-        result_type=result,
-        start_to_close_timeout=retries.LONG_STEP,
-        retry_policy=retries.TRANSIENT,
-        local_retry_threshold=timedelta(seconds=5),
-        summary=summary,
-    )
+    with FailuresShown(name, summary or name):
+        answer: R = await workflow.execute_local_activity(
+            name,
+            arg,
+            result_type=result,
+            start_to_close_timeout=retries.LONG_STEP,
+            retry_policy=retries.TRANSIENT,
+            local_retry_threshold=timedelta(seconds=5),
+            summary=summary,
+        )
     return answer
 
 
 async def billing_step(name: str, arg: Message, result: type[R], summary: str) -> R:
     """Run a step on Postgres over a whole page or account, with heartbeats."""
-    answer: R = await workflow.execute_activity(
-        name,
-        arg,
-        result_type=result,
-        task_queue=BILLING_QUEUE,
-        start_to_close_timeout=retries.LONG_STEP,
-        heartbeat_timeout=retries.HEARTBEAT,
-        retry_policy=retries.TRANSIENT,
-        summary=summary,
-    )
+    with FailuresShown(name, summary):
+        answer: R = await workflow.execute_activity(
+            name,
+            arg,
+            result_type=result,
+            task_queue=BILLING_QUEUE,
+            start_to_close_timeout=retries.LONG_STEP,
+            heartbeat_timeout=retries.HEARTBEAT,
+            retry_policy=retries.TRANSIENT,
+            summary=summary,
+        )
     return answer
 
 
 async def stripe_step(name: str, arg: Message, result: type[R], summary: str) -> R:
     """Run a few Stripe calls, with heartbeats, on the queue whose rate the server limits."""
-    answer: R = await workflow.execute_activity(
-        name,
-        arg,
-        result_type=result,
-        task_queue=STRIPE_QUEUE,
-        start_to_close_timeout=retries.STRIPE_STEP,
-        heartbeat_timeout=retries.HEARTBEAT,
-        retry_policy=retries.TRANSIENT,
-        summary=summary,
-    )
+    with FailuresShown(name, summary):
+        answer: R = await workflow.execute_activity(
+            name,
+            arg,
+            result_type=result,
+            task_queue=STRIPE_QUEUE,
+            start_to_close_timeout=retries.STRIPE_STEP,
+            heartbeat_timeout=retries.HEARTBEAT,
+            retry_policy=retries.TRANSIENT,
+            summary=summary,
+        )
     return answer
 
 
@@ -88,11 +94,6 @@ def permanent_reason(error: ActivityError | ApplicationError) -> str:
     """
     cause = failure_of(error)
     return f"{cause.type}: {cause.message}" if cause.type else cause.message
-
-
-def show(details: str) -> None:
-    """Show in the Temporal UI, as Markdown, what the workflow does or awaits."""
-    workflow.set_current_details(details)
 
 
 async def nothing_was_heard(woken: Callable[[], bool]) -> bool:

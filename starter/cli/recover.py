@@ -13,13 +13,14 @@ from contracts.messages.events import CURSOR
 from contracts.messages.recovery import AdoptionResult
 from starter.cli import common, output
 from starter.cli.database import open_database
+from starter.cli.steps.watching import result_of
 from starter.cli.stripe.catch_up import run_catch_up
 from storage.postgres.database import Database
 from storage.recovery import losses
 from storage.recovery.losses import Unfinished
 from temporal import recovery
 from temporal.client import connect
-from temporal.start import start_period
+from temporal.start import start_adoption, start_period
 
 _CLOCKS_DIFFER = timedelta(hours=1)
 
@@ -67,7 +68,8 @@ async def recover(
 async def _adopt(db: Database, client: Client, since: datetime, *, as_json: bool) -> AdoptionResult:
     # Stripe may have created, long before `since`, an invoice that was open then.
     oldest = await losses.oldest_open(db)
-    adopted = await recovery.adopt_invoices(client, min(since, oldest or since) - _CLOCKS_DIFFER)
+    adopting = await start_adoption(client, min(since, oldest or since) - _CLOCKS_DIFFER)
+    adopted = await result_of(client, adopting)
     if not as_json:
         for key in adopted.adopted:
             output.say(f"{key}: adopted from Stripe")
@@ -120,7 +122,7 @@ def _say_rest(periods: list[str], missing: list[str], *, run_periods: bool, noth
         output.say(
             f"billing-period/{period}: started, or already running"
             if run_periods
-            else f"{period} is not settled: run `perdure period run {period}`"
+            else f"{period}: no run of all accounts has ended since its newest invoice: `perdure period run {period}`"
         )
     for name in missing:
         output.say(f"schedule {name} is missing: create it with `perdure schedule set`")

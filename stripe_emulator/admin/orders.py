@@ -14,7 +14,13 @@ from stripe_emulator.config import Behaviour, RateLimits
 from stripe_emulator.http.permissions import PERMISSIONS
 from stripe_emulator.params.versions import VERSIONS
 
-_FLAGS = {"subscription_invoices", "search_available", "search_permitted", "tax_settings_active"}
+_FLAGS = {
+    "subscription_invoices",
+    "search_available",
+    "search_permitted",
+    "customers_have_cards",
+    "tax_settings_active",
+}
 
 Answer: TypeAlias = "dict[str, Any]"
 

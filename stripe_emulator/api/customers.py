@@ -50,6 +50,7 @@ _FIELDS: dict[str, Spec] = {
     "next_invoice_sequence": integer(1, 10**9),
     "phone": clearable(string(20)),
 }
+_CARD_THAT_PAYS = "pm_card_visa"
 _PLAIN = ("address", "balance", "description", "email", "invoice_prefix", "name", "next_invoice_sequence", "phone")
 
 
@@ -112,6 +113,8 @@ def create(ctx: Context) -> Text:
         "test_clock": None,
     }
     _apply(customer, ctx.params)
+    if ctx.behaviour.customers_have_cards and customer["invoice_settings"]["default_payment_method"] is None:
+        customer["invoice_settings"]["default_payment_method"] = _CARD_THAT_PAYS
     _check_location(ctx, customer)
     text = ctx.save("customer", customer, "customer.created")
     for i, given in enumerate(ctx.params.get("tax_id_data", [])):

@@ -41,9 +41,20 @@ def test_every_workflow_is_registered_once_under_its_name() -> None:
 
 
 def test_every_signal_and_query_has_a_name() -> None:
-    for attribute, holder in (("workflow.signal", Signals), ("workflow.query", Queries)):
-        found = _definitions("workflows", attribute)
-        assert {expression for _, expression in found} == {f"{holder.__name__}.{name}" for name in _constants(holder)}
+    for kind, holder in (("signal", Signals), ("query", Queries)):
+        found = {expression for _, expression in _definitions("workflows", f"workflow.{kind}")}
+        found |= _set_while_running(f"workflow.set_{kind}_handler")
+        assert found == {f"{holder.__name__}.{name}" for name in _constants(holder)}
+
+
+def _set_while_running(setter: str) -> set[str]:
+    """Return the names' expressions of the handlers that every workflow gets by this call."""
+    return {
+        ast.unparse(node.args[0])
+        for path in files("workflows")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == setter
+    }
 
 
 def test_names_are_unique() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
+from contracts.names import STRIPE_QUEUE
 from storage.accounts import policies
 from tests.cli.conftest import CommandResult, Perdure
 from tests.support.months import MAY
@@ -135,14 +136,16 @@ async def test_an_invoice_waits_is_approved_and_voided(system: System, perdure: 
     assert "there is no invoice" in (await perdure("invoices", "approve", "2022-05/team:x/period")).error
 
     approved = await perdure("invoices", "approve", key, "--by", "ann", "--amount", "8.64")
-    assert f"{key}: approved at 8.64 USD" in approved.out
-    await system.until_state(key, InvoiceState.BILLED)
+    assert approved.out == f"{key}: approved at 8.64 USD by ann.\n{key}: billed.\n"
     document = (await perdure("invoices", "show", key, "--json")).document
     assert (document["approved_by"], document["approved_amount"], document["finalization"]) == ("ann", 864, "approval")
 
     assert (await perdure("invoices", "void", key)).status == 2  # a reason is needed
-    await perdure("invoices", "void", key, "--reason", "wrong month", "--write-off")
-    await system.until_state(key, InvoiceState.VOIDED)
+    voided = await perdure("invoices", "void", key, "--reason", "wrong month", "--write-off", "--by", "ben")
+    assert voided.out == (
+        f"{key}: void and write-off requested by ben: wrong month.\n"
+        f"{key}: voided; its usage is written off and never billed again.\n"
+    )
     shown = (await perdure("invoices", "show", key)).out
     assert "written off and never billed again" in shown
     assert ": wrong month." in shown
@@ -168,3 +171,24 @@ async def test_a_limit_is_shown_by_the_dry_run_refused_a_retry_and_approved(
 
 async def test_a_period_that_is_not_held_is_not_approved(perdure: Perdure, team: str) -> None:
     assert (await perdure("period", "approve", MAY)).error == f"{MAY} is not held: there is nothing to approve"
+
+
+async def test_what_a_decision_still_waits_for_is_told(system: System, perdure: Perdure, team: str) -> None:
+    await system.start_period(MAY)
+    key = f"{MAY}/{team}/period"
+    await system.until_state(key, InvoiceState.BILLED)
+    await system.stop(STRIPE_QUEUE)
+    void = ("invoices", "void", key, "--reason", "wrong price", "--by", "ann")
+
+    waits = await perdure(*void, "--wait", "6")
+    assert waits.out.splitlines()[:2] == [
+        f"{key}: void requested by ann: wrong price.",
+        f"{key}: still billed. `perdure invoices show '{key}'` shows how it goes on.",
+    ]
+    assert "1 invoice waits for a worker of the queue `stripe` since" in waits.out
+    document = (await perdure(*void, "--wait", "0", "--json")).document
+    assert document == {"key": key, "state": "billed", "written_off": False, "in_progress": True}
+
+    await system.start(STRIPE_QUEUE)
+    await system.until_state(key, InvoiceState.VOIDED)
+    assert "voided already" in (await perdure(*void)).error

@@ -72,10 +72,14 @@ async def test_nothing_answered_is_lost_by_a_kill(tmp_path: Path, receiver: Webh
 
 
 async def test_options_say_how_it_behaves(tmp_path: Path) -> None:
-    options = ("--subscription-invoices", "--unpaid-after-attempts", "4", "--tax-percent", "8.25")
+    behaviour = ("--subscription-invoices", "--unpaid-after-attempts", "4", "--tax-percent", "8.25")
+    options = (*behaviour, "--customers-have-cards")
     async with process(tmp_path, signal.SIGTERM, *options) as one:
         settings = await one.admin("GET", "settings")
+        customer = await one.customer()
+        assert customer.invoice_settings.default_payment_method == "pm_card_visa"
     wanted = {"subscription_invoices": True, "unpaid_after_attempts": 4, "tax_percent": "8.25"}
+    wanted |= {"customers_have_cards": True}
     assert settings == {**settings, **wanted}
     async with process(tmp_path) as two:
         settings = await two.admin("GET", "settings")

@@ -11,23 +11,25 @@ with workflow.unsafe.imports_passed_through():
     from contracts import retries
     from contracts.messages.base import Message
     from contracts.names import BILLING_QUEUE
+    from workflows.failing import FailuresShown
 
 R = TypeVar("R", bound=Message)
 
 
 async def audit_step(name: str, arg: Message, result: type[R], summary: str, queue: str = BILLING_QUEUE) -> R:
     """Run a step over one page, with heartbeats; give up after `AUDIT_PATIENCE`."""
-    answer: R = await workflow.execute_activity(
-        name,
-        arg,
-        result_type=result,
-        task_queue=queue,
-        start_to_close_timeout=retries.LONG_STEP,
-        schedule_to_close_timeout=retries.AUDIT_PATIENCE,
-        heartbeat_timeout=retries.HEARTBEAT,
-        retry_policy=retries.TRANSIENT,
-        summary=summary,
-    )
+    with FailuresShown(name, summary):
+        answer: R = await workflow.execute_activity(
+            name,
+            arg,
+            result_type=result,
+            task_queue=queue,
+            start_to_close_timeout=retries.LONG_STEP,
+            schedule_to_close_timeout=retries.AUDIT_PATIENCE,
+            heartbeat_timeout=retries.HEARTBEAT,
+            retry_policy=retries.TRANSIENT,
+            summary=summary,
+        )
     return answer
 
 

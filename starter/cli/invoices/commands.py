@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,8 +12,9 @@ from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
-from billing.invoice.states import InvoiceState
+from billing.invoice.states import OPEN, InvoiceState
 from billing.periods import BillingPeriod
+from contracts import workflow_ids
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.invoices import decisions
@@ -21,6 +23,8 @@ from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.find import Listed, find_invoice, listed_invoices
 from starter.cli.invoices.listing import COLUMNS, print_invoices
 from starter.cli.invoices.retry import retry_invoices
+from starter.cli.steps.asking import failing_or_nothing
+from starter.cli.steps.words import documents, sentence
 from storage.invoices import invoices
 from storage.postgres.database import Database
 
@@ -63,10 +67,14 @@ async def show(
     async with open_database(common.settings()) as db:
         record = await find_invoice(db, key)
         (listed,) = await listed_invoices(db, [record])
+    advances = record.state in OPEN and record.state is not InvoiceState.BLOCKED
+    failing = await failing_or_nothing(workflow_ids.invoice(record.key)) if advances else []
     if as_json:
-        output.print_json(invoice_document(*listed))
+        output.print_json({**invoice_document(*listed), "failing": documents(failing)})
     else:
         print_invoice(*listed)
+        for group in failing:
+            output.say(f"{sentence(group, datetime.now(UTC))}.")
 
 
 @app.command("retry")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -18,11 +19,14 @@ from billing.invoice.credit_notes import (
 from billing.invoice.key import CreditNoteKey, InvoiceKey
 from billing.invoice.record import InvoiceRecord
 from billing.money import format_amount
+from contracts import workflow_ids
 from contracts.names import Signals
 from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.invoices.credit_document import credit_note_document, sentence
 from starter.cli.invoices.find import find_invoice
+from starter.cli.steps.asking import failing_or_nothing
+from starter.cli.steps.words import sentence as why
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.postgres.database import Database
@@ -71,8 +75,16 @@ async def credit(
             signal = Signals.WITHDRAW if withdraw is not None else Signals.RETRY if retry is not None else None
             await _wake(note, signal)
             note = await _settled(db, note, wait)
-    _print(note, made=made, as_json=as_json)
+    await _tell(note, made=made, as_json=as_json)
     return _status(note, withdrawn=withdraw is not None)
+
+
+async def _tell(note: CreditNoteRecord, *, made: bool, as_json: bool) -> None:
+    """Print the credit note, and what keeps it from getting on if it is still in progress."""
+    _print(note, made=made, as_json=as_json)
+    if note.state is CreditNoteState.REQUESTED and not as_json:
+        for group in await failing_or_nothing(workflow_ids.credit_note(note.key)):
+            output.say(f"{why(group, datetime.now(UTC))}.")
 
 
 def _status(note: CreditNoteRecord, *, withdrawn: bool) -> common.ExitStatus:
@@ -164,7 +176,7 @@ def _print(note: CreditNoteRecord, *, made: bool, as_json: bool) -> None:
         known = "" if made else " (requested before: not credited again)"
         output.say(f"{note.key}: {sentence(note)}, as {note.stripe_credit_note_id}{known}")
     elif note.state is CreditNoteState.REQUESTED:
-        output.say(f"{note.key}: {sentence(note)}; it continues as soon as `perdure worker` runs and Stripe answers")
+        output.say(f"{note.key}: {sentence(note)}; still in progress: `perdure invoices show` shows how it goes on")
     elif note.state is CreditNoteState.VOIDED:
         how = "withdrawn" if note.stripe_credit_note_id is None else "voided in Stripe"
         output.complain(f"{note.key}: {sentence(note)}; it was {how}: use a new --reference to credit again")

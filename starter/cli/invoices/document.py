@@ -241,6 +241,16 @@ def _word(name: str) -> str:
     return name.removesuffix("_at").capitalize()
 
 
+def _failed_payment(record: InvoiceRecord, since: str) -> str:
+    """Say that payments failed, and what happens next."""
+    if record.state is InvoiceState.PAID:
+        return f"Paid; an earlier attempt failed, seen at {since}."
+    failed = f"Payment failed: {plural(record.payment_attempts, 'attempt')}, first failure seen at {since}."
+    if record.state is not InvoiceState.BILLED or record.collection_stopped_at is not None:
+        return failed
+    return f"{failed} Stripe tries again, as your settings there say: nothing to do here."
+
+
 def _print_standing(record: InvoiceRecord) -> None:
     """Print what the invoice waits for, and what people have decided about it."""
     if record.state is InvoiceState.BLOCKED:
@@ -259,8 +269,7 @@ def _print_standing(record: InvoiceRecord) -> None:
         accepted = format_amount(record.accepted_subtotal, record.currency)
         output.say(f"Edited in Stripe; accepted at {accepted} by {record.approved_by}.")
     if record.payment_failed_at is not None:
-        attempts, since = plural(record.payment_attempts, "attempt"), output.when(record.payment_failed_at)
-        output.say(f"Payment failed: {attempts}, first failure seen at {since}.")
+        output.say(_failed_payment(record, output.when(record.payment_failed_at)))
     if record.collection_stopped_at is not None:
         since = output.when(record.collection_stopped_at)
         output.say(f"Stripe no longer charges it by itself, seen at {since}: `auto_advance` is off there.")

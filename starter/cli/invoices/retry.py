@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio.client import Client
@@ -12,7 +13,11 @@ from billing.invoice.key import InvoiceKey
 from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
+from contracts import workflow_ids
 from starter.cli import common, output
+from starter.cli.invoices.results import is_over
+from starter.cli.steps.asking import failing_or_nothing
+from starter.cli.steps.words import sentence
 from storage.invoices import invoices
 from storage.postgres.database import Database
 from temporal.client import connect
@@ -20,6 +25,7 @@ from temporal.start import retry_invoice
 
 _POLL_SECONDS = 0.3
 _AT_ONCE = 16
+_MOST_ASKED_ABOUT = 50
 
 
 async def retry_invoices(
@@ -50,10 +56,18 @@ async def retry_invoices(
         output.print_json(outcomes)
     else:
         _print(outcomes)
+        await _print_failing(outcomes)
     blocked = [outcome for outcome in outcomes if outcome["state"] == InvoiceState.BLOCKED]
     if not blocked:
         return common.ExitStatus.DONE
     return common.ExitStatus.PERSON if any(each["taken_up"] for each in blocked) else common.ExitStatus.UNAVAILABLE
+
+
+async def _print_failing(outcomes: list[dict[str, Any]]) -> None:
+    """Say what keeps the invoices from getting on that are still in progress."""
+    going = [each["key"] for each in outcomes if each["state"] in OPEN and each["state"] != InvoiceState.BLOCKED]
+    for group in await failing_or_nothing(*map(workflow_ids.invoice, going[:_MOST_ASKED_ABOUT])) if going else ():
+        output.say(f"{sentence(group, datetime.now(UTC))}.")
 
 
 async def _signal(client: Client, records: Sequence[InvoiceRecord]) -> None:
@@ -82,15 +96,9 @@ async def _settled(db: Database, records: Sequence[InvoiceRecord], patience_seco
                 found = await invoices.load_invoice(db, key)
                 assert found is not None  # invoices are never removed
                 after[key] = found
-                if _is_over(before, found):
+                if is_over(before, found):
                     del pending[key]
     return after
-
-
-def _is_over(before: InvoiceRecord, now: InvoiceRecord) -> bool:
-    if now.state is InvoiceState.BLOCKED:
-        return now.blocked_since != before.blocked_since
-    return now.state not in OPEN
 
 
 def _outcome(before: InvoiceRecord, now: InvoiceRecord) -> dict[str, Any]:

@@ -32,7 +32,7 @@ async def approve_totals(month: str, who: str, *, as_json: bool) -> None:
         output.print_json({"billing_period": month, "approved": hold.totals})
         return
     totals = ", ".join(format_amount(amount, currency) for currency, amount in sorted(hold.totals.items()))
-    output.say(f"{month} is approved at {totals}; its run continues by itself.")
+    output.say(f"{month}: approved at {totals} by {who}. Its run bills it now: `perdure period status {month}`.")
 
 
 async def bill_without(source: str, month: str, account: str | None, who: str, *, as_json: bool) -> None:
@@ -46,5 +46,6 @@ async def bill_without(source: str, month: str, account: str | None, who: str, *
         output.print_json({"billing_period": month, "without_source": source})
         return
     output.say(
-        f"{month} is billed without {source}, approved by {who}. The next run bills what {source} reports later."
+        f"{month}: billing without {source} approved by {who}. Its run goes on now: `perdure period status {month}`. "
+        f"The next run bills what {source} reports later."
     )

@@ -22,9 +22,13 @@ from starter.cli.period.preview import preview
 from starter.cli.period.run import wait_for_period
 from starter.cli.period.status import period_status, print_status
 from starter.cli.period.worker_difference import report_differences
+from starter.cli.steps.asking import failing_or_nothing
+from starter.cli.steps.words import documents as step_documents
+from starter.cli.steps.words import sentence
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
 from storage.accounts import accounts
+from storage.periods.periods import read_summary
 from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.start import start_period
@@ -65,17 +69,19 @@ async def run(
         if dry_run:
             return await preview(db, settings, month, account, strict=strict, as_json=as_json)
         await report_differences(db, settings)
-        handle = await start_period(await connect(), str(month), account)
+        client = await connect()
+        handle = await start_period(client, str(month), account)
+        result = 0
         if wait:
-            result = await wait_for_period(handle, db, str(month), account, as_json=as_json)
-            if not as_json:
-                print_block(await gather.of_late_usage(db, settings, month, attribution_id=account))
-            return result
-    if as_json:
-        output.print_json({"billing_period": str(month), "workflow_id": handle.id})
-    else:
-        output.say(f"Started {handle.id}. Follow it with `perdure period status {month}`.")
-    return 0
+            result = await wait_for_period(client, handle, db, str(month), account, as_json=as_json)
+        elif as_json:
+            output.print_json({"billing_period": str(month), "workflow_id": handle.id})
+        else:
+            output.say(f"Started {handle.id}. Follow it with `perdure period status {month}`.")
+        # What has arrived since a period was billed is another run's; before that, nothing is late.
+        if not as_json and (wait or await read_summary(db, str(month)) is not None):
+            print_block(await gather.of_late_usage(db, settings, month, attribution_id=account))
+    return result
 
 
 async def _check_account(db: Database, account: str | None) -> None:
@@ -99,11 +105,15 @@ async def status(
     async with open_database(settings) as db:
         document = await period_status(db, settings, month)
         warnings = await gather.of_period(db, settings, month)
-    fetch = await fetch_of_period(str(month))
+        fetch = await fetch_of_period(str(month))
+        failing = await failing_or_nothing(db=db, period=str(month))
     if as_json:
-        output.print_json({**document, "fetching": fetch_documents(fetch), "warnings": documents(warnings)})
+        also = {"fetching": fetch_documents(fetch), "failing": step_documents(failing), "warnings": documents(warnings)}
+        output.print_json({**document, **also})
     else:
         print_status(document)
+        for group in failing:
+            output.say(f"{sentence(group, datetime.now(UTC))}.")
         if fetch is not None:
             output.say(f"{'held' if fetch.held else 'running'}: {summary(fetch)}")
         print_block(warnings)

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any
 
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 from temporalio.service import RPCError
 
 from billing.money import format_amount
@@ -18,6 +18,8 @@ from contracts.messages.sources import FetchState
 from contracts.names import Queries
 from starter.cli import common, output, states
 from starter.cli.period import fetching as fetched
+from starter.cli.steps.asking import failing_in
+from starter.cli.steps.watching import FailureWatch
 from storage.accounts import policies
 from storage.periods import periods
 from storage.periods.periods import Progress as PeriodProgress
@@ -28,6 +30,7 @@ _STILL_SECONDS = 30.0
 
 
 async def wait_for_period(
+    client: Client,
     handle: WorkflowHandle[Any, PeriodResult],
     db: Database,
     period: str,
@@ -44,7 +47,7 @@ async def wait_for_period(
     Raises:
         CommandError: the run failed, or a limit or a source holds the period.
     """
-    progress, running = await _watch(handle, db, period, attribution_id)
+    progress, running = await _watch(handle, client, db, period, attribution_id)
     fetch = await fetched.fetched_by(handle)
     if running:
         _report(period, progress, fetch, as_json=as_json)
@@ -69,7 +72,7 @@ async def wait_for_period(
 
 
 async def _watch(
-    handle: WorkflowHandle[Any, PeriodResult], db: Database, period: str, attribution_id: str | None
+    handle: WorkflowHandle[Any, PeriodResult], client: Client, db: Database, period: str, attribution_id: str | None
 ) -> tuple[PeriodProgress, bool]:
     """Wait until the period's workflow ends or waits only for people. Returns the progress, and whether it still runs.
 
@@ -79,12 +82,13 @@ async def _watch(
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with output.progress(*columns) as bar:
         watch = _Watch(bar, bar.add_task(f"{period}: claiming usage", total=None), period)
+        failures = FailureWatch(period, lambda: failing_in(db, client, period))
         fetching = True
         while True:
             progress = await periods.period_progress(db, period, attribution_id)
             fetch = await fetched.fetch_state(handle) if fetching else None
             fetching = fetch is not None or not progress.counts
-            watch.show(progress, fetch)
+            watch.show(progress, fetch, await failures.look())
             if fetch is not None:
                 fetched.refuse_held(period, fetch, attribution_id)
             hold = await policies.read_hold(db, period)
@@ -108,16 +112,18 @@ class _Watch:
         self._moved_at = monotonic()
         self._hinted = False
 
-    def show(self, progress: PeriodProgress, fetch: FetchState | None) -> None:
-        """Show the period's progress, or what it fetches before that."""
+    def show(self, progress: PeriodProgress, fetch: FetchState | None, fails: str) -> None:
+        """Show the period's progress, or what it fetches before that, and in a few words what `fails`."""
         counts = _counts(progress) if fetch is None else fetched.summary(fetch)
         total = sum(progress.counts.values())
         self._bar.update(
             self._task,
             total=total or None,
             completed=total - progress.open,
-            description=f"{self._period}: {counts}",
+            description=f"{self._period}: {counts}" + (f" (waiting: {fails})" if fails else ""),
         )
+        if fails:
+            self._moved_at = monotonic()  # what fails is said, so silence needs no hint
         if counts != self._seen:
             self._seen, self._moved_at, self._hinted = counts, monotonic(), False
             if not output.shows_progress():
@@ -125,8 +131,8 @@ class _Watch:
         elif monotonic() - self._moved_at > _STILL_SECONDS and not self._hinted:
             self._hinted = True
             output.complain(
-                f"{self._period}: no progress for {_STILL_SECONDS:.0f} s; the workers' logs and the Temporal UI "
-                "(pending activities) show what is being retried"
+                f"{self._period}: no progress for {_STILL_SECONDS:.0f} s, although no step fails: if Stripe's webhook "
+                "is late, Stripe is asked after FINALIZATION_POLL_SECONDS; `perdure invoices list` shows the invoices"
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from billing.pricing.rate_card import load_rate_card
 from billing.text import plural
 from contracts.messages.sources import SyncSource
 from devstack.errors import StackError
+from devstack.sample.customers import DECLINED, add_declined_customer
 from devstack.sample.product import SAMPLE, record_late_stops
 from devstack.stack import Stack
 from devstack.up import run_up
@@ -34,6 +36,7 @@ from temporal.client import connect
 from temporal.start import start_period
 
 PERIOD = "2022-05"
+_CHARGED_WITHIN_SECONDS = 20.0
 
 
 async def run_stack(
@@ -67,15 +70,18 @@ async def bill_sample_month(stack: Stack) -> int:
     settings = load()
     temporal = await connect()
     async with open_database(settings) as db:
+        env = stack_environment()
+        if url := env.get("STRIPE_EMULATOR_URL"):
+            await add_declined_customer(url, env["STRIPE_API_KEY"], settings.stripe_account_key)
         await _fetch_sample(db, temporal, settings)
         output.say("\nforgotten-stop has stopped: the product's database says when.")
         record_late_stops(stack.home.folder("sample"))
         output.say(f"\n$ perdure period run {PERIOD} --wait")
         handle = await start_period(temporal, PERIOD)
-        status = await wait_for_period(handle, db, PERIOD, None)
-        invoices = await list_invoices(db, period=PERIOD, limit=1000)
-        _print_invoices(invoices)
+        status = await wait_for_period(temporal, handle, db, PERIOD, None)
         output.say(f"Billed in {monotonic() - started:.1f} s.\n")
+        invoices = await _charged(db)
+        _print_invoices(invoices)
         await _print_change(db, settings)
     _print_next(invoices[0].key if invoices else "KEY")
     return status
@@ -91,6 +97,16 @@ async def _fetch_sample(db: Database, temporal: Client, settings: Settings) -> N
     print_block(await gather.of_period(db, settings, BillingPeriod.parse(PERIOD)))
 
 
+async def _charged(db: Database) -> list[InvoiceRecord]:
+    """Return the month's invoices once each is paid, or its payment has failed; as they are after some seconds."""
+    give_up = monotonic() + _CHARGED_WITHIN_SECONDS
+    while True:
+        invoices = await list_invoices(db, period=PERIOD, limit=1000)
+        if monotonic() > give_up or all(each.state == "paid" or each.payment_failed_at for each in invoices):
+            return invoices
+        await asyncio.sleep(0.2)
+
+
 def _print_invoices(invoices: Sequence[InvoiceRecord]) -> None:
     columns = ("Account", "State", "Amount", "Stripe invoice")
     table = output.make_table(f"Invoices of {PERIOD}", *columns, right=("Amount",))
@@ -98,6 +114,12 @@ def _print_invoices(invoices: Sequence[InvoiceRecord]) -> None:
         amount = format_amount(invoice.amount, invoice.currency)
         output.add_row(table, invoice.attribution_id, invoice.state, amount, invoice.stripe_invoice_id)
     output.print_table(table)
+    for invoice in invoices:
+        if invoice.payment_failed_at is not None and invoice.state != "paid":
+            output.say(
+                f"The card of {invoice.attribution_id} is declined"
+                f"{' on purpose' if invoice.attribution_id == DECLINED else ''}: billed, not paid.\n"
+            )
 
 
 async def _print_change(db: Database, settings: Settings) -> None:

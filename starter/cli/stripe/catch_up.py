@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from temporalio.client import Client, WorkflowFailureError
 
 from billing.text import plural
 from contracts import workflow_ids
 from contracts.messages.events import CatchUpResult
 from starter.cli import common, output
+from starter.cli.steps.watching import result_of
 from temporal.client import connect
 from temporal.start import start_catch_up
-
-_WORKER_SHOULD_ANSWER_SECONDS = 10.0
 
 
 @common.command
@@ -36,17 +33,14 @@ async def catch_up(as_json: common.AsJson = False) -> None:
 
 
 async def run_catch_up(client: Client) -> CatchUpResult:
-    """Run the catch-up, or join the running one, and wait for its end.
+    """Run the catch-up, or join the running one, and wait for its end, saying how far it is and what fails.
 
     Raises:
         CommandError: the catch-up failed permanently.
         RPCError: Temporal cannot be reached.
     """
     handle = await start_catch_up(client)
-    result = asyncio.ensure_future(handle.result())
-    if not (await asyncio.wait([result], timeout=_WORKER_SHOULD_ANSWER_SECONDS))[0]:
-        output.complain(f"still reading, or no worker runs: see {handle.id} in the Temporal UI")
     try:
-        return await result
+        return await result_of(client, handle)
     except WorkflowFailureError as error:
         raise common.CommandError(f"the catch-up failed: {common.root_cause(error)}") from error

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from temporalio.service import RPCError, RPCStatusCode
 
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
+from contracts.messages.holds import StepFailed
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Activities, Signals
-from temporal.pending import PendingStep, StepState, failing_steps, pending_steps
+from temporal.pending import PendingStep, StepState, failing_steps, pending_steps, reported_failures
 from tests.support.months import MAY
 from tests.support.system import System
 from tests.support.until import GIVE_UP_SECONDS, until
@@ -98,3 +101,48 @@ async def test_without_a_worker_the_steps_and_the_workflows_wait_for_one(system:
     await system.start()
     await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
     assert (await failing_steps(system.client)).steps == []
+
+
+async def details_of(system: System, key: str) -> str:
+    """Return what the Temporal UI shows of an invoice's workflow; nothing before it was started."""
+    handle = system.client.get_workflow_handle(workflow_ids.invoice(key))
+    try:
+        return str(await handle.query("__temporal_workflow_metadata"))
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return ""
+
+
+async def test_a_workflow_shows_why_its_step_fails_until_it_succeeds(system: System) -> None:
+    key = await one_day(system, "team:shown")
+    await system.admin("faults", {"match": {"method": "POST", "path": "^/v1/invoices$"}, "action": "503", "times": 3})
+    handle = await system.start_period(MAY)
+
+    async def fails() -> bool:
+        shown = await details_of(system, key)
+        return "Fails since" in shown and "Create the Stripe invoice: 8.64 USD for team:shown" in shown
+
+    await until(fails)
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
+    assert (await system.invoice(key)).state is InvoiceState.BILLED
+    assert "Fails since" not in await details_of(system, key)
+
+
+async def test_a_step_of_the_billing_worker_alone_is_shown_too(system: System, tmp_path: Path) -> None:
+    key = await one_day(system, "team:store")
+    reports = tmp_path / "reports"
+    reports.rename(tmp_path / "away")
+    handle = await system.start_period(MAY)
+
+    async def known() -> list[tuple[str, StepFailed]]:
+        return await reported_failures(system.client, [workflow_ids.invoice(key), "never/started"])
+
+    ((workflow_id, failed),) = await until(known)
+    assert workflow_id == workflow_ids.invoice(key)
+    assert (failed.step, failed.attempt) == (Activities.PUBLISH_REPORT, 4)
+    assert "report store" in failed.reason
+    assert "Fails since" in await details_of(system, key)
+    (tmp_path / "away").rename(reports)
+    await asyncio.wait_for(handle.result(), GIVE_UP_SECONDS)
+    assert await reported_failures(system.client, [workflow_ids.invoice(key)]) == []

@@ -117,7 +117,7 @@ async def test_invoices_in_every_state_are_brought_back_by_one_command(system: S
     again = await perdure(system, "recover")
     assert f"{workflow_ids.invoice(keys.blocked)}: blocked, already running, refreshes" in again.out
     assert f"{workflow_ids.invoice(keys.grace)}: draft, already running, refreshes" in again.out
-    assert f"{MAY} is not settled: run `perdure period run {MAY}`" in again.out
+    assert f"{MAY}: no run of all accounts has ended since its newest invoice: `perdure" in again.out
     now = await live(system)
     assert all(len(found) == 1 for found in now.values())
     assert {key: now[key] for key in charged if key in now} == {k: v for k, v in charged.items() if k != keys.settled}

@@ -1,0 +1,1 @@
+"""Steps that do not get on: asked for, grouped by what fails, said in words."""
