@@ -33,7 +33,8 @@ _RATE_CARD = "RATE_CARD"
 class OwnSettings:
     """What this process would bill with: workers should have the same.
 
-    `money` are the settings that concern money, by name; `rate_card_digest` is None if this process has no card.
+    `money` are the settings that concern money, by name; what a worker or this process lacks is not compared.
+    `rate_card_digest` is None if this process has no card.
     """
 
     money: Mapping[str, str]
@@ -147,6 +148,6 @@ def _audit(found: AuditFigures) -> Samples:
 def _differ(worker: WorkerFigures, own: OwnSettings) -> Iterator[LabelValues]:
     if own.rate_card_digest not in (None, worker.rate_card_digest):
         yield worker.queue, _RATE_CARD
-    for name in sorted({*own.money, *worker.settings}):
-        if own.money.get(name, "") != worker.settings.get(name, ""):
+    for name in sorted(own.money.keys() & worker.settings.keys()):
+        if own.money[name] != worker.settings[name]:
             yield worker.queue, name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 
-from activities.rate_cards import RateCardFile, money_settings
+from activities.rate_cards import REPORT_STORE_DIGEST, RateCardFile, money_settings
 from billing.errors import RateCardError
 from settings import Settings
 from starter.cli import common
@@ -56,4 +56,7 @@ def _own(settings: Settings, card: RateCardFile) -> OwnSettings:
         digest = card.current().digest if settings.rate_card.exists() else None
     except RateCardError:  # no card to compare with; the billing worker's log says what is wrong with it
         digest = None
-    return OwnSettings(money_settings(settings), digest, settings.zone)
+    money = money_settings(settings)
+    if settings.report_store_url is None:  # this process needs none
+        del money[REPORT_STORE_DIGEST]
+    return OwnSettings(money, digest, settings.zone)
