@@ -44,7 +44,6 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "warnings list": ("warnings list", "warnings list --period 2022-05 --all"),
     "warnings accept": ('warnings accept runs_long i-1042 --reason "a build server"',),
     "warnings withdraw": ("warnings withdraw runs_long i-1042",),
-    "doctor": ("doctor", "doctor --webhook https://billing.example.com/stripe/webhook", "doctor --json"),
     "config check": ("config check", "config check --json"),
     "rates check": ("rates check", "rates check new-rates.toml"),
     "period list": ("period list", "period list --limit 3"),
