@@ -52,13 +52,23 @@ class AccountRecord:
                 whole.append(window)
         return tuple(whole)
 
+    def kinds(self, whole: WindowRecord) -> tuple[WindowKind, ...]:
+        """Return the kinds of the parts of a whole window, in order."""
+        return tuple(
+            each.kind
+            for each in self.windows
+            if each.stripe_subscription_id == whole.stripe_subscription_id
+            and each.started >= whole.started
+            and (whole.ended is None or each.started < whole.ended)
+        )
+
 
 @dataclass
 class AccountPlan:
     """The changes to make: accounts to upsert (a merged row each), window ends by id, new windows; and the faults.
 
-    `described`: the currency and kind of known windows that rows name, by id. `former`: the known accounts' currencies.
-    `repeated`: rows of a window that another row counts for.
+    `described`: the currency and kind of known windows that rows name, by id. `former`: the currencies of the known
+    accounts whose own currency a row without a window says. `repeated`: rows of a window that another row counts for.
     """
 
     accounts: list[AccountRow] = field(default_factory=list)
@@ -75,13 +85,21 @@ class Known:
     """The state of a batch's accounts in the database.
 
     `billing` are the accounts with open invoices, `in_stripe` those with open invoices that Stripe has; `owners` maps
-    each Stripe customer to its account.
+    each Stripe customer to its account. `billed` are the windows, by id, that a live invoice has billed, of those
+    whose currency the rows change.
     """
 
     accounts: Mapping[str, AccountRecord]
     billing: frozenset[str]
     in_stripe: frozenset[str]
     owners: Mapping[str, str]
+    billed: frozenset[int]
+
+
+def windows_of_other_currency(rows: Iterable[AccountRow], accounts: Mapping[str, AccountRecord]) -> list[int]:
+    """Return the ids of the known windows whose currency the rows change."""
+    named = ((row, _known_window(row, accounts.get(row.attribution_id))) for row in rows)
+    return [window.id for row, window in named if window is not None and window.currency != row.currency]
 
 
 def plan_accounts(rows: Sequence[AccountRow], known: Known, *, reopen: bool = False) -> AccountPlan:
@@ -99,7 +117,7 @@ def plan_accounts(rows: Sequence[AccountRow], known: Known, *, reopen: bool = Fa
     for row in rows:
         if id(row) in refused:
             continue
-        fault = _fault(row, known, owners) or _window_fault(row, known.accounts.get(row.attribution_id), reopen=reopen)
+        fault = _fault(row, known, owners) or _window_fault(row, known, reopen=reopen)
         if fault is not None:
             refused[id(row)] = fault
         elif row.stripe_customer_id:
@@ -109,9 +127,11 @@ def plan_accounts(rows: Sequence[AccountRow], known: Known, *, reopen: bool = Fa
         good = [row for row in own if id(row) not in refused]
         kept = _plan_windows(plan, good, known.accounts.get(attribution_id))
         plan.repeated += len(kept) - len({row.started for row in kept})
+        account = known.accounts.get(attribution_id)
         if kept:
-            plan.accounts.append(_merge(kept, known.accounts.get(attribution_id)))
-    plan.former = {each.attribution_id: each.currency for each in known.accounts.values()}
+            plan.accounts.append(_merge(kept, account))
+        if account is not None and any(row.started is None for row in kept):
+            plan.former[attribution_id] = account.currency
     plan.faults.sort(key=lambda fault: fault.line)
     return plan
 
@@ -135,15 +155,24 @@ def _fault(row: AccountRow, known: Known, owners: Mapping[str, str]) -> RowFault
     return None
 
 
-def _window_fault(row: AccountRow, account: AccountRecord | None, *, reopen: bool) -> RowFault | None:
-    """Return why this row must not change its window: a subscription owns it, or its known end would be lost."""
+def _window_fault(row: AccountRow, state: Known, *, reopen: bool) -> RowFault | None:
+    """Return why this row must not change its window: a subscription owns it, an invoice has billed it, or its known
+    end would be lost.
+    """
+    account = state.accounts.get(row.attribution_id)
     known = _known_window(row, account)
-    if known is None:
+    if known is None or account is None:
         return None
     name = f"{row.attribution_id}'s window from {utc(known.started)}"
-    if known.stripe_subscription_id and row.kind not in (None, known.kind):
+    if known.stripe_subscription_id and row.kind not in (None, *account.kinds(known)):
         what = f"is {known.kind}, as {known.stripe_subscription_id} says"
         return RowFault(row.line, "kind", f"{name} {what}: change the subscription in Stripe")
+    if known.stripe_subscription_id and row.currency != known.currency:
+        what = f"is in {known.currency}, as {known.stripe_subscription_id} says"
+        return RowFault(row.line, "currency", f"{name} {what}: change the subscription in Stripe")
+    if known.id in state.billed:
+        reason = f"{name} was billed in {known.currency}: void its invoices before you change it"
+        return RowFault(row.line, "currency", reason)
     if "ended" in row.missing or row.ended == known.ended:
         return None
     if known.stripe_subscription_id:

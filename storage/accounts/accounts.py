@@ -11,7 +11,14 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.accounts.plan import AccountPlan, AccountRecord, Known, WindowRecord, plan_accounts
+from billing.accounts.plan import (
+    AccountPlan,
+    AccountRecord,
+    Known,
+    WindowRecord,
+    plan_accounts,
+    windows_of_other_currency,
+)
 from billing.accounts.windows import WindowKind
 from billing.errors import PermanentError
 from billing.usage.rows import AccountRow, RowFault
@@ -107,12 +114,12 @@ async def apply_rows(
 ) -> StoredAccounts:
     """Store a batch, which has all of a file's rows of its accounts, in one transaction, which `dry_run` rolls back.
 
-    Account and start identify a window: a row with a known start moves the window's end, and says its currency, unless
-    an invoice has billed it, and its kind. A field that a row leaves
-    empty (customer, `bill_after`) keeps its stored value, and so does the end if the row lacks that column. A row is
-    refused if it contradicts another row of its account, if its window overlaps another one, if its customer belongs
-    to another account, if it changes the currency while invoices are open, if it changes the customer while an open
-    invoice is in Stripe, if it moves the window of a Stripe subscription, or, without `reopen`, if it removes an end.
+    Account and start identify a window: a row with a known start moves the window's end, and says its currency and its
+    kind. A field that a row leaves empty (customer, `bill_after`) keeps its stored value, and so does the end if the
+    row lacks that column. A row is refused if it contradicts another row of its account, if its window overlaps
+    another one, if its customer belongs to another account, if it changes the currency while invoices are open or of a
+    window that was billed, if it changes the customer while an open invoice is in Stripe, if it changes the window of
+    a Stripe subscription, or, without `reopen`, if it removes an end.
 
     Raises:
         AccountConflictError: another process changed the same accounts; nothing was stored.
@@ -192,11 +199,15 @@ async def _known(connection: AsyncConnection, rows: Sequence[AccountRow]) -> Kno
     found = await connection.execute(statement("accounts/accounts", "with_open_invoices"), {"accounts": accounts})
     billing = found.all()
     owners = await connection.execute(statement("accounts/accounts", "customers"), {"customers": customers})
+    known = {account.attribution_id: account for account in locked}
+    changed = {"ids": windows_of_other_currency(rows, known)}
+    billed = await connection.execute(statement("accounts/accounts", "billed_windows"), changed)
     return Known(
-        accounts={account.attribution_id: account for account in locked},
+        accounts=known,
         billing=frozenset(row.attribution_id for row in billing),
         in_stripe=frozenset(row.attribution_id for row in billing if row.in_stripe),
         owners={row.stripe_customer_id: row.attribution_id for row in owners},
+        billed=frozenset(billed.scalars()),
     )
 
 

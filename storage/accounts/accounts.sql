@@ -94,8 +94,8 @@ SET stripe_customer_id = coalesce(excluded.stripe_customer_id, account.stripe_cu
     END;
 
 -- name: follow_currency
--- Windows in the account's former currency that no invoice has billed follow its new one, except those of a subscription
--- and those that rows name, which say their own.
+-- Where a row without a window changes the account's currency: windows in the former one that no invoice has billed
+-- follow, except those of a subscription and those that rows name, which say their own.
 UPDATE subscription AS s
 SET currency = a.currency
 FROM account AS a
@@ -111,18 +111,23 @@ WHERE s.attribution_id = a.attribution_id
   );
 
 -- name: describe_windows
--- The currency of a window stays once an invoice of its account has billed in it.
 UPDATE subscription AS s
-SET kind = given.kind,
-    currency = CASE
-        WHEN EXISTS (
-            SELECT FROM invoice AS i
-            WHERE (i.attribution_id, i.currency) = (s.attribution_id, s.currency) AND i.state NOT IN ({dead})
-        ) THEN s.currency
-        ELSE given.currency
-    END
+SET kind = given.kind, currency = given.currency
 FROM unnest(CAST(:ids AS bigint[]), CAST(:currencies AS text[]), CAST(:kinds AS text[])) AS given (id, currency, kind)
 WHERE s.id = given.id AND (s.kind, s.currency) IS DISTINCT FROM (given.kind, given.currency);
+
+-- name: billed_windows
+-- Of these windows, those in which a live invoice in the window's currency has billed.
+SELECT s.id
+FROM subscription AS s
+WHERE s.id = ANY (CAST(:ids AS bigint[]))
+  AND EXISTS (
+      SELECT FROM invoice AS i
+      JOIN claim AS c ON c.invoice_id = i.id
+      WHERE (i.attribution_id, i.currency) = (s.attribution_id, s.currency)
+        AND i.state NOT IN ({dead})
+        AND c.during && s.during
+  );
 
 -- name: move_windows
 UPDATE subscription AS s

@@ -20,11 +20,16 @@ WHERE a.attribution_id IN (SELECT w.attribution_id FROM ({waits}) AS w)
 ORDER BY a.stripe_seen_at NULLS FIRST, a.attribution_id
 LIMIT :limit;
 
+-- name: can_run
+-- No period is run before its end, nor while a person decides on it. While usage goes on a subscription's drafts, no run
+-- bills the account.
+w.billing_period <= :last_ended
+  AND NOT on_drafts.so
+  AND NOT EXISTS (SELECT FROM period_hold AS h WHERE h.billing_period = w.billing_period AND h.reason IS NOT NULL)
+
 -- name: resumable
--- No period is run before its end. While usage goes on a subscription's drafts, no run bills the account.
 SELECT a.attribution_id, a.stripe_customer_id,
-       coalesce(array_agg(DISTINCT w.billing_period) FILTER (
-           WHERE w.billing_period <= :last_ended AND NOT on_drafts.so), '{}') AS periods,
+       coalesce(array_agg(DISTINCT w.billing_period) FILTER (WHERE {can_run}), '{}') AS periods,
        coalesce(array_agg(DISTINCT w.stripe_subscription_id) FILTER (
            WHERE w.stripe_subscription_id IS NOT NULL), '{}') AS subscriptions,
        bool_or(w.billing_period IS NOT NULL AND on_drafts.so) AS drafts
@@ -51,6 +56,6 @@ WHERE a.stripe_customer_id IS NOT NULL
   AND (NOT :address OR a.address_in_stripe)
   AND {whose}
 GROUP BY a.attribution_id
-HAVING :with_drafts OR bool_or(w.stripe_subscription_id IS NOT NULL OR w.billing_period <= :last_ended AND NOT on_drafts.so)
+HAVING :with_drafts OR bool_or(w.stripe_subscription_id IS NOT NULL OR {can_run})
 ORDER BY a.attribution_id
 LIMIT :limit;

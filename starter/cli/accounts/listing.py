@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.accounts.plan import AccountRecord, WindowRecord
+from billing.accounts.windows import WindowKind
 from starter.cli import common, output
 from starter.cli.database import open_database
 from storage.accounts.accounts import list_accounts
@@ -15,32 +16,36 @@ from storage.postgres.database import Database
 _PAGE = 1000
 
 
-def _window(account: AccountRecord) -> WindowRecord | None:
+def _window(account: AccountRecord, now: datetime) -> WindowRecord | None:
     """Return the current window, else the next, else the last."""
-    now = datetime.now(UTC)
     open_ones = [each for each in account.whole_windows if each.ended is None or each.ended > now]
     return min(open_ones, key=lambda each: each.started) if open_ones else next(reversed(account.whole_windows), None)
 
 
-def _state(account: AccountRecord) -> str:
+def state_of(account: AccountRecord, now: datetime) -> str:
     """Return `active`, `trial` or `collection paused`; `future`, `ended`, or `no window`: its usage is not billed."""
-    window, now = _window(account), datetime.now(UTC)
+    window = _window(account, now)
     if window is None:
         return "no window"
     if window.ended is not None and window.ended <= now:
         return "ended"
     if window.started > now:
         return "future"
-    return "active" if window.kind == "paid" else str(window.kind).replace("_", " ")
+    kind = next(each.kind for each in reversed(account.windows) if window.started <= each.started <= now)
+    return "active" if kind == WindowKind.PAID else str(kind).replace("_", " ")
+
+
+def _state(account: AccountRecord) -> str:
+    return state_of(account, datetime.now(UTC))
 
 
 def _start(account: AccountRecord) -> datetime | None:
-    window = _window(account)
+    window = _window(account, datetime.now(UTC))
     return window.started if window else None
 
 
 def _end(account: AccountRecord) -> datetime | None:
-    window = _window(account)
+    window = _window(account, datetime.now(UTC))
     return window.ended if window else None
 
 
