@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 from devstack import ports
 from devstack.home import Home
@@ -17,13 +18,24 @@ PREFERRED_PORTS = {
     "monitor": 8477,
     "stripe": 12111,
 }
+_NAMES = {
+    "temporal": "Temporal",
+    "temporal_ui": "the Temporal UI",
+    "postgres": "PostgreSQL",
+    "webhook": "the webhook",
+    "codec": "the codec server",
+    "api": "the API",
+    "monitor": "the metrics",
+    "stripe": "the Stripe emulator",
+}
 
 
 class Addresses:
     """The ports of one stack's parts, remembered across starts in its data folder."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, say: Callable[[str], None]) -> None:
         self._home = home
+        self._say = say
         self.listening: dict[str, socket.socket] = {}
         """The listening sockets for the webhook, the API, the metrics and the codec server."""
 
@@ -31,8 +43,11 @@ class Addresses:
         """Return the ports that a part tries first: its previous one (None if unknown), then the well-known one."""
         return (self._home.get("ports") or {}).get(name), PREFERRED_PORTS[name]
 
-    def remember(self, name: str, port: int) -> None:
-        """Remember the part's port for the next start."""
+    def remember(self, name: str, port: int, *wanted: int) -> None:
+        """Remember the part's port for the next start, and say which wanted port it replaces, and who holds that."""
+        first = next(each for each in (*wanted, *self.wanted(name)) if each)
+        if port != first:
+            self._say(f"port {first} is taken by {ports.holder(first)}: {_NAMES[name]} is at {port}")
         self._home.remember("ports", {**(self._home.get("ports") or {}), name: port})
 
     def listen(self, name: str, host: str, *wanted: int) -> int:
@@ -43,7 +58,7 @@ class Addresses:
         """
         self.listening[name] = ports.listen(host, *wanted, *self.wanted(name))
         port: int = self.listening[name].getsockname()[1]
-        self.remember(name, port)
+        self.remember(name, port, *wanted)
         return port
 
     def close(self) -> None:

@@ -8,11 +8,14 @@ socket that already listens (`listen`).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
+
+import psutil  # type: ignore[import-untyped]
 
 from devstack.errors import PortTakenError, StackError
 
@@ -112,6 +115,21 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
     return True
+
+
+def holder(port: int) -> str:
+    """Return the name and pid of the process that listens on the port or reserves it, if this user may know them."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("inet"):
+            at = connection.laddr
+            if (
+                at
+                and at.port == port
+                and connection.pid
+                and connection.status in (psutil.CONN_LISTEN, psutil.CONN_NONE)
+            ):
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    return "another process"
 
 
 def _candidates(wanted: Iterable[int | None]) -> Iterator[int]:

@@ -12,7 +12,7 @@ from devstack.environment import child_environment
 from devstack.home import Home
 from devstack.servers.product import NAMES, QUEUES, product_child, start_http, start_worker
 from devstack.servers.temporal import TemporalServer
-from devstack.supervise import Part
+from devstack.supervise import Part, coming_up
 
 
 @dataclass
@@ -67,7 +67,8 @@ class ProductProcesses:
         if wanted is None:
             await self._start_part(make(None))
         else:
-            self.parts.append(await ports.start_on_a_port(make, wanted))
+            with coming_up(self.say, NAMES[name]):
+                self.parts.append(await ports.start_on_a_port(make, wanted))
 
     async def start_http(self, name: str, page: str, env: dict[str, str] | None = None) -> None:
         """Start a server on the socket that listens for it, and wait until it answers on the page.
@@ -96,5 +97,6 @@ class ProductProcesses:
         await self.start_http("codec", f"{url}/healthz", env)
 
     async def _start_part(self, part: Part) -> None:
-        await part.start()
+        with coming_up(self.say, part.name):
+            await part.start()
         self.parts.append(part)

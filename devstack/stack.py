@@ -30,7 +30,7 @@ from devstack.servers.product import migrate
 from devstack.servers.roles import ROLES, create_roles
 from devstack.servers.temporal import NAMESPACE, TemporalServer, temporal_ports
 from devstack.servers.unprivileged import data_folder, drop_user
-from devstack.supervise import Part, supervise
+from devstack.supervise import Part, coming_up, supervise
 
 
 class ManagedServer(ports.Server, Protocol):
@@ -59,7 +59,7 @@ class Stack:
         self._sample = sample
         self._urls: dict[str, str] = {}
         self._emulator: EmulatorServer | None = None
-        self._addresses = Addresses(self.home)
+        self._addresses = Addresses(self.home, say)
         self._product = ProductProcesses(self.home, self._addresses, say, self.parts)
         self._values = self._product.values
 
@@ -114,6 +114,7 @@ class Stack:
         self.home.release()
 
     async def _start(self) -> None:
+        self.say(f"Starting in {self.home.path}")
         forget_inherited(self.home.path)
         given = settings.load()
         if self._sample:
@@ -168,12 +169,13 @@ class Stack:
             def make(port: int) -> Postgres:
                 return Postgres(folder, port, password, self.home.log("postgres"), user=user)
 
-            server = await self._start_server(make, *self._addresses.wanted("postgres"))
+            server = await self._start_server("PostgreSQL", make, *self._addresses.wanted("postgres"))
             self._addresses.remember("postgres", server.port)
             self.home.remember("postgres_folder", str(folder))
             self._values["DATABASE_URL"] = server.url()
             await self._create_roles(server)
-        await migrate(self.home.log("migrations"), self._product.env_of("migrations"))
+        with coming_up(self.say, "tables"):
+            await migrate(self.home.log("migrations"), self._product.env_of("migrations"))
 
     async def _create_roles(self, server: Postgres) -> None:
         passwords = {role: self.home.secret(f"{role}_password") for role in ROLES.values()}
@@ -193,7 +195,8 @@ class Stack:
             database = self.home.folder("temporal") / "temporal.db"
             return TemporalServer(chosen, self.home.log("temporal"), database, codec_url=self._product.codec_url())
 
-        self._product.temporal = server = await self._start_server(make, *self._addresses.wanted("temporal"))
+        wanted = self._addresses.wanted("temporal")
+        self._product.temporal = server = await self._start_server("Temporal", make, *wanted)
         self._addresses.remember("temporal", server.ports.grpc)
         self._addresses.remember("temporal_ui", server.ports.ui)
         self._values["TEMPORAL_ADDRESS"] = server.address
@@ -216,7 +219,7 @@ class Stack:
             folder, log = self.home.folder("stripe"), self.home.log("stripe-emulator")
             return EmulatorServer(folder, port, log, key, env, ("--customers-have-cards",))
 
-        self._emulator = await self._start_server(make, *self._addresses.wanted("stripe"))
+        self._emulator = await self._start_server("Stripe emulator", make, *self._addresses.wanted("stripe"))
         self._addresses.remember("stripe", self._emulator.port)
         self._values["STRIPE_API_KEY"] = key
         self._values["STRIPE_API_BASE"] = self._emulator.url
@@ -262,8 +265,9 @@ class Stack:
         own = "sources" in given.model_fields_set or given.sources.exists()
         return sample if sample.exists() and (self._sample or not own) else given.sources.absolute()
 
-    async def _start_server(self, make: Callable[[int], S], *wanted: int | None) -> S:
-        server = await ports.start_on_a_port(make, *wanted)
+    async def _start_server(self, name: str, make: Callable[[int], S], *wanted: int | None) -> S:
+        with coming_up(self.say, name):
+            server = await ports.start_on_a_port(make, *wanted)
         self.parts.append(Part(server.child, server.start, server.stop))
         return server
 

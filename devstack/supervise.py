@@ -1,10 +1,11 @@
-"""Keep the stack's parts running: restart a part that ends, visibly, and not forever."""
+"""Say which parts are up, and keep them running: restart a part that ends, visibly, and not forever."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from devstack.errors import StackError
@@ -32,6 +33,14 @@ class Part:
     def name(self) -> str:
         """The part's name in messages."""
         return self.child.name
+
+
+@contextlib.contextmanager
+def coming_up(say: Callable[[str], None], name: str) -> Iterator[None]:
+    """Say that a part is up, and after how many seconds, unless the block raises."""
+    started = time.monotonic()
+    yield
+    say(f"  ✓ {name.removeprefix('the '):<20} {time.monotonic() - started:5.1f} s")
 
 
 async def supervise(part: Part, say: Callable[[str], None]) -> None:
