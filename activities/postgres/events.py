@@ -31,7 +31,6 @@ from storage.recovery.event_cursor import ReadDeliveries
 from temporal import start
 
 logger = logging.getLogger("perdure.stripe_events")
-CAUGHT_UP_METRIC = "perdure_stripe_events_caught_up"
 
 
 class EventActivities:
@@ -94,9 +93,6 @@ class EventActivities:
             if missed:
                 about = {"events": len(missed), "first": missed[0].workflow_id}
                 logger.warning("missed events delivered", extra=about)
-            activity.metric_meter().create_counter(
-                CAUGHT_UP_METRIC, "Wake-ups by the catch-up: events whose effect Postgres did not show yet"
-            ).add(len(missed))
             return WakeUpsDelivered(signalled=len(wanted), satisfied=satisfied)
 
     async def _freed(self, order: DeliverWakeUps) -> list[WakeUp]:

@@ -81,6 +81,16 @@ STRIPE_LAST_EVENT = Gauge(
 STRIPE_EVENTS_READ = Gauge(
     "perdure_stripe_events_read_timestamp_seconds", "When the catch-up read an event last that was new to it"
 )
+STRIPE_UNDELIVERED = Gauge(
+    "perdure_stripe_undelivered_events",
+    "Events that Stripe had not delivered to every webhook endpoint when the catch-up read them, in all",
+)
+STRIPE_UNDELIVERED_AT = Gauge(
+    "perdure_stripe_undelivered_timestamp_seconds", "When Stripe made the newest of them; only if there is one"
+)
+STRIPE_DELIVERED_AT = Gauge(
+    "perdure_stripe_delivered_timestamp_seconds", "When Stripe made the newest event that it had delivered"
+)
 
 AUDIT_FINISHED = Gauge("perdure_audit_finished_timestamp_seconds", "When the last audit of everything ended")
 AUDIT_FINDINGS = Gauge("perdure_audit_findings", "Findings of the last audit of everything", ("check",))

@@ -91,6 +91,9 @@ def samples(found: DeploymentFigures, own: OwnSettings, now: datetime) -> Sample
         gauges.PENDING_SINCE: _once(found.arrivals.since),
         gauges.STRIPE_LAST_EVENT: _once(found.events.last_event),
         gauges.STRIPE_EVENTS_READ: _once(found.events.read_at),
+        gauges.STRIPE_UNDELIVERED: [((), float(found.events.undelivered))] if found.events.read_at else [],
+        gauges.STRIPE_UNDELIVERED_AT: _once(found.events.undelivered_at),
+        gauges.STRIPE_DELIVERED_AT: _once(found.events.delivered_at),
         **(_audit(found.audit) if found.audit else {}),
         gauges.SETTINGS_DIFFER: [(difference, 1.0) for worker in found.workers for difference in _differ(worker, own)],
     }

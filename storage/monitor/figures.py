@@ -74,10 +74,17 @@ class PendingFacts:
 
 @dataclass(frozen=True)
 class StripeEvents:
-    """When Stripe made the last event that the catch-up has read, and when it read that."""
+    """When Stripe made the last event that the catch-up has read, and when it read that.
+
+    `undelivered`: how many of all that it read Stripe had not delivered to every endpoint. The instants are those of
+    the newest event of each kind.
+    """
 
     last_event: datetime | None
     read_at: datetime | None
+    undelivered: int
+    undelivered_at: datetime | None
+    delivered_at: datetime | None
 
 
 @dataclass(frozen=True)

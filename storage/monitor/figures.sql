@@ -44,7 +44,10 @@ LIMIT :most;
 SELECT count(*) AS waiting, min(received_at) AS since FROM pending_fact;
 
 -- name: events
-SELECT max(event_created) AS last_event, max(updated_at) AS read_at FROM stripe_event_cursor;
+SELECT max(event_created) AS last_event, max(updated_at) AS read_at,
+       CAST(coalesce(sum(undelivered), 0) AS bigint) AS undelivered, max(undelivered_at) AS undelivered_at,
+       max(delivered_at) AS delivered_at
+FROM stripe_event_cursor;
 
 -- name: audit
 -- The newest audit of everything that has ended.

@@ -174,13 +174,17 @@ async def test_the_last_audit_of_everything(db: Database, reader: Database) -> N
 async def test_when_stripes_events_were_read(db: Database, reader: Database) -> None:
     await execute(
         db,
-        "INSERT INTO stripe_event_cursor (name, event_id, event_created, updated_at) "
-        "VALUES ('x', 'evt_1', :made, :read)",
-        made=may(3), read=may(4),
+        "INSERT INTO stripe_event_cursor "
+        "(name, event_id, event_created, updated_at, undelivered, undelivered_at, delivered_at) "
+        "VALUES ('x', 'evt_1', :made, :read, 2, :made, :before)",
+        made=may(3), read=may(4), before=may(2),
     )  # fmt: skip
     page = await served(reader)
     assert values(page, "perdure_stripe_last_event_timestamp_seconds") == {(): may(3).timestamp()}
     assert values(page, "perdure_stripe_events_read_timestamp_seconds") == {(): may(4).timestamp()}
+    assert values(page, "perdure_stripe_undelivered_events") == {(): 2}
+    assert values(page, "perdure_stripe_undelivered_timestamp_seconds") == {(): may(3).timestamp()}
+    assert values(page, "perdure_stripe_delivered_timestamp_seconds") == {(): may(2).timestamp()}
 
 
 async def test_settings_that_differ(db: Database, reader: Database) -> None:
