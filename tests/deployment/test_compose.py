@@ -17,7 +17,7 @@ import yaml
 from activities.sources.catalog import SourceCatalog
 from settings import Settings
 from tests.deployment import compose_spec
-from tests.deployment.compose_file import COMPOSE, FILE, OURS, ROOT, SERVICES
+from tests.deployment.compose_file import COMPOSE, FILE, OURS, RAW, ROOT, SERVICES
 
 ONE_SHOT = {"temporal-schema", "temporal-namespace", "migrate", "schedule", "perdure"}
 
@@ -197,6 +197,12 @@ def test_every_setting_exists() -> None:
     for name in OURS:
         for variable in SERVICES[name].get("environment", {}):
             assert variable.removesuffix("_FILE") in known, f"{name}: {variable}"
+
+
+def test_each_of_our_processes_logs_as_it_is_told() -> None:
+    told = compose_spec.interpolate(RAW, {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "text"})["services"]
+    for name in OURS:
+        assert {told[name]["environment"][each] for each in ("LOG_LEVEL", "LOG_FORMAT")} == {"WARNING", "text"}, name
 
 
 def test_only_three_ports_are_published_and_on_this_machine_alone() -> None:
