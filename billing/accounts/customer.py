@@ -45,12 +45,7 @@ class KnownCustomer:
 UNKNOWN_CUSTOMER = KnownCustomer()
 
 
-RUN_AGAIN = "run the period again"
-
-
-def unmet(
-    needs: CustomerNeeds, known: KnownCustomer, stripe_customer_id: str | None, then: str = f"then {RUN_AGAIN}"
-) -> str:
+def unmet(needs: CustomerNeeds, known: KnownCustomer, stripe_customer_id: str | None, then: str) -> str:
     """Say what Stripe's customer lacks, and what to do. Empty if it lacks nothing that is needed.
 
     `then`: how the usage is billed once the customer has it.
@@ -64,7 +59,7 @@ def unmet(
         )
     if any(has[name] is None for name in needed):
         what = " and ".join(_WORDS[name][0] for name in needed)
-        return f"it is not known whether its customer in Stripe has an {what}: {RUN_AGAIN}, which asks Stripe"
+        return f"it is not known whether its customer in Stripe has an {what}: run the period again, which asks Stripe"
     lacking = [name for name in needed if not has[name]]
     if not lacking:
         return ""

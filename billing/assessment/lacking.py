@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from billing.accounts.customer import RUN_AGAIN, CustomerNeeds, KnownCustomer, unmet
+from billing.accounts.customer import CustomerNeeds, KnownCustomer, unmet
 from billing.invoice.key import InvoiceReason
 
+_BY_ITSELF = "and it is billed within 15 minutes"
 _ONCE_MET = {
-    InvoiceReason.PERIOD: f"then {RUN_AGAIN}",
-    InvoiceReason.CANCELLATION: f"then {RUN_AGAIN}, or wait: it is tried again within a day",
+    InvoiceReason.PERIOD: _BY_ITSELF,
+    InvoiceReason.CANCELLATION: _BY_ITSELF,
     InvoiceReason.SUBSCRIPTION: "and its usage goes on the subscription's next invoice (on this one within its hour)",
 }
 

@@ -52,6 +52,7 @@ async def test_without_an_email_an_account_waits_and_no_other_does(system: Syste
     assert set(why) == {"team:silent", "team:nobody"}
     assert "COLLECTION_METHOD=send_invoice" in why["team:silent"]
     assert f"{silent} has none" in why["team:silent"]
+    assert all(reason.endswith(", and it is billed within 15 minutes") for reason in why.values())
     assert "no customer there yet" in why["team:nobody"]
     assert "import it in `email`" in why["team:nobody"]
 
