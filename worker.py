@@ -2,7 +2,8 @@
 
 `billing` runs the workflows and their activities on Postgres and the report store; `stripe` calls Stripe and is the
 only process that holds the API key; `sources` reads the databases, folders and buckets of `sources.toml` and is the
-only process that holds their secrets. A process imports only the code and the libraries of its queues.
+only process that holds their secrets. A process imports only the code and the libraries of its queues. What a queue
+runs is listed in `workflows/registry.py` and `activities/registry/`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -21,19 +22,14 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.failures import FailureReporting
 from activities.step import activities_of
-from activities.stripe.mode import mode_of_key
+from activities.stripe.mode import stripe_api_key
 from contracts import retries
 from contracts.names import BILLING_QUEUE, SOURCES_QUEUE, STRIPE_QUEUE
-from settings import Settings, SettingsError
+from settings import Settings
 from temporal.client import connect, register_search_attributes
 
 if TYPE_CHECKING:
-    from stripe import StripeClient
-
-    from activities.rate_cards import RateCards
     from starter.health import WorkerHealth
-    from storage.postgres.database import Database
-    from storage.reports.store import ReportStore
 
 logger = logging.getLogger("perdure.worker")
 
@@ -60,6 +56,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
     """
     from activities.postgres.scopes import period_limits, policy_of
     from activities.rate_cards import RateCards
+    from activities.registry.billing import billing_activities
     from storage.postgres.database import Database
     from storage.postgres.revision import require_known_revision
     from storage.reports.store import ReportStore
@@ -79,7 +76,7 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
             client,
             task_queue=BILLING_QUEUE,
             workflows=WORKFLOWS,
-            activities=_postgres_activities(client, settings, database, reports, cards),
+            activities=billing_activities(client, settings, database, reports, cards),
             workflow_runner=SANDBOX,
             max_concurrent_activities=2 * settings.database_pool_size,
             max_concurrent_local_activities=2 * settings.database_pool_size,
@@ -89,55 +86,6 @@ async def billing_worker(client: Client, settings: Settings) -> AsyncIterator[Wo
         await database.close()
 
 
-def _postgres_activities(
-    client: Client, settings: Settings, database: Database, reports: ReportStore, cards: RateCards
-) -> list[Callable[..., Any]]:
-    from activities.postgres.accounts.accounts import AccountActivities
-    from activities.postgres.adopter import Adopter
-    from activities.postgres.credit_notes import CreditNoteActivities
-    from activities.postgres.customers import CustomerActivities
-    from activities.postgres.decisions import DecisionActivities
-    from activities.postgres.events import EventActivities
-    from activities.postgres.invoices import InvoiceActivities
-    from activities.postgres.links import LinkActivities
-    from activities.postgres.payments import DisputeActivities, RefundActivities
-    from activities.postgres.periods.fetching import FetchActivities
-    from activities.postgres.periods.limits import PeriodLimits
-    from activities.postgres.periods.periods import PeriodActivities
-    from activities.postgres.recovery import RecoveryActivities
-    from activities.postgres.sources.requests import SourceRequestActivities
-
-    adopter = Adopter(database, reports, cards, settings)
-    return activities_of(
-        RecoveryActivities(database, adopter),
-        InvoiceActivities(database, reports, settings, adopter),
-        PeriodActivities(database, cards, settings, PeriodLimits(database, settings)),
-        FetchActivities(database, settings),
-        AccountActivities(database, cards, settings),
-        DecisionActivities(database, cards, settings),
-        LinkActivities(database),
-        CreditNoteActivities(database),
-        CustomerActivities(database, settings, client),
-        EventActivities(database, client, settings.events_wake_ups_per_second),
-        DisputeActivities(database),
-        RefundActivities(database),
-        SourceRequestActivities(database, client),
-        *_audit_activities(settings, database, reports, cards),
-    )
-
-
-def _audit_activities(settings: Settings, database: Database, reports: ReportStore, cards: RateCards) -> list[object]:
-    from activities.postgres.audit.credit_notes import CreditNoteAuditActivities
-    from activities.postgres.audit.invoices import InvoiceAuditActivities
-    from activities.postgres.audit.runs import AuditActivities
-
-    return [
-        AuditActivities(database, reports, cards, settings),
-        InvoiceAuditActivities(database, settings),
-        CreditNoteAuditActivities(database, settings),
-    ]
-
-
 @asynccontextmanager
 async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Worker]:
     """Make the worker of the queue `stripe`. The server limits its rate, for all processes together.
@@ -145,6 +93,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
     Raises:
         SettingsError: STRIPE_API_KEY is not set, or does not match STRIPE_MODE.
     """
+    from activities.registry.stripe import stripe_activities
     from activities.stripe.client import close_stripe_client, make_stripe_client
 
     stripe_client = make_stripe_client(stripe_api_key(settings), settings.stripe_api_base)
@@ -152,7 +101,7 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         yield Worker(
             client,
             task_queue=STRIPE_QUEUE,
-            activities=_stripe_activities(stripe_client, settings),
+            activities=stripe_activities(stripe_client, settings),
             max_concurrent_activities=_MOST_STRIPE_CALLS,
             max_task_queue_activities_per_second=settings.stripe_activities_per_second,
             disable_eager_activity_execution=True,
@@ -160,37 +109,6 @@ async def stripe_worker(client: Client, settings: Settings) -> AsyncIterator[Wor
         )
     finally:
         await close_stripe_client(stripe_client)
-
-
-def _stripe_activities(client: StripeClient, settings: Settings) -> list[Callable[..., Any]]:
-    from activities.stripe.account.inspecting import StripeInspection
-    from activities.stripe.adoption import StripeAdoptionActivities
-    from activities.stripe.audit import StripeAuditActivities
-    from activities.stripe.credit_notes import StripeCreditNoteActivities
-    from activities.stripe.customer_data.asking import StripeCustomerChecks
-    from activities.stripe.customer_data.details import StripeCustomerDetails
-    from activities.stripe.customer_data.finding import CustomerFinder
-    from activities.stripe.customers import StripeCustomerActivities
-    from activities.stripe.drafts import StripeDraftActivities
-    from activities.stripe.events import StripeEventActivities
-    from activities.stripe.invoices import StripeInvoiceActivities
-    from activities.stripe.payments import StripeDisputeActivities, StripeRefundActivities
-
-    finder = CustomerFinder(client, settings.stripe_account_key)
-    return activities_of(
-        StripeInvoiceActivities(client, settings.stripe_mode),
-        StripeDraftActivities(client, settings.stripe_mode, settings.stripe_account_key),
-        StripeCustomerActivities(client, finder),
-        StripeCustomerChecks(client, finder),
-        StripeCustomerDetails(client, finder),
-        StripeCreditNoteActivities(client),
-        StripeDisputeActivities(client, settings.stripe_mode),
-        StripeRefundActivities(client, settings.stripe_mode),
-        StripeEventActivities(client, settings.events_settle_seconds),
-        StripeAdoptionActivities(client, settings.stripe_mode),
-        StripeAuditActivities(client, settings.stripe_mode),
-        StripeInspection(client, settings),
-    )
 
 
 @asynccontextmanager
@@ -244,22 +162,6 @@ async def _alongside(*loops: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
                 task.cancel()
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from None
-
-
-def stripe_api_key(settings: Settings) -> str:
-    """Return the API key, after checking its mode.
-
-    Raises:
-        SettingsError: the key is not set, or does not match STRIPE_MODE.
-    """
-    key = settings.need("stripe_api_key")
-    mode = mode_of_key(key)
-    if settings.stripe_mode is not None and mode not in (None, settings.stripe_mode):
-        raise SettingsError(
-            f"STRIPE_API_KEY is a {mode} key ({key[:8]}...), but STRIPE_MODE is {settings.stripe_mode}: "
-            "give the Stripe worker the right key, or correct STRIPE_MODE"
-        )
-    return key
 
 
 _NEEDS = {

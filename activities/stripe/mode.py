@@ -7,6 +7,7 @@ from typing import Any, Literal
 from temporalio import activity
 
 from billing.errors import WrongModeError
+from settings import Settings, SettingsError
 
 Mode = Literal["live", "test"]
 WRONG_MODE_METRIC = "perdure_stripe_wrong_mode"
@@ -20,6 +21,22 @@ def mode_of_key(api_key: str) -> Mode | None:
     https://docs.stripe.com/keys
     """
     return next((mode for prefix, mode in _PREFIXES.items() if api_key.startswith(prefix)), None)
+
+
+def stripe_api_key(settings: Settings) -> str:
+    """Return the API key, after checking its mode.
+
+    Raises:
+        SettingsError: the key is not set, or does not match STRIPE_MODE.
+    """
+    key = settings.need("stripe_api_key")
+    mode = mode_of_key(key)
+    if settings.stripe_mode is not None and mode not in (None, settings.stripe_mode):
+        raise SettingsError(
+            f"STRIPE_API_KEY is a {mode} key ({key[:8]}...), but STRIPE_MODE is {settings.stripe_mode}: "
+            "give the Stripe worker the right key, or correct STRIPE_MODE"
+        )
+    return key
 
 
 def check_mode(mode: Mode | None, found: dict[str, Any]) -> None:

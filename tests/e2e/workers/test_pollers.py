@@ -43,6 +43,16 @@ async def _polling(client: Client, queue: str, expected: bool) -> pollers.QueueS
     return await until(reached)
 
 
+async def _beating(client: Client, queue: str) -> pollers.QueueState:
+    """Wait for a worker's first heartbeat: its first poll is known sooner."""
+
+    async def heard() -> pollers.QueueState | None:
+        state = await pollers.queue_state(client, queue)
+        return state if state.since else None
+
+    return await until(heard)
+
+
 async def test_a_queue_that_nobody_has_polled_has_no_workers(temporal_client: Client) -> None:
     state = await pollers.queue_state(temporal_client, f"nobody-{uuid4()}")
 
@@ -54,7 +64,7 @@ async def test_a_worker_polls_from_its_start_until_it_stops(temporal_client: Cli
     queue = f"stops-{uuid4()}"
     before = datetime.now(UTC) - _SECOND
     async with _serving(temporal_address, queue) as process:
-        running = await _polling(temporal_client, queue, True)
+        running = await _beating(temporal_client, queue)
         assert running.since is not None
         assert before <= running.since <= datetime.now(UTC)
         assert running.polls_as(running.workers[0].identity)
@@ -74,7 +84,7 @@ async def test_a_killed_worker_does_not_poll_although_its_poll_is_remembered(
     monkeypatch.setattr(pollers, "WORKER_HEARTBEAT", _SECOND)
     queue = f"killed-{uuid4()}"
     async with _serving(temporal_address, queue) as process:
-        await _polling(temporal_client, queue, True)
+        await _beating(temporal_client, queue)
         process.kill()
         await process.wait()
         killed_at = datetime.now(UTC)
