@@ -86,6 +86,9 @@ class CustomerActivities:
         """
         async with step():
             ref = order.customer
+            if ref.attribution_id is not None:
+                # An invoice would search it, and search can lag.
+                await customers.record_made(self._db, ref.attribution_id, ref.stripe_customer_id)
             whose = WhoWaits(ref.attribution_id, None if ref.attribution_id else ref.stripe_customer_id)
             found = await self._resumable(whose, 1, with_drafts=True)
             if not found:

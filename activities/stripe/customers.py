@@ -6,6 +6,7 @@ import asyncio
 from itertools import groupby
 from typing import Any
 
+import stripe
 from stripe import StripeClient
 from temporalio import activity
 
@@ -66,10 +67,11 @@ class StripeCustomerActivities:
             return as_dict(created)
 
         async def find_made(_: bool) -> dict[str, Any] | None:
-            # The failed request may have created the customer; search does not show it yet, the list does.
+            # The failed request may have created the customer; search does not show it yet, the list does. Nor does it
+            # show one that was created under this key with details.
             return await self._finder.find_recent(attribution_id)
 
-        return await post_once(post, find_made)
+        return await post_once(post, find_made, stripe.IdempotencyError)
 
     @activity.defn(name=Activities.RETRIEVE_SUBSCRIPTION)
     async def retrieve_subscription(self, ref: SubscriptionRef) -> StripeSubscriptionSnapshot:

@@ -94,3 +94,10 @@ async def record_listed(db: Database, listed: Sequence[SeenCustomer]) -> None:
                 "addresses": [each.address for each in listed],
             },
         )
+
+
+async def record_made(db: Database, attribution_id: str, stripe_customer_id: str) -> None:
+    """Record the customer that an account has got, unless it has one already, or another account has this one."""
+    given = {"attribution_id": attribution_id, "customer": stripe_customer_id}
+    async with db.transaction() as connection:
+        await connection.execute(statement("accounts/customers", "record_made"), given)

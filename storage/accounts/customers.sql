@@ -57,3 +57,10 @@ FROM unnest(
     CAST(:customers AS text[]), CAST(:emails AS boolean[]), CAST(:addresses AS boolean[])
 ) AS given (customer, email, address)
 WHERE a.stripe_customer_id = given.customer;
+
+-- name: record_made
+UPDATE account AS a
+SET stripe_customer_id = :customer
+WHERE a.attribution_id = :attribution_id
+  AND a.stripe_customer_id IS NULL
+  AND NOT EXISTS (SELECT FROM account AS other WHERE other.stripe_customer_id = :customer);

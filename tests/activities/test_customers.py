@@ -9,8 +9,10 @@ from stripe import StripeClient
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from activities.stripe.customer_data.details import StripeCustomerDetails
 from activities.stripe.customer_data.finding import CustomerFinder
 from activities.stripe.customers import StripeCustomerActivities
+from contracts.messages.customers import SendCustomer
 from contracts.messages.invoices import CustomerFound, CustomerOrder
 from contracts.messages.subscriptions import ListStripeAccounts
 from tests.activities.conftest import Admin
@@ -40,6 +42,17 @@ async def test_one_that_search_does_not_show_yet_is_not_made_again(
     first = await ensure(env, ours, "team:lag")
     assert await ensure(env, ours, "team:lag") == first
     assert await all_of(stripe_client, "team:lag") == [first]
+
+
+async def test_one_that_its_details_made_is_found_while_search_lags(
+    env: ActivityEnvironment, ours: StripeCustomerActivities, stripe_client: StripeClient, admin: Admin
+) -> None:
+    await admin("settings", {"search_lag_seconds": 3600})
+    sending = StripeCustomerDetails(stripe_client, CustomerFinder(stripe_client))
+    order = SendCustomer(attribution_id="team:sent", stripe_customer_id=None, email="sent@example.com")
+    made = (await env.run(sending.send, order)).stripe_customer_id
+    assert await ensure(env, ours, "team:sent") == made
+    assert await all_of(stripe_client, "team:sent") == [made]
 
 
 async def test_the_oldest_of_several_is_taken(

@@ -16,6 +16,7 @@ from storage.postgres.roles import API
 from tests.api.serving import new_token, sender_to
 from tests.e2e.catching_up import DROP_ALL, catch_up
 from tests.e2e.conftest import requests
+from tests.storage.usage import fetch
 from tests.support.months import MAY
 from tests.support.roles import as_role
 from tests.support.system import System
@@ -90,6 +91,21 @@ async def test_a_customer_that_exists_is_changed_before_its_account_is_used(syst
         return (found.name, found.email) == ("Old", "new@example.com") or None
 
     await until(changed)
+
+
+async def test_a_customer_that_the_details_made_is_recorded_although_nothing_waits_for_it(system: System) -> None:
+    await system.add_account("team:early", ("2022-05-01", None))
+    await system.start("sources")
+    await send(system, attribution_id="team:early", email="early@example.com")
+
+    query = "SELECT stripe_customer_id FROM account WHERE attribution_id = 'team:early'"
+
+    async def recorded() -> str | None:
+        ((customer,),) = await fetch(system.db, query)
+        return None if customer is None else str(customer)
+
+    made = await until(recorded)
+    assert [each["id"] for each in await customers_of(system, "team:early")] == [made]
 
 
 @pytest.mark.history("customer-woken")
