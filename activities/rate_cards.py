@@ -12,7 +12,7 @@ from billing.pricing.rating import RateCard
 from contracts.names import BILLING_QUEUE
 from settings import Settings
 from settings_sources import MONEY
-from storage.periods.published import publish
+from storage.periods.published import STRIPE_MODE, publish
 from storage.postgres.database import Database
 
 REPORT_STORE_DIGEST = "REPORT_STORE_URL (digest)"
@@ -71,7 +71,7 @@ class RateCards:
     def __init__(self, db: Database, settings: Settings) -> None:
         self._db = db
         self._file = RateCardFile(settings.rate_card)
-        self._money = money_settings(settings)
+        self._settings = {**money_settings(settings), STRIPE_MODE: settings.stripe_mode or ""}
         self._published: str | None = None
 
     async def current(self) -> RateCard:
@@ -82,6 +82,6 @@ class RateCards:
         """
         card = self._file.current()
         if card.digest != self._published:
-            await publish(self._db, BILLING_QUEUE, card, self._money)
+            await publish(self._db, BILLING_QUEUE, card, self._settings)
             self._published = card.digest
         return card

@@ -22,7 +22,8 @@ _WHOLE_UNITS = frozenset(["isk", "ugx"])
 # Of every payment method. Cards take up to 12 digits, if their network does.
 _MOST_DIGITS = {"idr": 12, "cop": 10, "inr": 9}
 
-_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,12})?")
+_NUMBER = re.compile(r"[0-9]{1,15}([.,][0-9]{1,12})?")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
 
 # Exact for every amount that fits a bigint, at the precision of credits and prices.
 EXACT = Context(prec=60)
@@ -70,14 +71,17 @@ def to_minor(major: Decimal, currency: str, multiple_of: int | None = None) -> i
 
 
 def parse_amount(text: str, currency: str) -> int:
-    """Convert major units, as a person writes them, to minor units, exactly.
+    """Convert major units, as a person writes them (`12.34` or `12,34`), to minor units, exactly.
 
     Raises:
-        InputError: `text` is not a number, has more decimals than the currency, or is not a multiple of its step.
+        InputError: `text` is not a number, has more decimals than the currency, or is not a multiple of its step; or
+            its comma could separate thousands.
     """
     if not _NUMBER.fullmatch(text):
         raise InputError(f"{text!r} is not an amount: write digits with an optional decimal point")
-    minor = Decimal(text).scaleb(exponent(currency), context=EXACT)
+    if _THOUSANDS.fullmatch(text):
+        raise InputError(f"{text!r} has two meanings: write {text.replace(',', '')} or {text.replace(',', '.')}")
+    minor = Decimal(text.replace(",", ".")).scaleb(exponent(currency), context=EXACT)
     unit = step(currency)
     if unit == 1 and minor != minor.to_integral_value():
         raise InputError(f"{text!r} has too many decimals: {currency.upper()} has {exponent(currency)}")

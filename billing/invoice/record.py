@@ -90,6 +90,11 @@ class InvoiceRecord:
     """When it was first seen that Stripe no longer charges the open invoice by itself."""
 
     @property
+    def reached(self) -> InvoiceState:
+        """The state; for a blocked invoice, the state in which it was blocked."""
+        return self.resume_state or self.state
+
+    @property
     def awaits_approval(self) -> bool:
         """Whether the invoice is a draft that a person must approve first."""
         waits = self.state is InvoiceState.DRAFT and self.finalization is Finalization.APPROVAL

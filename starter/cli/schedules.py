@@ -15,7 +15,11 @@ from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from contracts import workflow_ids
 from starter.cli import common, output
+from starter.cli.acting.mode import mode_of
+from starter.cli.acting.plans import ActOptions, DryRun, Plan, Yes, agreed, totals
+from starter.cli.database import open_database
 from starter.cli.sources.running import keep_sources
+from storage.accounts import policies
 from temporal import schedules
 from temporal.client import connect
 from temporal.schedules import ScheduleState
@@ -119,19 +123,45 @@ async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
 
 @app.command("trigger")
 @common.command
-async def trigger(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
+async def trigger(
+    name: Name = MONTHLY, yes: Yes = False, dry_run: DryRun = False, as_json: common.AsJson = False
+) -> None:
     """Run a schedule's action now.
 
     The monthly one bills the period that ended last.
     """
     _check(name)
     temporal = await connect()
+    if (name == MONTHLY or dry_run) and not await _agreed(name, ActOptions(yes, dry_run, as_json)):
+        return
     before = await schedules.schedule_state(temporal, name)
     await schedules.trigger_schedule(temporal, name)
     _show(await _until(temporal, name, lambda state: state.recent_runs != before.recent_runs), as_json=as_json)
     if not as_json and name == MONTHLY:
         period = BillingPeriod.last_ended(datetime.now(UTC), common.settings().zone)
         output.say(f"Triggered. Follow it with `perdure period status {period}`.")
+
+
+async def _agreed(name: str, asked: ActOptions) -> bool:
+    """Return whether to trigger the schedule. The monthly one charges customers, so a person is asked."""
+    settings = common.settings()
+    if name != MONTHLY:
+        plan = Plan(f"Trigger {name}", [], "It charges nobody.", document={"schedule": name})
+        return agreed(plan, await mode_of(settings, None), asked)
+    period = BillingPeriod.last_ended(datetime.now(UTC), settings.zone)
+    facts = [("Period", f"{period}, which ended {output.when_and_ago(period.end(settings.zone))}")]
+    if settings.database_url is None:
+        mode = await mode_of(settings, None)
+    else:
+        async with open_database(settings) as db:
+            mode = await mode_of(settings, db)
+            billed = await policies.period_totals(db, str(period), str(period))
+        facts.append(("So far", totals((each.currency, each.amount) for each in billed)))
+    effects = (
+        f"Bills all accounts: invoices are finalized and charged. `perdure period run {period} --dry-run` lists them."
+    )
+    plan = Plan(f"Trigger {name}", facts, effects, document={"schedule": name, "billing_period": str(period)})
+    return agreed(plan, mode, asked)
 
 
 def _check(name: str) -> None:

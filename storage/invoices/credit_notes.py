@@ -69,6 +69,30 @@ class LockedCreditNote:
     stripe_credit_note_id: str | None
 
 
+@dataclass(frozen=True)
+class PricedCredit:
+    """What a request for a credit note would credit. `left`: of the invoice before it, both in minor units.
+
+    `known`: the credit note, if the same was requested before.
+    """
+
+    amount: int
+    left: int
+    parts: dict[int, int]
+    known: CreditNoteRecord | None = None
+
+
+async def preview_credit(db: Database, invoice_key: str, order: CreditOrder) -> PricedCredit:
+    """Return what `request_credit` would record now; record nothing.
+
+    Raises:
+        InputError: as `request_credit`.
+    """
+    async with db.transaction() as connection:
+        _, _, priced = await _price(connection, invoice_key, order)
+        return priced
+
+
 async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> tuple[CreditNoteRecord, bool]:
     """Record a request for a credit note. Returns it, and whether it is new: the same request twice is one.
 
@@ -80,22 +104,33 @@ async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> 
             names a different request.
     """
     async with db.transaction() as connection:
-        invoice = await find_locked(connection, invoice_key)
-        if invoice is None:
-            raise InputError(f"there is no invoice {invoice_key!r}: `perdure invoices list` shows their keys")
-        key = str(CreditNoteKey(InvoiceKey.parse(invoice_key), order.named()))
-        known = await _load(connection, key)
-        if known is not None:
-            _check_same(known, order)
-            return known, False
-        check_creditable(invoice_key, invoice.state)
-        amount, parts = await _price(connection, invoice, invoice_key, order)
-        live = await connection.execute(statement("invoices/credit_notes", "live_total"), {"invoice_id": invoice.id})
-        check_left(amount, invoice.amount - live.scalar_one(), invoice.currency, f"invoice {invoice_key}")
-        await _insert(connection, key, invoice, order, amount, parts)
+        invoice, key, priced = await _price(connection, invoice_key, order)
+        if priced.known is not None:
+            return priced.known, False
+        await _insert(connection, key, invoice, order, priced.amount, priced.parts)
         made = await _load(connection, key)
         assert made is not None
         return made, True
+
+
+async def _price(
+    connection: AsyncConnection, invoice_key: str, order: CreditOrder
+) -> tuple[LockedInvoice, str, PricedCredit]:
+    """Lock the invoice. Returns it, the credit note's key, and what it credits."""
+    invoice = await find_locked(connection, invoice_key)
+    if invoice is None:
+        raise InputError(f"there is no invoice {invoice_key!r}: `perdure invoices list` shows their keys")
+    key = str(CreditNoteKey(InvoiceKey.parse(invoice_key), order.named()))
+    live = await connection.execute(statement("invoices/credit_notes", "live_total"), {"invoice_id": invoice.id})
+    left = invoice.amount - live.scalar_one()
+    known = await _load(connection, key)
+    if known is not None:
+        _check_same(known, order)
+        return invoice, key, PricedCredit(known.amount, left, known.parts, known)
+    check_creditable(invoice_key, invoice.state)
+    amount, parts = await _parts(connection, invoice, invoice_key, order)
+    check_left(amount, left, invoice.currency, f"invoice {invoice_key}")
+    return invoice, key, PricedCredit(amount, left, parts)
 
 
 async def load_credit_note(db: Database, key: str) -> CreditNoteRecord | None:
@@ -110,7 +145,7 @@ async def credit_notes_of(db: Database, invoice_ids: Sequence[int]) -> dict[int,
     async with db.transaction() as connection:
         rows = await connection.execute(statement("invoices/credit_notes", "of_invoices"), {"ids": list(invoice_ids)})
         for row in rows:
-            found.setdefault(row.invoice_id, []).append(_record(row))
+            found.setdefault(row.invoice_id, []).append(credit_note_record(row))
     return found
 
 
@@ -125,7 +160,7 @@ async def blocked_of_period(db: Database, period: str) -> list[CreditNoteRecord]
     """Return up to 100 credit notes of a period's invoices that wait for an operator."""
     async with db.transaction() as connection:
         rows = await connection.execute(statement("invoices/credit_notes", "blocked"), {"period": period})
-        return [_record(row) for row in rows]
+        return [credit_note_record(row) for row in rows]
 
 
 async def record_issued(db: Database, key: str, stripe_credit_note_id: str, at: datetime) -> None:
@@ -171,7 +206,7 @@ async def withdraw_credit_note(db: Database, key: str) -> None:
         await connection.execute(statement("invoices/credit_notes", "withdraw"), {"key": key})
 
 
-async def _price(
+async def _parts(
     connection: AsyncConnection, invoice: LockedInvoice, invoice_key: str, order: CreditOrder
 ) -> tuple[int, dict[int, int]]:
     """Return the amount to credit, and its share by line."""
@@ -247,9 +282,10 @@ async def _lock(connection: AsyncConnection, key: str) -> LockedCreditNote:
 
 async def _load(connection: AsyncConnection, key: str) -> CreditNoteRecord | None:
     row = (await connection.execute(statement("invoices/credit_notes", "load"), {"key": key})).one_or_none()
-    return None if row is None else _record(row)
+    return None if row is None else credit_note_record(row)
 
 
-def _record(row: Row[Any]) -> CreditNoteRecord:
+def credit_note_record(row: Row[Any]) -> CreditNoteRecord:
+    """Return a row of the columns `{columns}` as a credit note."""
     parts = dict(zip(row.line_nos or (), row.line_amounts or (), strict=True))
     return record(CreditNoteRecord, row, parts=parts)

@@ -19,6 +19,16 @@ JOIN invoice AS i ON i.id = n.invoice_id
 WHERE n.invoice_id = ANY (CAST(:ids AS bigint[]))
 ORDER BY n.invoice_id, n.requested_at, n.key;
 
+-- name: list
+SELECT {columns}
+FROM credit_note AS n
+JOIN invoice AS i ON i.id = n.invoice_id
+WHERE n.id > :after
+  AND (CAST(:period AS text) IS NULL OR i.billing_period = :period)
+  AND (CAST(:state AS text) IS NULL OR n.state = :state)
+ORDER BY n.id
+LIMIT :limit;
+
 -- name: live_total
 SELECT CAST(coalesce(sum(amount), 0) AS bigint)
 FROM credit_note

@@ -46,11 +46,6 @@ class LockedInvoice:
         """The state; for a blocked invoice, the state in which it was blocked."""
         return self.resume_state or self.state
 
-    @property
-    def needs_approval(self) -> bool:
-        """Whether it is a draft that must be approved before it is finalized, even if it was approved already."""
-        return self.state is InvoiceState.DRAFT and self.finalization is Finalization.APPROVAL
-
 
 async def find_locked(connection: AsyncConnection, key: str) -> LockedInvoice | None:
     """Lock and return the invoice. None if there is no such invoice."""

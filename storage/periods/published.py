@@ -14,6 +14,9 @@ from billing.pricing.rating import RateCard
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
+STRIPE_MODE = "STRIPE_MODE"
+"""The mode's name among the published settings. Commands that move money show it; it is not compared."""
+
 
 @dataclass(frozen=True)
 class Published:

@@ -58,6 +58,28 @@ def test_a_person_writes_what_can_be_charged(text: str, currency: str, minor: in
 
 
 @pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [("1,50", "usd", 150), ("1234,5", "usd", 123450), ("0,500", "kwd", 500), ("1234,560", "kwd", 1_234_560)],
+)
+def test_a_comma_separates_decimals_too(text: str, currency: str, minor: int) -> None:
+    assert parse_amount(text, currency) == minor
+
+
+@pytest.mark.parametrize(("text", "currency"), [("1,234", "usd"), ("1,234", "jpy"), ("12,340", "kwd")])
+def test_a_comma_that_could_separate_thousands_is_refused(text: str, currency: str) -> None:
+    with pytest.raises(InputError) as refused:
+        parse_amount(text, currency)
+    whole, decimal = text.replace(",", ""), text.replace(",", ".")
+    assert str(refused.value) == f"'{text}' has two meanings: write {whole} or {decimal}"
+
+
+@pytest.mark.parametrize("text", ["1,234.50", "1.234,50", "1,2,3", ",5", "5,", "-1,5"])
+def test_what_mixes_separators_is_no_amount(text: str) -> None:
+    with pytest.raises(InputError, match="is not an amount"):
+        parse_amount(text, "usd")
+
+
+@pytest.mark.parametrize(
     ("text", "currency", "least"),
     [
         ("1.234", "kwd", "0.010 KWD"),

@@ -19,12 +19,17 @@ from tests.support.until import GIVE_UP_SECONDS
 COLUMNS = 80
 
 
-async def on_terminal(arguments: tuple[str, ...], cwd: Path, settings: Mapping[str, str]) -> tuple[int, str]:
-    """Run `perdure` with its three streams on a terminal. Returns its status and everything that it printed."""
-    return await asyncio.to_thread(_run, arguments, cwd, settings)
+async def on_terminal(
+    arguments: tuple[str, ...], cwd: Path, settings: Mapping[str, str], answer: str = "n"
+) -> tuple[int, str]:
+    """Run `perdure` with its three streams on a terminal. Returns its status and everything that it printed.
+
+    `answer`: what is typed, whenever it is read.
+    """
+    return await asyncio.to_thread(_run, arguments, cwd, settings, answer)
 
 
-def _run(arguments: tuple[str, ...], cwd: Path, settings: Mapping[str, str]) -> tuple[int, str]:
+def _run(arguments: tuple[str, ...], cwd: Path, settings: Mapping[str, str], answer: str) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, COLUMNS, 0, 0))
     environment = {**os.environ, **settings, "TERM": "xterm", "NO_COLOR": "1"}
@@ -35,6 +40,7 @@ def _run(arguments: tuple[str, ...], cwd: Path, settings: Mapping[str, str]) -> 
         stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, env=environment, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
+    os.write(ours, f"{answer}\n".encode())
     try:
         said = b"".join(iter(lambda: read(ours), b""))
         return process.wait(GIVE_UP_SECONDS), said.decode().replace("\r\n", "\n")

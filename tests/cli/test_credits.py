@@ -131,7 +131,7 @@ async def test_a_refused_credit_note_is_seen_everywhere_and_retried(system: Syst
     assert too_much.error.startswith("10.80 USD is more than what is left of invoice")
     later = await perdure("invoices", "credit", key, "--amount", "0.80", "--reason", "x", "--wait", "0.5")
     assert later.status == 0
-    assert "0.80 USD of the invoice, requested: x; it continues as soon as" in later.out
+    assert "0.80 USD of the invoice, requested: x; still in progress" in later.out
 
 
 async def test_explain_accounts_for_every_second(system: System, perdure: Perdure, key: str) -> None:

@@ -35,13 +35,22 @@ ROWS = "id,attribution_id,workspace_class,creation_time,started_time,stopping_ti
 COMMANDS: tuple[str, ...] = (
     *("status", "status --all", "doctor"),
     *("invoices list", "invoices list --sort -amount --limit 1", "invoices list --state blocked", "period list"),
-    *("accounts list", "report list", "sources list", "tokens list", "warnings list", "warnings list --all"),
+    *(
+        "accounts list",
+        "credits list 2022-05",
+        "report list",
+        "sources list",
+        "tokens list",
+        "warnings list",
+        "warnings list --all",
+    ),
     *(f"invoices show {UUID_KEY}", f"invoices show {BAD_KEY}", f"explain {INSTANCE}", f"explain --invoice {UUID_KEY}"),
     *("period status 2022-05", "period excluded 2022-05", "period run 2022-05 --dry-run", "rates check"),
     "period run 2022-06 --dry-run",
     *(f"accounts policy {UUID}", "db current", "db history", "db upgrade", "schedule list", "schedule set"),
     *("schedule pause --note month", "schedule resume", "audit --period 2022-05", "audit --last --period 2022-05"),
-    *(f"invoices credit {UUID_KEY} --amount 0.50 --reason outage", f"invoices retry {BAD_KEY} --wait 0.1"),
+    *(f"invoices credit {UUID_KEY} --amount 0,50 --reason outage --dry-run", f"invoices retry {BAD_KEY} --wait 0.1"),
+    *(f"invoices credit {UUID_KEY} --amount 0.50 --reason outage --yes", "invoices retry --all --dry-run"),
     *("report show {report}", "report export {report} --format csv", "report rebuild {report}"),
     *("tokens create crm --scope ingest", "tokens revoke crm", "keys generate", "keys list", "completion bash"),
     *("warnings accept overlapping ws-1 --reason pair", "warnings withdraw overlapping ws-1", "accounts send"),
@@ -50,7 +59,12 @@ COMMANDS: tuple[str, ...] = (
     *("config check", "doctor"),
     *(f"invoices approve {UUID_KEY}", f"invoices rebuild {UUID_KEY}", "period approve 2022-05", "sources check --all"),
     *("sources sync product", "period run 2022-05 --wait", "schedule trigger audit-daily", "period run 2022-13"),
-    *("stripe register-webhook --url http://x.example/", f"invoices void {LONG_KEY} --reason test"),
+    *("stripe register-webhook --url http://x.example/", f"invoices void {LONG_KEY} --reason test --dry-run"),
+    *(
+        "schedule trigger --dry-run",
+        f"invoices void {LONG_KEY} --reason test",
+        f"invoices void {LONG_KEY} --reason t -y",
+    ),
 )
 """In this order: the first ones only read. `{report}` is the id of a report."""
 

@@ -16,13 +16,16 @@ from billing.invoice.states import OPEN, InvoiceState
 from billing.periods import BillingPeriod
 from contracts import workflow_ids
 from starter.cli import common, output
+from starter.cli.acting.mode import mode_of
+from starter.cli.acting.plans import ActOptions, DryRun, Yes, agreed
 from starter.cli.database import open_database
 from starter.cli.invoices import decisions
+from starter.cli.invoices.approving import approve
 from starter.cli.invoices.credit import credit
 from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.find import Listed, find_invoice, listed_invoices
 from starter.cli.invoices.listing import COLUMNS, print_invoices
-from starter.cli.invoices.retry import retry_invoices
+from starter.cli.invoices.retry import retry_invoices, retry_plan
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import documents, sentence
 from storage.invoices import invoices
@@ -85,10 +88,14 @@ async def retry(
         bool, typer.Option("--all", help="Every blocked invoice, except those that a limit holds.")
     ] = False,
     period: PeriodOption = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the results.")] = 15.0,
     as_json: common.AsJson = False,
 ) -> int:
     """Retry blocked invoices, after the cause is fixed.
+
+    With --all, a person is asked first.
 
     The status is 3 if an invoice is blocked again, and 69 if no worker answers.
     """
@@ -97,17 +104,22 @@ async def retry(
         raise InputError("name the invoices to retry, or use --all for every blocked invoice")
     if keys and month:
         raise InputError("--period needs --all: a key already names its period")
-    async with open_database(common.settings()) as db:
+    settings = common.settings()
+    async with open_database(settings) as db:
         if keys:
             records = [await find_invoice(db, key) for key in dict.fromkeys(keys)]
         else:
             blocked = every_invoice(db, period=month, attribution_id=None, state=InvoiceState.BLOCKED)
             records = [record async for record in blocked if record.blocked_kind is not BlockedKind.LIMIT]
+        asks = dry_run or (all_ and records)
+        plan, asked = retry_plan(records, month), ActOptions(yes, dry_run, as_json)
+        if asks and not agreed(plan, await mode_of(settings, db), asked):
+            return common.ExitStatus.DONE
         return await retry_invoices(db, records, patience_seconds=wait, as_json=as_json)
 
 
 app.command("credit")(credit)
-app.command("approve")(decisions.approve)
+app.command("approve")(approve)
 app.command("rebuild")(decisions.rebuild)
 app.command("void")(decisions.void)
 

@@ -22,8 +22,11 @@ from billing.money import format_amount
 from contracts import workflow_ids
 from contracts.names import Signals
 from starter.cli import common, output
+from starter.cli.acting.mode import Mode, mode_of
+from starter.cli.acting.plans import ActOptions, DryRun, Yes, agreed
 from starter.cli.database import open_database
 from starter.cli.invoices.credit_document import credit_note_document, sentence
+from starter.cli.invoices.credit_plan import blocked_plan, order_plan
 from starter.cli.invoices.find import find_invoice
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence as why
@@ -32,6 +35,13 @@ from storage.invoices.credit_notes import CreditNoteRecord
 from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.start import start_credit_note
+
+To = Annotated[str, typer.Option(metavar="|".join(CreditDestination), help="Where the part that is already paid goes.")]
+Reference = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Name the credit note; another name allows the same again.")
+]
+Retry = Annotated[str | None, typer.Option(metavar="REFERENCE", help="Instead, retry this blocked credit note.")]
+Withdraw = Annotated[str | None, typer.Option(metavar="REFERENCE", help="Instead, withdraw this blocked credit note.")]
 
 _POLL_SECONDS = 0.2
 
@@ -43,40 +53,63 @@ async def credit(
     line: Annotated[int | None, typer.Option(metavar="N", help="The rest of this line.")] = None,
     instance: Annotated[str | None, typer.Option(metavar="ID", help="This instance's share of the invoice.")] = None,
     reason: Annotated[str | None, typer.Option(metavar="TEXT", help="The reason; the customer sees it.")] = None,
-    to: Annotated[
-        str, typer.Option(metavar="|".join(CreditDestination), help="Where the part that is already paid goes.")
-    ] = CreditDestination.BALANCE,
-    reference: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Name the credit note; another name allows the same again.")
-    ] = None,
-    retry: Annotated[
-        str | None, typer.Option(metavar="REFERENCE", help="Instead, retry this blocked credit note.")
-    ] = None,
-    withdraw: Annotated[
-        str | None, typer.Option(metavar="REFERENCE", help="Instead, withdraw this blocked credit note.")
-    ] = None,
+    to: To = CreditDestination.BALANCE,
+    reference: Reference = None,
+    retry: Retry = None,
+    withdraw: Withdraw = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the result.")] = 15.0,
     as_json: common.AsJson = False,
 ) -> int:
     """Credit a finalized invoice, with a credit note in Stripe.
 
+    On a terminal it shows the credit and asks first.
+
     Repeating the command credits once. The status is 3 if the credit note is blocked, and 1 if it was voided earlier.
     """
     _check_one(amount, line, instance, retry, withdraw)
-    known = retry if withdraw is None else withdraw
-    async with open_database(common.settings()) as db:
-        invoice = await find_invoice(db, key)
-        if known is not None:
-            note, made = await _blocked(db, key, known), False
-        else:
+    known, asked = retry if withdraw is None else withdraw, ActOptions(yes, dry_run, as_json)
+    settings = common.settings()
+    async with open_database(settings) as db:
+        invoice, mode = await find_invoice(db, key), await mode_of(settings, db)
+        if known is None:
             order = _order(invoice, amount=amount, line=line, instance=instance, reason=reason, to=to, name=reference)
-            note, made = await _request(db, invoice, order)
+            requested = await _requested(db, invoice, order, mode, asked)
+        else:
+            requested = await _resumed(db, invoice, known, mode, asked, withdraws=withdraw is not None)
+        if requested is None:
+            return common.ExitStatus.DONE
+        note, made = requested
         if known is not None or note.state is CreditNoteState.REQUESTED:
             signal = Signals.WITHDRAW if withdraw is not None else Signals.RETRY if retry is not None else None
             await _wake(note, signal)
             note = await _settled(db, note, wait)
     await _tell(note, made=made, as_json=as_json)
     return _status(note, withdrawn=withdraw is not None)
+
+
+async def _requested(
+    db: Database, invoice: InvoiceRecord, order: CreditOrder, mode: Mode, asked: ActOptions
+) -> tuple[CreditNoteRecord, bool] | None:
+    """Record the request once it is agreed to. Returns it, and whether it is new; None if it is a dry run."""
+    try:
+        priced = await credit_notes.preview_credit(db, invoice.key, order)
+        if (asked.dry_run or priced.known is None) and not agreed(order_plan(invoice, order, priced), mode, asked):
+            return None
+        return await credit_notes.request_credit(db, invoice.key, order)
+    except BlockedInvoiceError as error:
+        raise common.CommandError(
+            f"{error}: fix the cause and run `perdure invoices retry '{invoice.key}'` first", common.ExitStatus.PERSON
+        ) from None
+
+
+async def _resumed(
+    db: Database, invoice: InvoiceRecord, reference: str, mode: Mode, asked: ActOptions, *, withdraws: bool
+) -> tuple[CreditNoteRecord, bool] | None:
+    """Return the blocked credit note once it is agreed to retry or withdraw it. None if it is a dry run."""
+    note = await _blocked(db, invoice.key, reference)
+    return (note, False) if agreed(blocked_plan(invoice, note, withdraw=withdraws), mode, asked) else None
 
 
 async def _tell(note: CreditNoteRecord, *, made: bool, as_json: bool) -> None:
@@ -125,15 +158,6 @@ def _order(
         line_no=line,
         instance_id=instance,
     )
-
-
-async def _request(db: Database, invoice: InvoiceRecord, order: CreditOrder) -> tuple[CreditNoteRecord, bool]:
-    try:
-        return await credit_notes.request_credit(db, invoice.key, order)
-    except BlockedInvoiceError as error:
-        raise common.CommandError(
-            f"{error}: fix the cause and run `perdure invoices retry '{invoice.key}'` first", common.ExitStatus.PERSON
-        ) from None
 
 
 async def _blocked(db: Database, key: str, reference: str) -> CreditNoteRecord:

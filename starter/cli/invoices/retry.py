@@ -13,8 +13,12 @@ from billing.invoice.key import InvoiceKey
 from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
+from billing.money import format_amount
+from billing.text import plural
 from contracts import workflow_ids
 from starter.cli import common, output
+from starter.cli.acting.plans import Plan, totals
+from starter.cli.invoices.deciding import document
 from starter.cli.invoices.results import is_over
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence
@@ -26,6 +30,19 @@ from temporal.start import retry_invoice
 _POLL_SECONDS = 0.3
 _AT_ONCE = 16
 _MOST_ASKED_ABOUT = 50
+
+
+def retry_plan(records: Sequence[InvoiceRecord], period: str | None) -> Plan:
+    """Return the plan of retrying all of these blocked invoices."""
+    counted = plural(len(records), "blocked invoice")
+    total = totals((record.currency, record.amount) for record in records)
+    return Plan(
+        f"Retry {counted}" + (f" of {period}" if period else ""),
+        [("Amount", total), ("Customers", f"{len({record.attribution_id for record in records}):,}")],
+        "Each goes on where it was blocked: what its cause no longer stops is finalized and charged.",
+        [f"{record.key}: {format_amount(record.amount, record.currency)}" for record in records],
+        {"invoices": [document(record) for record in records]},
+    )
 
 
 async def retry_invoices(
@@ -50,7 +67,7 @@ async def retry_invoices(
             )
     if records:
         await _signal(await connect(), records)
-    after = await _settled(db, records, patience_seconds)
+    after = await until_all_over(db, records, patience_seconds)
     outcomes = [_outcome(before, after[before.key]) for before in records]
     if as_json:
         output.print_json(outcomes)
@@ -82,7 +99,9 @@ async def _signal(client: Client, records: Sequence[InvoiceRecord]) -> None:
             group.create_task(one(record))
 
 
-async def _settled(db: Database, records: Sequence[InvoiceRecord], patience_seconds: float) -> dict[str, InvoiceRecord]:
+async def until_all_over(
+    db: Database, records: Sequence[InvoiceRecord], patience_seconds: float
+) -> dict[str, InvoiceRecord]:
     """Wait until no invoice has anything left to do, or patience ends. Returns the last states, by key."""
     after = {record.key: record for record in records}
     pending = {record.key: record for record in records}

@@ -2,7 +2,7 @@
 
 from starter.cli.output.asking import ask, can_ask
 from starter.cli.output.columns import Column, amount, instant, state, style_of
-from starter.cli.output.console import complain, is_terminal, say
+from starter.cli.output.console import complain, is_terminal, remark, say
 from starter.cli.output.documents import print_json, print_json_list, print_json_with_list
 from starter.cli.output.lists import Form, View, listing, view
 from starter.cli.output.progressing import progress, shows_progress
@@ -30,6 +30,7 @@ __all__ = [
     "print_json_with_list",
     "print_table",
     "progress",
+    "remark",
     "say",
     "shows_progress",
     "state",

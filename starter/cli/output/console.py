@@ -26,6 +26,11 @@ def complain(line: str) -> None:
     err.print(Text(_wrapped(err, " ".join(line.split()))))
 
 
+def remark(text: str, style: str = "") -> None:
+    """Print text on stderr, for the person at the terminal, in a style of rich's there."""
+    err.print(Text(_wrapped(err, text), style))
+
+
 def is_terminal() -> bool:
     """Return whether a person sees stdout: lines are as wide as the terminal then, and have colours."""
     return out.is_terminal

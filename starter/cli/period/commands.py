@@ -12,6 +12,7 @@ from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.periods import BillingPeriod
 from starter.cli import common, output
+from starter.cli.acting.plans import ActOptions, By, DryRun, Yes
 from starter.cli.database import open_database
 from starter.cli.period.approval import approve_totals, bill_without
 from starter.cli.period.excluded_list import excluded
@@ -124,15 +125,15 @@ async def status(
 @common.command
 async def approve(
     period: PeriodArgument,
-    by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who approves; default: the user of this shell.")
-    ] = None,
+    by: By = None,
     without_source: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Bill without this source, which the run waits for.")
     ] = None,
     account: Annotated[
         str | None, typer.Option(metavar="ID", help="With --without-source: the run of this account alone.")
     ] = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
     as_json: common.AsJson = False,
 ) -> None:
     """Release a period that a limit or a source holds.
@@ -142,10 +143,10 @@ async def approve(
     What the source reports later is billed by a later run.
     """
     month = str(BillingPeriod.parse(period))
-    who = by or getpass.getuser()
+    who, asked = by or getpass.getuser(), ActOptions(yes, dry_run, as_json)
     if without_source is not None:
-        await bill_without(without_source, month, account, who, as_json=as_json)
+        await bill_without(without_source, month, account, who, asked)
     elif account is not None:
         raise InputError("--account goes with --without-source: a limit holds a whole period")
     else:
-        await approve_totals(month, who, as_json=as_json)
+        await approve_totals(month, who, asked)

@@ -50,7 +50,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "period run": ("period run 2022-05 --dry-run", "period run 2022-05 --wait", "period run 2022-05 --account acme"),
     "period status": ("period status 2022-05", "period status 2022-05 --json"),
     "period excluded": ("period excluded 2022-05", "period excluded 2022-05 --account acme -o csv"),
-    "period approve": ("period approve 2022-05",),
+    "period approve": ("period approve 2022-05 --dry-run", "period approve 2022-05 --yes"),
     "invoices list": (
         "invoices list --period 2022-05",
         "invoices list --state blocked",
@@ -58,7 +58,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "invoices list --period 2022-05 -o csv > may.csv",
     ),
     "invoices show": ("invoices show 2022-05/acme/period",),
-    "invoices retry": ("invoices retry 2022-05/acme/period", "invoices retry --all --period 2022-05"),
+    "invoices retry": ("invoices retry 2022-05/acme/period", "invoices retry --all --period 2022-05 --dry-run"),
     "invoices approve": ("invoices approve 2022-05/acme/period --amount 1234.50",),
     "invoices rebuild": ("invoices rebuild 2022-05/acme/period",),
     "invoices void": (
@@ -66,9 +66,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "invoices void 2022-05/acme/period --reason goodwill --write-off",
     ),
     "invoices credit": (
-        "invoices credit 2022-05/acme/period --amount 12.34 --reason outage",
+        "invoices credit 2022-05/acme/period --amount 12,34 --reason outage",
         "invoices credit 2022-05/acme/period --instance i-1 --reason twice",
     ),
+    "credits list": ("credits list 2022-05", "credits list --state blocked", "credits list 2022-05 -o csv"),
     "report list": ("report list --period 2022-05",),
     "report show": ("report show REPORT_ID",),
     "report export": ("report export REPORT_ID --format csv --output may.csv",),
@@ -77,7 +78,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "schedule list": ("schedule list",),
     "schedule pause": ('schedule pause --note "prices change"', "schedule pause audit-daily"),
     "schedule resume": ("schedule resume",),
-    "schedule trigger": ("schedule trigger", "schedule trigger audit-daily"),
+    "schedule trigger": ("schedule trigger --dry-run", "schedule trigger audit-daily"),
     "stripe register-webhook": ("stripe register-webhook --url https://billing.example.com/stripe",),
     "stripe catch-up": ("stripe catch-up",),
     "keys generate": ("keys generate --id 2022-05",),

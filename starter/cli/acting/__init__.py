@@ -1,0 +1,1 @@
+"""What moves money asks first: a plan of what will happen, and whether a person agrees to it."""

@@ -1,0 +1,101 @@
+"""A plan: what a command is about to do, shown to a person who agrees to it or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+
+from billing.money import format_amount
+from starter.cli import common, output
+from starter.cli.acting.mode import Mode
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; default: the user of this shell.")]
+Why = Annotated[str, typer.Option(metavar="TEXT", help="Why; stored with the decision.")]
+
+_LONGEST_LIST = 20
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command is about to do.
+
+    Args:
+        action: the whole of it, as an order: `Void 2022-05/acme/period`.
+        facts: what it concerns, by name: customer, amount, period.
+        effects: sentences that say what happens then.
+        items: what it concerns, one line each, if it is a list.
+        document: the same for `--dry-run --json`.
+    """
+
+    action: str
+    facts: Sequence[tuple[str, str]]
+    effects: str
+    items: Sequence[str] = ()
+    document: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ActOptions:
+    """How the command was called."""
+
+    yes: bool
+    dry_run: bool
+    as_json: bool
+
+
+def agreed(plan: Plan, mode: Mode, asked: ActOptions) -> bool:
+    """Return whether to do it: a person at the terminal says yes, or the command line has said so.
+
+    Without a terminal nobody can be asked: then it is done, except in live mode, which needs `--yes`. With `--dry-run`
+    the plan is printed, and nothing is done.
+
+    Raises:
+        CommandError: the person says no, or it is live mode and there is nobody to ask. Nothing was done.
+    """
+    if asked.dry_run:
+        if asked.as_json:
+            output.print_json({"action": plan.action, "mode": str(mode), **plan.document})
+        else:
+            for line, style in _lines(plan, mode):
+                output.say(line, style)
+            output.say("Nothing was done: this is a dry run.")
+        return False
+    if asked.yes:
+        return True
+    if output.can_ask():
+        for line, style in _lines(plan, mode):
+            output.remark(line, style)
+        output.ask("Do it?", yes=False)
+    elif mode is Mode.LIVE:
+        raise common.CommandError(
+            f"{plan.action} in LIVE mode? There is no terminal to ask on: answer with --yes", common.ExitStatus.USAGE
+        )
+    return True
+
+
+def totals(amounts: Iterable[tuple[str, int]]) -> str:
+    """Return the totals of amounts in minor units, each with its currency, for people: `12.00 EUR, 9.50 USD`."""
+    found: Counter[str] = Counter()
+    for currency, amount in amounts:
+        found[currency] += amount
+    return ", ".join(format_amount(amount, currency) for currency, amount in sorted(found.items())) or "nothing"
+
+
+def _lines(plan: Plan, mode: Mode) -> Iterator[tuple[str, str]]:
+    """Yield the plan's lines, each with its style."""
+    yield mode.label, mode.style
+    yield plan.action, "bold"
+    width = max((len(name) for name, _ in plan.facts), default=0)
+    for name, text in plan.facts:
+        yield f"  {name:<{width}}  {text}", ""
+    for item in plan.items[:_LONGEST_LIST]:
+        yield f"  {item}", ""
+    if len(plan.items) > _LONGEST_LIST:
+        yield f"  and {len(plan.items) - _LONGEST_LIST:,} more", ""
+    yield plan.effects, ""

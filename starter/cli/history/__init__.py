@@ -1,0 +1,1 @@
+"""Lists of what people credited and decided."""

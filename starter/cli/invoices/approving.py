@@ -1,0 +1,85 @@
+"""`perdure invoices approve`: one invoice, or all of a period that wait for a person."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Annotated
+
+import typer
+
+from billing.errors import InputError
+from billing.invoice.policy import BlockedKind
+from billing.invoice.record import InvoiceRecord
+from billing.money import format_amount, parse_amount
+from billing.periods import BillingPeriod
+from contracts.messages.invoices import ApproveInvoice
+from contracts.names import Updates
+from starter.cli import common
+from starter.cli.acting.mode import mode_of
+from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Yes
+from starter.cli.database import open_database
+from starter.cli.invoices.approving_all import approve_all
+from starter.cli.invoices.deciding import InvoiceDecision, carry_out, document, facts
+from starter.cli.invoices.find import find_invoice
+from starter.cli.invoices.results import PATIENCE_SECONDS, Wait
+from storage.invoices.decidable import check_approval, is_approved
+
+
+@common.command
+async def approve(
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="The invoice key.")] = None,
+    amount: Annotated[
+        str | None,
+        typer.Option(metavar="AMOUNT", help="Approve only this amount, in major units; default: as it is."),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All invoices of a period that wait for an approval.")] = False,
+    period: Annotated[str | None, typer.Option(metavar="PERIOD", help="With --all: which period, YYYY-MM.")] = None,
+    by: By = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    wait: Wait = PATIENCE_SECONDS,
+    as_json: common.AsJson = False,
+) -> int:
+    """Approve an invoice that waits for a person, at its amount.
+
+    Releases an invoice that awaits approval or that a limit holds. Accepts the amount of an invoice edited in Stripe.
+
+    --all --period PERIOD lists those that wait, with the month before, and approves all; not those that were edited in
+    Stripe. The status is 4 if some were refused.
+    """
+    if (key is None) is not all_ or (period is None) is all_:
+        raise InputError("name one invoice, or all that wait in a period: --all --period PERIOD")
+    if all_ and amount is not None:
+        raise InputError("--amount goes with one invoice: --all approves each at the amount that is listed")
+    settings, asked, who = common.settings(), ActOptions(yes, dry_run, as_json), by or getpass.getuser()
+    async with open_database(settings) as db:
+        if period is not None:
+            return await approve_all(db, await mode_of(settings, db), BillingPeriod.parse(period), who, wait, asked)
+        assert key is not None
+        record = await find_invoice(db, key)
+        return await carry_out(db, settings, record, _decision(record, amount, who), wait, asked)
+
+
+def _decision(record: InvoiceRecord, amount: str | None, who: str) -> InvoiceDecision:
+    edited = record.blocked_kind is BlockedKind.EDITED
+    figure = record.found_subtotal if edited and record.found_subtotal is not None else record.amount
+    wanted = figure if amount is None else parse_amount(amount, record.currency)
+    known = is_approved(record, wanted)
+    if not known:
+        check_approval(record.key, record, wanted)
+    shown = format_amount(wanted, record.currency)
+    what = "accepted as edited in Stripe" if edited else "approved"
+    effects = (
+        f"Stripe's figures are accepted in place of ours, {format_amount(record.amount, record.currency)}."
+        if edited
+        else "The invoice is finalized, and Stripe charges the customer or sends it."
+    )
+    plan = Plan(
+        f"{'Accept' if edited else 'Approve'} {record.key} at {shown}",
+        facts(record, amount=wanted),
+        effects,
+        document=document(record, amount=wanted),
+    )
+    return InvoiceDecision(
+        Updates.APPROVE, ApproveInvoice(amount=wanted, by=who), plan, f"{what} at {shown} by {who}", known
+    )

@@ -1,0 +1,19 @@
+-- name: awaiting
+-- Invoices of a period that wait for an approval, or that a limit holds, with the account's invoices of the month before.
+SELECT i.key, i.attribution_id, i.currency, i.amount, i.blocked_reason AS reason, before.amount AS previous
+FROM invoice AS i
+LEFT JOIN LATERAL (
+    SELECT CAST(sum(p.amount) AS bigint) AS amount
+    FROM invoice AS p
+    WHERE p.billing_period = :previous
+      AND p.attribution_id = i.attribution_id
+      AND p.currency = i.currency
+      AND p.state NOT IN ({dead})
+) AS before ON true
+WHERE i.billing_period = :period
+  AND i.void_requested_at IS NULL
+  AND (
+      (i.state = 'draft' AND i.finalization = 'approval' AND i.approved_amount IS NULL)
+      OR (i.state = 'blocked' AND i.blocked_kind = 'limit')
+  )
+ORDER BY i.key;
