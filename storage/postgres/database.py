@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -95,6 +96,11 @@ class Database:
                 f"all database connections are in use ({self.place}): raise DATABASE_POOL_SIZE"
             ) from error
 
+    @property
+    def silence(self) -> str:
+        """What to say if the server does not answer in time."""
+        return f"PostgreSQL at {self.place} does not answer: it is stopped or too busy, or a firewall is in between"
+
     async def ping(self) -> None:
         """Make sure that the database answers and has the tables.
 
@@ -116,10 +122,10 @@ class Database:
                 self._dsn, timeout=_CONNECT_TIMEOUT_SECONDS, server_settings=self._server_settings
             )
         except TimeoutError as error:
-            raise DatabaseUnavailableError(f"PostgreSQL at {self.place} does not answer: check DATABASE_URL") from error
+            raise DatabaseUnavailableError(self.silence) from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             raise DatabaseUnavailableError(
-                f"cannot connect to PostgreSQL at {self.place}: {_one_line(error)}; check DATABASE_URL"
+                f"cannot connect to PostgreSQL at {self.place}: {_one_line(error)}; {_advice(error)}"
             ) from error
 
     def _unavailable(self, error: DBAPIError) -> str | None:
@@ -153,6 +159,20 @@ def _parse_url(url: str) -> tuple[str, str]:
     query = [(name, value) for name, value in parse_qsl(parts.query) if name not in _LIBPQ_ONLY]
     place = f"{parts.hostname or dict(query).get('host') or 'localhost'}:{port or 5432}{parts.path}"
     return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), "")), place
+
+
+def _advice(error: Exception) -> str:
+    match error:
+        case ConnectionRefusedError():
+            return "start PostgreSQL, or check the host and the port in DATABASE_URL"
+        case socket.gaierror():
+            return "check the host in DATABASE_URL"
+        case asyncpg.InvalidAuthorizationSpecificationError():  # a wrong password is one of them
+            return "check the user and the password in DATABASE_URL"
+        case asyncpg.InvalidCatalogNameError():
+            return "check the database's name in DATABASE_URL"
+        case _:
+            return "check DATABASE_URL"
 
 
 def _without_values(error: DBAPIError) -> None:

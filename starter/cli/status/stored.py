@@ -13,6 +13,7 @@ from billing.text import plural
 from billing.usage.warnings import UsageWarning, WarningKind
 from contracts.messages.events import CURSOR
 from settings import Settings
+from starter.cli.database import answers
 from starter.cli.warnings import gather
 from starter.cli.warnings.words import WHAT_TO_DO
 from storage.arrivals.sources import list_sources
@@ -30,7 +31,6 @@ USAGE_SECONDS = 0.5
 """All usage is read for this long at most: for warnings, a million instances take seconds."""
 
 _CONNECTIONS = 4
-_CONNECT_SECONDS = 5.0
 _UNREAD_RUNS = 4  # scheduled catch-ups that may be missed before Stripe's events count as unread
 _OF_ACCOUNT = ("no_such_account", "malformed_attribution_id")
 _COUNTED_AS_UNBILLABLE = (
@@ -81,11 +81,8 @@ async def stored_state(settings: Settings, scope: Scope, most: int) -> StoredSta
     """
     db = Database(settings.need("database_url"), _CONNECTIONS)
     try:
-        async with asyncio.timeout(_CONNECT_SECONDS):
-            await db.ping()
+        await answers(db)
         return await _ask(db, settings, scope, most)
-    except TimeoutError:
-        raise DatabaseUnavailableError(f"PostgreSQL at {db.place} does not answer") from None
     finally:
         await db.close()
 
