@@ -36,6 +36,7 @@ class StripeInspected(Message):
     `refused`: why Stripe refuses the key or cannot be reached; then the rest is empty. `account_id`, `endpoints`,
     `tax_status` and `undelivered` are None if the key may not read them. `undelivered`: how many of the latest
     `events_read` events some endpoint has not accepted, although they are older than a few minutes.
+    `untaxed`: subscriptions on which Stripe has turned automatic tax off, of the 100 newest without it.
     `stripe_ahead_seconds`: how far Stripe's clock differs from the worker's for certain. `scheduled_at` is by
     Temporal's clock.
     """
@@ -55,4 +56,5 @@ class StripeInspected(Message):
     undelivered: int | None = None
     tax_status: str | None = None
     tax_missing: list[str] = []
+    untaxed: list[str] = []
     stripe_ahead_seconds: float = 0.0

@@ -241,6 +241,10 @@ def list_all(ctx: Context) -> Text:
         query.where.append(("status IN ('canceled', 'incomplete_expired')", None))
     elif status != "all":
         query.where.append(("status = ?", status))
+    if "automatic_tax" in ctx.params:
+        query.where.append(
+            ("json_extract(body, '$.automatic_tax.enabled') = ?", ctx.params["automatic_tax"]["enabled"])
+        )
     return ctx.listing("/v1/subscriptions", query, {"customer": "customer", "collection_method": "$.collection_method"})
 
 
@@ -268,7 +272,8 @@ _UPDATE = Params(
     unsupported=_UNSUPPORTED + " proration_date",
 )
 _LIST = listing(
-    "automatic_tax current_period_end current_period_start customer_account price test_clock",
+    "current_period_end current_period_start customer_account price test_clock",
+    automatic_tax=AUTOMATIC_TAX,
     collection_method=choice("charge_automatically", "send_invoice"),
     created=one_or_range(),
     customer=string(),

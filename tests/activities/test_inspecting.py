@@ -18,6 +18,7 @@ from activities.stripe.client import close_stripe_client, make_stripe_client
 from contracts.stripe_account import InspectStripe, StripeInspected
 from devstack.servers.emulator import EmulatorServer
 from settings import Settings
+from tests.activities.conftest import Admin
 
 URL = "https://billing.example.com/stripe/webhook"
 
@@ -83,6 +84,26 @@ async def test_tax_settings_that_lack_something(
     await _set(emulator, tax_settings_active=False)
     found = await _inspect(env, stripe_client, emulator)
     assert (found.tax_status, found.tax_missing) == ("pending", ["head_office"])
+
+
+async def test_subscriptions_on_which_stripe_turned_automatic_tax_off(
+    env: ActivityEnvironment, stripe_client: StripeClient, emulator: EmulatorServer, admin: Admin
+) -> None:
+    v1: Any = stripe_client.v1
+    await admin("settings", {"subscription_invoices": True})
+    await admin("clock", {"now": "2022-05-01T00:00:00Z", "frozen": True})
+    data = {"currency": "usd", "product": (await v1.products.create_async({"name": "Plan"})).id, "unit_amount": 900}
+    items = [{"price_data": {**data, "recurring": {"interval": "month"}}}]
+    made = []
+    for _ in range(2):
+        owner = await v1.customers.create_async({"address": {"country": "DE"}, "email": "a@example.com"})
+        terms = {"customer": owner.id, "items": items, "collection_method": "send_invoice", "days_until_due": 30}
+        made.append(await v1.subscriptions.create_async({**terms, "automatic_tax": {"enabled": True}}))
+        await v1.subscriptions.create_async(terms)  # never taxed, by choice
+    await v1.customers.update_async(made[0].customer, {"address": ""})
+    assert (await _inspect(env, stripe_client, emulator)).untaxed == []
+    await admin("clock", {"now": "2022-06-01T02:00:00Z", "frozen": True})
+    assert (await _inspect(env, stripe_client, emulator)).untaxed == [made[0].id]
 
 
 async def test_a_key_that_is_refused_and_a_stripe_that_is_away(

@@ -18,7 +18,10 @@ from temporalio.client import Client
 
 from billing.usage.rows import AccountRow
 from contracts.names import STRIPE_QUEUE
+from contracts.stripe_account import StripeInspected
 from reconciliation.event_types import ENABLED_EVENTS
+from settings import Settings
+from starter.cli.doctor.stripe import check_stripe
 from starter.cli.doctor.temporal import check_namespace
 from starter.cli.doctor.webhook import check_webhook
 from starter.webhook.handler import PATH
@@ -204,6 +207,19 @@ async def test_what_the_key_and_the_account_lack(sound: Perdure, system: System)
     await system.admin("faults", fault)
     found = await examine(sound, status=1)
     assert marks(found) == {"stripe.key": "fault"}
+
+
+@pytest.mark.parametrize(
+    ("untaxed", "named"), [(["sub_a"], "the subscription sub_a,"), (["sub_a", "sub_b"], "sub_a and 1 other")]
+)
+def test_subscriptions_on_which_stripe_turned_tax_off(untaxed: list[str], named: str) -> None:
+    seen = StripeInspected(
+        key_mode="test", restricted=True, emulated=False, api_version="x", settings={}, scheduled_at=datetime.now(UTC)
+    )
+    assert [each for each in check_stripe(seen, Settings(), None) if each.check == "stripe.untaxed"] == []
+    found = check_stripe(seen.model_copy(update={"untaxed": untaxed}), Settings(), None)
+    (finding,) = [each for each in found if each.check == "stripe.untaxed"]
+    assert named in finding.text
 
 
 async def test_a_webhook_that_stripe_does_not_reach(sound: Perdure, system: System) -> None:

@@ -19,6 +19,10 @@ async def plan(v1: Any) -> list[dict[str, Any]]:
     return [{"price": (await v1.prices.create_async({**data, "recurring": {"interval": "month"}})).id}]
 
 
+async def listed(v1: Any, taxed: bool) -> list[Any]:
+    return list((await v1.subscriptions.list_async({"automatic_tax": {"enabled": taxed}})).data)
+
+
 async def refused(call: Any) -> stripe.InvalidRequestError:
     with pytest.raises(stripe.InvalidRequestError) as caught:
         await call
@@ -88,11 +92,13 @@ async def test_a_subscriptions_invoice_is_finalized_without_tax(emulator: Emulat
     assert (last.status, last.total, last.automatic_tax.enabled) == ("open", 900, False)
     assert last.automatic_tax.disabled_reason == "finalization_requires_location_inputs"
     assert (after.automatic_tax.enabled, after.automatic_tax.disabled_reason) == (False, "requires_location_inputs")
+    assert [[each.id for each in await listed(v1, enabled)] for enabled in (False, True)] == [[made.id], []]
     error = await refused(v1.subscriptions.update_async(made.id, TAXED))
     assert code_of(error) == "customer_tax_location_invalid"
     await v1.customers.update_async(owner.id, {"address": BERLIN})
     again = await v1.subscriptions.update_async(made.id, TAXED)
     assert (again.automatic_tax.enabled, again.automatic_tax.disabled_reason) == (True, None)
+    assert [[each.id for each in await listed(v1, enabled)] for enabled in (False, True)] == [[], [made.id]]
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ class StripeInspection:
             except (stripe.StripeError, *_BROKEN) as error:
                 return inspected.model_copy(update={"refused": _words(error)})
             rights, *others = await asyncio.gather(
-                self._rights(), self._account(), self._endpoints(), self._events(), self._tax()
+                self._rights(), self._account(), self._endpoints(), self._events(), self._tax(), self._untaxed()
             )
             found |= {"rights": rights}
             for other in others:
@@ -147,6 +147,13 @@ class StripeInspection:
             return {}
         missing = (found["status_details"].get("pending") or {}).get("missing_fields") or []
         return {"tax_status": found["status"], "tax_missing": missing}
+
+    async def _untaxed(self) -> dict[str, Any]:
+        params: Any = {"limit": 100, "automatic_tax": {"enabled": False}}
+        listed = await self._if_allowed(lambda v1: v1.subscriptions.list_async(params))
+        if listed is None:
+            return {}
+        return {"untaxed": [each["id"] for each in listed["data"] if each["automatic_tax"]["disabled_reason"]]}
 
     async def _if_allowed(self, ask: Ask) -> dict[str, Any] | None:
         """Return the answer, or None if there is none: the key may not ask, or Stripe does not answer."""

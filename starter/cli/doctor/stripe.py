@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from billing.clocks import ahead
 from billing.errors import CustomerRefusedError, StripeNotAskedError
+from billing.text import plural
 from contracts.stripe_account import EndpointSeen, StripeInspected
 from reconciliation.event_types import ENABLED_EVENTS
 from settings import Settings
@@ -52,6 +53,7 @@ def check_stripe(seen: StripeInspected, settings: Settings, webhook: str | None)
         *_endpoint_lines(seen, webhook),
         *_deliveries(seen),
         *_tax(seen, settings),
+        *_untaxed(seen),
     ]
 
 
@@ -161,3 +163,14 @@ def _tax(seen: StripeInspected, settings: Settings) -> Iterator[CheckFinding]:
         yield fault("stripe.tax", text, "complete the tax settings in Stripe's dashboard", page)
     else:
         yield ok("stripe.tax", "Stripe Tax is set up.")
+
+
+def _untaxed(seen: StripeInspected) -> Iterator[CheckFinding]:
+    """Judge subscriptions on which automatic tax is not off by choice."""
+    if not seen.untaxed:
+        return
+    first, others = seen.untaxed[0], len(seen.untaxed) - 1
+    which = f"{first} and {plural(others, 'other subscription')}" if others else f"the subscription {first}"
+    text = f"Stripe has turned automatic tax off on {which}, for want of an address: the invoices have no tax."
+    fix = "enter the addresses, then turn it on again on the subscriptions in Stripe's dashboard"
+    yield warning("stripe.untaxed", text, fix, "docs/stripe-account.md#email-and-address")
