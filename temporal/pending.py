@@ -242,7 +242,9 @@ def _has_ended(worker: str) -> bool:
 
 
 async def _failure(client: Client, failure: Failure) -> tuple[str, str | None]:
-    """Return a failure in one line, and its type."""
+    """Return a failure in one line, and its type. Of a long one the server keeps the beginning, as a cause."""
+    if failure.HasField("server_failure_info") and failure.HasField("cause"):
+        failure = failure.cause
     error = await client.data_converter.decode_failure(failure)
     if isinstance(error, TimedOut):
         if error.type is TimeoutType.HEARTBEAT:
