@@ -51,8 +51,8 @@ class CustomerSender:
         self._client = client
         self._warns = settings.payload_keys is None
 
-    async def __call__(self, order: SendCustomer) -> None:
-        """Have a customer created with these details, or changed.
+    async def __call__(self, order: SendCustomer) -> CustomerSeen | None:
+        """Have a customer created with these details, or changed: as `send_customer`.
 
         Raises:
             CustomerRefusedError: Stripe refuses the details.
@@ -63,8 +63,10 @@ class CustomerSender:
             self._warns = False
         try:
             seen = await send_customer(self._client, order)
-            assert seen.stripe_customer_id is not None
-            await wake_customer(self._client, seen.stripe_customer_id, order.attribution_id)
+            if seen is not None and not seen.only_found:
+                assert seen.stripe_customer_id is not None
+                await wake_customer(self._client, seen.stripe_customer_id, order.attribution_id)
+            return seen
         except RPCError as error:
             raise StripeNotAskedError(f"Temporal cannot be reached: {error.message}") from error
 
@@ -101,10 +103,10 @@ async def retry_drafts(client: Client, attribution_id: str) -> None:
         logger.info("the drafts of %s were not woken: %s", attribution_id, error.message)
 
 
-async def send_customer(client: Client, order: SendCustomer) -> CustomerSeen:
+async def send_customer(client: Client, order: SendCustomer) -> CustomerSeen | None:
     """Have a customer created with these details, or changed. Returns what it has in Stripe then.
 
-    An earlier request for the same account is awaited, so that the latest details win.
+    Returns None after an earlier request for the same account: these details may be old, and were not sent.
 
     Raises:
         CustomerRefusedError: Stripe refuses the details.
@@ -112,13 +114,12 @@ async def send_customer(client: Client, order: SendCustomer) -> CustomerSeen:
     """
     activity_id = workflow_ids.customer(order.attribution_id)
     summary = f"Create or change the customer of {order.attribution_id}"
-    while True:
-        try:
-            handle = await start_single(client, Activities.SEND_CUSTOMER, order, CustomerSeen, activity_id, summary)
-        except ActivityAlreadyStartedError:
-            await _ended(client.get_activity_handle(activity_id))
-            continue
-        return await result_of(handle)
+    try:
+        handle = await start_single(client, Activities.SEND_CUSTOMER, order, CustomerSeen, activity_id, summary)
+    except ActivityAlreadyStartedError:
+        await _ended(client.get_activity_handle(activity_id))
+        return None
+    return await result_of(handle)
 
 
 async def ask_customers(client: Client, asked: AskCustomers) -> CustomersSeen:

@@ -31,6 +31,8 @@ class CustomerSeen(Message):
     stripe_customer_id: str | None = None
     email: bool
     location: bool | None = None
+    only_found: bool = False
+    """Nothing was sent to it, as `SendCustomer.only_find` asks."""
 
 
 class CustomersSeen(Message):
@@ -108,6 +110,8 @@ class SendCustomer(Message):
     """`type:value`, such as `eu_vat:DE123456789`."""
     location: bool = False
     """Whether to return whether Stripe Tax recognizes where the customer is."""
+    only_find: bool = False
+    """Whether a customer that exists, and is found by its name, is returned unchanged: it may be another account's."""
 
 
 class CustomerRef(Message):

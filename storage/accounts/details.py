@@ -68,13 +68,30 @@ def _unsent(row: RowMapping) -> UnsentDetails:
     return UnsentDetails(row["attribution_id"], row["stripe_customer_id"], details)
 
 
-async def record_in_stripe(db: Database, sent: UnsentDetails) -> None:
-    """Record that Stripe has these details. Whose customer it is, and what it has now, others record."""
+async def is_anothers(db: Database, attribution_id: str, stripe_customer_id: str) -> bool:
+    """Return whether this is known to be the customer of another account."""
+    given = {"attribution_id": attribution_id, "customer": stripe_customer_id}
+    async with db.transaction(read_only=True) as connection:
+        return bool((await connection.execute(statement("accounts/details", "is_anothers"), given)).scalar_one())
+
+
+async def record_in_stripe(db: Database, sent: UnsentDetails, stripe_customer_id: str, source: str) -> bool:
+    """Record that Stripe has these details. Whose customer it is, and what it has now, others record.
+
+    What has changed meanwhile is to be sent again, for `source`. Returns False, and records nothing, if the account has
+    another customer, or another account has this one.
+    """
     async with db.transaction() as connection:
-        await connection.execute(
+        recorded = await connection.execute(
             statement("accounts/details", "in_stripe"),
-            {"attribution_id": sent.attribution_id, **_values(sent.details)},
+            {
+                "attribution_id": sent.attribution_id,
+                "customer": stripe_customer_id,
+                "source": source,
+                **_values(sent.details),
+            },
         )
+        return recorded.first() is not None
 
 
 def _values(details: CustomerDetails) -> dict[str, object]:
@@ -84,7 +101,7 @@ def _values(details: CustomerDetails) -> dict[str, object]:
 async def record_sent(
     db: Database, sent: UnsentDetails, stripe_customer_id: str, *, email: bool, address: bool | None
 ) -> bool:
-    """Record that Stripe has these details, and what its customer has now.
+    """Record that Stripe has these details, and what its customer has now. What has changed meanwhile is unsent.
 
     Returns False if the account has another customer, or another account has this one.
     """

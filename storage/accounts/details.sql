@@ -41,20 +41,44 @@ SELECT {unsent_fields}
 FROM account
 WHERE attribution_id = :attribution_id AND unsent <> '{}';
 
--- name: in_stripe
--- A field that changed meanwhile stays unsent.
-UPDATE account AS a
-SET unsent = ARRAY(
+-- name: still_unsent
+-- A field that changed meanwhile is unsent, also if Stripe had its new value: the one that was sent has replaced it.
+ARRAY(
     SELECT field.name
     FROM (VALUES
-        ('name', a.name IS DISTINCT FROM CAST(:name AS text)),
-        ('email', a.email IS DISTINCT FROM CAST(:email AS text)),
-        ('address', a.address IS DISTINCT FROM CAST(:address AS jsonb)),
-        ('tax_id', a.tax_id IS DISTINCT FROM CAST(:tax_id AS text))
-    ) AS field (name, changed)
-    WHERE field.changed AND field.name = ANY (a.unsent)
+        ('name', a.name, CAST(:name AS text)),
+        ('email', a.email, CAST(:email AS text)),
+        ('address', CAST(a.address AS text), CAST(CAST(:address AS jsonb) AS text)),
+        ('tax_id', a.tax_id, CAST(:tax_id AS text))
+    ) AS field (name, value, sent)
+    WHERE field.value IS DISTINCT FROM field.sent AND (field.sent IS NOT NULL OR field.name = ANY (a.unsent))
 )
-WHERE a.attribution_id = :attribution_id;
+
+-- name: its_customer
+-- The account has this customer, or none, and no other account has it.
+(a.stripe_customer_id IS NULL OR a.stripe_customer_id = :customer)
+  AND NOT EXISTS (
+      SELECT FROM account AS other
+      WHERE other.stripe_customer_id = :customer AND other.attribution_id <> a.attribution_id
+  )
+
+-- name: is_anothers
+SELECT EXISTS (SELECT FROM account WHERE stripe_customer_id = :customer AND attribution_id <> :attribution_id);
+
+-- name: in_stripe
+-- Whoever recorded newer details meanwhile may have removed the order to send them.
+WITH recorded AS (
+    UPDATE account AS a
+    SET unsent = {still_unsent}
+    WHERE a.attribution_id = :attribution_id AND {its_customer}
+    RETURNING a.attribution_id, a.unsent
+),
+ordered AS (
+    INSERT INTO details_to_send (attribution_id, source)
+    SELECT attribution_id, :source FROM recorded WHERE unsent <> '{}'
+    ON CONFLICT (attribution_id) DO NOTHING
+)
+SELECT attribution_id FROM recorded;
 
 -- name: unsent
 SELECT {unsent_fields}
@@ -64,25 +88,10 @@ ORDER BY attribution_id
 LIMIT :limit;
 
 -- name: sent
--- A field that changed meanwhile stays unsent, and so does everything if the account has got another customer.
 UPDATE account AS a
 SET stripe_customer_id = :customer,
     email_in_stripe = :email_in_stripe,
     address_in_stripe = CAST(:address_in_stripe AS boolean),
     stripe_seen_at = now(),
-    unsent = ARRAY(
-        SELECT field.name
-        FROM (VALUES
-            ('name', a.name IS DISTINCT FROM CAST(:name AS text)),
-            ('email', a.email IS DISTINCT FROM CAST(:email AS text)),
-            ('address', a.address IS DISTINCT FROM CAST(:address AS jsonb)),
-            ('tax_id', a.tax_id IS DISTINCT FROM CAST(:tax_id AS text))
-        ) AS field (name, changed)
-        WHERE field.changed AND field.name = ANY (a.unsent)
-    )
-WHERE a.attribution_id = :attribution_id
-  AND (a.stripe_customer_id IS NULL OR a.stripe_customer_id = :customer)
-  AND NOT EXISTS (
-      SELECT FROM account AS other
-      WHERE other.stripe_customer_id = :customer AND other.attribution_id <> :attribution_id
-  );
+    unsent = {still_unsent}
+WHERE a.attribution_id = :attribution_id AND {its_customer};

@@ -6,26 +6,18 @@ import asyncio
 import itertools
 import json
 import logging
-from datetime import datetime
 from typing import Any
 
 import pytest
 
-from activities.sources.sending import send_some
-from billing.errors import CustomerRefusedError, StripeNotAskedError
-from billing.usage.arriving_details import ArrivingDetails, parse_details
-from billing.usage.details import CustomerDetails
-from billing.usage.rows import AccountRow
-from contracts.messages.customers import SendCustomer
+from billing.usage.arriving_details import ArrivingDetails
 from starter.api.handler import ACCOUNTS, ApiLimits
 from starter.cli.main import app
-from storage.accounts.accounts import upsert_accounts
-from storage.accounts.details import UnsentDetails, record_sent, unsent_details_of
-from storage.arrivals.details import accept_details, store_all
+from storage.arrivals.details import accept_details
 from storage.arrivals.tokens import TokenScope
 from storage.postgres.database import Database
 from storage.postgres.roles import OPERATOR
-from tests.api.sending import NOW
+from tests.api.accounts import add, details, faults, known, store
 from tests.api.serving import Answered, Sender, new_token, running
 from tests.storage.usage import fetch, may
 from tests.support.roles import as_role
@@ -42,33 +34,8 @@ ACME = {
 }
 
 
-def details(at: datetime, account: str = "acme", /, **given: object) -> ArrivingDetails:
-    """Return a row as the API takes it from the sender `crm`."""
-    parsed = parse_details(0, {"attribution_id": account, "updated_at": at.isoformat(), **given}, "crm", NOW)
-    assert isinstance(parsed, ArrivingDetails), parsed
-    return parsed
-
-
 async def send(sender: Sender, *rows: object) -> Answered:
     return await sender.post(ACCOUNTS, {"accounts": list(rows)}, **JSON)
-
-
-async def add(db: Database, *accounts: str, name: str | None = None) -> None:
-    rows = [AccountRow(1, account, None, "usd", details=CustomerDetails(name=name)) for account in accounts]
-    assert await upsert_accounts(db, rows) == []
-
-
-async def store(ingest: Database, *, waiting: bool = False) -> list[tuple[int, list[str]]]:
-    return [(batch.rows, list(batch.waiting)) async for batch in store_all(ingest, waiting=waiting)]
-
-
-async def known(db: Database, account: str = "acme") -> tuple[object, ...]:
-    query = "SELECT name, email, address, tax_id, unsent FROM account WHERE attribution_id = '{}'"
-    return tuple((await fetch(db, query.format(account)))[0])
-
-
-async def faults(db: Database) -> list[tuple[str, str]]:
-    return [tuple(row) for row in await fetch(db, "SELECT subject, reason FROM source_fault ORDER BY 1")]
 
 
 async def test_details_become_those_of_the_account(db: Database, api: Database, ingest: Database) -> None:
@@ -189,81 +156,6 @@ async def test_sizes_and_rates(db: Database, api: Database) -> None:
         assert (await sender.post(ACCOUNTS, b'{"accounts": 1}', **JSON)).status == 422
         _, text = await sender.get("/v1/openapi.json")
         assert "sendAccounts" in json.dumps(json.loads(text)["paths"][ACCOUNTS])
-
-
-class Stripe:
-    """Takes details, or refuses them."""
-
-    def __init__(self) -> None:
-        self.orders: list[SendCustomer] = []
-        self.error: Exception | None = None
-
-    async def __call__(self, order: SendCustomer) -> None:
-        self.orders.append(order)
-        if self.error is not None:
-            raise self.error
-
-
-async def test_what_is_sent_is_what_changed_and_a_refusal_waits_for_a_change(
-    db: Database, api: Database, ingest: Database, operator: Database
-) -> None:
-    stripe = Stripe()
-    await add(db, "acme")
-    await accept_details(api, [details(may(1), name="Acme", tax_id="us_ein:abc")])
-    await store(ingest)
-    stripe.error = StripeNotAskedError("away")
-    with pytest.raises(StripeNotAskedError):
-        await send_some(ingest, stripe)
-    stripe.error = CustomerRefusedError("Stripe refuses the customer's tax_id (tax_id_invalid)")
-    await send_some(ingest, stripe)
-    assert await send_some(ingest, stripe) == 0
-    assert await faults(db) == [("account acme", "Stripe refuses the customer's tax_id (tax_id_invalid)")]
-    assert (await known(db))[4] == ["name", "tax_id"]
-
-    stripe.error = None
-    await accept_details(api, [details(may(2), tax_id="us_ein:12-3456789")])
-    await store(ingest)
-    assert await send_some(ingest, stripe) == 1
-    assert (stripe.orders[-1].name, stripe.orders[-1].tax_id) == ("Acme", "us_ein:12-3456789")
-    assert (await known(db))[4] == []
-    assert await faults(db) == []
-    await accept_details(api, [details(may(3), name="Acme")])
-    await store(ingest)
-    assert await send_some(ingest, stripe) == 0
-
-
-async def test_what_changes_while_it_is_sent_is_sent_again(db: Database, api: Database, ingest: Database) -> None:
-    await add(db, "acme")
-    await accept_details(api, [details(may(1), name="Acme", email="a@example.com")])
-    await store(ingest)
-
-    async def slow(order: SendCustomer) -> None:
-        await accept_details(api, [details(may(2), name="Acme AG")])
-        await store(ingest)
-
-    await send_some(ingest, slow)
-    assert (await known(db))[4] == ["name"]
-    stripe = Stripe()
-    assert await send_some(ingest, stripe) == 1
-    assert (stripe.orders[0].name, stripe.orders[0].email) == ("Acme AG", None)
-
-
-async def test_what_a_person_has_sent_is_sent_no_more(
-    db: Database, api: Database, ingest: Database, operator: Database
-) -> None:
-    await add(db, "acme")
-    await accept_details(api, [details(may(1), name="Acme")])
-    await store(ingest)
-    stripe = Stripe()
-    stripe.error = CustomerRefusedError("no")
-    await send_some(ingest, stripe)
-    unsent = await unsent_details_of(operator, "acme")
-    assert isinstance(unsent, UnsentDetails)
-    assert await record_sent(operator, unsent, "cus_1", email=False, address=None)
-    stripe.orders.clear()
-    await send_some(ingest, stripe)
-    assert (stripe.orders, await faults(db)) == ([], [])
-    assert await fetch(db, "SELECT 1 FROM details_to_send") == []
 
 
 async def test_what_waits_is_listed_by_the_token(

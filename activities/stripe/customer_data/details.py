@@ -36,7 +36,10 @@ class StripeCustomerDetails:
         """
         async with stripe_step():
             try:
-                customer = await self._customer(order)
+                found = await self._found(order)
+                if found is not None and order.stripe_customer_id is None and order.only_find:
+                    return seen(found, order.attribution_id).model_copy(update={"only_found": True})
+                customer = found or await self._create(order)
                 if changes := _changes(order, customer):
                     customer = as_dict(await self._customers.update_async(customer["id"], changes))
                 if order.tax_id is not None:
@@ -48,13 +51,13 @@ class StripeCustomerDetails:
                 what = f"{error.param or 'details'} ({error.code or 'invalid'})"
                 raise StripeRefusedError(f"Stripe refuses the customer's {what}") from None
             if order.location:
-                found = await self._customers.retrieve_async(customer["id"], expanded("tax", location=True))
-                customer = as_dict(found)
+                located = await self._customers.retrieve_async(customer["id"], expanded("tax", location=True))
+                customer = as_dict(located)
             return seen(customer, order.attribution_id)
 
-    async def _customer(self, order: SendCustomer) -> dict[str, Any]:
+    async def _found(self, order: SendCustomer) -> dict[str, Any] | None:
         if order.stripe_customer_id is None:
-            return await self._finder.find(order.attribution_id) or await self._create(order)
+            return await self._finder.find(order.attribution_id)
         try:
             customer = as_dict(await self._customers.retrieve_async(order.stripe_customer_id))
         except stripe.InvalidRequestError as error:

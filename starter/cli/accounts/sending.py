@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from temporalio.client import Client
 
 from activities.postgres.scopes import needs_of
-from activities.sources.sending import order_of
+from activities.sources.sending import send_latest
 from billing.errors import CustomerRefusedError, StripeNotAskedError
 from billing.text import plural
+from contracts.messages.customers import CustomerSeen, SendCustomer
 from settings import Settings
 from starter.cli.exits import ExitStatus
 from storage.accounts.details import UnsentDetails, record_sent, unsent_details
@@ -93,20 +94,23 @@ async def _send(db: Database, client: Client, settings: Settings, some: list[Uns
     """
     location = needs_of(settings).address
     results = await asyncio.gather(
-        *(_send_one(db, client, each, location=location) for each in some), return_exceptions=True
+        *(_send_one(db, client, each.attribution_id, location=location) for each in some), return_exceptions=True
     )
     for each, result in zip(some, results, strict=True):
         if isinstance(result, CustomerRefusedError):
             sending.refused[each.attribution_id] = str(result)
         elif isinstance(result, BaseException):
             raise result
-        elif result:
-            sending.sent += 1
         else:
-            sending.refused[each.attribution_id] = "its customer in Stripe is another account's"
+            sending.sent += 1
 
 
-async def _send_one(db: Database, client: Client, unsent: UnsentDetails, *, location: bool) -> bool:
-    seen = await send_customer(client, order_of(unsent, location=location))
-    assert seen.stripe_customer_id is not None
-    return await record_sent(db, unsent, seen.stripe_customer_id, email=seen.email, address=seen.location)
+async def _send_one(db: Database, client: Client, attribution_id: str, *, location: bool) -> None:
+    async def send(order: SendCustomer) -> CustomerSeen | None:
+        return await send_customer(client, order)
+
+    async def record(unsent: UnsentDetails, seen: CustomerSeen) -> bool:
+        assert seen.stripe_customer_id is not None
+        return await record_sent(db, unsent, seen.stripe_customer_id, email=seen.email, address=seen.location)
+
+    await send_latest(db, attribution_id, send, record, location=location)
