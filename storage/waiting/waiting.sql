@@ -68,7 +68,7 @@ UNION ALL
 {audit_overdue}
 
 -- name: invoices
--- An invoice of which a void is requested waits for that alone, unless it is blocked.
+-- An invoice of which a void is requested waits for that alone, unless it is blocked; it may be billed long since.
 SELECT wait.kind, i.key AS subject, i.attribution_id, i.billing_period, i.key AS invoice_key,
        CAST(NULL AS text) AS instance_id, wait.since, wait.reason,
        jsonb_build_object(i.currency, i.amount) AS amounts, 1 AS things
@@ -90,9 +90,6 @@ CROSS JOIN LATERAL (
            i.blocked_since AS since, i.blocked_reason AS reason
     WHERE i.state = 'blocked'
     UNION ALL
-    SELECT 'void_stuck', i.void_requested_at, 'a void is requested, but it is ' || i.state
-    WHERE i.void_requested_at < CAST(:stuck_before AS timestamptz) AND i.state <> 'blocked'
-    UNION ALL
     SELECT 'awaits_approval', coalesce(i.drafted_at, i.claimed_at), 'a draft that a person must approve'
     WHERE i.state = 'draft' AND i.finalization = 'approval' AND i.approved_amount IS NULL
       AND i.void_requested_at IS NULL
@@ -108,6 +105,12 @@ CROSS JOIN LATERAL (
       AND i.void_requested_at IS NULL
 ) AS wait
 WHERE i.state IN ({open})
+UNION ALL
+SELECT 'void_stuck', i.key, i.attribution_id, i.billing_period, i.key, NULL, i.void_requested_at,
+       'a void is requested, but it is ' || i.state, jsonb_build_object(i.currency, i.amount), 1
+FROM invoice AS i
+WHERE i.void_requested_at < CAST(:stuck_before AS timestamptz)
+  AND i.state NOT IN ({dead}) AND i.state NOT IN ('blocked', 'paid')
 UNION ALL
 SELECT 'not_collected', i.key, i.attribution_id, i.billing_period, i.key, NULL, i.collection_stopped_at,
        'Stripe no longer collects it: its auto_advance is off there', jsonb_build_object(i.currency, i.amount), 1

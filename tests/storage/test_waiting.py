@@ -75,6 +75,10 @@ OF_INVOICES = [
     (WaitingKind.INVOICE_STUCK, draft(updated_at=OLD, finalization="'grace'", finalize_at=OLD),
      "perdure period run 2022-05"),
     (WaitingKind.VOID_STUCK, draft(void_requested_at=OLD), f"perdure invoices void {A} --reason TEXT"),
+    (WaitingKind.VOID_STUCK, f"UPDATE invoice SET void_requested_at = {OLD} WHERE id = {OF_A}",
+     f"perdure invoices void {A} --reason TEXT"),
+    (WaitingKind.VOID_STUCK, f"UPDATE invoice SET state = 'uncollectible', void_requested_at = {OLD} WHERE id = {OF_A}",
+     f"perdure invoices void {A} --reason TEXT"),
     (WaitingKind.NOT_COLLECTED, f"UPDATE invoice SET collection_stopped_at = {NEW} WHERE id = {OF_A}",
      f"perdure invoices show {A}"),
 ]  # fmt: skip
