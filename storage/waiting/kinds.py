@@ -136,7 +136,7 @@ RESOLUTIONS: dict[WaitingKind, Resolution] = {
     ),
     WaitingKind.VOID_STUCK: Resolution(("invoice", "voids that do not end"), _VOID, "void-refused", _LIST),
     WaitingKind.NOT_COLLECTED: Resolution(
-        ("invoice", "invoices that Stripe no longer collects"), _SHOW, "payment-failed", _LIST
+        ("invoice", "invoices that Stripe no longer collects"), _SHOW, "not-collected", _LIST
     ),
     WaitingKind.CREDIT_NOTE_BLOCKED: Resolution(
         ("credit note", "blocked credit notes"),
