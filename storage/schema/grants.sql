@@ -181,6 +181,7 @@ BEGIN
             ('perdure_reader', 'source', 'SELECT'),
             ('perdure_reader', 'source_object', 'SELECT'),
             ('perdure_reader', 'source_fault', 'SELECT'),
+            ('perdure_reader', 'api_token', 'SELECT (scope, expires_at, revoked_at)'),
             ('perdure_reader', 'pending_fact', 'SELECT (position, source, received_at)'),
             ('perdure_reader', 'pending_details', 'SELECT (position, attribution_id, at, source, waits, received_at)'),
             ('perdure_reader', 'details_to_send', 'SELECT'),

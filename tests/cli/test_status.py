@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from starter.cli.status.overview import Overview
 from starter.cli.status.running import RunningState, of_steps
 from starter.cli.status.screen import screen
 from starter.cli.status.stored import Scope, stored_state
+from storage.arrivals.tokens import TokenScope, add_token, make_secret, revoke_token
 from storage.audit.runs import begin_audit, finish_audit, record_check
 from storage.postgres.database import Database
 from storage.postgres.roles import READER
@@ -107,8 +109,23 @@ async def test_queues_without_a_worker_and_schedules_that_do_not_run(perdure: Pe
     assert waiting["audit-daily"]["command"] == "perdure schedule set"
     out = (await perdure("status")).out
     assert "✗ worker stripe    no worker polls it" in out
-    assert "- worker sources   no worker polls it, and none is needed: there are no sources" in out
+    assert "- worker sources   no worker polls it, and none is needed: no sources, no API tokens" in out
     assert "✗ schedules        monthly run paused, catch-up in " in out
+
+
+async def test_usage_by_the_api_needs_the_sources_worker(perdure: Perdure, db: Database) -> None:
+    def unserved(ran: Any) -> list[str]:
+        return [each["subject"] for each in ran.document_of_failure["waiting"] if each["kind"] == "no_worker"]
+
+    await add_token(db, "crm", make_secret(), TokenScope.ACCOUNTS, by="x", expires_at=None)
+    assert unserved(await perdure("status", "--json")) == ["billing", "stripe"]
+    await add_token(db, "shop", make_secret(), TokenScope.INGEST, by="x", expires_at=None)
+    assert sorted(unserved(await perdure("status", "--json"))) == ["billing", "sources", "stripe"]
+    assert "✗ worker sources   no worker polls it\n" in (await perdure("status")).out
+    found = json.loads((await perdure("doctor", "--json", stdin=b"")).out)
+    assert [each["mark"] for each in found if each["check"] == "workers.sources"] == ["fault"]
+    await revoke_token(db, "shop")
+    assert unserved(await perdure("status", "--json")) == ["billing", "stripe"]
 
 
 async def test_a_service_that_is_away_ends_with_69_and_the_other_is_shown(perdure: Perdure, db: Database) -> None:

@@ -16,7 +16,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "account_policy": ("r", "raw", "r", "-", "-"),
     "account_window": ("r", "r", "r", "r", "-"),
     "alembic_version": ("r", "r", "r", "r", "r"),
-    "api_token": ("-", "raw", "-", "-", "r"),
+    "api_token": ("-", "raw", "r", "-", "r"),
     "audit_check": ("raw", "r", "r", "-", "-"),
     "audit_finding": ("rad", "r", "r", "-", "-"),
     "audit_run": ("rawd", "r", "r", "-", "-"),
@@ -72,6 +72,7 @@ ADDABLE = {
 # The only columns that a role can read of the table.
 READABLE = {
     **{(role, "pending_fact"): {"position", "source", "received_at"} for role in (BILLING, READER, API)},
+    (READER, "api_token"): {"scope", "expires_at", "revoked_at"},
     (INGEST, "account"): {"attribution_id", "currency", "bill_after", "stripe_customer_id", *_DETAILS},
     (INGEST, "claim"): {"invoice_id", "line_no", "instance_id", "during", "quantity"},
     (INGEST, "claim_history"): {"instance_id"},

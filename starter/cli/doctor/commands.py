@@ -21,7 +21,7 @@ from starter.cli.config.unknown import unknown_names
 from starter.cli.config.values import DEFAULT, Sources, settings_of
 from starter.cli.doctor import billing, postgres, stripe, temporal, webhook
 from starter.cli.doctor.findings import CheckFinding, Mark, fault, ok, warning
-from storage.arrivals.sources import list_sources
+from storage.arrivals.arriving import usage_arrives
 from storage.postgres.database import Database
 from storage.postgres.inspection import refusals_in_words
 from temporal.client import connect
@@ -171,7 +171,7 @@ async def _temporal(parts: _Parts) -> Found:
     client, db = parts.client, parts.db
     if client is None:
         return []
-    reads = await _has_sources(db) if db is not None else False
+    reads = await _usage_arrives(db) if db is not None else False
     checks: Sequence[tuple[str, Awaitable[Found]]] = (
         ("temporal.namespace", temporal.check_namespace(client, embedded=_embedded())),
         ("workers", temporal.check_queues(client, sources=reads)),
@@ -186,9 +186,9 @@ def _embedded() -> bool:
     return "PERDURE_STACK" in stack_environment()
 
 
-async def _has_sources(db: Database) -> bool:
+async def _usage_arrives(db: Database) -> bool:
     try:
-        return bool(await list_sources(db))
+        return await usage_arrives(db)
     except PerdureError:  # a line of PostgreSQL's says why
         return False
 

@@ -16,7 +16,7 @@ from settings import Settings
 from starter.cli.database import answers
 from starter.cli.warnings import gather
 from starter.cli.warnings.words import WHAT_TO_DO
-from storage.arrivals.sources import list_sources
+from storage.arrivals.arriving import usage_arrives
 from storage.audit.conservation import INVALID
 from storage.audit.runs import AuditRecord, load_audit, newest_audit
 from storage.periods.periods import PeriodSummary, read_summary
@@ -59,6 +59,7 @@ class StoredState:
 
     `usage_checked`: whether all usage could be read in time for what cannot be billed. If not, the newest audit's
     figures stand for it. `warnings_checked`: whether it could be searched for warnings in time.
+    `has_sources`: whether usage arrives by itself, from sources or by the API.
     """
 
     waiting: list[WaitingThing]
@@ -110,7 +111,7 @@ async def _ask(db: Database, settings: Settings, scope: Scope, most: int) -> Sto
         audit=audit,
         last_period=str(last),
         settled=await read_summary(db, str(last)),
-        has_sources=bool(await list_sources(db)),
+        has_sources=await usage_arrives(db),
     )
 
 

@@ -79,7 +79,7 @@ def _worker(state: QueueState, now: datetime, *, needed: bool) -> StateLine:
         since = f", since {age(state.since, now)}" if state.since else ""
         return StateLine(GOOD, label, f"{plural(len(state.polling), 'worker')} polling{since}{tasks}")
     if not needed:
-        return StateLine(NONE, label, "no worker polls it, and none is needed: there are no sources")
+        return StateLine(NONE, label, "no worker polls it, and none is needed: no sources, no API tokens")
     seen = f", the last {age(state.seen_at, now)} ago" if state.seen_at else ""
     return StateLine(BAD, label, f"no worker polls it{seen}{tasks}")
 
