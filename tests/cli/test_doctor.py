@@ -275,12 +275,16 @@ async def test_sources_and_customers(sound: Perdure, db: Database) -> None:
     assert found["sources"][0]["fix"] == "correct it, then `perdure sources sync product`"
 
 
-async def test_a_proxy_that_lets_deliveries_through_and_nothing_else(system: System) -> None:
+async def test_the_webhook_answers_at_its_path_alone(system: System) -> None:
     narrow = web.Application()
     narrow.router.add_post(PATH, system.webhook.deliver)
     async with TestServer(narrow) as proxy:
         found = await check_webhook(str(proxy.make_url(PATH)), delivered=False)
         assert (found.mark, found.check) == ("ok", "webhook"), found
+    async with TestServer(system.webhook.application()) as server:
+        wrong = str(server.make_url("/stripe/webhok"))
+        found = await check_webhook(wrong, delivered=True)
+        assert (found.mark, found.text) == ("fault", f"{wrong} answers 404, not as the webhook does.")
     accepted = await check_webhook("http://127.0.0.1:1/stripe/webhook", delivered=True)
     assert accepted.mark == "warning"
 
