@@ -57,7 +57,7 @@ NAMED = (
 
 async def test_what_is_wrong_with_a_value_is_a_line_with_the_right_form(perdure: Perdure) -> None:
     ran = await perdure("config", "check", PAGE_SIZE="x", LIMIT_INVOICE_AMOUNT="5", FINALIZATION="later")
-    assert (ran.status, ran.err) == (1, "")
+    assert (ran.status, ran.err) == (2, "")
     assert [line for line in ran.out.splitlines() if line.startswith("✗")] == [
         "✗ FINALIZATION: 'later' is not 'at_once', 'grace' or 'approval'",
         "✗ LIMIT_INVOICE_AMOUNT: '5' is not a list of amounts: write usd=10000 eur=9000, in major units, or off",
@@ -73,7 +73,7 @@ async def test_what_is_wrong_with_a_value_is_a_line_with_the_right_form(perdure:
 
 async def test_a_secrets_file_that_cannot_be_read_is_a_line(perdure: Perdure) -> None:
     ran = await perdure("config", "check", STRIPE_API_KEY_FILE=str(perdure.cwd / "none"))
-    assert ran.status == 1
+    assert ran.status == 2
     assert f"✗ STRIPE_API_KEY_FILE: cannot read {perdure.cwd / 'none'}: No such file or directory" in ran.out
 
 

@@ -74,6 +74,9 @@ async def test_a_wrong_setting_is_wrong_usage(perdure: Perdure) -> None:
         ran = await perdure("invoices", "list")
         assert ran.status == ExitStatus.USAGE, ran
         assert ran.error
+    perdure.settings = {"DATABASE_URL": "", "TEMPORAL_ADDRESS": "127.0.0.1:1"}
+    ran = await perdure("status")
+    assert (ran.status, "DATABASE_URL" in ran.error) == (ExitStatus.USAGE, True)
 
 
 async def test_what_cannot_be_reached_is_unavailable(perdure: Perdure, database_url: str) -> None:

@@ -27,7 +27,7 @@ async def check(as_json: common.AsJson = False) -> int:
     """Show each setting, its value and its source.
 
     Names what is wrong with a value, and variables that look like settings but are none. A secret is shown as `set`.
-    Nothing is connected to: `perdure doctor` does that. The status is 1 if a value is wrong, and 3 if a name is.
+    Nothing is connected to: `perdure doctor` does that. The status is 2 if a value is wrong, and 3 if a name is.
     """
     sources = Sources.read()
     values, unknown, general = settings_of(sources), unknown_names(sources), general_faults()
@@ -44,7 +44,7 @@ async def check(as_json: common.AsJson = False) -> int:
         )
     else:
         _print(values, unknown, faults)
-    return 1 if faults else common.ExitStatus.PERSON if misspelled else 0
+    return common.ExitStatus.USAGE if faults else common.ExitStatus.PERSON if misspelled else 0
 
 
 def _print(values: list[SettingValue], unknown: list[UnknownName], faults: list[str]) -> None:

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from temporalio.service import RPCError
 
-from settings import Settings, SettingsError
+from settings import Settings
 from starter.cli.status.running import RunningState, queues_without_worker, running_state
 from starter.cli.status.stored import Scope, StoredState, stored_state
 from storage.postgres.database import DatabaseUnavailableError
@@ -67,7 +67,11 @@ def _sum(one: WaitingTotal, other: WaitingTotal) -> WaitingTotal:
 
 
 async def overview(settings: Settings, scope: Scope, most: int) -> Overview:
-    """Ask both services. If one is away, the result says why, and has what the other knows."""
+    """Ask both services. If one is away, the result says why, and has what the other knows.
+
+    Raises:
+        SettingsError: DATABASE_URL is not set.
+    """
     away: dict[str, str] = {}
     stored, running = await asyncio.gather(_stored(settings, scope, most, away), _running(away))
     return Overview(datetime.now(UTC), settings.stripe_mode, scope, stored, running, away)
@@ -76,7 +80,7 @@ async def overview(settings: Settings, scope: Scope, most: int) -> Overview:
 async def _stored(settings: Settings, scope: Scope, most: int, away: dict[str, str]) -> StoredState | None:
     try:
         return await stored_state(settings, scope, most)
-    except (DatabaseUnavailableError, SettingsError) as error:
+    except DatabaseUnavailableError as error:
         away[POSTGRES] = str(error)
         return None
 
