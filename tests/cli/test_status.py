@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,20 @@ def test_no_line_is_wider_than_the_screen_and_no_command_is_cut() -> None:
         line.strip().removesuffix(" \\") for line in lines if "perdure invoices" in line or "/sub" in line
     )
     assert thing.command in command
+
+
+def test_a_reason_is_whole_and_broken_between_words() -> None:
+    lacks = "the customer of team:a-customer has no address"
+    thing = _blocked(
+        1, reason="refused by Stripe: the customer of team:a-customer has no address: give it one in Stripe"
+    )
+    found = replace(_overview([thing], []), away={"temporal": "Temporal " + "does not answer " * 6 + "at its address"})
+    lines = [line.strip() for line in _lines(found)]
+    start = lines.index("refused by Stripe: the customer of team:a-customer has no address: give")
+    assert lines[start + 1] == "it one in Stripe"
+    assert "…" not in "".join(lines)
+    assert any(line.endswith("at its address") for line in lines)
+    assert max(map(len, _lines(found))) <= 80
 
 
 def test_what_does_not_fit_is_counted() -> None:

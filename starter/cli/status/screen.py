@@ -1,9 +1,9 @@
-"""`perdure status` for people: one screen of lines, no wider than the terminal."""
+"""`perdure status` for people: one screen of lines, no wider than the terminal, broken between words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from textwrap import wrap
 
 from rich.text import Text
@@ -19,7 +19,7 @@ _COLORS = {GOOD: "green", NOTE: "yellow", BAD: "red"}
 _AGE, _LABEL = 7, 16
 _MARGIN = " " * (_AGE + 2)
 _FEW = 3
-_LINES_EACH = 3
+_OTHER_LINES = 7
 _LEAST_SHOWN = 3
 
 
@@ -32,12 +32,12 @@ def screen(found: Overview, width: int | None, height: int | None, *, everything
         height: of the terminal; None to show all that is not summed up.
         everything: sum nothing up.
     """
-    state = [_state(line, width) for line in state_lines(found)]
+    state = [text for line in state_lines(found) for text in _state(line, width)]
     persons = [each for each in found.waiting if each.person]
     blocks = [list(_block(same, found, width)) for same in _grouped(persons, everything=everything)]
     room = len(blocks)
     if height is not None and not everything:
-        room = max(_LEAST_SHOWN, (height - len(state) - 7) // _LINES_EACH)
+        room = _room(blocks, height - len(state) - _OTHER_LINES)
     lines = [Text(title(found), style="dim"), *_head(found), Text("")]
     lines += [line for block in blocks[:room] for line in block]
     if len(blocks) > room:
@@ -45,6 +45,11 @@ def screen(found: Overview, width: int | None, height: int | None, *, everything
     if blocks:
         lines.append(Text(""))
     return [*lines, *state, *_without_a_person(found, width)]
+
+
+def _room(blocks: Sequence[Sequence[Text]], lines: int) -> int:
+    """Return how many of the blocks fit into so many lines."""
+    return max(_LEAST_SHOWN, sum(used <= lines for used in accumulate(map(len, blocks))))
 
 
 def _head(found: Overview) -> Iterator[Text]:
@@ -84,7 +89,7 @@ def _block(group: Sequence[WaitingThing], found: Overview, width: int | None) ->
         command = resolution.all_command.format(period=first.billing_period or "")
     known = "".join(f"  {each}" for each in (money(amounts), spent) if each)
     yield from _heading(age(first.since, found.at), named, known, width)
-    yield Text(_cut(_MARGIN + " ".join(reason.split()), width))
+    yield from (Text(_MARGIN + line) for line in _lines(reason, width, len(_MARGIN)))
     yield from (Text(line, style="cyan") for line in _command(command, resolution.page, width))
 
 
@@ -113,10 +118,12 @@ def _command(command: str, page: str, width: int | None) -> Iterator[str]:
     yield f"{_MARGIN}{pieces[-1]}"
 
 
-def _state(line: StateLine, width: int | None) -> Text:
+def _state(line: StateLine, width: int | None) -> Iterator[Text]:
+    indent = 2 + max(_LABEL, len(line.label)) + 1
+    first, *others = _lines(line.text, width, indent)
     text = Text(f"{line.mark} ", style=_COLORS.get(line.mark, "dim"))
-    text.append(_cut(f"{line.label:<{_LABEL}} {line.text}", None if width is None else width - 2), style="default")
-    return text
+    yield text.append(f"{line.label:<{_LABEL}} {first}", style="default")
+    yield from (Text(" " * indent + each) for each in others)
 
 
 def _without_a_person(found: Overview, width: int | None) -> Iterator[Text]:
@@ -126,12 +133,16 @@ def _without_a_person(found: Overview, width: int | None) -> Iterator[Text]:
             number = plural(total.things, *RESOLUTIONS[total.kind].words)
             amounts = f", {money(total.amounts)}" if total.amounts else ""
             text = f"{number}{amounts}; nothing to do"
-            yield _state(StateLine("-", "waits by itself", text), width)
+            yield from _state(StateLine("-", "waits by itself", text), width)
 
 
 def _hours(duration_us: int) -> str:
     return output.hours(duration_us) if duration_us else ""
 
 
-def _cut(text: str, width: int | None) -> str:
-    return text if width is None or len(text) <= width else text[: width - 1].rstrip() + "…"
+def _lines(text: str, width: int | None, indent: int) -> list[str]:
+    """Return the text as lines that fit behind the indent, broken between words; one line without a width."""
+    text = " ".join(text.split())
+    if width is None:
+        return [text]
+    return wrap(text, width - indent, break_long_words=False, break_on_hyphens=False) or [""]
