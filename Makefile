@@ -7,6 +7,18 @@ FUZZER := $(VENV)/.fuzzer
 # The inputs that the fuzzer keeps, outside of the repository.
 CORPUS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/perdure-fuzz
 
+# What pip does, from its log, in one line of a terminal that overwrites itself.
+define PIP_SAYS
+/^ *Collecting / { found++; name = $$2 }
+/^Installing collected packages/ { installing = 1 }
+END {
+  if (installing) line = "unpacking " found " packages"
+  else if (found) line = "package " found ": " name
+  printf "\r\033[K  %s", line
+}
+endef
+export PIP_SAYS
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo node promtool test test-fast readme lint types fmt check hooks bench attack attack-api fuzz chaos crash-points record-histories clean
 
@@ -19,8 +31,11 @@ install: $(STAMP) ## Install Perdure and its development tools into .venv
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Perdure needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@echo "Installing into $(VENV): some 90 packages, about a minute ..."
+	@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check -c constraints.txt -e '.[dev]' > $(VENV)/pip.log & \
+	 pip=$$!; trap 'kill $$pip' INT TERM; \
+	 while [ -t 1 ] && kill -0 $$pip 2> /dev/null; do awk "$$PIP_SAYS" $(VENV)/pip.log; sleep 0.5; done; \
+	 wait $$pip || { tail -n 20 $(VENV)/pip.log; exit 1; }; [ ! -t 1 ] || printf '\r\033[K'
 	@touch $@
 
 demo: $(STAMP) ## Bill a sample month on servers of its own, until Ctrl-C

@@ -12,6 +12,8 @@ from rich.console import Console
 from billing.errors import MismatchError
 from starter.cli import output, states
 from starter.cli.output import console as streams
+from starter.cli.output import progressing
+from tests.support.until import until
 
 
 async def rows(count: int, error: Exception | None = None) -> AsyncGenerator[object]:
@@ -78,3 +80,19 @@ def test_lines_on_a_terminal_end_between_words_and_keep_commands_whole(monkeypat
         monkeypatch.setattr(streams, "out", console)
         output.say(line)
         assert written.getvalue().splitlines() == expected
+
+
+async def test_progress_appears_only_once_a_command_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = StringIO()
+    monkeypatch.setattr(streams, "err", Console(file=shown, force_terminal=True))
+    with progressing.progress_when_slow() as say:
+        say("quick")
+    assert shown.getvalue() == ""
+    monkeypatch.setattr(progressing, "_SLOW_SECONDS", 0)
+    with progressing.progress_when_slow() as say:
+        say("slow, 40 %")
+
+        async def is_shown() -> bool:
+            return "slow, 40 %" in shown.getvalue()
+
+        await until(is_shown)

@@ -5,7 +5,7 @@ from starter.cli.output.columns import Column, amount, instant, state, style_of
 from starter.cli.output.console import complain, is_terminal, remark, say
 from starter.cli.output.documents import print_json, print_json_list, print_json_with_list
 from starter.cli.output.lists import Form, View, listing, view
-from starter.cli.output.progressing import progress, shows_progress
+from starter.cli.output.progressing import progress, progress_when_slow, shows_progress
 from starter.cli.output.tables import add_row, make_table, print_table
 from starter.cli.output.times import ago, hours, json_instant, when, when_and_ago
 
@@ -30,6 +30,7 @@ __all__ = [
     "print_json_with_list",
     "print_table",
     "progress",
+    "progress_when_slow",
     "remark",
     "say",
     "shows_progress",

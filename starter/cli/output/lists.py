@@ -18,9 +18,11 @@ from billing.report.canonical import format_instant
 from billing.text import plural
 from starter.cli.output import console, documents, layout
 from starter.cli.output.columns import Column, Value
+from starter.cli.output.progressing import progress_when_slow
 from starter.cli.output.spreadsheets import spreadsheet_text
 
 T = TypeVar("T")
+_SAID_ROWS = 500
 
 
 class Form(StrEnum):
@@ -110,12 +112,23 @@ async def listing(
                 async for row in those:
                     sys.stdout.write(f"{_plain(columns[0].value(row))}\n")
             case _:
-                every = [row async for row in those]
+                every = await _all(those)
                 _print_table(every, columns, shown, title, empty)
                 if found.more:
                     console.say(f"({plural(len(every), 'row')}; there are more: --limit N shows N, no --limit all)")
                 return every
     return []
+
+
+async def _all(rows: AsyncIterator[T]) -> list[T]:
+    """Return all rows, and show how many there are yet if they take long."""
+    every: list[T] = []
+    with progress_when_slow() as say:
+        async for row in rows:
+            every.append(row)
+            if len(every) % _SAID_ROWS == 0:
+                say(f"{len(every):,} rows read")
+    return every
 
 
 class _Limited(Generic[T]):
@@ -173,6 +186,9 @@ def _print_table(rows: Sequence[T], columns: Sequence[Column[T]], shown: View, t
         chosen, cells = [chosen[i] for i in filled], [[row[i] for i in filled] for row in cells]
     if title:
         console.say(title, "bold")
+    if not console.is_terminal():
+        console.out.file.writelines(layout.plain_lines(chosen, cells))
+        return
     console.out.print(Text("\n").join(layout.lines(chosen, cells, room)))
     if layout.left_out(chosen, cells, room):
         console.say("(-o wide shows more columns)", "dim")

@@ -104,8 +104,10 @@ async def status(
     settings = common.settings()
     month = BillingPeriod.parse(period)
     async with open_database(settings) as db:
-        document = await period_status(db, settings, month)
-        warnings = await gather.of_period(db, settings, month)
+        with output.progress_when_slow() as say:
+            document = await period_status(db, settings, month, say)
+            say(f"{month}: warnings, 40 %")
+            warnings = await gather.of_period(db, settings, month)
         fetch = await fetch_of_period(str(month))
         failing = await failing_or_nothing(db=db, period=str(month))
     if as_json:

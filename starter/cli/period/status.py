@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from activities.postgres.scopes import charged_kinds_of
 from billing.money import format_amount
 from billing.periods import BillingPeriod
@@ -19,11 +21,16 @@ from storage.postgres.database import Database
 from storage.usage.misbilled import misbilled_usage
 
 
-async def period_status(db: Database, settings: Settings, month: BillingPeriod) -> dict[str, object]:
-    """Return the JSON of `period status`."""
+async def period_status(
+    db: Database, settings: Settings, month: BillingPeriod, say: Callable[[str], object] = str
+) -> dict[str, object]:
+    """Return the JSON of `period status`. `say`: receives what is read, with the share of the time before it."""
     progress = await periods.period_progress(db, str(month), None)
     settled = await periods.read_summary(db, str(month))
+    say(f"{month}: excluded usage, 0 %")
     excluded = await excluded_usage(db, settings, month)
+    say(f"{month}: misbilled usage, 20 %")
+    wrong = await misbilled_usage(db, charged_kinds=charged_kinds_of(settings), period=str(month))
     hold = await policies.read_hold(db, str(month))
     return {
         "billing_period": str(month),
@@ -48,9 +55,7 @@ async def period_status(db: Database, settings: Settings, month: BillingPeriod) 
             for key, since in await collection.not_collected(db, str(month))
         ],
         "refunded": await refunds.refunded_of_period(db, str(month)),
-        "misbilled": misbilled.documents(
-            await misbilled_usage(db, charged_kinds=charged_kinds_of(settings), period=str(month))
-        ),
+        "misbilled": misbilled.documents(wrong),
     }
 
 
