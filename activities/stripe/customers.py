@@ -68,7 +68,7 @@ class StripeCustomerActivities:
 
         async def find_made(_: bool) -> dict[str, Any] | None:
             # The failed request may have created the customer; search does not show it yet, the list does. Nor does it
-            # show one that was created under this key with details.
+            # show a customer that was created under this key with details.
             return await self._finder.find_recent(attribution_id)
 
         return await post_once(post, find_made, stripe.IdempotencyError)

@@ -94,7 +94,7 @@ SET stripe_customer_id = coalesce(excluded.stripe_customer_id, account.stripe_cu
     END;
 
 -- name: follow_currency
--- Where a row without a window changes the account's currency: windows in the former one that no invoice has billed
+-- Where a row without a window changes the account's currency: unbilled windows in the former currency
 -- follow, except those of a subscription and those that rows name, which say their own.
 UPDATE subscription AS s
 SET currency = a.currency

@@ -199,10 +199,10 @@ def test_every_setting_exists() -> None:
             assert variable.removesuffix("_FILE") in known, f"{name}: {variable}"
 
 
-def test_each_of_our_processes_logs_as_it_is_told() -> None:
-    told = compose_spec.interpolate(RAW, {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "text"})["services"]
+def test_each_of_our_processes_logs_as_it_is_set() -> None:
+    given = compose_spec.interpolate(RAW, {"LOG_LEVEL": "WARNING", "LOG_FORMAT": "text"})["services"]
     for name in OURS:
-        assert {told[name]["environment"][each] for each in ("LOG_LEVEL", "LOG_FORMAT")} == {"WARNING", "text"}, name
+        assert {given[name]["environment"][each] for each in ("LOG_LEVEL", "LOG_FORMAT")} == {"WARNING", "text"}, name
 
 
 def test_only_three_ports_are_published_and_on_this_machine_alone() -> None:
