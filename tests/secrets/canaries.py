@@ -21,6 +21,9 @@ class Canaries:
             "old_signing_secret": f"whsec_{_name('signing')}",
             "billing_password": _name("billingpw"),
             "operator_password": _name("operatorpw"),
+            "ingest_password": _name("ingestpw"),
+            "api_password": _name("apipw"),
+            "wrong_token": _name("token"),
             "wrong_password": _name("wrongpw"),
             # As written by a person who does not know that a URL needs it quoted.
             "slash_password": f"4711/{_name('slashpw')}",
@@ -40,6 +43,11 @@ class Canaries:
             "imported_email": f"{_name('importedmail')}@example.com",
             "imported_street": _name("street"),
             "refused_tax_id": _name("taxid"),
+            "sent_name": f"Canary {_name('sent')}",
+            "sent_email": f"{_name('sentmail')}@example.com",
+            "sent_street": _name("sentstreet"),
+            "sent_tax_id": _name("senttaxid"),
+            "faulty_email": f"{_name('faulty')}@example.com",
         }
         # Ids of projects and workspaces belong on reports and nowhere else.
         self.on_reports = {"workspace_id": _name("ws"), "project_id": _name("prj")}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class Deployment:
     folder: Path
     common: dict[str, str]
     said: dict[str, str] = field(default_factory=dict)
+    _number: Iterator[int] = field(default_factory=itertools.count)
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     async def run(self, *arguments: str, status: int | None = 0, stdin: str = "", **env: str) -> str:
@@ -29,13 +31,17 @@ class Deployment:
         process = await self._spawn(arguments, env, asyncio.subprocess.PIPE)
         out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 300)
         text = out.decode() + err.decode()
-        self.said[f"{len(self.said)} {' '.join(arguments)}"] = text
+        self.said[f"{next(self._number)} {' '.join(arguments)}"] = text
         assert process.returncode == status or (status is None and process.returncode), text
         return text
 
+    def forget(self, text: str) -> None:
+        """Forget commands that printed this."""
+        self.said = {name: said for name, said in self.said.items() if said != text}
+
     async def start(self, name: str, *arguments: str, says: str, **env: str) -> None:
         """Start a long-running process and wait until its output has `says`."""
-        log = self.folder / f"{len(self.said)}-{name}.log"
+        log = self.folder / f"{next(self._number)}-{name}.log"
         with log.open("wb") as output:
             self._running[name] = await self._spawn(arguments, env, output.fileno())
         self.said[f"{name} {log.name}"] = str(log)

@@ -15,11 +15,10 @@ from temporalio.client import Client
 from devstack import ports
 from devstack.servers.emulator import EmulatorServer
 from settings import load
-from storage.postgres.roles import BILLING, OPERATOR
 from storage.postgres.upgrade import upgrade
 from temporal.payload_codec import data_converter
 from tests.secrets.canaries import Canaries
-from tests.secrets.the_run import BAD, GOOD, WatchedRun
+from tests.secrets.the_run import BAD, GOOD, LOGINS, WatchedRun
 from tests.storage import s3
 from tests.support.databases import FreshDatabase
 from tests.support.namespaces import new_namespace
@@ -30,7 +29,8 @@ PLANTED = Canaries()
 # The customer data that this test, or an import, sends to Stripe.
 SET_BY_US = {"customer_name", "customer_email", "customer_note"}
 SET_BY_US |= {"imported_name", "imported_email", "imported_street", "refused_tax_id"}
-KINDS = sorted({*PLANTED.all(), "signing_secret"})
+SET_BY_US |= {"sent_name", "sent_email", "sent_street", "sent_tax_id"}
+KINDS = sorted({*PLANTED.all(), "signing_secret", "api_token"})
 
 
 def _store_at(endpoint: str) -> dict[str, str]:
@@ -77,7 +77,7 @@ async def run(
     finally:
         await emulator.stop()
         owner = await asyncpg.connect(url)
-        await owner.execute(f"DROP ROLE IF EXISTS {BILLING}_canary; DROP ROLE IF EXISTS {OPERATOR}_canary")
+        await owner.execute("; ".join(f"DROP ROLE IF EXISTS {role}_canary" for role in LOGINS))
         await owner.close()
 
 
@@ -114,8 +114,11 @@ SAYS = {
     "description of ": ["AttributionId", "team:good", "Invoice of team:good"],
     "metrics of the billing worker": ["temporal_"],
     "metrics of the webhook": ["perdure_webhook_events"],
+    "metrics of the API": ["perdure_api_items"],
+    "api ": ["listening on"],
+    "sources ": ["serving sources"],
     "requests to Stripe": ["/v1/invoices", "Bearer"],
-    "answer ": ["not an event"],
+    "answer ": ["not an event", '"accepted":2', "updated_at", "Unauthorized"],
     "": [
         "refuses the customer's value (tax_id_invalid)",
         "no_june",

@@ -18,7 +18,8 @@ from contracts.names import Activities
 from devstack import ports
 from devstack.servers.emulator import EmulatorServer
 from reconciliation.event_types import ENABLED_EVENTS
-from storage.postgres.roles import BILLING, OPERATOR
+from storage.postgres.roles import API, BILLING, INGEST, OPERATOR
+from tests.secrets.by_the_api import send_details
 from tests.secrets.canaries import Canaries
 from tests.secrets.deployment import Deployment
 from tests.secrets.evidence import of_temporal
@@ -26,6 +27,12 @@ from tests.support.months import JUNE, MAY
 from tests.support.system import RATES
 from tests.support.until import until
 
+LOGINS = {
+    BILLING: "billing_password",
+    OPERATOR: "operator_password",
+    INGEST: "ingest_password",
+    API: "api_password",
+}
 GOOD, BAD = f"{MAY}/team:good/period", f"{MAY}/team:bad/period"
 
 
@@ -44,8 +51,7 @@ class WatchedRun:
         self.evidence: dict[str, str] = {}
         self.reports: dict[str, bytes] = {}
         self.webhook_port, self.metrics_port = ports.reserve(), ports.reserve()
-        self.billing_url = url_as(owner_url, f"{BILLING}_canary", planted.secrets["billing_password"])
-        self.operator_url = url_as(owner_url, f"{OPERATOR}_canary", planted.secrets["operator_password"])
+        self.billing_url, self.operator_url = self.url_of(BILLING), self.url_of(OPERATOR)
         (folder / "rates.toml").write_text(RATES)
         address = client.service_client.config.target_host
         self.perdure = Deployment(
@@ -62,6 +68,10 @@ class WatchedRun:
             },
         )
 
+    def url_of(self, role: str) -> str:
+        """Return the database's URL with a login of the role."""
+        return url_as(self.owner_url, f"{role}_canary", self.planted.secrets[LOGINS[role]])
+
     async def go(self, report_store: dict[str, str]) -> None:
         """Run all steps."""
         self.report_store = report_store
@@ -70,6 +80,7 @@ class WatchedRun:
         await self.import_what_is_right_and_wrong(customer)
         await self.start_processes()
         await self.import_details()
+        await send_details(self)
         subscription = await self.subscribe(customer)
         await self.bill()
         await self.attack_the_webhook()
@@ -81,7 +92,7 @@ class WatchedRun:
 
     async def create_logins(self) -> None:
         owner = await asyncpg.connect(self.owner_url)
-        for role, kind in ((BILLING, "billing_password"), (OPERATOR, "operator_password")):
+        for role, kind in LOGINS.items():
             await owner.execute(f"DROP ROLE IF EXISTS {role}_canary")
             await owner.execute(
                 f"CREATE ROLE {role}_canary LOGIN PASSWORD '{self.planted.secrets[kind]}' IN ROLE {role}"
