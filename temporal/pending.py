@@ -1,15 +1,14 @@
 """The steps that running workflows await: which of them keep failing, and why, and which no worker takes.
 
 Temporal's server knows them as pending activities. A step on Postgres for one invoice is a local activity, which the
-server does not see; its worker reports it to the workflow (`activities/failures.py`), and `reported_failures` asks.
+server does not see; its worker reports it to the workflow (`activities/failures.py`), and `temporal/reported.py` asks.
+Who serves the queues, and which workers have ended, `temporal/pollers.py` says.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -24,18 +23,15 @@ from temporalio.client import (
     Client,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
-    WorkflowQueryFailedError,
-    WorkflowQueryRejectedError,
 )
-from temporalio.common import QueryRejectCondition
 from temporalio.exceptions import ApplicationError, TimeoutType
 from temporalio.exceptions import TimeoutError as TimedOut
 from temporalio.service import RPCError, RPCStatusCode
 
 from billing.text import one_line
 from contracts import retries
-from contracts.messages.holds import StepFailed, StepFailures
-from contracts.names import BILLING_QUEUE, Queries
+from contracts.names import BILLING_QUEUE, Workflows
+from temporal.pollers import QueueState, queue_states
 
 MOST_ASKED_ABOUT = 200
 """How many workflows `failing_steps` asks about: their number, and so the answer's time, has a bound."""
@@ -44,13 +40,6 @@ _TAKEN_WITHIN = timedelta(seconds=5)
 """A worker that polls takes a step at once; a busy one within seconds."""
 _HEARD_WITHIN = 2 * retries.HEARTBEATS_SENT
 _HISTORY_PAGE = 200
-_ANSWERED_WITHIN = timedelta(seconds=3)
-_UNANSWERED = (
-    RPCStatusCode.NOT_FOUND,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.FAILED_PRECONDITION,
-)
 
 
 class StepState(StrEnum):
@@ -74,7 +63,8 @@ class PendingStep:
     `activity` is its registered name, or None for a workflow task: the workflow itself waits for a worker. `attempt`
     counts from 1. `failure` is why the last attempt failed, in one line, and `failure_kind` the error's type. `since`
     is when the workflow asked for the step. `next_attempt_at` is None while an attempt runs. `worker` is the identity,
-    `<pid>@<host>`, of the worker that ran the last attempt.
+    `<pid>@<host>`, of the worker that ran the last attempt. `polled`: of a step that is not taken, whether a worker
+    polls its queue.
     """
 
     workflow_id: str
@@ -88,15 +78,21 @@ class PendingStep:
     failure_kind: str | None = None
     next_attempt_at: datetime | None = None
     worker: str | None = None
+    polled: bool | None = None
 
 
 @dataclass(frozen=True)
 class FailingSteps:
-    """Steps that do not get on, oldest first. `asked_about` of the `running` workflows were asked about."""
+    """Steps that do not get on, oldest first. `asked_about` of the `running` workflows were asked about.
+
+    `silent_invoices`: the workflows of invoices among them without such a step, oldest first; `temporal/reported.py`
+    may know of a step that the server does not see.
+    """
 
     steps: list[PendingStep]
     asked_about: int
     running: int
+    silent_invoices: list[str]
 
 
 async def failing_steps(client: Client, *, period: str | None = None, most: int = MOST_ASKED_ABOUT) -> FailingSteps:
@@ -115,10 +111,13 @@ async def failing_steps(client: Client, *, period: str | None = None, most: int 
     query = "ExecutionStatus = 'Running' AND (InvoiceState IS NULL OR InvoiceState != 'blocked')"
     if period is not None:
         query += f" AND BillingPeriod = '{period}'"
-    ids = [found.id async for found in client.list_workflows(query, limit=most, page_size=most)]
+    types = {found.id: found.workflow_type async for found in client.list_workflows(query, limit=most, page_size=most)}
+    ids = list(types)
     running = (await client.count_workflows(query)).count if len(ids) == most else len(ids)
     steps = [step for step in await pending_steps(client, ids) if step.state is not StepState.RUNS]
-    return FailingSteps(steps, len(ids), running)
+    known = {step.workflow_id for step in steps}
+    silent = [each for each in reversed(ids) if types[each] == Workflows.INVOICE and each not in known]
+    return FailingSteps(steps, len(ids), running, silent)
 
 
 async def pending_steps(client: Client, workflow_ids: Iterable[str]) -> list[PendingStep]:
@@ -129,116 +128,135 @@ async def pending_steps(client: Client, workflow_ids: Iterable[str]) -> list[Pen
     """
     few = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(workflow_id: str) -> list[PendingStep]:
+    async def described(workflow_id: str) -> WorkflowExecutionDescription | None:
         async with few:
-            return await _steps_of(client, workflow_id)
+            return await _running(client, workflow_id)
 
-    found = await asyncio.gather(*(one(workflow_id) for workflow_id in workflow_ids))
-    return sorted((step for steps in found for step in steps), key=lambda step: (step.since, step.workflow_id))
+    async def steps(each: WorkflowExecutionDescription) -> list[PendingStep]:
+        async with few:
+            return await _steps_of(client, each, states)
 
-
-async def reported_failures(client: Client, workflow_ids: Iterable[str]) -> list[tuple[str, StepFailed]]:
-    """Return the failures that these workflows learned of, each with its workflow's id, oldest first.
-
-    Those of local activities are among them. It asks the worker of the workflows: a workflow that has ended, or whose
-    worker does not answer within seconds, has none.
-
-    Raises:
-        RPCError: Temporal cannot be reached.
-    """
-    found = await asyncio.gather(*(_reported(client, workflow_id) for workflow_id in workflow_ids))
-    return sorted((failed for each in found for failed in each), key=lambda failed: failed[1].since)
+    found = [each for each in await asyncio.gather(*map(described, workflow_ids)) if each is not None]
+    queues = sorted({queue for each in found for queue in _queues_to_ask(each)})
+    states = {state.queue: state for state in await queue_states(client, queues)}
+    of_each = await asyncio.gather(*map(steps, found))
+    return sorted((step for some in of_each for step in some), key=lambda step: (step.since, step.workflow_id))
 
 
-async def _reported(client: Client, workflow_id: str) -> list[tuple[str, StepFailed]]:
-    handle = client.get_workflow_handle(workflow_id)
-    try:
-        answer: StepFailures = await handle.query(
-            Queries.FAILURES,
-            result_type=StepFailures,
-            reject_condition=QueryRejectCondition.NOT_OPEN,
-            rpc_timeout=_ANSWERED_WITHIN,
-        )
-    except (WorkflowQueryFailedError, WorkflowQueryRejectedError):
-        return []
-    except RPCError as error:
-        if error.status in _UNANSWERED:
-            return []
-        raise
-    return [(workflow_id, failed) for failed in answer.failing]
-
-
-async def _steps_of(client: Client, workflow_id: str) -> list[PendingStep]:
+async def _running(client: Client, workflow_id: str) -> WorkflowExecutionDescription | None:
     try:
         described = await client.get_workflow_handle(workflow_id).describe()
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            return []
+            return None
         raise
-    if described.status is not WorkflowExecutionStatus.RUNNING:
-        return []
+    return described if described.status is WorkflowExecutionStatus.RUNNING else None
+
+
+def _queues_to_ask(described: WorkflowExecutionDescription) -> Iterator[str]:
+    """Yield the queues of steps that a worker has taken, which may have ended, and of those that none takes."""
+    for pending in described.raw_description.pending_activities:
+        if _is_taken(pending) or _is_late(pending):
+            yield _queue(described, pending)
+    if _waits_for_worker(described):
+        yield _own_queue(described)
+
+
+async def _steps_of(
+    client: Client, described: WorkflowExecutionDescription, states: Mapping[str, QueueState]
+) -> list[PendingStep]:
     activities: Sequence[PendingActivityInfo] = described.raw_description.pending_activities
-    steps = [await _step(client, described, pending) for pending in activities]
-    task = described.raw_description.pending_workflow_task
+    steps = [await _step(client, described, pending, states.get(_queue(described, pending))) for pending in activities]
     if described.raw_description.HasField("pending_workflow_task"):
-        since = _instant(task.original_scheduled_time) or _instant(task.scheduled_time) or datetime.now(UTC)
-        started = task.state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
-        late = not started and datetime.now(UTC) - since > _TAKEN_WITHIN
-        state = StepState.NOT_TAKEN if late else StepState.RUNS
-        queue = described.task_queue or BILLING_QUEUE
-        steps.append(PendingStep(workflow_id, described.workflow_type, None, queue, state, task.attempt, since))
+        late, queue = _waits_for_worker(described), _own_queue(described)
+        steps.append(
+            PendingStep(
+                workflow_id=described.id,
+                workflow_type=described.workflow_type,
+                activity=None,
+                queue=queue,
+                state=StepState.NOT_TAKEN if late else StepState.RUNS,
+                attempt=described.raw_description.pending_workflow_task.attempt,
+                since=_task_since(described),
+                polled=bool(states[queue].polling) if late and queue in states else None,
+            )
+        )
     return steps
 
 
-async def _step(client: Client, described: WorkflowExecutionDescription, pending: PendingActivityInfo) -> PendingStep:
+def _task_since(described: WorkflowExecutionDescription) -> datetime:
+    task = described.raw_description.pending_workflow_task
+    return _instant(task.original_scheduled_time) or _instant(task.scheduled_time) or datetime.now(UTC)
+
+
+def _waits_for_worker(described: WorkflowExecutionDescription) -> bool:
+    """Return whether the workflow itself waits for a worker for longer than one that polls needs to take it."""
+    if not described.raw_description.HasField("pending_workflow_task"):
+        return False
+    state = described.raw_description.pending_workflow_task.state
+    started = state == PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_STARTED
+    return not started and datetime.now(UTC) - _task_since(described) > _TAKEN_WITHIN
+
+
+def _own_queue(described: WorkflowExecutionDescription) -> str:
+    return described.task_queue or BILLING_QUEUE
+
+
+def _queue(described: WorkflowExecutionDescription, pending: PendingActivityInfo) -> str:
+    return pending.activity_options.task_queue.name or _own_queue(described)
+
+
+async def _step(
+    client: Client, described: WorkflowExecutionDescription, pending: PendingActivityInfo, queue: QueueState | None
+) -> PendingStep:
     failure = kind = None
     if pending.HasField("last_failure"):
         failure, kind = await _failure(client, pending.last_failure)
     scheduled = _instant(pending.scheduled_time) or described.start_time
+    state = _state(pending, queue)
     return PendingStep(
         workflow_id=described.id,
         workflow_type=described.workflow_type,
         activity=pending.activity_type.name,
-        queue=pending.activity_options.task_queue.name or described.task_queue,
-        state=_state(pending),
+        queue=_queue(described, pending),
+        state=state,
         attempt=pending.attempt,
         since=await _asked_at(client, described, pending.activity_id) or scheduled if failure else scheduled,
         failure=failure,
         failure_kind=kind,
         next_attempt_at=_instant(pending.next_attempt_schedule_time),
         worker=pending.last_worker_identity or None,
+        polled=bool(queue.polling) if queue and state is StepState.NOT_TAKEN else None,
     )
 
 
-def _state(pending: PendingActivityInfo) -> StepState:
+def _state(pending: PendingActivityInfo, queue: QueueState | None) -> StepState:
     if pending.paused or pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_PAUSED:
         return StepState.PAUSED
-    now = datetime.now(UTC)
-    if pending.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED:
-        heard = _instant(pending.last_heartbeat_time) if pending.HasField("last_heartbeat_time") else None
-        last = max(at for at in (heard, _instant(pending.last_started_time), _EPOCH) if at is not None)
-        beats = pending.activity_options.heartbeat_timeout.ToTimedelta() > timedelta()
-        if _has_ended(pending.last_worker_identity) or (beats and now - last > _HEARD_WITHIN):
-            return StepState.LOST
-        return StepState.FAILS if pending.HasField("last_failure") else StepState.RUNS
-    due = _instant(pending.next_attempt_schedule_time) or _instant(pending.scheduled_time) or now
-    if now - due > _TAKEN_WITHIN:
+    if _is_taken(pending) and (_is_silent(pending) or (queue and queue.lost(pending.last_worker_identity))):
+        return StepState.LOST
+    if _is_late(pending):
         return StepState.NOT_TAKEN
     return StepState.FAILS if pending.HasField("last_failure") else StepState.RUNS
 
 
-def _has_ended(worker: str) -> bool:
-    """Return whether a worker, `<pid>@<host>`, ran on this machine and has ended. Others have heartbeats alone."""
-    pid, _, host = worker.partition("@")
-    if host != socket.gethostname() or not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False  # it runs as another user
-    return False
+def _is_taken(pending: PendingActivityInfo) -> bool:
+    return pending.state != PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+
+
+def _is_silent(pending: PendingActivityInfo) -> bool:
+    """Return whether a step that sends heartbeats has missed them: its worker may live, and hang."""
+    heard = _instant(pending.last_heartbeat_time) if pending.HasField("last_heartbeat_time") else None
+    last = max(at for at in (heard, _instant(pending.last_started_time), _EPOCH) if at is not None)
+    beats = pending.activity_options.heartbeat_timeout.ToTimedelta() > timedelta()
+    return beats and datetime.now(UTC) - last > _HEARD_WITHIN
+
+
+def _is_late(pending: PendingActivityInfo) -> bool:
+    """Return whether no worker has taken a step for longer than one that polls needs."""
+    now = datetime.now(UTC)
+    due = _instant(pending.next_attempt_schedule_time) or _instant(pending.scheduled_time) or now
+    return not _is_taken(pending) and now - due > _TAKEN_WITHIN
 
 
 async def _failure(client: Client, failure: Failure) -> tuple[str, str | None]:

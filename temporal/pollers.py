@@ -3,12 +3,15 @@
 Temporal knows workers in two ways. A poll lasts up to a minute, and its start is remembered for five: so a worker that
 was killed still seems to poll. Workers of this release also send heartbeats every few seconds
 (`temporal/client.py`); they say when the worker started, and when one ends, it says so. A server that knows no
-heartbeats has the polls alone.
+heartbeats has the polls alone. A step's worker may be known to have ended before its heartbeats are missed
+(`QueueState.lost`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,13 +43,15 @@ _KNOWS_NO_HEARTBEATS = (RPCStatusCode.UNIMPLEMENTED, RPCStatusCode.PERMISSION_DE
 class QueueWorker:
     """A worker of a queue, now or in the last minutes.
 
-    `since`: when it started, None if Temporal does not know. `seen_at`: its last poll or heartbeat.
+    `since`: when it started, None if Temporal does not know. `seen_at`: its last poll or heartbeat. `beats`: False if
+    it has said that it ends, or has missed its heartbeats; None if it never sent one.
     """
 
     identity: str
     polls: bool
     since: datetime | None
     seen_at: datetime
+    beats: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,16 @@ class QueueState:
     def polls_as(self, identity: str) -> bool:
         """Whether the worker with this identity polls, as a pending activity names the worker that took it."""
         return any(worker.identity == identity for worker in self.polling)
+
+    def lost(self, identity: str) -> bool:
+        """Whether the worker that took a step has ended or no longer answers. A worker that drains is not lost."""
+        silent = any(worker.identity == identity and worker.beats is False for worker in self.workers)
+        return silent or _has_ended(identity)
+
+    def lacks_worker(self, *, has_sources: bool) -> bool:
+        """Whether a worker is needed and none polls; that of `sources` is needed only if there is something to read."""
+        needed = self.queue != SOURCES_QUEUE or has_sources or self.waiting_tasks > 0
+        return needed and not self.polling
 
 
 async def queue_states(client: Client, queues: Sequence[str] = QUEUES) -> list[QueueState]:
@@ -122,7 +137,25 @@ def _judge(identity: str, polled_at: datetime | None, heartbeat: WorkerHeartbeat
     # A heartbeat has the worker's clock: a poll that is younger, by the server's, shows that this clock is behind.
     fresh = now - beat_at <= patience or (seen_at - beat_at > patience and now - seen_at <= _LONGEST_POLL)
     running = heartbeat.status == WorkerStatus.WORKER_STATUS_RUNNING
-    return QueueWorker(identity, running and fresh, _instant(heartbeat.start_time), seen_at)
+    beats = fresh and heartbeat.status != WorkerStatus.WORKER_STATUS_SHUTDOWN
+    return QueueWorker(identity, running and fresh, _instant(heartbeat.start_time), seen_at, beats)
+
+
+def _has_ended(worker: str) -> bool:
+    """Return whether a worker, `<pid>@<host>`, ran on this machine and has ended: known before a heartbeat is missed.
+
+    A container can have this machine's name and process numbers of its own, so this alone says nothing of who polls.
+    """
+    pid, _, host = worker.partition("@")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False  # it runs as another user
+    return False
 
 
 async def _describe(client: Client, queue: str, kind: TaskQueueType.ValueType) -> DescribeTaskQueueResponse:

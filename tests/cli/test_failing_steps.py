@@ -24,6 +24,8 @@ from tests.support.usage import one_day
 
 pytestmark = pytest.mark.waits
 
+WHEN = r" since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+
 
 async def until_state(system: System, state: StepState, count: int) -> None:
     """Wait until so many steps of the period are in this state."""
@@ -35,27 +37,34 @@ async def until_state(system: System, state: StepState, count: int) -> None:
     await until(there)
 
 
-async def test_a_refused_key_is_told_by_the_status_the_invoice_and_the_wait(system: System, perdure: Perdure) -> None:
-    perdure.settings["RATE_CARD"] = str(system.settings.rate_card)
-    keys = [await one_day(system, f"team:key{number}") for number in (1, 2)]
+async def with_a_wrong_key(system: System) -> None:
+    """Restart the Stripe worker with a key that Stripe does not know."""
     right = system.settings
     await system.stop(STRIPE_QUEUE)
     system.settings = right.model_copy(update={"stripe_api_key": SecretStr("sk_unknown")})
     await system.start(STRIPE_QUEUE)
     system.settings = right
+
+
+async def test_a_refused_key_is_told_by_the_status_the_invoice_and_the_wait(system: System, perdure: Perdure) -> None:
+    perdure.settings["RATE_CARD"] = str(system.settings.rate_card)
+    keys = [await one_day(system, f"team:key{number}") for number in (1, 2)]
+    await with_a_wrong_key(system)
     handle = await system.start_period(MAY)
     waiting = asyncio.create_task(perdure("period", "run", MAY, "--wait"))
     await until_state(system, StepState.FAILS, 2)
 
-    status, shown, document = await asyncio.gather(
+    status, shown, document, everything, doctor = await asyncio.gather(
         perdure("period", "status", MAY),
         perdure("invoices", "show", keys[0]),
         perdure("period", "status", MAY, "--json"),
+        perdure("status", "--json"),
+        perdure("doctor", "--json"),
     )
 
     why = (
-        r"Stripe since 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: Invalid API Key provided: \S+: "
-        r"give the Stripe worker a valid STRIPE_API_KEY \(attempt 2 in \d\d s\)\."
+        rf"Stripe{WHEN}: Invalid API Key provided: \S+: "
+        r"give the Stripe worker a valid STRIPE_API_KEY \(attempt \d (in \d+ s|is due|runs)\)\."
     )
     assert re.search(f"^2 invoices wait for {why}$", status.out, re.MULTILINE), status
     assert re.search(f"^1 invoice waits for {why}$", shown.out, re.MULTILINE), shown
@@ -64,6 +73,11 @@ async def test_a_refused_key_is_told_by_the_status_the_invoice_and_the_wait(syst
         *(2, STRIPE_QUEUE, "fails"),
         "StripeCredentials",
     )
+    [waits] = [each for each in everything.document_of_failure["waiting"] if each["kind"] == "stripe_key_refused"]
+    [step] = [each for each in doctor.document_of_failure if each["check"] == "steps"]
+    assert (waits["things"], waits["page"], step["page"]) == (2, *(2 * ("docs/on-call/stripe-key-refused.md",)))
+    assert re.search(why, step["text"]), step
+    assert re.fullmatch(why.replace(WHEN, "").removesuffix(r"\."), waits["reason"].removeprefix("2 invoices wait for "))
 
     await system.stop(STRIPE_QUEUE)
     await system.start(STRIPE_QUEUE)

@@ -17,6 +17,7 @@ from starter.cli.status.overview import Overview
 from starter.cli.status.running import RunningState, of_steps
 from starter.cli.status.screen import screen
 from starter.cli.status.stored import Scope, stored_state
+from starter.cli.steps.words import grouped
 from storage.arrivals.tokens import TokenScope, add_token, make_secret, revoke_token
 from storage.audit.runs import begin_audit, finish_audit, record_check
 from storage.postgres.database import Database
@@ -187,15 +188,17 @@ def test_steps_that_fail_for_one_reason_are_one_thing() -> None:
         _step("invoice/c", 1, failure_kind="StripeUnavailable", failure="Stripe answers 503"),
         _step("invoice/d", 1, state=StepState.LOST),
         _step("invoice/e", 3, failure_kind="OSError", failure="no space left"),
+        _step("invoice/f", 1, state=StepState.NOT_TAKEN, polled=True),
+        _step("invoice/g", 1, state=StepState.NOT_TAKEN, polled=False),
     ]
-    found = {each.kind: each for each in of_steps(steps, NOW)}
+    found = {each.kind: each for each in of_steps(grouped(steps), NOW)}
     assert {kind: (each.subject, each.things, each.person) for kind, each in found.items()} == {
         WaitingKind.STRIPE_KEY_REFUSED: ("invoice/a", 2, True),
         WaitingKind.STRIPE_UNAVAILABLE: ("invoice/c", 1, False),
         WaitingKind.STEPS_FAILING: ("invoice/e", 1, True),
     }
     refused = found[WaitingKind.STRIPE_KEY_REFUSED]
-    assert refused.reason == "2 workflows wait for a step: the API key is refused (attempt 2, next in 43 s)"
+    assert refused.reason == "2 invoices wait for Stripe: the API key is refused (attempt 2 in 43 s)"
     assert refused.page == "stripe-key-refused"
 
 
@@ -237,7 +240,6 @@ def test_no_line_is_wider_than_the_screen_and_no_command_is_cut() -> None:
 
 
 def test_a_reason_is_whole_and_broken_between_words() -> None:
-    lacks = "the customer of team:a-customer has no address"
     thing = _blocked(
         1, reason="refused by Stripe: the customer of team:a-customer has no address: give it one in Stripe"
     )

@@ -175,6 +175,7 @@ async def _temporal(parts: _Parts) -> Found:
     checks: Sequence[tuple[str, Awaitable[Found]]] = (
         ("temporal.namespace", temporal.check_namespace(client, embedded=_embedded())),
         ("workers", temporal.check_queues(client, sources=reads)),
+        ("steps", temporal.check_steps(client)),
         ("schedules", temporal.check_schedules(client)),
     )
     groups = await asyncio.gather(*(_bounded(check, asked) for check, asked in checks))

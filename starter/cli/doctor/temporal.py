@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.api.workflowservice.v1 import (
     DescribeNamespaceRequest,
@@ -15,9 +15,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from billing.text import plural
 from contracts import search_attributes, workflow_ids
-from contracts.names import SOURCES_QUEUE
 from starter.cli import output
 from starter.cli.doctor.findings import CheckFinding, fault, ok, warning
+from starter.cli.steps.asking import failing_anywhere
+from starter.cli.steps.queues import tasks, workers
+from starter.cli.steps.words import StepGroup, sentence
+from storage.waiting.kinds import RESOLUTIONS
 from temporal.pollers import QueueState, queue_states
 from temporal.schedules import ScheduleState, list_schedules
 
@@ -76,20 +79,32 @@ async def _search_attributes(client: Client) -> CheckFinding:
 
 async def check_queues(client: Client, *, sources: bool) -> list[CheckFinding]:
     """Check that a worker serves each queue; `sources` only if there is something to read."""
-    states = await queue_states(client)
-    return [_queue(state, needed=sources or state.queue != SOURCES_QUEUE) for state in states]
+    return [_queue(state, has_sources=sources) for state in await queue_states(client)]
 
 
-def _queue(state: QueueState, *, needed: bool) -> CheckFinding:
-    check = f"workers.{state.queue}"
-    if state.polling:
-        since = f" since {output.when(state.since)}" if state.since else ""
-        return ok(check, f"{plural(len(state.polling), 'worker')} of the queue {state.queue}{since}.")
-    if not (needed or state.waiting_tasks):
-        return ok(check, f"No worker serves the queue {state.queue}, and nothing needs one.")
-    seen = f" since {output.when(state.seen_at)}" if state.seen_at else ""
-    text = f"No worker serves the queue {state.queue}{seen}: {plural(state.waiting_tasks, 'task')} waiting."
-    return fault(check, text, f"start `perdure worker --queue {state.queue}`", "docs/on-call/workers-down.md")
+def _queue(state: QueueState, *, has_sources: bool) -> CheckFinding:
+    check, queue = f"workers.{state.queue}", f"The queue {state.queue}: {workers(state)}"
+    if state.lacks_worker(has_sources=has_sources):
+        seen = f" since {output.when(state.seen_at)}" if state.seen_at else ""
+        fix = f"start `perdure worker --queue {state.queue}`"
+        return fault(check, f"{queue}{seen}{tasks(state)}.", fix, "docs/on-call/workers-down.md")
+    if not state.polling:
+        return ok(check, f"{queue}, and none is needed: no sources, no API tokens.")
+    since = f" since {output.when(state.since)}" if state.since else ""
+    return ok(check, f"{queue}{since}{tasks(state)}.")
+
+
+async def check_steps(client: Client) -> list[CheckFinding]:
+    """Check that the steps of running workflows get on, in the words of `perdure status`."""
+    groups = [each for each in await failing_anywhere(client) if each.stands_still]
+    return [_step(group) for group in groups] or [ok("steps", "No step of a running workflow keeps failing.")]
+
+
+def _step(group: StepGroup) -> CheckFinding:
+    resolution = RESOLUTIONS[group.waits_as]
+    fix = "correct that; the step is then repeated by itself" if resolution.person else "wait: it is repeated by itself"
+    text = f"{sentence(group, datetime.now(UTC))}."
+    return (fault if resolution.person else warning)("steps", text, fix, f"docs/on-call/{resolution.page}.md")
 
 
 async def check_schedules(client: Client) -> list[CheckFinding]:

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 
 from temporalio.client import Client
 
-from billing.text import plural
 from contracts import workflow_ids
-from contracts.names import SOURCES_QUEUE, Workflows
+from contracts.names import Workflows
 from starter.cli.period.fetching import describe, fetch_state
+from starter.cli.steps.asking import failing_anywhere
+from starter.cli.steps.queues import tasks
+from starter.cli.steps.words import StepGroup, sentence
 from storage.waiting.kinds import WaitingKind
 from storage.waiting.waiting import WaitingThing
 from temporal.client import TemporalUnavailableError, connect
-from temporal.pending import PendingStep, StepState, failing_steps
 from temporal.pollers import QueueState, queue_states
 from temporal.schedules import ScheduleState, list_schedules
 
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 1.5
-_MOST_ASKED = 100
 _MOST_PERIODS = 20
 _PERIOD = "billing-period/"
-_OF_STRIPE = {
-    "StripeCredentials": WaitingKind.STRIPE_KEY_REFUSED,
-    "StripeRateLimit": WaitingKind.STRIPE_UNAVAILABLE,
-    "StripeUnavailable": WaitingKind.STRIPE_UNAVAILABLE,
-}
 
 
 @dataclass(frozen=True)
@@ -59,9 +53,7 @@ async def running_state() -> RunningState:
     except TimeoutError:
         raise TemporalUnavailableError("Temporal does not answer") from None
     now = datetime.now(UTC)
-    unserved = {state.queue for state in queues if not state.polling}
-    failing = [step for step in steps or [] if step.state is not StepState.NOT_TAKEN or step.queue not in unserved]
-    waiting = [*_of_schedules(schedules, now), *of_steps(failing, now), *held]
+    waiting = [*_of_schedules(schedules, now), *of_steps(steps or [], now), *held]
     return RunningState(queues, schedules, waiting, steps is not None)
 
 
@@ -69,11 +61,11 @@ def queues_without_worker(queues: Sequence[QueueState], *, has_sources: bool) ->
     """Yield the queues that need a worker and have none; that of sources needs one only if there are sources."""
     now = datetime.now(UTC)
     for state in queues:
-        if state.polling or (state.queue == SOURCES_QUEUE and not has_sources and not state.waiting_tasks):
-            continue
-        waits = f"; {plural(state.waiting_tasks, 'task')} wait for one" if state.waiting_tasks else ""
-        since = state.seen_at or now - state.oldest_task
-        yield thing(WaitingKind.NO_WORKER, state.queue, since, f"no worker polls the queue `{state.queue}`{waits}")
+        if state.lacks_worker(has_sources=has_sources):
+            since = state.seen_at or now - state.oldest_task
+            yield thing(
+                WaitingKind.NO_WORKER, state.queue, since, f"no worker polls the queue `{state.queue}`{tasks(state)}"
+            )
 
 
 def thing(
@@ -87,10 +79,10 @@ async def _schedules(client: Client) -> list[ScheduleState]:
     return [state async for state in list_schedules(client)]
 
 
-async def _steps(client: Client) -> list[PendingStep] | None:
+async def _steps(client: Client) -> list[StepGroup] | None:
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
-            return (await failing_steps(client, most=_MOST_ASKED)).steps
+            return await failing_anywhere(client)
     except TimeoutError:
         return None
 
@@ -107,30 +99,12 @@ def _of_schedules(schedules: Sequence[ScheduleState], now: datetime) -> Iterator
             yield thing(WaitingKind.SCHEDULE_MISSING, name, now, "it does not exist, although others do")
 
 
-def of_steps(steps: Sequence[PendingStep], now: datetime) -> Iterator[WaitingThing]:
-    """Yield the reasons why steps do not get on; a lost one is given to another worker by itself."""
-
-    def why(step: PendingStep) -> tuple[str, str, str]:
-        return (step.queue, str(step.state), step.failure_kind or step.failure or "")
-
-    needy = sorted((step for step in steps if step.state is not StepState.LOST), key=why)
-    for _, same in groupby(needy, key=why):
-        group = sorted(same, key=lambda step: step.since)
-        first = group[0]
-        kind = _OF_STRIPE.get(first.failure_kind or "", WaitingKind.STEPS_FAILING)
-        number = len({step.workflow_id for step in group})
-        reason = f"{plural(number, 'workflow')} wait for a step: {_failure(first, now)}"
-        yield thing(kind, first.workflow_id, first.since, reason, things=number)
-
-
-def _failure(step: PendingStep, now: datetime) -> str:
-    if step.state is StepState.PAUSED:
-        return "it is paused in Temporal"
-    if step.failure is None:
-        return f"no worker of the queue `{step.queue}` has taken it"
-    due = step.next_attempt_at
-    following = f", next in {max(1, round((due - now).total_seconds()))} s" if due and due > now else ""
-    return f"{step.failure} (attempt {step.attempt}{following})"
+def of_steps(groups: Iterable[StepGroup], now: datetime) -> Iterator[WaitingThing]:
+    """Yield the reasons why steps do not get on."""
+    for group in groups:
+        if group.stands_still:
+            reason = sentence(group, now, with_since=False)
+            yield thing(group.waits_as, group.example, group.since, reason, things=group.workflows)
 
 
 async def _held_by_sources(client: Client) -> list[WaitingThing]:

@@ -14,6 +14,7 @@ from starter.cli import output
 from starter.cli.status.overview import POSTGRES, TEMPORAL, Overview
 from starter.cli.status.running import RunningState, queues_without_worker
 from starter.cli.status.stored import USAGE_SECONDS, StoredState
+from starter.cli.steps.queues import tasks, workers
 from storage.audit.runs import AuditRecord
 from storage.recovery.event_cursor import StoredCursor
 from storage.waiting.kinds import WaitingKind
@@ -74,14 +75,13 @@ def _workers(found: Overview) -> Iterator[StateLine]:
 
 def _worker(state: QueueState, now: datetime, *, needed: bool) -> StateLine:
     label = f"worker {state.queue}"
-    tasks = f"; {plural(state.waiting_tasks, 'task')} waiting" if state.waiting_tasks else ""
     if state.polling:
         since = f", since {age(state.since, now)}" if state.since else ""
-        return StateLine(GOOD, label, f"{plural(len(state.polling), 'worker')} polling{since}{tasks}")
+        return StateLine(GOOD, label, f"{workers(state)}{since}{tasks(state)}")
     if not needed:
-        return StateLine(NONE, label, "no worker polls it, and none is needed: no sources, no API tokens")
+        return StateLine(NONE, label, f"{workers(state)}, and none is needed: no sources, no API tokens")
     seen = f", the last {age(state.seen_at, now)} ago" if state.seen_at else ""
-    return StateLine(BAD, label, f"no worker polls it{seen}{tasks}")
+    return StateLine(BAD, label, f"{workers(state)}{seen}{tasks(state)}")
 
 
 def _stored(stored: StoredState, now: datetime) -> Iterator[StateLine]:

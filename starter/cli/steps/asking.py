@@ -1,8 +1,9 @@
-"""Asks Temporal which steps do not get on: of a period, of one workflow, and what a workflow says of itself."""
+"""Asks Temporal which steps do not get on, of all, of a period or of one workflow, and what it says of itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from temporalio.api.sdk.v1 import WorkflowMetadata
@@ -17,11 +18,23 @@ from starter.cli.steps.words import StepGroup, grouped
 from storage.periods.in_progress import invoices_in_progress
 from storage.postgres.database import Database
 from temporal.client import TemporalUnavailableError, connect
-from temporal.pending import PendingStep, StepState, failing_steps, pending_steps, reported_failures
-from temporal.pollers import queue_states
+from temporal.pending import PendingStep, StepState, failing_steps, pending_steps
+from temporal.reported import ANSWERED_WITHIN, reported_failures
 
+_MOST_ANYWHERE = 100
+_SOON = timedelta(seconds=0.7)
 _MOST_OF_LOCAL = 20
 """Each is a question to the billing worker; the oldest invoices in progress tell what keeps all of them."""
+
+
+async def failing_anywhere(client: Client) -> list[StepGroup]:
+    """Return what keeps workflows of all periods from getting on. It answers within a second or so.
+
+    Raises:
+        RPCError: Temporal cannot be reached.
+    """
+    found = await failing_steps(client, most=_MOST_ANYWHERE)
+    return grouped([*found.steps, *await _reported(client, found.silent_invoices[:_MOST_OF_LOCAL], _SOON)])
 
 
 async def failing_in(db: Database, client: Client, period: str) -> list[StepGroup]:
@@ -33,7 +46,7 @@ async def failing_in(db: Database, client: Client, period: str) -> list[StepGrou
     found = (await failing_steps(client, period=period)).steps
     known = {step.workflow_id for step in found}
     slow = [workflow_ids.invoice(key) for key in await invoices_in_progress(db, period, _MOST_OF_LOCAL)]
-    return await _groups(client, [*found, *await _reported(client, [each for each in slow if each not in known])])
+    return grouped([*found, *await _reported(client, [each for each in slow if each not in known])])
 
 
 async def failing_of(client: Client, *ids: str) -> list[StepGroup]:
@@ -44,7 +57,7 @@ async def failing_of(client: Client, *ids: str) -> list[StepGroup]:
     """
     found = [step for step in await pending_steps(client, ids) if step.state is not StepState.RUNS]
     known = {step.workflow_id for step in found}
-    return await _groups(client, [*found, *await _reported(client, [each for each in ids if each not in known])])
+    return grouped([*found, *await _reported(client, [each for each in ids if each not in known])])
 
 
 async def failing_or_nothing(*ids: str, db: Database | None = None, period: str | None = None) -> list[StepGroup]:
@@ -71,14 +84,8 @@ async def own_words(handle: WorkflowHandle[Any, Any]) -> str | None:
     return metadata.current_details.partition("\n")[0].replace("**", "") or None
 
 
-async def _groups(client: Client, steps: Sequence[PendingStep]) -> list[StepGroup]:
-    queues = sorted({step.queue for step in steps if step.state is StepState.NOT_TAKEN})
-    polled = {state.queue: bool(state.polling) for state in await queue_states(client, queues)} if queues else {}
-    return grouped(sorted(steps, key=lambda step: step.since), polled)
-
-
-async def _reported(client: Client, ids: Sequence[str]) -> list[PendingStep]:
-    return [_pending(workflow_id, failed) for workflow_id, failed in await reported_failures(client, ids)]
+async def _reported(client: Client, ids: Sequence[str], within: timedelta = ANSWERED_WITHIN) -> list[PendingStep]:
+    return [_pending(workflow_id, failed) for workflow_id, failed in await reported_failures(client, ids, within)]
 
 
 def _pending(workflow_id: str, failed: StepFailed) -> PendingStep:

@@ -11,6 +11,7 @@ from billing.text import plural
 from contracts import retries
 from contracts.names import BILLING_QUEUE, SOURCES_QUEUE, STRIPE_QUEUE, Workflows
 from starter.cli import output
+from storage.waiting.kinds import WaitingKind
 from temporal.pending import PendingStep, StepState
 
 _NOUNS: Mapping[str, tuple[str, str]] = {
@@ -32,14 +33,19 @@ _NOUNS: Mapping[str, tuple[str, str]] = {
 }
 _AWAITED = {STRIPE_QUEUE: "Stripe", BILLING_QUEUE: "the billing worker", SOURCES_QUEUE: "the sources' worker"}
 _REASON_OF_STRIPE = "Stripe: "
+_WAITS_AS = {
+    "StripeCredentials": WaitingKind.STRIPE_KEY_REFUSED,
+    "StripeRateLimit": WaitingKind.STRIPE_UNAVAILABLE,
+    "StripeUnavailable": WaitingKind.STRIPE_UNAVAILABLE,
+}
 
 
 @dataclass(frozen=True)
 class StepGroup:
     """Workflows whose steps do not get on for the same reason: `since` when the first of them waits.
 
-    `attempt` is the highest, `next_attempt_at` the soonest of all. `polled`: whether a worker polls the queue; None if
-    that was not asked. `example` is one of the workflows' ids.
+    `attempt` is the highest, `next_attempt_at` the soonest of all. `polled`: of steps that are not taken, whether a
+    worker polls the queue. `example` is one of the workflows' ids.
     """
 
     workflow_type: str
@@ -60,18 +66,28 @@ class StepGroup:
         """What makes the group: it stays the same while its workflows and attempts change."""
         return (self.workflow_type, self.queue, self.state, self.kind or self.reason, self.polled)
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether it waits for a reason of its own; what waits for a worker, the state of its queue explains."""
+        return self.state in (StepState.FAILS, StepState.PAUSED)
 
-def grouped(steps: Iterable[PendingStep], polled: Mapping[str, bool]) -> list[StepGroup]:
-    """Return the groups of the steps, which are sorted by time. `polled`: by queue, whether a worker polls it."""
+    @property
+    def waits_as(self) -> WaitingKind:
+        """The kind as which it waits: it says whether a person must act, and which page helps."""
+        return _WAITS_AS.get(self.kind or "", WaitingKind.STEPS_FAILING)
+
+
+def grouped(steps: Iterable[PendingStep]) -> list[StepGroup]:
+    """Return the groups of the steps, those first that have waited the longest."""
     groups: dict[tuple[object, ...], list[PendingStep]] = {}
-    for step in steps:
+    for step in sorted(steps, key=lambda step: step.since):
         fails = step.state is StepState.FAILS
         reason = (step.failure_kind or step.failure) if fails else None
         groups.setdefault((step.workflow_type, step.queue, step.state, reason), []).append(step)
-    return [_group(found, polled) for found in groups.values()]
+    return [_group(found) for found in groups.values()]
 
 
-def _group(steps: Sequence[PendingStep], polled: Mapping[str, bool]) -> StepGroup:
+def _group(steps: Sequence[PendingStep]) -> StepGroup:
     first = steps[0]
     return StepGroup(
         workflow_type=first.workflow_type,
@@ -85,31 +101,31 @@ def _group(steps: Sequence[PendingStep], polled: Mapping[str, bool]) -> StepGrou
         attempt=max(step.attempt for step in steps),
         next_attempt_at=min((step.next_attempt_at for step in steps if step.next_attempt_at), default=None),
         worker=first.worker,
-        polled=polled.get(first.queue) if first.state is StepState.NOT_TAKEN else None,
+        polled=first.polled,
     )
 
 
-def sentence(group: StepGroup, now: datetime) -> str:
-    """Return the group in words: who waits for what since when, and why."""
+def sentence(group: StepGroup, now: datetime, *, with_since: bool = True) -> str:
+    """Return the group in words: who waits for what since when, and why. Without the instant where it stands beside."""
     who = plural(group.workflows, *_NOUNS.get(group.workflow_type, (group.workflow_type, group.workflow_type)))
     waits = f"{who} {'waits' if group.workflows == 1 else 'wait'}"
-    since = f"since {output.when(group.since)}"
+    since = f" since {output.when(group.since)}" if with_since else ""
     match group.state:
         case StepState.NOT_TAKEN if group.polled:
-            return f"{waits} for a worker of the queue `{group.queue}` {since}: all are busy"
+            return f"{waits} for a worker of the queue `{group.queue}`{since}: all are busy"
         case StepState.NOT_TAKEN:
             why = "no worker polls it" if group.polled is False else "no worker takes the step"
             start = f"start `perdure worker --queue {group.queue}`"
-            return f"{waits} for a worker of the queue `{group.queue}` {since}: {why}; {start}"
+            return f"{waits} for a worker of the queue `{group.queue}`{since}: {why}; {start}"
         case StepState.LOST:
             gone = f"the worker {group.worker} that ran the step has ended or does not answer"
             within = f"{retries.HEARTBEAT.total_seconds():.0f} s"
             return f"{waits} for another worker of the queue `{group.queue}`: {gone}; it is given away within {within}"
         case StepState.PAUSED:
-            return f"{waits} {since}: the step is paused in Temporal; unpause it there"
+            return f"{waits}{since}: the step is paused in Temporal; unpause it there"
         case _:
             reason = (group.reason or "the step fails").removeprefix(_REASON_OF_STRIPE).rstrip(".")
-            return f"{waits} for {_AWAITED.get(group.queue, group.queue)} {since}: {reason} ({_attempts(group, now)})"
+            return f"{waits} for {_AWAITED.get(group.queue, group.queue)}{since}: {reason} ({_attempts(group, now)})"
 
 
 def brief(group: StepGroup, now: datetime) -> str:

@@ -14,7 +14,8 @@ from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.messages.holds import StepFailed
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Activities, Signals
-from temporal.pending import PendingStep, StepState, failing_steps, pending_steps, reported_failures
+from temporal.pending import PendingStep, StepState, failing_steps, pending_steps
+from temporal.reported import reported_failures
 from tests.support.months import MAY
 from tests.support.system import System
 from tests.support.until import GIVE_UP_SECONDS, until
