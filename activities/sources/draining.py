@@ -14,6 +14,7 @@ from contracts.names import Activities
 from storage.arrivals.details import WAIT, StoredDetails, store_all
 from storage.arrivals.pending import FoldedBatch, fold_all
 from storage.postgres.database import Database, DatabaseUnavailableError
+from storage.postgres.refusals import retrying
 
 logger = logging.getLogger("perdure.sources")
 
@@ -53,12 +54,13 @@ async def drain_forever(db: Database) -> None:
     pause, tried = _IDLE_SECONDS, float("-inf")
     while True:
         try:
-            async for batch in fold_all(db):
-                _report(batch)
-            waiting = time.monotonic() - tried > WAIT.total_seconds()
-            tried = time.monotonic() if waiting else tried
-            async for stored in store_all(db, waiting=waiting):
-                _report_waiting(stored)
+            with retrying("store what is pending"):
+                async for batch in fold_all(db):
+                    _report(batch)
+                waiting = time.monotonic() - tried > WAIT.total_seconds()
+                tried = time.monotonic() if waiting else tried
+                async for stored in store_all(db, waiting=waiting):
+                    _report_waiting(stored)
             pause = _IDLE_SECONDS
         except DatabaseUnavailableError as error:
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

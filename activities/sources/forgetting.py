@@ -8,6 +8,7 @@ import logging
 from storage.arrivals.details import forget_waiting
 from storage.arrivals.events import REMEMBERED, forget_ids
 from storage.postgres.database import Database, DatabaseUnavailableError
+from storage.postgres.refusals import retrying
 
 logger = logging.getLogger("perdure.sources")
 
@@ -20,7 +21,8 @@ async def forget_forever(db: Database) -> None:
     """Forget old ids each hour, in small transactions, until it is canceled. While the database is away, it waits."""
     while True:
         try:
-            await _forget(db)
+            with retrying("forget"):
+                await _forget(db)
         except DatabaseUnavailableError as error:
             logger.warning("old ids of events are forgotten once the database is back: %s", error)
         await asyncio.sleep(_EVERY_SECONDS)

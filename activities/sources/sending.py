@@ -15,6 +15,7 @@ from contracts.messages.customers import CustomerSeen, PostalAddress, SendCustom
 from storage.accounts.details import UnsentDetails, is_anothers, record_in_stripe, unsent_details_of
 from storage.arrivals.details import DetailsToSend, next_to_send, note_sent, postpone
 from storage.postgres.database import Database, DatabaseUnavailableError
+from storage.postgres.refusals import retrying
 
 logger = logging.getLogger("perdure.sources")
 
@@ -78,7 +79,8 @@ async def send_forever(db: Database, send: SendDetails) -> None:
     pause = _IDLE_SECONDS
     while True:
         try:
-            await send_some(db, send)
+            with retrying("send details"):
+                await send_some(db, send)
             pause = _IDLE_SECONDS
         except (DatabaseUnavailableError, StripeNotAskedError) as error:
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -93,11 +95,12 @@ async def send_some(db: Database, send: SendDetails) -> int:
 
     Raises:
         StripeNotAskedError: some were not sent: they come after the others.
+        DatabaseUnavailableError: the same, or nothing was sent.
     """
     some = await next_to_send(db, _AT_ONCE)
     results = await asyncio.gather(*(_send_one(db, send, each) for each in some), return_exceptions=True)
     for each, result in zip(some, results, strict=True):
-        if isinstance(result, StripeNotAskedError):
+        if isinstance(result, StripeNotAskedError | DatabaseUnavailableError):
             await postpone(db, each)
     for result in results:
         if result is not None:
@@ -110,10 +113,11 @@ async def _send_one(db: Database, send: SendDetails, each: DetailsToSend) -> Non
         assert seen.stripe_customer_id is not None
         return await record_in_stripe(db, unsent, seen.stripe_customer_id, each.source)
 
-    try:
-        await send_latest(db, each.attribution_id, send, record)
-    except CustomerRefusedError as error:
-        logger.warning("the details of %s are not in Stripe: %s", each.attribution_id, error)
-        await note_sent(db, each, refused=str(error))
-        return
-    await note_sent(db, each)
+    with retrying("record details as sent"):
+        try:
+            await send_latest(db, each.attribution_id, send, record)
+        except CustomerRefusedError as error:
+            logger.warning("the details of %s are not in Stripe: %s", each.attribution_id, error)
+            await note_sent(db, each, refused=str(error))
+        else:
+            await note_sent(db, each)

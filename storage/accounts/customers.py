@@ -79,17 +79,20 @@ async def record_seen(db: Database, seen: Sequence[SeenCustomer]) -> None:
     }
     has = {"emails": [each.email for each in seen], "addresses": [each.address for each in seen]}
     async with db.transaction() as connection:
+        await connection.execute(statement("accounts/customers", "lock"), {"accounts": found["accounts"]})
         await connection.execute(statement("accounts/customers", "record"), {**found, **has})
         await connection.execute(statement("accounts/customers", "record_of_another"), found)
 
 
 async def record_listed(db: Database, listed: Sequence[SeenCustomer]) -> None:
     """Record what Stripe says of customers, for those that are customers of accounts."""
+    customers = {"customers": [each.stripe_customer_id for each in listed]}
     async with db.transaction() as connection:
+        await connection.execute(statement("accounts/customers", "lock_listed"), customers)
         await connection.execute(
             statement("accounts/customers", "record_listed"),
             {
-                "customers": [each.stripe_customer_id for each in listed],
+                **customers,
                 "emails": [each.email for each in listed],
                 "addresses": [each.address for each in listed],
             },

@@ -15,6 +15,13 @@ WHERE a.attribution_id > :after
 ORDER BY a.attribution_id
 LIMIT :limit;
 
+-- name: lock
+-- In the order in which all lock accounts, so that nobody deadlocks.
+SELECT FROM account WHERE attribution_id = ANY (CAST(:accounts AS text[])) ORDER BY attribution_id FOR UPDATE;
+
+-- name: lock_listed
+SELECT FROM account WHERE stripe_customer_id = ANY (CAST(:customers AS text[])) ORDER BY attribution_id FOR UPDATE;
+
 -- name: record
 -- An account without a customer gets the customer that names it, unless another account has it.
 UPDATE account AS a

@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.usage.arriving_details import ArrivingDetails
@@ -21,6 +22,7 @@ from storage.accounts.details import details_columns
 from storage.arrivals.events import REMEMBERED
 from storage.arrivals.faults import Refusal, keep_faults, remove_faults
 from storage.postgres.database import Database
+from storage.postgres.refusals import refusal, retrying
 from storage.postgres.revision import require_known_revision
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
@@ -78,19 +80,45 @@ async def store_all(db: Database, most: int = BATCH, *, waiting: bool = False) -
         DatabaseUnavailableError: the batches before are stored; the rest stays pending.
     """
     async with db.transaction(read_only=True) as connection:
-        upto = (await connection.execute(statement("arrivals/details", "last"), {"waiting": waiting})).scalar_one()
+        last = statement("arrivals/details", "last_of_all" if waiting else "last")
+        upto = (await connection.execute(last)).scalar_one()
     while upto is not None:
-        batch = await _store(db, upto, most, waiting=waiting)
+        batch = await _store_next(db, upto, most, waiting=waiting)
         if not batch.rows and not batch.waiting:
             return
         yield batch
 
 
+async def _store_next(db: Database, upto: int, most: int, *, waiting: bool) -> StoredDetails:
+    """Store the next rows. One that the database refuses stops no other: it is found, and kept as a fault."""
+    while True:
+        try:
+            with retrying("store details"):
+                return await _store(db, upto, most, waiting=waiting)
+        except DBAPIError as error:
+            if most == 1:
+                return await _give_up(db, upto, refusal(error), waiting=waiting)
+            most //= 2
+
+
+async def _give_up(db: Database, upto: int, reason: str, *, waiting: bool) -> StoredDetails:
+    async with db.transaction() as connection:
+        (row,) = await _next(connection, upto, 1, waiting=waiting)
+        await connection.execute(statement("arrivals/details", "remove"), {"positions": [row.position]})
+        await keep_faults(connection, row.source, [_refusal(row.attribution_id, reason)])
+        return StoredDetails(1)
+
+
+async def _next(connection: AsyncConnection, upto: int, most: int, *, waiting: bool) -> Sequence[Row[Any]]:
+    given = {"upto": upto, "most": most}
+    name = "next_known" if waiting else "next"
+    return (await connection.execute(statement("arrivals/details", name), given)).all()
+
+
 async def _store(db: Database, upto: int, most: int, *, waiting: bool) -> StoredDetails:
     async with db.transaction() as connection:
         await require_known_revision(connection)
-        given = {"upto": upto, "most": most, "waiting": waiting}
-        found = (await connection.execute(statement("arrivals/details", "next"), given)).all()
+        found = await _next(connection, upto, most, waiting=waiting)
         accounts = sorted({row.attribution_id for row in found if row.known})
         await connection.execute(statement("arrivals/details", "lock"), {"accounts": accounts})
         good = {"positions": [row.position for row in found if row.known]}

@@ -9,14 +9,26 @@ FROM unnest(
 ORDER BY place;
 
 -- name: last
-SELECT max(position) FROM pending_details WHERE NOT waits OR :waiting;
+SELECT max(position) FROM pending_details WHERE NOT waits;
+
+-- name: last_of_all
+SELECT max(position) FROM pending_details;
 
 -- name: next
--- With :waiting, also the rows that wait for an account that exists now. An account is never deleted.
+-- A statement of its own, for which the index of the rows that do not wait is used: it runs all the time.
 SELECT p.position, p.attribution_id, p.source, a.attribution_id IS NOT NULL AS known
 FROM pending_details AS p
 LEFT JOIN account AS a USING (attribution_id)
-WHERE p.position <= :upto AND (NOT p.waits OR :waiting AND a.attribution_id IS NOT NULL)
+WHERE p.position <= :upto AND NOT p.waits
+ORDER BY p.position
+LIMIT :most;
+
+-- name: next_known
+-- Also the rows that wait for an account that exists now. An account is never deleted.
+SELECT p.position, p.attribution_id, p.source, a.attribution_id IS NOT NULL AS known
+FROM pending_details AS p
+LEFT JOIN account AS a USING (attribution_id)
+WHERE p.position <= :upto AND (NOT p.waits OR a.attribution_id IS NOT NULL)
 ORDER BY p.position
 LIMIT :most;
 

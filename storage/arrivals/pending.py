@@ -17,8 +17,8 @@ from billing.usage.events import OWN_SOURCES
 from billing.usage.facts import COLUMNS
 from billing.usage.rows import ImportOptions
 from storage.arrivals.faults import Refusal, keep_faults, remove_faults
-from storage.postgres.database import Database, DatabaseUnavailableError
-from storage.postgres.refusals import is_refused, refusal
+from storage.postgres.database import Database
+from storage.postgres.refusals import refusal, retrying
 from storage.postgres.statements import statement
 from storage.usage.facts import create_facts, store_facts
 from storage.usage.instances import begin_batch
@@ -83,10 +83,10 @@ async def fold_pending(db: Database, upto: int, most: int = BATCH) -> FoldedBatc
         DatabaseUnavailableError: nothing was folded.
     """
     try:
-        return await _fold(db, 0, upto, most)
-    except DBAPIError as error:
-        _require_refused(error)
-    return await (fold_pending(db, upto, most // 2) if most > 1 else _fold_first(db, upto))
+        with retrying("fold"):
+            return await _fold(db, 0, upto, most)
+    except DBAPIError:
+        return await (fold_pending(db, upto, most // 2) if most > 1 else _fold_first(db, upto))
 
 
 async def _fold_first(db: Database, upto: int) -> FoldedBatch:
@@ -96,9 +96,9 @@ async def _fold_first(db: Database, upto: int) -> FoldedBatch:
     if first is None:
         return FoldedBatch(0)
     try:
-        return await _fold(db, first, first, 1)
+        with retrying("fold"):
+            return await _fold(db, first, first, 1)
     except DBAPIError as error:
-        _require_refused(error)
         return await _give_up(db, first, refusal(error))
 
 
@@ -136,12 +136,6 @@ async def _store(
         await remove_faults(connection, source, {subject for _, subject in pairs})
     await _keep(connection, faults)
     return frozenset(row.id for row in taken), faults, result.misbilled
-
-
-def _require_refused(error: DBAPIError) -> None:
-    """Raise what can pass by itself, such as a deadlock, as an error that is retried."""
-    if not is_refused(error):
-        raise DatabaseUnavailableError(f"PostgreSQL could not fold: {refusal(error)}") from error
 
 
 async def _give_up(db: Database, position: int, reason: str) -> FoldedBatch:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from billing.usage.arriving_details import ArrivingDetails, parse_details
@@ -11,7 +13,7 @@ from storage.accounts.accounts import upsert_accounts
 from storage.arrivals.details import store_all
 from storage.postgres.database import Database
 from tests.api.sending import NOW
-from tests.storage.usage import fetch
+from tests.storage.usage import execute, fetch
 
 
 def details(at: datetime, account: str = "acme", /, **given: object) -> ArrivingDetails:
@@ -37,3 +39,22 @@ async def known(db: Database, account: str = "acme") -> tuple[object, ...]:
 
 async def faults(db: Database) -> list[tuple[str, str]]:
     return [tuple(row) for row in await fetch(db, "SELECT subject, reason FROM source_fault ORDER BY 1")]
+
+
+@asynccontextmanager
+async def refusing(db: Database, account: str, sqlstate: str) -> AsyncIterator[None]:
+    """Have the database refuse each change of an account by this SQLSTATE."""
+    await execute(
+        db,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        f" RAISE EXCEPTION 'refused' USING ERRCODE = '{sqlstate}'; END $$",
+    )
+    await execute(
+        db,
+        "CREATE TRIGGER refuse BEFORE UPDATE ON account FOR EACH ROW"
+        f" WHEN (OLD.attribution_id = '{account}') EXECUTE FUNCTION refuse()",
+    )
+    try:
+        yield
+    finally:
+        await execute(db, "DROP FUNCTION refuse CASCADE")

@@ -15,9 +15,9 @@ from starter.api.handler import ACCOUNTS, ApiLimits
 from starter.cli.main import app
 from storage.arrivals.details import accept_details
 from storage.arrivals.tokens import TokenScope
-from storage.postgres.database import Database
+from storage.postgres.database import Database, DatabaseUnavailableError
 from storage.postgres.roles import OPERATOR
-from tests.api.accounts import add, details, faults, known, store
+from tests.api.accounts import add, details, faults, known, refusing, store
 from tests.api.serving import Answered, Sender, new_token, running
 from tests.storage.usage import fetch, may
 from tests.support.roles import as_role
@@ -101,6 +101,25 @@ async def test_details_wait_for_their_account(db: Database, api: Database, inges
     assert await store(ingest, waiting=True) == [(1, [])]
     assert (await known(db))[1] == "a@example.com"
     assert await faults(db) == []
+
+
+async def test_a_row_that_postgres_refuses_stops_no_other(db: Database, api: Database, ingest: Database) -> None:
+    await add(db, "a", "acme", "z")
+    await accept_details(api, [details(may(1), account, name="New") for account in ("a", "acme", "z")])
+    async with refusing(db, "acme", "P0001"):
+        await store(ingest)
+    assert [(await known(db, account))[0] for account in ("a", "acme", "z")] == ["New", None, "New"]
+    assert await faults(db) == [("account acme", "refused (SQLSTATE P0001)")]
+    assert await fetch(db, "SELECT 1 FROM pending_details") == []
+
+
+async def test_what_postgres_cannot_store_now_stays_pending(db: Database, api: Database, ingest: Database) -> None:
+    await add(db, "acme")
+    await accept_details(api, [details(may(1), name="New")])
+    async with refusing(db, "acme", "40P01"):
+        with pytest.raises(DatabaseUnavailableError, match="40P01"):
+            await store(ingest)
+    assert await store(ingest) == [(1, [])]
 
 
 @pytest.mark.parametrize("scope", [TokenScope.INGEST, TokenScope.OPERATE])

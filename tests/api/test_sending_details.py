@@ -11,8 +11,8 @@ from contracts.messages.customers import CustomerSeen, SendCustomer
 from storage.accounts.accounts import upsert_accounts
 from storage.accounts.details import UnsentDetails, record_in_stripe, record_sent, unsent_details_of
 from storage.arrivals.details import accept_details
-from storage.postgres.database import Database
-from tests.api.accounts import add, details, faults, known, store
+from storage.postgres.database import Database, DatabaseUnavailableError
+from tests.api.accounts import add, details, faults, known, refusing, store
 from tests.storage.usage import execute, fetch, may
 
 
@@ -152,6 +152,17 @@ async def test_a_customer_of_another_account_gets_no_details(db: Database, api: 
     await send_some(ingest, stripe)
     assert [order.stripe_customer_id for order in stripe.orders] == [None, "cus_own"]
     assert ((await known(db))[4], await faults(db)) == ([], [])
+
+
+async def test_what_postgres_cannot_record_now_is_sent_again(db: Database, api: Database, ingest: Database) -> None:
+    await add(db, "acme")
+    await accept_details(api, [details(may(1), email="a@example.com")])
+    await store(ingest)
+    async with refusing(db, "acme", "40P01"):
+        with pytest.raises(DatabaseUnavailableError, match="40P01"):
+            await send_some(ingest, Stripe())
+    assert await send_some(ingest, Stripe()) == 1
+    assert (await known(db))[4] == []
 
 
 async def test_a_customer_that_an_import_gives_meanwhile_gets_the_details(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import text
 
 from billing.accounts.customer import CustomerNeeds
 from billing.usage.rows import AccountRow
 from storage.accounts.accounts import get_account, upsert_accounts
-from storage.accounts.customers import AccountsToAsk, SeenCustomer, accounts_to_ask, record_seen
+from storage.accounts.customers import AccountsToAsk, SeenCustomer, accounts_to_ask, record_listed, record_seen
 from storage.claims.claims import claim_page
 from storage.periods.periods import period_progress
 from storage.postgres.database import Database
-from tests.storage.usage import add_account, add_instances, card, instance, may, scope
+from tests.storage.usage import add_account, add_instances, card, fetch, instance, may, scope
+from tests.support.until import until
 
 EMAIL = CustomerNeeds(email=True)
 
@@ -55,3 +58,22 @@ async def test_a_customer_of_its_own_settles_it(two: Database) -> None:
     rows = [AccountRow(line=1, attribution_id="team:a", stripe_customer_id="cus_a", currency="usd")]
     assert await upsert_accounts(two, rows) == []
     assert "it is not known" in (await why(two))["team:a"]
+
+
+@pytest.mark.parametrize("listed", [False, True])
+async def test_accounts_are_locked_in_the_order_of_all(db: Database, listed: bool) -> None:
+    for account in "ab":
+        await add_account(db, f"team:{account}", customer=f"cus_{account}")
+    seen = [SeenCustomer(f"team:{account}", f"cus_{account}", True, None) for account in "ba"]
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+    async def waiting() -> bool:
+        return bool(await fetch(db, waits))
+
+    async with db.transaction() as connection:
+        await connection.execute(text("SELECT lock_accounts(ARRAY['team:a'])"))
+        recording = asyncio.create_task(record_listed(db, seen) if listed else record_seen(db, seen))
+        await until(waiting)
+        await connection.execute(text("SELECT FROM account WHERE attribution_id = 'team:b' FOR UPDATE NOWAIT"))
+    await recording
+    assert await fetch(db, "SELECT 1 FROM account WHERE email_in_stripe") == [(1,), (1,)]
