@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from sqlalchemy import Row
@@ -150,13 +150,17 @@ def _refusal(attribution_id: str, reason: str) -> Refusal:
 
 
 async def forget_waiting(db: Database) -> int:
-    """Forget details whose account does not exist after `REMEMBERED`. Returns the number of rows.
+    """Forget details whose account does not exist after `REMEMBERED`, with their faults. Returns the number of rows.
 
     Raises:
         DatabaseUnavailableError: none was forgotten.
     """
     async with db.transaction() as connection:
-        return (await connection.execute(statement("arrivals/details", "forget"), {"age": REMEMBERED})).rowcount
+        found = await connection.execute(statement("arrivals/details", "forget"), {"age": REMEMBERED})
+        forgotten = sorted((row.source, _subject(row.attribution_id)) for row in found)
+        for source, pairs in groupby(forgotten, itemgetter(0)):
+            await remove_faults(connection, source, {subject for _, subject in pairs})
+        return len(forgotten)
 
 
 async def next_to_send(db: Database, limit: int) -> list[DetailsToSend]:

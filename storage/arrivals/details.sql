@@ -90,7 +90,10 @@ DELETE FROM pending_details WHERE position = ANY (CAST(:positions AS bigint[]));
 UPDATE pending_details SET waits = true WHERE position = ANY (CAST(:positions AS bigint[]));
 
 -- name: forget
-DELETE FROM pending_details WHERE received_at < now() - CAST(:age AS interval);
+-- What does not wait is to be stored, however old it is.
+DELETE FROM pending_details
+WHERE waits AND received_at < now() - CAST(:age AS interval)
+RETURNING source, attribution_id;
 
 -- name: to_send
 -- Also those that a person has sent after Stripe had refused them.

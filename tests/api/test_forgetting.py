@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from activities.sources.forgetting import forget_forever
+from storage.arrivals.details import accept_details, forget_waiting
 from storage.arrivals.events import accept, forget_ids
 from storage.postgres.database import Database
+from tests.api.accounts import add, details, faults, known, store
 from tests.api.sending import event, fold_everything, segments
 from tests.storage.usage import execute, fetch, may
 from tests.support.until import until
@@ -66,3 +68,18 @@ async def test_the_sources_worker_forgets(db: Database, api: Database, ingest: D
         await until(gone)
     finally:
         forgetting.cancel()
+
+
+async def test_details_are_forgotten_that_wait_for_an_account_and_no_others(
+    db: Database, api: Database, ingest: Database
+) -> None:
+    await add(db, "acme")
+    await accept_details(api, [details(may(1), account, name="New") for account in ("acme", "nobody")])
+    await execute(db, "UPDATE pending_details SET received_at = now() - interval '90 days 1 s'")
+    assert await forget_waiting(ingest) == 0
+    assert await store(ingest) == [(1, ["nobody"])]
+    assert [subject for subject, _ in await faults(db)] == ["account nobody"]
+    assert await forget_waiting(ingest) == 1
+    assert await fetch(db, "SELECT 1 FROM pending_details") == []
+    assert await faults(db) == []
+    assert (await known(db))[0] == "New"
