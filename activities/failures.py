@@ -92,6 +92,8 @@ async def _report(info: activity.Info, error: Exception) -> None:
     except RPCError as refused:
         # The workflow has ended, or Temporal does not answer: the failure itself is what counts.
         logger.debug("%s did not learn that %s fails: %s", info.workflow_id, info.activity_type, refused.message)
+    except Exception:  # a codec's, say: it must not replace the step's own error, which can say when to try again
+        logger.exception("%s cannot learn that %s fails", info.workflow_id, info.activity_type)
 
 
 def _delay(info: activity.Info, error: Exception) -> timedelta | None:
