@@ -14,6 +14,8 @@ class SubscriptionRef(Message):
     stripe_subscription_id: str
     seen_at_creation: bool = False
     """Carried across continue-as-new."""
+    blocked_by: str = ""
+    """The reason that was logged last, carried likewise."""
 
 
 class PausedCollection(Message):

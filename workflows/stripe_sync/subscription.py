@@ -75,7 +75,7 @@ class SubscriptionWorkflow:
         self._collected_heard: list[datetime] = []
         self._wait = _RETRY_FIRST
         self._customer_lacks = ""
-        self._blocked_by = ""
+        self._blocked_by = ref.blocked_by
 
     @workflow.signal(name=Signals.STRIPE_EVENT, description="This subscription changed in Stripe: it is fetched.")
     def stripe_event(self, event: StripeEvent) -> None:
@@ -209,7 +209,8 @@ class SubscriptionWorkflow:
             self._blocked_by = reason
             logged.subscription_blocked(self._ref.stripe_subscription_id, reason)
         await continue_as_new_if_suggested(
-            self._ref.model_copy(update={"seen_at_creation": self._seen_at_creation}), self._woken
+            self._ref.model_copy(update={"seen_at_creation": self._seen_at_creation, "blocked_by": self._blocked_by}),
+            self._woken,
         )
         try:
             await workflow.wait_condition(self._woken, timeout=self._wait, timeout_summary="Try again without an event")

@@ -23,6 +23,7 @@ from storage.accounts import policies
 from temporal.decisions import decide
 from tests.e2e.conftest import requests
 from tests.e2e.credits import amount, billed, credit, no_news, until_state
+from tests.e2e.subscribers import subscribing
 from tests.support.rest import Position, position
 from tests.support.system import System
 from tests.support.until import until
@@ -126,6 +127,16 @@ async def test_a_long_list_of_customers_goes_on_in_another_run(system: System, m
     of_first = [e for e in events if e.activity_task_scheduled_event_attributes.activity_type.name == "list_customers"]
     # The next run begins where the first ended, and neither asks for a page again.
     assert len(set(sent)) == len(sent) > len(of_first) > 1, sent
+
+
+async def test_a_subscription_that_is_blocked_is_logged_once(system: System, caplog: pytest.LogCaptureFixture) -> None:
+    async with subscribing(system) as they:
+        subscription = await they.subscribe(await they.customer(attribution_id="team malformed"))
+        await they.until_says(subscription, "Blocked")
+        handle = they.workflow(subscription)
+        await nudged_on(handle, lambda: handle.signal(Signals.RETRY))
+        await they.until_says(subscription, "Blocked")
+    assert [each.message for each in caplog.records if each.name == "perdure.subscriptions"] == ["subscription blocked"]
 
 
 def period_of(system: System) -> Any:
