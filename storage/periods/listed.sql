@@ -5,7 +5,7 @@ SELECT coalesce(invoiced.billing_period, settled.billing_period, held.billing_pe
        coalesce(invoiced.blocked, 0) AS blocked,
        CAST(coalesce(invoiced.totals, '{}') AS text) AS totals,
        settled.settled_at,
-       CASE WHEN held.approved IS NULL THEN held.reason END AS held
+       held.reason AS held
 FROM (
     SELECT billing_period, sum(invoices)::bigint AS invoices, sum(open)::bigint AS open,
            sum(blocked)::bigint AS blocked, jsonb_object_agg(currency, amount) AS totals
@@ -20,6 +20,6 @@ FROM (
     GROUP BY billing_period
 ) AS invoiced
 FULL JOIN period_summary AS settled USING (billing_period)
-FULL JOIN (SELECT billing_period, reason, approved FROM period_hold WHERE reason IS NOT NULL) AS held
+FULL JOIN (SELECT billing_period, reason FROM period_hold WHERE reason IS NOT NULL) AS held
     USING (billing_period)
 ORDER BY 1 DESC;

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billing.invoice.states import InvoiceState
+from storage.accounts.policies import approve_period, hold_period
 from storage.claims.claims import claim_page
 from storage.invoices.invoices import block_invoice, move_invoice
+from storage.periods.listed import list_periods
 from storage.periods.periods import (
     ExcludedUsage,
     excluded_instances,
@@ -209,3 +211,11 @@ async def test_the_latest_summary_is_kept(db: Database) -> None:
     assert found is not None
     assert found.summary == {"invoices": 2, "by_state": {"paid": [1, None]}}
     assert found.settled_at > datetime(2022, 1, 1, tzinfo=UTC)
+
+
+async def test_a_period_that_is_held_again_after_an_approval_is_listed_as_held(db: Database) -> None:
+    await hold_period(db, "2022-05", "too much", {"usd": 1})
+    await approve_period(db, "2022-05", {"usd": 1}, "ann")
+    assert [each.held for each in await list_periods(db)] == []
+    await hold_period(db, "2022-05", "more yet", {"usd": 2})
+    assert [each.held for each in await list_periods(db)] == ["more yet"]
