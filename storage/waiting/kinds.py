@@ -132,7 +132,7 @@ RESOLUTIONS: dict[WaitingKind, Resolution] = {
         ("invoice in its grace", "invoices in their grace"), _SHOW, "waiting-for-approval", _DRAFTS, person=False
     ),
     WaitingKind.INVOICE_STUCK: Resolution(
-        ("invoice", "invoices that have not moved"), _RUN, "period-unfinished", _LIST
+        ("invoice", "invoices that have not moved"), _RETRY, "period-unfinished", _LIST
     ),
     WaitingKind.VOID_STUCK: Resolution(("invoice", "voids that do not end"), _VOID, "void-refused", _LIST),
     WaitingKind.NOT_COLLECTED: Resolution(
