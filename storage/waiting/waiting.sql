@@ -210,6 +210,7 @@ WHERE s.removed_at IS NULL
 SELECT 'rows_refused', f.source, NULL, NULL, NULL, NULL, min(f.first_seen_at),
        min(f.subject || ': ' || f.field || ': ' || f.reason), CAST('{}' AS jsonb), CAST(count(*) AS integer)
 FROM source_fault AS f
+WHERE NOT EXISTS (SELECT FROM source AS s WHERE s.name = f.source AND s.removed_at IS NOT NULL)
 GROUP BY f.source
 
 -- name: unmerged
@@ -217,6 +218,13 @@ GROUP BY f.source
 SELECT 'facts_unmerged', oldest.source, NULL, NULL, NULL, NULL, oldest.received_at,
        'the API accepted it, but no worker stores it', CAST('{}' AS jsonb), 1
 FROM (SELECT source, received_at FROM pending_fact ORDER BY position LIMIT 1) AS oldest
+WHERE oldest.received_at < CAST(:unmerged_before AS timestamptz)
+UNION ALL
+SELECT 'facts_unmerged', oldest.source, oldest.attribution_id, NULL, NULL, NULL, oldest.received_at,
+       'the API accepted details of a customer, but no worker stores them', CAST('{}' AS jsonb), 1
+FROM (
+    SELECT source, attribution_id, received_at FROM pending_details WHERE NOT waits ORDER BY position LIMIT 1
+) AS oldest
 WHERE oldest.received_at < CAST(:unmerged_before AS timestamptz)
 
 -- name: events

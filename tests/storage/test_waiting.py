@@ -200,6 +200,25 @@ async def test_a_month_that_was_not_run(db: Database) -> None:
     )
 
 
+async def test_refused_rows_of_a_source_that_was_removed_wait_for_nobody(db: Database) -> None:
+    await execute(db, f"{SOURCE} {OLD}, {OLD}, NULL, NULL, now())")
+    await execute(
+        db, "INSERT INTO source_fault (source, subject, field, reason) VALUES ('product', 'i-1', 'quantity', 'why')"
+    )
+    assert await read_waiting(db, terms()) == []
+
+
+async def test_details_that_no_worker_stores(db: Database) -> None:
+    for waits in (True, False):
+        await execute(
+            db,
+            "INSERT INTO pending_details (attribution_id, at, source, content, waits, received_at)"
+            f" VALUES ('team:a', now(), 'app', '{{}}', {waits}, {NEW})",
+        )
+    [found] = await read_waiting(db, terms(), attribution_id="team:a")
+    assert (found.kind, found.command) == (WaitingKind.FACTS_UNMERGED, "perdure worker --queue sources")
+
+
 async def test_what_moves_or_needs_nobody_does_not_wait(db: Database) -> None:
     await billed_world(db)
     for sql in (
