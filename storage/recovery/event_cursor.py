@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from billing.invoice.states import InvoiceState
 from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
+
+STRIPE_RETRIES = timedelta(days=3)
+"""For how long Stripe tries to deliver an event: what it gave up says nothing of the present."""
 
 
 @dataclass(frozen=True)

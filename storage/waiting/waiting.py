@@ -14,9 +14,12 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from billing.accounts.cycles import LONGEST_MONTH
 from billing.audit.kinds import Kind
+from billing.invoice.policy import ChargeOn
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
+from storage.recovery.event_cursor import STRIPE_RETRIES
 from storage.waiting.kinds import RESOLUTIONS, WaitingKind
 
 _MOST_OF_A_KIND = 1000
@@ -58,6 +61,7 @@ class WaitingTerms:
         stuck_after: what should move by itself waits if it has not moved for this time (AUDIT_STUCK_AFTER).
         unread_after: Stripe's events are unread after this time without a catch-up.
         last_period: the period that ended last, `2022-05`, with its start and end in UTC.
+        charge_on: the deployment's: a subscription's invoices bill what no period's run does.
     """
 
     now: datetime
@@ -66,6 +70,7 @@ class WaitingTerms:
     last_period: str
     last_start: datetime
     last_end: datetime
+    charge_on: ChargeOn = ChargeOn.OWN
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,9 @@ def _parameters(terms: WaitingTerms) -> dict[str, Any]:
         "unread_before": terms.now - terms.unread_after,
         "unmerged_before": terms.now - _UNMERGED_AFTER,
         "audit_before": terms.now - _AUDIT_AFTER,
+        "retried_since": terms.now - STRIPE_RETRIES,
+        "charge_on": str(terms.charge_on),
+        "longest_month": LONGEST_MONTH,
         "last_ended": terms.last_period,
         "last_start": terms.last_start,
         "last_end": terms.last_end,

@@ -180,7 +180,8 @@ WHERE p.billing_period <= :last_ended
   )
 
 -- name: not_run
--- The month that ended last, with usage and without a trace of a run: of earlier ones its run bills the usage, too.
+-- The month that ended last, with usage that its run should bill, and without a trace of a run: of earlier ones its run
+-- bills the usage, too. A source that is not complete holds the run, and waits by itself.
 SELECT 'period_not_run', CAST(:last_ended AS text), NULL, CAST(:last_ended AS text), NULL, NULL,
        CAST(:last_end AS timestamptz), 'it has ended and was not run', CAST('{}' AS jsonb), 1
 WHERE CAST(:last_end AS timestamptz) < CAST(:stuck_before AS timestamptz)
@@ -188,11 +189,33 @@ WHERE CAST(:last_end AS timestamptz) < CAST(:stuck_before AS timestamptz)
   AND NOT EXISTS (SELECT FROM account_outcome AS o WHERE o.billing_period >= :last_ended)
   AND NOT EXISTS (SELECT FROM invoice AS i WHERE i.billing_period >= :last_ended AND i.reason = 'period')
   AND NOT EXISTS (SELECT FROM period_hold AS h WHERE h.billing_period = :last_ended AND h.reason IS NOT NULL)
+  AND NOT EXISTS (
+      SELECT FROM source AS s
+      WHERE s.removed_at IS NULL AND coalesce(s.complete_up_to, '-infinity') < CAST(:last_end AS timestamptz)
+  )
   AND EXISTS (
       SELECT FROM workspace_instance AS w
+      JOIN account AS a USING (attribution_id)
+      LEFT JOIN account_policy AS p USING (attribution_id)
       WHERE w.started_time < CAST(:last_end AS timestamptz)
         AND coalesce(w.stopping_time, w.stopped_time, 'infinity') > CAST(:last_start AS timestamptz)
-        AND EXISTS (SELECT FROM account AS a WHERE a.attribution_id = w.attribution_id)
+        AND NOT (
+            coalesce(p.charge_on, CAST(:charge_on AS text)) = 'subscription'
+            AND EXISTS (
+                SELECT FROM subscription AS s
+                WHERE s.attribution_id = w.attribution_id
+                  AND s.stripe_subscription_id IS NOT NULL AND upper_inf(s.during)
+                  AND NOT EXISTS (
+                      SELECT FROM subscription_cycle AS c
+                      WHERE c.stripe_subscription_id = s.stripe_subscription_id
+                        AND upper(c.during) - lower(c.during) > CAST(:longest_month AS interval)
+                        AND NOT EXISTS (
+                            SELECT FROM subscription_cycle AS later
+                            WHERE later.stripe_subscription_id = c.stripe_subscription_id AND later.during >> c.during
+                        )
+                  )
+            )
+        )
   )
 
 -- name: sources
@@ -228,16 +251,16 @@ FROM (
 WHERE oldest.received_at < CAST(:unmerged_before AS timestamptz)
 
 -- name: events
+-- The webhook: what Stripe no longer tries to deliver says nothing of the present.
 SELECT 'events_unread', e.name, NULL, NULL, NULL, NULL, e.updated_at, 'they have not been read since then',
        CAST('{}' AS jsonb), 1
 FROM stripe_event_cursor AS e
 WHERE e.updated_at < CAST(:unread_before AS timestamptz)
 UNION ALL
-SELECT 'webhook_silent', e.name, NULL, NULL, NULL, NULL, coalesce(e.delivered_at, e.undelivered_at),
-       'Stripe has not delivered its events since then; ' || e.undelivered || ' in all, which the catch-up read',
-       CAST('{}' AS jsonb), 1
+SELECT 'webhook_silent', e.name, NULL, NULL, NULL, NULL, e.undelivered_at,
+       'some endpoint had not received the newest event when the catch-up read it', CAST('{}' AS jsonb), 1
 FROM stripe_event_cursor AS e
-WHERE e.undelivered_at > coalesce(e.delivered_at, '-infinity')
+WHERE e.undelivered_at > greatest(e.delivered_at, CAST(:retried_since AS timestamptz))
 
 -- name: findings
 -- Of the newest finished audit of everything, by kind, but for the kinds that wait here by themselves. The ids are of the

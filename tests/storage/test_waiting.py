@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from billing.invoice.policy import ChargeOn
 from storage.postgres.database import Database
 from storage.waiting.kinds import ELSEWHERE, RESOLUTIONS, WaitingKind
 from storage.waiting.waiting import WaitingTerms, WaitingThing, read_waiting, read_waiting_totals
@@ -198,6 +200,30 @@ async def test_a_month_that_was_not_run(db: Database) -> None:
         may(32),
         "perdure period run 2022-05",
     )
+
+
+async def test_a_month_that_only_subscriptions_or_sources_concern_was_not_forgotten(db: Database) -> None:
+    await add_account(db)
+    await add_instances(db, instance("i-1", may(2), may(3)))
+    await execute(db, "UPDATE subscription SET stripe_subscription_id = 'sub_1'")
+    [found] = await read_waiting(db, terms())
+    assert found.kind is WaitingKind.PERIOD_NOT_RUN
+    assert await read_waiting(db, replace(terms(), charge_on=ChargeOn.SUBSCRIPTION)) == []
+    await execute(db, f"{SOURCE} '2022-05-20', {OLD}, NULL, NULL, NULL)")
+    assert {each.kind for each in await read_waiting(db, terms())} == {WaitingKind.SOURCE_LATE}
+
+
+async def test_a_webhook_is_silent_while_stripe_tries_again(db: Database) -> None:
+    for missed, found in ((NEW, [WaitingKind.WEBHOOK_SILENT]), (OLD, [])):
+        await execute(db, "DELETE FROM stripe_event_cursor")
+        await execute(
+            db,
+            "INSERT INTO stripe_event_cursor (name, event_id, event_created, undelivered, undelivered_at, delivered_at)"
+            f" VALUES ('stripe-events', 'evt_1', {OLD}, 1, {missed}, now() - interval '9 days')",
+        )
+        waiting = await read_waiting(db, terms())
+        assert [each.kind for each in waiting] == found
+        assert all(timedelta(days=2) <= terms().now - each.since < timedelta(days=3) for each in waiting)
 
 
 async def test_refused_rows_of_a_source_that_was_removed_wait_for_nobody(db: Database) -> None:

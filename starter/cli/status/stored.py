@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from billing.audit.checks import AuditScope, Check
+from billing.invoice.policy import ChargeOn
 from billing.periods import BillingPeriod
 from billing.text import plural
 from billing.usage.warnings import UsageWarning, WarningKind
@@ -125,6 +126,7 @@ def waiting_terms(settings: Settings, now: datetime) -> WaitingTerms:
         last_period=str(last),
         last_start=last.start(settings.zone),
         last_end=last.end(settings.zone),
+        charge_on=ChargeOn(settings.charge_on),
     )
 
 

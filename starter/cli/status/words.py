@@ -16,7 +16,7 @@ from starter.cli.status.running import RunningState, queues_without_worker
 from starter.cli.status.stored import USAGE_SECONDS, StoredState
 from starter.cli.steps.queues import tasks, workers
 from storage.audit.runs import AuditRecord
-from storage.recovery.event_cursor import StoredCursor
+from storage.recovery.event_cursor import STRIPE_RETRIES, StoredCursor
 from storage.waiting.kinds import WaitingKind
 from temporal.pollers import QueueState
 from temporal.schedules import ScheduleState
@@ -115,9 +115,8 @@ def _webhook(cursor: StoredCursor, now: datetime) -> StateLine:
     """Say what Stripe said of its deliveries: nothing else knows what did not arrive."""
     missed = ""
     if cursor.undelivered_at is not None:
-        number = plural(cursor.undelivered, "event")
-        missed = f"{number} not delivered, the last {age(cursor.undelivered_at, now)} ago"
-    if cursor.is_silent:
+        missed = f"some endpoint had not received an event of {age(cursor.undelivered_at, now)} ago"
+    if cursor.is_silent and cursor.undelivered_at is not None and now - cursor.undelivered_at < STRIPE_RETRIES:
         return StateLine(BAD, "webhook", missed)
     if cursor.delivered_at is None:
         return StateLine(NONE, "webhook", "no event to deliver so far")
