@@ -45,10 +45,8 @@ _SEEN = (
     Kind.PERIOD_HELD,
     Kind.EVENTS_UNREAD,
     Kind.SOURCE_STALE,
-    Kind.COLLECTION_STOPPED,
-    Kind.PERIOD_NOT_RUN,
 )
-"""Findings of the audit that wait here by themselves."""
+"""Findings of the audit that wait here by themselves, all of them."""
 _REFERENCE = "/credit/"
 
 

@@ -263,19 +263,35 @@ FROM stripe_event_cursor AS e
 WHERE e.undelivered_at > greatest(e.delivered_at, CAST(:retried_since AS timestamptz))
 
 -- name: findings
--- Of the newest finished audit of everything, by kind, but for the kinds that wait here by themselves. The ids are of the
--- first one.
+-- Of the newest finished audit of everything, by kind and period, but for the kinds that wait here by themselves, and for
+-- what waits here or is over since: Stripe alone may know of stopped collection, and an earlier month was not run, either.
+-- The ids are of the first one.
 SELECT CASE WHEN f.kind = ANY (CAST(:misbilled_kinds AS text[])) THEN 'misbilled' ELSE 'audit_finding' END, f.kind,
-       min(f.attribution_id) FILTER (WHERE f.place = 1), NULL, min(f.invoice_key) FILTER (WHERE f.place = 1),
+       min(f.attribution_id) FILTER (WHERE f.place = 1), f.period, min(f.invoice_key) FILTER (WHERE f.place = 1),
        min(f.instance_id) FILTER (WHERE f.place = 1), min(f.started_at), min(f.detail) FILTER (WHERE f.place = 1),
        CAST('{}' AS jsonb), CAST(count(*) AS integer)
 FROM (
-    SELECT f.*, r.started_at, row_number() OVER (PARTITION BY f.kind ORDER BY f.id) AS place
+    SELECT f.*, r.started_at, placed.period,
+           row_number() OVER (PARTITION BY f.kind, placed.period ORDER BY f.id) AS place
     FROM ({newest_audit}) AS r
     JOIN audit_finding AS f ON f.audit_id = r.id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN f.kind = 'period_not_run' THEN substring(f.detail FROM '[0-9]+-[0-9]+(?= has ended)')
+                    ELSE split_part(f.invoice_key, '/', 1) END AS period
+    ) AS placed
     WHERE f.kind <> ALL (CAST(:seen_kinds AS text[]))
+      AND NOT (f.kind = 'collection_stopped' AND NOT EXISTS (
+          SELECT FROM invoice AS i
+          WHERE i.key = f.invoice_key AND i.state = 'billed' AND i.collection_stopped_at IS NULL
+      ))
+      AND NOT (f.kind = 'period_not_run' AND (
+          placed.period >= :last_ended
+          OR EXISTS (SELECT FROM period_summary AS s WHERE s.billing_period >= placed.period)
+          OR EXISTS (SELECT FROM account_outcome AS o WHERE o.billing_period >= placed.period)
+          OR EXISTS (SELECT FROM invoice AS i WHERE i.billing_period >= placed.period AND i.reason = 'period')
+      ))
 ) AS f
-GROUP BY f.kind
+GROUP BY f.kind, f.period
 
 -- name: newest_audit
 SELECT id, started_at

@@ -213,6 +213,26 @@ async def test_a_month_that_only_subscriptions_or_sources_concern_was_not_forgot
     assert {each.kind for each in await read_waiting(db, terms())} == {WaitingKind.SOURCE_LATE}
 
 
+async def test_what_stripe_alone_knows_is_told_by_the_audit(db: Database) -> None:
+    await billed_world(db)
+    await execute(db, FINDING.format(at="now()", check="stripe", kind="collection_stopped", times=1))
+    [found] = await read_waiting(db, terms(), period="2022-05")
+    assert (found.kind, found.subject) == (WaitingKind.AUDIT_FINDING, "collection_stopped")
+    await execute(db, f"UPDATE invoice SET collection_stopped_at = {NEW} WHERE id = {OF_A}")
+    assert [each.kind for each in await read_waiting(db, terms())] == [WaitingKind.NOT_COLLECTED]
+
+
+async def test_an_earlier_month_that_was_not_run_is_told_by_the_audit(db: Database) -> None:
+    planted = FINDING.format(at="now()", check="nothing-stuck", kind="period_not_run", times=1)
+    await execute(
+        db, planted.replace("'why'", "'since 2022-05-01T00:00:00+00:00: 2022-04 has ended but was never run'")
+    )
+    [found] = await read_waiting(db, terms())
+    assert (found.kind, found.billing_period) == (WaitingKind.AUDIT_FINDING, "2022-04")
+    await execute(db, "INSERT INTO period_summary (billing_period, summary) VALUES ('2022-05', '{}')")
+    assert await read_waiting(db, terms()) == []
+
+
 async def test_a_webhook_is_silent_while_stripe_tries_again(db: Database) -> None:
     for missed, found in ((NEW, [WaitingKind.WEBHOOK_SILENT]), (OLD, [])):
         await execute(db, "DELETE FROM stripe_event_cursor")
