@@ -200,10 +200,10 @@ RESOLUTIONS: dict[WaitingKind, Resolution] = {
     ),
     WaitingKind.USAGE_WARNING: Resolution(("warning:", "warnings of usage"), _WARNINGS, "usage-unbillable", _WARNINGS),
     WaitingKind.SCHEDULE_PAUSED: Resolution(
-        ("schedule", "paused schedules"), "perdure schedule resume {subject}", "period-unfinished", _SCHEDULES
+        ("schedule", "paused schedules"), "perdure schedule resume {subject}", "schedule-paused", _SCHEDULES
     ),
     WaitingKind.SCHEDULE_MISSING: Resolution(
-        ("schedule", "missing schedules"), "perdure schedule set", "period-unfinished", _SCHEDULES
+        ("schedule", "missing schedules"), "perdure schedule set", "schedule-paused", _SCHEDULES
     ),
     WaitingKind.NO_WORKER: Resolution(
         ("queue", "queues without a worker"), "perdure worker --queue {subject}", "workers-down", ""
@@ -212,7 +212,7 @@ RESOLUTIONS: dict[WaitingKind, Resolution] = {
     WaitingKind.STRIPE_UNAVAILABLE: Resolution(
         ("step on Stripe", "steps on Stripe"), "", "stripe-unavailable", "", person=False
     ),
-    WaitingKind.STEPS_FAILING: Resolution(_STEP, "", "README", ""),
+    WaitingKind.STEPS_FAILING: Resolution(_STEP, "", "steps-fail", ""),
     WaitingKind.SOURCE_HOLDS_PERIOD: Resolution(
         ("source", "sources that hold a period"),
         "perdure period approve {period} --without-source {subject}",

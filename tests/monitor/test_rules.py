@@ -10,12 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from storage.waiting.kinds import ELSEWHERE, RESOLUTIONS
+from storage.waiting.kinds import ELSEWHERE, RESOLUTIONS, WaitingKind
 from tests.monitor.alerts import ROOT, RULES, rules
 
 PROMTOOL = shutil.which("promtool") or ROOT / ".promtool/promtool"
 BY_AGE = {"source_failing": "PerdureSourceFailing", "awaits_approval": "PerdureApprovalWaits"}
-"""Kinds of what waits whose alert depends on another metric; so do those of `ELSEWHERE`, which are no kinds here."""
+"""Kinds of what waits whose alert depends on another metric."""
+FOUND_ELSEWHERE = {
+    WaitingKind.USAGE_UNBILLABLE: ["PerdureUsageUnbillable"],
+    WaitingKind.SCHEDULE_PAUSED: ["PerdureSchedulePaused"],
+    WaitingKind.SCHEDULE_MISSING: ["PerdureScheduleMissing"],
+    WaitingKind.NO_WORKER: ["PerdureWorkersDown", "PerdureSourcesWorkerDown"],
+    WaitingKind.STRIPE_KEY_REFUSED: ["PerdureStripeKeyRefused"],
+    WaitingKind.STRIPE_UNAVAILABLE: ["PerdureStripeUnavailable"],
+    WaitingKind.STEPS_FAILING: ["PerdureStepsFail"],
+    WaitingKind.SOURCE_HOLDS_PERIOD: ["PerdureSourceHoldsPeriod"],
+}
+"""Kinds that are in no metric of what waits, with the alerts for the same; warnings of usage have none."""
 
 
 def _promtool(*arguments: str | Path) -> None:
@@ -58,6 +69,14 @@ def test_everything_that_waits_for_a_person_has_an_alert_with_its_page() -> None
             found = named or [alerts[BY_AGE[kind]]]
             pages = {rule["annotations"]["runbook"] for rule in found}
             assert pages == {f"docs/on-call/{resolution.page}.md"}, kind
+
+
+def test_what_the_metrics_do_not_count_has_an_alert_with_the_same_page() -> None:
+    assert {*FOUND_ELSEWHERE, WaitingKind.USAGE_WARNING} == ELSEWHERE
+    alerts = {rule["alert"]: rule for rule in rules()}
+    for kind, names in FOUND_ELSEWHERE.items():
+        pages = {alerts[name]["annotations"]["runbook"] for name in names}
+        assert pages == {f"docs/on-call/{RESOLUTIONS[kind].page}.md"}, kind
 
 
 def test_on_calls_table_is_the_rules() -> None:
