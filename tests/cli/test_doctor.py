@@ -285,6 +285,8 @@ async def test_the_webhook_answers_at_its_path_alone(system: System) -> None:
         wrong = str(server.make_url("/stripe/webhok"))
         found = await check_webhook(wrong, delivered=True)
         assert (found.mark, found.text) == ("fault", f"{wrong} answers 404, not as the webhook does.")
+        found = await check_webhook(wrong.replace("://", "://proxy:s3cret@"), delivered=True)
+        assert found.text == f"{wrong} answers 404, not as the webhook does."
     accepted = await check_webhook("http://127.0.0.1:1/stripe/webhook", delivered=True)
     assert accepted.mark == "warning"
 

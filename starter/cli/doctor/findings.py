@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
+
+_LOGIN = re.compile(r"(?<=://)[^/@]*@")
+
+
+def without_login(text: str) -> str:
+    """Return the text without the logins of its URLs: an endpoint of Stripe's can have one for a proxy."""
+    return _LOGIN.sub("", text)
 
 
 class Mark(StrEnum):

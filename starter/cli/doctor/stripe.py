@@ -15,7 +15,7 @@ from contracts.stripe_account import EndpointSeen, StripeInspected
 from reconciliation.event_types import ENABLED_EVENTS
 from settings import Settings
 from starter.cli.doctor import clocks
-from starter.cli.doctor.findings import CheckFinding, fault, ok, warning
+from starter.cli.doctor.findings import CheckFinding, fault, ok, warning, without_login
 from temporal.inspection import inspect_stripe
 
 WEBHOOK_PATH = "/stripe/webhook"
@@ -120,14 +120,15 @@ def _endpoint_lines(seen: StripeInspected, webhook: str | None) -> Iterator[Chec
         return
     ours = our_endpoints(seen, webhook)
     if not ours:
-        text = f"Stripe sends no events to {webhook or 'a webhook of Perdure'}: the catch-up alone reads them."
+        where = without_login(webhook or "a webhook of Perdure")
+        text = f"Stripe sends no events to {where}: the catch-up alone reads them."
         yield warning("stripe.endpoint", text, _REGISTER, _EVENTS_PAGE)
     for endpoint in ours:
         yield from _endpoint(endpoint, seen.api_version)
 
 
 def _endpoint(endpoint: EndpointSeen, api_version: str) -> Iterator[CheckFinding]:
-    name = f"Stripe's endpoint {endpoint.id} ({endpoint.url})"
+    name = f"Stripe's endpoint {endpoint.id} ({without_login(endpoint.url)})"
     missing = [] if "*" in endpoint.events else [each for each in ENABLED_EVENTS if each not in endpoint.events]
     if endpoint.status != "enabled":
         fix = "enable it in Stripe's dashboard, once the webhook answers"
