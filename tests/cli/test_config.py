@@ -105,6 +105,6 @@ async def test_a_process_that_reads_its_environment_alone_says_so(perdure: Perdu
 
 
 async def test_variables_of_others_are_no_concern(perdure: Perdure) -> None:
-    (perdure.cwd / ".env").write_text("MY_OWN=1\nPERDURE_IMAGE=perdure:1\n")
+    (perdure.cwd / ".env").write_text("MY_OWN=1\nPERDURE_IMAGE=perdure:1\nMETRICS_URL=x\n")
     ran = await perdure("config", "check", "--json", PERDURE_ENVIRONMENT_ONLY="")
     assert (ran.status, ran.document["unknown"]) == (0, [{"name": "MY_OWN", "source": ".env", "suggestion": None}])
