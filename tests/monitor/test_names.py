@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from activities.stripe.client import CallResult
 from starter.api.handler import Api
 from starter.monitor.gauges import GAUGES
-from starter.webhook.handler import Webhook
+from starter.webhook.handler import OUTCOMES, Webhook
 from storage.postgres.database import Database
+from storage.waiting.kinds import WaitingKind
+from temporal.pollers import QUEUES
 from tests.architecture.sources import files
 from tests.monitor.alerts import DASHBOARD, OF_THE_SDK, ROOT, RULES, names_in
 
@@ -45,6 +48,21 @@ def test_alerts_name_what_is_served(served: set[str]) -> None:
 
 def test_the_unit_tests_of_alerts_name_what_is_served(served: set[str]) -> None:
     assert names_in(Path(__file__).with_name("rules_test.yml").read_text()) <= served
+
+
+@pytest.mark.parametrize("path", [RULES, Path(__file__).with_name("rules_test.yml")], ids=lambda path: path.stem)
+def test_alerts_and_their_unit_tests_have_values_that_labels_have(path: Path) -> None:
+    served_values = {
+        "kind": {*WaitingKind},
+        "outcome": {*OUTCOMES, *CallResult},
+        "queue": {*QUEUES},
+        "part": {"postgres", "temporal"},
+        "why": {"late", "crowded"},
+    }
+    text = path.read_text()
+    for label, known in served_values.items():
+        given = {value for found in re.findall(rf'\b{label}=~?"([^"]*)"', text) for value in found.split("|")}
+        assert given <= known, label
 
 
 def test_the_dashboard_names_what_is_served(served: set[str]) -> None:
