@@ -66,14 +66,15 @@ async def _measure(instances: int, rounds: int) -> list[Figure]:
         try:
             url = server.url(DATABASE)
             await upgrade(url)
-            await _bill(url, instances)
+            await bill(url, instances)
             return _figures(instances, [await _run(server, url) for _ in range(rounds)])
         finally:
             await server.stop()
 
 
-async def _bill(url: str, instances: int) -> None:
-    await usage.fill(url, instances)
+async def bill(url: str, instances: int, an_account: int = usage.INSTANCES_AN_ACCOUNT) -> None:
+    """Fill a migrated, empty database with a month of usage, and bill it without Stripe."""
+    await usage.fill(url, instances, an_account=an_account)
     await _execute(url, *_ANEW)
     command = [sys.executable, "-m", "bench.claim_run", "claim", url, "file:///nowhere"]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True)

@@ -89,12 +89,12 @@ WHERE w.n / $1 % 5 = 0
 """
 
 
-async def fill(url: str, instances: int, *, segmented: bool = False) -> None:
-    """Fill a migrated, empty database: 100 instances per account, a fifth of the usage already billed.
+async def fill(url: str, instances: int, *, segmented: bool = False, an_account: int = INSTANCES_AN_ACCOUNT) -> None:
+    """Fill a migrated, empty database: `an_account` instances each, a fifth of the usage already billed.
 
     With `segmented`, one instance in ten has two segments.
     """
-    accounts = max(1, instances // INSTANCES_AN_ACCOUNT)
+    accounts = max(1, instances // an_account)
     connection = await asyncpg.connect(url)
     try:
         await _fill_accounts(connection, accounts)
