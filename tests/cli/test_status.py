@@ -117,12 +117,13 @@ async def test_queues_without_a_worker_and_schedules_that_do_not_run(perdure: Pe
 
 async def test_usage_by_the_api_needs_the_sources_worker(perdure: Perdure, db: Database) -> None:
     def unserved(ran: Any) -> list[str]:
-        return [each["subject"] for each in ran.document_of_failure["waiting"] if each["kind"] == "no_worker"]
+        waiting = ran.document_of_failure["waiting"]
+        return sorted(each["subject"] for each in waiting if each["kind"] == "no_worker")
 
     await add_token(db, "crm", make_secret(), TokenScope.ACCOUNTS, by="x", expires_at=None)
     assert unserved(await perdure("status", "--json")) == ["billing", "stripe"]
     await add_token(db, "shop", make_secret(), TokenScope.INGEST, by="x", expires_at=None)
-    assert sorted(unserved(await perdure("status", "--json"))) == ["billing", "sources", "stripe"]
+    assert unserved(await perdure("status", "--json")) == ["billing", "sources", "stripe"]
     assert "✗ worker sources   no worker polls it\n" in (await perdure("status")).out
     found = json.loads((await perdure("doctor", "--json", stdin=b"")).out)
     assert [each["mark"] for each in found if each["check"] == "workers.sources"] == ["fault"]
