@@ -69,7 +69,8 @@ def refuse_held(period: str, state: FetchState, account: str | None) -> None:
 
 def summary(state: FetchState) -> str:
     """Return in one line which sources the run waits for."""
-    return "fetching: " + "; ".join(describe(source) for source in state.sources if source.state != "read")
+    awaited = [describe(source) for source in state.sources if source.state != "read"]
+    return f"fetching: {'; '.join(awaited)}" if awaited else "all sources are fetched"
 
 
 def describe_read(source: SourceFetch) -> str:

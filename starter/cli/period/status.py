@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from activities.postgres.scopes import charged_kinds_of
 from billing.money import format_amount
@@ -123,7 +124,8 @@ def _print_waiting(document: dict[str, object]) -> None:
     """Print what a person has to decide, other than blocked invoices."""
     held = document["held"]
     if isinstance(held, dict):
-        output.say(f"held since {held['since']}: {held['reason']}")
+        since = output.when(datetime.fromisoformat(str(held["since"])))
+        output.say(f"held since {since}: {held['reason']}")
         output.say(
             f"Nothing is claimed yet. Release the period with `perdure period approve {document['billing_period']}`."
         )
