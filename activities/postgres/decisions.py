@@ -38,7 +38,9 @@ class DecisionActivities:
         """
         async with step():
             await fit_invoice(self._db, approval.invoice_key)  # so that an amount is approved that can be charged
-            await decisions.approve_invoice(self._db, approval.invoice_key, approval.amount, approval.by)
+            await decisions.approve_invoice(
+                self._db, approval.invoice_key, approval.amount, approval.by, approval.reason
+            )
             return InvoiceRef(invoice_key=approval.invoice_key)
 
     @activity.defn(name=Activities.REBUILD_INVOICE)
@@ -49,7 +51,7 @@ class DecisionActivities:
             ApplicationError: non-retryable if the invoice is not blocked as edited.
         """
         async with step():
-            await decisions.rebuild_invoice(self._db, rebuild.invoice_key)
+            await decisions.rebuild_invoice(self._db, rebuild.invoice_key, rebuild.by, rebuild.reason)
             return InvoiceRef(invoice_key=rebuild.invoice_key)
 
     @activity.defn(name=Activities.REQUEST_VOID)

@@ -254,6 +254,7 @@ class ApproveInvoice(Message):
     amount: int
     by: str
     invoice_key: str = ""
+    reason: str = ""
 
 
 class RebuildInvoice(Message):
@@ -261,6 +262,7 @@ class RebuildInvoice(Message):
 
     by: str
     invoice_key: str = ""
+    reason: str = ""
 
 
 class VoidInvoice(Message):

@@ -107,6 +107,7 @@ class ApprovePeriod(Message):
     by: str
     without_source: str | None = None
     """The source that is not waited for; then the totals are not approved."""
+    reason: str = ""
 
 
 class Blocked(Message):

@@ -57,6 +57,7 @@ _COMMANDS = (
     ("period", "period.commands:app", "Billing periods: list, run, status, excluded, approve."),
     ("invoices", "invoices.commands:app", "Invoices: list, show, retry, approve, rebuild, void, credit."),
     ("credits", "history.credits:app", "Credit notes: list."),
+    ("decisions", "history.decisions:app", "Decisions of people: list."),
     ("report", "report.commands:app", "Usage reports: list, show, export, rebuild."),
     ("schedule", "schedules:app", "Schedules: set, list, pause, resume, trigger."),
     ("stripe", "stripe.commands:app", "The Stripe account: register the webhook, read its events."),

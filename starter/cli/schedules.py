@@ -16,10 +16,11 @@ from billing.report.canonical import format_instant
 from contracts import workflow_ids
 from starter.cli import common, output
 from starter.cli.acting.mode import mode_of
-from starter.cli.acting.plans import ActOptions, DryRun, Plan, Yes, agreed, totals
+from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Why, Yes, agreed, decider, totals
 from starter.cli.database import open_database
 from starter.cli.sources.running import keep_sources
 from storage.accounts import policies
+from storage.decisions.trail import DecisionKind, record_request
 from temporal import schedules
 from temporal.client import connect
 from temporal.schedules import ScheduleState
@@ -124,7 +125,12 @@ async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
 @app.command("trigger")
 @common.command
 async def trigger(
-    name: Name = MONTHLY, yes: Yes = False, dry_run: DryRun = False, as_json: common.AsJson = False
+    name: Name = MONTHLY,
+    reason: Why = "",
+    by: By = None,
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    as_json: common.AsJson = False,
 ) -> None:
     """Run a schedule's action now.
 
@@ -135,11 +141,21 @@ async def trigger(
     if (name == MONTHLY or dry_run) and not await _agreed(name, ActOptions(yes, dry_run, as_json)):
         return
     before = await schedules.schedule_state(temporal, name)
+    period = BillingPeriod.last_ended(datetime.now(UTC), common.settings().zone)
+    if name == MONTHLY:
+        await _record(str(period), decider(by), reason)
     await schedules.trigger_schedule(temporal, name)
     _show(await _until(temporal, name, lambda state: state.recent_runs != before.recent_runs), as_json=as_json)
     if not as_json and name == MONTHLY:
-        period = BillingPeriod.last_ended(datetime.now(UTC), common.settings().zone)
         output.say(f"Triggered. Follow it with `perdure period status {period}`.")
+
+
+async def _record(period: str, who: str, reason: str) -> None:
+    """Record who triggers the run of a period, if the command has a database."""
+    settings = common.settings()
+    if settings.database_url is not None:
+        async with open_database(settings) as db:
+            await record_request(db, DecisionKind.TRIGGER, period, by=who, reason=reason)
 
 
 async def _agreed(name: str, asked: ActOptions) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from billing.errors import PermanentError, UnknownNameError
 from billing.invoice.policy import AccountPolicy
+from storage.decisions.trail import DecisionKind, record_decision
 from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
@@ -115,7 +116,7 @@ async def hold_period(db: Database, period: str, reason: str | None, totals: dic
         )
 
 
-async def approve_period(db: Database, period: str, totals: dict[str, int], by: str) -> None:
+async def approve_period(db: Database, period: str, totals: dict[str, int], by: str, reason: str = "") -> None:
     """Approve a held period at these totals, in minor units by currency. Idempotent.
 
     Raises:
@@ -134,6 +135,7 @@ async def approve_period(db: Database, period: str, totals: dict[str, int], by: 
         await connection.execute(
             statement("accounts/policies", "approve"), {"period": period, "by": by, "approved": json.dumps(totals)}
         )
+        await record_decision(connection, DecisionKind.APPROVE_PERIOD, period, by=by, reason=reason)
 
 
 def _hold(row: Mapping[Any, Any]) -> PeriodHold:

@@ -25,6 +25,7 @@ from billing.invoice.credit_notes import (
     instance_parts,
 )
 from billing.invoice.key import CreditNoteKey, InvoiceKey
+from storage.decisions.trail import DecisionKind, record_decision
 from storage.invoices.locked import LockedInvoice, find_locked
 from storage.postgres.database import Database
 from storage.postgres.rows import record
@@ -93,7 +94,9 @@ async def preview_credit(db: Database, invoice_key: str, order: CreditOrder) -> 
         return priced
 
 
-async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> tuple[CreditNoteRecord, bool]:
+async def request_credit(
+    db: Database, invoice_key: str, order: CreditOrder, by: str | None = None
+) -> tuple[CreditNoteRecord, bool]:
     """Record a request for a credit note. Returns it, and whether it is new: the same request twice is one.
 
     The invoice is locked, so that concurrent requests see each other: live credits never exceed the invoice, nor do
@@ -108,6 +111,8 @@ async def request_credit(db: Database, invoice_key: str, order: CreditOrder) -> 
         if priced.known is not None:
             return priced.known, False
         await _insert(connection, key, invoice, order, priced.amount, priced.parts)
+        if by is not None:
+            await record_decision(connection, DecisionKind.CREDIT, key, by=by, reason=order.reason)
         made = await _load(connection, key)
         assert made is not None
         return made, True

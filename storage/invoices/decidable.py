@@ -25,7 +25,7 @@ def is_approved(invoice: _Decidable, amount: int) -> bool:
 
 
 def check_approval(key: str, invoice: _Decidable, amount: int) -> None:
-    """Refuse to approve an amount that is not the one that waits: Stripe's if it was edited there, else ours.
+    """Refuse to approve any amount but the waiting one: Stripe's if it was edited there, else ours.
 
     Raises:
         DecisionRefusedError: the invoice does not wait for an approval, or its amount has changed.
@@ -67,7 +67,7 @@ def check_rebuild(key: str, invoice: _Decidable) -> None:
 
 
 def check_void(key: str, invoice: _Decidable, *, write_off: bool) -> None:
-    """Refuse to void an invoice that cannot be voided. One that is dead can still be written off.
+    """Refuse to void an invoice that cannot be voided. A dead invoice can still be written off.
 
     Raises:
         DecisionRefusedError: it is paid, is dead already (without `write_off`), or is on a subscription's invoice that

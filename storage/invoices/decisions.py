@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.invoice.policy import BlockedKind, ChargeOn
 from billing.invoice.states import DEAD, InvoiceState, check_transition
+from storage.decisions.trail import DecisionKind, record_decision
 from storage.invoices.decidable import check_approval, check_rebuild, check_void, is_approved, is_rebuilt
 from storage.invoices.invoices import forget_released
 from storage.invoices.locked import LockedInvoice, lock_invoice
@@ -13,7 +14,7 @@ from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
 
-async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
+async def approve_invoice(db: Database, key: str, amount: int, by: str, reason: str = "") -> None:
     """Approve the amount that a person has seen, in minor units: ours, or the one found in Stripe. Idempotent.
 
     Raises:
@@ -28,11 +29,14 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str) -> None:
         await connection.execute(
             statement("invoices/decisions", "approve"), {"id": row.id, "amount": row.amount, "by": by}
         )
+        kind = DecisionKind.APPROVE
         if row.blocked_kind is BlockedKind.EDITED:
+            kind = DecisionKind.ACCEPT
             await connection.execute(statement("invoices/decisions", "accept"), {"id": row.id})
+        await record_decision(connection, kind, key, by=by, reason=reason)
 
 
-async def rebuild_invoice(db: Database, key: str) -> None:
+async def rebuild_invoice(db: Database, key: str, by: str, reason: str = "") -> None:
     """Rebuild an invoice that a person edited in Stripe from our lines. Idempotent.
 
     Raises:
@@ -47,6 +51,7 @@ async def rebuild_invoice(db: Database, key: str) -> None:
         check_transition(row.reached, InvoiceState.CLAIMED)
         name = "rebuild_own" if row.charge_on is ChargeOn.OWN else "rebuild_on_subscription"
         await connection.execute(statement("invoices/decisions", name), {"id": row.id})
+        await record_decision(connection, DecisionKind.REBUILD, key, by=by, reason=reason)
 
 
 async def request_void(db: Database, key: str, *, by: str, reason: str, write_off: bool) -> None:
@@ -62,6 +67,10 @@ async def request_void(db: Database, key: str, *, by: str, reason: str, write_of
     async with db.transaction() as connection:
         row = await lock_invoice(connection, key)
         check_void(key, row, write_off=write_off)
+        if row.void_requested_at is None and row.reached not in DEAD:
+            await record_decision(connection, DecisionKind.VOID, key, by=by, reason=reason)
+        if write_off and not row.written_off:
+            await record_decision(connection, DecisionKind.WRITE_OFF, key, by=by, reason=reason)
         if row.reached in DEAD:
             await _write_off(connection, row)
             return

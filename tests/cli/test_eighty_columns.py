@@ -38,6 +38,7 @@ COMMANDS: tuple[str, ...] = (
     *(
         "accounts list",
         "credits list 2022-05",
+        "decisions list",
         "report list",
         "sources list",
         "tokens list",

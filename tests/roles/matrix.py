@@ -27,6 +27,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "collection_pause": ("rad", "r", "r", "-", "-"),
     "credit_note": ("raw", "ra", "r", "-", "-"),
     "credit_note_line": ("ra", "ra", "r", "-", "-"),
+    "decision": ("ra", "ra", "r", "-", "-"),
     "details_to_send": ("-", "r", "r", "rawd", "-"),
     "dispute": ("raw", "r", "r", "-", "-"),
     "instance_payer": ("ra", "ra", "r", "ra", "-"),

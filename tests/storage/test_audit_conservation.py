@@ -86,7 +86,7 @@ async def _every_state(db: Database) -> None:
     await block_invoice(db, key("accepted"), "x", found=(77, "digest"))
     await decisions.approve_invoice(db, key("accepted"), 77, "x")
     await block_invoice(db, key("rebuilt"), "x", found=(77, "digest"))
-    await decisions.rebuild_invoice(db, key("rebuilt"))
+    await decisions.rebuild_invoice(db, key("rebuilt"), "ann")
     await _on_a_subscription(db)
 
 

@@ -11,6 +11,7 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from storage.accounts.policies import NotHeldError, approve_period, hold_period, read_hold, write_policy
 from storage.claims.claims import claim_page
+from storage.decisions.trail import DecisionKind, list_decisions
 from storage.invoices.decisions import approve_invoice, rebuild_invoice, request_void
 from storage.invoices.invoices import block_invoice, load_invoice, move_invoice, record_draft, resume_invoice
 from storage.postgres.database import Database
@@ -47,6 +48,30 @@ async def test_what_was_found_in_stripe_is_accepted_twice(db: Database) -> None:
         await approve_invoice(db, key, 801, "ann")
 
 
+async def test_each_decision_is_recorded_once_with_who_and_why(db: Database) -> None:
+    """In the decision's own transaction: what is refused or repeated leaves no trace."""
+    key = await edited(db)
+    with pytest.raises(DecisionRefusedError):
+        await approve_invoice(db, key, 801, "eve")
+    for _ in range(2):
+        await approve_invoice(db, key, 800, "ann", "agreed by phone")
+    await resume_invoice(db, key)
+    for write_off in (False, True, True):
+        await request_void(db, key, by="bob", reason="wrong month", write_off=write_off)
+    await hold_period(db, "2022-05", "too much", {"usd": 864})
+    for _ in range(2):
+        await approve_period(db, "2022-05", {"usd": 864}, "cem", "checked")
+    found = await list_decisions(db, limit=9)
+    assert [(each.kind, each.subject, each.decided_by, each.reason) for each in found] == [
+        (DecisionKind.APPROVE_PERIOD, "2022-05", "cem", "checked"),
+        (DecisionKind.WRITE_OFF, key, "bob", "wrong month"),
+        (DecisionKind.VOID, key, "bob", "wrong month"),
+        (DecisionKind.ACCEPT, key, "ann", "agreed by phone"),
+    ]
+    (first, second, third, *_) = found
+    assert await list_decisions(db, subject=key, before=first.id, limit=2) == [second, third]
+
+
 async def test_the_accepted_is_blocked_once_more_and_resumed(db: Database) -> None:
     """The worker that blocked it died, and the block is recorded again after the decision."""
     key = await edited(db)
@@ -59,9 +84,9 @@ async def test_the_accepted_is_blocked_once_more_and_resumed(db: Database) -> No
 
 async def test_an_invoice_is_rebuilt_twice(db: Database) -> None:
     key = await edited(db)
-    await rebuild_invoice(db, key)
+    await rebuild_invoice(db, key, "ann")
     first = await load(db, key)
-    await rebuild_invoice(db, key)
+    await rebuild_invoice(db, key, "ann")
     assert await load(db, key) == first
     assert (first.state, first.replaces_stripe_invoice_id) == (S.CLAIMED, "in_1")
 
@@ -75,12 +100,12 @@ async def test_an_invoice_on_a_subscriptions_draft_is_rebuilt_twice(db: Database
     )
     (key,) = (await claim_page(db, of_draft, card())).keys
     with pytest.raises(DecisionRefusedError, match="nothing to rebuild"):
-        await rebuild_invoice(db, key)
+        await rebuild_invoice(db, key, "ann")
     await record_draft(db, key, "in_1", "cus_1")
     await block_invoice(db, key, "edited", found=FOUND)
-    await rebuild_invoice(db, key)
+    await rebuild_invoice(db, key, "ann")
     first = await load(db, key)
-    await rebuild_invoice(db, key)
+    await rebuild_invoice(db, key, "ann")
     assert await load(db, key) == first
     assert (first.state, first.revision) == (S.CLAIMED, 2)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +17,19 @@ from starter.cli.acting.mode import Mode
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
 By = Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; default: the user of this shell.")]
-Why = Annotated[str, typer.Option(metavar="TEXT", help="Why; stored with the decision.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stored with the decision.")]
 
 _LONGEST_LIST = 20
+
+
+def because(reason: str) -> str:
+    """Return the end of a sentence that says why, if it was said."""
+    return f": {reason}" if reason else ""
+
+
+def decider(by: str | None) -> str:
+    """Return who decides: the name given, or the user of this shell."""
+    return by or getpass.getuser()
 
 
 @dataclass(frozen=True)

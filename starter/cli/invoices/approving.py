@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -16,7 +15,7 @@ from contracts.messages.invoices import ApproveInvoice
 from contracts.names import Updates
 from starter.cli import common
 from starter.cli.acting.mode import mode_of
-from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Yes
+from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Why, Yes, because, decider
 from starter.cli.database import open_database
 from starter.cli.invoices.approving_all import approve_all
 from starter.cli.invoices.deciding import InvoiceDecision, carry_out, document, facts
@@ -34,6 +33,7 @@ async def approve(
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All invoices of a period that wait for an approval.")] = False,
     period: Annotated[str | None, typer.Option(metavar="PERIOD", help="With --all: which period, YYYY-MM.")] = None,
+    reason: Why = "",
     by: By = None,
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -51,16 +51,17 @@ async def approve(
         raise InputError("name one invoice, or all that wait in a period: --all --period PERIOD")
     if all_ and amount is not None:
         raise InputError("--amount goes with one invoice: --all approves each at the amount that is listed")
-    settings, asked, who = common.settings(), ActOptions(yes, dry_run, as_json), by or getpass.getuser()
+    settings, asked, who = common.settings(), ActOptions(yes, dry_run, as_json), decider(by)
     async with open_database(settings) as db:
         if period is not None:
-            return await approve_all(db, await mode_of(settings, db), BillingPeriod.parse(period), who, wait, asked)
+            mode = await mode_of(settings, db)
+            return await approve_all(db, mode, BillingPeriod.parse(period), (who, reason), wait, asked)
         assert key is not None
         record = await find_invoice(db, key)
-        return await carry_out(db, settings, record, _decision(record, amount, who), wait, asked)
+        return await carry_out(db, settings, record, _decision(record, amount, who, reason), wait, asked)
 
 
-def _decision(record: InvoiceRecord, amount: str | None, who: str) -> InvoiceDecision:
+def _decision(record: InvoiceRecord, amount: str | None, who: str, reason: str) -> InvoiceDecision:
     edited = record.blocked_kind is BlockedKind.EDITED
     figure = record.found_subtotal if edited and record.found_subtotal is not None else record.amount
     wanted = figure if amount is None else parse_amount(amount, record.currency)
@@ -81,5 +82,9 @@ def _decision(record: InvoiceRecord, amount: str | None, who: str) -> InvoiceDec
         document=document(record, amount=wanted),
     )
     return InvoiceDecision(
-        Updates.APPROVE, ApproveInvoice(amount=wanted, by=who), plan, f"{what} at {shown} by {who}", known
+        Updates.APPROVE,
+        ApproveInvoice(amount=wanted, by=who, reason=reason),
+        plan,
+        f"{what} at {shown} by {who}{because(reason)}",
+        known,
     )

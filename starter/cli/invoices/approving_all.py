@@ -16,7 +16,7 @@ from contracts.messages.invoices import ApproveInvoice
 from contracts.names import Updates
 from starter.cli import common, output
 from starter.cli.acting.mode import Mode
-from starter.cli.acting.plans import ActOptions, Plan, agreed, totals
+from starter.cli.acting.plans import ActOptions, Plan, agreed, because, totals
 from starter.cli.invoices.find import find_invoice
 from starter.cli.invoices.retry import until_all_over
 from storage.invoices.awaiting import AwaitingInvoice, awaiting_of
@@ -28,9 +28,16 @@ _AT_ONCE = 8
 
 
 async def approve_all(
-    db: Database, mode: Mode, period: BillingPeriod, who: str, patience_seconds: float, asked: ActOptions
+    db: Database,
+    mode: Mode,
+    period: BillingPeriod,
+    decided: tuple[str, str],
+    patience_seconds: float,
+    asked: ActOptions,
 ) -> int:
     """Approve the invoices of the period that wait, once they are agreed to, and print the result of each.
+
+    `decided`: who approves, and why.
 
     Returns:
         The exit status: 4 if some were refused, 3 if one is blocked afterwards.
@@ -42,12 +49,12 @@ async def approve_all(
     if (waiting or asked.dry_run) and not agreed(_plan(period, waiting), mode, asked):
         return common.ExitStatus.DONE
     before = [await find_invoice(db, each.key) for each in waiting]
-    refused = await _decide_all(await connect(), waiting, who) if waiting else {}
+    refused = await _decide_all(await connect(), waiting, *decided) if waiting else {}
     after = await until_all_over(db, [record for record in before if record.key not in refused], patience_seconds)
     if asked.as_json:
         output.print_json([_outcome(each, after.get(each.key), refused.get(each.key)) for each in waiting])
     else:
-        output.say(f"{period}: {plural(len(after), 'invoice')} approved by {who}.")
+        output.say(f"{period}: {plural(len(after), 'invoice')} approved by {decided[0]}{because(decided[1])}.")
         _print(waiting, after, refused)
     blocked = any(record.state is InvoiceState.BLOCKED for record in after.values())
     if refused:
@@ -90,7 +97,7 @@ def _item(each: AwaitingInvoice, before: BillingPeriod) -> str:
     return f"{each.key}: {format_amount(each.amount, each.currency)} (in {before}: {earlier}){held}"
 
 
-async def _decide_all(client: Client, waiting: Sequence[AwaitingInvoice], who: str) -> dict[str, str]:
+async def _decide_all(client: Client, waiting: Sequence[AwaitingInvoice], who: str, reason: str) -> dict[str, str]:
     """Have each approval recorded. Returns why those were refused that were, by key."""
     refused: dict[str, str] = {}
     few = asyncio.Semaphore(_AT_ONCE)
@@ -98,7 +105,9 @@ async def _decide_all(client: Client, waiting: Sequence[AwaitingInvoice], who: s
     async def one(each: AwaitingInvoice) -> None:
         async with few:
             try:
-                await decide(client, each.key, Updates.APPROVE, ApproveInvoice(amount=each.amount, by=who))
+                await decide(
+                    client, each.key, Updates.APPROVE, ApproveInvoice(amount=each.amount, by=who, reason=reason)
+                )
             except DecisionError as error:
                 refused[each.key] = str(error)
 

@@ -17,7 +17,7 @@ from billing.periods import BillingPeriod
 from contracts import workflow_ids
 from starter.cli import common, output
 from starter.cli.acting.mode import mode_of
-from starter.cli.acting.plans import ActOptions, DryRun, Yes, agreed
+from starter.cli.acting.plans import ActOptions, By, DryRun, Why, Yes, agreed, decider
 from starter.cli.database import open_database
 from starter.cli.invoices import decisions
 from starter.cli.invoices.approving import approve
@@ -88,6 +88,8 @@ async def retry(
         bool, typer.Option("--all", help="Every blocked invoice, except those that a limit holds.")
     ] = False,
     period: PeriodOption = None,
+    reason: Why = "",
+    by: By = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the results.")] = 15.0,
@@ -115,7 +117,7 @@ async def retry(
         plan, asked = retry_plan(records, month), ActOptions(yes, dry_run, as_json)
         if asks and not agreed(plan, await mode_of(settings, db), asked):
             return common.ExitStatus.DONE
-        return await retry_invoices(db, records, patience_seconds=wait, as_json=as_json)
+        return await retry_invoices(db, records, decider(by), reason, patience_seconds=wait, as_json=as_json)
 
 
 app.command("credit")(credit)

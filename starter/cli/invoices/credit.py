@@ -23,13 +23,14 @@ from contracts import workflow_ids
 from contracts.names import Signals
 from starter.cli import common, output
 from starter.cli.acting.mode import Mode, mode_of
-from starter.cli.acting.plans import ActOptions, DryRun, Yes, agreed
+from starter.cli.acting.plans import ActOptions, By, DryRun, Yes, agreed, decider
 from starter.cli.database import open_database
 from starter.cli.invoices.credit_document import credit_note_document, sentence
 from starter.cli.invoices.credit_plan import blocked_plan, order_plan
 from starter.cli.invoices.find import find_invoice
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence as why
+from storage.decisions.trail import DecisionKind, record_request
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.postgres.database import Database
@@ -57,14 +58,13 @@ async def credit(
     reference: Reference = None,
     retry: Retry = None,
     withdraw: Withdraw = None,
+    by: By = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for the result.")] = 15.0,
     as_json: common.AsJson = False,
 ) -> int:
     """Credit a finalized invoice, with a credit note in Stripe.
-
-    On a terminal it shows the credit and asks first.
 
     Repeating the command credits once. The status is 3 if the credit note is blocked, and 1 if it was voided earlier.
     """
@@ -75,9 +75,9 @@ async def credit(
         invoice, mode = await find_invoice(db, key), await mode_of(settings, db)
         if known is None:
             order = _order(invoice, amount=amount, line=line, instance=instance, reason=reason, to=to, name=reference)
-            requested = await _requested(db, invoice, order, mode, asked)
+            requested = await _requested(db, invoice, order, mode, asked, decider(by))
         else:
-            requested = await _resumed(db, invoice, known, mode, asked, withdraws=withdraw is not None)
+            requested = await _resumed(db, invoice, known, mode, asked, decider(by), withdraws=withdraw is not None)
         if requested is None:
             return common.ExitStatus.DONE
         note, made = requested
@@ -90,14 +90,14 @@ async def credit(
 
 
 async def _requested(
-    db: Database, invoice: InvoiceRecord, order: CreditOrder, mode: Mode, asked: ActOptions
+    db: Database, invoice: InvoiceRecord, order: CreditOrder, mode: Mode, asked: ActOptions, who: str
 ) -> tuple[CreditNoteRecord, bool] | None:
     """Record the request once it is agreed to. Returns it, and whether it is new; None if it is a dry run."""
     try:
         priced = await credit_notes.preview_credit(db, invoice.key, order)
         if (asked.dry_run or priced.known is None) and not agreed(order_plan(invoice, order, priced), mode, asked):
             return None
-        return await credit_notes.request_credit(db, invoice.key, order)
+        return await credit_notes.request_credit(db, invoice.key, order, who)
     except BlockedInvoiceError as error:
         raise common.CommandError(
             f"{error}: fix the cause and run `perdure invoices retry '{invoice.key}'` first", common.ExitStatus.PERSON
@@ -105,11 +105,15 @@ async def _requested(
 
 
 async def _resumed(
-    db: Database, invoice: InvoiceRecord, reference: str, mode: Mode, asked: ActOptions, *, withdraws: bool
+    db: Database, invoice: InvoiceRecord, reference: str, mode: Mode, asked: ActOptions, who: str, *, withdraws: bool
 ) -> tuple[CreditNoteRecord, bool] | None:
     """Return the blocked credit note once it is agreed to retry or withdraw it. None if it is a dry run."""
     note = await _blocked(db, invoice.key, reference)
-    return (note, False) if agreed(blocked_plan(invoice, note, withdraw=withdraws), mode, asked) else None
+    if not agreed(blocked_plan(invoice, note, withdraw=withdraws), mode, asked):
+        return None
+    kind = DecisionKind.WITHDRAW_CREDIT if withdraws else DecisionKind.RETRY_CREDIT
+    await record_request(db, kind, note.key, by=who)
+    return note, False
 
 
 async def _tell(note: CreditNoteRecord, *, made: bool, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from billing.invoice.states import DEAD, InvoiceState
 from contracts.messages.invoices import RebuildInvoice, VoidInvoice
 from contracts.names import Updates
 from starter.cli import common
-from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Yes
+from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Why, Yes, because, decider
 from starter.cli.database import open_database
 from starter.cli.invoices.deciding import InvoiceDecision, carry_out, document, facts
 from starter.cli.invoices.find import find_invoice
@@ -25,6 +24,7 @@ Key = Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")]
 @common.command
 async def rebuild(
     key: Key,
+    reason: Why = "",
     by: By = None,
     yes: Yes = False,
     dry_run: DryRun = False,
@@ -41,11 +41,11 @@ async def rebuild(
         known = is_rebuilt(record)
         if not known:
             check_rebuild(key, record)
-        who = by or getpass.getuser()
+        who = decider(by)
         effects = "The edits made in Stripe are discarded: the invoice is made again from our lines."
         plan = Plan(f"Rebuild {key}", facts(record), effects, document=document(record))
-        asked = f"rebuild from our lines requested by {who}"
-        decision = InvoiceDecision(Updates.REBUILD, RebuildInvoice(by=who), plan, asked, known)
+        asked = f"rebuild from our lines requested by {who}{because(reason)}"
+        decision = InvoiceDecision(Updates.REBUILD, RebuildInvoice(by=who, reason=reason), plan, asked, known)
         return await carry_out(db, settings, record, decision, wait, ActOptions(yes, dry_run, as_json))
 
 
@@ -69,7 +69,7 @@ async def void(
     async with open_database(settings) as db:
         record = await find_invoice(db, key)
         check_void(key, record, write_off=write_off)
-        who = by or getpass.getuser()
+        who = decider(by)
         what = "Write off" if record.state in DEAD else "Void and write off" if write_off else "Void"
         plan = Plan(f"{what} {key}", facts(record), _effects(record, write_off=write_off), document=document(record))
         order = VoidInvoice(by=who, reason=reason, write_off=write_off)

@@ -22,6 +22,7 @@ from starter.cli.invoices.deciding import document
 from starter.cli.invoices.results import is_over
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence
+from storage.decisions.trail import DecisionKind, record_request
 from storage.invoices import invoices
 from storage.postgres.database import Database
 from temporal.client import connect
@@ -46,7 +47,7 @@ def retry_plan(records: Sequence[InvoiceRecord], period: str | None) -> Plan:
 
 
 async def retry_invoices(
-    db: Database, records: Sequence[InvoiceRecord], *, patience_seconds: float, as_json: bool
+    db: Database, records: Sequence[InvoiceRecord], who: str, reason: str, *, patience_seconds: float, as_json: bool
 ) -> int:
     """Signal the invoices' workflows, starting those that rest; then wait for the results and print them.
 
@@ -66,6 +67,8 @@ async def retry_invoices(
                 common.ExitStatus.PERSON,
             )
     if records:
+        keys = [record.key for record in records]
+        await record_request(db, DecisionKind.RETRY, *keys, by=who, reason=reason)
         await _signal(await connect(), records)
     after = await until_all_over(db, records, patience_seconds)
     outcomes = [_outcome(before, after[before.key]) for before in records]

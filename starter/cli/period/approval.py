@@ -6,25 +6,26 @@ from billing.errors import InputError
 from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.acting.mode import mode_of
-from starter.cli.acting.plans import ActOptions, Plan, agreed, totals
+from starter.cli.acting.plans import ActOptions, Plan, agreed, because, totals
 from starter.cli.database import open_database
 from starter.cli.period.fetching import fetch_of_period, refuse_held, summary
 from storage.accounts import policies
 from storage.accounts.policies import PeriodHold
+from storage.decisions.trail import DecisionKind, record_request
 from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.decisions import approve_period, go_without_source
 
 
-async def approve_totals(month: str, who: str, asked: ActOptions) -> None:
-    """Release a period that a limit holds, at its current totals.
+async def approve_totals(month: str, decided: tuple[str, str], asked: ActOptions) -> None:
+    """Release a period that a limit holds, at its current totals. `decided`: who releases it, and why.
 
     Raises:
         InputError: no limit holds it.
         CommandError: a person said no, or nobody could be asked.
         DecisionError: its totals have changed meanwhile, or no worker answers.
     """
-    settings = common.settings()
+    (who, reason), settings = decided, common.settings()
     async with open_database(settings) as db:
         hold = await policies.read_hold(db, month)
         if hold is not None and hold.reason is not None:
@@ -37,12 +38,12 @@ async def approve_totals(month: str, who: str, asked: ActOptions) -> None:
         raise InputError(f"{month} is not held: {summary(fetch)}")
     if not agreed(plan, mode, asked):
         return
-    await approve_period(await connect(), month, hold.totals, who)
+    await approve_period(await connect(), month, hold.totals, who, reason)
     if asked.as_json:
         output.print_json({"billing_period": month, "approved": hold.totals})
         return
     output.say(
-        f"{month}: approved at {totals(hold.totals.items())} by {who}. Its run bills it now: "
+        f"{month}: approved at {totals(hold.totals.items())} by {who}{because(reason)}. Its run bills it now: "
         f"`perdure period status {month}`."
     )
 
@@ -59,8 +60,12 @@ async def _plan(db: Database, month: str, hold: PeriodHold) -> Plan:
     return Plan(f"Approve {month}", facts, effects, document={"billing_period": month, "totals": hold.totals})
 
 
-async def bill_without(source: str, month: str, account: str | None, who: str, asked: ActOptions) -> None:
+async def bill_without(
+    source: str, month: str, account: str | None, decided: tuple[str, str], asked: ActOptions
+) -> None:
     """Have the run of a period, or of one account, bill without a source that it waits for.
+
+    `decided`: who says so, and why.
 
     Raises:
         CommandError: a person said no, or nobody could be asked.
@@ -69,12 +74,14 @@ async def bill_without(source: str, month: str, account: str | None, who: str, a
     facts = [("Period", month), ("Account", account or "all"), ("Without", source)]
     effects = f"Its run bills what is known now. The next run bills what {source} reports later."
     document = {"billing_period": month, "attribution_id": account, "without_source": source}
-    settings = common.settings()
+    plan = Plan(f"Bill {month} without {source}", facts, effects, document=document)
+    (who, reason), settings = decided, common.settings()
     async with open_database(settings) as db:
-        mode = await mode_of(settings, db)
-    if not agreed(Plan(f"Bill {month} without {source}", facts, effects, document=document), mode, asked):
-        return
-    await go_without_source(await connect(), month, account, source, who)
+        if not agreed(plan, await mode_of(settings, db), asked):
+            return
+        await go_without_source(await connect(), month, account, source, who)
+        why = f"{source}{because(reason)}"
+        await record_request(db, DecisionKind.WITHOUT_SOURCE, month, by=who, reason=why)
     if asked.as_json:
         output.print_json({"billing_period": month, "without_source": source})
         return

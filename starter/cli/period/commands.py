@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.periods import BillingPeriod
 from starter.cli import common, output
-from starter.cli.acting.plans import ActOptions, By, DryRun, Yes
+from starter.cli.acting.plans import ActOptions, By, DryRun, Why, Yes, decider
 from starter.cli.database import open_database
 from starter.cli.period.approval import approve_totals, bill_without
 from starter.cli.period.excluded_list import excluded
@@ -134,6 +133,7 @@ async def approve(
     account: Annotated[
         str | None, typer.Option(metavar="ID", help="With --without-source: the run of this account alone.")
     ] = None,
+    reason: Why = "",
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: common.AsJson = False,
@@ -145,10 +145,10 @@ async def approve(
     What the source reports later is billed by a later run.
     """
     month = str(BillingPeriod.parse(period))
-    who, asked = by or getpass.getuser(), ActOptions(yes, dry_run, as_json)
+    who, asked = decider(by), ActOptions(yes, dry_run, as_json)
     if without_source is not None:
-        await bill_without(without_source, month, account, who, asked)
+        await bill_without(without_source, month, account, (who, reason), asked)
     elif account is not None:
         raise InputError("--account goes with --without-source: a limit holds a whole period")
     else:
-        await approve_totals(month, who, asked)
+        await approve_totals(month, (who, reason), asked)

@@ -70,6 +70,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "invoices credit 2022-05/acme/period --instance i-1 --reason twice",
     ),
     "credits list": ("credits list 2022-05", "credits list --state blocked", "credits list 2022-05 -o csv"),
+    "decisions list": ("decisions list", "decisions list 2022-05/acme/period", "decisions list -o csv"),
     "report list": ("report list --period 2022-05",),
     "report show": ("report show REPORT_ID",),
     "report export": ("report export REPORT_ID --format csv --output may.csv",),

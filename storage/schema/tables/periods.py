@@ -1,4 +1,4 @@
-"""The progress of periods, what workers use, accepted warnings, and the cursor of Stripe's events."""
+"""The progress of periods, what workers use, accepted warnings, decisions, and the cursor of Stripe's events."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
+    Index,
     PrimaryKeyConstraint,
     Table,
     Text,
@@ -14,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from storage.schema.tables.metadata import INSTANT, KEYED, METADATA, NOW
+from storage.schema.tables.metadata import INSTANT, KEYED, METADATA, NOW, identity
 
 ACCOUNT_OUTCOME = Table(
     "account_outcome",
@@ -81,6 +82,23 @@ WORKER_SETTINGS = Table(
     Column("rate_card_digest", Text, nullable=False),
     Column("settings", JSONB, nullable=False),
     Column("published_at", INSTANT, nullable=False, server_default=NOW),
+)
+
+DECISION = Table(
+    "decision",
+    METADATA,
+    identity(),
+    Column("kind", Text, nullable=False),
+    Column("subject", KEYED, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("decided_at", INSTANT, nullable=False, server_default=NOW),
+    CheckConstraint(
+        "kind IN ('approve', 'accept', 'rebuild', 'retry', 'void', 'write_off', 'credit', 'retry_credit', "
+        "'withdraw_credit', 'approve_period', 'without_source', 'trigger')",
+        name="decision_kind",
+    ),
+    Index("decision_subject", "subject", "id"),
 )
 
 ACCEPTED_WARNING = Table(

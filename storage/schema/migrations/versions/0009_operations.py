@@ -1,4 +1,6 @@
-"""Details of customers by the API; customers of other accounts; how far Stripe delivers its events."""
+"""Details of customers by the API; customers of other accounts; how far Stripe delivers its events;
+who decided what.
+"""
 
 from alembic import op
 
@@ -36,7 +38,21 @@ CREATE TABLE details_to_send (
 ALTER TABLE stripe_event_cursor
     ADD COLUMN undelivered bigint NOT NULL DEFAULT 0,
     ADD COLUMN undelivered_at timestamptz,
-    ADD COLUMN delivered_at timestamptz
+    ADD COLUMN delivered_at timestamptz;
+
+CREATE TABLE decision (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind        text NOT NULL,
+    subject     text COLLATE "C" NOT NULL,
+    decided_by  text NOT NULL,
+    reason      text NOT NULL DEFAULT '',
+    decided_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT decision_kind CHECK (kind IN (
+        'approve', 'accept', 'rebuild', 'retry', 'void', 'write_off', 'credit', 'retry_credit', 'withdraw_credit',
+        'approve_period', 'without_source', 'trigger'
+    ))
+);
+CREATE INDEX decision_subject ON decision (subject, id)
 """
 
 

@@ -1,0 +1,60 @@
+"""`perdure decisions`: who decided what, when and why."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated
+
+import typer
+
+from starter.cli import common, output
+from starter.cli.database import open_database
+from storage.decisions.trail import DecisionRecord, list_decisions
+from storage.postgres.database import Database
+
+app = typer.Typer(help="Decisions of people: list.", no_args_is_help=True)
+
+_PAGE = 500
+_COLUMNS: Sequence[output.Column[DecisionRecord]] = (
+    output.Column("Subject", lambda each: each.subject),
+    output.Column("Decision", lambda each: str(each.kind)),
+    output.Column("By", lambda each: each.decided_by),
+    output.instant("At", lambda each: each.decided_at),
+    output.Column("Reason", lambda each: each.reason, show="room", prose=True),
+)
+
+
+@app.command("list")
+@common.command
+async def list_(
+    subject: Annotated[
+        str | None, typer.Argument(metavar="SUBJECT", help="Only about this invoice, credit note or period.")
+    ] = None,
+    form: common.Form = None,
+    sort: common.Sort = None,
+    limit: common.Limit = None,
+    as_json: common.AsJson = False,
+) -> None:
+    """List the decisions of people that moved money, newest first: who, when and why."""
+    view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
+    async with open_database(common.settings()) as db:
+        await output.listing(_decisions(db, subject), _COLUMNS, view, empty="No decisions.", document=document)
+
+
+def document(decision: DecisionRecord) -> dict[str, object]:
+    """Return a decision as JSON."""
+    return {
+        "subject": decision.subject,
+        "decision": str(decision.kind),
+        "by": decision.decided_by,
+        "reason": decision.reason,
+        "at": output.json_instant(decision.decided_at),
+    }
+
+
+async def _decisions(db: Database, subject: str | None) -> AsyncIterator[DecisionRecord]:
+    before: int | None = None
+    while page := await list_decisions(db, subject=subject, before=before, limit=_PAGE):
+        for decision in page:
+            yield decision
+        before = page[-1].id

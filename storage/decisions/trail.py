@@ -1,0 +1,79 @@
+"""Record people's decisions, each in the transaction that carries it out, and list them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.postgres.database import Database
+from storage.postgres.rows import record
+from storage.postgres.statements import statement
+
+_NEWEST = 2**63 - 1
+
+
+class DecisionKind(StrEnum):
+    """What was decided. The subject is an invoice's key, a credit note's, or a period."""
+
+    APPROVE = "approve"
+    ACCEPT = "accept"
+    """Stripe's figures of an edited invoice, in place of ours."""
+    REBUILD = "rebuild"
+    RETRY = "retry"
+    VOID = "void"
+    WRITE_OFF = "write_off"
+    CREDIT = "credit"
+    RETRY_CREDIT = "retry_credit"
+    WITHDRAW_CREDIT = "withdraw_credit"
+    APPROVE_PERIOD = "approve_period"
+    WITHOUT_SOURCE = "without_source"
+    """A period is billed without a source, which the reason names."""
+    TRIGGER = "trigger"
+    """The monthly schedule, before its time."""
+
+
+@dataclass(frozen=True)
+class DecisionRecord:
+    """A decision: who decided it, why (empty if it was not said), and when."""
+
+    id: int
+    kind: DecisionKind
+    subject: str
+    decided_by: str
+    reason: str
+    decided_at: datetime
+
+
+async def record_decision(
+    connection: AsyncConnection, kind: DecisionKind, subject: str, *, by: str, reason: str = ""
+) -> None:
+    """Add a decision to the trail, in the transaction that carries it out."""
+    decided = {"kind": str(kind), "subject": subject, "by": by, "reason": reason}
+    await connection.execute(statement("decisions/trail", "record"), decided)
+
+
+async def record_request(db: Database, kind: DecisionKind, *subjects: str, by: str, reason: str = "") -> None:
+    """Add decisions that Temporal carries out, before it is asked to."""
+    async with db.transaction() as connection:
+        for subject in subjects:
+            await record_decision(connection, kind, subject, by=by, reason=reason)
+
+
+async def list_decisions(
+    db: Database, *, subject: str | None = None, before: int | None = None, limit: int
+) -> list[DecisionRecord]:
+    """Return up to `limit` decisions, newest first.
+
+    Args:
+        db: the database.
+        subject: only those about it; None: all.
+        before: the id of the last one of the page before; None for the first page.
+        limit: at most so many.
+    """
+    wanted = {"subject": subject, "before": _NEWEST if before is None else before, "limit": limit}
+    async with db.transaction(read_only=True) as connection:
+        rows = await connection.execute(statement("decisions/trail", "list"), wanted)
+        return [record(DecisionRecord, row) for row in rows]
