@@ -59,7 +59,7 @@ _COMMANDS: Mapping[str, float | None] = {
     "warnings list": None,
     "sources list": _MOST_SECONDS,
     "schedule list": _MOST_SECONDS,
-    "audit --last": _MOST_SECONDS,
+    "db current": _MOST_SECONDS,
 }
 
 
