@@ -190,7 +190,7 @@ def _task_since(described: WorkflowExecutionDescription) -> datetime:
 
 
 def _waits_for_worker(described: WorkflowExecutionDescription) -> bool:
-    """Return whether the workflow itself waits for a worker for longer than one that polls needs to take it."""
+    """Return whether the workflow itself waits for a worker for longer than a polling worker needs to take it."""
     if not described.raw_description.HasField("pending_workflow_task"):
         return False
     state = described.raw_description.pending_workflow_task.state
@@ -253,7 +253,7 @@ def _is_silent(pending: PendingActivityInfo) -> bool:
 
 
 def _is_late(pending: PendingActivityInfo) -> bool:
-    """Return whether no worker has taken a step for longer than one that polls needs."""
+    """Return whether no worker has taken a step for longer than a polling worker needs."""
     now = datetime.now(UTC)
     due = _instant(pending.next_attempt_schedule_time) or _instant(pending.scheduled_time) or now
     return not _is_taken(pending) and now - due > _TAKEN_WITHIN

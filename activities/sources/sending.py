@@ -20,7 +20,7 @@ from storage.postgres.refusals import retrying
 logger = logging.getLogger("perdure.sources")
 
 SendDetails = Callable[[SendCustomer], Awaitable[CustomerSeen | None]]
-"""Has a customer created with these details, or changed. Returns the customer, None if the details may be old by now.
+"""Has a customer created with these details, or changed. Returns the customer, None if the details may have changed.
 
 Raises CustomerRefusedError if Stripe refuses them, StripeNotAskedError if Stripe cannot be asked now.
 """

@@ -42,7 +42,7 @@ FROM account
 WHERE attribution_id = :attribution_id AND unsent <> '{}';
 
 -- name: still_unsent
--- A field that changed meanwhile is unsent, also if Stripe had its new value: the one that was sent has replaced it.
+-- A field that changed meanwhile is unsent, also if Stripe had its new value: what was sent has replaced it.
 ARRAY(
     SELECT field.name
     FROM (VALUES
@@ -66,7 +66,7 @@ ARRAY(
 SELECT EXISTS (SELECT FROM account WHERE stripe_customer_id = :customer AND attribution_id <> :attribution_id);
 
 -- name: in_stripe
--- Whoever recorded newer details meanwhile may have removed the order to send them.
+-- A process that recorded newer details meanwhile may have removed the order to send them.
 WITH recorded AS (
     UPDATE account AS a
     SET unsent = {still_unsent}

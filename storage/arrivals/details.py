@@ -90,7 +90,7 @@ async def store_all(db: Database, most: int = BATCH, *, waiting: bool = False) -
 
 
 async def _store_next(db: Database, upto: int, most: int, *, waiting: bool) -> StoredDetails:
-    """Store the next rows. One that the database refuses stops no other: it is found, and kept as a fault."""
+    """Store the next rows. A row that the database refuses stops no other: it is kept as a fault."""
     while True:
         try:
             with retrying("store details"):

@@ -106,7 +106,7 @@ def _group(steps: Sequence[PendingStep]) -> StepGroup:
 
 
 def sentence(group: StepGroup, now: datetime, *, with_since: bool = True) -> str:
-    """Return the group in words: who waits for what since when, and why. Without the instant where it stands beside."""
+    """Return the group in words: who waits for what since when, and why. A column of a table can have the instant."""
     who = plural(group.workflows, *_NOUNS.get(group.workflow_type, (group.workflow_type, group.workflow_type)))
     waits = f"{who} {'waits' if group.workflows == 1 else 'wait'}"
     since = f" since {output.when(group.since)}" if with_since else ""

@@ -1,4 +1,4 @@
-"""The server keeps only the beginning of a long failure, such as one whose causes have long tracebacks."""
+"""The server keeps only the beginning of a long failure, such as a chain of causes with long tracebacks."""
 
 from __future__ import annotations
 

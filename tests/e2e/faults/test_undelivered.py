@@ -36,7 +36,7 @@ async def test_what_no_endpoint_received_is_recorded(system: System) -> None:
         await system.run_period()
         await until_rested(system)
         [invoice] = await system.invoices()
-        # An event on its way counts as one that was not delivered yet.
+        # An event on its way counts as not delivered yet.
         await system.admin("flush_webhooks", {"timeout_seconds": 60, "retry_now": True})
         await catch_up(system)
         before = await _cursor(system)
