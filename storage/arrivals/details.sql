@@ -101,7 +101,7 @@ SELECT t.attribution_id, t.source, t.since
 FROM details_to_send AS t
 JOIN account AS a USING (attribution_id)
 WHERE NOT t.refused OR a.unsent = '{}'
-ORDER BY t.since, t.attribution_id
+ORDER BY t.tried_at, t.attribution_id
 LIMIT :limit;
 
 -- name: refused
@@ -114,4 +114,4 @@ USING account AS a
 WHERE t.attribution_id = :attribution_id AND a.attribution_id = t.attribution_id AND a.unsent = '{}';
 
 -- name: postpone
-UPDATE details_to_send SET since = now() WHERE (attribution_id, since) = (:attribution_id, :since);
+UPDATE details_to_send SET tried_at = now() WHERE (attribution_id, since) = (:attribution_id, :since);

@@ -212,7 +212,7 @@ BEGIN
             ('perdure_ingest', 'account', 'SELECT (attribution_id, currency, bill_after, stripe_customer_id, name, email,
                 address, tax_id, unsent, details_at), UPDATE (name, email, address, tax_id, unsent, details_at)'),
             ('perdure_ingest', 'pending_details', 'SELECT, UPDATE (waits), DELETE'),
-            ('perdure_ingest', 'details_to_send', 'SELECT, INSERT, UPDATE (source, since, refused), DELETE'),
+            ('perdure_ingest', 'details_to_send', 'SELECT, INSERT, UPDATE (source, since, refused, tried_at), DELETE'),
             ('perdure_ingest', 'subscription', 'SELECT'),
             ('perdure_ingest', 'claim', 'SELECT (invoice_id, line_no, instance_id, during, quantity)'),
             ('perdure_ingest', 'claim_history', 'SELECT (instance_id)'),

@@ -27,6 +27,7 @@ class WaitingKind(StrEnum):
     ACCOUNT_BLOCKED = "account_blocked"
     CUSTOMER_LACKS = "customer_lacks"
     DETAILS_REFUSED = "details_refused"
+    DETAILS_UNSENT = "details_unsent"
     SUBSCRIPTION_BLOCKED = "subscription_blocked"
     PERIOD_HELD = "period_held"
     PERIOD_UNFINISHED = "period_unfinished"
@@ -164,6 +165,12 @@ RESOLUTIONS: dict[WaitingKind, Resolution] = {
         "perdure accounts send",
         "account-not-priced",
         "perdure accounts send",
+    ),
+    WaitingKind.DETAILS_UNSENT: Resolution(
+        ("account", "accounts whose details are not in Stripe yet"),
+        "perdure worker --queue stripe",
+        "workers-down",
+        "perdure status",
     ),
     WaitingKind.SUBSCRIPTION_BLOCKED: Resolution(
         ("subscription", "blocked subscriptions"), "", "subscription-blocked", ""

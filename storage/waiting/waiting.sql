@@ -145,6 +145,11 @@ SELECT 'details_refused', d.attribution_id, d.attribution_id, NULL, NULL, NULL, 
        'Stripe does not take the details of its customer: correct them, then send them', CAST('{}' AS jsonb), 1
 FROM details_to_send AS d
 WHERE d.refused
+UNION ALL
+SELECT 'details_unsent', d.attribution_id, d.attribution_id, NULL, NULL, NULL, d.since,
+       'Stripe does not have the details of its customer, which the API accepted', CAST('{}' AS jsonb), 1
+FROM details_to_send AS d
+WHERE NOT d.refused AND d.since < CAST(:unmerged_before AS timestamptz)
 
 -- name: subscriptions
 SELECT 'subscription_blocked', f.stripe_subscription_id, f.attribution_id, NULL, NULL, NULL, f.since, f.reason,

@@ -198,3 +198,17 @@ async def test_what_a_person_has_sent_is_sent_no_more(
     await send_some(ingest, stripe)
     assert (stripe.orders, await faults(db)) == ([], [])
     assert await fetch(db, "SELECT 1 FROM details_to_send") == []
+
+
+async def test_what_is_tried_again_counts_from_its_first_attempt(db: Database, api: Database, ingest: Database) -> None:
+    await add(db, "acme")
+    await accept_details(api, [details(may(1), name="Acme")])
+    await store(ingest)
+    query = "SELECT since, tried_at FROM details_to_send"
+    [(since, _)] = await fetch(db, query)
+    stripe = Stripe()
+    stripe.error = StripeNotAskedError("away")
+    with pytest.raises(StripeNotAskedError):
+        await send_some(ingest, stripe)
+    [(still, tried_at)] = await fetch(db, query)
+    assert still == since < tried_at

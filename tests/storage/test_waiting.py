@@ -87,6 +87,14 @@ async def test_details_that_stripe_refuses(db: Database) -> None:
     assert await read_waiting(db, terms()) == [found]
 
 
+async def test_details_that_do_not_get_to_stripe(db: Database) -> None:
+    await add_account(db)
+    await execute(db, f"INSERT INTO details_to_send (attribution_id, source, since) VALUES ('team:a', 'app', {NEW})")
+    [found] = await read_waiting(db, terms())
+    assert (found.kind, found.subject) == (WaitingKind.DETAILS_UNSENT, "team:a")
+    assert (found.command, found.page) == ("perdure worker --queue stripe", "workers-down")
+
+
 async def test_a_run_that_began_and_has_not_ended(db: Database) -> None:
     await billed_world(db)
     await execute(db, f"UPDATE invoice SET state = 'claimed', claimed_at = {OLD}, updated_at = now()")
@@ -220,6 +228,7 @@ def test_every_kind_has_its_page_and_is_planted_above() -> None:
     by_themselves = {
         WaitingKind.SUBSCRIPTION_BLOCKED,
         WaitingKind.DETAILS_REFUSED,
+        WaitingKind.DETAILS_UNSENT,
         WaitingKind.PERIOD_UNFINISHED,
         WaitingKind.PERIOD_NOT_RUN,
     }

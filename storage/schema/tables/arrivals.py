@@ -113,6 +113,7 @@ DETAILS_TO_SEND = Table(
     Column("source", KEYED, nullable=False),
     Column("since", INSTANT, nullable=False, server_default=NOW),
     Column("refused", Boolean, nullable=False, server_default=text("false")),
+    Column("tried_at", INSTANT, nullable=False, server_default=NOW),
 )
 
 # Ids of events of the last 90 days, by which a repetition is known and another event under a known id is refused.

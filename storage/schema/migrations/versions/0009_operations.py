@@ -32,7 +32,8 @@ CREATE TABLE details_to_send (
     attribution_id  text COLLATE "C" PRIMARY KEY REFERENCES account,
     source          text COLLATE "C" NOT NULL,
     since           timestamptz NOT NULL DEFAULT now(),
-    refused         boolean NOT NULL DEFAULT false
+    refused         boolean NOT NULL DEFAULT false,
+    tried_at        timestamptz NOT NULL DEFAULT now()
 );
 
 ALTER TABLE stripe_event_cursor
