@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from billing.errors import RateCardError
 from billing.pricing.rate_card import load_rate_card
@@ -21,16 +22,20 @@ REPORT_STORE_DIGEST = "REPORT_STORE_URL (digest)"
 def money_settings(settings: Settings) -> dict[str, str]:
     """Return the settings that concern money, by their names in the environment; empty if not set.
 
-    The report store's address can hold a login, so only its digest is compared.
+    The report store's address can name a private place, so only its digest is compared. A login in it does not count:
+    it can differ by process, and a weak password could be guessed from a digest.
     """
     values = {name.upper(): getattr(settings, name) for name in MONEY}
     shown = {name: "" if value is None else str(value) for name, value in values.items()}
-    return {**shown, REPORT_STORE_DIGEST: digest_of(settings.report_store_url)}
+    return {**shown, REPORT_STORE_DIGEST: _digest(settings.report_store_url)}
 
 
-def digest_of(text: str | None) -> str:
-    """Return a short digest by which two processes compare a text; empty if there is none."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16] if text else ""
+def _digest(url: str | None) -> str:
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
 class RateCardFile:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+
+_MARKS = re.compile(r"`[^`]*`|[\\*_<>\[\]]")
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:
@@ -19,3 +22,8 @@ def one_line(text: str, most: int = 400) -> str:
     """Return the first line of a text that is not empty, cut to `most` characters; an error's further lines are SQL."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= most else f"{line[: most - 3]}..."
+
+
+def as_markdown(text: str) -> str:
+    """Return a text that Markdown shows as it is; what stands between backticks stays code."""
+    return _MARKS.sub(lambda found: found[0] if len(found[0]) > 1 else f"\\{found[0]}", text)

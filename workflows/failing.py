@@ -9,6 +9,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from billing.text import as_markdown
     from contracts.messages.holds import StepFailed, StepFailures
     from contracts.names import Queries, Signals
 
@@ -86,7 +87,7 @@ def _details() -> WorkflowDetails:
 def _sentences(failed: StepFailed, words: str) -> str:
     at = "%Y-%m-%d %H:%M:%S UTC"
     return (
-        f"**Fails since {failed.since.strftime(at)}**: {words}\n\n> {failed.reason}\n\n"
+        f"**Fails since {failed.since.strftime(at)}**: {words}\n\n> {as_markdown(failed.reason)}\n\n"
         f"Attempt {failed.attempt} failed at {failed.failed_at.strftime(at)}. It is repeated until it succeeds; "
         "the tab *Pending Activities* has the newest attempt."
     )

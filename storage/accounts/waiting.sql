@@ -57,5 +57,6 @@ WHERE a.stripe_customer_id IS NOT NULL
   AND {whose}
 GROUP BY a.attribution_id
 HAVING :with_drafts OR bool_or(w.stripe_subscription_id IS NOT NULL OR {can_run})
-ORDER BY a.attribution_id
+-- Those whose customers were asked about last: what stays resumable, such as a run that fails, does not starve others.
+ORDER BY max(a.stripe_seen_at) DESC NULLS LAST, a.attribution_id
 LIMIT :limit;

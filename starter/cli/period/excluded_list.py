@@ -45,5 +45,7 @@ async def excluded(
     view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
     settings, month = common.settings(), BillingPeriod.parse(period)
     async with open_database(settings) as db:
-        rows = await excluded_usage(db, settings, month, account=account)
+        with output.progress_when_slow() as say:
+            say(f"{month}: reading what is not billed")
+            rows = await excluded_usage(db, settings, month, account=account)
     await output.listing(rows, _COLUMNS, view, empty=f"All usage of {month} is billed, or will be.", document=dict)

@@ -37,10 +37,15 @@ async def preview(
     await report_differences(db, settings, rate_card)
     await ask_about_customers(db, settings, account)
     cutoff = min(month.end(settings.zone), datetime.now(UTC))
-    previews = [each async for each in _previews(db, settings, rate_card, month, cutoff, account)]
-    made = [each.priced for each in previews if each.verdict == Verdict.INVOICE]
-    amounts = [(priced.attribution_id, priced.currency, priced.amount) for priced in made]
-    warnings = await gather.of_period(db, settings, month, attribution_id=account, previewed=amounts)
+    with output.progress_when_slow() as say:
+        previews: list[Assessment] = []
+        async for each in _previews(db, settings, rate_card, month, cutoff, account):
+            previews.append(each)
+            say(f"{month}: {len(previews):,} accounts priced")
+        made = [each.priced for each in previews if each.verdict == Verdict.INVOICE]
+        amounts = [(priced.attribution_id, priced.currency, priced.amount) for priced in made]
+        say(f"{month}: {len(previews):,} accounts priced; warnings")
+        warnings = await gather.of_period(db, settings, month, attribution_id=account, previewed=amounts)
     status = ExitStatus.PERSON if strict and warnings else ExitStatus.DONE
     if as_json:
         output.print_json([_preview_document(preview) for preview in previews])

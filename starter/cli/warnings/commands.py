@@ -58,10 +58,12 @@ async def list_(
     settings = common.settings()
     month = None if period is None else BillingPeriod.parse(period)
     async with open_database(settings) as db:
-        if month is None:
-            found = await gather.of_everything(db, settings, most=_MOST)
-        else:
-            found = await gather.of_period(db, settings, month, most=_MOST)
+        with output.progress_when_slow() as say:
+            say(f"reading the usage of {month or 'all months'}")
+            if month is None:
+                found = await gather.of_everything(db, settings, most=_MOST)
+            else:
+                found = await gather.of_period(db, settings, month, most=_MOST)
         accepted = await accepted_warnings(db) if show_all else []
     if view.is_json:
         output.print_json({"warnings": documents(found)} | ({"accepted": _accepted(accepted)} if show_all else {}))

@@ -32,6 +32,7 @@ ACCOUNT_OUTCOME = Table(
     Column("left_us", BigInteger),
     CheckConstraint("kind IN ('unknown_class', 'refused', 'customer')", name="account_outcome_kind"),
     CheckConstraint("outcome IN ('below_minimum', 'blocked')", name="account_outcome_known"),
+    Index("account_outcome_customer", "attribution_id", postgresql_where=text("kind = 'customer'")),
 )
 
 PERIOD_SUMMARY = Table(
