@@ -95,7 +95,9 @@ def totals(amounts: Iterable[tuple[str, int]]) -> str:
     found: Counter[str] = Counter()
     for currency, amount in amounts:
         found[currency] += amount
-    return ", ".join(format_amount(amount, currency) for currency, amount in sorted(found.items())) or "nothing"
+    return (
+        ", ".join(format_amount(amount, currency) for currency, amount in sorted(found.items()) if amount) or "nothing"
+    )
 
 
 def _lines(plan: Plan, mode: Mode) -> Iterator[tuple[str, str]]:

@@ -104,7 +104,7 @@ def _stored(stored: StoredState, now: datetime) -> Iterator[StateLine]:
 def _events(stored: StoredState, now: datetime) -> StateLine:
     cursor = stored.cursor
     if cursor is None:
-        return StateLine(NOTE, "Stripe's events", "never read: `perdure schedule set`, `perdure stripe catch-up`")
+        return StateLine(NOTE, "Stripe's events", "never read: `perdure stripe catch-up` reads them")
     unread = any(each.kind is WaitingKind.EVENTS_UNREAD for each in stored.waiting)
     last = f"the last {age(cursor.event_created, now)} ago" if cursor.event_id else "none so far"
     text = f"{last}, read {age(cursor.updated_at, now)} ago"
