@@ -21,6 +21,8 @@ _OF_AN_INVOICE = (
     *("status", "currency", "subtotal", "total", "amount_due", "amount_paid", "amount_remaining", "auto_advance"),
     *("collection_method", "description", "billing_reason", "attempt_count", "metadata"),
 )
+_REPEATED = "decision"
+"""A command that a person repeats after a kill stores its decision again."""
 
 
 async def books(system: System) -> dict[str, list[str]]:
@@ -31,7 +33,8 @@ async def books(system: System) -> dict[str, list[str]]:
     async with system.db.transaction(read_only=True) as connection:
         for table in METADATA.sorted_tables:
             rows = await connection.execute(text(f'SELECT to_jsonb(t) FROM "{table.name}" t'))
-            found[f"postgres {table.name}"] = plain.lines(plain.row(row) for (row,) in rows)
+            lines = plain.lines(plain.row(row) for (row,) in rows)
+            found[f"postgres {table.name}"] = sorted(set(lines)) if table.name == _REPEATED else lines
     found["stripe invoices"] = plain.lines(await _stripe_invoices(system))
     found["stripe credit notes"] = plain.lines(await _stripe_credit_notes(system))
     page = await system.stripe.v1.customers.list_async({"limit": 100})

@@ -24,7 +24,7 @@ _DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 _INSTANT = re.compile(
     r"^(created|updated|claimed|drafted|approved|finalized|billed|paid|payment_failed|uncollectible|void_requested"
     r"|voided|requested|issued|released|settled|started|finished|checked|published|first_used|received|replaced"
-    r"|accepted|registered|removed|read|first_seen|last_seen|stripe_seen|seen|revoked|details)_at$"
+    r"|accepted|registered|removed|read|first_seen|last_seen|stripe_seen|seen|revoked|details|decided|tried)_at$"
     r"|^(since|blocked_since|finalize_at|event_created|adopted_until|complete_up_to|failing_since)$"
 )
 """Columns that the machine's clock fills. Whether they are filled is compared. Usage times, periods and instants of the
@@ -35,8 +35,9 @@ _TRIES = "generation"
 """The number of idempotency keys that a request to Stripe has used: a kill can cost one."""
 _RANDOM = frozenset(["hash"])
 """Of an API's token, which is random."""
-_READ = frozenset(["rows_read", "rows_new"])
-"""What the last read of a source had: a read that was interrupted goes on where it ended, and has fewer rows."""
+_READ = frozenset(["rows_read", "rows_new", "undelivered", "undelivered_at", "delivered_at"])
+"""What the last read of a source or of Stripe's events had: after an interruption a read goes on where it ended, and has
+fewer rows; Stripe's deliveries go on meanwhile."""
 _ROUNDS = frozenset(["batches", "invoices"])
 """Counts in a period's summary: `period run`, repeated after a kill, processes the accounts again."""
 

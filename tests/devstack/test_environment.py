@@ -77,6 +77,7 @@ def test_who_gets_which_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "sources": {"DATABASE_URL", "PAYLOAD_KEYS"},
         "webhook": {"STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS"},
         "api": {"DATABASE_URL"},
+        "monitor": {"DATABASE_URL"},
         "codec": {"PAYLOAD_KEYS"},
         "emulator": set(),
     }
