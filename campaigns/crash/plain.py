@@ -36,7 +36,7 @@ _TRIES = "generation"
 _RANDOM = frozenset(["hash"])
 """Of an API's token, which is random."""
 _READ = frozenset(["rows_read", "rows_new", "undelivered", "undelivered_at", "delivered_at"])
-"""What the last read of a source or of Stripe's events had: after an interruption a read goes on where it ended, and has
+"""What the last read of a source or of Stripe's events had: after an interruption a read goes on where it ended, with
 fewer rows; Stripe's deliveries go on meanwhile."""
 _ROUNDS = frozenset(["batches", "invoices"])
 """Counts in a period's summary: `period run`, repeated after a kill, processes the accounts again."""
