@@ -148,8 +148,10 @@ def _deliveries(seen: StripeInspected) -> Iterator[CheckFinding]:
     if seen.undelivered:
         text = f"Of Stripe's latest {seen.events_read} events, some endpoint has not accepted {seen.undelivered}."
         yield warning("stripe.deliveries", text, "see the endpoint's deliveries in Stripe's dashboard", _EVENTS_PAGE)
+    elif seen.events_read:
+        yield ok("stripe.deliveries", f"Stripe's latest events were accepted: {seen.events_read:,} of them.")
     else:
-        yield ok("stripe.deliveries", f"All of Stripe's latest {seen.events_read} events were accepted.")
+        yield ok("stripe.deliveries", "Stripe has had no event to deliver yet.")
 
 
 def _tax(seen: StripeInspected, settings: Settings) -> Iterator[CheckFinding]:

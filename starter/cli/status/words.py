@@ -76,7 +76,7 @@ def _workers(found: Overview) -> Iterator[StateLine]:
 def _worker(state: QueueState, now: datetime, *, needed: bool) -> StateLine:
     label = f"worker {state.queue}"
     if state.polling:
-        since = f", since {age(state.since, now)}" if state.since else ""
+        since = f", for {age(state.since, now)}" if state.since else ""
         return StateLine(GOOD, label, f"{workers(state)}{since}{tasks(state)}")
     if not needed:
         return StateLine(NONE, label, f"{workers(state)}, and none is needed: no sources, no API tokens")
