@@ -35,7 +35,7 @@ async def list_(
     limit: common.Limit = None,
     as_json: common.AsJson = False,
 ) -> None:
-    """List the decisions of people that moved money, newest first: who, when and why."""
+    """List who decided what, when and why, newest first."""
     view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
     async with open_database(common.settings()) as db:
         await output.listing(_decisions(db, subject), _COLUMNS, view, empty="No decisions.", document=document)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import select
 import signal
 import sys
 
 from starter.cli.exits import CommandError, ExitStatus
 from starter.cli.output import console
+
+_NOTICED_SECONDS = 0.2
 
 
 def can_ask() -> bool:
@@ -32,8 +35,15 @@ def ask(question: str, *, yes: bool) -> None:
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         console.err.print(f"{question} [y/N] ", markup=False, end="")
-        answer = sys.stdin.readline()
+        answer = _line()
     finally:
         signal.signal(signal.SIGINT, handler)
     if answer.strip().lower() not in ("y", "yes"):
         raise CommandError("nothing was done: the answer was not yes")
+
+
+def _line() -> str:
+    # A signal that arrives just before a read blocks is noticed only when the read returns.
+    while not select.select([sys.stdin], [], [], _NOTICED_SECONDS)[0]:
+        pass
+    return sys.stdin.readline()
