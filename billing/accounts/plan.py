@@ -171,7 +171,7 @@ def _window_fault(row: AccountRow, state: Known, *, reopen: bool) -> RowFault | 
         what = f"is in {known.currency}, as {known.stripe_subscription_id} says"
         return RowFault(row.line, "currency", f"{name} {what}: change the subscription in Stripe")
     if known.id in state.billed:
-        reason = f"{name} was billed in {known.currency}: void its invoices before you change it"
+        reason = f"{name} was billed in {known.currency}: write {known.currency}, or void its invoices first"
         return RowFault(row.line, "currency", reason)
     if "ended" in row.missing or row.ended == known.ended:
         return None

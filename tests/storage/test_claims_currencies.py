@@ -165,7 +165,9 @@ async def test_a_wrong_currency_is_corrected_as_long_as_nothing_is_billed(db: Da
     assert (await claim_page(db, scope(), EUROS)).keys == (FIRST,)
     await execute(db, "UPDATE invoice SET state = 'paid', paid_at = now(), finalized_at = now(), billed_at = now()")
     later = [row(2, "usd", may(1), may(10)), row(3, "usd", may(10), None)]
-    assert await upsert_accounts(db, later) == []
+    wrong, overlaps = await upsert_accounts(db, later)
+    assert (wrong.column, overlaps.column) == ("currency", "started")
+    assert await upsert_accounts(db, [row(2, "eur", may(1), may(10)), row(3, "usd", may(10), None)]) == []
     windows = await fetch(db, "SELECT lower(during), currency FROM subscription ORDER BY 1")
     assert windows == [(may(1), "eur"), (may(10), "usd")]
 

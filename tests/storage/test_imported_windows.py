@@ -68,7 +68,7 @@ async def test_a_billed_windows_currency_stays_and_an_unbilled_ones_is_corrected
     (fault,) = await upsert_accounts(db, [replace(first, currency="jpy")])
     assert (fault.column, fault.reason) == (
         "currency",
-        "team:a's window from 2022-05-01T00:00:00Z was billed in usd: void its invoices before you change it",
+        "team:a's window from 2022-05-01T00:00:00Z was billed in usd: write usd, or void its invoices first",
     )
     await move_invoice(db, key, InvoiceState.VOIDED, may(33))
     assert await upsert_accounts(db, [replace(first, currency="jpy")]) == []
