@@ -157,7 +157,7 @@ async def warned(stage: Stage) -> None:
     """A warning is accepted, accepted once more for another reason, and withdrawn; its whole kind stays accepted."""
     for subject, reason in (("long", "it is a build server"), ("long", "two build servers"), ("*", "all are long")):
         await stage.perdure("warnings", "accept", "runs_long", subject, "--by", "ops", "--reason", reason)
-    await stage.perdure("warnings", "withdraw", "runs_long", "long", if_done=1)
+    await stage.perdure("warnings", "withdraw", "runs_long", "long", if_done=2)
     await stage.rest()
 
 
