@@ -18,7 +18,7 @@ _TAX_ID = re.compile(r"[a-z]{2}_[a-z0-9_]{2,20}:\S.{0,98}")
 
 @dataclass(frozen=True)
 class CustomerDetails:
-    """The details of a customer that its invoices show. None: not given.
+    """The details of a customer that its invoices show. A field is None if it is not given.
 
     The address has `ADDRESS_FIELDS`, without empty ones. `tax_id` is `type:value`, with Stripe's name of the type.
     """
