@@ -97,7 +97,7 @@ async def _bill(stage: Stage) -> None:
 
 async def arrived(stage: Stage) -> None:
     """Events are accepted, folded and billed, and an old one's id is forgotten; a token is made and revoked."""
-    await stage.perdure("tokens", "create", "leaver", "--scope", "ingest", if_done=1)
+    await stage.perdure("tokens", "create", "leaver", "--scope", "ingest", if_done=2)
     await stage.perdure("tokens", "revoke", "leaver")
     async with stage.system.db.transaction() as connection:
         await connection.execute(text(_OLD_EVENT))
