@@ -17,8 +17,6 @@ JOBS = 12
 _TRIES = 3
 """Concurrent work changes its order now and then, so a run can miss a point."""
 
-_OFTEN = frozenset(["drain_arrivals"])
-"""Writes if it comes before what folds all the time. Played alone, `drained` always shows its points."""
 READ_ONLY = frozenset(
     [
         "ask_customers",
@@ -105,9 +103,7 @@ class Recording:
             for name in sorted((READ_ONLY & registered) - ran)
         ]
         reported += [f"{name} is listed as read-only, but is no activity" for name in sorted(READ_ONLY - registered)]
-        reported += [
-            f"{name} does not write in any scenario" for name in sorted(registered - _OFTEN - READ_ONLY - self.writing)
-        ]
+        reported += [f"{name} does not write in any scenario" for name in sorted(registered - READ_ONLY - self.writing)]
         return reported
 
     def representative(self) -> dict[str, tuple[str, ...]]:

@@ -34,7 +34,7 @@ import activities
 import worker
 import workflows
 from activities import heartbeats
-from activities.sources import draining
+from activities.sources import accepted
 from campaigns.crash import taps
 from campaigns.crash.fleet import LOOPS_OFF
 from campaigns.crash.points import Log, Passage
@@ -163,7 +163,7 @@ def _be_impatient(passage: Passage) -> None:
             setattr(retries, name, value)
     heartbeats._EVERY_SECONDS = _HEARTBEAT_EVERY
     if LOOPS_OFF.items() <= os.environ.items():
-        vars(draining)["drain_forever"] = _never
+        vars(accepted)["drain_forever"] = _never
     make = vars(worker)["Worker"]
 
     @functools.wraps(make)
