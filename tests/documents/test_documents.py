@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -58,6 +59,7 @@ def _commands(document: Path) -> list[str]:
     return [*lines, *(" ".join(command.split()) for command in INLINE.findall(text))]
 
 
+@functools.cache
 def _group(command: Any) -> dict[str, Any]:
     """Return the subcommands, loaded. No `isinstance` check, because typer has its own copy of click."""
     inner = getattr(command, "commands", {})
