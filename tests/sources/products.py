@@ -45,7 +45,7 @@ class Product(Protocol):
 class PostgresProduct:
     time = "timestamptz"
     slow = "SELECT id, account, started FROM runs, pg_sleep(60)"
-    series = "generate_series(1, 200000) AS n(i)"
+    series = "generate_series(1, 60000) AS n(i)"
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -63,7 +63,7 @@ class PostgresProduct:
 class MariaDbProduct:
     time = "datetime(6)"
     slow = "SELECT id, account, started, sleep(60) AS size FROM runs"
-    series = "(SELECT seq AS i FROM seq_1_to_200000) AS n"
+    series = "(SELECT seq AS i FROM seq_1_to_60000) AS n"
 
     def __init__(self, server: MariaDb) -> None:
         self.server = server
@@ -82,7 +82,7 @@ class SqliteProduct:
     slow = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000000)
         SELECT max(i) AS id, 'a' AS account, '2022-05-01' AS started FROM n"""
 
-    series = """(WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 200000)
+    series = """(WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 60000)
         SELECT i FROM r) AS n"""
 
     def __init__(self, path: Path) -> None:
