@@ -8,6 +8,7 @@ socket that already listens (`listen`).
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import secrets
@@ -25,6 +26,12 @@ FREE_RANGE = range(18_000, 32_000)
 TRIES = 5
 
 _reserved: dict[int, socket.socket] = {}
+
+
+@atexit.register
+def _release_all() -> None:
+    for held in _reserved.values():
+        held.close()
 
 
 class Server(Protocol):
