@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from billing.invoice.key import InvoiceKey
 from billing.invoice.states import InvoiceState
-from starter.cli.explain.words import timeline
+from starter.cli.explain.timeline import timeline
 from storage.invoices.invoices import move_invoice
 from storage.usage.explain import ExplainedInterval
 from tests.cli.conftest import Perdure

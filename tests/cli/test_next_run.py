@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from starter.cli.explain.next_run import next_run, sentence
+from starter.words.next_run import next_run, sentence
 from storage.usage.standing import AccountStanding, CurrencyRuns, SubscriptionWindow
 
 START, END = datetime(2022, 5, 4, tzinfo=UTC), datetime(2022, 5, 5, tzinfo=UTC)

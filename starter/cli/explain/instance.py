@@ -14,9 +14,10 @@ from billing.pricing.rating import RateCard
 from billing.report.canonical import format_credits, format_decimal, format_instant
 from settings import Settings
 from starter.cli import output
-from starter.cli.explain.next_run import run_of, runs
-from starter.cli.explain.words import FATES, INVALID, timeline, why
+from starter.cli.explain.timeline import timeline
 from starter.cli.invoices.credit_document import credit_note_document, sentence
+from starter.words.fates import FATES, INVALID, why
+from starter.words.next_run import run_of, runs
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.postgres.database import Database

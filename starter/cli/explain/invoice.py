@@ -9,30 +9,24 @@ from decimal import Decimal
 from typing import Any
 
 from activities.postgres.scopes import charged_kinds_of, silence_of
-from billing.invoice.key import InvoiceReason
-from billing.invoice.record import InvoiceLineRecord, InvoiceRecord
+from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD
-from billing.money import format_amount
 from billing.periods import BillingPeriod
-from billing.pricing.rating import LineKind, RateCard, rate_credits
+from billing.pricing.rating import RateCard, rate_credits
 from billing.report.canonical import format_decimal, format_instant
 from billing.text import plural
 from settings import Settings
-from starter.cli import lines, output
-from starter.cli.explain.next_run import next_run
-from starter.cli.explain.words import FATES
+from starter.cli import output
 from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.find import find_invoice, listed_invoices
+from starter.words.fates import FATES
+from starter.words.invoiced import arithmetic, why
+from starter.words.next_run import next_run
 from storage.postgres.database import Database
 from storage.usage.explain_invoice import AccountUsage, InvoicedInterval, account_usage, invoice_intervals
-from storage.usage.standing import AccountStanding, load_standing
+from storage.usage.standing import load_standing
 
 _MOST_ON_SCREEN = 50
-_WHY = {
-    InvoiceReason.PERIOD: "Created by the run of the period",
-    InvoiceReason.CANCELLATION: "Created because the subscription was canceled",
-    InvoiceReason.SUBSCRIPTION: "Adds usage to Stripe's own invoice for the subscription",
-}
 
 
 async def explain(
@@ -74,38 +68,6 @@ async def explain(
     await _print_intervals(db, record, start, None if every else _MOST_ON_SCREEN)
     run = next_run(standing, start, settings.zone, record.currency)
     _print_usage(record, usage, f": the run of {run.period} bills it" if run else "")
-
-
-def why(record: InvoiceRecord, standing: AccountStanding, period_start: datetime) -> str:
-    """Return the rule that decided which usage the invoice bills, in words."""
-    windows = ", ".join(
-        f"{output.when(window.start)} to {output.when(window.end) if window.end else 'now'}"
-        for window in standing.windows
-    )
-    floor = f", from {output.when(standing.bill_after)} on" if standing.bill_after else ""
-    carried = sum(line.carried_us for line in record.lines)
-    earlier = (
-        f" {output.hours(carried)} of it is carried over from before {output.when(period_start)}." if carried else ""
-    )
-    return (
-        f"{_WHY[record.reason]}. Bills the usage of {record.attribution_id} that was on no other invoice: up to "
-        f"{output.when(record.cutoff)}, within its subscriptions ({windows or 'none now'}){floor}.{earlier}"
-    )
-
-
-def arithmetic(line: InvoiceLineRecord, currency: str) -> str:
-    """Return the arithmetic from a line's duration to its amount."""
-    rated = line.rated
-    amount = format_amount(rated.amount, currency)
-    if rated.kind is LineKind.TIERS:
-        return f"Line {line.line_no}: {lines.line_name(rated)}: {amount}"
-    minutes = format_decimal(rated.metered_us / 60_000_000)
-    unit = "min" if rated.quantity_us is None else "unit min"
-    rounding = "" if rated.step == 1 else f", rounded to multiples of {format_amount(rated.step, currency)}"
-    return (
-        f"Line {line.line_no}: {minutes} {unit} x {format_decimal(rated.credits_per_minute)} credits/min = "
-        f"{rated.credits:,f} credits x {format_decimal(rated.price_per_credit)} = {amount}{rounding}"
-    )
 
 
 async def _print_intervals(db: Database, record: InvoiceRecord, period_start: datetime, most: int | None) -> None:

@@ -12,8 +12,9 @@ from billing.money import format_amount
 from billing.report.canonical import format_credits, format_decimal, format_instant
 from billing.text import plural
 from contracts.remedies import way_out
-from starter.cli import lines, output, states
+from starter.cli import output, states
 from starter.cli.invoices.credit_document import credit_note_document, credited, sentence
+from starter.words import lines
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.invoices.disputes import DisputeRecord
 from storage.invoices.refunds import RefundRecord

@@ -7,7 +7,7 @@ from starter.cli.output.documents import print_json, print_json_list, print_json
 from starter.cli.output.lists import Form, View, listing, view
 from starter.cli.output.progressing import progress, progress_when_slow, shows_progress
 from starter.cli.output.tables import add_row, make_table, print_table
-from starter.cli.output.times import ago, hours, json_instant, when, when_and_ago
+from starter.words.times import ago, hours, json_instant, when, when_and_ago
 
 __all__ = [
     "Column",

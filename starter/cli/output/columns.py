@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 from billing.money import format_amount, to_major
-from starter.cli.output.times import ago, when
+from starter.words.times import ago, when
 
 T = TypeVar("T")
 Value = str | int | Decimal | datetime | bool | None

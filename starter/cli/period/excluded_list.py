@@ -10,8 +10,8 @@ import typer
 from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.database import open_database
-from starter.cli.explain.words import FATES, INVALID
 from starter.cli.period.excluded import excluded_usage
+from starter.words.fates import FATES, INVALID
 
 _Excluded: TypeAlias = Mapping[str, Any]
 

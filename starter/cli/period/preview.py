@@ -13,13 +13,14 @@ from billing.periods import BillingPeriod
 from billing.pricing.rate_card import load_rate_card
 from billing.pricing.rating import RateCard
 from settings import Settings
-from starter.cli import lines, output
+from starter.cli import output
 from starter.cli.exits import ExitStatus
 from starter.cli.period.customers import ask_about_customers
 from starter.cli.period.excluded import FREE, excluded_usage, print_excluded
 from starter.cli.period.worker_difference import report_differences
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import complain, print_block
+from starter.words import lines
 from storage.claims import claims
 from storage.claims.claims import Assessment
 from storage.periods import periods

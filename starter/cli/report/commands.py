@@ -15,11 +15,12 @@ from billing.report.canonical import format_credits, format_decimal, format_inst
 from billing.report.check import LineSum, ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, parse_report_id
 from billing.text import plural
-from starter.cli import common, lines, output
+from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.report import export as report_export
 from starter.cli.report.listing import list_
 from starter.cli.report.rebuild import rebuild_reports
+from starter.words import lines
 from storage.reports.store import ReportStore
 
 app = typer.Typer(help="Usage reports: list, show, export, rebuild.", no_args_is_help=True)

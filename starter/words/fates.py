@@ -1,17 +1,16 @@
-"""The rule that decided an interval, in words, and intervals as a small timeline."""
+"""The fates of usage, and the rule that decided an interval, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 
 from billing.invoice.key import InvoiceReason
 from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_decimal
-from starter.cli.explain.next_run import next_run, sentence
-from starter.cli.output import when
+from starter.words.next_run import next_run, sentence
+from starter.words.times import when
 from storage.usage.explain import ClaimedOn, ExplainedInterval, Explanation
 from storage.usage.standing import AccountStanding, SubscriptionWindow
 
@@ -38,25 +37,11 @@ INVALID = {
     "malformed_attribution_id": "its attribution id is malformed",
     "no_such_account": "no account has its attribution id",
 }
-_MARKS = {
-    "billed": "█",
-    "open": "▓",
-    "written_off": "▒",
-    "unbilled": "o",
-    "stale": "?",
-    "uncovered": "-",
-    "trial": "~",
-    "collection_paused": "=",
-    "before_bill_after": "<",
-    "before_first_rate": "_",
-    "invalid": "x",
-}
 _REASONS = {
     InvoiceReason.PERIOD: "the invoice for {period}",
     InvoiceReason.CANCELLATION: "the cancellation invoice for {period}",
     InvoiceReason.SUBSCRIPTION: "Stripe's own subscription invoice for {period}",
 }
-_WIDTH = 30  # with an instant on both sides, as wide as a terminal
 
 
 def why(found: Explanation, interval: ExplainedInterval, period_start: datetime | None, zone: tzinfo) -> str:
@@ -171,38 +156,3 @@ def _unbilled(found: Explanation, interval: ExplainedInterval, zone: tzinfo) -> 
         if month <= period:
             return f"The run of {period} created no invoice: {reason}. {again}"
     return sentence(run, interval.end)
-
-
-def timeline(intervals: Sequence[ExplainedInterval], width: int = _WIDTH) -> list[str]:
-    """Draw consecutive intervals to scale, with a legend of the fates that occur. Returns [] if there are none.
-
-    A fate too short to be visible still gets one mark.
-    """
-    if not intervals:
-        return []
-    since, until = intervals[0].start, intervals[-1].end
-    span = (until - since) / timedelta(microseconds=1)
-    if not span:
-        return []
-    cells = [max(shares, key=lambda fate: shares[fate]) for shares in _shares(intervals, since, span, width)]
-    for interval in intervals:
-        if interval.fate not in cells:
-            cells[min(width - 1, int((interval.start - since) / timedelta(microseconds=1) / span * width))] = (
-                interval.fate
-            )
-    seen = dict.fromkeys(interval.fate for interval in intervals)
-    legend = ", ".join(f"{_MARKS[fate]} {fate.replace('_', ' ')}" for fate in FATES if fate in seen)
-    bar = "".join(_MARKS[fate] for fate in cells)
-    return [f"{when(since)} |{bar}| {when(until)}", f"{'':{len(when(since))}}  {legend}"]
-
-
-def _shares(intervals: Iterable[ExplainedInterval], since: datetime, span: float, width: int) -> list[dict[str, float]]:
-    """Return the share of each cell that each fate takes up."""
-    shares: list[dict[str, float]] = [{} for _ in range(width)]
-    for interval in intervals:
-        first = (interval.start - since) / timedelta(microseconds=1) / span * width
-        last = (interval.end - since) / timedelta(microseconds=1) / span * width
-        for cell in range(int(first), min(width, int(last) + 1)):
-            share = min(last, cell + 1) - max(first, cell)
-            shares[cell][interval.fate] = shares[cell].get(interval.fate, 0.0) + share
-    return shares

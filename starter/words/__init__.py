@@ -1,0 +1,1 @@
+"""Words that the command line and the console share: instants, lines, fates, and the rules behind them."""
