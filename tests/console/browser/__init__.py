@@ -1,0 +1,1 @@
+"""The console in a real Chromium, on months that the product itself billed."""
