@@ -14,6 +14,7 @@ from contracts.messages.invoices import StripeInvoiceSnapshot
 from reconciliation.states import StatePath
 from storage.invoices import collection
 from storage.invoices import invoices as store
+from storage.lookup.hosted import record_number
 from storage.postgres.database import Database
 from storage.reports.rebuilding import restore_report
 from storage.reports.store import ReportStore
@@ -47,13 +48,15 @@ async def claimed_by_line(db: Database, record: InvoiceRecord) -> dict[int, Line
 
 
 async def apply(db: Database, record: InvoiceRecord, snapshot: StripeInvoiceSnapshot, path: StatePath) -> None:
-    """Move the invoice along `path`, then record Stripe's total and how Stripe collects it."""
+    """Move the invoice along `path`, then record Stripe's total, number and how Stripe collects it."""
     for state, at in path:
         await store.move_invoice(db, record.key, state, at)
     total = (snapshot.total, snapshot.discount, snapshot.tax)
     recorded = (record.stripe_total, record.stripe_discount, record.stripe_tax)
     if snapshot.total is not None and snapshot.status in _TOTALED and total != recorded:
         await store.record_stripe_total(db, record.key, snapshot.total, snapshot.discount, snapshot.tax)
+    if snapshot.number not in (None, record.stripe_number):
+        await record_number(db, record.key, snapshot.number, snapshot.hosted_invoice_url)
     failed = snapshot.status == "open" and snapshot.attempt_count > 0
     stopped = snapshot.collection_stopped
     known = (record.payment_attempts, record.payment_failed_at is not None, record.collection_stopped_at is not None)

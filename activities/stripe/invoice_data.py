@@ -162,4 +162,6 @@ def snapshot(invoice: dict[str, Any], lines: list[dict[str, Any]]) -> StripeInvo
         marked_uncollectible_at=instant(times.get("marked_uncollectible_at")),
         auto_advance=bool(invoice.get("auto_advance") or invoice.get("last_finalization_error")),
         collection_stopped=_collection_stopped(invoice),
+        number=invoice.get("number"),
+        hosted_invoice_url=invoice.get("hosted_invoice_url"),
     )

@@ -38,6 +38,7 @@ class AccountRecord:
     bill_after: datetime | None
     created_at: datetime
     windows: tuple[WindowRecord, ...]
+    name: str | None = None
 
     @property
     def whole_windows(self) -> tuple[WindowRecord, ...]:

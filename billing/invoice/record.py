@@ -88,6 +88,10 @@ class InvoiceRecord:
     lines: tuple[InvoiceLineRecord, ...]
     collection_stopped_at: datetime | None = None
     """When it was first seen that Stripe no longer charges the open invoice by itself."""
+    stripe_number: str | None = None
+    """The number that Stripe gave it when it was finalized."""
+    account_name: str | None = None
+    """The account's name, if it is known."""
 
     @property
     def reached(self) -> InvoiceState:

@@ -185,7 +185,6 @@ class StripeInvoiceSnapshot(Message):
     stripe_subscription_id: str | None = None
     period_start: datetime | None = None
     period_end: datetime | None = None
-    """The end of the subscription's cycle, and `period_start` its start."""
     created: datetime | None = None
     attempt_count: int = 0
     """How often Stripe has tried to charge it."""
@@ -203,6 +202,9 @@ class StripeInvoiceSnapshot(Message):
     """Why the draft must not be finalized, if it was asked for."""
     collection_stopped: bool = False
     """Whether it is open, and Stripe no longer charges it by itself although its customer is charged automatically."""
+    number: str | None = None
+    hosted_invoice_url: str | None = None
+    """What a customer knows a finalized invoice by: its number, and its page, open to anybody with the address."""
 
 
 class StripeInvoiceCreated(Message):

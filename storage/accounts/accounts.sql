@@ -1,5 +1,5 @@
 -- name: columns
-attribution_id, stripe_customer_id, currency, bill_after, created_at
+attribution_id, stripe_customer_id, currency, bill_after, created_at, name
 
 -- name: get
 SELECT {columns} FROM account WHERE attribution_id = :attribution_id;

@@ -5,7 +5,8 @@ stripe_invoice_id, claimed_at, drafted_at, finalized_at, billed_at, paid_at, unc
 updated_at, charge_on, finalization, finalize_at, revision, blocked_kind, approved_amount, approved_at, approved_by,
 found_subtotal, found_digest, accepted_subtotal, accepted_digest, replaces_stripe_invoice_id, void_requested_at,
 void_requested_by, void_reason, written_off, payment_attempts, payment_failed_at, service_start,
-stripe_total, stripe_discount, stripe_tax, collection_stopped_at
+stripe_total, stripe_discount, stripe_tax, collection_stopped_at, stripe_number,
+(SELECT name FROM account AS payer WHERE payer.attribution_id = invoice.attribution_id) AS account_name
 
 -- name: load
 SELECT {columns} FROM invoice WHERE key = :key;

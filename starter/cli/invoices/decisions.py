@@ -40,10 +40,10 @@ async def rebuild(
         record = await find_invoice(db, key)
         known = is_rebuilt(record)
         if not known:
-            check_rebuild(key, record)
+            check_rebuild(record.key, record)
         who = decider(by)
         effects = "The edits made in Stripe are discarded: the invoice is made again from our lines."
-        plan = Plan(f"Rebuild {key}", facts(record), effects, document=document(record))
+        plan = Plan(f"Rebuild {record.key}", facts(record), effects, document=document(record))
         asked = f"rebuild from our lines requested by {who}{because(reason)}"
         decision = InvoiceDecision(Updates.REBUILD, RebuildInvoice(by=who, reason=reason), plan, asked, known)
         return await carry_out(db, settings, record, decision, wait, ActOptions(yes, dry_run, as_json))
@@ -68,10 +68,12 @@ async def void(
     settings = common.settings()
     async with open_database(settings) as db:
         record = await find_invoice(db, key)
-        check_void(key, record, write_off=write_off)
+        check_void(record.key, record, write_off=write_off)
         who = decider(by)
         what = "Write off" if record.state in DEAD else "Void and write off" if write_off else "Void"
-        plan = Plan(f"{what} {key}", facts(record), _effects(record, write_off=write_off), document=document(record))
+        plan = Plan(
+            f"{what} {record.key}", facts(record), _effects(record, write_off=write_off), document=document(record)
+        )
         order = VoidInvoice(by=who, reason=reason, write_off=write_off)
         noun = what.lower().replace("write off", "write-off")
         known = record.written_off if write_off else record.void_requested_at is not None

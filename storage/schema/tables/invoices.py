@@ -76,6 +76,7 @@ INVOICE = Table(
     Column("stripe_total", BigInteger),
     Column("stripe_discount", BigInteger),
     Column("stripe_tax", BigInteger),
+    Column("stripe_number", Text),
     CheckConstraint("num_nulls(stripe_total, stripe_discount, stripe_tax) IN (0, 3)", name="invoice_stripe_total"),
     CheckConstraint("charge_on IN ('own', 'subscription')", name="invoice_charge_on"),
     CheckConstraint("finalization IN ('at_once', 'grace', 'approval')", name="invoice_finalization"),
@@ -106,6 +107,21 @@ INVOICE = Table(
     ),
     Index("invoice_attribution_id", "attribution_id"),
     Index("invoice_billing_period", "billing_period", "attribution_id"),
+    Index("invoice_stripe_number", "stripe_number", postgresql_where=text("stripe_number IS NOT NULL")),
+    Index(
+        "invoice_replaces_stripe_invoice",
+        "replaces_stripe_invoice_id",
+        postgresql_where=text("replaces_stripe_invoice_id IS NOT NULL"),
+    ),
+)
+
+# Anybody who has the address sees the customer's details, so few roles may read it.
+HOSTED_INVOICE = Table(
+    "hosted_invoice",
+    METADATA,
+    Column("invoice_id", BigInteger, ForeignKey("invoice.id"), primary_key=True),
+    Column("url", Text, nullable=False),
+    CheckConstraint("url ~ '^https://[^[:space:]]+$'", name="hosted_invoice_url"),
 )
 
 INVOICE_LINE = Table(

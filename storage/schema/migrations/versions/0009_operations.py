@@ -54,7 +54,18 @@ CREATE TABLE decision (
         'approve_period', 'without_source', 'trigger'
     ))
 );
-CREATE INDEX decision_subject ON decision (subject, id)
+CREATE INDEX decision_subject ON decision (subject, id);
+
+ALTER TABLE invoice ADD COLUMN stripe_number text;
+CREATE INDEX invoice_stripe_number ON invoice (stripe_number) WHERE stripe_number IS NOT NULL;
+CREATE INDEX invoice_replaces_stripe_invoice ON invoice (replaces_stripe_invoice_id)
+    WHERE replaces_stripe_invoice_id IS NOT NULL;
+
+CREATE TABLE hosted_invoice (
+    invoice_id  bigint PRIMARY KEY REFERENCES invoice,
+    url         text NOT NULL,
+    CONSTRAINT hosted_invoice_url CHECK (url ~ '^https://[^[:space:]]+$')
+)
 """
 
 

@@ -1,0 +1,1 @@
+"""Finding what a person names: by key, id, name, or one of Stripe's ids."""
