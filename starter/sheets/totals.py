@@ -1,0 +1,60 @@
+"""The totals of a sheet's columns: summed exactly while rows are written, and as formulas that sum them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from xlsxwriter.utility import quote_sheetname, xl_col_to_name
+
+from billing.money import EXACT
+from starter.sheets.cells import Cell, Money, SheetColumn
+
+
+class ColumnTotals:
+    """The sums of the columns that have totals, by the currency of the row."""
+
+    def __init__(self, columns: Sequence[SheetColumn]) -> None:
+        self._summed = [number for number, column in enumerate(columns) if column.total]
+        self._currency = next((number for number, column in enumerate(columns) if column.currency), None)
+        self._sums: dict[tuple[int, str], Decimal] = {}
+        self._codes: dict[str, str] = {}
+        """The currency of amounts, by what the column of currencies says."""
+
+    def add(self, cells: Sequence[Cell]) -> None:
+        """Add a row's numbers."""
+        code = "" if self._currency is None else str(cells[self._currency] or "")
+        for number in self._summed:
+            value = cells[number]
+            if isinstance(value, Money):
+                self._codes.setdefault(code, value.currency)
+                value = value.amount
+            if isinstance(value, Decimal | int):
+                before = self._sums.get((number, code), Decimal(0))
+                self._sums[number, code] = EXACT.add(before, Decimal(value))
+
+    def currencies(self) -> list[str]:
+        """Return the currencies that have totals, in order; an empty name for a sheet without currencies."""
+        return sorted({code for _, code in self._sums})
+
+    def of(self, number: int, code: str) -> Money | Decimal | None:
+        """Return the total of a column in a currency, None if it has none."""
+        found = self._sums.get((number, code))
+        currency = self._codes.get(code)
+        return found if found is None or currency is None else Money(found, currency)
+
+    def formula(self, number: int, code: str, parts: Sequence[tuple[str, int]]) -> str:
+        """Return the formula that sums a column of a currency over all parts of the sheet."""
+        return "=" + "+".join(self._of_part(number, code, name, last) for name, last in parts)
+
+    def _of_part(self, number: int, code: str, name: str, last: int) -> str:
+        summed = _range(name, number, last)
+        if self._currency is None:
+            return f"SUM({summed})"
+        named = code.replace('"', '""')
+        return f'SUMIF({_range(name, self._currency, last)},"{named}",{summed})'
+
+
+def _range(name: str, number: int, last: int) -> str:
+    letter = xl_col_to_name(number)
+    return f"{quote_sheetname(name)}!${letter}$2:${letter}${last}"

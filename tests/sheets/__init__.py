@@ -1,0 +1,1 @@
+"""Sheets, read back by another program."""
