@@ -48,6 +48,11 @@ def exponent(currency: str) -> int:
     return 3 if currency in _THREE_DECIMAL else 2
 
 
+def exponents() -> dict[str, int]:
+    """Return the number of decimals of every currency that does not have 2."""
+    return dict.fromkeys(_ZERO_DECIMAL, 0) | dict.fromkeys(_THREE_DECIMAL, 3)
+
+
 def step(currency: str) -> int:
     """Return the currency's step: the minor units of which Stripe charges multiples only. 1, 10 or 100."""
     if currency in _WHOLE_UNITS:

@@ -106,6 +106,7 @@ INVOICE = Table(
         postgresql_where=text("state NOT IN ('voided', 'deleted')"),
     ),
     Index("invoice_attribution_id", "attribution_id"),
+    Index("invoice_amount", "currency", "amount", "id"),
     Index("invoice_billing_period", "billing_period", "attribution_id"),
     Index("invoice_stripe_number", "stripe_number", postgresql_where=text("stripe_number IS NOT NULL")),
     Index(

@@ -12,6 +12,7 @@ depends_on = None
 STATEMENTS = """
 ALTER TABLE account ADD COLUMN customer_of_another text;
 CREATE INDEX account_outcome_customer ON account_outcome (attribution_id) WHERE kind = 'customer';
+CREATE INDEX invoice_amount ON invoice (currency, amount, id);
 ALTER TABLE account ADD COLUMN details_at jsonb NOT NULL DEFAULT '{}';
 
 ALTER TABLE api_token

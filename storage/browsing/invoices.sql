@@ -1,0 +1,145 @@
+-- name: wanted
+-- `text` is a part of an account's id or name, the beginning of a key, an id or number of Stripe's, or an instance.
+(CAST(:period AS text) IS NULL OR i.billing_period = :period)
+AND (CAST(:attribution_id AS text) IS NULL OR i.attribution_id = :attribution_id)
+AND (CAST(:states AS text[]) IS NULL OR i.state = ANY (CAST(:states AS text[])))
+AND (CAST(:currency AS text) IS NULL OR i.currency = :currency)
+AND (CAST(:least AS numeric) IS NULL OR {major} >= CAST(:least AS numeric))
+AND (CAST(:most AS numeric) IS NULL OR {major} <= CAST(:most AS numeric))
+AND (CAST(:text AS text) IS NULL OR i.id = ANY (ARRAY(
+    SELECT id FROM invoice WHERE key >= :text AND key < :beyond
+    UNION
+    SELECT id FROM invoice WHERE stripe_invoice_id = :text
+    UNION
+    SELECT id FROM invoice WHERE replaces_stripe_invoice_id = :text
+    UNION
+    SELECT n.invoice_id FROM credit_note AS n WHERE n.stripe_credit_note_id = :text
+    UNION
+    SELECT of_account.id
+    FROM account AS a
+    JOIN invoice AS of_account USING (attribution_id)
+    WHERE a.stripe_customer_id = :text
+       OR strpos(lower(a.attribution_id), lower(:text)) > 0
+       OR strpos(lower(a.name), lower(:text)) > 0
+    UNION
+    SELECT c.invoice_id FROM claim AS c WHERE c.instance_id = :text
+    UNION
+    SELECT h.invoice_id FROM claim_history AS h WHERE h.instance_id = :text
+)))
+
+-- name: major
+-- The amount in major units, which compare across currencies as a person writes them.
+(i.amount / power(10::numeric, coalesce(CAST(CAST(:exponents AS jsonb) ->> i.currency AS integer), 2)))
+
+-- name: shown
+SELECT i.id, i.key, i.attribution_id, a.name AS account_name, i.billing_period, i.reason, i.state, i.currency, i.amount,
+       CASE WHEN i.state IN ({dead}) THEN 0 ELSE i.amount END - coalesce(c.credited, 0) AS net,
+       coalesce(c.credited, 0) AS credited, i.stripe_invoice_id, i.claimed_at, i.finalized_at, i.paid_at,
+       i.blocked_reason, i.blocked_since,
+       i.state = 'draft' AND i.finalization = 'approval' AND i.approved_amount IS NULL AS awaits_approval
+FROM page AS i
+JOIN account AS a USING (attribution_id)
+LEFT JOIN LATERAL (
+    SELECT CAST(sum(n.amount) AS bigint) AS credited
+    FROM credit_note AS n
+    WHERE n.invoice_id = i.id AND n.state = 'issued' AND i.state NOT IN ({dead})
+) AS c ON true
+
+-- name: by_key
+WITH page AS (
+    SELECT i.* FROM invoice AS i
+    WHERE {wanted} AND (CAST(:from_id AS bigint) IS NULL OR i.key > :from_text)
+    ORDER BY i.key
+    LIMIT CAST(:limit AS bigint)
+)
+{shown}
+ORDER BY i.key;
+
+-- name: by_key_down
+WITH page AS (
+    SELECT i.* FROM invoice AS i
+    WHERE {wanted} AND (CAST(:from_id AS bigint) IS NULL OR i.key < :from_text)
+    ORDER BY i.key DESC
+    LIMIT CAST(:limit AS bigint)
+)
+{shown}
+ORDER BY i.key DESC;
+
+-- name: by_account
+WITH page AS (
+    SELECT i.* FROM invoice AS i
+    WHERE {wanted} AND (CAST(:from_id AS bigint) IS NULL OR (i.attribution_id, i.id) > (:from_text, :from_id))
+    ORDER BY i.attribution_id, i.id
+    LIMIT CAST(:limit AS bigint)
+)
+{shown}
+ORDER BY i.attribution_id, i.id;
+
+-- name: by_account_down
+WITH page AS (
+    SELECT i.* FROM invoice AS i
+    WHERE {wanted} AND (CAST(:from_id AS bigint) IS NULL OR (i.attribution_id, i.id) < (:from_text, :from_id))
+    ORDER BY i.attribution_id DESC, i.id DESC
+    LIMIT CAST(:limit AS bigint)
+)
+{shown}
+ORDER BY i.attribution_id DESC, i.id DESC;
+
+-- name: by_amount
+-- Amounts of different currencies do not compare: each currency by itself.
+WITH page AS (
+    SELECT i.* FROM invoice AS i
+    WHERE {wanted}
+      AND (CAST(:from_id AS bigint) IS NULL
+           OR (i.currency, i.amount, i.id) > (:from_text, CAST(:from_amount AS bigint), :from_id))
+    ORDER BY i.currency, i.amount, i.id
+    LIMIT CAST(:limit AS bigint)
+)
+{shown}
+ORDER BY i.currency, i.amount, i.id;
+
+-- name: by_amount_down
+WITH page AS (
+    SELECT i.* FROM invoice AS i
+    WHERE {wanted}
+      AND (CAST(:from_id AS bigint) IS NULL
+           OR (i.currency, i.amount, i.id) < (:from_text, CAST(:from_amount AS bigint), :from_id))
+    ORDER BY i.currency DESC, i.amount DESC, i.id DESC
+    LIMIT CAST(:limit AS bigint)
+)
+{shown}
+ORDER BY i.currency DESC, i.amount DESC, i.id DESC;
+
+-- name: by_date
+-- Ids rise with the instants at which invoices are created.
+WITH page AS (
+    SELECT i.* FROM invoice AS i
+    WHERE {wanted} AND (CAST(:from_id AS bigint) IS NULL OR i.id > :from_id)
+    ORDER BY i.id
+    LIMIT CAST(:limit AS bigint)
+)
+{shown}
+ORDER BY i.id;
+
+-- name: by_date_down
+WITH page AS (
+    SELECT i.* FROM invoice AS i
+    WHERE {wanted} AND (CAST(:from_id AS bigint) IS NULL OR i.id < :from_id)
+    ORDER BY i.id DESC
+    LIMIT CAST(:limit AS bigint)
+)
+{shown}
+ORDER BY i.id DESC;
+
+-- name: totals
+-- Of every invoice that the filter lets through. Voided and deleted ones count, and are worth nothing.
+SELECT i.currency, count(*) AS invoices,
+       CAST(coalesce(sum(i.amount) FILTER (WHERE i.state NOT IN ({dead})), 0) AS bigint) AS amount,
+       CAST(coalesce(sum(c.credited) FILTER (WHERE i.state NOT IN ({dead})), 0) AS bigint) AS credited
+FROM invoice AS i
+LEFT JOIN (
+    SELECT invoice_id, sum(amount) AS credited FROM credit_note WHERE state = 'issued' GROUP BY invoice_id
+) AS c ON c.invoice_id = i.id
+WHERE {wanted}
+GROUP BY i.currency
+ORDER BY i.currency;
