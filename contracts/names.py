@@ -133,6 +133,12 @@ class Activities:
     RESUME_CUSTOMER = "resume_customer"
     WAKE_CUSTOMERS = "wake_customers"
 
+    RECORD_DECISIONS = "record_decisions"
+    REQUEST_CREDIT = "request_credit"
+    CHANGE_POLICY = "change_policy"
+    ACCEPT_WARNING = "accept_warning"
+    WITHDRAW_WARNING = "withdraw_warning"
+
     INSPECT_STRIPE = "inspect_stripe"
     """What the key may do, and how the account is set up."""
 

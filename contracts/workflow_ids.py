@@ -74,6 +74,11 @@ def doctor(name: str) -> str:
     return f"doctor/{name}"
 
 
+def decision(name: str, request: str) -> str:
+    """`decision/<name>/<request>`: an activity without a workflow, which records what a person decides."""
+    return f"decision/{name}/{request}"
+
+
 def customer(attribution_id: str) -> str:
     """`customer/<attribution id>`: an activity without a workflow, which creates or changes the account's customer."""
     return f"customer/{attribution_id}"

@@ -14,6 +14,7 @@ from temporalio.service import RPCStatusCode
 
 from billing.errors import PerdureError, UnavailableError
 from billing.invoice.key import InvoiceKey
+from billing.place import HERE, Place
 from contracts import workflow_ids
 from contracts.messages.base import Message
 from contracts.messages.periods import ApprovePeriod, PeriodRef
@@ -46,14 +47,16 @@ async def decide(client: Client, invoice_key: str, update: str, decision: Messag
         raise UnansweredDecisionError(_no_worker(update)) from error
 
 
-async def approve_period(client: Client, period: str, totals: dict[str, int], by: str, reason: str = "") -> None:
+async def approve_period(
+    client: Client, period: str, totals: dict[str, int], by: str, reason: str = "", place: Place = HERE
+) -> None:
     """Approve a held period at these totals, in minor units by currency.
 
     Raises:
         DecisionError: the period does not wait, its totals have changed, or no worker answers.
         RPCError: Temporal cannot be reached.
     """
-    await _approve(client, ApprovePeriod(period=period, totals=totals, by=by, reason=reason), None)
+    await _approve(client, ApprovePeriod(period=period, totals=totals, by=by, reason=reason, place=place), None)
 
 
 async def go_without_source(client: Client, period: str, attribution_id: str | None, source: str, by: str) -> None:

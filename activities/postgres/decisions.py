@@ -39,7 +39,7 @@ class DecisionActivities:
         async with step():
             await fit_invoice(self._db, approval.invoice_key)  # so that an amount is approved that can be charged
             await decisions.approve_invoice(
-                self._db, approval.invoice_key, approval.amount, approval.by, approval.reason
+                self._db, approval.invoice_key, approval.amount, approval.by, approval.reason, approval.place
             )
             return InvoiceRef(invoice_key=approval.invoice_key)
 
@@ -51,7 +51,7 @@ class DecisionActivities:
             ApplicationError: non-retryable if the invoice is not blocked as edited.
         """
         async with step():
-            await decisions.rebuild_invoice(self._db, rebuild.invoice_key, rebuild.by, rebuild.reason)
+            await decisions.rebuild_invoice(self._db, rebuild.invoice_key, rebuild.by, rebuild.reason, rebuild.place)
             return InvoiceRef(invoice_key=rebuild.invoice_key)
 
     @activity.defn(name=Activities.REQUEST_VOID)
@@ -63,7 +63,7 @@ class DecisionActivities:
         """
         async with step():
             await decisions.request_void(
-                self._db, void.invoice_key, by=void.by, reason=void.reason, write_off=void.write_off
+                self._db, void.invoice_key, by=void.by, reason=void.reason, write_off=void.write_off, place=void.place
             )
             return InvoiceRef(invoice_key=void.invoice_key)
 

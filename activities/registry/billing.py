@@ -14,6 +14,7 @@ from activities.postgres.audit.invoices import InvoiceAuditActivities
 from activities.postgres.audit.runs import AuditActivities
 from activities.postgres.credit_notes import CreditNoteActivities
 from activities.postgres.customers import CustomerActivities
+from activities.postgres.deciding.asked import AskedActivities
 from activities.postgres.decisions import DecisionActivities
 from activities.postgres.events import EventActivities
 from activities.postgres.invoices import InvoiceActivities
@@ -43,6 +44,7 @@ def billing_activities(
         FetchActivities(database, settings),
         AccountActivities(database, cards, settings),
         DecisionActivities(database, cards, settings),
+        AskedActivities(database),
         LinkActivities(database),
         CreditNoteActivities(database),
         CustomerActivities(database, settings, client),

@@ -33,8 +33,8 @@ _SERIAL = "id"
 """An integer from a sequence: a rolled-back transaction uses one up too."""
 _TRIES = "generation"
 """The number of idempotency keys that a request to Stripe has used: a kill can cost one."""
-_RANDOM = frozenset(["hash"])
-"""Of an API's token, which is random."""
+_RANDOM = frozenset(["hash", "request"])
+"""Of an API's token, and of a request that a decision answers: both are random."""
 _READ = frozenset(["rows_read", "rows_new", "undelivered", "undelivered_at", "delivered_at"])
 """What the last read of a source or of Stripe's events had: after an interruption a read goes on where it ended, with
 fewer rows; Stripe's deliveries go on meanwhile."""

@@ -8,6 +8,7 @@ from billing.accounts.pauses import CollectionPause
 from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import TRIES_AGAIN, WAITS_FOR_STRIPE, BlockedKind, ChargeOn, Finalization
 from billing.invoice.states import InvoiceState
+from billing.place import HERE, Place
 from contracts.messages.base import Message
 from contracts.messages.holds import Hold
 
@@ -257,6 +258,7 @@ class ApproveInvoice(Message):
     by: str
     invoice_key: str = ""
     reason: str = ""
+    place: Place = HERE
 
 
 class RebuildInvoice(Message):
@@ -265,6 +267,7 @@ class RebuildInvoice(Message):
     by: str
     invoice_key: str = ""
     reason: str = ""
+    place: Place = HERE
 
 
 class VoidInvoice(Message):
@@ -274,6 +277,7 @@ class VoidInvoice(Message):
     reason: str
     write_off: bool
     invoice_key: str = ""
+    place: Place = HERE
 
 
 class Amended(Message):

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from billing.place import HERE, Place
 from contracts.messages.base import Message
 
 
@@ -108,6 +109,7 @@ class ApprovePeriod(Message):
     without_source: str | None = None
     """The source that is not waited for; then the totals are not approved."""
     reason: str = ""
+    place: Place = HERE
 
 
 class Blocked(Message):

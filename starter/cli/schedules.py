@@ -17,10 +17,11 @@ from contracts import workflow_ids
 from starter.cli import common, output
 from starter.cli.acting.mode import mode_of
 from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Why, Yes, agreed, decider, totals
+from starter.cli.acting.recording import record_decisions
 from starter.cli.database import open_database
 from starter.cli.sources.running import keep_sources
 from storage.accounts import policies
-from storage.decisions.trail import DecisionKind, record_request
+from storage.decisions.trail import DecisionKind
 from temporal import schedules
 from temporal.client import connect
 from temporal.schedules import ScheduleState
@@ -97,6 +98,7 @@ async def list_(
 async def pause(
     name: Name = MONTHLY,
     note: Annotated[str, typer.Option(help="Why, for others to read.")] = "",
+    by: By = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Pause a schedule.
@@ -105,19 +107,21 @@ async def pause(
     """
     _check(name)
     temporal = await connect()
+    await record_decisions(temporal, DecisionKind.PAUSE, name, by=decider(by), reason=note)
     await schedules.pause_schedule(temporal, note, name)
     _show(await _until(temporal, name, lambda state: state.paused), as_json=as_json)
 
 
 @app.command("resume")
 @common.command
-async def resume(name: Name = MONTHLY, as_json: common.AsJson = False) -> None:
+async def resume(name: Name = MONTHLY, reason: Why = "", by: By = None, as_json: common.AsJson = False) -> None:
     """Resume a schedule.
 
     The monthly one runs the months that it has missed.
     """
     _check(name)
     temporal = await connect()
+    await record_decisions(temporal, DecisionKind.RESUME, name, by=decider(by), reason=reason)
     await schedules.resume_schedule(temporal, name)
     _show(await _until(temporal, name, lambda state: not state.paused), as_json=as_json)
 
@@ -142,20 +146,12 @@ async def trigger(
         return
     before = await schedules.schedule_state(temporal, name)
     period = BillingPeriod.last_ended(datetime.now(UTC), common.settings().zone)
-    if name == MONTHLY:
-        await _record(str(period), decider(by), reason)
+    subject = str(period) if name == MONTHLY else name
+    await record_decisions(temporal, DecisionKind.TRIGGER, subject, by=decider(by), reason=reason)
     await schedules.trigger_schedule(temporal, name)
     _show(await _until(temporal, name, lambda state: state.recent_runs != before.recent_runs), as_json=as_json)
     if not as_json and name == MONTHLY:
         output.say(f"Triggered. Follow it with `perdure period status {period}`.")
-
-
-async def _record(period: str, who: str, reason: str) -> None:
-    """Record who triggers the run of a period, if the command has a database."""
-    settings = common.settings()
-    if settings.database_url is not None:
-        async with open_database(settings) as db:
-            await record_request(db, DecisionKind.TRIGGER, period, by=who, reason=reason)
 
 
 async def _agreed(name: str, asked: ActOptions) -> bool:

@@ -9,9 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.errors import PermanentError, UnknownNameError
 from billing.invoice.policy import AccountPolicy
+from billing.invoice.policy_changes import changed_policy, in_words
+from billing.place import HERE, Place
 from storage.decisions.trail import DecisionKind, record_decision
 from storage.postgres.database import Database
 from storage.postgres.rows import record
@@ -56,9 +59,33 @@ class CurrencyTotal:
 async def read_policy(db: Database, attribution_id: str) -> AccountPolicy:
     """Return the account's own policy; settings that it does not override are None."""
     async with db.transaction(read_only=True) as connection:
-        found = await connection.execute(statement("accounts/policies", "read"), {"attribution_id": attribution_id})
-        row = found.one_or_none()
-    return AccountPolicy() if row is None else record(AccountPolicy, row, limits_off=frozenset(row.limits_off))
+        return await _read(connection, attribution_id)
+
+
+async def change_policy(
+    db: Database, attribution_id: str, changes: Mapping[str, str], *, by: str, reason: str = "", place: Place = HERE
+) -> bool:
+    """Change an account's own policy, as `changed_policy`, and record who did. Returns whether anything is different.
+
+    Raises:
+        UnknownAccountError: the account is unknown.
+        InputError: a value is malformed. Nothing was changed.
+    """
+    async with db.transaction() as connection:
+        locked = await connection.execute(statement("accounts/policies", "lock"), {"attribution_id": attribution_id})
+        currency = locked.scalar_one_or_none()
+        if currency is None:
+            raise UnknownAccountError(
+                f"there is no account {attribution_id}: create it with `perdure accounts import` or `accounts sync`"
+            )
+        before = await _read(connection, attribution_id)
+        after = changed_policy(before, changes, currency)
+        if after == before:
+            return False
+        await _write(connection, attribution_id, after)
+        why = in_words(changes) + (f": {reason}" if reason else "")
+        await record_decision(connection, DecisionKind.POLICY, attribution_id, by=by, reason=why, place=place)
+        return True
 
 
 async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy) -> None:
@@ -69,23 +96,33 @@ async def write_policy(db: Database, attribution_id: str, policy: AccountPolicy)
     """
     try:
         async with db.transaction() as connection:
-            await connection.execute(
-                statement("accounts/policies", "write"),
-                {
-                    "attribution_id": attribution_id,
-                    "charge_on": str(policy.charge_on) if policy.charge_on else None,
-                    "finalization": str(policy.finalization) if policy.finalization else None,
-                    "limit_amount": policy.limit_amount,
-                    "limit_multiple": policy.limit_multiple,
-                    "limit_carried_share": policy.limit_carried_share,
-                    "included_credits": policy.included_credits,
-                    "limits_off": sorted(policy.limits_off),
-                    "trial_usage": str(policy.trial_usage) if policy.trial_usage else None,
-                    "paused_usage": str(policy.paused_usage) if policy.paused_usage else None,
-                },
-            )
+            await _write(connection, attribution_id, policy)
     except IntegrityError as error:
         raise UnknownAccountError(f"no account {attribution_id}") from error
+
+
+async def _read(connection: AsyncConnection, attribution_id: str) -> AccountPolicy:
+    found = await connection.execute(statement("accounts/policies", "read"), {"attribution_id": attribution_id})
+    row = found.one_or_none()
+    return AccountPolicy() if row is None else record(AccountPolicy, row, limits_off=frozenset(row.limits_off))
+
+
+async def _write(connection: AsyncConnection, attribution_id: str, policy: AccountPolicy) -> None:
+    await connection.execute(
+        statement("accounts/policies", "write"),
+        {
+            "attribution_id": attribution_id,
+            "charge_on": str(policy.charge_on) if policy.charge_on else None,
+            "finalization": str(policy.finalization) if policy.finalization else None,
+            "limit_amount": policy.limit_amount,
+            "limit_multiple": policy.limit_multiple,
+            "limit_carried_share": policy.limit_carried_share,
+            "included_credits": policy.included_credits,
+            "limits_off": sorted(policy.limits_off),
+            "trial_usage": str(policy.trial_usage) if policy.trial_usage else None,
+            "paused_usage": str(policy.paused_usage) if policy.paused_usage else None,
+        },
+    )
 
 
 async def period_totals(db: Database, period: str, previous: str) -> list[CurrencyTotal]:
@@ -116,7 +153,9 @@ async def hold_period(db: Database, period: str, reason: str | None, totals: dic
         )
 
 
-async def approve_period(db: Database, period: str, totals: dict[str, int], by: str, reason: str = "") -> None:
+async def approve_period(
+    db: Database, period: str, totals: dict[str, int], by: str, reason: str = "", place: Place = HERE
+) -> None:
     """Approve a held period at these totals, in minor units by currency. Idempotent.
 
     Raises:
@@ -135,7 +174,7 @@ async def approve_period(db: Database, period: str, totals: dict[str, int], by: 
         await connection.execute(
             statement("accounts/policies", "approve"), {"period": period, "by": by, "approved": json.dumps(totals)}
         )
-        await record_decision(connection, DecisionKind.APPROVE_PERIOD, period, by=by, reason=reason)
+        await record_decision(connection, DecisionKind.APPROVE_PERIOD, period, by=by, reason=reason, place=place)
 
 
 def _hold(row: Mapping[Any, Any]) -> PeriodHold:

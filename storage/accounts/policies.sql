@@ -1,3 +1,6 @@
+-- name: lock
+SELECT currency FROM account WHERE attribution_id = :attribution_id FOR UPDATE;
+
 -- name: read
 SELECT charge_on, finalization, limit_amount, limit_multiple, limit_carried_share, included_credits,
        limits_off, trial_usage, paused_usage

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.place import HERE, Origin, Place
 from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
@@ -16,7 +17,7 @@ _NEWEST = 2**63 - 1
 
 
 class DecisionKind(StrEnum):
-    """What was decided. The subject is an invoice's key, a credit note's, or a period."""
+    """What was decided. The subject is an invoice's key, a credit note's, or a period, if nothing else is said."""
 
     APPROVE = "approve"
     ACCEPT = "accept"
@@ -32,12 +33,30 @@ class DecisionKind(StrEnum):
     WITHOUT_SOURCE = "without_source"
     """A period is billed without a source, which the reason names."""
     TRIGGER = "trigger"
-    """The monthly schedule, before its time."""
+    """A schedule, before its time. The subject is its name, or the period that the monthly one bills."""
+    RUN_PERIOD = "run_period"
+    PAUSE = "pause"
+    """A schedule, by its name; so are those that are resumed."""
+    RESUME = "resume"
+    SYNC = "sync"
+    """A source, by its name, is read now."""
+    AUDIT = "audit"
+    """The books of a period, or of everything, are audited now."""
+    CATCH_UP = "catch_up"
+    """Stripe's events are read now."""
+    POLICY = "policy"
+    """Of an account, by its id."""
+    ACCEPT_WARNING = "accept_warning"
+    """A warning, by its kind and subject; so are those that are reported again."""
+    WITHDRAW_WARNING = "withdraw_warning"
 
 
 @dataclass(frozen=True)
 class DecisionRecord:
-    """A decision: who decided it, why (empty if it was not said), and when."""
+    """A decision: who decided it, why (empty if it was not said), when, and where from.
+
+    `address`: of the browser; None if the decision came from the command line.
+    """
 
     id: int
     kind: DecisionKind
@@ -45,21 +64,42 @@ class DecisionRecord:
     decided_by: str
     reason: str
     decided_at: datetime
+    origin: Origin
+    address: str | None
 
 
 async def record_decision(
-    connection: AsyncConnection, kind: DecisionKind, subject: str, *, by: str, reason: str = ""
+    connection: AsyncConnection,
+    kind: DecisionKind,
+    subject: str,
+    *,
+    by: str,
+    reason: str = "",
+    place: Place = HERE,
+    request: str | None = None,
 ) -> None:
-    """Add a decision to the trail, in the transaction that carries it out."""
-    decided = {"kind": str(kind), "subject": subject, "by": by, "reason": reason}
+    """Add a decision to the trail, in the transaction that carries it out.
+
+    `request`: an id of the request; the same decision on the same request is recorded once.
+    """
+    decided = {"kind": str(kind), "subject": subject, "by": by, "reason": reason, "request": request}
+    decided |= {"origin": str(place.origin), "address": place.address}
     await connection.execute(statement("decisions/trail", "record"), decided)
 
 
-async def record_request(db: Database, kind: DecisionKind, *subjects: str, by: str, reason: str = "") -> None:
-    """Add decisions that Temporal carries out, before it is asked to."""
+async def record_request(
+    db: Database,
+    kind: DecisionKind,
+    *subjects: str,
+    by: str,
+    reason: str = "",
+    place: Place = HERE,
+    request: str | None = None,
+) -> None:
+    """Add decisions that Temporal carries out; `request` as for `record_decision`."""
     async with db.transaction() as connection:
         for subject in subjects:
-            await record_decision(connection, kind, subject, by=by, reason=reason)
+            await record_decision(connection, kind, subject, by=by, reason=reason, place=place, request=request)
 
 
 async def list_decisions(

@@ -25,6 +25,7 @@ from billing.invoice.credit_notes import (
     instance_parts,
 )
 from billing.invoice.key import CreditNoteKey, InvoiceKey
+from billing.place import HERE, Place
 from storage.decisions.trail import DecisionKind, record_decision
 from storage.invoices.locked import LockedInvoice, find_locked
 from storage.postgres.database import Database
@@ -89,13 +90,13 @@ async def preview_credit(db: Database, invoice_key: str, order: CreditOrder) -> 
     Raises:
         InputError: as `request_credit`.
     """
-    async with db.transaction() as connection:
-        _, _, priced = await _price(connection, invoice_key, order)
+    async with db.transaction(read_only=True) as connection:
+        _, _, priced = await _price(connection, invoice_key, order, lock=False)
         return priced
 
 
 async def request_credit(
-    db: Database, invoice_key: str, order: CreditOrder, by: str | None = None
+    db: Database, invoice_key: str, order: CreditOrder, by: str | None = None, place: Place = HERE
 ) -> tuple[CreditNoteRecord, bool]:
     """Record a request for a credit note. Returns it, and whether it is new: the same request twice is one.
 
@@ -112,17 +113,17 @@ async def request_credit(
             return priced.known, False
         await _insert(connection, key, invoice, order, priced.amount, priced.parts)
         if by is not None:
-            await record_decision(connection, DecisionKind.CREDIT, key, by=by, reason=order.reason)
+            await record_decision(connection, DecisionKind.CREDIT, key, by=by, reason=order.reason, place=place)
         made = await _load(connection, key)
         assert made is not None
         return made, True
 
 
 async def _price(
-    connection: AsyncConnection, invoice_key: str, order: CreditOrder
+    connection: AsyncConnection, invoice_key: str, order: CreditOrder, *, lock: bool = True
 ) -> tuple[LockedInvoice, str, PricedCredit]:
-    """Lock the invoice. Returns it, the credit note's key, and what it credits."""
-    invoice = await find_locked(connection, invoice_key)
+    """Lock the invoice, unless it is only a preview. Returns it, the credit note's key, and what it credits."""
+    invoice = await find_locked(connection, invoice_key, lock=lock)
     if invoice is None:
         raise InputError(f"there is no invoice {invoice_key!r}: `perdure invoices list` shows their keys")
     key = str(CreditNoteKey(InvoiceKey.parse(invoice_key), order.named()))

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from billing.invoice.policy import BlockedKind, ChargeOn
 from billing.invoice.states import DEAD, InvoiceState, check_transition
+from billing.place import HERE, Place
 from storage.decisions.trail import DecisionKind, record_decision
 from storage.invoices.decidable import check_approval, check_rebuild, check_void, is_approved, is_rebuilt
 from storage.invoices.invoices import forget_released
@@ -14,7 +15,7 @@ from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
 
-async def approve_invoice(db: Database, key: str, amount: int, by: str, reason: str = "") -> None:
+async def approve_invoice(db: Database, key: str, amount: int, by: str, reason: str = "", place: Place = HERE) -> None:
     """Approve the amount that a person has seen, in minor units: ours, or the one found in Stripe. Idempotent.
 
     Raises:
@@ -33,10 +34,10 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str, reason: 
         if row.blocked_kind is BlockedKind.EDITED:
             kind = DecisionKind.ACCEPT
             await connection.execute(statement("invoices/decisions", "accept"), {"id": row.id})
-        await record_decision(connection, kind, key, by=by, reason=reason)
+        await record_decision(connection, kind, key, by=by, reason=reason, place=place)
 
 
-async def rebuild_invoice(db: Database, key: str, by: str, reason: str = "") -> None:
+async def rebuild_invoice(db: Database, key: str, by: str, reason: str = "", place: Place = HERE) -> None:
     """Rebuild an invoice that a person edited in Stripe from our lines. Idempotent.
 
     Raises:
@@ -51,10 +52,10 @@ async def rebuild_invoice(db: Database, key: str, by: str, reason: str = "") -> 
         check_transition(row.reached, InvoiceState.CLAIMED)
         name = "rebuild_own" if row.charge_on is ChargeOn.OWN else "rebuild_on_subscription"
         await connection.execute(statement("invoices/decisions", name), {"id": row.id})
-        await record_decision(connection, DecisionKind.REBUILD, key, by=by, reason=reason)
+        await record_decision(connection, DecisionKind.REBUILD, key, by=by, reason=reason, place=place)
 
 
-async def request_void(db: Database, key: str, *, by: str, reason: str, write_off: bool) -> None:
+async def request_void(db: Database, key: str, *, by: str, reason: str, write_off: bool, place: Place = HERE) -> None:
     """Request that Stripe void an invoice. With `write_off`, its usage is never billed again. Idempotent.
 
     A dead invoice can still be written off: this covers the usage that no live invoice has claimed since.
@@ -68,9 +69,9 @@ async def request_void(db: Database, key: str, *, by: str, reason: str, write_of
         row = await lock_invoice(connection, key)
         check_void(key, row, write_off=write_off)
         if row.void_requested_at is None and row.reached not in DEAD:
-            await record_decision(connection, DecisionKind.VOID, key, by=by, reason=reason)
+            await record_decision(connection, DecisionKind.VOID, key, by=by, reason=reason, place=place)
         if write_off and not row.written_off:
-            await record_decision(connection, DecisionKind.WRITE_OFF, key, by=by, reason=reason)
+            await record_decision(connection, DecisionKind.WRITE_OFF, key, by=by, reason=reason, place=place)
         if row.reached in DEAD:
             await _write_off(connection, row)
             return

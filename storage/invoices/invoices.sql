@@ -62,11 +62,16 @@ WHERE billing_period = :period
   AND state IN ({open})
 ORDER BY key;
 
+-- name: locked_columns
+id, state, resume_state, stripe_invoice_id, report_id, amount, currency, charge_on, finalization, blocked_kind,
+approved_amount, found_subtotal, accepted_subtotal, replaces_stripe_invoice_id, written_off, attribution_id,
+void_requested_at, revision
+
 -- name: lock
-SELECT id, state, resume_state, stripe_invoice_id, report_id, amount, currency, charge_on, finalization, blocked_kind,
-       approved_amount, found_subtotal, accepted_subtotal, replaces_stripe_invoice_id, written_off, attribution_id,
-       void_requested_at, revision
-FROM invoice WHERE key = :key FOR UPDATE;
+SELECT {locked_columns} FROM invoice WHERE key = :key FOR UPDATE;
+
+-- name: seen
+SELECT {locked_columns} FROM invoice WHERE key = :key;
 
 -- name: set_report
 UPDATE invoice SET report_id = :report_id, updated_at = now() WHERE id = :id;

@@ -47,9 +47,10 @@ class LockedInvoice:
         return self.resume_state or self.state
 
 
-async def find_locked(connection: AsyncConnection, key: str) -> LockedInvoice | None:
-    """Lock and return the invoice. None if there is no such invoice."""
-    row = (await connection.execute(statement("invoices/invoices", "lock"), {"key": key})).one_or_none()
+async def find_locked(connection: AsyncConnection, key: str, *, lock: bool = True) -> LockedInvoice | None:
+    """Lock and return the invoice, or only return it as it is now. None if there is no such invoice."""
+    name = "lock" if lock else "seen"
+    row = (await connection.execute(statement("invoices/invoices", name), {"key": key})).one_or_none()
     return None if row is None else record(LockedInvoice, row)
 
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from billing.place import HERE, Place
 from billing.usage.warnings import ANY_SUBJECT, WarningKind
+from storage.decisions.trail import DecisionKind, record_decision
 from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
@@ -23,19 +25,28 @@ class AcceptedWarning:
     accepted_at: datetime
 
 
-async def accept_warning(db: Database, kind: WarningKind, subject: str, *, by: str, reason: str) -> None:
-    """Accept a warning. Accepted again, it has the new name, reason and time."""
+async def accept_warning(
+    db: Database, kind: WarningKind, subject: str, *, by: str, reason: str, place: Place = HERE
+) -> bool:
+    """Accept a warning. Accepted again, it has the new name, reason and time. Returns whether anything is different."""
     async with db.transaction() as connection:
-        await connection.execute(
-            statement("warnings/accepted", "accept"),
-            {"kind": kind, "subject": subject, "accepted_by": by, "reason": reason},
-        )
+        accepted = {"kind": kind, "subject": subject, "accepted_by": by, "reason": reason}
+        found = await connection.execute(statement("warnings/accepted", "accept"), accepted)
+        if found.rowcount:
+            of = f"{kind} {subject}"
+            await record_decision(connection, DecisionKind.ACCEPT_WARNING, of, by=by, reason=reason, place=place)
+        return found.rowcount > 0
 
 
-async def withdraw_warning(db: Database, kind: WarningKind, subject: str) -> bool:
+async def withdraw_warning(
+    db: Database, kind: WarningKind, subject: str, *, by: str, reason: str = "", place: Place = HERE
+) -> bool:
     """Report a warning again. Returns whether it was accepted."""
     async with db.transaction() as connection:
         found = await connection.execute(statement("warnings/accepted", "withdraw"), {"kind": kind, "subject": subject})
+        if found.rowcount:
+            of = f"{kind} {subject}"
+            await record_decision(connection, DecisionKind.WITHDRAW_WARNING, of, by=by, reason=reason, place=place)
         return found.rowcount > 0
 
 

@@ -2,7 +2,8 @@
 INSERT INTO accepted_warning (kind, subject, accepted_by, reason)
 VALUES (:kind, :subject, :accepted_by, :reason)
 ON CONFLICT (kind, subject) DO UPDATE
-SET accepted_by = excluded.accepted_by, reason = excluded.reason, accepted_at = now();
+SET accepted_by = excluded.accepted_by, reason = excluded.reason, accepted_at = now()
+WHERE (accepted_warning.accepted_by, accepted_warning.reason) <> (excluded.accepted_by, excluded.reason);
 
 -- name: withdraw
 DELETE FROM accepted_warning WHERE kind = :kind AND subject = :subject;

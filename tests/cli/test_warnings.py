@@ -101,6 +101,7 @@ async def test_a_dry_run_of_an_import_warns_as_the_import_does(perdure: Perdure,
     assert dry.document["warnings"] == (await load(perdure, SUSPICIOUS, "--json")).document["warnings"]
 
 
+@pytest.mark.usefixtures("system")
 async def test_facts_of_one_instant_that_differ_are_a_warning(perdure: Perdure, db: Database) -> None:
     await add_account(db)
     facts = "id,customer,class,started_time,updated_at\n" + "".join(
@@ -139,6 +140,7 @@ async def test_what_to_do_fits_a_terminal_of_80_columns() -> None:
         assert len(f"  {kind}, 100,000: {remedy}.") <= 80
 
 
+@pytest.mark.usefixtures("system")
 async def test_a_file_without_rows_is_a_warning(perdure: Perdure, db: Database) -> None:
     ran = await load(perdure, f"{COLUMNS}\n")
     assert ran.status == 0
@@ -176,6 +178,7 @@ async def test_two_ids_of_one_run_are_reported_before_they_are_billed(perdure: P
     assert refused.error.startswith("--strict goes with --dry-run")
 
 
+@pytest.mark.usefixtures("system")
 async def test_a_warning_is_accepted_listed_and_withdrawn(perdure: Perdure, db: Database) -> None:
     await add_account(db)
     await load(perdure, f"{COLUMNS}\n" + "".join(f"i-{n},team:a,ws-1,,,{START},{STOP}\n" for n in (1, 2)))

@@ -10,10 +10,10 @@ LETTERS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 # r: reads, a: adds, w: changes, d: deletes; "-": nothing. By table: billing worker, operator, reader, sources' worker,
 # API.
 MATRIX: dict[str, tuple[str, str, str, str, str]] = {
-    "accepted_warning": ("r", "rawd", "r", "r", "-"),
+    "accepted_warning": ("rawd", "r", "r", "r", "-"),
     "account": ("raw", "raw", "r", "rw", "-"),
     "account_outcome": ("rad", "r", "r", "-", "-"),
-    "account_policy": ("r", "raw", "r", "-", "-"),
+    "account_policy": ("raw", "r", "r", "-", "-"),
     "account_window": ("r", "r", "r", "r", "-"),
     "alembic_version": ("r", "r", "r", "r", "r"),
     "api_token": ("-", "raw", "r", "-", "r"),
@@ -25,9 +25,9 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "claim": ("rad", "r", "r", "r", "-"),
     "claim_history": ("rad", "r", "r", "r", "-"),
     "collection_pause": ("rad", "r", "r", "-", "-"),
-    "credit_note": ("raw", "ra", "r", "-", "-"),
-    "credit_note_line": ("ra", "ra", "r", "-", "-"),
-    "decision": ("ra", "ra", "r", "-", "-"),
+    "credit_note": ("raw", "r", "r", "-", "-"),
+    "credit_note_line": ("ra", "r", "r", "-", "-"),
+    "decision": ("ra", "r", "r", "-", "-"),
     "details_to_send": ("-", "r", "r", "rawd", "-"),
     "dispute": ("raw", "r", "r", "-", "-"),
     "hosted_invoice": ("raw", "r", "-", "-", "-"),
@@ -131,9 +131,9 @@ UNCHANGEABLE = {
     (INGEST, "workspace_instance"): {"id"},
     (INGEST, "source"): {"name", "registered_at"},
     (INGEST, "details_to_send"): {"attribution_id"},
-    (OPERATOR, "accepted_warning"): {"kind", "subject"},
+    (BILLING, "accepted_warning"): {"kind", "subject"},
     (BILLING, "worker_settings"): {"queue"},
-    (OPERATOR, "account_policy"): {"attribution_id"},
+    (BILLING, "account_policy"): {"attribution_id"},
 }
 
 

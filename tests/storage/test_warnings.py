@@ -113,8 +113,8 @@ async def test_an_accepted_warning_is_neither_counted_nor_shown(db: Database) ->
     assert len(await usage.overlapping_runs(db, MAY, 3)) == 1
     await accept(WarningKind.OVERLAPPING, "ws")
     assert await usage.overlapping_runs(db, MAY, 3) == []
-    assert await withdraw_warning(db, WarningKind.UNKNOWN_ACCOUNT, "*")
-    assert not await withdraw_warning(db, WarningKind.UNKNOWN_ACCOUNT, "*")
+    assert await withdraw_warning(db, WarningKind.UNKNOWN_ACCOUNT, "*", by="me")
+    assert not await withdraw_warning(db, WarningKind.UNKNOWN_ACCOUNT, "*", by="me")
     assert await suspects(db) == {"unknown_account": {"team:0": 1, "team:2": 1}}
 
 

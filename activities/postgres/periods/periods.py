@@ -107,7 +107,9 @@ class PeriodActivities:
             ApplicationError: non-retryable if the period is not held, or its totals are different now.
         """
         async with step():
-            await policies.approve_period(self._db, approval.period, approval.totals, approval.by, approval.reason)
+            await policies.approve_period(
+                self._db, approval.period, approval.totals, approval.by, approval.reason, approval.place
+            )
             return PeriodRef(period=approval.period)
 
     @activity.defn(name=Activities.CLAIM_PAGE)

@@ -32,7 +32,7 @@ def _instances(folder: Path, count: int) -> Path:
 
 
 async def imported(stage: Stage) -> None:
-    """Accounts, instances, a policy, a period run, an approval and a credit, all by command."""
+    """Accounts, instances, a policy, a period run, a retry, an approval and a credit, all by command."""
     accounts = stage.folder / "accounts.csv"
     accounts.write_text(
         "attribution_id,stripe_customer_id,currency,bill_after,started,ended\n"
@@ -45,6 +45,7 @@ async def imported(stage: Stage) -> None:
     await stage.perdure("period", "run", "2022-05")
     key = "2022-05/team:noted/period"
     await stage.system.until_state(key, InvoiceState.DRAFT)
+    await stage.perdure("invoices", "retry", key)  # it waits for an approval, so that only the trail has more
     await stage.perdure("invoices", "approve", key)
     await stage.system.until_state(key, InvoiceState.BILLED)
     await stage.perdure("invoices", "credit", key, "--amount", "1.00", "--reason", "a test", "--reference", "r1")

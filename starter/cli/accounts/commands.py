@@ -23,6 +23,7 @@ from starter.cli import common, output
 from starter.cli.accounts.listing import list_
 from starter.cli.accounts.policy import change_policy, print_policy
 from starter.cli.accounts.sending import send_details
+from starter.cli.acting.plans import By, Why, decider
 from starter.cli.database import open_database
 from starter.cli.imports.commands import ACCOUNTS
 from starter.cli.imports.importing import import_command
@@ -133,6 +134,8 @@ async def policy(
     included_credits: _IncludedCredits = None,
     trial_usage: _TrialUsage = None,
     paused_usage: _PausedUsage = None,
+    reason: Why = "",
+    by: By = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Show or set one account's billing policy and limits.
@@ -152,7 +155,7 @@ async def policy(
     }
     settings = common.settings()
     async with open_database(settings) as db:
-        document = await change_policy(db, settings, account, changes)
+        document = await change_policy(db, settings, account, changes, (decider(by), reason))
     if as_json:
         output.print_json(document)
         return

@@ -15,12 +15,19 @@ from storage.postgres.database import Database
 app = typer.Typer(help="Decisions of people: list.", no_args_is_help=True)
 
 _PAGE = 500
+
+
+def _place(each: DecisionRecord) -> str:
+    return f"{each.origin}, {each.address}" if each.address else str(each.origin)
+
+
 _COLUMNS: Sequence[output.Column[DecisionRecord]] = (
     output.Column("Subject", lambda each: each.subject),
     output.Column("Decision", lambda each: str(each.kind)),
     output.Column("By", lambda each: each.decided_by),
     output.instant("At", lambda each: each.decided_at),
     output.Column("Reason", lambda each: each.reason, show="room", prose=True),
+    output.Column("From", _place, show="wide"),
 )
 
 
@@ -49,6 +56,8 @@ def document(decision: DecisionRecord) -> dict[str, object]:
         "by": decision.decided_by,
         "reason": decision.reason,
         "at": output.json_instant(decision.decided_at),
+        "origin": str(decision.origin),
+        "address": decision.address,
     }
 
 

@@ -20,20 +20,23 @@ from billing.invoice.key import CreditNoteKey, InvoiceKey
 from billing.invoice.record import InvoiceRecord
 from billing.money import format_amount
 from contracts import workflow_ids
+from contracts.deciding import RequestCredit
 from contracts.names import Signals
 from starter.cli import common, output
 from starter.cli.acting.mode import Mode, mode_of
 from starter.cli.acting.plans import ActOptions, By, DryRun, Yes, agreed, decider
+from starter.cli.acting.recording import record_decisions
 from starter.cli.database import open_database
 from starter.cli.invoices.credit_document import credit_note_document, sentence
 from starter.cli.invoices.credit_plan import blocked_plan, order_plan
 from starter.cli.invoices.find import find_invoice
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence as why
-from storage.decisions.trail import DecisionKind, record_request
+from storage.decisions.trail import DecisionKind
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
 from storage.postgres.database import Database
+from temporal.asking import request_credit
 from temporal.client import connect
 from temporal.start import start_credit_note
 
@@ -97,7 +100,21 @@ async def _requested(
         priced = await credit_notes.preview_credit(db, invoice.key, order)
         if (asked.dry_run or priced.known is None) and not agreed(order_plan(invoice, order, priced), mode, asked):
             return None
-        return await credit_notes.request_credit(db, invoice.key, order, who)
+        asked_for = RequestCredit(
+            invoice_key=invoice.key,
+            kind=order.kind,
+            reason=order.reason,
+            settle_to=order.settle_to,
+            reference=order.reference,
+            amount=order.amount,
+            line_no=order.line_no,
+            instance_id=order.instance_id,
+            by=who,
+        )
+        found = await request_credit(await connect(), asked_for)
+        note = await credit_notes.load_credit_note(db, found.credit_note_key)
+        assert note is not None  # credit notes are never removed
+        return note, found.made
     except BlockedInvoiceError as error:
         raise common.CommandError(
             f"{error}: fix the cause and run `perdure invoices retry '{invoice.key}'` first", common.ExitStatus.PERSON
@@ -112,7 +129,7 @@ async def _resumed(
     if not agreed(blocked_plan(invoice, note, withdraw=withdraws), mode, asked):
         return None
     kind = DecisionKind.WITHDRAW_CREDIT if withdraws else DecisionKind.RETRY_CREDIT
-    await record_request(db, kind, note.key, by=who)
+    await record_decisions(await connect(), kind, note.key, by=who)
     return note, False
 
 

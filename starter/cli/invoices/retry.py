@@ -18,11 +18,12 @@ from billing.text import plural
 from contracts import workflow_ids
 from starter.cli import common, output
 from starter.cli.acting.plans import Plan, totals
+from starter.cli.acting.recording import record_decisions
 from starter.cli.invoices.deciding import document
 from starter.cli.invoices.results import is_over
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence
-from storage.decisions.trail import DecisionKind, record_request
+from storage.decisions.trail import DecisionKind
 from storage.invoices import invoices
 from storage.postgres.database import Database
 from temporal.client import connect
@@ -68,8 +69,9 @@ async def retry_invoices(
             )
     if records:
         keys = [record.key for record in records]
-        await record_request(db, DecisionKind.RETRY, *keys, by=who, reason=reason)
-        await _signal(await connect(), records)
+        client = await connect()
+        await record_decisions(client, DecisionKind.RETRY, *keys, by=who, reason=reason)
+        await _signal(client, records)
     after = await until_all_over(db, records, patience_seconds)
     outcomes = [_outcome(before, after[before.key]) for before in records]
     if as_json:

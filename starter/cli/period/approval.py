@@ -7,11 +7,12 @@ from billing.periods import BillingPeriod
 from starter.cli import common, output
 from starter.cli.acting.mode import mode_of
 from starter.cli.acting.plans import ActOptions, Plan, agreed, because, totals
+from starter.cli.acting.recording import record_decisions
 from starter.cli.database import open_database
 from starter.cli.period.fetching import fetch_of_period, refuse_held, summary
 from storage.accounts import policies
 from storage.accounts.policies import PeriodHold
-from storage.decisions.trail import DecisionKind, record_request
+from storage.decisions.trail import DecisionKind
 from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.decisions import approve_period, go_without_source
@@ -79,9 +80,9 @@ async def bill_without(
     async with open_database(settings) as db:
         if not agreed(plan, await mode_of(settings, db), asked):
             return
-        await go_without_source(await connect(), month, account, source, who)
-        why = f"{source}{because(reason)}"
-        await record_request(db, DecisionKind.WITHOUT_SOURCE, month, by=who, reason=why)
+        client, why = await connect(), f"{source}{because(reason)}"
+        await go_without_source(client, month, account, source, who)
+        await record_decisions(client, DecisionKind.WITHOUT_SOURCE, month, by=who, reason=why)
     if asked.as_json:
         output.print_json({"billing_period": month, "without_source": source})
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias
 
@@ -12,11 +11,15 @@ from billing.errors import InputError
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from billing.usage.warnings import UsageWarning, WarningExample, WarningKind
+from contracts.deciding import DecideWarning
 from starter.cli import common, output
+from starter.cli.acting.plans import By, Why, decider
 from starter.cli.database import open_database
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
-from storage.warnings.accepted import AcceptedWarning, accept_warning, accepted_warnings, withdraw_warning
+from storage.warnings.accepted import AcceptedWarning, accepted_warnings
+from temporal.asking import accept_warning, withdraw_warning
+from temporal.client import connect
 
 app = typer.Typer(help="Warnings of usage: list, accept, withdraw.", no_args_is_help=True)
 
@@ -77,20 +80,17 @@ async def accept(
     kind: KindArgument,
     subject: SubjectArgument,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is as it should be.")],
-    by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who accepts it; default: the user of this shell.")
-    ] = None,
+    by: By = None,
     as_json: common.AsJson = False,
 ) -> None:
     """Accept a warning: it is no longer reported, now or later.
 
     Accepted again, it has the new name and reason.
     """
-    accepted, by = _kind(kind), by or getpass.getuser()
+    accepted, by = _kind(kind), decider(by)
     if not subject or not reason.strip():
         raise InputError("SUBJECT and --reason must not be empty")
-    async with open_database(common.settings()) as db:
-        await accept_warning(db, accepted, subject, by=by, reason=reason)
+    await accept_warning(await connect(), DecideWarning(kind=accepted, subject=subject, by=by, reason=reason))
     if as_json:
         output.print_json({"kind": kind, "subject": subject, "accepted_by": by, "reason": reason})
     else:
@@ -99,11 +99,13 @@ async def accept(
 
 @app.command("withdraw")
 @common.command
-async def withdraw(kind: KindArgument, subject: SubjectArgument, as_json: common.AsJson = False) -> None:
+async def withdraw(
+    kind: KindArgument, subject: SubjectArgument, reason: Why = "", by: By = None, as_json: common.AsJson = False
+) -> None:
     """Report an accepted warning again."""
-    async with open_database(common.settings()) as db:
-        if not await withdraw_warning(db, _kind(kind), subject):
-            raise InputError(f"{kind} {subject} is not accepted: `perdure warnings list --all` lists those that are")
+    order = DecideWarning(kind=_kind(kind), subject=subject, by=decider(by), reason=reason)
+    if not await withdraw_warning(await connect(), order):
+        raise InputError(f"{kind} {subject} is not accepted: `perdure warnings list --all` lists those that are")
     if as_json:
         output.print_json({"kind": kind, "subject": subject})
     else:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -94,11 +95,16 @@ DECISION = Table(
     Column("decided_by", Text, nullable=False),
     Column("reason", Text, nullable=False, server_default=""),
     Column("decided_at", INSTANT, nullable=False, server_default=NOW),
+    Column("origin", Text, nullable=False, server_default="command line"),
+    Column("address", Text),
+    Column("request", Text),
     CheckConstraint(
         "kind IN ('approve', 'accept', 'rebuild', 'retry', 'void', 'write_off', 'credit', 'retry_credit', "
-        "'withdraw_credit', 'approve_period', 'without_source', 'trigger')",
+        "'withdraw_credit', 'approve_period', 'without_source', 'trigger', 'run_period', 'pause', 'resume', 'sync', "
+        "'audit', 'catch_up', 'policy', 'accept_warning', 'withdraw_warning')",
         name="decision_kind",
     ),
+    UniqueConstraint("request", "kind", "subject", name="decision_request"),
     Index("decision_subject", "subject", "id"),
 )
 

@@ -50,10 +50,15 @@ CREATE TABLE decision (
     decided_by  text NOT NULL,
     reason      text NOT NULL DEFAULT '',
     decided_at  timestamptz NOT NULL DEFAULT now(),
+    origin      text NOT NULL DEFAULT 'command line',
+    address     text,
+    request     text,
     CONSTRAINT decision_kind CHECK (kind IN (
         'approve', 'accept', 'rebuild', 'retry', 'void', 'write_off', 'credit', 'retry_credit', 'withdraw_credit',
-        'approve_period', 'without_source', 'trigger'
-    ))
+        'approve_period', 'without_source', 'trigger', 'run_period', 'pause', 'resume', 'sync', 'audit', 'catch_up',
+        'policy', 'accept_warning', 'withdraw_warning'
+    )),
+    CONSTRAINT decision_request UNIQUE (request, kind, subject)
 );
 CREATE INDEX decision_subject ON decision (subject, id);
 

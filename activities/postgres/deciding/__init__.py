@@ -1,0 +1,1 @@
+"""What a person has recorded outside of workflows: credits, policies, accepted warnings, and the trail."""

@@ -1,0 +1,27 @@
+"""Where a person's decision comes from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Origin(StrEnum):
+    """What a person decides with."""
+
+    COMMAND_LINE = "command line"
+    CONSOLE = "console"
+
+
+class Place(BaseModel):
+    """Where a decision comes from: what it was made with, and the network address of the browser, if there is one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    origin: Origin = Origin.COMMAND_LINE
+    address: str | None = None
+
+
+HERE = Place()
+"""The command line, which has no address."""

@@ -1,0 +1,72 @@
+"""What a person has the billing worker record, by an activity without a workflow."""
+
+from pydantic import Field
+
+from billing.invoice.credit_notes import CreditDestination, CreditKind, CreditNoteState
+from billing.place import HERE, Place
+from contracts.messages.base import Message
+
+
+class RecordDecisions(Message):
+    """A decision on each of these subjects, which Temporal carries out; `kind` as the trail names it.
+
+    `request`: an id of the request, so that a repetition adds nothing to the trail.
+    """
+
+    request: str
+    kind: str
+    subjects: list[str]
+    by: str
+    reason: str = ""
+    place: Place = HERE
+
+
+class RequestCredit(Message):
+    """A credit note to make: of an amount in minor units, a line, or an instance's share; the same request is one."""
+
+    invoice_key: str
+    kind: CreditKind
+    reason: str
+    settle_to: CreditDestination = CreditDestination.BALANCE
+    reference: str | None = None
+    amount: int | None = None
+    line_no: int | None = None
+    instance_id: str | None = None
+    by: str
+    place: Place = HERE
+
+
+class CreditRequested(Message):
+    """The credit note, and whether it is new. `amount` is in minor units, before tax."""
+
+    credit_note_key: str
+    made: bool
+    state: CreditNoteState
+    amount: int
+    currency: str
+
+
+class ChangePolicy(Message):
+    """Changes of an account's policy, by the setting's name: a value, `default`, or `off`."""
+
+    attribution_id: str
+    changes: dict[str, str] = Field(default_factory=dict)
+    by: str
+    reason: str = ""
+    place: Place = HERE
+
+
+class DecideWarning(Message):
+    """A warning to accept, or to report again."""
+
+    kind: str
+    subject: str
+    by: str
+    reason: str = ""
+    place: Place = HERE
+
+
+class Recorded(Message):
+    """Whether anything is different from before."""
+
+    changed: bool

@@ -1,0 +1,164 @@
+"""What a person has the billing worker record, by activities without a workflow: credits, policies, the trail.
+
+The id of each is made of what is asked, so that the same request, sent again while the first waits, is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio.client import ActivityFailureError, ActivityHandle, Client
+from temporalio.common import ActivityIDConflictPolicy
+from temporalio.exceptions import ApplicationError, TimeoutType
+from temporalio.exceptions import TimeoutError as ActivityTimeoutError
+from temporalio.service import RPCError, RPCStatusCode
+
+from billing.errors import BlockedInvoiceError, InputError
+from contracts import retries, workflow_ids
+from contracts.deciding import (
+    ChangePolicy,
+    CreditRequested,
+    DecideWarning,
+    RecordDecisions,
+    Recorded,
+    RequestCredit,
+)
+from contracts.messages.base import Message
+from contracts.names import BILLING_QUEUE, Activities
+from temporal.decisions import DecisionError, UnansweredDecisionError
+
+_ANSWERED_WITHIN = timedelta(seconds=10)
+_DONE_WITHIN = timedelta(minutes=2)
+_RECORDED_WITHIN = timedelta(days=30)
+_STEP = timedelta(minutes=1)
+_AT_ONCE = 1000
+_PATIENCE_SECONDS = 2.0
+R = TypeVar("R", bound=Message)
+
+
+async def request_credit(client: Client, asked: RequestCredit) -> CreditRequested:
+    """Have a request for a credit note recorded. `start_credit_note` has Stripe make it.
+
+    Raises:
+        InputError: the invoice cannot be credited so.
+        DecisionError: no worker answers.
+        RPCError: Temporal cannot be reached.
+    """
+    summary = f"Request a credit on {asked.invoice_key}"
+    return await _answer(await _start(client, Activities.REQUEST_CREDIT, asked, CreditRequested, summary))
+
+
+async def change_policy(client: Client, asked: ChangePolicy) -> bool:
+    """Have an account's policy changed. Returns whether anything is different.
+
+    Raises:
+        InputError: a value is malformed.
+        DecisionError: there is no such account, or no worker answers.
+        RPCError: Temporal cannot be reached.
+    """
+    summary = f"Change the policy of {asked.attribution_id}"
+    return (await _answer(await _start(client, Activities.CHANGE_POLICY, asked, Recorded, summary))).changed
+
+
+async def accept_warning(client: Client, asked: DecideWarning) -> None:
+    """Have a warning accepted.
+
+    Raises:
+        InputError: there is no such kind of warning.
+        DecisionError: no worker answers.
+        RPCError: Temporal cannot be reached.
+    """
+    summary = f"Accept {asked.kind} {asked.subject}"
+    await _answer(await _start(client, Activities.ACCEPT_WARNING, asked, Recorded, summary))
+
+
+async def withdraw_warning(client: Client, asked: DecideWarning) -> bool:
+    """Have an accepted warning reported again. Returns whether it was accepted.
+
+    Raises:
+        InputError: there is no such kind of warning.
+        DecisionError: no worker answers.
+        RPCError: Temporal cannot be reached.
+    """
+    summary = f"Report {asked.kind} {asked.subject} again"
+    return (await _answer(await _start(client, Activities.WITHDRAW_WARNING, asked, Recorded, summary))).changed
+
+
+async def record_decisions(client: Client, asked: RecordDecisions) -> None:
+    """Have decisions that Temporal carries out added to the trail, now or as soon as a billing worker runs.
+
+    Whatever is decided is asked for after this: so nothing is carried out that the trail does not know.
+
+    Raises:
+        DecisionError: the server runs no activity without a workflow.
+        RPCError: Temporal cannot be reached.
+    """
+    for first in range(0, len(asked.subjects), _AT_ONCE):
+        part = asked.model_copy(update={"subjects": asked.subjects[first : first + _AT_ONCE]})
+        handle = await _start(client, Activities.RECORD_DECISIONS, part, Recorded, f"Record: {asked.kind}", waits=True)
+        with suppress(TimeoutError):  # Temporal keeps it until a worker runs
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await _answer(handle)
+
+
+async def _start(
+    client: Client, name: str, asked: Message, result: type[R], summary: str, *, waits: bool = False
+) -> ActivityHandle[R]:
+    """Start the activity, or join it if the same is being asked for. `waits`: for a worker, if none polls."""
+    digest = hashlib.sha256(asked.model_dump_json().encode()).hexdigest()[:16]
+    try:
+        return await client.start_activity(
+            name,
+            asked,
+            id=workflow_ids.decision(name, digest),
+            task_queue=BILLING_QUEUE,
+            result_type=result,
+            schedule_to_close_timeout=_RECORDED_WITHIN if waits else _DONE_WITHIN,
+            schedule_to_start_timeout=None if waits else _ANSWERED_WITHIN,
+            start_to_close_timeout=_STEP,
+            heartbeat_timeout=retries.HEARTBEAT,
+            id_conflict_policy=ActivityIDConflictPolicy.USE_EXISTING,
+            retry_policy=retries.TRANSIENT,
+            summary=summary,
+        )
+    except RPCError as error:
+        if error.status is RPCStatusCode.UNIMPLEMENTED:
+            raise DecisionError(
+                "this Temporal server runs no activity without a workflow: use Temporal Server 1.31 or newer"
+            ) from error
+        raise
+
+
+async def _answer(handle: ActivityHandle[R]) -> R:
+    try:
+        return await handle.result()
+    except ActivityFailureError as error:
+        cause = error.cause
+        if isinstance(cause, ApplicationError) and cause.non_retryable:
+            raise _refusal(cause) from error
+        if isinstance(cause, ActivityTimeoutError) and cause.type is TimeoutType.SCHEDULE_TO_START:
+            raise UnansweredDecisionError(
+                "no billing worker answers, and nothing was done: start `perdure worker`, then do it again"
+            ) from error
+        raise UnansweredDecisionError(
+            f"the billing worker could not record it: {_last(cause)}; doing it again does it once"
+        ) from error
+
+
+def _refusal(cause: ApplicationError) -> Exception:
+    """Return the error as the worker raised it, for the exit status that a command has for it."""
+    if cause.type == BlockedInvoiceError.__name__:
+        return BlockedInvoiceError(cause.message)
+    if cause.type == InputError.__name__:
+        return InputError(cause.message)
+    return DecisionError(cause.message)
+
+
+def _last(cause: BaseException) -> str:
+    """Return the reason of the last attempt, where a timeout has one."""
+    reason = cause.__cause__ or cause
+    return getattr(reason, "message", None) or str(reason)
