@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import typer
 
+from billing.text import plural
 from starter.cli import common, output
 from storage.postgres.database import Database
 from storage.postgres.revision import known_revisions, read_revision
 from storage.postgres.upgrade import history, roles_without_grants, upgrade
+from storage.totals.days import fill_days
 
 app = typer.Typer(help="Database migrations: upgrade, current, history.", no_args_is_help=True)
 
@@ -20,18 +22,32 @@ app = typer.Typer(help="Database migrations: upgrade, current, history.", no_arg
 async def db_upgrade() -> None:
     """Upgrade the database schema to this version.
 
-    Safe to run at any time, and several times concurrently.
+    Safe to run at any time, and several times concurrently. It also writes the usage by day of settled invoices that
+    lack it, since an earlier version settled them.
     """
     url = common.settings().need("database_url")
     before = await _revision(url)
     after = await upgrade(url)
     output.say(f"The database is at revision {after}{_change(before, after)}.")
+    await _fill_days(url)
     missing = await roles_without_grants(url)
     if missing:
         output.complain(
             f"no privileges were granted to {', '.join(missing)}, which {'do' if len(missing) > 1 else 'does'} not "
             "exist: the processes that use them need them (docs/security.md)"
         )
+
+
+async def _fill_days(url: str) -> None:
+    database = Database(url, pool_size=1)
+    try:
+        with output.progress_when_slow() as say:
+            say("writing the usage by day of settled invoices")
+            filled = await fill_days(database)
+    finally:
+        await database.close()
+    if filled:
+        output.say(f"Wrote the usage by day of {plural(filled, 'settled invoice')}.")
 
 
 def _change(before: str | None, after: str) -> str:

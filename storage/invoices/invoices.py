@@ -18,6 +18,7 @@ from storage.invoices.locked import lock_invoice
 from storage.invoices.records import with_lines
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
+from storage.totals.days import follow_state, sum_up
 
 _INSTANT_OF = {
     InvoiceState.DRAFT: "drafted_at",
@@ -170,7 +171,7 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
 
     When an invoice dies, its claims are released and its usage is billable again, unless it is written off. A
     blocked invoice can die from the state in which it was blocked; any other transition waits until it is resumed.
-    When it is paid, a void that was requested too late is withdrawn.
+    When it is paid, a void that was requested too late is withdrawn. When it is billed, its days are written.
 
     Raises:
         UnknownInvoiceError: there is no such invoice.
@@ -184,10 +185,13 @@ async def move_invoice(db: Database, key: str, to: InvoiceState, at: datetime) -
             statement("invoices/invoices", "set_state"),
             {"id": row.id, "state": str(to), "column": _INSTANT_OF[to], "at": at},
         )
+        is_time_to_sum = await follow_state(connection, row.id, row.state, to)
         if to in DEAD and not row.written_off:
             await release_claims(connection, row.id, to)
         if to is InvoiceState.PAID and row.void_requested_at is not None:
             await connection.execute(statement("invoices/decisions", "withdraw_void"), {"id": row.id})
+    if is_time_to_sum:
+        await sum_up(db)
     return True
 
 

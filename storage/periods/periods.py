@@ -19,6 +19,7 @@ from storage.postgres.database import Database
 from storage.postgres.rows import reader, record
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
+from storage.totals.days import sum_up
 
 _MOST_BLOCKED = 100
 _ROWS_AT_ONCE = 1000
@@ -157,11 +158,12 @@ async def excluded_instances(
 
 
 async def write_summary(db: Database, period: str, summary: dict[str, Any]) -> None:
-    """Store a settled period's summary (JSON-ready), replacing that of an earlier run."""
+    """Store a settled period's summary (JSON-ready), replacing that of an earlier run, and sum up its days."""
     async with db.transaction() as connection:
         await connection.execute(
             statement("periods/periods", "write_summary"), {"period": period, "summary": json.dumps(summary)}
         )
+    await sum_up(db)
 
 
 async def read_summary(db: Database, period: str) -> PeriodSummary | None:

@@ -37,6 +37,7 @@ from storage.postgres.revision import require_known_revision
 from storage.postgres.statements import statement
 from storage.postgres.tuning import tune
 from storage.recovery.adoption_rules import AdoptableInvoice, Decision, decide
+from storage.totals.days import drop_days
 
 _ROWS_AT_ONCE = 5000
 _S = InvoiceState
@@ -141,11 +142,13 @@ async def _link(connection: AsyncConnection, ours: LockedInvoice, theirs: Adopta
 async def _forget(connection: AsyncConnection, header: ReportHeader, ours: LockedInvoice | None) -> None:
     """Delete what Postgres claimed under this key, and end the invoices that this one succeeds."""
     if ours is not None:
+        await drop_days(connection, ours.id)
         await drop_claims(connection, ours.id)
         await drop_lines(connection, ours.id)
         await forget_released(connection, ours.id)
     found = await connection.execute(statement("recovery/recovery", "live_predecessors"), _identity(header))
     for predecessor in found.all():
+        await drop_days(connection, predecessor.id)
         await connection.execute(statement("recovery/recovery", "bury"), {"id": predecessor.id})
         if not predecessor.written_off:
             await release_claims(connection, predecessor.id, _S.DELETED)

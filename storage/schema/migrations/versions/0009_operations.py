@@ -1,5 +1,5 @@
 """Details of customers by the API; customers of other accounts; how far Stripe delivers its events;
-who decided what.
+who decided what; usage of settled invoices by day.
 """
 
 from alembic import op
@@ -42,6 +42,34 @@ ALTER TABLE stripe_event_cursor
     ADD COLUMN undelivered bigint NOT NULL DEFAULT 0,
     ADD COLUMN undelivered_at timestamptz,
     ADD COLUMN delivered_at timestamptz;
+
+CREATE TABLE invoice_day (
+    invoice_id   bigint NOT NULL,
+    line_no      smallint NOT NULL,
+    day          date NOT NULL,
+    duration_us  bigint NOT NULL,
+    quantity_us  numeric NOT NULL,
+    credits      numeric NOT NULL,
+    amount       bigint NOT NULL,
+    PRIMARY KEY (invoice_id, line_no, day)
+);
+
+CREATE TABLE period_day (
+    billing_period   text COLLATE "C" NOT NULL,
+    currency         text NOT NULL,
+    workspace_class  text COLLATE "C" NOT NULL,
+    day              date NOT NULL,
+    invoice_days     bigint NOT NULL,
+    duration_us      bigint NOT NULL,
+    quantity_us      numeric NOT NULL,
+    credits          numeric NOT NULL,
+    amount           bigint NOT NULL,
+    PRIMARY KEY (billing_period, currency, workspace_class, day)
+);
+
+CREATE TABLE period_day_pending (
+    invoice_id  bigint PRIMARY KEY
+);
 
 CREATE TABLE decision (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

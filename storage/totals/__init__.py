@@ -1,0 +1,1 @@
+"""Usage of settled invoices by day, and totals over it."""

@@ -1,0 +1,105 @@
+-- Totals for people who look. Amounts are in minor units, and currencies are never added together. The days are those of
+-- settled invoices: the sums by period, and the days of the invoices that are not in them yet.
+
+-- name: summed
+SELECT billing_period, currency, workspace_class, day, duration_us, quantity_us, credits, amount
+FROM period_day
+WHERE {wanted}
+UNION ALL
+SELECT i.billing_period, i.currency, l.workspace_class, d.day, d.duration_us, d.quantity_us, d.credits, d.amount
+FROM period_day_pending AS p
+JOIN invoice AS i ON i.id = p.invoice_id
+JOIN invoice_day AS d ON d.invoice_id = p.invoice_id
+JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (d.invoice_id, d.line_no)
+WHERE {wanted}
+
+-- name: wanted
+(CAST(:period AS text) IS NULL OR billing_period = :period)
+AND (CAST(:since AS text) IS NULL OR billing_period >= :since)
+
+-- name: sums
+CAST(sum(duration_us) AS bigint) AS duration_us, sum(quantity_us) AS quantity_us, sum(credits) AS credits,
+CAST(sum(amount) AS bigint) AS amount
+
+-- name: by_month
+SELECT billing_period AS period, currency, workspace_class, {sums}
+FROM ({summed}) AS summed
+GROUP BY billing_period, currency, workspace_class
+ORDER BY billing_period, currency, workspace_class;
+
+-- name: by_class
+SELECT currency, workspace_class, {sums}
+FROM ({summed}) AS summed
+GROUP BY currency, workspace_class
+ORDER BY currency, amount DESC, workspace_class;
+
+-- name: by_day
+SELECT currency, day, workspace_class, {sums}
+FROM ({summed}) AS summed
+GROUP BY currency, day, workspace_class
+ORDER BY currency, day, workspace_class;
+
+-- name: recent_periods
+SELECT DISTINCT billing_period FROM period_day ORDER BY billing_period DESC LIMIT :most;
+
+-- name: by_state
+-- All invoices of the period; `credited`: by issued credit notes.
+SELECT i.state, i.currency, count(*) AS invoices, CAST(sum(i.amount) AS bigint) AS amount,
+       CAST(coalesce(sum(n.credited), 0) AS bigint) AS credited
+FROM invoice AS i
+LEFT JOIN ({credited}) AS n ON n.invoice_id = i.id
+WHERE i.billing_period = :period
+GROUP BY i.state, i.currency
+ORDER BY i.currency, i.state;
+
+-- name: credited
+SELECT invoice_id, sum(amount) AS credited FROM credit_note WHERE state = 'issued' GROUP BY invoice_id
+
+-- name: largest
+-- Accounts by their net amount in one currency: without voided invoices, after credits.
+WITH own AS (
+    SELECT i.attribution_id, i.currency, count(*) AS invoices,
+           CAST(coalesce(sum(i.amount) FILTER (WHERE i.state IN ({billed})), 0) AS bigint) AS billed,
+           CAST(coalesce(sum(i.amount) FILTER (WHERE i.state IN ({open})), 0) AS bigint) AS open,
+           CAST(coalesce(sum(n.credited), 0) AS bigint) AS credited
+    FROM invoice AS i
+    LEFT JOIN ({credited}) AS n ON n.invoice_id = i.id
+    WHERE i.billing_period = :period AND i.state NOT IN ({dead})
+      AND (CAST(:currency AS text) IS NULL OR i.currency = :currency)
+    GROUP BY i.attribution_id, i.currency
+    ORDER BY i.currency, sum(i.amount) - coalesce(sum(n.credited), 0) DESC, i.attribution_id
+    LIMIT :most
+)
+SELECT own.attribution_id, a.name, own.currency, own.invoices, own.billed, own.open, own.credited, before.net AS before
+FROM own
+JOIN account AS a USING (attribution_id)
+LEFT JOIN LATERAL (
+    SELECT CAST(sum(i.amount - coalesce(n.credited, 0)) AS bigint) AS net
+    FROM invoice AS i
+    LEFT JOIN ({credited}) AS n ON n.invoice_id = i.id
+    WHERE i.attribution_id = own.attribution_id AND i.currency = own.currency
+      AND i.billing_period = CAST(:before AS text) AND i.state NOT IN ({dead})
+) AS before ON true
+ORDER BY own.currency, own.billed + own.open - own.credited DESC, own.attribution_id;
+
+-- name: account_days
+SELECT i.currency, d.day, l.workspace_class, {day_sums}
+FROM invoice AS i
+JOIN invoice_day AS d ON d.invoice_id = i.id
+JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (d.invoice_id, d.line_no)
+WHERE i.attribution_id = :attribution_id AND d.day >= :since AND d.day < :until
+GROUP BY i.currency, d.day, l.workspace_class
+ORDER BY i.currency, d.day, l.workspace_class;
+
+-- name: day_sums
+CAST(sum(d.duration_us) AS bigint) AS duration_us, sum(d.quantity_us) AS quantity_us, sum(d.credits) AS credits,
+CAST(sum(d.amount) AS bigint) AS amount
+
+-- name: invoice_days
+SELECT i.currency, d.day, l.workspace_class, {day_sums}
+FROM invoice AS i
+JOIN invoice_day AS d ON d.invoice_id = i.id
+JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (d.invoice_id, d.line_no)
+WHERE i.key = :key
+GROUP BY i.currency, d.day, l.workspace_class
+ORDER BY d.day, l.workspace_class;
