@@ -30,7 +30,10 @@ P = ParamSpec("P")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON with stable field names.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Make the exit status 3 if there are warnings.")]
 Form = Annotated[
-    str | None, typer.Option("-o", "--output", metavar="|".join(output.Form), help="How to print the list.")
+    str | None,
+    typer.Option(
+        "-o", "--output", metavar="|".join((*output.Form, "FILE")), help="How to print the list. FILE: .csv or .xlsx."
+    ),
 ]
 Sort = Annotated[str | None, typer.Option(metavar="COLUMN", help="Sort by a column; -COLUMN: largest first.")]
 Limit = Annotated[int | None, typer.Option(metavar="N", help="Print at most N rows.")]

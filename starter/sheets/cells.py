@@ -41,7 +41,7 @@ Cell: TypeAlias = str | int | Decimal | Money | datetime | date | bool | Formula
 
 @dataclass(frozen=True, slots=True)
 class StrongRow:
-    """A row in bold, such as a subtotal. Totals of a column leave its numbers out."""
+    """A row in bold. Its numbers count in the totals of their columns: a subtotal has no place in such a column."""
 
     cells: Sequence[Cell]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from xlsxwriter.utility import quote_sheetname, xl_col_to_name
-
 from billing.money import EXACT
 from starter.sheets.cells import Cell, Money, SheetColumn
 
@@ -55,6 +53,17 @@ class ColumnTotals:
         return f'SUMIF({_range(name, self._currency, last)},"{named}",{summed})'
 
 
+def letters(number: int) -> str:
+    """Return the name of a column, counted from 0: `A`, `Z`, `AA`."""
+    before, last = divmod(number, 26)
+    return (letters(before - 1) if before else "") + chr(ord("A") + last)
+
+
+def quoted_sheet(name: str) -> str:
+    """Return a sheet's name as formulas have it."""
+    return "'" + name.replace("'", "''") + "'"
+
+
 def _range(name: str, number: int, last: int) -> str:
-    letter = xl_col_to_name(number)
-    return f"{quote_sheetname(name)}!${letter}$2:${letter}${last}"
+    letter = letters(number)
+    return f"{quoted_sheet(name)}!${letter}$2:${letter}${last}"

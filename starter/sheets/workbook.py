@@ -14,12 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-import xlsxwriter
-from xlsxwriter.utility import quote_sheetname, xl_rowcol_to_cell
-
 from starter.sheets.cells import Cell, Formula, Money, Row, Sheet, StrongRow, each_row
 from starter.sheets.formats import CellFormats
-from starter.sheets.totals import ColumnTotals
+from starter.sheets.totals import ColumnTotals, letters, quoted_sheet
 
 ROWS = 1_048_576
 """The rows that a sheet of XLSX can have."""
@@ -63,6 +60,8 @@ class SheetBook:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> SheetBook:
+        import xlsxwriter  # only here: a command that writes none need not load it
+
         self._folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="perdure-sheets-")))
         self._path = self._folder / "book.xlsx"
         self._book = xlsxwriter.Workbook(str(self._path), {"constant_memory": True, "tmpdir": str(self._folder)})
@@ -138,8 +137,7 @@ class _Writing:
         cells = row.cells if isinstance(row, StrongRow) else row
         for number, value in enumerate(cells):
             self._put(number, value, strong=strong)
-        if not strong:
-            self.totals.add(cells)
+        self.totals.add(cells)
         self.row += 1
         self.count += 1
 
@@ -151,7 +149,7 @@ class _Writing:
         found = {}
         for currency in self.totals.currencies() if self.count else ():
             for number, value in self._total_cells(currency):
-                place = f"{quote_sheetname(self.page.get_name())}!{xl_rowcol_to_cell(self.row, number)}"
+                place = f"{quoted_sheet(self.page.get_name())}!{letters(number)}{self.row + 1}"
                 found[self.sheet.columns[number].name, currency] = SheetTotal(value, place)
             self.row += 1
         return WrittenSheet(self.count, found)

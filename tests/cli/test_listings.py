@@ -8,14 +8,18 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from billing.errors import InputError
 from starter.cli import output
+from starter.cli.exits import CommandError
 from starter.cli.output import console as streams
+from tests.sheets.reading import column, opened, total, totals
 
 
 @dataclass(frozen=True)
@@ -223,7 +227,13 @@ async def test_a_limit_says_that_there_is_more_and_reads_no_further(terminal: St
 @pytest.mark.parametrize(
     ("form", "as_json", "sort", "limit", "said"),
     [
-        ("xml", False, None, None, "-o xml: write one of table, wide, json, csv, name"),
+        (
+            "xml",
+            False,
+            None,
+            None,
+            "-o xml: write one of table, wide, json, csv, xlsx, name, or a file's name that ends in .csv or .xlsx",
+        ),
         ("csv", True, None, None, "--json and -o csv exclude each other"),
         (
             None,
@@ -253,3 +263,30 @@ def test_wrong_options_are_one_line(
 def test_relative_times(seconds: int, said: str) -> None:
     now = datetime(2022, 5, 1, tzinfo=UTC)
     assert output.ago(now - timedelta(seconds=seconds), now) == said
+
+
+async def test_a_file_has_the_list_as_its_name_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Amounts are numbers with a total by currency, text of others is text, and a terminal gets no workbook."""
+    things = (Thing("=1+1"), Thing("b", minor=-1, at=datetime(2022, 5, 1, tzinfo=UTC)), Thing("c", minor=None))
+    currency: output.Column[Thing] = output.Column("Currency", lambda each: "USD", show="wide")
+    columns = [*COLUMNS, currency]
+    for name in ("things.xlsx", "things.csv"):
+        shown = output.view(str(tmp_path / name), columns, as_json=False, sort="key")
+        await output.listing(things, columns, shown, empty="No things.")
+        assert capsys.readouterr().err == f"3 rows written to {tmp_path / name}\n"
+    (table,) = opened((tmp_path / "things.xlsx").read_bytes()).values()
+    assert table[0] == ("Key", "State", "Amount", "Since (UTC)", "Why", "Long name", "Currency")
+    assert column(table, "Key") == ["=1+1", "b", "c"]
+    assert column(table, "Since (UTC)")[1] == datetime(2022, 5, 1, tzinfo=UTC).replace(tzinfo=None)
+    assert total(table, "Amount") == Decimal("12.33")
+    assert totals(table, "Amount") == [Decimal("12.33")]
+    assert (tmp_path / "things.csv").read_text().splitlines()[1].startswith("'=1+1,billed,12.34,")
+    shown = output.view(str(tmp_path / "no" / "things.csv"), columns, as_json=False)
+    with pytest.raises(CommandError, match=r"cannot write .*things\.csv: No such file or directory"):
+        await output.listing(things, columns, shown, empty="No things.")
+
+
+def test_a_terminal_gets_no_workbook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    with pytest.raises(InputError, match=r"^XLSX cannot be shown in a terminal: name a file with -o FILE\.xlsx$"):
+        output.view("xlsx", COLUMNS, as_json=False)

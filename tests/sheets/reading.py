@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
 import openpyxl
 
+_SUM = re.compile(
+    r"""SUM(?:IF)?\('([^']+)'!\$([A-Z])\$2:\$[A-Z]\$([0-9]+)(?:,"([^"]*)",'[^']+'!\$([A-Z])\$2:\$[A-Z]\$[0-9]+)?\)"""
+)
 Table = list[tuple[Any, ...]]
 
 
@@ -41,6 +45,20 @@ def totals(table: Table, name: str) -> list[Decimal]:
     """Return what the rows of totals say."""
     place = table[0].index(name)
     return [Decimal(row[place]) for row in table[1:] if row[0] == "Total"]
+
+
+def computed(content: bytes, formula: str) -> Decimal:
+    """Return what a formula of SUM and SUMIF over whole columns has, computed from the cells."""
+    tables = opened(content)
+    whole = Decimal(0)
+    for sheet, letter, last, code, summed in _SUM.findall(formula):
+        rows = tables[sheet][1 : int(last)]
+        numbers = [row[ord(summed or letter) - ord("A")] for row in rows]
+        if code:
+            numbers = [n for n, row in zip(numbers, rows, strict=True) if row[ord(letter) - ord("A")] == code]
+        whole += sum((Decimal(number) for number in numbers if number is not None), Decimal(0))
+    assert _SUM.sub("", formula).strip("=+") == "", formula
+    return whole
 
 
 def _exact(value: Any) -> Any:

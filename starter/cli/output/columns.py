@@ -42,6 +42,7 @@ class Column(Generic[T]):
         right: whether it is aligned to the right.
         prose: whether it holds sentences, which a terminal may wrap between words. Ids are never wrapped.
         style: a style of rich's for a row's cell.
+        currency: of a column of money, the currency of a row's value (`usd`); XLSX has a total of such a column.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Column(Generic[T]):
     right: bool = False
     prose: bool = False
     style: Callable[[T], str] | None = None
+    currency: Callable[[T], str] | None = None
 
     @property
     def key(self) -> str:
@@ -96,7 +98,7 @@ def amount(
         minor = value(row)
         return "-" if minor is None else format_amount(minor, currency(row))
 
-    return Column(name, major, text, show, right=True)
+    return Column(name, major, text, show, right=True, currency=currency)
 
 
 def state(name: str, value: Callable[[T], str], show: Show = "always") -> Column[T]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from rich.text import Text
@@ -16,13 +16,13 @@ from rich.text import Text
 from billing.errors import InputError
 from billing.report.canonical import format_instant
 from billing.text import plural
-from starter.cli.output import console, documents, layout
+from starter.cli.output import console, documents, layout, spreadsheets
 from starter.cli.output.columns import Column, Value
 from starter.cli.output.progressing import progress_when_slow
-from starter.cli.output.spreadsheets import spreadsheet_text
 
 T = TypeVar("T")
 _SAID_ROWS = 500
+_FILES = (".csv", ".xlsx")
 
 
 class Form(StrEnum):
@@ -32,17 +32,19 @@ class Form(StrEnum):
     WIDE = "wide"
     JSON = "json"
     CSV = "csv"
+    XLSX = "xlsx"
     NAME = "name"
 
 
 @dataclass(frozen=True)
 class View:
-    """How a person wants a list: its form, the column that it is sorted by, how many rows."""
+    """How a person wants a list: its form, the column that it is sorted by, how many rows, and in which file."""
 
     form: Form = Form.TABLE
     sort: str | None = None
     descending: bool = False
     limit: int | None = None
+    path: Path | None = None
 
     @property
     def is_json(self) -> bool:
@@ -68,8 +70,9 @@ def view(
     Raises:
         InputError: one of them names nothing that exists; the message lists what does.
     """
-    if form is not None and form not in list(Form):
-        raise InputError(f"-o {form}: write one of {', '.join(Form)}")
+    path = Path(form) if form is not None and form.lower().endswith(_FILES) else None
+    if form is not None and path is None and form not in list(Form):
+        raise InputError(f"-o {form}: write one of {', '.join(Form)}, or a file's name that ends in .csv or .xlsx")
     if as_json and form not in (None, Form.JSON):
         raise InputError(f"--json and -o {form} exclude each other")
     name = None if sort is None else sort.removeprefix("-").replace("-", "_").lower()
@@ -77,7 +80,10 @@ def view(
         raise InputError(f"--sort {sort}: write one of {', '.join(column.key for column in columns)}, or -NAME")
     if limit is not None and limit < 1:
         raise InputError(f"--limit {limit}: write a number of rows, at least 1")
-    return View(Form.JSON if as_json else Form(form or Form.TABLE), name, (sort or "").startswith("-"), limit)
+    shown = Form.JSON if as_json else Form(path.suffix[1:].lower() if path else form or Form.TABLE)
+    if shown is Form.XLSX and path is None:
+        spreadsheets.refuse_terminal("XLSX", "-o FILE.xlsx")
+    return View(shown, name, (sort or "").startswith("-"), limit, path)
 
 
 async def listing(
@@ -106,8 +112,8 @@ async def listing(
         match shown.form:
             case Form.JSON:
                 await documents.print_json_list((document or _document(columns))(row) async for row in those)
-            case Form.CSV:
-                await _print_csv(those, columns)
+            case Form.CSV | Form.XLSX as form:
+                await spreadsheets.write(those, columns, form, shown.path)
             case Form.NAME:
                 async for row in those:
                     sys.stdout.write(f"{_plain(columns[0].value(row))}\n")
@@ -194,23 +200,12 @@ def _print_table(rows: Sequence[T], columns: Sequence[Column[T]], shown: View, t
         console.say("(-o wide shows more columns)", "dim")
 
 
-async def _print_csv(rows: AsyncIterator[T], columns: Sequence[Column[T]]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow([column.key for column in columns])
-    async for row in rows:
-        writer.writerow([_csv_cell(column.value(row)) for column in columns])
-
-
 def _document(columns: Sequence[Column[T]]) -> Callable[[T], Mapping[str, object]]:
     def document(row: T) -> dict[str, object]:
         values = {column.key: column.value(row) for column in columns}
         return {key: value if isinstance(value, bool | int | None) else _plain(value) for key, value in values.items()}
 
     return document
-
-
-def _csv_cell(value: Value) -> str:
-    return spreadsheet_text(value) if isinstance(value, str) else _plain(value)
 
 
 def _plain(value: Value) -> str:

@@ -16,7 +16,7 @@ from billing.report.canonical import format_decimal, format_instant
 from billing.report.check import ReportCheck
 from billing.report.format import ReportClaim, ReportHeader, ReportLine, parse_report_id
 from starter.cli import common
-from starter.cli.output.spreadsheets import spreadsheet_text
+from starter.sheets import spreadsheet_text
 from storage.reports.store import ReportStore
 
 COLUMNS = (
