@@ -1,4 +1,4 @@
-"""What a person decides: recorded by the billing worker without a workflow, or by the invoice's workflow."""
+"""What a person has the billing worker record, by an activity without a workflow."""
 
 from pydantic import Field
 
@@ -70,32 +70,3 @@ class Recorded(Message):
     """Whether anything is different from before."""
 
     changed: bool
-
-
-class ApproveInvoice(Message):
-    """A person approves the invoice at this amount, in minor units: ours, or Stripe's if it was edited there."""
-
-    amount: int
-    by: str
-    invoice_key: str = ""
-    reason: str = ""
-    place: Place = HERE
-
-
-class RebuildInvoice(Message):
-    """A person has the edited Stripe invoice replaced by one with our lines."""
-
-    by: str
-    invoice_key: str = ""
-    reason: str = ""
-    place: Place = HERE
-
-
-class VoidInvoice(Message):
-    """A person has the invoice voided; with `write_off` its usage is never billed again."""
-
-    by: str
-    reason: str
-    write_off: bool
-    invoice_key: str = ""
-    place: Place = HERE

@@ -30,11 +30,11 @@ from billing.invoice.key import InvoiceKey, InvoiceReason
 from billing.invoice.limits import BillFigures
 from billing.invoice.policy import DEFAULT_POLICY, NO_POLICY, AccountPolicy, Policy, UnknownClass
 from billing.periods import BillingPeriod
-from billing.pricing.graduation import Spot
+from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard, RatedLine, is_billable_total
 from billing.usage.silence import NEVER_SILENT, Silence
 
-NOTHING_USED: Mapping[str, Sequence[Spot]] = MappingProxyType({})
+NOTHING_USED: Mapping[str, Sequence[Place]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class PricedInvoice:
     credits: Decimal
     lines: tuple[RatedLine, ...]
     carried_us: tuple[int, ...]
-    months: Mapping[str, tuple[Spot, ...]] = field(default_factory=dict)
+    months: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
 
 
 class Verdict(StrEnum):
@@ -181,7 +181,7 @@ def assess(
     card: RateCard,
     account: BillableAccount,
     by_month: Sequence[UsageLine],
-    used: Mapping[str, Sequence[Spot]] = NOTHING_USED,
+    used: Mapping[str, Sequence[Place]] = NOTHING_USED,
 ) -> Assessment:
     """Price an account's usage and reach a verdict. `used` holds the places that its other invoices occupy."""
     card = card_for(account, card)

@@ -11,7 +11,7 @@ from billing.accounts.cycles import Cycle
 from billing.errors import PricingError
 from billing.money import format_amount
 from billing.periods import BillingPeriod
-from billing.pricing.graduation import MonthlyUsage, Spot, graduate
+from billing.pricing.graduation import MonthlyUsage, Place, graduate
 from billing.pricing.rating import RateCard, RatedLine
 
 _LARGEST = 2**63 - 1
@@ -54,7 +54,7 @@ class Rated:
 
     lines: tuple[RatedLine, ...]
     carried: tuple[RatedLine, ...]
-    months: Mapping[str, tuple[Spot, ...]] = field(default_factory=dict)
+    months: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
 
 
 NOTHING_RATED = Rated((), ())
@@ -111,7 +111,7 @@ def rate(
     currency: str,
     by_month: Sequence[UsageLine],
     *,
-    used: Mapping[str, Sequence[Spot]],
+    used: Mapping[str, Sequence[Place]],
     included: Callable[[str], Decimal],
 ) -> Rated:
     """Rate an account's usage.

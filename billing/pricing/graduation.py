@@ -29,7 +29,7 @@ class MonthlyUsage:
 
 
 @dataclass(frozen=True, order=True)
-class Spot:
+class Place:
     """The `credits` of a month that begin at `position`, which counts from the month's first credit."""
 
     position: Decimal
@@ -41,7 +41,7 @@ class Graduated:
     """The lines that correct the price of the usage lines, and the places that the credits occupy in each month."""
 
     lines: tuple[RatedLine, ...]
-    months: dict[str, tuple[Spot, ...]]
+    months: dict[str, tuple[Place, ...]]
 
 
 def graduate(
@@ -50,7 +50,7 @@ def graduate(
     usage: Sequence[MonthlyUsage],
     rated: Sequence[RatedLine],
     *,
-    used: Mapping[str, Sequence[Spot]],
+    used: Mapping[str, Sequence[Place]],
     included: Callable[[str], Decimal],
 ) -> Graduated:
     """Reprice the credits of the usage lines, month by month.
@@ -60,7 +60,7 @@ def graduate(
     in order, so that the result is always the same.
     """
     shares: dict[datetime, list[TierShare]] = {}
-    months: dict[str, list[Spot]] = {}
+    months: dict[str, list[Place]] = {}
     for month, rate_from, credits in _monthly_credits(usage, rated):
         taken = months.setdefault(month, [])
         version = card.version_from(rate_from)
@@ -77,26 +77,26 @@ def graduate(
     return Graduated(tuple(lines), {month: _joined(taken) for month, taken in months.items()})
 
 
-def free_places(taken: Iterable[Spot], credits: Decimal) -> list[Spot]:
+def free_places(taken: Iterable[Place], credits: Decimal) -> list[Place]:
     """Return the lowest free places of a month for this many credits."""
     found = []
     position = _NONE
     for spot in sorted(taken):
         room = min(credits, spot.position - position)
         if room > 0:
-            found.append(Spot(position, room))
+            found.append(Place(position, room))
             credits -= room
         position = max(position, spot.position + spot.credits)
     if credits > 0:
-        found.append(Spot(position, credits))
+        found.append(Place(position, credits))
     return found
 
 
-def _joined(taken: Iterable[Spot]) -> tuple[Spot, ...]:
-    joined: list[Spot] = []
+def _joined(taken: Iterable[Place]) -> tuple[Place, ...]:
+    joined: list[Place] = []
     for spot in sorted(taken):
         if joined and joined[-1].position + joined[-1].credits == spot.position:
-            joined[-1] = Spot(joined[-1].position, joined[-1].credits + spot.credits)
+            joined[-1] = Place(joined[-1].position, joined[-1].credits + spot.credits)
         else:
             joined.append(spot)
     return tuple(joined)

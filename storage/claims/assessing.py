@@ -18,7 +18,7 @@ from billing.assessment.holding import NO_PAST
 from billing.assessment.lines import UsageLine
 from billing.assessment.slices import usage_parameters
 from billing.invoice.policy import AccountPolicy
-from billing.pricing.graduation import Spot
+from billing.pricing.graduation import Place
 from billing.pricing.rating import RateCard
 from storage.claims.cycles import with_cycles
 from storage.claims.past import read_pasts
@@ -166,7 +166,7 @@ async def _assess(
     return assessed
 
 
-def _occupy(places: dict[str, list[Spot]], assessed: Assessment) -> None:
+def _occupy(places: dict[str, list[Place]], assessed: Assessment) -> None:
     if assessed.verdict == Verdict.INVOICE:
         for month, taken in assessed.priced.months.items():
             places.setdefault(month, []).extend(taken)
@@ -174,15 +174,15 @@ def _occupy(places: dict[str, list[Spot]], assessed: Assessment) -> None:
 
 async def _months_used(
     connection: AsyncConnection, accounts: Collection[str], replacing_invoice_id: int | None
-) -> dict[str, dict[str, list[Spot]]]:
+) -> dict[str, dict[str, list[Place]]]:
     """Return, by account and month, the places that live invoices hold, except for the replaced one."""
-    used: dict[str, dict[str, list[Spot]]] = {}
+    used: dict[str, dict[str, list[Place]]] = {}
     if accounts:
         rows = await connection.execute(
             statement("claims/claims", "months_used"),
             {"accounts": sorted(accounts), "except": replacing_invoice_id},
         )
-        read = reader(Spot, rows.keys())
+        read = reader(Place, rows.keys())
         for row in rows:
             used.setdefault(row.attribution_id, {}).setdefault(row.month, []).append(read(row))
     return used

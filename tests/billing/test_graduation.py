@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.pricing.graduation import Graduated, MonthlyUsage, Spot, free_places, graduate, place, tiers_in_words
+from billing.pricing.graduation import Graduated, MonthlyUsage, Place, free_places, graduate, place, tiers_in_words
 from billing.pricing.rate_card import parse_rate_card
 from billing.pricing.rating import LineKind, RateCard, RatedLine, TierShare
 
@@ -26,7 +26,7 @@ def card(included: str = "100", currency: str = "usd", first: str = "0.05", seco
 
 
 def bill(
-    rates: RateCard, *usage: MonthlyUsage, used: Mapping[str, Sequence[Spot]] | None = None, currency: str = "usd"
+    rates: RateCard, *usage: MonthlyUsage, used: Mapping[str, Sequence[Place]] | None = None, currency: str = "usd"
 ) -> tuple[int, Graduated]:
     """Return the usage's total, in minor units, and its graduation."""
     durations: dict[tuple[str, datetime], int] = {}
@@ -66,24 +66,24 @@ def test_each_month_has_its_own_credits_whenever_it_is_invoiced() -> None:
     amount, graduated = bill(card(), minutes("2022-01", 90), minutes("2022-02", 110))
     assert amount == 10 * 5
     assert graduated.months == {
-        "2022-01": (Spot(Decimal(0), Decimal(90)),),
-        "2022-02": (Spot(Decimal(0), Decimal(110)),),
+        "2022-01": (Place(Decimal(0), Decimal(90)),),
+        "2022-02": (Place(Decimal(0), Decimal(110)),),
     }
 
 
 @pytest.mark.parametrize(("before", "amount"), [(90, 10 * 5), (140, 10 * 5 + 10 * 3), (500, 20 * 3)])
 def test_other_invoices_of_the_month_have_used_their_part(before: int, amount: int) -> None:
-    used = {"2022-02": [Spot(Decimal(0), Decimal(before))]}
+    used = {"2022-02": [Place(Decimal(0), Decimal(before))]}
     assert bill(card(), minutes("2022-02", 20), used=used)[0] == amount
 
 
 def test_the_place_of_one_that_was_voided_is_taken_again() -> None:
-    later = [Spot(Decimal(100), Decimal(50))]
+    later = [Place(Decimal(100), Decimal(50))]
     assert bill(card(), minutes("2022-02", 120), used={"2022-02": later})[0] == 20 * 3
-    assert free_places([Spot(Decimal(5), Decimal(2)), Spot(Decimal(10), Decimal(1))], Decimal(9)) == [
-        Spot(Decimal(0), Decimal(5)),
-        Spot(Decimal(7), Decimal(3)),
-        Spot(Decimal(11), Decimal(1)),
+    assert free_places([Place(Decimal(5), Decimal(2)), Place(Decimal(10), Decimal(1))], Decimal(9)) == [
+        Place(Decimal(0), Decimal(5)),
+        Place(Decimal(7), Decimal(3)),
+        Place(Decimal(11), Decimal(1)),
     ]
 
 
