@@ -11,8 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import DEAD, InvoiceState
     from billing.money import format_amount
     from contracts.messages.credit_notes import CreditNoteBrief
-    from contracts.messages.decisions import ApproveInvoice, RebuildInvoice, VoidInvoice
-    from contracts.messages.invoices import InvoiceBrief
+    from contracts.messages.invoices import ApproveInvoice, InvoiceBrief, RebuildInvoice, VoidInvoice
     from contracts.messages.periods import ApprovePeriod, PeriodInput, PeriodResult
 
 

@@ -11,8 +11,7 @@ from activities.rate_cards import RateCards
 from activities.step import step
 from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
-from contracts.messages.decisions import ApproveInvoice, RebuildInvoice, VoidInvoice
-from contracts.messages.invoices import Amended, InvoiceRef
+from contracts.messages.invoices import Amended, ApproveInvoice, InvoiceRef, RebuildInvoice, VoidInvoice
 from contracts.names import Activities
 from settings import Settings
 from storage.claims.amendment import amend_invoice

@@ -14,7 +14,7 @@ from stripe_emulator.engine.rendering import rendered
 from stripe_emulator.engine.store import Obj, Store
 
 
-class Cause(Protocol):
+class Origin(Protocol):
     """The request or timer that caused an event; `now` in seconds since 1970."""
 
     behaviour: Behaviour
@@ -43,25 +43,25 @@ class EventLog:
             if one["status"] == "enabled"
         ]
 
-    def emit(self, cause: Cause, kind: str, text: str, previous: Obj | None) -> None:
+    def emit(self, origin: Origin, kind: str, text: str, previous: Obj | None) -> None:
         """Store an event with the object's JSON text and queue its deliveries.
 
         The event is kept in the account's API version. An endpoint with a version of its own gets it in that one.
         """
         event_id = new_id("evt_1")
         targets = [(one, version) for one, version, events in self._endpoints if kind in events or "*" in events]
-        kept = cause.behaviour.api_version
+        kept = origin.behaviour.api_version
         changed = f',"previous_attributes":{dumps(previous)}' if previous else ""
-        request = dumps({"id": cause.request_id, "idempotency_key": cause.idempotency_key})
+        request = dumps({"id": origin.request_id, "idempotency_key": origin.idempotency_key})
 
         def body(version: str) -> str:
             return (
-                f'{{"id":"{event_id}","object":"event","api_version":"{version}","created":{cause.now},'
+                f'{{"id":"{event_id}","object":"event","api_version":"{version}","created":{origin.now},'
                 f'"data":{{"object":{rendered(self._store, text, version)}{changed}}},"livemode":false,'
                 f'"pending_webhooks":{len(targets)},"request":{request},"type":"{kind}"}}'
             )
 
-        self._store.add("event", event_id, cause.now, kind, body(kept))
+        self._store.add("event", event_id, origin.now, kind, body(kept))
         for endpoint, version in targets:
             own = None if version in (None, kept) else version
             self._queue(event_id, kind, endpoint, body(own or kept), as_kept=own is None)

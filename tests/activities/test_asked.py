@@ -55,7 +55,9 @@ async def billed(db: Database) -> str:
 
 async def test_a_credit_is_requested_once(db: Database, env: ActivityEnvironment, asked: AskedActivities) -> None:
     key = await billed(db)
-    order = RequestCredit(invoice_key=key, kind=CreditKind.AMOUNT, amount=100, reason="outage", by="ann", place=BROWSER)
+    order = RequestCredit(
+        invoice_key=key, kind=CreditKind.AMOUNT, amount=100, reason="outage", by="ann", place=BROWSER
+    )
     first: CreditRequested = await env.run(asked.credit, order)
     again: CreditRequested = await env.run(asked.credit, order)  # the worker died after the commit
     assert (first.made, again.made, first.amount, again.credit_note_key) == (True, False, 100, first.credit_note_key)
@@ -103,8 +105,4 @@ async def test_the_trail_has_a_request_once(db: Database, env: ActivityEnvironme
     order = RecordDecisions(request="1", kind="retry", subjects=["a", "b"], by="ann", reason="fixed")
     for each in (order, order, order.model_copy(update={"request": "2", "subjects": ["b"]})):
         await env.run(asked.record, each)
-    assert [(kind, subject) for kind, subject, *_ in await trail(db)] == [
-        ("retry", "a"),
-        ("retry", "b"),
-        ("retry", "b"),
-    ]
+    assert [(kind, subject) for kind, subject, *_ in await trail(db)] == [("retry", "a"), ("retry", "b"), ("retry", "b")]

@@ -12,7 +12,7 @@ from billing.invoice.policy import BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.decisions import ApproveInvoice, RebuildInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
 from temporal.decisions import decide
 from tests.support.months import MAY

@@ -10,8 +10,15 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from billing.invoice.states import Inbox, InvoiceState, Step, next_step
     from contracts import retries
-    from contracts.messages.decisions import ApproveInvoice, RebuildInvoice, VoidInvoice
-    from contracts.messages.invoices import InvoiceBrief, InvoiceRef, InvoiceResult, StripeEvent
+    from contracts.messages.invoices import (
+        ApproveInvoice,
+        InvoiceBrief,
+        InvoiceRef,
+        InvoiceResult,
+        RebuildInvoice,
+        StripeEvent,
+        VoidInvoice,
+    )
     from contracts.names import Activities, Signals, Updates, Workflows
     from workflows import logged
     from workflows.invoices import details, steps

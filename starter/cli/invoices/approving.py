@@ -11,7 +11,7 @@ from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
 from billing.money import format_amount, parse_amount
 from billing.periods import BillingPeriod
-from contracts.messages.decisions import ApproveInvoice
+from contracts.messages.invoices import ApproveInvoice
 from contracts.names import Updates
 from starter.cli import common
 from starter.cli.acting.mode import mode_of

@@ -12,7 +12,7 @@ from billing.invoice.states import InvoiceState
 from billing.money import format_amount
 from billing.periods import BillingPeriod
 from billing.text import plural
-from contracts.messages.decisions import ApproveInvoice
+from contracts.messages.invoices import ApproveInvoice
 from contracts.names import Updates
 from starter.cli import common, output
 from starter.cli.acting.mode import Mode

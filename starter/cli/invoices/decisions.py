@@ -8,7 +8,7 @@ import typer
 
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import DEAD, InvoiceState
-from contracts.messages.decisions import RebuildInvoice, VoidInvoice
+from contracts.messages.invoices import RebuildInvoice, VoidInvoice
 from contracts.names import Updates
 from starter.cli import common
 from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Why, Yes, because, decider

@@ -11,7 +11,7 @@ from billing.invoice.credit_notes import CreditKind, CreditOrder
 from billing.invoice.states import InvoiceState
 from billing.usage.rows import AccountRow
 from contracts import workflow_ids
-from contracts.messages.decisions import ApproveInvoice
+from contracts.messages.invoices import ApproveInvoice
 from contracts.names import Updates
 from storage.accounts import accounts, policies
 from storage.usage import instances

@@ -20,7 +20,7 @@ from billing.audit.kinds import Kind
 from billing.invoice.credit_notes import CreditKind, CreditOrder
 from billing.invoice.states import InvoiceState
 from contracts import retries, workflow_ids
-from contracts.messages.decisions import ApproveInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, VoidInvoice
 from contracts.names import Queries, Updates
 from devstack.servers.emulator import EmulatorServer
 from temporal.decisions import decide

@@ -11,7 +11,7 @@ from temporalio.client import ScheduleBackfill, ScheduleOverlapPolicy
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
 from contracts import retries, workflow_ids
-from contracts.messages.decisions import ApproveInvoice
+from contracts.messages.invoices import ApproveInvoice
 from contracts.messages.periods import BatchResult
 from contracts.names import Updates
 from storage.accounts import policies

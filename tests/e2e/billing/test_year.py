@@ -15,7 +15,7 @@ from temporalio.client import Client
 from billing.invoice.credit_notes import CreditKind, CreditOrder
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
-from contracts.messages.decisions import VoidInvoice
+from contracts.messages.invoices import VoidInvoice
 from contracts.names import Updates
 from devstack.servers.emulator import EmulatorServer
 from storage.invoices import disputes

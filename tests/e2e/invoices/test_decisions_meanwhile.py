@@ -11,7 +11,7 @@ from billing.invoice.policy import BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.decisions import ApproveInvoice, RebuildInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice
 from contracts.names import Signals, Updates
 from temporal.decisions import decide
 from tests.e2e.conftest import requests

@@ -13,8 +13,10 @@ from temporalio.testing import ActivityEnvironment
 from activities.stripe.invoices import StripeInvoiceActivities
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.decisions import RebuildInvoice
-from contracts.messages.invoices import StripeInvoiceRef
+from contracts.messages.invoices import (
+    RebuildInvoice,
+    StripeInvoiceRef,
+)
 from contracts.names import Signals, Updates
 from reconciliation.figures import lines_digest
 from temporal.decisions import DecisionError, decide

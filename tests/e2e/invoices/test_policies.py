@@ -14,7 +14,7 @@ from billing.invoice.policy import AccountPolicy, BlockedKind, Finalization
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.decisions import ApproveInvoice
+from contracts.messages.invoices import ApproveInvoice
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Signals, Updates
 from storage.accounts import policies
 from temporal.decisions import DecisionError, approve_period, decide

@@ -13,7 +13,7 @@ from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrde
 from billing.invoice.policy import BlockedKind, Finalization
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.decisions import ApproveInvoice, VoidInvoice
+from contracts.messages.invoices import ApproveInvoice, VoidInvoice
 from contracts.messages.periods import PeriodInput
 from contracts.names import BILLING_QUEUE, STRIPE_QUEUE, Queries, Signals, Updates, Workflows
 from storage.accounts import policies, subscription_faults

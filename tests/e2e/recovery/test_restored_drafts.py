@@ -8,7 +8,7 @@ import pytest
 
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
-from contracts.messages.decisions import ApproveInvoice, RebuildInvoice
+from contracts.messages.invoices import ApproveInvoice, RebuildInvoice
 from contracts.names import Updates
 from storage.accounts import policies
 from temporal.decisions import decide

@@ -14,7 +14,7 @@ from billing.invoice.credit_notes import CreditKind, CreditNoteState, CreditOrde
 from billing.invoice.policy import ChargeOn
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
-from contracts.messages.decisions import VoidInvoice
+from contracts.messages.invoices import VoidInvoice
 from contracts.names import Updates
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord

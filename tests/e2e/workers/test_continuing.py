@@ -16,8 +16,7 @@ from billing.invoice.credit_notes import CreditNoteState
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
-from contracts.messages.decisions import ApproveInvoice
-from contracts.messages.invoices import InvoiceRef, StripeEvent
+from contracts.messages.invoices import ApproveInvoice, InvoiceRef, StripeEvent
 from contracts.names import Signals, Updates
 from devstack.servers.temporal import start_headless
 from storage.accounts import policies
