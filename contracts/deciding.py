@@ -2,8 +2,8 @@
 
 from pydantic import Field
 
+from billing.decided import HERE, DecidedFrom
 from billing.invoice.credit_notes import CreditDestination, CreditKind, CreditNoteState
-from billing.place import HERE, Place
 from contracts.messages.base import Message
 
 
@@ -18,7 +18,7 @@ class RecordDecisions(Message):
     subjects: list[str]
     by: str
     reason: str = ""
-    place: Place = HERE
+    place: DecidedFrom = HERE
 
 
 class RequestCredit(Message):
@@ -33,7 +33,7 @@ class RequestCredit(Message):
     line_no: int | None = None
     instance_id: str | None = None
     by: str
-    place: Place = HERE
+    place: DecidedFrom = HERE
 
 
 class CreditRequested(Message):
@@ -53,7 +53,7 @@ class ChangePolicy(Message):
     changes: dict[str, str] = Field(default_factory=dict)
     by: str
     reason: str = ""
-    place: Place = HERE
+    place: DecidedFrom = HERE
 
 
 class DecideWarning(Message):
@@ -63,7 +63,7 @@ class DecideWarning(Message):
     subject: str
     by: str
     reason: str = ""
-    place: Place = HERE
+    place: DecidedFrom = HERE
 
 
 class Recorded(Message):

@@ -12,9 +12,9 @@ from temporalio.client import (
 )
 from temporalio.service import RPCStatusCode
 
+from billing.decided import HERE, DecidedFrom
 from billing.errors import PerdureError, UnavailableError
 from billing.invoice.key import InvoiceKey
-from billing.place import HERE, Place
 from contracts import workflow_ids
 from contracts.messages.base import Message
 from contracts.messages.periods import ApprovePeriod, PeriodRef
@@ -48,7 +48,7 @@ async def decide(client: Client, invoice_key: str, update: str, decision: Messag
 
 
 async def approve_period(
-    client: Client, period: str, totals: dict[str, int], by: str, reason: str = "", place: Place = HERE
+    client: Client, period: str, totals: dict[str, int], by: str, reason: str = "", place: DecidedFrom = HERE
 ) -> None:
     """Approve a held period at these totals, in minor units by currency.
 

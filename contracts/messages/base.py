@@ -5,8 +5,18 @@ Add a field only with a default; never rename or remove a field while histories 
 
 from pydantic import BaseModel, ConfigDict
 
+from billing.decided import HERE, DecidedFrom
+
 
 class Message(BaseModel):
     """An immutable message; unknown fields, from a newer version, are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class PersonDecides(Message):
+    """A person decides on an invoice: who, and from where."""
+
+    by: str
+    invoice_key: str = ""
+    place: DecidedFrom = HERE

@@ -8,8 +8,7 @@ from billing.accounts.pauses import CollectionPause
 from billing.invoice.key import InvoiceReason
 from billing.invoice.policy import TRIES_AGAIN, WAITS_FOR_STRIPE, BlockedKind, ChargeOn, Finalization
 from billing.invoice.states import InvoiceState
-from billing.place import HERE, Place
-from contracts.messages.base import Message
+from contracts.messages.base import Message, PersonDecides
 from contracts.messages.holds import Hold
 
 
@@ -251,33 +250,24 @@ class BlockInvoice(Message):
     """What it waits for, if not for the end of an error or for a decision on `found`."""
 
 
-class ApproveInvoice(Message):
+class ApproveInvoice(PersonDecides):
     """A person approves the invoice at this amount, in minor units: ours, or Stripe's if it was edited there."""
 
     amount: int
-    by: str
-    invoice_key: str = ""
     reason: str = ""
-    place: Place = HERE
 
 
-class RebuildInvoice(Message):
+class RebuildInvoice(PersonDecides):
     """A person has the edited Stripe invoice replaced by one with our lines."""
 
-    by: str
-    invoice_key: str = ""
     reason: str = ""
-    place: Place = HERE
 
 
-class VoidInvoice(Message):
+class VoidInvoice(PersonDecides):
     """A person has the invoice voided; with `write_off` its usage is never billed again."""
 
-    by: str
     reason: str
     write_off: bool
-    invoice_key: str = ""
-    place: Place = HERE
 
 
 class Amended(Message):

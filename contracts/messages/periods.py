@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
-from billing.place import HERE, Place
+from billing.decided import HERE, DecidedFrom
 from contracts.messages.base import Message
 
 
@@ -109,7 +109,7 @@ class ApprovePeriod(Message):
     without_source: str | None = None
     """The source that is not waited for; then the totals are not approved."""
     reason: str = ""
-    place: Place = HERE
+    place: DecidedFrom = HERE
 
 
 class Blocked(Message):

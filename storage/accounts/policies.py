@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.decided import HERE, DecidedFrom
 from billing.errors import PermanentError, UnknownNameError
 from billing.invoice.policy import AccountPolicy
 from billing.invoice.policy_changes import changed_policy, in_words
-from billing.place import HERE, Place
 from storage.decisions.trail import DecisionKind, record_decision
 from storage.postgres.database import Database
 from storage.postgres.rows import record
@@ -63,7 +63,13 @@ async def read_policy(db: Database, attribution_id: str) -> AccountPolicy:
 
 
 async def change_policy(
-    db: Database, attribution_id: str, changes: Mapping[str, str], *, by: str, reason: str = "", place: Place = HERE
+    db: Database,
+    attribution_id: str,
+    changes: Mapping[str, str],
+    *,
+    by: str,
+    reason: str = "",
+    place: DecidedFrom = HERE,
 ) -> bool:
     """Change an account's own policy, as `changed_policy`, and record who did. Returns whether anything is different.
 
@@ -154,7 +160,7 @@ async def hold_period(db: Database, period: str, reason: str | None, totals: dic
 
 
 async def approve_period(
-    db: Database, period: str, totals: dict[str, int], by: str, reason: str = "", place: Place = HERE
+    db: Database, period: str, totals: dict[str, int], by: str, reason: str = "", place: DecidedFrom = HERE
 ) -> None:
     """Approve a held period at these totals, in minor units by currency. Idempotent.
 

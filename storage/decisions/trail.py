@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from billing.place import HERE, Origin, Place
+from billing.decided import HERE, DecidedFrom, DecidedWith
 from storage.postgres.database import Database
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
@@ -64,7 +64,7 @@ class DecisionRecord:
     decided_by: str
     reason: str
     decided_at: datetime
-    origin: Origin
+    origin: DecidedWith
     address: str | None
 
 
@@ -75,7 +75,7 @@ async def record_decision(
     *,
     by: str,
     reason: str = "",
-    place: Place = HERE,
+    place: DecidedFrom = HERE,
     request: str | None = None,
 ) -> None:
     """Add a decision to the trail, in the transaction that carries it out.
@@ -93,7 +93,7 @@ async def record_request(
     *subjects: str,
     by: str,
     reason: str = "",
-    place: Place = HERE,
+    place: DecidedFrom = HERE,
     request: str | None = None,
 ) -> None:
     """Add decisions that Temporal carries out; `request` as for `record_decision`."""

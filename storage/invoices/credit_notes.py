@@ -11,6 +11,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.decided import HERE, DecidedFrom
 from billing.errors import InputError, MismatchError, PermanentError
 from billing.invoice.credit_notes import (
     PENDING,
@@ -25,7 +26,6 @@ from billing.invoice.credit_notes import (
     instance_parts,
 )
 from billing.invoice.key import CreditNoteKey, InvoiceKey
-from billing.place import HERE, Place
 from storage.decisions.trail import DecisionKind, record_decision
 from storage.invoices.locked import LockedInvoice, find_locked
 from storage.postgres.database import Database
@@ -96,7 +96,7 @@ async def preview_credit(db: Database, invoice_key: str, order: CreditOrder) -> 
 
 
 async def request_credit(
-    db: Database, invoice_key: str, order: CreditOrder, by: str | None = None, place: Place = HERE
+    db: Database, invoice_key: str, order: CreditOrder, by: str | None = None, place: DecidedFrom = HERE
 ) -> tuple[CreditNoteRecord, bool]:
     """Record a request for a credit note. Returns it, and whether it is new: the same request twice is one.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from billing.decided import HERE, DecidedFrom
 from billing.invoice.policy import BlockedKind, ChargeOn
 from billing.invoice.states import DEAD, InvoiceState, check_transition
-from billing.place import HERE, Place
 from storage.decisions.trail import DecisionKind, record_decision
 from storage.invoices.decidable import check_approval, check_rebuild, check_void, is_approved, is_rebuilt
 from storage.invoices.invoices import forget_released
@@ -15,7 +15,9 @@ from storage.postgres.database import Database
 from storage.postgres.statements import statement
 
 
-async def approve_invoice(db: Database, key: str, amount: int, by: str, reason: str = "", place: Place = HERE) -> None:
+async def approve_invoice(
+    db: Database, key: str, amount: int, by: str, reason: str = "", place: DecidedFrom = HERE
+) -> None:
     """Approve the amount that a person has seen, in minor units: ours, or the one found in Stripe. Idempotent.
 
     Raises:
@@ -37,7 +39,7 @@ async def approve_invoice(db: Database, key: str, amount: int, by: str, reason: 
         await record_decision(connection, kind, key, by=by, reason=reason, place=place)
 
 
-async def rebuild_invoice(db: Database, key: str, by: str, reason: str = "", place: Place = HERE) -> None:
+async def rebuild_invoice(db: Database, key: str, by: str, reason: str = "", place: DecidedFrom = HERE) -> None:
     """Rebuild an invoice that a person edited in Stripe from our lines. Idempotent.
 
     Raises:
@@ -55,7 +57,9 @@ async def rebuild_invoice(db: Database, key: str, by: str, reason: str = "", pla
         await record_decision(connection, DecisionKind.REBUILD, key, by=by, reason=reason, place=place)
 
 
-async def request_void(db: Database, key: str, *, by: str, reason: str, write_off: bool, place: Place = HERE) -> None:
+async def request_void(
+    db: Database, key: str, *, by: str, reason: str, write_off: bool, place: DecidedFrom = HERE
+) -> None:
     """Request that Stripe void an invoice. With `write_off`, its usage is never billed again. Idempotent.
 
     A dead invoice can still be written off: this covers the usage that no live invoice has claimed since.

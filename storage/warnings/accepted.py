@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from billing.place import HERE, Place
+from billing.decided import HERE, DecidedFrom
 from billing.usage.warnings import ANY_SUBJECT, WarningKind
 from storage.decisions.trail import DecisionKind, record_decision
 from storage.postgres.database import Database
@@ -26,7 +26,7 @@ class AcceptedWarning:
 
 
 async def accept_warning(
-    db: Database, kind: WarningKind, subject: str, *, by: str, reason: str, place: Place = HERE
+    db: Database, kind: WarningKind, subject: str, *, by: str, reason: str, place: DecidedFrom = HERE
 ) -> bool:
     """Accept a warning. Accepted again, it has the new name, reason and time. Returns whether anything is different."""
     async with db.transaction() as connection:
@@ -39,7 +39,7 @@ async def accept_warning(
 
 
 async def withdraw_warning(
-    db: Database, kind: WarningKind, subject: str, *, by: str, reason: str = "", place: Place = HERE
+    db: Database, kind: WarningKind, subject: str, *, by: str, reason: str = "", place: DecidedFrom = HERE
 ) -> bool:
     """Report a warning again. Returns whether it was accepted."""
     async with db.transaction() as connection:

@@ -9,9 +9,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.postgres.deciding.asked import AskedActivities
+from billing.decided import DecidedFrom, DecidedWith
 from billing.invoice.credit_notes import CreditKind
 from billing.invoice.states import InvoiceState
-from billing.place import Origin, Place
 from contracts.deciding import ChangePolicy, CreditRequested, DecideWarning, RecordDecisions, RequestCredit
 from storage.accounts.policies import read_policy
 from storage.claims.claims import claim_page
@@ -21,7 +21,7 @@ from storage.postgres.database import Database
 from storage.warnings.accepted import accepted_warnings
 from tests.storage.usage import add_account, add_instances, card, instance, may, scope
 
-BROWSER = Place(origin=Origin.CONSOLE, address="192.0.2.7")
+BROWSER = DecidedFrom(origin=DecidedWith.CONSOLE, address="192.0.2.7")
 
 
 @pytest.fixture
@@ -55,9 +55,7 @@ async def billed(db: Database) -> str:
 
 async def test_a_credit_is_requested_once(db: Database, env: ActivityEnvironment, asked: AskedActivities) -> None:
     key = await billed(db)
-    order = RequestCredit(
-        invoice_key=key, kind=CreditKind.AMOUNT, amount=100, reason="outage", by="ann", place=BROWSER
-    )
+    order = RequestCredit(invoice_key=key, kind=CreditKind.AMOUNT, amount=100, reason="outage", by="ann", place=BROWSER)
     first: CreditRequested = await env.run(asked.credit, order)
     again: CreditRequested = await env.run(asked.credit, order)  # the worker died after the commit
     assert (first.made, again.made, first.amount, again.credit_note_key) == (True, False, 100, first.credit_note_key)
@@ -105,4 +103,8 @@ async def test_the_trail_has_a_request_once(db: Database, env: ActivityEnvironme
     order = RecordDecisions(request="1", kind="retry", subjects=["a", "b"], by="ann", reason="fixed")
     for each in (order, order, order.model_copy(update={"request": "2", "subjects": ["b"]})):
         await env.run(asked.record, each)
-    assert [(kind, subject) for kind, subject, *_ in await trail(db)] == [("retry", "a"), ("retry", "b"), ("retry", "b")]
+    assert [(kind, subject) for kind, subject, *_ in await trail(db)] == [
+        ("retry", "a"),
+        ("retry", "b"),
+        ("retry", "b"),
+    ]

@@ -7,21 +7,21 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 
-class Origin(StrEnum):
+class DecidedWith(StrEnum):
     """What a person decides with."""
 
     COMMAND_LINE = "command line"
     CONSOLE = "console"
 
 
-class Place(BaseModel):
+class DecidedFrom(BaseModel):
     """Where a decision comes from: what it was made with, and the network address of the browser, if there is one."""
 
     model_config = ConfigDict(frozen=True)
 
-    origin: Origin = Origin.COMMAND_LINE
+    origin: DecidedWith = DecidedWith.COMMAND_LINE
     address: str | None = None
 
 
-HERE = Place()
+HERE = DecidedFrom()
 """The command line, which has no address."""
