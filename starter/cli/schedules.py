@@ -14,9 +14,10 @@ from billing.errors import InputError
 from billing.periods import BillingPeriod
 from billing.report.canonical import format_instant
 from contracts import workflow_ids
+from starter.acting.mode import mode_of
+from starter.acting.plans import Plan, totals
 from starter.cli import common, output
-from starter.cli.acting.mode import mode_of
-from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Why, Yes, agreed, decider, totals
+from starter.cli.acting.plans import ActOptions, By, DryRun, Why, Yes, agreed, decider
 from starter.cli.acting.recording import record_decisions
 from starter.cli.database import open_database
 from starter.cli.sources.running import keep_sources

@@ -14,7 +14,7 @@ from activities.rate_cards import RateCards
 from billing.invoice.policy import AccountPolicy, Finalization
 from billing.invoice.states import InvoiceState
 from settings import Settings
-from starter.cli.acting.mode import Mode, mode_of
+from starter.acting.mode import Mode, mode_of
 from storage.accounts import policies
 from storage.invoices.credit_listing import list_credit_notes
 from storage.postgres.database import Database

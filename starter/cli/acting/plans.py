@@ -1,18 +1,17 @@
-"""A plan: what a command is about to do, shown to a person who agrees to it or not."""
+"""Whether a person agrees to a plan: asked at the terminal, or said by an option."""
 
 from __future__ import annotations
 
 import getpass
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
-from billing.money import format_amount
+from starter.acting.mode import Mode
+from starter.acting.plans import Plan
 from starter.cli import common, output
-from starter.cli.acting.mode import Mode
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; change nothing.")]
@@ -22,33 +21,9 @@ Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; stored 
 _LONGEST_LIST = 20
 
 
-def because(reason: str) -> str:
-    """Return the end of a sentence that says why, if it was said."""
-    return f": {reason}" if reason else ""
-
-
 def decider(by: str | None) -> str:
     """Return who decides: the name given, or the user of this shell."""
     return by or getpass.getuser()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a command is about to do.
-
-    Args:
-        action: the whole of it, as an order: `Void 2022-05/acme/period`.
-        facts: what it concerns, by name: customer, amount, period.
-        effects: sentences that say what happens then.
-        items: what it concerns, one line each, if it is a list.
-        document: the same for `--dry-run --json`.
-    """
-
-    action: str
-    facts: Sequence[tuple[str, str]]
-    effects: str
-    items: Sequence[str] = ()
-    document: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,16 +63,6 @@ def agreed(plan: Plan, mode: Mode, asked: ActOptions) -> bool:
             f"{plan.action} in LIVE mode? There is no terminal to ask on: answer with --yes", common.ExitStatus.USAGE
         )
     return True
-
-
-def totals(amounts: Iterable[tuple[str, int]]) -> str:
-    """Return the totals of amounts in minor units, each with its currency, for people: `12.00 EUR, 9.50 USD`."""
-    found: Counter[str] = Counter()
-    for currency, amount in amounts:
-        found[currency] += amount
-    return (
-        ", ".join(format_amount(amount, currency) for currency, amount in sorted(found.items()) if amount) or "nothing"
-    )
 
 
 def _lines(plan: Plan, mode: Mode) -> Iterator[tuple[str, str]]:

@@ -12,8 +12,8 @@ from billing.invoice.credit_notes import CreditNoteState
 from billing.invoice.key import CreditNoteKey
 from billing.periods import BillingPeriod
 from billing.text import plural
+from starter.acting.plans import totals
 from starter.cli import common, output
-from starter.cli.acting.plans import totals
 from starter.cli.database import open_database
 from starter.cli.invoices.credit_document import credit_note_document
 from storage.invoices.credit_listing import list_credit_notes

@@ -7,21 +7,16 @@ from typing import Annotated
 import typer
 
 from billing.errors import InputError
-from billing.invoice.policy import BlockedKind
-from billing.invoice.record import InvoiceRecord
-from billing.money import format_amount, parse_amount
 from billing.periods import BillingPeriod
-from contracts.messages.invoices import ApproveInvoice
-from contracts.names import Updates
+from starter.acting.invoices import approval
+from starter.acting.mode import mode_of
 from starter.cli import common
-from starter.cli.acting.mode import mode_of
-from starter.cli.acting.plans import ActOptions, By, DryRun, Plan, Why, Yes, because, decider
+from starter.cli.acting.plans import ActOptions, By, DryRun, Why, Yes, decider
 from starter.cli.database import open_database
 from starter.cli.invoices.approving_all import approve_all
-from starter.cli.invoices.deciding import InvoiceDecision, carry_out, document, facts
+from starter.cli.invoices.deciding import carry_out
 from starter.cli.invoices.find import find_invoice
 from starter.cli.invoices.results import PATIENCE_SECONDS, Wait
-from storage.invoices.decidable import check_approval, is_approved
 
 
 @common.command
@@ -58,33 +53,4 @@ async def approve(
             return await approve_all(db, mode, BillingPeriod.parse(period), (who, reason), wait, asked)
         assert key is not None
         record = await find_invoice(db, key)
-        return await carry_out(db, settings, record, _decision(record, amount, who, reason), wait, asked)
-
-
-def _decision(record: InvoiceRecord, amount: str | None, who: str, reason: str) -> InvoiceDecision:
-    edited = record.blocked_kind is BlockedKind.EDITED
-    figure = record.found_subtotal if edited and record.found_subtotal is not None else record.amount
-    wanted = figure if amount is None else parse_amount(amount, record.currency)
-    known = is_approved(record, wanted)
-    if not known:
-        check_approval(record.key, record, wanted)
-    shown = format_amount(wanted, record.currency)
-    what = "accepted as edited in Stripe" if edited else "approved"
-    effects = (
-        f"Stripe's figures are accepted in place of ours, {format_amount(record.amount, record.currency)}."
-        if edited
-        else "The invoice is finalized, and Stripe charges the customer or sends it."
-    )
-    plan = Plan(
-        f"{'Accept' if edited else 'Approve'} {record.key} at {shown}",
-        facts(record, amount=wanted),
-        effects,
-        document=document(record, amount=wanted),
-    )
-    return InvoiceDecision(
-        Updates.APPROVE,
-        ApproveInvoice(amount=wanted, by=who, reason=reason),
-        plan,
-        f"{what} at {shown} by {who}{because(reason)}",
-        known,
-    )
+        return await carry_out(db, settings, record, approval(record, amount, who, reason), wait, asked)

@@ -14,9 +14,10 @@ from billing.periods import BillingPeriod
 from billing.text import plural
 from contracts.messages.invoices import ApproveInvoice
 from contracts.names import Updates
+from starter.acting.mode import Mode
+from starter.acting.plans import Plan, because, totals
 from starter.cli import common, output
-from starter.cli.acting.mode import Mode
-from starter.cli.acting.plans import ActOptions, Plan, agreed, because, totals
+from starter.cli.acting.plans import ActOptions, agreed
 from starter.cli.invoices.find import find_invoice
 from starter.cli.invoices.retry import until_all_over
 from storage.invoices.awaiting import AwaitingInvoice, awaiting_of

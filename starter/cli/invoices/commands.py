@@ -15,8 +15,9 @@ from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
 from billing.periods import BillingPeriod
 from contracts import workflow_ids
+from starter.acting.invoices import retry_plan
+from starter.acting.mode import mode_of
 from starter.cli import common, output
-from starter.cli.acting.mode import mode_of
 from starter.cli.acting.plans import ActOptions, By, DryRun, Why, Yes, agreed, decider
 from starter.cli.database import open_database
 from starter.cli.invoices import decisions
@@ -25,7 +26,7 @@ from starter.cli.invoices.credit import credit
 from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.find import Listed, find_invoice, listed_invoices
 from starter.cli.invoices.listing import COLUMNS, print_invoices
-from starter.cli.invoices.retry import retry_invoices, retry_plan
+from starter.cli.invoices.retry import retry_invoices
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import documents, sentence
 from storage.invoices import invoices

@@ -22,13 +22,13 @@ from billing.money import format_amount
 from contracts import workflow_ids
 from contracts.deciding import RequestCredit
 from contracts.names import Signals
+from starter.acting.credits import blocked_plan, order_plan
+from starter.acting.mode import Mode, mode_of
 from starter.cli import common, output
-from starter.cli.acting.mode import Mode, mode_of
 from starter.cli.acting.plans import ActOptions, By, DryRun, Yes, agreed, decider
 from starter.cli.acting.recording import record_decisions
 from starter.cli.database import open_database
 from starter.cli.invoices.credit_document import credit_note_document, sentence
-from starter.cli.invoices.credit_plan import blocked_plan, order_plan
 from starter.cli.invoices.find import find_invoice
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence as why

@@ -2,63 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
-from billing.money import format_amount
-from contracts.messages.base import Message
 from contracts.names import Updates
 from settings import Settings
+from starter.acting.invoices import InvoiceDecision
+from starter.acting.mode import mode_of
+from starter.acting.outcomes import is_over
 from starter.cli import common, output
-from starter.cli.acting.mode import mode_of
-from starter.cli.acting.plans import ActOptions, Plan, agreed
-from starter.cli.invoices.results import is_over, say_result, until_over
+from starter.cli.acting.plans import ActOptions, agreed
+from starter.cli.invoices.results import say_result, until_over
 from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.decisions import decide
-
-
-@dataclass(frozen=True)
-class InvoiceDecision:
-    """A decision: the update and its message, the plan to agree to, and what was `asked` for, by whom.
-
-    `known`: it was recorded before, so that nothing is left to agree to.
-    """
-
-    update: str
-    message: Message
-    plan: Plan
-    asked: str
-    known: bool = False
-
-
-def facts(record: InvoiceRecord, *, amount: int | None = None) -> list[tuple[str, str]]:
-    """Return what a person checks before a decision on an invoice: customer, amount, period, state.
-
-    `amount`: in minor units, if not the invoice's.
-    """
-    figure = record.amount if amount is None else amount
-    return [
-        ("Account", record.attribution_id),
-        ("Customer", record.stripe_customer_id or "none in Stripe yet"),
-        ("Amount", format_amount(figure, record.currency)),
-        ("Period", record.billing_period),
-        ("State", str(record.state)),
-    ]
-
-
-def document(record: InvoiceRecord, *, amount: int | None = None) -> dict[str, object]:
-    """Return the same as JSON."""
-    return {
-        "key": record.key,
-        "attribution_id": record.attribution_id,
-        "stripe_customer_id": record.stripe_customer_id,
-        "amount": record.amount if amount is None else amount,
-        "currency": record.currency,
-        "billing_period": record.billing_period,
-        "state": str(record.state),
-    }
 
 
 async def carry_out(

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from billing.invoice.record import InvoiceRecord
-from billing.invoice.states import DEAD, OPEN, InvoiceState
+from billing.invoice.states import InvoiceState
 from contracts import workflow_ids
 from contracts.remedies import way_out
+from starter.acting.outcomes import is_over, standing
 from starter.cli import output
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence
@@ -22,25 +23,6 @@ Wait = Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait f
 PATIENCE_SECONDS = 15.0
 """How long a command waits by default for what becomes of its request."""
 _POLL_SECONDS = 0.3
-
-
-def is_over(before: InvoiceRecord, now: InvoiceRecord, *, voids: bool = False) -> bool:
-    """Return whether a decision has had its effect: the invoice is settled, or waits for a person (again).
-
-    `voids`: a void was requested, which ends otherwise: with the invoice dead, or with the request withdrawn.
-    """
-    if voids:
-        return now.state in DEAD or now.void_reason is None
-    if now.state is InvoiceState.BLOCKED:
-        return now.blocked_since != before.blocked_since
-    return now.state not in OPEN or _waits_as_planned(now)
-
-
-def _waits_as_planned(now: InvoiceRecord) -> bool:
-    if now.state is not InvoiceState.DRAFT:
-        return False
-    later = now.finalize_at is not None and now.finalize_at > datetime.now(UTC) and now.approved_at is None
-    return now.awaits_approval or later
 
 
 async def until_over(
@@ -64,21 +46,8 @@ async def say_result(before: InvoiceRecord, now: InvoiceRecord, *, voids: bool =
     if now.state is InvoiceState.BLOCKED and (not voids or now.void_reason is None):
         output.complain(f"{now.key}: blocked: {now.blocked_reason}. {way_out(now.blocked_kind, now.key)}")
     elif is_over(before, now, voids=voids):
-        output.say(f"{now.key}: {_standing(now, voids=voids)}.")
+        output.say(f"{now.key}: {standing(now, voids=voids)}.")
     else:
         output.say(f"{now.key}: still {now.state}. `perdure invoices show '{now.key}'` shows how it goes on.")
         for group in await failing_or_nothing(workflow_ids.invoice(now.key)):
             output.say(f"{sentence(group, datetime.now(UTC))}.")
-
-
-def _standing(now: InvoiceRecord, *, voids: bool) -> str:
-    if now.state in DEAD:
-        usage = "written off and never billed again" if now.written_off else "billable again"
-        return f"{now.state}; its usage is {usage}"
-    if voids:
-        return f"{now.state}; it could not be voided"
-    if now.awaits_approval:
-        return f"{now.state}; it waits for approval"
-    if now.state is InvoiceState.DRAFT:
-        return f"{now.state}, finalized by {output.when(now.finalize_at)}"
-    return str(now.state)

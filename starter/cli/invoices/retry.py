@@ -13,14 +13,10 @@ from billing.invoice.key import InvoiceKey
 from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import OPEN, InvoiceState
-from billing.money import format_amount
-from billing.text import plural
 from contracts import workflow_ids
+from starter.acting.outcomes import is_over
 from starter.cli import common, output
-from starter.cli.acting.plans import Plan, totals
 from starter.cli.acting.recording import record_decisions
-from starter.cli.invoices.deciding import document
-from starter.cli.invoices.results import is_over
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import sentence
 from storage.decisions.trail import DecisionKind
@@ -32,19 +28,6 @@ from temporal.start import retry_invoice
 _POLL_SECONDS = 0.3
 _AT_ONCE = 16
 _MOST_ASKED_ABOUT = 50
-
-
-def retry_plan(records: Sequence[InvoiceRecord], period: str | None) -> Plan:
-    """Return the plan of retrying all of these blocked invoices."""
-    counted = plural(len(records), "blocked invoice")
-    total = totals((record.currency, record.amount) for record in records)
-    return Plan(
-        f"Retry {counted}" + (f" of {period}" if period else ""),
-        [("Amount", total), ("Customers", f"{len({record.attribution_id for record in records}):,}")],
-        "Each goes on where it was blocked: what its cause no longer stops is finalized and charged.",
-        [f"{record.key}: {format_amount(record.amount, record.currency)}" for record in records],
-        {"invoices": [document(record) for record in records]},
-    )
 
 
 async def retry_invoices(

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from billing.errors import InputError
-from billing.periods import BillingPeriod
+from starter.acting.mode import mode_of
+from starter.acting.periods import hold_plan, without_source_plan
+from starter.acting.plans import because, totals
 from starter.cli import common, output
-from starter.cli.acting.mode import mode_of
-from starter.cli.acting.plans import ActOptions, Plan, agreed, because, totals
+from starter.cli.acting.plans import ActOptions, agreed
 from starter.cli.acting.recording import record_decisions
 from starter.cli.database import open_database
 from starter.cli.period.fetching import fetch_of_period, refuse_held, summary
 from storage.accounts import policies
-from storage.accounts.policies import PeriodHold
 from storage.decisions.trail import DecisionKind
-from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.decisions import approve_period, go_without_source
 
@@ -30,7 +29,7 @@ async def approve_totals(month: str, decided: tuple[str, str], asked: ActOptions
     async with open_database(settings) as db:
         hold = await policies.read_hold(db, month)
         if hold is not None and hold.reason is not None:
-            plan, mode = await _plan(db, month, hold), await mode_of(settings, db)
+            plan, mode = await hold_plan(db, month, hold), await mode_of(settings, db)
     if hold is None or hold.reason is None:
         fetch = await fetch_of_period(month)
         if fetch is None:
@@ -49,18 +48,6 @@ async def approve_totals(month: str, decided: tuple[str, str], asked: ActOptions
     )
 
 
-async def _plan(db: Database, month: str, hold: PeriodHold) -> Plan:
-    previous = str(BillingPeriod.parse(month).previous())
-    billed = await policies.period_totals(db, previous, previous)
-    facts = [
-        ("Amount", totals(hold.totals.items())),
-        (previous, totals((each.currency, each.amount) for each in billed)),
-        ("Held", f"since {output.when_and_ago(hold.since)}: {hold.reason}"),
-    ]
-    effects = "Its invoices are made, finalized and charged, unless one waits for an approval of its own."
-    return Plan(f"Approve {month}", facts, effects, document={"billing_period": month, "totals": hold.totals})
-
-
 async def bill_without(
     source: str, month: str, account: str | None, decided: tuple[str, str], asked: ActOptions
 ) -> None:
@@ -72,10 +59,7 @@ async def bill_without(
         CommandError: a person said no, or nobody could be asked.
         DecisionError: the run does not wait for the source, or no worker answers.
     """
-    facts = [("Period", month), ("Account", account or "all"), ("Without", source)]
-    effects = f"Its run bills what is known now. The next run bills what {source} reports later."
-    document = {"billing_period": month, "attribution_id": account, "without_source": source}
-    plan = Plan(f"Bill {month} without {source}", facts, effects, document=document)
+    plan = without_source_plan(source, month, account)
     (who, reason), settings = decided, common.settings()
     async with open_database(settings) as db:
         if not agreed(plan, await mode_of(settings, db), asked):

@@ -1,4 +1,4 @@
-"""What `perdure invoices credit` is about to do, for a person to check: the amount, and who gets it how."""
+"""What a credit is about to do, for a person to check: the amount, and who gets it how."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from billing.invoice.credit_notes import CreditDestination, CreditKind, CreditOr
 from billing.invoice.record import InvoiceRecord
 from billing.invoice.states import InvoiceState
 from billing.money import format_amount
-from starter.cli.acting.plans import Plan
-from starter.cli.invoices.deciding import document
+from starter.acting.invoices import document
+from starter.acting.plans import Plan
 from storage.invoices.credit_notes import CreditNoteRecord, PricedCredit
 
 _PAID_BACK = {
