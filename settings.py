@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from settings_console import ConsoleSettings
 from settings_faults import one_line
 from settings_limits import OFF, AccountKey, Age, AgeOrOff, Amounts, Factor, Instant, Share, age
 from settings_sources import (
@@ -52,7 +53,7 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-class Settings(BaseSettings):
+class Settings(ConsoleSettings):
     """All settings of all processes; a process requires the ones that it needs with `need`."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, validate_default=True, frozen=True)

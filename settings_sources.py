@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 SECRETS = (
     *("database_url", "stripe_api_key", "stripe_webhook_secret", "temporal_api_key"),
-    *("payload_keys", "codec_server_token"),
+    *("payload_keys", "codec_server_token", "console_session_key", "console_link_secret"),
 )
 
 

@@ -20,5 +20,6 @@ role perdure_ingest "$secrets/ingest_db_password"
 role perdure_api "$secrets/api_db_password"
 # The metrics read as this role. For people who only read: GRANT perdure_reader TO somebody.
 role perdure_reader "$secrets/reader_db_password"
+role perdure_console "$secrets/console_db_password"
 psql --quiet --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "${PERDURE_DATABASE:-perdure}" \
   --command 'REVOKE CREATE ON SCHEMA public FROM PUBLIC'

@@ -19,6 +19,7 @@ _COMMANDS = (
     ("worker", "processes.worker:worker", "Serve task queues, until SIGTERM."),
     ("webhook", "processes.webhook:webhook", "Receive Stripe's events and wake workflows, until SIGTERM."),
     ("api", "processes.api:api", "Take events and rows of usage over HTTP, until SIGTERM."),
+    ("console", "processes.console:console", "Serve the console for people, until SIGTERM."),
     ("metrics", "processes.metrics:metrics", "Serve metrics for Prometheus, until SIGTERM."),
     (
         "codec-server",
@@ -45,7 +46,7 @@ _COMMANDS = (
     ("instances", "imports.commands:app", "Workspace instances: import."),
     ("accounts", "accounts.commands:app", "Accounts: list, import, send, sync, policy."),
     ("sources", "sources.commands:app", "Sources of usage: check, list, sync."),
-    ("tokens", "tokens.commands:app", "Tokens for the API: create, list, revoke."),
+    ("tokens", "tokens.commands:app", "Tokens for the API and the console: create, list, revoke."),
     ("warnings", "warnings.commands:app", "Warnings of usage: list, accept, withdraw."),
     (
         "doctor",

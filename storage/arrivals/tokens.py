@@ -1,4 +1,4 @@
-"""The API's tokens. Only the hash of a token is stored: it is shown once, when it is made."""
+"""Tokens of the API, and of people in the console. Only a token's hash is stored: it is shown once, when it is made."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ class TokenScope(StrEnum):
     """Correcting what is known, too."""
     ACCOUNTS = "accounts"
     """Sending details of customers, and nothing else: who gets the invoices is no matter of usage."""
+    VIEW = "view"
+    """Reading the console."""
+    ACT = "act"
+    """Acting in the console, too."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,13 @@ async def valid_tokens(db: Database) -> list[ValidToken]:
     async with db.transaction(read_only=True) as connection:
         rows = await connection.execute(statement("arrivals/tokens", "valid"))
         return [record(ValidToken, row) for row in rows]
+
+
+async def find_token(db: Database, secret_hash: bytes) -> ValidToken | None:
+    """Return the token with this hash. None if there is none, or it was revoked; its expiry may have passed."""
+    async with db.transaction(read_only=True) as connection:
+        row = (await connection.execute(statement("arrivals/tokens", "find"), {"hash": secret_hash})).one_or_none()
+        return None if row is None else record(ValidToken, row)
 
 
 async def revoke_token(db: Database, name: str) -> datetime | None:

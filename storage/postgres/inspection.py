@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from billing.errors import PerdureError
 from storage.postgres.database import Database, DatabaseUnavailableError
 from storage.postgres.revision import require_known_revision
-from storage.postgres.roles import ROLES
+from storage.postgres.roles import CONSOLE, READER, ROLES
 from storage.postgres.rows import record
 from storage.postgres.statements import statement
 
@@ -147,11 +147,15 @@ def refusals_in_words() -> Iterator[None]:
 
 @cache
 def wanted_rights() -> tuple[RoleRight, ...]:
-    """Return what `storage/schema/grants.sql` grants, column by column where it names columns."""
+    """Return what `storage/schema/grants.sql` grants, column by column where it names columns.
+
+    As there, the console gets what readers get.
+    """
     grants = files("storage").joinpath("schema", "grants.sql").read_text()
     return tuple(
         RoleRight(role, table, verb, column.strip())
-        for role, table, privileges in _GRANT.findall(grants)
+        for granted, table, privileges in _GRANT.findall(grants)
+        for role in ((READER, CONSOLE) if granted == READER else (granted,))
         for verb, columns in _PRIVILEGE.findall(privileges)
         for column in columns.split(",")
     )

@@ -16,7 +16,9 @@ INGEST = "perdure_ingest"
 """The role of the sources' worker."""
 API = "perdure_api"
 """The role of the API."""
-ROLES = (BILLING, OPERATOR, READER, INGEST, API)
+CONSOLE = "perdure_console"
+"""The role of the console: it reads what readers do, and whose a token is."""
+ROLES = (BILLING, OPERATOR, READER, INGEST, API, CONSOLE)
 
 
 def apply_grants(connection: Connection) -> None:

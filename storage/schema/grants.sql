@@ -6,6 +6,7 @@
 --   perdure_billing    the billing worker
 --   perdure_operator   the command line: imports, policies, credit notes, and everything that only reads
 --   perdure_reader     only reads: explain, status, listings, dashboards
+--   perdure_console    the console: reads what perdure_reader does, and whose token opens it
 --   perdure_ingest     the sources' worker: reads other systems, stores what they report
 --   perdure_api        the API: accepts events, rows and details of customers, which the sources' worker stores
 --
@@ -16,7 +17,7 @@ DECLARE
     one record;
     present text[] := ARRAY(
         SELECT rolname::text FROM pg_roles
-        WHERE rolname IN ('perdure_billing', 'perdure_operator', 'perdure_reader', 'perdure_ingest', 'perdure_api')
+        WHERE rolname IN ('perdure_billing', 'perdure_operator', 'perdure_reader', 'perdure_ingest', 'perdure_api', 'perdure_console')
     );
     each_role text;
 BEGIN
@@ -39,7 +40,7 @@ BEGIN
     END LOOP;
 
     FOR one IN
-        SELECT * FROM (VALUES
+        WITH granted (role_name, table_name, privileges) AS (VALUES
             -- The billing worker claims usage and moves invoices through their states. It never changes usage, policies
             -- or an invoice's identity, deletes no invoice and no credit note, and cannot read who owned a workspace, nor
             -- who pays but for the name.
@@ -244,8 +245,16 @@ BEGIN
             ('perdure_api', 'api_token', 'SELECT'),
             ('perdure_api', 'pending_fact', 'SELECT (position, source, received_at), INSERT'),
             ('perdure_api', 'pending_details', 'INSERT'),
-            ('perdure_api', 'received_event', 'SELECT, INSERT')
-        ) AS wanted (role_name, table_name, privileges)
+            ('perdure_api', 'received_event', 'SELECT, INSERT'),
+
+            -- The console sees what readers see, and finds by its hash who has a token.
+            ('perdure_console', 'api_token', 'SELECT (name, hash)')
+        ), wanted AS (
+            SELECT * FROM granted
+            UNION ALL
+            SELECT 'perdure_console', table_name, privileges FROM granted WHERE role_name = 'perdure_reader'
+        )
+        SELECT * FROM wanted
         WHERE to_regclass(table_name) IS NOT NULL AND role_name = ANY (present)
     LOOP
         EXECUTE format('GRANT %s ON %I TO %I', one.privileges, one.table_name, one.role_name);

@@ -69,7 +69,7 @@ COMMANDS: tuple[str, ...] = (
 )
 """In this order: the first ones only read. `{report}` is the id of a report."""
 
-SERVERS = {"up", "demo", "worker", "webhook", "api", "metrics", "codec-server"}
+SERVERS = {"up", "demo", "worker", "webhook", "api", "console", "metrics", "codec-server"}
 """Servers: what they print is a log."""
 
 

@@ -114,6 +114,7 @@ def test_our_image_has_our_version() -> None:
     assert {SERVICES[name]["image"] for name in OURS} == {f"perdure:{version}"}
     assert OURS == [
         "api",
+        "console",
         "metrics",
         "migrate",
         "perdure",
@@ -161,7 +162,7 @@ SECRETS = {
     "postgres": {
         *("postgres_password", "temporal_db_password"),
         *("perdure_db_password", "billing_db_password", "operator_db_password"),
-        *("ingest_db_password", "api_db_password", "reader_db_password"),
+        *("ingest_db_password", "api_db_password", "reader_db_password", "console_db_password"),
     },
     "temporal-schema": {"temporal_db_password"},
     "temporal": {"temporal_db_password"},
@@ -174,6 +175,7 @@ SECRETS = {
     "webhook": {"stripe_webhook_secret"},
     "api": {"api_database_url"},
     "metrics": {"reader_database_url"},
+    "console": {"console_database_url", "console_session_key"},
     "schedule": {"operator_database_url"},
     "perdure": {"operator_database_url"},
 }
@@ -205,9 +207,9 @@ def test_each_of_our_processes_logs_as_it_is_set() -> None:
         assert {given[name]["environment"][each] for each in ("LOG_LEVEL", "LOG_FORMAT")} == {"WARNING", "text"}, name
 
 
-def test_only_three_ports_are_published_and_on_this_machine_alone() -> None:
+def test_only_four_ports_are_published_and_on_this_machine_alone() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert set(published) == {"temporal-ui", "webhook", "api"}
+    assert set(published) == {"temporal-ui", "webhook", "api", "console"}
     assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
 
 
@@ -219,6 +221,7 @@ def test_who_reaches_whom() -> None:
         "worker-stripe",
         "worker-sources",
         "api",
+        "console",
     }
     assert "database" not in networks["worker-stripe"] | networks["webhook"]
     assert "temporal" not in networks["api"]
@@ -236,7 +239,7 @@ def test_the_secret_files_are_those_that_the_script_makes(tmp_path: Path) -> Non
     password = (folder / "perdure_db_password").read_text().strip()
     assert re.fullmatch(r"[0-9a-f]{48}", password)
     assert (folder / "database_url").read_text() == f"postgresql://perdure:{password}@postgres:5432/perdure\n"
-    for role in ("billing", "operator", "ingest", "api", "reader"):
+    for role in ("billing", "operator", "ingest", "api", "reader", "console"):
         own = (folder / f"{role}_db_password").read_text().strip()
         assert own != password
         url = f"postgresql://perdure_{role}:{own}@postgres:5432/perdure\n"

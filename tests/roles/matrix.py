@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.postgres.roles import API, BILLING, INGEST, OPERATOR, READER
+from storage.postgres.roles import API, BILLING, CONSOLE, INGEST, OPERATOR, READER
 
 VERBS = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 LETTERS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
@@ -58,7 +58,7 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "worker_settings": ("raw", "r", "r", "-", "-"),
     "workspace_instance": ("r", "raw", "r", "raw", "-"),
 }
-ROLE_COLUMN = {BILLING: 0, OPERATOR: 1, READER: 2, INGEST: 3, API: 4}
+ROLE_COLUMN = {BILLING: 0, OPERATOR: 1, READER: 2, INGEST: 3, API: 4, CONSOLE: 2}  # the console: as readers
 
 _DETAILS = {"name", "email", "address", "tax_id", "unsent", "details_at"}
 
@@ -162,4 +162,6 @@ def readable(role: str, table: str, columns: set[str]) -> set[str]:
     """Return the columns of the table that the role is allowed to read."""
     if "SELECT" not in allowed(role, table):
         return set()
+    if role == CONSOLE:
+        return readable(READER, table, columns) | ({"name", "hash"} if table == "api_token" else set())
     return READABLE.get((role, table)) or columns - UNREADABLE.get((role, table), set())

@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "deploy/postgres/20-roles.sh"
 async def test_it_may_run_again_and_sets_the_passwords(postgres_url: str, tmp_path: Path) -> None:
     server = urlsplit(postgres_url)
     # With the tests' own password: the roles belong to the whole server, and other tests log in with them.
-    for role in ("billing", "operator", "ingest", "api", "reader"):
+    for role in ("billing", "operator", "ingest", "api", "reader", "console"):
         (tmp_path / f"{role}_db_password").write_text(f"{PASSWORD}\n")
     environment = {
         "PATH": os.environ["PATH"],

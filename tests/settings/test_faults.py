@@ -62,6 +62,10 @@ def _refusal() -> str:
         ("STRIPE_ACCOUNT_KEY", "perdure_invoice", "none of Perdure's own keys"),
         ("STRIPE_API_BASE", "localhost:12111", "not an address such as"),
         ("STRIPE_API_BASE", "ftp://localhost", "not an address such as"),
+        ("CONSOLE_URL", "billing.example.com", "not an address such as https://billing.example.com"),
+        ("CONSOLE_SESSION_KEY", "short", "is shorter than 32 characters"),
+        ("CONSOLE_PROXY_HEADER", "X User", "does not have the right form: write one such as X-Forwarded-User"),
+        ("CONSOLE_PROXY_ADDRESSES", "proxy.internal", "not an address or a network such as 10.1.0.0/16"),
     ],
 )
 def test_a_malformed_setting_is_one_clear_line(env: dict[str, str], name: str, value: str, reason: str) -> None:
@@ -138,6 +142,8 @@ def test_no_secret_is_shown(env: dict[str, str]) -> None:
         STRIPE_WEBHOOK_SECRET=f"{SECRET},{SECRET}2",
         PAYLOAD_KEYS=f"id:{SECRET}",
         CODEC_SERVER_TOKEN=SECRET,
+        CONSOLE_SESSION_KEY=f"{SECRET}-{SECRET}",
+        CONSOLE_LINK_SECRET=f"{SECRET}-{SECRET}",
     )
     found = settings.load()
     assert set(settings.SECRETS) - {"temporal_api_key"} <= found.model_fields_set

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from settings import SECRETS, Settings, SettingsError, dotenv_environment, home, load, stack_environment
+from settings_console import ConsoleSettings
 from settings_faults import by_setting
 
 ENVIRONMENT = "environment"
@@ -81,7 +82,8 @@ class Sources:
 def settings_of(sources: Sources) -> list[SettingValue]:
     """Return all settings of Perdure, in the order of `.env.example`, and those of Temporal that are set."""
     faults = _faults()
-    found = [_value(name, field.default, sources, faults) for name, field in Settings.model_fields.items()]
+    fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] in ConsoleSettings.model_fields)
+    found = [_value(name, field.default, sources, faults) for name, field in fields]
     temporal = [_value(name.lower(), None, sources, {}) for name in TEMPORAL if sources.find(name)[0] is not None]
     return found + temporal
 

@@ -13,6 +13,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "worker": ("worker", "worker --queue stripe"),
     "webhook": ("webhook",),
     "api": ("api",),
+    "console": ("console",),
     "metrics": ("metrics",),
     "codec-server": ("codec-server",),
     "explain": ("explain i-1042", "explain --invoice 2022-05/acme/period --all"),

@@ -1,4 +1,4 @@
-"""`perdure tokens`: create, list and revoke the tokens of those who send usage to the API."""
+"""`perdure tokens`: create, list and revoke tokens: for the API, and for people in the console."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from starter.cli import common, output
 from starter.cli.database import open_database
 from storage.arrivals.tokens import ApiToken, TokenScope, add_token, list_tokens, make_secret, revoke_token
 
-app = typer.Typer(help="Tokens for the API: create, list, revoke.", no_args_is_help=True)
+app = typer.Typer(help="Tokens for the API and the console: create, list, revoke.", no_args_is_help=True)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -37,7 +37,7 @@ _COLUMNS: Sequence[output.Column[ApiToken]] = (
     output.instant("Revoked", lambda token: token.revoked_at),
 )
 
-NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Who sends with it, such as product or crm.")]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Who uses it, such as product, crm or jane.")]
 
 
 @app.command("create")
@@ -45,7 +45,11 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Who sends wit
 async def create(
     name: NameArgument,
     scope: Annotated[
-        TokenScope, typer.Option(help="ingest: usage; operate: corrections, too; accounts: details of customers.")
+        TokenScope,
+        typer.Option(
+            help="API: ingest: usage; operate: corrections, too; accounts: details of customers. "
+            "Console: view: to look; act: to act, too."
+        ),
     ],
     expires: Annotated[str | None, typer.Option(metavar="AGE", help="How long it is valid: 12h, 90d.")] = None,
     by: Annotated[
@@ -87,7 +91,7 @@ async def list_(
 @app.command("revoke")
 @common.command
 async def revoke(name: NameArgument, as_json: common.AsJson = False) -> None:
-    """Revoke a token for good; the API refuses it within 2 seconds."""
+    """Revoke a token for good; the API refuses it within 2 seconds, the console at once."""
     async with open_database(common.settings()) as db:
         revoked = await revoke_token(db, name)
     if revoked is None:

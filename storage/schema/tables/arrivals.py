@@ -138,5 +138,5 @@ API_TOKEN = Table(
     Column("created_at", INSTANT, nullable=False, server_default=NOW),
     Column("expires_at", INSTANT),
     Column("revoked_at", INSTANT),
-    CheckConstraint("scope IN ('ingest', 'operate', 'accounts')", name="api_token_scope"),
+    CheckConstraint("scope IN ('ingest', 'operate', 'accounts', 'view', 'act')", name="api_token_scope"),
 )

@@ -17,7 +17,7 @@ ALTER TABLE account ADD COLUMN details_at jsonb NOT NULL DEFAULT '{}';
 
 ALTER TABLE api_token
     DROP CONSTRAINT api_token_scope,
-    ADD CONSTRAINT api_token_scope CHECK (scope IN ('ingest', 'operate', 'accounts'));
+    ADD CONSTRAINT api_token_scope CHECK (scope IN ('ingest', 'operate', 'accounts', 'view', 'act'));
 
 CREATE TABLE pending_details (
     position        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

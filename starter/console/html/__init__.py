@@ -1,0 +1,1 @@
+"""The templates' environment: filters that turn values into text, and the macros' helpers."""

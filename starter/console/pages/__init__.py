@@ -1,0 +1,20 @@
+"""The pages, a file for each: what it reads, and the view that its template shows.
+
+A page is a module with `routes`, listed in `PAGES`. docs/architecture.md shows how to add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from starter.console.pages import overview
+
+PAGES: Sequence[web.RouteTableDef] = (overview.routes,)
+
+
+def add_routes(app: web.Application) -> None:
+    """Add all pages to the application."""
+    for routes in PAGES:
+        app.router.add_routes(routes)
