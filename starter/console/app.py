@@ -20,6 +20,7 @@ from starter.console.errors import in_the_frame
 from starter.console.frame import SESSIONS
 from starter.console.html.assets import asset
 from starter.console.html.filters import FILTERS
+from starter.console.live import STREAMS, LiveStreams
 from starter.console.pages.sign_in import SignIn
 from starter.console.services import SERVICES, ConsoleServices
 from starter.http.connections import ConnectionLimits, Connections
@@ -63,7 +64,8 @@ class Console:
             middlewares=[self._connections.middleware, in_the_frame, guard.middleware],
             handler_args={"auto_decompress": False},
         )
-        app[SERVICES], app[SESSIONS] = self._services, self.sessions
+        app[SERVICES], app[SESSIONS], app[STREAMS] = self._services, self.sessions, LiveStreams()
+        app.on_shutdown.append(app[STREAMS].stop)
         app.on_response_prepare.append(protect(secure=identity.secure))
         app.on_response_prepare.append(hide_server)
         _set_up_templates(app)
