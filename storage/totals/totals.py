@@ -102,18 +102,14 @@ async def by_state(db: Database, period: str) -> list[StateTotal]:
 
 
 async def largest_accounts(
-    db: Database, period: str, most: int, *, currency: str | None = None, before: str | None = None
+    db: Database, period: str, currency: str, most: int, *, before: str | None = None
 ) -> list[AccountTotal]:
-    """Return up to `most` accounts, by currency the largest net amount first.
+    """Return up to `most` accounts of the period in one currency, the largest net amount first.
 
     `before`: the period to compare with, in place of the month before.
     """
-    given = {
-        "period": period,
-        "most": most,
-        "currency": currency,
-        "before": before or str(BillingPeriod.parse(period).previous()),
-    }
+    compared = before or str(BillingPeriod.parse(period).previous())
+    given = {"period": period, "most": most, "currency": currency, "before": compared}
     return await _read(db, "largest", AccountTotal, given)
 
 

@@ -39,9 +39,6 @@ FROM ({summed}) AS summed
 GROUP BY currency, day, workspace_class
 ORDER BY currency, day, workspace_class;
 
--- name: recent_periods
-SELECT DISTINCT billing_period FROM period_day ORDER BY billing_period DESC LIMIT :most;
-
 -- name: by_state
 -- All invoices of the period; `credited`: by issued credit notes.
 SELECT i.state, i.currency, count(*) AS invoices, CAST(sum(i.amount) AS bigint) AS amount,
@@ -56,31 +53,53 @@ ORDER BY i.currency, i.state;
 SELECT invoice_id, sum(amount) AS credited FROM credit_note WHERE state = 'issued' GROUP BY invoice_id
 
 -- name: largest
--- Accounts by their net amount in one currency: without voided invoices, after credits.
+-- Accounts by their net amount in one currency: without voided invoices, after credits. An account has one live invoice
+-- without a subject for its period (`invoice_one_live`), so that a sort finds the largest of them; only the accounts that
+-- have others, or credits, are added up before they can be compared.
 WITH own AS (
-    SELECT i.attribution_id, i.currency, count(*) AS invoices,
+    SELECT i.attribution_id, count(*) AS invoices,
            CAST(coalesce(sum(i.amount) FILTER (WHERE i.state IN ({billed})), 0) AS bigint) AS billed,
            CAST(coalesce(sum(i.amount) FILTER (WHERE i.state IN ({open})), 0) AS bigint) AS open,
            CAST(coalesce(sum(n.credited), 0) AS bigint) AS credited
     FROM invoice AS i
-    LEFT JOIN ({credited}) AS n ON n.invoice_id = i.id
-    WHERE i.billing_period = :period AND i.state NOT IN ({dead})
-      AND (CAST(:currency AS text) IS NULL OR i.currency = :currency)
-    GROUP BY i.attribution_id, i.currency
-    ORDER BY i.currency, sum(i.amount) - coalesce(sum(n.credited), 0) DESC, i.attribution_id
+    LEFT JOIN LATERAL (
+        SELECT sum(amount) AS credited FROM credit_note WHERE invoice_id = i.id AND state = 'issued'
+    ) AS n ON true
+    WHERE i.billing_period = :period AND i.currency = :currency AND i.state NOT IN ({dead})
+      AND i.attribution_id = ANY (ARRAY(
+          SELECT attribution_id
+          FROM (
+              SELECT attribution_id, amount
+              FROM invoice
+              WHERE billing_period = :period AND currency = :currency AND state NOT IN ({dead})
+                AND reason = 'period' AND subject = ''
+              ORDER BY amount DESC, attribution_id
+              LIMIT :most + (SELECT count(*) FROM credit_note)
+          ) AS plain
+          UNION
+          SELECT attribution_id
+          FROM invoice
+          WHERE billing_period = :period AND currency = :currency AND state NOT IN ({dead})
+            AND NOT (reason = 'period' AND subject = '')
+      ))
+    GROUP BY i.attribution_id
+    ORDER BY sum(i.amount) - coalesce(sum(n.credited), 0) DESC, i.attribution_id
     LIMIT :most
 )
-SELECT own.attribution_id, a.name, own.currency, own.invoices, own.billed, own.open, own.credited, before.net AS before
+SELECT own.attribution_id, a.name, CAST(:currency AS text) AS currency, own.invoices, own.billed, own.open, own.credited,
+       before.net AS before
 FROM own
 JOIN account AS a USING (attribution_id)
 LEFT JOIN LATERAL (
     SELECT CAST(sum(i.amount - coalesce(n.credited, 0)) AS bigint) AS net
     FROM invoice AS i
-    LEFT JOIN ({credited}) AS n ON n.invoice_id = i.id
-    WHERE i.attribution_id = own.attribution_id AND i.currency = own.currency
+    LEFT JOIN LATERAL (
+        SELECT sum(amount) AS credited FROM credit_note WHERE invoice_id = i.id AND state = 'issued'
+    ) AS n ON true
+    WHERE i.attribution_id = own.attribution_id AND i.currency = :currency
       AND i.billing_period = CAST(:before AS text) AND i.state NOT IN ({dead})
 ) AS before ON true
-ORDER BY own.currency, own.billed + own.open - own.credited DESC, own.attribution_id;
+ORDER BY own.billed + own.open - own.credited DESC, own.attribution_id;
 
 -- name: account_days
 SELECT i.currency, d.day, l.workspace_class, {day_sums}

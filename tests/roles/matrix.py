@@ -55,6 +55,10 @@ MATRIX: dict[str, tuple[str, str, str, str, str]] = {
     "subscription_cycle": ("rawd", "r", "r", "-", "-"),
     "subscription_fault": ("rawd", "r", "r", "-", "-"),
     "usage_fact": ("-", "raw", "-", "raw", "-"),
+    "v_invoice": ("-", "r", "r", "-", "-"),
+    "v_invoice_line": ("-", "r", "r", "-", "-"),
+    "v_revenue": ("-", "r", "r", "-", "-"),
+    "v_usage_daily": ("-", "r", "r", "-", "-"),
     "worker_settings": ("raw", "r", "r", "-", "-"),
     "workspace_instance": ("r", "raw", "r", "raw", "-"),
 }

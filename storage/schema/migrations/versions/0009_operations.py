@@ -99,7 +99,106 @@ CREATE TABLE hosted_invoice (
     invoice_id  bigint PRIMARY KEY REFERENCES invoice,
     url         text NOT NULL,
     CONSTRAINT hosted_invoice_url CHECK (url ~ '^https://[^[:space:]]+$')
+);
+
+CREATE FUNCTION currency_decimals(currency text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN currency IN ('bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'vnd', 'vuv',
+                                  'xaf', 'xof', 'xpf') THEN 0
+                WHEN currency IN ('bhd', 'jod', 'kwd', 'omr', 'tnd') THEN 3
+                ELSE 2
+           END
+$$;
+
+CREATE FUNCTION major_units(minor numeric, currency text) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(minor / (ARRAY[1, 10, 100, 1000])[currency_decimals(currency) + 1], currency_decimals(currency))
+$$;
+
+CREATE VIEW v_invoice AS
+SELECT i.key AS invoice_key, i.attribution_id AS account, a.name AS account_name, i.billing_period AS period, i.reason,
+       i.state, coalesce(i.resume_state, i.state) IN ('billed', 'paid', 'uncollectible') AS settled,
+       upper(i.currency) AS currency, major_units(i.amount, i.currency) AS amount,
+       major_units(coalesce(n.credited, 0), i.currency) AS credited,
+       major_units(CASE WHEN i.state IN ('voided', 'deleted') THEN 0 ELSE i.amount - coalesce(n.credited, 0) END,
+                   i.currency) AS net,
+       major_units(i.stripe_discount, i.currency) AS discount, major_units(i.stripe_tax, i.currency) AS tax,
+       major_units(i.stripe_total, i.currency) AS total,
+       i.credits, i.cutoff, i.claimed_at, i.finalized_at, i.billed_at, i.paid_at, i.uncollectible_at, i.voided_at,
+       i.blocked_since, i.blocked_reason, i.stripe_invoice_id, i.stripe_number, i.stripe_customer_id
+FROM invoice AS i
+JOIN account AS a USING (attribution_id)
+LEFT JOIN LATERAL (
+    SELECT sum(c.amount) AS credited FROM credit_note AS c WHERE c.invoice_id = i.id AND c.state = 'issued'
+) AS n ON true;
+
+CREATE VIEW v_invoice_line AS
+SELECT i.key AS invoice_key, i.attribution_id AS account, a.name AS account_name, i.billing_period AS period, i.state,
+       l.line_no AS line, l.kind, nullif(l.workspace_class, '') AS workspace_class, l.rate_from,
+       round(l.duration_us / 60000000::numeric, 8) AS minutes,
+       round(coalesce(l.quantity_us, l.duration_us) / 60000000::numeric, 8) AS metered_minutes,
+       l.credits_per_minute, l.credits, l.price_per_credit, upper(i.currency) AS currency,
+       major_units(l.amount, i.currency) AS amount
+FROM invoice AS i
+JOIN account AS a USING (attribution_id)
+JOIN invoice_line AS l ON l.invoice_id = i.id;
+
+CREATE VIEW v_usage_daily AS
+SELECT d.day, i.attribution_id AS account, a.name AS account_name, i.key AS invoice_key, i.billing_period AS period,
+       d.line_no AS line, nullif(l.workspace_class, '') AS workspace_class,
+       round(d.duration_us / 60000000::numeric, 8) AS minutes,
+       round(d.quantity_us / 60000000::numeric, 8) AS metered_minutes, d.credits,
+       upper(i.currency) AS currency, major_units(d.amount, i.currency) AS amount
+FROM invoice_day AS d
+JOIN invoice AS i ON i.id = d.invoice_id
+JOIN account AS a USING (attribution_id)
+JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (d.invoice_id, d.line_no);
+
+CREATE VIEW v_revenue AS
+WITH noted AS (
+    SELECT n.invoice_id, p.line_no, p.amount
+    FROM credit_note AS n
+    JOIN credit_note_line AS p ON p.credit_note_id = n.id
+    WHERE n.state = 'issued'
+    UNION ALL
+    SELECT n.invoice_id, NULL, n.amount - coalesce(sum(p.amount), 0)
+    FROM credit_note AS n
+    LEFT JOIN credit_note_line AS p ON p.credit_note_id = n.id
+    WHERE n.state = 'issued'
+    GROUP BY n.id
+    HAVING n.amount <> coalesce(sum(p.amount), 0)
+),
+part AS (
+    SELECT date_trunc('month', d.day::timestamp) AS month, i.billing_period, i.attribution_id, i.currency,
+           l.workspace_class, d.amount, 0 AS credited
+    FROM invoice_day AS d
+    JOIN invoice AS i ON i.id = d.invoice_id
+    JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (d.invoice_id, d.line_no)
+    UNION ALL
+    SELECT month.known, i.billing_period, i.attribution_id, i.currency, l.workspace_class, 0, noted.amount
+    FROM noted
+    JOIN invoice AS i ON i.id = noted.invoice_id
+    LEFT JOIN invoice_line AS l ON (l.invoice_id, l.line_no) = (noted.invoice_id, noted.line_no)
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN min(date_trunc('month', d.day::timestamp)) = max(date_trunc('month', d.day::timestamp))
+                    THEN min(date_trunc('month', d.day::timestamp))
+               END AS known
+        FROM invoice_day AS d
+        WHERE d.invoice_id = noted.invoice_id AND d.line_no = coalesce(noted.line_no, d.line_no)
+    ) AS month
+    WHERE coalesce(i.resume_state, i.state) IN ('billed', 'paid', 'uncollectible')
+),
+summed AS (
+    SELECT month, billing_period, attribution_id, currency, nullif(workspace_class, '') AS workspace_class,
+           sum(amount) AS amount, sum(credited) AS credited
+    FROM part
+    GROUP BY month, billing_period, attribution_id, currency, nullif(workspace_class, '')
 )
+SELECT to_char(s.month, 'YYYY-MM') AS usage_month, s.billing_period AS invoice_month, s.attribution_id AS account,
+       a.name AS account_name, s.workspace_class, upper(s.currency) AS currency,
+       major_units(s.amount, s.currency) AS amount,
+       major_units(s.credited, s.currency) AS credited,
+       major_units(s.amount - s.credited, s.currency) AS net
+FROM summed AS s
+JOIN account AS a USING (attribution_id)
 """
 
 
