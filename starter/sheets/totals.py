@@ -43,14 +43,16 @@ class ColumnTotals:
 
     def formula(self, number: int, code: str, parts: Sequence[tuple[str, int]]) -> str:
         """Return the formula that sums a column of a currency over all parts of the sheet."""
-        return "=" + "+".join(self._of_part(number, code, name, last) for name, last in parts)
+        if self._currency is not None:
+            return "=" + sum_where(self._currency, code, number, parts)
+        return "=" + "+".join(f"SUM({_range(name, number, last)})" for name, last in parts)
 
-    def _of_part(self, number: int, code: str, name: str, last: int) -> str:
-        summed = _range(name, number, last)
-        if self._currency is None:
-            return f"SUM({summed})"
-        named = code.replace('"', '""')
-        return f'SUMIF({_range(name, self._currency, last)},"{named}",{summed})'
+
+def sum_where(number: int, value: str | int, summed: int, parts: Sequence[tuple[str, int]]) -> str:
+    """Return a formula, without its `=`, that sums a column over all parts, where another column has this value."""
+    if isinstance(value, str):
+        value = '"' + value.replace('"', '""') + '"'
+    return "+".join(f"SUMIF({_range(name, number, last)},{value},{_range(name, summed, last)})" for name, last in parts)
 
 
 def letters(number: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from starter.sheets.cells import Cell, Formula, Money, Row, Sheet, StrongRow, each_row
+from starter.sheets.cells import Cell, Formula, Money, Row, Sheet, SheetColumn, StrongRow, each_row
 from starter.sheets.formats import CellFormats
-from starter.sheets.totals import ColumnTotals, letters, quoted_sheet
+from starter.sheets.totals import ColumnTotals, letters, quoted_sheet, sum_where
 
 ROWS = 1_048_576
 """The rows that a sheet of XLSX can have."""
@@ -42,6 +42,13 @@ class WrittenSheet:
 
     rows: int
     totals: Mapping[tuple[str, str], SheetTotal]
+    columns: Sequence[SheetColumn]
+    parts: Sequence[tuple[str, int]]
+
+    def sum_where(self, column: str, value: str | int, summed: str) -> str:
+        """Return a formula, without its `=`, that sums one column where another has this value."""
+        names = [each.name for each in self.columns]
+        return sum_where(names.index(column), value, names.index(summed), self.parts)
 
 
 class SheetBook:
@@ -152,7 +159,7 @@ class _Writing:
                 place = f"{quoted_sheet(self.page.get_name())}!{letters(number)}{self.row + 1}"
                 found[self.sheet.columns[number].name, currency] = SheetTotal(value, place)
             self.row += 1
-        return WrittenSheet(self.count, found)
+        return WrittenSheet(self.count, found, self.sheet.columns, self.parts)
 
     def _total_cells(self, currency: str) -> list[tuple[int, Decimal]]:
         """Write the row of totals of a currency. Returns the columns with their totals."""

@@ -10,7 +10,8 @@ from typing import Any
 import openpyxl
 
 _SUM = re.compile(
-    r"""SUM(?:IF)?\('([^']+)'!\$([A-Z])\$2:\$[A-Z]\$([0-9]+)(?:,"([^"]*)",'[^']+'!\$([A-Z])\$2:\$[A-Z]\$[0-9]+)?\)"""
+    r"""SUM(?:IF)?\('([^']+)'!\$([A-Z])\$2:\$[A-Z]\$([0-9]+)"""
+    r"""(?:,("[^"]*"|[0-9]+),'[^']+'!\$([A-Z])\$2:\$[A-Z]\$[0-9]+)?\)"""
 )
 Table = list[tuple[Any, ...]]
 
@@ -55,7 +56,8 @@ def computed(content: bytes, formula: str) -> Decimal:
         rows = tables[sheet][1 : int(last)]
         numbers = [row[ord(summed or letter) - ord("A")] for row in rows]
         if code:
-            numbers = [n for n, row in zip(numbers, rows, strict=True) if row[ord(letter) - ord("A")] == code]
+            keys = [str(row[ord(letter) - ord("A")]) for row in rows]
+            numbers = [n for n, key in zip(numbers, keys, strict=True) if key == code.strip('"')]
         whole += sum((Decimal(number) for number in numbers if number is not None), Decimal(0))
     assert _SUM.sub("", formula).strip("=+") == "", formula
     return whole

@@ -6,6 +6,7 @@ from starter.cli.output.console import complain, is_terminal, remark, say
 from starter.cli.output.documents import print_json, print_json_list, print_json_with_list
 from starter.cli.output.lists import Form, View, listing, view
 from starter.cli.output.progressing import progress, progress_when_slow, shows_progress
+from starter.cli.output.spreadsheets import refuse_terminal
 from starter.cli.output.tables import add_row, make_table, print_table
 from starter.words.times import ago, hours, json_instant, when, when_and_ago
 
@@ -31,6 +32,7 @@ __all__ = [
     "print_table",
     "progress",
     "progress_when_slow",
+    "refuse_terminal",
     "remark",
     "say",
     "shows_progress",

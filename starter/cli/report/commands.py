@@ -19,7 +19,10 @@ from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.report import export as report_export
 from starter.cli.report.listing import list_
+from starter.cli.report.naming import find_report
 from starter.cli.report.rebuild import rebuild_reports
+from starter.cli.report.rows import ReportReading
+from starter.sheets import replacing
 from starter.words import lines
 from storage.reports.store import ReportStore
 
@@ -59,29 +62,49 @@ async def show(report_id: ReportArgument, as_json: common.AsJson = False) -> Non
 @app.command("export")
 @common.command
 async def export(
-    report_id: ReportArgument,
+    report: Annotated[
+        str, typer.Argument(metavar="KEY|REPORT_ID", help="The invoice, by its key or Stripe's id; or a report's id.")
+    ],
     format_: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format",
-            metavar="csv|parquet|jsonl",
-            help="csv, parquet: a row per claim. jsonl: the report as stored, header first.",
+            metavar="|".join(report_export.FORMATS),
+            help="Default: as the file's name ends, else csv. jsonl: the report as stored.",
         ),
-    ],
-    path: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Default: standard output.")] = None,
+    ] = None,
+    path: Annotated[
+        Path | None, typer.Option("--to", "--output", metavar="FILE", help="Default: standard output.")
+    ] = None,
 ) -> None:
-    """Export a report's claims to a file or to standard output."""
-    if format_ not in report_export.FORMATS:
-        raise InputError(f"--format {format_!r}: write {', '.join(report_export.FORMATS)}")
-    if path is None and format_ == "parquet" and sys.stdout.isatty():
-        raise InputError("Parquet cannot be shown in a terminal: name a file with --output")
-    store = _store(report_id)
+    """Export an invoice's usage, row by row, with minutes, credits and amounts.
+
+    The rows add up to the invoice's amount, exactly: what rounding adds or takes is a row of its own, and so are
+    included credits and graduated prices.
+    """
+    form = _export_form(format_, path)
+    reading = ReportReading(ReportStore(common.settings().need("report_store_url")), await find_report(report))
     if path is None:
-        await report_export.write(store, report_id, format_, sys.stdout.buffer)
+        await report_export.write(reading, form, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
         return
-    with report_export.replacing(path) as file:
-        count = await report_export.write(store, report_id, format_, file)
+    try:
+        with replacing(path) as file:
+            count = await report_export.write(reading, form, file)
+    except OSError as error:
+        raise common.CommandError(f"cannot write {path}: {error.strerror or error}") from error
     output.complain(f"{plural(count, 'claim')} written to {path}")
+
+
+def _export_form(asked: str | None, path: Path | None) -> str:
+    """Return the format that was asked for, or that the file's name says; CSV if neither does."""
+    ending = "" if path is None else path.suffix[1:].lower()
+    form = asked or (ending if ending in report_export.FORMATS else "csv")
+    if form not in report_export.FORMATS:
+        raise InputError(f"--format {form!r}: write {', '.join(report_export.FORMATS)}")
+    if path is None and form in report_export.BINARY:
+        output.refuse_terminal(form.upper() if form == "xlsx" else "Parquet", "--to FILE")
+    return form
 
 
 @app.command("rebuild")

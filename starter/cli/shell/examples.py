@@ -74,7 +74,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "decisions list": ("decisions list", "decisions list 2022-05/acme/period", "decisions list -o csv"),
     "report list": ("report list --period 2022-05",),
     "report show": ("report show REPORT_ID",),
-    "report export": ("report export REPORT_ID --format csv --output may.csv",),
+    "report export": ("report export KEY --to may.xlsx", "report export KEY --format csv > may.csv"),
     "report rebuild": ("report rebuild --all-missing --period 2022-05",),
     "schedule set": ("schedule set", "schedule set --delay-hours 12"),
     "schedule list": ("schedule list",),
