@@ -3,7 +3,7 @@
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /src
 RUN python -m venv /opt/perdure
-COPY constraints.txt pyproject.toml README.md LICENSE settings.py settings_console.py settings_faults.py settings_limits.py settings_sources.py worker.py ./
+COPY constraints.txt pyproject.toml README.md LICENSE settings.py settings_console.py settings_faults.py settings_limits.py settings_sources.py settings_statements.py worker.py ./
 COPY billing/ billing/
 COPY contracts/ contracts/
 COPY reconciliation/ reconciliation/

@@ -33,6 +33,7 @@ from settings_sources import (
     home,
     stack_environment,
 )
+from settings_statements import StatementSettings
 
 __all__ = [
     "OFF",
@@ -53,7 +54,7 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-class Settings(ConsoleSettings):
+class Settings(ConsoleSettings, StatementSettings):
     """All settings of all processes; a process requires the ones that it needs with `need`."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, validate_default=True, frozen=True)

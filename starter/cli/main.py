@@ -56,7 +56,7 @@ _COMMANDS = (
     ("config", "config.commands:app", "The configuration: check."),
     ("rates", "rates:app", "The rate card: check."),
     ("period", "period.commands:app", "Billing periods: list, run, status, excluded, approve."),
-    ("invoices", "invoices.commands:app", "Invoices: list, show, retry, approve, rebuild, void, credit."),
+    ("invoices", "invoices.commands:app", "Invoices: list, show, statement, retry, approve, rebuild, void, credit."),
     ("credits", "history.credits:app", "Credit notes: list."),
     ("decisions", "history.decisions:app", "Decisions of people: list."),
     ("report", "report.commands:app", "Usage reports: list, show, export, rebuild."),

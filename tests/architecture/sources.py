@@ -13,7 +13,15 @@ ROOMS = (
     *("starter", "stripe_emulator", "devstack"),
 )
 SKIPPED = {".git", ".venv", ".perdure", ".hypothesis", "__pycache__", "build", "dist"}
-MODULES = ("settings", "settings_console", "settings_faults", "settings_limits", "settings_sources", "worker")
+MODULES = (
+    "settings",
+    "settings_console",
+    "settings_faults",
+    "settings_limits",
+    "settings_sources",
+    "settings_statements",
+    "worker",
+)
 
 
 def own_files(root: Path) -> list[Path]:

@@ -80,8 +80,15 @@ def test_settings_import_nothing_of_ours() -> None:
         "settings_faults",
         "settings_limits",
         "settings_sources",
+        "settings_statements",
     }
-    for module in ("settings_console.py", "settings_faults.py", "settings_limits.py", "settings_sources.py"):
+    for module in (
+        "settings_console.py",
+        "settings_faults.py",
+        "settings_limits.py",
+        "settings_sources.py",
+        "settings_statements.py",
+    ):
         assert not imported(ROOT / module) & {*ROOMS, *MODULES}
 
 

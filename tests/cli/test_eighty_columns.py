@@ -45,6 +45,7 @@ COMMANDS: tuple[str, ...] = (
         "warnings list",
         "warnings list --all",
     ),
+    f"invoices statement {UUID_KEY} --to statement.pdf",
     *(f"invoices show {UUID_KEY}", f"invoices show {BAD_KEY}", f"explain {INSTANCE}", f"explain --invoice {UUID_KEY}"),
     *("period status 2022-05", "period excluded 2022-05", "period run 2022-05 --dry-run", "rates check"),
     "period run 2022-06 --dry-run",

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import typer
 
-from settings import environment_only
+from billing.errors import InputError
+from settings import SettingsError, environment_only, load
 from starter.cli import common, output
 from starter.cli.config.unknown import UnknownName, unknown_names
 from starter.cli.config.values import (
@@ -17,6 +18,7 @@ from starter.cli.config.values import (
     settings_of,
     source_in_words,
 )
+from starter.statements.letterhead import letterhead
 
 app = typer.Typer(help="The configuration: check.", no_args_is_help=True)
 
@@ -30,7 +32,7 @@ async def check(as_json: common.AsJson = False) -> int:
     Nothing is connected to: `perdure doctor` does that. The status is 2 if a value is wrong, and 3 if a name is.
     """
     sources = Sources.read()
-    values, unknown, general = settings_of(sources), unknown_names(sources), general_faults()
+    values, unknown, general = settings_of(sources), unknown_names(sources), [*general_faults(), *logo_faults()]
     faults = [*general, *(value.fault for value in values if value.fault)]
     misspelled = [each for each in unknown if each.suggestion]
     if as_json:
@@ -45,6 +47,17 @@ async def check(as_json: common.AsJson = False) -> int:
     else:
         _print(values, unknown, faults)
     return common.ExitStatus.USAGE if faults else common.ExitStatus.PERSON if misspelled else 0
+
+
+def logo_faults() -> list[str]:
+    """Return what is wrong with the file of COMPANY_LOGO. Processes that make no statements do not read it."""
+    try:
+        letterhead(load())
+    except SettingsError:  # reported with the values
+        return []
+    except InputError as error:
+        return [str(error)]
+    return []
 
 
 def _print(values: list[SettingValue], unknown: list[UnknownName], faults: list[str]) -> None:

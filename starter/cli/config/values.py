@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from settings import SECRETS, Settings, SettingsError, dotenv_environment, home, load, stack_environment
-from settings_console import ConsoleSettings
 from settings_faults import by_setting
 
 ENVIRONMENT = "environment"
@@ -82,7 +81,7 @@ class Sources:
 def settings_of(sources: Sources) -> list[SettingValue]:
     """Return all settings of Perdure, in the order of `.env.example`, and those of Temporal that are set."""
     faults = _faults()
-    fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] in ConsoleSettings.model_fields)
+    fields = sorted(Settings.model_fields.items(), key=lambda field: field[0] not in Settings.__annotations__)
     found = [_value(name, field.default, sources, faults) for name, field in fields]
     temporal = [_value(name.lower(), None, sources, {}) for name in TEMPORAL if sources.find(name)[0] is not None]
     return found + temporal

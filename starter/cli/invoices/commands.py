@@ -27,12 +27,13 @@ from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.find import Listed, find_invoice, listed_invoices
 from starter.cli.invoices.listing import COLUMNS, print_invoices
 from starter.cli.invoices.retry import retry_invoices
+from starter.cli.statement.commands import statement
 from starter.cli.steps.asking import failing_or_nothing
 from starter.cli.steps.words import documents, sentence
 from storage.invoices import invoices
 from storage.postgres.database import Database
 
-app = typer.Typer(help="Invoices: list, show, retry, approve, rebuild, void, credit.", no_args_is_help=True)
+app = typer.Typer(help="Invoices: list, show, statement, retry, approve, rebuild, void, credit.", no_args_is_help=True)
 
 _PAGE = 500
 PeriodOption = Annotated[str | None, typer.Option(metavar="PERIOD", help="Only invoices of this period, YYYY-MM.")]
@@ -125,6 +126,7 @@ app.command("credit")(credit)
 app.command("approve")(approve)
 app.command("rebuild")(decisions.rebuild)
 app.command("void")(decisions.void)
+app.command("statement")(statement)
 
 
 async def every_invoice(

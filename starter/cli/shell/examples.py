@@ -58,6 +58,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "invoices list --sort -amount --limit 10",
         "invoices list --period 2022-05 -o csv > may.csv",
     ),
+    "invoices statement": (
+        "invoices statement 2022-05/acme/period --to may.pdf",
+        "invoices statement A1B2C3D4-0007 --format csv",
+    ),
     "invoices show": ("invoices show 2022-05/acme/period",),
     "invoices retry": ("invoices retry 2022-05/acme/period", "invoices retry --all --period 2022-05 --dry-run"),
     "invoices approve": ("invoices approve 2022-05/acme/period --amount 1234.50",),

@@ -1,0 +1,1 @@
+"""Statements as files: HTML, PDF, CSV and XLSX."""

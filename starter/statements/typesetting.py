@@ -1,0 +1,71 @@
+"""Typeset one statement: a program of its own, so that the memory it takes is given back when it ends.
+
+`python -I typesetting.py FOLDER` compiles `statement.typ` in the folder, once for each `part-<number>.json`, and binds
+the parts to `statement.pdf`. Memory does not grow with the parts. It imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typst
+
+# A PDF says when it was made; a fixed instant gives the same bytes for the same statement.
+_MADE = datetime(2000, 1, 1, tzinfo=UTC)
+# Typst keeps what it has computed until it was not used for ten compilations.
+_FORGETTING = 11
+# The root of a PDF's tree of pages. To ask Typst for their number, it would typeset the part again.
+_COUNT = re.compile(rb"/Type\s*/Pages\s*/Count\s+([0-9]+)")
+
+
+def main() -> None:
+    """Compile; an error is one line on standard error, and status 1."""
+    folder = Path(sys.argv[1])
+    parts = sorted(folder.glob("part-*.json"))
+    try:
+        if len(parts) == 1:
+            _compile(folder, "statement.typ", "statement.pdf", _inputs(parts, 0))
+            return
+        bound = [_part(folder, f"part-{number}.pdf", _inputs(parts, number)) for number in range(len(parts))]
+        (folder / "parts.json").write_text(json.dumps(bound))
+        _compile(folder, "bound.typ", "statement.pdf", {})
+    except RuntimeError as error:
+        sys.exit(f"typst: {error}")
+
+
+def _inputs(parts: Sequence[Path], number: int) -> dict[str, str]:
+    facts = {"first": number == 0, "last": number + 1 == len(parts), "numbered": len(parts) == 1}
+    return {"part": parts[number].name, **{name: "yes" if fact else "no" for name, fact in facts.items()}}
+
+
+def _part(folder: Path, name: str, inputs: dict[str, str]) -> dict[str, Any]:
+    """Compile a part. Returns its file and the number of its pages."""
+    _compile(folder, "statement.typ", name, inputs)
+    count = _COUNT.search((folder / name).read_bytes())
+    if count is None:
+        raise RuntimeError("the pages of a part cannot be counted")
+    for _ in range(_FORGETTING):
+        typst.compile(b"", format="pdf")
+    return {"file": name, "pages": int(count[1])}
+
+
+def _compile(folder: Path, source: str, output: str, inputs: dict[str, str]) -> None:
+    typst.compile(
+        folder / source,
+        output=folder / output,
+        root=folder,
+        format="pdf",
+        timestamp=_MADE,
+        sys_inputs=inputs,
+        pdf_tags=False,  # they make it twenty times larger: HTML is the accessible form
+    )
+
+
+if __name__ == "__main__":
+    main()

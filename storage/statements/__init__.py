@@ -1,0 +1,1 @@
+"""Statements of invoices, read from Postgres and the report store."""
