@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -22,6 +23,7 @@ from starter.console.html.assets import asset
 from starter.console.html.filters import FILTERS
 from starter.console.live import STREAMS, LiveStreams
 from starter.console.pages.sign_in import SignIn
+from starter.console.plots.bars import warm_up
 from starter.console.services import SERVICES, ConsoleServices
 from starter.http.connections import ConnectionLimits, Connections
 from starter.http.readiness import Readiness
@@ -65,6 +67,7 @@ class Console:
             handler_args={"auto_decompress": False},
         )
         app[SERVICES], app[SESSIONS], app[STREAMS] = self._services, self.sessions, LiveStreams()
+        app.on_startup.append(_warm_up)
         app.on_shutdown.append(app[STREAMS].stop)
         app.on_response_prepare.append(protect(secure=identity.secure))
         app.on_response_prepare.append(hide_server)
@@ -92,6 +95,10 @@ class Console:
         except DatabaseUnavailableError:
             return False
         return True
+
+
+async def _warm_up(_app: web.Application) -> None:
+    await asyncio.to_thread(warm_up)
 
 
 def _set_up_templates(app: web.Application) -> None:

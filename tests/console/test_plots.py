@@ -9,7 +9,7 @@ import pytest
 
 from starter.console.plots.bars import Bar, bars
 from starter.console.plots.plot import Plot
-from starter.console.plots.timeline import Stretch, timeline
+from starter.console.plots.timeline import TimelineStretch, timeline
 
 MAY = datetime(2022, 5, 1, tzinfo=UTC)
 MONEY = (
@@ -20,7 +20,7 @@ MONEY = (
 )
 PLOTS = (
     bars('Revenue <of> "all"', MONEY, "usd", "Month"),
-    timeline("Runtime", (Stretch(MAY, MAY + timedelta(hours=2), "billed", "billed", "<Rule>"),)),
+    timeline("Runtime", (TimelineStretch(MAY, MAY + timedelta(hours=2), "billed", "billed", "<Rule>"),)),
 )
 
 

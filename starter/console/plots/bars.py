@@ -110,3 +110,8 @@ def _major(value: int, unit: str) -> Decimal:
 
 def _shown(value: int, unit: str) -> str:
     return f"{_major(value, unit):,.2f} h" if unit == HOURS else format_amount(value, unit)
+
+
+def warm_up() -> None:
+    """Load and start the renderer, which takes a second."""
+    bars("Warm-up", (Bar("2022-01", "default", 1),), HOURS, "Month")

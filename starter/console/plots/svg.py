@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from html import escape
 from typing import Any
 
@@ -50,11 +49,3 @@ def svg(chart: dict[str, Any], title: str, description: str) -> str:
     coloured = _COLOUR.sub(lambda found: f'"{_VARIABLES[found[1]]}"', rendered)
     label = escape(f"{title}. {description}")
     return coloured.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-
-
-@lru_cache(maxsize=1)
-def warm_up() -> None:
-    """Load and start the renderer, which takes a second."""
-    from starter.console.plots.bars import Bar, bars
-
-    bars("Warm-up", (Bar("2022-01", "default", 1),), "hours", "Month")

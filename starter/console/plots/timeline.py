@@ -30,7 +30,7 @@ _HEIGHT = 40
 
 
 @dataclass(frozen=True)
-class Stretch:
+class TimelineStretch:
     """A stretch of runtime. `fate`: its name. `words`: what it means, for the legend. `rule`: why, in a sentence."""
 
     start: datetime
@@ -41,7 +41,7 @@ class Stretch:
 
 
 @lru_cache(maxsize=512)
-def timeline(title: str, stretches: tuple[Stretch, ...]) -> Plot:
+def timeline(title: str, stretches: tuple[TimelineStretch, ...]) -> Plot:
     """Return the bar, from the first stretch to the last; what lies between two stays empty."""
     if not stretches:
         return Plot(title, empty="It has no runtime.")
@@ -56,7 +56,7 @@ def timeline(title: str, stretches: tuple[Stretch, ...]) -> Plot:
     return Plot(title, wide, narrow, fates, ["From (UTC)", "To (UTC)", "Fate", "Why"], rows)
 
 
-def _chart(stretches: tuple[Stretch, ...], width: int) -> dict[str, Any]:
+def _chart(stretches: tuple[TimelineStretch, ...], width: int) -> dict[str, Any]:
     used = sorted({NUMBERS.get(each.fate, _OTHER) for each in stretches})
     rows = [
         {
@@ -86,7 +86,7 @@ def _chart(stretches: tuple[Stretch, ...], width: int) -> dict[str, Any]:
     return found
 
 
-def _format(stretches: tuple[Stretch, ...]) -> str:
+def _format(stretches: tuple[TimelineStretch, ...]) -> str:
     """Return how the axis writes instants: times of day if all is within two days."""
     days = (max(each.end for each in stretches) - min(each.start for each in stretches)).total_seconds() / 86_400
     return "%d %b %H:%M" if days <= 2 else "%d %b" if days <= 300 else "%b %Y"
