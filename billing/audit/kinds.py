@@ -37,6 +37,11 @@ class Kind(StrEnum):
     RELEASED_OF_LIVE_INVOICE = "released_of_live_invoice"
     HISTORY_DIFFERS = "history_differs"
     WRONG_RATE_VERSION = "wrong_rate_version"
+    DAYS_MISSING = "days_missing"
+    DAYS_DIFFER_FROM_CLAIMS = "days_differ_from_claims"
+    DAYS_DIFFER_FROM_LINE = "days_differ_from_line"
+    DAYS_OF_UNSETTLED_INVOICE = "days_of_unsettled_invoice"
+    SUMS_BY_DAY_DIFFER = "sums_by_day_differ"
 
     # lines-and-invoices
     WRONG_CREDITS = "wrong_credits"

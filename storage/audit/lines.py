@@ -1,4 +1,7 @@
-"""Check that the claims of each invoice line add up to its duration, and that their invoice still holds them."""
+"""Check that the claims of each invoice line add up to its duration, and that their invoice still holds them.
+
+And that the days of settled invoices are those of their claims and lines.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,8 @@ async def check(connection: AsyncConnection, given: CheckInput) -> Figures:
     findings = ("lines", "claims_without_line", "claims_without_invoice", "claims_of_dead_invoice", "released", "rated")
     for name in findings:
         await connection.execute(statement("audit/lines", name), parameters)
+    for name in ("create_days", "missing", "claims", "lines", "unsettled", "sums"):
+        await connection.execute(statement("audit/days", name), parameters)
     row = (await connection.execute(statement("audit/lines", "figures"), parameters)).mappings().one()
     return {name: int(value) for name, value in row.items()}
 

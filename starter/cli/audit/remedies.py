@@ -101,6 +101,19 @@ REMEDIES: Mapping[Kind, str] = {
         "period run PERIOD`), or credit the instance (`perdure invoices credit KEY --instance ID --reason "
         "TEXT`)."
     ),
+    Kind.DAYS_MISSING: "An earlier version settled it: `perdure db upgrade` writes its days. No amount depends on it.",
+    Kind.DAYS_DIFFER_FROM_CLAIMS: (
+        "No invoice depends on it, but totals by day are wrong. Have an engineer delete the invoice's rows of "
+        "`invoice_day`; `perdure db upgrade` writes them again. Cause: rows changed by hand, or a bug in Perdure."
+    ),
+    Kind.DAYS_DIFFER_FROM_LINE: (
+        "No invoice depends on it, but totals by day are wrong. Have an engineer delete the invoice's rows of "
+        "`invoice_day`; `perdure db upgrade` writes them again. Cause: rows changed by hand, or a bug in Perdure."
+    ),
+    Kind.DAYS_OF_UNSETTLED_INVOICE: "An earlier version ended it: `perdure db upgrade` drops its days.",
+    Kind.SUMS_BY_DAY_DIFFER: (
+        "`perdure db upgrade` sums up the days again. Cause: rows changed by hand, or a bug in Perdure."
+    ),
     # lines-and-invoices
     Kind.WRONG_CREDITS: (
         "Void the invoice (`perdure invoices void KEY --reason TEXT`) and run the period again (`perdure "
