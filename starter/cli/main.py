@@ -27,6 +27,7 @@ _COMMANDS = (
         "Decrypt payloads for the Temporal UI, until SIGTERM.",
     ),
     ("status", "status.commands:status", "Show everything that waits for a person, and how things are."),
+    ("summary", "summary.commands:summary", "Show what a month brought, by account, class or day."),
     (
         "explain",
         "explain.commands:explain",

@@ -35,6 +35,8 @@ ROWS = "id,attribution_id,workspace_class,creation_time,started_time,stopping_ti
 COMMANDS: tuple[str, ...] = (
     *("status", "status --all", "doctor"),
     *("invoices list", "invoices list --sort -amount --limit 1", "invoices list --state blocked", "period list"),
+    *("summary 2022-05", "summary 2022-05 --by account --compare 2022-04", "summary 2022-05 --by class"),
+    *("summary 2022-05 --by day", "summary 2022-04"),
     *(
         "accounts list",
         "credits list 2022-05",

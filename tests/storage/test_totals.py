@@ -6,11 +6,14 @@ from collections import Counter
 from datetime import date
 
 from billing.invoice.states import BILLED as SETTLED
+from billing.invoice.states import DEAD
+from storage.invoices.invoices import block_invoice
 from storage.postgres.database import Database
 from storage.totals import totals
 from storage.totals.days import sum_up
+from storage.totals.summary import SummaryBy, summarize
 from tests.storage.audits import A, B
-from tests.storage.settled_world import OF_JUNE, settled_world
+from tests.storage.settled_world import OF_JUNE, C, settled_world
 
 
 async def _all(db: Database) -> list[object]:
@@ -32,6 +35,47 @@ async def test_classes_days_and_months_are_what_is_settled_by_state(db: Database
         assert summed == settled
     assert {each.period for each in await totals.by_month(db, "2022-06")} == {"2022-06"}
     assert {each.period for each in await totals.by_month(db)} == {"2022-05", "2022-06"}
+
+
+async def test_every_summary_adds_up_to_the_amounts_by_state(db: Database) -> None:
+    """Billed, open, blocked and credited; what belongs to no class or day has a row of its own."""
+    credits = await settled_world(db)
+    await block_invoice(db, C, "edited afterwards")  # it stays settled
+    by_state = [each for each in await totals.by_state(db, "2022-05") if each.state not in DEAD]
+    gross = {
+        currency: sum(each.amount for each in by_state if each.currency == currency) for currency in ("usd", "jpy")
+    }
+    june = await totals.by_state(db, "2022-06")
+    for by in SummaryBy:
+        rows = [row async for row in summarize(db, "2022-05", by, "2022-06")]
+        found = {currency: [row for row in rows if row.currency == currency] for currency in ("usd", "jpy")}
+        for currency, own in found.items():
+            assert sum(row.settled + row.open + row.blocked for row in own) == gross[currency], by
+        usd = found["usd"]
+        assert sum(row.credited for row in usd) == sum(credits.values()), by
+        assert sum(row.before for row in usd) == sum(each.amount - each.credited for each in june), by
+        assert sum(row.blocked for row in usd) == sum(row.open for row in usd) > 0, by
+        assert sum(row.blocked for row in found["jpy"]) == 0, by
+    classes = {
+        row.subject: row async for row in summarize(db, "2022-05", SummaryBy.CLASS, None) if row.currency == "usd"
+    }
+    assert {name: row.credited for name, row in classes.items()} == {
+        "default": 0, "xl": credits["line"], "": credits["amount"],
+    }  # fmt: skip
+
+
+async def test_a_day_is_compared_with_that_of_the_other_month(db: Database) -> None:
+    """June has no 31st: in parentheses, what May had then."""
+    await settled_world(db)
+    rows = {
+        row.subject: row async for row in summarize(db, "2022-06", SummaryBy.DAY, "2022-05") if row.currency == "usd"
+    }
+    of_may = Counter({str(each.day): 0 for each in await totals.invoice_days(db, A)})
+    for each in await totals.invoice_days(db, A):
+        of_may[str(each.day)] += each.amount
+    assert rows["2022-06-03"].before == of_may["2022-05-03"]
+    assert rows["2022-05-31"].before == of_may["2022-04-30"]
+    assert (rows["(2022-05-31)"].settled, rows["(2022-05-31)"].before) == (0, of_may["2022-05-31"])
 
 
 async def test_the_largest_accounts_are_compared_after_credits(db: Database) -> None:

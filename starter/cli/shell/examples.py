@@ -7,6 +7,11 @@ from collections.abc import Mapping
 EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "": ("up", "status", "period run 2022-05 --wait", "invoices list --period 2022-05 -o csv"),
     "status": ("status", "status --watch", "status --account acme --json"),
+    "summary": (
+        "summary 2022-05",
+        "summary 2022-05 --by account --compare 2022-04 --limit 10",
+        "summary 2022-05 --by day -o may.xlsx",
+    ),
     "doctor": ("doctor", "doctor --webhook https://billing.example.com/stripe/webhook"),
     "up": ("up",),
     "demo": ("demo", "demo --exit"),

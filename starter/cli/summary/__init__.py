@@ -1,0 +1,1 @@
+"""`perdure summary`: what a period brought, by account, class, day or currency."""
