@@ -63,7 +63,7 @@ def _unit(statement: Statement) -> Decimal:
 
 def _same(statement: Statement, what: str, found: Decimal | int, shown: Decimal | int) -> None:
     if found != shown:
-        raise _refused(statement, f"{what} add up to {found}, not to {shown}")
+        raise _refused(statement, f"{what}: the sum is {found}, the invoice has {shown}")
 
 
 def _refused(statement: Statement, why: str) -> MismatchError:

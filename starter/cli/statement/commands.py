@@ -66,7 +66,7 @@ def _form(text: str | None, to: Path | None) -> StatementForm:
     from starter.statements.forms import StatementForm
 
     forms = ", ".join(StatementForm)
-    named = (text or (to.suffix.removeprefix(".") if to else "") or StatementForm.HTML).lower()
+    named = (text or (to.suffix.removeprefix(".") if to else StatementForm.HTML)).lower()
     if named == "htm":
         return StatementForm.HTML
     if named in list(StatementForm):
