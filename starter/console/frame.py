@@ -12,6 +12,7 @@ from aiohttp import web
 
 from starter.console.auth.people import PERSON, Person
 from starter.console.auth.sessions import Sessions
+from starter.console.said import COOKIE, Said, heard
 from starter.console.services import SERVICES
 
 SESSIONS = web.AppKey("sessions", Sessions)
@@ -35,7 +36,7 @@ class PageFrame:
     """What surrounds a page.
 
     `person`: None before signing in. `form_token`: what each form carries. `mode`: `live`, `test` or "" if unknown.
-    `query`: what stands in the search box. `path`: of the page, with its query.
+    `query`: what stands in the search box. `path`: of the page, with its query. `said`: what an action before it did.
     """
 
     title: str
@@ -46,6 +47,7 @@ class PageFrame:
     query: str
     path: str
     now: datetime
+    said: Said | None
 
     @property
     def navigation(self) -> list[tuple[str, str, bool]]:
@@ -66,7 +68,10 @@ def page(request: web.Request, template: str, title: str, view: Any = None, *, s
     """
     frame = _frame(request, title)
     context = {"view": view, "frame": frame, "person": frame.person}
-    return aiohttp_jinja2.render_template(template, request, context, status=status)
+    answer = aiohttp_jinja2.render_template(template, request, context, status=status)
+    if frame.said is not None:
+        answer.del_cookie(COOKIE, path="/")
+    return answer
 
 
 def fragment(request: web.Request, template: str, view: Any) -> str:
@@ -88,4 +93,5 @@ def _frame(request: web.Request, title: str) -> PageFrame:
         query=request.query.get("q", "")[:200],
         path=request.path_qs,
         now=datetime.now(UTC),
+        said=heard(request),
     )

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from starter.console.acting import routes as acting
 from starter.console.pages import overview
 
-PAGES: Sequence[web.RouteTableDef] = (overview.routes,)
+PAGES: Sequence[web.RouteTableDef] = (overview.routes, acting.routes)
 
 
 def add_routes(app: web.Application) -> None:

@@ -1,0 +1,1 @@
+"""Acting in the console, over HTTP, on the whole product."""

@@ -1,0 +1,128 @@
+"""Operators act on invoices: each does what its page said, once, and stands in the trail with the browser's address."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+from zlib import crc32
+
+import pytest
+
+from billing.invoice.policy import AccountPolicy, Finalization
+from billing.invoice.states import InvoiceState
+from storage.accounts import policies
+from storage.decisions.trail import list_decisions
+from storage.invoices.credit_notes import CreditNoteRecord, credit_notes_of
+from tests.console.acting.forms import FilledForm, Operator
+from tests.support.months import MAY
+from tests.support.system import System
+
+S = InvoiceState
+
+
+@pytest.fixture
+async def team(system: System, request: pytest.FixtureRequest) -> str:
+    """An account with 17.28 USD of usage on two days in May."""
+    name = f"team:t{crc32(request.node.name.encode())}"
+    await system.add_account(name, ("2022-05-01", None))
+    await system.add_instance(f"{name}-1", name, "2022-05-03", "2022-05-05")
+    return name
+
+
+async def billed(system: System, team: str, state: InvoiceState = S.BILLED) -> str:
+    await system.start_period(MAY)
+    key = f"{MAY}/{team}/period"
+    await system.until_state(key, state)
+    return key
+
+
+async def notes(system: System, key: str) -> list[CreditNoteRecord]:
+    invoice = await system.invoice(key)
+    return (await credit_notes_of(system.db, [invoice.id])).get(invoice.id, [])
+
+
+async def trail(system: System, subject: str) -> list[tuple[str, str, str, str, str | None]]:
+    """Return what stands in the trail about it, oldest first."""
+    found = await list_decisions(system.db, subject=subject, limit=99)
+    return [(str(e.kind), e.decided_by, e.reason, str(e.origin), e.address) for e in found][::-1]
+
+
+def by_jane(kind: str, reason: str = "") -> tuple[str, str, str, str, str]:
+    return (kind, "jane", reason, "console", "127.0.0.1")
+
+
+async def test_an_invoice_is_approved_voided_and_written_off(system: System, operator: Operator, team: str) -> None:
+    await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
+    key = await billed(system, team, S.DRAFT)
+    page, form = await operator.open(f"/act/approve?subject={key}")
+    for said in (f"Approve {key} at 17.28 USD", team, "Stripe charges the customer or sends it"):
+        assert said in page.text
+    seen, said = await operator.send(form)
+    assert (seen.status, "Say why" in seen.text) == (409, True)
+    assert (await system.invoice(key)).approved_at is None
+    seen, said = await operator.send(form, reason="checked")
+    assert (seen.status, seen.headers["Location"]) == (303, f"/invoices/{key}")
+    assert said == "Approved at 17.28 USD by jane: checked. The invoice is billed."
+
+    said = await operator.act(f"/act/void?subject={key}", reason="wrong month", write_off="yes")
+    assert "its usage is written off and never billed again" in said
+    assert await trail(system, key) == [
+        by_jane("approve", "checked"),
+        by_jane("void", "wrong month"),
+        by_jane("write_off", "wrong month"),
+    ]
+    refused = await operator.browser.get(f"/act/void?subject={key}")
+    assert (refused.status, "voided already" in refused.text) == (409, True)
+
+
+async def test_what_changed_since_the_page_is_refused(system: System, operator: Operator, team: str) -> None:
+    await policies.write_policy(system.db, team, AccountPolicy(finalization=Finalization.APPROVAL))
+    key = await billed(system, team, S.DRAFT)
+    _, form = await operator.open(f"/act/approve?subject={key}")
+    form.fields["amount"] = "17.27"
+    seen, _ = await operator.send(form, reason="checked")
+    assert (seen.status, "now totals 17.28 USD, not 17.27 USD" in seen.text) == (409, True)
+    assert await trail(system, key) == []
+
+
+async def test_two_days_are_credited_once_although_the_form_is_sent_twice(
+    system: System, operator: Operator, team: str
+) -> None:
+    key = await billed(system, team)
+    choice = await operator.browser.get(f"/act/credit?subject={key}")
+    assert "2022-05-03: 8.64 USD" in choice.text
+    page, form = await operator.open(f"/act/credit?subject={key}&days=2022-05-03&days=2022-05-04")
+    assert "Credit 17.28 USD" in page.text
+    assert "Usage of 2022-05-03, 2022-05-04" in page.text
+    answers = await asyncio.gather(*(operator.send(form, reason="outage of two days") for _ in range(3)))
+    assert {seen.status for seen, _ in answers} == {303}
+    (note,) = await notes(system, key)
+    assert (note.amount, note.reason) == (1728, "outage of two days")
+    assert await trail(system, note.key) == [by_jane("credit", "outage of two days")]
+    assert "A credit of 17.28 USD is requested by jane." in answers[0][1]
+    # A new form that asks for the same says so.
+    again = FilledForm(form.action, {**form.fields, "request": str(uuid4())})
+    assert "not credited again" in (await operator.send(again, reason="outage of two days"))[1]
+    assert len(await notes(system, key)) == 1
+    assert (await operator.browser.get(f"/act/credit?subject={key}&amount=0.01")).status == 409  # nothing is left
+
+
+async def test_a_blocked_invoice_is_retried(system: System, operator: Operator, team: str) -> None:
+    await system.add_account(f"{team}-bad", ("2022-05-01", None), customer="cus_that_stripe_does_not_know")
+    await system.add_instance(f"{team}-bad-1", f"{team}-bad", "2022-05-03", "2022-05-05")
+    key = await billed(system, f"{team}-bad", S.BLOCKED)
+    said = await operator.act(f"/act/retry?subject={key}", reason="try again")
+    assert said.startswith("Retried by jane. The invoice is blocked: ")
+    assert await trail(system, key) == [by_jane("retry", "try again")]
+
+
+async def test_an_invoice_is_corrected(system: System, operator: Operator, team: str) -> None:
+    """Voided, and the account billed again from what is known now."""
+    key = await billed(system, team)
+    await system.add_instance(f"{team}-late", team, "2022-05-10", "2022-05-11")
+    said = await operator.act(f"/act/correct?subject={key}", reason="an instance was missing")
+    assert "billed again now" in said, said
+    again = await system.until_state(f"{key}/2", S.BILLED)
+    assert again.amount == 1728 + 864
+    assert (await system.invoice(key)).state is S.VOIDED
+    assert await trail(system, f"{MAY}/{team}") == [by_jane("run_period", "an instance was missing")]
