@@ -91,7 +91,7 @@ class AuditNow:
         return Proposal(Plan(f"Audit {period or 'everything'}", [], effects), "Run the audit", "/audit", fields=fields)
 
     async def carry_out(self, at: ConsoleServices, given: Given) -> ActResult:
-        """Start the audit's workflow, or join the one that runs."""
+        """Start the audit's workflow, or join the running one."""
         period = self._period(given)
         await record(at, given, DecisionKind.AUDIT, period or "everything")
         await start_audit(at.temporal, period, None, None)
@@ -112,7 +112,7 @@ class CatchUp:
         return Proposal(Plan("Read Stripe's events", [], effects), "Read them now", "/webhook")
 
     async def carry_out(self, at: ConsoleServices, given: Given) -> ActResult:
-        """Start the catch-up, or join the one that runs."""
+        """Start the catch-up, or join the running one."""
         await record(at, given, DecisionKind.CATCH_UP, "stripe events")
         await start_catch_up(at.temporal)
         return ActResult("Stripe's events are being read. This page shows how far.", "/webhook", "note")
