@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from devstack import ports
 from devstack.home import Home
+from settings import Settings
 
 PREFERRED_PORTS = {
     "temporal": 7233,
@@ -16,6 +17,7 @@ PREFERRED_PORTS = {
     "codec": 8475,
     "api": 8476,
     "monitor": 8477,
+    "console": 8478,
     "stripe": 12111,
 }
 _NAMES = {
@@ -26,6 +28,7 @@ _NAMES = {
     "codec": "the codec server",
     "api": "the API",
     "monitor": "the metrics",
+    "console": "the console",
     "stripe": "the Stripe emulator",
 }
 
@@ -37,7 +40,7 @@ class Addresses:
         self._home = home
         self._say = say
         self.listening: dict[str, socket.socket] = {}
-        """The listening sockets for the webhook, the API, the metrics and the codec server."""
+        """The listening sockets for the webhook, the API, the metrics, the console and the codec server."""
 
     def wanted(self, name: str) -> tuple[int | None, int]:
         """Return the ports that a part tries first: its previous one (None if unknown), then the well-known one."""
@@ -66,3 +69,34 @@ class Addresses:
         for listening in self.listening.values():
             listening.close()
         self.listening.clear()
+
+
+def urls_of(given: Settings, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the addresses of the processes that serve HTTP, by the names under which other shells know them.
+
+    Args:
+        given: the settings, with the hosts.
+        values: the stack's own values: ports, and the secret of the console's link, which signs in.
+    """
+    webhook, api, metrics, console = (
+        f"http://{_reached_at(host)}:{values[f'{name}_PORT']}"
+        for name, host in (
+            ("WEBHOOK", given.webhook_host),
+            ("API", given.api_host),
+            ("MONITOR", given.monitor_host),
+            ("CONSOLE", given.console_host),
+        )
+    )
+    return {
+        "WEBHOOK_URL": f"{webhook}/stripe/webhook",
+        "API_URL": api,
+        "METRICS_URL": f"{metrics}/metrics",
+        "CONSOLE_LINK": f"{console}/link?secret={values['CONSOLE_LINK_SECRET']}",
+    }
+
+
+def _reached_at(host: str) -> str:
+    """Return the host under which others on this machine reach it."""
+    if host in ("0.0.0.0", "::"):  # noqa: S104
+        return ports.HOST
+    return f"[{host}]" if ":" in host else host

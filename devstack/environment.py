@@ -9,6 +9,7 @@
 | webhook | | | | yes | yes |
 | API | yes | | | | |
 | metrics | yes | | | | without the keys |
+| console | yes | yes | | | yes, and the secrets of its sessions and its link |
 | codec server | | | | | keys only |
 
 Children read only their environment (`PERDURE_ENVIRONMENT_ONLY`), so nothing reaches them through `.env` or the
@@ -33,6 +34,10 @@ SHARES: Mapping[str, tuple[str, ...]] = {
     "webhook": ("STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS", "TEMPORAL_*"),
     "api": ("DATABASE_URL",),
     "monitor": ("DATABASE_URL", "TEMPORAL_*"),
+    "console": (
+        *("DATABASE_URL", "REPORT_STORE_URL", "PAYLOAD_KEYS", "TEMPORAL_*"),
+        *("CONSOLE_SESSION_KEY", "CONSOLE_LINK_SECRET"),
+    ),
     "codec": ("PAYLOAD_KEYS",),
     "emulator": (),
 }
@@ -40,7 +45,7 @@ SHARES: Mapping[str, tuple[str, ...]] = {
 PARTICULAR = frozenset(
     (
         *("DATABASE_URL", "REPORT_STORE_URL", "STRIPE_API_KEY", "STRIPE_API_BASE", "STRIPE_WEBHOOK_SECRET"),
-        *("PAYLOAD_KEYS", "CODEC_SERVER_TOKEN"),
+        *("PAYLOAD_KEYS", "CODEC_SERVER_TOKEN", "CONSOLE_SESSION_KEY", "CONSOLE_LINK_SECRET"),
     )
 )
 

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 import settings
 from devstack import ports
-from devstack.addresses import Addresses
+from devstack.addresses import Addresses, urls_of
 from devstack.environment import (
     billing_settings,
     child_environment,
@@ -129,16 +129,16 @@ class Stack:
             "WEBHOOK_PORT": self._listen("webhook", given.webhook_host, given),
             "API_PORT": self._listen("api", given.api_host, given),
             "MONITOR_PORT": self._listen("monitor", given.monitor_host, given),
+            "CONSOLE_PORT": self._listen("console", given.console_host, given),
+            "CONSOLE_SESSION_KEY": self.home.secret("console_session_key"),
+            "CONSOLE_LINK_SECRET": self.home.secret("console_link_secret"),
         }
         if given.payload_keys is not None:
             self._values["PAYLOAD_KEYS"] = given.payload_keys.get_secret_value()
             self._values["PAYLOAD_PLAINTEXT"] = given.payload_plaintext
             self._values["CODEC_SERVER_PORT"] = str(self._addresses.listen("codec", ports.HOST))
-        webhook_url = f"http://{_reached_at(given.webhook_host)}:{self._values['WEBHOOK_PORT']}/stripe/webhook"
-        api = f"http://{_reached_at(given.api_host)}:{self._values['API_PORT']}"
-        metrics = f"http://{_reached_at(given.monitor_host)}:{self._values['MONITOR_PORT']}/metrics"
-        self._urls = {"WEBHOOK_URL": webhook_url, "API_URL": api, "METRICS_URL": metrics}
-        await _first_error(self._bring_up(given, webhook_url))
+        self._urls = urls_of(given, self._values)
+        await _first_error(self._bring_up(given, self._urls["WEBHOOK_URL"]))
         self._tell(given)
 
     async def _bring_up(self, given: settings.Settings, webhook_url: str) -> None:
@@ -155,6 +155,9 @@ class Stack:
             lives = urljoin(self._urls["METRICS_URL"], "/healthz")
             monitor = functools.partial(self._product.start_http, "monitor", lives)
             group.create_task(_after((database, temporal), monitor))
+            page = urljoin(self._urls["CONSOLE_LINK"], "/healthz")
+            console = functools.partial(self._product.start_http, "console", page)
+            group.create_task(_after((database, temporal), console))
             group.create_task(_after((temporal,), self._product.start_codec_server))
 
     async def _start_database(self, given: settings.Settings) -> None:
@@ -277,13 +280,6 @@ def _rate_card(given: settings.Settings) -> Path:
     if "rate_card" not in given.model_fields_set and not given.rate_card.exists():
         return SAMPLE / "rates.toml"
     return given.rate_card.absolute()
-
-
-def _reached_at(host: str) -> str:
-    """Return the host under which others on this machine reach it."""
-    if host in ("0.0.0.0", "::"):  # noqa: S104
-        return ports.HOST
-    return f"[{host}]" if ":" in host else host
 
 
 async def _after(needed: tuple[asyncio.Task[None], ...], start: Callable[[], Awaitable[None]]) -> None:

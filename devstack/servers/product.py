@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "webhook": ("webhook",),
     "api": ("api",),
     "monitor": ("metrics",),
+    "console": ("console",),
     "codec": ("codec-server",),
 }
 NAMES: Mapping[str, str] = {
@@ -30,6 +31,7 @@ NAMES: Mapping[str, str] = {
     "webhook": "the webhook",
     "api": "the API",
     "monitor": "the metrics",
+    "console": "the console",
     "codec": "the codec server",
 }
 QUEUES = ("billing", "stripe", "sources")
@@ -40,10 +42,10 @@ GLANCE_SECONDS = 1.0
 
 
 def product_child(name: str, log: Path, env: Mapping[str, str], listening: socket.socket | None = None) -> Child:
-    """Return the worker of a queue, the `webhook`, the `api`, the `monitor` or the `codec` server, not yet
-    started.
+    """Return the worker of a queue, the `webhook`, the `api`, the `monitor`, the `console` or the `codec`
+    server, not yet started.
 
-    The latter four use the socket that is passed to them, or else listen where their settings say.
+    The latter five use the socket that is passed to them, or else listen where their settings say.
     """
     return Child(NAMES[name], [*PERDURE, *COMMANDS[name]], log, env=env, listening=listening)
 

@@ -14,6 +14,7 @@ ROLES: Mapping[str, str] = {
     "sources": "perdure_ingest",
     "api": "perdure_api",
     "monitor": "perdure_reader",
+    "console": "perdure_console",
 }
 """The role of each child that has one. Commands in other shells connect as the owner, who can migrate, too."""
 

@@ -78,6 +78,10 @@ def test_who_gets_which_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         "webhook": {"STRIPE_WEBHOOK_SECRET", "PAYLOAD_KEYS"},
         "api": {"DATABASE_URL"},
         "monitor": {"DATABASE_URL"},
+        "console": {
+            *("DATABASE_URL", "REPORT_STORE_URL", "PAYLOAD_KEYS"),
+            *("CONSOLE_SESSION_KEY", "CONSOLE_LINK_SECRET"),
+        },
         "codec": {"PAYLOAD_KEYS"},
         "emulator": set(),
     }

@@ -34,6 +34,10 @@ SECRETS = {
     "webhook": {"STRIPE_WEBHOOK_SECRET", "TEMPORAL_ADDRESS"},
     "api": {"DATABASE_URL"},
     "metrics": {"DATABASE_URL", "TEMPORAL_ADDRESS"},
+    "console": {
+        *("DATABASE_URL", "REPORT_STORE_URL", "TEMPORAL_ADDRESS"),
+        *("CONSOLE_SESSION_KEY", "CONSOLE_LINK_SECRET"),
+    },
 }
 
 ROLES = {
@@ -42,6 +46,7 @@ ROLES = {
     "worker---queue-sources": "perdure_ingest",
     "api": "perdure_api",
     "metrics": "perdure_reader",
+    "console": "perdure_console",
 }
 
 
@@ -141,6 +146,7 @@ def _is_complete(env: dict[str, str], home: Path) -> None:
             "API_PORT",
             "METRICS_URL",
             "MONITOR_PORT",
+            "CONSOLE_LINK",
             "PERDURE_HOME",
             "RATE_CARD",
             "SOURCES",

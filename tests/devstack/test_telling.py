@@ -19,7 +19,7 @@ from tests.devstack.conftest import Up
 pytestmark = pytest.mark.waits
 
 PARTS = {
-    *("PostgreSQL", "tables", "Temporal", "Stripe emulator", "webhook", "API", "metrics"),
+    *("PostgreSQL", "tables", "Temporal", "Stripe emulator", "webhook", "API", "metrics", "console"),
     *("billing worker", "Stripe worker", "sources' worker"),
 }
 

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> None:
     (seen / f"{'-'.join(arguments)}.json").write_text(json.dumps(dict(os.environ)))
     if arguments[0] == "db":
         return
-    asyncio.run(_answer() if arguments[0] in ("webhook", "api", "metrics") else _poll(arguments[-1]))
+    asyncio.run(_answer() if arguments[0] in ("webhook", "api", "metrics", "console") else _poll(arguments[-1]))
 
 
 async def _answer() -> None:

@@ -17,7 +17,7 @@ _ENVIRONMENT_ONLY = ("PERDURE_HOME", "PERDURE_ENVIRONMENT_ONLY")
 _OTHERS = frozenset(
     (
         # What `perdure up` exports to other shells besides settings.
-        *("PERDURE_STACK", "WEBHOOK_URL", "API_URL", "METRICS_URL"),
+        *("PERDURE_STACK", "WEBHOOK_URL", "API_URL", "METRICS_URL", "CONSOLE_LINK"),
         *("TEMPORAL_UI_URL", "STRIPE_EMULATOR_URL", "STRIPE_REQUEST_LOG"),
         # What the compose files read.
         *("PERDURE_IMAGE", "PERDURE_RATE_CARD", "PERDURE_SOURCES", "SECRETS"),

@@ -147,6 +147,7 @@ async def _print_change(db: Database, settings: Settings) -> None:
 def _print_addresses() -> None:
     env = stack_environment()
     rows = [
+        ("Console", env.get("CONSOLE_LINK", "-")),
         ("Temporal UI", env.get("TEMPORAL_UI_URL", "-")),
         ("Webhook", env.get("WEBHOOK_URL", "-")),
         ("API", env.get("API_URL", "-")),

@@ -25,8 +25,8 @@ def _embedded() -> Iterator[None]:
 async def up() -> int:
     """Run the embedded stack in the foreground, until Ctrl-C.
 
-    The stack is Temporal, Postgres, the Stripe emulator, the workers, the webhook, the API and the metrics. Usage is
-    fetched from the sources of sources.toml.
+    The stack is Temporal, Postgres, the Stripe emulator, the workers, the webhook, the API, the metrics and the
+    console, whose link it prints. Usage is fetched from the sources of sources.toml.
     """
     with _embedded():
         from starter.cli.processes.demo import run_stack
