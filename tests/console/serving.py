@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import ClientSession, CookieJar
+from yarl import URL
 
 from devstack import ports
 from settings import Settings
@@ -77,6 +78,11 @@ class RunningConsole:
 
     url: str
     db: Database
+
+    @property
+    def origin(self) -> URL:
+        """Its address, as cookies know it."""
+        return URL(self.url)
 
     @asynccontextmanager
     async def browser(self, **headers: str) -> AsyncIterator[Browser]:

@@ -1,0 +1,129 @@
+"""The gate: nobody without a session, no other site, no viewer, no forged header has anything done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+from aiohttp import web
+
+from starter.console import pages
+from starter.console.auth.people import person
+from storage.arrivals.tokens import TokenScope
+from storage.postgres.database import Database
+from tests.console.serving import RunningConsole, running_console
+
+PROXY = {"console_proxy_header": "X-Forwarded-User", "console_operators": ["joe@example.com"]}
+routes = web.RouteTableDef()
+done: list[str] = []
+
+
+@routes.post("/tests/act")
+async def act(request: web.Request) -> web.Response:
+    """What an action of the console would do."""
+    done.append(f"{person(request).name} from {person(request).address}")
+    return web.Response(text="done")
+
+
+@pytest.fixture
+async def acting(owner: Database, db: Database, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningConsole]:
+    """A console with an action; `done` says who did it."""
+    monkeypatch.setattr(pages, "PAGES", (*pages.PAGES, routes))
+    done.clear()
+    async with running_console(owner, db) as running:
+        yield running
+
+
+async def test_an_operator_acts(acting: RunningConsole) -> None:
+    async with acting.signed_in(TokenScope.ACT, "an-operator") as browser:
+        assert (await browser.send("/tests/act")).text == "done"
+    assert done == ["an-operator from 127.0.0.1"]
+
+
+async def test_a_viewer_does_not(acting: RunningConsole, caplog: pytest.LogCaptureFixture) -> None:
+    async with acting.signed_in(TokenScope.VIEW, "a-viewer") as browser:
+        with caplog.at_level(logging.INFO, "perdure.console"):
+            refused = await browser.send("/tests/act")
+    assert (refused.status, done) == (403, [])
+    assert "this needs an operator" in refused.text
+    lines = [each.getMessage() for each in caplog.records]
+    assert lines == ["refused: POST /tests/act from 127.0.0.1: a-viewer is a viewer, and this needs an operator"]
+
+
+async def test_nobody_does_without_a_session(acting: RunningConsole) -> None:
+    async with acting.browser() as browser:
+        refused = await browser.post("/tests/act", {"form_token": "x"})
+    assert (refused.status, done) == (401, [])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "none"},
+        {"Sec-Fetch-Site": "", "Origin": "https://evil.example"},
+        {"Sec-Fetch-Site": "", "Origin": "null"},
+        {"Sec-Fetch-Site": ""},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"},
+    ],
+    ids=str,
+)
+async def test_no_other_site_has_it_done(acting: RunningConsole, headers: Mapping[str, str]) -> None:
+    async with acting.signed_in(TokenScope.ACT, f"op-{abs(hash(str(headers))) % 10**8}") as browser:
+        token = (await browser.get("/")).form_token
+        assert (await browser.post("/tests/act", {"form_token": token}, **headers)).status == 403
+        assert done == []
+        assert (await browser.post("/tests/act", {"form_token": token})).status == 200  # it was the headers
+
+
+async def test_a_form_is_of_its_session(acting: RunningConsole) -> None:
+    async with acting.signed_in(TokenScope.ACT, "one") as one, acting.signed_in(TokenScope.ACT, "other") as other:
+        token = (await other.get("/")).form_token
+        assert len(token) > 40
+        for given in ({}, {"form_token": ""}, {"form_token": "ä"}, {"form_token": token}):
+            refused = await one.post("/tests/act", given)
+            assert (refused.status, "the form is not of this session" in refused.text) == (403, True)
+    assert done == []
+
+
+async def test_only_the_proxy_says_who_somebody_is(owner: Database, db: Database) -> None:
+    known = {**PROXY, "console_proxy_addresses": ["127.0.0.1"]}
+    async with running_console(owner, db, **known) as console, console.browser() as browser:
+        assert (await browser.get("/")).status == 303
+        assert "jane@example.com" in (await browser.get("/", **{"X-Forwarded-User": "jane@example.com"})).text
+        assert "· viewer" in (await browser.get("/", **{"X-Forwarded-User": "jane@example.com"})).text
+        assert "· operator" in (await browser.get("/", **{"X-Forwarded-User": "joe@example.com"})).text
+        assert (await browser.get("/", **{"X-Forwarded-User": "x" * 101})).status == 303
+        secret = await console.token(TokenScope.ACT, "no-way-in")
+        await browser.sign_in(secret)
+        assert (await browser.get("/")).status == 303  # with a proxy, tokens open nothing
+    other = {**PROXY, "console_proxy_addresses": ["10.0.0.0/8"]}
+    async with running_console(owner, db, **other) as console, console.browser() as browser:
+        assert (await browser.get("/", **{"X-Forwarded-User": "joe@example.com"})).status == 303
+
+
+async def test_the_address_is_the_proxys_word_or_the_peers(
+    owner: Database, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PAGES", (*pages.PAGES, routes))
+    done.clear()
+    forged = {"X-Forwarded-For": "1.1.1.1, 203.0.113.9"}
+    for number, proxies in enumerate((["127.0.0.1"], [])):
+        async with (
+            running_console(owner, db, console_proxy_addresses=proxies) as console,
+            console.signed_in(TokenScope.ACT, f"behind-{number}") as browser,
+        ):
+            token = (await browser.get("/")).form_token
+            await browser.post("/tests/act", {"form_token": token}, **forged)
+    assert done == ["behind-0 from 203.0.113.9", "behind-1 from 127.0.0.1"]
+
+
+async def test_the_role_can_only_read(db: Database) -> None:
+    from sqlalchemy import text
+    from sqlalchemy.exc import ProgrammingError
+
+    async with db.transaction() as connection:
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            await connection.execute(text("UPDATE invoice SET amount = 0"))
