@@ -72,6 +72,12 @@ def number(value: int | Decimal) -> str:
     return f"{value:,}".replace("-", "−")
 
 
+def credits(value: Decimal) -> str:
+    """Return credits, rounded to thousandths: `1,234.5`."""
+    text = f"{value:,.3f}".rstrip("0").rstrip(".")
+    return text.replace("-", "−")
+
+
 def tone(word: str) -> str:
     """Return how a state looks: `good`, `going`, `note`, `bad` or `quiet`."""
     return _TONES.get(word.replace("_", " "), "quiet")
@@ -95,6 +101,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": ago,
     "hours": hours,
     "number": number,
+    "credits": credits,
     "tone": tone,
     "words": words,
     "in_path": in_path,

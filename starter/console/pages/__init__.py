@@ -10,9 +10,17 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from starter.console.acting import routes as acting
-from starter.console.pages import overview
+from starter.console.pages import overview, waiting
+from starter.console.pages.periods import listing as periods
+from starter.console.pages.periods import period
 
-PAGES: Sequence[web.RouteTableDef] = (overview.routes, acting.routes)
+PAGES: Sequence[web.RouteTableDef] = (
+    overview.routes,
+    acting.routes,
+    waiting.routes,
+    periods.routes,
+    period.routes,
+)
 
 
 def add_routes(app: web.Application) -> None:

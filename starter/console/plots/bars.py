@@ -34,7 +34,14 @@ class Bar:
 
 
 @lru_cache(maxsize=512)
-def bars(title: str, parts: tuple[Bar, ...], unit: str, heading: str) -> Plot:
+def bars(
+    title: str,
+    parts: tuple[Bar, ...],
+    unit: str,
+    heading: str,
+    between: tuple[str, ...] = (),
+    known: tuple[str, ...] = (),
+) -> Plot:
     """Return stacked bars, in the order of `at`; the smallest series beyond eight are summed up as `others`.
 
     Args:
@@ -42,21 +49,24 @@ def bars(title: str, parts: tuple[Bar, ...], unit: str, heading: str) -> Plot:
         parts: of the bars. Several of one series at one place are added up.
         unit: `hours`, or a currency such as `usd`.
         heading: what `at` is: `Month` or `Day`.
+        between: places that are shown even if nothing is there.
+        known: all series of the page's plots, so that one has the same colour in all of them.
     """
     sums = _summed(parts)
     if not sums:
         return Plot(title)
-    places = sorted({at for at, _ in sums})
+    places = sorted({*between, *(at for at, _ in sums)})
     series = _by_size(sums)
     description = f"{plural(len(places), heading.lower())} from {places[0]} to {places[-1]}, {', '.join(series)}."
-    wide, narrow = (svg(_chart(sums, series, unit, width), title, description) for width in (WIDE, NARROW))
+    numbers = _numbers(series, known)
+    wide, narrow = (svg(_chart(sums, places, numbers, unit, width), title, description) for width in (WIDE, NARROW))
     total = len(series) > 1
     rows = [
         [at, *(_shown(sums.get((at, each), 0), unit) for each in series)]
         + ([_shown(sum(sums.get((at, each), 0) for each in series), unit)] if total else [])
         for at in places
     ]
-    legend = [(each, number) for number, each in enumerate(series, 1)]
+    legend = list(numbers.items())
     return Plot(title, wide, narrow, legend, [heading, *series, *(["Total"] if total else [])], rows)
 
 
@@ -75,27 +85,40 @@ def _summed(parts: Sequence[Bar]) -> dict[tuple[str, str], int]:
 
 
 def _by_size(sums: dict[tuple[str, str], int]) -> list[str]:
-    """Return the series by name, `others` last: a class has the same colour in each plot of the same classes."""
+    """Return the series by name, `others` last."""
     return sorted({series for _, series in sums}, key=lambda each: (each == _OTHERS, each))
 
 
-def _chart(sums: dict[tuple[str, str], int], series: list[str], unit: str, width: int) -> dict[str, Any]:
+def _numbers(series: Sequence[str], known: Sequence[str]) -> dict[str, int]:
+    """Return the number of the colour of each series: its place among the known ones, if there are colours for all."""
+    everyone = sorted({*known, *series}, key=lambda each: (each == _OTHERS, each))
+    order = everyone if len(everyone) <= len(COLOURS) else series
+    return {each: order.index(each) + 1 for each in series}
+
+
+def _chart(
+    sums: dict[tuple[str, str], int], places: list[str], numbers: dict[str, int], unit: str, width: int
+) -> dict[str, Any]:
     rows = [
-        {"at": at, "series": each, "order": series.index(each), "value": float(_major(value, unit))}
+        {"at": at, "series": each, "order": numbers[each], "value": float(_major(value, unit))}
         for (at, each), value in sums.items()
     ]
     few = width == NARROW
+    scale = altair.Scale(domain=list(numbers), range=[COLOURS[number - 1] for number in numbers.values()])
     chart = (
         altair.Chart(altair.InlineData(values=rows))
         .mark_bar()
         .encode(
-            x=altair.X("at:O", title=None, axis=altair.Axis(labelAngle=0, ticks=False, labelExpr=_LABEL)),
+            x=altair.X(
+                "at:O",
+                title=None,
+                scale=altair.Scale(domain=places),
+                axis=altair.Axis(labelAngle=0, ticks=False, labelExpr=_LABEL),
+            ),
             y=altair.Y(
                 "value:Q", title=unit.upper() if unit != HOURS else "h", axis=altair.Axis(format="~s", tickCount=4)
             ),
-            color=altair.Color(
-                "series:N", scale=altair.Scale(domain=series, range=list(COLOURS[: len(series)])), legend=None
-            ),
+            color=altair.Color("series:N", scale=scale, legend=None),
             order=altair.Order("order:Q"),
         )
         .properties(width=width - 60, height=_HEIGHT * 3 // 4 if few else _HEIGHT)

@@ -8,7 +8,7 @@ from typing import Any
 
 import vl_convert
 
-WIDE, NARROW = 880, 320
+WIDE, NARROW = 1080, 320
 """Widths in pixels: for large screens and for phones."""
 COLOURS = tuple(f"#f0000{number}" for number in range(1, 9))
 """What stands for `--plot-1` to `--plot-8` in a chart."""

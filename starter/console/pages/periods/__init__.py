@@ -1,0 +1,1 @@
+"""Pages of billing periods: what each brings, and how far one is that runs."""

@@ -1,0 +1,1 @@
+"""Figures of all periods together, for the console's first page."""
