@@ -7,10 +7,16 @@ itself: so a session that has ended, a console that stops and a proxy that close
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from temporalio.service import RPCError
+
+from billing.errors import PerdureError
+
+logger = logging.getLogger("perdure.console")
 
 SECONDS = 60.0
 """How long a stream lasts."""
@@ -45,7 +51,7 @@ async def stream(request: web.Request, render: Render, *, every: float = EVERY_S
 
     Args:
         request: of a page's script: `<div data-live="ADDRESS">`.
-        render: what to send. Its errors end the stream, and the browser asks again.
+        render: what to send. An error of the first time is a page, a later one ends the stream: the browser asks again.
         every: seconds between two renderings.
     """
     streams = request.app[STREAMS]
@@ -53,28 +59,35 @@ async def stream(request: web.Request, render: Render, *, every: float = EVERY_S
         return web.Response(status=204)  # by which the browser knows that it should not ask again
     streams.open += 1
     try:
+        first = await render()  # before anything is sent: its error is a page of its own
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         await answer.prepare(request)
         await answer.write(f"retry: {_RECONNECT_MS}\n\n".encode())
-        await _send(answer, render, streams.stopping, every)
+        try:
+            await _send(answer, first, render, streams.stopping, every)
+        except (PerdureError, RPCError, ConnectionError) as error:
+            logger.info("a live part ends: %s: %s", request.path, type(error).__name__)
         return answer
     finally:
         streams.open -= 1
 
 
-async def _send(answer: web.StreamResponse, render: Render, stopping: asyncio.Event, every: float) -> None:
+async def _send(
+    answer: web.StreamResponse, first: tuple[str, bool], render: Render, stopping: asyncio.Event, every: float
+) -> None:
     ends, sent = time.monotonic() + SECONDS, ""
-    while time.monotonic() < ends and not stopping.is_set():
-        part, goes_on = await render()
+    part, goes_on = first
+    while True:
         await answer.write(_event("part", part) if part != sent else _HEARTBEAT)
         sent = part
         if not goes_on:
             await answer.write(_event("end", ""))
+        if not goes_on or stopping.is_set() or time.monotonic() >= ends:
             return
         try:
             await asyncio.wait_for(stopping.wait(), every)
         except TimeoutError:
-            continue
+            part, goes_on = await render()
 
 
 def _event(name: str, data: str) -> bytes:

@@ -11,8 +11,8 @@ from aiohttp import web
 
 from starter.console.acting import routes as acting
 from starter.console.pages import overview, waiting
+from starter.console.pages.periods import excluded, period
 from starter.console.pages.periods import listing as periods
-from starter.console.pages.periods import period
 
 PAGES: Sequence[web.RouteTableDef] = (
     overview.routes,
@@ -20,6 +20,7 @@ PAGES: Sequence[web.RouteTableDef] = (
     waiting.routes,
     periods.routes,
     period.routes,
+    excluded.routes,
 )
 
 

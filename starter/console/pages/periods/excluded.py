@@ -1,0 +1,106 @@
+"""The usage of a period that is not billed, by reason. All usage is read for it, so it is sent when it is known.
+
+The page is there at once; what takes seconds with a million instances comes into it by a stream, or with the address's
+`?wait=yes` without scripts.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from activities.postgres.scopes import charged_kinds_of, silence_of
+from billing.periods import BillingPeriod
+from billing.pricing.rate_card import load_rate_card
+from starter.console.frame import fragment, page
+from starter.console.live import stream
+from starter.console.services import ConsoleServices, services
+from starter.words.fates import FATES, INVALID
+from storage.periods.periods import ExcludedUsage, excluded_instances
+
+routes = web.RouteTableDef()
+
+_MOST_LISTED = 20
+
+
+@dataclass
+class ExcludedReason:
+    """Usage that is excluded for one reason: instances, their time in microseconds, and those with the most."""
+
+    name: str
+    words: str
+    instances: int = 0
+    duration_us: int = 0
+    largest: list[tuple[int, str, ExcludedUsage]] = field(default_factory=list)
+
+    @property
+    def listed(self) -> Sequence[ExcludedUsage]:
+        """Some instances, those with the most time first."""
+        return [each for _, _, each in sorted(self.largest, key=lambda each: each[:2], reverse=True)]
+
+    def add(self, each: ExcludedUsage) -> None:
+        """Add an instance."""
+        self.instances += 1
+        self.duration_us += each.duration_us or 0
+        entry = (each.duration_us or 0, each.instance_id, each)
+        if len(self.largest) < _MOST_LISTED:
+            heapq.heappush(self.largest, entry)
+        else:
+            heapq.heappushpop(self.largest, entry)
+
+
+@dataclass(frozen=True)
+class ExcludedView:
+    """What the page shows. `reasons`: None if they are still to come."""
+
+    period: str
+    reasons: Sequence[ExcludedReason] | None
+
+
+@routes.get(r"/periods/{period:\d{4}-\d{2}}/excluded")
+async def excluded(request: web.Request) -> web.Response:
+    """Show why usage of the period is not billed."""
+    month = BillingPeriod.parse(request.match_info["period"])
+    found = await _reasons(services(request), month) if "wait" in request.query else None
+    view = ExcludedView(str(month), found)
+    return page(request, "pages/excluded.html", f"Excluded usage of {month}", view)
+
+
+@routes.get(r"/periods/{period:\d{4}-\d{2}}/excluded/live")
+async def live(request: web.Request) -> web.StreamResponse:
+    """Send it once it is known."""
+    own, month = services(request), BillingPeriod.parse(request.match_info["period"])
+
+    async def render() -> tuple[str, bool]:
+        view = ExcludedView(str(month), await _reasons(own, month))
+        return fragment(request, "pages/excluded-reasons.html", view), False
+
+    return await stream(request, render)
+
+
+async def _reasons(own: ConsoleServices, month: BillingPeriod) -> list[ExcludedReason]:
+    """Return the reasons, that with the most time first. One pass over the usage, which is never held."""
+    settings = own.settings
+    found: dict[str, ExcludedReason] = {}
+    rows = excluded_instances(
+        own.db,
+        start=month.start(settings.zone),
+        end=min(month.end(settings.zone), datetime.now(UTC)),
+        bill_after=settings.bill_after,
+        rate_card=load_rate_card(settings.rate_card),
+        silence=silence_of(settings),
+        charged_kinds=charged_kinds_of(settings),
+    )
+    async for each in rows:
+        found.setdefault(each.reason, ExcludedReason(each.reason, _in_words(each.reason))).add(each)
+    return sorted(found.values(), key=lambda each: (-each.duration_us, each.name))
+
+
+def _in_words(reason: str) -> str:
+    if reason in INVALID:
+        return f"not billable: {INVALID[reason]}"
+    return FATES.get(reason, reason.replace("_", " "))
