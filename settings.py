@@ -66,6 +66,8 @@ class Settings(ConsoleSettings, StatementSettings):
     database_pool_size: int = Field(10, ge=1, le=200, description="maximum number of connections of one process")
     report_store_url: str | None = Field(None, description="file:///path, s3://bucket/prefix, gs://... or az://...")
 
+    temporal_ui_url: str | None = Field(None, description="the Temporal UI's address, for links to its pages")
+
     # Encryption of everything that Temporal stores
     payload_keys: SecretStr | None = Field(
         None, description="id:base64 of 32 bytes, several separated by commas; the first encrypts, all decrypt"
@@ -222,7 +224,7 @@ class Settings(ConsoleSettings, StatementSettings):
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin") from error
         return value
 
-    @field_validator("stripe_api_base")
+    @field_validator("stripe_api_base", "temporal_ui_url")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
         if value is not None and not re.fullmatch(r"https?://[^/\s?#]+/?", value):

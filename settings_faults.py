@@ -12,6 +12,7 @@ EXAMPLES: Mapping[str, str] = {
     "database_url": "postgresql://user:password@db.example:5432/perdure",
     "report_store_url": "file:///var/lib/perdure/reports",
     "payload_keys": "id:base64 as `perdure keys generate` prints it",
+    "temporal_ui_url": "https://temporal.example.com",
     "stripe_api_key": "sk_test_...",
     "stripe_api_base": "http://127.0.0.1:12111",
     "stripe_webhook_secret": "whsec_...",

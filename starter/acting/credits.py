@@ -8,6 +8,7 @@ from billing.invoice.states import InvoiceState
 from billing.money import format_amount
 from starter.acting.invoices import document
 from starter.acting.plans import Plan
+from starter.words.names import named
 from storage.invoices.credit_notes import CreditNoteRecord, PricedCredit
 
 _PAID_BACK = {
@@ -54,7 +55,7 @@ def blocked_plan(invoice: InvoiceRecord, note: CreditNoteRecord, *, withdraw: bo
 
 def _facts(invoice: InvoiceRecord) -> list[tuple[str, str]]:
     return [
-        ("Account", invoice.attribution_id),
+        ("Account", named(invoice.attribution_id, invoice.account_name)),
         ("Customer", invoice.stripe_customer_id or "none in Stripe yet"),
         ("Invoice", f"{format_amount(invoice.amount, invoice.currency)}, {invoice.state}"),
         ("Period", invoice.billing_period),

@@ -15,6 +15,7 @@ from contracts.messages.base import Message
 from contracts.messages.invoices import ApproveInvoice, RebuildInvoice, VoidInvoice
 from contracts.names import Updates
 from starter.acting.plans import Plan, because, totals
+from starter.words.names import named
 from storage.invoices.decidable import check_approval, check_rebuild, check_void, is_approved, is_rebuilt
 
 
@@ -39,7 +40,7 @@ def facts(record: InvoiceRecord, *, amount: int | None = None) -> list[tuple[str
     """
     figure = record.amount if amount is None else amount
     return [
-        ("Account", record.attribution_id),
+        ("Account", named(record.attribution_id, record.account_name)),
         ("Customer", record.stripe_customer_id or "none in Stripe yet"),
         ("Amount", format_amount(figure, record.currency)),
         ("Period", record.billing_period),
@@ -52,6 +53,7 @@ def document(record: InvoiceRecord, *, amount: int | None = None) -> dict[str, o
     return {
         "key": record.key,
         "attribution_id": record.attribution_id,
+        "account_name": record.account_name,
         "stripe_customer_id": record.stripe_customer_id,
         "amount": record.amount if amount is None else amount,
         "currency": record.currency,

@@ -45,7 +45,7 @@ _COMMANDS = (
     ),
     ("db", "db:app", "Database migrations: upgrade, current, history."),
     ("instances", "imports.commands:app", "Workspace instances: import."),
-    ("accounts", "accounts.commands:app", "Accounts: list, import, send, sync, policy."),
+    ("accounts", "accounts.commands:app", "Accounts: list, show, import, send, sync, policy."),
     ("sources", "sources.commands:app", "Sources of usage: check, list, sync."),
     ("tokens", "tokens.commands:app", "Tokens for the API and the console: create, list, revoke."),
     ("warnings", "warnings.commands:app", "Warnings of usage: list, accept, withdraw."),

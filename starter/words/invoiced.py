@@ -10,7 +10,7 @@ from billing.money import format_amount
 from billing.pricing.rating import LineKind
 from billing.report.canonical import format_decimal
 from starter.words.lines import line_name
-from starter.words.times import hours, when
+from starter.words.times import clock, when
 from storage.usage.standing import AccountStanding
 
 _WHY = {
@@ -27,7 +27,7 @@ def why(record: InvoiceRecord, standing: AccountStanding, period_start: datetime
     )
     floor = f", from {when(standing.bill_after)} on" if standing.bill_after else ""
     carried = sum(line.carried_us for line in record.lines)
-    earlier = f" {hours(carried)} of it is carried over from before {when(period_start)}." if carried else ""
+    earlier = f" {clock(carried)} of it is carried over from before {when(period_start)}." if carried else ""
     return (
         f"{_WHY[record.reason]}. Bills the usage of {record.attribution_id} that was on no other invoice: up to "
         f"{when(record.cutoff)}, within its subscriptions ({windows or 'none now'}){floor}.{earlier}"
@@ -40,7 +40,7 @@ def arithmetic(line: InvoiceLineRecord, currency: str) -> str:
     amount = format_amount(rated.amount, currency)
     if rated.kind is LineKind.TIERS:
         return f"Line {line.line_no}: {line_name(rated)}: {amount}"
-    minutes = format_decimal(rated.metered_us / 60_000_000)
+    minutes = f"{rated.metered_us / 60_000_000:,.6f}".rstrip("0").rstrip(".")
     unit = "min" if rated.quantity_us is None else "unit min"
     rounding = "" if rated.step == 1 else f", rounded to multiples of {format_amount(rated.step, currency)}"
     return (

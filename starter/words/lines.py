@@ -7,7 +7,7 @@ from typing import Any
 from billing.pricing.graduation import tiers_in_words
 from billing.pricing.rating import LineKind, RatedLine
 from billing.report.canonical import format_credits, format_decimal
-from starter.words.times import hours
+from starter.words.times import clock
 
 
 def line_name(rated: RatedLine) -> str:
@@ -19,7 +19,7 @@ def line_name(rated: RatedLine) -> str:
 
 def line_hours(rated: RatedLine) -> str:
     """Return a line's runtime, with the unit hours where quantities are not 1."""
-    ran = hours(rated.duration_us)
+    ran = clock(rated.duration_us)
     if rated.quantity_us is None:
         return ran
     return f"{ran} ({rated.quantity_us / 3_600_000_000:,.2f} unit hours)"

@@ -48,6 +48,16 @@ def json_instant(at: datetime | None) -> str | None:
     return None if at is None else format_instant(at)
 
 
+def clock(duration_us: int) -> str:
+    """Format a duration in microseconds as hours and minutes, `1,234:30`, and seconds where they are not zero.
+
+    Fractions of seconds are rounded: JSON has them.
+    """
+    minutes, seconds = divmod(round(Decimal(duration_us) / 1_000_000), 60)
+    text = f"{minutes // 60:,}:{minutes % 60:02}"
+    return f"{text}:{seconds:02}" if seconds else text
+
+
 def hours(duration_us: int) -> str:
     """Format a duration in microseconds for people: `1,234.56 h`."""
     return f"{Decimal(duration_us) / 3_600_000_000:,.2f} h"

@@ -81,10 +81,16 @@ async def currency_of(db: Database, attribution_id: str, stripe_subscription_id:
         return found
 
 
-async def list_accounts(db: Database, after: str = "", limit: int = 1000) -> list[AccountRecord]:
-    """Return up to `limit` accounts with their windows, ordered by attribution id, after `after`."""
+async def list_accounts(
+    db: Database, after: str = "", limit: int = 1000, *, text: str | None = None
+) -> list[AccountRecord]:
+    """Return up to `limit` accounts with their windows, ordered by attribution id, after `after`.
+
+    `text`: only those of which it is a part of the id or the name, without regard to case, or the customer or a
+    subscription.
+    """
     async with db.transaction() as connection:
-        return await _read(connection, "list", {"after": after, "limit": limit})
+        return await _read(connection, "list", {"after": after, "limit": limit, "text": text})
 
 
 async def upsert_accounts(db: Database, rows: Sequence[AccountRow], *, reopen: bool = False) -> list[RowFault]:

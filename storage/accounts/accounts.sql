@@ -25,7 +25,19 @@ SELECT coalesce(
 );
 
 -- name: list
-SELECT {columns} FROM account WHERE attribution_id > :after ORDER BY attribution_id LIMIT :limit;
+-- `text` is a part of the id or the name, a customer or a subscription.
+SELECT {columns}
+FROM account
+WHERE attribution_id > :after
+  AND (
+      CAST(:text AS text) IS NULL
+      OR strpos(lower(attribution_id), lower(:text)) > 0
+      OR strpos(lower(name), lower(:text)) > 0
+      OR stripe_customer_id = :text
+      OR attribution_id IN (SELECT attribution_id FROM subscription WHERE stripe_subscription_id = :text)
+  )
+ORDER BY attribution_id
+LIMIT :limit;
 
 -- name: windows
 SELECT id, attribution_id, stripe_subscription_id, lower(during) AS started, upper(during) AS ended, kind, currency

@@ -28,6 +28,13 @@ WHERE key > :after
 ORDER BY key
 LIMIT :limit;
 
+-- name: newest
+SELECT {columns}
+FROM invoice
+WHERE attribution_id = :attribution_id
+ORDER BY claimed_at DESC, key DESC
+LIMIT :limit;
+
 -- name: of_stripe
 SELECT {columns}
 FROM invoice

@@ -42,6 +42,15 @@ def _line(row: Row[Any]) -> InvoiceLineRecord:
     return record(InvoiceLineRecord, row, rated=record(RatedLine, row, tiers=tiers))
 
 
+async def newest_invoices(db: Database, attribution_id: str, limit: int) -> list[InvoiceRecord]:
+    """Return the newest invoices of an account, live and dead, newest first."""
+    async with db.transaction(read_only=True) as connection:
+        found = await connection.execute(
+            statement("invoices/invoices", "newest"), {"attribution_id": attribution_id, "limit": limit}
+        )
+        return await with_lines(connection, found.all())
+
+
 async def reported_invoices(db: Database, scope: AuditScope, after: str, limit: int) -> list[InvoiceRecord]:
     """Return the next invoices, ordered by key, that have a report or should have one."""
     async with db.transaction(read_only=True) as connection:

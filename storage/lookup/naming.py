@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 
+from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from storage.postgres.database import Database
 from storage.postgres.statements import statement
@@ -56,6 +57,18 @@ async def account_id(db: Database, text: str) -> str:
             "`perdure accounts import` and `accounts sync` create them"
         )
     return found[0]
+
+
+async def payer_id(db: Database, text: str) -> str:
+    """Return the id of the account as `account_id` does, or the text if it is the id of an account yet unknown.
+
+    Usage can name an account that does not exist.
+
+    Raises:
+        InputError: the text is no attribution id, or the name of several accounts.
+    """
+    found = [row[0] for row in await _rows(db, "account", text)]
+    return await account_id(db, text) if found else parse_attribution_id(text)
 
 
 async def credit_note_key(db: Database, text: str) -> str:

@@ -244,7 +244,7 @@ FROM (
     FROM claim_history
     WHERE invoice_id = :invoice_id AND CAST(:dead AS boolean)
 ) AS during_of
-ORDER BY instance_id, "start", line_no, released_at;
+ORDER BY line_no, "start", instance_id, released_at;
 
 -- name: released
 SELECT i.key AS invoice_key, h.line_no, lower(h.during) AS "start", upper(h.during) AS "end", h.released_at, h.reason

@@ -40,7 +40,7 @@ class AccountUsage:
 
 
 async def invoice_intervals(db: Database, invoice: InvoiceRecord) -> AsyncGenerator[InvoicedInterval, None]:
-    """Yield every interval that the invoice bills, ordered by instance and start.
+    """Yield every interval that the invoice bills, ordered by line and start.
 
     Raises:
         MismatchError: after the last interval, if they do not add up to the durations of the invoice's lines.

@@ -149,7 +149,7 @@ async def test_explain_accounts_for_every_second(system: System, perdure: Perdur
     assert document["ended"] is None
     assert [each["fate"] for each in document["intervals"]] == ["billed", "unbilled"]
     assert sum(each["duration_us"] for each in document["intervals"]) == document["runtime_us"] > 0
-    assert "6.00 h billed." in words.out
+    assert "6:00 billed." in words.out
     assert "and still runs" in words.out
     assert f"Credit note {key}/credit/amount-10-" in words.out
     assert f"Credit note {key}/credit/instance-" not in words.out

@@ -119,7 +119,9 @@ async def test_what_is_no_policy_is_one_line_and_changes_nothing(
 
 async def test_an_unknown_account_and_a_malformed_one(perdure: Perdure, team: str) -> None:
     assert "there is no account team:nobody" in (await perdure("accounts", "policy", "team:nobody")).error
-    assert "is not an attribution id" in (await perdure("accounts", "policy", "no body")).error
+    assert (
+        "there is no account no body: `perdure accounts list" in (await perdure("accounts", "policy", "no body")).error
+    )
 
 
 async def test_an_invoice_waits_is_approved_and_voided(system: System, perdure: Perdure, team: str) -> None:

@@ -39,6 +39,7 @@ COMMANDS: tuple[str, ...] = (
     *("summary 2022-05 --by day", "summary 2022-04"),
     *(
         "accounts list",
+        f"accounts show {UUID}",
         "credits list 2022-05",
         "decisions list",
         "report list",

@@ -52,10 +52,10 @@ async def test_an_invoice_is_explained_to_the_last_second(system: System, perdur
     )
     _is_the_whole_of_the_invoice(ran.document, key, team)
     for line in (
-        "Line 1: 3600 min x 0.1666666667 credits/min = 600.000000 credits x 0.036 = 21.60 USD",
-        "3 intervals, 60.00 h in total, equal to its lines.",
-        "36.00 h  on this invoice (billed)",
-        "12.00 h  not charged: the account had no subscription then",
+        "Line 1: 3,600 min x 0.1666666667 credits/min = 600.000000 credits x 0.036 = 21.60 USD",
+        "3 intervals, 60:00 in total, equal to its lines.",
+        "36:00  on this invoice (billed)",
+        "12:00  not charged: the account had no subscription then",
     ):
         assert line in words.out
     before, carried = long.document["intervals"]
@@ -74,9 +74,9 @@ async def test_an_invoice_is_explained_to_the_last_second(system: System, perdur
 def _is_the_whole_of_the_invoice(document: dict[str, Any], key: str, team: str) -> None:
     """The document has all intervals of the invoice, which add up to its line, and the reason why it was created."""
     assert [(each["instance_id"], each["duration_us"], each["carried_us"]) for each in document["intervals"]] == [
+        ("i-long", 24 * HOUR_US, 24 * HOUR_US),
         ("i-gap", 24 * HOUR_US, 0),
         ("i-gap", 12 * HOUR_US, 0),
-        ("i-long", 24 * HOUR_US, 24 * HOUR_US),
     ]
     assert sum(each["duration_us"] for each in document["intervals"]) == document["lines"][0]["duration_us"]
     assert sum(each["carried_us"] for each in document["intervals"]) == document["lines"][0]["carried_us"]
@@ -90,7 +90,7 @@ def _is_the_whole_of_the_invoice(document: dict[str, Any], key: str, team: str) 
     assert document["why"] == (
         f"Created by the run of the period. Bills the usage of {team} that was on no other invoice: up to 2022-06-01 "
         "00:00:00 UTC, within its subscriptions (2022-04-20 00:00:00 UTC to 2022-05-03 00:00:00 UTC, 2022-05-03 "
-        "12:00:00 UTC to now), from 2022-04-29 06:00:00 UTC on. 24.00 h of it is carried over from before 2022-05-01 "
+        "12:00:00 UTC to now), from 2022-04-29 06:00:00 UTC on. 24:00 of it is carried over from before 2022-05-01 "
         "00:00:00 UTC."
     )
 
@@ -102,7 +102,7 @@ async def test_what_a_dead_invoice_had_is_still_reported(system: System, perdure
         perdure("explain", "--invoice", key),
         perdure("explain", "i-long", "--json"),
     )
-    assert [each["duration_us"] for each in ran.document["intervals"]] == [24 * HOUR_US, 12 * HOUR_US, 24 * HOUR_US]
+    assert [each["duration_us"] for each in ran.document["intervals"]] == [24 * HOUR_US, 24 * HOUR_US, 12 * HOUR_US]
     assert all(each["released_at"] for each in ran.document["intervals"])
     assert ran.document["account_usage"]["fates"][0]["fate"] in ("unbilled", "uncovered")
     assert "It is voided: its usage is billable again." in words.out
@@ -143,7 +143,7 @@ async def test_what_is_too_small_for_an_invoice_says_so(system: System, perdure:
     await system.add_instance("i-gpu", "team:small", "2022-05-02", "2022-05-03", "gpu")
     words, document = await asyncio.gather(perdure("explain", "i-gpu"), perdure("explain", "i-gpu", "--json"))
     assert "The rate card lacks class gpu: it is kept back until the card has it" in words.out
-    assert "24.00 h not billed yet.\n" in words.out
+    assert "24:00 not billed yet.\n" in words.out
     assert document.document["intervals"][0]["billed_by"] is None
 
 

@@ -23,6 +23,7 @@ from starter.cli import common, output
 from starter.cli.accounts.listing import list_
 from starter.cli.accounts.policy import change_policy, print_policy
 from starter.cli.accounts.sending import send_details
+from starter.cli.accounts.show import show
 from starter.cli.acting.plans import By, Why, decider
 from starter.cli.database import open_database
 from starter.cli.imports.commands import ACCOUNTS
@@ -33,8 +34,9 @@ from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.start import start_accounts_sync
 
-app = typer.Typer(help="Accounts: list, import, send, sync, policy.", no_args_is_help=True)
+app = typer.Typer(help="Accounts: list, show, import, send, sync, policy.", no_args_is_help=True)
 app.command("list")(list_)
+app.command("show")(show)
 
 _ChargeOn = Annotated[
     str | None,

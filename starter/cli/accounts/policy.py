@@ -7,8 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from activities.postgres.scopes import policy_of
-from billing.attribution import parse_attribution_id
-from billing.errors import InputError
 from billing.invoice.policy import AccountPolicy, FreeTime, Policy
 from billing.invoice.policy_changes import LIMITS, SETTINGS, changed_policy
 from billing.money import format_amount
@@ -16,6 +14,7 @@ from contracts.deciding import ChangePolicy
 from settings import Settings
 from starter.cli import output
 from storage.accounts import accounts, policies
+from storage.lookup.naming import account_id
 from storage.postgres.database import Database
 from temporal.asking import change_policy as ask_to_change_policy
 from temporal.client import connect
@@ -32,11 +31,9 @@ async def change_policy(
         InputError: there is no such account, or a value is malformed. Nothing was changed.
         DecisionError: no worker answers.
     """
-    account = await accounts.get_account(db, parse_attribution_id(attribution_id))
-    if account is None:
-        raise InputError(
-            f"there is no account {attribution_id}: create it with `perdure accounts import` or `accounts sync`"
-        )
+    account = await accounts.get_account(db, await account_id(db, attribution_id))
+    assert account is not None  # accounts are never removed
+    attribution_id = account.attribution_id
     own = await policies.read_policy(db, attribution_id)
     given = {name: value for name, value in changes.items() if value is not None}
     if given and changed_policy(own, given, account.currency) != own:
@@ -44,10 +41,11 @@ async def change_policy(
         order = ChangePolicy(attribution_id=attribution_id, changes=given, by=by, reason=reason)
         await ask_to_change_policy(await connect(), order)
         own = await policies.read_policy(db, attribution_id)
-    return _document(attribution_id, account.currency, own, own.over(policy_of(settings), account.currency))
+    return policy_document(attribution_id, account.currency, own, own.over(policy_of(settings), account.currency))
 
 
-def _document(attribution_id: str, currency: str, own: AccountPolicy, now: Policy) -> dict[str, object]:
+def policy_document(attribution_id: str, currency: str, own: AccountPolicy, now: Policy) -> dict[str, object]:
+    """Return as JSON the policies `now` in force, of which the account has its `own`."""
     off = {name for name, limit in LIMITS.items() if limit in own.limits_off}
     return {
         "attribution_id": attribution_id,

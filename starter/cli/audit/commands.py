@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from billing.attribution import is_attribution_id, malformed_attribution_id
 from billing.audit.checks import AuditScope, Check
 from billing.audit.finding import Finding
 from billing.errors import InputError
@@ -26,6 +25,7 @@ from starter.cli.database import open_database
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
 from storage.audit.runs import AuditRecord, audit_findings, load_audit, newest_audit
+from storage.lookup.naming import payer_id
 from storage.postgres.database import Database
 
 _SHOWN = 100
@@ -48,9 +48,10 @@ async def audit(
     Compares Postgres, the usage reports and Stripe. The exit status is 3 if anything differs, and 1 if a
     check was not made. Warnings of usage that is probably wrong are no discrepancies.
     """
-    scope, older_than = _read(period, account, stuck_after)
+    month, older_than = _read(period, stuck_after)
     settings = common.settings()
     async with open_database(settings) as db:
+        scope = AuditScope(month, None if account is None else await payer_id(db, account))
         if last:
             audit_id = await _last(db, scope)
         else:
@@ -62,16 +63,14 @@ async def audit(
     return common.ExitStatus.DONE if _is_clean(found) else common.ExitStatus.FAILED
 
 
-def _read(period: str | None, account: str | None, stuck_after: str | None) -> tuple[AuditScope, timedelta | None]:
+def _read(period: str | None, stuck_after: str | None) -> tuple[str | None, timedelta | None]:
     if period is not None:
         period = str(BillingPeriod.parse(period))
-    if account is not None and not is_attribution_id(account):
-        raise InputError(f"--account: {malformed_attribution_id(account)}")
     try:
         older_than = None if stuck_after is None else age(stuck_after)
     except ValueError as error:
         raise InputError(f"--stuck-after {error}") from error
-    return AuditScope(period, account), older_than
+    return period, older_than
 
 
 async def _last(db: Database, scope: AuditScope) -> str:

@@ -18,7 +18,7 @@ _OTHERS = frozenset(
     (
         # What `perdure up` exports to other shells besides settings.
         *("PERDURE_STACK", "WEBHOOK_URL", "API_URL", "METRICS_URL", "CONSOLE_LINK"),
-        *("TEMPORAL_UI_URL", "STRIPE_EMULATOR_URL", "STRIPE_REQUEST_LOG"),
+        *("STRIPE_EMULATOR_URL", "STRIPE_REQUEST_LOG"),
         # What the compose files read.
         *("PERDURE_IMAGE", "PERDURE_RATE_CARD", "PERDURE_SOURCES", "SECRETS"),
         *("TEMPORAL_RETENTION", "TEMPORAL_UI_PORT", "CODEC_ENDPOINT"),

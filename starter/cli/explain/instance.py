@@ -17,9 +17,11 @@ from starter.cli import output
 from starter.cli.explain.timeline import timeline
 from starter.cli.invoices.credit_document import credit_note_document, sentence
 from starter.words.fates import FATES, INVALID, why
+from starter.words.names import named
 from starter.words.next_run import run_of, runs
 from storage.invoices import credit_notes
 from storage.invoices.credit_notes import CreditNoteRecord
+from storage.lookup.naming import names_of
 from storage.postgres.database import Database
 from storage.usage.explain import ClaimedOn, ExplainedInterval, Explanation, explain_instance
 
@@ -46,10 +48,11 @@ async def explain(
         raise InputError(f"there is no instance {instance_id!r}: add it with `perdure instances import`")
     ids = sorted({each.on.invoice_id for each in (*found.intervals, *found.beyond_runtime) if each.on})
     notes = [note for group in (await credit_notes.credit_notes_of(db, ids)).values() for note in group]
+    name = (await names_of(db, [found.attribution_id] if found.attribution_id else [])).get(found.attribution_id or "")
     if as_json:
-        output.print_json(_document(found, notes, settings.zone))
+        output.print_json(_document(found, name, notes, settings.zone))
     else:
-        _print(found, notes, now, settings.zone)
+        _print(found, name, notes, now, settings.zone)
 
 
 def _period_start(each: ExplainedInterval, zone: tzinfo) -> datetime | None:
@@ -75,10 +78,11 @@ def _touched(found: Explanation, notes: list[CreditNoteRecord]) -> list[CreditNo
     return [note for note in notes if note.id in ids]
 
 
-def _document(found: Explanation, notes: list[CreditNoteRecord], zone: tzinfo) -> dict[str, Any]:
+def _document(found: Explanation, name: str | None, notes: list[CreditNoteRecord], zone: tzinfo) -> dict[str, Any]:
     return {
         "instance_id": found.instance_id,
         "attribution_id": found.attribution_id,
+        "account_name": name,
         "workspace_class": found.workspace_class,
         "started": output.json_instant(found.started),
         "ended": output.json_instant(found.ended),
@@ -140,9 +144,9 @@ def _interval(
     }
 
 
-def _print(found: Explanation, notes: list[CreditNoteRecord], now: datetime, zone: tzinfo) -> None:
+def _print(found: Explanation, name: str | None, notes: list[CreditNoteRecord], now: datetime, zone: tzinfo) -> None:
     until = f"until {output.when(found.ended)}" if found.ended else f"and still runs (shown until {output.when(now)})"
-    whose = found.attribution_id or "no account"
+    whose = named(found.attribution_id, name) if found.attribution_id else "no account"
     started = f"ran from {output.when(found.started)} {until}" if found.started else "never started"
     output.say(f"{found.instance_id} of {whose}, class {found.workspace_class}{_times(found.quantity)}: {started}.")
     if found.invalid:
@@ -176,8 +180,8 @@ def _print_sums(found: Explanation, zone: tzinfo) -> None:
             what += f": the {runs(run, each.end)}"
         sums[what] = sums.get(what, 0) + each.duration_us
     for what, duration_us in sums.items():
-        output.say(f"{output.hours(duration_us)} {what}.")
-    output.say(f"{output.hours(found.runtime_us)} in total.")
+        output.say(f"{output.clock(duration_us)} {what}.")
+    output.say(f"{output.clock(found.runtime_us)} in total.")
 
 
 def _times(quantity: Decimal | None) -> str:
@@ -206,7 +210,7 @@ def _print_intervals(
         on = each.on
         what = each.fate.replace("_", " ") + (", misbilled" if each.misbilled else "")
         span = f"{output.when(each.start, zone=False)} to {output.when(each.end)}"
-        output.say(f"{number:>3}  {span}  {output.hours(each.duration_us):>11}  {what}")
+        output.say(f"{number:>3}  {span}  {output.clock(each.duration_us):>11}  {what}")
         if on is None:
             continue
         live = [note for note in _touching(found, on, notes) if note.state is CreditNoteState.ISSUED]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,10 +18,12 @@ from billing.report.canonical import format_decimal, format_instant
 from billing.text import plural
 from settings import Settings
 from starter.cli import output
-from starter.cli.invoices.document import invoice_document, print_invoice
+from starter.cli.invoices.document import invoice_document
 from starter.cli.invoices.find import find_invoice, listed_invoices
+from starter.cli.invoices.showing.printing import print_invoice
 from starter.words.fates import FATES
 from starter.words.invoiced import arithmetic, why
+from starter.words.names import named
 from starter.words.next_run import next_run
 from storage.postgres.database import Database
 from storage.usage.explain_invoice import AccountUsage, InvoicedInterval, account_usage, invoice_intervals
@@ -38,7 +41,7 @@ async def explain(
         InputError: there is no such invoice.
         MismatchError: its intervals do not add up to its lines.
     """
-    record = await find_invoice(db, key)
+    record = await find_invoice(db, key, parts=True)
     period = BillingPeriod.parse(record.billing_period)
     start = record.service_start or period.start(settings.zone)
     async with db.transaction(read_only=True) as connection:
@@ -73,12 +76,13 @@ async def explain(
 async def _print_intervals(db: Database, record: InvoiceRecord, period_start: datetime, most: int | None) -> None:
     right = ("Line", "Duration", "Credits")
     table = output.make_table("", "Instance", "From (UTC)", "To (UTC)", "Duration", "Line", "Credits", "", right=right)
-    total_us = count = 0
+    sums: dict[int, LineSubtotal] = {}
+    count = 0
     rates = {line.line_no: line.rated.credits_per_minute for line in record.lines}
     async with aclosing(invoice_intervals(db, record)) as intervals:
         async for each in intervals:
             count += 1
-            total_us += each.duration_us
+            sums.setdefault(each.line_no, LineSubtotal()).add(each)
             if most is not None and count > most:
                 continue
             output.add_row(
@@ -86,9 +90,9 @@ async def _print_intervals(db: Database, record: InvoiceRecord, period_start: da
                 each.instance_id,
                 output.when(each.start, zone=False),
                 output.when(each.end, zone=False),
-                output.hours(each.duration_us) + ("" if each.quantity == 1 else f" x {format_decimal(each.quantity)}"),
+                output.clock(each.duration_us) + ("" if each.quantity == 1 else f" x {format_decimal(each.quantity)}"),
                 each.line_no,
-                _credits(each, rates.get(each.line_no)),
+                _credits(each.duration_us * each.quantity, rates.get(each.line_no)),
                 _remark(each, period_start),
             )
     if count:
@@ -98,19 +102,34 @@ async def _print_intervals(db: Database, record: InvoiceRecord, period_start: da
         output.say(f"{more}: `perdure explain --invoice '{record.key}' --all` shows all.")
     billable = record.state in DEAD and not record.written_off
     again = f" It is {record.state}: its usage is billable again." if billable else ""
-    shown = plural(count, "interval")
-    output.say(f"{shown}, {output.hours(total_us)} in total, equal to its lines.{again}")
+    for line_no, line in sums.items() if len(sums) > 1 else ():
+        output.say(f"Line {line_no}: {plural(line.intervals, 'interval')}, {output.clock(line.duration_us)}.")
+    total_us = sum(line.duration_us for line in sums.values())
+    output.say(f"{plural(count, 'interval')}, {output.clock(total_us)} in total, equal to its lines.{again}")
 
 
-def _credits(each: InvoicedInterval, rate: Decimal | None) -> str | None:
-    return None if rate is None else f"{rate_credits(each.duration_us * each.quantity, rate):,f}"
+@dataclass
+class LineSubtotal:
+    """What the intervals of one line add up to."""
+
+    intervals: int = 0
+    duration_us: int = 0
+
+    def add(self, each: InvoicedInterval) -> None:
+        """Count an interval."""
+        self.intervals += 1
+        self.duration_us += each.duration_us
+
+
+def _credits(quantity_us: Decimal, rate: Decimal | None) -> str | None:
+    return None if rate is None else f"{rate_credits(quantity_us, rate):,.2f}"
 
 
 def _remark(each: InvoicedInterval, period_start: datetime) -> str | None:
     if each.released_at:
         return f"released at {output.when(each.released_at)}"
     carried = _carried_us(each, period_start)
-    whole = "carried over" if carried == each.duration_us else f"{output.hours(carried)} carried over"
+    whole = "carried over" if carried == each.duration_us else f"{output.clock(carried)} carried over"
     return whole if carried else None
 
 
@@ -123,12 +142,12 @@ def _print_usage(record: InvoiceRecord, usage: AccountUsage, unbilled: str) -> N
     span = f"in {record.billing_period}"
     if record.service_start is not None:
         span = f"from {output.when(record.service_start)} to {output.when(record.cutoff)}"
-    output.say(f"All usage of {record.attribution_id} {span}:")
+    output.say(f"All usage of {named(record.attribution_id, record.account_name)} {span}:")
     for fate, key, duration_us in usage.fates:
         where = "on this invoice" if key == record.key else f"on {key}" if key else FATES[fate]
         state = f" ({FATES[fate]})" if key else unbilled if fate == "unbilled" else ""
-        output.say(f"  {output.hours(duration_us):>14}  {where}{state}")
-    output.say(f"  {output.hours(usage.runtime_us):>14}  in total")
+        output.say(f"  {output.clock(duration_us):>14}  {where}{state}")
+    output.say(f"  {output.clock(usage.runtime_us):>14}  in total")
 
 
 def _usage_document(usage: AccountUsage) -> dict[str, Any]:

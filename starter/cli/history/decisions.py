@@ -9,6 +9,7 @@ import typer
 
 from starter.cli import common, output
 from starter.cli.database import open_database
+from starter.cli.decided import decision_document
 from storage.decisions.trail import DecisionRecord, list_decisions
 from storage.postgres.database import Database
 
@@ -45,20 +46,7 @@ async def list_(
     """List who decided what, when and why, newest first."""
     view = output.view(form, _COLUMNS, as_json=as_json, sort=sort, limit=limit)
     async with open_database(common.settings()) as db:
-        await output.listing(_decisions(db, subject), _COLUMNS, view, empty="No decisions.", document=document)
-
-
-def document(decision: DecisionRecord) -> dict[str, object]:
-    """Return a decision as JSON."""
-    return {
-        "subject": decision.subject,
-        "decision": str(decision.kind),
-        "by": decision.decided_by,
-        "reason": decision.reason,
-        "at": output.json_instant(decision.decided_at),
-        "origin": str(decision.origin),
-        "address": decision.address,
-    }
+        await output.listing(_decisions(db, subject), _COLUMNS, view, empty="No decisions.", document=decision_document)
 
 
 async def _decisions(db: Database, subject: str | None) -> AsyncIterator[DecisionRecord]:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.invoice.policy import BlockedKind
 from billing.invoice.record import InvoiceRecord
-from billing.invoice.states import OPEN, InvoiceState
+from billing.invoice.states import InvoiceState
 from billing.periods import BillingPeriod
-from contracts import workflow_ids
 from starter.acting.invoices import retry_plan
 from starter.acting.mode import mode_of
 from starter.cli import common, output
@@ -23,14 +20,13 @@ from starter.cli.database import open_database
 from starter.cli.invoices import decisions
 from starter.cli.invoices.approving import approve
 from starter.cli.invoices.credit import credit
-from starter.cli.invoices.document import invoice_document, print_invoice
 from starter.cli.invoices.find import Listed, find_invoice, listed_invoices
 from starter.cli.invoices.listing import COLUMNS, print_invoices
 from starter.cli.invoices.retry import retry_invoices
+from starter.cli.invoices.showing.command import show
 from starter.cli.statement.commands import statement
-from starter.cli.steps.asking import failing_or_nothing
-from starter.cli.steps.words import documents, sentence
 from storage.invoices import invoices
+from storage.lookup.naming import account_id
 from storage.postgres.database import Database
 
 app = typer.Typer(help="Invoices: list, show, statement, retry, approve, rebuild, void, credit.", no_args_is_help=True)
@@ -43,7 +39,7 @@ PeriodOption = Annotated[str | None, typer.Option(metavar="PERIOD", help="Only i
 @common.command
 async def list_(
     period: PeriodOption = None,
-    account: Annotated[str | None, typer.Option(metavar="ID", help="Only invoices of this attribution id.")] = None,
+    account: Annotated[str | None, typer.Option(metavar="ID", help="Only invoices of this account.")] = None,
     state: Annotated[
         str | None, typer.Option(metavar="STATE", help=f"Only invoices in this state: {', '.join(InvoiceState)}.")
     ] = None,
@@ -55,31 +51,13 @@ async def list_(
     """List invoices, all or by period, account or state."""
     month, wanted = _period(period), _state(state)
     view = output.view(form, COLUMNS, as_json=as_json, sort=sort, limit=limit)
-    if account is not None:
-        parse_attribution_id(account)
     async with open_database(common.settings()) as db:
-        found = every_listed_invoice(db, period=month, attribution_id=account, state=wanted)
+        payer = None if account is None else await account_id(db, account)
+        found = every_listed_invoice(db, period=month, attribution_id=payer, state=wanted)
         await print_invoices(found, view)
 
 
-@app.command("show")
-@common.command
-async def show(
-    key: Annotated[str, typer.Argument(metavar="KEY", help="The invoice key.")],
-    as_json: common.AsJson = False,
-) -> None:
-    """Show one invoice: its state, lines, report and Stripe invoice."""
-    async with open_database(common.settings()) as db:
-        record = await find_invoice(db, key)
-        (listed,) = await listed_invoices(db, [record])
-    advances = record.state in OPEN and record.state is not InvoiceState.BLOCKED
-    failing = await failing_or_nothing(workflow_ids.invoice(record.key)) if advances else []
-    if as_json:
-        output.print_json({**invoice_document(*listed), "failing": documents(failing)})
-    else:
-        print_invoice(*listed)
-        for group in failing:
-            output.say(f"{sentence(group, datetime.now(UTC))}.")
+app.command("show")(show)
 
 
 @app.command("retry")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from billing.invoice.credit_notes import CreditKind, CreditNoteState
+from billing.invoice.record import InvoiceRecord
+from billing.invoice.states import DEAD
 from billing.money import format_amount
 from billing.report.canonical import format_instant
 from starter.cli import output
@@ -37,6 +39,11 @@ def credit_note_document(note: CreditNoteRecord) -> dict[str, Any]:
 def credited(notes: Sequence[CreditNoteRecord]) -> int:
     """Return the total of the issued credit notes, in minor units."""
     return sum(note.amount for note in notes if note.state is CreditNoteState.ISSUED)
+
+
+def net(record: InvoiceRecord, notes: Sequence[CreditNoteRecord]) -> int:
+    """Return what is left of an invoice after credits, in minor units; nothing of a voided or deleted one."""
+    return 0 if record.state in DEAD else record.amount - credited(notes)
 
 
 def sentence(note: CreditNoteRecord) -> str:

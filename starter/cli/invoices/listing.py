@@ -9,16 +9,14 @@ from billing.invoice.states import DEAD, InvoiceState
 from billing.money import format_amount
 from billing.text import plural
 from starter.cli import output, states
-from starter.cli.invoices.credit_document import credited
+from starter.cli.invoices.credit_document import credited, net
 from starter.cli.invoices.document import invoice_document
 from starter.cli.invoices.find import Listed
 from storage.invoices.disputes import DisputeRecord
 
 
-def net(listed: Listed) -> int:
-    """Return what is left of the invoice after credits, in minor units; nothing of a voided or deleted one."""
-    record, notes, *_ = listed
-    return 0 if record.state in DEAD else record.amount - credited(notes)
+def _net(listed: Listed) -> int:
+    return net(listed[0], listed[1])
 
 
 def standing(listed: Listed) -> str:
@@ -40,10 +38,12 @@ def _currency(listed: Listed) -> str:
 
 COLUMNS: Sequence[output.Column[Listed]] = (
     output.Column("Key", lambda each: each[0].key),
+    output.account_name(lambda each: each[0].account_name),
     output.state("State", standing),
     output.amount("Amount", lambda each: each[0].amount, _currency),
     output.amount("Credited", lambda each: credited(each[1]) or None, _currency, "room"),
-    output.amount("Net", net, _currency, "room"),
+    output.amount("Net", _net, _currency, "room"),
+    output.Column("Number", lambda each: each[0].stripe_number, show="room"),
     output.Column("Stripe invoice", lambda each: each[0].stripe_invoice_id, show="room"),
     output.instant("Cutoff", lambda each: each[0].cutoff, relative=False),
     output.Column("Credits", lambda each: each[0].credits, lambda each: f"{each[0].credits:,f}", "wide", right=True),
@@ -78,7 +78,7 @@ def _print_totals(rows: Sequence[Listed]) -> None:
         record = listed[0]
         if record.state not in DEAD:
             totals[record.currency] = totals.get(record.currency, 0) + record.amount
-            left[record.currency] = left.get(record.currency, 0) + net(listed)
+            left[record.currency] = left.get(record.currency, 0) + _net(listed)
     text = ", ".join(format_amount(amount, currency) for currency, amount in sorted(totals.items()))
     output.say(f"{plural(len(rows), 'invoice')}. Total, without voided and deleted ones: {text or 'nothing'}.")
     if left != totals:

@@ -41,6 +41,7 @@ class Column(Generic[T]):
             Columns with room are added from left to right.
         right: whether it is aligned to the right.
         prose: whether it holds sentences, which a terminal may wrap between words. Ids are never wrapped.
+        cut: whether a terminal may cut it, as a name. Ids are never cut.
         style: a style of rich's for a row's cell.
         currency: of a column of money, the currency of a row's value (`usd`); XLSX has a total of such a column.
     """
@@ -51,6 +52,7 @@ class Column(Generic[T]):
     show: Show = "always"
     right: bool = False
     prose: bool = False
+    cut: bool = False
     style: Callable[[T], str] | None = None
     currency: Callable[[T], str] | None = None
 
@@ -99,6 +101,11 @@ def amount(
         return "-" if minor is None else format_amount(minor, currency(row))
 
     return Column(name, major, text, show, right=True, currency=currency)
+
+
+def account_name(value: Callable[[T], str | None], show: Show = "room") -> Column[T]:
+    """Return the column of accounts' names, which a terminal may cut; in CSV it is `account_name`."""
+    return Column("Account name", value, show=show, cut=True)
 
 
 def state(name: str, value: Callable[[T], str], show: Show = "always") -> Column[T]:

@@ -6,6 +6,7 @@ import re
 from textwrap import wrap
 
 from rich.console import Console
+from rich.style import Style
 from rich.text import Text
 
 _COMMAND = re.compile("`[^`]*`")
@@ -29,6 +30,11 @@ def complain(line: str) -> None:
 def remark(text: str, style: str = "") -> None:
     """Print text on stderr, for the person at the terminal, in a style of rich's there."""
     err.print(Text(_wrapped(err, text), style))
+
+
+def say_link(name: str, url: str) -> None:
+    """Print an address on stdout, after its name; a terminal that can follow links follows it."""
+    out.print(Text.assemble(f"  {name + ':':17}", (url, Style(link=url))))
 
 
 def is_terminal() -> bool:

@@ -15,6 +15,7 @@ from starter.cli.output.columns import Column
 _GAP = 2
 _MARGIN = 2
 _LEAST_PROSE = 24
+_LEAST_CUT = 12
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,26 @@ def _always(columns: Sequence[Column[Any]]) -> list[int]:
 
 
 def _needed(columns: Sequence[Column[Any]], widths: Sequence[int], chosen: Sequence[int]) -> int:
-    """Return the least room for these columns; a sentence can be wrapped."""
-    least = [min(widths[i], _LEAST_PROSE) if columns[i].prose else widths[i] for i in chosen]
-    return sum(least) + _GAP * (len(chosen) - 1)
+    """Return the least room for these columns; a sentence can be wrapped, and a name be cut."""
+    return sum(_least(columns[i], widths[i]) for i in chosen) + _GAP * (len(chosen) - 1)
+
+
+def _least(column: Column[Any], width: int) -> int:
+    return min(width, _LEAST_PROSE if column.prose else _LEAST_CUT) if column.prose or column.cut else width
+
+
+def _sizes(
+    columns: Sequence[Column[Any]], widths: Sequence[int], chosen: Sequence[int], room: int | None
+) -> dict[int, int]:
+    """Return the sizes of these columns: those that can be wrapped or cut share what the others leave."""
+    left = None if room is None else max(0, room - _needed(columns, widths, chosen))
+    sizes = {}
+    for index in chosen:
+        least = _least(columns[index], widths[index])
+        sizes[index] = widths[index] if left is None else min(widths[index], least + left)
+        if left is not None:
+            left -= sizes[index] - least
+    return sizes
 
 
 def _chosen(columns: Sequence[Column[Any]], widths: Sequence[int], room: int | None) -> list[int]:
@@ -96,10 +114,11 @@ def _row(
 ) -> list[Text]:
     """Return the lines of one row: more than one if a sentence is wrapped."""
     cells = []
-    for index in chosen:
-        parts, size = [row[index].text], widths[index]
+    for index, size in _sizes(columns, widths, chosen, room).items():
+        parts = [row[index].text]
+        if columns[index].cut and _length(row[index].text) > size:
+            parts = [_cut(row[index].text, size)]
         if columns[index].prose and room is not None:
-            size = min(size, max(_LEAST_PROSE, room - _needed(columns, widths, chosen) + min(size, _LEAST_PROSE)))
             parts = wrap(row[index].text, size, break_long_words=False, break_on_hyphens=False) or [""]
         cells.append(([Cell(part, row[index].style) for part in parts], size, columns[index].right))
     found = []
@@ -111,6 +130,12 @@ def _row(
         line.rstrip()
         found.append(line)
     return found
+
+
+def _cut(text: str, size: int) -> str:
+    cut = Text(text)
+    cut.truncate(size, overflow="ellipsis")
+    return cut.plain
 
 
 def _text(cell: Cell, size: int, *, right: bool) -> Text:

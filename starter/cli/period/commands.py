@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.periods import BillingPeriod
 from starter.cli import common, output
@@ -27,9 +26,8 @@ from starter.cli.steps.words import documents as step_documents
 from starter.cli.steps.words import sentence
 from starter.cli.warnings import gather
 from starter.cli.warnings.printing import documents, print_block
-from storage.accounts import accounts
+from storage.lookup.naming import account_id
 from storage.periods.periods import read_summary
-from storage.postgres.database import Database
 from temporal.client import connect
 from temporal.start import start_period
 
@@ -65,7 +63,7 @@ async def run(
     if not dry_run and datetime.now(UTC) < end:
         raise InputError(f"{month} does not end until {end.isoformat()}: preview it with --dry-run, or run it then")
     async with open_database(settings) as db:
-        await _check_account(db, account)
+        account = None if account is None else await account_id(db, account)
         if dry_run:
             return await preview(db, settings, month, account, strict=strict, as_json=as_json)
         await report_differences(db, settings)
@@ -82,11 +80,6 @@ async def run(
         if not as_json and (wait or await read_summary(db, str(month)) is not None):
             print_block(await gather.of_late_usage(db, settings, month, attribution_id=account))
     return result
-
-
-async def _check_account(db: Database, account: str | None) -> None:
-    if account is not None and await accounts.get_account(db, parse_attribution_id(account)) is None:
-        raise InputError(f"there is no account {account}: create it with `perdure accounts import` or `accounts sync`")
 
 
 @app.command("status")

@@ -12,6 +12,7 @@ from starter.cli import common, output
 from starter.cli.database import open_database
 from starter.cli.period.excluded import excluded_usage
 from starter.words.fates import FATES, INVALID
+from storage.lookup.naming import payer_id
 
 _Excluded: TypeAlias = Mapping[str, Any]
 
@@ -47,5 +48,6 @@ async def excluded(
     async with open_database(settings) as db:
         with output.progress_when_slow() as say:
             say(f"{month}: reading what is not billed")
-            rows = await excluded_usage(db, settings, month, account=account)
+            payer = None if account is None else await payer_id(db, account)
+            rows = await excluded_usage(db, settings, month, account=payer)
     await output.listing(rows, _COLUMNS, view, empty=f"All usage of {month} is billed, or will be.", document=dict)

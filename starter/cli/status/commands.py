@@ -13,13 +13,17 @@ from rich.live import Live
 from billing.attribution import parse_attribution_id
 from billing.errors import InputError
 from billing.periods import BillingPeriod
+from settings import Settings
 from starter.cli import common, output
+from starter.cli.database import open_database
 from starter.cli.exits import ExitStatus
 from starter.cli.output.console import out
 from starter.cli.status.document import document
 from starter.cli.status.overview import Overview, overview
 from starter.cli.status.screen import screen
 from starter.cli.status.stored import Scope
+from storage.lookup.naming import payer_id
+from storage.postgres.database import DatabaseUnavailableError
 
 _EVERY_SECONDS = 2.0
 _MOST, _MOST_SHOWN = 1000, 50
@@ -41,7 +45,7 @@ async def status(
     settings = common.settings()
     scope = Scope(
         str(BillingPeriod.parse(period)) if period is not None else None,
-        parse_attribution_id(account) if account is not None else None,
+        await _payer(settings, account) if account is not None else None,
     )
     if watch:
         if as_json or not output.is_terminal():
@@ -53,6 +57,15 @@ async def status(
     else:
         _print(found, everything=everything)
     return _exit_status(found)
+
+
+async def _payer(settings: Settings, account: str) -> str:
+    """Return the id of the account that is named; while Postgres is away, only an id names one."""
+    try:
+        async with open_database(settings) as db:
+            return await payer_id(db, account)
+    except DatabaseUnavailableError:
+        return parse_attribution_id(account)
 
 
 def _exit_status(found: Overview) -> int:

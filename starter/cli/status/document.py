@@ -23,7 +23,7 @@ def document(found: Overview) -> dict[str, Any]:
         "period": found.scope.period,
         "attribution_id": found.scope.attribution_id,
         "away": dict(found.away),
-        "waiting": [_thing(each) for each in found.waiting],
+        "waiting": [thing_document(each) for each in found.waiting],
         "totals": [_total(each) for each in found.totals],
         "usage_checked": stored.usage_checked if stored else None,
         "warnings_checked": stored.warnings_checked if stored else None,
@@ -47,7 +47,8 @@ def document(found: Overview) -> dict[str, Any]:
     }
 
 
-def _thing(each: WaitingThing) -> dict[str, Any]:
+def thing_document(each: WaitingThing) -> dict[str, Any]:
+    """Return something that waits as JSON."""
     return {
         "kind": str(each.kind),
         "subject": each.subject,
