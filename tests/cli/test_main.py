@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from starter.cli.main import app
+from starter.cli.shell.groups import MEMBERS
 from starter.cli.shell.lazy import LazyCommand
 
 DATABASE_CLIENTS = {"sqlalchemy", "asyncpg", "obstore"}
@@ -49,6 +50,30 @@ def test_the_help_says_of_each_command_what_the_command_says_of_itself(name: str
     own = command.load()
     assert own.name == name
     assert command.get_short_help_str(1000) == own.get_short_help_str(1000)
+
+
+@pytest.mark.parametrize("name", MEMBERS)
+def test_the_help_of_a_group_that_loads_late_is_its_own(name: str) -> None:
+    """A command that is added to the group is added to `MEMBERS`, too."""
+    command = app.commands[name]
+    assert isinstance(command, LazyCommand)
+    outline, own = command.outline(), command.load()
+    first, second = (
+        group.get_help(group.context_class(group, info_name=name, terminal_width=80)) for group in (outline, own)
+    )
+    assert first == second
+
+
+def test_the_help_of_a_group_loads_no_library_that_its_commands_need() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", LOADED, "invoices", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=_environment(),
+    )
+    assert "  approve " in ran.stdout
+    assert not _loaded(ran.stdout) & HEAVY
 
 
 @pytest.mark.parametrize("name", ["perdure", *app.commands])

@@ -6,9 +6,12 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from starter.cli.shell.examples import epilog
+from starter.cli.shell.groups import MEMBERS
+
+_HELP = ("-h", "--help")
 
 
 def _add_examples(command: Any, path: str) -> None:
@@ -45,5 +48,15 @@ class LazyCommand(TyperCommand):
         return command
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
-        """Return the context of the command that this one stands for."""
-        return self.load().make_context(info_name, args, parent, **extra)
+        """Return the context of the command that this one stands for; for its help alone, of its `outline`."""
+        wants_help = not args or args[0] in _HELP
+        command = self.outline() if wants_help and self._name in MEMBERS else self.load()
+        return command.make_context(info_name, args, parent, **extra)
+
+    def outline(self) -> Any:
+        """Return a group that has the help of this one, and whose commands do nothing."""
+        members = MEMBERS[self._name]
+        commands: dict[str, Any] = {name: TyperCommand(name, help=summary) for name, summary in members.items()}
+        return TyperGroup(
+            name=self._name, commands=commands, help=self.help, no_args_is_help=True, rich_markup_mode=None
+        )
