@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -52,6 +52,21 @@ def parse_rate_card(document: dict[str, Any]) -> RateCard:
     versions = [_parse_version(table, f"version {number}") for number, table in enumerate(tables, 1)]
     _check_order(versions)
     return RateCard(tuple(versions))
+
+
+def described_rate_card(content: Sequence[Mapping[str, Any]]) -> RateCard:
+    """Return the rate card that `RateCard.describe` has described.
+
+    Raises:
+        RateCardError: it has not: something is missing or malformed.
+    """
+    tables = []
+    for version in content:
+        tiers = version.get("tiers", {})
+        flat = {name: price for name, price in version["price_per_credit"].items() if name not in tiers}
+        effective_from = datetime.fromisoformat(version["effective_from"])
+        tables.append({**version, "effective_from": effective_from, "price_per_credit": flat})
+    return parse_rate_card({"version": tables})
 
 
 def _check_order(versions: Sequence[RateVersion]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.errors import RateCardError
-from billing.pricing.rate_card import load_rate_card, parse_rate_card
+from billing.pricing.rate_card import described_rate_card, load_rate_card, parse_rate_card
 
 GOOD = """\
 [[version]]
@@ -128,3 +129,13 @@ def test_whatever_the_document_holds_the_error_is_one_line(document: dict[str, o
     with pytest.raises(RateCardError) as caught:
         parse_rate_card(document)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "more", ["", 'included_credits = "500"\n[version.tiers]\njpy = [{ up_to = "10", price = "5" }, { price = "4" }]\n']
+)
+def test_a_described_card_is_the_same_card(tmp_path: Path, more: str) -> None:
+    path = tmp_path / "rates.toml"
+    path.write_text(GOOD + more)
+    card = load_rate_card(path)
+    assert described_rate_card(json.loads(json.dumps(card.describe()))) == card

@@ -6,10 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
+from temporalio.client import Client
 
+from devstack.servers.emulator import EmulatorServer
 from storage.postgres.database import Database
 from storage.postgres.roles import CONSOLE
 from storage.postgres.upgrade import upgrade
+from tests.console.month import MonthOnPages, billed_month
 from tests.console.serving import RunningConsole, running_console
 from tests.support.databases import FreshDatabase
 from tests.support.roles import as_role
@@ -33,6 +36,15 @@ async def db(url: str) -> AsyncIterator[Database]:
     database = Database(as_role(url, CONSOLE), pool_size=4)
     yield database
     await database.close()
+
+
+@pytest.fixture(scope="module")
+async def month(
+    url: str, temporal_client: Client, stripe_emulator: EmulatorServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[MonthOnPages]:
+    """A billed month, a console on it, and a browser that has signed in."""
+    async with billed_month(temporal_client, url, stripe_emulator, tmp_path_factory.mktemp("month")) as running:
+        yield running
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from starter.console.acting import routes as acting
-from starter.console.pages import overview, waiting
+from starter.console.pages import overview, search, waiting
+from starter.console.pages.instances import instance
+from starter.console.pages.invoices import listing as invoices
 from starter.console.pages.periods import excluded, period
 from starter.console.pages.periods import listing as periods
 
@@ -21,6 +23,9 @@ PAGES: Sequence[web.RouteTableDef] = (
     periods.routes,
     period.routes,
     excluded.routes,
+    search.routes,
+    invoices.routes,
+    instance.routes,
 )
 
 

@@ -1,0 +1,1 @@
+"""The pages about invoices: all of them, and one."""
