@@ -17,14 +17,16 @@ _ANSWER_SECONDS = 5.0
 
 
 @asynccontextmanager
-async def open_database(settings: Settings) -> AsyncIterator[Database]:
+async def open_database(settings: Settings, connections: int = _CONNECTIONS) -> AsyncIterator[Database]:
     """Open the database, and check that it answers and has its migrations.
+
+    `connections`: the most that are open at a time.
 
     Raises:
         SettingsError: DATABASE_URL is not set.
         DatabaseUnavailableError: the database cannot be reached, or lacks migrations.
     """
-    db = Database(settings.need("database_url"), _CONNECTIONS)
+    db = Database(settings.need("database_url"), connections)
     try:
         await answers(db)
         yield db

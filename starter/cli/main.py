@@ -57,6 +57,7 @@ _COMMANDS = (
     ("config", "config.commands:app", "The configuration: check."),
     ("rates", "rates:app", "The rate card: check."),
     ("period", "period.commands:app", "Billing periods: list, run, status, excluded, approve."),
+    ("export", "export.commands:export", "Export a period for a spreadsheet."),
     ("invoices", "invoices.commands:app", "Invoices: list, show, statement, retry, approve, rebuild, void, credit."),
     ("credits", "history.credits:app", "Credit notes: list."),
     ("decisions", "history.decisions:app", "Decisions of people: list."),

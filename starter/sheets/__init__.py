@@ -3,6 +3,7 @@
 from starter.sheets.cells import Cell, Formula, Money, Row, Sheet, SheetColumn, StrongRow
 from starter.sheets.csv_form import csv_chunks, spreadsheet_text, write_csv
 from starter.sheets.files import replacing
+from starter.sheets.measuring import measured
 from starter.sheets.workbook import SheetBook, SheetTotal, WrittenSheet
 from starter.sheets.writing import write_xlsx, xlsx_chunks
 
@@ -18,6 +19,7 @@ __all__ = [
     "StrongRow",
     "WrittenSheet",
     "csv_chunks",
+    "measured",
     "replacing",
     "spreadsheet_text",
     "write_csv",

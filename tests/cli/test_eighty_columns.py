@@ -56,6 +56,7 @@ COMMANDS: tuple[str, ...] = (
     *("schedule pause --note month", "schedule resume", "audit --period 2022-05", "audit --last --period 2022-05"),
     *(f"invoices credit {UUID_KEY} --amount 0,50 --reason outage --dry-run", f"invoices retry {BAD_KEY} --wait 0.1"),
     *(f"invoices credit {UUID_KEY} --amount 0.50 --reason outage --yes", "invoices retry --all --dry-run"),
+    *("export 2022-05 --to may.xlsx", "export 2022-05 --format csv --sheets check"),
     *("report show {report}", "report export {report} --format csv", "report rebuild {report}"),
     *("tokens create crm --scope ingest", "tokens revoke crm", "keys generate", "keys list", "completion bash"),
     *("warnings accept overlapping ws-1 --reason pair", "warnings withdraw overlapping ws-1", "accounts send"),

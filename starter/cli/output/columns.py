@@ -59,9 +59,7 @@ class Column(Generic[T]):
     @property
     def key(self) -> str:
         """The name for `--sort` and CSV."""
-        return (
-            "".join(c if c.isalnum() else " " for c in self.name.partition(" (")[0].lower()).strip().replace(" ", "_")
-        )
+        return column_key(self.name)
 
     def shown(self, row: T) -> str:
         """Return the cell as a person reads it; nothing becomes `-`."""
@@ -71,6 +69,11 @@ class Column(Generic[T]):
         if isinstance(value, bool):
             return "yes" if value else "no"
         return "-" if value is None or value == "" else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def column_key(name: str) -> str:
+    """Return a heading's first words in small letters: `Stripe invoice (UTC)` is `stripe_invoice`."""
+    return "_".join("".join(c if c.isalnum() else " " for c in name.partition(" (")[0].lower()).split())
 
 
 def instant(

@@ -39,20 +39,20 @@ async def preview(
     await ask_about_customers(db, settings, account)
     cutoff = min(month.end(settings.zone), datetime.now(UTC))
     with output.progress_when_slow() as say:
-        previews: list[Assessment] = []
-        async for each in _previews(db, settings, rate_card, month, cutoff, account):
-            previews.append(each)
-            say(f"{month}: {len(previews):,} accounts priced")
-        made = [each.priced for each in previews if each.verdict == Verdict.INVOICE]
+        found: list[Assessment] = []
+        async for each in previews(db, settings, rate_card, month, cutoff, account):
+            found.append(each)
+            say(f"{month}: {len(found):,} accounts priced")
+        made = [each.priced for each in found if each.verdict == Verdict.INVOICE]
         amounts = [(priced.attribution_id, priced.currency, priced.amount) for priced in made]
-        say(f"{month}: {len(previews):,} accounts priced; warnings")
+        say(f"{month}: {len(found):,} accounts priced; warnings")
         warnings = await gather.of_period(db, settings, month, attribution_id=account, previewed=amounts)
     status = ExitStatus.PERSON if strict and warnings else ExitStatus.DONE
     if as_json:
-        output.print_json([_preview_document(preview) for preview in previews])
+        output.print_json([_preview_document(each) for each in found])
         complain(warnings)
         return status
-    _print_previews(month, cutoff, previews)
+    _print_previews(month, cutoff, found)
     free = await excluded_usage(db, settings, month, reasons=FREE, account=account)
     print_excluded(free, f"`perdure period excluded {month}` lists them")
     if account is None and (reason := await PeriodLimits(db, settings).weigh(month, rate_card)):
@@ -61,9 +61,10 @@ async def preview(
     return status
 
 
-async def _previews(
+async def previews(
     db: Database, settings: Settings, card: RateCard, month: BillingPeriod, cutoff: datetime, account: str | None
 ) -> AsyncIterator[Assessment]:
+    """Yield what a run would make of each account that has something to bill, or of one; nothing is changed."""
     after = ""
     while bounds := [("", account)] if account else await periods.page_bounds(db, after, settings.page_size, 20):
         for low, through in bounds:

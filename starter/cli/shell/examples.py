@@ -82,6 +82,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "credits list": ("credits list 2022-05", "credits list --state blocked", "credits list 2022-05 -o csv"),
     "decisions list": ("decisions list", "decisions list 2022-05/acme/period", "decisions list -o csv"),
+    "export": (
+        "export 2022-05 --to may.xlsx",
+        "export 2022-05 --format csv --to may",
+        "export 2022-05 --format csv --sheets lines > lines.csv",
+    ),
     "report list": ("report list --period 2022-05",),
     "report show": ("report show REPORT_ID",),
     "report export": ("report export KEY --to may.xlsx", "report export KEY --format csv > may.csv"),

@@ -1,0 +1,1 @@
+"""A whole period, row by row, for exports."""
